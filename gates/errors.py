@@ -1,0 +1,45 @@
+"""What can go wrong, told so that the reader can mend it. Holds no wording of verdicts: those are data."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of every command; docs/exit-codes.md shows this table."""
+
+    SHIP = 0  # the model may ship
+    STOP = 1  # the model may not ship
+    INPUT = 2  # a mistake in policy, data, model or usage
+    OUTSIDE = 3  # something outside failed: GitHub, registry, engine, or an unforeseen exception
+
+
+class GatesError(Exception):
+    """A failure with a place, a cause and a way out.
+
+    ``what`` says what is wrong, ``where`` names the file (with line and column if known), the key or
+    the step, ``mend`` says what to do. ``exit_code`` is ``Exit.INPUT`` for the user's mistakes and
+    ``Exit.OUTSIDE`` for failures of the world.
+    """
+
+    def __init__(
+        self, what: str, *, where: str | None = None, mend: str | None = None, exit_code: Exit = Exit.INPUT
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.mend = mend
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        mend = f"\n  {self.mend}" if self.mend else ""
+        return f"{place}{self.what}{mend}"
+
+
+class PolicyError(GatesError):
+    """All mistakes of one file at once, sorted by line. ``problems`` holds one finished line each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
