@@ -1,0 +1,178 @@
+"""Which repository, commit, pull request and run this is, read from what the runner hands over.
+
+A pull request's author chooses much of the event, so every field is checked before anyone leans on it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from gates.errors import Exit, GatesError
+
+LARGEST = 25 * 2**20  # GitHub's own limit for an event
+NO_COMMIT = "0" * 40  # how a push says that the branch is new
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+_SHA = re.compile(r"[0-9a-f]{40}")
+_REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
+_LOGIN = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?")
+_NAME = re.compile(r"[a-z_]{1,64}")
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What started this run. ``head_sha`` is the commit people see, never the test merge commit."""
+
+    name: str
+    repository: str
+    head_sha: str
+    base_sha: str | None
+    pr: int | None
+    is_fork: bool
+    actor: str
+    run_id: int
+    run_attempt: int
+    api_url: str
+    server_url: str
+
+    @property
+    def run_url(self) -> str:
+        """The page of this run."""
+        return f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}"
+
+
+def read(environ: Mapping[str, str]) -> Event:
+    """Read the event of this run from the runner's environment and the file that it names."""
+    path = Path(_variable(environ, "GITHUB_EVENT_PATH"))
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise _bad(f"GITHUB_EVENT_PATH can't be read: {error.strerror}") from error
+    if len(content) > LARGEST:
+        raise _bad(f"it is larger than {LARGEST // 2**20} MiB")
+    try:
+        payload = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise _bad("it is not JSON") from error
+    return parse(environ, payload)
+
+
+def parse(environ: Mapping[str, str], payload: Any) -> Event:
+    """Make the event of the runner's environment and the event's own JSON value."""
+    name = _match(_NAME, _variable(environ, "GITHUB_EVENT_NAME"), "GITHUB_EVENT_NAME")
+    repository = _match(_REPOSITORY, _variable(environ, "GITHUB_REPOSITORY"), "GITHUB_REPOSITORY")
+    head, base, pr, is_fork = _SUBJECTS.get(name, _commit)(environ, payload, repository)
+    return Event(
+        name=name,
+        repository=repository,
+        head_sha=head,
+        base_sha=base,
+        pr=pr,
+        is_fork=is_fork,
+        actor=_match(_LOGIN, _variable(environ, "GITHUB_ACTOR"), "GITHUB_ACTOR"),
+        run_id=_number(_variable(environ, "GITHUB_RUN_ID"), "GITHUB_RUN_ID"),
+        run_attempt=_number(environ.get("GITHUB_RUN_ATTEMPT") or "1", "GITHUB_RUN_ATTEMPT"),
+        api_url=_url(environ, "GITHUB_API_URL", "https://api.github.com"),
+        server_url=_url(environ, "GITHUB_SERVER_URL", "https://github.com"),
+    )
+
+
+_Subject = tuple[str, str | None, int | None, bool]
+
+
+def _pull_request(_: Mapping[str, str], payload: Any, repository: str) -> _Subject:
+    head = _sha(payload, "pull_request.head.sha")
+    base = _sha(payload, "pull_request.base.sha")
+    number = _number(_at(payload, "pull_request.number"), "pull_request.number")
+    # A deleted fork leaves no repository behind; it is still a fork.
+    is_fork = _at(payload, "pull_request.head.repo.full_name", missing=None) != repository
+    return head, base, number, is_fork
+
+
+def _push(environ: Mapping[str, str], payload: Any, _: str) -> _Subject:
+    before = _sha(payload, "before")
+    return _own_commit(environ), None if before == NO_COMMIT else before, None, False
+
+
+def _merge_group(_: Mapping[str, str], payload: Any, __: str) -> _Subject:
+    return _sha(payload, "merge_group.head_sha"), _sha(payload, "merge_group.base_sha"), None, False
+
+
+def _commit(environ: Mapping[str, str], _: Any, __: str) -> _Subject:
+    return _own_commit(environ), None, None, False
+
+
+_SUBJECTS = {
+    "pull_request": _pull_request,
+    "pull_request_target": _pull_request,
+    "push": _push,
+    "merge_group": _merge_group,
+}
+
+
+def _own_commit(environ: Mapping[str, str]) -> str:
+    return _match(_SHA, _variable(environ, "GITHUB_SHA"), "GITHUB_SHA")
+
+
+def _variable(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise GatesError(
+            f"{name} is not set", where="environment", mend="This command runs inside GitHub Actions only."
+        )
+    return value
+
+
+def _url(environ: Mapping[str, str], name: str, default: str) -> str:
+    value = (environ.get(name) or default).rstrip("/")
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise _bad(f"{name} is not a URL") from None
+    # The token goes there: only encrypted, or to this very machine.
+    safe = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)
+    if not (safe and host) or "@" in parts.netloc or parts.query or parts.fragment:
+        raise _bad(f"{name} is not a plain https address")
+    return value
+
+
+_MISSING: Any = object()
+
+
+def _at(payload: Any, path: str, missing: Any = _MISSING) -> Any:
+    value = payload
+    for key in path.split("."):
+        if not isinstance(value, dict) or key not in value:
+            if missing is _MISSING:
+                raise _bad(f"{path} is missing")
+            return missing
+        value = value[key]
+    return value
+
+
+def _sha(payload: Any, path: str) -> str:
+    return _match(_SHA, _at(payload, path), path)
+
+
+def _number(value: Any, name: str) -> int:
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    return int(_match(_NUMBER, text, name))
+
+
+def _match(pattern: re.Pattern[str], value: Any, name: str) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise _bad(f"{name} is not what GitHub sends there")
+    return value
+
+
+def _bad(what: str) -> GatesError:
+    return GatesError(what, where="GitHub's event", exit_code=Exit.OUTSIDE)

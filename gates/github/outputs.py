@@ -1,0 +1,105 @@
+"""What a step tells GitHub: outputs, its summary, annotations. Text given here stays text.
+
+Outputs and summary are files that the runner names; annotations are lines on standard output.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, TextIO
+
+from gates.errors import Exit, GatesError
+
+SUMMARY_LIMIT = 2**20  # bytes; GitHub drops a longer summary without failing the step
+
+_OUTPUT = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_TOO_LONG = "\n\nThe report is too long for this page. It is whole in the run's artifact.\n"
+
+
+def write_outputs(environ: Mapping[str, str], values: Mapping[str, str]) -> None:
+    """Set outputs of this step; nothing happens outside GitHub Actions.
+
+    Each value stands between two lines that nobody can guess, so that no line of it becomes an output.
+    """
+    for name in values:
+        if not _OUTPUT.fullmatch(name):
+            raise ValueError(f"not the name of an output: {name!r}")
+    _append(environ, "GITHUB_OUTPUT", "".join(_output(*item) for item in values.items()))
+
+
+def _output(name: str, value: str) -> str:
+    border = f"gates_{secrets.token_hex(16)}"
+    return f"{name}<<{border}\n{value}\n{border}\n"
+
+
+def write_summary(environ: Mapping[str, str], markdown: str) -> None:
+    """Add Markdown to this step's summary; nothing happens outside GitHub Actions.
+
+    What doesn't fit is left out whole, with a word about it, never cut in the middle.
+    """
+    path = environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    used = Path(path).stat().st_size if Path(path).exists() else 0
+    fits = used + len(_encode(markdown)) + 1 <= SUMMARY_LIMIT
+    _append(environ, "GITHUB_STEP_SUMMARY", (markdown if fits else _TOO_LONG) + "\n")
+
+
+def annotation(
+    level: Literal["notice", "warning", "error"],
+    message: str,
+    *,
+    title: str | None = None,
+    file: str | None = None,
+    line: int | None = None,
+) -> str:
+    """Make the line that, printed, shows ``message`` on the run's page and on a line of a file."""
+    known = {"file": file, "line": None if line is None else str(line), "title": title}
+    properties = ",".join(f"{key}={_property(value)}" for key, value in known.items() if value)
+    return f"::{level}{' ' if properties else ''}{properties}::{_data(message)}"
+
+
+@contextmanager
+def commands_stopped(environ: Mapping[str, str], stream: TextIO) -> Iterator[None]:
+    """Let the runner read nothing on ``stream`` as a command meanwhile, whoever prints it.
+
+    Without it a line such as ``::set-output …::`` from a training script, or from a cell of the data, counts.
+    """
+    if environ.get("GITHUB_ACTIONS") != "true":
+        yield
+        return
+    word = secrets.token_hex(16)
+    print(f"::stop-commands::{word}", file=stream, flush=True)
+    try:
+        yield
+    finally:
+        print(f"\n::{word}::", file=stream, flush=True)
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _append(environ: Mapping[str, str], variable: str, text: str) -> None:
+    path = environ.get(variable)
+    if not path:
+        return
+    try:
+        with Path(path).open("ab") as file:
+            file.write(_encode(text))
+    except OSError as error:
+        raise GatesError(
+            f"can't be written: {error.strerror}", where=variable, exit_code=Exit.OUTSIDE
+        ) from error
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "replace")  # half of a surrogate pair is no reason to lose the verdict
