@@ -1,0 +1,36 @@
+"""Canonical bytes and digests (RFC 8785, SHA-256): the same content is the same bytes on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any
+
+from gates.fields import plain
+
+SIGNIFICANT = 12  # digits kept of a computed number: well inside what every libm agrees on
+
+
+def canonical(value: Any) -> bytes:
+    """Canonical JSON of a plain value or a declared dataclass (RFC 8785).
+
+    Raises ``rfc8785.CanonicalizationError`` for numbers that JSON can't hold: none may reach a record.
+    """
+    import rfc8785
+
+    return rfc8785.dumps(plain(value))
+
+
+def digest(value: Any) -> str:
+    """``sha256:`` and the hex SHA-256 of the canonical bytes."""
+    return digest_bytes(canonical(value))
+
+
+def digest_bytes(data: bytes) -> str:
+    """``sha256:`` and the hex SHA-256 of the bytes."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def settled(number: float) -> float:
+    """The number at ``SIGNIFICANT`` digits, so that what is judged is what is written. Not-finite stays so."""
+    return float(f"{number:.{SIGNIFICANT}g}") + 0.0 if math.isfinite(number) else number

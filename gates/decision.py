@@ -1,0 +1,130 @@
+"""Decision: every gate's verdict and the overall one. Outcome is data; words and exit codes are read off it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from gates.errors import Exit
+from gates.fields import declare
+
+SCHEMA: Literal["gates/decision/v1"] = "gates/decision/v1"
+
+
+class Verdict(StrEnum):
+    """A gate's outcome, from best to worst. A gate that was not judged has none."""
+
+    PASS = "pass"  # noqa: S105 -- a verdict, not a password
+    INCONCLUSIVE = "inconclusive"
+    FAIL = "fail"
+    ERROR = "error"
+
+    @property
+    def badness(self) -> int:
+        """0 (pass) to 3 (error)."""
+        return list(Verdict).index(self)
+
+
+class Code(StrEnum):
+    """Why a verdict is what it is. Codes are stable and never reused."""
+
+    WITHIN_BAR = "within_bar"
+    BELOW_BAR = "below_bar"
+    ABOVE_BAR = "above_bar"
+    ACROSS_BAR = "across_bar"
+    TOO_FEW_ROWS = "too_few_rows"
+    UNDEFINED = "undefined"
+    NOT_FINITE = "not_finite"
+    MISSING_SLICE = "missing_slice"
+    NO_CHAMPION = "no_champion"
+    DIFFERENT_ROWS = "different_rows"
+    NO_SCORES = "no_scores"
+    NOT_MEASURED = "not_measured"
+    NOTHING_JUDGED = "nothing_judged"
+    COULD_NOT_JUDGE = "could_not_judge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A number and its bounds. Each bound alone holds with the policy's confidence (one-sided)."""
+
+    WRITTEN = "whole"
+    value: float = declare("The point value.")
+    low: float = declare("Lower bound.")
+    high: float = declare("Upper bound.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateVerdict:
+    """The outcome of one bar of one gate, on the whole holdout or on one slice."""
+
+    WRITTEN = "whole"
+    id: str = declare("The gate's name, stable over runs.")
+    kind: str = declare("metric, data, ...")
+    metric: str | None = declare("The metric's name, for a metric gate.")
+    rule: str = declare("min, max, max_worsening, min_improvement, or the contract's rule.")
+    bar: float | None = declare("The number held against.")
+    slice: dict[str, str | None] | None = declare("Null for the whole holdout.")
+    by: str | None = declare("The sensitive columns of a fairness gate.")
+    groups: dict[str, float | None] | None = declare("Each group's value, for a fairness gate.")
+    n: int = declare("Rows that it rests on.")
+    verdict: Verdict | None = declare("Null: not judged.")
+    code: Code = declare("The reason as a stable word.")
+    reason: str = declare("The reason as one plain sentence.")
+    candidate: Estimate | None = declare("The candidate's value.")
+    champion: Estimate | None = declare("The champion's value.")
+    difference: Estimate | None = declare("Candidate less champion, paired on the same rows.")
+    detectable: float | None = declare(
+        "The smallest difference from the bar that these rows would reveal 8 times in 10."
+    )
+    method: str | None = declare("How the judged bounds were made.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRef:
+    """Which model is meant."""
+
+    WRITTEN = "whole"
+    digest: str = declare("Digest of the sorted file manifest.")
+    version: str | None = declare("Version in the registry; null for a candidate.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """All verdicts of one candidate under one policy."""
+
+    WRITTEN = "whole"
+    schema: Literal["gates/decision/v1"] = declare("Format of this document.")
+    verdict: Verdict = declare("The worst verdict.")
+    code: Code = declare("The reason of the worst verdict.")
+    reason: str = declare("Why, in one plain sentence.")
+    model: str = declare("The policy's model name.")
+    confidence: float | None = declare("Of each bound; null where nothing was judged.")
+    candidate: ModelRef | None = declare("The model under judgement.")
+    champion: ModelRef | None = declare("The model it was compared with.")
+    gates: tuple[GateVerdict, ...] = declare("In the policy's order.")
+    evidence: str | None = declare("Digest of the evidence.")
+    policy: str | None = declare("Digest of the policy with its contract.")
+
+
+def worst(verdicts: Iterable[GateVerdict]) -> GateVerdict | None:
+    """The first of those with the worst verdict; None where none was judged."""
+    judged = [gate for gate in verdicts if gate.verdict is not None]
+    return max(judged, key=lambda gate: gate.verdict.badness if gate.verdict else -1, default=None)
+
+
+def could_not_judge(model: str, reason: str) -> Decision:
+    """The decision where a step before judging stopped: ``error``, with that step's message."""
+    return Decision(
+        schema=SCHEMA, verdict=Verdict.ERROR, code=Code.COULD_NOT_JUDGE, reason=reason, model=model,
+        confidence=None, candidate=None, champion=None, gates=(), evidence=None, policy=None,
+    )  # fmt: skip
+
+
+def exit_code(decision: Decision, *, inconclusive_fails: bool) -> Exit:
+    """0 for pass, and for inconclusive unless the policy says otherwise; 1 for fail; 2 for error."""
+    if decision.verdict is Verdict.INCONCLUSIVE:
+        return Exit.STOP if inconclusive_fails else Exit.SHIP
+    return {Verdict.PASS: Exit.SHIP, Verdict.FAIL: Exit.STOP, Verdict.ERROR: Exit.INPUT}[decision.verdict]

@@ -1,0 +1,177 @@
+"""Declared fields: a frozen dataclass is its own JSON Schema, its own reader and its own writer.
+
+Policy, contract, evidence and decision are all such dataclasses, so there is one way in and one way out.
+A class whose written form is not an object brings ``SCHEMA`` and ``read`` (and ``plain``) of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin
+
+Plain = Any  # None, bool, int, float, str, list and dict with text keys
+T = TypeVar("T")
+
+
+def declare(
+    doc: str,
+    *,
+    default: Any = dataclasses.MISSING,
+    big: bool = False,
+    single: bool = False,
+    short: str | None = None,
+    **schema: Plain,
+) -> Any:
+    """A documented field.
+
+    ``big``: an integer that may pass 2**53 and is therefore written as decimal text. ``single``: one item
+    may stand for a list of one. ``short``: a bare value may stand for an object with only this key.
+    ``schema``: further JSON Schema keywords of the value, such as ``minimum``.
+    """
+    metadata = {"doc": doc, "big": big, "single": single, "short": short, "schema": schema}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@cache
+def hints(cls: type) -> Mapping[str, Any]:
+    """Field name -> type of a dataclass."""
+    return typing.get_type_hints(cls)
+
+
+def written(field: dataclasses.Field[Any]) -> str:
+    """The key under which a field is written: its name less a trailing underscore."""
+    return field.name.removesuffix("_")
+
+
+def _optional(kind: Any) -> tuple[Any, bool]:
+    """``X | None`` -> (X, True)."""
+    if get_origin(kind) in (typing.Union, types.UnionType):
+        inner = [item for item in get_args(kind) if item is not type(None)]
+        rest = inner[0] if len(inner) == 1 else typing.Union[tuple(inner)]  # noqa: UP007 -- built at run time
+        return rest, len(inner) < len(get_args(kind))
+    return kind, False
+
+
+_SCALARS: Mapping[Any, dict[str, Plain]] = {
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    Any: {},
+}
+
+
+def _schema_of_type(kind: Any) -> dict[str, Plain]:
+    kind, nullable = _optional(kind)
+    origin = get_origin(kind)
+    if kind in _SCALARS:
+        schema = dict(_SCALARS[kind])
+    elif origin is Literal:
+        schema = {"enum": list(get_args(kind))}
+    elif origin is tuple and get_args(kind)[-1] is Ellipsis:
+        schema = {"type": "array", "items": _schema_of_type(get_args(kind)[0])}
+    elif origin is tuple:
+        items = [_schema_of_type(item) for item in get_args(kind)]
+        schema = {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
+    elif origin in (typing.Union, types.UnionType):
+        schema = {"type": [_SCALARS[item]["type"] for item in get_args(kind)]}
+    elif origin in (dict, Mapping):
+        schema = {"type": "object", "additionalProperties": _schema_of_type(get_args(kind)[1])}
+    elif isinstance(kind, type) and issubclass(kind, StrEnum):
+        schema = {"enum": [str(item) for item in kind]}
+    else:
+        schema = schema_of(kind)
+    return {"anyOf": [schema, {"type": "null"}]} if nullable else schema
+
+
+def _field_schema(cls: type, field: dataclasses.Field[Any], *, strict: bool) -> dict[str, Plain]:
+    meta = field.metadata
+    kind = hints(cls)[field.name]
+    if not strict:  # people leave a key out; they don't write null
+        kind, _ = _optional(kind)
+    schema = {"type": "string", "pattern": "^-?[0-9]+$"} if meta["big"] else _schema_of_type(kind)
+    if meta["short"]:
+        inner = next(f for f in dataclasses.fields(kind) if written(f) == meta["short"])
+        schema = {"anyOf": [_field_schema(kind, inner, strict=strict), schema]}
+    schema |= meta["schema"]
+    if meta["single"]:
+        schema = {"anyOf": [schema["items"], schema]}
+    return {"description": meta["doc"]} | schema if meta["doc"] else schema
+
+
+def schema_of(cls: Any) -> dict[str, Plain]:
+    """The JSON Schema (2020-12) of a declared dataclass; unknown keys are refused.
+
+    Where a class sets ``WRITTEN = "whole"`` (evidence, decision) every key must be there and absent
+    values are null; elsewhere (what people write) a key with a default may be left out.
+    """
+    if hasattr(cls, "SCHEMA"):
+        return dict(cls.SCHEMA)
+    strict = getattr(cls, "WRITTEN", "") == "whole"
+    every = dataclasses.fields(cls)
+    required = [written(f) for f in every if strict or f.default is dataclasses.MISSING]
+    return {
+        "type": "object",
+        "description": (cls.__doc__ or "").split("\n\n")[0].replace("\n", " ").strip(),
+        "properties": {written(f): _field_schema(cls, f, strict=strict) for f in every},
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def build(kind: Any, value: Plain) -> Any:
+    """A value that its schema has accepted -> the typed object."""
+    kind, nullable = _optional(kind)
+    if value is None and nullable:
+        return None
+    if hasattr(kind, "read"):
+        return kind.read(value)
+    if dataclasses.is_dataclass(kind):
+        return _build_object(cast(type, kind), value)
+    if get_origin(kind) is tuple:
+        inner = get_args(kind)
+        return tuple(
+            build(inner[0] if inner[-1] is Ellipsis else inner[index], item) for index, item in enumerate(value)
+        )
+    if get_origin(kind) in (dict, Mapping):
+        return {name: build(get_args(kind)[1], item) for name, item in value.items()}
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return kind(value)
+    return float(value) if kind is float else value
+
+
+def _build_object(cls: type[T], value: dict[str, Plain]) -> T:
+    made: dict[str, Any] = {}
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type] # callers pass dataclasses only
+        if written(field) not in value:
+            continue
+        item, meta, kind = value[written(field)], field.metadata, hints(cast(Any, cls))[field.name]
+        if meta["big"]:
+            item = int(item)
+        if meta["single"] and not isinstance(item, list):
+            item = [item]
+        if meta["short"] and not isinstance(item, dict):
+            item = {meta["short"]: item}
+        made[field.name] = build(kind, item)
+    return cls(**made)
+
+
+def plain(value: Any) -> Plain:
+    """A typed object -> what JSON can hold; the inverse of ``build``."""
+    if hasattr(value, "plain"):
+        return value.plain()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            written(f): str(getattr(value, f.name)) if f.metadata["big"] else plain(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+        }
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, StrEnum) else value

@@ -1,0 +1,48 @@
+"""(Policy, Evidence) -> Decision. Pure: no clock, no network, no data; seeded by the evidence's digest."""
+
+from __future__ import annotations
+
+from gates.canonical import digest
+from gates.decision import SCHEMA, Code, Decision, GateVerdict, ModelRef, Verdict, worst
+from gates.errors import GatesError
+from gates.evidence import Evidence
+from gates.policy import Bound
+
+
+def judge(bound: Bound, evidence: Evidence) -> Decision:
+    """Every gate's verdicts in the policy's order, and the worst of them.
+
+    Raises ``GatesError`` where the evidence was measured under a policy that asks for other counts.
+    """
+    if evidence.measured != bound.measured:
+        raise GatesError(
+            "the evidence was measured under another policy (data, slices, gates or contract changed since)",
+            mend="Run gates measure again.",
+        )
+    seed = digest(evidence)
+    terms = bound.terms(seed)
+    gates = tuple(verdict for gate in bound.gates for verdict in gate.module.judge(gate.rule, evidence, terms))
+    verdict, code, reason = _overall(gates)
+    candidate, champion = evidence.candidate, evidence.champion
+    return Decision(
+        schema=SCHEMA, verdict=verdict, code=code, reason=reason, model=evidence.model,
+        confidence=bound.policy.confidence,
+        candidate=ModelRef(digest=candidate.digest, version=candidate.version) if candidate else None,
+        champion=ModelRef(digest=champion.digest, version=champion.version) if champion else None,
+        gates=gates, evidence=seed, policy=bound.digest,
+    )  # fmt: skip
+
+
+def _overall(gates: tuple[GateVerdict, ...]) -> tuple[Verdict, Code, str]:
+    judged = [gate for gate in gates if gate.verdict is not None]
+    waiting = len(gates) - len(judged)
+    unjudged = f"; {waiting} not judged: {next(g.reason for g in gates if g.verdict is None)}" if waiting else ""
+    found = worst(judged)
+    if found is None or (found.verdict is Verdict.PASS and all(gate.kind == "data" for gate in judged)):
+        why = "nothing was judged about the model"
+        return Verdict.INCONCLUSIVE, Code.NOTHING_JUDGED, f"{why}{unjudged or '; no gate looks at it'}"
+    assert found.verdict is not None  # noqa: S101 -- ``worst`` looks at judged ones only
+    if found.verdict is Verdict.PASS:
+        count = f"all {len(judged)} bars hold" if len(judged) > 1 else "the one bar holds"
+        return found.verdict, found.code, f"{count}{unjudged}"
+    return found.verdict, found.code, found.reason

@@ -1,0 +1,168 @@
+"""What ``gates.yaml`` says: pure data, read once, frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any, ClassVar, Literal
+
+from gates.canonical import digest
+from gates.contract.rules import Contract
+from gates.fields import Plain, build, declare, plain, schema_of
+from gates.kinds import KINDS
+from gates.kinds.data import Rule as DataRule
+from gates.kinds.protocol import Kind, Needs, Terms
+from gates.slices import Dimension
+
+_GATES: dict[str, Plain] = {"anyOf": [schema_of(kind.Rule) for kind in KINDS.values()]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """The tables, and which columns mean what."""
+
+    holdout: str = declare(
+        "Labelled rows on which both models are judged: a Parquet or CSV file, or a glob.", minLength=1
+    )
+    label: str = declare("The column that holds the truth.", minLength=1)
+    train: str | None = declare(
+        "Rows to train on: a file or a glob. Handed to the training as GATES_TRAIN.", default=None
+    )
+    positive: str | float | bool | None = declare(
+        "The label value that counts as positive; needed unless labels are 0 and 1 or booleans.", default=None
+    )
+    key: str | None = declare(
+        "Column by which predictions find their rows; without it they must stand in the holdout's order.", default=None
+    )
+    contract: str | None = declare("File with the data contract.", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Train:
+    """How the candidate is made."""
+
+    run: str = declare("A shell command, run beside the policy; it writes into the folder GATES_OUT.", minLength=1)
+    timeout: str = declare(
+        "After this long the training is stopped: 90s, 30m, 2h.", default="60m", pattern="^[0-9]+[smh]$"
+    )
+
+    @property
+    def seconds(self) -> int:
+        """The time-out in seconds."""
+        return int(self.timeout[:-1]) * {"s": 1, "m": 60, "h": 3600}[self.timeout[-1]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predict:
+    """How scores become calls."""
+
+    threshold: float = declare("A score of at least this is called positive.", default=0.5, minimum=0, maximum=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A kind and its rule."""
+
+    SCHEMA: ClassVar[Mapping[str, Plain]] = _GATES
+    kind: str
+    rule: Any
+
+    @classmethod
+    def read(cls, value: Plain) -> Gate:
+        """The kind is the one whose key the mapping has."""
+        kind = next(key for key in KINDS if key in value)
+        return cls(kind=kind, rule=build(KINDS[kind].Rule, value))
+
+    def plain(self) -> Plain:
+        """The rule alone: its keys name its kind."""
+        return plain(self.rule)
+
+    @property
+    def module(self) -> Kind:
+        """The kind's module."""
+        return KINDS[self.kind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What must hold before a model may ship."""
+
+    version: Literal[1] = declare("Version of this format.")
+    model: str = declare(
+        "Name of the model, in the registry too: letters, digits, . _ -", pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+    )
+    task: Literal["binary"] = declare("What the model predicts.", default="binary")
+    data: Data = declare("The tables.")
+    train: Train = declare("The training command.", short="run")
+    predict: Predict = declare("From scores to calls.", default=Predict())
+    champion: str | None = declare(
+        "The model that serves now: models:/NAME@ALIAS. The default is this model's alias champion.",
+        default=None,
+        pattern="^models:/[^/@]+@[^/@]+$",
+    )
+    slices: tuple[Dimension, ...] = declare(
+        "Subsets of the holdout: a column, bins of one ({age: [25, 40]}), or a crossing (sex * region).", default=()
+    )
+    confidence: float = declare("Of each bound, one-sided.", default=0.95, minimum=0.5, exclusiveMaximum=1)
+    on_inconclusive: Literal["warn", "fail"] = declare(
+        "What an inconclusive verdict does to the exit code: warn (0) or fail (1). A promotion never accepts it.",
+        default="warn",
+    )
+    gates: tuple[Gate, ...] = declare("What must hold.", minItems=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """A policy with its contract: all that a judge needs to know."""
+
+    policy: Policy
+    contract: Contract | None
+    gates: tuple[Gate, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gates", (*self._implied(), *self.policy.gates))
+
+    def _implied(self) -> Iterator[Gate]:
+        """Where there is a contract, all tables are held to it unless a gate says which."""
+        if self.contract and not any(gate.kind == "data" for gate in self.policy.gates):
+            tables: tuple[Literal["train", "holdout"], ...] = ("train", "holdout")
+            yield Gate(kind="data", rule=DataRule(data=tables if self.policy.data.train else ("holdout",)))
+
+    @property
+    def champion(self) -> tuple[str, str]:
+        """Registered model name and alias of the champion."""
+        name, alias = (self.policy.champion or f"models:/{self.policy.model}@champion")[8:].split("@")
+        return name, alias
+
+    def terms(self, seed: str = "") -> Terms:
+        """What all gates share."""
+        policy = self.policy
+        return Terms(confidence=policy.confidence, dimensions=policy.slices, contract=self.contract, seed=seed)
+
+    @property
+    def needs(self) -> Needs:
+        """All that must be counted."""
+        return reduce(Needs.__or__, (gate.module.needs(gate.rule, self.terms()) for gate in self.gates), Needs())
+
+    @property
+    def digest(self) -> str:
+        """Digest of policy and contract."""
+        return digest({"policy": plain(self.policy), "contract": plain(self.contract)})
+
+    @property
+    def measured(self) -> str:
+        """Digest of what decides the measuring: evidence made under another one can't be judged by this policy."""
+        policy, needs = self.policy, self.needs
+        return digest(
+            {
+                "model": policy.model,
+                "task": policy.task,
+                "data": plain(policy.data),
+                "predict": plain(policy.predict),
+                "champion": list(self.champion),
+                "contract": plain(self.contract),
+                "cells": sorted(one.id for one in needs.cells),
+                "ranks": sorted(one.id for one in needs.ranks),
+            }  # fmt: skip
+        )

@@ -1,0 +1,113 @@
+"""``gates.yaml`` -> ``Bound``: every mistake of the file, and of its contract, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from gates.contract import read as contract_file
+from gates.contract.rules import Contract
+from gates.fields import Plain, build, schema_of
+from gates.kinds import KINDS
+from gates.kinds.protocol import Terms
+from gates.policy import Bound, Gate, Policy
+from gates.slices import Dimension
+from gates.source import Path, Source, parse
+from gates.validate import Problem, nearest, problems, raise_all
+
+Open = Callable[[str], bytes]  # a path as the policy writes it -> the file's bytes
+
+
+def schema() -> dict[str, Plain]:
+    """The JSON Schema of ``gates.yaml``: what validates it and what editors complete from."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "gates.yaml",
+        **schema_of(Policy),
+    }
+
+
+def read(data: bytes, name: str, open_file: Open) -> Bound:
+    """Raises ``PolicyError`` with all mistakes of policy and contract, sorted by place."""
+    source = parse(data, name)
+    found = list(_form(source))
+    contract, beside = _contract(source, open_file)
+    found += beside
+    found += _meaning(source, contract)
+    raise_all(found)
+    return Bound(policy=build(Policy, source.value), contract=contract)
+
+
+def _form(source: Source) -> Iterator[Problem]:
+    """What the schema refuses. A gate is held to the schema of its own kind, so no message speaks of others."""
+    whole = schema()
+    whole["properties"]["gates"] = {key: value for key, value in whole["properties"]["gates"].items() if key != "items"}
+    yield from problems(source, (), source.value, whole)
+    for index, gate in enumerate(_list(source.value, "gates")):
+        yield from _gate_form(source, ("gates", index), gate)
+
+
+def _gate_form(source: Source, path: Path, gate: Plain) -> Iterator[Problem]:
+    words = list(gate) if isinstance(gate, dict) else []
+    kinds = [kind for kind in KINDS if kind in words]
+    known = ", ".join(KINDS)
+    if len(kinds) == 1:
+        yield from problems(source, path, gate, schema_of(KINDS[kinds[0]].Rule))
+    elif kinds:
+        yield Problem.at(source, path, f"is of two kinds at once ({', '.join(kinds)}); write two gates")
+    else:
+        hints = [(word, nearest(word, KINDS)) for word in words]
+        place, hint = next(((((*path, word)), hint) for word, hint in hints if hint), (path, ""))
+        yield Problem.at(source, place, f"names no kind of gate ({known}){hint}")
+
+
+def _at(value: Plain, *path: str) -> Plain:
+    """What stands at a path of keys, or None."""
+    for word in path:
+        value = value.get(word) if isinstance(value, dict) else None
+    return value
+
+
+def _contract(source: Source, open_file: Open) -> tuple[Contract | None, list[Problem]]:
+    path = _at(source.value, "data", "contract")
+    if not isinstance(path, str):
+        return None, []
+    try:
+        data = open_file(path)
+    except OSError as error:
+        return None, [Problem.at(source, ("data", "contract"), f"{path} can't be read: {error.strerror}")]
+    contract = parse(data, path)
+    found = list(contract_file.mistakes(contract))
+    return (None if found else contract_file.read(contract)), found
+
+
+def _meaning(source: Source, contract: Contract | None) -> Iterator[Problem]:
+    """What no schema can see, of all parts whose form is right: rules that don't fit their metric, gates that
+    stand twice, edges out of order."""
+    dimensions = []
+    for index, value in enumerate(_list(source.value, "slices")):
+        if list(problems(source, (), value, Dimension.SCHEMA)):
+            continue
+        dimension = Dimension.read(value)
+        dimensions.append(dimension)
+        if list(dimension.edges) != sorted(set(dimension.edges)):
+            yield Problem.at(source, ("slices", index, *dimension.columns), "bins must rise from edge to edge")
+    terms = Terms(confidence=0.95, dimensions=tuple(dimensions), contract=contract)
+    seen: set[str] = set()
+    for index, value in enumerate(_list(source.value, "gates")):
+        if not list(_gate_form(source, ("gates", index), value)):
+            yield from _gate_meaning(source, ("gates", index), Gate.read(value), seen, terms)
+
+
+def _list(value: Plain, key: str) -> list[Plain]:
+    found = _at(value, key)
+    return found if isinstance(found, list) else []
+
+
+def _gate_meaning(source: Source, path: Path, gate: Gate, seen: set[str], terms: Terms) -> Iterator[Problem]:
+    for mistake in gate.module.mistakes(gate.rule, terms):
+        where = (*path, *mistake.path) if mistake.path else (*path, gate.kind)
+        yield Problem.at(source, where, mistake.what)
+    name = gate.module.name(gate.rule)
+    if name in seen:
+        yield Problem.at(source, (*path, gate.kind), f"the gate {name} stands twice; put all its bars into one")
+    seen.add(name)

@@ -1,0 +1,83 @@
+"""Bounds for one proportion, two paired ones, two independent ones, and their ratio. All closed forms."""
+
+from __future__ import annotations
+
+from math import inf, sqrt
+
+from gates.stats.quantity import Bounds, z
+
+
+def wilson(successes: int, n: int, confidence: float) -> Bounds:
+    """Wilson's score bounds for a proportion, n > 0, each one-sided at ``confidence``.
+
+    Source: Wilson, JASA 1927;22:209.
+    """
+    p, q = successes / n, z(confidence)
+    centre = p + q * q / (2 * n)
+    half = q * sqrt(p * (1 - p) / n + q * q / (4 * n * n))
+    scale = 1 + q * q / n
+    # at 0 and n the exact bounds are 0 and 1; rounding must not leave the unit interval
+    low = 0.0 if successes == 0 else (centre - half) / scale
+    high = 1.0 if successes == n else (centre + half) / scale
+    return max(0.0, low), min(1.0, high)
+
+
+def paired_difference(both: int, first: int, second: int, neither: int, confidence: float) -> Bounds:
+    """Bounds for p1 - p2 on the same rows: Newcombe's method 10 (square and add, corrected phi).
+
+    ``both``: rows where both succeed; ``first``, ``second``: only that one; at least one row in all.
+    Source: Newcombe, Stat Med 1998;17:2635, method 10.
+    """
+    n = both + first + second + neither
+    p1, p2 = (both + first) / n, (both + second) / n
+    l1, u1 = wilson(both + first, n, confidence)
+    l2, u2 = wilson(both + second, n, confidence)
+    margins = (both + first) * (second + neither) * (both + second) * (first + neither)
+    cross = both * neither - first * second
+    if cross > 0:
+        cross_corrected = max(cross - n / 2, 0.0)
+    else:
+        cross_corrected = float(cross)
+    phi = cross_corrected / sqrt(margins) if margins else 0.0
+    d = p1 - p2
+    return (
+        max(-1.0, d - _add(p1 - l1, u2 - p2, phi)),
+        min(1.0, d + _add(u1 - p1, p2 - l2, phi)),
+    )
+
+
+def _add(a: float, b: float, phi: float) -> float:
+    return sqrt(max(0.0, a * a - 2 * phi * a * b + b * b))
+
+
+def difference(k1: int, n1: int, k2: int, n2: int, confidence: float) -> Bounds:
+    """Bounds for p1 - p2 of independent groups: Newcombe's hybrid score method.
+
+    Source: Newcombe, Stat Med 1998;17:873, method 10.
+    """
+    p1, p2 = k1 / n1, k2 / n2
+    l1, u1 = wilson(k1, n1, confidence)
+    l2, u2 = wilson(k2, n2, confidence)
+    d = p1 - p2
+    return d - _add(p1 - l1, u2 - p2, 0.0), d + _add(u1 - p1, p2 - l2, 0.0)
+
+
+def ratio(k1: int, n1: int, k2: int, n2: int, confidence: float) -> Bounds:
+    """Bounds for p1 / p2 of independent groups, from each one's Wilson bounds (MOVER-R).
+
+    The upper bound is infinite where the denominator can't be told from zero.
+    Source: Donner and Zou, Stat Methods Med Res 2012;21:347.
+    """
+    p1, p2 = k1 / n1, k2 / n2
+    l1, u1 = wilson(k1, n1, confidence)
+    l2, u2 = wilson(k2, n2, confidence)
+    return _mover(p1, l1, p2, u2, -1), _mover(p1, u1, p2, l2, +1)
+
+
+def _mover(p1: float, limit1: float, p2: float, limit2: float, sign: int) -> float:
+    """One side: the r at which p1 - r p2 lies on its own bound; the root of a quadratic."""
+    square = max(0.0, (p1 * p2) ** 2 - limit1 * limit2 * (2 * p1 - limit1) * (2 * p2 - limit2))
+    denominator = limit2 * (2 * p2 - limit2)
+    if denominator <= 0:
+        return inf if sign > 0 else 0.0
+    return max(0.0, (p1 * p2 + sign * sqrt(square)) / denominator)

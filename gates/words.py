@@ -1,0 +1,137 @@
+"""Numbers and verdict sentences in plain words. The only place where a verdict's wording is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gates.decision import Code, Estimate
+from gates.slices import key_text
+
+POINT = 100  # one point is a hundredth
+
+
+def number(value: float) -> str:
+    """A value at three decimals, more where it is small: ``0.812``, ``0.0004``, ``1,234.5``."""
+    if value and abs(value) < 0.01:  # noqa: PLR2004 -- three decimals would show one digit or none
+        return f"{value:.2g}"
+    return f"{value:,.3f}" if abs(value) < POINT else f"{value:,.1f}"
+
+
+def bar_text(value: float) -> str:
+    """A bar as its author wrote it: ``0.8``, ``500``."""
+    return f"{value:,.10g}"
+
+
+def signed(value: float) -> str:
+    """A difference with its sign: ``+0.018``, ``−0.071``, ``0``."""
+    return f"{'+' if value > 0 else '−'}{number(abs(value))}" if value else "0"
+
+
+def size(value: float, *, points: bool) -> str:
+    """The size of a difference: ``1.4 points``, ``0.25 points``; as a number where points make no sense."""
+    if not points:
+        return number(abs(value))
+    scaled = abs(value) * POINT
+    return f"{scaled:.1f} points" if scaled >= 1 else f"{scaled:.2f} points"
+
+
+def percent(confidence: float) -> str:
+    """0.95 -> ``95 %``."""
+    return f"{confidence * 100:.6g} %"
+
+
+def rows(n: int) -> str:
+    """1 -> ``1 row``, 48210 -> ``48,210 rows``."""
+    return f"{n:,} row{'' if n == 1 else 's'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a sentence about one judged bar is made of. ``oriented``: larger is better."""
+
+    metric: str
+    key: dict[str, str | None] | None
+    by: str | None
+    rule: str
+    bar: float
+    judged: Estimate
+    oriented: Estimate
+    code: Code
+    n: int
+    confidence: float
+    blame_confidence: float
+    champion: str
+    points: bool
+    detectable: float | None
+    settle: int | None
+
+
+def sentence(told: Told) -> str:
+    """One plain sentence: what was found, how sure, and what the policy asks."""
+    return (_level if told.rule in ("min", "max") else _comparison)(told)
+
+
+def subject(metric: str, key: dict[str, str | None] | None, by: str | None) -> str:
+    """``recall for region=LATAM``, ``demographic_parity_difference by sex``."""
+    return metric + (f" by {by}" if by else "") + (f" for {key_text(key)}" if key else "")
+
+
+def _basis(told: Told, confidence: float) -> str:
+    corrected = confidence > told.confidence
+    sure = f"{percent(told.confidence)} sure{', corrected for the number of slices' if corrected else ''}"
+    return f"({sure}, {rows(told.n)})"
+
+
+def _settle(told: Told) -> str:
+    if told.settle is None:
+        return "no number of rows would settle it"
+    return f"about {told.settle:,} rows would settle it"
+
+
+def _level(told: Told) -> str:
+    what, floor = subject(told.metric, told.key, told.by), told.rule == "min"
+    asked = f"you ask for at least {bar_text(told.bar)}" if floor else f"you allow {bar_text(told.bar)}"
+    low, high = number(told.judged.low), number(told.judged.high)
+    if told.code is Code.WITHIN_BAR:
+        side = f"at least {low}" if floor else f"at most {high}"
+        return f"{what} is {side} {_basis(told, told.confidence)}; {asked}"
+    if told.code is Code.ACROSS_BAR:
+        return (
+            f"{what} lies between {low} and {high} {_basis(told, told.confidence)}, on both sides of your bar of "
+            f"{bar_text(told.bar)}; {_settle(told)} if it stays at {number(told.judged.value)}"
+        )
+    side = f"at most {high}" if floor else f"at least {low}"
+    return f"{what} is {side} {_basis(told, told.blame_confidence)}; {asked}"
+
+
+def _comparison(told: Told) -> str:
+    what, points = subject(told.metric, told.key, told.by), told.points
+    worsening = told.rule == "max_worsening"
+    bar = size(told.bar, points=points) if told.bar else "none"
+    asked = f"you allow {bar}" if worsening else f"you ask for {bar if told.bar else 'no loss'}"
+    low, high = told.oriented.low, told.oriented.high
+    if told.code is Code.WITHIN_BAR:
+        basis = _basis(told, told.confidence)
+        if told.oriented.value == low == high == 0:
+            return f"{what} is exactly the same as {told.champion}'s {basis}; {asked}"
+        if low > 0:
+            return f"{what} is better than {told.champion}'s by at least {size(low, points=points)} {basis}; {asked}"
+        return f"{what} is at worst {size(low, points=points)} behind {told.champion} {basis}; {asked}"
+    if told.code is Code.ACROSS_BAR:
+        return _undecided(told, what, worsening=worsening)
+    basis = _basis(told, told.blame_confidence)
+    if high < 0:
+        return f"{what} is worse than {told.champion}'s by at least {size(high, points=points)} {basis}; {asked}"
+    return f"{what} is at best {size(high, points=points)} ahead of {told.champion} {basis}; {asked}"
+
+
+def _undecided(told: Told, what: str, *, worsening: bool) -> str:
+    scale, unit = (POINT, " points") if told.points else (1, "")
+    low, high = signed(told.oriented.low * scale), signed(told.oriented.high * scale)
+    text = (
+        f"against {told.champion}, {what} is between {low} and {high}{unit} better ({percent(told.confidence)} sure); "
+    )
+    if told.detectable is not None:
+        found = "losses" if worsening else "shortfalls"
+        text += f"these {rows(told.n)} can only reveal {found} above {size(told.detectable, points=told.points)}; "
+    return text + _settle(told)
