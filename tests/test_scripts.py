@@ -1,0 +1,120 @@
+"""The scripts and the locks: what a new machine meets first."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LOCKS = sorted((ROOT / "locks").glob("*.txt"))
+SCRIPTS = [ROOT / ".ci/run", *sorted(path for path in (ROOT / "scripts").iterdir() if path.suffix != ".py")]
+PIN = re.compile(r"^([a-z0-9][a-z0-9-]*)==(\S+)(?: ; [^\\]+)? \\$")
+HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def pins(lock: Path) -> set[tuple[str, str]]:
+    return {match.groups() for line in lock.read_text().splitlines() if (match := PIN.match(line))}
+
+
+def install(*arguments: object, path: str = os.environ["PATH"]) -> subprocess.CompletedProcess[str]:
+    command = [shutil.which("bash"), ROOT / "scripts/install", *map(str, arguments)]
+    environment = {**os.environ, "PATH": path}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=name_of)
+def test_a_lock_holds_pins_with_hashes_and_names_no_host(lock):
+    text = lock.read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert [line for line in lines if not PIN.match(line) and not HASH.match(line)] == []
+    assert "://" not in text
+    assert all(re.search(rf"^{name}==[^\n]+\n    --hash=", text, re.MULTILINE) for name, _ in pins(lock))
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=name_of)
+def test_a_lock_brings_what_installing_needs(lock):
+    assert {"uv", "hatchling", "editables"} <= {name for name, _ in pins(lock)}
+
+
+def test_what_was_tested_is_what_is_installed():
+    gates, demo, test = (pins(ROOT / f"locks/{name}.txt") for name in ("gates", "demo", "test"))
+    assert gates < demo < test
+
+
+def test_the_locks_hold_every_dependency():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    named = {
+        re.match(r"[\w-]+", requirement)[0]
+        for requirement in [*project["project"]["dependencies"], *project["dependency-groups"]["test"]]
+        if isinstance(requirement, str)
+    }
+    assert named <= {name for name, _ in pins(ROOT / "locks/test.txt")}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=name_of)
+def test_a_script_is_executable_and_sound(script):
+    assert os.access(script, os.X_OK)
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "scripts/install DIR LOCK"),
+        (["somewhere"], "scripts/install DIR LOCK"),
+        (["somewhere", "locks/none.txt"], "no such lock"),
+    ],
+)
+def test_install_tells_a_mistake(arguments, told):
+    done = install(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+
+
+def test_install_leaves_a_folder_that_is_no_environment_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    done = install(tmp_path, ROOT / "locks/gates.txt")
+    assert done.returncode == 2
+    assert "left as it is" in done.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    ("python", "told"),
+    [
+        (None, "no python3 found"),
+        ('case "$*" in *version_info*) exit 1 ;; --version) echo Python 3.9.2 ;; esac', "Python 3.9.2"),
+        ('case "$*" in *ensurepip*) exit 1 ;; esac', "python3-venv"),
+    ],
+)
+def test_install_tells_what_a_machine_lacks(tmp_path, python, told):
+    for tool in ("bash", "dirname", "ls"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    if python is not None:
+        (tmp_path / "python3").write_text(f"#!{shutil.which('bash')}\n{python}\n")
+        (tmp_path / "python3").chmod(0o755)
+    done = install(tmp_path / "new", ROOT / "locks/gates.txt", path=str(tmp_path))
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.skipif(not (Path(sys.prefix) / ".installed").exists(), reason="not run by scripts/test")
+def test_an_environment_that_is_as_its_lock_says_is_left_alone():
+    stamp = Path(sys.prefix) / ".installed"
+    before = stamp.stat()
+    outside = os.pathsep.join(
+        folder for folder in os.environ["PATH"].split(os.pathsep) if folder != f"{sys.prefix}/bin"
+    )
+    done = install(sys.prefix, ROOT / "locks/test.txt", path=outside)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert stamp.stat() == before
