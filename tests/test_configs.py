@@ -57,9 +57,7 @@ def test_a_model_is_as_good_as_the_readme_says(telco, tmp_path, params, expected
     for file in ("train.py", params):
         shutil.copy(telco / file, tmp_path / ("train.py" if file == "train.py" else "params.json"))
     train, holdout = telco / "data/train.parquet", pd.read_parquet(telco / "data/holdout.parquet")
-    told = run(
-        tmp_path, sys.executable, "train.py", GATES_TRAIN=str(train), GATES_OUT=str(tmp_path), GATES_SEED="0"
-    )
+    told = run(tmp_path, sys.executable, "train.py", GATES_TRAIN=str(train), GATES_OUT=str(tmp_path), GATES_SEED="0")
     assert json.loads((telco / params).read_text())["model"] in told
 
     model = mlflow.sklearn.load_model(str(tmp_path / "model"))
