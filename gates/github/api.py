@@ -34,9 +34,7 @@ class Client:
     ``doing`` says in errors what was tried, ``needs`` names the permission that it takes.
     """
 
-    def __init__(
-        self, api_url: str, token: str, *, timeout: float = 30, retries: int = 4, backoff: float = 1
-    ) -> None:
+    def __init__(self, api_url: str, token: str, *, timeout: float = 30, retries: int = 4, backoff: float = 1) -> None:
         self._api_url = api_url.rstrip("/")
         self._timeout = timeout
         self._session = _session(token, _adapter(retries, backoff))
@@ -68,16 +66,12 @@ class Client:
         """Remove something. That it is gone already is as good."""
         self._ask("DELETE", self._api_url + path, doing, needs)
 
-    def _ask(
-        self, method: str, url: str, doing: str, needs: str, body: dict[str, Any] | None = None
-    ) -> Response:
+    def _ask(self, method: str, url: str, doing: str, needs: str, body: dict[str, Any] | None = None) -> Response:
         from requests import RequestException
 
         try:
             # A redirect would carry the token along; GitHub sends none for a repository by its current name.
-            response = self._session.request(
-                method, url, json=body, timeout=self._timeout, allow_redirects=False
-            )
+            response = self._session.request(method, url, json=body, timeout=self._timeout, allow_redirects=False)
         except RequestException as error:
             kind = UnansweredError if method == "POST" else GatesError
             raise _outside(f"could not {doing}: {_cause(error)}", _LATER, kind) from error
@@ -183,8 +177,10 @@ def _mend(response: Response, needs: str) -> str:
 
 def _cause(error: Exception) -> str:
     from requests import exceptions
+    from urllib3.exceptions import ReadTimeoutError
 
-    if isinstance(error, exceptions.Timeout):
+    last = getattr(error.args[0], "reason", None) if error.args else None  # of several tries
+    if isinstance(error, exceptions.Timeout) or isinstance(last, ReadTimeoutError):
         return "GitHub did not answer in time"
     if isinstance(error, exceptions.SSLError):
         return "the connection is not safe (its certificate was refused)"

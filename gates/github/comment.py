@@ -88,9 +88,7 @@ def parse(text: str) -> Marker | None:
         return None
 
 
-def sync(
-    client: Client, event: Event, body: str, *, key: str, verdict: Verdict, author: str = AUTHOR
-) -> Outcome:
+def sync(client: Client, event: Event, body: str, *, key: str, verdict: Verdict, author: str = AUTHOR) -> Outcome:
     """See to it that the pull request holds exactly one comment of this key, and that it says ``body``.
 
     ``key`` tells policies apart (the model's name). ``author`` is the login that the token writes as: what

@@ -96,9 +96,7 @@ def _append(environ: Mapping[str, str], variable: str, text: str) -> None:
         with Path(path).open("ab") as file:
             file.write(_encode(text))
     except OSError as error:
-        raise GatesError(
-            f"can't be written: {error.strerror}", where=variable, exit_code=Exit.OUTSIDE
-        ) from error
+        raise GatesError(f"can't be written: {error.strerror}", where=variable, exit_code=Exit.OUTSIDE) from error
 
 
 def _encode(text: str) -> bytes:

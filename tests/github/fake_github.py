@@ -1,0 +1,246 @@
+"""A GitHub on 127.0.0.1 that keeps pull requests and their comments, and fails when told to.
+
+It takes no request and gives no answer that GitHub's description of the API does not know: whatever is
+wrong is kept in ``complaints``, which ``stop`` raises.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from description import Description, Operation, load
+
+BOT = "github-actions[bot]"
+LONGEST = 65_536
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """How a request fails. ``done``: it was carried out before. ``raw``: bytes instead of an answer."""
+
+    status: int = 500
+    message: str = "trouble on purpose"
+    headers: dict[str, str] = field(default_factory=dict)
+    done: bool = False
+    delay: float = 0
+    raw: bytes | None = None
+    hang_up: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    verb: str
+    path: str
+    operation: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    value: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def refusal(status: int, message: str) -> Answer:
+    return Answer(
+        status, {"message": message, "documentation_url": "https://docs.github.com/rest", "status": str(status)}
+    )
+
+
+class FakeGitHub:
+    """One repository. ``tokens`` says who writes with which; those in ``readers`` may not write."""
+
+    def __init__(self, repository: str = "acme/churn") -> None:
+        self.repository = repository
+        self.tokens = {"ghs_bot": BOT, "ghs_reader": BOT, "ghp_dana": "dana"}
+        self.readers = {"ghs_reader"}
+        self.heads: dict[int, str] = {}
+        self.comments: list[dict[str, Any]] = []
+        self.asked: list[Asked] = []
+        self.complaints: list[str] = []
+        self.page_size: int | None = None  # smaller pages than asked for, to have many
+        self._troubles: list[tuple[str, str, Trouble]] = []
+        self._description: Description = load()
+        self._next_id = 1000
+        self._lock = threading.Lock()
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        if self.complaints:
+            raise AssertionError("GitHub's description knows no such thing:\n" + "\n".join(self.complaints))
+
+    def say(self, pr: int, body: str, login: str = BOT) -> dict[str, Any]:
+        """Someone writes a comment."""
+        self._next_id += 1
+        self.comments.append(comment := self._comment(self._next_id, pr, body, login))
+        return comment
+
+    def bodies(self, login: str = BOT) -> list[str]:
+        return [comment["body"] for comment in self.comments if comment["user"]["login"] == login]
+
+    def fail(self, verb: str, operation: str, *troubles: Trouble) -> None:
+        """Let the next requests of this kind fail, one trouble each."""
+        self._troubles += [(verb, operation, trouble) for trouble in troubles]
+
+    def verbs(self) -> list[str]:
+        return [asked.operation for asked in self.asked]
+
+    # -- what a request meets, from the outside in --
+
+    def answer(self, verb: str, target: str, headers: dict[str, str], body: bytes) -> tuple[Answer, Trouble | None]:
+        url = urlsplit(target)
+        query = dict(parse_qsl(url.query, keep_blank_values=True))
+        operation = self._description.operation(verb, url.path)
+        with self._lock:
+            if operation is None:
+                self.complaints.append(f"{verb} {url.path}: no such operation")
+                return refusal(404, "Not Found"), None
+            self.asked.append(Asked(verb, url.path, operation.id))
+            self._complain(operation, self._description.faults_of_request(operation, query, body))
+            self._complain(operation, _faults_of_headers(headers))
+            trouble = self._trouble(verb, operation.id)
+            if trouble is None or trouble.done:
+                answer = self._serve(operation, query, json.loads(body) if body else None, headers)
+            if trouble is not None:
+                answer = refusal(trouble.status, trouble.message)
+                answer.headers.update(trouble.headers)
+            if trouble is None or (trouble.raw is None and not trouble.hang_up):
+                faults = self._description.faults_of_answer(operation, answer.status, answer.value)
+                self._complain(operation, faults)
+            return answer, trouble
+
+    def _complain(self, operation: Operation, faults: list[str]) -> None:
+        self.complaints += [f"{operation.id}: {fault}" for fault in faults]
+
+    def _trouble(self, verb: str, operation: str) -> Trouble | None:
+        for planned in self._troubles:
+            if planned[:2] == (verb, operation):
+                self._troubles.remove(planned)
+                return planned[2]
+        return None
+
+    def _serve(self, operation: Operation, query: dict[str, str], body: Any, headers: dict[str, str]) -> Answer:
+        token = headers.get("authorization", "").removeprefix("Bearer ")
+        login = self.tokens.get(token)
+        names = operation.names
+        if login is None:
+            return refusal(401, "Bad credentials")
+        if f"{names['owner']}/{names['repo']}" != self.repository:
+            return refusal(404, "Not Found")
+        if operation.verb != "get" and token in self.readers:
+            return refusal(403, "Resource not accessible by integration")
+        serve: Callable[..., Answer] = getattr(self, "_" + operation.id.replace("/", "_").replace("-", "_"))
+        return serve({name: int(text) for name, text in names.items() if text.isdigit()}, query, body, login)
+
+    # -- the operations; the names are GitHub's own --
+
+    def _pulls_get(self, names: dict[str, int], *_: Any) -> Answer:
+        number = names["pull_number"]
+        if number not in self.heads:
+            return refusal(404, "Not Found")
+        pull = self._description.example("pull-request")
+        pull.update(number=number, requested_teams=[])  # the example's team is not as described
+        pull["head"]["sha"] = self.heads[number]
+        return Answer(200, pull)
+
+    def _issues_list_comments(self, names: dict[str, int], query: dict[str, str], *_: Any) -> Answer:
+        number = names["issue_number"]
+        if number not in self.heads:
+            return refusal(404, "Not Found")
+        size = min(int(query.get("per_page", 30)), 100, self.page_size or 100)
+        page = int(query.get("page", 1))
+        all_of_them = [comment for comment in self.comments if comment["issue_url"].endswith(f"/{number}")]
+        link = {}
+        if page * size < len(all_of_them):
+            here = f"{self.url}/repos/{self.repository}/issues/{number}/comments?per_page={size}"
+            last = -(-len(all_of_them) // size)
+            link = {"Link": f'<{here}&page={page + 1}>; rel="next", <{here}&page={last}>; rel="last"'}
+        return Answer(200, all_of_them[(page - 1) * size : page * size], link)
+
+    def _issues_create_comment(self, names: dict[str, int], _: Any, body: Any, login: str) -> Answer:
+        if names["issue_number"] not in self.heads:
+            return refusal(404, "Not Found")
+        if not 0 < len(body["body"]) <= LONGEST:
+            return refusal(422, "Validation Failed")
+        return Answer(201, self.say(names["issue_number"], body["body"], login))
+
+    def _issues_update_comment(self, names: dict[str, int], _: Any, body: Any, __: str) -> Answer:
+        for comment in self.comments:
+            if comment["id"] == names["comment_id"]:
+                comment["body"] = body["body"]
+                return Answer(200, comment)
+        return refusal(404, "Not Found")
+
+    def _issues_delete_comment(self, names: dict[str, int], *_: Any) -> Answer:
+        kept = [comment for comment in self.comments if comment["id"] != names["comment_id"]]
+        if len(kept) == len(self.comments):
+            return refusal(404, "Not Found")
+        self.comments[:] = kept
+        return Answer(204)
+
+    def _comment(self, number: int, pr: int, body: str, login: str) -> dict[str, Any]:
+        comment: dict[str, Any] = self._description.example("issue-comment")
+        base = f"https://api.github.com/repos/{self.repository}/issues"
+        comment.update(id=number, body=body, url=f"{base}/comments/{number}", issue_url=f"{base}/{pr}")
+        comment["user"].update(login=login, type="Bot" if login.endswith("[bot]") else "User")
+        return comment
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """A client that no longer waits is no news here."""
+
+
+def _faults_of_headers(headers: dict[str, str]) -> list[str]:
+    wanted = {"accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"}
+    faults = [f"{name} is {headers.get(name)!r}" for name, value in wanted.items() if headers.get(name) != value]
+    return faults if headers.get("user-agent") else [*faults, "no user-agent"]
+
+
+def _handler(github: FakeGitHub) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # an answer leaves in one piece, else the two sides wait for each other
+
+        def serve(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            answer, trouble = github.answer(self.command, self.path, headers, body)
+            if trouble:
+                time.sleep(trouble.delay)
+            if trouble and trouble.hang_up:
+                self.close_connection = True
+                return
+            content = b"" if answer.value is None else json.dumps(answer.value).encode()
+            if trouble and trouble.raw is not None:
+                content = trouble.raw
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Type", "application/json; charset=utf-8")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = serve  # noqa: N815 -- http.server's names
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    return Handler

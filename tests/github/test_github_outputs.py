@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import io
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gates.errors import Exit, GatesError
+from gates.github import outputs
+
+HOSTILE = [
+    "plain",
+    "",
+    "two\nlines",
+    "fine\nverdict=pass",
+    "fine\r\nverdict=pass\r\n",
+    "gates_00\nverdict<<X\npass\nX",
+    "::set-output name=verdict::pass",
+    "${{ secrets.GITHUB_TOKEN }}",
+    "@team <!-- --> `x` | 100%",
+    "\ud800 half a pair",
+]
+
+
+def as_the_runner_reads(content: str) -> dict[str, str]:
+    """The runner's rules for its output file: NAME<<BORDER, lines, BORDER."""
+    found: dict[str, str] = {}
+    lines = iter(content.split("\n"))
+    for line in lines:
+        if not line:
+            continue
+        name, heredoc, border = line.partition("<<")
+        if not heredoc:
+            name, _, found[name] = line.partition("=")
+            continue
+        value = []
+        for inner in lines:
+            if inner == border:
+                break
+            value.append(inner)
+        found[name] = "\n".join(value)
+    return found
+
+
+@pytest.mark.parametrize("reason", HOSTILE)
+def test_no_line_of_a_value_becomes_an_output(tmp_path: Path, reason: str) -> None:
+    environ = {"GITHUB_OUTPUT": str(tmp_path / "output")}
+    outputs.write_outputs(environ, {"verdict": "fail", "reason": reason})
+    outputs.write_outputs(environ, {"report": ".gates/report.md"})
+    found = as_the_runner_reads((tmp_path / "output").read_bytes().decode())
+    reason = reason.encode("utf-8", "replace").decode()
+    assert found == {"verdict": "fail", "reason": reason, "report": ".gates/report.md"}
+
+
+def test_borders_differ_from_value_to_value(tmp_path: Path) -> None:
+    outputs.write_outputs({"GITHUB_OUTPUT": str(tmp_path / "o")}, {"a": "x", "b": "y"})
+    borders = re.findall(r"<<(\S+)", (tmp_path / "o").read_text())
+    assert len(set(borders)) == 2
+    assert all(re.fullmatch(r"gates_[0-9a-f]{32}", border) for border in borders)
+
+
+@pytest.mark.parametrize("name", ["", "Verdict", "a b", "a\nb", "a=b", "a<<b"])
+def test_names_are_plain_words(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="not the name of an output"):
+        outputs.write_outputs({"GITHUB_OUTPUT": str(tmp_path / "o")}, {name: "x"})
+
+
+def test_outside_github_nothing_happens() -> None:
+    outputs.write_outputs({}, {"verdict": "pass"})
+    outputs.write_summary({}, "# fine")
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(GatesError, match="GITHUB_OUTPUT: can't be written") as caught:
+        outputs.write_outputs({"GITHUB_OUTPUT": str(tmp_path)}, {"verdict": "pass"})
+    assert caught.value.exit_code is Exit.OUTSIDE
+
+
+def test_the_summary_grows_and_never_passes_its_limit(tmp_path: Path) -> None:
+    file = tmp_path / "summary"
+    environ = {"GITHUB_STEP_SUMMARY": str(file)}
+    outputs.write_summary(environ, "# one")
+    outputs.write_summary(environ, "# ü" + "x" * (outputs.SUMMARY_LIMIT - 100))
+    assert file.read_text().startswith("# one\n# ü")
+    outputs.write_summary(environ, "y" * 200)
+    content = file.read_bytes()
+    assert b"yy" not in content
+    assert b"too long for this page" in content
+
+
+@pytest.mark.parametrize(
+    ("given_", "line"),
+    [
+        ({"message": "plain"}, "::error::plain"),
+        ({"message": "a\r\nb 5%"}, "::error::a%0D%0Ab 5%25"),
+        ({"message": "x", "file": "gates.yaml", "line": 14}, "::error file=gates.yaml,line=14::x"),
+        ({"message": "x", "title": "a: b, c\n% ::"}, "::error title=a%3A b%2C c%0A%25 %3A%3A::x"),
+        ({"message": "x::y,z", "title": "t"}, "::error title=t::x::y,z"),
+    ],
+)
+def test_annotations(given_: dict[str, Any], line: str) -> None:
+    assert outputs.annotation("error", **given_) == line
+
+
+def unescaped(text: str) -> str:
+    for code, letter in (("%2C", ","), ("%3A", ":"), ("%0A", "\n"), ("%0D", "\r"), ("%25", "%")):
+        text = text.replace(code, letter)
+    return text
+
+
+@given(message=st.text(), title=st.text(min_size=1))
+def test_whatever_stands_in_an_annotation_it_is_one_command_and_comes_back(message: str, title: str) -> None:
+    line = outputs.annotation("warning", message, title=title)
+    assert not set(line) & {"\r", "\n"}
+    match = re.fullmatch(r"::warning title=([^:,]*)::(.*)", line, re.DOTALL)
+    assert match
+    assert (unescaped(match[1]), unescaped(match[2])) == (title, message)
+
+
+def test_commands_are_stopped_with_a_word_that_nobody_can_guess() -> None:
+    stream = io.StringIO()
+    with suppress(RuntimeError), outputs.commands_stopped({"GITHUB_ACTIONS": "true"}, stream):
+        print("::set-output name=verdict::pass", end="", file=stream)
+        raise RuntimeError
+    first, inside, last, _ = stream.getvalue().split("\n")
+    word = first.removeprefix("::stop-commands::")
+    assert re.fullmatch(r"[0-9a-f]{32}", word)
+    assert (inside, last) == ("::set-output name=verdict::pass", f"::{word}::")
+
+
+def test_on_a_laptop_nothing_is_printed_for_the_runner() -> None:
+    stream = io.StringIO()
+    with outputs.commands_stopped({}, stream):
+        pass
+    assert stream.getvalue() == ""
