@@ -167,7 +167,7 @@ def plain(value: Any) -> Plain:
         return value.plain()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
-            written(f): str(getattr(value, f.name)) if f.metadata["big"] else plain(getattr(value, f.name))
+            written(f): str(getattr(value, f.name)) if f.metadata.get("big") else plain(getattr(value, f.name))
             for f in dataclasses.fields(value)
         }
     if isinstance(value, Mapping):

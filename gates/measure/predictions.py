@@ -1,0 +1,116 @@
+"""Predictions of one model on the holdout: found, checked against its rows, and put beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gates.contract.sql import literal, quoted
+from gates.errors import GatesError
+from gates.measure.labels import Labels, is_positive
+from gates.measure.tables import Opened, open_table, run
+from gates.policy import Policy
+
+_SHOWN = 5
+FORM = "It needs a column score (probability of the positive class) or prediction (the class)."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicted:
+    """A model's predictions as a table ``name(pos, call, score)`` of the engine."""
+
+    name: str
+    scored: bool  # whether there are scores, not only calls
+
+
+def place(connection: Any, file: Path, name: str, policy: Policy, labels: Labels) -> Predicted:
+    """Read a predictions file and match it to the holdout's rows, by key or by order.
+
+    Raises ``GatesError`` naming how many rows, and which, don't match or hold no usable number.
+    """
+    view = open_table(connection, file.parent, file.name, f"{name} predictions")
+    _check_columns(view, policy)
+    _match(connection, view, policy)
+    scored = "score" in view.columns
+    if scored:
+        _check_scores(connection, view)
+    if "prediction" in view.columns:
+        _check_calls(connection, view, labels)
+    call = (  # a model that calls for itself is taken at its word; the threshold is for scores alone
+        is_positive("p.prediction", labels)
+        if "prediction" in view.columns
+        else f"CAST(p.score >= {literal(policy.predict.threshold)} AS TINYINT)"
+    )
+    score = "CAST(p.score AS DOUBLE) + 0.0" if scored else "CAST(NULL AS DOUBLE)"  # + 0.0: -0.0 and 0.0 tie
+    source = f"(SELECT row_number() OVER () - 1 AS pos, * FROM {quoted(view.name)})"  # noqa: S608
+    matched = f"CAST(p.{quoted(policy.data.key)} AS VARCHAR) = r.k" if policy.data.key else "p.pos = r.pos"
+    run(
+        connection,
+        f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT r.pos, {call} AS call, {score} AS score "  # noqa: S608
+        f"FROM gates_rows r JOIN {source} p ON {matched}",
+    )
+    return Predicted(name=name, scored=scored)
+
+
+def _check_columns(view: Opened, policy: Policy) -> None:
+    if not {"score", "prediction"} & view.columns.keys():
+        raise GatesError(f"the predictions have the columns {', '.join(view.columns)}", where=view.path, mend=FORM)
+    if policy.data.key and policy.data.key not in view.columns:
+        raise GatesError(f"the predictions lack the key column {policy.data.key}", where=view.path)
+    if "score" in view.columns and view.categories.get("score") not in ("integer", "number"):
+        raise GatesError(f"score is {view.columns['score']}, not a number", where=view.path, mend=FORM)
+
+
+def _match(connection: Any, view: Opened, policy: Policy) -> None:
+    """The same rows on both sides, or an error that says how many differ and which."""
+    ((expected,),) = run(connection, "SELECT count(*) FROM gates_rows")
+    ((given,),) = run(connection, f"SELECT count(*) FROM {quoted(view.name)}")  # noqa: S608
+    if not policy.data.key:
+        if expected != given:
+            raise GatesError(
+                f"{given:,} predictions for {expected:,} holdout rows",
+                where=view.path,
+                mend="Predict every row of GATES_HOLDOUT once, in its order, or set data.key.",
+            )
+        return
+    key = f"CAST({quoted(policy.data.key)} AS VARCHAR)"
+    predicted = f"(SELECT {key} AS k FROM {quoted(view.name)})"  # noqa: S608
+    for what, sql in (
+        ("keys stand twice", f"SELECT k FROM {predicted} GROUP BY k HAVING count(*) > 1"),  # noqa: S608
+        ("holdout rows have no prediction", f"SELECT k FROM gates_rows EXCEPT SELECT k FROM {predicted}"),  # noqa: S608
+        ("predictions belong to no holdout row", f"SELECT k FROM {predicted} EXCEPT SELECT k FROM gates_rows"),  # noqa: S608
+    ):
+        wrong = [row[0] for row in run(connection, f"SELECT k FROM ({sql}) ORDER BY k")]  # noqa: S608
+        if wrong:
+            shown = ", ".join(str(k) for k in wrong[:_SHOWN]) + (", …" if len(wrong) > _SHOWN else "")
+            raise GatesError(f"{len(wrong):,} {what} ({policy.data.key}: {shown})", where=view.path)
+
+
+def _wrong_rows(connection: Any, view: Opened, condition: str) -> tuple[int, str]:
+    rows = run(
+        connection,
+        f"SELECT n FROM (SELECT row_number() OVER () AS n, * FROM {quoted(view.name)}) WHERE {condition}",  # noqa: S608
+    )
+    shown = ", ".join(str(row[0]) for row in rows[:_SHOWN])
+    return len(rows), shown + (", …" if len(rows) > _SHOWN else "")
+
+
+def _check_scores(connection: Any, view: Opened) -> None:
+    bad = "score IS NULL OR NOT isfinite(CAST(score AS DOUBLE))"
+    for what, condition in (
+        ("are not a number", bad),
+        ("lie outside 0 to 1", f"NOT ({bad}) AND (score < 0 OR score > 1)"),
+    ):
+        count, which = _wrong_rows(connection, view, condition)
+        if count:
+            raise GatesError(f"{count:,} scores {what} (row {which})", where=view.path, mend=FORM)
+
+
+def _check_calls(connection: Any, view: Opened, labels: Labels) -> None:
+    known = ", ".join(map(literal, labels.classes))
+    count, which = _wrong_rows(connection, view, f"prediction IS NULL OR CAST(prediction AS VARCHAR) NOT IN ({known})")
+    if count:
+        raise GatesError(
+            f"{count:,} predictions are neither {labels.negative} nor {labels.positive} (row {which})", where=view.path
+        )

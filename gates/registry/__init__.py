@@ -1,0 +1,1 @@
+"""Where models are kept, and which of them serves."""

@@ -1,0 +1,142 @@
+"""The MLflow registry: the champion by its alias, and a plain promotion (register, move the alias).
+
+A version's folder is kept as artifact ``candidate`` of a run, with what it was judged on beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gates.errors import Exit, GatesError
+from gates.files import folder_digest
+from gates.measure import Served
+
+KEPT = "candidate"  # artifact path of the model's folder
+PREDICTIONS = "predictions"  # artifact path of its predictions on the holdout
+TAG_DIGEST = "gates.digest"
+TAG_HOLDOUT = "gates.holdout"
+TAG_DECISION = "gates.decision"
+
+
+@contextmanager
+def _told(doing: str) -> Iterator[None]:
+    """Whatever the registry raises, as one sentence."""
+    import requests
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, requests.RequestException, OSError) as error:
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        mend = "Is MLFLOW_TRACKING_URI right, and the registry up?"
+        raise GatesError(f"{doing}: {line}", where="registry", mend=mend, exit_code=Exit.OUTSIDE) from error
+
+
+def default_uri(root: Path) -> str:
+    """Where the registry is if nobody says: an SQLite file beside the policy."""
+    return f"sqlite:///{root / 'mlflow.db'}"
+
+
+class Registry:
+    """One MLflow registry. ``uri`` is an MLflow tracking URI."""
+
+    def __init__(self, uri: str, root: Path) -> None:
+        with _told(f"open {uri.split('@')[-1]}"):
+            import mlflow
+
+            logging.getLogger("alembic").setLevel(logging.WARNING)
+            logging.getLogger("mlflow").setLevel(logging.ERROR)
+            self._mlflow = mlflow
+            self._client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+            self._uri = uri
+            self._artifacts = (root / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
+
+    def champion(self, name: str, alias: str, cache: Path) -> Served | None:
+        """The version under the alias, or None where there is none yet."""
+        from mlflow.exceptions import MlflowException
+
+        with _told(f"look up models:/{name}@{alias}"):
+            try:
+                version = self._client.get_model_version_by_alias(name, alias)
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
+        tags: Mapping[str, str] = version.tags
+        digest = tags.get(TAG_DIGEST, "")
+        folder = cache / f"v{version.version}"
+
+        def fetch() -> Path:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            made = self._download(version.run_id, KEPT, folder)
+            if folder_digest(made) != digest:
+                raise GatesError(
+                    f"the bytes of version {version.version} are not those that were promoted",
+                    where=f"models:/{name}@{alias}",
+                    mend="Promote again, or move the alias back to a version whose bytes are whole.",
+                )
+            return made
+
+        def kept(holdout: str) -> Path | None:
+            if tags.get(TAG_HOLDOUT) != holdout:
+                return None
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            return next(self._download(version.run_id, PREDICTIONS, folder).iterdir())
+
+        return Served(version=str(version.version), digest=digest, predictions=kept, folder=fetch)
+
+    def _download(self, run_id: str, artifact: str, into: Path) -> Path:
+        with _told(f"fetch {artifact} of run {run_id}"):
+            return Path(self._client.download_artifacts(run_id, artifact, str(into)))
+
+    def promote(self, name: str, alias: str, folder: Path, predictions: Path, tags: Mapping[str, str]) -> str:
+        """Register the folder as a new version, move the alias, and read it back; gives the version."""
+        with _told(f"promote to models:/{name}@{alias}"):
+            run_id = self._run(name, folder, predictions)
+            self._ensure(name)
+            source = self._client.get_run(run_id).info.artifact_uri + f"/{KEPT}"
+            source += "/model" if (folder / "model").is_dir() else ""
+            version = str(self._client.create_model_version(name, source, run_id, tags=dict(tags)).version)
+            self._client.set_registered_model_alias(name, alias, version)
+            now = str(self._client.get_model_version_by_alias(name, alias).version)
+        if now != version:
+            raise GatesError(
+                f"the alias {alias} names version {now}, not {version}: somebody moved it meanwhile",
+                where="registry",
+                mend="Judge against the champion of now, and promote again.",
+                exit_code=Exit.OUTSIDE,
+            )
+        return version
+
+    def _run(self, name: str, folder: Path, predictions: Path) -> str:
+        experiment = self._client.get_experiment_by_name(name)
+        experiment_id = (
+            experiment.experiment_id if experiment else self._client.create_experiment(name, self._artifacts)
+        )
+        run: Any = self._client.create_run(experiment_id)
+        run_id = str(run.info.run_id)
+        self._client.log_artifacts(run_id, str(folder), KEPT)
+        with tempfile.TemporaryDirectory() as beside:
+            copy = Path(beside) / f"predictions{predictions.suffix}"
+            shutil.copyfile(predictions, copy)
+            self._client.log_artifact(run_id, str(copy), PREDICTIONS)
+        self._client.set_terminated(run_id)
+        return run_id
+
+    def _ensure(self, name: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise

@@ -1,0 +1,25 @@
+"""Text from outside stays text in Markdown and HTML: no markup, no link, nobody mentioned."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 400  # characters of one piece of foreign text
+
+_BREAK = "\u200b"  # zero width: breaks what GitHub turns into a mention, a reference or a link
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>|~&\"'^=$!+]")
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_LINKED = re.compile(r"[@#]|(?<=:)//|(?<=[Ww]{3})\.|(?<=[Gg][Hh])-(?=\d)")
+
+
+def text(foreign: str) -> str:
+    """Foreign text for a line of Markdown or a table cell: one line, at most ``LONGEST`` characters."""
+    flat = " ".join(_INVISIBLE.sub("", foreign.replace("\n", " ").replace("\r", " ")).split())
+    cut = flat if len(flat) <= LONGEST else flat[: LONGEST - 1] + "…"
+    broken = _LINKED.sub(lambda found: found.group() + _BREAK if found.group() in "@#" else _BREAK + found.group(), cut)
+    return _MARKUP.sub(lambda found: f"&#{ord(found.group())};", broken)
+
+
+def code(foreign: str) -> str:
+    """The same, shown as code."""
+    return f"<code>{text(foreign)}</code>"

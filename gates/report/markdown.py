@@ -1,0 +1,198 @@
+"""The comment, the job summary and ``report.md``. Always fits into GitHub's comment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gates.decision import Code, Decision, Estimate, GateVerdict, Verdict
+from gates.report import Facts, by_badness, headline, sign, word
+from gates.report.escape import code, text
+from gates.slices import key_text
+from gates.words import bar_text, number, percent, rows, signed
+
+LIMIT = 64_000  # GitHub takes 65,536 characters; the rest is for the marker
+MOST_ROWS = 40  # of one table
+MOST_MOVED = 5
+
+
+def render(decision: Decision, facts: Facts) -> str:
+    """The whole report, verdict first. What doesn't fit is folded into a count, least important first."""
+    for parts in ((), ("measured",), ("measured", "passed"), ("measured", "passed", "moved")):
+        report = _render(decision, facts, without=parts)
+        if len(report) <= LIMIT:
+            return report
+    return "\n\n".join(_opening(decision))
+
+
+def _render(decision: Decision, facts: Facts, *, without: tuple[str, ...]) -> str:
+    models = [gate for gate in decision.gates if gate.kind != "data"]
+    broken = [gate for gate in decision.gates if gate.kind == "data" and gate.verdict is not Verdict.PASS]
+    loud = by_badness(tuple(gate for gate in (*broken, *models) if gate.verdict is not Verdict.PASS))
+    passed = [gate for gate in models if gate.verdict is Verdict.PASS]
+    sections = [*_opening(decision)]
+    if loud:
+        sections.append(_table(decision, loud))
+    if passed and "passed" not in without:
+        sections.append(_folded(f"✅ {len(passed)} bars hold", _table(decision, passed)))
+    elif passed:
+        sections.append(f"✅ {len(passed)} more bars hold.")
+    if "moved" not in without:
+        sections += _moved(models)
+    sections += [*_fairness(models), *_data(decision), *_next(decision, facts)]
+    if "measured" not in without:
+        sections.append(_folded("How this was measured", "\n".join(_measured(decision, facts))))
+    sections.append(_footer(decision, facts))
+    return "\n\n".join(sections) + "\n"
+
+
+def _opening(decision: Decision) -> list[str]:
+    told = f"## {sign(decision.verdict)} gates: {headline(decision)} ({code(decision.model)})"
+    return [told, f"**Why:** {text(decision.reason)}."]
+
+
+def _folded(summary: str, inner: str) -> str:
+    return f"<details><summary>{summary}</summary>\n\n{inner}\n\n</details>"
+
+
+def _table(decision: Decision, gates: Iterable[GateVerdict]) -> str:
+    shown = list(gates)
+    champion = f"Champion v{text(decision.champion.version or '?')}" if decision.champion else "Champion"
+    lines = [
+        f"| | Gate | {champion} | Candidate | Change (bounds) | Rule |",
+        "|:--|:--|--:|--:|--:|:--|",
+        *(_row(gate) for gate in shown[:MOST_ROWS]),
+    ]
+    if len(shown) > MOST_ROWS:
+        lines.append(f"| | {len(shown) - MOST_ROWS} more | | | | |")
+    return "\n".join(lines)
+
+
+def _row(gate: GateVerdict) -> str:
+    name = code(gate.id) + (f" in {code(key_text(gate.slice))}" if gate.slice else "")
+    level = gate.rule in ("min", "max")
+    cells = (
+        f"{sign(gate.verdict)} {word(gate.verdict)}",
+        name,
+        _value(gate.champion, bounds=False),
+        _value(gate.candidate, bounds=level),
+        _change(gate.difference),
+        _rule(gate),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _value(estimate: Estimate | None, *, bounds: bool) -> str:
+    if estimate is None:
+        return "–"
+    shown = f"**{number(estimate.value)}**" if bounds else number(estimate.value)
+    return f"{shown} ({number(estimate.low)} to {number(estimate.high)})" if bounds else shown
+
+
+def _change(difference: Estimate | None) -> str:
+    if difference is None:
+        return "–"
+    noise = ", noise" if difference.low <= 0 <= difference.high else ""
+    return f"{signed(difference.value)} ({signed(difference.low)} to {signed(difference.high)}){noise}"
+
+
+_RULES = {
+    "min": "at least {}",
+    "max": "at most {}",
+    "max_worsening": "worse by at most {}",
+    "min_improvement": "better by at least {}",
+}
+
+
+def _rule(gate: GateVerdict) -> str:
+    if gate.rule in _RULES and gate.bar is not None:
+        return _RULES[gate.rule].format(bar_text(gate.bar))
+    return code(gate.rule)
+
+
+def _moved(gates: Iterable[GateVerdict]) -> list[str]:
+    """Slices whose difference is more than noise; the largest first."""
+    compared = {(g.id, key_text(g.slice)): g for g in gates if g.slice and g.difference is not None}.values()
+    moved = [g for g in compared if g.difference and not g.difference.low <= 0 <= g.difference.high]
+    if not compared:
+        return []
+    told = f"**Slices that moved:** {len(moved)} of {len(compared)} (the rest stayed inside noise)"
+    if not moved:
+        return [told]
+    moved.sort(key=lambda g: -abs(g.difference.value if g.difference else 0))
+    lines = ["| Slice | Rows | Metric | Champion → candidate | Change |", "|:--|--:|:--|:--|--:|"]
+    for gate in moved[:MOST_MOVED]:
+        values = f"{_value(gate.champion, bounds=False)} → {_value(gate.candidate, bounds=False)}"
+        lines.append(
+            f"| {code(key_text(gate.slice or {}))} | {gate.n:,} | {code(gate.metric or gate.id)} | {values} "
+            f"| {_change(gate.difference)} |"
+        )
+    return [told, "\n".join(lines)]
+
+
+def _fairness(gates: Iterable[GateVerdict]) -> list[str]:
+    fair = [gate for gate in gates if gate.by]
+    return [
+        f"**Fairness:** {sign(gate.verdict)} {text(gate.reason)}."
+        + (f" By group: {', '.join(_group(*one) for one in list(gate.groups.items())[:12])}." if gate.groups else "")
+        for gate in fair
+    ]
+
+
+def _group(name: str, value: float | None) -> str:
+    return f"{code(name)} {'undefined' if value is None else number(value)}"
+
+
+def _data(decision: Decision) -> list[str]:
+    gates = [gate for gate in decision.gates if gate.kind == "data"]
+    if not gates:
+        return []
+    broken = [gate for gate in gates if gate.verdict is not Verdict.PASS]
+    if not broken:
+        tables = {gate.id.removeprefix("data."): gate.n for gate in gates}
+        counts = ", ".join(f"{name} {rows(n)}" for name, n in tables.items())
+        return [f"**Data:** ✅ the contract holds ({len(gates)} rules; {counts})."]
+    lines = [f"- {sign(gate.verdict)} {text(gate.reason)}" for gate in broken[:MOST_ROWS]]
+    return ["\n".join([f"**Data:** {len(broken)} of {len(gates)} rules of the contract are broken.", "", *lines])]
+
+
+def _next(decision: Decision, facts: Facts) -> list[str]:
+    steps = {
+        Verdict.FAIL: "If the loss is real, push a fix: this comment updates itself. See it where you are: ",
+        Verdict.ERROR: "Mend what is named above and push. See it where you are: ",
+        Verdict.INCONCLUSIVE: "More holdout rows, or a larger change, would settle it. See it where you are: ",
+    }
+    start = steps.get(decision.verdict, "Reproduce: ")
+    return [f"**What to do next:** {start}{code(facts.reproduce)}"]
+
+
+def _measured(decision: Decision, facts: Facts) -> list[str]:
+    lines = []
+    if decision.confidence is not None:
+        lines.append(
+            f"- Each bound alone holds with {percent(decision.confidence)} confidence. A bar passes when the whole "
+            "interval clears it, fails when all of it misses, and is inconclusive between."
+        )
+    if decision.champion:
+        lines.append("- Candidate and champion were scored on the same rows; differences are paired.")
+        lines.append(f"- Champion: version {text(decision.champion.version or '?')}, {code(decision.champion.digest)}.")
+    if any(gate.slice for gate in decision.gates):
+        lines.append("- A slice is blamed only where that survives Holm's correction over all slices of its rule.")
+    methods = sorted({gate.method for gate in decision.gates if gate.method})
+    if methods:
+        lines.append(f"- Methods: {', '.join(methods)}.")
+    lines.append(f"- Rules: {code(facts.policy)}" + (f", {code(decision.policy)}." if decision.policy else "."))
+    return lines
+
+
+def _footer(decision: Decision, facts: Facts) -> str:
+    parts = [f"Commit {code(facts.commit[:7])}"] if facts.commit else []
+    if facts.run_url:
+        parts.append(f'<a href="{text(facts.run_url).replace(_ZERO_WIDTH, "")}">run</a>')
+    if decision.evidence:
+        parts.append(f"evidence {code(decision.evidence[:19])}")
+    if decision.code is not Code.COULD_NOT_JUDGE and decision.candidate:
+        parts.append(f"model {code(decision.candidate.digest[:19])}")
+    return f"<sub>{' · '.join([*parts, f'gates {facts.version}'])}</sub>"
+
+
+_ZERO_WIDTH = "\u200b"

@@ -1,0 +1,84 @@
+"""The policy's folder and ``.gates/`` in it: where each step finds what the one before left."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from gates import files
+from gates.canonical import canonical
+from gates.decision import Decision
+from gates.errors import GatesError
+from gates.evidence import Evidence
+from gates.policy import Bound
+from gates.policy.read import read as read_policy
+from gates.validate import read_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """The place of one policy. Paths in the policy are relative to its folder."""
+
+    policy: Path
+
+    @property
+    def root(self) -> Path:
+        """The policy's folder."""
+        return self.policy.resolve().parent
+
+    @property
+    def work(self) -> Path:
+        """The folder for what the steps write."""
+        return self.root / ".gates"
+
+    @property
+    def candidate(self) -> Path:
+        """What the training wrote."""
+        return self.work / "candidate"
+
+    @property
+    def evidence(self) -> Path:
+        """evidence.json"""
+        return self.work / "evidence.json"
+
+    @property
+    def decision(self) -> Path:
+        """decision.json"""
+        return self.work / "decision.json"
+
+    @property
+    def report(self) -> Path:
+        """report.md"""
+        return self.work / "report.md"
+
+    def load(self) -> Bound:
+        """The policy with its contract. Raises ``GatesError`` with every mistake."""
+        data = files.read(self.policy, "Write one, or name it with --policy. The smallest is in docs/quick-start.md.")
+        return read_policy(data, str(self.policy), lambda path: (self.root / path).read_bytes())
+
+    def begin(self) -> None:
+        """An empty slate: nothing of an earlier run can be taken for this one's."""
+        for path in (self.evidence, self.decision, self.report):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self.work / "scored", ignore_errors=True)
+        self.work.mkdir(parents=True, exist_ok=True)
+        files.write(self.work / ".gitignore", b"*\n")
+
+    def load_evidence(self) -> Evidence:
+        """The evidence of ``gates measure``."""
+        return read_json(Evidence, files.read(self.evidence, "Run gates measure first."), str(self.evidence))
+
+    def load_decision(self) -> Decision:
+        """The decision of ``gates judge``."""
+        return read_json(Decision, files.read(self.decision, "Run gates judge first."), str(self.decision))
+
+    def trained(self) -> Path:
+        """The candidate's folder. Raises ``GatesError`` where nothing was trained."""
+        if not self.candidate.is_dir():
+            raise GatesError("no candidate yet", where=str(self.candidate), mend="Run gates train first.")
+        return self.candidate
+
+    def save(self, path: Path, value: Evidence | Decision) -> None:
+        """Canonical JSON, whole or not at all."""
+        files.write(path, canonical(value) + b"\n")
