@@ -118,9 +118,18 @@ def worst(verdicts: Iterable[GateVerdict]) -> GateVerdict | None:
 def could_not_judge(model: str, reason: str) -> Decision:
     """The decision where a step before judging stopped: ``error``, with that step's message."""
     return Decision(
-        schema=SCHEMA, verdict=Verdict.ERROR, code=Code.COULD_NOT_JUDGE, reason=reason, model=model,
-        confidence=None, candidate=None, champion=None, gates=(), evidence=None, policy=None,
-    )  # fmt: skip
+        schema=SCHEMA,
+        verdict=Verdict.ERROR,
+        code=Code.COULD_NOT_JUDGE,
+        reason=reason,
+        model=model,
+        confidence=None,
+        candidate=None,
+        champion=None,
+        gates=(),
+        evidence=None,
+        policy=None,
+    )
 
 
 def exit_code(decision: Decision, *, inconclusive_fails: bool) -> Exit:

@@ -25,24 +25,30 @@ def judge(bound: Bound, evidence: Evidence) -> Decision:
     verdict, code, reason = _overall(gates)
     candidate, champion = evidence.candidate, evidence.champion
     return Decision(
-        schema=SCHEMA, verdict=verdict, code=code, reason=reason, model=evidence.model,
+        schema=SCHEMA,
+        verdict=verdict,
+        code=code,
+        reason=reason,
+        model=evidence.model,
         confidence=bound.policy.confidence,
         candidate=ModelRef(digest=candidate.digest, version=candidate.version) if candidate else None,
         champion=ModelRef(digest=champion.digest, version=champion.version) if champion else None,
-        gates=gates, evidence=seed, policy=bound.digest,
-    )  # fmt: skip
+        gates=gates,
+        evidence=seed,
+        policy=bound.digest,
+    )
 
 
 def _overall(gates: tuple[GateVerdict, ...]) -> tuple[Verdict, Code, str]:
     judged = [gate for gate in gates if gate.verdict is not None]
-    waiting = len(gates) - len(judged)
-    unjudged = f"; {waiting} not judged: {next(g.reason for g in gates if g.verdict is None)}" if waiting else ""
+    waiting = [gate.reason for gate in gates if gate.verdict is None]
+    later = f"; {len(waiting)} not judged ({waiting[0]})" if waiting else ""
     found = worst(judged)
-    if found is None or (found.verdict is Verdict.PASS and all(gate.kind == "data" for gate in judged)):
-        why = "nothing was judged about the model"
-        return Verdict.INCONCLUSIVE, Code.NOTHING_JUDGED, f"{why}{unjudged or '; no gate looks at it'}"
+    models = [gate for gate in judged if gate.kind != "data"]
+    if found is None or (found.verdict is Verdict.PASS and not models):
+        return Verdict.INCONCLUSIVE, Code.NOTHING_JUDGED, f"no bar of the model was judged{later}"
     assert found.verdict is not None  # noqa: S101 -- ``worst`` looks at judged ones only
     if found.verdict is Verdict.PASS:
-        count = f"all {len(judged)} bars hold" if len(judged) > 1 else "the one bar holds"
-        return found.verdict, found.code, f"{count}{unjudged}"
+        count = f"all {len(models)} judged bars hold" if len(models) > 1 else "the one judged bar holds"
+        return found.verdict, found.code, f"{count}{later}"
     return found.verdict, found.code, found.reason

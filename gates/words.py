@@ -31,8 +31,21 @@ def size(value: float, *, points: bool) -> str:
     """The size of a difference: ``1.4 points``, ``0.25 points``; as a number where points make no sense."""
     if not points:
         return number(abs(value))
-    scaled = abs(value) * POINT
-    return f"{scaled:.1f} points" if scaled >= 1 else f"{scaled:.2f} points"
+    told = _points(abs(value))
+    return f"{told} point{'' if told == '1' else 's'}"
+
+
+def _points(value: float) -> str:
+    scaled = value * POINT
+    return f"{scaled:.1f}".removesuffix(".0") if scaled >= 1 or scaled == 0 else f"{scaled:.2f}"
+
+
+def moved(low: float, high: float, *, points: bool) -> str:
+    """A range of change with signs: ``−8.8 to −2.2 points``."""
+    if not points:
+        return f"{signed(low)} to {signed(high)}"
+    low_text, high_text = (f"{'+' if end > 0 else '−' if end < 0 else ''}{_points(abs(end))}" for end in (low, high))
+    return f"{low_text} to {high_text} points"
 
 
 def percent(confidence: float) -> str:
@@ -126,12 +139,12 @@ def _comparison(told: Told) -> str:
 
 
 def _undecided(told: Told, what: str, *, worsening: bool) -> str:
-    scale, unit = (POINT, " points") if told.points else (1, "")
-    low, high = signed(told.oriented.low * scale), signed(told.oriented.high * scale)
-    text = (
-        f"against {told.champion}, {what} is between {low} and {high}{unit} better ({percent(told.confidence)} sure); "
-    )
-    if told.detectable is not None:
-        found = "losses" if worsening else "shortfalls"
-        text += f"these {rows(told.n)} can only reveal {found} above {size(told.detectable, points=told.points)}; "
-    return text + _settle(told)
+    span = moved(told.oriented.low, told.oriented.high, points=told.points)
+    sure = f"minus is worse; {percent(told.confidence)} sure, {rows(told.n)}"
+    text = f"{what} moved by {span} against {told.champion} ({sure}); you "
+    text += "allow a loss of " if worsening else "ask for a gain of "
+    text += size(told.bar, points=told.points)
+    if told.detectable is not None and told.detectable > told.bar:
+        found = "losses" if worsening else "gaps"
+        text += f"; these rows can only reveal {found} above {size(told.detectable, points=told.points)}"
+    return f"{text}; {_settle(told)}"

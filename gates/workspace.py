@@ -39,17 +39,17 @@ class Workspace:
 
     @property
     def evidence(self) -> Path:
-        """evidence.json"""
+        """The evidence: evidence.json."""
         return self.work / "evidence.json"
 
     @property
     def decision(self) -> Path:
-        """decision.json"""
+        """The decision: decision.json."""
         return self.work / "decision.json"
 
     @property
     def report(self) -> Path:
-        """report.md"""
+        """The report: report.md."""
         return self.work / "report.md"
 
     def load(self) -> Bound:

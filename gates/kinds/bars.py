@@ -79,11 +79,11 @@ class Subject:
         """The subject, or at once the outcome where there is nothing to hold."""
         candidate, champion = evidence.candidate, evidence.champion
         if candidate is None:
-            return absent(None, Code.NOT_MEASURED, "not measured: the data stopped the run")
+            return absent(None, Code.NOT_MEASURED, "the data stopped the run")
         if candidate.unscored:
             return absent(Verdict.ERROR, Code.DIFFERENT_ROWS, f"the candidate has no predictions: {candidate.unscored}")
         if BARS[rule].compares and champion is None:
-            return absent(None, Code.NO_CHAMPION, "no champion yet: not judged")
+            return absent(None, Code.NO_CHAMPION, "no champion yet")
         if champion is not None and champion.unscored:
             if BARS[rule].compares:
                 why = f"champion v{champion.version} was not scored on the same rows: {champion.unscored}"
@@ -95,9 +95,15 @@ class Subject:
         before = metric.level(part, CHAMPION, terms.seed) if champion else None
         change = metric.change(part, terms.seed) if champion and metric.change else None
         made = cls(
-            metric=metric, rule=rule, bar=bar, part=part, candidate=quantity, champion=before, difference=change,
+            metric=metric,
+            rule=rule,
+            bar=bar,
+            part=part,
+            candidate=quantity,
+            champion=before,
+            difference=change,
             champion_name=f"champion v{champion.version}" if champion else "",
-        )  # fmt: skip
+        )
         return made if made.judged.value is not None else _undefined(made)
 
     @property
@@ -179,8 +185,10 @@ def _reason(
     if code is Code.NOT_FINITE:
         return f"{subject_.metric.name} is not a finite number"
     found, n = _detectable(oriented, terms), sum(one.rows for one in subject_.part)
-    # a margin is settled when a change of nought can be told from it; a level when it can be told from its bar
-    distance = subject_.bar if subject_.rule == "max_worsening" else abs(oriented.value - subject_.at)
+    seen = abs(oriented.value - subject_.at)
+    # where these rows could not reveal a loss as large as the margin, say how many could; where they could, what
+    # was seen lies too near the bar, and only rows that tell the two apart would settle it
+    distance = subject_.bar if subject_.rule == "max_worsening" and found > subject_.bar else seen
     return sentence(
         Told(
             metric=subject_.metric.name,
@@ -198,7 +206,7 @@ def _reason(
             points=subject_.metric.points,
             detectable=found,
             settle=rows_to_settle(n, found, distance),
-        )  # fmt: skip
+        )
     )
 
 

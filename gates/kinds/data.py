@@ -63,10 +63,24 @@ def _verdict(table: str, rule: ContractRule, finding: Finding | None) -> GateVer
         verdict, code = Verdict.FAIL, Code.BELOW_BAR if low else Code.ABOVE_BAR
         reason = _reason(table, rule, finding)
     return GateVerdict(
-        id=f"data.{table}", kind=KEY, metric=None, rule=rule.id, bar=rule.high if rule.low is None else rule.low,
-        slice=None, by=None, groups=None, n=finding.rows if finding else 0, verdict=verdict, code=code,
-        reason=reason, candidate=None, champion=None, difference=None, detectable=None, method=None,
-    )  # fmt: skip
+        id=f"data.{table}",
+        kind=KEY,
+        metric=None,
+        rule=rule.id,
+        bar=rule.high if rule.low is None else rule.low,
+        slice=None,
+        by=None,
+        groups=None,
+        n=finding.rows if finding else 0,
+        verdict=verdict,
+        code=code,
+        reason=reason,
+        candidate=None,
+        champion=None,
+        difference=None,
+        detectable=None,
+        method=None,
+    )
 
 
 def _reason(table: str, rule: ContractRule, finding: Finding) -> str:

@@ -140,8 +140,21 @@ def _verdict(rule: Rule, bar_name: str, bar: float, part: Sequence[Slice], held:
 
 def _row(rule: Rule, bar_name: str, bar: float, key: dict[str, str | None] | None, n: int, held: Held) -> GateVerdict:
     return GateVerdict(
-        id=name(rule), kind=KEY, metric=rule.metric, rule=bar_name, bar=bar, slice=key,
-        by=" * ".join(rule.by) or None, groups=held.groups, n=n, verdict=held.verdict, code=held.code,
-        reason=held.reason, candidate=held.candidate, champion=held.champion, difference=held.difference,
-        detectable=held.detectable, method=held.method,
-    )  # fmt: skip
+        id=name(rule),
+        kind=KEY,
+        metric=rule.metric,
+        rule=bar_name,
+        bar=bar,
+        slice=key,
+        by=" * ".join(rule.by) or None,
+        groups=held.groups,
+        n=n,
+        verdict=held.verdict,
+        code=held.code,
+        reason=held.reason,
+        candidate=held.candidate,
+        champion=held.champion,
+        difference=held.difference,
+        detectable=held.detectable,
+        method=held.method,
+    )

@@ -98,9 +98,16 @@ class Bench:
         slices: tuple[Slice, ...],
     ) -> Evidence:
         return Evidence(
-            schema=SCHEMA, model=self.bound.policy.model, measured=self.bound.measured, classes=classes, tables=tables,
-            findings=checked, candidate=candidate, champion=champion, slices=slices,
-        )  # fmt: skip
+            schema=SCHEMA,
+            model=self.bound.policy.model,
+            measured=self.bound.measured,
+            classes=classes,
+            tables=tables,
+            findings=checked,
+            candidate=candidate,
+            champion=champion,
+            slices=slices,
+        )
 
     @property
     def holdout(self) -> Opened:

@@ -20,12 +20,11 @@ def count(
     """The slices of all dimensions that are needed, the whole holdout first."""
     _join(connection, parts, candidate, champion)
     scored = candidate.scored and (champion is None or champion.scored)
-    made = [
+    return tuple(
         part
         for dimension in sorted(needs.cells | needs.ranks, key=lambda one: one.id)
         for part in _along(connection, dimension, parts, ranks=scored and dimension in needs.ranks)
-    ]
-    return tuple(sorted(made, key=lambda one: (one.dimension, [(c, v is not None, v or "") for c, v in one.key])))
+    )
 
 
 def _join(connection: Any, parts: Parts, candidate: Predicted, champion: Predicted | None) -> None:
@@ -35,7 +34,7 @@ def _join(connection: Any, parts: Parts, candidate: Predicted, champion: Predict
     beside = f" JOIN {champion.name} b USING (pos)" if champion else ""
     run(
         connection,
-        f"CREATE OR REPLACE TEMP TABLE joined AS SELECT r.y, c.call AS c, c.score AS s, {other}{columns} "  # noqa: S608
+        f"CREATE OR REPLACE TEMP TABLE joined AS SELECT r.y, c.call AS c, c.score AS s, {other}{columns} "
         f"FROM gates_rows r JOIN {candidate.name} c USING (pos){beside}",
     )
 
@@ -45,12 +44,18 @@ def _along(connection: Any, dimension: Dimension, parts: Parts, *, ranks: bool) 
     width = len(names)
     grouped = ", ".join([*names, "y", "c", "b"])
     cells: dict[tuple[str | None, ...], list[tuple[int, ...]]] = {}
-    for row in run(connection, f"SELECT {grouped}, count(*) FROM joined GROUP BY {grouped}"):  # noqa: S608
+    for row in run(connection, f"SELECT {grouped}, count(*) FROM joined GROUP BY {grouped}"):
         cells.setdefault(row[:width], []).append(tuple(int(value) for value in row[width:]))
     sums = _ranks(connection, names) if ranks else {}
-    for values, rows in cells.items():
+
+    def order(values: tuple[str | None, ...]) -> list[tuple[bool, int, str]]:
+        """Missing values first, bins as they rise, other values by their text."""
+        bins = dimension.bins
+        return [(v is not None, bins.index(v) if v in bins else 0, v or "") for v in values]
+
+    for values in sorted(cells, key=order):
         key: Key = tuple(zip(dimension.columns, values, strict=True))
-        yield Slice(dimension=dimension.id, key=key, cells=tuple(sorted(rows)), ranks=sums.get(values))
+        yield Slice(dimension=dimension.id, key=key, cells=tuple(sorted(cells[values])), ranks=sums.get(values))
 
 
 def _ranks(connection: Any, names: list[str]) -> dict[tuple[str | None, ...], Ranks]:
@@ -59,7 +64,7 @@ def _ranks(connection: Any, names: list[str]) -> dict[tuple[str | None, ...], Ra
     by = ", ".join([*names, "y"])
     placed = f"{_placement('s', names)} AS p, CASE WHEN t IS NULL THEN 0 ELSE {_placement('t', names)} END AS q"
     query = (
-        f"SELECT {by}, count(*), sum(p), sum(q), sum(p * p), sum(q * q), sum(p * q) "  # noqa: S608
+        f"SELECT {by}, count(*), sum(p), sum(q), sum(p * p), sum(q * q), sum(p * q) "
         f"FROM (SELECT {by}, {placed} FROM joined) GROUP BY {by}"
     )
     width = len(names)

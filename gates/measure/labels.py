@@ -37,7 +37,7 @@ def read_labels(connection: Any, opened: Opened, data: Data) -> Labels:
     column = opened.require(data.label, "data.label")
     found = run(
         connection,
-        f"SELECT CAST({column} AS VARCHAR) AS v, count(*) FROM {quoted(opened.name)} GROUP BY v ORDER BY v",  # noqa: S608
+        f"SELECT CAST({column} AS VARCHAR) AS v, count(*) FROM {quoted(opened.name)} GROUP BY v ORDER BY v",
     )
     nulls = sum(rows for value, rows in found if value is None)
     if nulls:
@@ -121,7 +121,7 @@ def make_rows(
     label = is_positive(quoted(data.label), labels)
     run(
         connection,
-        f"CREATE OR REPLACE TEMP TABLE gates_rows AS SELECT row_number() OVER () - 1 AS pos, "  # noqa: S608
+        f"CREATE OR REPLACE TEMP TABLE gates_rows AS SELECT row_number() OVER () - 1 AS pos, "
         f"CAST({key} AS VARCHAR) AS k, {label} AS y{columns} FROM {quoted(opened.name)}",
     )
     if data.key:
@@ -132,7 +132,7 @@ def make_rows(
             what = f"{repeated:,} rows repeat a key" if repeated else f"{missing:,} rows have no key"
             raise GatesError(f"{opened.path}: {what} in {data.key}", where="data.key")
     for (column, _), name in parts.items():
-        ((distinct,),) = run(connection, f"SELECT count(DISTINCT {name}) FROM gates_rows")  # noqa: S608
+        ((distinct,),) = run(connection, f"SELECT count(DISTINCT {name}) FROM gates_rows")
         if distinct > MAX_SLICES:
             raise GatesError(
                 f"{column} has {distinct:,} values, too many to slice by",

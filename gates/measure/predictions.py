@@ -43,11 +43,11 @@ def place(connection: Any, file: Path, name: str, policy: Policy, labels: Labels
         else f"CAST(p.score >= {literal(policy.predict.threshold)} AS TINYINT)"
     )
     score = "CAST(p.score AS DOUBLE) + 0.0" if scored else "CAST(NULL AS DOUBLE)"  # + 0.0: -0.0 and 0.0 tie
-    source = f"(SELECT row_number() OVER () - 1 AS pos, * FROM {quoted(view.name)})"  # noqa: S608
+    source = f"(SELECT row_number() OVER () - 1 AS pos, * FROM {quoted(view.name)})"
     matched = f"CAST(p.{quoted(policy.data.key)} AS VARCHAR) = r.k" if policy.data.key else "p.pos = r.pos"
     run(
         connection,
-        f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT r.pos, {call} AS call, {score} AS score "  # noqa: S608
+        f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT r.pos, {call} AS call, {score} AS score "
         f"FROM gates_rows r JOIN {source} p ON {matched}",
     )
     return Predicted(name=name, scored=scored)
@@ -65,7 +65,7 @@ def _check_columns(view: Opened, policy: Policy) -> None:
 def _match(connection: Any, view: Opened, policy: Policy) -> None:
     """The same rows on both sides, or an error that says how many differ and which."""
     ((expected,),) = run(connection, "SELECT count(*) FROM gates_rows")
-    ((given,),) = run(connection, f"SELECT count(*) FROM {quoted(view.name)}")  # noqa: S608
+    ((given,),) = run(connection, f"SELECT count(*) FROM {quoted(view.name)}")
     if not policy.data.key:
         if expected != given:
             raise GatesError(
@@ -75,13 +75,13 @@ def _match(connection: Any, view: Opened, policy: Policy) -> None:
             )
         return
     key = f"CAST({quoted(policy.data.key)} AS VARCHAR)"
-    predicted = f"(SELECT {key} AS k FROM {quoted(view.name)})"  # noqa: S608
+    predicted = f"(SELECT {key} AS k FROM {quoted(view.name)})"
     for what, sql in (
-        ("keys stand twice", f"SELECT k FROM {predicted} GROUP BY k HAVING count(*) > 1"),  # noqa: S608
-        ("holdout rows have no prediction", f"SELECT k FROM gates_rows EXCEPT SELECT k FROM {predicted}"),  # noqa: S608
-        ("predictions belong to no holdout row", f"SELECT k FROM {predicted} EXCEPT SELECT k FROM gates_rows"),  # noqa: S608
+        ("keys stand twice", f"SELECT k FROM {predicted} GROUP BY k HAVING count(*) > 1"),
+        ("holdout rows have no prediction", f"SELECT k FROM gates_rows EXCEPT SELECT k FROM {predicted}"),
+        ("predictions belong to no holdout row", f"SELECT k FROM {predicted} EXCEPT SELECT k FROM gates_rows"),
     ):
-        wrong = [row[0] for row in run(connection, f"SELECT k FROM ({sql}) ORDER BY k")]  # noqa: S608
+        wrong = [row[0] for row in run(connection, f"SELECT k FROM ({sql}) ORDER BY k")]
         if wrong:
             shown = ", ".join(str(k) for k in wrong[:_SHOWN]) + (", …" if len(wrong) > _SHOWN else "")
             raise GatesError(f"{len(wrong):,} {what} ({policy.data.key}: {shown})", where=view.path)
@@ -90,7 +90,7 @@ def _match(connection: Any, view: Opened, policy: Policy) -> None:
 def _wrong_rows(connection: Any, view: Opened, condition: str) -> tuple[int, str]:
     rows = run(
         connection,
-        f"SELECT n FROM (SELECT row_number() OVER () AS n, * FROM {quoted(view.name)}) WHERE {condition}",  # noqa: S608
+        f"SELECT n FROM (SELECT row_number() OVER () AS n, * FROM {quoted(view.name)}) WHERE {condition}",
     )
     shown = ", ".join(str(row[0]) for row in rows[:_SHOWN])
     return len(rows), shown + (", …" if len(rows) > _SHOWN else "")

@@ -164,5 +164,5 @@ class Bound:
                 "contract": plain(self.contract),
                 "cells": sorted(one.id for one in needs.cells),
                 "ranks": sorted(one.id for one in needs.ranks),
-            }  # fmt: skip
+            }
         )

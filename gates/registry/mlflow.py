@@ -39,16 +39,11 @@ def _told(doing: str) -> Iterator[None]:
         raise GatesError(f"{doing}: {line}", where="registry", mend=mend, exit_code=Exit.OUTSIDE) from error
 
 
-def default_uri(root: Path) -> str:
-    """Where the registry is if nobody says: an SQLite file beside the policy."""
-    return f"sqlite:///{root / 'mlflow.db'}"
-
-
 class Registry:
     """One MLflow registry. ``uri`` is an MLflow tracking URI."""
 
     def __init__(self, uri: str, root: Path) -> None:
-        with _told(f"open {uri.split('@')[-1]}"):
+        with _told(f"open {uri.rpartition('@')[2]}"):
             import mlflow
 
             logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from gates.decision import Code, Decision, GateVerdict, Verdict
 
@@ -17,14 +17,6 @@ class Facts:
     commit: str | None = None
     run_url: str | None = None
     reproduce: str = "gates run"
-
-
-class Format(Protocol):
-    """A way to render a decision."""
-
-    def render(self, decision: Decision, facts: Facts) -> str:
-        """The whole report as text."""
-        ...
 
 
 SIGNS: Final = {
@@ -48,23 +40,31 @@ def word(verdict: Verdict | None) -> str:
 
 def headline(decision: Decision) -> str:
     """The first line: may this model ship? Every absence has its own."""
-    worst = [gate for gate in decision.gates if gate.verdict is decision.verdict]
-    bars = len(decision.gates)
+    models = [gate for gate in decision.gates if gate.kind != "data" and gate.verdict is not None]
+    worst = sum(gate.verdict is decision.verdict for gate in models)
     if decision.code is Code.COULD_NOT_JUDGE:
         return "could not judge"
-    if decision.verdict is Verdict.ERROR:
-        return f"could not judge — {len(worst)} of {bars} bars could not be held"
-    if decision.verdict is Verdict.FAIL:
-        broken_data = all(gate.kind == "data" for gate in worst)
-        what = "the data breaks its contract" if broken_data else f"{len(worst)} of {bars} bars failed"
-        return f"do not merge yet — {what}"
     if decision.code is Code.NOTHING_JUDGED:
         return "cannot tell yet — nothing was judged"
-    if decision.verdict is Verdict.INCONCLUSIVE:
-        return f"cannot tell yet — {len(worst)} of {bars} bars undecided"
-    if decision.champion is None:
-        return "first run — what could be judged holds; there is no champion to compare with yet"
-    return f"ready to merge — all {len(worst)} bars hold"
+    if not worst:
+        return "do not merge yet — the data breaks its contract"
+    if decision.verdict is Verdict.PASS and decision.champion is None:
+        return f"first run — {worst} bars hold, nothing to compare with yet"
+    return {
+        Verdict.PASS: f"ready to merge — all {worst} bars hold",
+        Verdict.INCONCLUSIVE: f"cannot tell yet — {worst} of {len(models)} bars undecided",
+        Verdict.FAIL: f"do not merge yet — {worst} of {len(models)} bars failed",
+        Verdict.ERROR: f"could not judge — {worst} of {len(models)} bars could not be held",
+    }[decision.verdict]
+
+
+def waiting(decision: Decision) -> list[str]:
+    """One line a reason for the bars that were not judged."""
+    reasons: dict[str, int] = {}
+    for gate in decision.gates:
+        if gate.verdict is None:
+            reasons[gate.reason] = reasons.get(gate.reason, 0) + 1
+    return [f"{count} bar{'' if count == 1 else 's'} not judged: {reason}" for reason, count in reasons.items()]
 
 
 def by_badness(gates: tuple[GateVerdict, ...]) -> list[GateVerdict]:

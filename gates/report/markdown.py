@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gates.decision import Code, Decision, Estimate, GateVerdict, Verdict
-from gates.report import Facts, by_badness, headline, sign, word
+from gates.report import Facts, by_badness, headline, sign, waiting, word
 from gates.report.escape import code, text
 from gates.slices import key_text
 from gates.words import bar_text, number, percent, rows, signed
@@ -26,16 +26,17 @@ def render(decision: Decision, facts: Facts) -> str:
 
 def _render(decision: Decision, facts: Facts, *, without: tuple[str, ...]) -> str:
     models = [gate for gate in decision.gates if gate.kind != "data"]
-    broken = [gate for gate in decision.gates if gate.kind == "data" and gate.verdict is not Verdict.PASS]
-    loud = by_badness(tuple(gate for gate in (*broken, *models) if gate.verdict is not Verdict.PASS))
+    loud = by_badness(tuple(gate for gate in models if gate.verdict not in (Verdict.PASS, None)))
     passed = [gate for gate in models if gate.verdict is Verdict.PASS]
     sections = [*_opening(decision)]
     if loud:
         sections.append(_table(decision, loud))
     if passed and "passed" not in without:
-        sections.append(_folded(f"✅ {len(passed)} bars hold", _table(decision, passed)))
+        held = f"✅ {len(passed)} {'more ' if loud else ''}bars hold"
+        sections.append(_folded(held, _table(decision, passed)) if loud else _table(decision, passed))
     elif passed:
-        sections.append(f"✅ {len(passed)} more bars hold.")
+        sections.append(f"✅ {len(passed)} bars hold.")
+    sections += [f"{sign(None)} {text(line)}." for line in waiting(decision)]
     if "moved" not in without:
         sections += _moved(models)
     sections += [*_fairness(models), *_data(decision), *_next(decision, facts)]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 
 from gates.decision import Decision, Estimate, GateVerdict, Verdict
-from gates.report import Facts, by_badness, headline, sign, word
+from gates.report import by_badness, headline, sign, waiting, word
 from gates.slices import key_text
 from gates.words import bar_text, number, signed
 
 COLOURS = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow", Verdict.FAIL: "red", Verdict.ERROR: "red"}
 
 
-def render(decision: Decision, facts: Facts, *, width: int = 110, colour: bool = False) -> str:
+def render(decision: Decision, *, width: int = 120, colour: bool = False) -> str:
     """Text for a terminal of ``width`` columns; escape codes only where ``colour``."""
     from rich.console import Console
     from rich.text import Text
@@ -21,14 +21,17 @@ def render(decision: Decision, facts: Facts, *, width: int = 110, colour: bool =
     console = Console(
         file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False, emoji=False, markup=False
     )
-    shown = [gate for gate in decision.gates if gate.kind != "data" or gate.verdict is not Verdict.PASS]
-    held = len(decision.gates) - len(shown)
+    shown = [gate for gate in decision.gates if gate.kind != "data" and gate.verdict is not None]
     if shown:
         console.print(_table(shown))
-    if held:
-        console.print(f"data: {held} rules of the contract hold")
+    held = sum(gate.kind == "data" and gate.verdict is Verdict.PASS for gate in decision.gates)
+    notes = ([f"{sign(Verdict.PASS)} {held} rules of the data contract hold"] if held else []) + [
+        f"{sign(None)} {line}" for line in waiting(decision)
+    ]
+    for note in notes:
+        console.print(Text(note))
     for gate in by_badness(decision.gates):
-        if gate.verdict in (Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR):
+        if gate.verdict not in (Verdict.PASS, None):
             console.print(Text(f"{sign(gate.verdict)} {gate.reason}", style=COLOURS[gate.verdict]))
     last = Text(f"{sign(decision.verdict)} {headline(decision)}", style=f"bold {COLOURS[decision.verdict]}")
     console.print(last)
@@ -41,22 +44,20 @@ def _table(gates: list[GateVerdict]) -> object:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title, justify in (("", "left"), ("gate", "left"), ("slice", "left")):
-        table.add_column(title, justify=justify)  # type: ignore[arg-type] # rich wants its own literals
-    for title in ("champion", "candidate", "change", "bar", "rows"):
-        table.add_column(title, justify="right")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("gate", overflow="fold")
+    for title in ("champion", "candidate", "judged (bounds)", "bar", "rows"):
+        table.add_column(title, justify="right", no_wrap=True)
     for gate in gates:
-        style = COLOURS[gate.verdict] if gate.verdict else "dim"
-        level = gate.rule in ("min", "max")
+        name = gate.id + (f" · {key_text(gate.slice)}" if gate.slice else "")
         table.add_row(
-            Text(f"{sign(gate.verdict)} {word(gate.verdict)}", style=style),
-            gate.id,
-            Text(key_text(gate.slice) if gate.slice else ""),
+            Text(f"{sign(gate.verdict)} {word(gate.verdict)}", style=COLOURS[gate.verdict] if gate.verdict else "dim"),
+            Text(name),
             _value(gate.champion),
-            _interval(gate.candidate) if level else _value(gate.candidate),
-            _change(gate.difference),
-            Text(_bar(gate)),
+            _value(gate.candidate),
+            _judged(gate),
+            _bar(gate),
             f"{gate.n:,}",
         )
     return table
@@ -66,15 +67,14 @@ def _value(estimate: Estimate | None) -> str:
     return number(estimate.value) if estimate else "–"
 
 
-def _interval(estimate: Estimate | None) -> str:
-    return f"{number(estimate.value)} ({number(estimate.low)}…{number(estimate.high)})" if estimate else "–"
+def _judged(gate: GateVerdict) -> str:
+    """The number that was held against the bar, with its bounds."""
+    level = gate.rule in ("min", "max")
+    estimate, told = (gate.candidate, number) if level else (gate.difference, signed)
+    return f"{told(estimate.value)} ({told(estimate.low)} to {told(estimate.high)})" if estimate else "–"
 
 
-def _change(estimate: Estimate | None) -> str:
-    return f"{signed(estimate.value)} ({signed(estimate.low)}…{signed(estimate.high)})" if estimate else "–"
-
-
-_SIGNS = {"min": "≥ {}", "max": "≤ {}", "max_worsening": "≥ −{} change", "min_improvement": "≥ +{} change"}
+_SIGNS = {"min": "≥ {}", "max": "≤ {}", "max_worsening": "worse ≤ {}", "min_improvement": "better ≥ {}"}
 
 
 def _bar(gate: GateVerdict) -> str:

@@ -34,11 +34,8 @@ def paired_difference(both: int, first: int, second: int, neither: int, confiden
     l2, u2 = wilson(both + second, n, confidence)
     margins = (both + first) * (second + neither) * (both + second) * (first + neither)
     cross = both * neither - first * second
-    if cross > 0:
-        cross_corrected = max(cross - n / 2, 0.0)
-    else:
-        cross_corrected = float(cross)
-    phi = cross_corrected / sqrt(margins) if margins else 0.0
+    corrected = max(cross - n / 2, 0.0) if cross > 0 else float(cross)
+    phi = corrected / sqrt(margins) if margins else 0.0
     d = p1 - p2
     return (
         max(-1.0, d - _add(p1 - l1, u2 - p2, phi)),

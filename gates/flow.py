@@ -1,0 +1,161 @@
+"""The steps in their order, with the effects they are handed: a workspace, an environment, somebody to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gates import __version__, files
+from gates.decision import Decision, Verdict, could_not_judge
+from gates.errors import GatesError
+from gates.evidence import Evidence, Finding
+from gates.github import event, outputs
+from gates.judge import judge
+from gates.policy import Bound
+from gates.progress import Steps
+from gates.report import Facts
+from gates.report.markdown import render
+from gates.workspace import Workspace
+
+if TYPE_CHECKING:
+    from gates.measure import Bench, Served
+    from gates.registry.mlflow import Registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """One policy's steps. ``bound`` is read, and engine and registry are opened, when they are first needed."""
+
+    workspace: Workspace
+    steps: Steps
+    environ: Mapping[str, str]
+
+    @cached_property
+    def bound(self) -> Bound:
+        """The policy with its contract."""
+        return self.workspace.load()
+
+    @cached_property
+    def bench(self) -> Bench:
+        """The engine with the policy's tables."""
+        from gates.measure import Bench
+
+        self.workspace.work.mkdir(parents=True, exist_ok=True)
+        return Bench(self.bound, self.workspace.root, self.workspace.work)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """MLflow's registry; where nobody names one, an SQLite file beside the policy."""
+        from gates.registry.mlflow import Registry
+
+        uri = self.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self._own_registry}"
+        return Registry(uri, self.workspace.root)
+
+    @property
+    def _own_registry(self) -> Path:
+        return self.workspace.root / "mlflow.db"
+
+    def served(self) -> Served | None:
+        """The champion, or None. A registry that nobody made yet holds none, and is not made to find that out."""
+        if not self.environ.get("MLFLOW_TRACKING_URI") and not self._own_registry.exists():
+            return None
+        return self.registry.champion(*self.bound.champion, self.workspace.work / "champion")
+
+    def run(self) -> Decision:
+        """Policy, data, training, measuring, judging. Raises ``GatesError`` at the first step that can't be done."""
+        self.workspace.begin()
+        with self.steps.step("policy", str(self.workspace.policy)):
+            bound = self.bound
+        evidence = self._measured()
+        with self.steps.step("judge", f"{len(bound.gates)} gates"):
+            return judge(bound, evidence)
+
+    def _measured(self) -> Evidence:
+        """Where the data breaks its contract nothing is trained on it."""
+        checked = self.check()
+        data_only = self.bench.evidence(checked)
+        if judge(self.bound, data_only).verdict in (Verdict.FAIL, Verdict.ERROR):
+            self.workspace.save(self.workspace.evidence, data_only)
+            return data_only
+        self.train()
+        return self.measure(checked)
+
+    def check(self) -> tuple[Finding, ...]:
+        """Hold the tables to the contract."""
+        with self.steps.step("data", ", ".join(one.path for one in self.bench.opened.values())):
+            return self.bench.check()
+
+    def train(self) -> None:
+        """Make a candidate."""
+        from gates.train.command import train
+
+        with self.steps.step("train", self.bound.policy.train.run):
+            work = self.workspace.work
+            train(self.bound.policy, self.workspace.root, work, self.bench.unlabelled(), self.environ)
+
+    def measure(self, checked: tuple[Finding, ...]) -> Evidence:
+        """Measure candidate and champion on the same rows, and keep the evidence."""
+        from gates.measure import Files
+
+        folder = self.workspace.trained()
+        with self.steps.step("champion", "models:/{}@{}".format(*self.bound.champion)):
+            served = self.served()
+        with self.steps.step("measure", "no champion yet" if served is None else f"against version {served.version}"):
+            made = Files(digest=files.folder_digest(folder), folder=folder)
+            evidence = self.bench.evidence(checked, made, served)
+        self.workspace.save(self.workspace.evidence, evidence)
+        return evidence
+
+    def unjudged(self, why: str) -> Decision:
+        """The decision where a step stopped before anything could be judged."""
+        try:
+            name = self.bound.policy.model
+        except GatesError:
+            name = self.workspace.policy.name  # the policy's own name for its model can't be read
+        return could_not_judge(name, why)
+
+    def judged_anew(self) -> Decision:
+        """The decision from the evidence, never from one that was handed over, save for why there is none."""
+        try:
+            return judge(self.bound, self.workspace.load_evidence())
+        except GatesError as error:
+            why = str(error)
+        if not self.workspace.evidence.exists() and self.workspace.decision.exists():
+            handed = self.workspace.load_decision()
+            why = handed.reason if handed.verdict is Verdict.ERROR else why
+        return self.unjudged(why)
+
+    def write_report(self, decision: Decision) -> str:
+        """The report as ``report.md``."""
+        facts = Facts(policy=str(self.workspace.policy), version=__version__, **self._run_facts())
+        body = render(decision, facts)
+        files.write(self.workspace.report, body.encode())
+        return body
+
+    def publish(self, decision: Decision) -> str:
+        """Decision and report as files, the report as the job's summary, their facts as the step's outputs."""
+        self.workspace.save(self.workspace.decision, decision)
+        body = self.write_report(decision)
+        outputs.write_summary(self.environ, body)
+        values = {"verdict": str(decision.verdict), "reason": decision.reason}
+        places = {
+            "decision": self.workspace.decision,
+            "evidence": self.workspace.evidence,
+            "report": self.workspace.report,
+        }
+        values |= {name: str(path) for name, path in places.items() if path.exists()}
+        outputs.write_outputs(self.environ, values)
+        return body
+
+    def _run_facts(self) -> dict[str, str]:
+        """Commit and run, where this is a GitHub Actions run whose event can be read."""
+        if self.environ.get("GITHUB_ACTIONS") != "true":
+            return {}
+        try:
+            happened = event.read(self.environ)
+        except GatesError:
+            return {}
+        return {"commit": happened.head_sha, "run_url": happened.run_url}
