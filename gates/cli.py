@@ -18,10 +18,9 @@ from gates.contract.read import SCHEMA as CONTRACT_SCHEMA
 from gates.decision import Decision, Verdict, exit_code
 from gates.errors import Exit, GatesError
 from gates.evidence import Evidence
-from gates.fields import plain, schema_of
+from gates.fields import schema_of
 from gates.flow import Flow
 from gates.judge import judge as judge_evidence
-from gates.policy import Bound
 from gates.policy.read import schema as policy_schema
 from gates.progress import Steps
 from gates.report.terminal import render
@@ -102,11 +101,11 @@ def check(policy: Path, explain: bool, as_json: bool) -> None:
     """
     bound = _flow(policy).bound
     if as_json:
-        click.echo(json.dumps(_explained(bound), ensure_ascii=False))
+        click.echo(json.dumps(bound.explained, ensure_ascii=False))
     elif explain:
         import yaml
 
-        click.echo(yaml.safe_dump(_explained(bound), sort_keys=False, allow_unicode=True), nl=False)
+        click.echo(yaml.safe_dump(bound.explained, sort_keys=False, allow_unicode=True), nl=False)
     else:
         click.echo(f"{policy}: {len(bound.policy.gates)} gates, no mistakes")
 
@@ -200,8 +199,14 @@ def promote(policy: Path, as_json: bool) -> None:
 @cli.command()
 @_policy
 @click.option("--author", default="github-actions[bot]", show_default=True, help="The login that the token writes as.")
-def comment(policy: Path, author: str) -> NoReturn:
-    r"""Judge .gates/evidence.json anew, and keep one comment on the pull request that says so.
+@click.option(
+    "--evidence",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder with the evidence.json of another job. The default is .gates/.",
+)
+def comment(policy: Path, author: str, folder: Path | None) -> NoReturn:
+    r"""Judge the evidence anew, and keep one comment on the pull request that says so.
 
     The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
 
@@ -214,7 +219,7 @@ def comment(policy: Path, author: str) -> NoReturn:
 
     flow = _flow(policy)
     happened = event.read(flow.environ)
-    decision = flow.judged_anew()
+    decision = flow.judged_anew(folder or flow.workspace.work)
     body = flow.publish(decision)
     try:
         client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
@@ -237,16 +242,6 @@ def schema(document: str) -> None:
       gates schema > gates.schema.json
     """
     click.echo(json.dumps(SCHEMAS[document](), indent=2, ensure_ascii=False))
-
-
-def _explained(bound: Bound) -> Any:
-    """The policy as if every default had been written."""
-    written = plain(bound.policy)
-    written["champion"] = "models:/{}@{}".format(*bound.champion)
-    written["gates"] = [
-        {key: value for key, value in plain(gate).items() if value not in (None, [])} for gate in bound.gates
-    ]
-    return written
 
 
 def _code(decision: Decision, flow: Flow) -> Exit:

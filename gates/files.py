@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
 from gates.canonical import digest
 from gates.errors import GatesError
 
+LARGEST = 64 * 2**20  # bytes of an evidence file; evidence is kilobytes to a few megabytes
 _BLOCK = 1 << 20
 
 
@@ -28,11 +31,21 @@ def write(path: Path, data: bytes) -> None:
 
 
 def read(path: Path, mend: str) -> bytes:
-    """The bytes of a file that an earlier step wrote. Raises ``GatesError`` with ``mend`` where it is not there."""
+    """The bytes of a plain file of at most ``LARGEST``: it may have been handed over by somebody hostile.
+
+    Raises ``GatesError``, with ``mend`` where there is no such file.
+    """
     try:
-        return path.read_bytes()
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise GatesError("is no plain file", where=str(path))
+            data = file.read(LARGEST + 1)
     except OSError as error:
-        raise GatesError(f"can't be read: {error.strerror}", where=str(path), mend=mend) from error
+        what = "is a link" if error.errno == errno.ELOOP else f"can't be read: {error.strerror}"
+        raise GatesError(what, where=str(path), mend=mend) from error
+    if len(data) > LARGEST:
+        raise GatesError(f"is larger than {LARGEST // 2**20} MiB", where=str(path))
+    return data
 
 
 def manifest(folder: Path) -> list[dict[str, str | int]]:

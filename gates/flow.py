@@ -43,7 +43,7 @@ class Flow:
         """The engine with the policy's tables."""
         from gates.measure import Bench
 
-        self.workspace.work.mkdir(parents=True, exist_ok=True)
+        self.workspace.prepare()
         return Bench(self.bound, self.workspace.root, self.workspace.work)
 
     @cached_property
@@ -117,16 +117,23 @@ class Flow:
             name = self.workspace.policy.name  # the policy's own name for its model can't be read
         return could_not_judge(name, why)
 
-    def judged_anew(self) -> Decision:
-        """The decision from the evidence, never from one that was handed over, save for why there is none."""
+    def judged_anew(self, folder: Path) -> Decision:
+        """The decision from the evidence in ``folder``, never from one that was handed over with it, save for why
+        there is no evidence."""
         try:
-            return judge(self.bound, self.workspace.load_evidence())
+            return judge(self.bound, self.workspace.load_evidence(folder))
         except GatesError as error:
             why = str(error)
-        if not self.workspace.evidence.exists() and self.workspace.decision.exists():
-            handed = self.workspace.load_decision()
-            why = handed.reason if handed.verdict is Verdict.ERROR else why
+        if not (folder / self.workspace.evidence.name).exists():
+            why = self._handed_reason(folder) or why
         return self.unjudged(why)
+
+    def _handed_reason(self, folder: Path) -> str | None:
+        try:
+            handed = self.workspace.load_decision(folder)
+        except GatesError:
+            return None
+        return handed.reason if handed.verdict is Verdict.ERROR else None
 
     def write_report(self, decision: Decision) -> str:
         """The report as ``report.md``."""
@@ -137,6 +144,7 @@ class Flow:
 
     def publish(self, decision: Decision) -> str:
         """Decision and report as files, the report as the job's summary, their facts as the step's outputs."""
+        self.workspace.prepare()
         self.workspace.save(self.workspace.decision, decision)
         body = self.write_report(decision)
         outputs.write_summary(self.environ, body)

@@ -55,23 +55,31 @@ class Workspace:
     def load(self) -> Bound:
         """The policy with its contract. Raises ``GatesError`` with every mistake."""
         data = files.read(self.policy, "Write one, or name it with --policy. The smallest is in docs/quick-start.md.")
-        return read_policy(data, str(self.policy), lambda path: (self.root / path).read_bytes())
+        return read_policy(data, str(self.policy), lambda path: files.read(self.root / path, "Check data.contract."))
 
     def begin(self) -> None:
         """An empty slate: nothing of an earlier run can be taken for this one's."""
+        self.prepare()
         for path in (self.evidence, self.decision, self.report):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.work / "scored", ignore_errors=True)
+
+    def prepare(self) -> None:
+        """Make ``.gates/``. Raises ``GatesError`` where a link stands in its place: it could lead anywhere."""
+        if self.work.is_symlink():
+            raise GatesError("is a link", where=str(self.work), mend="Take it away; gates makes a folder there.")
         self.work.mkdir(parents=True, exist_ok=True)
         files.write(self.work / ".gitignore", b"*\n")
 
-    def load_evidence(self) -> Evidence:
-        """The evidence of ``gates measure``."""
-        return read_json(Evidence, files.read(self.evidence, "Run gates measure first."), str(self.evidence))
+    def load_evidence(self, folder: Path | None = None) -> Evidence:
+        """The evidence of ``gates measure``, or one that was handed over in ``folder``."""
+        path = (folder or self.work) / self.evidence.name
+        return read_json(Evidence, files.read(path, "Run gates measure first."), str(path))
 
-    def load_decision(self) -> Decision:
-        """The decision of ``gates judge``."""
-        return read_json(Decision, files.read(self.decision, "Run gates judge first."), str(self.decision))
+    def load_decision(self, folder: Path | None = None) -> Decision:
+        """The decision of ``gates judge``, or one that was handed over in ``folder``."""
+        path = (folder or self.work) / self.decision.name
+        return read_json(Decision, files.read(path, "Run gates judge first."), str(path))
 
     def trained(self) -> Path:
         """The candidate's folder. Raises ``GatesError`` where nothing was trained."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from gates.canonical import digest
 from gates.contract.rules import Contract
@@ -112,6 +112,12 @@ class Policy:
     gates: tuple[Gate, ...] = declare("What must hold.", minItems=1)
 
 
+def _without_absent(value: Plain) -> Plain:
+    if isinstance(value, dict):
+        return {key: _without_absent(item) for key, item in value.items() if item not in (None, [])}
+    return [_without_absent(item) for item in value] if isinstance(value, list) else value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
     """A policy with its contract: all that a judge needs to know."""
@@ -146,9 +152,16 @@ class Bound:
         return reduce(Needs.__or__, (gate.module.needs(gate.rule, self.terms()) for gate in self.gates), Needs())
 
     @property
+    def explained(self) -> dict[str, Plain]:
+        """The policy as if every default had been written; what has no value is left out."""
+        written = plain(self.policy) | {"champion": "models:/{}@{}".format(*self.champion)}
+        written["gates"] = [plain(gate) for gate in self.gates]
+        return cast(dict[str, Plain], _without_absent(written))
+
+    @property
     def digest(self) -> str:
-        """Digest of policy and contract."""
-        return digest({"policy": plain(self.policy), "contract": plain(self.contract)})
+        """Digest of policy and contract; a default counts the same whether it is written or not."""
+        return digest({"policy": self.explained, "contract": plain(self.contract)})
 
     @property
     def measured(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from gates.contract import read as contract_file
 from gates.contract.rules import Contract
+from gates.errors import GatesError
 from gates.fields import Plain, build, schema_of
 from gates.kinds import KINDS
 from gates.kinds.protocol import Terms
@@ -14,7 +15,7 @@ from gates.slices import Dimension
 from gates.source import Path, Source, parse
 from gates.validate import Problem, nearest, problems, raise_all
 
-Open = Callable[[str], bytes]  # a path as the policy writes it -> the file's bytes
+Open = Callable[[str], bytes]  # a path as the policy writes it -> the file's bytes, or GatesError
 
 
 def schema() -> dict[str, Plain]:
@@ -73,8 +74,8 @@ def _contract(source: Source, open_file: Open) -> tuple[Contract | None, list[Pr
         return None, []
     try:
         data = open_file(path)
-    except OSError as error:
-        return None, [Problem.at(source, ("data", "contract"), f"{path} can't be read: {error.strerror}")]
+    except GatesError as error:
+        return None, [Problem.at(source, ("data", "contract"), f"{path} {error.what}")]
     contract = parse(data, path)
     found = list(contract_file.mistakes(contract))
     return (None if found else contract_file.read(contract)), found
