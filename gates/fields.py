@@ -101,7 +101,9 @@ def _field_schema(cls: type, field: dataclasses.Field[Any], *, strict: bool) -> 
     schema |= meta["schema"]
     if meta["single"]:
         schema = {"anyOf": [schema["items"], schema]}
-    return {"description": meta["doc"]} | schema if meta["doc"] else schema
+    if isinstance(field.default, str | int | float):
+        schema = schema | {"default": field.default}
+    return {"description": meta["doc"]} | schema
 
 
 def schema_of(cls: Any) -> dict[str, Plain]:

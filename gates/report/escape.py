@@ -7,7 +7,7 @@ import re
 LONGEST = 400  # characters of one piece of foreign text
 
 _BREAK = "\u200b"  # zero width: breaks what GitHub turns into a mention, a reference or a link
-_MARKUP = re.compile(r"[\\`*_{}\[\]<>|~&\"'^=$!+]")
+_MARKUP = re.compile(r"[\\`*\[\]<>|~&\"$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _LINKED = re.compile(r"[@#]|(?<=:)//|(?<=[Ww]{3})\.|(?<=[Gg][Hh])-(?=\d)")
 

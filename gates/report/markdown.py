@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable
 
 from gates.decision import Code, Decision, Estimate, GateVerdict, Verdict
@@ -177,7 +178,10 @@ def _measured(decision: Decision, facts: Facts) -> list[str]:
         lines.append("- Candidate and champion were scored on the same rows; differences are paired.")
         lines.append(f"- Champion: version {text(decision.champion.version or '?')}, {code(decision.champion.digest)}.")
     if any(gate.slice for gate in decision.gates):
-        lines.append("- A slice is blamed only where that survives Holm's correction over all slices of its rule.")
+        lines.append(
+            "- A slice is blamed only where that survives Holm's correction over all slices of its rule: the bound "
+            "of a slice that would blame it is the corrected one, so it lies further out."
+        )
     methods = sorted({gate.method for gate in decision.gates if gate.method})
     if methods:
         lines.append(f"- Methods: {', '.join(methods)}.")
@@ -188,12 +192,9 @@ def _measured(decision: Decision, facts: Facts) -> list[str]:
 def _footer(decision: Decision, facts: Facts) -> str:
     parts = [f"Commit {code(facts.commit[:7])}"] if facts.commit else []
     if facts.run_url:
-        parts.append(f'<a href="{text(facts.run_url).replace(_ZERO_WIDTH, "")}">run</a>')
+        parts.append(f'<a href="{html.escape(facts.run_url)}">run</a>')
     if decision.evidence:
         parts.append(f"evidence {code(decision.evidence[:19])}")
     if decision.code is not Code.COULD_NOT_JUDGE and decision.candidate:
         parts.append(f"model {code(decision.candidate.digest[:19])}")
     return f"<sub>{' · '.join([*parts, f'gates {facts.version}'])}</sub>"
-
-
-_ZERO_WIDTH = "\u200b"
