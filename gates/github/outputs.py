@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -63,21 +62,14 @@ def annotation(
     return f"::{level}{' ' if properties else ''}{properties}::{_data(message)}"
 
 
-@contextmanager
-def commands_stopped(environ: Mapping[str, str], stream: TextIO) -> Iterator[None]:
-    """Let the runner read nothing on ``stream`` as a command meanwhile, whoever prints it.
+def stop_commands(environ: Mapping[str, str], stream: TextIO) -> None:
+    """Let the runner obey nothing that this step prints from here on, on any stream, whoever prints it.
 
     Without it a line such as ``::set-output …::`` from a training script, or from a cell of the data, counts.
+    There is no way back, as the runner reads the two streams of a step in no certain order.
     """
-    if environ.get("GITHUB_ACTIONS") != "true":
-        yield
-        return
-    word = secrets.token_hex(16)
-    print(f"::stop-commands::{word}", file=stream, flush=True)
-    try:
-        yield
-    finally:
-        print(f"\n::{word}::", file=stream, flush=True)
+    if environ.get("GITHUB_ACTIONS") == "true":
+        print(f"::stop-commands::{secrets.token_hex(16)}", file=stream, flush=True)
 
 
 def _data(text: str) -> str:

@@ -174,11 +174,14 @@ def test_inputs_come_by_the_environment_into_one_command(name: str) -> None:
     read = {"working-directory": last.get("working-directory")} if "inputs" in action else {}
     for variable, value in last.get("env", {}).items():
         assert variable.startswith("GATES_") or variable == "GITHUB_TOKEN"
-        assert name == "setup" or variable == "GITHUB_TOKEN" or f'="${variable}"' in last["run"]
+        assert variable == "GITHUB_TOKEN" or f'"${variable}' in last["run"]
         key = variable.removeprefix("GATES_").removeprefix("GITHUB_").lower().replace("_", "-")
         read[key] = value
     assert read == {key: f"${{{{ inputs.{key} }}}}" for key in action.get("inputs", {})}
-    assert name == "setup" or re.fullmatch(r'gates \w+( --\w+="\$\w+")*', last["run"])
+    if name != "setup":
+        stop, command = last["run"].splitlines()
+        assert stop.startswith('echo "::stop-commands::$(')
+        assert re.fullmatch(r'gates \w+( --\w+="\$\w+")*', command)
 
 
 @every_action
@@ -201,7 +204,7 @@ def rows(text: str, kind: str) -> dict[str, str]:
     found = {}
     for line in table[1].splitlines() if table else []:
         names, *rest = line.strip("| ").split(" | ")
-        default = {"none": "", "the job's own": "${{ github.token }}"}.get(rest[0], rest[0].strip("`"))
+        default = {"none": "", "required": "", "the job's own": "${{ github.token }}"}.get(rest[0], rest[0].strip("`"))
         found |= dict.fromkeys(re.findall(r"`([\w-]+)`", names), default if kind == "input" else "")
     return found
 

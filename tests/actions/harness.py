@@ -1,0 +1,175 @@
+"""Runs model-ci.yml for real: a user's repository, this product at a commit, act as the runner, a fake GitHub.
+
+act runs jobs on this machine. It knows no permissions, environments or concurrency: what passes here shows that
+the wiring works, and says nothing about security on GitHub.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fake_github import FakeGitHub
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = ("actions", "gates", "locks", "scripts", ".github/workflows", "pyproject.toml", "README.md", "LICENSE")
+COMMIT = "1" * 40  # what users pin
+OWN = re.compile(r"(uses: )\$/(\S+)")
+STUBS = Path(__file__).parent / "stubs"
+PATTERNS = shutil.ignore_patterns("__pycache__", ".*_cache")
+
+
+def copy_product(target: Path) -> None:
+    """This checkout as users get it, with `$/x`, which act doesn't know, spelt out."""
+    for name in SHIPPED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, target / name, ignore=PATTERNS)
+        else:
+            shutil.copy(source, target / name)
+    for file in [*target.glob("actions/*/action.yml"), *target.glob(".github/workflows/*.yml")]:
+        file.write_text(OWN.sub(rf"\1owner/gates/\2@{COMMIT}", file.read_text()))
+
+
+def third_parties() -> dict[str, Path]:
+    """`actions/x@sha` as the workflow pins it, and the stub that stands in for it. act brings its own checkout."""
+    text = (ROOT / ".github/workflows/model-ci.yml").read_text()
+    pins = set(re.findall(r"uses: (actions/[\w-]+@[0-9a-f]{40})", text))
+    names = {pin: pin.split("/")[1].split("@")[0] for pin in pins}
+    return {pin: STUBS / name for pin, name in names.items() if name != "checkout"}
+
+
+@dataclass
+class Run:
+    """What came of a push: the log, how each job ended, the last `verdict` of each job.
+
+    ``caller`` is the verdict that the calling workflow was given. act gives none where a job has failed.
+    """
+
+    log: str
+    jobs: dict[str, str] = field(default_factory=dict)
+    verdicts: dict[str, str] = field(default_factory=dict)
+    caller: str | None = None
+
+    @property
+    def failed(self) -> set[str]:
+        return {job for job, result in self.jobs.items() if result == "failed"}
+
+
+class World:
+    """A user's repository with a pull request, on a GitHub of its own."""
+
+    PR = 7
+
+    def __init__(self, folder: Path, github: FakeGitHub) -> None:
+        self.github = github
+        self.repository = folder / "user"
+        self.artifacts = folder / "artifacts"
+        self.product = folder / "product"
+        self.seen = folder / "seen"
+        for path in (self.repository / ".github/workflows", self.artifacts, self.product, self.seen):
+            path.mkdir(parents=True)
+        copy_product(self.product)
+        self._git("init", "--quiet", "--initial-branch=main")
+        self._git("remote", "add", "origin", "https://github.com/acme/churn")
+        self.write(".github/workflows/ci.yml", CALLER)
+
+    def write(self, name: str, content: str) -> None:
+        path = self.repository / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+    def push(self, *, install: bool = False, fork: bool = False) -> Run:
+        """Commit what lies there, and run what GitHub would run. ``install``: as on a new machine."""
+        self._git("add", "--all")
+        self._git("commit", "--quiet", "--allow-empty", "--message=change")
+        head = self._git("rev-parse", "HEAD")
+        self.github.heads[self.PR] = head
+        event = self.repository.with_name("event.json")
+        event.write_text(json.dumps(_event(self.PR, head, "mallory/churn" if fork else "acme/churn")))
+        return self._run(event, install)
+
+    def _run(self, event: Path, install: bool) -> Run:
+        given = {"GITHUB_API_URL": self.github.url, "TEST_ARTIFACTS": self.artifacts, "TEST_SEEN": self.seen}
+        if not install:  # as in an image that has gates ready
+            given["TEST_GATES"] = Path(sys.executable).with_name("gates")
+        local = {f"owner/gates@{COMMIT}": self.product} | third_parties()
+        command = ["act", "pull_request", "--eventpath", event, "--actor", "dana", "--rm"]
+        command += ["--platform", "ubuntu-latest=-self-hosted", "--secret", "GITHUB_TOKEN=ghs_bot"]
+        command += [part for name, value in given.items() for part in ("--env", f"{name}={value}")]
+        command += [part for name, value in local.items() for part in ("--local-repository", f"{name}={value}")]
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        environment["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        done = subprocess.run(
+            [*map(str, command)], cwd=self.repository, env=environment, capture_output=True, text=True, check=False
+        )
+        return _read(done.stdout + done.stderr)
+
+    def _git(self, *arguments: str) -> str:
+        author = ("-c", "user.name=dana", "-c", "user.email=dana@example.invalid", "-c", "commit.gpgsign=false")
+        command = ["git", *author, "-c", "core.hooksPath=/dev/null", *arguments]
+        done = subprocess.run(command, cwd=self.repository, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+
+def _event(number: int, head: str, repository: str) -> dict[str, Any]:
+    pull = {"number": number, "head": {"sha": head, "ref": "better", "repo": {"full_name": repository}}}
+    return {"number": number, "pull_request": pull | {"base": {"sha": "b" * 40, "ref": "main"}}}
+
+
+def _read(log: str) -> Run:
+    run = Run(log)
+    for line in log.splitlines():
+        job, _, told = line.removeprefix("[").partition("]")
+        job = job.split("/")[-1].strip()
+        if found := re.search(r"🏁\s+Job (succeeded|failed)", told):
+            run.jobs[job] = found[1]
+        elif found := re.search(r"⚙  ::set-output:: verdict=(.*)", told):
+            run.verdicts[job] = found[1]
+        elif found := re.search(r"\| verdict=<(.*)> result=", told):
+            run.caller = found[1]
+    return run
+
+
+CALLER = f"""\
+name: Model
+on: pull_request
+permissions: {{}}
+jobs:
+  model:
+    permissions:
+      contents: read
+      pull-requests: write
+    uses: owner/gates/.github/workflows/model-ci.yml@{COMMIT}
+    with:
+      requirements: requirements.txt
+  after:
+    needs: model
+    if: always()
+    runs-on: ubuntu-latest
+    steps:
+      - shell: bash
+        env:
+          VERDICT: ${{{{ needs.model.outputs.verdict }}}}
+          RESULT: ${{{{ needs.model.result }}}}
+        run: echo "verdict=<$VERDICT> result=<$RESULT>"
+"""
+
+
+def differences(product: Path) -> list[tuple[str, str]]:
+    """Each line that differs between this checkout and the copy, as it is here and there."""
+    found = []
+    for file in product.rglob("*"):
+        if file.is_file():
+            here = (ROOT / file.relative_to(product)).read_bytes().decode().split("\n")
+            there = file.read_bytes().decode().split("\n")
+            assert len(here) == len(there), file
+            found += [pair for pair in zip(here, there, strict=True) if pair[0] != pair[1]]
+    return found
