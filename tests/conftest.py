@@ -1,0 +1,175 @@
+"""Shared by all tests: golden files, and evidence counted from rows in plain Python, without the engine."""
+
+from __future__ import annotations
+
+import bisect
+import collections
+import textwrap
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import settings
+
+from gates.errors import GatesError
+from gates.evidence import SCHEMA, Evidence, Finding, Model, Ranks, RankSums, Slice, Table
+from gates.policy import Bound
+from gates.policy.read import read
+from gates.slices import Dimension
+
+settings.register_profile("gates", deadline=None, derandomize=True, print_blob=False)
+settings.load_profile("gates")
+
+POLICY = {
+    "version": 1,
+    "model": "churn",
+    "data": {"holdout": "holdout.csv", "label": "left"},
+    "train": {"run": "python train.py"},
+}
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--regenerate", action="store_true", help="write golden files anew; read the diff before committing"
+    )
+
+
+@pytest.fixture(scope="session")
+def golden(request):
+    """golden(path, text): the text is what the file holds; with --regenerate the file is made to hold it."""
+    regenerate = request.config.getoption("--regenerate")
+
+    def compare(path: Path, text: str) -> None:
+        if regenerate:
+            path.write_text(text, encoding="utf-8")
+        assert path.exists(), f"{path} is missing; pytest --regenerate writes it"
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare
+
+
+@pytest.fixture(scope="session")
+def policy_of():
+    """policy_of({"gates": [...]}): a policy with its contract; what isn't given is that of ``POLICY``."""
+    return make_policy
+
+
+@pytest.fixture(scope="session")
+def evidence_of():
+    """evidence_of(policy, blocks, champion=...): evidence counted row by row."""
+    return make_evidence
+
+
+def make_policy(keys: dict, contract: dict | str | None = None) -> Bound:
+    written = POLICY | keys
+    files = {}
+    if contract is not None:
+        written = written | {"data": written["data"] | {"contract": "contract.yaml"}}
+        files["contract.yaml"] = contract if isinstance(contract, str) else yaml.safe_dump(contract, sort_keys=False)
+
+    def opened(path: str) -> bytes:
+        if path not in files:
+            raise GatesError("can't be read: No such file or directory")
+        return textwrap.dedent(files[path]).encode()
+
+    return read(yaml.safe_dump(written, sort_keys=False).encode(), "gates.yaml", opened)
+
+
+def make_evidence(
+    bound: Bound,
+    blocks: list[dict],
+    *,
+    champion: str | None = "3",
+    candidate_unscored: str | None = None,
+    champion_unscored: str | None = None,
+    findings: list[list] = (),
+    measured: bool = True,
+) -> Evidence:
+    """A block is rows that share their columns: ``cells`` [label, candidate's call, champion's call, rows], or
+    ``scores`` [label, candidate's score, champion's score, rows], called from 0.5 on."""
+    rows = [row for block in blocks for row in _rows(block, champion)] if measured else []
+    needs = bound.needs
+    parts = tuple(
+        part
+        for dimension in sorted(needs.cells | needs.ranks, key=lambda one: one.id)
+        for part in _along(dimension, rows, ranks=dimension in needs.ranks)
+    )
+    total = sum(row["n"] for row in rows)
+    names = ["train"] * bool(bound.policy.data.train) + ["holdout"]
+    return Evidence(
+        schema=SCHEMA,
+        model=bound.policy.model,
+        measured=bound.measured,
+        classes=("no", "yes") if measured else (),
+        tables=tuple(Table(name=name, digest=f"sha256:{name}", rows=total) for name in names),
+        findings=tuple(
+            Finding(table=table, rule=rule, rows=seen, count=count, examples=tuple(examples))
+            for table, rule, seen, count, *examples in findings
+        ),
+        candidate=Model(digest="sha256:" + "c" * 64, version=None, unscored=candidate_unscored) if measured else None,
+        champion=Model(digest="sha256:" + "b" * 64, version=champion, unscored=champion_unscored)
+        if measured and champion
+        else None,
+        slices=parts,
+    )
+
+
+def _rows(block: dict, champion: str | None):
+    columns = {key: value for key, value in block.items() if key not in ("cells", "scores")}
+    for label, c, b, n in block.get("cells", ()):
+        yield {"columns": columns, "y": label, "c": c, "b": b if champion else -1, "s": None, "t": None, "n": n}
+    for label, s, t, n in block.get("scores", ()):
+        calls = {"c": int(s >= 0.5), "b": int(t >= 0.5) if champion else -1}
+        yield {"columns": columns, "y": label, **calls, "s": s, "t": t if champion else None, "n": n}
+
+
+def _key(dimension: Dimension, row: dict) -> tuple[str | None, ...]:
+    values = [row["columns"].get(column) for column in dimension.columns]
+    if dimension.edges:
+        values = [None if v is None else dimension.bins[bisect.bisect_right(dimension.edges, v)] for v in values]
+    return tuple(None if value is None else str(value) for value in values)
+
+
+def _along(dimension: Dimension, rows: list[dict], *, ranks: bool):
+    held = collections.defaultdict(list)
+    for row in rows:
+        held[_key(dimension, row)].append(row)
+    order = dimension.bins
+
+    def place(key):
+        return [(v is not None, order.index(v) if v in order else 0, v or "") for v in key]
+
+    for key in sorted(held, key=place):
+        part = held[key]
+        cells = collections.Counter()
+        for row in part:
+            cells[row["y"], row["c"], row["b"]] += row["n"]
+        yield Slice(
+            dimension=dimension.id,
+            key=tuple(zip(dimension.columns, key, strict=True)),
+            cells=tuple((*cell, n) for cell, n in sorted(cells.items()) if n),
+            ranks=rank_sums(part) if ranks and all(row["s"] is not None for row in part) else None,
+        )
+
+
+def rank_sums(rows: list[dict]) -> Ranks:
+    """Doubled placements by comparing every row with every row of the other class."""
+    return Ranks(positives=_sums(rows, 1), negatives=_sums(rows, 0))
+
+
+def _sums(rows: list[dict], label: int) -> RankSums:
+    mine = [row for row in rows if row["y"] == label]
+    others = [row for row in rows if row["y"] != label]
+    sums = dict.fromkeys(("rows", "a", "b", "aa", "bb", "ab"), 0)
+    for row in mine:
+        a, b = (_placement(row, others, score, 1 if label else -1) for score in ("s", "t"))
+        for name, value in zip(sums, (1, a, b, a * a, b * b, a * b), strict=True):
+            sums[name] += row["n"] * value
+    return RankSums(**sums)
+
+
+def _placement(row: dict, others: list[dict], score: str, sign: int) -> int:
+    if row[score] is None:
+        return 0
+    gaps = [(sign * (row[score] - other[score]), other["n"]) for other in others]
+    return sum((2 * (gap > 0) + (gap == 0)) * n for gap, n in gaps)

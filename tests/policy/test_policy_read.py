@@ -1,0 +1,106 @@
+"""Reading a policy: golden folders. ``good``: what it means. ``bad``: every message, in full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from gates import files
+from gates.errors import Exit, GatesError, PolicyError
+from gates.fields import build, plain
+from gates.policy import Policy
+from gates.policy.read import read, schema
+from gates.source import parse
+
+HERE = Path(__file__).parent
+GOOD = sorted(HERE.glob("good/*.yaml"))
+BAD = sorted(HERE.glob("bad/*.yaml"))
+CONTRACT = yaml.safe_load((HERE / "beside/contract.yaml").read_text())
+
+
+def load(path):
+    return read(path.read_bytes(), path.name, lambda name: files.read(path.parent / name, "Check data.contract."))
+
+
+def refused(path):
+    with pytest.raises(GatesError) as caught:
+        load(path)
+    assert caught.value.exit_code == Exit.INPUT
+    return caught.value
+
+
+def stem(path):
+    return path.stem
+
+
+@pytest.mark.parametrize("path", GOOD, ids=stem)
+def test_a_good_policy_means(path, golden):
+    explained = yaml.safe_dump(load(path).explained, sort_keys=False, allow_unicode=True)
+    golden(path.with_suffix(".out"), explained)
+
+
+@pytest.mark.parametrize("path", BAD, ids=stem)
+def test_a_bad_policy_is_told(path, golden):
+    golden(path.with_suffix(".out"), f"{refused(path)}\n")
+
+
+@pytest.mark.parametrize("path", BAD, ids=stem)
+def test_mistakes_are_sorted_by_place_and_told_once(path):
+    error = refused(path)
+    if isinstance(error, PolicyError):
+        places = [(file, int(line), int(column)) for file, line, column, _ in (p.split(":", 3) for p in error.problems)]
+        assert places == sorted(places)
+        assert len(set(error.problems)) == len(error.problems)
+
+
+@pytest.mark.parametrize("path", GOOD, ids=stem)
+def test_an_explained_policy_is_the_same_policy(path):
+    bound = load(path)
+    again = read(
+        yaml.safe_dump(bound.explained).encode(),
+        "explained.yaml",
+        lambda name: files.read(path.parent / name, "Check data.contract."),
+    )
+    assert again.explained == bound.explained
+    assert again.digest == bound.digest
+    assert again.measured == bound.measured
+    assert again.needs == bound.needs
+
+
+def without_null(value):
+    if isinstance(value, dict):
+        return {key: without_null(item) for key, item in value.items() if item is not None and item != []}
+    return [without_null(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("path", GOOD, ids=stem)
+def test_reading_is_the_inverse_of_writing(path):
+    policy = load(path).policy
+    assert build(Policy, without_null(plain(policy))) == policy
+
+
+def test_the_published_schema_is_itself_valid():
+    jsonschema.Draft202012Validator.check_schema(schema())
+
+
+MEANING = """
+bins_that_do_not_rise by_missing by_superfluous slices_without_slices slices_of_fairness no_bar two_kinds_at_once
+compared_without_direction fairness_compared duplicate_gate duplicate_fairness_gate data_without_contract
+data_of_a_table_that_is_not_there contract_missing contract_bad contract_bad_with_data_gate contract_no_yaml
+slice_twice crossed_with_itself crossed_with_nothing
+"""  # what no schema can say
+
+
+@pytest.mark.parametrize("path", [*GOOD, *BAD], ids=stem)
+def test_the_jsonschema_package_agrees_on_the_form(path):
+    """An editor that completes from the schema says what we say."""
+    try:
+        value = parse(path.read_bytes(), path.name).value
+    except GatesError:
+        return  # no YAML of ours: nothing that a schema could see
+    accepted = jsonschema.Draft202012Validator(schema()).is_valid(value)
+    if path.stem not in MEANING.split():
+        assert accepted == (path.parent.name == "good")
