@@ -221,3 +221,20 @@ def test_a_readmes_examples_call_what_there_is(name: str) -> None:
                 content = load(file)
                 known = content.get("inputs") or (content["on"] or {}).get("workflow_call", {}).get("inputs", {})
                 assert set(step.get("with", {})) <= set(known)
+
+
+def test_githubs_own_parser_takes_the_readmes_examples(tmp_path: Path) -> None:
+    files = []
+    for readme in READMES:
+        for example in examples(readme):
+            whole = (
+                example
+                if "jobs" in example
+                else {"jobs": {"gate": {"runs-on": "x", "steps": [{"run": "x"}]}} | example}
+            )
+            whole = {"on": whole.pop(True, "push"), **whole}
+            file = tmp_path / f"{len(files)}.yml"
+            file.write_text(yaml.safe_dump(whole).replace("OWNER", "owner").replace("@SHA", "@" + "1" * 40))
+            files.append(file)
+    assert len(files) == 4
+    assert parse(*files) == []

