@@ -5,20 +5,27 @@ from __future__ import annotations
 from gates.canonical import digest
 from gates.decision import SCHEMA, Code, Decision, GateVerdict, ModelRef, Verdict, worst
 from gates.errors import GatesError
-from gates.evidence import Evidence
+from gates.evidence import Evidence, Ranks, Slice
 from gates.policy import Bound
+from gates.slices import OVERALL
+
+CELL = 4  # label, candidate's call, champion's call, rows
 
 
 def judge(bound: Bound, evidence: Evidence) -> Decision:
     """Every gate's verdicts in the policy's order, and the worst of them.
 
-    Raises ``GatesError`` where the evidence was measured under a policy that asks for other counts.
+    Raises ``GatesError`` where the evidence was measured under a policy that asks for other counts, or can't
+    have been measured at all: it may have been handed over by somebody hostile.
     """
     if evidence.measured != bound.measured:
         raise GatesError(
             "the evidence was measured under another policy (data, slices, gates or contract changed since)",
             mend="Run gates measure again.",
         )
+    wrong = contradiction(bound, evidence)
+    if wrong:
+        raise GatesError(f"the evidence contradicts itself: {wrong}", mend="Run gates measure again.")
     seed = digest(evidence)
     terms = bound.terms(seed)
     gates = tuple(verdict for gate in bound.gates for verdict in gate.module.judge(gate.rule, evidence, terms))
@@ -37,6 +44,50 @@ def judge(bound: Bound, evidence: Evidence) -> Decision:
         evidence=seed,
         policy=bound.digest,
     )
+
+
+def contradiction(bound: Bound, evidence: Evidence) -> str | None:
+    """Why no measuring can have made this evidence; None where one can."""
+    if evidence.candidate is None or evidence.candidate.unscored:
+        return None
+    whole = evidence.along(OVERALL)
+    if len(whole) != 1 or not whole[0].rows:
+        return "it does not hold the whole holdout once"
+    champion = evidence.champion is not None and evidence.champion.unscored is None
+    for part in evidence.slices:
+        wrong = _slice_contradiction(part, champion=champion)
+        if wrong:
+            return f"{part.dimension or 'the whole holdout'}: {wrong}"
+    for dimension in bound.needs.cells:
+        if sum(part.rows for part in evidence.along(dimension)) != whole[0].rows:
+            return f"the slices by {dimension.id} do not add up to the holdout"
+    return None
+
+
+def _slice_contradiction(part: Slice, *, champion: bool) -> str | None:
+    calls = {0, 1} if champion else {-1}
+    for cell in part.cells:
+        if len(cell) != CELL or cell[0] not in (0, 1) or cell[1] not in (0, 1) or cell[2] not in calls or cell[3] < 1:
+            return f"{list(cell)} is no cell"
+    if len({cell[:3] for cell in part.cells}) != len(part.cells):
+        return "a cell stands twice"
+    return _ranks_contradiction(part, part.ranks) if part.ranks else None
+
+
+def _ranks_contradiction(part: Slice, ranks: Ranks) -> str | None:
+    if (ranks.positives.a, ranks.positives.b) != (ranks.negatives.a, ranks.negatives.b):
+        return "both classes must tell the same ROC-AUC"
+    for label, sums in ((1, ranks.positives), (0, ranks.negatives)):
+        n = sums.rows
+        if n != sum(cell[3] for cell in part.cells if cell[0] == label):
+            return "ranks and cells count different rows"
+        most = 2 * (part.rows - n)  # a row beats at most all rows of the other class
+        for total, squares in ((sums.a, sums.aa), (sums.b, sums.bb)):
+            if not (0 <= total <= n * most and total * total <= squares * n <= most * total * n):
+                return "no ranks have these sums"
+        if sums.ab < 0 or sums.ab * sums.ab > sums.aa * sums.bb:
+            return "no two rankings have these sums"
+    return None
 
 
 def _overall(gates: tuple[GateVerdict, ...]) -> tuple[Verdict, Code, str]:

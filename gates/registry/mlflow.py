@@ -54,7 +54,7 @@ class Registry:
             self._artifacts = (root / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
 
     def champion(self, name: str, alias: str, cache: Path) -> Served | None:
-        """The version under the alias, or None where there is none yet."""
+        """The version under the alias, or None where there is none yet. ``cache`` is a folder to fetch into."""
         from mlflow.exceptions import MlflowException
 
         with _told(f"look up models:/{name}@{alias}"):
@@ -64,34 +64,53 @@ class Registry:
                 if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     return None
                 raise
-        tags: Mapping[str, str] = version.tags
-        digest = tags.get(TAG_DIGEST, "")
-        folder = cache / f"v{version.version}"
+        into = cache / f"v{version.version}"
+        if TAG_DIGEST not in version.tags:
+            return self._foreign(version, into)
+        return self._own(version, into, f"models:/{name}@{alias}")
+
+    def _own(self, version: Any, into: Path, place: str) -> Served:
+        """A version that gates promoted: its bytes are held to the digest that was judged."""
 
         def fetch() -> Path:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            made = self._download(version.run_id, KEPT, folder)
-            if folder_digest(made) != digest:
+            made = self._download(f"runs:/{version.run_id}/{KEPT}", into)
+            if folder_digest(made) != version.tags[TAG_DIGEST]:
                 raise GatesError(
                     f"the bytes of version {version.version} are not those that were promoted",
-                    where=f"models:/{name}@{alias}",
+                    where=place,
                     mend="Promote again, or move the alias back to a version whose bytes are whole.",
                 )
             return made
 
         def kept(holdout: str) -> Path | None:
-            if tags.get(TAG_HOLDOUT) != holdout:
+            if version.tags.get(TAG_HOLDOUT) != holdout:
                 return None
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            return next(self._download(version.run_id, PREDICTIONS, folder).iterdir())
+            return next(self._download(f"runs:/{version.run_id}/{PREDICTIONS}", into).iterdir())
 
+        digest = version.tags[TAG_DIGEST]
         return Served(version=str(version.version), digest=digest, predictions=kept, folder=fetch)
 
-    def _download(self, run_id: str, artifact: str, into: Path) -> Path:
-        with _told(f"fetch {artifact} of run {run_id}"):
-            return Path(self._client.download_artifacts(run_id, artifact, str(into)))
+    def _foreign(self, version: Any, into: Path) -> Served:
+        """A version that somebody registered without gates: its model is scored, and its digest is that of now."""
+        with _told(f"look up version {version.version}"):
+            source = self._client.get_model_version_download_uri(version.name, version.version)
+        model = self._download(source, into)
+        if model.name != "model":
+            model = model.rename(model.with_name("model"))
+        folder = model.parent
+        return Served(
+            version=str(version.version),
+            digest=folder_digest(folder),
+            predictions=lambda _: None,
+            folder=lambda: folder,
+        )
+
+    def _download(self, uri: str, into: Path) -> Path:
+        """A copy of what lies at an artifact URI, in a fresh folder."""
+        shutil.rmtree(into, ignore_errors=True)
+        into.mkdir(parents=True)
+        with _told(f"fetch {uri}"):
+            return Path(self._mlflow.artifacts.download_artifacts(uri, dst_path=str(into), tracking_uri=self._uri))
 
     def promote(self, name: str, alias: str, folder: Path, predictions: Path, tags: Mapping[str, str]) -> str:
         """Register the folder as a new version, move the alias, and read it back; gives the version."""
