@@ -12,7 +12,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LOCKS = sorted((ROOT / "locks").glob("*.txt"))
-SCRIPTS = [ROOT / ".ci/run", *sorted(path for path in (ROOT / "scripts").iterdir() if path.suffix != ".py")]
+SCRIPTS = [
+    ROOT / ".ci/run",
+    *sorted(path for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix),
+]
 OUTSIDE = os.pathsep.join(folder for folder in os.environ["PATH"].split(os.pathsep) if folder != f"{sys.prefix}/bin")
 """The PATH without this environment."""
 PIN = re.compile(r"^([a-z0-9][a-z0-9-]*)==(\S+)(?: ; [^\\]+)? \\$")
