@@ -1,0 +1,198 @@
+"""A project of a user in a temporary folder: its policy, its tables, and the command line run in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pyarrow
+import pyarrow.parquet
+
+from gates import cli
+
+Rows = list[dict[str, Any]]
+COPY = 'cp -r made/. "$GATES_OUT"'  # the training of most tests: what was made beforehand
+OURS = ("GITHUB_", "GATES_", "MLFLOW_", "NO_COLOR", "CI")
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """This process's environment without what steers gates; `python` is the one that runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    kept["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"
+    return {**kept, "MLFLOW_DISABLE_TELEMETRY": "true", **more}
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaint(self) -> str:
+        """Standard error without the lines of progress."""
+        return "\n".join(line for line in self.err.splitlines() if not line.startswith(("✓", "✗")))
+
+
+def call(*arguments: str, env: Mapping[str, str] | None = None) -> Done:
+    """`gates ARGUMENT...` in this process: its arguments, environment and streams are what main() is given."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.dict(os.environ, clean_environment(**(env or {})), clear=True),
+        mock.patch.object(sys, "argv", ["gates", *arguments]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            cli.main()
+        except SystemExit as ended:
+            return Done(int(ended.code or 0), out.getvalue(), err.getvalue())
+    raise AssertionError("main() returned")
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]], types: Mapping[str, Any] | None = None) -> Path:
+    """A CSV or Parquet file; ``types``: Arrow types of columns where guessing won't do."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        table = pyarrow.Table.from_pylist([dict(row) for row in rows])
+        for name, kind in (types or {}).items():
+            place = table.column_names.index(name)
+            table = table.set_column(place, name, table.column(name).cast(kind))
+        pyarrow.parquet.write_table(table, path)
+        return path
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), delimiter="\t" if path.suffix == ".tsv" else ",")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def table(n: int = 240, seed: int = 1) -> Rows:
+    """Synthetic rows with the label `churn`, and the `score` that a fair model gives each."""
+    draw = random.Random(seed)  # noqa: S311 -- not a secret
+    rows = []
+    for number in range(n):
+        positive = draw.random() < 0.4
+        rows.append(
+            {
+                "id": 1000 + number,
+                "region": draw.choice(["north", "south", None]),
+                "age": draw.randint(18, 80),
+                "sex": draw.choice(["f", "m"]),
+                "churn": "left" if positive else "stayed",
+                "score": round(min(1.0, max(0.0, draw.gauss(0.65 if positive else 0.35, 0.18))), 2),
+            }
+        )
+    return rows
+
+
+def pick(rows: Iterable[Mapping[str, Any]], *columns: str) -> Rows:
+    """Some columns only."""
+    return [{column: row[column] for column in columns} for row in rows]
+
+
+def without(rows: Iterable[Mapping[str, Any]], *columns: str) -> Rows:
+    """All columns but some."""
+    return [{name: value for name, value in row.items() if name not in columns} for row in rows]
+
+
+class Project:
+    """A folder with `gates.yaml`, a holdout, and predictions that the training copies into its output."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+        (root / "made").mkdir(exist_ok=True)
+
+    @property
+    def work(self) -> Path:
+        return self.root / ".gates"
+
+    def policy(self, *, data: Mapping[str, Any] | None = None, **top: Any) -> None:
+        """Write the policy; a key set to None is left out."""
+        base: dict[str, Any] = {
+            "version": 1,
+            "model": "churn",
+            "data": {"holdout": "holdout.csv", "label": "churn", "positive": "left", "key": "id"} | dict(data or {}),
+            "train": COPY,
+            "gates": [{"metric": "roc_auc", "min": 0.6}],
+        }
+        base |= top
+        base["data"] = {name: value for name, value in base["data"].items() if value is not None}
+        text = json.dumps(
+            {name: value for name, value in base.items() if value is not None}, indent=1, ensure_ascii=False
+        )
+        (self.root / "gates.yaml").write_text(text)
+
+    def holdout(self, rows: Rows, name: str = "holdout.csv") -> None:
+        write_table(self.root / name, without(rows, "score"))
+
+    def predictions(self, rows: Rows, *columns: str, name: str = "predictions.csv") -> None:
+        write_table(self.root / "made" / name, pick(rows, *(columns or ("id", "score"))))
+
+    def ready(self, rows: Rows | None = None, **policy: Any) -> Rows:
+        """The usual project: passes."""
+        rows = table() if rows is None else rows
+        self.policy(**policy)
+        self.holdout(rows)
+        self.predictions(rows)
+        return rows
+
+    def gates(self, command: str, *arguments: str, **env: str) -> Done:
+        return call(command, "--policy", str(self.root / "gates.yaml"), *arguments, env=env)
+
+    def python(self, code: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """A process of its own, in the project's folder."""
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=self.root,
+            env=clean_environment(**env),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def json(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.work / f"{name}.json").read_text())
+        return found
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        return self.json("evidence")
+
+    @property
+    def decision(self) -> dict[str, Any]:
+        return self.json("decision")
+
+    def bytes(self, *names: str) -> dict[str, bytes]:
+        return {name: (self.work / name).read_bytes() for name in names or ("evidence.json", "decision.json")}
+
+    def gate(self, rule: str, chosen: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, Any]:
+        """The one verdict of that rule."""
+        (found,) = (one for one in self.decision["gates"] if one["rule"] == rule and chosen(one))
+        result: dict[str, Any] = found
+        return result
+
+
+def refused(done: Done, *words: str) -> str:
+    """The one clear message of a command that ended with 2; holds every word and no traceback."""
+    assert done.code == 2, (done.code, done.err)
+    assert "Traceback" not in done.err
+    assert done.complaint.count("gates: ") == 1, done.complaint
+    assert done.complaint.startswith("gates: "), done.complaint
+    for word in words:
+        assert word in done.complaint, f"{word!r} is not in: {done.complaint}"
+    return done.complaint
