@@ -60,6 +60,23 @@ def evidence_of():
     return make_evidence
 
 
+@pytest.fixture(scope="session")
+def slice_of():
+    """slice_of([(label, call, champion's call, score, champion's score), ...], (("sex", "f"),)): one slice."""
+    return make_slice
+
+
+def make_slice(rows: list[tuple], key: tuple = ()) -> Slice:
+    names = ("y", "c", "b", "s", "t")
+    cells = collections.Counter(tuple(row[:3]) for row in rows)
+    return Slice(
+        dimension=" * ".join(column for column, _ in key),
+        key=key,
+        cells=tuple((*cell, n) for cell, n in sorted(cells.items())),
+        ranks=rank_sums([dict(zip(names, row, strict=True)) | {"n": 1} for row in rows]),
+    )
+
+
 def make_policy(keys: dict, contract: dict | str | None = None) -> Bound:
     written = POLICY | keys
     files = {}

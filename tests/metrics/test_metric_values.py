@@ -1,0 +1,244 @@
+"""What a metric's name means: scikit-learn's value, fairlearn's for the gaps; undefined is told, never 0."""
+
+from __future__ import annotations
+
+import math
+
+import fairlearn.metrics as fm
+import numpy as np
+import pytest
+import sklearn.metrics as sm
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from gates.evidence import CANDIDATE, CHAMPION, Slice
+from gates.metrics import METRICS
+
+NAN = float("nan")
+
+
+def balanced(y, c, _s):
+    return sm.balanced_accuracy_score(y, c) if len(set(y)) == 2 else NAN
+
+
+def matthews(y, c, _s):
+    return sm.matthews_corrcoef(y, c) if len(set(y)) == len(set(c)) == 2 else NAN
+
+
+def auc(y, _c, s):
+    return sm.roc_auc_score(y, s) if len(set(y)) == 2 else NAN
+
+
+def precision(label):
+    return lambda y, c, _s: sm.precision_score(y, c, pos_label=label, zero_division=np.nan) if c else NAN
+
+
+def recall(label):
+    return lambda y, c, _s: sm.recall_score(y, c, pos_label=label, zero_division=np.nan) if y else NAN
+
+
+def one_less(function):
+    return lambda y, c, s: 1 - function(y, c, s)
+
+
+PLAIN = {
+    "accuracy": lambda y, c, _s: sm.accuracy_score(y, c) if y else NAN,
+    "balanced_accuracy": balanced,
+    "precision": precision(1),
+    "recall": recall(1),
+    "specificity": recall(0),
+    "f1": lambda y, c, _s: sm.f1_score(y, c, zero_division=np.nan) if y else NAN,
+    "false_positive_rate": one_less(recall(0)),
+    "false_negative_rate": one_less(recall(1)),
+    "false_discovery_rate": one_less(precision(1)),
+    "false_omission_rate": one_less(precision(0)),
+    "selection_rate": lambda y, c, _s: fm.selection_rate(y, c) if y else NAN,
+    "matthews_corrcoef": matthews,
+    "roc_auc": auc,
+}
+GROUPED = {
+    "demographic_parity_difference": fm.demographic_parity_difference,
+    "demographic_parity_ratio": fm.demographic_parity_ratio,
+    "equal_opportunity_difference": fm.equal_opportunity_difference,
+    "equal_opportunity_ratio": fm.equal_opportunity_ratio,
+}
+
+BIT = st.integers(0, 1)
+SCORE = st.sampled_from([0.0, 0.25, 0.5, 0.500001, 1.0, 1e-12]) | st.floats(0, 1)
+ROW = st.tuples(BIT, BIT, BIT, SCORE, SCORE)
+ROWS = st.lists(ROW, min_size=1, max_size=40)
+ONE_CLASS = st.lists(ROW, max_size=10).map(lambda rows: [(1, *row[1:]) for row in rows])
+NONE_CALLED = st.lists(ROW, max_size=10).map(lambda rows: [(row[0], 0, 0, *row[3:]) for row in rows])
+
+
+def column(rows, index):
+    return [row[index] for row in rows]
+
+
+def same(found, expected):
+    """Both undefined, or equal to 1e-9."""
+    if math.isnan(expected):
+        assert found.value is None
+        assert found.why
+    else:
+        assert found.value == pytest.approx(expected, abs=1e-9)
+        assert isinstance(found.value, float)
+
+
+def test_every_metric_is_tested():
+    assert sorted(METRICS) == sorted([*PLAIN, *GROUPED])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", PLAIN)
+@given(rows=ROWS | ONE_CLASS | NONE_CALLED)
+@example(rows=[])
+@example(rows=[(1, 1, 1, 0.5, 0.5)])
+@example(rows=[(0, 1, 0, 0.5, 0.5), (1, 1, 0, 0.5, 0.5)])
+@settings(max_examples=50)
+def test_equals_scikit_learn(slice_of, name, rows):
+    part, metric = slice_of(rows), METRICS[name]
+    y = column(rows, 0)
+    candidate = PLAIN[name](y, column(rows, 1), column(rows, 3))
+    champion = PLAIN[name](y, column(rows, 2), column(rows, 4))
+    same(metric.level([part], CANDIDATE, "seed"), candidate)
+    same(metric.level([part], CHAMPION, "seed"), champion)
+    same(metric.change([part], "seed"), candidate - champion)
+
+
+def fairlearn_s(name, y, calls, groups):
+    """Its value where it has one; it calls 0/0 a rate of 0, which ours does not."""
+    if len(set(groups)) < 2:
+        return NAN
+    if name.startswith("equal") and {group for group, label in zip(groups, y, strict=True) if label} != set(groups):
+        return NAN
+    return GROUPED[name](y, calls, sensitive_features=groups)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", GROUPED)
+@given(rows=st.lists(st.tuples(ROW, st.sampled_from("abc")), min_size=1, max_size=40))
+@example(rows=[((1, 0, 0, 0.5, 0.5), "a"), ((1, 0, 0, 0.5, 0.5), "b")])
+@example(rows=[((1, 1, 0, 0.5, 0.5), "a")])
+@settings(max_examples=40)
+def test_equals_fairlearn(slice_of, name, rows):
+    groups = [group for _, group in rows]
+    parts = [slice_of([row for row, g in rows if g == group], (("g", group),)) for group in sorted(set(groups))]
+    y = [row[0] for row, _ in rows]
+    for who, index in ((CANDIDATE, 1), (CHAMPION, 2)):
+        same(METRICS[name].level(parts, who, "seed"), fairlearn_s(name, y, [row[index] for row, _ in rows], groups))
+
+
+def delong(y, s, t):
+    """AUC's structural components row by row, with numpy's covariance (DeLong 1988, equations 3 to 6)."""
+    positives, negatives = ([(a, b) for label, a, b in zip(y, s, t, strict=True) if label == one] for one in (1, 0))
+
+    def psi(x, z):
+        return 1.0 if x > z else 0.5 if x == z else 0.0
+
+    v10 = np.array([[np.mean([psi(x[k], z[k]) for z in negatives]) for k in (0, 1)] for x in positives])
+    v01 = np.array([[np.mean([psi(x[k], z[k]) for x in positives]) for k in (0, 1)] for z in negatives])
+    covariance = np.cov(v10.T) / len(positives) + np.cov(v01.T) / len(negatives)
+    return v10.mean(axis=0), covariance
+
+
+@given(st.lists(st.tuples(BIT, BIT, BIT, SCORE, SCORE), min_size=4, max_size=30))
+def test_delong_equals_its_definition(slice_of, rows):
+    y, s, t = column(rows, 0), column(rows, 3), column(rows, 4)
+    assume(2 <= sum(y) <= len(y) - 2)
+    (a, b), covariance = delong(y, s, t)
+    metric, part = METRICS["roc_auc"], slice_of(rows)
+    changed = metric.change([part], "seed")
+    variance = max(0.0, covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    assert changed.value == pytest.approx(a - b, abs=1e-9)
+    low, high = changed.bounds(0.95)
+    half = 1.6448536269514722 * math.sqrt(variance)
+    assert (low, high) == pytest.approx((max(-1, a - b - half), min(1, a - b + half)), abs=1e-7)
+    if 0 < a < 1 and covariance[0, 0] > 1e-12:
+        low, high = metric.level([part], CANDIDATE, "seed").bounds(0.95)
+        width = 1.6448536269514722 * math.sqrt(covariance[0, 0]) / (a * (1 - a))
+        logits = [math.log(bound / (1 - bound)) for bound in (low, high)]
+        assert logits == pytest.approx([math.log(a / (1 - a)) + sign * width for sign in (-1, 1)], abs=1e-6)
+
+
+LIMITS = {"matthews_corrcoef": (-1, 1)}
+DRAWN = ("f1", "balanced_accuracy", "matthews_corrcoef")
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@given(rows=ROWS)
+@settings(max_examples=15)
+def test_bounds_hold_the_value_stay_in_range_and_widen(slice_of, name, rows):
+    part, metric = slice_of(rows), METRICS[name]
+    low_limit, high_limit = LIMITS.get(name, (0, 1))
+    quantities = [
+        (metric.level([part], CANDIDATE, "seed"), low_limit, high_limit),
+        (metric.change([part], "seed"), low_limit - high_limit, high_limit - low_limit),
+    ]
+    for quantity, least, most in quantities:
+        if quantity.value is None:
+            continue
+        (l80, h80), (l95, h95) = quantity.bounds(0.80), quantity.bounds(0.95)
+        assert least <= l95 <= l80
+        assert h80 <= h95 <= most
+        if quantity.method != "bootstrap":
+            assert l80 <= quantity.value + 1e-12
+            assert quantity.value - 1e-12 <= h80
+
+
+@pytest.mark.parametrize("name", GROUPED)
+@given(counts=st.lists(st.tuples(*[st.integers(0, 30)] * 4), min_size=2, max_size=4))
+@settings(max_examples=40)
+def test_bounds_of_gaps_hold_the_value_stay_in_range_and_widen(name, counts):
+    labels = ((0, 0), (0, 1), (1, 0), (1, 1))
+    parts = [
+        Slice(
+            dimension="g",
+            key=(("g", str(index)),),
+            cells=tuple((*at, -1, n) for at, n in zip(labels, group, strict=True) if n),
+            ranks=None,
+        )
+        for index, group in enumerate(counts)
+    ]
+    quantity = METRICS[name].level(parts, CANDIDATE, "seed")
+    if quantity.value is None:
+        assert quantity.why
+        return
+    (l80, h80), (l95, h95) = quantity.bounds(0.80), quantity.bounds(0.95)
+    assert 0 <= l95 <= l80 <= quantity.value + 1e-12
+    assert quantity.value - 1e-12 <= h80 <= h95 <= 1
+    assert len(quantity.parts) == len(parts)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_nothing_is_undefined(name):
+    nothing = Slice(dimension="", key=(), cells=(), ranks=None)
+    for parts in ([nothing], [nothing, nothing]):
+        quantity = METRICS[name].level(parts, CANDIDATE, "seed")
+        assert quantity.value is None
+        assert quantity.why
+
+
+def test_without_scores_there_is_no_auc():
+    part = Slice(dimension="", key=(), cells=((0, 0, 0, 5), (1, 1, 1, 5)), ranks=None)
+    assert METRICS["roc_auc"].level([part], CANDIDATE, "seed").why == "no scores"
+    assert METRICS["roc_auc"].change([part], "seed").why == "no scores"
+
+
+def test_a_group_without_positives_is_too_small_and_named(slice_of):
+    parts = [
+        slice_of([(1, 1, 1, 0.5, 0.5), (0, 0, 0, 0.5, 0.5)], (("sex", "f"),)),
+        slice_of([(0, 1, 1, 0.5, 0.5)] * 2, (("sex", "m"),)),
+    ]
+    quantity = METRICS["equal_opportunity_difference"].level(parts, CANDIDATE, "seed")
+    assert quantity.small
+    assert quantity.why == "no row is positive in group sex=m (2 rows)"
+    assert quantity.parts == (1.0, None)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_says_what_it_is(name):
+    metric = METRICS[name]
+    assert metric.name == name
+    assert metric.doc.endswith(".")
+    assert metric.better in (-1, 0, 1)

@@ -1,0 +1,51 @@
+"""What a holdout can reveal, and how many rows would settle it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gates.stats.power import detectable, rows_to_settle
+from gates.stats.quantity import z
+
+POSITIVE = st.floats(1e-6, 1e3)
+
+
+@given(POSITIVE, st.floats(0.51, 0.999))
+def test_detectable_is_the_bound_and_the_power_away(standard_error, confidence):
+    """Something z(c) + z(0.8) standard errors from the bar is found 8 times in 10."""
+    half = z(confidence) * standard_error
+    assert detectable(half, confidence) == pytest.approx((z(confidence) + z(0.8)) * standard_error, rel=1e-9)
+
+
+@given(st.integers(1, 10**9), POSITIVE, POSITIVE)
+def test_with_so_many_rows_the_distance_is_detectable(rows, now, distance):
+    needed = rows_to_settle(rows, now, distance)
+    assert now * (rows / needed) ** 0.5 <= distance * (1 + 1e-9)
+    if now >= distance:
+        assert needed >= rows
+
+
+@given(st.integers(1, 10**6), POSITIVE, POSITIVE)
+def test_two_digits_are_told(rows, now, distance):
+    assert len(str(rows_to_settle(rows, now, distance)).rstrip("0")) <= 2
+
+
+@given(st.integers(1, 10**6), POSITIVE, POSITIVE, POSITIVE)
+def test_a_smaller_distance_needs_more_rows(rows, now, one, other):
+    small, large = sorted((one, other))
+    assert rows_to_settle(rows, now, small) >= rows_to_settle(rows, now, large)
+
+
+@pytest.mark.parametrize(
+    ("rows", "now", "distance", "expected"),
+    [(1000, 0.02, 0.01, 4000), (1000, 0.0123, 0.01, 1600), (50, 0.1, 0.1, 50), (7, 0.4, 0.1, 120)],
+)
+def test_examples(rows, now, distance, expected):
+    assert rows_to_settle(rows, now, distance) == expected
+
+
+@pytest.mark.parametrize("distance", [0, -1e-9, -5])
+def test_no_number_of_rows_settles_a_distance_of_nothing(distance):
+    assert rows_to_settle(100, 0.1, distance) is None

@@ -1,0 +1,140 @@
+"""Closed-form bounds against published examples, statsmodels, and the laws that any bound must keep."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from statsmodels.stats.proportion import proportion_confint
+
+from gates.stats.proportions import difference, paired_difference, ratio, wilson
+from gates.stats.quantity import z
+
+CONFIDENCE = st.floats(0.5, 0.9999)
+COUNT = st.integers(0, 60)
+ROUNDING = 1e-12
+
+
+def cells():
+    return st.tuples(COUNT, COUNT, COUNT, COUNT).filter(any)
+
+
+def groups(at_least=1):
+    sizes = st.tuples(st.integers(at_least, 500), st.integers(at_least, 500))
+    return sizes.flatmap(lambda n: st.tuples(st.integers(0, n[0]), st.just(n[0]), st.integers(0, n[1]), st.just(n[1])))
+
+
+@pytest.mark.parametrize(("confidence", "expected"), [(0.5, 0), (0.95, 1.6448536269514722), (0.975, 1.959963984540054)])
+def test_normal_quantiles(confidence, expected):
+    assert z(confidence) == pytest.approx(expected, abs=1e-12)
+
+
+@given(st.integers(1, 100_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), CONFIDENCE)
+def test_wilson_is_statsmodels_at_the_one_sided_level(counts, confidence):
+    expected = proportion_confint(*counts, alpha=2 * (1 - confidence), method="wilson")
+    assert wilson(*counts, confidence) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(("n", "k"), [(1, 0), (1, 1), (10**9, 0), (10**9, 10**9), (3, 3)])
+def test_wilson_stays_inside_and_touches_the_end(n, k):
+    low, high = wilson(k, n, 0.95)
+    assert (low == 0) == (k == 0)
+    assert (high == 1) == (k == n)
+    assert 0 <= low < high <= 1
+
+
+# Newcombe 1998, Stat Med 17:2635 (paired) and 17:873 (independent), tables of worked examples, two-sided 95 %
+@pytest.mark.parametrize(
+    ("function", "counts", "expected"),
+    [
+        (paired_difference, (36, 12, 2, 0), (0.0569, 0.3404)),
+        (difference, (56, 70, 48, 80), (0.0524, 0.3339)),
+        (difference, (9, 10, 3, 10), (0.1705, 0.8090)),
+        (difference, (5, 56, 0, 29), (-0.0381, 0.1926)),
+        (difference, (0, 10, 0, 10), (-0.2775, 0.2775)),
+        (difference, (10, 10, 0, 10), (0.6075, 1.0)),
+    ],
+)
+def test_published_examples(function, counts, expected):
+    assert function(*counts, 0.975) == pytest.approx(expected, abs=5e-5)
+
+
+@given(cells(), CONFIDENCE)
+def test_paired_swapping_the_models_swaps_the_bounds(counts, confidence):
+    both, first, second, neither = counts
+    low, high = paired_difference(both, first, second, neither, confidence)
+    assert paired_difference(both, second, first, neither, confidence) == pytest.approx((-high, -low), abs=1e-9)
+
+
+@given(cells(), CONFIDENCE)
+def test_paired_swapping_success_and_failure_swaps_the_bounds(counts, confidence):
+    both, first, second, neither = counts
+    low, high = paired_difference(both, first, second, neither, confidence)
+    assert paired_difference(neither, second, first, both, confidence) == pytest.approx((-high, -low), abs=1e-9)
+
+
+@given(cells(), CONFIDENCE)
+def test_paired_bounds_hold_the_value_and_stay_inside(counts, confidence):
+    both, first, second, neither = counts
+    low, high = paired_difference(both, first, second, neither, confidence)
+    assert -1 <= low <= (first - second) / sum(counts) + ROUNDING
+    assert (first - second) / sum(counts) - ROUNDING <= high <= 1
+
+
+@given(groups(), CONFIDENCE)
+def test_independent_bounds_hold_the_value_stay_inside_and_swap(counts, confidence):
+    k1, n1, k2, n2 = counts
+    low, high = difference(k1, n1, k2, n2, confidence)
+    assert -1 - ROUNDING <= low <= k1 / n1 - k2 / n2 + ROUNDING
+    assert k1 / n1 - k2 / n2 - ROUNDING <= high <= 1 + ROUNDING
+    assert difference(k2, n2, k1, n1, confidence) == pytest.approx((-high, -low), abs=1e-9)
+
+
+def bounds_of(name):
+    one = st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+    return {
+        "wilson": (wilson, one),
+        "paired": (paired_difference, cells()),
+        "independent": (difference, groups()),
+        "ratio": (ratio, groups()),
+    }[name]
+
+
+@pytest.mark.parametrize("name", ["wilson", "paired", "independent", "ratio"])
+@given(data=st.data(), confidences=st.tuples(CONFIDENCE, CONFIDENCE))
+def test_more_confidence_widens(name, data, confidences):
+    function, counts = bounds_of(name)
+    given_counts = data.draw(counts)
+    less, more = sorted(confidences)
+    (low, high), (lower, higher) = function(*given_counts, less), function(*given_counts, more)
+    assert lower <= low + ROUNDING
+    assert higher >= high - ROUNDING * max(1, abs(high) if math.isfinite(high) else 1)
+
+
+@pytest.mark.parametrize("name", ["wilson", "independent", "ratio"])
+@given(data=st.data(), confidence=CONFIDENCE, times=st.integers(2, 50))
+def test_more_rows_of_the_same_narrow(name, data, confidence, times):
+    function, counts = bounds_of(name)
+    few = data.draw(counts)
+    low, high = function(*few, confidence)
+    more_low, more_high = function(*(count * times for count in few), confidence)
+    assert more_low >= low - ROUNDING
+    assert more_high <= high + ROUNDING * max(1, abs(high) if math.isfinite(high) else 1)
+
+
+@given(groups(), CONFIDENCE)
+def test_ratio_bounds_hold_the_value(counts, confidence):
+    k1, n1, k2, n2 = counts
+    assume(k2)
+    low, high = ratio(k1, n1, k2, n2, confidence)
+    assert 0 <= low <= (k1 / n1) / (k2 / n2) * (1 + ROUNDING)
+    assert high >= (k1 / n1) / (k2 / n2) * (1 - ROUNDING)
+
+
+@pytest.mark.parametrize("counts", [(5, 10, 0, 10), (0, 10, 0, 10)])
+def test_a_ratio_to_what_may_be_zero_has_no_upper_bound(counts):
+    low, high = ratio(*counts, 0.95)
+    assert high == math.inf
+    assert 0 <= low < math.inf
