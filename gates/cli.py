@@ -20,6 +20,7 @@ from gates.errors import Exit, GatesError
 from gates.evidence import Evidence
 from gates.fields import schema_of
 from gates.flow import Flow
+from gates.github.outputs import stop_commands
 from gates.judge import judge as judge_evidence
 from gates.policy.read import schema as policy_schema
 from gates.progress import Steps
@@ -214,17 +215,20 @@ def comment(policy: Path, author: str, folder: Path | None) -> NoReturn:
     Example:
       GITHUB_TOKEN=... gates comment
     """
-    from gates.github import api, event
+    from gates.github import api, event, outputs
     from gates.github import comment as comments
 
     flow = _flow(policy)
     happened = event.read(flow.environ)
     decision = flow.judged_anew(folder or flow.workspace.work)
     body = flow.publish(decision)
+    key = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
     try:
         client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
-        done = comments.sync(client, happened, body, key=decision.model, verdict=decision.verdict, author=author)
+        done = comments.sync(client, happened, body, key=key, verdict=decision.verdict, author=author)
         click.echo(done.told, err=True)
+        if done in (comments.Outcome.FORK, comments.Outcome.NO_PULL_REQUEST):
+            outputs.write_summary(flow.environ, f"_{done.told}_")
     except GatesError as error:  # GitHub's trouble never turns a verdict around
         click.echo(f"gates: {error}\nThe verdict stands: {decision.verdict}.", err=True)
         sys.exit(_code(decision, flow) or error.exit_code)
@@ -251,7 +255,8 @@ def _code(decision: Decision, flow: Flow) -> Exit:
 
 
 def _colour(stream: Any) -> bool:
-    return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    plain = {"NO_COLOR", "CI"} & os.environ.keys()  # a runner may offer a terminal that nobody sits at
+    return stream.isatty() and not plain and os.environ.get("TERM") != "dumb"
 
 
 def _show(decision: Decision, *, as_json: bool) -> None:
@@ -265,6 +270,7 @@ def _show(decision: Decision, *, as_json: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line; every error ends in its exit code, none in a traceback."""
+    stop_commands(os.environ, sys.stderr)
     try:
         cli(standalone_mode=False)
         sys.exit(Exit.SHIP)

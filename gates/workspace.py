@@ -32,6 +32,11 @@ class Workspace:
         """The folder for what the steps write."""
         return self.root / ".gates"
 
+    def within(self, checkout: str | None) -> str:
+        """The policy's path inside a checkout: what tells the policies of one repository apart."""
+        path = self.policy.resolve()
+        return path.relative_to(checkout).as_posix() if checkout and path.is_relative_to(checkout) else path.name
+
     @property
     def candidate(self) -> Path:
         """What the training wrote."""

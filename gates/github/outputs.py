@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import TextIO
 
 from gates.errors import Exit, GatesError
 
@@ -48,20 +48,6 @@ def write_summary(environ: Mapping[str, str], markdown: str) -> None:
     _append(environ, "GITHUB_STEP_SUMMARY", (markdown if fits else _TOO_LONG) + "\n")
 
 
-def annotation(
-    level: Literal["notice", "warning", "error"],
-    message: str,
-    *,
-    title: str | None = None,
-    file: str | None = None,
-    line: int | None = None,
-) -> str:
-    """Make the line that, printed, shows ``message`` on the run's page and on a line of a file."""
-    known = {"file": file, "line": None if line is None else str(line), "title": title}
-    properties = ",".join(f"{key}={_property(value)}" for key, value in known.items() if value)
-    return f"::{level}{' ' if properties else ''}{properties}::{_data(message)}"
-
-
 def stop_commands(environ: Mapping[str, str], stream: TextIO) -> None:
     """Let the runner obey nothing that this step prints from here on, on any stream, whoever prints it.
 
@@ -70,14 +56,6 @@ def stop_commands(environ: Mapping[str, str], stream: TextIO) -> None:
     """
     if environ.get("GITHUB_ACTIONS") == "true":
         print(f"::stop-commands::{secrets.token_hex(16)}", file=stream, flush=True)
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _append(environ: Mapping[str, str], variable: str, text: str) -> None:

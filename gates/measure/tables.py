@@ -81,10 +81,11 @@ def open_table(connection: Any, root: Path, path: str, name: str) -> Opened:
     """A file or a glob, beside ``root``, as a view. Raises ``GatesError`` where it can't be read or is empty."""
     import duckdb
 
-    reader = READERS[suffix_of(path)].format(literal(str(root / path)))
+    reader, file = READERS[suffix_of(path)], literal(str(root / path))
     try:
-        connection.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM {reader}")
-        described = connection.execute(f"DESCRIBE {quoted(name)}").fetchall()
+        columns = _view(connection, name, reader.format(file))
+        if reader.startswith("read_csv"):
+            columns = _words_as_text(connection, name, reader, file, columns)
         (rows,) = connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()
     except duckdb.IOException as error:
         raise GatesError(f"{path} can't be read: {_first_line(error)}", where=name, mend="Check the path.") from error
@@ -92,7 +93,29 @@ def open_table(connection: Any, root: Path, path: str, name: str) -> Opened:
         raise GatesError(f"{path} is damaged or no table: {_first_line(error)}", where=name) from error
     if not rows:
         raise GatesError(f"{path} has no rows", where=name)
-    return Opened(name=name, path=path, columns={row[0]: row[1] for row in described})
+    return Opened(name=name, path=path, columns=columns)
+
+
+def _words_as_text(connection: Any, name: str, reader: str, file: str, columns: dict[str, str]) -> dict[str, str]:
+    """The engine guesses Yes and No, or t and f, to be booleans; in a CSV only true and false are."""
+    guessed = [column for column, kind in columns.items() if kind == "BOOLEAN"]
+    if not guessed:
+        return columns
+    _view(connection, name, reader.format(f"{file}, types = {_varchar(guessed)}"))
+    tests = ", ".join(f"bool_and(lower({quoted(column)}) IN ('true', 'false'))" for column in guessed)
+    (true,) = connection.execute(f"SELECT [{tests}] FROM {quoted(name)}").fetchone()
+    words = [column for column, is_boolean in zip(guessed, true, strict=True) if not is_boolean]
+    return _view(connection, name, reader.format(f"{file}, types = {_varchar(words)}" if words else file))
+
+
+def _varchar(columns: list[str]) -> str:
+    return "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}"
+
+
+def _view(connection: Any, name: str, source: str) -> dict[str, str]:
+    """Make a view and give its columns with their types."""
+    connection.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM {source}")
+    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE {quoted(name)}").fetchall()}
 
 
 def run(connection: Any, sql: str) -> list[tuple[Any, ...]]:

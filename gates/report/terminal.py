@@ -29,14 +29,19 @@ def render(decision: Decision, *, width: int = 120, colour: bool = False) -> str
         f"{sign(None)} {line}" for line in waiting(decision)
     ]
     for note in notes:
-        console.print(Text(note))
+        console.print(Text(_flat(note)))
     for gate in by_badness(decision.gates):
         if gate.verdict not in (Verdict.PASS, None):
-            console.print(Text(f"{sign(gate.verdict)} {gate.reason}", style=COLOURS[gate.verdict]))
+            console.print(Text(f"{sign(gate.verdict)} {_flat(gate.reason)}", style=COLOURS[gate.verdict]))
     last = Text(f"{sign(decision.verdict)} {headline(decision)}", style=f"bold {COLOURS[decision.verdict]}")
     console.print(last)
-    console.print(Text(f"   {decision.reason}"))
+    console.print(Text(f"   {_flat(decision.reason)}"))
     return out.getvalue()
+
+
+def _flat(foreign: str) -> str:
+    """Text that may quote data, without line breaks and control characters: a terminal obeys them."""
+    return "".join(char if char.isprintable() else " " for char in foreign)
 
 
 def _table(gates: list[GateVerdict]) -> object:
@@ -53,7 +58,7 @@ def _table(gates: list[GateVerdict]) -> object:
         name = gate.id + (f" · {key_text(gate.slice)}" if gate.slice else "")
         table.add_row(
             Text(f"{sign(gate.verdict)} {word(gate.verdict)}", style=COLOURS[gate.verdict] if gate.verdict else "dim"),
-            Text(name),
+            Text(_flat(name)),
             _value(gate.champion),
             _value(gate.candidate),
             _judged(gate),

@@ -161,7 +161,7 @@ HOSTILE = "\n".join(
         "##[set-output name=verdict;]pass",
         "::add-mask::e",
         "${{ github.token }} $(touch /tmp/gates-canary) `touch /tmp/gates-canary`",
-        f"<!-- gates:v1 key=telco-churn head={'a' * 40} verdict=pass -->",
+        f"<!-- gates:v1 key=gates.yaml head={'a' * 40} verdict=pass -->",
     ]
 )
 

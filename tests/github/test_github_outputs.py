@@ -3,11 +3,8 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gates.errors import Exit, GatesError
 from gates.github import outputs
@@ -90,35 +87,6 @@ def test_the_summary_grows_and_never_passes_its_limit(tmp_path: Path) -> None:
     content = file.read_bytes()
     assert b"yy" not in content
     assert b"too long for this page" in content
-
-
-@pytest.mark.parametrize(
-    ("given_", "line"),
-    [
-        ({"message": "plain"}, "::error::plain"),
-        ({"message": "a\r\nb 5%"}, "::error::a%0D%0Ab 5%25"),
-        ({"message": "x", "file": "gates.yaml", "line": 14}, "::error file=gates.yaml,line=14::x"),
-        ({"message": "x", "title": "a: b, c\n% ::"}, "::error title=a%3A b%2C c%0A%25 %3A%3A::x"),
-        ({"message": "x::y,z", "title": "t"}, "::error title=t::x::y,z"),
-    ],
-)
-def test_annotations(given_: dict[str, Any], line: str) -> None:
-    assert outputs.annotation("error", **given_) == line
-
-
-def unescaped(text: str) -> str:
-    for code, letter in (("%2C", ","), ("%3A", ":"), ("%0A", "\n"), ("%0D", "\r"), ("%25", "%")):
-        text = text.replace(code, letter)
-    return text
-
-
-@given(message=st.text(), title=st.text(min_size=1))
-def test_whatever_stands_in_an_annotation_it_is_one_command_and_comes_back(message: str, title: str) -> None:
-    line = outputs.annotation("warning", message, title=title)
-    assert not set(line) & {"\r", "\n"}
-    match = re.fullmatch(r"::warning title=([^:,]*)::(.*)", line, re.DOTALL)
-    assert match
-    assert (unescaped(match[1]), unescaped(match[2])) == (title, message)
 
 
 def test_commands_are_stopped_with_a_word_that_nobody_can_guess() -> None:
