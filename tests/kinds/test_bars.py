@@ -1,0 +1,185 @@
+"""Holding a number against a bar: only what is finite, and all of it at or above, passes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import re
+from math import inf, nan
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gates.decision import Code, Verdict
+from gates.kinds.bars import BARS, Subject, hold, outcome
+from gates.metrics import METRICS
+from gates.metrics.record import Metric
+from gates.stats.quantity import Quantity
+
+NUMBERS = [nan, inf, -inf, -1.0, -0.0, 0.0, 0.5, 0.7999999999, 0.8, 0.8000000001, 1.0, 1e308, 5e-324]
+
+
+@pytest.mark.parametrize("bar", NUMBERS)
+def test_outcome_over_every_kind_of_number(bar):
+    for value, low, high in itertools.product(NUMBERS, repeat=3):
+        found = outcome(value, low, high, bar)
+        finite = all(map(math.isfinite, (value, low, high, bar)))
+        assert (found is Verdict.ERROR) == (not finite)
+        assert (found is Verdict.PASS) == (finite and low >= bar)
+        assert (found is Verdict.FAIL) == (finite and low < bar and high < bar)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.8, 0.9, Verdict.PASS),
+        (0.81, 0.9, Verdict.PASS),
+        (0.79, 0.9, Verdict.INCONCLUSIVE),
+        (0.7, 0.8, Verdict.INCONCLUSIVE),
+        (0.7, 0.79, Verdict.FAIL),
+    ],
+)
+def test_the_bar_itself_is_within(low, high, verdict):
+    assert outcome(0.8, low, high, 0.8) is verdict
+
+
+def metric_of(value, low, high):
+    """A metric whose every quantity is this one."""
+    quantity = Quantity(value=value, bounds=lambda _: (low, high), method="fixed")
+    return Metric(name="made_up", doc="Made up.", better=1, level=lambda *_: quantity, change=lambda *_: quantity)
+
+
+def held(policy_of, evidence_of, rule, value, low, high, bar=0.5):
+    bound = policy_of({"gates": [{"metric": "accuracy", rule: 0.5}]})
+    evidence = evidence_of(bound, [{"cells": [[1, 1, 1, 100]]}])
+    terms = bound.terms()
+    subject = Subject.of(metric_of(value, low, high), rule, bar, evidence.slices, evidence, terms)
+    return hold(subject, terms.confidence, terms) if isinstance(subject, Subject) else subject
+
+
+@pytest.mark.parametrize("rule", BARS)
+@pytest.mark.parametrize(
+    "numbers", [(nan, 0.9, 0.9), (0.9, nan, 0.9), (0.9, 0.9, nan), (inf, 0.9, 0.9), (0.9, -inf, 1)]
+)
+def test_what_is_not_finite_is_an_error_and_says_so(policy_of, evidence_of, rule, numbers):
+    found = held(policy_of, evidence_of, rule, *numbers)
+    assert (found.verdict, found.code) == (Verdict.ERROR, Code.NOT_FINITE)
+    assert found.reason == "made_up is not a finite number"
+
+
+@pytest.mark.parametrize("rule", BARS)
+def test_none_is_undefined(policy_of, evidence_of, rule):
+    found = held(policy_of, evidence_of, rule, None, 0, 0)
+    assert (found.verdict, found.code) == (Verdict.ERROR, Code.UNDEFINED)
+
+
+@pytest.mark.parametrize(
+    ("rule", "better", "low", "high", "verdict"),
+    [
+        ("min", 1, 0.6, 0.7, Verdict.PASS), ("min", 1, 0.3, 0.4, Verdict.FAIL),
+        ("min", -1, 0.6, 0.7, Verdict.PASS), ("min", -1, 0.3, 0.4, Verdict.FAIL),
+        ("max", 1, 0.6, 0.7, Verdict.FAIL), ("max", 1, 0.3, 0.4, Verdict.PASS),
+        ("max", -1, 0.6, 0.7, Verdict.FAIL), ("max", -1, 0.3, 0.4, Verdict.PASS),
+        ("max_worsening", 1, -0.9, -0.6, Verdict.FAIL), ("max_worsening", 1, -0.4, 0.9, Verdict.PASS),
+        ("max_worsening", -1, -0.9, 0.4, Verdict.PASS), ("max_worsening", -1, 0.6, 0.9, Verdict.FAIL),
+        ("min_improvement", 1, 0.6, 0.7, Verdict.PASS), ("min_improvement", 1, 0.3, 0.4, Verdict.FAIL),
+        ("min_improvement", -1, -0.7, -0.6, Verdict.PASS), ("min_improvement", -1, 0.6, 0.7, Verdict.FAIL),
+    ],
+)  # fmt: skip
+def test_which_way_is_up(policy_of, evidence_of, rule, better, low, high, verdict):
+    """A comparison goes the metric's way, a level the way it says."""
+    bound = policy_of({"gates": [{"metric": "accuracy", rule: 0.5}]})
+    evidence = evidence_of(bound, [{"cells": [[1, 1, 1, 100]]}])
+    quantity = Quantity(value=(low + high) / 2, bounds=lambda _: (low, high), method="fixed")
+    metric = Metric(name="m", doc="M.", better=better, level=lambda *_: quantity, change=lambda *_: quantity)
+    subject = Subject.of(metric, rule, 0.5, evidence.slices, evidence, bound.terms())
+    found = hold(subject, 0.95, bound.terms())
+    assert found.verdict is verdict
+    judged = found.difference if BARS[rule].compares else found.candidate
+    assert (judged.low, judged.high) == (low, high)
+
+
+CELLS = st.lists(st.integers(0, 300), min_size=8, max_size=8).filter(any)
+AT = [(y, c, b) for y in (0, 1) for c in (0, 1) for b in (0, 1)]
+PLAIN = sorted(name for name, metric in METRICS.items() if not metric.grouped and metric.statistic == "cells")
+SWIFT = [name for name in PLAIN if name not in ("f1", "balanced_accuracy", "matthews_corrcoef")]
+
+
+@given(st.sampled_from(SWIFT), st.sampled_from(sorted(BARS)), CELLS, st.floats(0, 1))
+@settings(max_examples=150)
+def test_a_verdict_and_its_numbers_agree(policy_of, evidence_of, name, rule, counts, bar):
+    """Whatever the counts: the verdict follows from the numbers that are told with it."""
+    if BARS[rule].compares and METRICS[name].better == 0:
+        return
+    bound = policy_of({"gates": [{"metric": name, rule: bar}]})
+    blocks = [{"cells": [[*at, n] for at, n in zip(AT, counts, strict=True)]}]
+    (gate,) = bound.gates
+    (found,) = gate.module.judge(gate.rule, evidence_of(bound, blocks), bound.terms("law"))
+    judged = found.difference if BARS[rule].compares else found.candidate
+    if judged is None:
+        assert found.verdict is Verdict.ERROR
+        assert found.code is Code.UNDEFINED
+        return
+    up = BARS[rule].sign(METRICS[name].better) > 0
+    low, high = (judged.low, judged.high) if up else (-judged.high, -judged.low)
+    assert found.verdict is outcome(judged.value, low, high, BARS[rule].at(bar))
+    assert found.n == sum(counts)
+    assert found.detectable >= 0
+    assert "\n" not in found.reason
+
+
+ROWS = re.compile(r"about ([\d,]+) rows would settle it")
+
+
+@given(st.sampled_from(["recall", "accuracy", "specificity"]), st.sampled_from(sorted(BARS)), CELLS, st.floats(0, 1))
+@settings(max_examples=200)
+def test_what_is_undecided_would_be_settled_by_more_rows_than_there_are(
+    policy_of, evidence_of, name, rule, counts, bar
+):
+    bound = policy_of({"gates": [{"metric": name, rule: bar / (10 if BARS[rule].compares else 1)}]})
+    blocks = [{"cells": [[*at, n] for at, n in zip(AT, counts, strict=True)]}]
+    (gate,) = bound.gates
+    (found,) = gate.module.judge(gate.rule, evidence_of(bound, blocks), bound.terms("law"))
+    settling = ROWS.search(found.reason)
+    if settling:
+        assert found.verdict is Verdict.INCONCLUSIVE
+        assert int(settling[1].replace(",", "")) >= found.n
+
+
+def test_holm_blames_few_of_many_slices_that_are_all_alike(policy_of, evidence_of):
+    """400 slices of the same model, bar at its true value: at 95 % alone some 20 would be blamed."""
+    rng = random.Random(11)  # noqa: S311 -- statistics
+    bound = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "slices": {"min": 0.9}}]})
+    hits = [sum(rng.random() < 0.9 for _ in range(300)) for _ in range(400)]
+    blocks = [{"shop": f"s{i:03}", "cells": [[1, 1, 0, k], [1, 0, 0, 300 - k]]} for i, k in enumerate(hits)]
+    (gate,) = bound.gates
+    found = list(gate.module.judge(gate.rule, evidence_of(bound, blocks, champion=None), bound.terms()))
+    assert len(found) == 400
+    assert sum(one.verdict is Verdict.FAIL for one in found) <= 1
+    alone = [
+        gate.module.judge(gate.rule, evidence_of(bound, [block], champion=None), bound.terms()) for block in blocks
+    ]
+    assert sum(next(one).verdict is Verdict.FAIL for one in alone) > 8
+
+
+def test_a_slice_passes_on_its_own_however_many_others_there_are(policy_of, evidence_of):
+    bound = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "slices": {"min": 0.9}}]})
+    good = {"shop": "good", "cells": [[1, 1, 0, 950], [1, 0, 0, 50]]}
+    bad = [{"shop": f"bad{i}", "cells": [[1, 1, 0, 10], [1, 0, 0, 10 + i]]} for i in range(50)]
+    (gate,) = bound.gates
+    for blocks in ([good], [good, *bad]):
+        verdicts = gate.module.judge(gate.rule, evidence_of(bound, blocks, champion=None), bound.terms())
+        found = {one.slice["shop"]: one for one in verdicts}
+        assert found["good"].verdict is Verdict.PASS
+        assert found["good"].candidate.low == pytest.approx(0.9374, abs=1e-3)
+
+
+def test_a_clearly_bad_slice_is_blamed_among_many(policy_of, evidence_of):
+    bound = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "slices": {"min": 0.9}}]})
+    good = [{"shop": f"good{i}", "cells": [[1, 1, 0, 950], [1, 0, 0, 50]]} for i in range(199)]
+    bad = {"shop": "bad", "cells": [[1, 1, 0, 70], [1, 0, 0, 30]]}
+    (gate,) = bound.gates
+    found = gate.module.judge(gate.rule, evidence_of(bound, [*good, bad], champion=None), bound.terms())
+    assert [one.slice["shop"] for one in found if one.verdict is Verdict.FAIL] == ["bad"]
