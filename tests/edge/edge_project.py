@@ -191,7 +191,7 @@ def refused(done: Done, *words: str) -> str:
     """The one clear message of a command that ended with 2; holds every word and no traceback."""
     assert done.code == 2, (done.code, done.err)
     assert "Traceback" not in done.err
-    assert done.complaint.count("gates: ") == 1, done.complaint
+    assert [line.startswith("gates: ") for line in done.complaint.splitlines()].count(True) == 1, done.complaint
     assert done.complaint.startswith("gates: "), done.complaint
     for word in words:
         assert word in done.complaint, f"{word!r} is not in: {done.complaint}"

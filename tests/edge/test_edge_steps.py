@@ -1,0 +1,267 @@
+"""The steps one by one: the same bytes as `gates run`, and nothing stale or half-written is ever used."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from edge_project import COPY, Project, clean_environment, refused, table
+
+SLICED: dict[str, Any] = {
+    "slices": ["region", {"age": [30, 50]}],
+    "gates": [
+        {"metric": "roc_auc", "min": 0.6, "max_worsening": 0.01, "slices": {"min": 0.5}},
+        {"metric": "f1", "min": 0.1},
+        {"metric": "demographic_parity_difference", "by": "sex", "max": 0.9},
+    ],
+}
+MADE = ("evidence.json", "decision.json", "report.md")
+
+
+def test_the_steps_give_the_bytes_of_the_run(project: Project) -> None:
+    project.ready(**SLICED)
+    whole = project.gates("run")
+    expected = project.bytes(*MADE)
+    codes = [project.gates(step).code for step in ("train", "measure", "judge", "report")]
+    assert codes == [0, 0, whole.code, 0]
+    assert project.bytes(*MADE) == expected
+
+
+def test_a_run_again_gives_the_same_bytes(project: Project) -> None:
+    project.ready(**SLICED)
+    project.gates("run")
+    expected = project.bytes(*MADE)
+    project.gates("run")
+    assert project.bytes(*MADE) == expected
+
+
+def test_the_contract_is_held_in_both_ways(project: Project) -> None:
+    (project.root / "contract.yaml").write_text("table:\n  rows: {min: 1000}\n")
+    project.ready(data={"contract": "contract.yaml"})
+    assert project.gates("run").code == 1
+    assert not (project.work / "candidate").exists(), "nothing is trained on data that breaks its contract"
+    assert [project.gates(step).code for step in ("train", "measure", "judge")] == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        ("measure", ("candidate", "Run gates train first.")),
+        ("judge", ("evidence.json", "Run gates measure first.")),
+        ("report", ("decision.json", "Run gates judge first.")),
+        ("promote", ("evidence.json", "Run gates measure first.")),
+    ],
+)
+def test_a_step_before_its_time_says_what_comes_first(project: Project, command: str, named: tuple[str, ...]) -> None:
+    project.ready()
+    done = project.gates(command)
+    refused(done, *named)
+    assert done.out == ""
+
+
+@pytest.mark.parametrize("command", ["run", "train", "judge", "check", "promote"])
+def test_every_step_needs_a_policy(project: Project, command: str) -> None:
+    refused(project.gates(command), "gates.yaml", "No such file")
+
+
+Edit = Callable[[dict[str, Any]], Any]
+
+
+def put(*path: Any, value: Any) -> Edit:
+    def edit(evidence: dict[str, Any]) -> None:
+        here: Any = evidence
+        for step in path[:-1]:
+            here = here[step]
+        here[path[-1]] = value
+
+    return edit
+
+
+def cells(*found: list[Any]) -> Edit:
+    return put("slices", 0, "cells", value=list(found))
+
+
+def rank(name: str, value: Any) -> Edit:
+    return put("slices", 0, "ranks", "positives", name, value=value)
+
+
+TAMPERED: dict[str, Edit] = {
+    "half": lambda e: json.dumps(e)[: len(json.dumps(e)) // 2],
+    "empty": lambda _: "",
+    "no JSON": lambda _: "evidence",
+    "null": lambda _: "null",
+    "a list": lambda _: "[]",
+    "NaN": lambda e: json.dumps(e).replace('"rows": 240', '"rows": NaN'),
+    "nested deep": lambda _: "[" * 100_000,
+    "another schema": put("schema", value="gates/evidence/v2"),
+    "an unknown key": put("more", value=1),
+    "a missing key": lambda e: e.pop("classes") and None,
+    "another policy": put("measured", value="sha256:0"),
+    "no slices": put("slices", value=[]),
+    "half a row": cells([0, 0, -1, 120.5], [1, 1, -1, 119.5]),
+    "fewer than no rows": cells([0, 0, -1, -5], [1, 1, -1, 245]),
+    "an unknown class": cells([7, 0, -1, 5], [1, 1, -1, 235]),
+    "a cell too short": cells([0, 0, 240]),
+    "true for a count": cells([True, False, -1, 240]),
+    "ranks of other rows": rank("rows", 3),
+    "ranks of text": rank("a", "many"),
+    "ranks below nothing": rank("a", "-5"),
+    "ranks past all bounds": rank("aa", "9" * 400),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_evidence_that_nobody_measured_is_refused(project: Project, name: str) -> None:
+    project.ready(**SLICED)
+    project.gates("run")
+    evidence = copy.deepcopy(project.evidence)
+    text = TAMPERED[name](evidence)
+    (project.work / "evidence.json").write_text(text if isinstance(text, str) else json.dumps(evidence))
+    told = refused(project.gates("judge"), "evidence", "again")
+    assert len(told) < 600
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "{}", '{"schema": "gates/decision/v1", "verdict": "pass"}'])
+def test_a_decision_that_is_none_is_refused(project: Project, text: str) -> None:
+    project.ready()
+    project.gates("run")
+    (project.work / "decision.json").write_text(text)
+    refused(project.gates("report"), "decision.json", "again")
+
+
+@pytest.mark.parametrize("name", ["evidence.json", "decision.json"])
+def test_a_link_in_place_of_a_document_is_not_followed(project: Project, name: str) -> None:
+    project.ready()
+    project.gates("run")
+    path = project.work / name
+    path.rename(project.root / "elsewhere.json")
+    path.symlink_to(project.root / "elsewhere.json")
+    refused(project.gates("judge" if name == "evidence.json" else "report"), name, "link")
+
+
+def test_a_policy_that_asks_for_other_counts_needs_a_new_measurement(project: Project) -> None:
+    project.ready()
+    project.gates("run")
+    project.policy(gates=[{"metric": "roc_auc", "min": 0.99}])
+    assert project.gates("judge").code == 1, "another bar on the same counts is judged at once"
+    project.policy(predict={"threshold": 0.3})
+    refused(project.gates("judge"), "another policy", "Run gates measure again.")
+
+
+def test_a_failed_run_leaves_nothing_of_the_one_before(project: Project) -> None:
+    project.ready()
+    assert project.gates("run").code == 0
+    project.policy(train="exit 1")
+    assert project.gates("run").code == 2
+    assert project.decision["verdict"] == "error"
+    assert not (project.work / "evidence.json").exists()
+    refused(project.gates("judge"), "Run gates measure first.")
+    refused(project.gates("promote"), "Run gates measure first.")
+
+
+def test_a_training_starts_with_an_empty_folder(project: Project) -> None:
+    project.ready()
+    project.predictions(table(), name="predictions.parquet")
+    (project.root / "made/predictions.csv").unlink()
+    assert project.gates("run").code == 0
+    (project.root / "made/predictions.parquet").unlink()
+    project.predictions(table())
+    assert project.gates("run").code == 0, "yesterday's parquet must not stand beside today's csv"
+
+
+def test_a_training_alone_takes_away_what_was_judged_before(project: Project) -> None:
+    project.ready()
+    assert project.gates("run").code == 0
+    assert project.gates("train").code == 0
+    assert not any((project.work / name).exists() for name in MADE)
+
+
+def started(project: Project) -> subprocess.Popen[str]:
+    """`gates run`, whose training has begun and waits."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gates", "run"],
+        cwd=project.root,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(200):
+        if (project.root / "pid").exists() and (project.root / "pid").read_text():
+            return process
+        time.sleep(0.05)
+    raise AssertionError(process.communicate())
+
+
+def gone(project: Project) -> bool:
+    for _ in range(40):
+        state = Path(f"/proc/{(project.root / 'pid').read_text().strip()}/stat")
+        if not state.exists() or state.read_text().split()[2] == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_killed_run_leaves_nothing_half_written(project: Project) -> None:
+    project.ready()
+    assert project.gates("run").code == 0
+    project.policy(train=COPY + "; echo $$ > pid; sleep 60")
+    process = started(project)
+    process.kill()
+    process.communicate()
+    os.kill(int((project.root / "pid").read_text()), signal.SIGKILL)
+    left = {path.name for path in project.work.iterdir()}
+    assert not left & set(MADE)
+    assert not [name for name in left if name.startswith(".") and name != ".gitignore"]
+    refused(project.gates("judge"), "Run gates measure first.")
+
+
+def test_an_interrupted_run_stops_its_training(project: Project) -> None:
+    project.ready(train="echo $$ > pid; sleep 60")
+    process = started(project)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert told.endswith("gates: stopped\n")
+    assert "Traceback" not in told
+    assert gone(project)
+
+
+def test_documents_are_renamed_into_place(project: Project) -> None:
+    """Whoever holds the old document open still reads the whole of it: it was never written over."""
+    project.ready()
+    project.gates("run")
+    with (project.work / "decision.json").open() as held:
+        project.policy(gates=[{"metric": "roc_auc", "min": 0.99}])
+        project.gates("judge")
+        assert json.load(held)["verdict"] == "pass"
+    assert project.decision["verdict"] == "fail"
+
+
+def test_the_working_folder_stays_out_of_git(project: Project) -> None:
+    project.ready()
+    project.gates("run")
+    subprocess.run(["git", "init", "-q"], cwd=project.root, check=True)
+    status = subprocess.run(
+        ["git", "status", "--porcelain", "-uall"], cwd=project.root, check=True, capture_output=True, text=True
+    )
+    assert ".gates" not in status.stdout
+    assert "gates.yaml" in status.stdout
+
+
+def test_a_link_in_place_of_the_working_folder_is_refused(project: Project, tmp_path: Path) -> None:
+    project.ready()
+    (tmp_path / "elsewhere").mkdir()
+    project.work.symlink_to(tmp_path / "elsewhere")
+    for command in ("run", "train"):
+        refused(project.gates(command), ".gates", "link")
+    assert not list((tmp_path / "elsewhere").iterdir())
