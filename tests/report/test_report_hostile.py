@@ -19,13 +19,14 @@ from gates.report.terminal import render as terminal
 
 GITHUB = 65_536
 TRICKS = [
-    "@dana", "@acme/team", "<script>alert(1)</script>", "<img src=x onerror=y>", "](http://x)", "[x](javascript:y)",
-    "https://evil.example", "ftp://evil.example", "www.evil.example", "WWW.evil.example", "#12", "GH-12",
-    "acme/churn#3", "|", "\\|", "\\", "\n\n# head\n", "\r\n| a | b |\n|--|--|\n", "<!-- gates -->", "-->",
-    "```\n", "`", "``", "~~~", "![x](y)", "</details>", "</code>", "&lt;b&gt;", "&#64;dana", "&#x40;dana", "\u202e", "\u200b",
-    "$$x$$", "$`x`$", "**", "__x__", "_x_", "~~x~~", "* a", "- a", "+ a", "1. a", "> a", "---", "===", "    x", "\t", "[^1]",
-    "[ ]", "a@b.example", "\x1b[2J", "\x1b]8;;http://x\x07", "\x07", "\x00", "\u2028", "\x85", "\n::error::x",
-    "\r::add-mask::a", "✅ pass", "[!NOTE]", "😀", "é", ":tada:",
+    "@dana", "@acme/team", "<script>alert(1)</script>", "<img src=x onerror=y>", "](http://x)",
+    "[x](javascript:y)", "https://evil.example", "ftp://evil.example", "www.evil.example", "WWW.evil.example",
+    "#12", "GH-12", "acme/churn#3", "|", "\\|", "\\", "\n\n# head\n", "\r\n| a | b |\n|--|--|\n",
+    "<!-- gates -->", "-->", "```\n", "`", "``", "~~~", "![x](y)", "</details>", "</code>", "&lt;b&gt;",
+    "&#64;dana", "&#x40;dana", "\u202e", "\u200b", "$$x$$", "$`x`$", "**", "__x__", "_x_", "~~x~~", "* a",
+    "- a", "+ a", "1. a", "> a", "---", "===", "    x", "\t", "[^1]", "[ ]", "a@b.example", "\x1b[2J",
+    "\x1b]8;;http://x\x07", "\x07", "\x00", "\u2028", "\x85", "\n::error::x", "\r::add-mask::a", "✅ pass",
+    "[!NOTE]", "😀", "é", ":tada:",
 ]  # fmt: skip
 HOSTILE = st.lists(st.sampled_from(TRICKS) | st.text(max_size=6) | st.sampled_from("<>|`@#[]()!*_~\\&$ \n"), max_size=6)
 HOSTILE = HOSTILE.map("".join).filter(lambda value: not any("\ud800" <= char <= "\udfff" for char in value))
