@@ -76,6 +76,12 @@ def edge_text(edge: float) -> str:
 
 
 def key_text(key: Key | dict[str, Any]) -> str:
-    """``contract=One year, tenure=[12, 36)``; the whole holdout is ``overall``."""
+    """``contract=One year, tenure=[12, 36)``, ``tenure < 12``; the whole holdout is ``overall``."""
     pairs = key.items() if isinstance(key, dict) else key
-    return ", ".join(f"{column}={'(missing)' if value is None else value}" for column, value in pairs) or "overall"
+    return ", ".join(_pair_text(column, value) for column, value in pairs) or "overall"
+
+
+def _pair_text(column: str, value: str | None) -> str:
+    if value is None:
+        return f"{column}=(missing)"
+    return f"{column} {value}" if value.startswith(("< ", ">= ")) else f"{column}={value}"

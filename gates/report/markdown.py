@@ -158,13 +158,14 @@ def _data(decision: Decision) -> list[str]:
 
 
 def _next(decision: Decision, facts: Facts) -> list[str]:
+    again = "push: this comment updates itself" if facts.run_url else "run it again"
     steps = {
-        Verdict.FAIL: "If the loss is real, push a fix: this comment updates itself. See it where you are: ",
-        Verdict.ERROR: "Mend what is named above and push. See it where you are: ",
-        Verdict.INCONCLUSIVE: "More holdout rows, or a larger change, would settle it. See it where you are: ",
+        Verdict.FAIL: f"If the loss is real, mend the model and {again}.",
+        Verdict.ERROR: f"Mend what is named above and {again}.",
+        Verdict.INCONCLUSIVE: "More holdout rows, or a larger change, would settle it.",
     }
-    start = steps.get(decision.verdict, "Reproduce: ")
-    return [f"**What to do next:** {start}{code(facts.reproduce)}"]
+    told = f"{steps[decision.verdict]} " if decision.verdict in steps else ""
+    return [f"**What to do next:** {told}See it where you are: {code(facts.reproduce)}"]
 
 
 def _measured(decision: Decision, facts: Facts) -> list[str]:

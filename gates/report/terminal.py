@@ -52,15 +52,14 @@ def _table(gates: list[GateVerdict]) -> object:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("verdict", no_wrap=True)
     table.add_column("gate", overflow="fold")
-    for title in ("champion", "candidate", "judged (bounds)", "bar", "rows"):
+    for title in ("champion → candidate", "judged (bounds)", "bar", "rows"):
         table.add_column(title, justify="right", no_wrap=True)
     for gate in gates:
         name = gate.id + (f" · {key_text(gate.slice)}" if gate.slice else "")
         table.add_row(
             Text(f"{sign(gate.verdict)} {word(gate.verdict)}", style=COLOURS[gate.verdict] if gate.verdict else "dim"),
             Text(_flat(name)),
-            _value(gate.champion),
-            _value(gate.candidate),
+            f"{_value(gate.champion)} → {_value(gate.candidate)}" if gate.champion else _value(gate.candidate),
             _judged(gate),
             _bar(gate),
             f"{gate.n:,}",
