@@ -1,16 +1,105 @@
 from __future__ import annotations
 
+import logging
+import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from edge_project import Project
+from edge_project import Project, featured
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """An empty project."""
     return Project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow registry on SQLite that nobody has used: making its tables takes seconds, copying it none."""
+    import mlflow
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    path = tmp_path_factory.mktemp("registry") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_registered_models()
+    return path
+
+
+@pytest.fixture
+def registered(project: Project, empty_registry: Path) -> Project:
+    """A project with a registry of its own."""
+    shutil.copyfile(empty_registry, project.root / "mlflow.db")
+    return project
+
+
+def save(kind: Any, folder: Path) -> Path:
+    """A logistic regression; `labels` are its classes, stayed before left."""
+    import mlflow.sklearn
+    import pandas
+    from sklearn.linear_model import LogisticRegression
+
+    labels, columns, penalty = kind
+    rows = featured(seed=7)
+    frame = pandas.DataFrame(rows)
+    y = [labels[row["churn"] == "left"] for row in rows]
+    model = LogisticRegression(C=penalty).fit(frame[list(columns)], y)
+    mlflow.sklearn.save_model(
+        model,
+        folder,
+        signature=mlflow.models.infer_signature(frame[list(columns)], model.predict_proba(frame[list(columns)])),
+        pip_requirements=["scikit-learn"],
+        serialization_format="cloudpickle",
+    )
+    return folder
+
+
+PYFUNC = """
+import numpy
+import pandas
+import mlflow
+
+
+class Model(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        x = model_input["x"].to_numpy()
+        {body}
+
+
+mlflow.models.set_model(Model())
+"""
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Makes each model once."""
+    made: dict[Any, Path] = {}
+    root = tmp_path_factory.mktemp("models")
+
+    def get(*kind: Any) -> Path:
+        if kind not in made:
+            made[kind] = save(kind, root / f"m{len(made)}")
+        return made[kind]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def pyfunc(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A model folder of any code: the body of `predict`, where x holds a column of the holdout."""
+    import mlflow.pyfunc
+
+    root = tmp_path_factory.mktemp("pyfunc")
+
+    def get(body: str) -> Path:
+        folder = root / f"m{len(list(root.iterdir()))}"
+        code = root / f"{folder.name}.py"
+        code.write_text(PYFUNC.format(body=body.replace("\n", "\n        ")))
+        mlflow.pyfunc.save_model(folder, python_model=str(code), pip_requirements=["mlflow"])
+        return folder
+
+    return get

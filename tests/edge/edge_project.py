@@ -74,7 +74,9 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], types: Mapping[st
         pyarrow.parquet.write_table(table, path)
         return path
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), delimiter="\t" if path.suffix == ".tsv" else ",")
+        writer = csv.DictWriter(
+            file, fieldnames=list(rows[0]), delimiter="\t" if path.suffix == ".tsv" else ",", lineterminator="\n"
+        )
         writer.writeheader()
         writer.writerows(rows)
     return path
@@ -97,6 +99,11 @@ def table(n: int = 240, seed: int = 1) -> Rows:
             }
         )
     return rows
+
+
+def featured(seed: int = 1, n: int = 200) -> Rows:
+    """Rows whose `score` is a feature, called x, that all models below look at."""
+    return [row | {"x": row["score"], "x2": row["score"] ** 2} for row in table(n, seed)]
 
 
 def pick(rows: Iterable[Mapping[str, Any]], *columns: str) -> Rows:
