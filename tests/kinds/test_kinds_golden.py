@@ -15,7 +15,6 @@ from gates.fields import plain, schema_of
 from gates.kinds import KINDS
 from gates.kinds.protocol import Kind, Needs, Terms
 from gates.policy import Gate
-from gates.slices import key_text
 
 HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("*/*.yaml"))
@@ -34,7 +33,8 @@ def load(path, policy_of, evidence_of):
 
 
 def told(verdict: GateVerdict) -> str:
-    where = f" {key_text(verdict.slice)}" if verdict.slice else ""
+    key = ", ".join(f"{column}={value or '(missing)'}" for column, value in (verdict.slice or {}).items())
+    where = f" {key}" if key else ""
     return f"{verdict.id} {verdict.rule}{where}: {verdict.verdict or 'none'} {verdict.code}"
 
 
