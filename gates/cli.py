@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,10 +23,10 @@ from gates.evidence import Evidence
 from gates.fields import schema_of
 from gates.flow import Flow
 from gates.github.outputs import stop_commands
-from gates.judge import judge as judge_evidence
 from gates.policy.read import schema as policy_schema
 from gates.progress import Steps
 from gates.report.terminal import render
+from gates.source import dump
 from gates.workspace import Workspace
 
 SCHEMAS: dict[str, Callable[[], Any]] = {
@@ -53,7 +55,7 @@ def _flow(policy: Path) -> Flow:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="gates")
 def cli() -> None:
-    r"""Decide whether a machine-learning model may ship, by the rules in gates.yaml.
+    """Decide whether a machine-learning model may ship, by the rules in gates.yaml.
 
     \b
     Exit codes: 0 may ship, 1 may not, 2 a mistake in policy, data, model or usage,
@@ -69,7 +71,7 @@ def cli() -> None:
 @_policy
 @_json
 def run(policy: Path, as_json: bool) -> NoReturn:
-    r"""Check the data, train, measure, judge and report, in one go.
+    """Check the data, train, measure, judge and report, in one go.
 
     \b
     Example:
@@ -80,7 +82,8 @@ def run(policy: Path, as_json: bool) -> NoReturn:
         decision = flow.run()
     except GatesError as error:
         decision = flow.unjudged(str(error))
-        flow.publish(decision)
+        with suppress(GatesError):  # where nothing can be written, the error itself says why
+            flow.publish(decision)
         if as_json:
             _show(decision, as_json=True)
         raise
@@ -94,7 +97,7 @@ def run(policy: Path, as_json: bool) -> NoReturn:
 @_json
 @click.option("--explain", is_flag=True, help="Write out the whole policy with every default.")
 def check(policy: Path, explain: bool, as_json: bool) -> None:
-    r"""Read the policy and its contract, and tell every mistake.
+    """Read the policy and its contract, and tell every mistake.
 
     \b
     Example:
@@ -104,9 +107,7 @@ def check(policy: Path, explain: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(bound.explained, ensure_ascii=False))
     elif explain:
-        import yaml
-
-        click.echo(yaml.safe_dump(bound.explained, sort_keys=False, allow_unicode=True), nl=False)
+        click.echo(dump(bound.explained), nl=False)
     else:
         click.echo(f"{policy}: {len(bound.policy.gates)} gates, no mistakes")
 
@@ -114,21 +115,21 @@ def check(policy: Path, explain: bool, as_json: bool) -> None:
 @cli.command()
 @_policy
 def train(policy: Path) -> None:
-    r"""Run the training command; what it writes lies in .gates/candidate.
+    """Run the training command; what it writes lies in .gates/candidate.
 
     \b
     Example:
       gates train
     """
     flow = _flow(policy)
-    flow.workspace.begin()
+    flow.check()
     flow.train()
 
 
 @cli.command()
 @_policy
 def measure(policy: Path) -> None:
-    r"""Check the data, and measure candidate and champion on the holdout, into .gates/evidence.json.
+    """Check the data, and measure candidate and champion on the holdout, into .gates/evidence.json.
 
     \b
     Example:
@@ -143,15 +144,14 @@ def measure(policy: Path) -> None:
 @_policy
 @_json
 def judge(policy: Path, as_json: bool) -> NoReturn:
-    r"""Judge .gates/evidence.json by the policy, into .gates/decision.json.
+    """Judge .gates/evidence.json by the policy, into .gates/decision.json.
 
     \b
     Example:
       gates judge --json | jq .verdict
     """
     flow = _flow(policy)
-    decision = judge_evidence(flow.bound, flow.workspace.load_evidence())
-    flow.workspace.save(flow.workspace.decision, decision)
+    decision = flow.judge()
     _show(decision, as_json=as_json)
     sys.exit(_code(decision, flow))
 
@@ -160,7 +160,7 @@ def judge(policy: Path, as_json: bool) -> NoReturn:
 @_policy
 @click.option("--format", "form", type=click.Choice(["markdown", "terminal"]), default="markdown", show_default=True)
 def report(policy: Path, form: str) -> None:
-    r"""Render .gates/decision.json: Markdown into .gates/report.md, or a table on the terminal.
+    """Render .gates/decision.json: Markdown into .gates/report.md, or a table on the terminal.
 
     \b
     Example:
@@ -179,7 +179,7 @@ def report(policy: Path, form: str) -> None:
 @_policy
 @_json
 def promote(policy: Path, as_json: bool) -> None:
-    r"""Make the judged candidate the champion: register it and move the alias.
+    """Make the judged candidate the champion: register it and move the alias.
 
     \b
     Example:
@@ -207,7 +207,7 @@ def promote(policy: Path, as_json: bool) -> None:
     help="A folder with the evidence.json of another job. The default is .gates/.",
 )
 def comment(policy: Path, author: str, folder: Path | None) -> NoReturn:
-    r"""Judge the evidence anew, and keep one comment on the pull request that says so.
+    """Judge the evidence anew, and keep one comment on the pull request that says so.
 
     The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
 
@@ -239,7 +239,7 @@ def comment(policy: Path, author: str, folder: Path | None) -> NoReturn:
 @cli.command()
 @click.argument("document", type=click.Choice(list(SCHEMAS)), default="policy")
 def schema(document: str) -> None:
-    r"""Print the JSON Schema of a document.
+    """Print the JSON Schema of a document.
 
     \b
     Example:
@@ -268,12 +268,24 @@ def _show(decision: Decision, *, as_json: bool) -> None:
     click.echo(render(decision, width=width, colour=colour), nl=False, color=colour)
 
 
+def _run_command_line() -> NoReturn:
+    """Without click's own ``main``, which calls a broken pipe exit code 1: that would be a verdict."""
+    try:
+        with cli.make_context("gates", sys.argv[1:]) as context:
+            cli.invoke(context)
+        sys.exit(Exit.SHIP)
+    except click.exceptions.Exit as done:  # --help, --version
+        sys.exit(done.exit_code)
+    finally:
+        sys.stdout.flush()
+
+
 def main() -> NoReturn:
     """Run the command line; every error ends in its exit code, none in a traceback."""
     stop_commands(os.environ, sys.stderr)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a training is ended with us
     try:
-        cli(standalone_mode=False)
-        sys.exit(Exit.SHIP)
+        _run_command_line()
     except GatesError as error:
         click.echo(f"gates: {error}", err=True)
         sys.exit(error.exit_code)
@@ -283,8 +295,8 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         click.echo("gates: stopped", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stdout = None  # nobody reads on; nothing more to say
+    except BrokenPipeError:  # nobody reads on: what is still buffered goes nowhere, in silence
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(Exit.OUTSIDE)
     except Exception as error:  # the unforeseen is neither a verdict nor the user's mistake
         if os.environ.get("GATES_DEBUG"):

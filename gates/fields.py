@@ -94,7 +94,7 @@ def _field_schema(cls: type, field: dataclasses.Field[Any], *, strict: bool) -> 
     kind = hints(cls)[field.name]
     if not strict:  # people leave a key out; they don't write null
         kind, _ = _optional(kind)
-    schema = {"type": "string", "pattern": "^-?[0-9]+$"} if meta["big"] else _schema_of_type(kind)
+    schema = {"type": "string", "pattern": "^-?[0-9]{1,60}$"} if meta["big"] else _schema_of_type(kind)
     if meta["short"]:
         inner = next(f for f in dataclasses.fields(kind) if written(f) == meta["short"])
         schema = {"anyOf": [_field_schema(kind, inner, strict=strict), schema]}

@@ -44,7 +44,7 @@ class Flow:
         from gates.measure import Bench
 
         self.workspace.prepare()
-        return Bench(self.bound, self.workspace.root, self.workspace.work)
+        return Bench(self.bound, self.workspace.root, self.workspace.work, self.environ)
 
     @cached_property
     def registry(self) -> Registry:
@@ -66,7 +66,7 @@ class Flow:
 
     def run(self) -> Decision:
         """Policy, data, training, measuring, judging. Raises ``GatesError`` at the first step that can't be done."""
-        self.workspace.begin()
+        self.workspace.forget("train")
         with self.steps.step("policy", str(self.workspace.policy)):
             bound = self.bound
         evidence = self._measured()
@@ -89,17 +89,26 @@ class Flow:
             return self.bench.check()
 
     def train(self) -> None:
-        """Make a candidate."""
+        """Make a candidate; what a failed training left is no candidate."""
         from gates.train.command import train
 
+        work = self.workspace
+        work.forget("train")
         with self.steps.step("train", self.bound.policy.train.run):
-            work = self.workspace.work
-            train(self.bound.policy, self.workspace.root, work, self.bench.unlabelled(), self.environ)
+            holdout = self.bench.unlabelled()
+            work.candidate.mkdir()
+            try:
+                log = work.work / "train.log"
+                train(self.bound.policy, work.root, work.candidate, holdout, self.environ, log)
+            except BaseException:
+                work.forget("train")
+                raise
 
     def measure(self, checked: tuple[Finding, ...]) -> Evidence:
         """Measure candidate and champion on the same rows, and keep the evidence."""
         from gates.measure import Files
 
+        self.workspace.forget("measure")
         folder = self.workspace.trained()
         with self.steps.step("champion", "models:/{}@{}".format(*self.bound.champion)):
             served = self.served()
@@ -108,6 +117,13 @@ class Flow:
             evidence = self.bench.evidence(checked, made, served)
         self.workspace.save(self.workspace.evidence, evidence)
         return evidence
+
+    def judge(self) -> Decision:
+        """Judge the evidence as it lies there, and keep the decision."""
+        self.workspace.forget("judge")
+        decision = judge(self.bound, self.workspace.load_evidence())
+        self.workspace.save(self.workspace.decision, decision)
+        return decision
 
     def unjudged(self, why: str) -> Decision:
         """The decision where a step stopped before anything could be judged."""

@@ -10,6 +10,7 @@ from gates.policy import Bound
 from gates.slices import OVERALL
 
 CELL = 4  # label, candidate's call, champion's call, rows
+CLASSES = 2
 
 
 def judge(bound: Bound, evidence: Evidence) -> Decision:
@@ -47,21 +48,25 @@ def judge(bound: Bound, evidence: Evidence) -> Decision:
 
 
 def contradiction(bound: Bound, evidence: Evidence) -> str | None:
-    """Why no measuring can have made this evidence; None where one can."""
+    """Why no measuring under this policy can have made this evidence; None where one can."""
+    tables = {table.name: table.rows for table in evidence.tables}
+    if evidence.model != bound.policy.model:
+        return "it is about another model"
+    if "holdout" not in tables or len(tables) != len(evidence.tables):
+        return "it does not name each table once"
     if evidence.candidate is None or evidence.candidate.unscored:
         return None
-    whole = evidence.along(OVERALL)
-    if len(whole) != 1 or not whole[0].rows:
-        return "it does not hold the whole holdout once"
+    if len(evidence.classes) != CLASSES:
+        return "it does not name two classes"
     champion = evidence.champion is not None and evidence.champion.unscored is None
     for part in evidence.slices:
         wrong = _slice_contradiction(part, champion=champion)
         if wrong:
             return f"{part.dimension or 'the whole holdout'}: {wrong}"
-    for dimension in bound.needs.cells:
-        if sum(part.rows for part in evidence.along(dimension)) != whole[0].rows:
-            return f"the slices by {dimension.id} do not add up to the holdout"
-    return None
+    for dimension in (OVERALL, *sorted(bound.needs.cells, key=lambda one: one.id)):
+        if sum(part.rows for part in evidence.along(dimension)) != tables["holdout"]:
+            return f"{dimension.id or 'its cells'}: not as many rows as the holdout has"
+    return None if len(evidence.along(OVERALL)) == 1 else "it does not hold the whole holdout once"
 
 
 def _slice_contradiction(part: Slice, *, champion: bool) -> str | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from gates.canonical import digest
 from gates.decision import Decision, Verdict
 from gates.errors import Exit, GatesError
-from gates.evidence import Evidence
+from gates.evidence import Evidence, Ranks, Slice
 from gates.files import folder_digest
 from gates.judge import judge
 from gates.measure import Bench, Served
@@ -29,7 +31,7 @@ def verified(workspace: Workspace, bench: Bench, served: Served | None) -> Decis
         )
     if folder_digest(workspace.trained()) != evidence.candidate.digest:
         raise _changed("the candidate's files are not those that were judged")
-    _same_rows(bench, evidence)
+    _same_rows(workspace, bench, evidence)
     before = evidence.champion.version if evidence.champion else None
     now = served.version if served else None
     if before != now:
@@ -59,10 +61,25 @@ def _predictions(workspace: Workspace) -> Path:
     return kept
 
 
-def _same_rows(bench: Bench, evidence: Evidence) -> None:
+def _same_rows(workspace: Workspace, bench: Bench, evidence: Evidence) -> None:
+    """Holdout and predictions, counted again, give the candidate's counts that were judged."""
     judged = {table.name: table.digest for table in evidence.tables}
-    if table_of(bench.connection, bench.holdout).digest != judged.get("holdout"):
-        raise _changed("the holdout is not the one that the candidate was judged on")
+    same = table_of(bench.connection, bench.holdout).digest == judged.get("holdout")
+    if not same or bench.recounted(_predictions(workspace)) != tuple(alone(part) for part in evidence.slices):
+        raise _changed("the holdout is not the one that the candidate was judged on, or its predictions have changed")
+
+
+def alone(part: Slice) -> Slice:
+    """A slice with the champion taken out."""
+    cells: Counter[tuple[int, ...]] = Counter()
+    for label, candidate, _, rows in part.cells:
+        cells[label, candidate] += rows
+    ranks = part.ranks and Ranks(
+        positives=replace(part.ranks.positives, b=0, bb=0, ab=0),
+        negatives=replace(part.ranks.negatives, b=0, bb=0, ab=0),
+    )
+    merged = tuple(sorted((*cell, -1, rows) for cell, rows in cells.items()))
+    return replace(part, cells=merged, ranks=ranks)
 
 
 def _name(version: str | None) -> str:

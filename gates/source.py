@@ -135,3 +135,20 @@ def _scalar(node: Any, name: str) -> Plain:
                 raise GatesError(f"a number of {len(text)} characters", where=f"{name}:{line}:{column}")
             return make(text)
     return text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes YAML that ``parse`` reads back as it was."""
+
+
+def _text(dumper: _Dumper, text: str) -> Any:
+    quoted = any(pattern.fullmatch(text) for pattern, _ in _SCALARS)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if quoted else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def dump(value: Plain) -> str:
+    """A plain value as YAML text that ``parse`` reads back as it was."""
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True))

@@ -15,6 +15,8 @@ from gates.policy import Bound
 from gates.policy.read import read as read_policy
 from gates.validate import read_json
 
+STEPS = ("train", "measure", "judge", "report")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
@@ -62,18 +64,29 @@ class Workspace:
         data = files.read(self.policy, "Write one, or name it with --policy. The smallest is in docs/quick-start.md.")
         return read_policy(data, str(self.policy), lambda path: files.read(self.root / path, "Check data.contract."))
 
-    def begin(self) -> None:
-        """An empty slate: nothing of an earlier run can be taken for this one's."""
+    def forget(self, step: str) -> None:
+        """Take away what a step is about to write, and all that was made from it: nothing older than its own
+        input can then be taken for a later step's. Raises ``GatesError`` where ``.gates/`` can't be made."""
         self.prepare()
-        for path in (self.evidence, self.decision, self.report):
-            path.unlink(missing_ok=True)
-        shutil.rmtree(self.work / "scored", ignore_errors=True)
+        for path in self._made[STEPS.index(step) :]:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    @property
+    def _made(self) -> tuple[Path, ...]:
+        """What each of ``STEPS`` writes."""
+        return self.candidate, self.evidence, self.decision, self.report
 
     def prepare(self) -> None:
         """Make ``.gates/``. Raises ``GatesError`` where a link stands in its place: it could lead anywhere."""
-        if self.work.is_symlink():
-            raise GatesError("is a link", where=str(self.work), mend="Take it away; gates makes a folder there.")
-        self.work.mkdir(parents=True, exist_ok=True)
+        if not self.root.is_dir():
+            raise GatesError("there is no such folder", where=str(self.policy))
+        if self.work.is_symlink() or (self.work.exists() and not self.work.is_dir()):
+            what = "a link" if self.work.is_symlink() else "a file"
+            raise GatesError(f"is {what}", where=str(self.work), mend="Take it away; gates makes a folder there.")
+        self.work.mkdir(exist_ok=True)
         files.write(self.work / ".gitignore", b"*\n")
 
     def load_evidence(self, folder: Path | None = None) -> Evidence:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from gates.contract.sql import literal, quoted
-from gates.errors import GatesError
+from gates.errors import Exit, GatesError
 from gates.evidence import SCHEMA, Evidence, Finding, Model, Slice, Table
 from gates.measure.contract import findings
-from gates.measure.counts import count
+from gates.measure.counts import Parts, count
 from gates.measure.labels import Labels, make_rows, parts_of, read_labels
 from gates.measure.predictions import Predicted, place
 from gates.measure.scoring import score
@@ -41,20 +41,25 @@ class Served:
 class Bench:
     """One engine with the policy's tables open, to check data and measure models on.
 
-    ``work`` is the folder for what is made on the way (``.gates``). Raises ``GatesError`` at the first
-    table that can't be read.
+    ``work`` is the folder for what is made on the way (``.gates``), ``environ`` what a model that is scored gets to
+    see, less its credentials. Raises ``GatesError`` at the first table that can't be read.
     """
 
-    def __init__(self, bound: Bound, root: Path, work: Path, *, threads: int | None = None) -> None:
+    def __init__(
+        self, bound: Bound, root: Path, work: Path, environ: Mapping[str, str], *, threads: int | None = None
+    ) -> None:
         self.bound = bound
         self.work = work
+        self.environ = environ
         self.connection = connect(threads)
         data = bound.policy.data
         named = [("train", data.train), ("holdout", data.holdout)]
         self.opened = {name: open_table(self.connection, root, path, name) for name, path in named if path}
 
     def check(self) -> tuple[Finding, ...]:
-        """What the contract's rules count in every table."""
+        """What the contract's rules count in every table. Raises ``GatesError`` for a column that the policy needs
+        and the holdout lacks, and for labels that are none: before anybody waits for a training."""
+        _ = self.rows
         contract = self.bound.contract
         if contract is None:
             return ()
@@ -78,15 +83,30 @@ class Bench:
         tables = tuple(table_of(self.connection, one) for one in self.opened.values())
         if candidate is None:
             return self._evidence(tables, checked, (), None, None, ())
+        labels = self.rows[0]
+        ours = self._placed(self.predictions(candidate.folder, "candidate"), "candidate")
+        theirs, champion = self._champion(served)
+        model = Model(digest=candidate.digest, version=None, unscored=None)
+        return self._evidence(tables, checked, labels.classes, model, champion, self._counted(ours, theirs))
+
+    @cached_property
+    def rows(self) -> tuple[Labels, Parts]:
+        """The labels and the slices' columns, with the table of rows made from them."""
         policy, needs = self.bound.policy, self.bound.needs
         labels = read_labels(self.connection, self.holdout, policy.data)
         parts = parts_of(sorted(needs.cells | needs.ranks, key=lambda one: one.id))
-        make_rows(self.connection, self.holdout, policy.data, labels, parts)
-        ours = place(self.connection, self.predictions(candidate.folder, labels), "candidate", policy, labels)
-        theirs, champion = self._champion(served, labels)
-        slices = count(self.connection, needs, parts, ours, theirs)
-        model = Model(digest=candidate.digest, version=None, unscored=None)
-        return self._evidence(tables, checked, labels.classes, model, champion, slices)
+        make_rows(self.connection, self.holdout, policy, labels, parts)
+        return labels, parts
+
+    def recounted(self, predictions: Path) -> tuple[Slice, ...]:
+        """The slices as they would be counted from a candidate's predictions file, without a champion."""
+        return self._counted(self._placed(predictions, "candidate"), None)
+
+    def _placed(self, file: Path, name: str) -> Predicted:
+        return place(self.connection, file, name, self.bound.policy, self.rows[0])
+
+    def _counted(self, ours: Predicted, theirs: Predicted | None) -> tuple[Slice, ...]:
+        return count(self.connection, self.bound.needs, self.rows[1], ours, theirs)
 
     def _evidence(
         self,
@@ -119,19 +139,27 @@ class Bench:
         """Which rows predictions belong to: the multiset of rows where a key finds them, else their sequence."""
         return content_digest(self.connection, self.holdout, ordered=self.bound.policy.data.key is None)[0]
 
-    def _champion(self, served: Served | None, labels: Labels) -> tuple[Predicted | None, Model | None]:
+    def _champion(self, served: Served | None) -> tuple[Predicted | None, Model | None]:
+        """Its predictions on these very rows: the kept ones, or its model's. Any other are not about these rows."""
         if served is None:
             return None, None
         why: str | None = None
         predicted: Predicted | None = None
         try:
-            kept = served.predictions(self.holdout_identity) or self.predictions(served.folder(), labels)
-            predicted = place(self.connection, kept, "champion", self.bound.policy, labels)
+            kept = served.predictions(self.holdout_identity)
+            predicted = self._placed(kept or self._scored_champion(served.folder()), "champion")
         except GatesError as error:
+            if error.exit_code is Exit.OUTSIDE:
+                raise
             why = error.what
         return predicted, Model(digest=served.digest, version=served.version, unscored=why)
 
-    def predictions(self, folder: Path, labels: Labels) -> Path:
+    def _scored_champion(self, folder: Path) -> Path:
+        if not (folder / "model").is_dir():
+            raise GatesError("it came as predictions on another holdout, and there is no model to score this one")
+        return self._scored(folder / "model", "champion")
+
+    def predictions(self, folder: Path, name: str) -> Path:
         """The predictions file of a model's folder; scores the holdout first where there is only a model."""
         found = [path for path in (folder / "predictions.parquet", folder / "predictions.csv") if path.is_file()]
         model = folder / "model"
@@ -146,18 +174,19 @@ class Bench:
                 where=str(folder),
                 mend="Write an MLflow model folder to $GATES_OUT/model, or predictions to $GATES_OUT.",
             )
-        return self._scored(model, labels)
+        return self._scored(model, name)
 
-    def _scored(self, model: Path, labels: Labels) -> Path:
-        policy = self.bound.policy
-        holdout: Any = self.connection.table("holdout").df()
-        features = holdout.drop(columns=[policy.data.label])
-        frame = score(model, features, labels)
-        if len(frame) != len(features):
-            raise GatesError(f"the model returned {len(frame):,} values for {len(features):,} rows", where=str(model))
-        if policy.data.key:
-            frame.insert(0, policy.data.key, holdout[policy.data.key].to_numpy())
-        target = self.work / "scored" / f"{model.parent.name}.parquet"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        frame.to_parquet(target, index=False)
+    def _scored(self, model: Path, name: str) -> Path:
+        """Let the model score the rows, and put the key beside what it gives."""
+        data, folder = self.bound.policy.data, self.work / "scored"
+        folder.mkdir(parents=True, exist_ok=True)
+        features, bare, target = (folder / f"{name}{end}.parquet" for end in ("-features", "-scores", ""))
+        inputs = f"SELECT * EXCLUDE ({quoted(data.label)}) FROM {quoted('holdout')}"
+        run(self.connection, f"COPY ({inputs}) TO {literal(str(features))}")
+        score(model, features, bare, self.rows[0], self.environ)
+        if data.key is None:
+            return bare.replace(target)
+        keys = f"(SELECT {quoted(data.key)} FROM {literal(str(features))})"
+        beside = f"SELECT * FROM {keys} POSITIONAL JOIN {literal(str(bare))}"
+        run(self.connection, f"COPY ({beside}) TO {literal(str(target))} (FORMAT parquet)")
         return target

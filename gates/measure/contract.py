@@ -50,7 +50,7 @@ def _examples(connection: Any, opened: Opened, rule: Rule) -> list[str]:
     column = quoted(rule.columns[0])
     rows = run(
         connection,
-        f"SELECT CAST({column} AS VARCHAR) AS v, count(*) AS n FROM {quoted(opened.name)} "
-        f"WHERE {offending(rule, opened.categories)} GROUP BY v ORDER BY n DESC, v LIMIT {EXAMPLES}",
+        f"SELECT CAST({column} AS VARCHAR), count(*) FROM {quoted(opened.name)} "
+        f"WHERE {offending(rule, opened.categories)} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {EXAMPLES}",
     )
     return ["null" if value is None else str(value)[:SHOWN] for value, _ in rows]

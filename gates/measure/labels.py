@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from gates.contract.sql import literal, quoted
 from gates.errors import GatesError
 from gates.fields import Plain
 from gates.measure.tables import Opened, run
-from gates.policy import Data
+from gates.policy import Data, Policy
 from gates.slices import Dimension, edge_text
 
 MAX_SLICES = 1000
@@ -18,17 +18,52 @@ _CLASSES = 2
 _SHOWN = 5
 
 
+Kind = Literal["text", "number", "boolean"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """The two classes as text, and SQL that tells whether a column of labels or calls is positive."""
+    """The two classes as text. ``kind`` says when two spellings are one class: 1 and 1.0, true and True."""
 
     negative: str
     positive: str
+    kind: Kind
 
     @property
     def classes(self) -> tuple[str, str]:
         """Negative, positive."""
         return self.negative, self.positive
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether two texts name the same class."""
+        if self.kind == "number":
+            return _number(one) is not None and _number(one) == _number(other)
+        return one.lower() == other.lower() if self.kind == "boolean" else one == other
+
+    def is_one(self, column: str, *classes: str) -> str:
+        """SQL: whether a column of labels or calls holds one of these classes."""
+        text = f"CAST({column} AS VARCHAR)"
+        if self.kind == "number":
+            return f"TRY_CAST({text} AS DOUBLE) IN ({', '.join(literal(_number(name)) for name in classes)})"
+        names = ", ".join(literal(name) for name in classes)
+        return f"lower({text}) IN ({names})" if self.kind == "boolean" else f"{text} IN ({names})"
+
+    def is_positive(self, column: str) -> str:
+        """SQL: 1 where a column of labels or calls holds the positive class, else 0."""
+        return f"CAST({self.is_one(column, self.positive)} AS TINYINT)"
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _kind(values: Sequence[str]) -> Kind:
+    if {value.lower() for value in values} <= {"true", "false"}:
+        return "boolean"
+    return "text" if any(_number(value) is None for value in values) else "number"
 
 
 def read_labels(connection: Any, opened: Opened, data: Data) -> Labels:
@@ -37,7 +72,7 @@ def read_labels(connection: Any, opened: Opened, data: Data) -> Labels:
     column = opened.require(data.label, "data.label")
     found = run(
         connection,
-        f"SELECT CAST({column} AS VARCHAR) AS v, count(*) FROM {quoted(opened.name)} GROUP BY v ORDER BY v",
+        f"SELECT CAST({column} AS VARCHAR), count(*) FROM {quoted(opened.name)} GROUP BY 1 ORDER BY 1",
     )
     nulls = sum(rows for value, rows in found if value is None)
     if nulls:
@@ -46,22 +81,26 @@ def read_labels(connection: Any, opened: Opened, data: Data) -> Labels:
     if len(values) > _CLASSES:
         shown = ", ".join(values[:_SHOWN])
         raise GatesError(f"{data.label} has {len(values)} values ({shown}); task: binary has two", where="data.label")
-    positive = _positive(values, data.positive)
-    if positive not in values:
+    kind = _kind(values)
+    wanted = _positive(values, data.positive)
+    labels = Labels(negative="", positive=wanted, kind=kind)
+    positive = next((value for value in values if labels.same(value, wanted)), None)
+    if positive is None:
         raise GatesError(
-            f"{positive} does not occur in {data.label}; its values are {', '.join(values)}",
+            f"{wanted} does not occur in {data.label}; its values are {', '.join(values)}",
             where="data.positive",
             mend=f"Write data.positive: {' or '.join(map(repr, values))}.",
         )
     negative = next((value for value in values if value != positive), f"not {positive}")
-    return Labels(negative=negative, positive=positive)
+    if kind == "boolean":
+        return Labels(negative=negative.lower(), positive=positive.lower(), kind=kind)
+    return Labels(negative=negative, positive=positive, kind=kind)
 
 
 def _positive(values: Sequence[str], declared: Plain) -> str:
     if declared is None:
-        natural = [("false", "true"), ("0", "1"), ("0.0", "1.0")]
-        for pair in natural:
-            if set(values) <= set(pair):
+        for pair in (("false", "true"), ("0", "1"), ("0.0", "1.0")):
+            if {value.lower() for value in values} <= set(pair):
                 return pair[1]
         raise GatesError(
             f"which of {' and '.join(values)} is positive?",
@@ -70,21 +109,7 @@ def _positive(values: Sequence[str], declared: Plain) -> str:
         )
     if isinstance(declared, bool):
         return "true" if declared else "false"
-    if isinstance(declared, int | float):  # 1, 1.0 and "1" are one label
-        return next((value for value in values if _same_number(value, declared)), edge_text(float(declared)))
-    return str(declared)
-
-
-def _same_number(text: str, number: float) -> bool:
-    try:
-        return float(text) == number
-    except ValueError:
-        return False
-
-
-def is_positive(column: str, labels: Labels) -> str:
-    """SQL: 1 where the column holds the positive label, else 0."""
-    return f"CAST(CAST({column} AS VARCHAR) = {literal(labels.positive)} AS TINYINT)"
+    return edge_text(float(declared)) if isinstance(declared, int | float) else str(declared)
 
 
 def parts_of(dimensions: Sequence[Dimension]) -> dict[tuple[str, tuple[float, ...]], str]:
@@ -96,9 +121,9 @@ def parts_of(dimensions: Sequence[Dimension]) -> dict[tuple[str, tuple[float, ..
     return found
 
 
-def part_sql(opened: Opened, column: str, edges: tuple[float, ...]) -> str:
+def part_sql(opened: Opened, column: str, edges: tuple[float, ...], role: str) -> str:
     """SQL of the slice that a row falls into: its value as text, or its bin; null where there is no value."""
-    name = opened.require(column, "slices")
+    name = opened.require(column, role)
     numeric = opened.categories.get(column) in ("integer", "number")
     value = f"CASE WHEN isnan(CAST({name} AS DOUBLE)) THEN NULL ELSE {name} END" if numeric else name
     if not edges:
@@ -113,12 +138,17 @@ def part_sql(opened: Opened, column: str, edges: tuple[float, ...]) -> str:
 
 
 def make_rows(
-    connection: Any, opened: Opened, data: Data, labels: Labels, parts: Mapping[tuple[str, tuple[float, ...]], str]
+    connection: Any, opened: Opened, policy: Policy, labels: Labels, parts: Mapping[tuple[str, tuple[float, ...]], str]
 ) -> None:
     """The table ``gates_rows``: pos, k (the key), y and one column a slice part."""
+    data = policy.data
+    sliced = {column for dimension in policy.slices for column in dimension.columns}
     key = opened.require(data.key, "data.key") if data.key else "NULL"
-    columns = "".join(f", {part_sql(opened, *part)} AS {name}" for part, name in parts.items())
-    label = is_positive(quoted(data.label), labels)
+    columns = "".join(
+        f", {part_sql(opened, *part, 'slices' if part[0] in sliced else 'by')} AS {name}"
+        for part, name in parts.items()
+    )
+    label = labels.is_positive(quoted(data.label))
     run(
         connection,
         f"CREATE OR REPLACE TEMP TABLE gates_rows AS SELECT row_number() OVER () - 1 AS pos, "

@@ -8,7 +8,7 @@ from typing import Any
 
 from gates.contract.sql import literal, quoted
 from gates.errors import GatesError
-from gates.measure.labels import Labels, is_positive
+from gates.measure.labels import Labels
 from gates.measure.tables import Opened, open_table, run
 from gates.policy import Policy
 
@@ -38,13 +38,15 @@ def place(connection: Any, file: Path, name: str, policy: Policy, labels: Labels
     if "prediction" in view.columns:
         _check_calls(connection, view, labels)
     call = (  # a model that calls for itself is taken at its word; the threshold is for scores alone
-        is_positive("p.prediction", labels)
+        labels.is_positive("p.prediction")
         if "prediction" in view.columns
         else f"CAST(p.score >= {literal(policy.predict.threshold)} AS TINYINT)"
     )
     score = "CAST(p.score AS DOUBLE) + 0.0" if scored else "CAST(NULL AS DOUBLE)"  # + 0.0: -0.0 and 0.0 tie
-    source = f"(SELECT row_number() OVER () - 1 AS pos, * FROM {quoted(view.name)})"
-    matched = f"CAST(p.{quoted(policy.data.key)} AS VARCHAR) = r.k" if policy.data.key else "p.pos = r.pos"
+    key = f"CAST({quoted(policy.data.key)} AS VARCHAR)" if policy.data.key else "NULL"
+    given = ", ".join(column for column in ("score", "prediction") if column in view.columns)
+    source = f"(SELECT row_number() OVER () - 1 AS gates_pos, {key} AS gates_key, {given} FROM {quoted(view.name)})"
+    matched = "p.gates_key = r.k" if policy.data.key else "p.gates_pos = r.pos"
     run(
         connection,
         f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT r.pos, {call} AS call, {score} AS score "
@@ -87,10 +89,11 @@ def _match(connection: Any, view: Opened, policy: Policy) -> None:
             raise GatesError(f"{len(wrong):,} {what} ({policy.data.key}: {shown})", where=view.path)
 
 
-def _wrong_rows(connection: Any, view: Opened, condition: str) -> tuple[int, str]:
+def _wrong_rows(connection: Any, view: Opened, column: str, condition: str) -> tuple[int, str]:
     rows = run(
         connection,
-        f"SELECT n FROM (SELECT row_number() OVER () AS n, * FROM {quoted(view.name)}) WHERE {condition}",
+        f"SELECT gates_row FROM (SELECT row_number() OVER () AS gates_row, {column} FROM {quoted(view.name)}) "
+        f"WHERE {condition} ORDER BY gates_row",
     )
     shown = ", ".join(str(row[0]) for row in rows[:_SHOWN])
     return len(rows), shown + (", …" if len(rows) > _SHOWN else "")
@@ -102,14 +105,14 @@ def _check_scores(connection: Any, view: Opened) -> None:
         ("are not a number", bad),
         ("lie outside 0 to 1", f"NOT ({bad}) AND (score < 0 OR score > 1)"),
     ):
-        count, which = _wrong_rows(connection, view, condition)
+        count, which = _wrong_rows(connection, view, "score", condition)
         if count:
             raise GatesError(f"{count:,} scores {what} (row {which})", where=view.path, mend=FORM)
 
 
 def _check_calls(connection: Any, view: Opened, labels: Labels) -> None:
-    known = ", ".join(map(literal, labels.classes))
-    count, which = _wrong_rows(connection, view, f"prediction IS NULL OR CAST(prediction AS VARCHAR) NOT IN ({known})")
+    known = labels.is_one("prediction", *labels.classes)
+    count, which = _wrong_rows(connection, view, "prediction", f"NOT coalesce({known}, FALSE)")
     if count:
         raise GatesError(
             f"{count:,} predictions are neither {labels.negative} nor {labels.positive} (row {which})", where=view.path

@@ -1,35 +1,45 @@
-"""An MLflow model folder scores the holdout. Loads the model: never in a job that holds a credential."""
+"""An MLflow model folder scores the holdout, in a child process: loading a model runs its author's code.
+
+Run as a module it is that child: ``python -m gates.measure.scoring MODEL FEATURES OUT ANSWER``.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gates import child
 from gates.errors import GatesError
 from gates.measure.labels import Labels
 
 _TWO_CLASSES = 2
 
 
-def score(model: Path, features: Any, labels: Labels) -> Any:
-    """A pandas frame with ``score`` (probability of the positive class) or else ``prediction``, a row a row.
+def score(model: Path, features: Path, out: Path, labels: Labels, environment: Mapping[str, str]) -> None:
+    """Write ``out`` (Parquet): ``score``, the probability of the positive class, or else ``prediction``, a row a row.
 
-    ``features``: the holdout without its label. A scikit-learn model is asked for ``predict_proba``; of
-    any other, what it returns must be a probability, two columns of them, or classes.
-    Raises ``GatesError`` with the model's own complaint where it fails.
+    ``features``: the holdout without its label, as Parquet. A scikit-learn model is asked for ``predict_proba``;
+    of any other, what it returns must be a probability, two columns of them, or classes. Raises ``GatesError`` with
+    the model's own complaint where it fails.
     """
-    try:
-        return _frame(*_predict(model, features), labels)
-    except GatesError:
-        raise
-    except Exception as error:  # user code: anything may come out of it
-        raise GatesError(
-            f"the model could not score the holdout: {type(error).__name__}: {_first_line(error)}", where=str(model)
-        ) from error
+    answer, log = out.with_suffix(".json"), out.with_suffix(".log")
+    answer.unlink(missing_ok=True)
+    wanted = json.dumps({"positive": labels.positive, "classes": labels.classes, "kind": labels.kind})
+    command = [sys.executable, "-m", "gates.measure.scoring", *map(str, (model, features, out, answer)), wanted]
+    status = child.run(command, out.parent, child.without_secrets(environment), log)
+    if not answer.exists():
+        last = " / ".join(child.last_lines(log, 3)) or "it printed nothing"
+        raise GatesError(f"the model ended its process with exit code {status}: {last}", where=str(model))
+    complaint = json.loads(answer.read_bytes())
+    if complaint is not None or status or not out.exists():
+        raise GatesError(f"the model could not score the holdout: {complaint or 'no reason given'}", where=str(model))
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0][:300]
+class _UnfitError(Exception):
+    """The model works, but not for this holdout."""
 
 
 def _predict(model: Path, features: Any) -> tuple[Any, list[str] | None]:
@@ -41,7 +51,7 @@ def _predict(model: Path, features: Any) -> tuple[Any, list[str] | None]:
     if inputs is not None and inputs.has_input_names():
         lacking = [name for name in inputs.required_input_names() if name not in features.columns]
         if lacking:
-            raise GatesError(f"the model needs columns that the holdout lacks: {', '.join(lacking)}", where=str(model))
+            raise _UnfitError(f"it needs columns that the holdout lacks: {', '.join(lacking)}")
         features = features[[name for name in inputs.input_names() if name in features.columns]]
     if "sklearn" in described.flavors:
         native = mlflow.sklearn.load_model(str(model))
@@ -62,9 +72,34 @@ def _frame(returned: Any, classes: list[str] | None, labels: Labels) -> Any:
     values = numpy.asarray(returned)
     if values.ndim == _TWO_CLASSES and values.shape[1] == _TWO_CLASSES:
         names = classes or list(labels.classes)
-        if labels.positive not in names:
-            raise GatesError(f"the model knows the classes {', '.join(names)}, not {labels.positive}")
-        return pandas.DataFrame({"score": values[:, names.index(labels.positive)]})
+        place = next((index for index, name in enumerate(names) if labels.same(name, labels.positive)), None)
+        if place is None:
+            raise _UnfitError(f"it knows the classes {', '.join(names)}, not {labels.positive}")
+        return pandas.DataFrame({"score": values[:, place]})
     values = values.reshape(-1)
     column = "score" if numpy.issubdtype(values.dtype, numpy.floating) else "prediction"
     return pandas.DataFrame({column: values})
+
+
+def _answer(model: Path, features: Path, out: Path, labels: Labels) -> str | None:
+    """Score and write; gives the complaint where that fails."""
+    import pandas
+
+    try:
+        table = pandas.read_parquet(features)
+        frame = _frame(*_predict(model, table), labels)
+        if len(frame) != len(table):
+            return f"it returned {len(frame):,} values for {len(table):,} rows"
+        frame.to_parquet(out, index=False)
+    except _UnfitError as error:
+        return str(error)
+    except Exception as error:  # the model's code: anything may come out of it
+        return f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no message'])[0][:300]}"
+    return None
+
+
+if __name__ == "__main__":
+    _wanted = json.loads(sys.argv[5])
+    _labels = Labels(negative=_wanted["classes"][0], positive=_wanted["positive"], kind=_wanted["kind"])
+    _complaint = _answer(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), _labels)
+    Path(sys.argv[4]).write_text(json.dumps(_complaint))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +17,10 @@ from gates.validate import nearest
 
 READERS: Mapping[str, str] = {
     ".parquet": "read_parquet({})",
-    ".csv": "read_csv({}, header = true)",
-    ".tsv": "read_csv({}, header = true)",
+    ".csv": "read_csv({}, header = true, quote = '\"', escape = '\"', strict_mode = true, delim = {})",
+    ".tsv": "read_csv({}, header = true, quote = '\"', escape = '\"', strict_mode = true, delim = {})",
 }
+DELIMITERS = ",;\t|"
 LANES = 4  # of 60 bits each: a row's SHA-256 is summed lane by lane, so the order of rows does not matter
 _HEX = 15
 
@@ -81,31 +84,91 @@ def open_table(connection: Any, root: Path, path: str, name: str) -> Opened:
     """A file or a glob, beside ``root``, as a view. Raises ``GatesError`` where it can't be read or is empty."""
     import duckdb
 
-    reader, file = READERS[suffix_of(path)], literal(str(root / path))
+    suffix, file = suffix_of(path), literal(str(root / path))
+    files: list[Path] = []
     try:
-        columns = _view(connection, name, reader.format(file))
-        if reader.startswith("read_csv"):
-            columns = _words_as_text(connection, name, reader, file, columns)
+        files = [Path(row[0]) for row in connection.execute(f"SELECT file FROM glob({file}) ORDER BY file").fetchall()]
+        if not files:
+            raise GatesError(f"{path} can't be read: there is no such file", where=name, mend="Check the path.")
+        if suffix == ".parquet":
+            _refuse_twins(path, [row[0] for row in connection.execute(_PARQUET_NAMES.format(file)).fetchall()])
+            columns = _view(connection, name, READERS[suffix].format(file))
+        else:
+            columns = _open_csv(connection, path, name, READERS[suffix], files)
         (rows,) = connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()
-    except duckdb.IOException as error:
-        raise GatesError(f"{path} can't be read: {_first_line(error)}", where=name, mend="Check the path.") from error
-    except duckdb.Error as error:
-        raise GatesError(f"{path} is damaged or no table: {_first_line(error)}", where=name) from error
+    except OSError as error:
+        raise GatesError(f"{path} can't be read: {error.strerror}", where=name, mend="Check the path.") from error
+    except (duckdb.Error, csv.Error, UnicodeDecodeError) as error:
+        raise _damaged(path, name, files, error) from error
     if not rows:
         raise GatesError(f"{path} has no rows", where=name)
     return Opened(name=name, path=path, columns=columns)
 
 
-def _words_as_text(connection: Any, name: str, reader: str, file: str, columns: dict[str, str]) -> dict[str, str]:
+_PARQUET_NAMES = "SELECT path_in_schema FROM parquet_metadata({}) WHERE row_group_id = 0"
+
+
+def _damaged(path: str, name: str, files: list[Path], error: Exception) -> GatesError:
+    """A file that is there and can't be read, in words that say where."""
+    told = next((fault for file in files if suffix_of(path) != ".parquet" and (fault := _csv_fault(file))), None)
+    if told is None:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        told = " ".join(lines[:2])[:300] or type(error).__name__
+    return GatesError(f"{path} is damaged or no table: {told}", where=name)
+
+
+def _csv_fault(file: Path) -> str | None:
+    """What is wrong with a CSV, with its line; the engine's own words for it name neither."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            first = text.readline()
+            text.seek(0)
+            reader = csv.reader(text, delimiter=_delimiter(first), strict=True)
+            width = len(next(reader, []))
+            for row in reader:
+                if len(row) != width:
+                    return f"line {reader.line_num} has {len(row)} fields, the header {width}"
+    except UnicodeDecodeError:
+        return "it is not UTF-8 text; save it as UTF-8"
+    except csv.Error as error:
+        return str(error)
+    return None
+
+
+def _delimiter(first: str) -> str:
+    return max(DELIMITERS, key=first.count)
+
+
+def _open_csv(connection: Any, path: str, name: str, reader: str, files: list[Path]) -> dict[str, str]:
+    """A view of CSV files of one header, whose delimiter is the one that parts the header most often."""
+    with files[0].open(encoding="utf-8-sig", newline="") as text:
+        first = text.readline()
+    if not first.strip():
+        raise GatesError(f"{path} has no rows", where=name)
+    delimiter = _delimiter(first)
+    _refuse_twins(path, next(csv.reader([first], delimiter=delimiter)))
+    source = reader.format("[" + ", ".join(literal(str(file)) for file in files) + "]", literal(delimiter))
+    return _words_as_text(connection, name, source, _view(connection, name, source))
+
+
+def _refuse_twins(path: str, names: list[str]) -> None:
+    """The engine would give the second of two columns of one name another name, and nobody would know."""
+    twins = [name for name, count in Counter(name.lower() for name in names).items() if count > 1]
+    if twins:
+        raise GatesError(f"{path}: the column {twins[0]} stands twice", mend="Give each column a name of its own.")
+
+
+def _words_as_text(connection: Any, name: str, source: str, columns: dict[str, str]) -> dict[str, str]:
     """The engine guesses Yes and No, or t and f, to be booleans; in a CSV only true and false are."""
     guessed = [column for column, kind in columns.items() if kind == "BOOLEAN"]
     if not guessed:
         return columns
-    _view(connection, name, reader.format(f"{file}, types = {_varchar(guessed)}"))
+    reader = source.removesuffix(")")
+    _view(connection, name, f"{reader}, types = {_varchar(guessed)})")
     tests = ", ".join(f"bool_and(lower({quoted(column)}) IN ('true', 'false'))" for column in guessed)
     (true,) = connection.execute(f"SELECT [{tests}] FROM {quoted(name)}").fetchone()
     words = [column for column, is_boolean in zip(guessed, true, strict=True) if not is_boolean]
-    return _view(connection, name, reader.format(f"{file}, types = {_varchar(words)}" if words else file))
+    return _view(connection, name, f"{reader}, types = {_varchar(words)})" if words else source)
 
 
 def _varchar(columns: list[str]) -> str:

@@ -6,6 +6,7 @@ A version's folder is kept as artifact ``candidate`` of a run, with what it was 
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,9 @@ PREDICTIONS = "predictions"  # artifact path of its predictions on the holdout
 TAG_DIGEST = "gates.digest"
 TAG_HOLDOUT = "gates.holdout"
 TAG_DECISION = "gates.decision"
+TAG_PREDICTIONS = "gates.predictions"
+
+_CREDENTIALS = re.compile(r"//[^/@\s]*@")  # of an address; they are told to nobody
 
 
 @contextmanager
@@ -34,7 +38,7 @@ def _told(doing: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, requests.RequestException, OSError) as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        line = _CREDENTIALS.sub("//…@", (str(error).strip().splitlines() or [type(error).__name__])[0])[:300]
         mend = "Is MLFLOW_TRACKING_URI right, and the registry up?"
         raise GatesError(f"{doing}: {line}", where="registry", mend=mend, exit_code=Exit.OUTSIDE) from error
 
@@ -43,7 +47,7 @@ class Registry:
     """One MLflow registry. ``uri`` is an MLflow tracking URI."""
 
     def __init__(self, uri: str, root: Path) -> None:
-        with _told(f"open {uri.rpartition('@')[2]}"):
+        with _told("open"):
             import mlflow
 
             logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -85,7 +89,10 @@ class Registry:
         def kept(holdout: str) -> Path | None:
             if version.tags.get(TAG_HOLDOUT) != holdout:
                 return None
-            return next(self._download(f"runs:/{version.run_id}/{PREDICTIONS}", into).iterdir())
+            folder = self._download(f"runs:/{version.run_id}/{PREDICTIONS}", into)
+            if folder_digest(folder) != version.tags.get(TAG_PREDICTIONS):
+                raise GatesError(f"the kept predictions of version {version.version} are not those that were judged")
+            return next(folder.iterdir())
 
         digest = version.tags[TAG_DIGEST]
         return Served(version=str(version.version), digest=digest, predictions=kept, folder=fetch)
@@ -115,11 +122,13 @@ class Registry:
     def promote(self, name: str, alias: str, folder: Path, predictions: Path, tags: Mapping[str, str]) -> str:
         """Register the folder as a new version, move the alias, and read it back; gives the version."""
         with _told(f"promote to models:/{name}@{alias}"):
-            run_id = self._run(name, folder, predictions)
+            run_id, kept = self._run(name, folder, predictions)
             self._ensure(name)
             source = self._client.get_run(run_id).info.artifact_uri + f"/{KEPT}"
             source += "/model" if (folder / "model").is_dir() else ""
-            version = str(self._client.create_model_version(name, source, run_id, tags=dict(tags)).version)
+            version = str(
+                self._client.create_model_version(name, source, run_id, tags={**tags, TAG_PREDICTIONS: kept}).version
+            )
             self._client.set_registered_model_alias(name, alias, version)
             now = str(self._client.get_model_version_by_alias(name, alias).version)
         if now != version:
@@ -131,7 +140,8 @@ class Registry:
             )
         return version
 
-    def _run(self, name: str, folder: Path, predictions: Path) -> str:
+    def _run(self, name: str, folder: Path, predictions: Path) -> tuple[str, str]:
+        """Keep the files as a run; gives its id and the digest of the predictions."""
         experiment = self._client.get_experiment_by_name(name)
         experiment_id = (
             experiment.experiment_id if experiment else self._client.create_experiment(name, self._artifacts)
@@ -142,9 +152,10 @@ class Registry:
         with tempfile.TemporaryDirectory() as beside:
             copy = Path(beside) / f"predictions{predictions.suffix}"
             shutil.copyfile(predictions, copy)
+            digest = folder_digest(copy.parent)
             self._client.log_artifact(run_id, str(copy), PREDICTIONS)
         self._client.set_terminated(run_id)
-        return run_id
+        return run_id, digest
 
     def _ensure(self, name: str) -> None:
         from mlflow.exceptions import MlflowException

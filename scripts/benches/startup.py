@@ -32,9 +32,7 @@ def prepare(folder: Path) -> None:
     shutil.copytree(ROOT / "configs/telco-churn", folder, dirs_exist_ok=True)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     environment.pop("MLFLOW_TRACKING_URI", None)
-    steps = (
-        "python prepare.py && gates run && gates promote && cp candidates/better.json params.json && gates run"
-    )
+    steps = "python prepare.py && gates run && gates promote && cp candidates/better.json params.json && gates run"
     subprocess.run(["/bin/sh", "-ec", steps], cwd=folder, env=environment, check=True, capture_output=True)  # noqa: S603
 
 
