@@ -203,3 +203,18 @@ def refused(done: Done, *words: str) -> str:
     for word in words:
         assert word in done.complaint, f"{word!r} is not in: {done.complaint}"
     return done.complaint
+
+
+def obeyed(done: Done) -> list[str]:
+    """The lines that GitHub's runner would take for commands."""
+    found = []
+    stopped = ""
+    for line in (done.err + "\n" + done.out).replace("\r", "\n").split("\n"):
+        text = line.strip()
+        if stopped:
+            stopped = "" if text == f"::{stopped}::" else stopped
+        elif text.startswith("::stop-commands::"):
+            stopped = text.removeprefix("::stop-commands::")
+        elif text.startswith(("::", "##[")):
+            found.append(text)
+    return found
