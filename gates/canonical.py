@@ -6,8 +6,9 @@ import hashlib
 import math
 from typing import Any
 
-from gates.fields import plain
+from gates.fields import Plain, plain
 
+EXACT = 2**53 - 1  # the largest whole number that every reader of JSON keeps
 SIGNIFICANT = 12  # digits kept of a computed number: well inside what every libm agrees on
 
 
@@ -18,7 +19,16 @@ def canonical(value: Any) -> bytes:
     """
     import rfc8785
 
-    return rfc8785.dumps(plain(value))
+    return rfc8785.dumps(_spelt(plain(value)))
+
+
+def _spelt(value: Plain) -> Plain:
+    """Whole numbers that JSON's readers would round, as text that says what it is."""
+    if isinstance(value, dict):
+        return {name: _spelt(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_spelt(item) for item in value]
+    return {"integer": str(value)} if isinstance(value, int) and abs(value) > EXACT else value
 
 
 def digest(value: Any) -> str:

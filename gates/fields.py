@@ -72,7 +72,10 @@ def _schema_of_type(kind: Any) -> dict[str, Plain]:
     if kind in _SCALARS:
         schema = dict(_SCALARS[kind])
     elif origin is Literal:
-        schema = {"enum": list(get_args(kind))}
+        options = list(get_args(kind))
+        schema = {"enum": options}
+        if all(isinstance(option, str) for option in options):
+            schema["type"] = "string"
     elif origin is tuple and get_args(kind)[-1] is Ellipsis:
         schema = {"type": "array", "items": _schema_of_type(get_args(kind)[0])}
     elif origin is tuple:

@@ -59,7 +59,12 @@ def contradiction(bound: Bound, evidence: Evidence) -> str | None:
     if len(evidence.classes) != CLASSES:
         return "it does not name two classes"
     champion = evidence.champion is not None and evidence.champion.unscored is None
+    columns = {dimension.id: dimension.columns for dimension in (OVERALL, *bound.needs.cells)}
+    if len({(part.dimension, part.key) for part in evidence.slices}) != len(evidence.slices):
+        return "a slice stands twice"
     for part in evidence.slices:
+        if tuple(column for column, _ in part.key) != columns.get(part.dimension):
+            return f"nobody asked for slices by {part.dimension}, or they name other columns"
         wrong = _slice_contradiction(part, champion=champion)
         if wrong:
             return f"{part.dimension or 'the whole holdout'}: {wrong}"

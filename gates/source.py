@@ -1,11 +1,13 @@
 """Text of a YAML file -> a plain value and the place of every key. Bounded and safe; knows no policy.
 
-Scalars follow the YAML 1.2 core schema (``yes`` and ``on`` are text, only ``true`` and ``false`` are
-booleans). Aliases, anchors, tags, several documents and duplicate keys are refused.
+Scalars follow the YAML 1.2 core schema: ``yes`` and ``on`` are text, only ``true`` and ``false`` are booleans. Less
+than it: octal and hexadecimal numbers, infinities and NaN stay text. Aliases, anchors, tags, several documents and
+duplicate keys are refused.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -133,8 +135,15 @@ def _scalar(node: Any, name: str) -> Plain:
             if len(text) > MAX_DIGITS:
                 line, column = _place(node)
                 raise GatesError(f"a number of {len(text)} characters", where=f"{name}:{line}:{column}")
-            return make(text)
+            return _finite(make(text), text, node, name)
     return text
+
+
+def _finite(value: Plain, text: str, node: Any, name: str) -> Plain:
+    if isinstance(value, float) and not math.isfinite(value):
+        line, column = _place(node)
+        raise GatesError(f"{text} is too large for a number", where=f"{name}:{line}:{column}")
+    return value
 
 
 class _Dumper(yaml.SafeDumper):

@@ -61,20 +61,27 @@ def problems(source: Source, path: Path, value: Plain, schema: Mapping[str, Plai
     """Every way in which the value at ``path`` breaks its schema."""
     import jsonschema_rs
 
-    for error in jsonschema_rs.Draft202012Validator(dict(schema)).iter_errors(value):
-        yield from _told(source, path, value, schema, error)
+    errors = list(jsonschema_rs.Draft202012Validator(dict(schema)).iter_errors(value))
+    mistyped = {tuple(error.instance_path) for error in errors if error.kind.name == "type"}
+    for error in errors:  # of a value of the wrong type nothing else is worth saying
+        if error.kind.name == "type" or tuple(error.instance_path) not in mistyped:
+            yield from _told(source, path, value, schema, error)
 
 
 def read_json(cls: type[T], data: bytes, name: str) -> T:
     """JSON bytes -> a declared dataclass. Raises ``GatesError`` where it is no JSON or of another form."""
     try:
         value = json.loads(data)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
         raise GatesError(f"is no JSON: {error}", where=name, mend="Make it again.") from error
     found = list(problems(Source(name=name, value=value, places={}), (), value, schema_of(cls)))
     if found:
         raise GatesError(found[0].text, where=name, mend="Make it again with this version of gates.")
-    made: T = build(cls, value)
+    try:
+        made: T = build(cls, value)
+    except (ValueError, OverflowError) as error:
+        raise GatesError(f"holds a number that is none: {error}", where=name, mend="Make it again.") from error
     return made
 
 

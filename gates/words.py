@@ -58,6 +58,11 @@ def rows(n: int) -> str:
     return f"{n:,} row{'' if n == 1 else 's'}"
 
 
+def plural(n: int, one: str, many: str) -> str:
+    """``1 bar holds``, ``3 bars hold``."""
+    return f"{n:,} {one if n == 1 else many}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """What a sentence about one judged bar is made of. ``oriented``: larger is better."""

@@ -185,10 +185,6 @@ def _reason(
     if code is Code.NOT_FINITE:
         return f"{subject_.metric.name} is not a finite number"
     found, n = _detectable(oriented, terms), sum(one.rows for one in subject_.part)
-    seen = abs(oriented.value - subject_.at)
-    # where these rows could not reveal a loss as large as the margin, say how many could; where they could, what
-    # was seen lies too near the bar, and only rows that tell the two apart would settle it
-    distance = subject_.bar if subject_.rule == "max_worsening" and found > subject_.bar else seen
     return sentence(
         Told(
             metric=subject_.metric.name,
@@ -205,9 +201,21 @@ def _reason(
             champion=subject_.champion_name,
             points=subject_.metric.points,
             detectable=found,
-            settle=rows_to_settle(n, found, distance),
+            settle=_settle(subject_, oriented, n, blame_confidence, terms),
         )
     )
+
+
+def _settle(subject_: Subject, oriented: Estimate, n: int, blame_confidence: float, terms: Terms) -> int | None:
+    """Rows that would settle it. Where these could not reveal a loss as large as the margin: how many could.
+    Where they could, what was seen lies too near the bar, and only rows that tell the two apart would do."""
+    found = _detectable(oriented, terms)
+    if subject_.rule == "max_worsening" and found > subject_.bar:
+        return rows_to_settle(n, found, subject_.bar)
+    if oriented.value < subject_.at:  # it leans towards blame, which asks for the corrected confidence
+        found = detectable(oriented.high - oriented.value, blame_confidence)
+    rows = rows_to_settle(n, found, abs(oriented.value - subject_.at))
+    return None if rows is None else max(rows, n)
 
 
 def by_text(part: Sequence[Slice]) -> str:

@@ -30,10 +30,13 @@ def name(rule: Rule) -> str:
     return f"data {', '.join(rule.data)}"
 
 
-def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:  # noqa: ARG001 -- the shape all kinds share
+def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
     """A gate on a contract that the policy does not name."""
     if terms.contract is None:
         yield Mistake(path=("data",), what="the policy has no contract; name one under data.contract")
+    for table in rule.data:
+        if table not in terms.tables:
+            yield Mistake(path=("data",), what=f"the policy has no table {table}; name one under data.{table}")
 
 
 def needs(rule: Rule, terms: Terms) -> Needs:  # noqa: ARG001 -- the shape all kinds share

@@ -74,6 +74,8 @@ def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
         yield Mistake(path=("metric",), what=f"{rule.metric} compares groups; say of which column with `by:`")
     if rule.by and not metric.grouped:
         yield Mistake(path=("by",), what=f"{rule.metric} does not compare groups; take `by` away or use `slices`")
+    if len(set(rule.by)) != len(rule.by):
+        yield Mistake(path=("by",), what="a column can't be crossed with itself")
     if metric.grouped and rule.slices:
         yield Mistake(path=("slices",), what="a fairness gate can't be cut into slices as well; use `by: [a, b]`")
     if rule.slices and not terms.dimensions:

@@ -20,6 +20,7 @@ class Terms:
     confidence: float
     dimensions: tuple[Dimension, ...]
     contract: Contract | None
+    tables: tuple[str, ...]
     seed: str = ""  # the evidence's digest: the only source of randomness
 
 

@@ -70,10 +70,9 @@ class Bench:
         data = self.bound.policy.data
         self.holdout.require(data.label, "data.label")
         target = self.work / f"holdout{suffix_of(data.holdout)}"
-        run(
-            self.connection,
-            f"COPY (SELECT * EXCLUDE ({quoted(data.label)}) FROM {quoted('holdout')}) TO {literal(str(target))}",
-        )
+        options = " (FORMAT csv, HEADER, DELIMITER '\t')" if target.suffix == ".tsv" else ""
+        rest = f"SELECT * EXCLUDE ({quoted(data.label)}) FROM {quoted('holdout')}"
+        run(self.connection, f"COPY ({rest}) TO {literal(str(target))}{options}")
         return target
 
     def evidence(

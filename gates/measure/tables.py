@@ -69,6 +69,8 @@ def connect(threads: int | None = None) -> Any:
     options = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     connection = duckdb.connect(config=options | ({"threads": str(threads)} if threads else {}))
     connection.execute("SET preserve_insertion_order = true")
+    # a Parquet file's minimum and maximum leave NaN out; the optimizer would believe that there is none
+    connection.execute("SET disabled_optimizers = 'statistics_propagation'")
     return connection
 
 
@@ -146,9 +148,13 @@ def _open_csv(connection: Any, path: str, name: str, reader: str, files: list[Pa
     if not first.strip():
         raise GatesError(f"{path} has no rows", where=name)
     delimiter = _delimiter(first)
-    _refuse_twins(path, next(csv.reader([first], delimiter=delimiter)))
+    header = next(csv.reader([first], delimiter=delimiter))
+    _refuse_twins(path, header)
     source = reader.format("[" + ", ".join(literal(str(file)) for file in files) + "]", literal(delimiter))
-    return _words_as_text(connection, name, source, _view(connection, name, source))
+    columns = _view(connection, name, source)
+    if len(columns) != len(header):
+        raise csv.Error(f"the header has {len(header)} columns, its rows {len(columns)}")
+    return _words_as_text(connection, name, source, columns)
 
 
 def _refuse_twins(path: str, names: list[str]) -> None:

@@ -32,7 +32,7 @@ def _gap(of: str, summary: Callable[[list[float]], float | None], judge: Callabl
             return undefined("there is only one group", parts=rates)
         for part, rate in zip(slices, rates, strict=True):
             if rate is None:
-                why = f"{share.empty} in group {key_text(part.key)} ({part.rows:,} rows)"
+                why = f"{share.empty} in group {key_text(part.key)} ({part.rows:,} row{'' if part.rows == 1 else 's'})"
                 return undefined(why, small=True, parts=rates)
         value = summary(defined)
         if value is None:

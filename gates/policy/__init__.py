@@ -37,6 +37,11 @@ class Data:
     )
     contract: str | None = declare("File with the data contract.", default=None)
 
+    @property
+    def tables(self) -> tuple[Literal["train", "holdout"], ...]:
+        """The tables there are."""
+        return ("train", "holdout") if self.train else ("holdout",)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Train:
@@ -104,7 +109,7 @@ class Policy:
     slices: tuple[Dimension, ...] = declare(
         "Subsets of the holdout: a column, bins of one ({age: [25, 40]}), or a crossing (sex * region).", default=()
     )
-    confidence: float = declare("Of each bound, one-sided.", default=0.95, minimum=0.5, exclusiveMaximum=1)
+    confidence: float = declare("Of each bound, one-sided.", default=0.95, exclusiveMinimum=0.5, maximum=0.999999)
     on_inconclusive: Literal["warn", "fail"] = declare(
         "What an inconclusive verdict does to the exit code: warn (0) or fail (1). A promotion never accepts it.",
         default="warn",
@@ -132,8 +137,7 @@ class Bound:
     def _implied(self) -> Iterator[Gate]:
         """Where there is a contract, all tables are held to it unless a gate says which."""
         if self.contract and not any(gate.kind == "data" for gate in self.policy.gates):
-            tables: tuple[Literal["train", "holdout"], ...] = ("train", "holdout")
-            yield Gate(kind="data", rule=DataRule(data=tables if self.policy.data.train else ("holdout",)))
+            yield Gate(kind="data", rule=DataRule(data=self.policy.data.tables))
 
     @property
     def champion(self) -> tuple[str, str]:
@@ -144,7 +148,13 @@ class Bound:
     def terms(self, seed: str = "") -> Terms:
         """What all gates share."""
         policy = self.policy
-        return Terms(confidence=policy.confidence, dimensions=policy.slices, contract=self.contract, seed=seed)
+        return Terms(
+            confidence=policy.confidence,
+            dimensions=policy.slices,
+            contract=self.contract,
+            tables=policy.data.tables,
+            seed=seed,
+        )
 
     @property
     def needs(self) -> Needs:

@@ -15,6 +15,7 @@ from gates.slices import Dimension
 from gates.source import Path, Source, parse
 from gates.validate import Problem, nearest, problems, raise_all
 
+NO_RULES = Contract(rules=())
 Open = Callable[[str], bytes]  # a path as the policy writes it -> the file's bytes, or GatesError
 
 
@@ -73,30 +74,46 @@ def _contract(source: Source, open_file: Open) -> tuple[Contract | None, list[Pr
     if not isinstance(path, str):
         return None, []
     try:
-        data = open_file(path)
+        contract = parse(open_file(path), path)
     except GatesError as error:
-        return None, [Problem.at(source, ("data", "contract"), f"{path} {error.what}")]
-    contract = parse(data, path)
+        return None, [Problem.at(source, ("data", "contract"), " ".join(str(error).split()))]
     found = list(contract_file.mistakes(contract))
     return (None if found else contract_file.read(contract)), found
 
 
 def _meaning(source: Source, contract: Contract | None) -> Iterator[Problem]:
-    """What no schema can see, of all parts whose form is right: rules that don't fit their metric, gates that
-    stand twice, edges out of order."""
-    dimensions = []
+    """What no schema can see, of all parts whose form is right: rules that don't fit their metric, gates and slices
+    that stand twice, edges out of order."""
+    dimensions: list[Dimension] = []
     for index, value in enumerate(_list(source.value, "slices")):
-        if list(problems(source, (), value, Dimension.SCHEMA)):
-            continue
-        dimension = Dimension.read(value)
-        dimensions.append(dimension)
-        if list(dimension.edges) != sorted(set(dimension.edges)):
-            yield Problem.at(source, ("slices", index, *dimension.columns), "bins must rise from edge to edge")
-    terms = Terms(confidence=0.95, dimensions=tuple(dimensions), contract=contract)
+        if not list(problems(source, (), value, Dimension.SCHEMA)):
+            dimension = Dimension.read(value)
+            path: Path = ("slices", index, *(dimension.columns if dimension.edges else ()))
+            yield from (Problem.at(source, path, what) for what in _dimension_meaning(dimension, dimensions))
+            dimensions.append(dimension)
+    named = _at(source.value, "data", "contract") is not None  # a contract that can't be read is told on its own
+    tables = [table for table in ("train", "holdout") if _at(source.value, "data", table) is not None]
+    terms = Terms(
+        confidence=0.95,
+        dimensions=tuple(dimensions),
+        contract=(contract or NO_RULES) if named else None,
+        tables=tuple(tables),
+    )
     seen: set[str] = set()
     for index, value in enumerate(_list(source.value, "gates")):
         if not list(_gate_form(source, ("gates", index), value)):
             yield from _gate_meaning(source, ("gates", index), Gate.read(value), seen, terms)
+
+
+def _dimension_meaning(dimension: Dimension, before: list[Dimension]) -> Iterator[str]:
+    if list(dimension.edges) != sorted(set(dimension.edges)):
+        yield "bins must rise from edge to edge"
+    if not all(dimension.columns):
+        yield "a crossing needs a column on each side of *"
+    if len(set(dimension.columns)) != len(dimension.columns):
+        yield "a column can't be crossed with itself"
+    if dimension.id in {one.id for one in before}:
+        yield f"the slices by {dimension.id} stand twice"
 
 
 def _list(value: Plain, key: str) -> list[Plain]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gates.decision import Code, Decision, GateVerdict, Verdict
+from gates.words import plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +48,13 @@ def headline(decision: Decision) -> str:
     if decision.code is Code.NOTHING_JUDGED:
         return "cannot tell yet — nothing was judged"
     if not worst:
-        return "do not merge yet — the data breaks its contract"
+        uncounted = decision.verdict is Verdict.ERROR
+        return "could not judge — the data contract" if uncounted else "do not merge yet — the data breaks its contract"
+    holding = plural(worst, "bar holds", "bars hold")
     if decision.verdict is Verdict.PASS and decision.champion is None:
-        return f"first run — {worst} bars hold, nothing to compare with yet"
+        return f"first run — {holding}, nothing to compare with yet"
     return {
-        Verdict.PASS: f"ready to merge — all {worst} bars hold",
+        Verdict.PASS: f"ready to merge — {'all ' if worst > 1 else ''}{holding}",
         Verdict.INCONCLUSIVE: f"cannot tell yet — {worst} of {len(models)} bars undecided",
         Verdict.FAIL: f"do not merge yet — {worst} of {len(models)} bars failed",
         Verdict.ERROR: f"could not judge — {worst} of {len(models)} bars could not be held",
@@ -64,7 +67,7 @@ def waiting(decision: Decision) -> list[str]:
     for gate in decision.gates:
         if gate.verdict is None:
             reasons[gate.reason] = reasons.get(gate.reason, 0) + 1
-    return [f"{count} bar{'' if count == 1 else 's'} not judged: {reason}" for reason, count in reasons.items()]
+    return [f"{plural(count, 'bar', 'bars')} not judged: {reason}" for reason, count in reasons.items()]
 
 
 def by_badness(gates: tuple[GateVerdict, ...]) -> list[GateVerdict]:

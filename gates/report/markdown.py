@@ -9,7 +9,7 @@ from gates.decision import Code, Decision, Estimate, GateVerdict, Verdict
 from gates.report import Facts, by_badness, headline, sign, waiting, word
 from gates.report.escape import code, text
 from gates.slices import key_text
-from gates.words import bar_text, number, percent, rows, signed
+from gates.words import bar_text, number, percent, plural, rows, signed
 
 LIMIT = 64_000  # GitHub takes 65,536 characters; the rest is for the marker
 MOST_ROWS = 40  # of one table
@@ -33,10 +33,11 @@ def _render(decision: Decision, facts: Facts, *, without: tuple[str, ...]) -> st
     if loud:
         sections.append(_table(decision, loud))
     if passed and "passed" not in without:
-        held = f"✅ {len(passed)} {'more ' if loud else ''}bars hold"
+        more = "more " if loud else ""
+        held = f"✅ {plural(len(passed), f'{more}bar holds', f'{more}bars hold')}"
         sections.append(_folded(held, _table(decision, passed)) if loud else _table(decision, passed))
     elif passed:
-        sections.append(f"✅ {len(passed)} bars hold.")
+        sections.append(f"✅ {plural(len(passed), 'bar holds', 'bars hold')}.")
     sections += [f"{sign(None)} {text(line)}." for line in waiting(decision)]
     if "moved" not in without:
         sections += _moved(models)
@@ -49,7 +50,9 @@ def _render(decision: Decision, facts: Facts, *, without: tuple[str, ...]) -> st
 
 def _opening(decision: Decision) -> list[str]:
     told = f"## {sign(decision.verdict)} gates: {headline(decision)} ({code(decision.model)})"
-    return [told, f"**Why:** {text(decision.reason)}."]
+    first, *more = decision.reason.splitlines() or [""]
+    listed = [f"- {text(line.strip())}" for line in more[:MOST_ROWS] if line.strip()]
+    return [told, f"**Why:** {text(first)}{'' if more else '.'}", *(["\n".join(listed)] if listed else [])]
 
 
 def _folded(summary: str, inner: str) -> str:

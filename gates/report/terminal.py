@@ -7,8 +7,9 @@ import io
 from gates.decision import Decision, Estimate, GateVerdict, Verdict
 from gates.report import by_badness, headline, sign, waiting, word
 from gates.slices import key_text
-from gates.words import bar_text, number, signed
+from gates.words import bar_text, number, plural, signed
 
+TABLE_WIDTH = 110  # columns; below, numbers of the table would be cut
 COLOURS = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow", Verdict.FAIL: "red", Verdict.ERROR: "red"}
 
 
@@ -22,10 +23,12 @@ def render(decision: Decision, *, width: int = 120, colour: bool = False) -> str
         file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False, emoji=False, markup=False
     )
     shown = [gate for gate in decision.gates if gate.kind != "data" and gate.verdict is not None]
-    if shown:
+    if shown and width >= TABLE_WIDTH:
         console.print(_table(shown))
+    for gate in shown if width < TABLE_WIDTH else ():
+        console.print(_stacked(gate))
     held = sum(gate.kind == "data" and gate.verdict is Verdict.PASS for gate in decision.gates)
-    notes = ([f"{sign(Verdict.PASS)} {held} rules of the data contract hold"] if held else []) + [
+    notes = ([f"{sign(Verdict.PASS)} {_held(held)}"] if held else []) + [
         f"{sign(None)} {line}" for line in waiting(decision)
     ]
     for note in notes:
@@ -37,6 +40,29 @@ def render(decision: Decision, *, width: int = 120, colour: bool = False) -> str
     console.print(last)
     console.print(Text(f"   {_flat(decision.reason)}"))
     return out.getvalue()
+
+
+def _held(count: int) -> str:
+    return plural(count, "rule of the data contract holds", "rules of the data contract hold")
+
+
+def _stacked(gate: GateVerdict) -> object:
+    """A gate on lines of its own, for a window too narrow for the table."""
+    from rich.text import Text
+
+    style = COLOURS[gate.verdict] if gate.verdict else "dim"
+    numbers = f"{_models(gate)}; judged {_judged(gate)}; {_bar(gate)}; {gate.n:,} rows"
+    return Text(f"{sign(gate.verdict)} {word(gate.verdict)} {_flat(_name(gate))}", style=style) + Text(
+        f"\n   {numbers}"
+    )
+
+
+def _name(gate: GateVerdict) -> str:
+    return gate.id + (f" · {key_text(gate.slice)}" if gate.slice else "")
+
+
+def _models(gate: GateVerdict) -> str:
+    return f"{_value(gate.champion)} → {_value(gate.candidate)}" if gate.champion else _value(gate.candidate)
 
 
 def _flat(foreign: str) -> str:
@@ -55,11 +81,10 @@ def _table(gates: list[GateVerdict]) -> object:
     for title in ("champion → candidate", "judged (bounds)", "bar", "rows"):
         table.add_column(title, justify="right", no_wrap=True)
     for gate in gates:
-        name = gate.id + (f" · {key_text(gate.slice)}" if gate.slice else "")
         table.add_row(
             Text(f"{sign(gate.verdict)} {word(gate.verdict)}", style=COLOURS[gate.verdict] if gate.verdict else "dim"),
-            Text(_flat(name)),
-            f"{_value(gate.champion)} → {_value(gate.candidate)}" if gate.champion else _value(gate.candidate),
+            Text(_flat(_name(gate))),
+            _models(gate),
             _judged(gate),
             _bar(gate),
             f"{gate.n:,}",

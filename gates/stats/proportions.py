@@ -68,13 +68,12 @@ def ratio(k1: int, n1: int, k2: int, n2: int, confidence: float) -> Bounds:
     p1, p2 = k1 / n1, k2 / n2
     l1, u1 = wilson(k1, n1, confidence)
     l2, u2 = wilson(k2, n2, confidence)
-    return _mover(p1, l1, p2, u2, -1), _mover(p1, u1, p2, l2, +1)
+    below = p1 * p2 + _root(p1, l1, p2, u2)
+    above = l2 * (2 * p2 - l2)
+    low = l1 * (2 * p1 - l1) / below if below else 0.0  # the smaller root, written so that it exists for any u2
+    return max(0.0, low), (p1 * p2 + _root(p1, u1, p2, l2)) / above if above > 0 else inf
 
 
-def _mover(p1: float, limit1: float, p2: float, limit2: float, sign: int) -> float:
-    """One side: the r at which p1 - r p2 lies on its own bound; the root of a quadratic."""
-    square = max(0.0, (p1 * p2) ** 2 - limit1 * limit2 * (2 * p1 - limit1) * (2 * p2 - limit2))
-    denominator = limit2 * (2 * p2 - limit2)
-    if denominator <= 0:
-        return inf if sign > 0 else 0.0
-    return max(0.0, (p1 * p2 + sign * sqrt(square)) / denominator)
+def _root(p1: float, limit1: float, p2: float, limit2: float) -> float:
+    """Of the quadratic whose roots are the r at which p1 - r p2 lies on its own bound."""
+    return sqrt(max(0.0, (p1 * p2) ** 2 - limit1 * limit2 * (2 * p1 - limit1) * (2 * p2 - limit2)))

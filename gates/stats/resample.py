@@ -9,9 +9,10 @@ all counts are scaled is the same to the order of 1/n, and can be drawn by table
 from __future__ import annotations
 
 import random
+from array import array
 from bisect import bisect
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import accumulate
 from math import ceil, floor
 
@@ -37,18 +38,18 @@ def bootstrap(
     value = statistic(*counts)
     if value is None:
         return undefined(why)
-    drawn: list[list[float]] = []  # filled at the first call: a verdict may need no bounds
+    drawn: list[array[float]] = []  # filled at the first call: a verdict may need no bounds
 
     def bounds(confidence: float) -> Bounds:
         if not drawn:
             replicates = (statistic(*cells) for cells in zip(*draws(tuple(counts), seed), strict=True))
-            drawn.append(sorted(x for x in replicates if x is not None))
+            drawn.append(array("d", sorted(x for x in replicates if x is not None)))
         return _percentiles(drawn[0], confidence, limits)
 
     return Quantity(value=value, bounds=bounds, method="bootstrap")
 
 
-def _percentiles(defined: list[float], confidence: float, limits: Bounds) -> Bounds:
+def _percentiles(defined: array[float], confidence: float, limits: Bounds) -> Bounds:
     lost = REPLICATES - len(defined)
     low = floor(round((1 - confidence) * REPLICATES, 6)) - lost
     high = ceil(round(confidence * REPLICATES, 6)) - 1  # undefined ones sort after the last on this side
@@ -58,7 +59,7 @@ def _percentiles(defined: list[float], confidence: float, limits: Bounds) -> Bou
     )
 
 
-@cache
+@lru_cache(maxsize=4)  # gates on one slice come one after the other
 def draws(counts: tuple[int, ...], seed: str) -> tuple[list[int], ...]:
     """``REPLICATES`` resampled counts of every cell; the same for the same counts and seed."""
     uniform = random.Random(f"{seed}{counts}").random  # noqa: S311 -- statistics, not secrets
