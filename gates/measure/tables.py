@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def open_table(connection: Any, root: Path, path: str, name: str) -> Opened:
         if not files:
             raise GatesError(f"{path} can't be read: there is no such file", where=name, mend="Check the path.")
         if suffix == ".parquet":
-            _refuse_twins(path, [row[0] for row in connection.execute(_PARQUET_NAMES.format(file)).fetchall()])
+            _refuse_others(path, dict(connection.execute(_PARQUET_NAMES.format(file)).fetchall()))
             columns = _view(connection, name, READERS[suffix].format(file))
         else:
             columns = _open_csv(connection, path, name, READERS[suffix], files)
@@ -107,7 +108,10 @@ def open_table(connection: Any, root: Path, path: str, name: str) -> Opened:
     return Opened(name=name, path=path, columns=columns)
 
 
-_PARQUET_NAMES = "SELECT path_in_schema FROM parquet_metadata({}) WHERE row_group_id = 0"
+_PARQUET_NAMES = (
+    "SELECT file_name, list(path_in_schema ORDER BY column_id) FROM parquet_metadata({}) WHERE row_group_id = 0 "
+    "GROUP BY 1 ORDER BY 1"
+)
 
 
 def _damaged(path: str, name: str, files: list[Path], error: Exception) -> GatesError:
@@ -138,28 +142,37 @@ def _csv_fault(file: Path) -> str | None:
 
 
 def _delimiter(first: str) -> str:
-    return max(DELIMITERS, key=first.count)
+    """The one that parts a header most often, names in quotes aside."""
+    return max(DELIMITERS, key=re.sub(r'"(?:[^"]|"")*"', "", first).count)
 
 
 def _open_csv(connection: Any, path: str, name: str, reader: str, files: list[Path]) -> dict[str, str]:
     """A view of CSV files of one header, whose delimiter is the one that parts the header most often."""
-    with files[0].open(encoding="utf-8-sig", newline="") as text:
-        first = text.readline()
-    if not first.strip():
-        raise GatesError(f"{path} has no rows", where=name)
-    delimiter = _delimiter(first)
-    header = next(csv.reader([first], delimiter=delimiter))
-    _refuse_twins(path, header)
-    source = reader.format("[" + ", ".join(literal(str(file)) for file in files) + "]", literal(delimiter))
+    headers = {}
+    for file in files:
+        with file.open(encoding="utf-8-sig", newline="") as text:
+            first = text.readline()
+        if not first.strip():
+            raise GatesError(f"{path} has no rows", where=name)
+        headers[str(file)] = next(csv.reader([first], delimiter=_delimiter(first)))
+    _refuse_others(path, headers)
+    source = reader.format("[" + ", ".join(map(literal, headers)) + "]", literal(_delimiter(first)))
     columns = _view(connection, name, source)
-    if len(columns) != len(header):
-        raise csv.Error(f"the header has {len(header)} columns, its rows {len(columns)}")
+    if len(columns) != len(headers[str(files[0])]):
+        raise csv.Error(f"the header has {len(headers[str(files[0])])} columns, its rows {len(columns)}")
     return _words_as_text(connection, name, source, columns)
 
 
-def _refuse_twins(path: str, names: list[str]) -> None:
-    """The engine would give the second of two columns of one name another name, and nobody would know."""
-    twins = [name for name, count in Counter(name.lower() for name in names).items() if count > 1]
+def _refuse_others(path: str, headers: Mapping[str, list[str]]) -> None:
+    """Files of one table have the same columns, and no two of one name: the engine would give the second another
+    name, and nobody would know."""
+    if not headers:
+        return
+    expected = next(iter(headers.values()))
+    for file, header in headers.items():
+        if header != expected:
+            raise GatesError(f"{Path(file).name} has other columns than the first file of {path}")
+    twins = [name for name, count in Counter(name.lower() for name in expected).items() if count > 1]
     if twins:
         raise GatesError(f"{path}: the column {twins[0]} stands twice", mend="Give each column a name of its own.")
 

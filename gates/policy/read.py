@@ -74,7 +74,11 @@ def _contract(source: Source, open_file: Open) -> tuple[Contract | None, list[Pr
     if not isinstance(path, str):
         return None, []
     try:
-        contract = parse(open_file(path), path)
+        data = open_file(path)
+    except GatesError as error:
+        return None, [Problem.at(source, ("data", "contract"), f"{path} {error.what}")]
+    try:
+        contract = parse(data, path)
     except GatesError as error:
         return None, [Problem.at(source, ("data", "contract"), " ".join(str(error).split()))]
     found = list(contract_file.mistakes(contract))

@@ -50,7 +50,8 @@ def _render(decision: Decision, facts: Facts, *, without: tuple[str, ...]) -> st
 
 def _opening(decision: Decision) -> list[str]:
     told = f"## {sign(decision.verdict)} gates: {headline(decision)} ({code(decision.model)})"
-    first, *more = decision.reason.splitlines() or [""]
+    lines = decision.reason.splitlines() if decision.code is Code.COULD_NOT_JUDGE else [decision.reason]
+    first, *more = lines or [""]
     listed = [f"- {text(line.strip())}" for line in more[:MOST_ROWS] if line.strip()]
     return [told, f"**Why:** {text(first)}{'' if more else '.'}", *(["\n".join(listed)] if listed else [])]
 

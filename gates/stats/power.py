@@ -7,6 +7,7 @@ from math import ceil
 from gates.stats.quantity import z
 
 POWER = 0.80
+HOPELESS = 1e-6  # a distance so much smaller than what can be seen would take 10^12 times the rows
 
 
 def detectable(half_width: float, confidence: float) -> float:
@@ -21,9 +22,9 @@ def detectable(half_width: float, confidence: float) -> float:
 def rows_to_settle(rows: int, detectable_now: float, distance: float) -> int | None:
     """Rows at which ``distance`` becomes detectable, standard errors shrinking with the root of the rows.
 
-    Two significant digits; None where no number of rows would do (a distance of zero).
+    Two significant digits; None where no number of rows would do.
     """
-    if distance <= 0:
+    if distance <= detectable_now * HOPELESS:
         return None
     exact = ceil(rows * (detectable_now / distance) ** 2)
     step: int = 10 ** max(0, len(str(exact)) - 2)
