@@ -184,8 +184,11 @@ class Bench:
         run(self.connection, f"COPY ({inputs}) TO {literal(str(features))}")
         score(model, features, bare, self.rows[0], self.environ)
         if data.key is None:
+            features.unlink()
             return bare.replace(target)
         keys = f"(SELECT {quoted(data.key)} FROM {literal(str(features))})"
         beside = f"SELECT * FROM {keys} POSITIONAL JOIN {literal(str(bare))}"
         run(self.connection, f"COPY ({beside}) TO {literal(str(target))} (FORMAT parquet)")
+        for used in (features, bare):
+            used.unlink()
         return target

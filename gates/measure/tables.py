@@ -171,7 +171,9 @@ def _refuse_others(path: str, headers: Mapping[str, list[str]]) -> None:
     expected = next(iter(headers.values()))
     for file, header in headers.items():
         if header != expected:
-            raise GatesError(f"{Path(file).name} has other columns than the first file of {path}")
+            other = sorted(set(expected) ^ set(header)) or ["in another order"]
+            what = f"{Path(file).name} has other columns than the first file of {path}: {', '.join(other[:5])}"
+            raise GatesError(what)
     twins = [name for name, count in Counter(name.lower() for name in expected).items() if count > 1]
     if twins:
         raise GatesError(f"{path}: the column {twins[0]} stands twice", mend="Give each column a name of its own.")
