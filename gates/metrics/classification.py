@@ -65,11 +65,17 @@ class Proportion:
             return undefined(self.empty)
         return Quantity(value=hits / among, bounds=lambda c: wilson(hits, among, c), method="wilson")
 
-    def value(self, tn: int, fp: int, fn: int, tp: int) -> float | None:
-        """The share from a confusion matrix."""
-        cell = {"tn": tn, "fp": fp, "fn": fn, "tp": tp}
-        among = sum(cell[name] for name in self.among.split())
-        return sum(cell[name] for name in self.hits.split()) / among if among else None
+    @property
+    def statistic(self) -> Confusion:
+        """The share as a function of the confusion matrix; called once a replicate, so without look-ups."""
+        h0, h1, h2, h3 = (int(name in self.hits.split()) for name in CELLS)
+        a0, a1, a2, a3 = (int(name in self.among.split()) for name in CELLS)
+
+        def value(tn: int, fp: int, fn: int, tp: int) -> float | None:
+            among = a0 * tn + a1 * fp + a2 * fn + a3 * tp
+            return (h0 * tn + h1 * fp + h2 * fn + h3 * tp) / among if among else None
+
+        return value
 
     @property
     def fixed(self) -> bool:
@@ -79,7 +85,7 @@ class Proportion:
     def change(self, slices: Sequence[Slice], seed: str) -> Quantity:
         """Paired difference: Newcombe's where the denominator is shared, else by bootstrap."""
         if not self.fixed:
-            return resampled_change(self.value, (-1.0, 1.0), self.empty)(slices, seed)
+            return resampled_change(self.statistic, (-1.0, 1.0), self.empty)(slices, seed)
         hits = {CELLS[name] for name in self.hits.split()}
         among = {CELLS[name][0] for name in self.among.split()}
         table = {(True, True): 0, (True, False): 0, (False, True): 0, (False, False): 0}
