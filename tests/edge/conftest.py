@@ -77,13 +77,13 @@ mlflow.models.set_model(Model())
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Makes each model once."""
-    made: dict[Any, Path] = {}
+    made: dict[str, Path] = {}
     root = tmp_path_factory.mktemp("models")
 
     def get(*kind: Any) -> Path:
-        if kind not in made:
-            made[kind] = save(kind, root / f"m{len(made)}")
-        return made[kind]
+        if repr(kind) not in made:
+            made[repr(kind)] = save(kind, root / f"m{len(made)}")
+        return made[repr(kind)]
 
     return get
 

@@ -79,7 +79,7 @@ POLICY: dict[str, Case] = {
     "too large": (raw("gates.yaml", b"#" * 300_000), {}, ("gates.yaml", "262,144")),
     "a misspelt key": (nothing, {"slcies": []}, ("gates.yaml:", "slcies: unknown key; did you mean slices?")),
     "an unknown metric": (nothing, {"gates": [{"metric": "recal", "min": 0}]}, ("recal", "did you mean recall?")),
-    "no such contract": (nothing, {"data": {"contract": "c.yaml"}}, ("contract: c.yaml", "No such file")),
+    "no such contract": (nothing, {"data": {"contract": "c.yaml"}}, ("contract: ", "c.yaml", "No such file")),
 }
 
 TABLES: dict[str, Case] = {
@@ -107,9 +107,12 @@ TABLES: dict[str, Case] = {
         ("h.csv",),
     ),
     "files of other columns": (
-        lambda p: [write_table(p.root / f"h-{one}.parquet", [{one: 1}]) for one in ("a", "b")],
+        lambda p: [
+            write_table(p.root / "h-a.parquet", without(ROWS, "score")),
+            write_table(p.root / "h-b.parquet", without(ROWS, "score", "age")),
+        ],
         {"data": {"holdout": "h-*.parquet"}},
-        ("h-b.parquet", "column", "a"),
+        ("h-b.parquet", "columns"),
     ),
     "empty CSV": (raw("holdout.csv", b""), {}, ("holdout.csv", "no rows")),
     "CSV of one header": (raw("holdout.csv", b"id,region,age,sex,churn\n"), {}, ("holdout.csv", "no rows")),
@@ -123,7 +126,7 @@ TABLES: dict[str, Case] = {
     "Latin-1": (
         lambda p: raw("holdout.csv", (p.root / "holdout.csv").read_bytes().replace(b"north", b"n\xf6rd"))(p),
         {},
-        ("holdout.csv", "Line: 2"),
+        ("holdout.csv", "UTF-8"),
     ),
     "a short line": (lambda p: line(p.root / "holdout.csv", 5, "1004,north"), {}, ("holdout.csv",)),
     "a short first line": (lambda p: line(p.root / "holdout.csv", 1, "1000,north"), {}, ("holdout.csv",)),
@@ -346,3 +349,53 @@ def test_what_the_training_printed_is_kept_and_not_shown(project: Project) -> No
     done = project.gates("run")
     assert (project.work / "train.log").read_text() == "out\nerr\n"
     assert "out\n" not in done.out + done.err.replace("train     echo out; echo err", "")
+
+
+@pytest.mark.parametrize("columns", ["id,region,age,age,churn", "id,churn,age,sex,churn"])
+def test_columns_of_one_name(project: Project, columns: str) -> None:
+    project.ready()
+    file = project.root / "holdout.csv"
+    file.write_text(file.read_text().replace("id,region,age,sex,churn", columns))
+    refused(project.gates("run"), "holdout.csv", "twice")
+
+
+def test_a_csv_of_another_encoding_is_told_as_such(project: Project) -> None:
+    project.ready()
+    file = project.root / "holdout.csv"
+    file.write_bytes(file.read_bytes().replace(b"north", b"n\xf6rd"))
+    refused(project.gates("run"), "holdout.csv", "UTF-8")
+
+
+def test_a_misspelt_column_is_told_before_the_training(project: Project) -> None:
+    """An hour of training is not the price of a typing mistake."""
+    gate = {"metric": "demographic_parity_difference", "by": "sxe", "max": 1}
+    project.ready(train="touch trained; exit 1", gates=[gate])
+    refused(project.gates("run"), "sxe", "did you mean sex?")
+    assert not (project.root / "trained").exists()
+
+
+def test_a_missing_by_column_is_not_called_a_slice(project: Project) -> None:
+    project.ready(gates=[{"metric": "demographic_parity_difference", "by": "sxe", "max": 1}])
+    assert "slices" not in refused(project.gates("run"), "sxe", "did you mean sex?")
+
+
+@pytest.mark.parametrize(
+    ("edit", "place"),
+    [
+        ("1004,north", 1),
+        ("1004,north", 5),
+        ("1004,north", 240),
+        ("1004,north,4,f,left,a,b", 240),
+        ("1004,north,4,f,left,a,b", 1),
+        ("1,north,4,f,left,a", 5),
+    ],
+)
+def test_a_ragged_csv_is_told_with_its_line(project: Project, edit: str, place: int) -> None:
+    project.ready()
+    file = project.root / "holdout.csv"
+    lines = file.read_text().splitlines()
+    lines[place] = edit
+    file.write_text("\n".join(lines) + "\n")
+    told = refused(project.gates("run"), "holdout.csv", str(place + 1))
+    assert "no rows" not in told
+    assert "no column" not in told

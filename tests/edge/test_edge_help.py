@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -150,3 +151,30 @@ def test_values_of_the_data_steer_no_terminal(project: Project, value: str) -> N
     assert project.decision["gates"][1]["slice"] == {"region": min(value, "south")}
     for bad in ("\x1b", "\x9b", "\r", "\x07", "\n::", "\u202e"):
         assert bad not in done.out + done.err
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_has_an_example_that_names_the_command(command: str, flag: str) -> None:
+    done = call(*command.split(), flag)
+    assert (done.code, done.err) == (0, "")
+    example = done.out.split("Example:\n")[1].splitlines()[0]
+    assert f"gates {command}".strip() in example
+    assert all(len(line) <= 100 for line in done.out.splitlines())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_example_is_a_command_that_exists(command: str) -> None:
+    """Every option of an example is one of the command that it shows."""
+    example = call(command, "--help").out.split("Example:\n")[1].splitlines()[0]
+    for name, rest in re.findall(r"gates (\w+)([^&|>]*)", example):
+        known = {option for one in cli.cli.commands[name].params for option in one.opts}
+        assert set(re.findall(r"--[\w-]+", rest)) <= known
+
+
+@pytest.mark.parametrize("value", ["08", "1e5", "0.", "+1", ".5", "1e-3"])
+def test_the_explained_policy_keeps_text_that_looks_like_a_number(project: Project, value: str) -> None:
+    project.policy(data={"positive": value})
+    first = project.gates("check", "--json").out
+    (project.root / "gates.yaml").write_text(project.gates("check", "--explain").out)
+    assert project.gates("check", "--json").out == first

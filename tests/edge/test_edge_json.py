@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from edge_project import Project, call
+from edge_project import Project, call, table
 
 HIGH = [{"metric": "roc_auc", "min": 0.99}]
 
@@ -91,3 +91,20 @@ def test_the_document_holds_whatever_the_reason_names(project: Project, name: st
     assert done.code == 2
     jsonschema.Draft202012Validator(schema("decision")).validate(json.loads(done.out))
     assert name in json.loads(done.out)["reason"]
+
+
+def test_where_nobody_reads_on_there_is_no_traceback(project: Project) -> None:
+    project.ready(table(60), slices=["id"], gates=[{"metric": "accuracy", "min": 0, "slices": {"min": 0}}])
+    done = project.python(
+        """
+import subprocess, sys
+gates = subprocess.Popen([sys.executable, "-m", "gates", "run", "--json"], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, text=True)
+gates.stdout.close()
+print(gates.stderr.read())
+sys.exit(gates.wait())
+"""
+    )
+    assert "Traceback" not in done.stdout
+    assert "Exception" not in done.stdout
+    assert done.returncode != 1, "a broken pipe is no verdict"

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import runpy
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import mlflow.sklearn
+import pandas
 import pytest
 from edge_project import Project, Rows, featured, refused
 from sklearn.metrics import roc_auc_score
+from test_edge_registry import stored
 
 GATES = [{"metric": "roc_auc", "min": 0.5, "max_worsening": 0.3}]
 HOLDOUT = {"holdout": "holdout.parquet"}
+TEXT = ("stayed", "left")  # in scikit-learn's order the positive class is the first column
 
 
 def given(project: Project, model: Path, rows: Rows | None = None, **policy: Any) -> Rows:
@@ -19,106 +27,138 @@ def given(project: Project, model: Path, rows: Rows | None = None, **policy: Any
     rows = featured() if rows is None else rows
     project.policy(**({"data": HOLDOUT, "gates": GATES} | policy))
     project.holdout(rows, "holdout.parquet")
-    shutil.rmtree(project.root / "made")
-    shutil.copytree(model, project.root / "made/model")
+    take(project, model)
     return rows
 
 
-def auc(project: Project) -> float:
-    value: float = project.gate("min")["candidate"]["value"]
-    return value
+def take(project: Project, model: Path) -> None:
+    """Let the training give this model."""
+    shutil.rmtree(project.root / "made")
+    shutil.copytree(model, project.root / "made/model")
 
 
-def expected(rows: Rows) -> float:
-    """Any rising function of x has the AUC of x."""
-    return float(roc_auc_score([row["churn"] == "left" for row in rows], [row["x"] for row in rows]))
+def auc(rows: Rows, positive: Any = "left") -> float:
+    """Of x; any rising function of x has the same."""
+    return float(roc_auc_score([row["churn"] == positive for row in rows], [row["x"] for row in rows]))
 
 
-TEXT = ("stayed", "left")  # in scikit-learn's order the positive class is the first column
-
-
-@pytest.mark.parametrize("key", ["id", None])
-def test_a_scikit_learn_model_is_asked_for_the_positive_class(project: Project, models: Any, key: str | None) -> None:
-    rows = given(project, models(TEXT, ("x",), 1.0), data=HOLDOUT | {"key": key})
-    done = project.gates("run")
-    assert done.complaint == ""
-    assert auc(project) == pytest.approx(expected(rows), abs=1e-9)
+@pytest.mark.parametrize(
+    ("labels", "key"), [(TEXT, "id"), ((0, 1), None), ((False, True), "id")], ids=["text", "numbers", "booleans"]
+)
+def test_a_scikit_learn_model_is_asked_for_the_positive_class(
+    project: Project, models: Any, labels: tuple[Any, Any], key: str | None
+) -> None:
+    rows = [row | {"churn": labels[row["churn"] == "left"]} for row in featured()]
+    positive = "left" if labels == TEXT else None
+    given(project, models(labels, ("x",), 1.0), rows, data=HOLDOUT | {"key": key, "positive": positive})
+    assert project.gates("run").complaint == ""
+    assert project.gate("min")["candidate"]["value"] == pytest.approx(auc(rows, labels[1]), abs=1e-9)
     assert project.decision["candidate"]["digest"].startswith("sha256:")
 
 
-def test_labels_of_0_and_1(project: Project, models: Any) -> None:
-    rows = [row | {"churn": int(row["churn"] == "left")} for row in featured()]
-    given(project, models((0, 1), ("x",), 1.0), rows, data=HOLDOUT | {"positive": None})
-    assert project.gates("run").complaint == ""
-    assert auc(project) == pytest.approx(
-        expected([row | {"churn": ("stayed", "left")[row["churn"]]} for row in rows]), abs=1e-9
-    )
+def test_another_model_is_scored_without_secrets_and_prints_nowhere(project: Project, pyfunc: Any) -> None:
+    """Scoring runs the training's code: it sees no token of the job, and its words are no part of the JSON."""
+    body = "import os\nprint('{}' if 'GITHUB_TOKEN' in os.environ else '[]')\nassert 'GITHUB_TOKEN' not in os.environ\n"
+    rows = given(project, pyfunc(body + "return x"))
+    done = project.gates("run", "--json", GITHUB_TOKEN="ghs_x")  # noqa: S106 -- made up
+    assert done.complaint == ""
+    (gate, _) = json.loads(done.out)["gates"]
+    assert gate["candidate"]["value"] == pytest.approx(auc(rows), abs=1e-9)
 
 
-RETURNS: dict[str, str] = {
-    "probabilities": "return x / 2",
-    "a column of them": "return x.reshape(-1, 1)",
-    "two columns, negative first": "return numpy.stack([1 - x, x], axis=1)",
-    "a frame with score": "return pandas.DataFrame({'other': 1, 'score': x}, index=range(5, 5 + len(x)))",
-    "a list": "return list(x)",
+@pytest.mark.parametrize("end", ["import sys; sys.exit(0)", "import os; os._exit(0)"])
+def test_a_model_that_ends_its_process_gives_no_verdict(project: Project, pyfunc: Any, end: str) -> None:
+    given(project, pyfunc(end))
+    refused(project.gates("run"), "exit code 0")
+
+
+def test_a_model_that_fails_is_told(project: Project, pyfunc: Any) -> None:
+    given(project, pyfunc("raise KeyError('secret sauce')"))
+    refused(project.gates("run"), "could not score the holdout", "KeyError", "secret sauce")
+
+
+def scored(folder: Path, model: Path, rows: Rows) -> tuple[str | None, pandas.DataFrame | None]:
+    """The command that scores a model, run in this process, where MLflow is loaded already: complaint and answer."""
+    frame = pandas.DataFrame(rows)
+    frame.to_parquet(folder / "features.parquet")
+    wanted = {"positive": "left", "classes": ["stayed", "left"], "kind": "string"}
+    files = [str(folder / name) for name in ("features.parquet", "out.parquet", "answer.json")]
+    with mock.patch.object(sys, "argv", ["score", str(model), *files, json.dumps(wanted)]):
+        runpy.run_module("gates.measure.scoring", run_name="__main__")
+    out = folder / "out.parquet"
+    return json.loads((folder / "answer.json").read_text()), pandas.read_parquet(out) if out.exists() else None
+
+
+X = [0.1, 0.6, 0.9, 0.4]
+CALLS = ["stayed", "left", "left", "stayed"]
+RETURNS: dict[str, tuple[str, dict[str, list[Any]]]] = {
+    "probabilities": ("x", {"score": X}),
+    "a column of them": ("x.reshape(-1, 1)", {"score": X}),
+    "a list": ("list(x)", {"score": X}),
+    "two columns, the positive second": ("numpy.stack([1 - x, x], axis=1)", {"score": X}),
+    "a frame with score": ("pandas.DataFrame({'a': 1, 'score': x}, index=range(5, 9))", {"score": X}),
+    "classes": ("numpy.where(x > 0.5, 'left', 'stayed')", {"prediction": CALLS}),
+    "a frame of classes": ("pandas.DataFrame({'prediction': ['left'] * 4})", {"prediction": ["left"] * 4}),
 }
 
 
 @pytest.mark.parametrize("name", RETURNS)
-def test_another_model_returns_scores(project: Project, pyfunc: Any, name: str) -> None:
-    rows = given(project, pyfunc(RETURNS[name]))
-    assert project.gates("run").complaint == ""
-    assert auc(project) == pytest.approx(expected(rows), abs=1e-9)
+def test_what_another_model_may_return(tmp_path: Path, pyfunc: Any, name: str) -> None:
+    body, expected = RETURNS[name]
+    complaint, frame = scored(tmp_path, pyfunc(f"return {body}"), [{"x": x} for x in X])
+    assert complaint is None
+    assert frame is not None
+    assert frame.to_dict("list") == expected
 
 
-@pytest.mark.parametrize(
-    "body",
-    ["return numpy.where(x > 0.5, 'left', 'stayed')", "return pandas.DataFrame({'prediction': ['left'] * len(x)})"],
-)
-def test_another_model_returns_classes(project: Project, pyfunc: Any, body: str) -> None:
-    given(project, pyfunc(body), gates=[{"metric": "recall", "min": 0.1}])
-    assert project.gates("run").complaint == ""
-
-
-WRONG: dict[str, tuple[str, tuple[str, ...]]] = {
-    "an exception": ("raise KeyError('secret sauce')", ("could not score the holdout", "KeyError", "secret sauce")),
-    "nothing": ("return None", ("model",)),
-    "too few": ("return x[:-3]", ("197 values for 200 rows",)),
-    "NaN": ("return x * numpy.nan", ("200 scores are not a number",)),
-    "out of range": ("return x + 5", ("200 scores lie outside 0 to 1",)),
-    "unknown classes": ("return ['gone'] * len(x)", ("200 predictions are neither stayed nor left",)),
+WRONG = {
+    "an exception": ("raise ValueError('too few\\nlines')", "ValueError: too few"),
+    "no message": ("assert False", "AssertionError: no message"),
+    "nothing": ("return None", "1 values for 4 rows"),
+    "too few": ("return x[:-3]", "1 values for 4 rows"),
+    "too many": ("return numpy.concatenate([x, x])", "8 values for 4 rows"),
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_model_that_scores_badly_is_told(project: Project, pyfunc: Any, name: str) -> None:
-    body, named = WRONG[name]
-    given(project, pyfunc(body))
-    refused(project.gates("run"), *named)
+def test_what_another_model_may_not_return(tmp_path: Path, pyfunc: Any, name: str) -> None:
+    body, told = WRONG[name]
+    complaint, frame = scored(tmp_path, pyfunc(body), [{"x": x} for x in X])
+    assert told in (complaint or "")
+    assert "\n" not in (complaint or "")
+    assert frame is None
 
 
-def test_a_model_that_needs_other_columns_is_told(project: Project, models: Any) -> None:
-    given(project, models(TEXT, ("x", "x2"), 1.0), [{k: v for k, v in row.items() if k != "x2"} for row in featured()])
-    refused(project.gates("run"), "the model needs columns that the holdout lacks: x2")
+def test_a_model_that_needs_other_columns_is_told(tmp_path: Path, models: Any) -> None:
+    complaint, _ = scored(tmp_path, models(TEXT, ("x", "x2"), 1.0), [{"x": x} for x in X])
+    assert complaint == "it needs columns that the holdout lacks: x2"
+
+
+def test_a_model_takes_its_columns_from_among_others_in_any_order(tmp_path: Path, models: Any) -> None:
+    rows = [{"zz": "text", "x2": x * x, "id": 1, "x": x} for x in X]
+    complaint, frame = scored(tmp_path, models(TEXT, ("x", "x2"), 1.0), rows)
+    assert complaint is None
+    assert frame is not None
+    assert list(frame["score"].rank()) == [1, 3, 4, 2]
 
 
 @pytest.mark.parametrize(("name", "text"), [("MLmodel", "no: model"), ("MLmodel", ""), ("README", "x")])
-def test_a_folder_that_is_no_model_is_told(project: Project, tmp_path: Path, name: str, text: str) -> None:
+def test_a_folder_that_is_no_model_is_told(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / name).write_text(text)
-    given(project, tmp_path / "model")
-    refused(project.gates("run"), "could not score the holdout")
+    complaint, frame = scored(tmp_path, tmp_path / "model", [{"x": 1.0}])
+    assert complaint
+    assert frame is None
 
 
 def test_the_champions_model_is_loaded_again_only_on_other_rows(registered: Project, models: Any) -> None:
     rows = given(registered, models(TEXT, ("x",), 1.0))
     assert registered.gates("run").code == 0
     assert registered.gates("promote").code == 0
-    shutil.rmtree(registered.root / "made/model")
-    shutil.copytree(models(TEXT, ("x", "x2"), 0.5), registered.root / "made/model")
+    take(registered, models(TEXT, ("x2",), 0.01))
     registered.gates("run")
     assert registered.gate("max_worsening")["verdict"] == "pass"
-    assert not (registered.work / "champion/v1/candidate").exists(), "its model was not even fetched"
+    assert not list((registered.work / "champion").rglob("MLmodel")), "its model was not even fetched"
 
     longer = rows + [row | {"id": row["id"] + 5000} for row in rows[:30]]
     registered.holdout(longer, "holdout.parquet")
@@ -126,29 +166,42 @@ def test_the_champions_model_is_loaded_again_only_on_other_rows(registered: Proj
     compared = registered.gate("max_worsening")
     assert compared["verdict"] == "pass"
     assert compared["n"] == 230
-    assert compared["champion"]["value"] == pytest.approx(expected(longer), abs=1e-9)
-    assert (registered.work / "champion/v1/candidate/model/MLmodel").is_file()
+    assert compared["champion"]["value"] == pytest.approx(auc(longer), abs=1e-9)
+    assert list((registered.work / "champion").rglob("MLmodel"))
+
+    assert registered.gates("promote").code == 0
+    _, kept = stored(registered, "artifacts", "predictions", "predictions.parquet")
+    native = mlflow.sklearn.load_model(str(registered.root / "made/model"))
+    own = native.predict_proba(pandas.DataFrame(longer)[["x2"]])[:, list(native.classes_).index("left")]
+    found = pandas.read_parquet(kept).set_index("id")["score"]
+    assert list(found.loc[[row["id"] for row in longer]]) == pytest.approx(list(own)), (
+        "the candidate's, not the old one's"
+    )
 
 
 def test_an_overwritten_model_is_told_and_not_loaded(registered: Project, models: Any) -> None:
     rows = given(registered, models(TEXT, ("x",), 1.0))
     registered.gates("run")
     assert registered.gates("promote").code == 0
-    for file in (registered.root / "mlartifacts").rglob("candidate/model/model.pkl"):
-        file.write_bytes(b"import os; os.system('touch loaded')")
+    client = mlflow.MlflowClient(f"sqlite:///{registered.root / 'mlflow.db'}")
+    source = client.get_model_version_by_alias("churn", "champion").source
+    assert hasattr(mlflow.sklearn.load_model(source), "predict_proba"), "what was promoted is a model that MLflow loads"
+
+    (file,) = (registered.root / "mlartifacts").rglob("candidate/model/model.pkl")
+    file.write_bytes(b"cos\nsystem\n(S'touch " + str(registered.root / "loaded").encode() + b"'\ntR.")
     registered.holdout(rows[:150], "holdout.parquet")
     registered.gates("run")
     compared = registered.gate("max_worsening")
     assert (compared["verdict"], compared["difference"]) == ("error", None)
     assert "the bytes of version 1 are not those that were promoted" in compared["reason"]
+    assert not (registered.root / "loaded").exists()
 
 
-def test_what_was_promoted_is_a_model_that_mlflow_loads(registered: Project, models: Any) -> None:
-    import mlflow.sklearn
-
+def test_scored_predictions_that_changed_after_judging_are_not_promoted(registered: Project, models: Any) -> None:
     given(registered, models(TEXT, ("x",), 1.0))
     registered.gates("run")
-    assert registered.gates("promote").code == 0
-    client = mlflow.MlflowClient(f"sqlite:///{registered.root / 'mlflow.db'}")
-    source = client.get_model_version_by_alias("churn", "champion").source
-    assert hasattr(mlflow.sklearn.load_model(source), "predict_proba")
+    file = registered.work / "scored/candidate.parquet"
+    frame = pandas.read_parquet(file)
+    frame["score"] = 0.5
+    frame.to_parquet(file)
+    refused(registered.gates("promote"), "predictions")

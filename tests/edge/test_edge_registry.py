@@ -274,3 +274,53 @@ def test_a_champion_whose_files_were_overwritten_is_told_and_not_used(registered
     compared = registered.gate("max_worsening")
     assert (compared["verdict"], compared["difference"]) == ("error", None)
     assert "the bytes of version 1 are not those that were promoted" in compared["reason"]
+
+
+def test_a_password_in_the_registrys_address_is_not_told(project: Project) -> None:
+    project.ready(gates=GATES)
+    done = project.gates("run", MLFLOW_TRACKING_URI="nonsense://ada:tellnobody@here")
+    assert done.code == 3
+    report = (project.work / "report.md").read_text()
+    assert "tellnobody" not in done.out + done.err + report + project.decision["reason"]
+
+
+def overwritten(file: Path) -> None:
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([lines[0], *(line.split(",")[0] + ",0.5" for line in lines[1:])]) + "\n")
+
+
+def test_kept_predictions_that_were_overwritten_are_told_and_not_used(registered: Project) -> None:
+    """Else whoever can write to the store lowers what the next candidate must reach."""
+    promoted(registered)
+    (file,) = stored(registered, "artifacts", "predictions", "predictions.csv")
+    overwritten(file)
+    registered.gates("run")
+    compared = registered.gate("max_worsening")
+    assert (compared["verdict"], compared["difference"]) == ("error", None)
+
+
+@pytest.mark.parametrize("key", ["id", None])
+def test_predictions_of_other_rows_are_not_compared(registered: Project, key: str | None) -> None:
+    """The holdout changed under the same keys, or in the same number of rows; the old predictions are not about it."""
+    rows = promoted(registered, data={"key": key})
+    other = [row | {"age": row["age"] + 1} for row in rows]
+    registered.holdout(other)
+    registered.gates("run")
+    compared = registered.gate("max_worsening")
+    assert (compared["verdict"], compared["code"], compared["difference"]) == ("error", "different_rows", None)
+
+
+def test_a_reordered_holdout_is_another_one_where_order_finds_the_rows(registered: Project) -> None:
+    """Promoted with the old order's predictions under the new order's name, the champion would be crossed."""
+    rows = registered.ready(data={"key": None})
+    registered.gates("run")
+    registered.holdout(rows[::-1])
+    refused(registered.gates("promote"), "the holdout is not the one")
+
+
+def test_an_artifact_store_that_is_away_is_outside_trouble(registered: Project) -> None:
+    promoted(registered)
+    (registered.root / "mlartifacts").rename(registered.root / "away")
+    done = registered.gates("run")
+    assert done.code == 3
+    assert "registry" in done.complaint

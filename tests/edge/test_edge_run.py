@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -237,8 +238,17 @@ ODD_COLUMNS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ODD_COLUMNS)
-@pytest.mark.parametrize("role", ["key", "slice", "label", "by"])
+HARDEST = ('"; drop table holdout; --', "it's", "k", "holdout")
+ROLES = ("key", "slice", "label", "by")
+ODD_ROLES = [
+    (name, role)
+    for place, name in enumerate(ODD_COLUMNS)
+    for number, role in enumerate(ROLES)
+    if name in HARDEST or place % len(ROLES) == number
+]
+
+
+@pytest.mark.parametrize(("name", "role"), ODD_ROLES)
 def test_columns_of_any_name(project: Project, name: str, role: str) -> None:
     column = {"key": "id", "slice": "region", "label": "churn", "by": "sex"}[role]
     rows = [{name if old == column else old: value for old, value in row.items()} for row in table(120)]
@@ -313,3 +323,51 @@ def test_an_absolute_path_is_taken_as_it_is(project: Project, tmp_path: Any) -> 
     rows = project.ready(data={"holdout": str(tmp_path / "elsewhere.csv")})
     write_table(tmp_path / "elsewhere.csv", pick(rows, "id", "churn"))
     assert project.gates("run").code == 0
+
+
+@pytest.mark.parametrize("rows", [table(80), [row | {"id": (place * 37) % 80} for place, row in enumerate(table(80))]])
+def test_a_key_called_pos(project: Project, rows: Rows) -> None:
+    """Silently matches every row with a wrong one."""
+    rows = [{"pos" if name == "id" else name: value for name, value in row.items()} for row in rows]
+    project.policy(data={"key": "pos"}, gates=[{"metric": "roc_auc", "min": 0.1}])
+    project.holdout(rows)
+    project.predictions(rows, "pos", "score")
+    assert project.gates("run").code == 0
+    expected = roc_auc_score([row["churn"] == "left" for row in rows], [row["score"] for row in rows])
+    assert project.decision["gates"][0]["candidate"]["value"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_column_called_v(project: Project) -> None:
+    rows = [row | {"v": place} for place, row in enumerate(project.ready())]
+    project.holdout(rows)
+    assert project.gates("run").complaint == ""
+
+
+def test_whole_numbers_and_floats_are_one_class(project: Project) -> None:
+    """pandas turns calls into floats at the first merge; 1, 1.0 and "1" are one label, as in data.positive."""
+    rows = [row | {"churn": int(row["churn"] == "left"), "prediction": float(row["score"] > 0.5)} for row in table()]
+    project.policy(data={"positive": None}, gates=[{"metric": "accuracy", "min": 0.1}])
+    project.holdout(rows)
+    project.predictions(rows, "id", "prediction")
+    assert project.gates("run").complaint == ""
+
+
+@pytest.mark.parametrize("ages", [[0.0, float("nan")], [31.0, float("nan"), None], [float("nan")] * 3])
+def test_nan_in_parquet_falls_into_no_bin(project: Project, ages: list[float | None]) -> None:
+    """The engine trusts the file's minimum and maximum, which leave NaN out, and takes isnan() for false."""
+    rows = [row | {"age": ages[place % len(ages)]} for place, row in enumerate(table(60))]
+    project.policy(
+        data={"holdout": "h.parquet"},
+        slices=[{"age": [30, 50]}],
+        gates=[{"metric": "accuracy", "min": 0.1, "slices": {"min": 0.1}}],
+    )
+    project.holdout(rows, "h.parquet")
+    project.predictions(rows)
+    project.gates("run")
+    found = {gate["slice"]["age"]: gate["n"] for gate in project.decision["gates"] if gate["slice"] and gate["n"]}
+    expected: dict[str | None, int] = {}
+    for row in rows:
+        age = row["age"]
+        name = None if age is None or math.isnan(age) else "< 30" if age < 30 else "[30, 50)"
+        expected[name] = expected.get(name, 0) + 1
+    assert found == expected

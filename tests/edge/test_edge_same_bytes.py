@@ -108,7 +108,7 @@ def test_the_size_of_row_groups_and_their_compression_are_nothing(project: Proje
 def measured(root: Path, threads: int | None = None) -> Evidence:
     """The evidence of the predictions in `made`, from an engine of so many threads."""
     bound = read((root / "gates.yaml").read_bytes(), "gates.yaml", lambda path: (root / path).read_bytes())
-    bench = Bench(bound, root, root / ".gates", threads=threads)
+    bench = Bench(bound, root, root / ".gates", {}, threads=threads)
     return bench.evidence(bench.check(), Files(digest="sha256:0", folder=root / "made"))
 
 
@@ -184,7 +184,7 @@ def rank_sums(part: Rows, positive: bool) -> dict[str, Any]:
     return {"rows": len(a), "a": sum(a), "aa": sum(one * one for one in a)}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROW, min_size=2, max_size=40), seed=st.integers(0, 99))
 @example(rows=[{"churn": c, "score": 0.5, "other": 0.5, "region": None, "age": None, "sex": "f"} for c in
                ("left", "stayed")], seed=0)  # fmt: skip
@@ -228,7 +228,7 @@ def test_both_models_are_counted_on_the_same_rows(project: Project, rows: Rows) 
     kept = write_table(project.root / "kept.csv", [{"id": row["id"], "score": row["other"]} for row in rows[::-1]])
     root = project.root
     bound = read((root / "gates.yaml").read_bytes(), "gates.yaml", lambda path: (root / path).read_bytes())
-    bench = Bench(bound, root, root / ".gates")
+    bench = Bench(bound, root, root / ".gates", {})
     served = Served(version="3", digest="sha256:1", predictions=lambda _: kept, folder=lambda: root / "nowhere")
     found = bench.evidence((), Files(digest="sha256:0", folder=root / "made"), served)
     assert found.champion is not None
@@ -277,5 +277,5 @@ def test_values_that_only_look_alike_are_told_apart(project: Project) -> None:
         )
         project.gates("run")
         bound = read((project.root / "gates.yaml").read_bytes(), "gates.yaml", lambda _: b"")
-        found.add(Bench(bound, project.root, project.work).holdout_identity)
+        found.add(Bench(bound, project.root, project.work, {}).holdout_identity)
     assert len(found) == len(pairs)

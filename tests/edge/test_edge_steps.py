@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edge_project import COPY, Project, clean_environment, refused, table
+from edge_project import COPY, Project, call, clean_environment, refused, table
 
 SLICED: dict[str, Any] = {
     "slices": ["region", {"age": [30, 50]}],
@@ -107,6 +107,12 @@ TAMPERED: dict[str, Edit] = {
     "a missing key": lambda e: e.pop("classes") and None,
     "another policy": put("measured", value="sha256:0"),
     "no slices": put("slices", value=[]),
+    "an empty cell": cells([]),
+    "a number of 5000 digits": rank("aa", "9" * 5000),
+    "no classes": put("classes", value=[]),
+    "no tables": put("tables", value=[]),
+    "a holdout of fewer rows": put("tables", 0, "rows", value=7),
+    "another model's": put("model", value="other"),
     "half a row": cells([0, 0, -1, 120.5], [1, 1, -1, 119.5]),
     "fewer than no rows": cells([0, 0, -1, -5], [1, 1, -1, 245]),
     "an unknown class": cells([7, 0, -1, 5], [1, 1, -1, 235]),
@@ -197,6 +203,7 @@ def started(project: Project) -> subprocess.Popen[str]:
     )
     for _ in range(200):
         if (project.root / "pid").exists() and (project.root / "pid").read_text():
+            time.sleep(0.3)  # so that gates, too, knows that it has begun
             return process
         time.sleep(0.05)
     raise AssertionError(process.communicate())
@@ -265,3 +272,73 @@ def test_a_link_in_place_of_the_working_folder_is_refused(project: Project, tmp_
     for command in ("run", "train"):
         refused(project.gates(command), ".gates", "link")
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def failed_after(project: Project, step: str) -> None:
+    """A whole run that passed, and then one step again that fails."""
+    project.ready()
+    assert project.gates("run").code == 0
+    if step == "train":
+        project.policy(train=COPY + "; exit 3")
+    if step == "measure":
+        project.holdout(table()[:50])
+    if step == "judge":
+        (project.work / "evidence.json").write_text("{")
+    if step == "run":
+        (project.root / "holdout.csv").rename(project.root / "away.csv")
+    assert project.gates(step).code == 2
+    if step == "run":
+        (project.root / "away.csv").rename(project.root / "holdout.csv")
+
+
+@pytest.mark.parametrize(
+    ("failed", "then"),
+    [("train", "measure"), ("run", "measure"), ("measure", "judge"), ("measure", "report"), ("judge", "report")],
+)
+def test_after_a_failed_step_nothing_older_is_used(project: Project, failed: str, then: str) -> None:
+    failed_after(project, failed)
+    refused(project.gates(then), "first")
+
+
+def test_a_new_measurement_takes_the_old_decision_away(project: Project) -> None:
+    project.ready()
+    project.gates("run")
+    project.gates("measure")
+    refused(project.gates("report"), "Run gates judge first.")
+
+
+def test_a_training_may_take_its_folder_away(project: Project) -> None:
+    project.ready(train='rm -rf "$GATES_OUT"')
+    refused(project.gates("run"), "$GATES_OUT")
+
+
+def test_a_training_may_put_a_file_in_its_folders_place(project: Project) -> None:
+    project.ready(train='rm -rf "$GATES_OUT"; echo x > "$GATES_OUT"')
+    refused(project.gates("run"), "$GATES_OUT")
+
+
+def test_a_training_may_not_put_a_link_in_its_folders_place(project: Project) -> None:
+    project.ready(train='rm -rf "$GATES_OUT"; ln -s "$PWD/made" "$GATES_OUT"')
+    refused(project.gates("run"), "link")
+    project.policy()
+    assert project.gates("run").code == 0, "and the run after it works again"
+
+
+def test_a_file_in_place_of_the_working_folder(project: Project) -> None:
+    project.ready()
+    project.work.write_text("x")
+    refused(project.gates("run"), ".gates")
+
+
+def test_sigterm_stops_the_training(project: Project) -> None:
+    project.ready(train="echo $$ > pid; sleep 60")
+    process = started(project)
+    process.terminate()
+    process.communicate(timeout=20)
+    assert gone(project)
+
+
+def test_a_policy_in_no_folder_makes_none(project: Project) -> None:
+    done = call("run", "--policy", str(project.root / "typing/mistake/gates.yaml"))
+    refused(done, "typing/mistake/gates.yaml")
+    assert not (project.root / "typing").exists()

@@ -117,3 +117,10 @@ def test_what_the_training_prints_is_no_command_to_the_runner(project: Project) 
     assert done.code == 2
     assert "::error::hacked" in done.err, "it is shown"
     assert not obeyed(done)
+
+
+def test_a_tsv_is_handed_to_the_training_as_tsv(project: Project) -> None:
+    project.ready(data={"holdout": "h.tsv"}, train='cp "$GATES_HOLDOUT" given; ' + COPY)
+    project.holdout(table(), "h.tsv")
+    project.gates("run")
+    assert (project.root / "given").read_text().splitlines()[0] == "id\tregion\tage\tsex"
