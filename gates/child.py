@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-SECRETS = ("TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "ACCESS_KEY", "API_KEY", "PRIVATE_KEY")
+SECRETS = re.compile(
+    "TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|(ACCESS|API|PRIVATE|ACCOUNT)_?KEY|_PAT$|AUTH_SOCK|AUTH_CONFIG",
+    re.IGNORECASE,
+)
+LOGIN = re.compile(r"://[^/@\s]+:[^/@\s]*@")  # an address with a password in it
 RUNNER_FILES = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
 
 
@@ -17,7 +22,7 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if name not in RUNNER_FILES and not any(word in name.upper() for word in SECRETS)
+        if name not in RUNNER_FILES and not SECRETS.search(name) and not LOGIN.search(value)
     }
 
 

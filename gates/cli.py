@@ -137,7 +137,7 @@ def measure(policy: Path) -> None:
     """
     flow = _flow(policy)
     flow.workspace.trained()
-    flow.measure(flow.check())
+    flow.measure(flow.check(), flow.served())
 
 
 @cli.command()

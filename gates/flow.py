@@ -48,21 +48,23 @@ class Flow:
 
     @cached_property
     def registry(self) -> Registry:
-        """MLflow's registry; where nobody names one, an SQLite file beside the policy."""
+        """MLflow's registry."""
         from gates.registry.mlflow import Registry
 
-        uri = self.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self._own_registry}"
-        return Registry(uri, self.workspace.root)
+        return Registry(self._registry_uri, self.workspace.root)
 
     @property
-    def _own_registry(self) -> Path:
-        return self.workspace.root / "mlflow.db"
+    def _registry_uri(self) -> str:
+        """Where nobody names a registry, an SQLite file beside the policy."""
+        return self.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.workspace.root / 'mlflow.db'}"
 
     def served(self) -> Served | None:
-        """The champion, or None. A registry that nobody made yet holds none, and is not made to find that out."""
-        if not self.environ.get("MLFLOW_TRACKING_URI") and not self._own_registry.exists():
-            return None
-        return self.registry.champion(*self.bound.champion, self.workspace.work / "champion")
+        """The champion, or None. An SQLite registry that nobody made yet holds none, and is not made to see that."""
+        with self.steps.step("champion", "models:/{}@{}".format(*self.bound.champion)):
+            file = Path(self._registry_uri.removeprefix("sqlite:///"))
+            if self._registry_uri.startswith("sqlite:///") and file.parent.is_dir() and not file.exists():
+                return None
+            return self.registry.champion(*self.bound.champion, self.workspace.work / "champion")
 
     def run(self) -> Decision:
         """Policy, data, training, measuring, judging. Raises ``GatesError`` at the first step that can't be done."""
@@ -80,8 +82,9 @@ class Flow:
         if judge(self.bound, data_only).verdict in (Verdict.FAIL, Verdict.ERROR):
             self.workspace.save(self.workspace.evidence, data_only)
             return data_only
+        served = self.served()  # before anybody waits for a training
         self.train()
-        return self.measure(checked)
+        return self.measure(checked, served)
 
     def check(self) -> tuple[Finding, ...]:
         """Hold the tables to the contract."""
@@ -104,14 +107,12 @@ class Flow:
                 work.forget("train")
                 raise
 
-    def measure(self, checked: tuple[Finding, ...]) -> Evidence:
+    def measure(self, checked: tuple[Finding, ...], served: Served | None) -> Evidence:
         """Measure candidate and champion on the same rows, and keep the evidence."""
         from gates.measure import Files
 
         self.workspace.forget("measure")
         folder = self.workspace.trained()
-        with self.steps.step("champion", "models:/{}@{}".format(*self.bound.champion)):
-            served = self.served()
         with self.steps.step("measure", "no champion yet" if served is None else f"against version {served.version}"):
             made = Files(digest=files.folder_digest(folder), folder=folder)
             evidence = self.bench.evidence(checked, made, served)

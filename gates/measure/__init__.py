@@ -182,7 +182,7 @@ class Bench:
         features, bare, target = (folder / f"{name}{end}.parquet" for end in ("-features", "-scores", ""))
         inputs = f"SELECT * EXCLUDE ({quoted(data.label)}) FROM {quoted('holdout')}"
         run(self.connection, f"COPY ({inputs}) TO {literal(str(features))}")
-        score(model, features, bare, self.rows[0], self.environ)
+        score(model, features, bare, self.rows[0], self.environ, self.bound.policy.train.seconds)
         if data.key is None:
             features.unlink()
             return bare.replace(target)

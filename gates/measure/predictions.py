@@ -79,14 +79,16 @@ def _match(connection: Any, view: Opened, policy: Policy) -> None:
     key = f"CAST({quoted(policy.data.key)} AS VARCHAR)"
     predicted = f"(SELECT {key} AS k FROM {quoted(view.name)})"
     for what, sql in (
+        ("predictions have no key", f"SELECT k FROM {predicted} WHERE k IS NULL"),
         ("keys stand twice", f"SELECT k FROM {predicted} GROUP BY k HAVING count(*) > 1"),
         ("holdout rows have no prediction", f"SELECT k FROM gates_rows EXCEPT SELECT k FROM {predicted}"),
         ("predictions belong to no holdout row", f"SELECT k FROM {predicted} EXCEPT SELECT k FROM gates_rows"),
     ):
         wrong = [row[0] for row in run(connection, f"SELECT k FROM ({sql}) ORDER BY k")]
         if wrong:
-            shown = ", ".join(str(k) for k in wrong[:_SHOWN]) + (", …" if len(wrong) > _SHOWN else "")
-            raise GatesError(f"{len(wrong):,} {what} ({policy.data.key}: {shown})", where=view.path)
+            shown = ", ".join(str(k) for k in wrong[:_SHOWN] if k is not None) + (", …" if len(wrong) > _SHOWN else "")
+            which = f" ({policy.data.key}: {shown})" if shown else f" in {policy.data.key}"
+            raise GatesError(f"{len(wrong):,} {what}{which}", where=view.path)
 
 
 def _wrong_rows(connection: Any, view: Opened, column: str, condition: str) -> tuple[int, str]:

@@ -18,7 +18,7 @@ from gates.measure.labels import Labels
 _TWO_CLASSES = 2
 
 
-def score(model: Path, features: Path, out: Path, labels: Labels, environment: Mapping[str, str]) -> None:
+def score(model: Path, features: Path, out: Path, labels: Labels, environment: Mapping[str, str], seconds: int) -> None:
     """Write ``out`` (Parquet): ``score``, the probability of the positive class, or else ``prediction``, a row a row.
 
     ``features``: the holdout without its label, as Parquet. A scikit-learn model is asked for ``predict_proba``;
@@ -26,16 +26,28 @@ def score(model: Path, features: Path, out: Path, labels: Labels, environment: M
     the model's own complaint where it fails.
     """
     answer, log = out.with_suffix(".json"), out.with_suffix(".log")
-    answer.unlink(missing_ok=True)
+    for old in (answer, out):
+        old.unlink(missing_ok=True)
     wanted = json.dumps({"positive": labels.positive, "classes": labels.classes, "kind": labels.kind})
     command = [sys.executable, "-m", "gates.measure.scoring", *map(str, (model, features, out, answer)), wanted]
-    status = child.run(command, out.parent, child.without_secrets(environment), log)
+    status = child.run(command, out.parent, child.without_secrets(environment), log, seconds)
+    if status is None:
+        raise GatesError(f"the model took longer than {seconds} s to score the holdout", where=str(model))
     if not answer.exists():
         last = " / ".join(child.last_lines(log, 3)) or "it printed nothing"
         raise GatesError(f"the model ended its process with exit code {status}: {last}", where=str(model))
-    complaint = json.loads(answer.read_bytes())
+    complaint = _complaint(answer)
     if complaint is not None or status or not out.exists():
         raise GatesError(f"the model could not score the holdout: {complaint or 'no reason given'}", where=str(model))
+
+
+def _complaint(answer: Path) -> str | None:
+    """What the child said; the model could have written over it."""
+    try:
+        told = json.loads(answer.read_bytes())
+    except ValueError:
+        return "its answer is no JSON"
+    return None if told is None else str(told)[:1000]
 
 
 class _UnfitError(Exception):
@@ -101,5 +113,5 @@ def _answer(model: Path, features: Path, out: Path, labels: Labels) -> str | Non
 if __name__ == "__main__":
     _wanted = json.loads(sys.argv[5])
     _labels = Labels(negative=_wanted["classes"][0], positive=_wanted["positive"], kind=_wanted["kind"])
-    _complaint = _answer(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), _labels)
-    Path(sys.argv[4]).write_text(json.dumps(_complaint))
+    _told = _answer(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), _labels)
+    Path(sys.argv[4]).write_text(json.dumps(_told))

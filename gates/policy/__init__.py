@@ -49,7 +49,9 @@ class Train:
 
     run: str = declare("A shell command, run beside the policy; it writes into the folder GATES_OUT.", minLength=1)
     timeout: str = declare(
-        "After this long the training is stopped: 90s, 30m, 2h.", default="60m", pattern="^[0-9]+[smh]$"
+        "After this long a training, or a model that scores, is stopped: 90s, 30m, 2h.",
+        default="60m",
+        pattern="^[0-9]+[smh]$",
     )
 
     @property
