@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal
 
 import jsonschema
@@ -18,6 +20,8 @@ from gates.errors import GatesError
 from gates.evidence import Evidence
 from gates.fields import build, declare, plain, schema_of
 from gates.policy import Policy
+from gates.report import Facts
+from gates.report.markdown import render
 from gates.slices import Dimension, edge_text, key_text
 from gates.validate import nearest, read_json, shown
 
@@ -169,6 +173,17 @@ def test_a_settled_number_stays_settled_and_near(number):
         assert abs(kept - number) <= 1e-11 * abs(number)
 
 
+@pytest.mark.parametrize("number", [2**53, -(2**53), 99999999999999999999])
+def test_a_whole_number_that_readers_of_json_would_round_is_spelt(number):
+    assert canonical({"a": [number]}) == f'{{"a":[{{"integer":"{number}"}}]}}'.encode()
+    assert digest(number) != digest(number + 1)
+
+
+@pytest.mark.parametrize("number", [0, 2**53 - 1, -(2**53 - 1)])
+def test_a_whole_number_that_every_reader_of_json_keeps_stays_a_number(number):
+    assert canonical(number) == str(number).encode()
+
+
 def test_there_is_no_negative_zero():
     assert str(settled(-0.0)) == "0.0"
 
@@ -190,6 +205,13 @@ def test_json_that_is_not_ours_is_told(data, told):
         read_json(Evidence, data, "evidence.json")
     assert caught.value.where == "evidence.json"
     assert caught.value.mend
+
+
+@pytest.mark.parametrize("change", [{"model": "\ud800"}, {"confidence": 10**400}])
+def test_json_that_no_file_of_ours_can_hold_is_told(change):
+    value = json.loads((Path(__file__).parent / "judge/fails.json").read_text()) | change
+    with pytest.raises(GatesError):
+        render(read_json(Decision, json.dumps(value).encode(), "decision.json"), Facts()).encode()
 
 
 @given(st.binary(max_size=50))

@@ -37,8 +37,11 @@ CHANGES = {
     "slices of a dimension missing": lambda value: value.update(slices=value["slices"][:1]),
     "whole holdout twice": lambda value: value["slices"].append(value["slices"][0]),
     "a slice twice": lambda value: value["slices"].append(value["slices"][-1]),
+    "slices without a key": lambda value: [one.update(key=[]) for one in value["slices"]],
+    "keys of other columns": lambda value: [one.update(key=[["x", "y"]]) for one in value["slices"]],
     "an unknown class": change_cells([[7, 0, 0, 10], [1, 1, 1, 10]]),
     "a cell too short": change_cells([[1, 1, 10]]),
+    "an empty cell": change_cells([[]]),
     "negative rows": change_cells([[0, 0, 0, -5], [1, 1, 1, 3]]),
     "negative hits": change_cells([[1, 0, 0, 5], [1, 1, 1, -3], [0, 0, 0, 5]]),
     "no champion's calls": change_cells([[0, 0, -1, 50], [1, 1, -1, 50]]),
@@ -48,6 +51,7 @@ CHANGES = {
     "negative ranks": change_ranks(rows=-4),
     "astronomic ranks": change_ranks(a="9" * 400),
     "ranks missing": lambda value: [one.update(ranks=None) for one in value["slices"]],
+    "a lone surrogate": lambda value: value["slices"][-1].update(key=[["sex", "\ud800"]]),
 }
 
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gates.decision import Code, Verdict
+from gates.errors import PolicyError
 from gates.kinds.bars import BARS, Subject, hold, outcome
 from gates.metrics import METRICS
 from gates.metrics.record import Metric
@@ -146,6 +147,37 @@ def test_what_is_undecided_would_be_settled_by_more_rows_than_there_are(
     if settling:
         assert found.verdict is Verdict.INCONCLUSIVE
         assert int(settling[1].replace(",", "")) >= found.n
+
+
+def test_an_undecided_slice_would_be_settled_by_more_rows_than_it_has(policy_of, evidence_of):
+    """Undecided for the sake of Holm's correction alone: fewer rows can't be what would settle it."""
+    bound = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "slices": {"min": 0.9}}]})
+    blocks = [{"shop": f"s{i}", "cells": [[1, 1, 0, 450], [1, 0, 0, 50]]} for i in range(200)]
+    blocks.append({"shop": "worst", "cells": [[1, 1, 0, 870], [1, 0, 0, 130]]})
+    (gate,) = bound.gates
+    verdicts = gate.module.judge(gate.rule, evidence_of(bound, blocks, champion=None), bound.terms())
+    worst = next(one for one in verdicts if one.slice == {"shop": "worst"})
+    assert worst.verdict is Verdict.INCONCLUSIVE
+    assert int(ROWS.search(worst.reason)[1].replace(",", "")) > worst.n
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.5000001, 0.999999, 0.9999999999999999])
+def test_any_confidence_that_is_accepted_can_be_judged(policy_of, evidence_of, confidence):
+    policy = {
+        "confidence": confidence,
+        "slices": ["shop"],
+        "gates": [{"metric": "accuracy", "min": 0.8, "max_worsening": 0.1, "slices": {"min": 0.5}}],
+    }
+    if confidence in (0.5, 0.9999999999999999):
+        with pytest.raises(PolicyError, match="confidence: "):
+            policy_of(policy)
+        return
+    bound = policy_of(policy)
+    blocks = [{"shop": shop, "cells": [[1, 1, 1, 450], [1, 0, 0, 50]]} for shop in "abc"]
+    (gate,) = bound.gates
+    found = list(gate.module.judge(gate.rule, evidence_of(bound, blocks), bound.terms()))
+    assert len(found) == 5
+    assert not [one.reason for one in found if one.verdict is Verdict.ERROR]
 
 
 def test_holm_blames_few_of_many_slices_that_are_all_alike(policy_of, evidence_of):

@@ -95,6 +95,6 @@ def test_needs_are_joined():
 
 
 def test_terms_are_frozen():
-    terms = Terms(confidence=0.95, dimensions=(), contract=None)
+    terms = Terms(confidence=0.95, dimensions=(), contract=None, tables=())
     with pytest.raises(dataclasses.FrozenInstanceError):
         terms.confidence = 0.5

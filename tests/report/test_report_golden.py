@@ -13,6 +13,7 @@ from gates.report import Facts, headline
 from gates.report.markdown import render as markdown
 from gates.report.terminal import render as terminal
 from gates.validate import read_json
+from gates.words import number
 
 HERE = Path(__file__).parent
 DECISIONS = HERE.parent / "judge"
@@ -91,6 +92,29 @@ def test_any_width(name, width):
     text = terminal(decision_of(name), width=width)
     assert headline(decision_of(name)).split(" — ")[0] in " ".join(text.split())
     assert max(map(len, text.split("\n"))) <= width
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_narrow_terminal_cuts_nothing(name, width):
+    decision = decision_of(name)
+    squeezed = "".join(terminal(decision, width=width).split())
+    judged = [gate for gate in decision.gates if gate.kind != "data" and gate.verdict is not None]
+    for estimate in [gate.candidate for gate in judged if gate.candidate]:
+        assert number(estimate.value) in squeezed
+    assert "…" not in squeezed
+
+
+def test_data_that_was_not_counted_is_not_said_to_break_its_contract():
+    assert headline(decision_of("data_uncounted")).startswith("could not judge")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_is_singular(name):
+    text = terminal(decision_of(name))
+    assert " 1 bars" not in text
+    assert " 1 rules" not in text
+    assert "all 1 " not in text
 
 
 @pytest.mark.parametrize("name", NAMES)

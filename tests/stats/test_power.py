@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gates.stats.power import detectable, rows_to_settle
+from gates.stats.power import HOPELESS, detectable, rows_to_settle
 from gates.stats.quantity import z
 
 POSITIVE = st.floats(1e-6, 1e3)
@@ -22,20 +24,24 @@ def test_detectable_is_the_bound_and_the_power_away(standard_error, confidence):
 @given(st.integers(1, 10**9), POSITIVE, POSITIVE)
 def test_with_so_many_rows_the_distance_is_detectable(rows, now, distance):
     needed = rows_to_settle(rows, now, distance)
+    assume(needed is not None)
     assert now * (rows / needed) ** 0.5 <= distance * (1 + 1e-9)
     if now >= distance:
         assert needed >= rows
 
 
 @given(st.integers(1, 10**6), POSITIVE, POSITIVE)
-def test_two_digits_are_told(rows, now, distance):
-    assert len(str(rows_to_settle(rows, now, distance)).rstrip("0")) <= 2
+def test_two_digits_are_told_unless_it_is_hopeless(rows, now, distance):
+    told = rows_to_settle(rows, now, distance)
+    assert (told is None) == (distance <= now * HOPELESS)
+    assert told is None or len(str(told).rstrip("0")) <= 2
 
 
 @given(st.integers(1, 10**6), POSITIVE, POSITIVE, POSITIVE)
 def test_a_smaller_distance_needs_more_rows(rows, now, one, other):
     small, large = sorted((one, other))
-    assert rows_to_settle(rows, now, small) >= rows_to_settle(rows, now, large)
+    more, fewer = (rows_to_settle(rows, now, distance) or inf for distance in (small, large))
+    assert more >= fewer
 
 
 @pytest.mark.parametrize(
@@ -46,6 +52,6 @@ def test_examples(rows, now, distance, expected):
     assert rows_to_settle(rows, now, distance) == expected
 
 
-@pytest.mark.parametrize("distance", [0, -1e-9, -5])
+@pytest.mark.parametrize("distance", [0, -1e-9, -5, 1e-7])
 def test_no_number_of_rows_settles_a_distance_of_nothing(distance):
     assert rows_to_settle(100, 0.1, distance) is None

@@ -12,7 +12,7 @@ from statsmodels.stats.proportion import proportion_confint
 from gates.stats.proportions import difference, paired_difference, ratio, wilson
 from gates.stats.quantity import z
 
-CONFIDENCE = st.floats(0.5, 0.9999)
+CONFIDENCE = st.floats(0.5, 0.999999, exclude_min=True)  # those that a policy may ask for
 COUNT = st.integers(0, 60)
 ROUNDING = 1e-12
 
@@ -131,6 +131,16 @@ def test_ratio_bounds_hold_the_value(counts, confidence):
     low, high = ratio(k1, n1, k2, n2, confidence)
     assert 0 <= low <= (k1 / n1) / (k2 / n2) * (1 + ROUNDING)
     assert high >= (k1 / n1) / (k2 / n2) * (1 - ROUNDING)
+
+
+@given(groups(), CONFIDENCE)
+def test_ratio_turned_over_turns_the_bounds_over(counts, confidence):
+    k1, n1, k2, n2 = counts
+    assume(k1 and k2)
+    low, high = ratio(k1, n1, k2, n2, confidence)
+    other_low, other_high = ratio(k2, n2, k1, n1, confidence)
+    assert 1 / high == pytest.approx(other_low, rel=1e-6)
+    assert 1 / other_high == pytest.approx(low, rel=1e-6)
 
 
 @pytest.mark.parametrize("counts", [(5, 10, 0, 10), (0, 10, 0, 10)])
