@@ -212,8 +212,10 @@ def _settle(subject_: Subject, oriented: Estimate, n: int, blame_confidence: flo
     found = _detectable(oriented, terms)
     if subject_.rule == "max_worsening" and found > subject_.bar:
         return rows_to_settle(n, found, subject_.bar)
-    if oriented.value < subject_.at:  # it leans towards blame, which asks for the corrected confidence
-        found = detectable(oriented.high - oriented.value, blame_confidence)
+    # what leans towards blame needs the corrected confidence; of a lopsided interval the wider half tells the error
+    confidence = blame_confidence if oriented.value < subject_.at else terms.confidence
+    low, high = subject_.oriented(confidence)
+    found = detectable(max(oriented.value - low, high - oriented.value), confidence)
     rows = rows_to_settle(n, found, abs(oriented.value - subject_.at))
     return None if rows is None else max(rows, n)
 

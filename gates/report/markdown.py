@@ -51,9 +51,10 @@ def _render(decision: Decision, facts: Facts, *, without: tuple[str, ...]) -> st
 def _opening(decision: Decision) -> list[str]:
     told = f"## {sign(decision.verdict)} gates: {headline(decision)} ({code(decision.model)})"
     lines = decision.reason.splitlines() if decision.code is Code.COULD_NOT_JUDGE else [decision.reason]
-    first, *more = lines or [""]
-    listed = [f"- {text(line.strip())}" for line in more[:MOST_ROWS] if line.strip()]
-    return [told, f"**Why:** {text(first)}{'' if more else '.'}", *(["\n".join(listed)] if listed else [])]
+    listed = [f"- {text(line.strip())}" for line in lines[:MOST_ROWS] if line.strip()]
+    if len(listed) > 1:
+        return [told, f"**Why:** {len(listed)} mistakes.", "\n".join(listed)]
+    return [told, f"**Why:** {text(decision.reason)}."]
 
 
 def _folded(summary: str, inner: str) -> str:
@@ -153,12 +154,13 @@ def _data(decision: Decision) -> list[str]:
     if not gates:
         return []
     broken = [gate for gate in gates if gate.verdict is not Verdict.PASS]
+    tables = {gate.id.removeprefix("data."): gate.n for gate in gates}
+    counts = ", ".join(f"{text(name)} {rows(n)}" for name, n in tables.items())
     if not broken:
-        tables = {gate.id.removeprefix("data."): gate.n for gate in gates}
-        counts = ", ".join(f"{name} {rows(n)}" for name, n in tables.items())
-        return [f"**Data:** ✅ the contract holds ({len(gates)} rules; {counts})."]
+        return [f"**Data:** ✅ the contract holds ({plural(len(gates), 'rule', 'rules')}; {counts})."]
     lines = [f"- {sign(gate.verdict)} {text(gate.reason)}" for gate in broken[:MOST_ROWS]]
-    return ["\n".join([f"**Data:** {len(broken)} of {len(gates)} rules of the contract are broken.", "", *lines])]
+    told = f"{len(gates) - len(broken)} of {plural(len(gates), 'rule', 'rules')} of the contract hold ({counts}):"
+    return ["\n".join([f"**Data:** {told}", "", *lines])]
 
 
 def _next(decision: Decision, facts: Facts) -> list[str]:
@@ -168,6 +170,10 @@ def _next(decision: Decision, facts: Facts) -> list[str]:
         Verdict.ERROR: f"Mend what is named above and {again}.",
         Verdict.INCONCLUSIVE: "More holdout rows, or a larger change, would settle it.",
     }
+    if decision.code is Code.NOTHING_JUDGED:
+        steps[Verdict.INCONCLUSIVE] = "Give a gate a bar that needs no champion: min or max."
+    if not any(gate.kind != "data" and gate.verdict for gate in decision.gates):
+        steps[Verdict.FAIL] = f"Mend the data, or the contract if it asks too much, and {again}."
     told = f"{steps[decision.verdict]} " if decision.verdict in steps else ""
     return [f"**What to do next:** {told}See it where you are: {code(facts.reproduce)}"]
 

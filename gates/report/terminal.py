@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from gates.decision import Decision, Estimate, GateVerdict, Verdict
+from gates.decision import Code, Decision, Estimate, GateVerdict, Verdict
 from gates.report import by_badness, headline, sign, waiting, word
 from gates.slices import key_text
 from gates.words import bar_text, number, plural, signed
@@ -34,11 +34,12 @@ def render(decision: Decision, *, width: int = 120, colour: bool = False) -> str
     for note in notes:
         console.print(Text(_flat(note)))
     for gate in by_badness(decision.gates):
-        if gate.verdict not in (Verdict.PASS, None):
+        if gate.verdict not in (Verdict.PASS, None) and gate.reason != decision.reason:  # that one comes last
             console.print(Text(f"{sign(gate.verdict)} {_flat(gate.reason)}", style=COLOURS[gate.verdict]))
     last = Text(f"{sign(decision.verdict)} {headline(decision)}", style=f"bold {COLOURS[decision.verdict]}")
     console.print(last)
-    console.print(Text(f"   {_flat(decision.reason)}"))
+    for line in decision.reason.splitlines() if decision.code is Code.COULD_NOT_JUDGE else [decision.reason]:
+        console.print(Text(f"   {_flat(line)}"))
     return out.getvalue()
 
 
