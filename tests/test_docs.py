@@ -58,8 +58,8 @@ def test_every_yaml_of_the_docs_is_what_it_claims_to_be(text):
         assert list(contract.mistakes(parse(text.encode(), "contract.yaml"))) == []
         return
     whole = {
-        "version": 1, "model": "m", "data": {"holdout": "h.csv", "label": "y", "contract": "c.yaml"}, "train": "t",
-        "slices": ["contract"],
+        "version": 1, "model": "m", "train": "t", "slices": ["contract"],
+        "data": {"train": "t.csv", "holdout": "h.csv", "label": "y", "contract": "c.yaml"},
     } | value  # fmt: skip
     read(yaml.safe_dump(whole).encode(), "gates.yaml", lambda _: b"table: {rows: {min: 1}}")
 
