@@ -18,6 +18,7 @@ class Column:
 
     name: str
     category: Category
+    kind: str = ""  # the engine's own type
 
     @property
     def sql(self) -> str:
@@ -35,9 +36,10 @@ class Column:
         forms = {
             "date": f"strftime({self.sql}, '%Y-%m-%d')",
             "time": f"CAST({self.sql} AS VARCHAR)",
-            "timestamp": f"strftime({self.sql}, '%Y-%m-%dT%H:%M:%S.%fZ')",
+            "timestamp": f"strftime(CAST({self.sql} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%fZ')",
         }
-        return forms.get(self.category, self.sql)
+        plain = self.sql if self.kind in ("", "VARCHAR") else f"CAST({self.sql} AS VARCHAR)"
+        return forms.get(self.category, plain)
 
     @property
     def is_number(self) -> bool:

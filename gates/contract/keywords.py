@@ -32,7 +32,11 @@ class Keyword:
 
 def unless_null(column: Column, condition: str) -> str:
     """The condition for values, nulls keeping it."""
-    return condition if condition in ("TRUE", "FALSE") and condition == "TRUE" else f"{column.sql} IS NULL OR ({condition})"
+    return (
+        condition
+        if condition in ("TRUE", "FALSE") and condition == "TRUE"
+        else f"{column.sql} IS NULL OR ({condition})"
+    )
 
 
 def _type(column: Column, parameter: Plain) -> str:
@@ -205,4 +209,3 @@ KEYWORDS: Mapping[str, Keyword] = {
     "pattern": Keyword(schema={"type": "string"}, kept=_pattern, refuse=_unsayable),
     "format": Keyword(schema={"enum": list(FORMATS)}, kept=_format),
 }
-

@@ -1,22 +1,20 @@
-"""A JSON Schema of one row -> conditions on the columns. Keywords that combine schemas; references; the checks."""
+"""A JSON Schema of one row -> conditions on the columns, and rules out of its keywords."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from gates.contract.columns import Column, Columns, every, negated, some
 from gates.contract.keywords import KEYWORDS
+from gates.contract.rules import Bounds, Rule
 from gates.fields import Plain
-from gates.source import Path
 
 Target = Column | None  # a column, or None: the whole row
 NOTES = (
     "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", "$schema", "$id",
     "$defs", "x-sensitive", "x-severity", "x-tolerance",
 )  # fmt: skip
-DEEPEST = 20  # references within references
-_SUBSCHEMAS = ("allOf", "anyOf", "oneOf")
+SHOWN = 60  # characters of a keyword's parameter in words
 
 
 def kept(schema: Plain, target: Target, columns: Columns) -> str:
@@ -31,7 +29,7 @@ def keyword_kept(word: str, schema: Mapping[str, Plain], target: Target, columns
     if word in _COMBINE:
         return _COMBINE[word](schema, target, columns)
     if target is None:
-        return _ROW[word](schema[word], columns) if word in _ROW else _row_keeps(word, schema[word])
+        return ROW[word](schema[word], columns) if word in ROW else _row_keeps(word, schema[word])
     return KEYWORDS[word].kept(target, schema[word]) if word in KEYWORDS else "TRUE"  # not about scalars
 
 
@@ -75,7 +73,7 @@ def _dependent(parameter: Plain, columns: Columns) -> str:
     return "FALSE" if lacking else "TRUE"
 
 
-_ROW: Mapping[str, Callable[[Plain, Columns], str]] = {
+ROW: Mapping[str, Callable[[Plain, Columns], str]] = {
     "properties": _properties,
     "required": lambda names, columns: "TRUE" if set(names) <= columns.keys() else "FALSE",
     "dependentRequired": _dependent,
@@ -84,88 +82,82 @@ _ROW: Mapping[str, Callable[[Plain, Columns], str]] = {
 }
 
 
-def resolved(schema: Plain, root: Plain) -> Plain:
-    """The schema with every reference inside the file replaced by what it names. ``mistakes`` finds none in it."""
-    if isinstance(schema, list):
-        return [resolved(item, root) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    made = {word: resolved(value, root) for word, value in schema.items() if word not in ("$ref", "$defs")}
-    if "$ref" not in schema:
-        return made
-    named = resolved(named_by(schema["$ref"], root), root)
-    return {**made, "allOf": [*made.get("allOf", []), named]} if made else named
+def rules(schema: Mapping[str, Plain]) -> Iterator[Rule]:
+    """A rule for every keyword of every property, and for every keyword of the row itself."""
+    for word in schema:
+        if word == "properties":
+            for name, inner in schema[word].items():
+                yield from _property_rules(name, inner)
+        elif word == "required":
+            for name in schema[word]:
+                yield _rule(f"{name}.required", "the column must be there", {"required": [name]}, None, None, {})
+        elif word == "additionalProperties" and schema[word] is False:
+            yield _closed(tuple(schema.get("properties", {})))
+        elif word not in (*NOTES, "additionalProperties", "type", "then", "else"):
+            yield _rule(f"record.{word}", word, schema, word, None, schema)
 
 
-def named_by(reference: str, root: Plain) -> Plain:
-    """What ``#/$defs/name`` names. Raises ``LookupError`` where there is nothing, or it leads out of the file."""
-    if reference == "#" or not reference.startswith("#/"):
-        raise LookupError(reference)
-    here = root
-    for part in reference[2:].split("/"):
-        word = part.replace("~1", "/").replace("~0", "~")
-        if not isinstance(here, dict) or word not in here:
-            raise LookupError(reference)
-        here = here[word]
-    return here
-
-
-def mistakes(schema: Plain, root: Plain, path: Path, *, depth: int = 0) -> Iterator[tuple[Path, str]]:
-    """(path, what) of everything in a schema that can't be compiled, an unknown keyword first of all."""
-    if isinstance(schema, bool):
+def _property_rules(name: str, schema: Plain) -> Iterator[Rule]:
+    if schema is True or schema == {}:
         return
-    if not isinstance(schema, dict):
-        yield path, "expected keys with values, or true or false"
-        return
-    for word, value in schema.items():
-        yield from _keyword_mistakes(word, value, schema, root, (*path, word), depth)
+    if schema is False:
+        schema = {"not": {}}
+    for word in schema:
+        if word not in (*NOTES, "then", "else"):
+            yield _rule(f"{name}.{word}", _asks(word, schema[word]), schema, word, name, schema)
 
 
-def _keyword_mistakes(
-    word: str, value: Plain, schema: dict[str, Plain], root: Plain, path: Path, depth: int
-) -> Iterator[tuple[Path, str]]:
-    if word == "$ref":
-        yield from _reference_mistakes(value, root, path, depth)
-    elif word in _SUBSCHEMAS:
-        if not isinstance(value, list) or not value:
-            yield path, "expected a list of schemas"
-            return
-        for index, one in enumerate(value):
-            yield from mistakes(one, root, (*path, index), depth=depth)
-    elif word in ("not", "if", "then", "else"):
-        yield from mistakes(value, root, path, depth=depth)
-    elif word == "properties":
-        for name, one in value.items() if isinstance(value, dict) else ():
-            yield from mistakes(one, root, (*path, name), depth=depth)
-        if not isinstance(value, dict):
-            yield path, "expected keys with values"
-    elif word == "additionalProperties":
-        if value is not True and value is not False:
-            yield path, "expected true or false; a schema for further columns can't be compiled"
-    elif word == "$defs":
-        for name, one in value.items() if isinstance(value, dict) else ():
-            yield from mistakes(one, root, (*path, name), depth=depth)
-    elif word in KEYWORDS:
-        why = KEYWORDS[word].refuse(value) if isinstance(value, str) else None
-        if why:
-            yield path, f"this pattern can't be compiled: {why}"
-    elif word not in (*NOTES, *_ROW):
-        yield path, "this keyword can't be compiled; nothing is skipped in silence, so take it out"
+def _asks(word: str, value: Plain) -> str:
+    """The keyword in words, with its parameter where that is a value or a list of values."""
+    items = value if isinstance(value, list) else [value]
+    if any(isinstance(item, dict) for item in items):
+        return word
+    text = f"{word} {', '.join(str(item) for item in items)}"
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
-def _reference_mistakes(value: Any, root: Plain, path: Path, depth: int) -> Iterator[tuple[Path, str]]:
-    if not isinstance(value, str):
-        yield path, "expected text"
-        return
-    try:
-        named = named_by(value, root)
-    except LookupError:
-        yield path, f"{value} names nothing in this file"
-        return
-    if depth >= DEEPEST:
-        yield path, f"{value} leads back to itself, or deeper than {DEEPEST} references"
-        return
-    for _, what in mistakes(named, root, path, depth=depth + 1):
-        if "leads back" in what:
-            yield path, what
-            return
+def _rule(
+    id_: str, asks: str, schema: Mapping[str, Plain], word: str | None, name: str | None, notes: Mapping[str, Plain]
+) -> Rule:
+    """``word``: the one keyword of ``schema`` that is meant, None: all of it. ``name``: the column, None: the row."""
+
+    def breaking(columns: Columns) -> str | None:
+        if name is not None and name not in columns:
+            return None  # JSON Schema says nothing of a property that is not there; ``required`` does
+        target = columns[name] if name is not None else None
+        held = kept(schema, target, columns) if word is None else keyword_kept(word, schema, target, columns)
+        return negated(held)
+
+    def example(columns: Columns) -> tuple[str, str] | None:
+        condition = breaking(columns)
+        if name is None or condition is None or notes.get("x-sensitive"):
+            return None
+        return columns[name].text, condition
+
+    return Rule(
+        id=id_,
+        asks=asks,
+        count=lambda columns: None if (condition := breaking(columns)) is None else counted(condition),
+        example=example,
+        bounds=_tolerated(notes.get("x-tolerance", 0)),
+        severity=notes.get("x-severity", "error"),
+    )
+
+
+def _tolerated(most: float) -> Bounds:
+    """Below 1 a share of the rows, from 1 on a number of rows."""
+    return Bounds(high=most, share=0 < most < 1)
+
+
+def _closed(known: tuple[str, ...]) -> Rule:
+    """Every row has every column, so one column too many is in all of them."""
+    return Rule(
+        id="record.additionalProperties",
+        asks="no further columns",
+        count=lambda columns: "0" if set(columns) <= set(known) else "count(*)",
+    )
+
+
+def counted(condition: str) -> str:
+    """An aggregate that counts the rows in which a condition holds."""
+    return {"FALSE": "0", "TRUE": "count(*)"}.get(condition, f"count(*) FILTER (WHERE {condition})")

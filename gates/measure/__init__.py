@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gates.contract.sql import literal, quoted
+from gates.contract.columns import literal, quoted
 from gates.errors import GatesError
 from gates.evidence import SCHEMA, Evidence, Finding, Model, Slice, Table
 from gates.measure.contract import findings
@@ -41,14 +42,18 @@ class Served:
 class Bench:
     """One engine with the policy's tables open, to check data and measure models on.
 
-    ``work`` is the folder for what is made on the way (``.gates``). Raises ``GatesError`` at the first
+    ``work`` is the folder for what is made on the way (``.gates``); ``now`` is what freshness is held against, the
+    clock's time if not given. Raises ``GatesError`` at the first
     table that can't be read.
     """
 
-    def __init__(self, bound: Bound, root: Path, work: Path, *, threads: int | None = None) -> None:
+    def __init__(
+        self, bound: Bound, root: Path, work: Path, *, now: datetime | None = None, threads: int | None = None
+    ) -> None:
         self.bound = bound
+        self.root = root
         self.work = work
-        self.connection = connect(threads)
+        self.connection = connect(now, threads)
         data = bound.policy.data
         named = [("train", data.train), ("holdout", data.holdout)]
         self.opened = {name: open_table(self.connection, root, path, name) for name, path in named if path}
@@ -58,7 +63,14 @@ class Bench:
         contract = self.bound.contract
         if contract is None:
             return ()
-        return tuple(one for table in self.opened.values() for one in findings(self.connection, table, contract))
+        tables = list(self.opened.values())
+        return tuple(one for table in tables for one in findings(self.connection, table, contract, self._beside))
+
+    def _beside(self, name: str) -> Opened | None:
+        """A second table for a rule that looks at one."""
+        if name == "train":
+            return self.opened.get("train")
+        return open_table(self.connection, self.root, name, f"beside {name}")
 
     def unlabelled(self) -> Path:
         """The holdout without its label, in its own order and format, for training and scoring."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gates.contract.sql import Category, literal, quoted
+from gates.contract.columns import Category, Column, literal, quoted
 from gates.errors import Exit, GatesError
 from gates.evidence import Table
 from gates.validate import nearest
@@ -17,18 +18,24 @@ READERS: Mapping[str, str] = {
     ".parquet": "read_parquet({})",
     ".csv": "read_csv({}, header = true)",
     ".tsv": "read_csv({}, header = true)",
+    ".jsonl": "read_json({}, format = 'newline_delimited')",
+    ".ndjson": "read_json({}, format = 'newline_delimited')",
 }
 LANES = 4  # of 60 bits each: a row's SHA-256 is summed lane by lane, so the order of rows does not matter
 _HEX = 15
 
-_CATEGORIES: tuple[tuple[Category, tuple[str, ...]], ...] = (
+_CATEGORIES: tuple[tuple[Category, tuple[str, ...]], ...] = (  # how a type's name begins; the first that fits
     ("boolean", ("BOOLEAN",)),
     (
         "integer",
         ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
     ),
+    ("integer", ("UHUGEINT",)),
     ("number", ("FLOAT", "DOUBLE", "DECIMAL")),
-    ("string", ("VARCHAR", "ENUM", "UUID", "DATE", "TIME", "TIMESTAMP")),
+    ("timestamp", ("TIMESTAMP",)),
+    ("date", ("DATE",)),
+    ("time", ("TIME",)),
+    ("string", ("VARCHAR", "ENUM", "UUID")),
 )
 
 
@@ -41,14 +48,13 @@ class Opened:
     columns: Mapping[str, str]  # column -> the engine's type
 
     @property
-    def categories(self) -> dict[str, Category]:
-        """What each column's values are in JSON. Nested columns have no category and are left out."""
-        found: dict[str, Category] = {}
-        for column, kind in self.columns.items():
-            for category, prefixes in _CATEGORIES:
-                if kind.startswith(prefixes) and not kind.endswith("]"):
-                    found[column] = category
-                    break
+    def seen(self) -> dict[str, Column]:
+        """The columns as JSON sees them; nested ones have no place among them and are left out."""
+        found: dict[str, Column] = {}
+        for name, kind in self.columns.items():
+            category = next((word for word, starts in _CATEGORIES if kind.startswith(starts)), None)
+            if category and not kind.endswith("]"):
+                found[name] = Column(name=name, category=category, kind=kind)
         return found
 
     def require(self, column: str, role: str) -> str:
@@ -59,13 +65,15 @@ class Opened:
         return quoted(column)
 
 
-def connect(threads: int | None = None) -> Any:
-    """A fresh in-memory engine that reads local files only."""
+def connect(now: datetime | None = None, threads: int | None = None) -> Any:
+    """A fresh in-memory engine that reads local files only, and is told what time it is."""
     import duckdb
 
     options = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     connection = duckdb.connect(config=options | ({"threads": str(threads)} if threads else {}))
     connection.execute("SET preserve_insertion_order = true")
+    moment = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
+    connection.execute(f"CREATE MACRO gates_now() AS CAST({literal(moment.isoformat(' '))} AS TIMESTAMP)")
     return connection
 
 
