@@ -1,0 +1,210 @@
+"""Commands about a model: from the policy to the promotion."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from gates.cli import common
+from gates.contract.read import SCHEMA as CONTRACT_SCHEMA
+from gates.decision import Decision
+from gates.errors import GatesError
+from gates.evidence import Evidence
+from gates.fields import schema_of
+from gates.judge import judge as judge_evidence
+from gates.policy.read import schema as policy_schema
+
+SCHEMAS: dict[str, Callable[[], Any]] = {
+    "policy": policy_schema,
+    "contract": lambda: CONTRACT_SCHEMA,
+    "evidence": lambda: schema_of(Evidence),
+    "decision": lambda: schema_of(Decision),
+}
+
+
+@click.command()
+@common.policy
+@common.as_json
+def run(policy: Path, as_json: bool) -> NoReturn:
+    """Check the data, train, measure, judge and report, in one go.
+
+    \b
+    Example:
+      gates run --policy models/churn/gates.yaml
+    """
+    flow = common.flow(policy)
+    try:
+        decision = flow.run()
+    except GatesError as error:
+        decision = flow.unjudged(str(error))
+        flow.publish(decision)
+        if as_json:
+            common.show(decision, as_json=True)
+        raise
+    flow.publish(decision)
+    common.show(decision, as_json=as_json)
+    sys.exit(common.code(decision, flow))
+
+
+@click.command()
+@common.policy
+@common.as_json
+@click.option("--explain", is_flag=True, help="Write out the whole policy with every default.")
+def check(policy: Path, explain: bool, as_json: bool) -> None:
+    """Read the policy and its contract, and tell every mistake.
+
+    \b
+    Example:
+      gates check --explain
+    """
+    bound = common.flow(policy).bound
+    if as_json:
+        click.echo(json.dumps(bound.explained, ensure_ascii=False))
+    elif explain:
+        import yaml
+
+        click.echo(yaml.safe_dump(bound.explained, sort_keys=False, allow_unicode=True), nl=False)
+    else:
+        click.echo(f"{policy}: {len(bound.policy.gates)} gates, no mistakes")
+
+
+@click.command()
+@common.policy
+def train(policy: Path) -> None:
+    """Run the training command; what it writes lies in .gates/candidate.
+
+    \b
+    Example:
+      gates train
+    """
+    flow = common.flow(policy)
+    flow.workspace.begin()
+    flow.train()
+
+
+@click.command()
+@common.policy
+def measure(policy: Path) -> None:
+    """Check the data, and measure candidate and champion on the holdout, into .gates/evidence.json.
+
+    \b
+    Example:
+      gates measure
+    """
+    flow = common.flow(policy)
+    flow.workspace.trained()
+    flow.measure(flow.check())
+
+
+@click.command()
+@common.policy
+@common.as_json
+def judge(policy: Path, as_json: bool) -> NoReturn:
+    """Judge .gates/evidence.json by the policy, into .gates/decision.json.
+
+    \b
+    Example:
+      gates judge --json | jq .verdict
+    """
+    flow = common.flow(policy)
+    decision = judge_evidence(flow.bound, flow.workspace.load_evidence())
+    flow.workspace.save(flow.workspace.decision, decision)
+    common.show(decision, as_json=as_json)
+    sys.exit(common.code(decision, flow))
+
+
+@click.command()
+@common.policy
+@click.option("--format", "form", type=click.Choice(["markdown", "terminal"]), default="markdown", show_default=True)
+def report(policy: Path, form: str) -> None:
+    """Render .gates/decision.json: Markdown into .gates/report.md, or a table on the terminal.
+
+    \b
+    Example:
+      gates report --format terminal
+    """
+    flow = common.flow(policy)
+    decision = flow.workspace.load_decision()
+    if form == "terminal":
+        common.show(decision, as_json=False)
+        return
+    flow.write_report(decision)
+    click.echo(str(flow.workspace.report))
+
+
+@click.command()
+@common.policy
+@common.as_json
+def promote(policy: Path, as_json: bool) -> None:
+    """Make the judged candidate the champion: register it and move the alias.
+
+    \b
+    Example:
+      gates run && gates promote
+    """
+    from gates import promote as promotion
+
+    flow = common.flow(policy)
+    name, alias = flow.bound.champion
+    with flow.steps.step("verify"):
+        decision = promotion.verified(flow.workspace, flow.bench, flow.served())
+    with flow.steps.step("promote", f"models:/{name}@{alias}"):
+        version = promotion.promote(flow.workspace, flow.bench, flow.registry, decision)
+    told = {"model": name, "alias": alias, "version": version}
+    click.echo(json.dumps(told) if as_json else f"{name} version {version} is now {alias}")
+
+
+@click.command()
+@common.policy
+@click.option("--author", default="github-actions[bot]", show_default=True, help="The login that the token writes as.")
+@click.option(
+    "--evidence",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder with the evidence.json of another job. The default is .gates/.",
+)
+def comment(policy: Path, author: str, folder: Path | None) -> NoReturn:
+    """Judge the evidence anew, and keep one comment on the pull request that says so.
+
+    The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
+
+    \b
+    Example:
+      GITHUB_TOKEN=... gates comment
+    """
+    from gates.github import api, event, outputs
+    from gates.github import comment as comments
+
+    flow = common.flow(policy)
+    happened = event.read(flow.environ)
+    decision = flow.judged_anew(folder or flow.workspace.work)
+    body = flow.publish(decision)
+    key = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
+    try:
+        client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
+        done = comments.sync(client, happened, body, key=key, verdict=decision.verdict, author=author)
+        click.echo(done.told, err=True)
+        if done in (comments.Outcome.FORK, comments.Outcome.NO_PULL_REQUEST):
+            outputs.write_summary(flow.environ, f"_{done.told}_")
+    except GatesError as error:  # GitHub's trouble never turns a verdict around
+        click.echo(f"gates: {error}\nThe verdict stands: {decision.verdict}.", err=True)
+        sys.exit(common.code(decision, flow) or error.exit_code)
+    click.echo(f"{decision.verdict}: {decision.reason}")
+    sys.exit(common.code(decision, flow))
+
+
+@click.command()
+@click.argument("document", type=click.Choice(list(SCHEMAS)), default="policy")
+def schema(document: str) -> None:
+    """Print the JSON Schema of a document.
+
+    \b
+    Example:
+      gates schema > gates.schema.json
+    """
+    click.echo(json.dumps(SCHEMAS[document](), indent=2, ensure_ascii=False))
