@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 
 from gates import __version__
-from gates.cli import model
+from gates.cli import data, model
 from gates.cli.model import SCHEMAS
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
@@ -42,6 +42,7 @@ for command in (
     model.promote,
     model.comment,
     model.schema,
+    data.data,
 ):
     cli.add_command(command)
 

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
+from gates.checked import Checked
 from gates.cli import common
 from gates.contract.read import SCHEMA as CONTRACT_SCHEMA
 from gates.decision import Decision
@@ -24,6 +25,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "contract": lambda: CONTRACT_SCHEMA,
     "evidence": lambda: schema_of(Evidence),
     "decision": lambda: schema_of(Decision),
+    "data": lambda: schema_of(Checked),
 }
 
 

@@ -3,43 +3,54 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 from gates.decision import Decision, Estimate, GateVerdict, Verdict
 from gates.report import by_badness, headline, sign, waiting, word
 from gates.slices import key_text
 from gates.words import bar_text, number, signed
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 COLOURS = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow", Verdict.FAIL: "red", Verdict.ERROR: "red"}
 
 
 def render(decision: Decision, *, width: int = 120, colour: bool = False) -> str:
     """Text for a terminal of ``width`` columns; escape codes only where ``colour``."""
-    from rich.console import Console
     from rich.text import Text
 
-    out = io.StringIO()
-    console = Console(
-        file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False, emoji=False, markup=False
-    )
+    out, told = console(width, colour=colour)
     shown = [gate for gate in decision.gates if gate.kind != "data" and gate.verdict is not None]
     if shown:
-        console.print(_table(shown))
+        told.print(_table(shown))
     held = sum(gate.kind == "data" and gate.verdict is Verdict.PASS for gate in decision.gates)
     notes = ([f"{sign(Verdict.PASS)} {held} rules of the data contract hold"] if held else []) + [
         f"{sign(None)} {line}" for line in waiting(decision)
     ]
     for note in notes:
-        console.print(Text(_flat(note)))
+        told.print(Text(flat(note)))
     for gate in by_badness(decision.gates):
         if gate.verdict not in (Verdict.PASS, None):
-            console.print(Text(f"{sign(gate.verdict)} {_flat(gate.reason)}", style=COLOURS[gate.verdict]))
+            told.print(Text(f"{sign(gate.verdict)} {flat(gate.reason)}", style=COLOURS[gate.verdict]))
     last = Text(f"{sign(decision.verdict)} {headline(decision)}", style=f"bold {COLOURS[decision.verdict]}")
-    console.print(last)
-    console.print(Text(f"   {_flat(decision.reason)}"))
+    told.print(last)
+    told.print(Text(f"   {flat(decision.reason)}"))
     return out.getvalue()
 
 
-def _flat(foreign: str) -> str:
+def console(width: int, *, colour: bool) -> tuple[io.StringIO, Console]:
+    """Where to print, and what prints there: no markup, no emoji codes, no guesses at what a number is."""
+    from rich.console import Console
+
+    out = io.StringIO()
+    made = Console(
+        file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False, emoji=False, markup=False
+    )
+    return out, made
+
+
+def flat(foreign: str) -> str:
     """Text that may quote data, without line breaks and control characters: a terminal obeys them."""
     return "".join(char if char.isprintable() else " " for char in foreign)
 
@@ -58,7 +69,7 @@ def _table(gates: list[GateVerdict]) -> object:
         name = gate.id + (f" · {key_text(gate.slice)}" if gate.slice else "")
         table.add_row(
             Text(f"{sign(gate.verdict)} {word(gate.verdict)}", style=COLOURS[gate.verdict] if gate.verdict else "dim"),
-            Text(_flat(name)),
+            Text(flat(name)),
             _value(gate.champion),
             _value(gate.candidate),
             _judged(gate),
