@@ -42,6 +42,7 @@ for command in (
     model.promote,
     model.comment,
     model.schema,
+    data.init,
     data.data,
 ):
     cli.add_command(command)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -12,7 +14,56 @@ from gates.cli import common
 from gates.errors import GatesError
 from gates.workspace import load_contract
 
+if TYPE_CHECKING:
+    from gates.init import Start
+
 CONTRACT = "contract.yaml"
+
+
+@click.command()
+@click.argument("data")
+@click.option("--label", help="The column that holds the truth. The default is a guess, told in gates.yaml.")
+@click.option("--holdout", help="Labelled rows to judge on; DATA is then what is trained on.")
+@click.option("--key", help="The column by which predictions find their rows; no value may repeat.")
+@click.option("--model", help="The model's name. The default is the folder's.")
+@click.option("--force", is_flag=True, help="Overwrite what is there.")
+def init(data: str, label: str | None, holdout: str | None, key: str | None, model: str | None, force: bool) -> None:
+    """Write a first contract.yaml, gates.yaml and workflow from what the data looks like.
+
+    DATA is CSV, Parquet, JSON lines, or a glob of them. What is written holds for it; read it, and make it yours.
+
+    \b
+    Example:
+      gates init data/train.parquet --holdout data/holdout.parquet --label churn
+    """
+    from gates import init as starting
+
+    root = Path.cwd()
+    asked = starting.Asked(data=data, holdout=holdout, label=label, key=key, model=model)
+    with common.steps().step("look", " and ".join(path for path in (data, holdout) if path)):
+        made = starting.init(asked, root, force=force)
+    for path in made.written:
+        click.echo(f"wrote {os.path.relpath(path, root)}")
+    click.echo(_next(made))
+
+
+def _next(made: Start) -> str:
+    """What to do now: the guesses to look at, and the next commands."""
+    guess, path = made.guessed.guess, made.tables[-1].path
+    if guess.label is None:
+        label = "name the label in gates.yaml: no column of two values stood out"
+    else:
+        label = f"is {guess.label} the label in gates.yaml?" + (
+            f" It is {made.guessed.label_why}." if made.guessed.label_why else " You said so."
+        )
+    steps = (
+        f"Look through gates.yaml: {label}",
+        "Look through contract.yaml: the ranges are those of this data, widened.",
+        f"gates data {shlex.quote(path)}",
+        "Write the training command, and name it under train: in gates.yaml; then: gates run",
+        "Put your copy of gates and a commit into the workflow.",
+    )
+    return "\n".join(["", "Next:", *(f"  {number}. {step}" for number, step in enumerate(steps, 1))])
 
 
 @click.command()
