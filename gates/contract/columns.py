@@ -32,14 +32,16 @@ class Column:
 
     @property
     def text(self) -> str:
-        """Its value as JSON text: dates and times in ISO 8601, a timestamp without zone taken as UTC."""
-        forms = {
-            "date": f"strftime({self.sql}, '%Y-%m-%d')",
-            "time": f"CAST({self.sql} AS VARCHAR)",
-            "timestamp": f"strftime(CAST({self.sql} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%fZ')",
-        }
-        plain = self.sql if self.kind in ("", "VARCHAR") else f"CAST({self.sql} AS VARCHAR)"
-        return forms.get(self.category, plain)
+        """Its value as JSON text: dates and times in ISO 8601, those without a zone taken as UTC, a fraction of a
+        second told in six digits where there is one."""
+        if self.category == "date":
+            return f"strftime({self.sql}, '%Y-%m-%d')"
+        if self.category == "time":
+            return _moment(f"DATE '2000-01-01' + CAST({self.sql} AS TIME)", "%H:%M:%S")
+        if self.category == "timestamp":
+            zoned = f"timezone('UTC', {self.sql})" if "ZONE" in self.kind else self.sql
+            return _moment(f"CAST({zoned} AS TIMESTAMP)", "%Y-%m-%dT%H:%M:%S")
+        return self.sql if self.kind in ("", "VARCHAR") else f"CAST({self.sql} AS VARCHAR)"
 
     @property
     def is_number(self) -> bool:
@@ -47,16 +49,26 @@ class Column:
         return self.category in ("integer", "number")
 
     @property
+    def whole(self) -> str:
+        """The value of a column of whole numbers as one; decimals without places are such columns, too."""
+        return f"CAST({self.sql} AS HUGEINT)" if self.kind.startswith("DECIMAL") else self.sql
+
+    @property
     def double(self) -> str:
-        """Its value as a double."""
-        return f"CAST({self.sql} AS DOUBLE)"
+        """Its value as the nearest double; the engine's own cast of 128 bits rounds twice."""
+        wide = self.category == "integer" and self.kind.startswith(("HUGEINT", "DECIMAL"))
+        return f"CAST(CAST({self.sql} AS VARCHAR) AS DOUBLE)" if wide else f"CAST({self.sql} AS DOUBLE)"
 
 
 Columns = Mapping[str, Column]
 
 
+def _moment(timestamp: str, form: str) -> str:
+    return f"replace(strftime({timestamp}, '{form}.%fZ'), '.000000Z', 'Z')"
+
+
 def quoted(name: str) -> str:
-    """A column's name as an SQL identifier."""
+    """A column's name, or a table's, as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -69,6 +81,16 @@ def literal(value: Plain) -> str:
     if isinstance(value, float):
         return f"CAST('{value!r}' AS DOUBLE)"
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def matches(text: str, expression: str) -> str:
+    """SQL that holds where an RE2 expression is found in a text."""
+    return f"regexp_matches({text}, {literal(expression)})"
+
+
+def sayable(text: str) -> bool:
+    """Whether a text can stand in a table at all: half a surrogate pair can't."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def every(conditions: list[str]) -> str:

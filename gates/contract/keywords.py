@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from gates.contract.columns import Column, every, literal
+from gates.contract.columns import Column, every, literal, matches, sayable, some
+from gates.contract.formats import FORMATS
 from gates.contract.patterns import UnsupportedError, translate
 from gates.fields import Plain
 
@@ -20,11 +21,12 @@ _SMALLEST, _LARGEST = -(2**127), 2**127 - 1  # what a HUGEINT holds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keyword:
-    """A keyword: the schema of its parameter, and the condition that it puts on a column.
+    """A keyword: what it says, the schema of its parameter, and the condition that it puts on a column.
 
     ``refuse`` says what is wrong with a parameter that its schema accepts, or None.
     """
 
+    doc: str
     schema: dict[str, Plain]
     kept: Callable[[Column, Plain], str]
     refuse: Callable[[Plain], str | None] = lambda _: None
@@ -32,11 +34,7 @@ class Keyword:
 
 def unless_null(column: Column, condition: str) -> str:
     """The condition for values, nulls keeping it."""
-    return (
-        condition
-        if condition in ("TRUE", "FALSE") and condition == "TRUE"
-        else f"{column.sql} IS NULL OR ({condition})"
-    )
+    return some([f"{column.sql} IS NULL", condition])
 
 
 def _type(column: Column, parameter: Plain) -> str:
@@ -46,11 +44,8 @@ def _type(column: Column, parameter: Plain) -> str:
 
 
 def _by_null(column: Column, null: str, value: str) -> str:
-    if null == value:
-        return null
-    if null == "TRUE":
-        return f"{column.sql} IS NULL OR ({value})" if value != "FALSE" else f"{column.sql} IS NULL"
-    return f"{column.sql} IS NOT NULL AND ({value})" if value != "TRUE" else f"{column.sql} IS NOT NULL"
+    """``null`` for nulls (it is TRUE or FALSE), ``value`` for values."""
+    return unless_null(column, value) if null == "TRUE" else every([f"{column.sql} IS NOT NULL", value])
 
 
 def _of_type(column: Column, allowed: set[str]) -> str:
@@ -69,7 +64,7 @@ def _enum(column: Column, values: Plain) -> str:
 
 def _among(column: Column, values: list[Plain]) -> str:
     fitting = [text for value in values if (text := _equal_literal(column, value)) is not None]
-    left = column.text if column.is_text else column.double if column.category == "number" else column.sql
+    left = column.text if column.is_text else column.double if column.category == "number" else column.whole
     return f"{left} IN ({', '.join(fitting)})" if fitting else "FALSE"
 
 
@@ -78,18 +73,22 @@ def _equal_literal(column: Column, value: Plain) -> str | None:
     if isinstance(value, bool):
         return literal(value) if column.category == "boolean" else None
     if isinstance(value, str):
-        return literal(value) if column.is_text else None
-    if not isinstance(value, int | float) or not column.is_number or not math.isfinite(value):
+        return literal(value) if column.is_text and sayable(value) else None
+    if not isinstance(value, int | float):
         return None
-    if column.category == "integer":
+    if column.category == "integer" and math.isfinite(value):
         whole = Fraction(value)
         fits = whole.denominator == 1 and _SMALLEST <= whole <= _LARGEST
         return literal(int(whole)) if fits else None
+    near = _nearest_double(value)
+    return literal(near) if column.category == "number" and near == value else None
+
+
+def _nearest_double(value: float) -> float:
     try:
-        near = float(value)
+        return float(value)
     except OverflowError:
-        return None
-    return literal(near) if Fraction(near) == Fraction(value) else None
+        return math.copysign(math.inf, value)
 
 
 def _compared(operator: str) -> Callable[[Column, Plain], str]:
@@ -115,31 +114,38 @@ def _whole_fails(column: Column, failing: str, bound: Fraction) -> str:
     if limit > _LARGEST or limit < _SMALLEST:
         always = (limit > _LARGEST) == (failing in ("<", "<="))
         return f"{column.sql} IS NOT NULL" if always else "FALSE"
-    return f"{column.sql} {failing} {literal(limit)}"
+    return f"{column.whole} {failing} {literal(limit)}"
 
 
 def _double_fails(column: Column, failing: str, bound: Plain) -> str:
     """A whole bound that no double equals lies between two of them: strict and not strict are then the same."""
-    try:
-        near = float(bound)
-    except OverflowError:
-        near = math.copysign(math.inf, bound)
+    near = _nearest_double(bound)
     if near != bound and math.isfinite(near):
         below = near if near < bound else math.nextafter(near, -math.inf)
         above = math.nextafter(below, math.inf)
         failing, near = ("<=", below) if failing in ("<", "<=") else (">=", above)
-    finite = f"NOT isnan({column.double})"  # to the engine NaN is the largest number
-    return f"({column.double} {failing} {literal(near)} AND {finite})"
+    return f"({column.double} {failing} {literal(near)} AND NOT isnan({column.double}))"  # its largest number is NaN
 
 
 def _multiple_of(column: Column, divisor: Plain) -> str:
+    """Doubles are divided and the quotient must be whole, as rounded as it is: 0.3 is a multiple of 0.1. Only where
+    it overflows the remainder is asked for, which is exact. What is no finite number is a multiple of nothing."""
     if not column.is_number:
         return "TRUE"
-    if isinstance(divisor, float):
-        quotient = f"({column.double} / {literal(divisor)})"
-        return unless_null(column, f"isfinite({quotient}) AND {quotient} = trunc({quotient})")
-    value = column.sql if column.category == "integer" else column.double
-    return unless_null(column, f"{value} % {literal(divisor)} = 0")
+    whole = column.category == "integer"
+    if not isinstance(divisor, float):
+        return unless_null(column, _no_remainder(column, divisor))
+    quotient = f"({column.double} / {literal(divisor)})"
+    exact = _no_remainder(column, Fraction(divisor).numerator if whole else divisor)
+    finite = f"isfinite({quotient}) AND {quotient} = trunc({quotient})"
+    return unless_null(column, f"({finite}) OR (NOT isfinite({quotient}) AND ({exact}))")
+
+
+def _no_remainder(column: Column, divisor: Plain) -> str:
+    """Of NaN and infinity there is one: no number."""
+    if column.category == "number":
+        return f"coalesce({column.double} % {literal(float(divisor))} = 0, FALSE)"
+    return f"{column.whole} % {literal(divisor)} = 0" if divisor <= _LARGEST else f"{column.whole} = 0"
 
 
 def _length(operator: str) -> Callable[[Column, Plain], str]:
@@ -149,12 +155,8 @@ def _length(operator: str) -> Callable[[Column, Plain], str]:
     return kept
 
 
-def _matches(column: Column, expression: str) -> str:
-    return f"regexp_matches({column.text}, {literal(expression)})"
-
-
 def _pattern(column: Column, pattern: Plain) -> str:
-    return unless_null(column, _matches(column, translate(pattern))) if column.is_text else "TRUE"
+    return unless_null(column, matches(column.text, translate(pattern))) if column.is_text else "TRUE"
 
 
 def _unsayable(pattern: Plain) -> str | None:
@@ -165,28 +167,16 @@ def _unsayable(pattern: Plain) -> str | None:
     return None
 
 
-_DATE = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
-_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
-_BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-FORMATS: Mapping[str, tuple[str | None, str]] = {  # format -> (pattern, kind of column that has it by its type)
-    "date": (_DATE, "date"),
-    "time": (rf"\A{_CLOCK}\z", "time"),
-    "date-time": (rf"\A[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[Tt ]{_CLOCK}\z", "timestamp"),
-    "email": ("@", ""),
-    "ipv4": (rf"\A{_BYTE}(\.{_BYTE}){{3}}\z", ""),
-    "uuid": (r"\A[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\z", ""),
-    "uri": (r"\A[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x20<>\"{}|\\^`]*\z", ""),
-}
-
-
 def _format(column: Column, name: Plain) -> str:
-    pattern, natural = FORMATS[name]
-    if not column.is_text or column.category == natural:
+    """A column of dates, times or timestamps is judged by its type, which is quicker than by its text."""
+    if not column.is_text:
         return "TRUE"
-    condition = _matches(column, str(pattern))
-    if name in ("date", "date-time"):  # the day must exist
-        condition = every([condition, f"TRY_CAST(substr({column.text}, 1, 10) AS DATE) IS NOT NULL"])
-    return unless_null(column, condition)
+    form = FORMATS[name]
+    return unless_null(column, form.typed(column) if column.category == form.category else form.kept(column.text))
+
+
+def _endless(value: Plain) -> str | None:
+    return None if math.isfinite(value) else "no finite number"
 
 
 _NUMBER = {"type": "number"}
@@ -194,18 +184,30 @@ _COUNT = {"type": "integer", "minimum": 0}
 
 KEYWORDS: Mapping[str, Keyword] = {
     "type": Keyword(
+        doc="What the value is: one type, or a list of types. 3.0 is an integer; a null is of the type null.",
         schema={"anyOf": [{"enum": list(TYPES)}, {"type": "array", "items": {"enum": list(TYPES)}, "minItems": 1}]},
         kept=_type,
     ),
-    "enum": Keyword(schema={"type": "array"}, kept=_enum),
-    "const": Keyword(schema={}, kept=lambda column, value: _enum(column, [value])),
-    "minimum": Keyword(schema=_NUMBER, kept=_compared(">=")),
-    "maximum": Keyword(schema=_NUMBER, kept=_compared("<=")),
-    "exclusiveMinimum": Keyword(schema=_NUMBER, kept=_compared(">")),
-    "exclusiveMaximum": Keyword(schema=_NUMBER, kept=_compared("<")),
-    "multipleOf": Keyword(schema={"type": "number", "exclusiveMinimum": 0}, kept=_multiple_of),
-    "minLength": Keyword(schema=_COUNT, kept=_length(">=")),
-    "maxLength": Keyword(schema=_COUNT, kept=_length("<=")),
-    "pattern": Keyword(schema={"type": "string"}, kept=_pattern, refuse=_unsayable),
-    "format": Keyword(schema={"enum": list(FORMATS)}, kept=_format),
+    "enum": Keyword(doc="The value is one of these. 1 equals 1.0, but not true.", schema={"type": "array"}, kept=_enum),
+    "const": Keyword(doc="The value is this one.", schema={}, kept=lambda column, value: _enum(column, [value])),
+    "minimum": Keyword(doc="At least this. NaN keeps it.", schema=_NUMBER, kept=_compared(">="), refuse=_endless),
+    "maximum": Keyword(doc="At most this. NaN keeps it.", schema=_NUMBER, kept=_compared("<="), refuse=_endless),
+    "exclusiveMinimum": Keyword(doc="Above this.", schema=_NUMBER, kept=_compared(">"), refuse=_endless),
+    "exclusiveMaximum": Keyword(doc="Below this.", schema=_NUMBER, kept=_compared("<"), refuse=_endless),
+    "multipleOf": Keyword(
+        doc="Divided by this it is whole. NaN and the infinities break it.",
+        schema={"type": "number", "exclusiveMinimum": 0},
+        kept=_multiple_of,
+        refuse=_endless,
+    ),
+    "minLength": Keyword(doc="At least so many characters.", schema=_COUNT, kept=_length(">=")),
+    "maxLength": Keyword(doc="At most so many characters.", schema=_COUNT, kept=_length("<=")),
+    "pattern": Keyword(
+        doc="A Python regular expression is found in the text. Flags, look-around, back references, word boundaries, "
+        "and `$` before more of the pattern are refused.",
+        schema={"type": "string"},
+        kept=_pattern,
+        refuse=_unsayable,
+    ),
+    "format": Keyword(doc="The text is of this form.", schema={"enum": list(FORMATS)}, kept=_format),
 }

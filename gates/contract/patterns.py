@@ -1,44 +1,78 @@
 """Python's regular expressions -> RE2's, which match in linear time; what RE2 has no equal for is refused.
 
 jsonschema's ``pattern`` is ``re.search``. RE2's classes are ASCII and its ``$`` is strict, so these are spelt out.
+RE2 refuses what grows too large; as the engine is not asked here, the size is reckoned, with room to spare.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping
+from functools import cache
 from re import _constants as c  # type: ignore[attr-defined] # the parser of re is the only one that agrees with re
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
 LONGEST = 1000
-MOST_REPEATS = 1000  # RE2 allows no more
+MOST_REPEATS = 1000  # RE2 allows no more, repeats within repeats multiplied
+LARGEST = 100_000  # of the sizes below; RE2 stops at about 120,000
+SMALL, MIDDLE = 5, 40  # a character; anything of a class that is not below
 
-_SPACE = r"\x{09}-\x{0d}\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+SPACE = (  # all that Python takes for white space
+    r"\x{09}-\x{0d}\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+)
 _CATEGORIES = {
     c.CATEGORY_DIGIT: r"\p{Nd}",
-    c.CATEGORY_SPACE: _SPACE,
+    c.CATEGORY_SPACE: SPACE,
     c.CATEGORY_WORD: r"\p{L}\p{N}_",
     c.CATEGORY_NOT_DIGIT: r"\P{Nd}",
 }
-_NEGATED = {c.CATEGORY_NOT_SPACE: f"[^{_SPACE}]", c.CATEGORY_NOT_WORD: r"[^\p{L}\p{N}_]"}
+_SIZES: Mapping[Any, int] = {c.CATEGORY_WORD: 300, c.CATEGORY_NOT_WORD: 300}
+_NEGATED = {c.CATEGORY_NOT_SPACE: f"[^{SPACE}]", c.CATEGORY_NOT_WORD: r"[^\p{L}\p{N}_]"}
 
 
 class UnsupportedError(ValueError):
     """The pattern uses something that can't be said in RE2."""
 
 
+@cache
 def translate(pattern: str) -> str:
     """The RE2 form of a Python pattern. Raises ``UnsupportedError`` with what stands in the way."""
     if len(pattern) > LONGEST:
         raise UnsupportedError(f"it is longer than {LONGEST} characters")
     try:
-        parsed = _parser.parse(pattern)
+        with warnings.catch_warnings(action="ignore"):  # of what a later Python may read otherwise
+            parsed = _parser.parse(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         raise UnsupportedError(f"it is no regular expression: {error}") from error
     if parsed.state.flags & ~re.UNICODE:
         raise UnsupportedError("flags are not known")
-    return "".join(_sequence(list(parsed), last=True))
+    translated = "".join(_sequence(list(parsed), last=True))
+    if _size(list(parsed), repeats=1) > LARGEST:
+        raise UnsupportedError("with its repeats written out it is too large")
+    return translated
+
+
+def _size(items: list[Any], *, repeats: int) -> int:
+    """About how large the pattern becomes with its repeats written out. Raises where too many stand in another."""
+    if repeats > MOST_REPEATS:
+        raise UnsupportedError(f"more than {MOST_REPEATS} repeats")
+    total = 0
+    for op, argument in items:
+        if op in (c.MAX_REPEAT, c.MIN_REPEAT):
+            low, high, inner = argument
+            times = max(1, low if high == c.MAXREPEAT else high)
+            total += times * _size(list(inner), repeats=repeats * times)
+        elif op is c.SUBPATTERN:
+            total += _size(list(argument[-1]), repeats=repeats)
+        elif op is c.BRANCH:
+            total += sum(_size(list(branch), repeats=repeats) for branch in argument[1])
+        elif op is c.IN:
+            total += sum(_SIZES.get(value, MIDDLE) if kind is c.CATEGORY else MIDDLE for kind, value in argument)
+        else:
+            total += SMALL
+    return total
 
 
 def _char(code: int) -> str:
@@ -75,10 +109,8 @@ def _one(op: Any, argument: Any, *, last: bool) -> str:
 
 
 def _repeat(low: int, high: int, inner: Any) -> str:
-    unbounded = high is c.MAXREPEAT or high == c.MAXREPEAT
-    if low > MOST_REPEATS or (not unbounded and high > MOST_REPEATS):
-        raise UnsupportedError(f"more than {MOST_REPEATS} repeats")
-    return f"(?:{''.join(_sequence(list(inner), last=False))}){{{low},{'' if unbounded else high}}}"
+    most = "" if high == c.MAXREPEAT else str(high)
+    return f"(?:{''.join(_sequence(list(inner), last=False))}){{{low},{most}}}"
 
 
 def _anchor(kind: Any, *, last: bool) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 from gates.contract import record, schemas
-from gates.contract.rules import Contract, Rule
+from gates.contract.rules import Contract, Known, Rule, TableRule
 from gates.contract.tables import TABLE_RULES, written
 from gates.fields import Plain, build, schema_of
 from gates.source import Path, Source
@@ -45,12 +47,18 @@ def mistakes(source: Source) -> Iterator[Problem]:
     yield from problems(source, (), value, whole)
     if not isinstance(value, dict):
         return
-    if "record" in value:
-        yield from schemas.mistakes(source, value["record"], ("record",))
-    yield from _table_mistakes(source, value.get("table"))
+    record_mistakes = list(schemas.mistakes(source, value["record"], ("record",))) if "record" in value else []
+    yield from record_mistakes
+    known = Known() if record_mistakes else _known(schemas.resolved(value.get("record", {})))
+    yield from _table_mistakes(source, value.get("table"), known)
 
 
-def _table_mistakes(source: Source, entries: Plain) -> Iterator[Problem]:
+def _known(schema: Plain) -> Known:
+    named = schema.get("properties", {}) if isinstance(schema, dict) else {}
+    return Known(columns=tuple(named), hidden=schemas.hidden(schema))
+
+
+def _table_mistakes(source: Source, entries: Plain, known: Known) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
         path: Path = ("table", index)
@@ -62,31 +70,40 @@ def _table_mistakes(source: Source, entries: Plain) -> Iterator[Problem]:
             continue
         found = list(problems(source, path, entry, schema_of(TABLE_RULES[kind])))
         yield from found
-        if found:
-            continue
-        name = build(TABLE_RULES[kind], entry).rule(()).id
-        if name in seen:
-            yield Problem.at(source, (*path, kind), f"the rule {name} stands twice")
-        seen.add(name)
+        if not found:
+            yield from _meaning(source, (*path, kind), build(TABLE_RULES[kind], entry), known, index + 1, seen)
+
+
+def _meaning(source: Source, path: Path, entry: Any, known: Known, place: int, seen: set[str]) -> Iterator[Problem]:
+    """What no schema can see of an entry."""
+    wrong = entry.mistake() if hasattr(entry, "mistake") else None
+    if wrong:
+        yield Problem.at(source, path, wrong)
+    name = entry.rule(replace(known, place=place)).id
+    if name in seen:
+        yield Problem.at(source, path, f"the rule {name} stands twice")
+    seen.add(name)
 
 
 def read(source: Source) -> Contract:
     """A source in which ``mistakes`` finds none -> its rules."""
     value = source.value
-    whole = value if _is_schema(value) else value.get("record", {})
-    schema = schemas.resolved(whole, whole)
-    known = tuple(schema.get("properties", {})) if isinstance(schema, dict) else ()
+    schema = schemas.resolved(value if _is_schema(value) else value.get("record", {}))
     entries = [] if _is_schema(value) else value.get("table", [])
-    return Contract(written=value, rules=(*_record(schema), *(_table(entry, known) for entry in entries)))
+    known = _known(schema)
+    return Contract(
+        written=value,
+        rules=(*_record(schema, known), *(_table(entry, place, known) for place, entry in enumerate(entries, 1))),
+        hidden=known.hidden,
+    )
 
 
-def _record(schema: Plain) -> Iterator[Rule]:
+def _record(schema: Plain, known: Known) -> Iterator[Rule]:
     if isinstance(schema, bool):
         schema = {} if schema else {"not": {}}
-    yield from record.rules(schema)
+    yield from record.rules(schema, known.hidden)
 
 
-def _table(entry: Plain, known: tuple[str, ...]) -> Rule:
-    kind = written(entry)
-    rule: Rule = build(TABLE_RULES[str(kind)], entry).rule(known)
-    return rule
+def _table(entry: Plain, place: int, known: Known) -> Rule:
+    made: TableRule = build(TABLE_RULES[str(written(entry))], entry)
+    return made.rule(replace(known, place=place))

@@ -5,16 +5,17 @@ How a rule is counted is told by ``record`` and ``tables``, which make these.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
-from typing import Literal
+from typing import Final, Literal, Protocol
 
 from gates.contract.columns import Columns
 from gates.evidence import Finding
 from gates.fields import Plain
 
 Severity = Literal["error", "warn"]
+SEVERITY: Final = "What breaking it does: error stops the run, warn is only told."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,15 @@ def share(finding: Finding) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One of two tables: its name in the engine, what people call it, and its columns."""
+
+    name: str
+    path: str
+    columns: Columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule. ``id`` is stable and no two rules of a contract share it; ``asks`` says it in words.
 
@@ -46,12 +56,13 @@ class Rule:
     columns. A rule that looks at a second table (``beside``: ``train``, or a path) has ``query`` instead: SQL of
     rows (label, count here, count there); ``value`` makes of its finding what is held against ``bounds``.
     ``example`` gives SQL of a value to show and of the rows to show it of, or None where nothing may be shown.
+    ``columns`` and ``columns_beside`` must be there, in the table and in the second one.
     """
 
     id: str
     asks: str
     count: Callable[[Columns], str | None] | None = None
-    query: Callable[[str, str, Columns], str] | None = None
+    query: Callable[[Side, Side], str] | None = None
     value: Callable[[Finding], float] | None = None
     example: Callable[[Columns], tuple[str, str] | None] | None = None
     bounds: Bounds = NONE
@@ -59,6 +70,7 @@ class Rule:
     columns: tuple[str, ...] = ()
     tables: tuple[str, ...] = ("train", "holdout")
     beside: str | None = None
+    columns_beside: tuple[str, ...] = ()
 
     def held(self, finding: Finding) -> float:
         """The number that is held against the bounds."""
@@ -69,11 +81,36 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """All rules of a contract, record first, in the file's order; ``written`` is the file's value."""
+    """All rules of a contract, record first, in the file's order; ``written`` is the file's value, ``hidden`` are
+    the columns whose values may be shown nowhere."""
 
     written: Plain
     rules: tuple[Rule, ...]
+    hidden: frozenset[str] = frozenset()
 
     def plain(self) -> Plain:
         """The file's value: what a digest is made of."""
         return self.written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a table rule may want to know: the columns that the record names, in their order, those whose values may
+    be shown nowhere, and as which entry of ``table`` it stands, from 1."""
+
+    columns: tuple[str, ...] = ()
+    hidden: frozenset[str] = frozenset()
+    place: int = 1
+
+
+class TableRule(Protocol):
+    """One entry of ``table``, as it is written."""
+
+    def rule(self, known: Known, /) -> Rule:
+        """The rule that it makes."""
+        ...
+
+
+def listed(columns: Sequence[str]) -> str:
+    """Columns in a sentence or an id."""
+    return ", ".join(columns)

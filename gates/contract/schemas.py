@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import unquote
 
 from gates.contract.keywords import KEYWORDS
 from gates.contract.record import NOTES
@@ -10,95 +11,144 @@ from gates.fields import Plain
 from gates.source import Path, Source
 from gates.validate import Problem, nearest, problems
 
-LARGEST = 5_000  # schemas within a schema, its references resolved
+LARGEST = 20_000  # schemas and listed values within a schema, its references resolved
+DEEPEST = 60  # schemas within schemas, its references resolved
+FOLDERS = ("$defs", "definitions")  # where schemas lie that are only referred to
+REFERENCES = ("$ref", *FOLDERS)
 
-_GONE = ("$ref", "$defs")
 _NAMES = {"type": "array", "items": {"type": "string"}}
-_NOTED: dict[str, Plain] = {
+_NOTED: dict[str, Plain] = {  # keywords that are neither about one value nor hold schemas
     "x-sensitive": {"type": "boolean"},
     "x-severity": {"enum": ["error", "warn"]},
     "x-tolerance": {"type": "number", "minimum": 0},
     "required": _NAMES,
     "dependentRequired": {"type": "object", "additionalProperties": _NAMES},
-    "additionalProperties": {"type": "boolean"},
+}
+_OF_RULES = ("x-severity", "x-tolerance")
+Inner = tuple[Path, Plain]  # where a schema stands within a keyword's value, and the schema
+
+
+def _listed(value: Plain) -> list[Inner]:
+    """Schemas of a list; what is no list, or an empty one, is told as no schema."""
+    return [((index,), one) for index, one in enumerate(value)] if isinstance(value, list) and value else [((), None)]
+
+
+def _named(value: Plain) -> list[Inner]:
+    return [((name,), one) for name, one in value.items()] if isinstance(value, dict) else [((), None)]
+
+
+def _itself(value: Plain) -> list[Inner]:
+    return [((), value)]
+
+
+_INSIDE: Mapping[str, Callable[[Plain], list[Inner]]] = {  # keyword -> the schemas inside its value
+    "properties": _named,
+    **dict.fromkeys(FOLDERS, _named),
+    **dict.fromkeys(("allOf", "anyOf", "oneOf"), _listed),
+    **dict.fromkeys(("not", "if", "then", "else", "additionalProperties"), _itself),
 }
 
 
-def resolved(schema: Plain, root: Plain, left: list[int] | None = None) -> Plain:
-    """A schema in which ``mistakes`` finds none, with every reference replaced by what it names.
-
-    Raises ``OverflowError`` where that makes more than ``LARGEST`` schemas.
-    """
-    left = [LARGEST] if left is None else left
-    left[0] -= 1
-    if left[0] < 0:
-        raise OverflowError
-    if not isinstance(schema, dict):
-        return schema
-    made = {word: _inside_resolved(word, value, root, left) for word, value in schema.items() if word not in _GONE}
-    if "$ref" not in schema:
-        return made
-    named = resolved(named_by(schema["$ref"], root), root, left)
-    return {**made, "allOf": [*made.get("allOf", []), named]} if made else named
-
-
-def _inside_resolved(word: str, value: Plain, root: Plain, left: list[int]) -> Plain:
-    """Only what is a schema is looked into: a default or an enum may hold anything."""
-    if word == "properties":
-        return {name: resolved(one, root, left) for name, one in value.items()}
-    if word in ("allOf", "anyOf", "oneOf"):
-        return [resolved(one, root, left) for one in value]
-    return resolved(value, root, left) if word in _INSIDE else value
-
-
-def circular(schema: Plain, root: Plain, above: tuple[str, ...] = (), done: set[str] | None = None) -> str | None:
-    """A reference that leads back to itself, or None."""
-    done = set() if done is None else done
-    for word, value in schema.items() if isinstance(schema, dict) else ():
-        if word == "$ref" and value not in done:
-            if value in above:
-                return str(value)
-            found = circular(named_by(value, root), root, (*above, value), done)
-            done.add(value)
-            if found:
-                return found
-        for _, inner in _INSIDE[word](value) if word in _INSIDE else ():
-            found = circular(inner, root, above, done)
-            if found:
-                return found
-    return None
+class UnresolvedError(ValueError):
+    """A schema whose references can't be written out."""
 
 
 def named_by(reference: str, root: Plain) -> Plain:
-    """What ``#/$defs/name`` names. Raises ``LookupError`` where there is nothing, or it leads out of the file."""
-    if reference == "#" or not reference.startswith("#/"):
+    """The schema that ``#/$defs/name`` names. Raises ``LookupError`` where it leads out of the file, or to what is
+    no schema."""
+    if reference == "#":
+        return root
+    if not reference.startswith("#/"):
         raise LookupError(reference)
+    left = [unquote(part).replace("~1", "/").replace("~0", "~") for part in reference[2:].split("/")]
     here = root
-    for part in reference[2:].split("/"):
-        word = part.replace("~1", "/").replace("~0", "~")
-        if not isinstance(here, dict) or word not in here:
+    while left:
+        word, left = left[0], left[1:]
+        inside = _INSIDE[word](here[word]) if word in _INSIDE and isinstance(here, dict) and word in here else []
+        step = next(((path, one) for path, one in inside if [str(part) for part in path] == left[: len(path)]), None)
+        if step is None or step[1] is None:
             raise LookupError(reference)
-        here = here[word]
+        left, here = left[len(step[0]) :], step[1]
     return here
+
+
+def resolved(root: Plain) -> Plain:
+    """A schema with every reference replaced by what it names. Raises ``UnresolvedError``."""
+    left = LARGEST
+
+    def charge(value: Plain) -> None:
+        nonlocal left
+        left -= len(value) if isinstance(value, list) else 1
+        if left < 0:
+            raise UnresolvedError(f"with its references written out it holds more than {LARGEST:,} schemas and values")
+
+    def inside(word: str, value: Plain, above: tuple[str, ...], depth: int) -> Plain:
+        charge(value)
+        if word not in _INSIDE:  # a default or an enum may hold anything
+            return value
+        found = [(path, schema(one, above, depth + 1)) for path, one in _INSIDE[word](value)]
+        if _INSIDE[word] is _itself:
+            return found[0][1]
+        return [one for _, one in found] if _INSIDE[word] is _listed else {path[0]: one for path, one in found}
+
+    def schema(value: Plain, above: tuple[str, ...], depth: int) -> Plain:
+        if depth > DEEPEST:
+            raise UnresolvedError(f"with its references written out it is more than {DEEPEST} levels deep")
+        if not isinstance(value, dict):
+            return value
+        made = {word: inside(word, one, above, depth) for word, one in value.items() if word not in REFERENCES}
+        reference = value.get("$ref")
+        if reference is None:
+            return made
+        if reference in above:
+            raise UnresolvedError(f"the reference {reference} leads back to itself")
+        return _beside(made, schema(named_by(reference, root), (*above, reference), depth + 1))
+
+    return schema(root, ("#",), 0)
+
+
+def _beside(made: dict[str, Plain], named: Plain) -> Plain:
+    """A schema and the one that it refers to, in one. Where one of them is only notes, so that a rule of the other
+    keeps its own name, the two lie side by side."""
+    if isinstance(named, dict) and (set(made) <= set(NOTES) or set(named) <= set(NOTES)):
+        secret = {"x-sensitive": True} if made.get("x-sensitive") or named.get("x-sensitive") else {}
+        return {**named, **made, **secret}
+    return {**made, "allOf": [*made.get("allOf", []), named]}
+
+
+def hidden(schema: Plain) -> frozenset[str]:
+    """The columns of a resolved schema that are marked ``x-sensitive``, wherever in it."""
+    if not isinstance(schema, dict):
+        return frozenset()
+    named = schema.get("properties", {}).items()
+    found = {name for name, inner in named if schema.get("x-sensitive") or _marked(inner)}
+    return frozenset(found).union(*(hidden(inner) for inner in _combined(schema)))
+
+
+def _marked(schema: Plain) -> bool:
+    """Whether a column's schema, or any that is combined into it, is marked."""
+    return isinstance(schema, dict) and (bool(schema.get("x-sensitive")) or any(map(_marked, _combined(schema))))
+
+
+def _combined(schema: dict[str, Plain]) -> Iterator[Plain]:
+    for word, value in schema.items():
+        if word in _INSIDE and word != "properties":
+            yield from (inner for _, inner in _INSIDE[word](value))
 
 
 def mistakes(source: Source, root: Plain, path: Path) -> Iterator[Problem]:
     """Everything in the schema at ``path`` that can't be compiled, an unknown keyword first of all."""
-    found = list(_mistakes(source, root, root, path))
+    found = list(_mistakes(source, root, root, path, path))
     yield from found
     if found:
         return
-    back = circular(root, root)
-    if back:
-        yield Problem.at(source, path, f"the reference {back} leads back to itself")
-        return
     try:
-        resolved(root, root)
-    except OverflowError:
-        yield Problem.at(source, path, f"with its references resolved it holds more than {LARGEST:,} schemas")
+        resolved(root)
+    except UnresolvedError as error:
+        yield Problem.at(source, path, str(error))
 
 
-def _mistakes(source: Source, schema: Plain, root: Plain, path: Path) -> Iterator[Problem]:
+def _mistakes(source: Source, schema: Plain, root: Plain, base: Path, path: Path) -> Iterator[Problem]:
     if isinstance(schema, bool):
         return
     if not isinstance(schema, dict):
@@ -108,7 +158,7 @@ def _mistakes(source: Source, schema: Plain, root: Plain, path: Path) -> Iterato
         here = (*path, word)
         if word in _INSIDE:
             for step, inner in _INSIDE[word](value):
-                yield from _mistakes(source, inner, root, (*here, *step))
+                yield from _mistakes(source, inner, root, base, (*here, *step))
         elif word == "$ref":
             yield from _reference(source, value, root, here)
         elif word in KEYWORDS or word in _NOTED:
@@ -117,6 +167,19 @@ def _mistakes(source: Source, schema: Plain, root: Plain, path: Path) -> Iterato
             known = [*KEYWORDS, *_NOTED, *_INSIDE, *NOTES]
             hint = nearest(word, known) or "; no keyword is skipped in silence, so take it out"
             yield Problem.at(source, here, f"this keyword can't be compiled{hint}")
+        yield from _misplaced(source, word, base, here)
+
+
+def _misplaced(source: Source, word: str, base: Path, here: Path) -> Iterator[Problem]:
+    """What would be without effect where it stands."""
+    within = here[len(base) : -1]
+    if word == "$id" and within:
+        yield Problem.at(source, here, "only the whole schema may have one: here it would change what references name")
+    if word == "x-sensitive" and not {"properties", *FOLDERS} & set(within):
+        yield Problem.at(source, here, "is of one column; write it into the column's properties")
+    of_a_rule = not within or (len(within) == 2 and within[0] in ("properties", *FOLDERS))  # noqa: PLR2004 -- and a name
+    if word in _OF_RULES and not of_a_rule:
+        yield Problem.at(source, here, "is of a whole rule; write it beside the property's other keywords")
 
 
 def _parameter(source: Source, word: str, value: Plain, path: Path) -> Iterator[Problem]:
@@ -127,30 +190,8 @@ def _parameter(source: Source, word: str, value: Plain, path: Path) -> Iterator[
         yield Problem.at(source, path, f"can't be compiled: {why}")
 
 
-def _listed(value: Plain) -> list[tuple[Path, Plain]]:
-    """Schemas of a list; what is no list, or an empty one, is told as no schema."""
-    return [((index,), one) for index, one in enumerate(value)] if isinstance(value, list) and value else [((), None)]
-
-
-def _named(value: Plain) -> list[tuple[Path, Plain]]:
-    return [((name,), one) for name, one in value.items()] if isinstance(value, dict) else [((), None)]
-
-
-_INSIDE: Mapping[str, Callable[[Plain], list[tuple[Path, Plain]]]] = {  # keyword -> the schemas inside its value
-    "properties": _named,
-    "$defs": _named,
-    "allOf": _listed,
-    "anyOf": _listed,
-    "oneOf": _listed,
-    "not": lambda value: [((), value)],
-    "if": lambda value: [((), value)],
-    "then": lambda value: [((), value)],
-    "else": lambda value: [((), value)],
-}
-
-
 def _reference(source: Source, value: Plain, root: Plain, path: Path) -> Iterator[Problem]:
     try:
         named_by(str(value), root)
     except LookupError:
-        yield Problem.at(source, path, f"{value} names nothing in this file")
+        yield Problem.at(source, path, f"{value} names no schema in this file")

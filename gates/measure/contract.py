@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gates.contract.columns import quoted
-from gates.contract.rules import Contract, Rule
+from gates.contract.rules import Contract, Rule, Side
 from gates.errors import GatesError
 from gates.evidence import Finding, Part
 from gates.measure.tables import Opened, run
@@ -24,51 +24,65 @@ def findings(
     for a column that a rule needs and the table lacks, or that is nested.
     """
     rules = [rule for rule in contract.rules if opened.name in rule.tables]
-    for rule in rules:
-        for column in rule.columns:
-            opened.require(column, f"contract, {rule.id}")
-    nested = [column for column in opened.columns if column not in opened.seen]
-    if nested:
-        kind = opened.columns[nested[0]]
-        raise GatesError(f"{opened.path}: the column {nested[0]} is {kind}; a contract sees flat columns only")
+    this = _side(opened, [(column, rule) for rule in rules for column in rule.columns])
     single = [rule for rule in rules if rule.count]
-    rows, counts = _counts(connection, opened, single)
-    made = {
-        rule.id: _finding(connection, opened, rule, rows, count) for rule, count in zip(single, counts, strict=True)
-    }
-    made |= {rule.id: one for rule in rules if rule.query for one in _beside(connection, opened, rule, rows, beside)}
-    return [made[rule.id] for rule in rules if rule.id in made]
+    rows, counts = _counts(connection, this, single)
+    counted = dict(zip((rule.id for rule in single), counts, strict=True))
+    shown = _examples(connection, this, [rule for rule in single if counted[rule.id]])
+
+    def made(rule: Rule, parts: tuple[Part, ...] = ()) -> Finding:
+        count, examples = counted.get(rule.id, 0), shown.get(rule.id, ())
+        return Finding(table=opened.name, rule=rule.id, rows=rows, count=count, examples=examples, parts=parts)
+
+    found = {rule.id: made(rule) for rule in single}
+    for rule in rules:
+        other = beside(rule.beside) if rule.query and rule.beside else None
+        if rule.query and other:
+            there = _side(other, [(column, rule) for column in rule.columns_beside], all_flat=False)
+            found[rule.id] = made(rule, _parts(connection, rule.query(this, there)))
+    return [found[rule.id] for rule in rules if rule.id in found]
 
 
-def _counts(connection: Any, opened: Opened, rules: list[Rule]) -> tuple[int, list[int]]:
+def _side(opened: Opened, needed: Sequence[tuple[str, Rule]], *, all_flat: bool = True) -> Side:
+    """The table as rules see it. Raises ``GatesError`` where a column is missing or nested."""
+    for column, rule in needed:
+        opened.require(column, f"contract, {rule.id}")
+    for column in opened.columns if all_flat else [column for column, _ in needed]:
+        if column not in opened.seen:
+            kind = opened.columns[column]
+            raise GatesError(
+                f"{opened.path}: the column {column} is {kind[:60]}; a contract sees text, numbers, booleans, dates "
+                "and times only"
+            )
+    return Side(name=opened.name, path=opened.path, columns=opened.seen)
+
+
+def _counts(connection: Any, this: Side, rules: list[Rule]) -> tuple[int, list[int]]:
     """All rules in one pass over the table."""
-    aggregates = [rule.count(opened.seen) or "0" for rule in rules if rule.count]
-    ((rows, *counts),) = run(connection, f"SELECT count(*), {', '.join(aggregates) or 0} FROM {quoted(opened.name)}")
-    return rows, counts[: len(rules)]
+    aggregates = [rule.count(this.columns) or "0" for rule in rules if rule.count]
+    ((rows, *counts),) = run(connection, f"SELECT {', '.join(['count(*)', *aggregates])} FROM {quoted(this.name)}")
+    return rows, counts
 
 
-def _finding(connection: Any, opened: Opened, rule: Rule, rows: int, count: int) -> Finding:
-    shown = rule.example(opened.seen) if count and rule.example else None
-    examples = tuple(_examples(connection, opened, *shown)) if shown else ()
-    return Finding(table=opened.name, rule=rule.id, rows=rows, count=count, examples=examples, parts=())
+def _examples(connection: Any, this: Side, broken: list[Rule]) -> dict[str, tuple[str, ...]]:
+    """Up to five distinct offending values of each rule that shows any, most frequent first; in one query."""
+    found: dict[str, list[str]] = {rule.id: [] for rule in broken}
+    parts = []
+    for place, rule in enumerate(broken):
+        shown = rule.example(this.columns) if rule.example else None
+        if shown:
+            value, condition = shown
+            parts.append(
+                f"(SELECT {place} AS place, CAST({value} AS VARCHAR) AS v, count(*) AS n FROM {quoted(this.name)} "
+                f"WHERE {condition} GROUP BY 2 ORDER BY n DESC, v LIMIT {EXAMPLES})"
+            )
+    if parts:
+        for place, text, _ in run(connection, f"{' UNION ALL '.join(parts)} ORDER BY place, n DESC, v"):
+            found[broken[place].id].append("null" if text is None else str(text)[:SHOWN])
+    return {id_: tuple(values) for id_, values in found.items()}
 
 
-def _examples(connection: Any, opened: Opened, value: str, condition: str) -> Iterator[str]:
-    """Up to five distinct offending values, most frequent first."""
-    query = (
-        f"SELECT CAST({value} AS VARCHAR) AS v, count(*) AS n FROM {quoted(opened.name)} "
-        f"WHERE {condition} GROUP BY v ORDER BY n DESC, v LIMIT {EXAMPLES}"
+def _parts(connection: Any, query: str) -> tuple[Part, ...]:
+    return tuple(
+        Part(label=label, here=int(here or 0), there=int(there or 0)) for label, here, there in run(connection, query)
     )
-    for text, _ in run(connection, query):
-        yield "null" if text is None else str(text)[:SHOWN]
-
-
-def _beside(
-    connection: Any, opened: Opened, rule: Rule, rows: int, beside: Callable[[str], Opened | None]
-) -> Iterator[Finding]:
-    other = beside(str(rule.beside))
-    if other is None or rule.query is None:
-        return
-    found = run(connection, rule.query(opened.name, other.name, opened.seen))
-    parts = tuple(Part(label=label, here=int(here or 0), there=int(there or 0)) for label, here, there in found)
-    yield Finding(table=opened.name, rule=rule.id, rows=rows, count=0, examples=(), parts=parts)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,14 +15,17 @@ from typing import Any
 from gates.contract.columns import Category, Column, literal, quoted
 from gates.errors import Exit, GatesError
 from gates.evidence import Table
+from gates.measure import delimited, jsonlines
+from gates.measure.delimited import header_of
 from gates.validate import nearest
 
-READERS: Mapping[str, str] = {
-    ".parquet": "read_parquet({})",
-    ".csv": "read_csv({}, header = true)",
-    ".tsv": "read_csv({}, header = true)",
-    ".jsonl": "read_json({}, format = 'newline_delimited')",
-    ".ndjson": "read_json({}, format = 'newline_delimited')",
+Source = Callable[[Sequence[Path], delimited.Asked], str]  # files, a way to ask the engine -> SQL that reads them
+READERS: Mapping[str, Source] = {
+    ".parquet": lambda files, _: f"read_parquet([{', '.join(literal(str(file)) for file in files)}])",
+    ".csv": delimited.source,
+    ".tsv": delimited.source,
+    ".jsonl": jsonlines.source,
+    ".ndjson": jsonlines.source,
 }
 LANES = 4  # of 60 bits each: a row's SHA-256 is summed lane by lane, so the order of rows does not matter
 _HEX = 15
@@ -30,12 +36,11 @@ _CATEGORIES: tuple[tuple[Category, tuple[str, ...]], ...] = (  # how a type's na
         "integer",
         ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
     ),
-    ("integer", ("UHUGEINT",)),
     ("number", ("FLOAT", "DOUBLE", "DECIMAL")),
     ("timestamp", ("TIMESTAMP",)),
     ("date", ("DATE",)),
     ("time", ("TIME",)),
-    ("string", ("VARCHAR", "ENUM", "UUID")),
+    ("string", ("VARCHAR", "ENUM", "UUID", '"NULL"')),  # of nothing but nulls no type can be told
 )
 
 
@@ -53,8 +58,9 @@ class Opened:
         found: dict[str, Column] = {}
         for name, kind in self.columns.items():
             category = next((word for word, starts in _CATEGORIES if kind.startswith(starts)), None)
-            if category and not kind.endswith("]"):
-                found[name] = Column(name=name, category=category, kind=kind)
+            if category and not kind.endswith("]") and kind != "TIME WITH TIME ZONE":
+                whole = kind.startswith("DECIMAL") and kind.endswith(",0)")
+                found[name] = Column(name=name, category="integer" if whole else category, kind=kind)
         return found
 
     def require(self, column: str, role: str) -> str:
@@ -72,6 +78,9 @@ def connect(now: datetime | None = None, threads: int | None = None) -> Any:
     options = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     connection = duckdb.connect(config=options | ({"threads": str(threads)} if threads else {}))
     connection.execute("SET preserve_insertion_order = true")
+    # a Parquet file's minimum and maximum leave NaN out; the optimizer would believe that there is none
+    connection.execute("SET disabled_optimizers = 'statistics_propagation'")
+    connection.execute("SET TimeZone = 'UTC'")  # a moment is told the same on every machine
     moment = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
     connection.execute(f"CREATE MACRO gates_now() AS CAST({literal(moment.isoformat(' '))} AS TIMESTAMP)")
     return connection
@@ -89,41 +98,54 @@ def open_table(connection: Any, root: Path, path: str, name: str) -> Opened:
     """A file or a glob, beside ``root``, as a view. Raises ``GatesError`` where it can't be read or is empty."""
     import duckdb
 
-    reader, file = READERS[suffix_of(path)], literal(str(root / path))
+    suffix, pattern = suffix_of(path), literal(str(root / path))
+    files: list[Path] = []
+
+    def ask(sql: str) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
+        return rows
+
     try:
-        columns = _view(connection, name, reader.format(file))
-        if reader.startswith("read_csv"):
-            columns = _words_as_text(connection, name, reader, file, columns)
-        (rows,) = connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()
-    except duckdb.IOException as error:
-        raise GatesError(f"{path} can't be read: {_first_line(error)}", where=name, mend="Check the path.") from error
-    except duckdb.Error as error:
-        raise GatesError(f"{path} is damaged or no table: {_first_line(error)}", where=name) from error
+        files = [Path(row[0]) for row in ask(f"SELECT file FROM glob({pattern}) ORDER BY file")]
+        if not files:
+            raise GatesError(f"{path} can't be read: there is no such file", where=name, mend="Check the path.")
+        names = _names(files[0], ask)
+        _refuse_twins(path, names)
+        if names == []:
+            raise GatesError(f"{path} has no rows", where=name)
+        ask(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM {READERS[suffix](files, ask)}")
+        columns = {row[0]: row[1] for row in ask(f"DESCRIBE {quoted(name)}")}
+        ((rows,),) = ask(f"SELECT count(*) FROM {quoted(name)}")
+    except OSError as error:
+        raise GatesError(f"{path} can't be read: {error.strerror}", where=name, mend="Check the path.") from error
+    except (duckdb.Error, csv.Error, UnicodeDecodeError) as error:
+        raise _damaged(path, name, files, error) from error
     if not rows:
         raise GatesError(f"{path} has no rows", where=name)
     return Opened(name=name, path=path, columns=columns)
 
 
-def _words_as_text(connection: Any, name: str, reader: str, file: str, columns: dict[str, str]) -> dict[str, str]:
-    """The engine guesses Yes and No, or t and f, to be booleans; in a CSV only true and false are."""
-    guessed = [column for column, kind in columns.items() if kind == "BOOLEAN"]
-    if not guessed:
-        return columns
-    _view(connection, name, reader.format(f"{file}, types = {_varchar(guessed)}"))
-    tests = ", ".join(f"bool_and(lower({quoted(column)}) IN ('true', 'false'))" for column in guessed)
-    (true,) = connection.execute(f"SELECT [{tests}] FROM {quoted(name)}").fetchone()
-    words = [column for column, is_boolean in zip(guessed, true, strict=True) if not is_boolean]
-    return _view(connection, name, reader.format(f"{file}, types = {_varchar(words)}" if words else file))
+def _names(file: Path, ask: delimited.Asked) -> list[str] | None:
+    """The columns' names as they are written; None where they can't be told."""
+    if file.suffix.lower() == ".parquet":
+        top = f"SELECT name, num_children FROM parquet_schema({literal(str(file))})"
+        (_, children), *rest = ask(top)
+        return [str(name) for name, _ in rest] if children == len(rest) else None  # none of them nested
+    return header_of(file) if READERS[file.suffix.lower()] is delimited.source else None
 
 
-def _varchar(columns: list[str]) -> str:
-    return "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}"
+def _refuse_twins(path: str, names: list[str] | None) -> None:
+    """The engine would give the second of two columns of one name another name, and nobody would know."""
+    twins = [name for name, count in Counter(name.lower() for name in names or ()).items() if count > 1]
+    if twins:
+        raise GatesError(f"{path}: the column {twins[0]} stands twice", mend="Give each column a name of its own.")
 
 
-def _view(connection: Any, name: str, source: str) -> dict[str, str]:
-    """Make a view and give its columns with their types."""
-    connection.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM {source}")
-    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE {quoted(name)}").fetchall()}
+def _damaged(path: str, name: str, files: list[Path], error: Exception) -> GatesError:
+    """A file that is there and can't be read, in words that say where."""
+    texts = files if READERS[suffix_of(path)] is delimited.source else []
+    told = next((fault for file in texts if (fault := delimited.fault(file))), None) or told_by(error)
+    return GatesError(f"{path} is damaged or no table: {told}", where=name)
 
 
 def run(connection: Any, sql: str) -> list[tuple[Any, ...]]:
@@ -133,14 +155,16 @@ def run(connection: Any, sql: str) -> list[tuple[Any, ...]]:
     try:
         rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
     except duckdb.OutOfMemoryException as error:
-        raise GatesError(f"the engine ran out of memory: {_first_line(error)}", exit_code=Exit.OUTSIDE) from error
+        raise GatesError(f"the engine ran out of memory: {told_by(error)}", exit_code=Exit.OUTSIDE) from error
     except duckdb.Error as error:
-        raise GatesError(f"the data can't be read: {_first_line(error)}") from error
+        raise GatesError(f"the data can't be read: {told_by(error)}") from error
     return rows
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:300]
+def told_by(error: Exception) -> str:
+    """The first line of the engine's message. What it quotes may be values of the data, and is left out."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return re.sub(r"""(["']).*\1""", "…", first)[:300]
 
 
 def table_of(connection: Any, opened: Opened) -> Table:
