@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from gates.contract.columns import Column, every, literal, matches, sayable, some
 from gates.contract.formats import FORMATS
-from gates.contract.patterns import UnsupportedError, translate
+from gates.contract.patterns import UnsupportedError, translate, within_ascii
 from gates.fields import Plain
 
 TYPES = ("string", "integer", "number", "boolean", "null", "object", "array")
@@ -156,7 +156,14 @@ def _length(operator: str) -> Callable[[Column, Plain], str]:
 
 
 def _pattern(column: Column, pattern: Plain) -> str:
-    return unless_null(column, matches(column.text, translate(pattern))) if column.is_text else "TRUE"
+    if not column.is_text:
+        return "TRUE"
+    whole = translate(pattern)
+    narrow, text = within_ascii(whole), column.text
+    if narrow == whole:
+        return unless_null(column, matches(text, whole))
+    is_ascii = f"strlen({text}) = length({text})"  # as many bytes as characters
+    return unless_null(column, f"CASE WHEN {is_ascii} THEN {matches(text, narrow)} ELSE {matches(text, whole)} END")
 
 
 def _unsayable(pattern: Plain) -> str | None:

@@ -42,16 +42,27 @@ def translate(pattern: str) -> str:
     if len(pattern) > LONGEST:
         raise UnsupportedError(f"it is longer than {LONGEST} characters")
     try:
+        return _translated(pattern)
+    except RecursionError as error:
+        raise UnsupportedError("its groups are nested too deep") from error
+
+
+def within_ascii(translated: str) -> str:
+    """The same for text that is ASCII alone. RE2 is fast with few characters, and slow with all of Unicode."""
+    return translated.replace(r"\p{L}\p{N}_", "0-9A-Za-z_").replace(r"\p{Nd}", "0-9").replace(r"\P{Nd}", r"\D")
+
+
+def _translated(pattern: str) -> str:
+    try:
         with warnings.catch_warnings(action="ignore"):  # of what a later Python may read otherwise
             parsed = _parser.parse(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+    except (re.error, OverflowError) as error:
         raise UnsupportedError(f"it is no regular expression: {error}") from error
     if parsed.state.flags & ~re.UNICODE:
         raise UnsupportedError("flags are not known")
-    translated = "".join(_sequence(list(parsed), last=True))
     if _size(list(parsed), repeats=1) > LARGEST:
         raise UnsupportedError("with its repeats written out it is too large")
-    return translated
+    return "".join(_sequence(list(parsed), last=True))
 
 
 def _size(items: list[Any], *, repeats: int) -> int:

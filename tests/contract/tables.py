@@ -16,7 +16,26 @@ from hypothesis import strategies as st
 from gates.contract.columns import Column
 from gates.measure.tables import Opened, connect
 
-WORDS = ["", "a", "Yes", "No", "yes", "a\n", "é", "e\u0301", "日本", "👩‍👩‍👧", "x" * 12, "1", "true", "null", "a b", "\x00", "'", '"']
+WORDS = [
+    "",
+    "a",
+    "Yes",
+    "No",
+    "yes",
+    "a\n",
+    "é",
+    "e\u0301",
+    "日本",
+    "👩‍👩‍👧",
+    "x" * 12,
+    "1",
+    "true",
+    "null",
+    "a b",
+    "\x00",
+    "'",
+    '"',
+]
 
 
 @dataclass(frozen=True)
@@ -38,14 +57,21 @@ _INTS = st.one_of(
     st.sampled_from([2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63), 10**15, 3 * 10**18]),
     st.integers(-(2**63), 2**63 - 1),
 )
-_BIG = st.one_of(_INTS, st.integers(-(2**127), 2**127 - 1), st.sampled_from([2**63, 2**64, 2**100, 2**127 - 1, -(2**127)]))
+_BIG = st.one_of(
+    _INTS, st.integers(-(2**127), 2**127 - 1), st.sampled_from([2**63, 2**64, 2**100, 2**127 - 1, -(2**127)])
+)
 _FLOATS = st.one_of(
     st.integers(-5, 20).map(float),
-    st.sampled_from([0.1, 0.3, 0.5, 2.5, -0.0, math.nan, math.inf, -math.inf, 1e308, 5e-324, 2.0**53, 1e22, -7.25, 1e300]),
+    st.sampled_from(
+        [0.1, 0.3, 0.5, 2.5, -0.0, math.nan, math.inf, -math.inf, 1e308, 5e-324, 2.0**53, 1e22, -7.25, 1e300]
+    ),
     st.floats(),
 )
 _DAYS = st.one_of(st.dates(), st.sampled_from([dt.date(1, 1, 1), dt.date(9999, 12, 31), dt.date(2024, 2, 29)]))
-_MOMENTS = st.one_of(st.datetimes(), st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 2)).map(lambda m: m.replace(microsecond=0)))
+_MOMENTS = st.one_of(
+    st.datetimes(),
+    st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 2)).map(lambda m: m.replace(microsecond=0)),
+)
 
 
 def _moment(value: dt.datetime) -> str:
@@ -107,7 +133,9 @@ class Sample:
     def load(self, connection: Any, name: str = "t") -> dict[str, Column]:
         """Put the rows into the engine, with their numbers in the column ``#``, and tell its columns."""
         quote = lambda text: '"' + text.replace('"', '""') + '"'  # noqa: E731
-        columns = "".join(f", CAST({quote(one)} AS {KINDS[kind].sql}) AS {quote(one)}" for one, kind in self.kinds.items())
+        columns = "".join(
+            f", CAST({quote(one)} AS {KINDS[kind].sql}) AS {quote(one)}" for one, kind in self.kinds.items()
+        )
         table = self.arrow().append_column("#", pa.array(range(len(self.rows))))
         connection.register("source", table)
         connection.execute(f'CREATE OR REPLACE TABLE {quote(name)} AS SELECT "#"{columns} FROM source')

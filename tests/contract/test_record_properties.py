@@ -44,7 +44,9 @@ def connection():
 
 NUMBERS = st.one_of(
     st.integers(-6, 20),
-    st.sampled_from([2**53, 2**53 + 1, 2**63, -(2**63), 2**64, 2**127, 10**38, -(10**39), 1e308, -1e308, 0.1, 0.3, 2.5, 5e-324]),
+    st.sampled_from(
+        [2**53, 2**53 + 1, 2**63, -(2**63), 2**64, 2**127, 10**38, -(10**39), 1e308, -1e308, 0.1, 0.3, 2.5, 5e-324]
+    ),
     st.integers(-(2**70), 2**70),
     st.floats(allow_nan=False, allow_infinity=False),
 )
@@ -56,7 +58,9 @@ DIVISORS = st.one_of(
 SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, st.sampled_from(WORDS), st.just("2020-01-01T00:00:00Z"))
 ANYTHING = SCALARS | st.just([]) | st.just({}) | st.just([1]) | st.just({"a": 1})
 TYPES = st.sampled_from(["string", "integer", "number", "boolean", "null", "object", "array"])
-PATTERNS = st.sampled_from(["", "a", "^a$", "^$", r"^\d+", r"\w", r"^\S+$", r"[^a]", "es$", r"^.$", r"^.{2,}$", "^2020-", "Z$", "é|日"])
+PATTERNS = st.sampled_from(
+    ["", "a", "^a$", "^$", r"^\d+", r"\w", r"^\S+$", r"[^a]", "es$", r"^.$", r"^.{2,}$", "^2020-", "Z$", "é|日"]
+)
 KEYWORDS = {
     "type": TYPES | st.lists(TYPES, min_size=1, max_size=3, unique=True),
     "enum": st.lists(ANYTHING, max_size=4),
@@ -71,7 +75,9 @@ KEYWORDS = {
     "pattern": PATTERNS,
     "format": st.sampled_from(["date", "date-time", "time", "email", "ipv4", "uuid"]),
 }
-REFERENCES = st.sampled_from([{"$ref": "#/$defs/one"}, {"$ref": "#/$defs/two", "title": "two"}, {"$ref": "#/$defs/two", "minLength": 1}])
+REFERENCES = st.sampled_from(
+    [{"$ref": "#/$defs/one"}, {"$ref": "#/$defs/two", "title": "two"}, {"$ref": "#/$defs/two", "minLength": 1}]
+)
 
 
 def some_of(keywords, most):
@@ -95,7 +101,9 @@ VALUE = recursive(st.booleans() | some_of(KEYWORDS, 2))
 LEAF_ROW = {
     "properties": st.dictionaries(st.sampled_from(["a", "b", "c"]), VALUE, max_size=2),
     "required": st.lists(st.sampled_from(["a", "b", "c"]), max_size=2, unique=True),
-    "dependentRequired": st.dictionaries(st.sampled_from(["a", "c"]), st.lists(st.sampled_from(["b", "c"]), unique=True)),
+    "dependentRequired": st.dictionaries(
+        st.sampled_from(["a", "c"]), st.lists(st.sampled_from(["b", "c"]), unique=True)
+    ),
     "additionalProperties": VALUE,
     "type": TYPES | st.just("object"),
     "enum": st.just([{}]),
@@ -208,7 +216,11 @@ def test_formats_of_text_that_nearly_has_them(connection, name):
     @settings(max_examples=200)
     @given(st.lists(FORMED[name], min_size=1, max_size=8))
     def holds(texts):
-        check(connection, Sample({"a": "string"}, [{"a": text} for text in texts]), {"properties": {"a": {"format": name}}})
+        check(
+            connection,
+            Sample({"a": "string"}, [{"a": text} for text in texts]),
+            {"properties": {"a": {"format": name}}},
+        )
 
     holds()
 
