@@ -44,6 +44,7 @@ for command in (
     model.schema,
     data.init,
     data.data,
+    data.contract,
 ):
     cli.add_command(command)
 

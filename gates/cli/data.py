@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from gates.cli import common
-from gates.errors import GatesError
+from gates.errors import Exit, GatesError
+from gates.fields import plain
 from gates.workspace import load_contract
 
 if TYPE_CHECKING:
@@ -114,3 +116,40 @@ def _found(file: str) -> Path:
     raise GatesError(
         f"no contract: there is no {looked}", where=file, mend="Name one with --contract; gates init writes a first."
     )
+
+
+@click.group()
+def contract() -> None:
+    """Commands about contracts, without data.
+
+    \b
+    Example:
+      gates contract diff main/contract.yaml contract.yaml
+    """
+
+
+@contract.command()
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
+@common.as_json
+def diff(before: Path, after: Path, as_json: bool) -> NoReturn:
+    """Tell rule by rule what became stricter, looser, new or gone from the contract BEFORE to AFTER.
+
+    \b
+    Exit codes: 0 AFTER is not looser, 1 some rule is looser, gone, incompatible or can't be told,
+    2 a mistake in a contract.
+
+    \b
+    Example:
+      gates contract diff main/contract.yaml contract.yaml
+    """
+    from gates.contract.compare import compare
+    from gates.report.comparison import render
+
+    compared = compare(load_contract(before), load_contract(after))
+    if as_json:
+        click.echo(json.dumps(plain(compared), ensure_ascii=False, allow_nan=False))
+    else:
+        coloured = common.colour(sys.stdout)
+        click.echo(render(compared, width=common.width(), colour=coloured), nl=False, color=coloured)
+    sys.exit(Exit.STOP if compared.looser else Exit.SHIP)

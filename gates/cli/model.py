@@ -12,6 +12,7 @@ import click
 
 from gates.checked import Checked
 from gates.cli import common
+from gates.contract.compare import Comparison
 from gates.contract.read import SCHEMA as CONTRACT_SCHEMA
 from gates.decision import Decision
 from gates.errors import GatesError
@@ -26,6 +27,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "evidence": lambda: schema_of(Evidence),
     "decision": lambda: schema_of(Decision),
     "data": lambda: schema_of(Checked),
+    "contract-diff": lambda: schema_of(Comparison),
 }
 
 
