@@ -14,6 +14,7 @@ from gates.contract.beside import Drift, Leakage, Refers
 from gates.contract.columns import Columns, every, quoted
 from gates.contract.record import counted, kept
 from gates.contract.rules import SEVERITY, Bounds, Known, Rule, Severity, listed
+from gates.errors import GatesError
 from gates.fields import Plain, declare
 
 SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -58,7 +59,7 @@ class Unique:
         together = f"({', '.join(columns)})" if len(columns) > 1 else columns[0]
         return Rule(
             id=f"unique({listed(self.unique)})",
-            asks="no value twice, none missing",
+            asks=f"{listed(self.unique)} repeated or missing" if self.max else "no value twice, none missing",
             count=lambda _: f"count(*) - count(DISTINCT {together}) FILTER (WHERE {present})",
             bounds=Bounds(high=self.max, share=self.max > 0),
             severity=self.severity,
@@ -124,12 +125,18 @@ class Fresh:
     def rule(self, _: Known, /) -> Rule:
         """Count all rows if the newest is too old, or none can be read, else none."""
         seconds = int(self.within[:-1]) * SECONDS[self.within[-1]]
-        newest = f"max(TRY_CAST({quoted(self.fresh)} AS TIMESTAMP))"
+        newest = f"max(timezone('UTC', TRY_CAST({quoted(self.fresh)} AS TIMESTAMPTZ)))"
         limit = f"{NOW} - INTERVAL {seconds} SECOND"
+
+        def count(columns: Columns) -> str:
+            if columns[self.fresh].category not in ("date", "timestamp", "string"):
+                raise GatesError(f"contract, fresh({self.fresh}): it is {columns[self.fresh].kind}, no dates or text")
+            return f"CASE WHEN {newest} >= {limit} THEN 0 ELSE count(*) END"
+
         return Rule(
             id=f"fresh({self.fresh})",
-            asks=f"the newest within {self.within}",
-            count=lambda _: f"CASE WHEN {newest} >= {limit} THEN 0 ELSE count(*) END",
+            asks=f"the newest of {self.fresh} within {self.within}",
+            count=count,
             severity=self.severity,
             columns=(self.fresh,),
         )

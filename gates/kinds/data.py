@@ -14,7 +14,7 @@ from gates.decision import Code, GateVerdict, Verdict
 from gates.evidence import Evidence, Finding
 from gates.fields import declare
 from gates.kinds.protocol import Mistake, Needs, Terms
-from gates.words import bar_text, number, percent, rows
+from gates.words import bar_text, percent, rows
 
 KEY = "data"
 
@@ -108,12 +108,12 @@ def _breaking(rule: ContractRule, finding: Finding) -> str:
         return f"{rule.id} ({rule.asks}) holds in all {rows(finding.rows)}"
     examples = f", such as {', '.join(finding.examples)}" if finding.examples else ""
     allowed = f"; {_bounds(rule.bounds)} allowed" if rule.bounds != NONE else ""
-    found = f"{finding.count:,} of {rows(finding.rows)} ({number(share(finding) * 100)} %)"
+    found = f"{finding.count:,} of {rows(finding.rows)} ({percent(share(finding))})"
     return f"{rule.id} ({rule.asks}) is broken in {found}{examples}{allowed}"
 
 
 def _level(rule: ContractRule, finding: Finding, value: float) -> str:
-    told = f"{number(value * 100)} % of {rows(finding.rows)}" if rule.bounds.share else f"{value:,.6g}"
+    told = f"{percent(value)} of {rows(finding.rows)}" if rule.bounds.share else f"{value:,.6g}"
     return f"{rule.asks}: {told}; asked for is {_bounds(rule.bounds)}"
 
 

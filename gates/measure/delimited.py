@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gates.contract.columns import literal, quoted
 
 DELIMITERS = ",;\t|"
-# The engine would otherwise skip lines until those that are left look alike; types are those of all rows.
-OPTIONS = (
-    "header = true, quote = '\"', escape = '\"', comment = '', skip = 0, null_padding = false, strict_mode = true, "
-    "sample_size = -1, files_to_sniff = -1"
-)
+# The engine would otherwise skip lines until those that are left look alike.
+FORM = "header = true, quote = '\"', escape = '\"', comment = '', skip = 0, null_padding = false, strict_mode = true"
+GUESS = "sample_size = -1, files_to_sniff = -1"  # types are those of all rows
 Asked = Callable[[str], Sequence[Sequence[object]]]  # a query -> its rows
 
 
@@ -25,30 +23,44 @@ def header_of(file: Path) -> list[str]:
 
 
 def source(files: Sequence[Path], ask: Asked) -> str:
-    """SQL that reads files of one header. Raises ``csv.Error`` where rows are wider than it."""
+    """SQL that reads files of one header. Raises ``csv.Error`` where they, or their rows, have other columns.
+
+    Types are guessed once, and then named: a view would guess them at every look.
+    """
+    header = header_of(files[0])
+    other = next((file.name for file in files if header_of(file) != header), None)
+    if other:
+        raise csv.Error(f"the header of {other} is not that of {files[0].name}")
     with files[0].open(encoding="utf-8-sig", newline="") as text:
         delimiter = _delimiter(text.readline())
     listed = ", ".join(literal(str(file)) for file in files)
-    reader = f"read_csv([{listed}], delim = {literal(delimiter)}, {OPTIONS}"
-    kinds = {str(row[0]): str(row[1]) for row in ask(f"DESCRIBE SELECT * FROM {reader})")}
-    width = len(header_of(files[0]))
-    if len(kinds) != width:
-        raise csv.Error(f"the header has {width} columns, its rows {len(kinds)}")
-    words = _words(reader, [name for name, kind in kinds.items() if kind == "BOOLEAN"], ask)
-    return f"{reader}, types = {_varchar(words)})" if words else f"{reader})"
+    reader = f"read_csv([{listed}], delim = {literal(delimiter)}, {FORM}"
+    kinds = {str(row[0]): str(row[1]) for row in ask(f"DESCRIBE SELECT * FROM {reader}, {GUESS})")}
+    if len(kinds) != len(header):
+        raise csv.Error(f"the header has {len(header)} columns, its rows {len(kinds)}")
+    return _typed(reader, kinds | dict.fromkeys(_words(reader, kinds, ask), "VARCHAR"))
 
 
-def _words(reader: str, guessed: list[str], ask: Asked) -> list[str]:
-    """The engine guesses Yes and No, or t and f, to be booleans; in a CSV only true and false are."""
+def _words(reader: str, kinds: Mapping[str, str], ask: Asked) -> list[str]:
+    """Columns that are text after all. The engine guesses Yes and No, or t and f, to be booleans, and days in any
+    order of day and month to be dates; here only true and false are, and what is written as in ISO 8601."""
+    guessed = [column for column, kind in kinds.items() if kind.startswith(("BOOLEAN", "DATE", "TIME"))]
     if not guessed:
         return []
-    tests = ", ".join(f"bool_and(lower({quoted(column)}) IN ('true', 'false'))" for column in guessed)
-    (true,) = ask(f"SELECT {tests} FROM {reader}, types = {_varchar(guessed)})")
-    return [column for column, is_boolean in zip(guessed, true, strict=True) if not is_boolean]
+    tests = ", ".join(f"bool_and({_is(quoted(column), kinds[column])})" for column in guessed)
+    (true,) = ask(f"SELECT {tests} FROM {_typed(reader, kinds | dict.fromkeys(guessed, 'VARCHAR'))}")
+    return [column for column, is_one in zip(guessed, true, strict=True) if not is_one]
 
 
-def _varchar(columns: list[str]) -> str:
-    return "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in columns) + "}"
+def _is(text: str, kind: str) -> str:
+    if kind == "BOOLEAN":
+        return f"lower({text}) IN ('true', 'false')"
+    return f"{text} IS NULL OR TRY_CAST({text} AS {kind}) IS NOT NULL"
+
+
+def _typed(reader: str, kinds: Mapping[str, str]) -> str:
+    columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in kinds.items())
+    return f"{reader}, auto_detect = false, columns = {{{columns}}})"
 
 
 def fault(file: Path) -> str | None:

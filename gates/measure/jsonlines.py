@@ -12,12 +12,13 @@ TEXT = ("DATE", "TIME", "TIMESTAMP", "UUID", "INTERVAL")  # how the types begin 
 
 
 def source(files: Sequence[Path], ask: Asked) -> str:
-    """SQL that reads files; their columns are the keys of any line of any file."""
+    """SQL that reads files; their columns are the keys of any line of any file.
+
+    Types are guessed once, and then named: a view would guess them at every look.
+    """
     listed = ", ".join(literal(str(file)) for file in files)
     reader = f"read_json([{listed}], format = 'newline_delimited'"
     every = "sample_size = -1, maximum_sample_files = 1000000, union_by_name = true"
     kinds = {str(row[0]): str(row[1]) for row in ask(f"DESCRIBE SELECT * FROM {reader}, {every})")}
     types = {name: "VARCHAR" if kind.startswith((*TEXT, '"NULL"')) else kind for name, kind in kinds.items()}
-    if types == kinds:
-        return f"{reader}, {every})"
     return f"{reader}, columns = {{{', '.join(f'{literal(name)}: {literal(kind)}' for name, kind in types.items())}}})"

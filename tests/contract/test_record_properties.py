@@ -135,8 +135,10 @@ def alone(rule, schema):
         inner = schema["properties"][name]
         inner = {"not": {}} if inner is False else inner
         return {key: inner[key] for key in (word, *(("then", "else") if word == "if" else ())) if key in inner}, name
-    beside = {"if": ("then", "else"), "additionalProperties": ("properties",)}.get(word, ())
-    return {key: schema[key] for key in (word, *beside) if key in schema}, None
+    if word == "additionalProperties":  # its properties are named, but nothing is asked of them here
+        named = dict.fromkeys(schema.get("properties", {}), True)
+        return {"properties": named, word: schema[word]}, None
+    return {key: schema[key] for key in (word, *(("then", "else") if word == "if" else ())) if key in schema}, None
 
 
 def check(connection, sample: Sample, schema) -> None:
