@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gates import files, starter
 from gates.contract import infer
-from gates.contract.profile import Profile
+from gates.contract.profile import Profile, common
 from gates.errors import GatesError
 from gates.measure.profile import profile, shared
 from gates.measure.tables import connect, open_table
@@ -69,6 +69,8 @@ def look(asked: Asked, root: Path) -> tuple[Guessed, tuple[Profile, ...]]:
     names = ("train", "holdout")[-len(paths) :]
     opened = [open_table(connection, root, path, name) for path, name in zip(paths, names, strict=True)]
     tables = tuple(profile(connection, one) for one in opened)
+    if not list(common(tables)):
+        raise GatesError(f"{' and '.join(paths)} have no column in common", mend="Name two files of one table.")
     guessed = starter.guess(tables, asked.label, asked.key)
     guess = guessed.guess
     if guess.keys and len(opened) > 1:

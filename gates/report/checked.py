@@ -7,7 +7,6 @@ from gates.decision import Code, GateVerdict, Verdict
 from gates.evidence import Finding
 from gates.report import by_badness, sign, word
 from gates.report.terminal import COLOURS, console, flat
-from gates.words import number
 
 WARNING = "⚠️"
 
@@ -76,4 +75,4 @@ def _counted(finding: Finding) -> tuple[str, str]:
         return "–", "–"
     if finding.rule == "rows" or not finding.rows:  # all of them, always
         return f"{finding.count:,}", "–"
-    return f"{finding.count:,}", f"{number(100 * finding.count / finding.rows)} %"
+    return f"{finding.count:,}", f"{100 * finding.count / finding.rows:.3g} %"
