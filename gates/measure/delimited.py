@@ -38,7 +38,7 @@ def source(files: Sequence[Path], ask: Asked) -> str:
     kinds = {str(row[0]): str(row[1]) for row in ask(f"DESCRIBE SELECT * FROM {reader}, {GUESS})")}
     if len(kinds) != len(header):
         raise csv.Error(f"the header has {len(header)} columns, its rows {len(kinds)}")
-    return _typed(reader, kinds | dict.fromkeys(_words(reader, kinds, ask), "VARCHAR"))
+    return _typed(reader, {**kinds, **dict.fromkeys(_words(reader, kinds, ask), "VARCHAR")})
 
 
 def _words(reader: str, kinds: Mapping[str, str], ask: Asked) -> list[str]:
@@ -48,7 +48,7 @@ def _words(reader: str, kinds: Mapping[str, str], ask: Asked) -> list[str]:
     if not guessed:
         return []
     tests = ", ".join(f"bool_and({_is(quoted(column), kinds[column])})" for column in guessed)
-    (true,) = ask(f"SELECT {tests} FROM {_typed(reader, kinds | dict.fromkeys(guessed, 'VARCHAR'))}")
+    (true,) = ask(f"SELECT {tests} FROM {_typed(reader, {**kinds, **dict.fromkeys(guessed, 'VARCHAR')})}")
     return [column for column, is_one in zip(guessed, true, strict=True) if not is_one]
 
 

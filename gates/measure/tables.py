@@ -15,13 +15,12 @@ from typing import Any
 from gates.contract.columns import Category, Column, literal, quoted
 from gates.errors import Exit, GatesError
 from gates.evidence import Table
-from gates.measure import delimited, jsonlines
-from gates.measure.delimited import header_of
+from gates.measure import columnar, delimited, jsonlines
 from gates.validate import nearest
 
 Source = Callable[[Sequence[Path], delimited.Asked], str]  # files, a way to ask the engine -> SQL that reads them
 READERS: Mapping[str, Source] = {
-    ".parquet": lambda files, _: f"read_parquet([{', '.join(literal(str(file)) for file in files)}])",
+    ".parquet": columnar.source,
     ".csv": delimited.source,
     ".tsv": delimited.source,
     ".jsonl": jsonlines.source,
@@ -29,6 +28,7 @@ READERS: Mapping[str, Source] = {
 }
 LANES = 4  # of 60 bits each: a row's SHA-256 is summed lane by lane, so the order of rows does not matter
 _HEX = 15
+_BEFORE_VALUES = re.compile(r"""(file "[^"]*"|(?! with value )[^"'])*""")
 
 _CATEGORIES: tuple[tuple[Category, tuple[str, ...]], ...] = (  # how a type's name begins; the first that fits
     ("boolean", ("BOOLEAN",)),
@@ -67,7 +67,7 @@ class Opened:
         """The quoted column; raises ``GatesError`` where the table lacks it."""
         if column not in self.columns:
             known = nearest(column, self.columns) or f"; its columns are {', '.join(list(self.columns)[:20])}"
-            raise GatesError(f"{role}: {self.path} has no column {column}{known}", where="gates.yaml")
+            raise GatesError(f"{role}: {self.path} has no column {column}{known}")
         return quoted(column)
 
 
@@ -90,7 +90,7 @@ def suffix_of(path: str) -> str:
     """``.parquet`` or ``.csv``. Raises ``GatesError`` for what no reader knows."""
     suffix = Path(path).suffix.lower()
     if suffix not in READERS:
-        raise GatesError(f"{path}: no table; known are {', '.join(READERS)}", where="gates.yaml")
+        raise GatesError(f"{path}: no table; known are {', '.join(READERS)}")
     return suffix
 
 
@@ -99,6 +99,7 @@ def open_table(connection: Any, root: Path, path: str, name: str) -> Opened:
     import duckdb
 
     suffix, pattern = suffix_of(path), literal(str(root / path))
+    role = name if name != Path(path).name else None  # the message names the path already
     files: list[Path] = []
 
     def ask(sql: str) -> list[tuple[Any, ...]]:
@@ -108,44 +109,45 @@ def open_table(connection: Any, root: Path, path: str, name: str) -> Opened:
     try:
         files = [Path(row[0]) for row in ask(f"SELECT file FROM glob({pattern}) ORDER BY file")]
         if not files:
-            raise GatesError(f"{path} can't be read: there is no such file", where=name, mend="Check the path.")
+            raise GatesError(f"{path} can't be read: there is no such file", where=role, mend="Check the path.")
         names = _names(files[0], ask)
-        _refuse_twins(path, names)
+        _refuse_names(path, names)
         if names == []:
-            raise GatesError(f"{path} has no rows", where=name)
+            raise GatesError(f"{path} has no rows", where=role)
         ask(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM {READERS[suffix](files, ask)}")
         columns = {row[0]: row[1] for row in ask(f"DESCRIBE {quoted(name)}")}
         ((rows,),) = ask(f"SELECT count(*) FROM {quoted(name)}")
     except OSError as error:
-        raise GatesError(f"{path} can't be read: {error.strerror}", where=name, mend="Check the path.") from error
+        raise GatesError(f"{path} can't be read: {error.strerror}", where=role, mend="Check the path.") from error
     except (duckdb.Error, csv.Error, UnicodeDecodeError) as error:
-        raise _damaged(path, name, files, error) from error
+        raise _damaged(path, role, files, error) from error
     if not rows:
-        raise GatesError(f"{path} has no rows", where=name)
+        raise GatesError(f"{path} has no rows", where=role)
     return Opened(name=name, path=path, columns=columns)
 
 
 def _names(file: Path, ask: delimited.Asked) -> list[str] | None:
     """The columns' names as they are written; None where they can't be told."""
-    if file.suffix.lower() == ".parquet":
-        top = f"SELECT name, num_children FROM parquet_schema({literal(str(file))})"
-        (_, children), *rest = ask(top)
-        return [str(name) for name, _ in rest] if children == len(rest) else None  # none of them nested
-    return header_of(file) if READERS[file.suffix.lower()] is delimited.source else None
+    reader = READERS[file.suffix.lower()]
+    if reader is columnar.source:
+        return columnar.names(file, ask)
+    return delimited.header_of(file) if reader is delimited.source else None
 
 
-def _refuse_twins(path: str, names: list[str] | None) -> None:
+def _refuse_names(path: str, names: list[str] | None) -> None:
     """The engine would give the second of two columns of one name another name, and nobody would know."""
     twins = [name for name, count in Counter(name.lower() for name in names or ()).items() if count > 1]
     if twins:
         raise GatesError(f"{path}: the column {twins[0]} stands twice", mend="Give each column a name of its own.")
+    if path.lower().endswith(".parquet") and "" in (names or ()):
+        raise GatesError(f"{path}: a column has no name", mend="Give each column a name of its own.")
 
 
-def _damaged(path: str, name: str, files: list[Path], error: Exception) -> GatesError:
+def _damaged(path: str, role: str | None, files: list[Path], error: Exception) -> GatesError:
     """A file that is there and can't be read, in words that say where."""
     texts = files if READERS[suffix_of(path)] is delimited.source else []
     told = next((fault for file in texts if (fault := delimited.fault(file))), None) or told_by(error)
-    return GatesError(f"{path} is damaged or no table: {told}", where=name)
+    return GatesError(f"{path} is damaged or no table: {told}", where=role)
 
 
 def run(connection: Any, sql: str) -> list[tuple[Any, ...]]:
@@ -162,9 +164,10 @@ def run(connection: Any, sql: str) -> list[tuple[Any, ...]]:
 
 
 def told_by(error: Exception) -> str:
-    """The first line of the engine's message. What it quotes may be values of the data, and is left out."""
+    """The first line of the engine's message, up to what it quotes: that may be values of the data."""
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return re.sub(r"""(["']).*\1""", "…", first)[:300]
+    told = _BEFORE_VALUES.match(first)
+    return (told.group() if told else first).rstrip(" :,{[(")[:300]
 
 
 def table_of(connection: Any, opened: Opened) -> Table:

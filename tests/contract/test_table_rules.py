@@ -347,6 +347,14 @@ def test_order_files_and_threads_change_no_byte(tmp_path, form):
     assert len({finding["rule"] for finding in findings}) > 20
 
 
+def test_files_of_several_types_are_read_as_the_wider_one(tmp_path):
+    """By the first file's types 1.5 would have become 2."""
+    parquet(tmp_path / "p1.parquet", {"y": ["a"], "b": [1]})
+    parquet(tmp_path / "p2.parquet", {"b": [1.5], "y": ["b"]})
+    held = Held(tmp_path, {"record": {"properties": {"b": {"type": "integer"}}}}, holdout="p*.parquet")
+    assert "broken in 1 of 2 rows (50 %), such as 1.5" in held.gate("b.type").reason
+
+
 def write(path, rows):
     if path.suffix == ".parquet":
         parquet(path, pa.Table.from_pylist(rows), row_group_size=500)
