@@ -40,6 +40,9 @@ def register(connection: Any, table: Any, name: str) -> Opened:
     except (duckdb.Error, TypeError) as error:
         raise GatesError(f"{type(table).__name__}: no table that the engine can see", where=name) from error
     columns = {row[0]: row[1] for row in run(connection, f"DESCRIBE {quoted(name)}")}
+    given = [str(column) for column in getattr(table, "column_names", getattr(table, "columns", columns))]
+    if given != list(columns):  # the engine gave other names to what has none, or another's
+        raise GatesError("its columns are not told apart by name", where=name, mend="Give each a name of its own.")
     ((rows,),) = run(connection, f"SELECT count(*) FROM {quoted(name)}")
     if not rows:
         raise GatesError("has no rows", where=name)
