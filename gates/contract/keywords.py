@@ -145,7 +145,10 @@ def _no_remainder(column: Column, divisor: Plain) -> str:
     """Of NaN and infinity there is one: no number."""
     if column.category == "number":
         return f"coalesce({column.double} % {literal(float(divisor))} = 0, FALSE)"
-    return f"{column.whole} % {literal(divisor)} = 0" if divisor <= _LARGEST else f"{column.whole} = 0"
+    if divisor <= _LARGEST:
+        return f"{column.whole} % {literal(divisor)} = 0"
+    multiples = [literal(value) for value in (0, _SMALLEST) if value % divisor == 0]  # there are no others
+    return f"{column.whole} IN ({', '.join(multiples)})"
 
 
 def _length(operator: str) -> Callable[[Column, Plain], str]:

@@ -60,16 +60,23 @@ def named_by(reference: str, root: Plain) -> Plain:
         return root
     if not reference.startswith("#/"):
         raise LookupError(reference)
-    left = [unquote(part).replace("~1", "/").replace("~0", "~") for part in reference[2:].split("/")]
+    parts = [unquote(part).replace("~1", "/").replace("~0", "~") for part in reference[2:].split("/")]
     here = root
-    while left:
-        word, left = left[0], left[1:]
-        inside = _INSIDE[word](here[word]) if word in _INSIDE and isinstance(here, dict) and word in here else []
-        step = next(((path, one) for path, one in inside if [str(part) for part in path] == left[: len(path)]), None)
-        if step is None or step[1] is None:
+    while parts:
+        word = parts.pop(0)
+        if word not in _INSIDE or not isinstance(here, dict) or word not in here:
             raise LookupError(reference)
-        left, here = left[len(step[0]) :], step[1]
+        here = here[word] if _INSIDE[word] is _itself else _member(here[word], parts.pop(0) if parts else "")
     return here
+
+
+def _member(schemas: Plain, part: str) -> Plain:
+    """One of several schemas, by its name or its place. Raises ``LookupError``."""
+    if isinstance(schemas, list) and part.isdecimal():
+        return schemas[int(part)]
+    if isinstance(schemas, dict):
+        return schemas[part]
+    raise LookupError(part)
 
 
 def resolved(root: Plain) -> Plain:

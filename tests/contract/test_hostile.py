@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import os
-import sys
 import time
-from unittest import mock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-from gates import cli
+from contract_bench import gates
 
 PLAIN = "record: {properties: {a: {type: integer}}}"
-
-
-def gates(*arguments):
-    """(exit code, standard output, standard error) of the command line."""
-    out, err = io.StringIO(), io.StringIO()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "GATES_"))}
-    with (
-        mock.patch.dict(os.environ, environment, clear=True),
-        mock.patch.object(sys, "argv", ["gates", *map(str, arguments)]),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        pytest.raises(SystemExit) as ended,
-    ):
-        cli.main()
-    return ended.value.code, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture
@@ -110,7 +90,8 @@ def test_hostile_files(hold, case):
     refused(hold(PLAIN, {name: data}), *words)
 
 
-def test_files_of_a_glob_must_have_the_same_columns(hold, tmp_path):
+def test_files_of_a_glob_must_have_the_same_columns(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "p1.csv").write_text("a,b\n1,2\n")
     (tmp_path / "p2.csv").write_text("b,a\n1,2\n")
     (tmp_path / "contract.yaml").write_text(PLAIN)
@@ -128,8 +109,17 @@ HOSTILE = ['"; drop table', "'; --", "a b", "a.b", "select", "é", "%s{}", "$1",
 def test_columns_of_any_name(hold, name):
     columns = {name: pa.array([1, 2, 3]), "other": pa.array(["x", "y", "x"])}
     record = {"properties": {name: {"maximum": 2, "enum": [1, 2]}, "other": {"minLength": 1}}, "required": [name]}
-    table = [{"unique": name}, {"nulls": name}, {"values": name, "equal": 1}, {"drift": name, "max": 9, "against": "h.parquet"}]
-    table += [{"unique": [name, "other"]}, {"refers": name, "to": "h.parquet"}, {"refers": [name, "other"], "to": "h.parquet"}]
+    table = [
+        {"unique": name},
+        {"nulls": name},
+        {"values": name, "equal": 1},
+        {"drift": name, "max": 9, "against": "h.parquet"},
+    ]
+    table += [
+        {"unique": [name, "other"]},
+        {"refers": name, "to": "h.parquet"},
+        {"refers": [name, "other"], "to": "h.parquet"},
+    ]
     files = {"h.parquet": parquet(pa.table(columns))}
     code, out, _ = hold(json.dumps({"record": record, "table": table}, ensure_ascii=False), files)
     assert code == 1, out
@@ -139,7 +129,10 @@ def test_columns_of_any_name(hold, name):
 @pytest.mark.parametrize("value", ["'", "''", '"', "\\", "a'; drop table h; --", "\x00", "{}", "%s", "\U0001f600"])
 def test_values_of_any_text(hold, value):
     files = {"h.parquet": parquet(pa.table({"a": [value, "other"]}))}
-    contract = {"record": {"properties": {"a": {"enum": [value]}}}, "table": [{"values": "a", "equal": value, "min": 0.5, "max": 0.5}]}
+    contract = {
+        "record": {"properties": {"a": {"enum": [value]}}},
+        "table": [{"values": "a", "equal": value, "min": 0.5, "max": 0.5}],
+    }
     code, out, err = hold(json.dumps(contract), files)
     assert code == 1, err
     assert "broken in 1 of 2 rows" in out
@@ -160,7 +153,11 @@ def test_patterns_that_backtrack(hold, pattern):
 
 
 def nested(word, depth, inner):
-    return inner if not depth else {word: [nested(word, depth - 1, inner)] if word == "anyOf" else nested(word, depth - 1, inner)}
+    return (
+        inner
+        if not depth
+        else {word: [nested(word, depth - 1, inner)] if word == "anyOf" else nested(word, depth - 1, inner)}
+    )
 
 
 def bomb(width, word, depth=40):
@@ -170,22 +167,34 @@ def bomb(width, word, depth=40):
 
 
 CONTRACTS = {
-    "a reference to itself": ('{$defs: {x: {$ref: "#/$defs/x"}}, properties: {a: {$ref: "#/$defs/x"}}}', ("leads back to itself",)),
+    "a reference to itself": (
+        '{$defs: {x: {$ref: "#/$defs/x"}}, properties: {a: {$ref: "#/$defs/x"}}}',
+        ("leads back to itself",),
+    ),
     "a circle": (
-        '{$defs: {x: {not: {$ref: "#/$defs/y"}}, y: {anyOf: [{$ref: "#/$defs/x"}]}}, properties: {a: {$ref: "#/$defs/x"}}}',
+        '{$defs: {x: {not: {$ref: "#/$defs/y"}}, y: {not: {$ref: "#/$defs/x"}}}, properties: {a: {$ref: "#/$defs/x"}}}',
         ("leads back to itself",),
     ),
     "the whole": ('{properties: {a: {$ref: "#"}}}', ("reference # leads back to itself",)),
     "a bomb": (json.dumps(bomb(2, "allOf")), ("with its references written out",)),
     "a bomb of choices": (json.dumps(bomb(3, "oneOf")), ("with its references written out",)),
     "a long way": (json.dumps(bomb(1, "allOf", 2000)), ("levels deep",)),
-    "a reference to another file": ("{properties: {a: {$ref: other.json}}}", ("other.json names no schema in this file",)),
+    "a reference to another file": (
+        "{properties: {a: {$ref: other.json}}}",
+        ("other.json names no schema in this file",),
+    ),
     "a reference to nowhere": ('{properties: {a: {$ref: "#/$defs/x"}}}', ("contract.yaml:1:19", "names no schema")),
     "a reference to no schema": ('{properties: {a: {$ref: "#/properties"}}}', ("names no schema",)),
     "a reference into a default": ('{default: {x: 1}, properties: {a: {$ref: "#/default"}}}', ("names no schema",)),
     "too deep": (json.dumps(nested("not", 40, {})), ("nested deeper",)),
-    "an unknown keyword": ("record:\n  properties:\n    a: {minimun: 3}\n", ("contract.yaml:3:9: minimun", "did you mean minimum?")),
-    "a keyword of lists": ("record:\n  properties:\n    a:\n      items: {}\n", ("contract.yaml:4:7: items", "can't be compiled")),
+    "an unknown keyword": (
+        "record:\n  properties:\n    a: {minimun: 3}\n",
+        ("contract.yaml:3:9: minimun", "did you mean minimum?"),
+    ),
+    "a keyword of lists": (
+        "record:\n  properties:\n    a:\n      items: {}\n",
+        ("contract.yaml:4:7: items", "can't be compiled"),
+    ),
     "a keyword of a definition": ("{$defs: {x: {contains: 1}}}", ("contract.yaml:1:14: contains",)),
     "an unknown format": ("{properties: {a: {format: color}}}", ("contract.yaml:1:19: format",)),
     "look-ahead": ('{properties: {a: {pattern: "(?=a)"}}}', ("contract.yaml:1:19: pattern", "assert is not known")),
@@ -202,11 +211,14 @@ CONTRACTS = {
     "an unknown table rule": ("table: [{row: {min: 1}}]", ("contract.yaml:1:9", "did you mean rows?")),
     "a rule twice": ("table: [{unique: a}, {unique: [a]}]", ("stands twice",)),
     "an unknown key": ("table: [{unique: a, maxx: 1}]", ("maxx: unknown key", "did you mean max?")),
-    "pairs that don't fit": ("table: [{refers: [a, b], to: x.csv, column: id}]", ("refers names 2 columns and column 1",)),
+    "pairs that don't fit": (
+        "table: [{refers: [a, b], to: x.csv, column: id}]",
+        ("refers names 2 columns and column 1",),
+    ),
     "a column that is not there": ("table: [{unique: aa}]", ("h.csv has no column aa", "did you mean a?")),
     "ks of text": ("table: [{drift: t, max: 1, measure: ks, against: h.csv}]", ("ks of t",)),
     "dates of numbers": ("table: [{fresh: a, within: 1d}]", ("fresh(a)",)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CONTRACTS)

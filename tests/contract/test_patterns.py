@@ -18,21 +18,84 @@ from gates.contract.patterns import LONGEST, UnsupportedError, translate
 TEXTS = st.lists(
     st.one_of(
         st.text("ab1\n _-", max_size=6),
-        st.sampled_from(["", "\n", "a\n", "a\n\n", "é", "É", "日本", "٣", "²", "\u00a0", "\u2028", "\u0301", "👩‍👩‍👧", "a\x00b", "_", "ǅ"]),
+        st.sampled_from(
+            [
+                "",
+                "\n",
+                "a\n",
+                "a\n\n",
+                "é",
+                "É",
+                "日本",
+                "٣",
+                "²",
+                "\u00a0",
+                "\u2028",
+                "\u0301",
+                "👩‍👩‍👧",
+                "a\x00b",
+                "_",
+                "ǅ",
+            ]
+        ),
         # no characters that Unicode got after Python's own tables were made
         st.text(st.characters(exclude_categories=("Cs", "Cn", "Co")), max_size=5),
     ),
     min_size=1,
     max_size=6,
-)  # fmt: skip
+)
 ATOMS = st.one_of(
-    st.sampled_from(["a", "b", "1", " ", "_", "-", ".", r"\.", r"\n", "\n", "é", "日", "👩", r"\x00", r"\u0301", r"\-", "/", '"', "'"]),
+    st.sampled_from(
+        [
+            "a",
+            "b",
+            "1",
+            " ",
+            "_",
+            "-",
+            ".",
+            r"\.",
+            r"\n",
+            "\n",
+            "é",
+            "日",
+            "👩",
+            r"\x00",
+            r"\u0301",
+            r"\-",
+            "/",
+            '"',
+            "'",
+        ]
+    ),
     st.sampled_from([r"\d", r"\D", r"\w", r"\W", r"\s", r"\S"]),
-    st.sampled_from(["^", "$", r"\A", r"\Z", r"\b", r"\B", "(?i)", r"\1", "(?=a)", "(?!a)", "(?<=a)", "(?P<n>a)", "(?>a)", "a*+", "(?i:a)"]),
+    st.sampled_from(
+        [
+            "^",
+            "$",
+            r"\A",
+            r"\Z",
+            r"\b",
+            r"\B",
+            "(?i)",
+            r"\1",
+            "(?=a)",
+            "(?!a)",
+            "(?<=a)",
+            "(?P<n>a)",
+            "(?>a)",
+            "a*+",
+            "(?i:a)",
+        ]
+    ),
     st.lists(
-        st.sampled_from(["a", "b-d", "1", " ", r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", r"\n", "é", "à-ü", "_", "-", r"\]"]), min_size=1, max_size=3
+        st.sampled_from(
+            ["a", "b-d", "1", " ", r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", r"\n", "é", "à-ü", "_", "-", r"\]"]
+        ),
+        min_size=1,
+        max_size=3,
     ).flatmap(lambda parts: st.sampled_from(["[{}]", "[^{}]"]).map(lambda form: form.format("".join(parts)))),
-)  # fmt: skip
+)
 REPEATS = st.sampled_from(["", "", "*", "+", "?", "*?", "+?", "??", "{2}", "{1,3}", "{,2}", "{2,}", "{0}", "{1,2}?"])
 
 
@@ -49,10 +112,11 @@ ANY_PATTERN = st.recursive(st.builds(str.__add__, ATOMS, REPEATS), joined, max_l
 
 def found(pattern, texts):
     condition = KEYWORDS["pattern"].kept(Column(name="x", category="string"), pattern)
-    return [duckdb.execute(f"SELECT {condition} FROM (SELECT $1 AS x)", [text]).fetchone()[0] for text in texts]
+    query = f"SELECT {condition} FROM (SELECT $1 AS x)"  # noqa: S608 -- the pattern is quoted
+    return [duckdb.execute(query, [text]).fetchone()[0] for text in texts]
 
 
-@settings(max_examples=400)
+@settings(max_examples=300)
 @given(ANY_PATTERN, TEXTS)
 def test_translated_patterns_find_what_python_finds(pattern, texts):
     try:
@@ -66,10 +130,19 @@ def test_translated_patterns_find_what_python_finds(pattern, texts):
 @pytest.mark.parametrize(
     "pattern",
     [
-        r"^[A-Z]{2}\d{4}$", r"^\S+@\S+\.\S+$", "^(yes|no)$", r"^[\w.-]+$", r"^\d{4}-\d{2}-\d{2}$", "^.{1,255}$", r"^\w{1,20}$", "^$|^a+$",
-        r"^(?:\+\d{1,3})?[ \d]{6,14}$", r"^[^\s]+$", "",
+        r"^[A-Z]{2}\d{4}$",
+        r"^\S+@\S+\.\S+$",
+        "^(yes|no)$",
+        r"^[\w.-]+$",
+        r"^\d{4}-\d{2}-\d{2}$",
+        "^.{1,255}$",
+        r"^\w{1,20}$",
+        "^$|^a+$",
+        r"^(?:\+\d{1,3})?[ \d]{6,14}$",
+        r"^[^\s]+$",
+        "",
     ],
-)  # fmt: skip
+)
 def test_common_patterns_are_translated(pattern):
     texts = ["", "ab", "AB1234", "AB1234\n", "a@b.c", "yes", "2020-01-01", "+49 123456", "x" * 300, "é", "\n"]
     assert found(pattern, texts) == [re.search(pattern, text) is not None for text in texts]
@@ -78,12 +151,25 @@ def test_common_patterns_are_translated(pattern):
 @pytest.mark.parametrize(
     ("pattern", "why"),
     [
-        (r"(a)\1", "groupref"), ("(?=a)", "assert"), ("(?<!a)b", "assert not"), (r"\bword\b", "anchor"), ("a$b", "anchor"), ("(a$)*", "anchor"),
-        ("(?i)abc", "flags"), ("(?i:abc)", "flags"), ("a{1001}", "repeats"), ("(a{40}){40}", "repeats"), (r"\w{1000}", "too large"),
-        (r"(\w{1,30}){1,30}", "too large"), ("(", "no regular expression"), ("a" * (LONGEST + 1), "longer"), ("(?>a+)b", "atomic"), ("a++b", "possessive"),
+        (r"(a)\1", "groupref"),
+        ("(?=a)", "assert"),
+        ("(?<!a)b", "assert not"),
+        (r"\bword\b", "anchor"),
+        ("a$b", "anchor"),
+        ("(a$)*", "anchor"),
+        ("(?i)abc", "flags"),
+        ("(?i:abc)", "flags"),
+        ("a{1001}", "repeats"),
+        ("(a{40}){40}", "repeats"),
+        (r"\w{1000}", "too large"),
+        (r"(\w{1,30}){1,30}", "too large"),
+        ("(", "no regular expression"),
+        ("a" * (LONGEST + 1), "longer"),
+        ("(?>a+)b", "atomic"),
+        ("a++b", "possessive"),
         ("(" * 450 + ")" * 450, "nested too deep"),
     ],
-)  # fmt: skip
+)
 def test_what_can_not_be_said_is_refused_with_the_reason(pattern, why):
     with pytest.raises(UnsupportedError, match=why):
         translate(pattern)
@@ -96,7 +182,7 @@ def test_patterns_that_backtrack_do_no_harm(pattern):
     assert time.monotonic() - start < 5
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(ATOMS, st.integers(1, 1001), st.integers(1, 60), st.integers(1, 40))
 def test_what_is_translated_the_engine_takes(atom, times, outer, beside):
     """The reckoning of sizes never lets pass what RE2 finds too large."""

@@ -6,23 +6,17 @@ import datetime as dt
 import json
 import math
 import random
-import sys
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
 import scipy.spatial.distance
 import scipy.stats
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from bench import NOW, Held, parquet
+from contract_bench import NOW, Held, parquet
 
 from gates.contract.tables import TABLE_RULES
 from gates.errors import GatesError
-from gates.report import Facts
+from gates.report import Facts, terminal
 from gates.report import markdown as md
-from gates.report import terminal
 
 
 def one(root, entry, columns, train=None, **options):
@@ -125,7 +119,7 @@ def test_references_into_another_table(tmp_path):
         one(tmp_path, {"refers": "a", "to": "other.csv"}, columns)
     with pytest.raises(GatesError, match="there is no such file"):
         one(tmp_path, {"refers": "a", "to": "gone.csv"}, columns)
-    with pytest.raises(GatesError, match="a is BIGINT in holdout.parquet, but shop is VARCHAR in other.csv"):
+    with pytest.raises(GatesError, match=r"a is BIGINT in holdout\.parquet, but shop is VARCHAR in other.csv"):
         one(tmp_path, {**entry, "column": "shop"}, columns)
 
 
@@ -153,7 +147,7 @@ def binned(values, reference):
 
 
 def numbers(seed, rows, shift=0.0, odd=True):
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 -- the same rows at every run
     values = [chance.gauss(shift, 1) for _ in range(rows)]
     return values + [None, None, math.nan, math.inf, -math.inf, 0.0, -0.0] * odd
 
@@ -217,7 +211,7 @@ def test_times_drift_along_their_line_and_text_by_value(tmp_path):
     assert len(parts_of(held, "drift(a)")) == 10
     with pytest.raises(GatesError, match=r"ks of a: holdout.parquet has VARCHAR there"):
         drift(tmp_path, "ks", ["x"], ["y"])
-    with pytest.raises(GatesError, match="a is VARCHAR in holdout.parquet, but a is BIGINT in train.parquet"):
+    with pytest.raises(GatesError, match=r"a is VARCHAR in holdout\.parquet, but a is BIGINT in train.parquet"):
         drift(tmp_path, "psi", ["x"], [1])
 
 
@@ -297,12 +291,21 @@ EVERYTHING = {
         "then": {"properties": {"amount": {"maximum": 0.5}}},
     },
     "table": [
-        {"rows": {"min": 1}}, {"unique": ["name", "day"]}, {"nulls": "amount", "max": 0.1}, {"fresh": "day", "within": "9w"},
-        {"values": "name", "equal": "a", "max": 0.2}, {"leakage": "id"}, {"refers": "name", "to": "names.csv"},
-        *({"drift": column, "max": 0.1, "measure": measure} for column in ("id", "amount", "day") for measure in ("psi", "js", "ks")),
+        {"rows": {"min": 1}},
+        {"unique": ["name", "day"]},
+        {"nulls": "amount", "max": 0.1},
+        {"fresh": "day", "within": "9w"},
+        {"values": "name", "equal": "a", "max": 0.2},
+        {"leakage": "id"},
+        {"refers": "name", "to": "names.csv"},
+        *(
+            {"drift": column, "max": 0.1, "measure": measure}
+            for column in ("id", "amount", "day")
+            for measure in ("psi", "js", "ks")
+        ),
         {"drift": "name", "max": 0.1},
     ],
-}  # fmt: skip
+}
 
 
 def without_days(contract):
@@ -311,7 +314,7 @@ def without_days(contract):
 
 
 def rows_of(seed, rows):
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 -- the same rows at every run
     return [
         {
             "id": chance.randrange(1000),
@@ -334,13 +337,13 @@ def test_order_files_and_threads_change_no_byte(tmp_path, form):
         for name, rows in (("train", train), ("holdout", holdout)):
             folder = tmp_path / f"{name}{seed}"
             folder.mkdir()
-            shuffled = random.Random(seed).sample(rows, len(rows)) if seed else rows
+            shuffled = random.Random(seed).sample(rows, len(rows)) if seed else rows  # noqa: S311 -- as above
             for part in range(files):
                 write(folder / f"{part}.{form}", shuffled[part::files])
         held = Held(
             tmp_path, contract, train=f"train{seed}/*.{form}", holdout=f"holdout{seed}/*.{form}", threads=threads
         )
-        findings = [finding for finding in json.loads(held.bytes)["findings"]]
+        findings = json.loads(held.bytes)["findings"]
         tables = [table["digest"] for table in json.loads(held.bytes)["tables"]]
         found.add(json.dumps([findings, tables]))
     assert len(found) == 1

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from gates.contract.columns import Column
+from gates.contract.columns import Column, quoted
 from gates.measure.tables import Opened, connect
 
 WORDS = [
@@ -38,6 +38,10 @@ WORDS = [
 ]
 
 
+def _same(value: Any) -> Any:
+    return value
+
+
 @dataclass(frozen=True)
 class Kind:
     """A column's type in Arrow and in the engine, its values, and what JSON sees of one."""
@@ -45,7 +49,7 @@ class Kind:
     arrow: pa.DataType
     sql: str
     values: st.SearchStrategy[Any]
-    json: Any = staticmethod(lambda value: value)
+    json: Any = _same
 
 
 def _float32(value: float) -> float:
@@ -87,12 +91,16 @@ KINDS: dict[str, Kind] = {
     "double": Kind(pa.float64(), "DOUBLE", _FLOATS),
     "float": Kind(pa.float32(), "FLOAT", st.floats(width=32) | st.sampled_from([0.1, 0.5, 3.0]), _float32),
     "decimal": Kind(
-        pa.decimal128(12, 2), "DECIMAL(12,2)",
-        st.decimals(-(10**9), 10**9, places=2) | st.sampled_from([decimal.Decimal("0.10"), decimal.Decimal("3.00")]), float,
+        pa.decimal128(12, 2),
+        "DECIMAL(12,2)",
+        st.decimals(-(10**9), 10**9, places=2) | st.sampled_from([decimal.Decimal("0.10"), decimal.Decimal("3.00")]),
+        float,
     ),
     "whole decimal": Kind(
-        pa.decimal128(38, 0), "DECIMAL(38,0)",
-        (st.integers(-(10**38) + 1, 10**38 - 1) | st.integers(-3, 12)).map(decimal.Decimal), int,
+        pa.decimal128(38, 0),
+        "DECIMAL(38,0)",
+        (st.integers(-(10**38) + 1, 10**38 - 1) | st.integers(-3, 12)).map(decimal.Decimal),
+        int,
     ),
     "string": Kind(pa.string(), "VARCHAR", st.sampled_from(WORDS) | st.text(max_size=8)),
     "enum": Kind(pa.string(), "ENUM('Yes', 'No', '')", st.sampled_from(["Yes", "No", ""])),
@@ -104,7 +112,7 @@ KINDS: dict[str, Kind] = {
     "zoned": Kind(
         pa.timestamp("us", "UTC"), "TIMESTAMP WITH TIME ZONE", _MOMENTS.map(lambda m: m.replace(tzinfo=dt.UTC)), _moment
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -132,23 +140,22 @@ class Sample:
 
     def load(self, connection: Any, name: str = "t") -> dict[str, Column]:
         """Put the rows into the engine, with their numbers in the column ``#``, and tell its columns."""
-        quote = lambda text: '"' + text.replace('"', '""') + '"'  # noqa: E731
         columns = "".join(
-            f", CAST({quote(one)} AS {KINDS[kind].sql}) AS {quote(one)}" for one, kind in self.kinds.items()
+            f", CAST({quoted(one)} AS {KINDS[kind].sql}) AS {quoted(one)}" for one, kind in self.kinds.items()
         )
         table = self.arrow().append_column("#", pa.array(range(len(self.rows))))
         connection.register("source", table)
-        connection.execute(f'CREATE OR REPLACE TABLE {quote(name)} AS SELECT "#"{columns} FROM source')
-        kinds = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {quote(name)}").fetchall() if row[0] != "#"}
+        connection.execute(f'CREATE OR REPLACE TABLE {quoted(name)} AS SELECT "#"{columns} FROM source')  # noqa: S608 -- ours
+        kinds = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {quoted(name)}").fetchall() if row[0] != "#"}
         return Opened(name=name, path=name, columns=kinds).seen
 
 
 def broken(connection: Any, rule: Any, columns: dict[str, Column], rows: int) -> set[int]:
     """The rows that a rule counts: its own aggregate, a row at a time; and the whole count must be theirs."""
     aggregate = rule.count(columns) or "0"
-    found = connection.execute(f'SELECT "#", {aggregate} FROM t GROUP BY 1').fetchall()
+    found = connection.execute(f'SELECT "#", {aggregate} FROM t GROUP BY 1').fetchall()  # noqa: S608 -- ours
     assert all(count in (0, 1) for _, count in found)
-    ((_, count),) = connection.execute(f"SELECT count(*), {aggregate} FROM t").fetchall()
+    ((_, count),) = connection.execute(f"SELECT count(*), {aggregate} FROM t").fetchall()  # noqa: S608 -- ours
     chosen = {number for number, one in found if one}
     assert count == len(chosen) <= rows
     return chosen

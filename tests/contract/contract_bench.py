@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import io
+import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 import yaml
 
+from gates import cli
 from gates.canonical import canonical
 from gates.decision import Decision, GateVerdict
 from gates.errors import GatesError
@@ -28,7 +36,7 @@ class Held:
     def __init__(
         self, root: Path, contract: Any, *, holdout: str = "holdout.parquet", train: str | None = None, **bench: Any
     ) -> None:
-        text = contract if isinstance(contract, str) else yaml.safe_dump(contract, sort_keys=False, allow_unicode=True)
+        text = contract if isinstance(contract, str) else json.dumps(contract)
         (root / "contract.yaml").write_text(text)
         policy = {
             "version": 1,
@@ -62,3 +70,18 @@ class Held:
 def parquet(path: Path, columns: dict[str, Any] | pa.Table, **options: Any) -> None:
     table = columns if isinstance(columns, pa.Table) else pa.table(columns)
     pq.write_table(table, path, **options)
+
+
+def gates(*arguments: object) -> tuple[int, str, str]:
+    """(exit code, standard output, standard error) of the command line."""
+    out, err = io.StringIO(), io.StringIO()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "GATES_"))}
+    with (
+        mock.patch.dict(os.environ, environment, clear=True),
+        mock.patch.object(sys, "argv", ["gates", *map(str, arguments)]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        cli.main()
+    return ended.value.code, out.getvalue(), err.getvalue()
