@@ -26,7 +26,7 @@ Path = tuple[str | int, ...]
 Place = tuple[int, int]
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_TWO_ESCAPES = re.compile(r"\\\\|(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")  # after a \\ none begins
+_TWO_ESCAPES = re.compile(r"\\\\|(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")  # none after \\
 _SCALARS: tuple[tuple[re.Pattern[str], Callable[[str], Plain]], ...] = (
     (re.compile(r"(~|null|Null|NULL|)"), lambda _: None),
     (re.compile(r"(true|True|TRUE)"), lambda _: True),

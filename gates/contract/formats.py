@@ -56,6 +56,7 @@ def _uri() -> str:
 class Format:
     """A format: SQL that holds where a text has it, and the columns of which the type tells, by ``typed``."""
 
+    doc: str
     kept: Callable[[str], str]
     category: Category | None = None
     typed: Callable[[Column], str] = lambda _: "FALSE"
@@ -68,11 +69,21 @@ def _of_our_time(column: Column) -> str:
 _URI = _uri()
 
 FORMATS: Mapping[str, Format] = {
-    "date": Format(kept=_dated(rf"{_DATE}\z"), category="date", typed=_of_our_time),
-    "date-time": Format(kept=_dated(rf"{_DATE}[Tt]{_CLOCK}"), category="timestamp", typed=_of_our_time),
-    "time": Format(kept=lambda text: matches(text, rf"\A{_CLOCK}")),
-    "email": Format(kept=lambda text: f"contains({text}, '@')"),
-    "ipv4": Format(kept=lambda text: matches(text, rf"\A{_IPV4}\z")),
-    "uuid": Format(kept=_uuid),
-    "uri": Format(kept=lambda text: matches(text, _URI)),
+    "date": Format(
+        doc="A day that exists, from year 1 on: `2026-02-28`.",
+        kept=_dated(rf"{_DATE}\z"),
+        category="date",
+        typed=_of_our_time,
+    ),
+    "date-time": Format(
+        doc="A day, `T`, a time with its zone (RFC 3339): `2026-02-28T12:00:00Z`.",
+        kept=_dated(rf"{_DATE}[Tt]{_CLOCK}"),
+        category="timestamp",
+        typed=_of_our_time,
+    ),
+    "time": Format(doc="A time with its zone: `12:00:00+02:00`.", kept=lambda text: matches(text, rf"\A{_CLOCK}")),
+    "email": Format(doc="There is an `@` in it; jsonschema asks no more.", kept=lambda text: f"contains({text}, '@')"),
+    "ipv4": Format(doc="Four numbers from 0 to 255.", kept=lambda text: matches(text, rf"\A{_IPV4}\z")),
+    "uuid": Format(doc="32 hexadecimal digits in five groups.", kept=_uuid),
+    "uri": Format(doc="A URI with its scheme (RFC 3986).", kept=lambda text: matches(text, _URI)),
 }

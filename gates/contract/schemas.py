@@ -13,6 +13,12 @@ from gates.validate import Problem, nearest, problems
 
 LARGEST = 20_000  # schemas and listed values within a schema, its references resolved
 DEEPEST = 60  # schemas within schemas, its references resolved
+OTHERS = (  # keywords of JSON Schema that are neither compiled nor notes
+    "items", "prefixItems", "contains", "minContains", "maxContains", "minItems", "maxItems", "uniqueItems",
+    "patternProperties", "propertyNames", "minProperties", "maxProperties", "dependentSchemas", "unevaluatedItems",
+    "unevaluatedProperties", "contentEncoding", "contentMediaType", "contentSchema", "$anchor", "$dynamicRef",
+    "$dynamicAnchor", "$vocabulary", "dependencies", "additionalItems",
+)  # fmt: skip
 FOLDERS = ("$defs", "definitions")  # where schemas lie that are only referred to
 REFERENCES = ("$ref", *FOLDERS)
 
@@ -46,6 +52,24 @@ _INSIDE: Mapping[str, Callable[[Plain], list[Inner]]] = {  # keyword -> the sche
     **dict.fromkeys(FOLDERS, _named),
     **dict.fromkeys(("allOf", "anyOf", "oneOf"), _listed),
     **dict.fromkeys(("not", "if", "then", "else", "additionalProperties"), _itself),
+}
+
+
+DOCS: Mapping[str, str] = {  # keywords that are not about one value
+    "properties": "Columns by name, each with a schema. Of a column that is not there nothing is asked.",
+    "required": "Columns that must be there. A null in one of them is a value: `type` says whether there may be any.",
+    "dependentRequired": "Columns that must be there if another one is.",
+    "additionalProperties": "`false`: no columns but those under `properties`; or a schema for all others.",
+    "allOf": "All of these schemas hold.",
+    "anyOf": "One of these schemas holds, or several.",
+    "oneOf": "Exactly one of these schemas holds.",
+    "not": "This schema does not hold.",
+    "if": "Where this schema holds, so must `then`; where it does not, `else`.",
+    "$ref": "A schema that stands elsewhere in the file: `#/$defs/name`. Circles are refused.",
+    "$defs": "A place for schemas that are referred to; `definitions` is another.",
+    "x-sensitive": "`true`: values of this column are shown nowhere.",
+    "x-severity": "`error` (the default) or `warn`, of the rules that this property makes.",
+    "x-tolerance": "How many rows may break a rule of this property: below 1 a share of the rows, from 1 on a number.",
 }
 
 
@@ -171,9 +195,9 @@ def _mistakes(source: Source, schema: Plain, root: Plain, base: Path, path: Path
         elif word in KEYWORDS or word in _NOTED:
             yield from _parameter(source, word, value, here)
         elif word not in NOTES:
-            known = [*KEYWORDS, *_NOTED, *_INSIDE, *NOTES]
-            hint = nearest(word, known) or "; no keyword is skipped in silence, so take it out"
-            yield Problem.at(source, here, f"this keyword can't be compiled{hint}")
+            known = nearest(word, [*KEYWORDS, *_NOTED, *_INSIDE, *NOTES])
+            other = "this keyword of JSON Schema can't be compiled; take it out"
+            yield Problem.at(source, here, other if word in OTHERS else f"unknown keyword{known}")
         yield from _misplaced(source, word, base, here)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from gates.contract.columns import literal, quoted
 
 DELIMITERS = ",;\t|"
+_QUOTED = re.compile(r'"([^"]|"")*"')
 # The engine would otherwise skip lines until those that are left look alike.
 FORM = "header = true, quote = '\"', escape = '\"', comment = '', skip = 0, null_padding = false, strict_mode = true"
 GUESS = "sample_size = -1, files_to_sniff = -1"  # types are those of all rows
@@ -18,8 +21,7 @@ Asked = Callable[[str], Sequence[Sequence[object]]]  # a query -> its rows
 def header_of(file: Path) -> list[str]:
     """The names in the first line, of which there are none in an empty file."""
     with file.open(encoding="utf-8-sig", newline="") as text:
-        first = text.readline()
-    return next(csv.reader([first], delimiter=_delimiter(first)), []) if first.strip() else []
+        return next(csv.reader(text, delimiter=_delimiter(text)), [])
 
 
 def source(files: Sequence[Path], ask: Asked) -> str:
@@ -32,7 +34,7 @@ def source(files: Sequence[Path], ask: Asked) -> str:
     if other:
         raise csv.Error(f"the header of {other} is not that of {files[0].name}")
     with files[0].open(encoding="utf-8-sig", newline="") as text:
-        delimiter = _delimiter(text.readline())
+        delimiter = _delimiter(text)
     listed = ", ".join(literal(str(file)) for file in files)
     reader = f"read_csv([{listed}], delim = {literal(delimiter)}, {FORM}"
     kinds = {str(row[0]): str(row[1]) for row in ask(f"DESCRIBE SELECT * FROM {reader}, {GUESS})")}
@@ -67,9 +69,7 @@ def fault(file: Path) -> str | None:
     """What is wrong with a file, with its line and without its values; None where nothing is."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
-            first = text.readline()
-            text.seek(0)
-            reader = csv.reader(text, delimiter=_delimiter(first), strict=True)
+            reader = csv.reader(text, delimiter=_delimiter(text), strict=True)
             width = len(next(reader, []))
             for row in reader:
                 if row and len(row) != width:
@@ -81,6 +81,8 @@ def fault(file: Path) -> str | None:
     return None
 
 
-def _delimiter(first: str) -> str:
-    """The one that parts the header most often."""
+def _delimiter(text: TextIO) -> str:
+    """The one that parts the first line most often, outside quotes. The text is left at its beginning."""
+    first = _QUOTED.sub("", text.readline())
+    text.seek(0)
     return max(DELIMITERS, key=first.count)

@@ -90,6 +90,16 @@ def test_hostile_files(hold, case):
     refused(hold(PLAIN, {name: data}), *words)
 
 
+def test_what_parts_a_row_is_seen_outside_quotes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    record = {"properties": {"; drop; table; --": {"type": "integer"}, "b": {"const": "x"}}}
+    (tmp_path / "contract.yaml").write_text(json.dumps(record))
+    for delimiter in ",;\t|":
+        (tmp_path / "h.csv").write_text(f'"; drop; table; --"{delimiter}b\n1{delimiter}x\n"2"{delimiter}"x"\n')
+        code, _, err = gates("data", "h.csv", "--contract", "contract.yaml")
+        assert code == 0, err
+
+
 def test_files_of_a_glob_must_have_the_same_columns(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "p1.csv").write_text("a,b\n1,2\n")

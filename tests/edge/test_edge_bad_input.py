@@ -123,7 +123,7 @@ TABLES: dict[str, Case] = {
     "Latin-1": (
         lambda p: raw("holdout.csv", (p.root / "holdout.csv").read_bytes().replace(b"north", b"n\xf6rd"))(p),
         {},
-        ("holdout.csv", "Line: 2"),
+        ("holdout.csv", "UTF-8"),
     ),
     "a short line": (lambda p: line(p.root / "holdout.csv", 5, "1004,north"), {}, ("holdout.csv",)),
     "a short first line": (lambda p: line(p.root / "holdout.csv", 1, "1000,north"), {}, ("holdout.csv",)),
