@@ -12,6 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gates.contract import record, schemas
+from gates.contract.columns import Column
+from gates.contract.keywords import KEYWORDS as KEYWORDS_OF_VALUES
+from gates.measure.tables import Opened
 from gates.source import Source
 
 NAMES = ("a", "b")
@@ -235,6 +238,36 @@ def test_formats_of_text_that_nearly_has_them(connection, name):
         )
 
     holds()
+
+
+TYPED = {
+    "DATE": ["2026-02-28", "0001-01-01", "9999-12-31", "10000-01-01", "0001-01-01 (BC)", "infinity", "-infinity"],
+    "TIMESTAMP": [
+        "2026-02-28 12:00:00.5",
+        "9999-12-31 23:59:59",
+        "10000-01-01 00:00:00",
+        "infinity",
+        "0001-01-01 (BC) 00:00:00",
+    ],
+    "TIMESTAMP_NS": ["2026-02-28 12:00:00.123456789"],
+    "TIMESTAMP_S": ["2026-02-28 12:00:00"],
+    "TIME": ["12:00:00", "23:59:59.000001", "00:00:00"],
+}
+
+
+@pytest.mark.parametrize("kind", TYPED)
+def test_a_column_of_times_has_the_format_that_its_text_has(connection, kind):
+    """Judged by the type, or by what `Column.text` makes of the value: the answer is the same."""
+    name = {"DATE": "date", "TIME": "time"}.get(kind, "date-time")
+    column = Opened(name="t", path="t", columns={"a": kind}).seen["a"]
+    typed, texts = (
+        KEYWORDS_OF_VALUES["format"].kept(one, name) for one in (column, Column(name="b", category="string"))
+    )
+    source = f"SELECT a, {column.text} AS b FROM (SELECT CAST($1 AS {kind}) AS a)"  # noqa: S608 -- ours
+    query = f"SELECT {typed}, {texts}, b FROM ({source})"  # noqa: S608 -- ours
+    for value in TYPED[kind]:
+        by_type, by_text, text = connection.execute(query, [value]).fetchone()
+        assert by_type == by_text == valid({"format": name}, text), text
 
 
 URIS = {
