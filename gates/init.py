@@ -13,7 +13,7 @@ from gates.contract.profile import Profile, common
 from gates.errors import GatesError
 from gates.measure.profile import profile, shared
 from gates.measure.tables import connect, open_table
-from gates.source import MAX_BYTES
+from gates.source import parse
 from gates.starter import Guessed
 
 
@@ -106,12 +106,15 @@ def _model(name: str | None) -> str | None:
 
 
 def _refuse_long(contract: bytes, table: Profile) -> None:
-    if len(contract) > MAX_BYTES:
+    """A contract that gates would not read again is not written."""
+    try:
+        parse(contract, "contract.yaml")
+    except GatesError as error:
         raise GatesError(
-            f"{len(table.columns):,} columns need a contract of more than {MAX_BYTES:,} bytes",
+            f"a contract of these {len(table.columns):,} columns would be too long: {error.what}",
             where=table.path,
             mend="Write one by hand, for the columns that matter.",
-        )
+        ) from error
 
 
 def repository(folder: Path) -> Path:

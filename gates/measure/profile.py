@@ -1,7 +1,8 @@
 """What a table looks like, for a first contract: one pass over all columns, one over those of few or no repeats.
 
 The first pass needs little memory at any number of rows: its numbers of distinct values are estimates. They only
-choose which columns the second pass counts exactly.
+choose which columns the second pass counts exactly. A wide table is looked at some columns at a time, as the engine
+plans a query of thousands of aggregates for minutes.
 """
 
 from __future__ import annotations
@@ -16,31 +17,50 @@ from gates.errors import GatesError
 from gates.measure.tables import Opened, run
 
 FEW = 2 * MOST_VALUES  # estimated distinct values, up to which they are listed
+AT_ONCE = 50  # columns of one query
 NEARLY = 0.7  # of the rows: from this share of distinct values on, estimated, a column may be a key
 
 
 def profile(connection: Any, opened: Opened) -> Profile:
     """The columns of a table as they were seen. Raises ``GatesError`` for a column that no contract can hold."""
-    unseen = [name for name in opened.columns if name not in opened.seen]
+    seen = opened.seen
+    unseen = [name for name in opened.columns if name not in seen]
     if unseen:
         kind = opened.columns[unseen[0]]
         raise GatesError(
             f"{opened.path}: the column {unseen[0]} is {kind}; a contract sees flat columns only",
             mend="Flatten it, or leave it out.",
         )
-    columns = list(opened.seen.values())
-    parts = [_seen(column) for column in columns]
-    rows, *found = _select(connection, opened, ["count(*)", *(sql for part in parts for sql in part.values())])
-    made, estimates = [], []
-    for column, part in zip(columns, parts, strict=True):
-        values, found = dict(zip(part, found, strict=False)), found[len(part) :]
-        estimates.append(values.pop("distinct"))
-        made.append(_column(column, rows, values))
-    return Profile(path=opened.path, rows=rows, columns=tuple(_exactly(connection, opened, columns, made, estimates)))
+    columns = list(seen.values())
+    ((rows,),) = run(connection, f"SELECT count(*) FROM {quoted(opened.name)}")
+    found = _select(connection, opened, [_seen(column) for column in columns])
+    estimates = [one.pop("distinct") for one in found]
+    made = [_column(column, rows, one) for column, one in zip(columns, found, strict=True)]
+    whole = [
+        not one.nulls and column.category in ("integer", "string") for column, one in zip(columns, made, strict=True)
+    ]
+    asked = [
+        _exactly(column, n, key=complete and n >= NEARLY * rows)
+        for column, n, complete in zip(columns, estimates, whole, strict=True)
+    ]
+    exact = _select(connection, opened, asked)
+    known = tuple(
+        replace(one, values=_listed(column, part.get("values")), unique=part.get("distinct") == rows)
+        for column, one, part in zip(columns, made, exact, strict=True)
+    )
+    return Profile(path=opened.path, rows=rows, columns=known)
 
 
-def _select(connection: Any, opened: Opened, expressions: Sequence[str]) -> list[Any]:
-    return list(run(connection, f"SELECT {', '.join(expressions)} FROM {quoted(opened.name)}")[0])
+def _select(connection: Any, opened: Opened, asked: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+    """The values of aggregates by name, a mapping for each column; ``AT_ONCE`` columns a query."""
+    made: list[dict[str, Any]] = []
+    for start in range(0, len(asked), AT_ONCE):
+        parts = asked[start : start + AT_ONCE]
+        expressions = [sql for part in parts for sql in part.values()]
+        (row,) = run(connection, f"SELECT {', '.join(['0', *expressions])} FROM {quoted(opened.name)} LIMIT 1")
+        values = iter(row[1:])
+        made += [{name: next(values) for name in part} for part in parts]
+    return made
 
 
 def _seen(column: Column) -> dict[str, str]:
@@ -49,11 +69,11 @@ def _seen(column: Column) -> dict[str, str]:
     if column.category == "integer":
         asked |= {"low": f"min({column.sql})", "high": f"max({column.sql})"}
     elif column.category == "number":
-        finite = f"FILTER (WHERE isfinite({column.double}))"
-        asked |= {"low": f"min({column.double}) {finite}", "high": f"max({column.double}) {finite}"}
-        asked["nan"] = f"count(*) FILTER (WHERE isnan({column.double}))"
-        asked["below"] = f"count(*) FILTER (WHERE {column.double} = '-infinity'::DOUBLE)"
-        asked["above"] = f"count(*) FILTER (WHERE {column.double} = 'infinity'::DOUBLE)"
+        finite = f"CASE WHEN isfinite({column.double}) THEN {column.double} END"
+        asked |= {"low": f"min({finite})", "high": f"max({finite})"}
+        asked["nan"] = f"count_if(isnan({column.double}))"
+        asked["below"] = f"count_if({column.double} = '-infinity'::DOUBLE)"
+        asked["above"] = f"count_if({column.double} = 'infinity'::DOUBLE)"
     elif column.category in TEMPORAL:
         asked |= {end: f"CAST({end[:3]}({column.sql}) AS VARCHAR)" for end in ("min", "max")}
     elif column.category == "string":
@@ -83,30 +103,11 @@ def _whole(column: Column, value: Any) -> Any:
     return int(value) if column.category == "integer" and value is not None else value
 
 
-def _exactly(
-    connection: Any,
-    opened: Opened,
-    columns: Sequence[Column],
-    made: Sequence[ColumnProfile],
-    estimates: Sequence[int],
-) -> list[ColumnProfile]:
-    """The columns with their values where these are few, and with whether they are unique: the second pass."""
-    few = [column for column, n in zip(columns, estimates, strict=True) if n <= FEW and column.category not in TEMPORAL]
-    whole = {one.name for one in made if not one.nulls and one.category in ("integer", "string")}
-    keys = [
-        column
-        for column, n, one in zip(columns, estimates, made, strict=True)
-        if n >= NEARLY * one.rows and one.name in whole
-    ]
-    asked = [f"histogram({_value(column)})" for column in few]
-    asked += [f"count(DISTINCT {column.sql})" for column in keys]
-    found = _select(connection, opened, asked or ["0"])
-    values = {column.name: counts for column, counts in zip(few, found, strict=False)}
-    distinct = {column.name: n for column, n in zip(keys, found[len(few) :], strict=False)}
-    return [
-        replace(one, values=_listed(column, values.get(one.name)), unique=distinct.get(one.name) == one.rows)
-        for column, one in zip(columns, made, strict=True)
-    ]
+def _exactly(column: Column, distinct: int, *, key: bool) -> dict[str, str]:
+    """Aggregates of the second pass: values where they seem few, the number of distinct ones where it may be a key."""
+    few = distinct <= FEW and column.category not in TEMPORAL
+    asked = {"values": f"histogram({_value(column)})"} if few else {}
+    return asked | ({"distinct": f"count(DISTINCT {column.sql})"} if key else {})
 
 
 def _value(column: Column) -> str:

@@ -104,17 +104,41 @@ def kinds(before, after):
     return {change.kind for change in compare(contract(before), contract(after)).changes}
 
 
-@settings(max_examples=400)
-@given(pairs(), st.lists(ROWS, min_size=60, max_size=60))
-def test_what_is_said_of_two_contracts_holds_for_every_row(pair, rows):
-    before, after = pair
-    said = kinds({"record": before}, {"record": after})
-    first, second = (jsonschema.Draft202012Validator(one) for one in pair)
-    taken = [(first.is_valid(row), second.is_valid(row), row) for row in rows]
+def hold(said, taken):
+    """What is said against (taken before, taken after, what) of many rows or values."""
     if said <= {Kind.STRICTER, Kind.NEW}:
-        assert [row for a, b, row in taken if b and not a] == []
+        assert [one for before, after, one in taken if after and not before] == []
     if said <= {Kind.LOOSER, Kind.GONE}:
-        assert [row for a, b, row in taken if a and not b] == []
+        assert [one for before, after, one in taken if before and not after] == []
+
+
+@st.composite
+def columns(draw):
+    """Two schemas of a column that say something by the same keywords, or by those of one family."""
+    words = draw(st.sampled_from([*FAMILIES, *FAMILIES, ["type"], *([word] for word in KEYWORDS)]))
+    return tuple(
+        {word: draw(KEYWORDS[word]) for word in draw(st.lists(st.sampled_from(words), min_size=1, unique=True))}
+        for _ in range(2)
+    )
+
+
+FAMILIES = [["type", "enum"], ["enum", "const"], ["minimum", "exclusiveMinimum"], ["maximum", "exclusiveMaximum"]]
+
+
+@settings(max_examples=600)
+@given(columns())
+def test_what_is_said_of_two_columns_holds_for_every_value(pair):
+    first, second = (jsonschema.Draft202012Validator(one) for one in pair)
+    before, after = ({"record": {"properties": {"p": one}}} for one in pair)
+    hold(kinds(before, after), [(first.is_valid(value), second.is_valid(value), value) for value in VALUES])
+
+
+@settings(max_examples=200)
+@given(pairs(), st.lists(ROWS, min_size=40, max_size=40))
+def test_what_is_said_of_two_contracts_holds_for_every_row(pair, rows):
+    first, second = (jsonschema.Draft202012Validator(one) for one in pair)
+    before, after = ({"record": one} for one in pair)
+    hold(kinds(before, after), [(first.is_valid(row), second.is_valid(row), row) for row in rows])
 
 
 MIRROR = {Kind.STRICTER: Kind.LOOSER, Kind.LOOSER: Kind.STRICTER, Kind.NEW: Kind.GONE, Kind.GONE: Kind.NEW}

@@ -317,6 +317,14 @@ def test_from_nothing_to_a_decision():
 
 
 @pytest.mark.usefixtures("churn")
+def test_a_contract_that_could_not_be_read_again_is_not_written():
+    values = [f"{n:060}" for n in range(20)] * 10
+    pyarrow.parquet.write_table(pa.table({f"c{n}": values for n in range(250)}), "wide.parquet")
+    refused(call("init", "wide.parquet"), "wide.parquet: a contract of these 250 columns would be too long")
+    assert not Path("contract.yaml").exists()
+
+
+@pytest.mark.usefixtures("churn")
 @pytest.mark.parametrize("value", [b"a,b\n", b"", b'{"a": [1]}'], ids=["no rows", "empty", "nested"])
 def test_data_of_which_no_contract_can_be_made_is_told(value):
     path = Path("bad.jsonl" if value.startswith(b"{") else "bad.csv")
