@@ -13,11 +13,10 @@ from functools import reduce
 from math import ceil, floor, isfinite
 
 from gates.contract.columns import TEMPORAL
-from gates.contract.profile import ColumnProfile, Guess, Profile, common, together
+from gates.contract.profile import SAFE, ColumnProfile, Guess, Profile, common, together
 from gates.emit import entry, flow
 from gates.fields import Plain
 
-SAFE = 2**53 - 1  # beyond it JSON's numbers are not exact, so no bound is set
 BROAD = Context(prec=60)
 _FORMATS = {"date": "date", "time": "time", "timestamp": "date-time"}
 

@@ -11,6 +11,7 @@ from gates.fields import Plain
 MOST_VALUES = 20  # of an enum
 REPEATED = 10  # rows that a value of an enum needs on average
 LONGEST_VALUE = 60  # characters of a value of an enum
+SAFE = 2**53 - 1  # beyond it JSON's numbers are not exact, so the contract names none
 TWO = 2
 
 

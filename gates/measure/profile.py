@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from gates.contract.columns import TEMPORAL, Column, quoted
-from gates.contract.profile import MOST_VALUES, ColumnProfile, Profile
+from gates.contract.profile import MOST_VALUES, SAFE, ColumnProfile, Profile
 from gates.errors import GatesError
 from gates.measure.tables import Opened, run
 
@@ -116,7 +116,10 @@ def _value(column: Column) -> str:
 
 
 def _listed(column: Column, counts: Mapping[Any, int] | None) -> tuple[tuple[Any, int], ...] | None:
+    """All values where they are few, and such that JSON can say them exactly."""
     if not counts or len(counts) > MOST_VALUES:
+        return None
+    if column.category == "integer" and any(abs(value) > SAFE for value in counts):
         return None
     return tuple((_whole(column, value), n) for value, n in counts.items())
 
