@@ -113,7 +113,7 @@ ANY_PATTERN = st.recursive(st.builds(str.__add__, ATOMS, REPEATS), joined, max_l
 def found(pattern, texts):
     condition = KEYWORDS["pattern"].kept(Column(name="x", category="string"), pattern)
     query = f"SELECT {condition} FROM (SELECT $1 AS x)"  # noqa: S608 -- the pattern is quoted
-    return [duckdb.execute(query, [text]).fetchone()[0] for text in texts]
+    return [duckdb.execute(query, [text]).fetchall()[0][0] for text in texts]
 
 
 @settings(max_examples=300)

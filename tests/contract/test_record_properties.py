@@ -266,7 +266,7 @@ def test_a_column_of_times_has_the_format_that_its_text_has(connection, kind):
     source = f"SELECT a, {column.text} AS b FROM (SELECT CAST($1 AS {kind}) AS a)"  # noqa: S608 -- ours
     query = f"SELECT {typed}, {texts}, b FROM ({source})"  # noqa: S608 -- ours
     for value in TYPED[kind]:
-        by_type, by_text, text = connection.execute(query, [value]).fetchone()
+        ((by_type, by_text, text),) = connection.execute(query, [value]).fetchall()
         assert by_type == by_text == valid({"format": name}, text), text
 
 
