@@ -31,6 +31,7 @@ class Code(StrEnum):
     """Why a verdict is what it is. Codes are stable and never reused."""
 
     WITHIN_BAR = "within_bar"
+    WARNED = "warned"  # broken, but the contract only warns of it
     BELOW_BAR = "below_bar"
     ABOVE_BAR = "above_bar"
     ACROSS_BAR = "across_bar"

@@ -84,6 +84,16 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Rows of one bin or value in a table and in the one beside it; for KS the gap's numerator and denominator."""
+
+    WRITTEN = "whole"
+    label: str | None = declare("The bin; null for missing values.")
+    here: int = declare("Rows of the table.", big=True)
+    there: int = declare("Rows of the table beside it.", big=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """What one rule of the contract counted in one table."""
 
@@ -93,6 +103,7 @@ class Finding:
     rows: int = declare("Rows looked at.")
     count: int = declare("Rows that the rule counts: violations, nulls, or holders of a value.")
     examples: tuple[str, ...] = declare("Up to five distinct offending values, most frequent first.")
+    parts: tuple[Part, ...] = declare("Counts beside another table, for rules that look at one.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

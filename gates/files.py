@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from gates.canonical import digest
@@ -28,6 +29,23 @@ def write(path: Path, data: bytes) -> None:
     except BaseException:
         os.unlink(beside)
         raise
+
+
+def write_all(contents: Mapping[Path, bytes]) -> None:
+    """Write several files, all or none: where one can't be written, those before it are as they were.
+
+    Raises ``GatesError`` with the file that can't be written.
+    """
+    before: dict[Path, bytes | None] = {}
+    for path, data in contents.items():
+        try:
+            before[path] = path.read_bytes() if path.exists() else None
+            write(path, data)
+        except OSError as error:
+            before.pop(path, None)
+            for done, old in before.items():
+                done.unlink() if old is None else write(done, old)
+            raise GatesError(f"can't be written: {error.strerror}", where=str(path)) from error
 
 
 def read(path: Path, mend: str) -> bytes:

@@ -44,7 +44,7 @@ class Flow:
         from gates.measure import Bench
 
         self.workspace.prepare()
-        return Bench(self.bound, self.workspace.root, self.workspace.work, self.environ)
+        return Bench(self.bound, self.workspace.root, self.workspace.work, environ=self.environ)
 
     @cached_property
     def registry(self) -> Registry:
@@ -87,8 +87,10 @@ class Flow:
         return self.measure(checked, served)
 
     def check(self) -> tuple[Finding, ...]:
-        """Hold the tables to the contract."""
+        """Hold the tables to the contract. Columns that the policy needs and the holdout lacks, and labels that are
+        none, are told here: before anybody waits for a training."""
         with self.steps.step("data", ", ".join(one.path for one in self.bench.opened.values())):
+            _ = self.bench.rows
             return self.bench.check()
 
     def train(self) -> None:

@@ -7,6 +7,7 @@ duplicate keys are refused.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ Path = tuple[str | int, ...]
 Place = tuple[int, int]
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TWO_ESCAPES = re.compile(r"\\\\|(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})")  # none after \\
 _SCALARS: tuple[tuple[re.Pattern[str], Callable[[str], Plain]], ...] = (
     (re.compile(r"(~|null|Null|NULL|)"), lambda _: None),
     (re.compile(r"(true|True|TRUE)"), lambda _: True),
@@ -59,6 +61,7 @@ def parse(data: bytes, name: str) -> Source:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise GatesError(f"not UTF-8 text (byte {error.start})", where=name, mend="Save it as UTF-8.") from error
+    text = _as_yaml(text)
     try:
         _refuse(yaml.parse(text, Loader=_LOADER), name)
         node = yaml.compose(text, Loader=_LOADER)
@@ -72,6 +75,21 @@ def parse(data: bytes, name: str) -> Source:
         raise GatesError("is empty", where=name, mend="The smallest policy is in docs/quick-start.md.")
     places: dict[Path, Place] = {(): (1, 1)}
     return Source(name=name, value=_value(node, (), places, name), places=places)
+
+
+def _as_yaml(text: str) -> str:
+    """JSON is YAML but for two things, which are mended in their places: tabs between values, and characters written
+    as two escapes. In a JSON text no tab stands inside a string."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return _TWO_ESCAPES.sub(_one_character, text.replace("\t", " "))
+
+
+def _one_character(found: re.Match[str]) -> str:
+    pair = found.group(1)
+    return str(json.loads(f'"{pair}"')) if pair else found.group()
 
 
 def _refuse(events: Iterator[Any], name: str) -> None:

@@ -8,12 +8,28 @@ from pathlib import Path
 
 from gates import files
 from gates.canonical import canonical
+from gates.contract import read as contract_file
+from gates.contract.rules import Contract
 from gates.decision import Decision
 from gates.errors import GatesError
 from gates.evidence import Evidence
 from gates.policy import Bound
 from gates.policy.read import read as read_policy
-from gates.validate import read_json
+from gates.source import Source, parse
+from gates.validate import raise_all, read_json
+
+
+def read_contract(source: Source) -> Contract:
+    """A contract that stands alone. Raises ``PolicyError`` with every mistake."""
+    raise_all(contract_file.mistakes(source))
+    return contract_file.read(source)
+
+
+def load_contract(path: Path) -> Contract:
+    """A contract's file, without a policy. Raises ``GatesError`` with every mistake."""
+    data = files.read(path, "Name a contract; gates init writes a first one.")
+    return read_contract(parse(data, str(path)))
+
 
 STEPS = ("train", "measure", "judge", "report")
 

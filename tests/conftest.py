@@ -120,7 +120,7 @@ def make_evidence(
         classes=("no", "yes") if measured else (),
         tables=tuple(Table(name=name, digest=f"sha256:{name}", rows=total) for name in names),
         findings=tuple(
-            Finding(table=table, rule=rule, rows=seen, count=count, examples=tuple(examples))
+            Finding(table=table, rule=rule, rows=seen, count=count, examples=tuple(examples), parts=())
             for table, rule, seen, count, *examples in findings
         ),
         candidate=Model(digest="sha256:" + "c" * 64, version=None, unscored=candidate_unscored) if measured else None,

@@ -61,7 +61,7 @@ def test_every_yaml_of_the_docs_is_what_it_claims_to_be(text):
         "version": 1, "model": "m", "train": "t", "slices": ["contract"],
         "data": {"train": "t.csv", "holdout": "h.csv", "label": "y", "contract": "c.yaml"},
     } | value  # fmt: skip
-    read(yaml.safe_dump(whole).encode(), "gates.yaml", lambda _: b"table: {rows: {min: 1}}")
+    read(yaml.safe_dump(whole).encode(), "gates.yaml", lambda _: b"table: [{rows: {min: 1}}]")
 
 
 def test_generated_pages_are_up_to_date():

@@ -20,7 +20,7 @@ POLICY = {
         {"metric": "demographic_parity_ratio", "by": "region", "min": 0.5},
     ],
 }
-CONTRACT = {"record": {"properties": {"age": {"type": "integer"}}}, "table": {"rows": {"min": 10}}}
+CONTRACT = {"record": {"properties": {"age": {"type": "integer"}}}, "table": [{"rows": {"min": 10}}]}
 ROWS = [
     {"region": region, "age": age, "scores": [[1, 0.9, 0.8, 90], [1, 0.2, 0.3, 10], [0, 0.1, 0.1, 100]]}
     for region in ("north", "south")

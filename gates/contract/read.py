@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from gates.contract.rules import RECORD_KEYWORDS, Contract, Rule, TableRules
+from gates.contract import record, schemas
+from gates.contract.rules import Contract, Known, Rule, TableRule
+from gates.contract.tables import TABLE_RULES, written
 from gates.fields import Plain, build, schema_of
-from gates.source import Source
-from gates.validate import Problem, problems
+from gates.source import Path, Source
+from gates.validate import Problem, nearest, problems
 
-_NOTES = {"title": {"type": "string"}, "description": {"type": "string"}}
-_PROPERTY = {
-    "type": "object",
-    "properties": _NOTES
-    | {word: schema for word, schema in RECORD_KEYWORDS.items() if word != "required"}
-    | {"x-sensitive": {"type": "boolean"}},
-    "additionalProperties": False,
-}
+PARTS = ("record", "table")
 SCHEMA: dict[str, Plain] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "contract.yaml",
@@ -25,52 +21,89 @@ SCHEMA: dict[str, Plain] = {
     "type": "object",
     "minProperties": 1,
     "properties": {
-        "record": {
-            "description": "A JSON Schema (2020-12) of one row.",
-            "type": "object",
-            "properties": _NOTES
-            | {"$schema": {"type": "string"}, "$id": {"type": "string"}, "type": {"enum": ["object"]}}
-            | {"properties": {"type": "object", "additionalProperties": _PROPERTY}}
-            | {"required": RECORD_KEYWORDS["required"]},
-            "additionalProperties": False,
+        "record": {"description": "A JSON Schema (2020-12) of one row.", "type": ["object", "boolean"]},
+        "table": {
+            "description": "Rules over the whole table.",
+            "type": "array",
+            "items": {"anyOf": [schema_of(rule) for rule in TABLE_RULES.values()]},
         },
-        "table": schema_of(TableRules),
     },
     "additionalProperties": False,
 }
 
 
+def _is_schema(value: Plain) -> bool:
+    """Whether the whole file is the JSON Schema of a record."""
+    return isinstance(value, dict) and not set(PARTS) & value.keys() and bool(value)
+
+
 def mistakes(source: Source) -> Iterator[Problem]:
     """Every mistake of the file."""
-    yield from problems(source, (), source.value, SCHEMA)
+    value = source.value
+    if _is_schema(value):
+        yield from schemas.mistakes(source, value, ())
+        return
+    whole = {**SCHEMA, "properties": {"record": {}, "table": {"type": "array"}}}
+    yield from problems(source, (), value, whole)
+    if not isinstance(value, dict):
+        return
+    record_mistakes = list(schemas.mistakes(source, value["record"], ("record",))) if "record" in value else []
+    yield from record_mistakes
+    known = Known() if record_mistakes else _known(schemas.resolved(value.get("record", {})))
+    yield from _table_mistakes(source, value.get("table"), known)
+
+
+def _known(schema: Plain) -> Known:
+    named = schema.get("properties", {}) if isinstance(schema, dict) else {}
+    return Known(columns=tuple(named), hidden=schemas.hidden(schema))
+
+
+def _table_mistakes(source: Source, entries: Plain, known: Known) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        path: Path = ("table", index)
+        kind = written(entry)
+        if kind is None:
+            words = list(entry) if isinstance(entry, dict) else []
+            hint = next((nearest(word, TABLE_RULES) for word in words if nearest(word, TABLE_RULES)), "")
+            yield Problem.at(source, path, f"names no rule ({', '.join(TABLE_RULES)}){hint}")
+            continue
+        found = list(problems(source, path, entry, schema_of(TABLE_RULES[kind])))
+        yield from found
+        if not found:
+            yield from _meaning(source, (*path, kind), build(TABLE_RULES[kind], entry), known, index + 1, seen)
+
+
+def _meaning(source: Source, path: Path, entry: Any, known: Known, place: int, seen: set[str]) -> Iterator[Problem]:
+    """What no schema can see of an entry."""
+    wrong = entry.mistake() if hasattr(entry, "mistake") else None
+    if wrong:
+        yield Problem.at(source, path, wrong)
+    name = entry.rule(replace(known, place=place)).id
+    if name in seen:
+        yield Problem.at(source, path, f"the rule {name} stands twice")
+    seen.add(name)
 
 
 def read(source: Source) -> Contract:
     """A source in which ``mistakes`` finds none -> its rules."""
     value = source.value
-    record = value.get("record", {})
-    table = build(TableRules, value.get("table", {}))
-    return Contract(rules=(*_record_rules(record), *_table_rules(table)))
+    schema = schemas.resolved(value if _is_schema(value) else value.get("record", {}))
+    entries = [] if _is_schema(value) else value.get("table", [])
+    known = _known(schema)
+    return Contract(
+        written=value,
+        rules=(*_record(schema, known), *(_table(entry, place, known) for place, entry in enumerate(entries, 1))),
+        hidden=known.hidden,
+    )
 
 
-def _record_rules(record: dict[str, Plain]) -> Iterator[Rule]:
-    properties: dict[str, dict[str, Any]] = record.get("properties", {})
-    for column in record.get("required", []):
-        yield Rule(columns=(column,), keyword="required")
-    for column, schema in properties.items():
-        sensitive = bool(schema.get("x-sensitive"))
-        for word in schema:
-            if word in RECORD_KEYWORDS:
-                yield Rule(columns=(column,), keyword=word, value=schema[word], sensitive=sensitive)
+def _record(schema: Plain, known: Known) -> Iterator[Rule]:
+    if isinstance(schema, bool):
+        schema = {} if schema else {"not": {}}
+    yield from record.rules(schema, known.hidden)
 
 
-def _table_rules(table: TableRules) -> Iterator[Rule]:
-    if table.rows:
-        yield Rule(columns=(), keyword="rows", low=table.rows.min, high=table.rows.max)
-    for columns in table.unique:
-        yield Rule(columns=tuple(part.strip() for part in columns.split(",")), keyword="unique")
-    for column, most in (table.nulls or {}).items():
-        yield Rule(columns=(column,), keyword="nulls", high=most, share=True)
-    for column, shares in (table.values or {}).items():
-        for value, bounds in shares.items():
-            yield Rule(columns=(column,), keyword="values", value=value, low=bounds.min, high=bounds.max, share=True)
+def _table(entry: Plain, place: int, known: Known) -> Rule:
+    made: TableRule = build(TABLE_RULES[str(written(entry))], entry)
+    return made.rule(replace(known, place=place))

@@ -1,90 +1,116 @@
-"""A contract as a list of rules, and what each rule allows to be counted."""
+"""What a rule of a contract is: something that can be counted in a table, and what the count may be.
+
+How a rule is counted is told by ``record`` and ``tables``, which make these.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Final, Literal, Protocol
 
+from gates.contract.columns import Columns
 from gates.evidence import Finding
-from gates.fields import Plain, declare
+from gates.fields import Plain
+
+Severity = Literal["error", "warn"]
+SEVERITY: Final = "What breaking it does: error stops the run, warn is only told."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What is allowed, both ends included: of the rows counted, or (``share``) of their share in all rows."""
+
+    low: float = -inf
+    high: float = inf
+    share: bool = False
+
+    def keep(self, value: float) -> bool:
+        """Whether a finite value lies within."""
+        return isfinite(value) and self.low <= value <= self.high
+
+
+NONE = Bounds(high=0)
+
+
+def share(finding: Finding) -> float:
+    """The share of the rows that were counted; of no rows, none."""
+    return finding.count / finding.rows if finding.rows else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One of two tables: its name in the engine, what people call it, and its columns."""
+
+    name: str
+    path: str
+    columns: Columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One keyword held to one column (of the record) or to some columns (of the table).
+    """One rule. ``id`` is stable and no two rules of a contract share it; ``asks`` says it in words.
 
-    ``value`` is the keyword's parameter. ``low`` and ``high`` bound what may be counted: a number of rows
-    where ``share`` is false, else a share of the rows.
+    ``count`` gives SQL of an aggregate over the table, a whole number, or None where it asks nothing of these
+    columns. A rule that looks at a second table (``beside``: ``train``, or a path) has ``query`` instead: SQL of
+    rows (label, count here, count there); ``value`` makes of its finding what is held against ``bounds``.
+    ``example`` gives SQL of a value to show and of the rows to show it of, or None where nothing may be shown.
+    ``columns`` and ``columns_beside`` must be there, in the table and in the second one.
     """
 
-    columns: tuple[str, ...]
-    keyword: str
-    value: Plain = None
-    low: float | None = None
-    high: float | None = 0
-    share: bool = False
-    sensitive: bool = False
+    id: str
+    asks: str
+    count: Callable[[Columns], str | None] | None = None
+    query: Callable[[Side, Side], str] | None = None
+    value: Callable[[Finding], float] | None = None
+    example: Callable[[Columns], tuple[str, str] | None] | None = None
+    bounds: Bounds = NONE
+    severity: Severity = "error"
+    columns: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ("train", "holdout")
+    beside: str | None = None
+    columns_beside: tuple[str, ...] = ()
 
-    @property
-    def id(self) -> str:
-        """``tenure.minimum``; for a table rule ``unique(id)``, ``values(churn=Yes)``, ``rows``."""
-        if self.keyword in RECORD_KEYWORDS:
-            return f"{self.columns[0]}.{self.keyword}"
-        inner = ", ".join(self.columns) + (f"={self.value}" if self.keyword == "values" else "")
-        return f"{self.keyword}({inner})" if inner else self.keyword
-
-    def counted(self, finding: Finding) -> float:
-        """What is held between ``low`` and ``high``: rows, or their share (0 where there are no rows)."""
-        if not self.share:
-            return finding.count
-        return finding.count / finding.rows if finding.rows else 0.0
-
-    def kept(self, finding: Finding) -> bool:
-        """Whether the count lies within the bounds."""
-        counted = self.counted(finding)
-        return (self.low is None or counted >= self.low) and (self.high is None or counted <= self.high)
+    def held(self, finding: Finding) -> float:
+        """The number that is held against the bounds."""
+        if self.value:
+            return self.value(finding)
+        return share(finding) if self.bounds.share else finding.count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """All rules of a contract, record first, in the file's order."""
+    """All rules of a contract, record first, in the file's order; ``written`` is the file's value, ``hidden`` are
+    the columns whose values may be shown nowhere."""
 
+    written: Plain
     rules: tuple[Rule, ...]
+    hidden: frozenset[str] = frozenset()
 
-
-RECORD_KEYWORDS: Mapping[str, Plain] = {  # keyword -> the schema of its parameter
-    "type": {
-        "anyOf": [
-            {"enum": ["string", "integer", "number", "boolean", "null"]},
-            {
-                "type": "array",
-                "items": {"enum": ["string", "integer", "number", "boolean", "null"]},
-                "minItems": 1,
-            },
-        ]
-    },
-    "enum": {"type": "array", "minItems": 1, "items": {"type": ["string", "number", "boolean", "null"]}},
-    "minimum": {"type": "number"},
-    "maximum": {"type": "number"},
-    "required": {"type": "array", "items": {"type": "string"}},
-}
+    def plain(self) -> Plain:
+        """The file's value: what a digest is made of."""
+        return self.written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
-    """Bounds, both inclusive."""
+class Known:
+    """What a table rule may want to know: the columns that the record names, in their order, those whose values may
+    be shown nowhere, and as which entry of ``table`` it stands, from 1."""
 
-    min: float | None = declare("At least this.", default=None, minimum=0)
-    max: float | None = declare("At most this.", default=None, minimum=0)
+    columns: tuple[str, ...] = ()
+    hidden: frozenset[str] = frozenset()
+    place: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableRules:
-    """Rules over a whole table."""
+class TableRule(Protocol):
+    """One entry of ``table``, as it is written."""
 
-    rows: Range | None = declare("How many rows there may be.", default=None, minProperties=1)
-    unique: tuple[str, ...] = declare("Columns whose values may not repeat (`a, b`: as a pair).", default=())
-    nulls: dict[str, float] | None = declare("Column: share of nulls that is allowed, 0 to 1.", default=None)
-    values: dict[str, dict[str, Range]] | None = declare(
-        "Column: value: the share of rows, 0 to 1, that may have it (class balance).", default=None
-    )
+    def rule(self, known: Known, /) -> Rule:
+        """The rule that it makes."""
+        ...
+
+
+def listed(columns: Sequence[str]) -> str:
+    """Columns in a sentence or an id."""
+    return ", ".join(columns)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf, isfinite
 from typing import Literal
 
+from gates.canonical import settled
+from gates.contract.rules import NONE, Bounds, share
 from gates.contract.rules import Rule as ContractRule
 from gates.decision import Code, GateVerdict, Verdict
 from gates.evidence import Evidence, Finding
 from gates.fields import declare
 from gates.kinds.protocol import Mistake, Needs, Terms
-from gates.words import bar_text, number, percent, rows
+from gates.words import bar_text, percent, rows
 
 KEY = "data"
 
@@ -52,25 +55,32 @@ def judge(rule: Rule, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]
         if not any(one.name == table for one in evidence.tables):
             continue
         for held in terms.contract.rules:
-            yield _verdict(table, held, found.get((table, held.id)))
+            if table in held.tables and (held.beside != "train" or any(one.name == "train" for one in evidence.tables)):
+                yield _verdict(table, held, found.get((table, held.id)))
 
 
 def _verdict(table: str, rule: ContractRule, finding: Finding | None) -> GateVerdict:
-    kept = finding is not None and rule.kept(finding)
-    if finding is None:
+    value = None if finding is None else settled(rule.held(finding))
+    bounds = rule.bounds
+    if finding is None or value is None:
         verdict, code, reason = Verdict.ERROR, Code.NOT_MEASURED, f"{table}: {rule.id} was not counted"
-    elif kept:
-        verdict, code, reason = Verdict.PASS, Code.WITHIN_BAR, _reason(table, rule, finding)
     else:
-        low = rule.low is not None and rule.counted(finding) < rule.low
-        verdict, code = Verdict.FAIL, Code.BELOW_BAR if low else Code.ABOVE_BAR
-        reason = _reason(table, rule, finding)
+        reason = _reason(table, rule, finding, value)
+        if not isfinite(value):
+            verdict, code = Verdict.ERROR, Code.NOT_FINITE
+        elif bounds.keep(value):
+            verdict, code = Verdict.PASS, Code.WITHIN_BAR
+        elif rule.severity == "warn":
+            verdict, code = Verdict.PASS, Code.WARNED
+        else:
+            verdict, code = Verdict.FAIL, Code.BELOW_BAR if value < bounds.low else Code.ABOVE_BAR
+    bar = bounds.low if isfinite(bounds.low) and (value is None or value < bounds.low) else bounds.high
     return GateVerdict(
         id=f"data.{table}",
         kind=KEY,
         metric=None,
         rule=rule.id,
-        bar=rule.high if rule.low is None else rule.low,
+        bar=bar if isfinite(bar) else bounds.low,
         slice=None,
         by=None,
         groups=None,
@@ -86,27 +96,36 @@ def _verdict(table: str, rule: ContractRule, finding: Finding | None) -> GateVer
     )
 
 
-def _reason(table: str, rule: ContractRule, finding: Finding) -> str:
-    share = finding.count / finding.rows if finding.rows else 0.0
+def _reason(table: str, rule: ContractRule, finding: Finding, value: float) -> str:
+    warned = " (only warned of)" if rule.severity == "warn" and not rule.bounds.keep(value) else ""
+    return f"{table}: {_breaking(rule, finding) if _counts_breaking(rule) else _level(rule, finding, value)}{warned}"
+
+
+def _counts_breaking(rule: ContractRule) -> bool:
+    """Whether the rows counted are those that break the rule, rather than a level that is held."""
+    return (rule.value is None and rule.example is not None) or rule.bounds == NONE
+
+
+def _breaking(rule: ContractRule, finding: Finding) -> str:
+    if not finding.count:
+        return f"{rule.id} ({rule.asks}) holds in all {rows(finding.rows)}"
     examples = f", such as {', '.join(finding.examples)}" if finding.examples else ""
-    bounds = " and ".join(
-        f"{word} {percent(bound) if rule.share else bar_text(bound)}"
-        for word, bound in (("at least", rule.low), ("at most", rule.high))
-        if bound is not None
-    )
-    if rule.keyword == "rows":
-        return f"{table} has {rows(finding.count)}; the contract asks for {bounds}"
-    if rule.keyword == "required":
-        return f"{table} {'lacks' if finding.count else 'has'} the column {rule.columns[0]}"
-    if rule.share:
-        what = "is missing" if rule.keyword == "nulls" else f"is {rule.value}"
-        found = f"{number(share * 100)} % of {rows(finding.rows)}"
-        return f"{table}: {rule.columns[0]} {what} in {found}; the contract allows {bounds}"
-    broken = (
-        f"{rows(finding.count)} of {finding.rows:,} break it ({number(share * 100)} %)" if finding.count else "kept"
-    )
-    return f"{table}: {rule.id}{_told(rule)}: {broken}{examples}"
+    allowed = f"; {_bounds(rule.bounds)} allowed" if rule.bounds != NONE else ""
+    found = f"{finding.count:,} of {rows(finding.rows)} ({percent(share(finding))})"
+    return f"{rule.id} ({rule.asks}) is broken in {found}{examples}{allowed}"
 
 
-def _told(rule: ContractRule) -> str:
-    return "" if rule.value is None else f" {rule.value}"
+def _level(rule: ContractRule, finding: Finding, value: float) -> str:
+    told = f"{percent(value)} of {rows(finding.rows)}" if rule.bounds.share else f"{value:,.6g}"
+    return f"{rule.asks}: {told}; asked for is {_bounds(rule.bounds)}"
+
+
+def _bounds(bounds: Bounds) -> str:
+    ends = (("at least", bounds.low), ("at most", bounds.high))
+    trivial = (0, -inf, inf) if not bounds.share else (0, -inf, inf, 1)
+    told = [
+        f"{word} {percent(end) if bounds.share else bar_text(end)}"
+        for word, end in ends
+        if isfinite(end) and not (word == "at least" and end in trivial)
+    ]
+    return " and ".join(told) or "anything"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from gates.contract.sql import literal, quoted
+from gates.contract.columns import literal, quoted
 from gates.errors import Exit, GatesError
 from gates.evidence import SCHEMA, Evidence, Finding, Model, Slice, Table
 from gates.measure.contract import findings
@@ -42,28 +43,42 @@ class Bench:
     """One engine with the policy's tables open, to check data and measure models on.
 
     ``work`` is the folder for what is made on the way (``.gates``), ``environ`` what a model that is scored gets to
-    see, less its credentials. Raises ``GatesError`` at the first table that can't be read.
+    see, less its credentials; ``now`` is what freshness is held against, the clock's time if not given. Raises
+    ``GatesError`` at the first table that can't be read.
     """
 
     def __init__(
-        self, bound: Bound, root: Path, work: Path, environ: Mapping[str, str], *, threads: int | None = None
+        self,
+        bound: Bound,
+        root: Path,
+        work: Path,
+        *,
+        environ: Mapping[str, str] | None = None,
+        now: datetime | None = None,
+        threads: int | None = None,
     ) -> None:
         self.bound = bound
+        self.root = root
         self.work = work
-        self.environ = environ
-        self.connection = connect(threads)
+        self.environ = environ or {}
+        self.connection = connect(now, threads)
         data = bound.policy.data
         named = [("train", data.train), ("holdout", data.holdout)]
         self.opened = {name: open_table(self.connection, root, path, name) for name, path in named if path}
 
     def check(self) -> tuple[Finding, ...]:
-        """What the contract's rules count in every table. Raises ``GatesError`` for a column that the policy needs
-        and the holdout lacks, and for labels that are none: before anybody waits for a training."""
-        _ = self.rows
+        """What the contract's rules count in every table."""
         contract = self.bound.contract
         if contract is None:
             return ()
-        return tuple(one for table in self.opened.values() for one in findings(self.connection, table, contract))
+        tables = list(self.opened.values())
+        return tuple(one for table in tables for one in findings(self.connection, table, contract, self._beside))
+
+    def _beside(self, name: str) -> Opened | None:
+        """A second table for a rule that looks at one."""
+        if name == "train":
+            return self.opened.get("train")
+        return open_table(self.connection, self.root, name, f"beside {name}")
 
     def unlabelled(self) -> Path:
         """The holdout without its label, in its own order and format, for training and scoring."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gates.contract.sql import literal, quoted
+from gates.contract.columns import literal, quoted
 from gates.errors import GatesError
 from gates.fields import Plain
 from gates.measure.tables import Opened, run
@@ -124,7 +124,7 @@ def parts_of(dimensions: Sequence[Dimension]) -> dict[tuple[str, tuple[float, ..
 def part_sql(opened: Opened, column: str, edges: tuple[float, ...], role: str) -> str:
     """SQL of the slice that a row falls into: its value as text, or its bin; null where there is no value."""
     name = opened.require(column, role)
-    numeric = opened.categories.get(column) in ("integer", "number")
+    numeric = column in opened.seen and opened.seen[column].is_number
     value = f"CASE WHEN isnan(CAST({name} AS DOUBLE)) THEN NULL ELSE {name} END" if numeric else name
     if not edges:
         return f"CAST({value} AS VARCHAR)"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gates.contract.sql import literal, quoted
+from gates.contract.columns import literal, quoted
 from gates.errors import GatesError
 from gates.measure.labels import Labels
 from gates.measure.tables import Opened, open_table, run
@@ -60,7 +60,7 @@ def _check_columns(view: Opened, policy: Policy) -> None:
         raise GatesError(f"the predictions have the columns {', '.join(view.columns)}", where=view.path, mend=FORM)
     if policy.data.key and policy.data.key not in view.columns:
         raise GatesError(f"the predictions lack the key column {policy.data.key}", where=view.path)
-    if "score" in view.columns and view.categories.get("score") not in ("integer", "number"):
+    if "score" in view.columns and not ("score" in view.seen and view.seen["score"].is_number):
         raise GatesError(f"score is {view.columns['score']}, not a number", where=view.path, mend=FORM)
 
 

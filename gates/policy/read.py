@@ -15,7 +15,7 @@ from gates.slices import Dimension
 from gates.source import Path, Source, parse
 from gates.validate import Problem, nearest, problems, raise_all
 
-NO_RULES = Contract(rules=())
+NO_RULES = Contract(written=None, rules=())
 Open = Callable[[str], bytes]  # a path as the policy writes it -> the file's bytes, or GatesError
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 from gates.decision import Code, Decision, Estimate, GateVerdict, Verdict
 from gates.report import by_badness, headline, sign, waiting, word
 from gates.slices import key_text
 from gates.words import bar_text, number, plural, signed
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 TABLE_WIDTH = 110  # columns; below, numbers of the table would be cut
 COLOURS = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow", Verdict.FAIL: "red", Verdict.ERROR: "red"}
@@ -15,32 +19,39 @@ COLOURS = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow", Verdict.FAIL: 
 
 def render(decision: Decision, *, width: int = 120, colour: bool = False) -> str:
     """Text for a terminal of ``width`` columns; escape codes only where ``colour``."""
-    from rich.console import Console
     from rich.text import Text
 
-    out = io.StringIO()
-    console = Console(
-        file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False, emoji=False, markup=False
-    )
+    out, told = console(width, colour=colour)
     shown = [gate for gate in decision.gates if gate.kind != "data" and gate.verdict is not None]
     if shown and width >= TABLE_WIDTH:
-        console.print(_table(shown))
+        told.print(_table(shown))
     for gate in shown if width < TABLE_WIDTH else ():
-        console.print(_stacked(gate))
+        told.print(_stacked(gate))
     held = sum(gate.kind == "data" and gate.verdict is Verdict.PASS for gate in decision.gates)
     notes = ([f"{sign(Verdict.PASS)} {_held(held)}"] if held else []) + [
         f"{sign(None)} {line}" for line in waiting(decision)
     ]
     for note in notes:
-        console.print(Text(_flat(note)))
+        told.print(Text(flat(note)))
     for gate in by_badness(decision.gates):
         if gate.verdict not in (Verdict.PASS, None) and gate.reason != decision.reason:  # that one comes last
-            console.print(Text(f"{sign(gate.verdict)} {_flat(gate.reason)}", style=COLOURS[gate.verdict]))
+            told.print(Text(f"{sign(gate.verdict)} {flat(gate.reason)}", style=COLOURS[gate.verdict]))
     last = Text(f"{sign(decision.verdict)} {headline(decision)}", style=f"bold {COLOURS[decision.verdict]}")
-    console.print(last)
+    told.print(last)
     for line in decision.reason.splitlines() if decision.code is Code.COULD_NOT_JUDGE else [decision.reason]:
-        console.print(Text(f"   {_flat(line)}"))
+        told.print(Text(f"   {flat(line)}"))
     return out.getvalue()
+
+
+def console(width: int, *, colour: bool) -> tuple[io.StringIO, Console]:
+    """Where to print, and what prints there: no markup, no emoji codes, no guesses at what a number is."""
+    from rich.console import Console
+
+    out = io.StringIO()
+    made = Console(
+        file=out, width=width, force_terminal=colour, no_color=not colour, highlight=False, emoji=False, markup=False
+    )
+    return out, made
 
 
 def _held(count: int) -> str:
@@ -53,9 +64,7 @@ def _stacked(gate: GateVerdict) -> object:
 
     style = COLOURS[gate.verdict] if gate.verdict else "dim"
     numbers = f"{_models(gate)}; judged {_judged(gate)}; {_bar(gate)}; {gate.n:,} rows"
-    return Text(f"{sign(gate.verdict)} {word(gate.verdict)} {_flat(_name(gate))}", style=style) + Text(
-        f"\n   {numbers}"
-    )
+    return Text(f"{sign(gate.verdict)} {word(gate.verdict)} {flat(_name(gate))}", style=style) + Text(f"\n   {numbers}")
 
 
 def _name(gate: GateVerdict) -> str:
@@ -66,7 +75,7 @@ def _models(gate: GateVerdict) -> str:
     return f"{_value(gate.champion)} → {_value(gate.candidate)}" if gate.champion else _value(gate.candidate)
 
 
-def _flat(foreign: str) -> str:
+def flat(foreign: str) -> str:
     """Text that may quote data, without line breaks and control characters: a terminal obeys them."""
     return "".join(char if char.isprintable() else " " for char in foreign)
 
@@ -84,7 +93,7 @@ def _table(gates: list[GateVerdict]) -> object:
     for gate in gates:
         table.add_row(
             Text(f"{sign(gate.verdict)} {word(gate.verdict)}", style=COLOURS[gate.verdict] if gate.verdict else "dim"),
-            Text(_flat(_name(gate))),
+            Text(flat(_name(gate))),
             _models(gate),
             _judged(gate),
             _bar(gate),

@@ -92,7 +92,7 @@ def test_the_explained_policy_has_every_default(project: Project) -> None:
 
 def test_the_explained_policy_with_its_contract_judges_the_same(project: Project) -> None:
     """The digest of policy and contract counts a default the same whether it is written or not."""
-    (project.root / "contract.yaml").write_text("record:\n  required: [id]\ntable:\n  rows: {min: 10}\n")
+    (project.root / "contract.yaml").write_text("record:\n  required: [id]\ntable:\n  - rows: {min: 10}\n")
     project.ready(data={"contract": "contract.yaml"})
     assert project.gates("run").code == 0
     before = project.bytes()

@@ -108,7 +108,7 @@ def test_the_size_of_row_groups_and_their_compression_are_nothing(project: Proje
 def measured(root: Path, threads: int | None = None) -> Evidence:
     """The evidence of the predictions in `made`, from an engine of so many threads."""
     bound = read((root / "gates.yaml").read_bytes(), "gates.yaml", lambda path: (root / path).read_bytes())
-    bench = Bench(bound, root, root / ".gates", {}, threads=threads)
+    bench = Bench(bound, root, root / ".gates", environ={}, threads=threads)
     return bench.evidence(bench.check(), Files(digest="sha256:0", folder=root / "made"))
 
 
@@ -228,7 +228,7 @@ def test_both_models_are_counted_on_the_same_rows(project: Project, rows: Rows) 
     kept = write_table(project.root / "kept.csv", [{"id": row["id"], "score": row["other"]} for row in rows[::-1]])
     root = project.root
     bound = read((root / "gates.yaml").read_bytes(), "gates.yaml", lambda path: (root / path).read_bytes())
-    bench = Bench(bound, root, root / ".gates", {})
+    bench = Bench(bound, root, root / ".gates", environ={})
     served = Served(version="3", digest="sha256:1", predictions=lambda _: kept, folder=lambda: root / "nowhere")
     found = bench.evidence((), Files(digest="sha256:0", folder=root / "made"), served)
     assert found.champion is not None
@@ -277,5 +277,5 @@ def test_values_that_only_look_alike_are_told_apart(project: Project) -> None:
         )
         project.gates("run")
         bound = read((project.root / "gates.yaml").read_bytes(), "gates.yaml", lambda _: b"")
-        found.add(Bench(bound, project.root, project.work, {}).holdout_identity)
+        found.add(Bench(bound, project.root, project.work, environ={}).holdout_identity)
     assert len(found) == len(pairs)

@@ -45,7 +45,7 @@ def test_a_run_again_gives_the_same_bytes(project: Project) -> None:
 
 
 def test_the_contract_is_held_in_both_ways(project: Project) -> None:
-    (project.root / "contract.yaml").write_text("table:\n  rows: {min: 1000}\n")
+    (project.root / "contract.yaml").write_text("table:\n  - rows: {min: 1000}\n")
     project.ready(data={"contract": "contract.yaml"})
     assert project.gates("run").code == 1
     assert not (project.work / "candidate").exists(), "nothing is trained on data that breaks its contract"

@@ -109,9 +109,9 @@ def test_evidence_of_another_policy_is_refused(keys, policy_of, evidence_of):
 
 
 def test_evidence_under_another_contract_is_refused(policy_of, evidence_of):
-    evidence = evidence_of(policy_of(RECALL, {"table": {"rows": {"min": 5}}}), ROWS)
+    evidence = evidence_of(policy_of(RECALL, {"table": [{"rows": {"min": 5}}]}), ROWS)
     with pytest.raises(GatesError, match="measured under another policy"):
-        judge(policy_of(RECALL, {"table": {"rows": {"min": 6}}}), evidence)
+        judge(policy_of(RECALL, {"table": [{"rows": {"min": 6}}]}), evidence)
 
 
 SAME = {

@@ -1,0 +1,88 @@
+"""The command line: the only place that makes real effects and hands them down; errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import click
+
+from gates import __version__
+from gates.cli import data, model
+from gates.cli.model import SCHEMAS
+from gates.errors import Exit, GatesError
+from gates.github.outputs import stop_commands
+
+__all__ = ["SCHEMAS", "cli", "main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="gates")
+def cli() -> None:
+    """Decide whether a machine-learning model may ship, by the rules in gates.yaml.
+
+    \b
+    Exit codes: 0 may ship, 1 may not, 2 a mistake in policy, data, model or usage,
+    3 something outside failed.
+
+    \b
+    Example:
+      gates run
+    """
+
+
+for command in (
+    model.run,
+    model.check,
+    model.train,
+    model.measure,
+    model.judge,
+    model.report,
+    model.promote,
+    model.comment,
+    model.schema,
+    data.init,
+    data.data,
+    data.contract,
+):
+    cli.add_command(command)
+
+
+def _run_command_line() -> NoReturn:
+    """Without click's own ``main``, which calls a broken pipe exit code 1: that would be a verdict."""
+    try:
+        with cli.make_context("gates", sys.argv[1:]) as context:
+            cli.invoke(context)
+        sys.exit(Exit.SHIP)
+    except click.exceptions.Exit as done:  # --help, --version
+        sys.exit(done.exit_code)
+    finally:
+        sys.stdout.flush()
+
+
+def main() -> NoReturn:
+    """Run the command line; every error ends in its exit code, none in a traceback."""
+    stop_commands(os.environ, sys.stderr)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a training is ended with us
+    try:
+        _run_command_line()
+    except GatesError as error:
+        click.echo(f"gates: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(Exit.INPUT)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("gates: stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # nobody reads on: what is still buffered goes nowhere, in silence
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(Exit.OUTSIDE)
+    except Exception as error:  # the unforeseen is neither a verdict nor the user's mistake
+        if os.environ.get("GATES_DEBUG"):
+            raise
+        line = (str(error).splitlines() or [""])[0]
+        click.echo(f"gates: unforeseen: {type(error).__name__}: {line} (GATES_DEBUG=1 shows where)", err=True)
+        sys.exit(Exit.OUTSIDE)

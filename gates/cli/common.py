@@ -1,0 +1,70 @@
+"""What commands share: options, and how a decision is shown and becomes an exit code."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gates.canonical import canonical
+from gates.decision import Decision, Verdict, exit_code
+from gates.errors import Exit
+from gates.flow import Flow
+from gates.progress import Steps
+from gates.report.terminal import render
+from gates.workspace import Workspace
+
+policy = click.option(
+    "--policy",
+    "-p",
+    type=click.Path(path_type=Path),
+    default=Path("gates.yaml"),
+    show_default=True,
+    help="The policy. Its folder is where paths start and where .gates/ is.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output, and nothing else.")
+
+
+def steps() -> Steps:
+    """Progress on standard error."""
+    return Steps(sys.stderr, colour=colour(sys.stderr))
+
+
+def flow(policy: Path) -> Flow:
+    """The steps of a policy."""
+    return Flow(workspace=Workspace(policy=policy), steps=steps(), environ=os.environ)
+
+
+def code(decision: Decision, flow: Flow) -> Exit:
+    """Only an inconclusive verdict asks the policy; where none could be read, the verdict is an error."""
+    strict = decision.verdict is Verdict.INCONCLUSIVE and flow.bound.policy.on_inconclusive == "fail"
+    return exit_code(decision, inconclusive_fails=strict)
+
+
+def colour(stream: Any) -> bool:
+    """Whether to colour: for somebody at a terminal."""
+    plain = {"NO_COLOR", "CI"} & os.environ.keys()  # a runner may offer a terminal that nobody sits at
+    return stream.isatty() and not plain and os.environ.get("TERM") != "dumb"
+
+
+def width() -> int:
+    """Columns of the terminal; 120 where there is none."""
+    return shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 120
+
+
+def write_json(value: Any) -> None:
+    """Canonical JSON on standard output."""
+    sys.stdout.write(canonical(value).decode() + "\n")
+
+
+def show(decision: Decision, *, as_json: bool) -> None:
+    """The decision on standard output, as JSON or for people."""
+    if as_json:
+        write_json(decision)
+        return
+    coloured = colour(sys.stdout)
+    click.echo(render(decision, width=width(), colour=coloured), nl=False, color=coloured)

@@ -1,0 +1,155 @@
+"""Commands about data alone: a first contract from it, holding a table to one, and comparing two."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from gates.cli import common
+from gates.errors import Exit, GatesError
+from gates.fields import plain
+from gates.workspace import load_contract
+
+if TYPE_CHECKING:
+    from gates.init import Start
+
+CONTRACT = "contract.yaml"
+
+
+@click.command()
+@click.argument("data")
+@click.option("--label", help="The column that holds the truth. The default is a guess, told in gates.yaml.")
+@click.option("--holdout", help="Labelled rows to judge on; DATA is then what is trained on.")
+@click.option("--key", help="The column by which predictions find their rows; no value may repeat.")
+@click.option("--model", help="The model's name. The default is the folder's.")
+@click.option("--force", is_flag=True, help="Overwrite what is there.")
+def init(data: str, label: str | None, holdout: str | None, key: str | None, model: str | None, force: bool) -> None:
+    """Write a first contract.yaml, gates.yaml and workflow from what the data looks like.
+
+    DATA is CSV, Parquet, JSON lines, or a glob of them. What is written holds for it; read it, and make it yours.
+
+    \b
+    Example:
+      gates init data/train.parquet --holdout data/holdout.parquet --label churn
+    """
+    from gates import init as starting
+
+    root = Path.cwd()
+    asked = starting.Asked(data=data, holdout=holdout, label=label, key=key, model=model)
+    with common.steps().step("look", " and ".join(path for path in (data, holdout) if path)):
+        made = starting.init(asked, root, force=force)
+    for path in made.written:
+        click.echo(f"wrote {os.path.relpath(path, root)}")
+    click.echo(_next(made))
+
+
+def _next(made: Start) -> str:
+    """What to do now: the guesses to look at, and the next commands."""
+    guess, path = made.guessed.guess, made.tables[-1].path
+    if guess.label is None:
+        label = "name the label in gates.yaml: no column of two values stood out"
+    else:
+        label = f"is {guess.label} the label in gates.yaml?" + (
+            f" It is {made.guessed.label_why}." if made.guessed.label_why else " You said so."
+        )
+    steps = (
+        f"Look through gates.yaml: {label}",
+        "Look through contract.yaml: the ranges are those of this data, widened.",
+        f"gates data {shlex.quote(path)}",
+        "Write the training command, and name it under train: in gates.yaml; then: gates run",
+        "Put your copy of gates and a commit into the workflow.",
+    )
+    return "\n".join(["", "Next:", *(f"  {number}. {step}" for number, step in enumerate(steps, 1))])
+
+
+@click.command()
+@click.argument("file")
+@click.option(
+    "--contract",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The contract. The default is contract.yaml beside the data, else in the current folder.",
+)
+@common.as_json
+def data(file: str, contract: Path | None, as_json: bool) -> NoReturn:
+    """Hold one table to its contract: CSV, Parquet, JSON lines, or a glob of them.
+
+    Needs no policy. Rules that look at the training data are left out, and told.
+
+    \b
+    Exit codes: 0 the contract holds, 1 it is broken, 2 a mistake in data, contract or usage,
+    3 something outside failed.
+
+    \b
+    Example:
+      gates data data/holdout.parquet --contract contract.yaml
+    """
+    from gates.measure.alone import hold
+    from gates.measure.tables import connect, open_table
+    from gates.report.checked import render
+
+    path = contract or _found(file)
+    rules = load_contract(path)
+    connection = connect()
+    opened = open_table(connection, Path.cwd(), file, Path(file).name)
+    checked = hold(connection, opened, rules, path.resolve().parent)
+    if as_json:
+        common.write_json(checked)
+    else:
+        coloured = common.colour(sys.stdout)
+        click.echo(render(checked, width=common.width(), colour=coloured), nl=False, color=coloured)
+    sys.exit(checked.exit_code)
+
+
+def _found(file: str) -> Path:
+    """The contract beside the data, else that of the current folder."""
+    places = (Path(file).parent / CONTRACT, Path(CONTRACT))
+    for place in places:
+        if place.is_file():
+            return place
+    looked = " or ".join(dict.fromkeys(str(place) for place in places))
+    raise GatesError(
+        f"no contract: there is no {looked}", where=file, mend="Name one with --contract; gates init writes a first."
+    )
+
+
+@click.group()
+def contract() -> None:
+    """Commands about contracts, without data.
+
+    \b
+    Example:
+      gates contract diff main/contract.yaml contract.yaml
+    """
+
+
+@contract.command()
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
+@common.as_json
+def diff(before: Path, after: Path, as_json: bool) -> NoReturn:
+    """Tell rule by rule what became stricter, looser, new or gone from the contract BEFORE to AFTER.
+
+    \b
+    Exit codes: 0 AFTER is not looser, 1 some rule is looser, gone, incompatible or can't be told,
+    2 a mistake in a contract.
+
+    \b
+    Example:
+      gates contract diff main/contract.yaml contract.yaml
+    """
+    from gates.contract.compare import compare
+    from gates.report.comparison import render
+
+    compared = compare(load_contract(before), load_contract(after))
+    if as_json:
+        click.echo(json.dumps(plain(compared), ensure_ascii=False, allow_nan=False))
+    else:
+        coloured = common.colour(sys.stdout)
+        click.echo(render(compared, width=common.width(), colour=coloured), nl=False, color=coloured)
+    sys.exit(Exit.STOP if compared.looser else Exit.SHIP)

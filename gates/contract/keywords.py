@@ -1,0 +1,223 @@
+"""Keywords of JSON Schema about one value -> SQL that holds for the rows that keep them; never null.
+
+The meaning is that of the jsonschema package, row for row. To add a keyword, add a function and its row below.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from gates.contract.columns import Column, every, literal, matches, sayable, some
+from gates.contract.formats import FORMATS
+from gates.contract.patterns import UnsupportedError, translate, within_ascii
+from gates.fields import Plain
+
+TYPES = ("string", "integer", "number", "boolean", "null", "object", "array")
+_SMALLEST, _LARGEST = -(2**127), 2**127 - 1  # what a HUGEINT holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyword:
+    """A keyword: what it says, the schema of its parameter, and the condition that it puts on a column.
+
+    ``refuse`` says what is wrong with a parameter that its schema accepts, or None.
+    """
+
+    doc: str
+    schema: dict[str, Plain]
+    kept: Callable[[Column, Plain], str]
+    refuse: Callable[[Plain], str | None] = lambda _: None
+
+
+def unless_null(column: Column, condition: str) -> str:
+    """The condition for values, nulls keeping it."""
+    return some([f"{column.sql} IS NULL", condition])
+
+
+def _type(column: Column, parameter: Plain) -> str:
+    allowed = {parameter} if isinstance(parameter, str) else set(parameter)
+    null = "TRUE" if "null" in allowed else "FALSE"
+    return _by_null(column, null, _of_type(column, allowed))
+
+
+def _by_null(column: Column, null: str, value: str) -> str:
+    """``null`` for nulls (it is TRUE or FALSE), ``value`` for values."""
+    return unless_null(column, value) if null == "TRUE" else every([f"{column.sql} IS NOT NULL", value])
+
+
+def _of_type(column: Column, allowed: set[str]) -> str:
+    if column.is_text:
+        return "TRUE" if "string" in allowed else "FALSE"
+    if column.category in allowed or (column.category == "integer" and "number" in allowed):
+        return "TRUE"
+    if column.category == "number" and "integer" in allowed:  # 3.0 is an integer, infinity is not
+        return f"isfinite({column.double}) AND {column.double} = floor({column.double})"
+    return "FALSE"
+
+
+def _enum(column: Column, values: Plain) -> str:
+    return _by_null(column, "TRUE" if None in values else "FALSE", _among(column, values))
+
+
+def _among(column: Column, values: list[Plain]) -> str:
+    fitting = [text for value in values if (text := _equal_literal(column, value)) is not None]
+    left = column.text if column.is_text else column.double if column.category == "number" else column.whole
+    return f"{left} IN ({', '.join(fitting)})" if fitting else "FALSE"
+
+
+def _equal_literal(column: Column, value: Plain) -> str | None:
+    """The literal that only an equal value of the column equals; None where none can be equal."""
+    if isinstance(value, bool):
+        return literal(value) if column.category == "boolean" else None
+    if isinstance(value, str):
+        return literal(value) if column.is_text and sayable(value) else None
+    if not isinstance(value, int | float):
+        return None
+    if column.category == "integer" and math.isfinite(value):
+        whole = Fraction(value)
+        fits = whole.denominator == 1 and _SMALLEST <= whole <= _LARGEST
+        return literal(int(whole)) if fits else None
+    near = _nearest_double(value)
+    return literal(near) if column.category == "number" and near == value else None
+
+
+def _nearest_double(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def _compared(operator: str) -> Callable[[Column, Plain], str]:
+    """``column operator bound`` exactly, for whole numbers, doubles and bounds of either sort. NaN keeps all four:
+    no comparison with it is true, and it is the failing that is asked for."""
+
+    def kept(column: Column, bound: Plain) -> str:
+        if not column.is_number:
+            return "TRUE"
+        failing = {">=": "<", ">": "<=", "<=": ">", "<": ">="}[operator]
+        if column.category == "integer":
+            fails = _whole_fails(column, failing, Fraction(bound))
+        else:
+            fails = _double_fails(column, failing, bound)
+        return "TRUE" if fails == "FALSE" else f"NOT coalesce({fails}, FALSE)"
+
+    return kept
+
+
+def _whole_fails(column: Column, failing: str, bound: Fraction) -> str:
+    """For a whole x: x < b is x < ceil(b), x <= b is x <= floor(b), and so on."""
+    limit = math.ceil(bound) if failing in ("<", ">=") else math.floor(bound)
+    if limit > _LARGEST or limit < _SMALLEST:
+        always = (limit > _LARGEST) == (failing in ("<", "<="))
+        return f"{column.sql} IS NOT NULL" if always else "FALSE"
+    return f"{column.whole} {failing} {literal(limit)}"
+
+
+def _double_fails(column: Column, failing: str, bound: Plain) -> str:
+    """A whole bound that no double equals lies between two of them: strict and not strict are then the same."""
+    near = _nearest_double(bound)
+    if near != bound and math.isfinite(near):
+        below = near if near < bound else math.nextafter(near, -math.inf)
+        above = math.nextafter(below, math.inf)
+        failing, near = ("<=", below) if failing in ("<", "<=") else (">=", above)
+    return f"({column.double} {failing} {literal(near)} AND NOT isnan({column.double}))"  # its largest number is NaN
+
+
+def _multiple_of(column: Column, divisor: Plain) -> str:
+    """Doubles are divided and the quotient must be whole, as rounded as it is: 0.3 is a multiple of 0.1. Only where
+    it overflows the remainder is asked for, which is exact. What is no finite number is a multiple of nothing."""
+    if not column.is_number:
+        return "TRUE"
+    whole = column.category == "integer"
+    if not isinstance(divisor, float):
+        return unless_null(column, _no_remainder(column, divisor))
+    quotient = f"({column.double} / {literal(divisor)})"
+    exact = _no_remainder(column, Fraction(divisor).numerator if whole else divisor)
+    finite = f"isfinite({quotient}) AND {quotient} = trunc({quotient})"
+    return unless_null(column, f"({finite}) OR (NOT isfinite({quotient}) AND ({exact}))")
+
+
+def _no_remainder(column: Column, divisor: Plain) -> str:
+    """Of NaN and infinity there is one: no number."""
+    if column.category == "number":
+        return f"coalesce({column.double} % {literal(float(divisor))} = 0, FALSE)"
+    if divisor <= _LARGEST:
+        return f"{column.whole} % {literal(divisor)} = 0"
+    multiples = [literal(value) for value in (0, _SMALLEST) if value % divisor == 0]  # there are no others
+    return f"{column.whole} IN ({', '.join(multiples)})"
+
+
+def _length(operator: str) -> Callable[[Column, Plain], str]:
+    def kept(column: Column, bound: Plain) -> str:
+        return unless_null(column, f"length({column.text}) {operator} {int(bound)}") if column.is_text else "TRUE"
+
+    return kept
+
+
+def _pattern(column: Column, pattern: Plain) -> str:
+    if not column.is_text:
+        return "TRUE"
+    whole = translate(pattern)
+    narrow, text = within_ascii(whole), column.text
+    if narrow == whole:
+        return unless_null(column, matches(text, whole))
+    is_ascii = f"strlen({text}) = length({text})"  # as many bytes as characters
+    return unless_null(column, f"CASE WHEN {is_ascii} THEN {matches(text, narrow)} ELSE {matches(text, whole)} END")
+
+
+def _unsayable(pattern: Plain) -> str | None:
+    try:
+        translate(pattern)
+    except UnsupportedError as error:
+        return str(error)
+    return None
+
+
+def _format(column: Column, name: Plain) -> str:
+    """A column of dates, times or timestamps is judged by its type, which is quicker than by its text."""
+    if not column.is_text:
+        return "TRUE"
+    form = FORMATS[name]
+    return unless_null(column, form.typed(column) if column.category == form.category else form.kept(column.text))
+
+
+def _endless(value: Plain) -> str | None:
+    return None if math.isfinite(value) else "no finite number"
+
+
+_NUMBER = {"type": "number"}
+_COUNT = {"type": "integer", "minimum": 0}
+
+KEYWORDS: Mapping[str, Keyword] = {
+    "type": Keyword(
+        doc="What the value is: one type, or a list of types. 3.0 is an integer; a null is of the type null.",
+        schema={"anyOf": [{"enum": list(TYPES)}, {"type": "array", "items": {"enum": list(TYPES)}, "minItems": 1}]},
+        kept=_type,
+    ),
+    "enum": Keyword(doc="The value is one of these. 1 equals 1.0, but not true.", schema={"type": "array"}, kept=_enum),
+    "const": Keyword(doc="The value is this one.", schema={}, kept=lambda column, value: _enum(column, [value])),
+    "minimum": Keyword(doc="At least this. NaN keeps it.", schema=_NUMBER, kept=_compared(">="), refuse=_endless),
+    "maximum": Keyword(doc="At most this. NaN keeps it.", schema=_NUMBER, kept=_compared("<="), refuse=_endless),
+    "exclusiveMinimum": Keyword(doc="Above this.", schema=_NUMBER, kept=_compared(">"), refuse=_endless),
+    "exclusiveMaximum": Keyword(doc="Below this.", schema=_NUMBER, kept=_compared("<"), refuse=_endless),
+    "multipleOf": Keyword(
+        doc="Divided by this it is whole. NaN and the infinities break it.",
+        schema={"type": "number", "exclusiveMinimum": 0},
+        kept=_multiple_of,
+        refuse=_endless,
+    ),
+    "minLength": Keyword(doc="At least so many characters.", schema=_COUNT, kept=_length(">=")),
+    "maxLength": Keyword(doc="At most so many characters.", schema=_COUNT, kept=_length("<=")),
+    "pattern": Keyword(
+        doc="A Python regular expression is found in the text. Flags, look-around, back references, word boundaries, "
+        "and `$` before more of the pattern are refused.",
+        schema={"type": "string"},
+        kept=_pattern,
+        refuse=_unsayable,
+    ),
+    "format": Keyword(doc="The text is of this form.", schema={"enum": list(FORMATS)}, kept=_format),
+}

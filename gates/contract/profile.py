@@ -1,0 +1,129 @@
+"""What a table looks like: what a first contract is inferred from. Pure; ``gates.measure.profile`` makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from gates.contract.columns import Category
+from gates.fields import Plain
+
+MOST_VALUES = 20  # of an enum
+REPEATED = 10  # rows that a value of an enum needs on average
+LONGEST_VALUE = 60  # characters of a value of an enum
+SAFE = 2**53 - 1  # beyond it JSON's numbers are not exact, so the contract names none
+TWO = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnProfile:
+    """What was seen in a column. ``category`` is None where nothing was seen, or tables disagree about it.
+
+    ``low`` and ``high`` are the finite numbers at the ends (text for dates and times), ``values`` all values with
+    their rows where there are few, ``unique`` whether none is missing and none repeats, ``lengths`` those of text.
+    """
+
+    name: str
+    category: Category | None
+    rows: int
+    nulls: int = 0
+    low: Plain = None
+    high: Plain = None
+    below: int = 0  # rows of minus infinity
+    above: int = 0  # rows of infinity
+    nan: int = 0
+    values: tuple[tuple[Plain, int], ...] | None = None
+    unique: bool = False
+    lengths: tuple[int, int] | None = None
+
+    @property
+    def null_share(self) -> float:
+        """The share of missing values."""
+        return self.nulls / self.rows if self.rows else 0.0
+
+    @property
+    def is_enum(self) -> bool:
+        """Whether its few values look like all that there are."""
+        if self.values is None or self.category not in ("string", "integer"):
+            return False
+        most = MOST_VALUES if self.category == "string" else TWO
+        short = all(len(str(value)) <= LONGEST_VALUE for value, _ in self.values)
+        return short and 0 < len(self.values) <= most and self.rows >= REPEATED * len(self.values)
+
+    @property
+    def is_two_valued(self) -> bool:
+        """Whether it could be a label: two values, none missing."""
+        return self.values is not None and len(self.values) == TWO and not (self.nulls or self.nan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What was seen in a table: its number of rows, and its columns in their order."""
+
+    path: str
+    rows: int
+    columns: tuple[ColumnProfile, ...]
+
+    def __getitem__(self, name: str) -> ColumnProfile:
+        return next(one for one in self.columns if one.name == name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return tuple(one.name for one in self.columns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guess:
+    """What columns mean: which is the label and which of its values is positive, and which are keys.
+
+    ``apart``: there are two tables, and no value of the first key stands in both.
+    """
+
+    label: str | None = None
+    positive: Plain = None
+    keys: tuple[str, ...] = ()
+    apart: bool = False
+
+
+def common(tables: Sequence[Profile]) -> Iterator[str]:
+    """The columns that all tables have, in the first one's order."""
+    return (name for name in tables[0].names if all(name in table.names for table in tables))
+
+
+def together(first: Profile, second: Profile) -> Profile:
+    """What two tables have in common, so that both keep what is inferred: fewer rows, wider ranges, fewer columns."""
+    columns = tuple(_both(first[name], second[name]) for name in common((first, second)))
+    return Profile(path=first.path, rows=min(first.rows, second.rows), columns=columns)
+
+
+def _both(one: ColumnProfile, other: ColumnProfile) -> ColumnProfile:
+    for a, b in ((one, other), (other, one)):
+        if a.nulls == a.rows:  # an empty column says nothing
+            return replace(b, rows=a.rows + b.rows, nulls=a.nulls + b.nulls, unique=False)
+    numbers = {one.category, other.category} == {"integer", "number"}
+    category: Category | None = "number" if numbers else one.category if one.category == other.category else None
+    counts: dict[Plain, int] = dict(one.values or ())
+    for value, n in other.values or ():
+        counts[value] = counts.get(value, 0) + n
+    few = one.values is not None and other.values is not None and len(counts) <= MOST_VALUES
+    known = category is not None
+    lengths = [length for side in (one, other) for length in side.lengths or ()]
+    return ColumnProfile(
+        name=one.name,
+        category=category,
+        rows=one.rows + other.rows,
+        nulls=one.nulls + other.nulls,
+        low=_end(min, one.low, other.low) if known else None,
+        high=_end(max, one.high, other.high) if known else None,
+        below=one.below + other.below,
+        above=one.above + other.above,
+        nan=one.nan + other.nan,
+        values=tuple(counts.items()) if few and known else None,
+        unique=one.unique and other.unique,
+        lengths=(min(lengths), max(lengths)) if lengths else None,
+    )
+
+
+def _end(pick: Callable[..., Plain], *ends: Plain) -> Plain:
+    return pick((end for end in ends if end is not None), default=None)

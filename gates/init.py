@@ -1,0 +1,122 @@
+"""A repository's first contract, policy and workflow, from its data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gates import files, starter
+from gates.contract import infer
+from gates.contract.profile import Profile, common
+from gates.errors import GatesError
+from gates.measure.profile import profile, shared
+from gates.measure.tables import connect, open_table
+from gates.source import parse
+from gates.starter import Guessed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the user said: the data, a holdout beside it, and what columns and model are called."""
+
+    data: str
+    holdout: str | None = None
+    label: str | None = None
+    key: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The files that were written, and what was guessed on the way."""
+
+    written: tuple[Path, ...]
+    guessed: Guessed
+    tables: tuple[Profile, ...]
+
+
+def init(asked: Asked, root: Path, *, force: bool = False) -> Start:
+    """Look at the data and write contract, policy and workflow of the folder ``root``, all or none.
+
+    Raises ``GatesError`` where one stands there already, unless ``force``; for data that can't be read; and for
+    columns that are not what they are said to be.
+    """
+    model = _model(asked.model) or starter.model_name(root.name)
+    home = repository(root)
+    folder = root.relative_to(home).as_posix() if root != home else ""
+    contract, policy = root / "contract.yaml", root / "gates.yaml"
+    workflow = home / ".github/workflows" / (f"gates-{model}.yml" if folder else "gates.yml")
+    _refuse_standing((contract, policy, workflow), root, force=force)
+    guessed, tables = look(asked, root)
+    requirements = "requirements.txt" if (root / "requirements.txt").is_file() else None
+    texts = {
+        contract: infer.contract(guessed.guess, tables),
+        policy: starter.policy(guessed, tables, model),
+        workflow: starter.workflow(folder=folder, requirements=requirements),
+    }
+    contents = {path: text.encode() for path, text in texts.items()}
+    _refuse_long(contents[contract], tables[0])
+    files.write_all(contents)
+    return Start(written=tuple(contents), guessed=guessed, tables=tables)
+
+
+def look(asked: Asked, root: Path) -> tuple[Guessed, tuple[Profile, ...]]:
+    """Profiles of the tables, and what their columns seem to mean."""
+    connection = connect()
+    paths = [_portable(path, root) for path in (asked.data, asked.holdout) if path is not None]
+    names = ("train", "holdout")[-len(paths) :]
+    opened = [open_table(connection, root, path, name) for path, name in zip(paths, names, strict=True)]
+    tables = tuple(profile(connection, one) for one in opened)
+    if not list(common(tables)):
+        raise GatesError(f"{' and '.join(paths)} have no column in common", mend="Name two files of one table.")
+    guessed = starter.guess(tables, asked.label, asked.key)
+    guess = guessed.guess
+    if guess.keys and len(opened) > 1:
+        apart = not shared(connection, opened[1], opened[0], guess.keys[0])
+        guessed = replace(guessed, guess=replace(guess, apart=apart))
+    return guessed, tables
+
+
+def _portable(path: str, root: Path) -> str:
+    """A path as the policy should name it: from its folder, where the file is below that."""
+    return Path(path).relative_to(root).as_posix() if Path(path).is_relative_to(root) else path
+
+
+def _refuse_standing(paths: Sequence[Path], root: Path, *, force: bool) -> None:
+    standing = [path for path in paths if path.exists() or path.is_symlink()]
+    if standing and not force:
+        names = ", ".join(os.path.relpath(path, root) for path in standing)
+        raise GatesError(
+            f"{names}: {'stands' if len(standing) == 1 else 'stand'} in the way; nothing was written",
+            mend="Move it away, or overwrite it with --force.",
+        )
+    for path in standing:
+        if path.is_symlink() or not path.is_file():
+            raise GatesError("is a link or no plain file; gates overwrites plain files only", where=str(path))
+
+
+def _model(name: str | None) -> str | None:
+    if name is not None and not starter.MODEL.fullmatch(name):
+        raise GatesError(
+            f"--model: {name} is no model's name", mend="Take letters, digits, . _ and -, a letter or digit first."
+        )
+    return name
+
+
+def _refuse_long(contract: bytes, table: Profile) -> None:
+    """A contract that gates would not read again is not written."""
+    try:
+        parse(contract, "contract.yaml")
+    except GatesError as error:
+        raise GatesError(
+            f"a contract of these {len(table.columns):,} columns would be too long: {error.what}",
+            where=table.path,
+            mend="Write one by hand, for the columns that matter.",
+        ) from error
+
+
+def repository(folder: Path) -> Path:
+    """The root of the repository that a folder is in; the folder itself where there is none."""
+    return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), folder)

@@ -1,0 +1,87 @@
+"""A contract held to tables from end to end: files, engine, evidence, judge, reports."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from gates import cli
+from gates.canonical import canonical
+from gates.decision import Decision, GateVerdict
+from gates.errors import GatesError
+from gates.evidence import Evidence
+from gates.fields import plain
+from gates.judge import judge
+from gates.measure import Bench
+from gates.policy.read import read
+
+NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
+
+
+class Held:
+    """Tables of one folder, held to a contract."""
+
+    def __init__(
+        self, root: Path, contract: Any, *, holdout: str = "holdout.parquet", train: str | None = None, **bench: Any
+    ) -> None:
+        text = contract if isinstance(contract, str) else json.dumps(contract)
+        (root / "contract.yaml").write_text(text)
+        policy = {
+            "version": 1,
+            "model": "m",
+            "data": {"holdout": holdout, "label": "y", "contract": "contract.yaml"}
+            | ({"train": train} if train else {}),
+            "train": "t",
+            "gates": [{"metric": "accuracy", "min": 0}],
+        }
+
+        def opened(path: str) -> bytes:
+            try:
+                return (root / path).read_bytes()
+            except OSError as error:
+                raise GatesError(f"can't be read: {error.strerror}") from error
+
+        bound = read(yaml.safe_dump(policy).encode(), "gates.yaml", opened)
+        self.bench = Bench(bound, root, root, **({"now": NOW, "threads": 2} | bench))
+        self.evidence: Evidence = self.bench.evidence(self.bench.check())
+        self.decision: Decision = judge(bound, self.evidence)
+
+    def gate(self, rule: str, table: str = "holdout") -> GateVerdict:
+        (found,) = [one for one in self.decision.gates if one.rule == rule and one.id == f"data.{table}"]
+        return found
+
+    @property
+    def bytes(self) -> bytes:
+        return canonical(plain(self.evidence))
+
+
+def parquet(path: Path, columns: dict[str, Any] | pa.Table, **options: Any) -> None:
+    table = columns if isinstance(columns, pa.Table) else pa.table(columns)
+    pq.write_table(table, path, **options)
+
+
+def gates(*arguments: object) -> tuple[int, str, str]:
+    """(exit code, standard output, standard error) of the command line."""
+    out, err = io.StringIO(), io.StringIO()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "GATES_"))}
+    with (
+        mock.patch.dict(os.environ, environment, clear=True),
+        mock.patch.object(sys, "argv", ["gates", *map(str, arguments)]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        cli.main()
+    return ended.value.code, out.getvalue(), err.getvalue()
