@@ -40,6 +40,8 @@ class Code(StrEnum):
     NOT_FINITE = "not_finite"
     MISSING_SLICE = "missing_slice"
     NO_CHAMPION = "no_champion"
+    SUSPICIOUS = "suspicious"  # better by more than is believable
+    HOLDOUT_SPENT = "holdout_spent"  # it has decided as often as it is good for
     DIFFERENT_ROWS = "different_rows"
     NO_SCORES = "no_scores"
     NOT_MEASURED = "not_measured"
@@ -65,7 +67,7 @@ class GateVerdict:
     id: str = declare("The gate's name, stable over runs.")
     kind: str = declare("metric, data, ...")
     metric: str | None = declare("The metric's name, for a metric gate.")
-    rule: str = declare("min, max, max_worsening, min_improvement, or the contract's rule.")
+    rule: str = declare("min, max, max_worsening, min_improvement, suspicious_gain, or the contract's rule.")
     bar: float | None = declare("The number held against.")
     slice: dict[str, str | None] | None = declare("Null for the whole holdout.")
     by: str | None = declare("The sensitive columns of a fairness gate.")
@@ -81,6 +83,11 @@ class GateVerdict:
         "The smallest difference from the bar that these rows would reveal 8 times in 10."
     )
     method: str | None = declare("How the judged bounds were made.")
+    against: str | None = declare("The model compared with, where it is the anchor and not the champion.", default=None)
+    training: float | None = declare(
+        "Share of the squared error that is training, where several seeds were trained; the rest is the holdout.",
+        default=None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,14 +7,17 @@ row order and thread count gives the same bytes. How rows become evidence is ``g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 from gates.fields import declare
 from gates.slices import Dimension, Key
+from gates.statistic import Statistic
 
 SCHEMA: Literal["gates/evidence/v1"] = "gates/evidence/v1"
 CANDIDATE, CHAMPION = 0, 1  # which of the two models a number is about
+BUCKETS = 200  # parts into which units, or weighted rows, fall by their hash
+EXACT_ROWS = 200_000  # above, scores are told apart by their bins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +59,69 @@ class RankSums:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranks:
-    """What ROC-AUC and DeLong's paired variance need, exactly, at any number of rows."""
+    """What ROC-AUC and DeLong's paired variance need.
+
+    Of the scores themselves up to ``EXACT_ROWS`` rows of the holdout, of their bins above.
+    """
 
     WRITTEN = "whole"
     positives: RankSums = declare("Sums over the positive rows.")
     negatives: RankSums = declare("Sums over the negative rows.")
+    buckets: tuple[tuple[int, ...], ...] = declare(
+        "Where rows belong together or are weighted: (bucket, weight of positives, of negatives, the candidate's "
+        "doubled placements over positives, over negatives, the champion's over positives, over negatives).",
+        big=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """Sums and products of quantities of each row, such as both models' squared errors, in units of 2**-``UNIT``.
+    A double between 1e-42 and 5e36 is a whole number of them, to 12 digits at least.
+
+    The quantities are the candidate's, then the champion's in the same order where there is one, then those of the
+    row alone. Any smooth function of their means has a value and, paired, an error.
+    """
+
+    WRITTEN = "whole"
+    UNIT: ClassVar[int] = 140
+    id: str = declare("Which quantities.")
+    rows: int = declare("Rows, or queries where a row's quantity is its query's.")
+    sums: tuple[int, ...] = declare("Sum of each quantity.", big=True)
+    products: tuple[int, ...] = declare(
+        "Sums of products of every two, row by row of the upper triangle; none where there are buckets.", big=True
+    )
+    buckets: tuple[Bucket, ...] = declare("Sums by bucket, where rows belong together or are weighted.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """Rows of one of 200 parts, into which a unit falls with all its rows."""
+
+    WRITTEN = "whole"
+    bucket: int = declare("Which part.")
+    weight: int = declare("Sum of the rows' weights, in units of 2**-30; their number where they have none.", big=True)
+    sums: tuple[int, ...] = declare("Weighted sum of each quantity.", big=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """A metric that no small sums hold, computed where the rows are; in units of 2**-``UNIT``.
+
+    Its error is the covariance of both models' values over parts of the rows left out, or drawn again.
+    """
+
+    WRITTEN = "whole"
+    UNIT: ClassVar[int] = 60
+    id: str = declare("The metric with its parameters.")
+    why: str | None = declare("Why it is undefined here; null where it is defined.")
+    candidate: int = declare("The candidate's value.", big=True)
+    champion: int = declare("The champion's value; 0 without one.", big=True)
+    aa: int = declare("Variance of the candidate's value, in squared units.", big=True)
+    bb: int = declare("Variance of the champion's.", big=True)
+    ab: int = declare("Their covariance.", big=True)
+    groups: int = declare("Parts or draws that the variance rests on.")
+    method: str = declare("jackknife, bootstrap or woodruff")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +135,23 @@ class Slice:
     WRITTEN = "whole"
     dimension: str = declare("The dimension's id; empty for the whole holdout.")
     key: Key = declare("(column, value) pairs.")
+    rows: int = declare("Number of rows.")
     cells: tuple[tuple[int, ...], ...] = declare("(label, candidate's call, champion's call, rows), sorted.")
+    weights: tuple[tuple[int, ...], ...] = declare(
+        "Where rows belong together or are weighted: (bucket, label, candidate's call, champion's call, weight).",
+        big=True,
+    )
     ranks: Ranks | None = declare("Placement sums where a gate needs ranks and both models have scores.")
+    moments: tuple[Moments, ...] = declare("Sums of quantities, by id.")
+    computed: tuple[Computed, ...] = declare("Computed metrics, by id.")
 
-    @property
-    def rows(self) -> int:
-        """Number of rows in the slice."""
-        return sum(cell[-1] for cell in self.cells)
+    def moments_of(self, statistic: Statistic) -> Moments | None:
+        """The sums that answer a request; None where they could not be counted."""
+        return next((one for one in self.moments if one.id == statistic.id), None)
+
+    def computed_of(self, statistic: Statistic) -> Computed | None:
+        """The computed value that answers a request; None where it could not be computed."""
+        return next((one for one in self.computed if one.id == statistic.id), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +178,24 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A further training of the same recipe, with another seed, measured on the same rows."""
+
+    WRITTEN = "whole"
+    digest: str = declare("Digest of its sorted file manifest.")
+    slices: tuple[Slice, ...] = declare("Its slices, as the candidate's.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """How one model's scores are spread over the whole holdout: what its ROC, and other pictures, are drawn from."""
+
+    WRITTEN = "whole"
+    model: Literal["candidate", "champion"] = declare("Whose scores.")
+    bins: tuple[tuple[int, int, int], ...] = declare("(bin of the score, negatives, positives), rising.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Sufficient statistics of a candidate and, where there is one, the champion, on the same rows."""
 
@@ -117,10 +206,28 @@ class Evidence:
     classes: tuple[str, ...] = declare("Label values; binary: the negative, then the positive one.")
     tables: tuple[Table, ...] = declare("The tables read.")
     findings: tuple[Finding, ...] = declare("What the contract's rules counted.")
+    used: int = declare("How many decisions the holdout had made before.", minimum=0)
     candidate: Model | None = declare("Null where the data stopped the run before a model was measured.")
     champion: Model | None = declare("Null where there is no champion yet.")
+    anchor: Model | None = declare("Null where the policy names none.")
     slices: tuple[Slice, ...] = declare("The whole holdout first, then every slice, sorted.")
+    runs: tuple[Run, ...] = declare("Further trainings of the candidate's recipe.")
+    anchored: tuple[Slice, ...] = declare("The slices with the anchor in the champion's place.")
+    curves: tuple[Curve, ...] = declare("Scores of each model of a binary task, over the whole holdout.")
 
     def along(self, dimension: Dimension) -> Sequence[Slice]:
         """The slices of a dimension; of ``OVERALL``, the whole holdout alone."""
         return tuple(part for part in self.slices if part.dimension == dimension.id)
+
+    @property
+    def against_anchor(self) -> Evidence:
+        """The same with the anchor in the champion's place."""
+        return replace(self, champion=self.anchor, slices=self.anchored, runs=())
+
+    def trained(self, part: Sequence[Slice]) -> list[Sequence[Slice]]:
+        """The same slices of every training, the candidate's first. Raises ``KeyError`` where a run lacks one."""
+        found: list[Sequence[Slice]] = [part]
+        for run in self.runs:
+            held = {(one.dimension, one.key): one for one in run.slices}
+            found.append([held[one.dimension, one.key] for one in part])
+        return found

@@ -29,8 +29,8 @@ def declare(
 ) -> Any:
     """A documented field.
 
-    ``big``: an integer that may pass 2**53 and is therefore written as decimal text. ``single``: one item
-    may stand for a list of one. ``short``: a bare value may stand for an object with only this key.
+    ``big``: an integer, or a tuple of them, that may pass 2**53 and is therefore written as decimal text.
+    ``single``: one item may stand for a list of one. ``short``: a bare value may stand for an object with only this key.
     ``schema``: further JSON Schema keywords of the value, such as ``minimum``.
     """
     metadata = {"doc": doc, "big": big, "single": single, "short": short, "schema": schema}
@@ -92,12 +92,37 @@ def _schema_of_type(kind: Any) -> dict[str, Plain]:
     return {"anyOf": [schema, {"type": "null"}]} if nullable else schema
 
 
+_BIG: Mapping[str, Plain] = {"type": "string", "pattern": "^-?[0-9]{1,120}$"}
+
+
+def _big_schema(kind: Any) -> dict[str, Plain]:
+    """Of an integer as text, or of a list, or list of lists, of such."""
+    kind, nullable = _optional(kind)
+    of_many = get_origin(kind) is tuple
+    schema = {"type": "array", "items": _big_schema(get_args(kind)[0])} if of_many else dict(_BIG)
+    return {"anyOf": [schema, {"type": "null"}]} if nullable else schema
+
+
+def _small(value: Plain) -> Plain:
+    """Integers written as text -> integers."""
+    if isinstance(value, list):
+        return [_small(item) for item in value]
+    return None if value is None else int(value)
+
+
+def _large(value: Any) -> Plain:
+    """Integers -> text; the inverse of ``_small``."""
+    if isinstance(value, tuple):
+        return [_large(item) for item in value]
+    return None if value is None else str(value)
+
+
 def _field_schema(cls: type, field: dataclasses.Field[Any], *, strict: bool) -> dict[str, Plain]:
     meta = field.metadata
     kind = hints(cls)[field.name]
     if not strict:  # people leave a key out; they don't write null
         kind, _ = _optional(kind)
-    schema = {"type": "string", "pattern": "^-?[0-9]{1,60}$"} if meta["big"] else _schema_of_type(kind)
+    schema = _big_schema(kind) if meta["big"] else _schema_of_type(kind)
     if meta["short"]:
         inner = next(f for f in dataclasses.fields(kind) if written(f) == meta["short"])
         schema = {"anyOf": [_field_schema(kind, inner, strict=strict), schema]}
@@ -157,7 +182,7 @@ def _build_object(cls: type[T], value: dict[str, Plain]) -> T:
             continue
         item, meta, kind = value[written(field)], field.metadata, hints(cast(Any, cls))[field.name]
         if meta["big"]:
-            item = int(item)
+            item = _small(item)
         if meta["single"] and not isinstance(item, list):
             item = [item]
         if meta["short"] and not isinstance(item, dict):
@@ -172,7 +197,7 @@ def plain(value: Any) -> Plain:
         return value.plain()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
-            written(f): str(getattr(value, f.name)) if f.metadata.get("big") else plain(getattr(value, f.name))
+            written(f): (_large if f.metadata.get("big") else plain)(getattr(value, f.name))
             for f in dataclasses.fields(value)
         }
     if isinstance(value, Mapping):

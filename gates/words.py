@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gates.decision import Code, Estimate
@@ -48,6 +49,11 @@ def moved(low: float, high: float, *, points: bool) -> str:
     return f"{low_text} to {high_text} points"
 
 
+def moved_by(value: float) -> str:
+    """One change with its sign: ``−2.2 points``."""
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{size(value, points=True)}"
+
+
 def percent(confidence: float) -> str:
     """0.95 -> ``95 %``."""
     return f"{confidence * 100:.6g} %"
@@ -76,17 +82,22 @@ class Told:
     oriented: Estimate
     code: Code
     n: int
-    confidence: float
-    blame_confidence: float
+    confidence: float  # the policy's
+    corrected: bool  # whether the judged side holds for all slices together
+    charged: int | None  # the uses of the holdout that the confidence pays for
     champion: str
     points: bool
     detectable: float | None
     settle: int | None
+    training: float | None = None  # share of the uncertainty that several trainings showed
 
 
 def sentence(told: Told) -> str:
     """One plain sentence: what was found, how sure, and what the policy asks."""
-    return (_level if told.rule in ("min", "max") else _comparison)(told)
+    text = _SENTENCES[told.rule](told)
+    if told.training is not None:
+        text += f"; {percent(round(told.training, 2))} of the uncertainty is training, the rest the holdout"
+    return text
 
 
 def subject(metric: str, key: dict[str, str | None] | None, by: str | None) -> str:
@@ -94,9 +105,12 @@ def subject(metric: str, key: dict[str, str | None] | None, by: str | None) -> s
     return metric + (f" by {by}" if by else "") + (f" for {key_text(key)}" if key else "")
 
 
-def _basis(told: Told, confidence: float) -> str:
-    corrected = confidence > told.confidence
-    sure = f"{percent(told.confidence)} sure{', corrected for the number of slices' if corrected else ''}"
+def _basis(told: Told) -> str:
+    for_what = [
+        *(["corrected for the number of slices"] if told.corrected else []),
+        *([f"charged for {told.charged:,} uses of the holdout"] if told.charged else []),
+    ]
+    sure = ", ".join([f"{percent(told.confidence)} sure", *for_what])
     return f"({sure}, {rows(told.n)})"
 
 
@@ -112,14 +126,14 @@ def _level(told: Told) -> str:
     low, high = number(told.judged.low), number(told.judged.high)
     if told.code is Code.WITHIN_BAR:
         side = f"at least {low}" if floor else f"at most {high}"
-        return f"{what} is {side} {_basis(told, told.confidence)}; {asked}"
+        return f"{what} is {side} {_basis(told)}; {asked}"
     if told.code is Code.ACROSS_BAR:
         return (
-            f"{what} lies between {low} and {high} {_basis(told, told.confidence)}, on both sides of your bar of "
+            f"{what} lies between {low} and {high} {_basis(told)}, on both sides of your bar of "
             f"{bar_text(told.bar)}; {_settle(told)} if it stays at {number(told.judged.value)}"
         )
     side = f"at most {high}" if floor else f"at least {low}"
-    return f"{what} is {side} {_basis(told, told.blame_confidence)}; {asked}"
+    return f"{what} is {side} {_basis(told)}; {asked}"
 
 
 def _comparison(told: Told) -> str:
@@ -129,7 +143,7 @@ def _comparison(told: Told) -> str:
     asked = f"you allow {bar}" if worsening else f"you ask for {bar if told.bar else 'no loss'}"
     low, high = told.oriented.low, told.oriented.high
     if told.code is Code.WITHIN_BAR:
-        basis = _basis(told, told.confidence)
+        basis = _basis(told)
         if told.oriented.value == low == high == 0:
             return f"{what} is exactly the same as {told.champion}'s {basis}; {asked}"
         if low > 0:
@@ -137,7 +151,7 @@ def _comparison(told: Told) -> str:
         return f"{what} is at worst {size(low, points=points)} behind {told.champion} {basis}; {asked}"
     if told.code is Code.ACROSS_BAR:
         return _undecided(told, what, worsening=worsening)
-    basis = _basis(told, told.blame_confidence)
+    basis = _basis(told)
     if high < 0:
         return f"{what} is worse than {told.champion}'s by at least {size(high, points=points)} {basis}; {asked}"
     return f"{what} is at best {size(high, points=points)} ahead of {told.champion} {basis}; {asked}"
@@ -153,3 +167,25 @@ def _undecided(told: Told, what: str, *, worsening: bool) -> str:
         found = "losses" if worsening else "gaps"
         text += f"; these rows can only reveal {found} above {size(told.detectable, points=told.points)}"
     return f"{text}; {_settle(told)}"
+
+
+def _gain(told: Told) -> str:
+    """Of an improvement too good to be true."""
+    what, bar = subject(told.metric, told.key, told.by), size(told.bar, points=told.points)
+    gain = signed(-told.oriented.value) if not told.points else moved_by(-told.oriented.value)
+    if told.code is Code.WITHIN_BAR:
+        return f"{what} moved by {gain} against {told.champion}; a gain of {bar} would be suspicious"
+    sure = "certainly " if told.code is Code.SUSPICIOUS else ""
+    return (
+        f"{what} is {sure}more than {bar} better than {told.champion}'s {_basis(told)} (it moved by {gain}): too good to "
+        "be true? Look for the label among the features, or the same rows in train and holdout"
+    )
+
+
+_SENTENCES: Mapping[str, Callable[[Told], str]] = {
+    "min": _level,
+    "max": _level,
+    "max_worsening": _comparison,
+    "min_improvement": _comparison,
+    "suspicious_gain": _gain,
+}

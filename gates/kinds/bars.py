@@ -18,7 +18,8 @@ from gates.metrics import Metric
 from gates.slices import key_text
 from gates.stats.power import detectable, rows_to_settle
 from gates.stats.quantity import Quantity
-from gates.words import Told, sentence, subject
+from gates.stats.seeds import pooled
+from gates.words import Told, rows, sentence, subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Bar:
     sign: Callable[[int], int]  # of the metric's own direction
     at: Callable[[float], float]
     broken: Code
+    alarm: bool = False  # silent while the value itself keeps the bar, however wide its bounds
 
 
 BARS: Mapping[str, Bar] = {
@@ -36,6 +38,9 @@ BARS: Mapping[str, Bar] = {
     "max": Bar(compares=False, sign=lambda _: -1, at=lambda bar: -bar, broken=Code.ABOVE_BAR),
     "max_worsening": Bar(compares=True, sign=lambda better: better, at=lambda bar: -bar, broken=Code.BELOW_BAR),
     "min_improvement": Bar(compares=True, sign=lambda better: better, at=lambda bar: bar, broken=Code.BELOW_BAR),
+    "suspicious_gain": Bar(
+        compares=True, sign=lambda better: -better, at=lambda bar: -bar, broken=Code.SUSPICIOUS, alarm=True
+    ),
 }
 
 
@@ -52,6 +57,7 @@ class Held:
     groups: dict[str, float | None] | None = None
     detectable: float | None = None
     method: str | None = None
+    training: float | None = None
 
 
 def absent(verdict: Verdict | None, code: Code, reason: str) -> Held:
@@ -74,26 +80,42 @@ class Subject:
 
     @classmethod
     def of(
-        cls, metric: Metric, rule: str, bar: float, part: Sequence[Slice], evidence: Evidence, terms: Terms
+        cls,
+        metric: Metric,
+        rule: str,
+        bar: float,
+        part: Sequence[Slice],
+        evidence: Evidence,
+        terms: Terms,
+        rival: str = "champion",
     ) -> Subject | Held:
-        """The subject, or at once the outcome where there is nothing to hold."""
+        """The subject, or at once the outcome where there is nothing to hold.
+
+        ``rival``: what stands in the champion's place in the evidence.
+        """
         candidate, champion = evidence.candidate, evidence.champion
+        compares = BARS[rule].compares or metric.paired
         if candidate is None:
             return absent(None, Code.NOT_MEASURED, "the data stopped the run")
         if candidate.unscored:
             return absent(Verdict.ERROR, Code.DIFFERENT_ROWS, f"the candidate has no predictions: {candidate.unscored}")
-        if BARS[rule].compares and champion is None:
+        if compares and champion is None:
             return absent(None, Code.NO_CHAMPION, "no champion yet")
         if champion is not None and champion.unscored:
-            if BARS[rule].compares:
-                why = f"champion v{champion.version} was not scored on the same rows: {champion.unscored}"
+            if compares:
+                why = f"{rival} v{champion.version} was not scored on the same rows: {champion.unscored}"
                 return absent(Verdict.ERROR, Code.DIFFERENT_ROWS, why)
             champion = None
-        if metric.statistic == "ranks" and any(one.ranks is None for one in part):
+        if metric.statistic.form == "ranks" and any(one.ranks is None for one in part):
             return absent(Verdict.ERROR, Code.NO_SCORES, f"{metric.name} needs scores; only calls were predicted")
-        quantity = metric.level(part, CANDIDATE, terms.seed)
-        before = metric.level(part, CHAMPION, terms.seed) if champion else None
-        change = metric.change(part, terms.seed) if champion and metric.change else None
+        n = sum(one.rows for one in part)
+        if part and part[0].key and not metric.grouped and n < terms.min_rows:
+            what = f"{key_text(part[0].key)} has {rows(n)}; min_rows asks for {terms.min_rows:,}"
+            return absent(Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, what)
+        runs = evidence.trained(part)
+        quantity = pooled([metric.level(run, CANDIDATE, terms.seed) for run in runs])
+        before = metric.level(part, CHAMPION, terms.seed) if champion and not metric.paired else None
+        change = pooled([metric.change(run, terms.seed) for run in runs]) if champion and metric.change else None
         made = cls(
             metric=metric,
             rule=rule,
@@ -102,7 +124,7 @@ class Subject:
             candidate=quantity,
             champion=before,
             difference=change,
-            champion_name=f"champion v{champion.version}" if champion else "",
+            champion_name=f"{rival} v{champion.version}" if champion else "",
         )
         return made if made.judged.value is not None else _undefined(made)
 
@@ -133,45 +155,61 @@ class Subject:
         low, high = (settled(bound) for bound in self.judged.bounds(confidence))
         return (low, high) if self.sign > 0 else (-high, -low)
 
+    @property
+    def n(self) -> int:
+        """Rows that it rests on."""
+        return sum(one.rows for one in self.part)
+
     def blamed(self, confidence: float) -> bool:
         """Whether even the best bound at this confidence misses the bar."""
         return self.oriented(confidence)[1] < self.at
 
 
-def outcome(value: float, low: float, high: float, bar: float) -> Verdict:
-    """The three-valued rule on oriented numbers; not-finite ones are an error, never a pass."""
+def outcome(value: float, low: float, high: float, bar: float, *, alarm: bool = False) -> Verdict:
+    """The three-valued rule on oriented numbers; not-finite ones are an error, never a pass.
+
+    An ``alarm`` passes where the value itself keeps the bar.
+    """
     if not all(map(isfinite, (value, low, high, bar))):
         return Verdict.ERROR
-    if low >= bar:
+    if low >= bar or (alarm and value >= bar):
         return Verdict.PASS
     return Verdict.FAIL if high < bar else Verdict.INCONCLUSIVE
 
 
-def hold(subject_: Subject, blame_confidence: float, terms: Terms) -> Held:
-    """Judge: the side that clears at the policy's confidence, the side that blames at the corrected one."""
+def hold(subject_: Subject, blame_confidence: float, terms: Terms, used: int = 0) -> Held:
+    """Judge: the side that clears at the policy's confidence, the side that blames at the corrected one.
+
+    ``used``: how many decisions the holdout has made; past what it is good for nothing it clears is a pass.
+    """
     value = settled(subject_.judged.value or 0.0)
     low, _ = subject_.oriented(terms.confidence)
     _, high = subject_.oriented(blame_confidence)
     oriented = Estimate(value=subject_.sign * value, low=low, high=high)
-    verdict = outcome(oriented.value, low, high, subject_.at)
+    bar = BARS[subject_.rule]
+    verdict = outcome(oriented.value, low, high, subject_.at, alarm=bar.alarm)
     code = {
         Verdict.PASS: Code.WITHIN_BAR,
         Verdict.INCONCLUSIVE: Code.ACROSS_BAR,
-        Verdict.FAIL: BARS[subject_.rule].broken,
+        Verdict.FAIL: bar.broken,
         Verdict.ERROR: Code.NOT_FINITE,
     }[verdict]
     judged = oriented if subject_.sign > 0 else Estimate(value=value, low=-high, high=-low)
-    compares = BARS[subject_.rule].compares
+    reason = _reason(subject_, judged, oriented, code, blame_confidence, terms)
+    if verdict is Verdict.PASS and terms.reuse is not None and used >= terms.reuse:
+        verdict, code = Verdict.INCONCLUSIVE, Code.HOLDOUT_SPENT
+        reason += f"; but this holdout has decided {used:,} of the {terms.reuse:,} times it is good for: take fresh rows"
     return Held(
         verdict=verdict,
         code=code,
-        reason=_reason(subject_, judged, oriented, code, blame_confidence, terms),
-        candidate=_estimate(subject_.candidate, terms) if compares else judged,
+        reason=reason,
+        candidate=_estimate(subject_.candidate, terms) if bar.compares else judged,
         champion=_estimate(subject_.champion, terms),
-        difference=judged if compares else _estimate(subject_.difference, terms),
+        difference=judged if bar.compares else _estimate(subject_.difference, terms),
         groups=_groups(subject_),
         detectable=settled(_detectable(oriented, terms)),
         method=subject_.judged.method,
+        training=None if subject_.judged.training is None else settled(subject_.judged.training),
     )
 
 
@@ -184,7 +222,7 @@ def _reason(
 ) -> str:
     if code is Code.NOT_FINITE:
         return f"{subject_.metric.name} is not a finite number"
-    found, n = _detectable(oriented, terms), sum(one.rows for one in subject_.part)
+    found, n = _detectable(oriented, terms), subject_.n
     return sentence(
         Told(
             metric=subject_.metric.name,
@@ -196,12 +234,14 @@ def _reason(
             oriented=oriented,
             code=code,
             n=n,
-            confidence=terms.confidence,
-            blame_confidence=blame_confidence,
+            confidence=terms.stated,
+            corrected=code is BARS[subject_.rule].broken and blame_confidence > terms.confidence,
+            charged=terms.reuse,
             champion=subject_.champion_name,
             points=subject_.metric.points,
             detectable=found,
             settle=_settle(subject_, oriented, n, blame_confidence, terms),
+            training=subject_.judged.training,
         )
     )
 

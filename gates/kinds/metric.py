@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from gates.decision import Code, GateVerdict, Verdict
 from gates.evidence import Evidence, Slice
 from gates.fields import declare
 from gates.kinds.bars import BARS, Held, Subject, absent, hold
 from gates.kinds.protocol import Mistake, Needs, Terms
-from gates.metrics import METRICS
+from gates.metrics import ANY_TASK, ONE_OF, Entry, Metric, Task, table
 from gates.slices import OVERALL, Dimension
+from gates.statistic import parameters_text
 from gates.stats.multiplicity import holm
+from gates.validate import nearest, shown
 
 KEY = "metric"
+NAMES = sorted({name for task in ANY_TASK for name in table(task)})
+CREEP = "max_worsening"  # the bar that an anchor keeps from adding up
 
 EXAMPLES = (
     "metric: roc_auc\nmin: 0.80\nmax_worsening: 0.01\n",
     "metric: recall\nmax_worsening: 0.02\nslices: {max_worsening: 0.05}\n",
     "metric: demographic_parity_difference\nby: sex\nmax: 0.10\n",
+    "metric: precision_at\nshare: 0.1\nmin: 0.4\n",
+    "metric: cost\ncosts: [[0, 1], [5, 0]]\nmin_improvement: 0\n",
 )
 
 
@@ -37,19 +43,47 @@ class Bars:
 class Rule:
     """A metric held to bars."""
 
-    metric: str = declare("The metric's name.", enum=sorted(METRICS))
+    metric: str = declare("The metric's name.", minLength=1, examples=NAMES)
     by: tuple[str, ...] = declare(
         "Sensitive column of a fairness metric; several columns are crossed.", default=(), single=True, minItems=1
+    )
+    k: int | None = declare("Of a metric of the k highest: how many.", default=None, minimum=1)
+    share: float | None = declare(
+        "Of a metric of the highest share: how many, of all.", default=None, exclusiveMinimum=0, maximum=1
+    )
+    bins: int | None = declare("Of a metric over bins: how many.", default=None, minimum=2, maximum=1000)
+    alpha: float | None = declare(
+        "Of a predicted quantile: which one.", default=None, exclusiveMinimum=0, exclusiveMaximum=1
+    )
+    within: float | None = declare("Of a share within a tolerance: how far off at most.", default=None, minimum=0)
+    costs: tuple[tuple[float, float], tuple[float, float]] | None = declare(
+        "What a row costs: `[[tn, fp], [fn, tp]]`.", default=None
     )
     min: float | None = declare("The value must be at least this.", default=None)
     max: float | None = declare("The value must be at most this.", default=None)
     max_worsening: float | None = declare(
-        "May be worse than the champion by at most this, in the metric's own direction.", default=None, minimum=0
+        "May be worse than the champion by at most this, in the metric's own direction; than the anchor, too.",
+        default=None,
+        minimum=0,
     )
     min_improvement: float | None = declare(
         "Must be better than the champion by at least this, in the metric's own direction.", default=None, minimum=0
     )
+    suspicious_gain: float | None = declare(
+        "Better than the champion by more than this is too good to be true: a leak.", default=None, exclusiveMinimum=0
+    )
     slices: Bars | None = declare("Bars that every slice must keep.", default=None, minProperties=1)
+
+
+PARAMETERS = ("k", "share", "bins", "alpha", "within", "costs")
+
+
+def metric_of(rule: Rule, task: Task) -> Metric:
+    """The metric that a rule names, with its parameters. Raises ``KeyError`` where the task has none of that name."""
+    entry = table(task)[rule.metric]
+    defaults = {name: value for name, value in entry.takes.items() if isinstance(value, int | float)}
+    given = {name: getattr(rule, name) for name in PARAMETERS if getattr(rule, name) is not None}
+    return entry.make(tuple(sorted((defaults | given).items())))
 
 
 def bars_of(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
@@ -61,19 +95,54 @@ def bars_of(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
 
 
 def name(rule: Rule) -> str:
-    """``recall``; ``demographic_parity_difference by sex``."""
-    return rule.metric + (f" by {' * '.join(rule.by)}" if rule.by else "")
+    """``recall``; ``precision_at[share=0.1]``; ``demographic_parity_difference by sex``."""
+    given = tuple((name, getattr(rule, name)) for name in PARAMETERS if getattr(rule, name) is not None)
+    return rule.metric + parameters_text(given) + (f" by {' * '.join(rule.by)}" if rule.by else "")
 
 
 def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
-    """Bars that mean nothing for this metric, and columns that are missing or too many."""
-    metric = METRICS[rule.metric]
+    """A metric that the task lacks, parameters and bars that mean nothing for it, columns that are missing or too
+    many."""
+    entry = table(terms.task).get(rule.metric)
+    if entry is None:
+        yield Mistake(path=("metric",), what=_unknown(rule.metric, terms.task))
+        return
+    wrong = list(_parameter_mistakes(rule, entry))
+    yield from wrong
     if not any(bars_of(rule)) and rule.slices is None:
         yield Mistake(path=(), what=f"{rule.metric} has no bar; give it one of {', '.join(BARS)}")
+    if not wrong:
+        yield from _meaning(rule, metric_of(rule, terms.task), terms)
+
+
+def _unknown(metric: str, task: Task) -> str:
+    others = [other for other in ANY_TASK if metric in table(other)]
+    if others:
+        return f"{metric} is a metric of task: {' or '.join(others)}, not of {task}"
+    hint = nearest(metric, table(task)) or f"; those of task: {task} are in docs/metrics.md"
+    return f"no metric is called {shown(metric)}{hint}"
+
+
+def _parameter_mistakes(rule: Rule, entry: Entry) -> Iterator[Mistake]:
+    given = [name for name in PARAMETERS if getattr(rule, name) is not None]
+    for name in given:
+        if name not in entry.takes:
+            known = f"; it takes {', '.join(entry.takes)}" if entry.takes else ""
+            yield Mistake(path=(name,), what=f"{rule.metric} takes no {name}{known}")
+    for name, default in entry.takes.items():
+        if default is ... and name not in given:
+            yield Mistake(path=("metric",), what=f"{rule.metric} needs {name}")
+    choice = [name for name, default in entry.takes.items() if default is ONE_OF]
+    if choice and len([name for name in given if name in choice]) != 1:
+        yield Mistake(path=("metric",), what=f"{rule.metric} needs one of {', '.join(choice)}")
+
+
+def _meaning(rule: Rule, metric: Metric, terms: Terms) -> Iterator[Mistake]:
     if metric.grouped and not rule.by:
         yield Mistake(path=("metric",), what=f"{rule.metric} compares groups; say of which column with `by:`")
     if rule.by and not metric.grouped:
-        yield Mistake(path=("by",), what=f"{rule.metric} does not compare groups; take `by` away or use `slices`")
+        what = f"{rule.metric} does not compare groups; take `by` away, use `slices`, or its {rule.metric}_difference"
+        yield Mistake(path=("by",), what=what)
     if len(set(rule.by)) != len(rule.by):
         yield Mistake(path=("by",), what="a column can't be crossed with itself")
     if metric.grouped and rule.slices:
@@ -81,46 +150,67 @@ def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
     if rule.slices and not terms.dimensions:
         yield Mistake(path=("slices",), what="the policy declares no `slices:` at its top level")
     for path, part in (((), rule), (("slices",), rule.slices)):
-        for bar in ("max_worsening", "min_improvement"):
-            if part is None or getattr(part, bar) is None:
+        for bar in BARS:
+            if part is None or not BARS[bar].compares or getattr(part, bar, None) is None:
                 continue
             if metric.better == 0:
                 yield Mistake(path=(*path, bar), what=f"{rule.metric} has no better direction; use min or max")
             elif metric.change is None:
                 yield Mistake(
-                    path=(*path, bar), what=f"{rule.metric} is not compared with the champion; use min or max"
+                    path=(*path, bar), what=f"{rule.metric} compares the two models already; use min or max"
                 )
 
 
 def needs(rule: Rule, terms: Terms) -> Needs:
-    """Cells or ranks, overall and along the dimensions that the rule looks at."""
+    """The metric's statistic, overall and along the dimensions that the rule looks at."""
     dimensions = [Dimension(columns=rule.by)] if rule.by else list(terms.dimensions if rule.slices else ())
-    return Needs.of(dimensions, ranks=METRICS[rule.metric].statistic == "ranks")
+    return Needs.of(dimensions, metric_of(rule, terms.task).statistic)
 
 
 def judge(rule: Rule, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
-    """Each bar on the whole holdout; then each slice bar over all slices as one family."""
+    """Each bar on the whole holdout; then each slice bar over all slices as one family. What may not get worse than
+    the champion may not get worse than the anchor either."""
+    yield from _against(rule, bars_of, evidence, terms, "champion")
+    if terms.anchored:
+        view = evidence.against_anchor
+        yield from _against(rule, lambda part: ((n, b) for n, b in bars_of(part) if n == CREEP), view, terms, "anchor")
+
+
+def _against(
+    rule: Rule,
+    bars: Callable[[Rule | Bars], Iterable[tuple[str, float]]],
+    evidence: Evidence,
+    terms: Terms,
+    rival: str,
+) -> Iterator[GateVerdict]:
     whole = evidence.along(OVERALL)
     groups = evidence.along(Dimension(columns=rule.by)) if rule.by else whole
-    for bar_name, bar in bars_of(rule):
-        yield from _family(rule, bar_name, bar, [groups], evidence, terms)
-    for bar_name, bar in bars_of(rule.slices or Bars()):
+    for bar_name, bar in bars(rule):
+        yield from _family(rule, bar_name, bar, [groups], evidence, terms, rival)
+    for bar_name, bar in bars(rule.slices or Bars()):
         parts = [[part] for dimension in terms.dimensions for part in evidence.along(dimension)]
-        yield from _family(rule, bar_name, bar, parts, evidence, terms)
+        yield from _family(rule, bar_name, bar, parts, evidence, terms, rival)
         yield from _vanished(rule, bar_name, bar, evidence, terms)
 
 
 def _family(
-    rule: Rule, bar_name: str, bar: float, parts: Sequence[Sequence[Slice]], evidence: Evidence, terms: Terms
+    rule: Rule,
+    bar_name: str,
+    bar: float,
+    parts: Sequence[Sequence[Slice]],
+    evidence: Evidence,
+    terms: Terms,
+    rival: str,
 ) -> Iterator[GateVerdict]:
     """One bar over a family of slices: each may pass on its own, but blame must survive Holm's correction."""
-    metric = METRICS[rule.metric]
-    subjects = [Subject.of(metric, bar_name, bar, part, evidence, terms) for part in parts]
+    metric = metric_of(rule, terms.task)
+    subjects = [Subject.of(metric, bar_name, bar, part, evidence, terms, rival) for part in parts]
     judged = [subject for subject in subjects if isinstance(subject, Subject)]
     levels = iter(holm([subject.blamed for subject in judged], terms.confidence))
     for subject, part in zip(subjects, parts, strict=True):
-        held = hold(subject, next(levels)[1], terms) if isinstance(subject, Subject) else subject
-        yield _verdict(rule, bar_name, bar, part, held)
+        held = hold(subject, next(levels)[1], terms, evidence.used) if isinstance(subject, Subject) else subject
+        verdict = _verdict(rule, bar_name, bar, part, held)
+        yield verdict if rival == "champion" else replace(verdict, against=rival)
 
 
 def _vanished(rule: Rule, bar_name: str, bar: float, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
@@ -159,4 +249,5 @@ def _row(rule: Rule, bar_name: str, bar: float, key: dict[str, str | None] | Non
         difference=held.difference,
         detectable=held.detectable,
         method=held.method,
+        training=held.training,
     )

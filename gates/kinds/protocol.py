@@ -9,15 +9,22 @@ from typing import Any, Protocol
 from gates.contract.rules import Contract
 from gates.decision import GateVerdict
 from gates.evidence import Evidence
+from gates.metrics.record import Task
 from gates.slices import OVERALL, Dimension
 from gates.source import Path
+from gates.statistic import Statistic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """What all gates of a policy share."""
 
-    confidence: float
+    confidence: float  # of each bound, charged for the uses of the holdout
+    stated: float = 0.95  # the policy's confidence, before that charge
+    task: Task = "binary"
+    reuse: int | None = None  # how many decisions the holdout is good for
+    min_rows: int = 0  # of a slice, below which it is not judged
+    anchored: bool = False  # whether the policy names an anchor
     dimensions: tuple[Dimension, ...]
     contract: Contract | None
     tables: tuple[str, ...]
@@ -26,19 +33,31 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What must be counted for a gate: dimensions whose cells, and whose ranks, it reads."""
+    """What must be counted for a gate: statistics, each along a dimension."""
 
-    cells: frozenset[Dimension] = field(default_factory=frozenset)
-    ranks: frozenset[Dimension] = field(default_factory=frozenset)
+    wanted: frozenset[tuple[Statistic, Dimension]] = field(default_factory=frozenset)
 
     def __or__(self, other: Needs) -> Needs:
-        return Needs(cells=self.cells | other.cells, ranks=self.ranks | other.ranks)
+        return Needs(wanted=self.wanted | other.wanted)
 
     @classmethod
-    def of(cls, dimensions: Sequence[Dimension], *, ranks: bool) -> Needs:
-        """Cells, and ranks if asked, of the whole holdout and of these dimensions."""
-        every = frozenset((OVERALL, *dimensions))
-        return cls(cells=every, ranks=every if ranks else frozenset())
+    def of(cls, dimensions: Sequence[Dimension], statistic: Statistic) -> Needs:
+        """One statistic of the whole holdout and of these dimensions."""
+        return cls(wanted=frozenset((statistic, dimension) for dimension in (OVERALL, *dimensions)))
+
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """The whole holdout first, then every dimension that is looked at, by id."""
+        return tuple(sorted({OVERALL, *(dimension for _, dimension in self.wanted)}, key=lambda one: one.id))
+
+    def along(self, dimension: Dimension) -> tuple[Statistic, ...]:
+        """The statistics that are asked for along a dimension, sorted."""
+        return tuple(sorted((one for one, at in self.wanted if at == dimension), key=lambda one: (one.form, one.id)))
+
+    @property
+    def written(self) -> list[list[str]]:
+        """[form, id, dimension] of each request, sorted: what decides the measuring."""
+        return sorted([one.form, one.id, dimension.id] for one, dimension in self.wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,66 @@
-"""The table of metrics. A metric is one row in one family's module; nothing else needs to know it."""
+"""The tables of metrics. A metric is one row in one family's module; nothing else needs to know it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
 
-from gates.metrics import classification, fairness, ranking
-from gates.metrics.record import Metric
+from gates.metrics import classification, discrimination, fairness, multiclass, probability, regression
+from gates.metrics.expressions import Quantities
+from gates.metrics.record import ANY_TASK, ONE_OF, Entry, Metric, Task
+from gates.statistic import Parameters, parameters_text
 
-METRICS: Mapping[str, Metric] = {
-    metric.name: metric for family in (classification, ranking, fairness) for metric in family.METRICS
+_FAMILIES = (classification, discrimination, probability, multiclass, regression)
+
+QUANTITIES: Mapping[str, Quantities] = {
+    **probability.QUANTITIES,
+    **multiclass.QUANTITIES,
+    **regression.QUANTITIES,
 }
 
-__all__ = ["METRICS", "Metric"]
+# Gaps that have a name of their own: (name, doc, the metrics whose worst gap it is).
+_NAMED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("demographic_parity", "share called positive", ("selection_rate",)),
+    ("equal_opportunity", "share of positives called", ("recall",)),
+    ("equalized_odds", "share called, of positives or of negatives, whichever is worse,", ("recall", "false_positive_rate")),
+    ("predictive_parity", "share of the called that are positive", ("precision",)),
+)
+
+
+def _named() -> Iterator[Entry]:
+    for name, words, of in _NAMED:
+        for kind in ("difference", "ratio"):
+            whole = f"{name}_{kind}"
+            doc = f"{fairness.GAPS[kind].doc} {words} over the groups of `by`."
+            metric = fairness.worst([find(one, "binary") for one in of], kind, whole, doc)
+            yield Entry(name=whole, doc=doc, better=metric.better, tasks=("binary",), make=lambda _, made=metric: made)
+
+
+def _gap(entry: Entry, kind: str) -> Entry:
+    """The row of a metric's gap between groups, with the same parameters."""
+    gap = fairness.GAPS[kind]
+
+    def make(parameters: Parameters) -> Metric:
+        return fairness.of(entry.make(parameters), kind, f"{entry.name}_{kind}{parameters_text(parameters)}")
+
+    doc = f"{gap.doc} {entry.name} over the groups of `by`."
+    return replace(entry, name=f"{entry.name}_{kind}", doc=doc, better=gap.better(entry.better), make=make)
+
+
+@cache
+def table(task: Task) -> Mapping[str, Entry]:
+    """Every metric of a task, by name; the gaps between groups after those that they are made of."""
+    plain = {entry.name: entry for family in _FAMILIES for entry in family.METRICS if task in entry.tasks}
+    gaps = {f"{name}_{kind}": _gap(entry, kind) for name, entry in plain.items() for kind in fairness.GAPS}
+    named = {entry.name: entry for entry in _named()} if task == "binary" else {}
+    return plain | named | gaps
+
+
+def find(name: str, task: Task, parameters: Parameters = ()) -> Metric:
+    """A metric of a task, with its parameters. Raises ``KeyError`` where the task has none of that name."""
+    plain = next((e for family in _FAMILIES for e in family.METRICS if e.name == name and task in e.tasks), None)
+    return (plain or table(task)[name]).make(parameters)
+
+
+__all__ = ["ANY_TASK", "ONE_OF", "QUANTITIES", "Entry", "Metric", "Task", "find", "table"]

@@ -1,100 +1,242 @@
-"""Gaps between groups of a sensitive column. Names and values as fairlearn's ``between_groups``.
+"""Gaps between groups of a sensitive column, of any metric that has a level. Names and values as fairlearn's.
 
 A raw largest-minus-smallest grows with the number of groups even where all are alike. So a gap is blamed
 only if some pair of groups differs by more than the bar after correcting for the number of ordered pairs
 (Bonferroni), and cleared only if every pair stays within it (intersection-union, no correction needed).
+A pair's bounds are made of each group's own (the method of variance estimates recovery; for proportions it is
+Newcombe's method 10). Sources: Donner and Zou, Stat Methods Med Res 2012;21:347; Newcombe, Stat Med 1998;17:873.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import permutations
+from math import sqrt
 
-from gates.evidence import Slice
-from gates.metrics.classification import PROPORTIONS
-from gates.metrics.record import Level, Metric
+from gates.evidence import CANDIDATE, CHAMPION, Slice
+from gates.metrics.record import Better, Metric
 from gates.slices import key_text
-from gates.stats import proportions
+from gates.stats.proportions import mover_difference, mover_ratio
 from gates.stats.quantity import Bounds, Quantity, undefined
 
-PairBounds = Callable[[int, int, int, int, float], Bounds]
-Counts = list[tuple[int, int]]
+Groups = Sequence[Quantity]
+Judge = Callable[[Groups, float], Bounds]
 
 
-def _gap(of: str, summary: Callable[[list[float]], float | None], judge: Callable[[Counts, float], Bounds]) -> Level:
-    share = PROPORTIONS[of][1]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """How groups' values become one number, and its bounds."""
 
-    def level(slices: Sequence[Slice], who: int, _seed: str) -> Quantity:
-        counts = [share.counts(part, who) for part in slices]
-        rates = tuple(hits / n if n else None for hits, n in counts)
-        defined = [rate for rate in rates if rate is not None]
-        if len(slices) < 2:  # noqa: PLR2004 -- a gap needs two
-            return undefined("there is only one group", parts=rates)
-        for part, rate in zip(slices, rates, strict=True):
-            if rate is None:
-                why = f"{share.empty} in group {key_text(part.key)} ({part.rows:,} row{'' if part.rows == 1 else 's'})"
-                return undefined(why, small=True, parts=rates)
-        value = summary(defined)
-        if value is None:
-            return undefined(f"{of} is 0 in every group", parts=rates)
-        return Quantity(value=value, bounds=lambda c: judge(counts, c), method="pairwise", parts=rates)
-
-    return level
+    value: Callable[[Sequence[float]], float | None]
+    bounds: Judge
+    doc: str
+    slopes: Callable[[Sequence[float]], list[float]]  # of the value, by each group's
+    better: Callable[[Better], Better]  # of the metric's own direction
+    zero: str = ""  # what is wrong where there is no value
 
 
-def _pairs(counts: Counts, bound: PairBounds, confidence: float) -> list[Bounds]:
-    return [bound(*one, *other, confidence) for one, other in permutations(counts, 2)]
+def _corrected(groups: Groups, confidence: float) -> float:
+    return 1 - (1 - confidence) / (len(groups) * (len(groups) - 1))
 
 
-def _corrected(counts: Counts, confidence: float) -> float:
-    return 1 - (1 - confidence) / (len(counts) * (len(counts) - 1))
+def _pairs(groups: Groups, confidence: float, pair: Callable[..., Bounds]) -> list[Bounds]:
+    ends = [(group.value or 0.0, *group.bounds(confidence)) for group in groups]
+    return [pair(*one, *other) for one, other in permutations(ends, 2)]
 
 
-def _difference_bounds(counts: Counts, confidence: float) -> Bounds:
-    high = max(high for _, high in _pairs(counts, proportions.difference, confidence))
-    low = max(low for low, _ in _pairs(counts, proportions.difference, _corrected(counts, confidence)))
-    return max(0.0, low), min(1.0, high)
+def _difference(groups: Groups, confidence: float) -> Bounds:
+    high = max(high for _, high in _pairs(groups, confidence, mover_difference))
+    low = max(low for low, _ in _pairs(groups, _corrected(groups, confidence), mover_difference))
+    return max(0.0, low), high
 
 
-def _ratio_bounds(counts: Counts, confidence: float) -> Bounds:
-    low = min(low for low, _ in _pairs(counts, proportions.ratio, confidence))
-    high = min(high for _, high in _pairs(counts, proportions.ratio, _corrected(counts, confidence)))
+def _ratio(groups: Groups, confidence: float) -> Bounds:
+    low = min(low for low, _ in _pairs(groups, confidence, mover_ratio))
+    high = min(high for _, high in _pairs(groups, _corrected(groups, confidence), mover_ratio))
     return low, min(1.0, high)
 
 
-def _spread(rates: list[float]) -> float:
-    return max(rates) - min(rates)
+def _simultaneous(groups: Groups, confidence: float) -> float:
+    return 1 - (1 - confidence) / len(groups)
 
 
-def _proportion(rates: list[float]) -> float | None:
-    return min(rates) / max(rates) if max(rates) else None
+def _least(groups: Groups, confidence: float) -> Bounds:
+    """Of the smallest value: it lies below every group's upper bound, and above the smallest lower one. Each at the
+    plain confidence for clearing, corrected for blaming."""
+    corrected = _simultaneous(groups, confidence)
+    return min(g.bounds(confidence)[0] for g in groups), min(g.bounds(corrected)[1] for g in groups)
 
 
-_GAPS = (
-    ("demographic_parity", "selection_rate", "share called positive"),
-    ("equal_opportunity", "recall", "share of positives called"),
-)
+def _most(groups: Groups, confidence: float) -> Bounds:
+    """Of the largest value, likewise."""
+    corrected = _simultaneous(groups, confidence)
+    return max(g.bounds(corrected)[0] for g in groups), max(g.bounds(confidence)[1] for g in groups)
 
-METRICS: tuple[Metric, ...] = tuple(
-    metric
-    for name, of, words in _GAPS
-    for metric in (
-        Metric(
-            name=f"{name}_difference",
-            doc=f"Largest less smallest {words}, over the groups of `by`.",
-            better=-1,
-            grouped=True,
-            level=_gap(of, _spread, _difference_bounds),
-            change=None,
-        ),
-        Metric(
-            name=f"{name}_ratio",
-            doc=f"Smallest over largest {words}, over the groups of `by`.",
-            better=1,
-            grouped=True,
-            points=False,
-            level=_gap(of, _proportion, _ratio_bounds),
-            change=None,
-        ),
+
+def _proportion(values: Sequence[float]) -> float | None:
+    return min(values) / max(values) if max(values) > 0 <= min(values) else None
+
+
+def _at(values: Sequence[float], slopes: Mapping[int, float]) -> list[float]:
+    return [slopes.get(place, 0.0) for place in range(len(values))]
+
+
+def _ends(values: Sequence[float]) -> tuple[int, int]:
+    """Places of the smallest and the largest."""
+    return values.index(min(values)), values.index(max(values))
+
+
+def _difference_slopes(values: Sequence[float]) -> list[float]:
+    low, high = _ends(values)
+    return _at(values, {low: -1.0, high: 1.0} if low != high else {})
+
+
+def _ratio_slopes(values: Sequence[float]) -> list[float]:
+    low, high = _ends(values)
+    return _at(values, {low: 1 / values[high], high: -values[low] / values[high] ** 2} if low != high else {})
+
+
+GAPS: Mapping[str, Gap] = {
+    "difference": Gap(
+        value=lambda values: max(values) - min(values),
+        bounds=_difference,
+        slopes=_difference_slopes,
+        doc="Largest less smallest",
+        better=lambda _: -1,
+    ),
+    "ratio": Gap(
+        value=_proportion,
+        bounds=_ratio,
+        slopes=_ratio_slopes,
+        doc="Smallest over largest",
+        better=lambda _: 1,
+        zero="is 0 in every group",
+    ),
+    "group_min": Gap(
+        value=min,
+        bounds=_least,
+        slopes=lambda values: _at(values, {_ends(values)[0]: 1.0}),
+        doc="Smallest",
+        better=lambda better: better,
+    ),
+    "group_max": Gap(
+        value=max,
+        bounds=_most,
+        slopes=lambda values: _at(values, {_ends(values)[1]: 1.0}),
+        doc="Largest",
+        better=lambda better: better,
+    ),
+}
+
+
+def of(metric: Metric, kind: str, name: str) -> Metric:
+    """The gap of a metric between groups."""
+    gap = GAPS[kind]
+
+    def level(slices: Sequence[Slice], who: int, seed: str) -> Quantity:
+        groups = [metric.level([part], who, seed) for part in slices]
+        values = tuple(group.value for group in groups)
+        missing = _missing(slices, groups)
+        if missing:
+            return replace(missing, parts=values)
+        value = gap.value([value for value in values if value is not None])
+        if value is None:
+            return undefined(f"{metric.name} {gap.zero}", parts=values)
+        return Quantity(value=value, bounds=cache(lambda c: gap.bounds(groups, c)), method="pairwise", parts=values)
+
+    return Metric(
+        name=name,
+        doc=f"{gap.doc} {metric.name} over the groups of `by`.",
+        better=gap.better(metric.better),
+        statistic=metric.statistic,
+        grouped=True,
+        points=metric.points and kind != "ratio",
+        level=level,
+        change=None if metric.paired else lambda slices, seed: _changed(metric, metric, gap, slices, seed),
     )
-)
+
+
+def worst(metrics: Sequence[Metric], kind: str, name: str, doc: str) -> Metric:
+    """The worst of several metrics' gaps, as equalized odds are: the largest difference, the smallest ratio."""
+    gaps = [of(metric, kind, name) for metric in metrics]
+    pick = max if GAPS[kind].better(1) < 0 else min
+
+    clears_below = pick is max
+
+    def merged(found: Sequence[Quantity]) -> Quantity:
+        missing = next((one for one in found if one.value is None), None)
+        if missing:
+            return missing
+        chosen = pick(found, key=lambda one: one.value or 0.0)
+
+        def bounds(confidence: float) -> Bounds:
+            corrected = 1 - (1 - confidence) / len(found)
+            below, above = (corrected, confidence) if clears_below else (confidence, corrected)
+            return pick(one.bounds(below)[0] for one in found), pick(one.bounds(above)[1] for one in found)
+
+        return Quantity(value=chosen.value, bounds=bounds, method="pairwise", parts=chosen.parts)
+
+    def level(slices: Sequence[Slice], who: int, seed: str) -> Quantity:
+        return merged([gap.level(slices, who, seed) for gap in gaps])
+
+    def change(slices: Sequence[Slice], seed: str) -> Quantity:
+        ours, theirs = ([gap.level(slices, who, seed) for gap in gaps] for who in (CANDIDATE, CHAMPION))
+        missing = next((one for one in (*ours, *theirs) if one.value is None), None)
+        if missing:
+            return missing
+        of_ours, of_theirs = (
+            pick(range(len(gaps)), key=lambda place: found[place].value or 0.0) for found in (ours, theirs)
+        )
+        return _changed(metrics[of_ours], metrics[of_theirs], GAPS[kind], slices, seed)
+
+    return replace(gaps[0], name=name, doc=doc, level=level, change=change)
+
+
+def _changed(ours: Metric, theirs: Metric, gap: Gap, slices: Sequence[Slice], seed: str) -> Quantity:
+    """The candidate's gap less the champion's, paired: the delta method over groups, which are independent.
+
+    Of each group both models' values and their difference have a standard error, and so a covariance. Which groups
+    are the extreme ones is taken as seen. ``ours`` and ``theirs`` are the metrics whose gaps are compared; where they
+    are two, their values within a group are taken as independent.
+    """
+    candidates = [ours.level([part], CANDIDATE, seed) for part in slices]
+    champions = [theirs.level([part], CHAMPION, seed) for part in slices]
+    missing = _missing(slices, candidates) or _missing(slices, champions)
+    if missing:
+        return missing
+    one, other = ([quantity.value or 0.0 for quantity in group] for group in (candidates, champions))
+    values = gap.value(one), gap.value(other)
+    if values[0] is None or values[1] is None:
+        return undefined(f"{ours.name} {gap.zero}")
+    slopes = list(zip(gap.slopes(one), gap.slopes(other), strict=True))
+    changes = [ours.change([part], seed) if ours is theirs and ours.change else None for part in slices]
+    value = values[0] - values[1]
+
+    def bounds(confidence: float) -> Bounds:
+        total = 0.0
+        for (a, b), mine, its, change in zip(slopes, candidates, champions, changes, strict=True):
+            if a or b:
+                va, vb = _squared(mine, confidence), _squared(its, confidence)
+                joint = (va + vb - _squared(change, confidence)) / 2 if change and change.value is not None else 0.0
+                total += max(0.0, a * a * va + b * b * vb - 2 * a * b * joint)
+        return value - sqrt(total), value + sqrt(total)
+
+    return Quantity(value=value, bounds=bounds, method="delta-paired")
+
+
+def _squared(quantity: Quantity, confidence: float) -> float:
+    """Square of half the width of its bounds."""
+    low, high = quantity.bounds(confidence)
+    return ((high - low) / 2) ** 2
+
+
+def _missing(slices: Sequence[Slice], groups: Groups) -> Quantity | None:
+    if len(slices) < 2:  # noqa: PLR2004 -- a gap needs two
+        return undefined("there is only one group")
+    for part, group in zip(slices, groups, strict=True):
+        if group.value is None:
+            rows = f"{part.rows:,} row{'' if part.rows == 1 else 's'}"
+            return undefined(f"{group.why} in group {key_text(part.key)} ({rows})", small=True)
+    return None

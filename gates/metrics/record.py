@@ -1,16 +1,22 @@
-"""What a metric is."""
+"""What a metric is, and how the tables of metrics are written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gates.evidence import Slice
+from gates.statistic import CELLS, Parameters, Statistic
 from gates.stats.quantity import Quantity
 
 Level = Callable[[Sequence[Slice], int, str], Quantity]
 Change = Callable[[Sequence[Slice], str], Quantity]
+Task = Literal["binary", "multiclass", "regression", "ranking", "score"]
+Better = Literal[-1, 0, 1]
+ANY_TASK: tuple[Task, ...] = ("binary", "multiclass", "regression", "ranking", "score")
+NO_SCORES = "no scores"
+ONE_OF = object()  # a parameter of which one or another must be given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,14 +26,37 @@ class Metric:
     ``level(slices, who, seed)`` is one model's value, ``change(slices, seed)`` candidate less champion on
     the same rows. A plain metric gets one slice, a ``grouped`` one a slice a group. ``better`` is +1
     where larger is better, -1 where smaller is, 0 where neither is. ``statistic`` is what must be
-    counted for it. ``points``: differences are told in points (hundredths).
+    counted for it. ``points``: differences are told in points (hundredths). ``paired``: its level itself
+    compares the two models, so it has no change and needs a champion.
     """
 
     name: str
     doc: str
-    better: Literal[-1, 0, 1]
-    statistic: Literal["cells", "ranks"] = "cells"
+    better: Better
+    statistic: Statistic = CELLS
     grouped: bool = False
     points: bool = True
+    paired: bool = False
     level: Level
     change: Change | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A row of a family's table: a metric for tasks, made from its parameters.
+
+    ``takes``: the parameters it knows, each with its default; ``...`` where it must be given, ``ONE_OF`` where it or
+    another one of these.
+    """
+
+    name: str
+    doc: str
+    better: Better
+    tasks: tuple[Task, ...]
+    takes: Mapping[str, object] = field(default_factory=dict)
+    make: Callable[[Parameters], Metric]
+
+
+def fixed(metric: Metric, *tasks: Task) -> Entry:
+    """The row of a metric without parameters."""
+    return Entry(name=metric.name, doc=metric.doc, better=metric.better, tasks=tasks, make=lambda _: metric)

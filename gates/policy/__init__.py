@@ -13,6 +13,7 @@ from gates.fields import Plain, build, declare, plain, schema_of
 from gates.kinds import KINDS
 from gates.kinds.data import Rule as DataRule
 from gates.kinds.protocol import Kind, Needs, Terms
+from gates.metrics import Task
 from gates.slices import Dimension
 
 _GATES: dict[str, Plain] = {"anyOf": [schema_of(kind.Rule) for kind in KINDS.values()]}
@@ -35,7 +36,17 @@ class Data:
     key: str | None = declare(
         "Column by which predictions find their rows; without it they must stand in the holdout's order.", default=None
     )
+    unit: str | None = declare(
+        "Column of what varies independently, where several rows belong together: a customer, a patient.", default=None
+    )
+    weight: str | None = declare("Column with each row's weight, 0 and up.", default=None)
+    query: str | None = declare("Column of the query that rows are ranked for; task: ranking.", default=None)
     contract: str | None = declare("File with the data contract.", default=None)
+    reuse: int | None = declare(
+        "How many decisions this holdout is good for. Each is charged for all of them; past them nothing passes.",
+        default=None,
+        minimum=1,
+    )
 
     @property
     def tables(self) -> tuple[Literal["train", "holdout"], ...]:
@@ -52,6 +63,12 @@ class Train:
         "After this long a training, or a model that scores, is stopped: 90s, 30m, 2h.",
         default="60m",
         pattern="^[0-9]+[smh]$",
+    )
+    seeds: int = declare(
+        "How many times to train, each with its own GATES_SEED: training noise becomes part of the interval.",
+        default=1,
+        minimum=1,
+        maximum=100,
     )
 
     @property
@@ -99,7 +116,7 @@ class Policy:
     model: str = declare(
         "Name of the model, in the registry too: letters, digits, . _ -", pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
     )
-    task: Literal["binary"] = declare("What the model predicts.", default="binary")
+    task: Task = declare("What the model predicts.", default="binary")
     data: Data = declare("The tables.")
     train: Train = declare("The training command.", short="run")
     predict: Predict = declare("From scores to calls.", default=Predict())
@@ -108,6 +125,12 @@ class Policy:
         default=None,
         pattern="^models:/[^/@]+@[^/@]+$",
     )
+    anchor: int | None = declare(
+        "A champion's version that no candidate may fall behind for good: max_worsening is held against it, too.",
+        default=None,
+        minimum=1,
+    )
+    min_rows: int = declare("A slice with fewer rows is told as undecided.", default=0, minimum=0)
     slices: tuple[Dimension, ...] = declare(
         "Subsets of the holdout: a column, bins of one ({age: [25, 40]}), or a crossing (sex * region).", default=()
     )
@@ -151,7 +174,12 @@ class Bound:
         """What all gates share."""
         policy = self.policy
         return Terms(
-            confidence=policy.confidence,
+            confidence=1 - (1 - policy.confidence) / (policy.data.reuse or 1),
+            stated=policy.confidence,
+            task=policy.task,
+            reuse=policy.data.reuse,
+            min_rows=policy.min_rows,
+            anchored=policy.anchor is not None,
             dimensions=policy.slices,
             contract=self.contract,
             tables=policy.data.tables,
@@ -179,15 +207,18 @@ class Bound:
     def measured(self) -> str:
         """Digest of what decides the measuring: evidence made under another one can't be judged by this policy."""
         policy, needs = self.policy, self.needs
+        data = plain(policy.data)
+        del data["reuse"]  # charged when judging
         return digest(
             {
                 "model": policy.model,
                 "task": policy.task,
-                "data": plain(policy.data),
+                "data": data,
                 "predict": plain(policy.predict),
                 "champion": list(self.champion),
                 "contract": plain(self.contract),
-                "cells": sorted(one.id for one in needs.cells),
-                "ranks": sorted(one.id for one in needs.ranks),
+                "anchor": policy.anchor,
+                "seeds": policy.train.seeds,
+                "wanted": needs.written,
             }
         )

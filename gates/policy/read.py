@@ -10,6 +10,7 @@ from gates.errors import GatesError
 from gates.fields import Plain, build, schema_of
 from gates.kinds import KINDS
 from gates.kinds.protocol import Terms
+from gates.metrics import ANY_TASK
 from gates.policy import Bound, Gate, Policy
 from gates.slices import Dimension
 from gates.source import Path, Source, parse
@@ -97,8 +98,10 @@ def _meaning(source: Source, contract: Contract | None) -> Iterator[Problem]:
             dimensions.append(dimension)
     named = _at(source.value, "data", "contract") is not None  # a contract that can't be read is told on its own
     tables = [table for table in ("train", "holdout") if _at(source.value, "data", table) is not None]
+    task = _at(source.value, "task")
     terms = Terms(
         confidence=0.95,
+        task=task if task in ANY_TASK else "binary",
         dimensions=tuple(dimensions),
         contract=(contract or NO_RULES) if named else None,
         tables=tuple(tables),

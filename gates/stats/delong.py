@@ -6,11 +6,12 @@ Signal Processing Letters 2014;21:1389. All sums are exact integers, so the resu
 
 from __future__ import annotations
 
-from math import exp, log, sqrt
+from math import exp, inf, log, sqrt
 
 from gates.evidence import CHAMPION, Ranks, RankSums
 from gates.stats.proportions import wilson
-from gates.stats.quantity import Bounds, Quantity, undefined, z
+from gates.stats.quantity import Bounds, Quantity, undefined
+from gates.stats.student import around, t
 
 ONE_CLASS = "only one class of label occurs"
 
@@ -20,19 +21,21 @@ def auc(ranks: Ranks, who: int) -> Quantity:
     m, n = ranks.positives.rows, ranks.negatives.rows
     if not (m and n):
         return undefined(ONE_CLASS)
-    total = ranks.positives.b if who == CHAMPION else ranks.positives.a
-    value = total / (2 * m * n)
-    error = sqrt(_variance(ranks, *((0, 1) if who == CHAMPION else (1, 0)))) if min(m, n) > 1 else None
+    if ranks.buckets:
+        value, error, freedom = _clustered(ranks, *((0, 1) if who == CHAMPION else (1, 0)))
+    else:
+        total = ranks.positives.b if who == CHAMPION else ranks.positives.a
+        value, error, freedom = total / (2 * m * n), _error(ranks, *((0, 1) if who == CHAMPION else (1, 0))), inf
 
     def bounds(confidence: float) -> Bounds:
         if error is None:
             return 0.0, 1.0
         if error == 0 or not 0 < value < 1:  # perfect separation: as sure as the rarer class allows
-            return wilson(round(value * min(m, n)), min(m, n), confidence)
-        centre, half = log(value / (1 - value)), z(confidence) * error / (value * (1 - value))
+            return wilson(value * min(m, n), min(m, n), confidence, freedom)
+        centre, half = log(value / (1 - value)), t(confidence, freedom) * error / (value * (1 - value))
         return 1 / (1 + exp(half - centre)), 1 / (1 + exp(-half - centre))
 
-    return Quantity(value=value, bounds=bounds, method="delong-logit")
+    return Quantity(value=value, bounds=bounds, method="obuchowski" if ranks.buckets else "delong-logit")
 
 
 def auc_difference(ranks: Ranks) -> Quantity:
@@ -40,22 +43,23 @@ def auc_difference(ranks: Ranks) -> Quantity:
     m, n = ranks.positives.rows, ranks.negatives.rows
     if not (m and n):
         return undefined(ONE_CLASS)
-    value = (ranks.positives.a - ranks.positives.b) / (2 * m * n)
-    error = sqrt(_variance(ranks, 1, -1)) if min(m, n) > 1 else None
+    if ranks.buckets:
+        value, error, freedom = _clustered(ranks, 1, -1)
+    else:
+        value, error, freedom = (ranks.positives.a - ranks.positives.b) / (2 * m * n), _error(ranks, 1, -1), inf
 
     def bounds(confidence: float) -> Bounds:
-        if error is None:
-            return -1.0, 1.0
-        half = z(confidence) * error
-        return max(-1.0, value - half), min(1.0, value + half)
+        return (-1.0, 1.0) if error is None else around(value, error, confidence, freedom, (-1.0, 1.0))
 
-    return Quantity(value=value, bounds=bounds, method="delong-paired")
+    return Quantity(value=value, bounds=bounds, method="obuchowski-paired" if ranks.buckets else "delong-paired")
 
 
-def _variance(ranks: Ranks, weight_a: int, weight_b: int) -> float:
-    """Variance of ``weight_a`` x candidate's AUC + ``weight_b`` x champion's; each class needs two rows."""
+def _error(ranks: Ranks, weight_a: int, weight_b: int) -> float | None:
+    """Standard error of ``weight_a`` x candidate's AUC + ``weight_b`` x champion's; each class needs two rows."""
     m, n = ranks.positives.rows, ranks.negatives.rows
-    return _component(ranks.positives, weight_a, weight_b, n) + _component(ranks.negatives, weight_a, weight_b, m)
+    if min(m, n) < 2:  # noqa: PLR2004 -- one row has no spread
+        return None
+    return sqrt(_component(ranks.positives, weight_a, weight_b, n) + _component(ranks.negatives, weight_a, weight_b, m))
 
 
 def _component(sums: RankSums, wa: int, wb: int, others: int) -> float:
@@ -64,3 +68,23 @@ def _component(sums: RankSums, wa: int, wb: int, others: int) -> float:
     total = wa * sums.a + wb * sums.b
     squares = wa * wa * sums.aa + 2 * wa * wb * sums.ab + wb * wb * sums.bb
     return (k * squares - total * total) / (k * k * (k - 1) * 4 * others * others)
+
+
+def _clustered(ranks: Ranks, wa: int, wb: int) -> tuple[float, float | None, float]:
+    """(value, standard error, degrees of freedom) where rows of a unit belong together or are weighted.
+
+    A bucket's influence is what its placements lie above the mean ones, for each class over the class's weight.
+    Source: Obuchowski, Biometrics 1997;53:567, with buckets of units as clusters.
+    """
+    positives = sum(bucket[1] for bucket in ranks.buckets)
+    negatives = sum(bucket[2] for bucket in ranks.buckets)
+    pairs = 2 * positives * negatives
+    value = sum(wa * a + wb * b for _, _, _, a, _, b, _ in ranks.buckets) / pairs
+    influence = [
+        (wa * a + wb * b) / pairs - value * m / positives + (wa * a_ + wb * b_) / pairs - value * n / negatives
+        for _, m, n, a, a_, b, b_ in ranks.buckets
+    ]
+    k = len(influence)
+    if k < 2:  # noqa: PLR2004 -- one bucket has no spread
+        return value, None, 1
+    return value, sqrt(k / (k - 1) * sum(one * one for one in influence)), k - 1

@@ -1,18 +1,20 @@
-"""Bounds for one proportion, two paired ones, two independent ones, and their ratio. All closed forms."""
+"""Bounds for one proportion, two paired ones, and two independent values. All closed forms."""
 
 from __future__ import annotations
 
 from math import inf, sqrt
 
-from gates.stats.quantity import Bounds, z
+from gates.stats.quantity import Bounds
+from gates.stats.student import t
 
 
-def wilson(successes: int, n: int, confidence: float) -> Bounds:
+def wilson(successes: float, n: float, confidence: float, freedom: float = inf) -> Bounds:
     """Wilson's score bounds for a proportion, n > 0, each one-sided at ``confidence``.
 
-    Source: Wilson, JASA 1927;22:209.
+    ``n`` may be an effective number of rows, whose variance was estimated with ``freedom`` degrees of freedom.
+    Source: Wilson, JASA 1927;22:209; for effective numbers Korn and Graubard, Surv Methodol 1998;24:193.
     """
-    p, q = successes / n, z(confidence)
+    p, q = successes / n, t(confidence, freedom)
     centre = p + q * q / (2 * n)
     half = q * sqrt(p * (1 - p) / n + q * q / (4 * n * n))
     scale = 1 + q * q / n
@@ -47,27 +49,22 @@ def _add(a: float, b: float, phi: float) -> float:
     return sqrt(max(0.0, a * a - 2 * phi * a * b + b * b))
 
 
-def difference(k1: int, n1: int, k2: int, n2: int, confidence: float) -> Bounds:
-    """Bounds for p1 - p2 of independent groups: Newcombe's hybrid score method.
+def mover_difference(p1: float, l1: float, u1: float, p2: float, l2: float, u2: float) -> Bounds:
+    """Bounds for p1 - p2 of two independent values from each one's own bounds (MOVER-D).
 
-    Source: Newcombe, Stat Med 1998;17:873, method 10.
+    For proportions with Wilson's bounds it is Newcombe's hybrid score method.
+    Sources: Newcombe, Stat Med 1998;17:873, method 10; Zou and Donner, Stat Med 2008;27:1693.
     """
-    p1, p2 = k1 / n1, k2 / n2
-    l1, u1 = wilson(k1, n1, confidence)
-    l2, u2 = wilson(k2, n2, confidence)
     d = p1 - p2
     return d - _add(p1 - l1, u2 - p2, 0.0), d + _add(u1 - p1, p2 - l2, 0.0)
 
 
-def ratio(k1: int, n1: int, k2: int, n2: int, confidence: float) -> Bounds:
-    """Bounds for p1 / p2 of independent groups, from each one's Wilson bounds (MOVER-R).
+def mover_ratio(p1: float, l1: float, u1: float, p2: float, l2: float, u2: float) -> Bounds:
+    """Bounds for p1 / p2 of two independent values, 0 and up, from each one's own bounds (MOVER-R).
 
     The upper bound is infinite where the denominator can't be told from zero.
     Source: Donner and Zou, Stat Methods Med Res 2012;21:347.
     """
-    p1, p2 = k1 / n1, k2 / n2
-    l1, u1 = wilson(k1, n1, confidence)
-    l2, u2 = wilson(k2, n2, confidence)
     below = p1 * p2 + _root(p1, l1, p2, u2)
     above = l2 * (2 * p2 - l2)
     low = l1 * (2 * p1 - l1) / below if below else 0.0  # the smaller root, written so that it exists for any u2

@@ -25,6 +25,7 @@ class Quantity:
     why: str = ""
     small: bool = False  # undefined for want of rows in one group, not as such
     parts: tuple[float | None, ...] = ()
+    training: float | None = None  # share of the squared error that is due to training, where several seeds were
 
 
 def undefined(why: str, *, small: bool = False, parts: tuple[float | None, ...] = ()) -> Quantity:
