@@ -24,8 +24,9 @@ def check_data(table: Any, contract: str | PathLike[str] | Mapping[str, Any], *,
 
     Raises ``GatesError`` for a table that can't be read and for mistakes in the contract.
     """
-    from gates.measure.alone import hold, register
-    from gates.measure.tables import connect, open_table
+    from gates.measure.alone import hold
+    from gates.measure.engines import connect
+    from gates.measure.tables import open_table, register
 
     if isinstance(contract, Mapping):
         rules, root = read_contract(Source(name="contract", value=dict(contract), places={})), Path.cwd()

@@ -11,8 +11,9 @@ from gates import files, starter
 from gates.contract import infer
 from gates.contract.profile import Profile, common
 from gates.errors import GatesError
+from gates.measure.engines import connect
 from gates.measure.profile import profile, shared
-from gates.measure.tables import connect, open_table
+from gates.measure.tables import open_table
 from gates.source import parse
 from gates.starter import Guessed
 

@@ -90,7 +90,8 @@ def data(file: str, contract: Path | None, as_json: bool) -> NoReturn:
       gates data data/holdout.parquet --contract contract.yaml
     """
     from gates.measure.alone import hold
-    from gates.measure.tables import connect, open_table
+    from gates.measure.engines import connect
+    from gates.measure.tables import open_table
     from gates.report.checked import render
 
     path = contract or _found(file)

@@ -13,10 +13,12 @@ from gates.errors import Exit, GatesError
 from gates.evidence import SCHEMA, Evidence, Finding, Model, Slice, Table
 from gates.measure.contract import findings
 from gates.measure.counts import Parts, count
+from gates.measure.engines import connect
+from gates.measure.engines.duckdb import suffix_of
 from gates.measure.labels import Labels, make_rows, parts_of, read_labels
 from gates.measure.predictions import Predicted, place
 from gates.measure.scoring import score
-from gates.measure.tables import Opened, connect, content_digest, open_table, run, suffix_of, table_of
+from gates.measure.tables import Opened, content_digest, open_table, run, table_of
 from gates.policy import Bound
 
 

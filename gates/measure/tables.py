@@ -1,34 +1,21 @@
-"""Files seen as tables of the engine (DuckDB): opening them, their columns, their digest."""
+"""Tables of the engine: opening them, their columns, their digest."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import re
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gates.contract.columns import Category, Column, literal, quoted
-from gates.errors import Exit, GatesError
+from gates.contract.columns import Category, Column, quoted
+from gates.errors import GatesError
 from gates.evidence import Table
-from gates.measure import columnar, delimited, jsonlines
+from gates.measure.engines import Engine, Rows
 from gates.validate import nearest
 
-Source = Callable[[Sequence[Path], delimited.Asked], str]  # files, a way to ask the engine -> SQL that reads them
-READERS: Mapping[str, Source] = {
-    ".parquet": columnar.source,
-    ".csv": delimited.source,
-    ".tsv": delimited.source,
-    ".jsonl": jsonlines.source,
-    ".ndjson": jsonlines.source,
-}
 LANES = 4  # of 60 bits each: a row's SHA-256 is summed lane by lane, so the order of rows does not matter
 _HEX = 15
-_BEFORE_VALUES = re.compile(r"""(file "[^"]*"|(?! with value )[^"'])*""")
 
 _CATEGORIES: tuple[tuple[Category, tuple[str, ...]], ...] = (  # how a type's name begins; the first that fits
     ("boolean", ("BOOLEAN",)),
@@ -71,126 +58,66 @@ class Opened:
         return quoted(column)
 
 
-def connect(now: datetime | None = None, threads: int | None = None) -> Any:
-    """A fresh in-memory engine that reads local files only, and is told what time it is."""
-    import duckdb
-
-    options = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    connection = duckdb.connect(config=options | ({"threads": str(threads)} if threads else {}))
-    connection.execute("SET preserve_insertion_order = true")
-    # a Parquet file's minimum and maximum leave NaN out; the optimizer would believe that there is none
-    connection.execute("SET disabled_optimizers = 'statistics_propagation'")
-    connection.execute("SET TimeZone = 'UTC'")  # a moment is told the same on every machine
-    moment = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
-    connection.execute(f"CREATE MACRO gates_now() AS CAST({literal(moment.isoformat(' '))} AS TIMESTAMP)")
-    return connection
-
-
-def suffix_of(path: str) -> str:
-    """``.parquet`` or ``.csv``. Raises ``GatesError`` for what no reader knows."""
-    suffix = Path(path).suffix.lower()
-    if suffix not in READERS:
-        raise GatesError(f"{path}: no table; known are {', '.join(READERS)}")
-    return suffix
-
-
-def open_table(connection: Any, root: Path, path: str, name: str) -> Opened:
+def open_table(engine: Engine, root: Path, path: str, name: str) -> Opened:
     """A file or a glob, beside ``root``, as a view. Raises ``GatesError`` where it can't be read or is empty."""
-    import duckdb
-
-    suffix, pattern = suffix_of(path), literal(str(root / path))
-    role = name if name != Path(path).name else None  # the message names the path already
-    files: list[Path] = []
-
-    def ask(sql: str) -> list[tuple[Any, ...]]:
-        rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
-        return rows
-
-    try:
-        files = [Path(row[0]) for row in ask(f"SELECT file FROM glob({pattern}) ORDER BY file")]
-        if not files:
-            raise GatesError(f"{path} can't be read: there is no such file", where=role, mend="Check the path.")
-        names = _names(files[0], ask)
-        _refuse_names(path, names)
-        if names == []:
-            raise GatesError(f"{path} has no rows", where=role)
-        ask(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM {READERS[suffix](files, ask)}")
-        columns = {row[0]: row[1] for row in ask(f"DESCRIBE {quoted(name)}")}
-        ((rows,),) = ask(f"SELECT count(*) FROM {quoted(name)}")
-    except OSError as error:
-        raise GatesError(f"{path} can't be read: {error.strerror}", where=role, mend="Check the path.") from error
-    except (duckdb.Error, csv.Error, UnicodeDecodeError) as error:
-        raise _damaged(path, role, files, error) from error
+    columns, rows = engine.open(root, path, name)
     if not rows:
-        raise GatesError(f"{path} has no rows", where=role)
+        raise GatesError(f"{path} has no rows", where=name if name != Path(path).name else None)
     return Opened(name=name, path=path, columns=columns)
 
 
-def _names(file: Path, ask: delimited.Asked) -> list[str] | None:
-    """The columns' names as they are written; None where they can't be told."""
-    reader = READERS[file.suffix.lower()]
-    if reader is columnar.source:
-        return columnar.names(file, ask)
-    return delimited.header_of(file) if reader is delimited.source else None
+def register(engine: Engine, table: Any, name: str) -> Opened:
+    """An object in memory as a view. Raises ``GatesError`` for what the engine can't see, and for one without rows."""
+    columns, rows = engine.register(table, name)
+    if not rows:
+        raise GatesError("has no rows", where=name)
+    return Opened(name=name, path=name, columns=columns)
 
 
-def _refuse_names(path: str, names: list[str] | None) -> None:
-    """The engine would give the second of two columns of one name another name, and nobody would know."""
-    twins = [name for name, count in Counter(name.lower() for name in names or ()).items() if count > 1]
-    if twins:
-        raise GatesError(f"{path}: the column {twins[0]} stands twice", mend="Give each column a name of its own.")
-    if path.lower().endswith(".parquet") and "" in (names or ()):
-        raise GatesError(f"{path}: a column has no name", mend="Give each column a name of its own.")
+def run(engine: Engine, sql: str) -> Rows:
+    """All rows of a query in DuckDB's dialect. Raises ``GatesError`` where the data does not let the engine finish."""
+    return engine.run(sql)
 
 
-def _damaged(path: str, role: str | None, files: list[Path], error: Exception) -> GatesError:
-    """A file that is there and can't be read, in words that say where."""
-    texts = files if READERS[suffix_of(path)] is delimited.source else []
-    told = next((fault for file in texts if (fault := delimited.fault(file))), None) or told_by(error)
-    return GatesError(f"{path} is damaged or no table: {told}", where=role)
-
-
-def run(connection: Any, sql: str) -> list[tuple[Any, ...]]:
-    """All rows of a query. Raises ``GatesError`` where the data does not let the engine finish."""
-    import duckdb
-
-    try:
-        rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
-    except duckdb.OutOfMemoryException as error:
-        raise GatesError(f"the engine ran out of memory: {told_by(error)}", exit_code=Exit.OUTSIDE) from error
-    except duckdb.Error as error:
-        raise GatesError(f"the data can't be read: {told_by(error)}") from error
-    return rows
-
-
-def told_by(error: Exception) -> str:
-    """The first line of the engine's message, up to what it quotes: that may be values of the data."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    told = _BEFORE_VALUES.match(first)
-    return (told.group() if told else first).rstrip(" :,{[(")[:300]
-
-
-def table_of(connection: Any, opened: Opened) -> Table:
+def table_of(engine: Engine, opened: Opened) -> Table:
     """Number of rows and digest of a table."""
-    digest, rows = content_digest(connection, opened)
+    digest, rows = content_digest(engine, opened)
     return Table(name=opened.name, digest=digest, rows=rows)
 
 
-def content_digest(connection: Any, opened: Opened, *, ordered: bool = False) -> tuple[str, int]:
-    """(digest, rows) of column names, types and the multiset of rows; ``ordered``: of their sequence.
+def content_digest(engine: Engine, opened: Opened, *, ordered: bool = False) -> tuple[str, int]:
+    """(digest, rows) of column names, what JSON sees in them, and the multiset of rows; ``ordered``: of their
+    sequence. The same of every engine."""
+    lanes, rows = content_lanes(engine, opened, ordered=ordered)
+    return digest_of(opened, lanes, rows), rows
 
-    Each row's length-prefixed text is hashed with SHA-256 and the hashes are added up, so files may be
-    split and rows shuffled.
-    """
-    cells = [
-        f"coalesce(length(CAST({column} AS VARCHAR)) || ':' || CAST({column} AS VARCHAR), '~')"
-        for column in map(quoted, opened.columns)
-    ]
+
+def digest_of(opened: Opened, lanes: Sequence[int], rows: int) -> str:
+    """The digest of a table from its lanes, which may have been added up over shards."""
+    seen = opened.seen
+    columns = [(name, seen[name].category if name in seen else kind) for name, kind in opened.columns.items()]
+    return "sha256:" + hashlib.sha256(repr((columns, rows, list(lanes))).encode()).hexdigest()
+
+
+def content_lanes(engine: Engine, opened: Opened, *, ordered: bool = False) -> tuple[tuple[int, ...], int]:
+    """(lanes, rows): each row's length-prefixed text is hashed with SHA-256, and the hashes are added up lane by
+    lane, so files may be split and rows shuffled, and lanes of shards add up to those of the whole."""
+    seen = opened.seen
+    exact = [_exact(seen[name]) if name in seen else f"CAST({quoted(name)} AS VARCHAR)" for name in opened.columns]
+    cells = [f"coalesce(length({text}) || ':' || {text}, '~')" for text in exact]
     if ordered:
         cells.append("CAST(row_number() OVER () AS VARCHAR)")
     text = " || ',' || ".join(cells)
-    lanes = ", ".join(f"sum(CAST('0x' || substr(h, {1 + _HEX * lane}, {_HEX}) AS BIGINT))" for lane in range(LANES))
+    lanes = ", ".join(f"sum(gates_hex(substr(h, {1 + _HEX * lane}, {_HEX})))" for lane in range(LANES))
     source = f"(SELECT sha256({text}) AS h FROM {quoted(opened.name)})"
-    ((rows, *sums),) = run(connection, f"SELECT count(*), {lanes} FROM {source}")
-    whole = repr((list(opened.columns.items()), rows, [int(lane or 0) for lane in sums]))
-    return "sha256:" + hashlib.sha256(whole.encode()).hexdigest(), rows
+    ((rows, *sums),) = run(engine, f"SELECT count(*), {lanes} FROM {source}")
+    return tuple(int(lane or 0) for lane in sums), rows
+
+
+def _exact(column: Column) -> str:
+    """SQL of a text that only an equal value has, and that every engine spells alike: of a double its bits."""
+    if column.category == "number" and not column.kind.startswith("DECIMAL"):
+        bits = f"CAST(gates_bits({column.double}) AS VARCHAR)"
+        return f"CASE WHEN isnan({column.double}) THEN 'NaN' ELSE {bits} END"  # there is more than one NaN
+    whole = column.is_text and column.kind != "TIMESTAMP_NS"  # JSON sees no nanoseconds
+    return column.text if whole else f"CAST({column.sql} AS VARCHAR)"

@@ -14,7 +14,8 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from gates.contract.columns import Column, quoted
-from gates.measure.tables import Opened, connect
+from gates.measure.engines import connect
+from gates.measure.tables import Opened
 
 WORDS = [
     "",
@@ -169,4 +170,4 @@ def samples(draw: Any, names: tuple[str, ...] = ("a", "b"), most: int = 6) -> Sa
 
 
 def engine() -> duckdb.DuckDBPyConnection:
-    return connect(threads=1)
+    return connect(threads=1).connection

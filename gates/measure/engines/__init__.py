@@ -1,0 +1,49 @@
+"""Engines: what holds tables and answers SQL. One module each, and one line in ``ENGINES``.
+
+SQL is written once, in DuckDB's dialect, and means the same to every engine: the same rows, whole numbers and text.
+What an engine can't do in the same way it refuses by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+Rows = list[tuple[Any, ...]]
+Seen = tuple[dict[str, str], int]  # a view's columns with their types, in DuckDB's names; its number of rows
+
+
+class Engine(Protocol):
+    """An engine with tables open, by name."""
+
+    def run(self, sql: str) -> Rows:
+        """All rows of a query; of what is no query, none. A temporary table holds what it held when it was made.
+
+        Raises ``GatesError`` where the data does not let the engine finish, or it knows no way to the same answer.
+        """
+        ...
+
+    def open(self, root: Path, path: str, name: str) -> Seen:
+        """A file or a glob beside ``root``, or a table of the engine, as the view ``name``. Raises ``GatesError``
+        where it can't be read."""
+        ...
+
+    def register(self, table: Any, name: str) -> Seen:
+        """An object in memory as the view ``name``. Raises ``GatesError`` for what the engine can't see."""
+        ...
+
+
+def _duckdb(now: datetime, threads: int | None) -> Engine:
+    from gates.measure.engines.duckdb import DuckDB
+
+    return DuckDB(now, threads)
+
+
+ENGINES: Mapping[str, Callable[[datetime, int | None], Engine]] = {"duckdb": _duckdb}
+
+
+def connect(now: datetime | None = None, threads: int | None = None, engine: str = "duckdb") -> Engine:
+    """A fresh engine without tables, which is told what time it is: the clock's, if not given."""
+    return ENGINES[engine]((now or datetime.now(UTC)).astimezone(UTC), threads)
