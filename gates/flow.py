@@ -61,10 +61,26 @@ class Flow:
     def served(self) -> Served | None:
         """The champion, or None. An SQLite registry that nobody made yet holds none, and is not made to see that."""
         with self.steps.step("champion", "models:/{}@{}".format(*self.bound.champion)):
-            file = Path(self._registry_uri.removeprefix("sqlite:///"))
-            if self._registry_uri.startswith("sqlite:///") and file.parent.is_dir() and not file.exists():
+            if self._no_registry:
                 return None
             return self.registry.champion(*self.bound.champion, self.workspace.work / "champion")
+
+    def anchor(self) -> Served | None:
+        """The anchor, where the policy names one. Raises ``GatesError`` where the registry lacks that version."""
+        version = self.bound.policy.anchor
+        if version is None:
+            return None
+        name, _ = self.bound.champion
+        with self.steps.step("anchor", f"models:/{name}/{version}"):
+            found = None if self._no_registry else self.registry.version(name, version, self.workspace.work / "anchor")
+        if found is None:
+            raise GatesError(f"the registry has no version {version} of {name}", where="anchor", mend="Check `anchor:`.")
+        return found
+
+    @property
+    def _no_registry(self) -> bool:
+        file = Path(self._registry_uri.removeprefix("sqlite:///"))
+        return self._registry_uri.startswith("sqlite:///") and file.parent.is_dir() and not file.exists()
 
     def run(self) -> Decision:
         """Policy, data, training, measuring, judging. Raises ``GatesError`` at the first step that can't be done."""
@@ -82,9 +98,9 @@ class Flow:
         if judge(self.bound, data_only).verdict in (Verdict.FAIL, Verdict.ERROR):
             self.workspace.save(self.workspace.evidence, data_only)
             return data_only
-        served = self.served()  # before anybody waits for a training
+        served, anchor = self.served(), self.anchor()  # before anybody waits for a training
         self.train()
-        return self.measure(checked, served)
+        return self.measure(checked, served, anchor)
 
     def check(self) -> tuple[Finding, ...]:
         """Hold the tables to the contract. Columns that the policy needs and the holdout lacks, and labels that are
@@ -99,25 +115,30 @@ class Flow:
 
         work = self.workspace
         work.forget("train")
-        with self.steps.step("train", self.bound.policy.train.run):
-            holdout = self.bench.unlabelled()
-            work.candidate.mkdir()
-            try:
-                log = work.work / "train.log"
-                train(self.bound.policy, work.root, work.candidate, holdout, self.environ, log)
-            except BaseException:
-                work.forget("train")
-                raise
+        holdout = self.bench.unlabelled()
+        seeds = self.bound.policy.train.seeds
+        for seed in range(seeds):
+            told = f" (seed {seed}, {seed + 1} of {seeds})" if seeds > 1 else ""
+            with self.steps.step("train", self.bound.policy.train.run + told):
+                folder = work.trainings(seeds)[seed]
+                folder.mkdir(parents=True)
+                try:
+                    train(self.bound.policy, work.root, folder, holdout, self.environ, work.work / "train.log", seed)
+                except BaseException:
+                    work.forget("train")
+                    raise
 
-    def measure(self, checked: tuple[Finding, ...], served: Served | None) -> Evidence:
-        """Measure candidate and champion on the same rows, and keep the evidence."""
+    def measure(
+        self, checked: tuple[Finding, ...], served: Served | None, anchor: Served | None = None
+    ) -> Evidence:
+        """Measure candidate, champion and anchor on the same rows, and keep the evidence."""
         from gates.measure import Files
 
         self.workspace.forget("measure")
-        folder = self.workspace.trained()
+        folders = self.workspace.trained(self.bound.policy.train.seeds)
         with self.steps.step("measure", "no champion yet" if served is None else f"against version {served.version}"):
-            made = Files(digest=files.folder_digest(folder), folder=folder)
-            evidence = self.bench.evidence(checked, made, served)
+            made = [Files(digest=files.folder_digest(folder), folder=folder) for folder in folders]
+            evidence = self.bench.evidence(checked, made, served, anchor)
         self.workspace.save(self.workspace.evidence, evidence)
         return evidence
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 from gates.canonical import digest
 from gates.decision import SCHEMA, Code, Decision, GateVerdict, ModelRef, Verdict, worst
 from gates.errors import GatesError
-from gates.evidence import Evidence, Ranks, Slice
+from gates.evidence import Evidence
 from gates.policy import Bound
-from gates.slices import OVERALL
-
-CELL = 4  # label, candidate's call, champion's call, rows
-CLASSES = 2
-
+from gates.sound import contradiction
 
 def judge(bound: Bound, evidence: Evidence) -> Decision:
     """Every gate's verdicts in the policy's order, and the worst of them.
@@ -45,59 +41,6 @@ def judge(bound: Bound, evidence: Evidence) -> Decision:
         evidence=seed,
         policy=bound.digest,
     )
-
-
-def contradiction(bound: Bound, evidence: Evidence) -> str | None:
-    """Why no measuring under this policy can have made this evidence; None where one can."""
-    tables = {table.name: table.rows for table in evidence.tables}
-    if evidence.model != bound.policy.model:
-        return "it is about another model"
-    if "holdout" not in tables or len(tables) != len(evidence.tables):
-        return "it does not name each table once"
-    if evidence.candidate is None or evidence.candidate.unscored:
-        return None
-    if len(evidence.classes) != CLASSES:
-        return "it does not name two classes"
-    champion = evidence.champion is not None and evidence.champion.unscored is None
-    columns = {dimension.id: dimension.columns for dimension in (OVERALL, *bound.needs.cells)}
-    if len({(part.dimension, part.key) for part in evidence.slices}) != len(evidence.slices):
-        return "a slice stands twice"
-    for part in evidence.slices:
-        if tuple(column for column, _ in part.key) != columns.get(part.dimension):
-            return f"nobody asked for slices by {part.dimension}, or they name other columns"
-        wrong = _slice_contradiction(part, champion=champion)
-        if wrong:
-            return f"{part.dimension or 'the whole holdout'}: {wrong}"
-    for dimension in (OVERALL, *sorted(bound.needs.cells, key=lambda one: one.id)):
-        if sum(part.rows for part in evidence.along(dimension)) != tables["holdout"]:
-            return f"{dimension.id or 'its cells'}: not as many rows as the holdout has"
-    return None if len(evidence.along(OVERALL)) == 1 else "it does not hold the whole holdout once"
-
-
-def _slice_contradiction(part: Slice, *, champion: bool) -> str | None:
-    calls = {0, 1} if champion else {-1}
-    for cell in part.cells:
-        if len(cell) != CELL or cell[0] not in (0, 1) or cell[1] not in (0, 1) or cell[2] not in calls or cell[3] < 1:
-            return f"{list(cell)} is no cell"
-    if len({cell[:3] for cell in part.cells}) != len(part.cells):
-        return "a cell stands twice"
-    return _ranks_contradiction(part, part.ranks) if part.ranks else None
-
-
-def _ranks_contradiction(part: Slice, ranks: Ranks) -> str | None:
-    if (ranks.positives.a, ranks.positives.b) != (ranks.negatives.a, ranks.negatives.b):
-        return "both classes must tell the same ROC-AUC"
-    for label, sums in ((1, ranks.positives), (0, ranks.negatives)):
-        n = sums.rows
-        if n != sum(cell[3] for cell in part.cells if cell[0] == label):
-            return "ranks and cells count different rows"
-        most = 2 * (part.rows - n)  # a row beats at most all rows of the other class
-        for total, squares in ((sums.a, sums.aa), (sums.b, sums.bb)):
-            if not (0 <= total <= n * most and total * total <= squares * n <= most * total * n):
-                return "no ranks have these sums"
-        if sums.ab < 0 or sums.ab * sums.ab > sums.aa * sums.bb:
-            return "no two rankings have these sums"
-    return None
 
 
 def _overall(gates: tuple[GateVerdict, ...]) -> tuple[Verdict, Code, str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 from gates.canonical import digest
 from gates.decision import Decision, Verdict
 from gates.errors import Exit, GatesError
-from gates.evidence import Evidence, Ranks, Slice
+from gates.evidence import Evidence
 from gates.files import folder_digest
 from gates.judge import judge
 from gates.measure import Bench, Served
@@ -29,9 +27,9 @@ def verified(workspace: Workspace, bench: Bench, served: Served | None) -> Decis
             mend="Only a pass is promoted.",
             exit_code=Exit.STOP,
         )
-    if folder_digest(workspace.trained()) != evidence.candidate.digest:
+    if folder_digest(workspace.candidate) != evidence.candidate.digest:
         raise _changed("the candidate's files are not those that were judged")
-    _same_rows(workspace, bench, evidence)
+    _same_rows(workspace, bench, evidence, served)
     before = evidence.champion.version if evidence.champion else None
     now = served.version if served else None
     if before != now:
@@ -61,25 +59,12 @@ def _predictions(workspace: Workspace) -> Path:
     return kept
 
 
-def _same_rows(workspace: Workspace, bench: Bench, evidence: Evidence) -> None:
-    """Holdout and predictions, counted again, give the candidate's counts that were judged."""
+def _same_rows(workspace: Workspace, bench: Bench, evidence: Evidence, served: Served | None) -> None:
+    """Holdout and predictions, counted again beside the same champion, give the counts that were judged."""
     judged = {table.name: table.digest for table in evidence.tables}
-    same = table_of(bench.connection, bench.holdout).digest == judged.get("holdout")
-    if not same or bench.recounted(_predictions(workspace)) != tuple(alone(part) for part in evidence.slices):
+    same = table_of(bench.engine, bench.holdout).digest == judged.get("holdout")
+    if not same or bench.recounted(_predictions(workspace), served) != evidence.slices:
         raise _changed("the holdout is not the one that the candidate was judged on, or its predictions have changed")
-
-
-def alone(part: Slice) -> Slice:
-    """A slice with the champion taken out."""
-    cells: Counter[tuple[int, ...]] = Counter()
-    for label, candidate, _, rows in part.cells:
-        cells[label, candidate] += rows
-    ranks = part.ranks and Ranks(
-        positives=replace(part.ranks.positives, b=0, bb=0, ab=0),
-        negatives=replace(part.ranks.negatives, b=0, bb=0, ab=0),
-    )
-    merged = tuple(sorted((*cell, -1, rows) for cell, rows in cells.items()))
-    return replace(part, cells=merged, ranks=ranks)
 
 
 def _name(version: str | None) -> str:

@@ -60,6 +60,14 @@ class Workspace:
         """What the training wrote."""
         return self.work / "candidate"
 
+    def trainings(self, seeds: int) -> tuple[Path, ...]:
+        """What each training wrote: the candidate, and further ones of its recipe."""
+        return (self.candidate, *(self._others / str(seed) for seed in range(1, seeds)))
+
+    @property
+    def _others(self) -> Path:
+        return self.work / "seeds"
+
     @property
     def evidence(self) -> Path:
         """The evidence: evidence.json."""
@@ -84,7 +92,8 @@ class Workspace:
         """Take away what a step is about to write, and all that was made from it: nothing older than its own
         input can then be taken for a later step's. Raises ``GatesError`` where ``.gates/`` can't be made."""
         self.prepare()
-        for path in self._made[STEPS.index(step) :]:
+        older = (self._others,) if step == "train" else ()
+        for path in (*older, *self._made[STEPS.index(step) :]):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
@@ -115,11 +124,13 @@ class Workspace:
         path = (folder or self.work) / self.decision.name
         return read_json(Decision, files.read(path, "Run gates judge first."), str(path))
 
-    def trained(self) -> Path:
-        """The candidate's folder. Raises ``GatesError`` where nothing was trained."""
-        if not self.candidate.is_dir():
-            raise GatesError("no candidate yet", where=str(self.candidate), mend="Run gates train first.")
-        return self.candidate
+    def trained(self, seeds: int = 1) -> tuple[Path, ...]:
+        """The folder of each training. Raises ``GatesError`` where one is missing."""
+        folders = self.trainings(seeds)
+        for folder in folders:
+            if not folder.is_dir():
+                raise GatesError("no candidate yet", where=str(folder), mend="Run gates train first.")
+        return folders
 
     def save(self, path: Path, value: Evidence | Decision) -> None:
         """Canonical JSON, whole or not at all."""

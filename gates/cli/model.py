@@ -101,8 +101,8 @@ def measure(policy: Path) -> None:
       gates measure
     """
     flow = common.flow(policy)
-    flow.workspace.trained()
-    flow.measure(flow.check(), flow.served())
+    flow.workspace.trained(flow.bound.policy.train.seeds)
+    flow.measure(flow.check(), flow.served(), flow.anchor())
 
 
 @click.command()

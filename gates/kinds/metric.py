@@ -89,7 +89,7 @@ def metric_of(rule: Rule, task: Task) -> Metric:
 def bars_of(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
     """(rule name, bar) of the bars that are set."""
     for name in BARS:
-        value = getattr(rule, name)
+        value = getattr(rule, name, None)
         if value is not None:
             yield name, value
 

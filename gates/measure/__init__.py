@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
 from gates.contract.columns import literal, quoted
 from gates.errors import Exit, GatesError
-from gates.evidence import SCHEMA, Evidence, Finding, Model, Slice, Table
+from gates.evidence import SCHEMA, Evidence, Finding, Model, Run, Slice
 from gates.measure.contract import findings
-from gates.measure.counts import Parts, count
+from gates.measure.counts import count, curves
 from gates.measure.engines import connect
 from gates.measure.engines.duckdb import suffix_of
-from gates.measure.labels import Labels, make_rows, parts_of, read_labels
+from gates.measure.joined import Joined, join
+from gates.measure.labels import Labels, read_labels
 from gates.measure.predictions import Predicted, place
+from gates.measure.rows import Parts, make_rows, parts_of
 from gates.measure.scoring import score
 from gates.measure.tables import Opened, content_digest, open_table, run, table_of
 from gates.policy import Bound
@@ -63,10 +65,10 @@ class Bench:
         self.root = root
         self.work = work
         self.environ = environ or {}
-        self.connection = connect(now, threads)
+        self.engine = connect(now, threads)
         data = bound.policy.data
         named = [("train", data.train), ("holdout", data.holdout)]
-        self.opened = {name: open_table(self.connection, root, path, name) for name, path in named if path}
+        self.opened = {name: open_table(self.engine, root, path, name) for name, path in named if path}
 
     def check(self) -> tuple[Finding, ...]:
         """What the contract's rules count in every table."""
@@ -74,76 +76,109 @@ class Bench:
         if contract is None:
             return ()
         tables = list(self.opened.values())
-        return tuple(one for table in tables for one in findings(self.connection, table, contract, self._beside))
+        return tuple(one for table in tables for one in findings(self.engine, table, contract, self._beside))
 
     def _beside(self, name: str) -> Opened | None:
         """A second table for a rule that looks at one."""
         if name == "train":
             return self.opened.get("train")
-        return open_table(self.connection, self.root, name, f"beside {name}")
+        return open_table(self.engine, self.root, name, f"beside {name}")
 
     def unlabelled(self) -> Path:
         """The holdout without its label, in its own order and format, for training and scoring."""
         data = self.bound.policy.data
-        self.holdout.require(data.label, "data.label")
+        if data.label is not None:
+            self.holdout.require(data.label, "data.label")
         target = self.work / f"holdout{suffix_of(data.holdout)}"
         options = " (FORMAT csv, HEADER, DELIMITER '\t')" if target.suffix == ".tsv" else ""
-        rest = f"SELECT * EXCLUDE ({quoted(data.label)}) FROM {quoted('holdout')}"
-        run(self.connection, f"COPY ({rest}) TO {literal(str(target))}{options}")
+        run(self.engine, f"COPY ({self._features}) TO {literal(str(target))}{options}")
         return target
 
+    @property
+    def _features(self) -> str:
+        """SQL of the holdout without its label."""
+        label = self.bound.policy.data.label
+        but = f" EXCLUDE ({quoted(label)})" if label is not None else ""
+        return f"SELECT *{but} FROM {quoted('holdout')}"
+
     def evidence(
-        self, checked: tuple[Finding, ...], candidate: Files | None = None, served: Served | None = None
+        self,
+        checked: tuple[Finding, ...],
+        candidates: Sequence[Files] = (),
+        served: Served | None = None,
+        anchor: Served | None = None,
+        used: int = 0,
     ) -> Evidence:
-        """Everything that the policy's gates need, counted. Without a candidate: the data's part alone."""
-        tables = tuple(table_of(self.connection, one) for one in self.opened.values())
-        if candidate is None:
-            return self._evidence(tables, checked, (), None, None, ())
-        labels = self.rows[0]
-        ours = self._placed(self.predictions(candidate.folder, "candidate"), "candidate")
-        theirs, champion = self._champion(served)
-        model = Model(digest=candidate.digest, version=None, unscored=None)
-        return self._evidence(tables, checked, labels.classes, model, champion, self._counted(ours, theirs))
+        """Everything that the policy's gates need, counted. Without a candidate: the data's part alone.
+
+        ``candidates``: the model to be judged, then further trainings of its recipe. ``used``: how many decisions the
+        holdout has made before.
+        """
+        found = Evidence(
+            schema=SCHEMA,
+            model=self.bound.policy.model,
+            measured=self.bound.measured,
+            classes=(),
+            tables=tuple(table_of(self.engine, one) for one in self.opened.values()),
+            findings=checked,
+            used=used,
+            candidate=None,
+            champion=None,
+            anchor=None,
+            slices=(),
+            runs=(),
+            anchored=(),
+            curves=(),
+        )
+        if not candidates:
+            return found
+        first, *others = candidates
+        ours = self._placed(self.predictions(first.folder, "candidate"), "candidate")
+        theirs, champion = self._serving(served, "champion")
+        fixed, anchored = self._serving(anchor, "anchor")
+        joined = self._joined(ours, theirs)
+        found = replace(
+            found,
+            classes=self.rows[0].classes,
+            candidate=Model(digest=first.digest, version=None, unscored=None),
+            champion=champion,
+            anchor=anchored,
+            slices=self._counted(joined),
+            curves=curves(joined, self.bound.policy),
+        )
+        return replace(
+            found,
+            anchored=self._counted(self._joined(ours, fixed)) if fixed else (),
+            runs=tuple(self._run(one, f"candidate{place}", theirs) for place, one in enumerate(others, 1)),
+        )
+
+    def _run(self, trained: Files, name: str, theirs: Predicted | None) -> Run:
+        """A further training, beside the same champion."""
+        placed = self._placed(self.predictions(trained.folder, name), name)
+        return Run(digest=trained.digest, slices=self._counted(self._joined(placed, theirs)))
 
     @cached_property
     def rows(self) -> tuple[Labels, Parts]:
         """The labels and the slices' columns, with the table of rows made from them."""
-        policy, needs = self.bound.policy, self.bound.needs
-        labels = read_labels(self.connection, self.holdout, policy.data)
-        parts = parts_of(sorted(needs.cells | needs.ranks, key=lambda one: one.id))
-        make_rows(self.connection, self.holdout, policy, labels, parts)
+        policy = self.bound.policy
+        labels = read_labels(self.engine, self.holdout, policy)
+        parts = parts_of(self.bound.needs.dimensions)
+        make_rows(self.engine, self.holdout, policy, labels, parts)
         return labels, parts
 
-    def recounted(self, predictions: Path) -> tuple[Slice, ...]:
-        """The slices as they would be counted from a candidate's predictions file, without a champion."""
-        return self._counted(self._placed(predictions, "candidate"), None)
+    def recounted(self, predictions: Path, served: Served | None) -> tuple[Slice, ...]:
+        """The slices as they would be counted from a candidate's predictions file, beside this champion."""
+        theirs, _ = self._serving(served, "champion")
+        return self._counted(self._joined(self._placed(predictions, "candidate"), theirs))
 
     def _placed(self, file: Path, name: str) -> Predicted:
-        return place(self.connection, file, name, self.bound.policy, self.rows[0])
+        return place(self.engine, file, name, self.bound.policy, self.rows[0])
 
-    def _counted(self, ours: Predicted, theirs: Predicted | None) -> tuple[Slice, ...]:
-        return count(self.connection, self.bound.needs, self.rows[1], ours, theirs)
+    def _joined(self, ours: Predicted, theirs: Predicted | None) -> Joined:
+        return join(self.engine, self.rows[1], ours, theirs)
 
-    def _evidence(
-        self,
-        tables: tuple[Table, ...],
-        checked: tuple[Finding, ...],
-        classes: tuple[str, ...],
-        candidate: Model | None,
-        champion: Model | None,
-        slices: tuple[Slice, ...],
-    ) -> Evidence:
-        return Evidence(
-            schema=SCHEMA,
-            model=self.bound.policy.model,
-            measured=self.bound.measured,
-            classes=classes,
-            tables=tables,
-            findings=checked,
-            candidate=candidate,
-            champion=champion,
-            slices=slices,
-        )
+    def _counted(self, joined: Joined) -> tuple[Slice, ...]:
+        return count(joined, self.bound.policy, self.bound.needs)
 
     @property
     def holdout(self) -> Opened:
@@ -153,9 +188,9 @@ class Bench:
     @property
     def holdout_identity(self) -> str:
         """Which rows predictions belong to: the multiset of rows where a key finds them, else their sequence."""
-        return content_digest(self.connection, self.holdout, ordered=self.bound.policy.data.key is None)[0]
+        return content_digest(self.engine, self.holdout, ordered=self.bound.policy.data.key is None)[0]
 
-    def _champion(self, served: Served | None) -> tuple[Predicted | None, Model | None]:
+    def _serving(self, served: Served | None, name: str) -> tuple[Predicted | None, Model | None]:
         """Its predictions on these very rows: the kept ones, or its model's. Any other are not about these rows."""
         if served is None:
             return None, None
@@ -163,17 +198,17 @@ class Bench:
         predicted: Predicted | None = None
         try:
             kept = served.predictions(self.holdout_identity)
-            predicted = self._placed(kept or self._scored_champion(served.folder()), "champion")
+            predicted = self._placed(kept or self._scored_again(served.folder(), name), name)
         except GatesError as error:
             if error.exit_code is Exit.OUTSIDE:
                 raise
             why = error.what
         return predicted, Model(digest=served.digest, version=served.version, unscored=why)
 
-    def _scored_champion(self, folder: Path) -> Path:
+    def _scored_again(self, folder: Path, name: str) -> Path:
         if not (folder / "model").is_dir():
             raise GatesError("it came as predictions on another holdout, and there is no model to score this one")
-        return self._scored(folder / "model", "champion")
+        return self._scored(folder / "model", name)
 
     def predictions(self, folder: Path, name: str) -> Path:
         """The predictions file of a model's folder; scores the holdout first where there is only a model."""
@@ -197,15 +232,14 @@ class Bench:
         data, folder = self.bound.policy.data, self.work / "scored"
         folder.mkdir(parents=True, exist_ok=True)
         features, bare, target = (folder / f"{name}{end}.parquet" for end in ("-features", "-scores", ""))
-        inputs = f"SELECT * EXCLUDE ({quoted(data.label)}) FROM {quoted('holdout')}"
-        run(self.connection, f"COPY ({inputs}) TO {literal(str(features))}")
-        score(model, features, bare, self.rows[0], self.environ, self.bound.policy.train.seconds)
+        run(self.engine, f"COPY ({self._features}) TO {literal(str(features))}")
+        score(model, features, bare, self.bound.policy, self.rows[0], self.environ)
         if data.key is None:
             features.unlink()
             return bare.replace(target)
         keys = f"(SELECT {quoted(data.key)} FROM {literal(str(features))})"
         beside = f"SELECT * FROM {keys} POSITIONAL JOIN {literal(str(bare))}"
-        run(self.connection, f"COPY ({beside}) TO {literal(str(target))} (FORMAT parquet)")
+        run(self.engine, f"COPY ({beside}) TO {literal(str(target))} (FORMAT parquet)")
         for used in (features, bare):
             used.unlink()
         return target

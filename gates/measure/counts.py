@@ -1,85 +1,85 @@
-"""Joined rows -> integer counts and sums, a slice at a time. The engine returns whole numbers only."""
+"""Joined rows -> the slices of the evidence: every statistic that a gate needs, along every dimension."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gates.evidence import Ranks, RankSums, Slice
+from gates.evidence import Curve, Slice
 from gates.kinds.protocol import Needs
-from gates.measure.predictions import Predicted
+from gates.measure import cells
+from gates.measure.cells import Key
+from gates.measure.computed import computed
+from gates.measure.joined import Joined, bin_of
+from gates.measure.moments import moments
+from gates.measure.ranks import ranks
+from gates.measure.rows import clustered
 from gates.measure.tables import run
-from gates.slices import Dimension, Key
+from gates.metrics import QUANTITIES
+from gates.policy import Policy
+from gates.slices import Dimension
+from gates.statistic import Statistic
 
-Parts = Mapping[tuple[str, tuple[float, ...]], str]
 
-
-def count(
-    connection: Any, needs: Needs, parts: Parts, candidate: Predicted, champion: Predicted | None
-) -> tuple[Slice, ...]:
+def count(joined: Joined, policy: Policy, needs: Needs) -> tuple[Slice, ...]:
     """The slices of all dimensions that are needed, the whole holdout first."""
-    _join(connection, parts, candidate, champion)
-    scored = candidate.scored and (champion is None or champion.scored)
     return tuple(
-        part
-        for dimension in sorted(needs.cells | needs.ranks, key=lambda one: one.id)
-        for part in _along(connection, dimension, parts, ranks=scored and dimension in needs.ranks)
+        part for dimension in needs.dimensions for part in _along(joined, dimension, policy, needs)
     )
 
 
-def _join(connection: Any, parts: Parts, candidate: Predicted, champion: Predicted | None) -> None:
-    """``joined``: y, both models' calls (c, b; -1 without champion) and scores (s, t), and the slice columns."""
-    columns = "".join(f", r.{name}" for name in parts.values())
-    other = "b.call AS b, b.score AS t" if champion else "CAST(-1 AS TINYINT) AS b, CAST(NULL AS DOUBLE) AS t"
-    beside = f" JOIN {champion.name} b USING (pos)" if champion else ""
-    run(
-        connection,
-        f"CREATE OR REPLACE TEMP TABLE joined AS SELECT r.y, c.call AS c, c.score AS s, {other}{columns} "
-        f"FROM gates_rows r JOIN {candidate.name} c USING (pos){beside}",
+def _along(joined: Joined, dimension: Dimension, policy: Policy, needs: Needs) -> Iterator[Slice]:
+    called = policy.task in ("binary", "multiclass")
+    together = clustered(policy)
+    rows = cells.rows(joined, dimension)
+    calls = cells.cells(joined, dimension) if called else {}
+    weights = cells.weights(joined, dimension) if called and together else {}
+    placements: Mapping[Key, Any] = {}
+    sums: list[Mapping[Key, Any]] = []
+    values: list[Mapping[Key, Any]] = []
+    for statistic in needs.along(dimension):
+        if _of_scores(statistic) and not joined.scored:
+            continue
+        if statistic.form == "ranks":
+            placements = ranks(joined, dimension, buckets=together)
+        elif statistic.form == "moments":
+            sums.append(moments(joined, dimension, statistic, buckets=together))
+        elif statistic.form == "computed":
+            values.append(computed(joined, dimension, statistic, weighted=policy.data.weight is not None))
+    for key in sorted(rows, key=lambda key: _place(dimension, key)):
+        yield Slice(
+            dimension=dimension.id,
+            key=tuple(zip(dimension.columns, key, strict=True)),
+            rows=rows[key],
+            cells=tuple(calls.get(key, ())),
+            weights=tuple(weights.get(key, ())),
+            ranks=placements.get(key),
+            moments=tuple(one[key] for one in sums if key in one),
+            computed=tuple(one[key] for one in values if key in one),
+        )
+
+
+def _of_scores(statistic: Statistic) -> bool:
+    """Whether it can't be counted of a model that only calls."""
+    return statistic.form in ("ranks", "computed") or (
+        statistic.form == "moments" and QUANTITIES[statistic.name].scores
     )
 
 
-def _along(connection: Any, dimension: Dimension, parts: Parts, *, ranks: bool) -> Iterator[Slice]:
-    names = [parts[column, dimension.edges] for column in dimension.columns]
-    width = len(names)
-    grouped = ", ".join([*names, "y", "c", "b"])
-    cells: dict[tuple[str | None, ...], list[tuple[int, ...]]] = {}
-    for row in run(connection, f"SELECT {grouped}, count(*) FROM joined GROUP BY {grouped}"):
-        cells.setdefault(row[:width], []).append(tuple(int(value) for value in row[width:]))
-    sums = _ranks(connection, names) if ranks else {}
-
-    def order(values: tuple[str | None, ...]) -> list[tuple[bool, int, str]]:
-        """Missing values first, bins as they rise, other values by their text."""
-        bins = dimension.bins
-        return [(v is not None, bins.index(v) if v in bins else 0, v or "") for v in values]
-
-    for values in sorted(cells, key=order):
-        key: Key = tuple(zip(dimension.columns, values, strict=True))
-        yield Slice(dimension=dimension.id, key=key, cells=tuple(sorted(cells[values])), ranks=sums.get(values))
+def _place(dimension: Dimension, key: Key) -> list[tuple[bool, int, str]]:
+    """Missing values first, bins as they rise, other values by their text."""
+    bins = dimension.bins
+    return [(v is not None, bins.index(v) if v in bins else 0, v or "") for v in key]
 
 
-def _ranks(connection: Any, names: list[str]) -> dict[tuple[str | None, ...], Ranks]:
-    """Doubled placements of both scores, summed: for a positive 2 x (negatives below) + ties, for a negative
-    2 x (positives above) + ties."""
-    by = ", ".join([*names, "y"])
-    placed = f"{_placement('s', names)} AS p, CASE WHEN t IS NULL THEN 0 ELSE {_placement('t', names)} END AS q"
-    query = (
-        f"SELECT {by}, count(*), sum(p), sum(q), sum(p * p), sum(q * q), sum(p * q) "
-        f"FROM (SELECT {by}, {placed} FROM joined) GROUP BY {by}"
-    )
-    width = len(names)
-    found: dict[tuple[str | None, ...], dict[int, RankSums]] = {}
-    for row in run(connection, query):
-        n, a, b, aa, bb, ab = (int(value) for value in row[width + 1 :])
-        found.setdefault(row[:width], {})[row[width]] = RankSums(rows=n, a=a, b=b, aa=aa, bb=bb, ab=ab)
-    none = RankSums(rows=0, a=0, b=0, aa=0, bb=0, ab=0)
-    return {key: Ranks(positives=sums.get(1, none), negatives=sums.get(0, none)) for key, sums in found.items()}
-
-
-def _placement(score: str, names: list[str]) -> str:
-    part = f"PARTITION BY {', '.join(names)}" if names else ""
-    tied = f"PARTITION BY {', '.join([*names, score])}"
-    up_to = f"OVER ({part} ORDER BY {score} RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
-    positive = f"2 * sum(1 - y) {up_to} - sum(1 - y) OVER ({tied})"
-    negative = f"2 * sum(y) OVER ({part}) - 2 * sum(y) {up_to} + sum(y) OVER ({tied})"
-    return f"CASE WHEN y = 1 THEN {positive} ELSE {negative} END"
+def curves(joined: Joined, policy: Policy) -> tuple[Curve, ...]:
+    """How each model's scores are spread, of a binary task with scores."""
+    if policy.task != "binary" or not joined.scored:
+        return ()
+    found = []
+    for name, model in zip(("candidate", "champion"), joined.models, strict=False):
+        counted = ", ".join(f"count_if(y = {label})" for label in (0, 1))
+        bins = f"SELECT {bin_of(model.score)} AS bin, y FROM joined"
+        rows = run(joined.engine, f"SELECT bin, {counted} FROM ({bins}) GROUP BY bin ORDER BY bin")
+        found.append(Curve(model=name, bins=tuple((int(at), int(no), int(yes)) for at, no, yes in rows)))
+    return tuple(found)

@@ -9,9 +9,16 @@ import numpy as np
 
 _LEAST = 2.0**-52  # how far from 0 and 1 a score is cut off before its logit is taken
 
-# Curves: a model's scores from the highest down, each once, with the weight of negatives and of positives that have
+# A model's scores from the highest down, each once, with the weight of negatives and of positives that have
 # it, as arrays. None where the metric is undefined.
 Curve = Callable[[Any, Any, Any, Mapping[str, Any]], float | None]
+
+
+def roc_auc(_scores: Any, negatives: Any, positives: Any, _parameters: Mapping[str, Any]) -> float | None:
+    """Chance that a positive is scored above a negative, ties counted half."""
+    m, n = positives.sum(), negatives.sum()
+    below = n - negatives.cumsum() + negatives / 2
+    return float((positives * below).sum() / (m * n)) if m and n else None
 
 
 def average_precision(_scores: Any, negatives: Any, positives: Any, _parameters: Mapping[str, Any]) -> float | None:
@@ -122,4 +129,15 @@ CURVES: Mapping[str, Curve] = {
         expected_calibration_error,
         calibration_slope,
     )
+}
+
+UNDEFINED: Mapping[str, str] = {  # what is missing where a curve gives no value
+    "average_precision": "no row is positive",
+    "ks_statistic": "only one class of label occurs",
+    "precision_at": "there are fewer rows than asked for",
+    "recall_at": "there are fewer rows than asked for, or none is positive",
+    "lift_at": "there are fewer rows than asked for, or none is positive",
+    "expected_calibration_error": "no rows",
+    "calibration_slope": "only one class of label occurs, or the scores separate the classes",
+    "roc_auc_ovr": "a class does not occur",
 }

@@ -2,72 +2,142 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gates.contract.columns import literal, quoted
 from gates.errors import GatesError
+from gates.measure.engines import Engine
 from gates.measure.labels import Labels
 from gates.measure.tables import Opened, open_table, run
+from gates.metrics import Task
 from gates.policy import Policy
 
 _SHOWN = 5
-FORM = "It needs a column score (probability of the positive class) or prediction (the class)."
+FORMS: Mapping[Task, str] = {
+    "binary": "It needs a column score (probability of the positive class) or prediction (the class).",
+    "multiclass": "It needs a column score_CLASS (its probability) for every class, or prediction (the class).",
+    "regression": "It needs a column prediction (the value).",
+    "ranking": "It needs a column score (larger is ranked higher).",
+    "score": "It needs a column score, or the columns that the gates name with `of`.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predicted:
-    """A model's predictions as a table ``name(pos, call, score)`` of the engine."""
+    """A model's predictions as a table ``name(pos, call, score, score_0, score_1, ...)`` of the engine.
+
+    ``call``: the class's number, or the value; ``classes``: how many columns ``score_N`` there are.
+    """
 
     name: str
     scored: bool  # whether there are scores, not only calls
+    classes: int = 0
 
 
-def place(connection: Any, file: Path, name: str, policy: Policy, labels: Labels) -> Predicted:
+def place(engine: Engine, file: Path, name: str, policy: Policy, labels: Labels) -> Predicted:
     """Read a predictions file and match it to the holdout's rows, by key or by order.
 
     Raises ``GatesError`` naming how many rows, and which, don't match or hold no usable number.
     """
-    view = open_table(connection, file.parent, file.name, f"{name} predictions")
-    _check_columns(view, policy)
-    _match(connection, view, policy)
-    scored = "score" in view.columns
-    if scored:
-        _check_scores(connection, view)
-    if "prediction" in view.columns:
-        _check_calls(connection, view, labels)
-    call = (  # a model that calls for itself is taken at its word; the threshold is for scores alone
-        labels.is_positive("p.prediction")
-        if "prediction" in view.columns
-        else f"CAST(p.score >= {literal(policy.predict.threshold)} AS TINYINT)"
-    )
-    score = "CAST(p.score AS DOUBLE) + 0.0" if scored else "CAST(NULL AS DOUBLE)"  # + 0.0: -0.0 and 0.0 tie
+    view = open_table(engine, file.parent, file.name, f"{name} predictions")
+    form = _FORMS[policy.task](engine, view, policy, labels)
+    _match(engine, view, policy)
     key = f"CAST({quoted(policy.data.key)} AS VARCHAR)" if policy.data.key else "NULL"
-    given = ", ".join(column for column in ("score", "prediction") if column in view.columns)
-    source = f"(SELECT row_number() OVER () - 1 AS gates_pos, {key} AS gates_key, {given} FROM {quoted(view.name)})"
+    source = f"(SELECT row_number() OVER () - 1 AS gates_pos, {key} AS gates_key, * FROM {quoted(view.name)})"
     matched = "p.gates_key = r.k" if policy.data.key else "p.gates_pos = r.pos"
+    scores = "".join(f", {score} AS score_{place}" for place, score in enumerate(form.scores))
     run(
-        connection,
-        f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT r.pos, {call} AS call, {score} AS score "
+        engine,
+        f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT r.pos, {form.call} AS call, {form.score} AS score{scores} "
         f"FROM gates_rows r JOIN {source} p ON {matched}",
     )
-    return Predicted(name=name, scored=scored)
+    return Predicted(name=name, scored=form.scored, classes=len(form.scores))
 
 
-def _check_columns(view: Opened, policy: Policy) -> None:
-    if not {"score", "prediction"} & view.columns.keys():
-        raise GatesError(f"the predictions have the columns {', '.join(view.columns)}", where=view.path, mend=FORM)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """SQL of what is taken from the predictions ``p``."""
+
+    call: str
+    score: str = "CAST(NULL AS DOUBLE)"
+    scores: tuple[str, ...] = ()
+    scored: bool = False
+
+
+def _double(column: str) -> str:
+    return f"CAST(p.{quoted(column)} AS DOUBLE) + 0.0"  # + 0.0: -0.0 and 0.0 tie
+
+
+def _binary(engine: Engine, view: Opened, policy: Policy, labels: Labels) -> _Form:
+    _need(view, policy, "score", "prediction")
+    scored = "score" in view.columns
+    if scored:
+        _check_numbers(engine, view, policy, "score", unit=True)
+    if "prediction" in view.columns:
+        _check_calls(engine, view, labels)
+    call = (  # a model that calls for itself is taken at its word; the threshold is for scores alone
+        labels.value("p.prediction")
+        if "prediction" in view.columns
+        else f"CAST(CASE WHEN p.score >= {literal(policy.predict.threshold)} THEN 1 ELSE 0 END AS TINYINT)"
+    )
+    return _Form(call=call, score=_double("score") if scored else "CAST(NULL AS DOUBLE)", scored=scored)
+
+
+def _multiclass(engine: Engine, view: Opened, policy: Policy, labels: Labels) -> _Form:
+    columns = [f"score_{name}" for name in labels.classes]
+    held = [column for column in columns if column in view.columns]
+    if "prediction" not in view.columns or held:
+        _need(view, policy, "prediction", *columns[:1])
+        if len(held) < len(columns):
+            lacking = ", ".join(column for column in columns if column not in view.columns)
+            raise GatesError(f"the predictions lack {lacking}", where=view.path, mend=FORMS["multiclass"])
+    for column in held:
+        _check_numbers(engine, view, policy, column, unit=True)
+    if "prediction" in view.columns:
+        _check_calls(engine, view, labels)
+        return _Form(call=labels.value("p.prediction"), scores=tuple(map(_double, held)), scored=bool(held))
+    values = [_double(column) for column in held]
+    cases = " ".join(  # the first class of the highest score, as scikit-learn's argmax
+        f"WHEN {' AND '.join(f'{value} >= {other}' for other in values if other is not value) or 'TRUE'} THEN {place}"
+        for place, value in enumerate(values)
+    )
+    return _Form(call=f"CAST(CASE {cases} END AS TINYINT)", scores=tuple(values), scored=True)
+
+
+def _regression(engine: Engine, view: Opened, policy: Policy, _labels: Labels) -> _Form:
+    _need(view, policy, "prediction")
+    _check_numbers(engine, view, policy, "prediction")
+    return _Form(call=_double("prediction"))
+
+
+def _ranking(engine: Engine, view: Opened, policy: Policy, _labels: Labels) -> _Form:
+    _need(view, policy, "score")
+    _check_numbers(engine, view, policy, "score")
+    return _Form(call="CAST(NULL AS DOUBLE)", score=_double("score"), scored=True)
+
+
+_FORMS: Mapping[Task, Callable[[Engine, Opened, Policy, Labels], _Form]] = {
+    "binary": _binary,
+    "multiclass": _multiclass,
+    "regression": _regression,
+    "ranking": _ranking,
+}
+
+
+def _need(view: Opened, policy: Policy, *columns: str) -> None:
+    form = FORMS[policy.task]
+    if not set(columns) & view.columns.keys():
+        raise GatesError(f"the predictions have the columns {', '.join(view.columns)}", where=view.path, mend=form)
     if policy.data.key and policy.data.key not in view.columns:
         raise GatesError(f"the predictions lack the key column {policy.data.key}", where=view.path)
-    if "score" in view.columns and not ("score" in view.seen and view.seen["score"].is_number):
-        raise GatesError(f"score is {view.columns['score']}, not a number", where=view.path, mend=FORM)
 
 
-def _match(connection: Any, view: Opened, policy: Policy) -> None:
+def _match(engine: Engine, view: Opened, policy: Policy) -> None:
     """The same rows on both sides, or an error that says how many differ and which."""
-    ((expected,),) = run(connection, "SELECT count(*) FROM gates_rows")
-    ((given,),) = run(connection, f"SELECT count(*) FROM {quoted(view.name)}")
+    ((expected,),) = run(engine, "SELECT count(*) FROM gates_rows")
+    ((given,),) = run(engine, f"SELECT count(*) FROM {quoted(view.name)}")
     if not policy.data.key:
         if expected != given:
             raise GatesError(
@@ -84,38 +154,45 @@ def _match(connection: Any, view: Opened, policy: Policy) -> None:
         ("holdout rows have no prediction", f"SELECT k FROM gates_rows EXCEPT SELECT k FROM {predicted}"),
         ("predictions belong to no holdout row", f"SELECT k FROM {predicted} EXCEPT SELECT k FROM gates_rows"),
     ):
-        wrong = [row[0] for row in run(connection, f"SELECT k FROM ({sql}) ORDER BY k")]
+        ((wrong,),) = run(engine, f"SELECT count(*) FROM ({sql})")
         if wrong:
-            shown = ", ".join(str(k) for k in wrong[:_SHOWN] if k is not None) + (", …" if len(wrong) > _SHOWN else "")
-            which = f" ({policy.data.key}: {shown})" if shown else f" in {policy.data.key}"
-            raise GatesError(f"{len(wrong):,} {what}{which}", where=view.path)
+            first = run(engine, f"SELECT k FROM ({sql}) ORDER BY k LIMIT {_SHOWN}")
+            shown = ", ".join(str(row[0]) for row in first if row[0] is not None) + (", …" if wrong > _SHOWN else "")
+            which = f" ({policy.data.key}: {shown})" if first[0][0] is not None else f" in {policy.data.key}"
+            raise GatesError(f"{wrong:,} {what}{which}", where=view.path)
 
 
-def _wrong_rows(connection: Any, view: Opened, column: str, condition: str) -> tuple[int, str]:
-    rows = run(
-        connection,
-        f"SELECT gates_row FROM (SELECT row_number() OVER () AS gates_row, {column} FROM {quoted(view.name)}) "
-        f"WHERE {condition} ORDER BY gates_row",
-    )
-    shown = ", ".join(str(row[0]) for row in rows[:_SHOWN])
-    return len(rows), shown + (", …" if len(rows) > _SHOWN else "")
+def _wrong_rows(engine: Engine, view: Opened, column: str, condition: str) -> tuple[int, str]:
+    """How many rows are wrong, and the first of them."""
+    numbered = f"(SELECT row_number() OVER () AS gates_row, {quoted(column)} FROM {quoted(view.name)})"
+    ((count,),) = run(engine, f"SELECT count(*) FROM {quoted(view.name)} WHERE {condition}")
+    if not count:
+        return 0, ""
+    rows = run(engine, f"SELECT gates_row FROM {numbered} WHERE {condition} ORDER BY gates_row LIMIT {_SHOWN}")
+    return count, ", ".join(str(row[0]) for row in rows) + (", …" if count > _SHOWN else "")
 
 
-def _check_scores(connection: Any, view: Opened) -> None:
-    bad = "score IS NULL OR NOT isfinite(CAST(score AS DOUBLE))"
-    for what, condition in (
-        ("are not a number", bad),
-        ("lie outside 0 to 1", f"NOT ({bad}) AND (score < 0 OR score > 1)"),
-    ):
-        count, which = _wrong_rows(connection, view, "score", condition)
+def _check_numbers(engine: Engine, view: Opened, policy: Policy, column: str, *, unit: bool = False) -> None:
+    """Every value a finite number; ``unit``: within 0 and 1."""
+    form = FORMS[policy.task]
+    if not (column in view.seen and view.seen[column].is_number):
+        raise GatesError(f"{column} is {view.columns[column]}, not a number", where=view.path, mend=form)
+    name = quoted(column)
+    bad = f"{name} IS NULL OR NOT isfinite(CAST({name} AS DOUBLE))"
+    checks = [("are not a number", bad)]
+    if unit:
+        checks.append(("lie outside 0 to 1", f"NOT ({bad}) AND ({name} < 0 OR {name} > 1)"))
+    for what, condition in checks:
+        count, which = _wrong_rows(engine, view, column, condition)
         if count:
-            raise GatesError(f"{count:,} scores {what} (row {which})", where=view.path, mend=FORM)
+            plural = "scores" if column == "score" else f"values of {column}"
+            raise GatesError(f"{count:,} {plural} {what} (row {which})", where=view.path, mend=form)
 
 
-def _check_calls(connection: Any, view: Opened, labels: Labels) -> None:
+def _check_calls(engine: Engine, view: Opened, labels: Labels) -> None:
     known = labels.is_one("prediction", *labels.classes)
-    count, which = _wrong_rows(connection, view, "prediction", f"NOT coalesce({known}, FALSE)")
+    count, which = _wrong_rows(engine, view, "prediction", f"NOT coalesce({known}, FALSE)")
     if count:
-        raise GatesError(
-            f"{count:,} predictions are neither {labels.negative} nor {labels.positive} (row {which})", where=view.path
-        )
+        *others, last = labels.classes
+        named = f"neither {others[0]} nor {last}" if len(others) == 1 else f"none of {', '.join(labels.classes[:10])}"
+        raise GatesError(f"{count:,} predictions are {named} (row {which})", where=view.path)

@@ -13,22 +13,27 @@ from typing import Any
 
 from gates import child
 from gates.errors import GatesError
-from gates.measure.labels import Labels
+from gates.measure.labels import Labels, described
+from gates.metrics import Task
+from gates.policy import Policy
 
-_TWO_CLASSES = 2
+_TWO = 2
 
 
-def score(model: Path, features: Path, out: Path, labels: Labels, environment: Mapping[str, str], seconds: int) -> None:
-    """Write ``out`` (Parquet): ``score``, the probability of the positive class, or else ``prediction``, a row a row.
+def score(
+    model: Path, features: Path, out: Path, policy: Policy, labels: Labels, environment: Mapping[str, str]
+) -> None:
+    """Write ``out`` (Parquet): ``score``, or ``score_CLASS`` of each class, or else ``prediction``, a row a row.
 
-    ``features``: the holdout without its label, as Parquet. A scikit-learn model is asked for ``predict_proba``;
-    of any other, what it returns must be a probability, two columns of them, or classes. Raises ``GatesError`` with
-    the model's own complaint where it fails.
+    ``features``: the holdout without its label, as Parquet. A scikit-learn classifier is asked for ``predict_proba``;
+    of any other, what it returns must be probabilities, one or a column a class, or classes; of a task without classes,
+    numbers. Raises ``GatesError`` with the model's own complaint where it fails.
     """
+    seconds = policy.train.seconds
     answer, log = out.with_suffix(".json"), out.with_suffix(".log")
     for old in (answer, out):
         old.unlink(missing_ok=True)
-    wanted = json.dumps({"positive": labels.positive, "classes": labels.classes, "kind": labels.kind})
+    wanted = json.dumps({"task": policy.task, **described(labels)})
     command = [sys.executable, "-m", "gates.measure.scoring", *map(str, (model, features, out, answer)), wanted]
     status = child.run(command, out.parent, child.without_secrets(environment), log, seconds)
     if status is None:
@@ -73,33 +78,39 @@ def _predict(model: Path, features: Any) -> tuple[Any, list[str] | None]:
     return mlflow.pyfunc.load_model(str(model)).predict(features), None
 
 
-def _frame(returned: Any, classes: list[str] | None, labels: Labels) -> Any:
+def _frame(returned: Any, classes: list[str] | None, task: Task, labels: Labels) -> Any:
     import numpy
     import pandas
 
     if isinstance(returned, pandas.DataFrame):
+        given = [column for column in returned if str(column).startswith("score_")] if task == "multiclass" else []
         for column in ("score", "prediction"):
-            if column in returned:
-                return returned[[column]].reset_index(drop=True)
+            if given or column in returned:
+                return returned[given or [column]].reset_index(drop=True)
     values = numpy.asarray(returned)
-    if values.ndim == _TWO_CLASSES and values.shape[1] == _TWO_CLASSES:
+    if task in ("regression", "ranking"):
+        return pandas.DataFrame({"prediction" if task == "regression" else "score": values.reshape(-1)})
+    if values.ndim == _TWO and values.shape[1] == (_TWO if task == "binary" else len(labels.classes)):
         names = classes or list(labels.classes)
-        place = next((index for index, name in enumerate(names) if labels.same(name, labels.positive)), None)
-        if place is None:
-            raise _UnfitError(f"it knows the classes {', '.join(names)}, not {labels.positive}")
-        return pandas.DataFrame({"score": values[:, place]})
+        wanted = [labels.positive] if task == "binary" else list(labels.classes)
+        places = [next((at for at, name in enumerate(names) if labels.same(name, one)), None) for one in wanted]
+        for one, at in zip(wanted, places, strict=True):
+            if at is None:
+                raise _UnfitError(f"it knows the classes {', '.join(names)}, not {one}")
+        columns = ["score"] if task == "binary" else [f"score_{name}" for name in wanted]
+        return pandas.DataFrame({column: values[:, at] for column, at in zip(columns, places, strict=True)})
     values = values.reshape(-1)
-    column = "score" if numpy.issubdtype(values.dtype, numpy.floating) else "prediction"
-    return pandas.DataFrame({column: values})
+    scores = task == "binary" and numpy.issubdtype(values.dtype, numpy.floating)
+    return pandas.DataFrame({"score" if scores else "prediction": values})
 
 
-def _answer(model: Path, features: Path, out: Path, labels: Labels) -> str | None:
+def _answer(model: Path, features: Path, out: Path, task: Task, labels: Labels) -> str | None:
     """Score and write; gives the complaint where that fails."""
     import pandas
 
     try:
         table = pandas.read_parquet(features)
-        frame = _frame(*_predict(model, table), labels)
+        frame = _frame(*_predict(model, table), task, labels)
         if len(frame) != len(table):
             return f"it returned {len(frame):,} values for {len(table):,} rows"
         frame.to_parquet(out, index=False)
@@ -112,6 +123,6 @@ def _answer(model: Path, features: Path, out: Path, labels: Labels) -> str | Non
 
 if __name__ == "__main__":
     _wanted = json.loads(sys.argv[5])
-    _labels = Labels(negative=_wanted["classes"][0], positive=_wanted["positive"], kind=_wanted["kind"])
-    _told = _answer(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), _labels)
+    _labels = Labels(classes=tuple(_wanted["classes"]), kind=_wanted["kind"])
+    _told = _answer(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), _wanted["task"], _labels)
     Path(sys.argv[4]).write_text(json.dumps(_told))

@@ -102,16 +102,23 @@ def digest_of(opened: Opened, lanes: Sequence[int], rows: int) -> str:
 def content_lanes(engine: Engine, opened: Opened, *, ordered: bool = False) -> tuple[tuple[int, ...], int]:
     """(lanes, rows): each row's length-prefixed text is hashed with SHA-256, and the hashes are added up lane by
     lane, so files may be split and rows shuffled, and lanes of shards add up to those of the whole."""
-    seen = opened.seen
-    exact = [_exact(seen[name]) if name in seen else f"CAST({quoted(name)} AS VARCHAR)" for name in opened.columns]
-    cells = [f"coalesce(length({text}) || ':' || {text}, '~')" for text in exact]
-    if ordered:
-        cells.append("CAST(row_number() OVER () AS VARCHAR)")
-    text = " || ',' || ".join(cells)
+    text = row_text(opened) + (" || ',' || CAST(row_number() OVER () AS VARCHAR)" if ordered else "")
     lanes = ", ".join(f"sum(gates_hex(substr(h, {1 + _HEX * lane}, {_HEX})))" for lane in range(LANES))
     source = f"(SELECT sha256({text}) AS h FROM {quoted(opened.name)})"
     ((rows, *sums),) = run(engine, f"SELECT count(*), {lanes} FROM {source}")
     return tuple(int(lane or 0) for lane in sums), rows
+
+
+def row_text(opened: Opened) -> str:
+    """SQL of a text of a whole row that only an equal row has: each value's, prefixed by its length."""
+    exact = [exact_text(opened, name) for name in opened.columns]
+    return " || ',' || ".join(f"coalesce(length({text}) || ':' || {text}, '~')" for text in exact)
+
+
+def exact_text(opened: Opened, name: str) -> str:
+    """SQL of a text that only an equal value of a column has, and that every engine spells alike."""
+    seen = opened.seen
+    return _exact(seen[name]) if name in seen else f"CAST({quoted(name)} AS VARCHAR)"
 
 
 def _exact(column: Column) -> str:

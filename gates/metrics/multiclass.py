@@ -168,8 +168,8 @@ def _top_k(model: Model, parameters: Parameters) -> Sequence[Staged]:
 
 
 QUANTITIES: Mapping[str, Quantities] = {
-    "multiclass_log_loss": Quantities(models=_log_loss),
-    "top_k_accuracy": Quantities(models=_top_k),
+    "multiclass_log_loss": Quantities(models=_log_loss, scores=True),
+    "top_k_accuracy": Quantities(models=_top_k, scores=True),
 }
 
 _NEVER = "a class has no row that is called, or labelled, so"

@@ -28,11 +28,11 @@ def _residual(model: Model) -> str:
 
 
 QUANTITIES: Mapping[str, Quantities] = {
-    "log_loss": Quantities(models=_log_loss),
+    "log_loss": Quantities(models=_log_loss, scores=True),
     "brier_score": Quantities(
-        models=lambda model, _: [Staged(expression=f"{_residual(model)} * {_residual(model)}")]
+        models=lambda model, _: [Staged(expression=f"{_residual(model)} * {_residual(model)}")], scores=True
     ),
-    "calibration_gap": Quantities(models=lambda model, _: [Staged(expression=_residual(model))]),
+    "calibration_gap": Quantities(models=lambda model, _: [Staged(expression=_residual(model))], scores=True),
 }
 
 _MEANS: tuple[tuple[str, Smooth, Better, bool, str], ...] = (

@@ -26,7 +26,9 @@ class Data:
     holdout: str = declare(
         "Labelled rows on which both models are judged: a Parquet or CSV file, or a glob.", minLength=1
     )
-    label: str = declare("The column that holds the truth.", minLength=1)
+    label: str | None = declare(
+        "The column that holds the truth: a class, or a number. Only task: score needs none.", default=None, minLength=1
+    )
     train: str | None = declare(
         "Rows to train on: a file or a glob. Handed to the training as GATES_TRAIN.", default=None
     )

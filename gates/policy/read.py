@@ -106,10 +106,26 @@ def _meaning(source: Source, contract: Contract | None) -> Iterator[Problem]:
         contract=(contract or NO_RULES) if named else None,
         tables=tuple(tables),
     )
+    yield from (Problem.at(source, path, what) for path, what in _columns_meaning(source.value, terms.task))
     seen: set[str] = set()
     for index, value in enumerate(_list(source.value, "gates")):
         if not list(_gate_form(source, ("gates", index), value)):
             yield from _gate_meaning(source, ("gates", index), Gate.read(value), seen, terms)
+
+
+def _columns_meaning(value: Plain, task: str) -> Iterator[tuple[Path, str]]:
+    """Columns that a task needs, and those that mean nothing for it."""
+    if not isinstance(_at(value, "data"), dict):
+        return
+    if task != "score" and _at(value, "data", "label") is None:
+        yield ("data",), "the key label is missing (the column that holds the truth)"
+    if task == "ranking" and _at(value, "data", "query") is None:
+        yield ("data",), "the key query is missing (the column of the query that rows are ranked for)"
+    if task != "ranking" and _at(value, "data", "query") is not None:
+        yield ("data", "query"), f"only task: ranking has queries, not {task}"
+    for path in (("data", "positive"), ("predict", "threshold")):
+        if task != "binary" and _at(value, *path) is not None:
+            yield path, f"only task: binary has one, not {task}"
 
 
 def _dimension_meaning(dimension: Dimension, before: list[Dimension]) -> Iterator[str]:

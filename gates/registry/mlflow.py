@@ -9,7 +9,7 @@ import logging
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,19 +59,24 @@ class Registry:
 
     def champion(self, name: str, alias: str, cache: Path) -> Served | None:
         """The version under the alias, or None where there is none yet. ``cache`` is a folder to fetch into."""
+        return self._found(f"models:/{name}@{alias}", cache, lambda: self._client.get_model_version_by_alias(name, alias))
+
+    def version(self, name: str, version: int, cache: Path) -> Served | None:
+        """A version by its number, or None where there is none."""
+        return self._found(f"models:/{name}/{version}", cache, lambda: self._client.get_model_version(name, version))
+
+    def _found(self, place: str, cache: Path, look_up: Callable[[], Any]) -> Served | None:
         from mlflow.exceptions import MlflowException
 
-        with _told(f"look up models:/{name}@{alias}"):
+        with _told(f"look up {place}"):
             try:
-                version = self._client.get_model_version_by_alias(name, alias)
+                version = look_up()
             except MlflowException as error:
                 if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     return None
                 raise
         into = cache / f"v{version.version}"
-        if TAG_DIGEST not in version.tags:
-            return self._foreign(version, into)
-        return self._own(version, into, f"models:/{name}@{alias}")
+        return self._own(version, into, place) if TAG_DIGEST in version.tags else self._foreign(version, into)
 
     def _own(self, version: Any, into: Path, place: str) -> Served:
         """A version that gates promoted: its bytes are held to the digest that was judged."""

@@ -13,12 +13,14 @@ SHOWN = 20  # last lines of a failed training
 MEND = "Write an MLflow model folder to $GATES_OUT/model, or $GATES_OUT/predictions.parquet or .csv."
 
 
-def train(policy: Policy, root: Path, out: Path, holdout: Path, environment: Mapping[str, str], log: Path) -> None:
+def train(
+    policy: Policy, root: Path, out: Path, holdout: Path, environment: Mapping[str, str], log: Path, seed: int
+) -> None:
     """Run the command beside the policy, to fill the fresh folder ``out``.
 
     Raises ``GatesError`` with the last lines of its output where it fails, takes too long or leaves nothing.
     """
-    given = {"GATES_OUT": str(out), "GATES_HOLDOUT": str(holdout), "GATES_SEED": "0"}
+    given = {"GATES_OUT": str(out), "GATES_HOLDOUT": str(holdout), "GATES_SEED": str(seed)}
     if policy.data.train:
         given["GATES_TRAIN"] = str(root / policy.data.train)
     command = ["/bin/sh", "-c", policy.train.run]

@@ -1,0 +1,128 @@
+"""Metrics that no small sums hold: computed from how many rows have each score, and again without each bucket of rows.
+
+Source: the delete-a-group jackknife (Kott, J Off Stat 2001;17:521).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from gates.canonical import settled
+from gates.evidence import EXACT_ROWS, Computed
+from gates.measure.cells import Key
+from gates.measure.curves import CURVES, UNDEFINED, Curve, roc_auc
+from gates.measure.joined import Joined, middle_of
+from gates.measure.tables import run
+from gates.slices import Dimension
+from gates.statistic import Statistic
+
+_ONE = 2.0**Computed.UNIT
+
+
+def computed(joined: Joined, dimension: Dimension, statistic: Statistic, *, weighted: bool) -> dict[Key, Computed]:
+    """The metric of each slice and both models."""
+    name, parameters = statistic.name, dict(statistic.parameters)
+    if name == "roc_auc_ovr":
+        sources = [
+            [(score, f"CASE WHEN y = {place} THEN 1 ELSE 0 END") for place, score in enumerate(model.scores)]
+            for model in joined.models
+        ]
+        curve: Curve = roc_auc
+    else:
+        sources = [[(model.score, "y")] for model in joined.models]
+        curve = CURVES[name]
+    tables = [
+        [_counted(joined, dimension, score, label, weighted=weighted) for score, label in model] for model in sources
+    ]
+    return {
+        key: _one(statistic.id, name, [[table[key] for table in model] for model in tables], curve, parameters)
+        for key in tables[0][0]
+    }
+
+
+def _counted(joined: Joined, dimension: Dimension, score: str, label: str, *, weighted: bool) -> dict[Key, Any]:
+    """Of each slice an array of (bucket, label, score, rows or weight)."""
+    names = joined.columns(dimension)
+    value = joined.score(score)
+    by = ", ".join([*names, "g", label, value])
+    counted = "sum(w)" if weighted else "count(*)"
+    found: dict[Key, list[tuple[float, ...]]] = {}
+    for row in run(joined.engine, f"SELECT {by}, {counted} FROM joined GROUP BY {by} ORDER BY {by}"):
+        found.setdefault(tuple(row[: len(names)]), []).append(tuple(float(one) for one in row[len(names) :]))
+    binned = joined.rows > EXACT_ROWS
+    return {key: _scored(np.array(held), binned=binned) for key, held in found.items()}
+
+
+def _scored(rows: Any, *, binned: bool) -> Any:
+    if binned:
+        rows[:, 2] = [middle_of(int(one)) for one in rows[:, 2]]
+    return rows
+
+
+def _one(
+    id_: str, name: str, models: Sequence[Sequence[Any]], curve: Curve, parameters: Mapping[str, Any]
+) -> Computed:
+    """Both models' values with their covariance over buckets left out."""
+    buckets = np.unique(np.concatenate([table[:, 0] for table in models[0]]))
+    values: list[float] = []
+    without: list[Any] = []
+    for tables in models:
+        held = [_left_out(table, buckets, curve, parameters) for table in tables]
+        if any(value is None for value, _ in held):
+            return _undefined(id_, UNDEFINED[name])
+        values.append(float(np.mean([value for value, _ in held])))
+        without.append(np.mean([left for _, left in held], axis=0))
+    k = len(buckets)
+    spread = [left - left.mean() for left in without]
+    products = [float((k - 1) / k * (one * other).sum()) for one, other in ((spread[0], spread[0]), (spread[-1], spread[-1]), (spread[0], spread[-1]))]
+    if not all(map(isfinite, (*values, *products))):
+        return _undefined(id_, "it is not a finite number")
+    paired = len(models) > 1
+    return Computed(
+        id=id_,
+        why=None,
+        candidate=_units(values[0]),
+        champion=_units(values[-1]) if paired else 0,
+        aa=_units(products[0], 2),
+        bb=_units(products[1], 2) if paired else 0,
+        ab=_units(products[2], 2) if paired else 0,
+        groups=k,
+        method="jackknife",
+    )
+
+
+def _left_out(
+    table: Any, buckets: Any, curve: Curve, parameters: Mapping[str, Any]
+) -> tuple[float | None, Any]:
+    """(value, values without each bucket). A value that a bucket alone defines is as the whole's without it."""
+    scores, places = np.unique(-table[:, 2], return_inverse=True)
+    label = table[:, 1] > 0
+
+    def counts(held: Any, weights: Any) -> Any:
+        return np.bincount(places[held], weights=weights[held], minlength=len(scores))
+
+    negatives, positives = counts(~label, table[:, 3]), counts(label, table[:, 3])
+    value = curve(-scores, negatives, positives, parameters)
+    left = []
+    for bucket in buckets:
+        own = table[:, 0] == bucket
+        less = curve(
+            -scores, negatives - counts(~label & own, table[:, 3]), positives - counts(label & own, table[:, 3]), parameters
+        )
+        left.append(value if less is None else less)
+    return value, np.array(left, dtype=float)
+
+
+def _units(value: float, power: int = 1) -> int:
+    """In whole 2**-60, or their squares; settled, as the last digit is the library's."""
+    return int(settled(value) * _ONE**power)
+
+
+def _undefined(id_: str, why: str) -> Computed:
+    return Computed(
+        id=id_, why=why, candidate=0, champion=0, aa=0, bb=0, ab=0, groups=0, method="jackknife"
+    )

@@ -1,0 +1,102 @@
+"""Rows with both models' predictions beside them: the one table that every statistic is counted from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gates.evidence import EXACT_ROWS
+from gates.measure.engines import Engine
+from gates.measure.predictions import Predicted
+from gates.measure.rows import Parts
+from gates.measure.tables import run
+from gates.metrics.expressions import Model
+from gates.slices import Dimension
+
+BINS = 32  # of a doubling of a score's distance from 0, or from 1
+_BITS = 47  # of a double's 52 bits of fraction, less five
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """The table ``joined``: y, w, g, q, the slice columns, and of each model its call (c, b), score (s, t) and scores
+    by class (s_0, ..., t_0, ...). Without a second model b is -1 and t is null."""
+
+    engine: Engine
+    parts: Parts
+    rows: int
+    scored: bool  # both models have scores
+    paired: bool  # there is a second model
+    classes: int = 0
+
+    def columns(self, dimension: Dimension) -> list[str]:
+        """The columns that tell a dimension's slices apart."""
+        return [self.parts[column, dimension.edges] for column in dimension.columns]
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The columns of the candidate, and of the champion where there is one."""
+        both = (("c", "s"), ("b", "t"))[: 1 + self.paired]
+        return tuple(
+            Model(
+                prefix=f"{score}_",
+                label="y",
+                call=call,
+                score=score,
+                scores=tuple(f"{score}_{place}" for place in range(self.classes)),
+            )
+            for call, score in both
+        )
+
+    def score(self, name: str) -> str:
+        """SQL of a score, told apart exactly up to ``EXACT_ROWS`` rows, by its bin above."""
+        return name if self.rows <= EXACT_ROWS else bin_of(name)
+
+
+def bin_of(score: str) -> str:
+    """SQL of the bin of a score within 0 and 1: bins are ``BINS`` to a doubling of its distance from 0 or 1.
+
+    A double's sign, exponent and first bits of fraction, as a whole number, are such bins.
+    """
+    near = f"(gates_bits({score}) >> {_BITS})"
+    far = f"(gates_bits(CAST(1.0 AS DOUBLE) - {score}) >> {_BITS})"
+    return f"CASE WHEN {score} < 0.5 THEN {near} ELSE {2 * HALF} - {far} END"
+
+
+HALF = 0x3FE0000000000000 >> _BITS  # the bin of 0.5
+
+
+def middle_of(bin_: int) -> float:
+    """A score in the middle of a bin."""
+    import struct
+
+    at = min(bin_, 2 * HALF - bin_)
+    low, high = (struct.unpack("<d", struct.pack("<q", (at + step) << _BITS))[0] for step in (0, 1))
+    near = 0.0 if at == 0 else float(low + high) / 2
+    return near if bin_ < HALF else 1 - near
+
+
+def join(engine: Engine, parts: Parts, candidate: Predicted, champion: Predicted | None) -> Joined:
+    """Make the table ``joined``."""
+    columns = "".join(f", r.{name}" for name in parts.values())
+    scores = "".join(f", c.score_{place} AS s_{place}" for place in range(candidate.classes))
+    if champion:
+        other = "b.call AS b, b.score AS t" + "".join(
+            f", b.score_{place} AS t_{place}" for place in range(champion.classes)
+        )
+    else:
+        other = "CAST(-1 AS TINYINT) AS b, CAST(NULL AS DOUBLE) AS t"
+    beside = f" JOIN {champion.name} b USING (pos)" if champion else ""
+    run(
+        engine,
+        f"CREATE OR REPLACE TEMP TABLE joined AS SELECT r.pos, r.y, r.w, r.g, r.q, c.call AS c, c.score AS s{scores}, "
+        f"{other}{columns} FROM gates_rows r JOIN {candidate.name} c USING (pos){beside}",
+    )
+    ((rows,),) = run(engine, "SELECT count(*) FROM joined")
+    return Joined(
+        engine=engine,
+        parts=parts,
+        rows=rows,
+        scored=candidate.scored and (champion is None or champion.scored),
+        paired=champion is not None,
+        classes=candidate.classes if champion is None or champion.classes else 0,
+    )

@@ -1,0 +1,123 @@
+"""The holdout's rows as the engine needs them: position, key, label, weight, bucket, query, and the slice columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gates.contract.columns import literal, quoted
+from gates.errors import GatesError
+from gates.evidence import BUCKETS
+from gates.measure.engines import Engine
+from gates.measure.labels import Labels
+from gates.measure.tables import Opened, exact_text, row_text, run
+from gates.policy import Policy
+from gates.slices import Dimension
+
+MAX_SLICES = 1000
+WEIGHT_BITS = 30  # a weight is a whole number of 2**-30
+_MOST = 2**30
+
+Parts = Mapping[tuple[str, tuple[float, ...]], str]  # (column, edges) -> a short column name in the table of rows
+
+
+def parts_of(dimensions: Sequence[Dimension]) -> Parts:
+    """Distinct (column, edges) of the dimensions -> a short column name in the table of rows."""
+    found: dict[tuple[str, tuple[float, ...]], str] = {}
+    for dimension in dimensions:
+        for column in dimension.columns:
+            found.setdefault((column, dimension.edges), f"d{len(found)}")
+    return found
+
+
+def part_sql(opened: Opened, column: str, edges: tuple[float, ...], role: str) -> str:
+    """SQL of the slice that a row falls into: its value as text, or its bin; null where there is no value."""
+    name = opened.require(column, role)
+    numeric = column in opened.seen and opened.seen[column].is_number
+    value = f"CASE WHEN isnan(CAST({name} AS DOUBLE)) THEN NULL ELSE {name} END" if numeric else name
+    if not edges:
+        return f"CAST({value} AS VARCHAR)"
+    if not numeric:
+        raise GatesError(f"the column {column} is {opened.columns[column]}; only numbers can be cut into bins")
+    bins = Dimension(columns=(column,), edges=edges).bins
+    cases = " ".join(
+        f"WHEN ({value}) < {literal(edge)} THEN {literal(name_)}" for edge, name_ in zip(edges, bins, strict=False)
+    )
+    return f"CASE WHEN ({value}) IS NULL THEN NULL {cases} ELSE {literal(bins[-1])} END"
+
+
+def make_rows(engine: Engine, opened: Opened, policy: Policy, labels: Labels, parts: Parts) -> None:
+    """The table ``gates_rows``: pos, k (key), y, w (weight), g (bucket), q (query) and one column a slice part.
+
+    Raises ``GatesError`` for keys that repeat, weights or units that are missing, and columns of too many values.
+    """
+    data = policy.data
+    sliced = {column for dimension in policy.slices for column in dimension.columns}
+    key = opened.require(data.key, "data.key") if data.key else "NULL"
+    columns = "".join(
+        f", {part_sql(opened, *part, 'slices' if part[0] in sliced else 'by')} AS {name}"
+        for part, name in parts.items()
+    )
+    label = labels.value(quoted(data.label)) if data.label else "CAST(NULL AS DOUBLE)"
+    query = f"CAST({opened.require(data.query, 'data.query')} AS VARCHAR)" if data.query else "CAST(NULL AS VARCHAR)"
+    weight = _weight(engine, opened, data.weight) if data.weight else f"CAST({2**WEIGHT_BITS} AS BIGINT)"
+    run(
+        engine,
+        f"CREATE OR REPLACE TEMP TABLE gates_rows AS SELECT row_number() OVER () - 1 AS pos, "
+        f"CAST({key} AS VARCHAR) AS k, {label} AS y, {weight} AS w, {_bucket(engine, opened, policy)} AS g, "
+        f"{query} AS q{columns} FROM {quoted(opened.name)}",
+    )
+    if data.key:
+        _check_keys(engine, opened, data.key)
+    for (column, _), name in parts.items():
+        ((distinct,),) = run(engine, f"SELECT count(DISTINCT {name}) FROM gates_rows")
+        if distinct > MAX_SLICES:
+            raise GatesError(
+                f"{column} has {distinct:,} values, too many to slice by",
+                where="slices",
+                mend=f"Cut it into bins: {{{column}: [..., ...]}}.",
+            )
+
+
+def _check_keys(engine: Engine, opened: Opened, key: str) -> None:
+    ((repeated, missing),) = run(engine, "SELECT count(k) - count(DISTINCT k), count(*) - count(k) FROM gates_rows")
+    if repeated or missing:
+        what = f"{repeated:,} rows repeat a key" if repeated else f"{missing:,} rows have no key"
+        raise GatesError(f"{opened.path}: {what} in {key}", where="data.key")
+
+
+def _weight(engine: Engine, opened: Opened, column: str) -> str:
+    """SQL of a weight in whole 2**-30."""
+    name = opened.require(column, "data.weight")
+    if not (column in opened.seen and opened.seen[column].is_number):
+        raise GatesError(f"{column} is {opened.columns[column]}, not a number", where="data.weight")
+    value = f"CAST({name} AS DOUBLE)"
+    good = f"isfinite({value}) AND {value} >= 0 AND {value} < {_MOST}"
+    ((bad, positive),) = run(
+        engine,
+        f"SELECT count_if(NOT coalesce({good}, FALSE)), count_if({value} > 0) FROM {quoted(opened.name)}",
+    )
+    if bad or not positive:
+        what = f"{bad:,} rows have a weight that is no number from 0 to 2^30" if bad else "every weight is 0"
+        raise GatesError(f"{opened.path}: {what}", where="data.weight")
+    return f"CAST(floor({value} * {float(2**WEIGHT_BITS)!r}) AS BIGINT)"
+
+
+def _bucket(engine: Engine, opened: Opened, policy: Policy) -> str:
+    """SQL of the bucket that a row's unit falls into; where there is no unit, its query, its key, or all of it."""
+    data = policy.data
+    column = data.unit or data.query or data.key
+    if column is None:
+        text = row_text(opened)
+    else:
+        role = "data.unit" if data.unit else "data.query" if data.query else "data.key"
+        name = opened.require(column, role)
+        ((missing,),) = run(engine, f"SELECT count(*) - count({name}) FROM {quoted(opened.name)}")
+        if missing:
+            raise GatesError(f"{missing:,} rows of {opened.path} have no {column}", where=role)
+        text = exact_text(opened, column)
+    return f"CAST(gates_hex(substr(sha256({text}), 1, 12)) % {BUCKETS} AS SMALLINT)"
+
+
+def clustered(policy: Policy) -> bool:
+    """Whether rows belong together or are weighted, so that errors come from buckets."""
+    return policy.data.unit is not None or policy.data.weight is not None
