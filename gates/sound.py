@@ -134,7 +134,7 @@ def _of_moments(part: Slice, moments: Moments) -> Iterator[str]:
     else:
         squares = [moments.products[place * size - place * (place - 1) // 2] for place in range(size)]
         for total, square in zip(moments.sums, squares, strict=True):
-            # a limb's floor takes less than one unit a row
+            # what is cut off is less than one unit a row
             if total * total > (moments.rows * (square + moments.rows)) << Moments.UNIT:
                 yield f"{moments.id}: no rows have these sums"
 

@@ -16,6 +16,7 @@ from gates.evidence import SCHEMA, Evidence, Finding, Model, Ranks, RankSums, Sl
 from gates.policy import Bound
 from gates.policy.read import read
 from gates.slices import Dimension
+from gates.statistic import RANKS
 
 settings.register_profile("gates", deadline=None, derandomize=True, print_blob=False)
 settings.load_profile("gates")
@@ -72,8 +73,12 @@ def make_slice(rows: list[tuple], key: tuple = ()) -> Slice:
     return Slice(
         dimension=" * ".join(column for column, _ in key),
         key=key,
+        rows=len(rows),
         cells=tuple((*cell, n) for cell, n in sorted(cells.items())),
+        weights=(),
         ranks=rank_sums([dict(zip(names, row, strict=True)) | {"n": 1} for row in rows]),
+        moments=(),
+        computed=(),
     )
 
 
@@ -101,6 +106,7 @@ def make_evidence(
     champion_unscored: str | None = None,
     findings: list[list] = (),
     measured: bool = True,
+    used: int = 0,
 ) -> Evidence:
     """A block is rows that share their columns: ``cells`` [label, candidate's call, champion's call, rows], or
     ``scores`` [label, candidate's score, champion's score, rows], called from 0.5 on."""
@@ -108,8 +114,8 @@ def make_evidence(
     needs = bound.needs
     parts = tuple(
         part
-        for dimension in sorted(needs.cells | needs.ranks, key=lambda one: one.id)
-        for part in _along(dimension, rows, ranks=dimension in needs.ranks)
+        for dimension in (needs.dimensions if rows else ())
+        for part in _along(dimension, rows, ranks=RANKS in needs.along(dimension))
     )
     total = sum(row["n"] for row in rows)
     names = ["train"] * bool(bound.policy.data.train) + ["holdout"]
@@ -123,6 +129,11 @@ def make_evidence(
             Finding(table=table, rule=rule, rows=seen, count=count, examples=tuple(examples), parts=())
             for table, rule, seen, count, *examples in findings
         ),
+        used=used,
+        anchor=None,
+        runs=(),
+        anchored=(),
+        curves=(),
         candidate=Model(digest="sha256:" + "c" * 64, version=None, unscored=candidate_unscored) if measured else None,
         champion=Model(digest="sha256:" + "b" * 64, version=champion, unscored=champion_unscored)
         if measured and champion
@@ -164,14 +175,18 @@ def _along(dimension: Dimension, rows: list[dict], *, ranks: bool):
         yield Slice(
             dimension=dimension.id,
             key=tuple(zip(dimension.columns, key, strict=True)),
+            rows=sum(cells.values()),
             cells=tuple((*cell, n) for cell, n in sorted(cells.items()) if n),
+            weights=(),
             ranks=rank_sums(part) if ranks and all(row["s"] is not None for row in part) else None,
+            moments=(),
+            computed=(),
         )
 
 
 def rank_sums(rows: list[dict]) -> Ranks:
     """Doubled placements by comparing every row with every row of the other class."""
-    return Ranks(positives=_sums(rows, 1), negatives=_sums(rows, 0))
+    return Ranks(positives=_sums(rows, 1), negatives=_sums(rows, 0), buckets=())
 
 
 def _sums(rows: list[dict], label: int) -> RankSums:

@@ -29,8 +29,10 @@ gates:
 RANKS = {
     "positives": {"rows": 2, "a": "6", "b": "8", "aa": "20", "bb": "32", "ab": "24"},
     "negatives": {"rows": 2, "a": "6", "b": "8", "aa": "20", "bb": "32", "ab": "24"},
+    "buckets": [],
 }
 CELLS = [[0, 0, 0, 1], [0, 1, 0, 1], [1, 0, 1, 1], [1, 1, 1, 1]]
+COUNTED = {"rows": 4, "cells": CELLS, "weights": [], "ranks": RANKS, "moments": [], "computed": []}
 BOUND = read(POLICY, "gates.yaml", None)
 
 
@@ -41,9 +43,10 @@ def evidence():
         "candidate": {"digest": "sha256:1", "version": None, "unscored": None},
         "champion": {"digest": "sha256:2", "version": "1", "unscored": None},
         "slices": [
-            {"dimension": "", "key": [], "cells": CELLS, "ranks": RANKS},
-            {"dimension": "region", "key": [["region", "north"]], "cells": CELLS, "ranks": RANKS},
+            {"dimension": "", "key": [], **COUNTED},
+            {"dimension": "region", "key": [["region", "north"]], **COUNTED},
         ],
+        "used": 0, "anchor": None, "runs": [], "anchored": [], "curves": [],
     }  # fmt: skip
 
 

@@ -70,7 +70,7 @@ class Rule:
         "Must be better than the champion by at least this, in the metric's own direction.", default=None, minimum=0
     )
     suspicious_gain: float | None = declare(
-        "Better than the champion by more than this is too good to be true: a leak.", default=None, exclusiveMinimum=0
+        "Better than the champion by more than this is too good to be true: a leak.", default=None, minimum=0
     )
     slices: Bars | None = declare("Bars that every slice must keep.", default=None, minProperties=1)
 

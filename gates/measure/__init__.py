@@ -175,7 +175,7 @@ class Bench:
         return place(self.engine, file, name, self.bound.policy, self.rows[0])
 
     def _joined(self, ours: Predicted, theirs: Predicted | None) -> Joined:
-        return join(self.engine, self.rows[1], ours, theirs)
+        return join(self.engine, self.bound.policy, self.rows[1], ours, theirs)
 
     def _counted(self, joined: Joined) -> tuple[Slice, ...]:
         return count(joined, self.bound.policy, self.bound.needs)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from gates.evidence import EXACT_ROWS
 from gates.measure.engines import Engine
 from gates.measure.predictions import Predicted
-from gates.measure.rows import Parts
+from gates.measure.rows import Parts, bucket_of, identified
 from gates.measure.tables import run
 from gates.metrics.expressions import Model
+from gates.policy import Policy
 from gates.slices import Dimension
 
 BINS = 32  # of a doubling of a score's distance from 0, or from 1
@@ -75,7 +76,17 @@ def middle_of(bin_: int) -> float:
     return near if bin_ < HALF else 1 - near
 
 
-def join(engine: Engine, parts: Parts, candidate: Predicted, champion: Predicted | None) -> Joined:
+def _told_apart() -> str:
+    """SQL of a text for rows that nothing identifies: what they hold and what is predicted of them, and the how
+    many-eth of those that are equal in all it is. So the order of rows does not matter."""
+    told = [f"coalesce(CAST(gates_bits(CAST({name} AS DOUBLE)) AS VARCHAR), '~')" for name in "cbst"]
+    text = " || ',' || ".join(["u", *told])
+    return f"{text} || '#' || CAST(row_number() OVER (PARTITION BY {text}) AS VARCHAR)"
+
+
+def join(
+    engine: Engine, policy: Policy, parts: Parts, candidate: Predicted, champion: Predicted | None
+) -> Joined:
     """Make the table ``joined``."""
     columns = "".join(f", r.{name}" for name in parts.values())
     scores = "".join(f", c.score_{place} AS s_{place}" for place in range(candidate.classes))
@@ -86,11 +97,12 @@ def join(engine: Engine, parts: Parts, candidate: Predicted, champion: Predicted
     else:
         other = "CAST(-1 AS TINYINT) AS b, CAST(NULL AS DOUBLE) AS t"
     beside = f" JOIN {champion.name} b USING (pos)" if champion else ""
-    run(
-        engine,
-        f"CREATE OR REPLACE TEMP TABLE joined AS SELECT r.pos, r.y, r.w, r.g, r.q, c.call AS c, c.score AS s{scores}, "
-        f"{other}{columns} FROM gates_rows r JOIN {candidate.name} c USING (pos){beside}",
+    rows = (
+        f"SELECT r.y, r.w, r.u, r.q, c.call AS c, c.score AS s{scores}, {other}{columns} "
+        f"FROM gates_rows r JOIN {candidate.name} c USING (pos){beside}"
     )
+    unit = "u" if identified(policy) else _told_apart()
+    run(engine, f"CREATE OR REPLACE TEMP TABLE joined AS SELECT *, {bucket_of(unit)} AS g FROM ({rows})")
     ((rows,),) = run(engine, "SELECT count(*) FROM joined")
     return Joined(
         engine=engine,

@@ -80,7 +80,7 @@ def _summed(source: str, by: Sequence[str], values: int, limbs: Sequence[int]) -
     source = f"SELECT {', '.join([*kept, *rest])} FROM ({source})"
     columns: list[str] = []
     for place in range(len(limbs)):
-        made = [f"floor(r{at}) AS l{at}_{place}" for at in range(values)]
+        made = [f"trunc(r{at}) AS l{at}_{place}" for at in range(values)]
         kept_limbs = [*kept, *columns]
         source = f"SELECT {', '.join([*kept_limbs, *(f'r{at}' for at in range(values)), *made])} FROM ({source})"
         columns += [f"l{at}_{place}" for at in range(values)]

@@ -46,7 +46,7 @@ def part_sql(opened: Opened, column: str, edges: tuple[float, ...], role: str) -
 
 
 def make_rows(engine: Engine, opened: Opened, policy: Policy, labels: Labels, parts: Parts) -> None:
-    """The table ``gates_rows``: pos, k (key), y, w (weight), g (bucket), q (query) and one column a slice part.
+    """The table ``gates_rows``: pos, k (key), y, w (weight), u (unit), q (query) and one column a slice part.
 
     Raises ``GatesError`` for keys that repeat, weights or units that are missing, and columns of too many values.
     """
@@ -63,7 +63,7 @@ def make_rows(engine: Engine, opened: Opened, policy: Policy, labels: Labels, pa
     run(
         engine,
         f"CREATE OR REPLACE TEMP TABLE gates_rows AS SELECT row_number() OVER () - 1 AS pos, "
-        f"CAST({key} AS VARCHAR) AS k, {label} AS y, {weight} AS w, {_bucket(engine, opened, policy)} AS g, "
+        f"CAST({key} AS VARCHAR) AS k, {label} AS y, {weight} AS w, {_unit(engine, opened, policy)} AS u, "
         f"{query} AS q{columns} FROM {quoted(opened.name)}",
     )
     if data.key:
@@ -102,20 +102,28 @@ def _weight(engine: Engine, opened: Opened, column: str) -> str:
     return f"CAST(floor({value} * {float(2**WEIGHT_BITS)!r}) AS BIGINT)"
 
 
-def _bucket(engine: Engine, opened: Opened, policy: Policy) -> str:
-    """SQL of the bucket that a row's unit falls into; where there is no unit, its query, its key, or all of it."""
+def _unit(engine: Engine, opened: Opened, policy: Policy) -> str:
+    """SQL of a text that tells units apart; where there is no unit, queries or keys; or else rows by all they hold."""
     data = policy.data
     column = data.unit or data.query or data.key
     if column is None:
-        text = row_text(opened)
-    else:
-        role = "data.unit" if data.unit else "data.query" if data.query else "data.key"
-        name = opened.require(column, role)
-        ((missing,),) = run(engine, f"SELECT count(*) - count({name}) FROM {quoted(opened.name)}")
-        if missing:
-            raise GatesError(f"{missing:,} rows of {opened.path} have no {column}", where=role)
-        text = exact_text(opened, column)
+        return f"sha256({row_text(opened)})"
+    role = "data.unit" if data.unit else "data.query" if data.query else "data.key"
+    name = opened.require(column, role)
+    ((missing,),) = run(engine, f"SELECT count(*) - count({name}) FROM {quoted(opened.name)}")
+    if missing:
+        raise GatesError(f"{missing:,} rows of {opened.path} have no {column}", where=role)
+    return exact_text(opened, column)
+
+
+def bucket_of(text: str) -> str:
+    """SQL of the bucket that a text falls into."""
     return f"CAST(gates_hex(substr(sha256({text}), 1, 12)) % {BUCKETS} AS SMALLINT)"
+
+
+def identified(policy: Policy) -> bool:
+    """Whether a column tells units, queries or rows apart; without one, equal rows can't be told apart."""
+    return bool(policy.data.unit or policy.data.query or policy.data.key)
 
 
 def clustered(policy: Policy) -> bool:

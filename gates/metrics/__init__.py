@@ -32,20 +32,19 @@ def _named() -> Iterator[Entry]:
     for name, words, of in _NAMED:
         for kind in ("difference", "ratio"):
             whole = f"{name}_{kind}"
-            doc = f"{fairness.GAPS[kind].doc} {words} over the groups of `by`."
+            doc = fairness.doc_of(kind, words)
             metric = fairness.worst([find(one, "binary") for one in of], kind, whole, doc)
             yield Entry(name=whole, doc=doc, better=metric.better, tasks=("binary",), make=lambda _, made=metric: made)
 
 
 def _gap(entry: Entry, kind: str) -> Entry:
     """The row of a metric's gap between groups, with the same parameters."""
-    gap = fairness.GAPS[kind]
+    doc, better = fairness.doc_of(kind, entry.name), fairness.GAPS[kind].better(entry.better)
 
     def make(parameters: Parameters) -> Metric:
-        return fairness.of(entry.make(parameters), kind, f"{entry.name}_{kind}{parameters_text(parameters)}")
+        return fairness.of(entry.make(parameters), kind, f"{entry.name}_{kind}{parameters_text(parameters)}", doc)
 
-    doc = f"{gap.doc} {entry.name} over the groups of `by`."
-    return replace(entry, name=f"{entry.name}_{kind}", doc=doc, better=gap.better(entry.better), make=make)
+    return replace(entry, name=f"{entry.name}_{kind}", doc=doc, better=better, make=make)
 
 
 @cache

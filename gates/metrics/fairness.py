@@ -131,7 +131,12 @@ GAPS: Mapping[str, Gap] = {
 }
 
 
-def of(metric: Metric, kind: str, name: str) -> Metric:
+def doc_of(kind: str, metric: str) -> str:
+    """What a gap of a metric is."""
+    return f"{GAPS[kind].doc} {metric} over the groups of `by`."
+
+
+def of(metric: Metric, kind: str, name: str, doc: str) -> Metric:
     """The gap of a metric between groups."""
     gap = GAPS[kind]
 
@@ -148,7 +153,7 @@ def of(metric: Metric, kind: str, name: str) -> Metric:
 
     return Metric(
         name=name,
-        doc=f"{gap.doc} {metric.name} over the groups of `by`.",
+        doc=doc,
         better=gap.better(metric.better),
         statistic=metric.statistic,
         grouped=True,
@@ -160,7 +165,7 @@ def of(metric: Metric, kind: str, name: str) -> Metric:
 
 def worst(metrics: Sequence[Metric], kind: str, name: str, doc: str) -> Metric:
     """The worst of several metrics' gaps, as equalized odds are: the largest difference, the smallest ratio."""
-    gaps = [of(metric, kind, name) for metric in metrics]
+    gaps = [of(metric, kind, name, doc) for metric in metrics]
     pick = max if GAPS[kind].better(1) < 0 else min
 
     clears_below = pick is max
@@ -191,7 +196,7 @@ def worst(metrics: Sequence[Metric], kind: str, name: str, doc: str) -> Metric:
         )
         return _changed(metrics[of_ours], metrics[of_theirs], GAPS[kind], slices, seed)
 
-    return replace(gaps[0], name=name, doc=doc, level=level, change=change)
+    return replace(gaps[0], level=level, change=change)
 
 
 def _changed(ours: Metric, theirs: Metric, gap: Gap, slices: Sequence[Slice], seed: str) -> Quantity:

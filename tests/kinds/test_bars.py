@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gates.decision import Code, Verdict
 from gates.errors import PolicyError
 from gates.kinds.bars import BARS, Subject, hold, outcome
-from gates.metrics import METRICS
+from gates.metrics import classification, find
 from gates.metrics.record import Metric
 from gates.stats.quantity import Quantity
 
@@ -104,15 +104,14 @@ def test_which_way_is_up(policy_of, evidence_of, rule, better, low, high, verdic
 
 CELLS = st.lists(st.integers(0, 300), min_size=8, max_size=8).filter(any)
 AT = [(y, c, b) for y in (0, 1) for c in (0, 1) for b in (0, 1)]
-PLAIN = sorted(name for name, metric in METRICS.items() if not metric.grouped and metric.statistic == "cells")
-SWIFT = [name for name in PLAIN if name not in ("f1", "balanced_accuracy", "matthews_corrcoef")]
+SWIFT = sorted(classification.PROPORTIONS)
 
 
 @given(st.sampled_from(SWIFT), st.sampled_from(sorted(BARS)), CELLS, st.floats(0, 1))
 @settings(max_examples=150)
 def test_a_verdict_and_its_numbers_agree(policy_of, evidence_of, name, rule, counts, bar):
     """Whatever the counts: the verdict follows from the numbers that are told with it."""
-    if BARS[rule].compares and METRICS[name].better == 0:
+    if BARS[rule].compares and find(name, "binary").better == 0:
         return
     bound = policy_of({"gates": [{"metric": name, rule: bar}]})
     blocks = [{"cells": [[*at, n] for at, n in zip(AT, counts, strict=True)]}]
@@ -123,9 +122,10 @@ def test_a_verdict_and_its_numbers_agree(policy_of, evidence_of, name, rule, cou
         assert found.verdict is Verdict.ERROR
         assert found.code is Code.UNDEFINED
         return
-    up = BARS[rule].sign(METRICS[name].better) > 0
+    up = BARS[rule].sign(find(name, "binary").better) > 0
     low, high = (judged.low, judged.high) if up else (-judged.high, -judged.low)
-    assert found.verdict is outcome(judged.value, low, high, BARS[rule].at(bar))
+    value = judged.value if up else -judged.value
+    assert found.verdict is outcome(value, low, high, BARS[rule].at(bar), alarm=BARS[rule].alarm)
     assert found.n == sum(counts)
     assert found.detectable >= 0
     assert "\n" not in found.reason

@@ -15,6 +15,8 @@ from gates.fields import plain, schema_of
 from gates.kinds import KINDS
 from gates.kinds.protocol import Kind, Needs, Terms
 from gates.policy import Gate
+from gates.slices import OVERALL, Dimension
+from gates.statistic import CELLS, RANKS
 
 HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("*/*.yaml"))
@@ -89,9 +91,12 @@ def test_every_kind_has_examples(key):
 
 
 def test_needs_are_joined():
-    one, other = (Needs.of([], ranks=ranks) for ranks in (False, True))
-    assert (one | other).cells == one.cells == other.cells
-    assert (one | other).ranks == other.ranks
+    region = Dimension(columns=("region",))
+    one, other = Needs.of([], CELLS), Needs.of([region], RANKS)
+    assert (one | other).wanted == {(CELLS, OVERALL), (RANKS, OVERALL), (RANKS, region)}
+    assert (one | other).dimensions == (OVERALL, region)
+    assert (one | other).along(OVERALL) == (CELLS, RANKS)
+    assert Needs().dimensions == (OVERALL,)
 
 
 def test_terms_are_frozen():

@@ -12,7 +12,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from gates.evidence import CANDIDATE, CHAMPION, Slice
-from gates.metrics import METRICS
+from gates.metrics import ANY_TASK, find, table
 
 NAN = float("nan")
 
@@ -85,10 +85,6 @@ def same(found, expected):
         assert isinstance(found.value, float)
 
 
-def test_every_metric_is_tested():
-    assert sorted(METRICS) == sorted([*PLAIN, *GROUPED])
-
-
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", PLAIN)
 @given(rows=ROWS | ONE_CLASS | NONE_CALLED)
@@ -97,7 +93,7 @@ def test_every_metric_is_tested():
 @example(rows=[(0, 1, 0, 0.5, 0.5), (1, 1, 0, 0.5, 0.5)])
 @settings(max_examples=50)
 def test_equals_scikit_learn(slice_of, name, rows):
-    part, metric = slice_of(rows), METRICS[name]
+    part, metric = slice_of(rows), find(name, "binary")
     y = column(rows, 0)
     candidate = PLAIN[name](y, column(rows, 1), column(rows, 3))
     champion = PLAIN[name](y, column(rows, 2), column(rows, 4))
@@ -126,7 +122,7 @@ def test_equals_fairlearn(slice_of, name, rows):
     parts = [slice_of([row for row, g in rows if g == group], (("g", group),)) for group in sorted(set(groups))]
     y = [row[0] for row, _ in rows]
     for who, index in ((CANDIDATE, 1), (CHAMPION, 2)):
-        same(METRICS[name].level(parts, who, "seed"), fairlearn_s(name, y, [row[index] for row, _ in rows], groups))
+        same(find(name, "binary").level(parts, who, "seed"), fairlearn_s(name, y, [row[index] for row, _ in rows], groups))
 
 
 def delong(y, s, t):
@@ -147,7 +143,7 @@ def test_delong_equals_its_definition(slice_of, rows):
     y, s, t = column(rows, 0), column(rows, 3), column(rows, 4)
     assume(2 <= sum(y) <= len(y) - 2)
     (a, b), covariance = delong(y, s, t)
-    metric, part = METRICS["roc_auc"], slice_of(rows)
+    metric, part = find("roc_auc", "binary"), slice_of(rows)
     changed = metric.change([part], "seed")
     variance = max(0.0, covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     assert changed.value == pytest.approx(a - b, abs=1e-9)
@@ -169,7 +165,7 @@ DRAWN = ("f1", "balanced_accuracy", "matthews_corrcoef")
 @given(rows=ROWS)
 @settings(max_examples=15)
 def test_bounds_hold_the_value_stay_in_range_and_widen(slice_of, name, rows):
-    part, metric = slice_of(rows), METRICS[name]
+    part, metric = slice_of(rows), find(name, "binary")
     low_limit, high_limit = LIMITS.get(name, (0, 1))
     quantities = [
         (metric.level([part], CANDIDATE, "seed"), low_limit, high_limit),
@@ -195,12 +191,16 @@ def test_bounds_of_gaps_hold_the_value_stay_in_range_and_widen(name, counts):
         Slice(
             dimension="g",
             key=(("g", str(index)),),
+            rows=sum(group),
             cells=tuple((*at, -1, n) for at, n in zip(labels, group, strict=True) if n),
+            weights=(),
             ranks=None,
+            moments=(),
+            computed=(),
         )
         for index, group in enumerate(counts)
     ]
-    quantity = METRICS[name].level(parts, CANDIDATE, "seed")
+    quantity = find(name, "binary").level(parts, CANDIDATE, "seed")
     if quantity.value is None:
         assert quantity.why
         return
@@ -210,19 +210,38 @@ def test_bounds_of_gaps_hold_the_value_stay_in_range_and_widen(name, counts):
     assert len(quantity.parts) == len(parts)
 
 
-@pytest.mark.parametrize("name", METRICS)
-def test_nothing_is_undefined(name):
-    nothing = Slice(dimension="", key=(), cells=(), ranks=None)
+def made(entry):
+    """The metric of a row of the table, with whatever parameters it needs."""
+    given = {"k": 10, "alpha": 0.9, "within": 1.0, "bins": 10, "costs": ((0, 1), (5, 0))}
+    names = [name for name in entry.takes if name != "share"]
+    return entry.make(tuple(sorted((name, given[name]) for name in names)))
+
+
+EVERY = [(task, name) for task in ANY_TASK for name in table(task)]
+
+
+@pytest.mark.parametrize(("task", "name"), EVERY)
+def test_nothing_is_undefined(task, name):
+    nothing = Slice(dimension="", key=(), rows=0, cells=(), weights=(), ranks=None, moments=(), computed=())
     for parts in ([nothing], [nothing, nothing]):
-        quantity = METRICS[name].level(parts, CANDIDATE, "seed")
+        quantity = made(table(task)[name]).level(parts, CANDIDATE, "seed")
         assert quantity.value is None
         assert quantity.why
 
 
 def test_without_scores_there_is_no_auc():
-    part = Slice(dimension="", key=(), cells=((0, 0, 0, 5), (1, 1, 1, 5)), ranks=None)
-    assert METRICS["roc_auc"].level([part], CANDIDATE, "seed").why == "no scores"
-    assert METRICS["roc_auc"].change([part], "seed").why == "no scores"
+    part = Slice(
+        dimension="",
+        key=(),
+        rows=10,
+        cells=((0, 0, 0, 5), (1, 1, 1, 5)),
+        weights=(),
+        ranks=None,
+        moments=(),
+        computed=(),
+    )
+    assert find("roc_auc", "binary").level([part], CANDIDATE, "seed").why == "no scores"
+    assert find("roc_auc", "binary").change([part], "seed").why == "no scores"
 
 
 def test_a_group_without_positives_is_too_small_and_named(slice_of):
@@ -230,15 +249,17 @@ def test_a_group_without_positives_is_too_small_and_named(slice_of):
         slice_of([(1, 1, 1, 0.5, 0.5), (0, 0, 0, 0.5, 0.5)], (("sex", "f"),)),
         slice_of([(0, 1, 1, 0.5, 0.5)] * 2, (("sex", "m"),)),
     ]
-    quantity = METRICS["equal_opportunity_difference"].level(parts, CANDIDATE, "seed")
+    quantity = find("equal_opportunity_difference", "binary").level(parts, CANDIDATE, "seed")
     assert quantity.small
     assert quantity.why == "no row is positive in group sex=m (2 rows)"
     assert quantity.parts == (1.0, None)
 
 
-@pytest.mark.parametrize("name", METRICS)
-def test_every_metric_says_what_it_is(name):
-    metric = METRICS[name]
-    assert metric.name == name
+@pytest.mark.parametrize(("task", "name"), EVERY)
+def test_every_metric_says_what_it_is(task, name):
+    entry = table(task)[name]
+    metric = made(entry)
+    assert metric.name.split("[")[0] == entry.name == name
+    assert metric.doc == entry.doc
     assert metric.doc.endswith(".")
-    assert metric.better in (-1, 0, 1)
+    assert metric.better == entry.better in (-1, 0, 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gates.metrics.classification import f1
-from gates.stats.proportions import difference, paired_difference, ratio, wilson
+from gates.stats.proportions import mover_difference, mover_ratio, paired_difference, wilson
 from gates.stats.resample import bootstrap, draws
 
 ROUNDS = 1500
@@ -37,8 +37,9 @@ def test_paired(cells):
 def test_independent(p1, p2):
     random = np.random.default_rng(3)
     pairs = list(zip(random.binomial(120, p1, ROUNDS), random.binomial(250, p2, ROUNDS), strict=True))
-    assert min(held([difference(int(a), 120, int(b), 250, SURE) for a, b in pairs], p1 - p2)) >= SURE - SLACK
-    assert min(held([ratio(int(a), 120, int(b), 250, SURE) for a, b in pairs], p1 / p2)) >= SURE - SLACK
+    ends = [(int(a) / 120, *wilson(int(a), 120, SURE), int(b) / 250, *wilson(int(b), 250, SURE)) for a, b in pairs]
+    assert min(held([mover_difference(*one) for one in ends], p1 - p2)) >= SURE - SLACK
+    assert min(held([mover_ratio(*one) for one in ends], p1 / p2)) >= SURE - SLACK
 
 
 def test_bootstrap():

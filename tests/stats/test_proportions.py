@@ -9,12 +9,25 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from gates.stats.proportions import difference, paired_difference, ratio, wilson
+from gates.stats.proportions import mover_difference, mover_ratio, paired_difference, wilson
 from gates.stats.quantity import z
 
 CONFIDENCE = st.floats(0.5, 0.999999, exclude_min=True)  # those that a policy may ask for
 COUNT = st.integers(0, 60)
 ROUNDING = 1e-12
+
+
+def ends(k, n, confidence):
+    """A proportion with its bounds."""
+    return k / n, *wilson(k, n, confidence)
+
+
+def difference(k1, n1, k2, n2, confidence):
+    return mover_difference(*ends(k1, n1, confidence), *ends(k2, n2, confidence))
+
+
+def ratio(k1, n1, k2, n2, confidence):
+    return mover_ratio(*ends(k1, n1, confidence), *ends(k2, n2, confidence))
 
 
 def cells():
