@@ -71,12 +71,8 @@ def _gates(held: Contract, table: str, counted: int, findings: tuple[Finding, ..
         schema=EVIDENCE,
         model="",
         measured="",
-        classes=(),
         tables=(Table(name=table, digest="", rows=counted),),
         findings=findings,
-        candidate=None,
-        champion=None,
-        slices=(),
     )
     terms = Terms(confidence=0.95, dimensions=(), contract=held, tables=(table,))
     return tuple(data.judge(data.Rule(data=cast(Any, (table,))), evidence, terms))

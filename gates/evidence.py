@@ -203,17 +203,19 @@ class Evidence:
     schema: Literal["gates/evidence/v1"] = declare("Format of this document.")
     model: str = declare("The policy's model name.")
     measured: str = declare("Digest of the part of the policy that says what to measure.")
-    classes: tuple[str, ...] = declare("Label values; binary: the negative, then the positive one.")
+    classes: tuple[str, ...] = declare("Label values; binary: the negative, then the positive one.", default=())
     tables: tuple[Table, ...] = declare("The tables read.")
     findings: tuple[Finding, ...] = declare("What the contract's rules counted.")
-    used: int = declare("How many decisions the holdout had made before.", minimum=0)
-    candidate: Model | None = declare("Null where the data stopped the run before a model was measured.")
-    champion: Model | None = declare("Null where there is no champion yet.")
-    anchor: Model | None = declare("Null where the policy names none.")
-    slices: tuple[Slice, ...] = declare("The whole holdout first, then every slice, sorted.")
-    runs: tuple[Run, ...] = declare("Further trainings of the candidate's recipe.")
-    anchored: tuple[Slice, ...] = declare("The slices with the anchor in the champion's place.")
-    curves: tuple[Curve, ...] = declare("Scores of each model of a binary task, over the whole holdout.")
+    used: int = declare("How many decisions the holdout had made before.", default=0, minimum=0)
+    candidate: Model | None = declare(
+        "Null where the data stopped the run before a model was measured.", default=None
+    )
+    champion: Model | None = declare("Null where there is no champion yet.", default=None)
+    anchor: Model | None = declare("Null where the policy names none.", default=None)
+    slices: tuple[Slice, ...] = declare("The whole holdout first, then every slice, sorted.", default=())
+    runs: tuple[Run, ...] = declare("Further trainings of the candidate's recipe.", default=())
+    anchored: tuple[Slice, ...] = declare("The slices with the anchor in the champion's place.", default=())
+    curves: tuple[Curve, ...] = declare("Scores of each model of a binary task, over the whole holdout.", default=())
 
     def along(self, dimension: Dimension) -> Sequence[Slice]:
         """The slices of a dimension; of ``OVERALL``, the whole holdout alone."""

@@ -30,7 +30,8 @@ def declare(
     """A documented field.
 
     ``big``: an integer, or a tuple of them, that may pass 2**53 and is therefore written as decimal text.
-    ``single``: one item may stand for a list of one. ``short``: a bare value may stand for an object with only this key.
+    ``single``: one item may stand for a list of one. ``short``: a bare value may stand for an object with only this
+    key.
     ``schema``: further JSON Schema keywords of the value, such as ``minimum``.
     """
     metadata = {"doc": doc, "big": big, "single": single, "short": short, "schema": schema}

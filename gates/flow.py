@@ -74,7 +74,9 @@ class Flow:
         with self.steps.step("anchor", f"models:/{name}/{version}"):
             found = None if self._no_registry else self.registry.version(name, version, self.workspace.work / "anchor")
         if found is None:
-            raise GatesError(f"the registry has no version {version} of {name}", where="anchor", mend="Check `anchor:`.")
+            raise GatesError(
+                f"the registry has no version {version} of {name}", where="anchor", mend="Check `anchor:`."
+            )
         return found
 
     @property
@@ -128,9 +130,7 @@ class Flow:
                     work.forget("train")
                     raise
 
-    def measure(
-        self, checked: tuple[Finding, ...], served: Served | None, anchor: Served | None = None
-    ) -> Evidence:
+    def measure(self, checked: tuple[Finding, ...], served: Served | None, anchor: Served | None = None) -> Evidence:
         """Measure candidate, champion and anchor on the same rows, and keep the evidence."""
         from gates.measure import Files
 

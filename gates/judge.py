@@ -9,6 +9,7 @@ from gates.evidence import Evidence
 from gates.policy import Bound
 from gates.sound import contradiction
 
+
 def judge(bound: Bound, evidence: Evidence) -> Decision:
     """Every gate's verdicts in the policy's order, and the worst of them.
 

@@ -44,9 +44,7 @@ def _contradictions(bound: Bound, evidence: Evidence) -> Iterator[str]:
         yield "its trainings, or the anchor, have other slices"
 
 
-def _of_slices(
-    bound: Bound, evidence: Evidence, slices: Sequence[Slice], rows: int, *, paired: bool
-) -> Iterator[str]:
+def _of_slices(bound: Bound, evidence: Evidence, slices: Sequence[Slice], rows: int, *, paired: bool) -> Iterator[str]:
     columns = {dimension.id: dimension.columns for dimension in bound.needs.dimensions}
     counted: Mapping[str, int] = dict.fromkeys(columns, 0)
     if len({(part.dimension, part.key) for part in slices}) != len(slices):
@@ -71,13 +69,7 @@ def _of_slice(part: Slice, evidence: Evidence, *, called: bool, paired: bool) ->
     if part.rows < 1:
         yield "it has no rows"
     for cell in part.cells:
-        if (
-            len(cell) != CELL
-            or cell[0] not in classes
-            or cell[1] not in classes
-            or cell[2] not in calls
-            or cell[3] < 1
-        ):
+        if len(cell) != CELL or cell[0] not in classes or cell[1] not in classes or cell[2] not in calls or cell[3] < 1:
             yield f"{list(cell)} is no cell"
             return
     if len({cell[:3] for cell in part.cells}) != len(part.cells):

@@ -177,8 +177,8 @@ def _gain(told: Told) -> str:
         return f"{what} moved by {gain} against {told.champion}; a gain of {bar} would be suspicious"
     sure = "certainly " if told.code is Code.SUSPICIOUS else ""
     return (
-        f"{what} is {sure}more than {bar} better than {told.champion}'s {_basis(told)} (it moved by {gain}): too good to "
-        "be true? Look for the label among the features, or the same rows in train and holdout"
+        f"{what} is {sure}more than {bar} better than {told.champion}'s {_basis(told)} (it moved by {gain}): "
+        "too good to be true? Look for the label among the features, or the same rows in train and holdout"
     )
 
 

@@ -130,10 +130,6 @@ def make_evidence(
             for table, rule, seen, count, *examples in findings
         ),
         used=used,
-        anchor=None,
-        runs=(),
-        anchored=(),
-        curves=(),
         candidate=Model(digest="sha256:" + "c" * 64, version=None, unscored=candidate_unscored) if measured else None,
         champion=Model(digest="sha256:" + "b" * 64, version=champion, unscored=champion_unscored)
         if measured and champion

@@ -198,7 +198,9 @@ def hold(subject_: Subject, blame_confidence: float, terms: Terms, used: int = 0
     reason = _reason(subject_, judged, oriented, code, blame_confidence, terms)
     if verdict is Verdict.PASS and terms.reuse is not None and used >= terms.reuse:
         verdict, code = Verdict.INCONCLUSIVE, Code.HOLDOUT_SPENT
-        reason += f"; but this holdout has decided {used:,} of the {terms.reuse:,} times it is good for: take fresh rows"
+        reason += (
+            f"; but this holdout has decided {used:,} of the {terms.reuse:,} times it is good for: take fresh rows"
+        )
     return Held(
         verdict=verdict,
         code=code,

@@ -156,9 +156,7 @@ def _meaning(rule: Rule, metric: Metric, terms: Terms) -> Iterator[Mistake]:
             if metric.better == 0:
                 yield Mistake(path=(*path, bar), what=f"{rule.metric} has no better direction; use min or max")
             elif metric.change is None:
-                yield Mistake(
-                    path=(*path, bar), what=f"{rule.metric} compares the two models already; use min or max"
-                )
+                yield Mistake(path=(*path, bar), what=f"{rule.metric} compares the two models already; use min or max")
 
 
 def needs(rule: Rule, terms: Terms) -> Needs:

@@ -118,17 +118,9 @@ class Bench:
             schema=SCHEMA,
             model=self.bound.policy.model,
             measured=self.bound.measured,
-            classes=(),
             tables=tuple(table_of(self.engine, one) for one in self.opened.values()),
             findings=checked,
             used=used,
-            candidate=None,
-            champion=None,
-            anchor=None,
-            slices=(),
-            runs=(),
-            anchored=(),
-            curves=(),
         )
         if not candidates:
             return found

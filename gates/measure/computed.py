@@ -5,7 +5,7 @@ Source: the delete-a-group jackknife (Kott, J Off Stat 2001;17:521).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -63,9 +63,7 @@ def _scored(rows: Any, *, binned: bool) -> Any:
     return rows
 
 
-def _one(
-    id_: str, name: str, models: Sequence[Sequence[Any]], curve: Curve, parameters: Mapping[str, Any]
-) -> Computed:
+def _one(id_: str, name: str, models: Sequence[Sequence[Any]], curve: Curve, parameters: Mapping[str, Any]) -> Computed:
     """Both models' values with their covariance over buckets left out."""
     buckets = np.unique(np.concatenate([table[:, 0] for table in models[0]]))
     values: list[float] = []
@@ -78,7 +76,10 @@ def _one(
         without.append(np.mean([left for _, left in held], axis=0))
     k = len(buckets)
     spread = [left - left.mean() for left in without]
-    products = [float((k - 1) / k * (one * other).sum()) for one, other in ((spread[0], spread[0]), (spread[-1], spread[-1]), (spread[0], spread[-1]))]
+    products = [
+        float((k - 1) / k * (one * other).sum())
+        for one, other in ((spread[0], spread[0]), (spread[-1], spread[-1]), (spread[0], spread[-1]))
+    ]
     if not all(map(isfinite, (*values, *products))):
         return _undefined(id_, "it is not a finite number")
     paired = len(models) > 1
@@ -95,9 +96,7 @@ def _one(
     )
 
 
-def _left_out(
-    table: Any, buckets: Any, curve: Curve, parameters: Mapping[str, Any]
-) -> tuple[float | None, Any]:
+def _left_out(table: Any, buckets: Any, curve: Curve, parameters: Mapping[str, Any]) -> tuple[float | None, Any]:
     """(value, values without each bucket). A value that a bucket alone defines is as the whole's without it."""
     scores, places = np.unique(-table[:, 2], return_inverse=True)
     label = table[:, 1] > 0
@@ -111,7 +110,10 @@ def _left_out(
     for bucket in buckets:
         own = table[:, 0] == bucket
         less = curve(
-            -scores, negatives - counts(~label & own, table[:, 3]), positives - counts(label & own, table[:, 3]), parameters
+            -scores,
+            negatives - counts(~label & own, table[:, 3]),
+            positives - counts(label & own, table[:, 3]),
+            parameters,
         )
         left.append(value if less is None else less)
     return value, np.array(left, dtype=float)
@@ -123,6 +125,4 @@ def _units(value: float, power: int = 1) -> int:
 
 
 def _undefined(id_: str, why: str) -> Computed:
-    return Computed(
-        id=id_, why=why, candidate=0, champion=0, aa=0, bb=0, ab=0, groups=0, method="jackknife"
-    )
+    return Computed(id=id_, why=why, candidate=0, champion=0, aa=0, bb=0, ab=0, groups=0, method="jackknife")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from gates.evidence import Curve, Slice
 from gates.kinds.protocol import Needs
@@ -23,9 +23,7 @@ from gates.statistic import Statistic
 
 def count(joined: Joined, policy: Policy, needs: Needs) -> tuple[Slice, ...]:
     """The slices of all dimensions that are needed, the whole holdout first."""
-    return tuple(
-        part for dimension in needs.dimensions for part in _along(joined, dimension, policy, needs)
-    )
+    return tuple(part for dimension in needs.dimensions for part in _along(joined, dimension, policy, needs))
 
 
 def _along(joined: Joined, dimension: Dimension, policy: Policy, needs: Needs) -> Iterator[Slice]:
@@ -76,8 +74,9 @@ def curves(joined: Joined, policy: Policy) -> tuple[Curve, ...]:
     """How each model's scores are spread, of a binary task with scores."""
     if policy.task != "binary" or not joined.scored:
         return ()
+    names: tuple[Literal["candidate", "champion"], ...] = ("candidate", "champion")
     found = []
-    for name, model in zip(("candidate", "champion"), joined.models, strict=False):
+    for name, model in zip(names, joined.models, strict=False):
         counted = ", ".join(f"count_if(y = {label})" for label in (0, 1))
         bins = f"SELECT {bin_of(model.score)} AS bin, y FROM joined"
         rows = run(joined.engine, f"SELECT bin, {counted} FROM ({bins}) GROUP BY bin ORDER BY bin")

@@ -89,9 +89,7 @@ def expected_calibration_error(
     return float(found / total)
 
 
-def calibration_slope(
-    scores: Any, negatives: Any, positives: Any, _parameters: Mapping[str, Any]
-) -> float | None:
+def calibration_slope(scores: Any, negatives: Any, positives: Any, _parameters: Mapping[str, Any]) -> float | None:
     """The slope of a logistic regression of the outcome on the score's logit; 1 is calibrated, less is overconfident.
 
     Newton's method; scores of 0 and 1 are cut off at 2**-52. Source: Cox, Biometrika 1958;45:562.

@@ -84,9 +84,7 @@ def _told_apart() -> str:
     return f"{text} || '#' || CAST(row_number() OVER (PARTITION BY {text}) AS VARCHAR)"
 
 
-def join(
-    engine: Engine, policy: Policy, parts: Parts, candidate: Predicted, champion: Predicted | None
-) -> Joined:
+def join(engine: Engine, policy: Policy, parts: Parts, candidate: Predicted, champion: Predicted | None) -> Joined:
     """Make the table ``joined``."""
     columns = "".join(f", r.{name}" for name in parts.values())
     scores = "".join(f", c.score_{place} AS s_{place}" for place in range(candidate.classes))

@@ -86,8 +86,7 @@ def read_labels(engine: Engine, opened: Opened, policy: Policy) -> Labels:
     value = f"CAST({column} AS DOUBLE)"
     ((bad, negative),) = run(
         engine,
-        f"SELECT count_if({column} IS NULL OR NOT isfinite({value})), "
-        f"count_if({value} < 0) FROM {quoted(opened.name)}",
+        f"SELECT count_if({column} IS NULL OR NOT isfinite({value})), count_if({value} < 0) FROM {quoted(opened.name)}",
     )
     if bad:
         raise GatesError(f"{bad:,} rows of {opened.path} have no number in {data.label}", where="data.label")

@@ -38,7 +38,9 @@ def moments(joined: Joined, dimension: Dimension, statistic: Statistic, *, bucke
         values |= {f"p{i}_{j}": f"v{i} * v{j}" for i in range(size) for j in range(i, size)}
     limbs = _WIDE if quantities.wide else _NARROW
     by = [*names, "g"] if buckets else names
-    source = f"SELECT {', '.join([*by, 'w', *(f'{sql} AS x{at}' for at, sql in enumerate(values.values()))])} FROM {source}"
+    source = (
+        f"SELECT {', '.join([*by, 'w', *(f'{sql} AS x{at}' for at, sql in enumerate(values.values()))])} FROM {source}"
+    )
     found: dict[Key, list[tuple[int, ...]]] = {}
     for row in run(joined.engine, _summed(source, by, len(values), limbs)):
         key, rest = tuple(row[: len(names)]), row[len(names) :]

@@ -8,7 +8,7 @@ from functools import cache
 
 from gates.metrics import classification, discrimination, fairness, multiclass, probability, regression
 from gates.metrics.expressions import Quantities
-from gates.metrics.record import ANY_TASK, ONE_OF, Entry, Metric, Task
+from gates.metrics.record import ANY_TASK, ONE_OF, Entry, Metric, Task, fixed
 from gates.statistic import Parameters, parameters_text
 
 _FAMILIES = (classification, discrimination, probability, multiclass, regression)
@@ -23,7 +23,11 @@ QUANTITIES: Mapping[str, Quantities] = {
 _NAMED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("demographic_parity", "share called positive", ("selection_rate",)),
     ("equal_opportunity", "share of positives called", ("recall",)),
-    ("equalized_odds", "share called, of positives or of negatives, whichever is worse,", ("recall", "false_positive_rate")),
+    (
+        "equalized_odds",
+        "share called, of positives or of negatives, whichever is worse,",
+        ("recall", "false_positive_rate"),
+    ),
     ("predictive_parity", "share of the called that are positive", ("precision",)),
 )
 
@@ -33,8 +37,7 @@ def _named() -> Iterator[Entry]:
         for kind in ("difference", "ratio"):
             whole = f"{name}_{kind}"
             doc = fairness.doc_of(kind, words)
-            metric = fairness.worst([find(one, "binary") for one in of], kind, whole, doc)
-            yield Entry(name=whole, doc=doc, better=metric.better, tasks=("binary",), make=lambda _, made=metric: made)
+            yield fixed(fairness.worst([find(one, "binary") for one in of], kind, whole, doc), "binary")
 
 
 def _gap(entry: Entry, kind: str) -> Entry:

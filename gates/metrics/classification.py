@@ -210,7 +210,6 @@ _RATIOS: tuple[tuple[str, Confusion, Bounds, str, str], ...] = (
 )
 
 
-
 def _doubled(limits: Bounds) -> Bounds:
     return limits[0] - limits[1], limits[1] - limits[0]
 
@@ -278,9 +277,7 @@ METRICS: tuple[Entry, ...] = (
         for name, function, limits, why, doc in _RATIOS
     ),
     Entry(name="cost", doc=_COST, better=-1, tasks=("binary",), takes={"costs": ...}, make=_cost),
-    fixed(
-        _flips("flip_rate", "Share of rows that the two models call differently.", lambda _, c, b: c != b), "binary"
-    ),
+    fixed(_flips("flip_rate", "Share of rows that the two models call differently.", lambda _, c, b: c != b), "binary"),
     fixed(
         _flips(
             "negative_flip_rate",

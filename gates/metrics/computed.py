@@ -39,9 +39,7 @@ def metric(
 
         return _read(slices[0], statistic, read, (-width, width))
 
-    return Metric(
-        name=name, doc=doc, better=better, statistic=statistic, level=level, change=change, points=points
-    )
+    return Metric(name=name, doc=doc, better=better, statistic=statistic, level=level, change=change, points=points)
 
 
 def _read(

@@ -43,7 +43,8 @@ class Staged:
 class Quantities:
     """What is summed for one statistic: quantities of each model, and of the row alone.
 
-    ``wide``: values may be of any size, as of squared errors; others lie within 2**42 with steps of 2**-60. ``scores``: a model that only calls has none.
+    ``wide``: values may be of any size, as of squared errors; others lie within 2**42 with steps of 2**-60.
+    ``scores``: a model that only calls has none.
     """
 
     models: Callable[[Model, Parameters], Sequence[Staged]]

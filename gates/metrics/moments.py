@@ -48,9 +48,7 @@ def metric(
         width = smooth.limits[1] - smooth.limits[0]
         return _of(slices[0], statistic, smooth, (1, -1), (-width, width))
 
-    return Metric(
-        name=name, doc=doc, better=better, statistic=statistic, level=level, change=change, points=points
-    )
+    return Metric(name=name, doc=doc, better=better, statistic=statistic, level=level, change=change, points=points)
 
 
 def _of(part: Slice, statistic: Statistic, smooth: Smooth, signs: tuple[int, int], limits: Bounds) -> Quantity:

@@ -79,7 +79,9 @@ def _table(cells: Sequence[tuple[int, int, int]], weights: Sequence[float], who:
     return found
 
 
-def _spread(part: Slice, statistic: Callable[..., float | None], cells: list[tuple[int, int, int]]) -> jackknife.Spread | None:
+def _spread(
+    part: Slice, statistic: Callable[..., float | None], cells: list[tuple[int, int, int]]
+) -> jackknife.Spread | None:
     """The statistic of weights in the order of ``cells``, by leaving out rows or buckets of them."""
     if not part.weights:
         return jackknife.of_rows([cell[-1] for cell in part.cells], statistic)

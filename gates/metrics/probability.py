@@ -75,9 +75,7 @@ def _curve(name: str, limits: Bounds, better: Better, takes: Mapping[str, object
     def make(parameters: Parameters) -> Metric:
         statistic = Statistic(form="computed", name=name, parameters=parameters)
         told = name + parameters_text(parameters)
-        return computed.metric(
-            statistic, name=told, doc=doc, better=better, limits=limits, points=limits == (0.0, 1.0)
-        )
+        return computed.metric(statistic, name=told, doc=doc, better=better, limits=limits, points=limits == (0.0, 1.0))
 
     return Entry(name=name, doc=doc, better=better, tasks=("binary",), takes=takes, make=make)
 

@@ -71,15 +71,19 @@ def _r2_slopes(error: float, label: float, square: float) -> Sequence[float]:
 
 
 ROOT = Smooth(value=_root, gradient=lambda mean: (0.5 / sqrt(mean) if mean else 0.0,), limits=(0.0, inf))
-R2 = Smooth(
-    value=_r2, gradient=_r2_slopes, rows=2, limits=(-inf, 1.0), why="all labels are the same"
-)
+R2 = Smooth(value=_r2, gradient=_r2_slopes, rows=2, limits=(-inf, 1.0), why="all labels are the same")
 
 _TABLE: tuple[tuple[str, str, Smooth, Better, str], ...] = (
     ("mae", "absolute_error", MEAN_LOSS, -1, "Mean absolute error."),
     ("mse", "squared_error", MEAN_LOSS, -1, "Mean squared error."),
     ("rmse", "squared_error", ROOT, -1, "Root of the mean squared error."),
-    ("r2", "explained", R2, 1, "Share of the labels' variance that is explained; negative where a constant does better."),
+    (
+        "r2",
+        "explained",
+        R2,
+        1,
+        "Share of the labels' variance that is explained; negative where a constant does better.",
+    ),
     ("mape", "percentage_error", MEAN_LOSS, -1, "Mean absolute error as a share of the label."),
     ("bias", "error", MEAN, 0, "Mean of prediction less label."),
     ("pinball_loss", "pinball_loss", MEAN_LOSS, -1, "Mean loss of a predicted quantile `alpha`."),

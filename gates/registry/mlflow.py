@@ -59,7 +59,9 @@ class Registry:
 
     def champion(self, name: str, alias: str, cache: Path) -> Served | None:
         """The version under the alias, or None where there is none yet. ``cache`` is a folder to fetch into."""
-        return self._found(f"models:/{name}@{alias}", cache, lambda: self._client.get_model_version_by_alias(name, alias))
+        return self._found(
+            f"models:/{name}@{alias}", cache, lambda: self._client.get_model_version_by_alias(name, alias)
+        )
 
     def version(self, name: str, version: int, cache: Path) -> Served | None:
         """A version by its number, or None where there is none."""

@@ -32,7 +32,7 @@ def t(confidence: float, freedom: float) -> float:
     for _ in range(_STEPS):
         step = (_upper(x, freedom) - (1 - confidence)) / _density(x, freedom)
         x += step
-        if abs(step) < 1e-12 * x:  # noqa: PLR2004 -- near the last digit
+        if abs(step) < 1e-12 * x:
             break
     return x
 
@@ -84,6 +84,6 @@ def _fraction(x: float, a: float, b: float) -> float:
 
 
 def around(value: float, error: float, confidence: float, freedom: float, limits: Bounds = (-inf, inf)) -> Bounds:
-    """value -+ t x error, within limits."""
+    """The value less and plus t times its error, within limits."""
     half = t(confidence, freedom) * error
     return max(limits[0], value - half), min(limits[1], value + half)

@@ -44,58 +44,58 @@ def cost(y, c, costs):
 
 
 BINARY = {
-    "accuracy": ({}, lambda y, c, s: sm.accuracy_score(y, c)),
-    "balanced_accuracy": ({}, lambda y, c, s: sm.balanced_accuracy_score(y, c)),
-    "precision": ({}, lambda y, c, s: sm.precision_score(y, c)),
-    "recall": ({}, lambda y, c, s: sm.recall_score(y, c)),
-    "specificity": ({}, lambda y, c, s: sm.recall_score(y, c, pos_label=0)),
-    "f1": ({}, lambda y, c, s: sm.f1_score(y, c)),
-    "false_positive_rate": ({}, lambda y, c, s: fm.false_positive_rate(y, c)),
-    "false_negative_rate": ({}, lambda y, c, s: fm.false_negative_rate(y, c)),
-    "false_discovery_rate": ({}, lambda y, c, s: 1 - sm.precision_score(y, c)),
-    "false_omission_rate": ({}, lambda y, c, s: 1 - sm.precision_score(y, c, pos_label=0)),
-    "selection_rate": ({}, lambda y, c, s: fm.selection_rate(y, c)),
-    "matthews_corrcoef": ({}, lambda y, c, s: sm.matthews_corrcoef(y, c)),
-    "cost": ({"costs": [[0, 1], [5, -2]]}, lambda y, c, s: cost(y, c, [[0, 1], [5, -2]])),
-    "roc_auc": ({}, lambda y, c, s: sm.roc_auc_score(y, s)),
-    "average_precision": ({}, lambda y, c, s: sm.average_precision_score(y, s)),
-    "log_loss": ({}, lambda y, c, s: sm.log_loss(y, s)),
-    "brier_score": ({}, lambda y, c, s: sm.brier_score_loss(y, s)),
-    "calibration_gap": ({}, lambda y, c, s: s.mean() - y.mean()),
-    "ks_statistic": ({}, lambda y, c, s: max(abs(np.subtract(*sm.roc_curve(y, s, drop_intermediate=False)[:2])))),
-    "precision_at": ({"k": 100}, lambda y, c, s: top(y, s, 100) / 100),
-    "recall_at": ({"share": 0.1}, lambda y, c, s: top(y, s, len(y) // 10) / y.sum()),
-    "lift_at": ({"k": 50}, lambda y, c, s: top(y, s, 50) / 50 / y.mean()),
-    "expected_calibration_error": ({"bins": 12}, lambda y, c, s: ece(y, s, 12)),
-    "calibration_slope": ({}, lambda y, c, s: slope(y, s)),
+    "accuracy": ({}, lambda y, c, _s: sm.accuracy_score(y, c)),
+    "balanced_accuracy": ({}, lambda y, c, _s: sm.balanced_accuracy_score(y, c)),
+    "precision": ({}, lambda y, c, _s: sm.precision_score(y, c)),
+    "recall": ({}, lambda y, c, _s: sm.recall_score(y, c)),
+    "specificity": ({}, lambda y, c, _s: sm.recall_score(y, c, pos_label=0)),
+    "f1": ({}, lambda y, c, _s: sm.f1_score(y, c)),
+    "false_positive_rate": ({}, lambda y, c, _s: fm.false_positive_rate(y, c)),
+    "false_negative_rate": ({}, lambda y, c, _s: fm.false_negative_rate(y, c)),
+    "false_discovery_rate": ({}, lambda y, c, _s: 1 - sm.precision_score(y, c)),
+    "false_omission_rate": ({}, lambda y, c, _s: 1 - sm.precision_score(y, c, pos_label=0)),
+    "selection_rate": ({}, lambda y, c, _s: fm.selection_rate(y, c)),
+    "matthews_corrcoef": ({}, lambda y, c, _s: sm.matthews_corrcoef(y, c)),
+    "cost": ({"costs": [[0, 1], [5, -2]]}, lambda y, c, _s: cost(y, c, [[0, 1], [5, -2]])),
+    "roc_auc": ({}, lambda y, _c, s: sm.roc_auc_score(y, s)),
+    "average_precision": ({}, lambda y, _c, s: sm.average_precision_score(y, s)),
+    "log_loss": ({}, lambda y, _c, s: sm.log_loss(y, s)),
+    "brier_score": ({}, lambda y, _c, s: sm.brier_score_loss(y, s)),
+    "calibration_gap": ({}, lambda y, _c, s: s.mean() - y.mean()),
+    "ks_statistic": ({}, lambda y, _c, s: max(abs(np.subtract(*sm.roc_curve(y, s, drop_intermediate=False)[:2])))),
+    "precision_at": ({"k": 100}, lambda y, _c, s: top(y, s, 100) / 100),
+    "recall_at": ({"share": 0.1}, lambda y, _c, s: top(y, s, len(y) // 10) / y.sum()),
+    "lift_at": ({"k": 50}, lambda y, _c, s: top(y, s, 50) / 50 / y.mean()),
+    "expected_calibration_error": ({"bins": 12}, lambda y, _c, s: ece(y, s, 12)),
+    "calibration_slope": ({}, lambda y, _c, s: slope(y, s)),
 }
 PAIRED = {
-    "flip_rate": lambda y, c, b: (c != b).mean(),
+    "flip_rate": lambda _y, c, b: (c != b).mean(),
     "negative_flip_rate": lambda y, c, b: ((b == y) & (c != y)).mean(),
 }
 AVERAGED = {"precision": sm.precision_score, "recall": sm.recall_score, "f1": sm.f1_score}
 MULTICLASS = {
-    "accuracy": ({}, lambda y, c, s: sm.accuracy_score(y, c)),
-    "balanced_accuracy": ({}, lambda y, c, s: sm.balanced_accuracy_score(y, c)),
-    "cohen_kappa": ({}, lambda y, c, s: sm.cohen_kappa_score(y, c)),
-    "log_loss": ({}, lambda y, c, s: sm.log_loss(y, s)),
-    "top_k_accuracy": ({"k": 2}, lambda y, c, s: sm.top_k_accuracy_score(y, s, k=2)),
-    "roc_auc_ovr": ({}, lambda y, c, s: sm.roc_auc_score(y, s, multi_class="ovr")),
+    "accuracy": ({}, lambda y, c, _s: sm.accuracy_score(y, c)),
+    "balanced_accuracy": ({}, lambda y, c, _s: sm.balanced_accuracy_score(y, c)),
+    "cohen_kappa": ({}, lambda y, c, _s: sm.cohen_kappa_score(y, c)),
+    "log_loss": ({}, lambda y, _c, s: sm.log_loss(y, s)),
+    "top_k_accuracy": ({"k": 2}, lambda y, _c, s: sm.top_k_accuracy_score(y, s, k=2)),
+    "roc_auc_ovr": ({}, lambda y, _c, s: sm.roc_auc_score(y, s, multi_class="ovr")),
     **{
-        f"{of}_{average}": ({}, lambda y, c, s, f=function, a=average: f(y, c, average=a))
+        f"{of}_{average}": ({}, lambda y, c, _s, f=function, a=average: f(y, c, average=a))
         for of, function in AVERAGED.items()
         for average in ("macro", "micro", "weighted")
     },
 }
 REGRESSION = {
-    "mae": ({}, lambda y, c, s: sm.mean_absolute_error(y, c)),
-    "mse": ({}, lambda y, c, s: sm.mean_squared_error(y, c)),
-    "rmse": ({}, lambda y, c, s: sm.root_mean_squared_error(y, c)),
-    "r2": ({}, lambda y, c, s: sm.r2_score(y, c)),
-    "mape": ({}, lambda y, c, s: sm.mean_absolute_percentage_error(y, c)),
-    "bias": ({}, lambda y, c, s: (c - y).mean()),
-    "pinball_loss": ({"alpha": 0.9}, lambda y, c, s: sm.mean_pinball_loss(y, c, alpha=0.9)),
-    "share_within": ({"within": 0.5}, lambda y, c, s: (abs(c - y) <= 0.5).mean()),
+    "mae": ({}, lambda y, c, _s: sm.mean_absolute_error(y, c)),
+    "mse": ({}, lambda y, c, _s: sm.mean_squared_error(y, c)),
+    "rmse": ({}, lambda y, c, _s: sm.root_mean_squared_error(y, c)),
+    "r2": ({}, lambda y, c, _s: sm.r2_score(y, c)),
+    "mape": ({}, lambda y, c, _s: sm.mean_absolute_percentage_error(y, c)),
+    "bias": ({}, lambda y, c, _s: (c - y).mean()),
+    "pinball_loss": ({"alpha": 0.9}, lambda y, c, _s: sm.mean_pinball_loss(y, c, alpha=0.9)),
+    "share_within": ({"within": 0.5}, lambda y, c, _s: (abs(c - y) <= 0.5).mean()),
 }
 
 

@@ -122,7 +122,10 @@ def test_equals_fairlearn(slice_of, name, rows):
     parts = [slice_of([row for row, g in rows if g == group], (("g", group),)) for group in sorted(set(groups))]
     y = [row[0] for row, _ in rows]
     for who, index in ((CANDIDATE, 1), (CHAMPION, 2)):
-        same(find(name, "binary").level(parts, who, "seed"), fairlearn_s(name, y, [row[index] for row, _ in rows], groups))
+        same(
+            find(name, "binary").level(parts, who, "seed"),
+            fairlearn_s(name, y, [row[index] for row, _ in rows], groups),
+        )
 
 
 def delong(y, s, t):
