@@ -207,9 +207,7 @@ class Evidence:
     tables: tuple[Table, ...] = declare("The tables read.")
     findings: tuple[Finding, ...] = declare("What the contract's rules counted.")
     used: int = declare("How many decisions the holdout had made before.", default=0, minimum=0)
-    candidate: Model | None = declare(
-        "Null where the data stopped the run before a model was measured.", default=None
-    )
+    candidate: Model | None = declare("Null where the data stopped the run before a model was measured.", default=None)
     champion: Model | None = declare("Null where there is no champion yet.", default=None)
     anchor: Model | None = declare("Null where the policy names none.", default=None)
     slices: tuple[Slice, ...] = declare("The whole holdout first, then every slice, sorted.", default=())

@@ -27,13 +27,13 @@ def verified(workspace: Workspace, bench: Bench, served: Served | None) -> Decis
             mend="Only a pass is promoted.",
             exit_code=Exit.STOP,
         )
-    if folder_digest(workspace.candidate) != evidence.candidate.digest:
+    if folder_digest(workspace.trained()[0]) != evidence.candidate.digest:
         raise _changed("the candidate's files are not those that were judged")
-    _same_rows(workspace, bench, evidence, served)
     before = evidence.champion.version if evidence.champion else None
     now = served.version if served else None
     if before != now:
         raise _changed(f"the champion is {_name(now)}, but the candidate was judged against {_name(before)}")
+    _same_rows(workspace, bench, evidence, served)
     return decision
 
 

@@ -108,11 +108,12 @@ def _unit(engine: Engine, opened: Opened, policy: Policy) -> str:
     column = data.unit or data.query or data.key
     if column is None:
         return f"sha256({row_text(opened)})"
-    role = "data.unit" if data.unit else "data.query" if data.query else "data.key"
-    name = opened.require(column, role)
-    ((missing,),) = run(engine, f"SELECT count(*) - count({name}) FROM {quoted(opened.name)}")
-    if missing:
-        raise GatesError(f"{missing:,} rows of {opened.path} have no {column}", where=role)
+    if column != data.key:
+        role = "data.unit" if data.unit else "data.query"
+        name = opened.require(column, role)
+        ((missing,),) = run(engine, f"SELECT count(*) - count({name}) FROM {quoted(opened.name)}")
+        if missing:
+            raise GatesError(f"{missing:,} rows of {opened.path} have no {column}", where=role)
     return exact_text(opened, column)
 
 

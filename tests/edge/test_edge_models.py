@@ -81,7 +81,7 @@ def scored(folder: Path, model: Path, rows: Rows) -> tuple[str | None, pandas.Da
     """The command that scores a model, run in this process, where MLflow is loaded already: complaint and answer."""
     frame = pandas.DataFrame(rows)
     frame.to_parquet(folder / "features.parquet")
-    wanted = {"positive": "left", "classes": ["stayed", "left"], "kind": "string"}
+    wanted = {"task": "binary", "classes": ["stayed", "left"], "kind": "text"}
     files = [str(folder / name) for name in ("features.parquet", "out.parquet", "answer.json")]
     with mock.patch.object(sys, "argv", ["score", str(model), *files, json.dumps(wanted)]):
         runpy.run_module("gates.measure.scoring", run_name="__main__")

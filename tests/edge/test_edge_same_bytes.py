@@ -109,7 +109,7 @@ def measured(root: Path, threads: int | None = None) -> Evidence:
     """The evidence of the predictions in `made`, from an engine of so many threads."""
     bound = read((root / "gates.yaml").read_bytes(), "gates.yaml", lambda path: (root / path).read_bytes())
     bench = Bench(bound, root, root / ".gates", environ={}, threads=threads)
-    return bench.evidence(bench.check(), Files(digest="sha256:0", folder=root / "made"))
+    return bench.evidence(bench.check(), [Files(digest="sha256:0", folder=root / "made")])
 
 
 @pytest.mark.parametrize("key", ["id", None])
@@ -230,7 +230,7 @@ def test_both_models_are_counted_on_the_same_rows(project: Project, rows: Rows) 
     bound = read((root / "gates.yaml").read_bytes(), "gates.yaml", lambda path: (root / path).read_bytes())
     bench = Bench(bound, root, root / ".gates", environ={})
     served = Served(version="3", digest="sha256:1", predictions=lambda _: kept, folder=lambda: root / "nowhere")
-    found = bench.evidence((), Files(digest="sha256:0", folder=root / "made"), served)
+    found = bench.evidence((), [Files(digest="sha256:0", folder=root / "made")], served)
     assert found.champion is not None
     assert (found.champion.version, found.champion.unscored) == ("3", None)
     (whole,) = found.slices
