@@ -41,7 +41,13 @@ def _duckdb(now: datetime, threads: int | None) -> Engine:
     return DuckDB(now, threads)
 
 
-ENGINES: Mapping[str, Callable[[datetime, int | None], Engine]] = {"duckdb": _duckdb}
+def _spark(now: datetime, threads: int | None) -> Engine:
+    from gates.measure.engines.spark import Spark
+
+    return Spark(now, threads)
+
+
+ENGINES: Mapping[str, Callable[[datetime, int | None], Engine]] = {"duckdb": _duckdb, "spark": _spark}
 
 
 def connect(now: datetime | None = None, threads: int | None = None, engine: str = "duckdb") -> Engine:
