@@ -14,7 +14,6 @@ from gates.evidence import SCHEMA, Evidence, Finding, Model, Slice, Table
 from gates.measure.contract import findings
 from gates.measure.counts import Parts, count
 from gates.measure.engines import connect
-from gates.measure.engines.duckdb import suffix_of
 from gates.measure.labels import Labels, make_rows, parts_of, read_labels
 from gates.measure.predictions import Predicted, place
 from gates.measure.scoring import score
@@ -42,7 +41,7 @@ class Served:
 
 
 class Bench:
-    """One engine with the policy's tables open, to check data and measure models on.
+    """The policy's tables, open in its engine, to check data and measure models on.
 
     ``work`` is the folder for what is made on the way (``.gates``), ``environ`` what a model that is scored gets to
     see, less its credentials; ``now`` is what freshness is held against, the clock's time if not given. Raises
@@ -63,10 +62,11 @@ class Bench:
         self.root = root
         self.work = work
         self.environ = environ or {}
-        self.connection = connect(now, threads)
         data = bound.policy.data
+        self.engine = connect(now, threads, data.engine)
         named = [("train", data.train), ("holdout", data.holdout)]
-        self.opened = {name: open_table(self.connection, root, path, name) for name, path in named if path}
+        self.opened = {name: open_table(self.engine, root, path, name) for name, path in named if path}
+        self.connection = self.engine.embedded("holdout")  # models are measured in the process
 
     def check(self) -> tuple[Finding, ...]:
         """What the contract's rules count in every table."""
@@ -74,19 +74,19 @@ class Bench:
         if contract is None:
             return ()
         tables = list(self.opened.values())
-        return tuple(one for table in tables for one in findings(self.connection, table, contract, self._beside))
+        return tuple(one for table in tables for one in findings(self.engine, table, contract, self._beside))
 
     def _beside(self, name: str) -> Opened | None:
         """A second table for a rule that looks at one."""
         if name == "train":
             return self.opened.get("train")
-        return open_table(self.connection, self.root, name, f"beside {name}")
+        return open_table(self.engine, self.root, name, f"beside {name}")
 
     def unlabelled(self) -> Path:
         """The holdout without its label, in its own order and format, for training and scoring."""
         data = self.bound.policy.data
         self.holdout.require(data.label, "data.label")
-        target = self.work / f"holdout{suffix_of(data.holdout)}"
+        target = self.work / f"holdout{Path(data.holdout).suffix.lower() or '.parquet'}"
         options = " (FORMAT csv, HEADER, DELIMITER '\t')" if target.suffix == ".tsv" else ""
         rest = f"SELECT * EXCLUDE ({quoted(data.label)}) FROM {quoted('holdout')}"
         run(self.connection, f"COPY ({rest}) TO {literal(str(target))}{options}")
@@ -96,7 +96,7 @@ class Bench:
         self, checked: tuple[Finding, ...], candidate: Files | None = None, served: Served | None = None
     ) -> Evidence:
         """Everything that the policy's gates need, counted. Without a candidate: the data's part alone."""
-        tables = tuple(table_of(self.connection, one) for one in self.opened.values())
+        tables = tuple(table_of(self.engine, one) for one in self.opened.values())
         if candidate is None:
             return self._evidence(tables, checked, (), None, None, ())
         labels = self.rows[0]

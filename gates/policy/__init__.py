@@ -23,11 +23,12 @@ class Data:
     """The tables, and which columns mean what."""
 
     holdout: str = declare(
-        "Labelled rows on which both models are judged: a Parquet or CSV file, or a glob.", minLength=1
+        "Labelled rows on which both models are judged: a file, a glob, or a table of the engine.", minLength=1
     )
     label: str = declare("The column that holds the truth.", minLength=1)
     train: str | None = declare(
-        "Rows to train on: a file or a glob. Handed to the training as GATES_TRAIN.", default=None
+        "Rows to train on: a file, a glob, or a table of the engine. Handed to the training as GATES_TRAIN.",
+        default=None,
     )
     positive: str | float | bool | None = declare(
         "The label value that counts as positive; needed unless labels are 0 and 1 or booleans.", default=None
@@ -36,6 +37,11 @@ class Data:
         "Column by which predictions find their rows; without it they must stand in the holdout's order.", default=None
     )
     contract: str | None = declare("File with the data contract.", default=None)
+    engine: Literal["duckdb", "spark"] = declare(
+        "What holds the tables to the contract: duckdb, in the process, or spark, the one that Spark's own settings "
+        "name (SPARK_REMOTE, spark.master). Both find the same.",
+        default="duckdb",
+    )
 
     @property
     def tables(self) -> tuple[Literal["train", "holdout"], ...]:
@@ -183,7 +189,7 @@ class Bound:
             {
                 "model": policy.model,
                 "task": policy.task,
-                "data": plain(policy.data),
+                "data": {key: value for key, value in plain(policy.data).items() if key != "engine"},  # same rows
                 "predict": plain(policy.predict),
                 "champion": list(self.champion),
                 "contract": plain(self.contract),

@@ -15,7 +15,14 @@ for argument; do
 done
 exec "{java}" "$@"
 """
-SETTINGS = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "1", "spark.driver.memory": "1g"}
+SETTINGS = {
+    "spark.master": "local[1]",
+    "spark.ui.enabled": "false",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.driver.memory": "1g",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+    "spark.sql.codegen.wholeStage": "false",  # for a few rows, compiling takes longest
+}
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +37,7 @@ def spark_settings(tmp_path_factory: pytest.TempPathFactory):
     java.chmod(java.stat().st_mode | stat.S_IXUSR)
     conf = folder / "conf"
     conf.mkdir()
-    lines = [f"{name} {value}" for name, value in ({"spark.master": "local[1]"} | SETTINGS).items()]
+    lines = [f"{name} {value}" for name, value in SETTINGS.items()]
     (conf / "spark-defaults.conf").write_text("\n".join(lines) + "\n")
     return {"JAVA_HOME": str(folder / "java"), "SPARK_CONF_DIR": str(conf), "SPARK_LOCAL_IP": "127.0.0.1"}
 

@@ -109,6 +109,14 @@ class DuckDB:
             raise GatesError("its columns are not told apart by name", where=name, mend="Give each a name of its own.")
         return columns, rows
 
+    def embedded(self, _: str) -> DuckDB:
+        """Itself."""
+        return self
+
+    def close(self) -> None:
+        """See ``Engine``."""
+        self.connection.close()
+
 
 def suffix_of(path: str) -> str:
     """``.parquet`` or ``.csv``. Raises ``GatesError`` for what no reader knows."""

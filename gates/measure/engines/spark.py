@@ -7,6 +7,7 @@ files, in which types are guessed, are handed to Spark as Parquet.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import re
 import shutil
@@ -22,7 +23,7 @@ from gates.contract.columns import literal, quoted
 from gates.errors import Exit, GatesError
 from gates.measure.engines import Rows, Seen
 from gates.measure.engines.duckdb import DuckDB
-from gates.measure.engines.spark_sql import MATCHES, translate
+from gates.measure.engines.spark_sql import MATCHES, parsed, view_of, written
 
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -57,19 +58,22 @@ EXTRA = "pip install 'mlgates[spark]'"
 
 
 class Spark:
-    """A session of Spark. Its views live in the session, and so do its settings until ``close``."""
+    """A session of Spark. Until ``close`` it has our views and settings."""
 
     def __init__(self, now: datetime, threads: int | None = None, session: Any = None) -> None:
         self.session = session or _session()
         self._before = {name: self.session.conf.get(name, None) for name in SETTINGS}
         for name, value in SETTINGS.items():
             self.session.conf.set(name, value)
-        self._now, self._threads = now, threads
+        self._views: set[str] = set()
         self._moment = f"TIMESTAMP_NTZ {literal(now.replace(tzinfo=None).isoformat(' '))}"
+        self._duckdb = DuckDB(now, threads)
         _register_matches(self.session)
 
     def close(self) -> None:
-        """Give the session its own settings back."""
+        """Give the session its own settings back, and take our views away."""
+        for view in self._views:
+            self.session.catalog.dropTempView(_named(view))
         for name, value in self._before.items():
             if value is None:
                 self.session.conf.unset(name)
@@ -78,46 +82,55 @@ class Spark:
 
     def run(self, sql: str) -> Rows:
         """See ``Engine``."""
-        return self._ask(translate(sql).replace("GATES_NOW()", self._moment))
-
-    def _ask(self, sql: str) -> Rows:
+        from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
 
+        tree = parsed(sql)
         try:
-            rows = self.session.sql(sql).collect()
-        except PySparkException as error:
+            if tree.key == "create":  # a temporary table: what it holds is held now
+                self._keep(self._frame(tree.expression).localCheckpoint(), tree.this.name)
+                return []
+            return [tuple(map(_plain, row)) for row in self._frame(tree).collect()]
+        except (PySparkException, Py4JError) as error:
             raise _told(error) from error
-        return [tuple(map(_plain, row)) for row in rows]
+
+    def _frame(self, tree: Any) -> Any:
+        return self.session.sql(written(tree).replace("GATES_NOW()", self._moment))
+
+    def _keep(self, frame: Any, view: str) -> None:
+        frame.createOrReplaceTempView(_named(view))
+        self._views.add(view)
 
     def open(self, root: Path, path: str, name: str) -> Seen:
         """A local file or a glob; else a table of Spark's catalog, or Parquet wherever Spark can read it."""
-        from pyspark.errors import PySparkException
-
         if "://" in path or not Path(path).suffix:
-            try:
-                reader = self.session.read
-                frame = reader.parquet(path) if "://" in path else reader.table(path)
-                return self._view(frame, path, name)
-            except PySparkException as error:
-                raise GatesError(
-                    f"{path} can't be read: {_told(error).what}", where=name, mend="Check its name."
-                ) from error
-        duck = DuckDB(self._now, self._threads)
-        (columns, rows), files = duck.open(root, path, name), duck.files(root, path)
+            return self._opened(path, name)
+        seen = columns, _ = self._duckdb.open(root, path, name)
+        files = self._duckdb.files(root, path)
         if files[0].suffix.lower() != ".parquet":
-            files = [self._as_parquet(duck, name)]
+            files = [self._as_parquet(name)]
         types = {column: _type_of(kind, f"{path}: the column {column}") for column, kind in columns.items()}
         schema = ", ".join(f"{_named(column)} {kind}" for column, kind in types.items())
-        frame = self.session.read.schema(schema).parquet(*(f"file://{file}" for file in files))
-        self._view(frame, path, name)
-        return columns, rows
+        self._view(self.session.read.schema(schema).parquet(*(file.as_uri() for file in files)), columns, name)
+        return seen
 
-    def _as_parquet(self, duck: DuckDB, name: str) -> Path:
+    def _opened(self, path: str, name: str) -> Seen:
+        from pyspark.errors import PySparkException
+
+        try:
+            frame = self.session.read.parquet(path) if "://" in path else self.session.read.table(path)
+            return self._seen(frame, path, name)
+        except PySparkException as error:
+            raise GatesError(
+                f"{path} can't be read: {_told(error).what}", where=name, mend="Check its name."
+            ) from error
+
+    def _as_parquet(self, name: str) -> Path:
         """A text file as DuckDB reads it, for as long as this process lives."""
         folder = tempfile.mkdtemp(prefix="gates-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         target = Path(folder, "table.parquet")
-        duck.run(f"COPY {quoted(name)} TO {literal(str(target))} (FORMAT parquet)")
+        self._duckdb.run(f"COPY {quoted(name)} TO {literal(str(target))} (FORMAT parquet)")
         return target
 
     def register(self, table: Any, name: str) -> Seen:
@@ -126,26 +139,32 @@ class Spark:
 
         if not isinstance(table, DataFrame):
             raise GatesError(f"{type(table).__name__}: no table that Spark can see", where=name)
-        return self._view(table, name, name)
+        return self._seen(table, name, name)
 
-    def _view(self, frame: Any, path: str, name: str) -> Seen:
+    def _seen(self, frame: Any, path: str, name: str) -> Seen:
+        fields = [(field.name, field.dataType.simpleString()) for field in frame.schema]
+        if len({column.lower() for column, _ in fields}) < len(fields):
+            raise GatesError(f"{path}: its columns are not told apart by name", mend="Give each a name of its own.")
+        columns = {column: _name_of(told, f"{path}: the column {column}") for column, told in fields}
+        self._view(frame, columns, name)
+        ((rows,),) = self.run(f"SELECT count(*) FROM {quoted(name)}")
+        return columns, rows
+
+    def _view(self, frame: Any, columns: Mapping[str, str], name: str) -> None:
         """The view, in which text that is not UTF-8 is an error, as it is in DuckDB."""
         from pyspark.sql import functions
 
-        columns = {
-            field.name: _name_of(field.dataType.simpleString(), f"{path}: the column {field.name}")
-            for field in frame.schema
-        }
-        twins = [one for one in columns if sum(one.lower() == other.lower() for other in columns) > 1]
-        if twins or len(columns) < len(frame.schema):
-            raise GatesError(f"{path}: its columns are not told apart by name", mend="Give each a name of its own.")
         shown = [
             functions.validate_utf8(frame[_named(one)]).alias(one) if kind == "VARCHAR" else frame[_named(one)]
             for one, kind in columns.items()
         ]
-        frame.select(*shown).createOrReplaceTempView(_named(name))
-        ((rows,),) = self._ask(f"SELECT count(*) FROM {_named(name)}")
-        return columns, rows
+        self._keep(frame.select(*shown), view_of(name))
+
+    def embedded(self, name: str) -> DuckDB:
+        """A file is open there already; a table of Spark's is brought over."""
+        if not self._duckdb.run(f"SELECT 1 FROM duckdb_views() WHERE view_name = {literal(name)}"):
+            self._duckdb.register(self.session.table(_named(view_of(name))).toArrow(), name)
+        return self._duckdb
 
 
 def _session() -> Any:
@@ -158,6 +177,7 @@ def _session() -> Any:
     active = SparkSession.getActiveSession()
     if active is not None:
         return active
+    logging.getLogger("SQLQueryContextLogger").disabled = True  # it would tell every error a second time, as JSON
     builder = SparkSession.builder.appName("gates")
     for name, value in STARTED.items() if not os.environ.get("SPARK_REMOTE") else ():
         builder = builder.config(name, value)
@@ -217,7 +237,7 @@ def _plain(value: Any) -> Any:
 
 def _told(error: Any) -> GatesError:
     """Its condition alone: the message may hold values of the data."""
-    condition = error.getCondition() or type(error).__name__
+    condition = getattr(error, "getCondition", lambda: None)() or type(error).__name__
     if condition == "USER_RAISED_EXCEPTION":
         return GatesError(f"the data can't be read: {error.getMessageParameters()['errorMessage']}")
     return GatesError(f"the data can't be read: Spark says {condition}")

@@ -19,7 +19,10 @@ OUTSIDE = "a date or time lies outside the years 1 to 9999, where Spark and Duck
 FUNCTIONS: Mapping[str, str] = {  # by name: Spark's SQL, with the arguments' SQL in it
     "ISFINITE": "(abs({0}) < double('infinity'))",  # NaN is larger than all
     "STRLEN": "octet_length({0})",
-    "GATES_BITS": "CAST(java_method('java.lang.Double', 'doubleToLongBits', {0}) AS BIGINT)",
+    "GATES_BITS": (
+        "CASE WHEN {0} IS NOT NULL THEN "
+        "CAST(java_method('java.lang.Double', 'doubleToLongBits', coalesce({0}, 0D)) AS BIGINT) END"
+    ),
     "GATES_HEX": "CAST(conv({0}, 16, 10) AS BIGINT)",
     "EPOCH_US": "unix_micros(CAST({0} AS TIMESTAMP))",
     "TIMEZONE": "CAST({1} AS TIMESTAMP_NTZ)",  # of a moment with its zone, in the session's zone: UTC
@@ -51,11 +54,25 @@ def _generator() -> Any:
     return type("Generator", (written,), changed)(dialect=Spark())
 
 
-def translate(sql: str) -> str:
-    """A query of DuckDB's -> the same query of Spark's. Raises ``GatesError`` for what has no equal there."""
+def parsed(sql: str) -> Any:
+    """A statement of DuckDB's as a tree, in which the tables are those that ``view_of`` names."""
     import sqlglot
+    from sqlglot import exp
 
-    return str(_generator().generate(sqlglot.parse_one(sql, read="duckdb")))
+    tree = sqlglot.parse_one(sql, read="duckdb")
+    for table in tree.find_all(exp.Table):
+        table.set("this", exp.to_identifier(view_of(table.name), quoted=True))
+    return tree
+
+
+def view_of(name: str) -> str:
+    """What a table of ours is called in a session that may hold other people's."""
+    return f"gates {name}"
+
+
+def written(tree: Any) -> str:
+    """Spark's SQL of a query's tree. Raises ``GatesError`` for what has no equal there."""
+    return str(_generator().generate(tree))
 
 
 def _named(self: Any, node: Any) -> str:
