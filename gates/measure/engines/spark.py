@@ -66,6 +66,7 @@ class Spark:
         for name, value in SETTINGS.items():
             self.session.conf.set(name, value)
         self._views: set[str] = set()
+        self._brought: dict[str, bool] = {}  # tables that are in no file -> whether DuckDB has them, too
         self._moment = f"TIMESTAMP_NTZ {literal(now.replace(tzinfo=None).isoformat(' '))}"
         self._duckdb = DuckDB(now, threads)
         _register_matches(self.session)
@@ -73,7 +74,7 @@ class Spark:
     def close(self) -> None:
         """Give the session its own settings back, and take our views away."""
         for view in self._views:
-            self.session.catalog.dropTempView(_named(view))
+            self.session.catalog.dropTempView(view)
         for name, value in self._before.items():
             if value is None:
                 self.session.conf.unset(name)
@@ -105,7 +106,10 @@ class Spark:
         """A local file or a glob; else a table of Spark's catalog, or Parquet wherever Spark can read it."""
         if "://" in path or not Path(path).suffix:
             return self._opened(path, name)
-        seen = columns, _ = self._duckdb.open(root, path, name)
+        seen = columns, rows = self._duckdb.open(root, path, name)
+        self._brought.pop(name, None)
+        if not rows:
+            return seen
         files = self._duckdb.files(root, path)
         if files[0].suffix.lower() != ".parquet":
             files = [self._as_parquet(name)]
@@ -147,6 +151,7 @@ class Spark:
             raise GatesError(f"{path}: its columns are not told apart by name", mend="Give each a name of its own.")
         columns = {column: _name_of(told, f"{path}: the column {column}") for column, told in fields}
         self._view(frame, columns, name)
+        self._brought[name] = False
         ((rows,),) = self.run(f"SELECT count(*) FROM {quoted(name)}")
         return columns, rows
 
@@ -162,18 +167,20 @@ class Spark:
 
     def embedded(self, name: str) -> DuckDB:
         """A file is open there already; a table of Spark's is brought over."""
-        if not self._duckdb.run(f"SELECT 1 FROM duckdb_views() WHERE view_name = {literal(name)}"):
+        if self._brought.get(name) is False:
             self._duckdb.register(self.session.table(_named(view_of(name))).toArrow(), name)
+            self._brought[name] = True
         return self._duckdb
 
 
 def _session() -> Any:
     """The session that is active, or a new one by Spark's own settings: SPARK_REMOTE, spark-defaults.conf, ..."""
     try:
+        import sqlglot  # noqa: F401 -- told here, before anything is started
         from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession
     except ImportError as error:
-        raise GatesError("data.engine: spark needs PySpark", mend=f"{EXTRA}.") from error
+        raise GatesError(f"the engine spark needs {error.name}", mend=f"{EXTRA}.") from error
     active = SparkSession.getActiveSession()
     if active is not None:
         return active
