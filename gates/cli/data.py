@@ -75,8 +75,15 @@ def _next(made: Start) -> str:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The contract. The default is contract.yaml beside the data, else in the current folder.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["duckdb", "spark"]),
+    default="duckdb",
+    show_default=True,
+    help="What looks at the table; to Spark, FILE may be a table of its catalog. Both find the same.",
+)
 @common.as_json
-def data(file: str, contract: Path | None, as_json: bool) -> NoReturn:
+def data(file: str, contract: Path | None, engine: str, as_json: bool) -> NoReturn:
     """Hold one table to its contract: CSV, Parquet, JSON lines, or a glob of them.
 
     Needs no policy. Rules that look at the training data are left out, and told.
@@ -96,9 +103,9 @@ def data(file: str, contract: Path | None, as_json: bool) -> NoReturn:
 
     path = contract or _found(file)
     rules = load_contract(path)
-    connection = connect()
-    opened = open_table(connection, Path.cwd(), file, Path(file).name)
-    checked = hold(connection, opened, rules, path.resolve().parent)
+    tables = connect(engine=engine)
+    opened = open_table(tables, Path.cwd(), file, Path(file).name)
+    checked = hold(tables, opened, rules, path.resolve().parent)
     if as_json:
         common.write_json(checked)
     else:

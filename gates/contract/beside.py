@@ -121,8 +121,8 @@ class Drift:
             if not measurable:
                 raise GatesError(f"contract, ks of {self.drift}: {this.path} has {column.kind} there, no numbers")
             return _ks(this, other, _position(column))
-        bins = _binned(_position(column), other) if measurable else _valued(column, other)
-        counts = f"SELECT v, sum(here) AS n, sum(there) AS m FROM ({_sides(this, other, f'{bins} AS v')}) GROUP BY v"
+        rows = _binned(this, other, _position(column)) if measurable else _valued(this, other, column)
+        counts = f"SELECT v, sum(here) AS n, sum(there) AS m FROM ({rows}) GROUP BY v"
         label = "CASE WHEN v IS NOT NULL THEN CAST(row_number() OVER (ORDER BY v) AS VARCHAR) END" if secret else "v"
         return f"SELECT {label}, n, m FROM ({counts}) ORDER BY v NULLS FIRST"
 
@@ -143,7 +143,8 @@ def _found(this: Side, here: Sequence[str], other: Side, there: Sequence[str], *
     matched = " AND ".join(f"t.{quoted(one)} = o.{quoted(two)}" for one, two in pairs)
     present = " AND ".join(f"t.{quoted(column)} IS NOT NULL" for column in here)
     exists = f"{'' if found else 'NOT '}EXISTS (SELECT 1 FROM {quoted(other.name)} o WHERE {matched})"
-    return f"SELECT 'rows', count(*) FILTER (WHERE {present} AND {exists}), count(*) FROM {quoted(this.name)} t"
+    rows = f"SELECT count(*) FROM {quoted(this.name)} t"
+    return f"SELECT 'rows', ({rows} WHERE {present} AND {exists}), ({rows})"
 
 
 def _first_share(finding: Finding) -> float:
@@ -160,26 +161,36 @@ def _sides(this: Side, other: Side, value: str, where: str = "TRUE") -> str:
 
 
 def _position(column: Column) -> str:
-    """Where a value lies on a line: a number as it is, a date or time in seconds."""
-    return f"epoch({column.sql})" if column.category in TEMPORAL else column.sql
+    """Where a value lies on a line: a number as it is, a date or time in whole microseconds."""
+    if column.category == "time":
+        return f"epoch_us(DATE '1970-01-01' + CAST({column.sql} AS TIME))"
+    return f"epoch_us({column.sql})" if column.category in TEMPORAL else column.sql
 
 
-def _binned(position: str, other: Side) -> str:
-    """SQL of the bin that a value falls into, between the reference's quantiles; NaN is a bin of its own."""
+def _binned(this: Side, other: Side, position: str) -> str:
+    """Rows with the bin that a value falls into, between the reference's quantiles; NaN is a bin of its own.
+
+    The quantile of ``k`` tenths is the smallest value that so many rows do not exceed: counted, so that no engine
+    rounds it.
+    """
     double = f"CAST({position} AS DOUBLE)"
-    steps = ", ".join(str(step / BINS) for step in range(1, BINS))
-    finite = f"CASE WHEN isfinite({double}) THEN {double} END"
-    edges = f"(SELECT list_distinct(quantile_disc({finite}, [{steps}])) FROM {quoted(other.name)})"
-    bin_ = f"CAST(len(list_filter(coalesce({edges}, []), lambda edge: edge < {double})) AS VARCHAR)"
-    return f"CASE WHEN {double} IS NULL THEN NULL WHEN isnan({double}) THEN 'NaN' ELSE {bin_} END"
+    counts = f"SELECT {double} AS p, count(*) AS n FROM {quoted(other.name)} WHERE isfinite({double}) GROUP BY 1"
+    upto = f"SELECT p, sum(n) OVER (ORDER BY p) AS upto, sum(n) OVER () AS total FROM ({counts})"
+    steps = range(1, BINS)
+    edges = ", ".join(f"min(CASE WHEN upto * {BINS} >= {step} * total THEN p END) AS e{step}" for step in steps)
+    bins = " ".join(f"WHEN p <= e{step} THEN '{step - 1}'" for step in steps)
+    bin_ = f"CASE WHEN p IS NULL THEN NULL WHEN isnan(p) THEN 'NaN' {bins} ELSE '{BINS - 1}' END"
+    rows = _sides(this, other, f"{double} AS p")
+    return f"SELECT {bin_} AS v, here, there FROM ({rows}) CROSS JOIN (SELECT {edges} FROM ({upto}))"
 
 
-def _valued(column: Column, other: Side) -> str:
-    """SQL of the value, told apart from what has the bin of the rest."""
+def _valued(this: Side, other: Side, column: Column) -> str:
+    """Rows with the value, told apart from what has the bin of the rest."""
     text = f"CAST({column.sql} AS VARCHAR)"
-    frequent = f"SELECT {text} AS v FROM {quoted(other.name)} WHERE {column.sql} IS NOT NULL GROUP BY v"
-    among = f"{text} IN (SELECT v FROM ({frequent} ORDER BY count(*) DESC, v LIMIT {MOST}))"
-    return f"CASE WHEN {column.sql} IS NULL THEN NULL WHEN {among} THEN '=' || {text} ELSE 'rest' END"
+    frequent = f"SELECT {text} AS v FROM {quoted(other.name)} WHERE {column.sql} IS NOT NULL GROUP BY 1"
+    among = f"v IN (SELECT v FROM ({frequent} ORDER BY count(*) DESC, v LIMIT {MOST}))"
+    shown = f"CASE WHEN v IS NULL THEN NULL WHEN {among} THEN '=' || v ELSE 'rest' END"
+    return f"SELECT {shown} AS v, here, there FROM ({_sides(this, other, f'{text} AS v')})"
 
 
 def _ks(this: Side, other: Side, position: str) -> str:

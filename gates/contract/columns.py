@@ -49,6 +49,11 @@ class Column:
         return self.category in ("integer", "number")
 
     @property
+    def is_double(self) -> bool:
+        """Whether its values are doubles, of which engines tell the text in their own ways."""
+        return self.category == "number" and not self.kind.startswith("DECIMAL")
+
+    @property
     def whole(self) -> str:
         """The value of a column of whole numbers as one; decimals without places are such columns, too."""
         return f"CAST({self.sql} AS HUGEINT)" if self.kind.startswith("DECIMAL") else self.sql

@@ -16,7 +16,7 @@ from gates.contract.patterns import UnsupportedError, translate, within_ascii
 from gates.fields import Plain
 
 TYPES = ("string", "integer", "number", "boolean", "null", "object", "array")
-_SMALLEST, _LARGEST = -(2**127), 2**127 - 1  # what a HUGEINT holds
+_HUGE, _WIDE = 2**127, 10**38  # a HUGEINT holds -_HUGE up to _HUGE - 1; all other whole numbers have up to 38 digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +78,16 @@ def _equal_literal(column: Column, value: Plain) -> str | None:
         return None
     if column.category == "integer" and math.isfinite(value):
         whole = Fraction(value)
-        fits = whole.denominator == 1 and _SMALLEST <= whole <= _LARGEST
+        smallest, largest = _reach(column)
+        fits = whole.denominator == 1 and smallest <= whole <= largest
         return literal(int(whole)) if fits else None
     near = _nearest_double(value)
     return literal(near) if column.category == "number" and near == value else None
+
+
+def _reach(column: Column) -> tuple[int, int]:
+    """Whole numbers beyond these stand in no such column, and an engine may be unable to write them."""
+    return (-_HUGE, _HUGE - 1) if "HUGEINT" in column.kind else (1 - _WIDE, _WIDE - 1)
 
 
 def _nearest_double(value: float) -> float:
@@ -111,8 +117,9 @@ def _compared(operator: str) -> Callable[[Column, Plain], str]:
 def _whole_fails(column: Column, failing: str, bound: Fraction) -> str:
     """For a whole x: x < b is x < ceil(b), x <= b is x <= floor(b), and so on."""
     limit = math.ceil(bound) if failing in ("<", ">=") else math.floor(bound)
-    if limit > _LARGEST or limit < _SMALLEST:
-        always = (limit > _LARGEST) == (failing in ("<", "<="))
+    smallest, largest = _reach(column)
+    if limit > largest or limit < smallest:
+        always = (limit > largest) == (failing in ("<", "<="))
         return f"{column.sql} IS NOT NULL" if always else "FALSE"
     return f"{column.whole} {failing} {literal(limit)}"
 
@@ -145,9 +152,10 @@ def _no_remainder(column: Column, divisor: Plain) -> str:
     """Of NaN and infinity there is one: no number."""
     if column.category == "number":
         return f"coalesce({column.double} % {literal(float(divisor))} = 0, FALSE)"
-    if divisor <= _LARGEST:
+    smallest, largest = _reach(column)
+    if divisor <= largest:
         return f"{column.whole} % {literal(divisor)} = 0"
-    multiples = [literal(value) for value in (0, _SMALLEST) if value % divisor == 0]  # there are no others
+    multiples = [literal(value) for value in (0, smallest) if value % divisor == 0]  # there are no others
     return f"{column.whole} IN ({', '.join(multiples)})"
 
 

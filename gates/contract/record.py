@@ -148,9 +148,9 @@ def _rule(id_: str, asks: str, schema: Mapping[str, Plain], word: str, name: str
             return None  # JSON Schema says nothing of a property that is not there; ``required`` does
         return negated(keyword_kept(word, schema, columns[name] if name is not None else None, columns))
 
-    def example(columns: Columns) -> tuple[str, str] | None:
+    def example(columns: Columns) -> tuple[Column, str] | None:
         condition = breaking(columns)
-        return None if name is None or condition is None or hidden else (columns[name].text, condition)
+        return None if name is None or condition is None or hidden else (columns[name], condition)
 
     return Rule(
         id=id_,
@@ -179,4 +179,4 @@ def _tolerated(most: float) -> Bounds:
 
 def counted(condition: str) -> str:
     """An aggregate that counts the rows in which a condition holds."""
-    return {"FALSE": "0", "TRUE": "count(*)"}.get(condition, f"count(*) FILTER (WHERE {condition})")
+    return {"FALSE": "0", "TRUE": "count(*)"}.get(condition, f"count_if({condition})")

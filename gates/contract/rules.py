@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Final, Literal, Protocol
 
-from gates.contract.columns import Columns
+from gates.contract.columns import Column, Columns
 from gates.evidence import Finding
 from gates.fields import Plain
 
@@ -55,7 +55,7 @@ class Rule:
     ``count`` gives SQL of an aggregate over the table, a whole number, or None where it asks nothing of these
     columns. A rule that looks at a second table (``beside``: ``train``, or a path) has ``query`` instead: SQL of
     rows (label, count here, count there); ``value`` makes of its finding what is held against ``bounds``.
-    ``example`` gives SQL of a value to show and of the rows to show it of, or None where nothing may be shown.
+    ``example`` gives a column to show and SQL of the rows to show it of, or None where nothing may be shown.
     ``columns`` and ``columns_beside`` must be there, in the table and in the second one.
     """
 
@@ -64,7 +64,7 @@ class Rule:
     count: Callable[[Columns], str | None] | None = None
     query: Callable[[Side, Side], str] | None = None
     value: Callable[[Finding], float] | None = None
-    example: Callable[[Columns], tuple[str, str] | None] | None = None
+    example: Callable[[Columns], tuple[Column, str] | None] | None = None
     bounds: Bounds = NONE
     severity: Severity = "error"
     columns: tuple[str, ...] = ()

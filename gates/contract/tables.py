@@ -11,7 +11,8 @@ from math import inf
 from typing import Any, Final, Literal
 
 from gates.contract.beside import Drift, Leakage, Refers
-from gates.contract.columns import Columns, every, quoted
+from gates.contract.columns import Columns, every, matches, quoted
+from gates.contract.formats import MOMENT
 from gates.contract.record import counted, kept
 from gates.contract.rules import SEVERITY, Bounds, Known, Rule, Severity, listed
 from gates.errors import GatesError
@@ -118,20 +119,25 @@ class Fresh:
     """How old the newest row may be when it is measured."""
 
     EXAMPLE = "fresh: updated_at\nwithin: 36h"
-    fresh: str = declare("A column of dates or timestamps, or of such text; without a zone they are UTC.")
+    fresh: str = declare(
+        "A column of dates or timestamps, or of such text as in ISO 8601; without a zone they are UTC."
+    )
     within: str = declare("A time such as 30m, 36h, 7d or 2w.", pattern="^[1-9][0-9]{0,5}[mhdw]$")
     severity: Severity = declare(SEVERITY, default="error")
 
     def rule(self, _: Known, /) -> Rule:
         """Count all rows if the newest is too old, or none can be read, else none."""
         seconds = int(self.within[:-1]) * SECONDS[self.within[-1]]
-        newest = f"max(timezone('UTC', TRY_CAST({quoted(self.fresh)} AS TIMESTAMPTZ)))"
         limit = f"{NOW} - INTERVAL {seconds} SECOND"
 
         def count(columns: Columns) -> str:
-            if columns[self.fresh].category not in ("date", "timestamp", "string"):
-                raise GatesError(f"contract, fresh({self.fresh}): it is {columns[self.fresh].kind}, no dates or text")
-            return f"CASE WHEN {newest} >= {limit} THEN 0 ELSE count(*) END"
+            column = columns[self.fresh]
+            if column.category not in ("date", "timestamp", "string"):
+                raise GatesError(f"contract, fresh({self.fresh}): it is {column.kind}, no dates or text")
+            moment = f"timezone('UTC', TRY_CAST({column.sql} AS TIMESTAMPTZ))"
+            if column.category == "string":  # an engine would read more forms, and each engine others
+                moment = f"CASE WHEN {matches(column.text, MOMENT)} THEN {moment} END"
+            return f"CASE WHEN max({moment}) >= {limit} THEN 0 ELSE count(*) END"
 
         return Rule(
             id=f"fresh({self.fresh})",

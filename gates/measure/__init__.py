@@ -14,7 +14,6 @@ from gates.evidence import SCHEMA, Evidence, Finding, Model, Run, Slice
 from gates.measure.contract import findings
 from gates.measure.counts import count, curves
 from gates.measure.engines import connect
-from gates.measure.engines.duckdb import suffix_of
 from gates.measure.joined import Joined, join
 from gates.measure.labels import Labels, read_labels
 from gates.measure.predictions import Predicted, place
@@ -44,7 +43,7 @@ class Served:
 
 
 class Bench:
-    """One engine with the policy's tables open, to check data and measure models on.
+    """The policy's tables, open in its engine, to check data and measure models on.
 
     ``work`` is the folder for what is made on the way (``.gates``), ``environ`` what a model that is scored gets to
     see, less its credentials; ``now`` is what freshness is held against, the clock's time if not given. Raises
@@ -65,10 +64,11 @@ class Bench:
         self.root = root
         self.work = work
         self.environ = environ or {}
-        self.engine = connect(now, threads)
         data = bound.policy.data
+        self.engine = connect(now, threads, data.engine)
         named = [("train", data.train), ("holdout", data.holdout)]
         self.opened = {name: open_table(self.engine, root, path, name) for name, path in named if path}
+        self.local = self.engine.embedded("holdout")  # models are measured in the process
 
     def check(self) -> tuple[Finding, ...]:
         """What the contract's rules count in every table."""
@@ -89,9 +89,9 @@ class Bench:
         data = self.bound.policy.data
         if data.label is not None:
             self.holdout.require(data.label, "data.label")
-        target = self.work / f"holdout{suffix_of(data.holdout)}"
+        target = self.work / f"holdout{Path(data.holdout).suffix.lower() or '.parquet'}"
         options = " (FORMAT csv, HEADER, DELIMITER '\t')" if target.suffix == ".tsv" else ""
-        run(self.engine, f"COPY ({self._features}) TO {literal(str(target))}{options}")
+        run(self.local, f"COPY ({self._features}) TO {literal(str(target))}{options}")
         return target
 
     @property
@@ -153,9 +153,9 @@ class Bench:
     def rows(self) -> tuple[Labels, Parts]:
         """The labels and the slices' columns, with the table of rows made from them."""
         policy = self.bound.policy
-        labels = read_labels(self.engine, self.holdout, policy)
+        labels = read_labels(self.local, self.holdout, policy)
         parts = parts_of(self.bound.needs.dimensions)
-        make_rows(self.engine, self.holdout, policy, labels, parts)
+        make_rows(self.local, self.holdout, policy, labels, parts)
         return labels, parts
 
     def recounted(self, predictions: Path, served: Served | None) -> tuple[Slice, ...]:
@@ -164,10 +164,10 @@ class Bench:
         return self._counted(self._joined(self._placed(predictions, "candidate"), theirs))
 
     def _placed(self, file: Path, name: str) -> Predicted:
-        return place(self.engine, file, name, self.bound.policy, self.rows[0])
+        return place(self.local, file, name, self.bound.policy, self.rows[0])
 
     def _joined(self, ours: Predicted, theirs: Predicted | None) -> Joined:
-        return join(self.engine, self.bound.policy, self.rows[1], ours, theirs)
+        return join(self.local, self.bound.policy, self.rows[1], ours, theirs)
 
     def _counted(self, joined: Joined) -> tuple[Slice, ...]:
         return count(joined, self.bound.policy, self.bound.needs)
@@ -224,14 +224,14 @@ class Bench:
         data, folder = self.bound.policy.data, self.work / "scored"
         folder.mkdir(parents=True, exist_ok=True)
         features, bare, target = (folder / f"{name}{end}.parquet" for end in ("-features", "-scores", ""))
-        run(self.engine, f"COPY ({self._features}) TO {literal(str(features))}")
+        run(self.local, f"COPY ({self._features}) TO {literal(str(features))}")
         score(model, features, bare, self.bound.policy, self.rows[0], self.environ)
         if data.key is None:
             features.unlink()
             return bare.replace(target)
         keys = f"(SELECT {quoted(data.key)} FROM {literal(str(features))})"
         beside = f"SELECT * FROM {keys} POSITIONAL JOIN {literal(str(bare))}"
-        run(self.engine, f"COPY ({beside}) TO {literal(str(target))} (FORMAT parquet)")
+        run(self.local, f"COPY ({beside}) TO {literal(str(target))} (FORMAT parquet)")
         for used in (features, bare):
             used.unlink()
         return target

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from math import isfinite
+from struct import pack, unpack
 
-from gates.contract.columns import quoted
+from gates.contract.columns import Column, quoted
 from gates.contract.rules import Contract, Rule, Side
 from gates.errors import GatesError
 from gates.evidence import Finding, Part
+from gates.measure.engines import Engine
 from gates.measure.tables import Opened, run
 
 EXAMPLES = 5
 SHOWN = 40  # characters of an example
+AT_ONCE = 500  # rules counted by one query: the time to plan it grows with the square
 
 
 def findings(
-    connection: Any, opened: Opened, contract: Contract, beside: Callable[[str], Opened | None]
+    engine: Engine, opened: Opened, contract: Contract, beside: Callable[[str], Opened | None]
 ) -> list[Finding]:
     """What every rule of the contract counts in this table.
 
@@ -26,9 +29,9 @@ def findings(
     rules = [rule for rule in contract.rules if opened.name in rule.tables]
     this = _side(opened, [(column, rule) for rule in rules for column in rule.columns])
     single = [rule for rule in rules if rule.count]
-    rows, counts = _counts(connection, this, single)
+    rows, counts = _counts(engine, this, single)
     counted = dict(zip((rule.id for rule in single), counts, strict=True))
-    shown = _examples(connection, this, [rule for rule in single if counted[rule.id]])
+    shown = _examples(engine, this, [rule for rule in single if counted[rule.id]])
 
     def made(rule: Rule, parts: tuple[Part, ...] = ()) -> Finding:
         count, examples = counted.get(rule.id, 0), shown.get(rule.id, ())
@@ -39,7 +42,7 @@ def findings(
         other = beside(rule.beside) if rule.query and rule.beside else None
         if rule.query and other:
             there = _side(other, [(column, rule) for column in rule.columns_beside], all_flat=False)
-            found[rule.id] = made(rule, _parts(connection, rule.query(this, there)))
+            found[rule.id] = made(rule, _parts(engine, rule.query(this, there)))
     return [found[rule.id] for rule in rules if rule.id in found]
 
 
@@ -57,32 +60,52 @@ def _side(opened: Opened, needed: Sequence[tuple[str, Rule]], *, all_flat: bool 
     return Side(name=opened.name, path=opened.path, columns=opened.seen)
 
 
-def _counts(connection: Any, this: Side, rules: list[Rule]) -> tuple[int, list[int]]:
-    """All rules in one pass over the table."""
+def _counts(engine: Engine, this: Side, rules: list[Rule]) -> tuple[int, list[int]]:
+    """All rules in one pass over the table; of a wide one, ``AT_ONCE`` rules a pass."""
     aggregates = [rule.count(this.columns) or "0" for rule in rules if rule.count]
-    ((rows, *counts),) = run(connection, f"SELECT {', '.join(['count(*)', *aggregates])} FROM {quoted(this.name)}")
+    rows, counts = 0, list[int]()
+    for start in range(0, max(1, len(aggregates)), AT_ONCE):
+        asked = ", ".join(["count(*)", *aggregates[start : start + AT_ONCE]])
+        ((rows, *found),) = run(engine, f"SELECT {asked} FROM {quoted(this.name)}")
+        counts += found
     return rows, counts
 
 
-def _examples(connection: Any, this: Side, broken: list[Rule]) -> dict[str, tuple[str, ...]]:
-    """Up to five distinct offending values of each rule that shows any, most frequent first; in one query."""
+def _examples(engine: Engine, this: Side, broken: list[Rule]) -> dict[str, tuple[str, ...]]:
+    """Up to five distinct offending values of each rule that shows any, most frequent first; in one query.
+
+    Doubles are told as numbers: every engine has a text of its own for them.
+    """
     found: dict[str, list[str]] = {rule.id: [] for rule in broken}
+    columns: dict[int, Column] = {}
     parts = []
     for place, rule in enumerate(broken):
         shown = rule.example(this.columns) if rule.example else None
         if shown:
-            value, condition = shown
+            column, condition = shown
+            columns[place] = column
+            text, number = ("NULL", f"{column.double} + 0.0") if column.is_double else (column.text, "NULL")
             parts.append(
-                f"(SELECT {place} AS place, CAST({value} AS VARCHAR) AS v, count(*) AS n FROM {quoted(this.name)} "
-                f"WHERE {condition} GROUP BY 2 ORDER BY n DESC, v LIMIT {EXAMPLES})"
+                f"(SELECT {place} AS place, CAST({text} AS VARCHAR) AS v, CAST({number} AS DOUBLE) AS x, "
+                f"count(*) AS n FROM {quoted(this.name)} WHERE {condition} "
+                f"GROUP BY 2, 3 ORDER BY n DESC, v, x LIMIT {EXAMPLES})"
             )
     if parts:
-        for place, text, _ in run(connection, f"{' UNION ALL '.join(parts)} ORDER BY place, n DESC, v"):
-            found[broken[place].id].append("null" if text is None else str(text)[:SHOWN])
+        for place, text, number, _ in run(engine, f"{' UNION ALL '.join(parts)} ORDER BY place, n DESC, v, x"):
+            told = text if number is None else _shortest(number, single=columns[place].kind == "FLOAT")
+            found[broken[place].id].append("null" if told is None else told[:SHOWN])
     return {id_: tuple(values) for id_, values in found.items()}
 
 
-def _parts(connection: Any, query: str) -> tuple[Part, ...]:
+def _shortest(number: float, *, single: bool) -> str:
+    """The shortest text that reads as this number again, as a single or a double."""
+    if single and isfinite(number):
+        texts = (f"{number:.{digits}g}" for digits in range(1, 10))
+        number = next(float(text) for text in texts if unpack("f", pack("f", float(text)))[0] == number)
+    return repr(number)
+
+
+def _parts(engine: Engine, query: str) -> tuple[Part, ...]:
     return tuple(
-        Part(label=label, here=int(here or 0), there=int(there or 0)) for label, here, there in run(connection, query)
+        Part(label=label, here=int(here or 0), there=int(there or 0)) for label, here, there in run(engine, query)
     )

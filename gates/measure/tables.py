@@ -123,7 +123,7 @@ def exact_text(opened: Opened, name: str) -> str:
 
 def _exact(column: Column) -> str:
     """SQL of a text that only an equal value has, and that every engine spells alike: of a double its bits."""
-    if column.category == "number" and not column.kind.startswith("DECIMAL"):
+    if column.is_double:
         bits = f"CAST(gates_bits({column.double}) AS VARCHAR)"
         return f"CASE WHEN isnan({column.double}) THEN 'NaN' ELSE {bits} END"  # there is more than one NaN
     whole = column.is_text and column.kind != "TIMESTAMP_NS"  # JSON sees no nanoseconds

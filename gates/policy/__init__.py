@@ -24,13 +24,14 @@ class Data:
     """The tables, and which columns mean what."""
 
     holdout: str = declare(
-        "Labelled rows on which both models are judged: a Parquet or CSV file, or a glob.", minLength=1
+        "Labelled rows on which both models are judged: a file, a glob, or a table of the engine.", minLength=1
     )
     label: str | None = declare(
         "The column that holds the truth: a class, or a number. Only task: score needs none.", default=None, minLength=1
     )
     train: str | None = declare(
-        "Rows to train on: a file or a glob. Handed to the training as GATES_TRAIN.", default=None
+        "Rows to train on: a file, a glob, or a table of the engine. Handed to the training as GATES_TRAIN.",
+        default=None,
     )
     positive: str | float | bool | None = declare(
         "The label value that counts as positive; needed unless labels are 0 and 1 or booleans.", default=None
@@ -48,6 +49,11 @@ class Data:
         "How many decisions this holdout is good for. Each is charged for all of them; past them nothing passes.",
         default=None,
         minimum=1,
+    )
+    engine: Literal["duckdb", "spark"] = declare(
+        "What holds the tables to the contract: duckdb, in the process, or spark, the one that Spark's own settings "
+        "name (SPARK_REMOTE, spark.master). Both find the same.",
+        default="duckdb",
     )
 
     @property
@@ -210,7 +216,7 @@ class Bound:
         """Digest of what decides the measuring: evidence made under another one can't be judged by this policy."""
         policy, needs = self.policy, self.needs
         data = plain(policy.data)
-        del data["reuse"]  # charged when judging
+        del data["reuse"], data["engine"]  # the one is charged when judging, the other finds the same
         return digest(
             {
                 "model": policy.model,

@@ -22,7 +22,8 @@ def train(
     """
     given = {"GATES_OUT": str(out), "GATES_HOLDOUT": str(holdout), "GATES_SEED": str(seed)}
     if policy.data.train:
-        given["GATES_TRAIN"] = str(root / policy.data.train)
+        file = Path(policy.data.train).suffix and "://" not in policy.data.train
+        given["GATES_TRAIN"] = str(root / policy.data.train) if file else policy.data.train
     command = ["/bin/sh", "-c", policy.train.run]
     status = child.run(command, root, {**child.without_secrets(environment), **given}, log, policy.train.seconds)
     where = f"train: {policy.train.run}"

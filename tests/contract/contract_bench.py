@@ -34,14 +34,21 @@ class Held:
     """Tables of one folder, held to a contract."""
 
     def __init__(
-        self, root: Path, contract: Any, *, holdout: str = "holdout.parquet", train: str | None = None, **bench: Any
+        self,
+        root: Path,
+        contract: Any,
+        *,
+        holdout: str = "holdout.parquet",
+        train: str | None = None,
+        engine: str = "duckdb",
+        **bench: Any,
     ) -> None:
         text = contract if isinstance(contract, str) else json.dumps(contract)
         (root / "contract.yaml").write_text(text)
         policy = {
             "version": 1,
             "model": "m",
-            "data": {"holdout": holdout, "label": "y", "contract": "contract.yaml"}
+            "data": {"holdout": holdout, "label": "y", "contract": "contract.yaml", "engine": engine}
             | ({"train": train} if train else {}),
             "train": "t",
             "gates": [{"metric": "accuracy", "min": 0}],

@@ -34,16 +34,33 @@ class Engine(Protocol):
         """An object in memory as the view ``name``. Raises ``GatesError`` for what the engine can't see."""
         ...
 
+    def embedded(self, name: str) -> Engine:
+        """DuckDB with one of the tables open, for what is done with rows themselves: those of a holdout."""
+        ...
 
-def _duckdb(now: datetime, threads: int | None) -> Engine:
+    def close(self) -> None:
+        """Leave no trace in what others use."""
+        ...
+
+
+def _duckdb(now: datetime, threads: int | None, _: Any) -> Engine:
     from gates.measure.engines.duckdb import DuckDB
 
     return DuckDB(now, threads)
 
 
-ENGINES: Mapping[str, Callable[[datetime, int | None], Engine]] = {"duckdb": _duckdb}
+def _spark(now: datetime, threads: int | None, session: Any) -> Engine:
+    from gates.measure.engines.spark import Spark
+
+    return Spark(now, threads, session)
 
 
-def connect(now: datetime | None = None, threads: int | None = None, engine: str = "duckdb") -> Engine:
-    """A fresh engine without tables, which is told what time it is: the clock's, if not given."""
-    return ENGINES[engine]((now or datetime.now(UTC)).astimezone(UTC), threads)
+ENGINES: Mapping[str, Callable[[datetime, int | None, Any], Engine]] = {"duckdb": _duckdb, "spark": _spark}
+
+
+def connect(
+    now: datetime | None = None, threads: int | None = None, engine: str = "duckdb", session: Any = None
+) -> Engine:
+    """An engine without tables, which is told what time it is: the clock's, if not given. ``session``: somebody's
+    session of it, to work in."""
+    return ENGINES[engine]((now or datetime.now(UTC)).astimezone(UTC), threads, session)

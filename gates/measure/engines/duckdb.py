@@ -61,15 +61,19 @@ class DuckDB:
         rows: Rows = self.connection.execute(sql).fetchall()
         return rows
 
+    def files(self, root: Path, path: str) -> list[Path]:
+        """The files that a path or a glob beside ``root`` names."""
+        return [Path(row[0]) for row in self._ask(f"SELECT file FROM glob({literal(str(root / path))}) ORDER BY file")]
+
     def open(self, root: Path, path: str, name: str) -> Seen:
         """See ``Engine``."""
         import duckdb
 
-        suffix, pattern = suffix_of(path), literal(str(root / path))
+        suffix = suffix_of(path)
         role = name if name != Path(path).name else None  # the message names the path already
         files: list[Path] = []
         try:
-            files = [Path(row[0]) for row in self._ask(f"SELECT file FROM glob({pattern}) ORDER BY file")]
+            files = self.files(root, path)
             if not files:
                 raise GatesError(f"{path} can't be read: there is no such file", where=role, mend="Check the path.")
             names = _names(files[0], self._ask)
@@ -104,6 +108,14 @@ class DuckDB:
         if given != list(columns):  # the engine gave other names to what has none, or another's
             raise GatesError("its columns are not told apart by name", where=name, mend="Give each a name of its own.")
         return columns, rows
+
+    def embedded(self, _: str) -> DuckDB:
+        """Itself."""
+        return self
+
+    def close(self) -> None:
+        """See ``Engine``."""
+        self.connection.close()
 
 
 def suffix_of(path: str) -> str:

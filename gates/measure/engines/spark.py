@@ -1,0 +1,250 @@
+"""Spark: the session that is there, or the one that Spark's own settings name.
+
+A file is opened by DuckDB first, which finds its faults and its types; so both engines see the same table, and text
+files, in which types are guessed, are handed to Spark as Parquet.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from gates.contract.columns import literal, quoted
+from gates.errors import Exit, GatesError
+from gates.measure.engines import Rows, Seen
+from gates.measure.engines.duckdb import DuckDB
+from gates.measure.engines.spark_sql import MATCHES, parsed, view_of, written
+
+SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",  # what does not fit is an error, never null or another number
+    "spark.sql.parquet.filterPushdown": "false",  # a file's minimum and maximum leave NaN out
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+    "spark.sql.timeType.enabled": "true",
+}
+STARTED = {"spark.log.level": "OFF", "spark.ui.showConsoleProgress": "false"}  # of a session that is ours: be quiet
+TYPES: Mapping[str, str] = {  # DuckDB's type -> the type by which Spark reads it from Parquet
+    "BOOLEAN": "boolean",
+    "TINYINT": "tinyint",
+    "UTINYINT": "smallint",
+    "SMALLINT": "smallint",
+    "USMALLINT": "int",
+    "INTEGER": "int",
+    "UINTEGER": "bigint",
+    "BIGINT": "bigint",
+    "UBIGINT": "decimal(20,0)",
+    "FLOAT": "float",
+    "DOUBLE": "double",
+    "VARCHAR": "string",
+    "DATE": "date",
+    "TIME": "time(6)",
+    "TIMESTAMP": "timestamp_ntz",
+    "TIMESTAMP WITH TIME ZONE": "timestamp",
+}
+_NAMES = {told: name for name, told in TYPES.items() if not name.startswith("U")}
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+EXTRA = "pip install 'mlgates[spark]'"
+
+
+class Spark:
+    """A session of Spark. Until ``close`` it has our views and settings."""
+
+    def __init__(self, now: datetime, threads: int | None = None, session: Any = None) -> None:
+        self.session = session or _session()
+        self._before = {name: self.session.conf.get(name, None) for name in SETTINGS}
+        for name, value in SETTINGS.items():
+            self.session.conf.set(name, value)
+        self._views: set[str] = set()
+        self._brought: dict[str, bool] = {}  # tables that are in no file -> whether DuckDB has them, too
+        self._moment = f"TIMESTAMP_NTZ {literal(now.replace(tzinfo=None).isoformat(' '))}"
+        self._duckdb = DuckDB(now, threads)
+        _register_matches(self.session)
+
+    def close(self) -> None:
+        """Give the session its own settings back, and take our views away."""
+        for view in self._views:
+            self.session.catalog.dropTempView(view)
+        for name, value in self._before.items():
+            if value is None:
+                self.session.conf.unset(name)
+            else:
+                self.session.conf.set(name, value)
+
+    def run(self, sql: str) -> Rows:
+        """See ``Engine``."""
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        tree = parsed(sql)
+        try:
+            if tree.key == "create":  # a temporary table: what it holds is held now
+                self._keep(self._frame(tree.expression).localCheckpoint(), tree.this.name)
+                return []
+            return [tuple(map(_plain, row)) for row in self._frame(tree).collect()]
+        except (PySparkException, Py4JError) as error:
+            raise _told(error) from error
+
+    def _frame(self, tree: Any) -> Any:
+        return self.session.sql(written(tree).replace("GATES_NOW()", self._moment))
+
+    def _keep(self, frame: Any, view: str) -> None:
+        frame.createOrReplaceTempView(_named(view))
+        self._views.add(view)
+
+    def open(self, root: Path, path: str, name: str) -> Seen:
+        """A local file or a glob; else a table of Spark's catalog, or Parquet wherever Spark can read it."""
+        if "://" in path or not Path(path).suffix:
+            return self._opened(path, name)
+        seen = columns, rows = self._duckdb.open(root, path, name)
+        self._brought.pop(name, None)
+        if not rows:
+            return seen
+        files = self._duckdb.files(root, path)
+        if files[0].suffix.lower() != ".parquet":
+            files = [self._as_parquet(name)]
+        types = {column: _type_of(kind, f"{path}: the column {column}") for column, kind in columns.items()}
+        schema = ", ".join(f"{_named(column)} {kind}" for column, kind in types.items())
+        self._view(self.session.read.schema(schema).parquet(*(file.as_uri() for file in files)), columns, name)
+        return seen
+
+    def _opened(self, path: str, name: str) -> Seen:
+        from pyspark.errors import PySparkException
+
+        try:
+            frame = self.session.read.parquet(path) if "://" in path else self.session.read.table(path)
+            return self._seen(frame, path, name)
+        except PySparkException as error:
+            raise GatesError(
+                f"{path} can't be read: {_told(error).what}", where=name, mend="Check its name."
+            ) from error
+
+    def _as_parquet(self, name: str) -> Path:
+        """A text file as DuckDB reads it, for as long as this process lives."""
+        folder = tempfile.mkdtemp(prefix="gates-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        target = Path(folder, "table.parquet")
+        self._duckdb.run(f"COPY {quoted(name)} TO {literal(str(target))} (FORMAT parquet)")
+        return target
+
+    def register(self, table: Any, name: str) -> Seen:
+        """A frame of Spark's own."""
+        from pyspark.sql import DataFrame
+
+        if not isinstance(table, DataFrame):
+            raise GatesError(f"{type(table).__name__}: no table that Spark can see", where=name)
+        return self._seen(table, name, name)
+
+    def _seen(self, frame: Any, path: str, name: str) -> Seen:
+        fields = [(field.name, field.dataType.simpleString()) for field in frame.schema]
+        if len({column.lower() for column, _ in fields}) < len(fields):
+            raise GatesError(f"{path}: its columns are not told apart by name", mend="Give each a name of its own.")
+        columns = {column: _name_of(told, f"{path}: the column {column}") for column, told in fields}
+        self._view(frame, columns, name)
+        self._brought[name] = False
+        ((rows,),) = self.run(f"SELECT count(*) FROM {quoted(name)}")
+        return columns, rows
+
+    def _view(self, frame: Any, columns: Mapping[str, str], name: str) -> None:
+        """The view, in which text that is not UTF-8 is an error, as it is in DuckDB."""
+        from pyspark.sql import functions
+
+        shown = [
+            functions.validate_utf8(frame[_named(one)]).alias(one) if kind == "VARCHAR" else frame[_named(one)]
+            for one, kind in columns.items()
+        ]
+        self._keep(frame.select(*shown), view_of(name))
+
+    def embedded(self, name: str) -> DuckDB:
+        """A file is open there already; a table of Spark's is brought over."""
+        if self._brought.get(name) is False:
+            self._duckdb.register(self.session.table(_named(view_of(name))).toArrow(), name)
+            self._brought[name] = True
+        return self._duckdb
+
+
+def _session() -> Any:
+    """The session that is active, or a new one by Spark's own settings: SPARK_REMOTE, spark-defaults.conf, ..."""
+    try:
+        import sqlglot  # noqa: F401 -- told here, before anything is started
+        from pyspark.errors import PySparkException
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise GatesError(f"the engine spark needs {error.name}", mend=f"{EXTRA}.") from error
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        return active
+    logging.getLogger("SQLQueryContextLogger").disabled = True  # it would tell every error a second time, as JSON
+    builder = SparkSession.builder.appName("gates")
+    for name, value in STARTED.items() if not os.environ.get("SPARK_REMOTE") else ():
+        builder = builder.config(name, value)
+    try:
+        return builder.getOrCreate()
+    except (PySparkException, OSError, RuntimeError) as error:
+        raise GatesError(
+            f"Spark did not start: {str(error).strip().splitlines()[0][:200]}",
+            mend="It needs Java 17 or later on the PATH or in JAVA_HOME, or a server named by SPARK_REMOTE.",
+            exit_code=Exit.OUTSIDE,
+        ) from error
+
+
+def _register_matches(session: Any) -> None:
+    """RE2 by way of Arrow. The function is pickled whole: the executors need no gates."""
+    import pyarrow as pa
+    from pyspark.sql.functions import arrow_udf
+
+    def matches(text, pattern):  # type: ignore[no-untyped-def] # what Spark reads are the annotations below
+        import pyarrow.compute as pc
+
+        return pc.match_substring_regex(text, pattern[0].as_py()) if len(text) else text.cast("bool")
+
+    matches.__annotations__ = {"text": pa.Array, "pattern": pa.Array, "return": pa.Array}
+    context = getattr(session, "_sc", None)
+    if context is not None and context.master.startswith("local") and "PYSPARK_PYTHON" not in os.environ:
+        context.pythonExec = sys.executable  # the one that has Arrow
+    session.udf.register(MATCHES, arrow_udf(matches, "boolean"))
+
+
+def _named(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _type_of(kind: str, where: str) -> str:
+    decimal = _DECIMAL.fullmatch(kind)
+    if not decimal and kind not in TYPES:
+        raise GatesError(f"{where} is {kind[:60]}, which the engine spark can't see", mend="Take data.engine: duckdb.")
+    return kind.lower() if decimal else TYPES[kind]
+
+
+def _name_of(told: str, where: str) -> str:
+    if told.startswith("decimal("):
+        return told.upper()
+    if told not in _NAMES:
+        raise GatesError(f"{where} is {told[:60]}; the engine spark sees flat columns only")
+    return _NAMES[told]
+
+
+def _plain(value: Any) -> Any:
+    return (
+        int(value)
+        if isinstance(value, Decimal) and value == value.to_integral_value() and value.as_tuple().exponent == 0
+        else value
+    )
+
+
+def _told(error: Any) -> GatesError:
+    """Its condition alone: the message may hold values of the data."""
+    condition = getattr(error, "getCondition", lambda: None)() or type(error).__name__
+    if condition == "USER_RAISED_EXCEPTION":
+        return GatesError(f"the data can't be read: {error.getMessageParameters()['errorMessage']}")
+    return GatesError(f"the data can't be read: Spark says {condition}")
