@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 
 Plain = Any  # None, bool, int, float, str, list and dict with text keys
+Stricter = str | tuple[str, ...]  # "larger", "smaller", "each", "free", or options from the laxest to the strictest
 T = TypeVar("T")
 
 
@@ -25,15 +26,18 @@ def declare(
     big: bool = False,
     single: bool = False,
     short: str | None = None,
+    stricter: Stricter | None = None,
     **schema: Plain,
 ) -> Any:
     """A documented field.
 
     ``big``: an integer that may pass 2**53 and is therefore written as decimal text. ``single``: one item
     may stand for a list of one. ``short``: a bare value may stand for an object with only this key.
+    ``stricter``: which of two values asks for more, see ``gates.asks``: the ``larger`` or the ``smaller`` one, the
+    later one of some options; ``each``: every item of a list is asked for on its own; ``free``: it asks for nothing.
     ``schema``: further JSON Schema keywords of the value, such as ``minimum``.
     """
-    metadata = {"doc": doc, "big": big, "single": single, "short": short, "schema": schema}
+    metadata = {"doc": doc, "big": big, "single": single, "short": short, "stricter": stricter, "schema": schema}
     return dataclasses.field(default=default, metadata=metadata)
 
 

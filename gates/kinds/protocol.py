@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gates.asks import Named
 from gates.contract.rules import Contract
 from gates.decision import GateVerdict
 from gates.evidence import Evidence
@@ -62,6 +63,10 @@ class Kind(Protocol):
 
     def name(self, rule: Any) -> str:
         """The gate's stable id; two gates of one policy may not share it."""
+        ...
+
+    def asks(self, rule: Any) -> Iterator[Named]:
+        """What it asks for, each with the direction in which it is stricter."""
         ...
 
     def mistakes(self, rule: Any, terms: Terms) -> Iterator[Mistake]:

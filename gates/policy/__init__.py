@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, ClassVar, Literal, cast
 
+from gates.asks import Named
 from gates.canonical import digest
 from gates.contract.rules import Contract
 from gates.fields import Plain, build, declare, plain, schema_of
@@ -35,7 +36,7 @@ class Data:
     key: str | None = declare(
         "Column by which predictions find their rows; without it they must stand in the holdout's order.", default=None
     )
-    contract: str | None = declare("File with the data contract.", default=None)
+    contract: str | None = declare("File with the data contract.", default=None, stricter="free")
 
     @property
     def tables(self) -> tuple[Literal["train", "holdout"], ...]:
@@ -47,10 +48,13 @@ class Data:
 class Train:
     """How the candidate is made."""
 
-    run: str = declare("A shell command, run beside the policy; it writes into the folder GATES_OUT.", minLength=1)
+    run: str = declare(
+        "A shell command, run beside the policy; it writes into the folder GATES_OUT.", stricter="free", minLength=1
+    )
     timeout: str = declare(
         "After this long a training, or a model that scores, is stopped: 90s, 30m, 2h.",
         default="60m",
+        stricter="free",
         pattern="^[0-9]+[smh]$",
     )
 
@@ -85,6 +89,10 @@ class Gate:
         """The rule alone: its keys name its kind."""
         return plain(self.rule)
 
+    def asks(self, _: str) -> Iterator[Named]:
+        """What its kind says that it asks for; a gate is known by its own name."""
+        return self.module.asks(self.rule)
+
     @property
     def module(self) -> Kind:
         """The kind's module."""
@@ -95,7 +103,7 @@ class Gate:
 class Policy:
     """What must hold before a model may ship."""
 
-    version: Literal[1] = declare("Version of this format.")
+    version: Literal[1] = declare("Version of this format.", stricter="free")
     model: str = declare(
         "Name of the model, in the registry too: letters, digits, . _ -", pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
     )
@@ -109,14 +117,19 @@ class Policy:
         pattern="^models:/[^/@]+@[^/@]+$",
     )
     slices: tuple[Dimension, ...] = declare(
-        "Subsets of the holdout: a column, bins of one ({age: [25, 40]}), or a crossing (sex * region).", default=()
+        "Subsets of the holdout: a column, bins of one ({age: [25, 40]}), or a crossing (sex * region).",
+        default=(),
+        stricter="each",
     )
-    confidence: float = declare("Of each bound, one-sided.", default=0.95, exclusiveMinimum=0.5, maximum=0.999999)
+    confidence: float = declare(
+        "Of each bound, one-sided.", default=0.95, stricter="larger", exclusiveMinimum=0.5, maximum=0.999999
+    )
     on_inconclusive: Literal["warn", "fail"] = declare(
         "What an inconclusive verdict does to the exit code: warn (0) or fail (1). A promotion never accepts it.",
         default="warn",
+        stricter=("warn", "fail"),
     )
-    gates: tuple[Gate, ...] = declare("What must hold.", minItems=1)
+    gates: tuple[Gate, ...] = declare("What must hold.", stricter="each", minItems=1)
 
 
 def _without_absent(value: Plain) -> Plain:

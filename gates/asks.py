@@ -1,0 +1,109 @@
+"""What a declared document asks for: a flat table, every row with the direction in which it is stricter.
+
+Two such tables are compared row by row. Where a field does not say which way is stricter, of two values it can't be
+told: so a key that somebody adds to the policy is never taken to be harmless.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+
+from gates.fields import Plain, Stricter, declare, plain, written
+
+
+class Effect(StrEnum):
+    """What became of something that is asked for. ``UNKNOWN``: which of two is stricter can't be told."""
+
+    WEAKER = "weaker"
+    STRICTER = "stricter"
+    NEW = "new"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+    @property
+    def weakens(self) -> bool:
+        """Whether something may pass now that did not before. What can't be told counts as if it did."""
+        return self not in (Effect.STRICTER, Effect.NEW)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One thing that is asked for: its value, and which of two values is the stricter one."""
+
+    value: Plain
+    stricter: Stricter | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One thing that two documents ask for differently."""
+
+    WRITTEN = "whole"
+    rule: str = declare("What is asked for, such as `roc_auc.min`.")
+    effect: Effect = declare("What became of it; unknown: which is stricter can't be told, which counts as weaker.")
+    before: Any = declare("What the first asks for; null where it asks for nothing.")
+    after: Any = declare("What the second asks for; null where it asks for nothing.")
+
+
+Named = tuple[str, Ask]
+
+
+def asks(value: Any, name: str = "") -> Iterator[Named]:
+    """The rows of a declared dataclass, by its fields; ``name`` stands before theirs. A class that knows better
+    brings ``asks(name)``."""
+    if hasattr(value, "asks"):
+        yield from value.asks(name)
+        return
+    for field in dataclasses.fields(value):
+        inner, stricter = getattr(value, field.name), field.metadata["stricter"]
+        yield from _of_field(inner, f"{name}.{written(field)}" if name else written(field), stricter)
+
+
+def _of_field(value: Any, name: str, stricter: Stricter | None) -> Iterator[Named]:
+    if stricter == "free" or (value is None and stricter is not None):
+        return
+    if stricter == "each":
+        for item in value:
+            yield from asks(item, name) if hasattr(item, "asks") else one(f"{name}.{getattr(item, 'id', item)}")
+    elif dataclasses.is_dataclass(value) and stricter is None:
+        yield from asks(value, name)
+    else:
+        yield name, Ask(value=plain(value), stricter=stricter)
+
+
+def one(name: str) -> Iterator[Named]:
+    """Something that is asked for or not, without a value."""
+    yield name, Ask(value=True)
+
+
+def compare(before: Mapping[str, Ask], after: Mapping[str, Ask]) -> Iterator[Change]:
+    """What differs, in the first one's order; what is new stands last."""
+    for rule in dict.fromkeys((*before, *after)):
+        a, b = before.get(rule), after.get(rule)
+        effect = _effect(a, b) if a and b else Effect.GONE if a else Effect.NEW
+        if effect:
+            yield Change(rule=rule, effect=effect, before=a and a.value, after=b and b.value)
+
+
+def _effect(before: Ask, after: Ask) -> Effect | None:
+    if before.value == after.value and isinstance(before.value, bool) == isinstance(after.value, bool):
+        return None
+    a, b = _strictness(before), _strictness(after)
+    if a is None or b is None or before.stricter != after.stricter:
+        return Effect.UNKNOWN
+    return Effect.STRICTER if b > a else Effect.WEAKER
+
+
+def _strictness(ask: Ask) -> float | None:
+    """Larger is stricter; None where there is no such order."""
+    match ask.stricter, ask.value:
+        case "larger", int() | float():
+            return float(ask.value)
+        case "smaller", int() | float():
+            return -float(ask.value)
+        case tuple() as order, str() if ask.value in order:
+            return order.index(ask.value)
+    return None
