@@ -43,9 +43,16 @@ class Change:
 
     WRITTEN = "whole"
     rule: str = declare("What is asked for, such as `roc_auc.min`.")
-    effect: Effect = declare("What became of it; unknown: which is stricter can't be told, which counts as weaker.")
+    kind: Effect = declare("What became of it; unknown: which is stricter can't be told, which counts as weaker.")
     before: Any = declare("What the first asks for; null where it asks for nothing.")
     after: Any = declare("What the second asks for; null where it asks for nothing.")
+
+    @property
+    def told(self) -> str:
+        """``roc_auc.min: 0.8 -> 0.75 (weaker)``."""
+        sides = ("–" if side is None else str(side) for side in (self.before, self.after))
+        word = "which is stricter can't be told" if self.kind is Effect.UNKNOWN else self.kind
+        return f"{self.rule}: {' -> '.join(sides)} ({word})"
 
 
 Named = tuple[str, Ask]
@@ -83,12 +90,13 @@ def compare(before: Mapping[str, Ask], after: Mapping[str, Ask]) -> Iterator[Cha
     """What differs, in the first one's order; what is new stands last."""
     for rule in dict.fromkeys((*before, *after)):
         a, b = before.get(rule), after.get(rule)
-        effect = _effect(a, b) if a and b else Effect.GONE if a else Effect.NEW
-        if effect:
-            yield Change(rule=rule, effect=effect, before=a and a.value, after=b and b.value)
+        kind = _moved(a, b) if a and b else Effect.GONE if a else Effect.NEW
+        before_, after_ = (side and side.value for side in (a, b))
+        if kind and not before_ is after_ is None:  # what is not set asks for nothing, whether there or not
+            yield Change(rule=rule, kind=kind, before=before_, after=after_)
 
 
-def _effect(before: Ask, after: Ask) -> Effect | None:
+def _moved(before: Ask, after: Ask) -> Effect | None:
     if before.value == after.value and isinstance(before.value, bool) == isinstance(after.value, bool):
         return None
     a, b = _strictness(before), _strictness(after)

@@ -116,6 +116,11 @@ def worst(verdicts: Iterable[GateVerdict]) -> GateVerdict | None:
     return max(judged, key=lambda gate: gate.verdict.badness if gate.verdict else -1, default=None)
 
 
+def worse(one: Decision, other: Decision) -> Decision:
+    """The decision that counts where two policies judged: the worse one, the first where they are alike."""
+    return max(one, other, key=lambda decision: decision.verdict.badness)
+
+
 def could_not_judge(model: str, reason: str) -> Decision:
     """The decision where a step before judging stopped: ``error``, with that step's message."""
     return Decision(

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gates import __version__, files
-from gates.decision import Decision, Verdict, could_not_judge
-from gates.errors import GatesError
+from gates.base import Base, base_of
+from gates.decision import Decision, Verdict, could_not_judge, worse
+from gates.errors import Exit, GatesError
 from gates.evidence import Evidence, Finding
 from gates.github import event, outputs
 from gates.judge import judge
@@ -21,22 +22,38 @@ from gates.report.markdown import render
 from gates.workspace import Workspace
 
 if TYPE_CHECKING:
-    from gates.measure import Bench, Served
+    from gates.asks import Change
+    from gates.measure import Bench, Files, Served
     from gates.registry.mlflow import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """One policy's steps. ``bound`` is read, and engine and registry are opened, when they are first needed."""
+    """One policy's steps. ``bound`` is read, and engine and registry are opened, when they are first needed.
+
+    ``against`` is a revision whose policy judges, too; of a pull request it is the base commit.
+    """
 
     workspace: Workspace
     steps: Steps
     environ: Mapping[str, str]
+    against: str | None = None
 
     @cached_property
     def bound(self) -> Bound:
         """The policy with its contract."""
         return self.workspace.load()
+
+    @cached_property
+    def base(self) -> Base | None:
+        """The policy of the commit that this one is held against; None where there is no such commit."""
+        revision = self.against or event.base_commit(self.environ)
+        return base_of(self.workspace, revision, self.bound.policy.model) if revision else None
+
+    @property
+    def _before(self) -> Bound | None:
+        """The base commit's policy, if there is one."""
+        return self.base.bound if self.base else None
 
     @cached_property
     def bench(self) -> Bench:
@@ -61,19 +78,42 @@ class Flow:
     def served(self) -> Served | None:
         """The champion, or None. An SQLite registry that nobody made yet holds none, and is not made to see that."""
         with self.steps.step("champion", "models:/{}@{}".format(*self.bound.champion)):
-            file = Path(self._registry_uri.removeprefix("sqlite:///"))
-            if self._registry_uri.startswith("sqlite:///") and file.parent.is_dir() and not file.exists():
-                return None
-            return self.registry.champion(*self.bound.champion, self.workspace.work / "champion")
+            return self._served(self.bound, self.workspace.work)
+
+    def _served(self, bound: Bound, folder: Path) -> Served | None:
+        file = Path(self._registry_uri.removeprefix("sqlite:///"))
+        if self._registry_uri.startswith("sqlite:///") and file.parent.is_dir() and not file.exists():
+            return None
+        return self.registry.champion(*bound.champion, folder / "champion")
 
     def run(self) -> Decision:
         """Policy, data, training, measuring, judging. Raises ``GatesError`` at the first step that can't be done."""
         self.workspace.forget("train")
         with self.steps.step("policy", str(self.workspace.policy)):
-            bound = self.bound
+            bound, _ = self.bound, self.base
         evidence = self._measured()
         with self.steps.step("judge", f"{len(bound.gates)} gates"):
-            return judge(bound, evidence)
+            return self._decided(evidence)
+
+    def _decided(self, evidence: Evidence, folder: Path | None = None) -> Decision:
+        """The worse of the verdicts by the policy at hand and by that of the base commit."""
+        decision = judge(self.bound, evidence)
+        base = self._before
+        return worse(decision, self._by_base(base, evidence, folder or self.workspace.work)) if base else decision
+
+    def _by_base(self, base: Bound, evidence: Evidence, folder: Path) -> Decision:
+        """The same candidate's evidence judged by the base commit's policy; what that could not measure is an error."""
+        beside = folder / self.workspace.base.name
+        try:
+            if base.measured == self.bound.measured:
+                return judge(base, evidence)
+            other = self.workspace.load_evidence(beside)
+            if other.candidate != evidence.candidate:
+                raise GatesError("its evidence is about another candidate")
+            return judge(base, other)
+        except GatesError as error:
+            why = self._handed_reason(beside) or str(error)
+        return could_not_judge(base.policy.model, f"by the base commit's policy: {why}")
 
     def _measured(self) -> Evidence:
         """Where the data breaks its contract nothing is trained on it."""
@@ -81,6 +121,7 @@ class Flow:
         data_only = self.bench.evidence(checked)
         if judge(self.bound, data_only).verdict in (Verdict.FAIL, Verdict.ERROR):
             self.workspace.save(self.workspace.evidence, data_only)
+            self._measure_for_base(None)
             return data_only
         served = self.served()  # before anybody waits for a training
         self.train()
@@ -119,12 +160,35 @@ class Flow:
             made = Files(digest=files.folder_digest(folder), folder=folder)
             evidence = self.bench.evidence(checked, made, served)
         self.workspace.save(self.workspace.evidence, evidence)
+        self._measure_for_base(made)
         return evidence
+
+    def _measure_for_base(self, made: Files | None) -> None:
+        """Where the base commit's policy looks at other things, they are measured, too: the same candidate, or the
+        data alone. Why that could not be done takes the place of the evidence."""
+        from gates.measure import Bench
+
+        base = self._before
+        if base is None or base.measured == self.bound.measured:
+            return
+        work = self.workspace.base / "work"
+        work.mkdir(parents=True)
+        try:
+            with self.steps.step("measure", "for the base commit's policy"):
+                bench = Bench(base, self.workspace.root, work, environ=self.environ)
+                served = self._served(base, work) if made else None
+                evidence = bench.evidence(bench.check(), made, served)
+            self.workspace.save(self.workspace.base / self.workspace.evidence.name, evidence)
+        except GatesError as error:
+            if error.exit_code is Exit.OUTSIDE:
+                raise
+            told = could_not_judge(base.policy.model, str(error))
+            self.workspace.save(self.workspace.base / self.workspace.decision.name, told)
 
     def judge(self) -> Decision:
         """Judge the evidence as it lies there, and keep the decision."""
         self.workspace.forget("judge")
-        decision = judge(self.bound, self.workspace.load_evidence())
+        decision = self._decided(self.workspace.load_evidence())
         self.workspace.save(self.workspace.decision, decision)
         return decision
 
@@ -140,7 +204,7 @@ class Flow:
         """The decision from the evidence in ``folder``, never from one that was handed over with it, save for why
         there is no evidence."""
         try:
-            return judge(self.bound, self.workspace.load_evidence(folder))
+            return self._decided(self.workspace.load_evidence(folder), folder)
         except GatesError as error:
             why = str(error)
         if not (folder / self.workspace.evidence.name).exists():
@@ -156,7 +220,9 @@ class Flow:
 
     def write_report(self, decision: Decision) -> str:
         """The report as ``report.md``."""
-        facts = Facts(policy=str(self.workspace.policy), version=__version__, **self._run_facts())
+        facts = Facts(
+            policy=str(self.workspace.policy), version=__version__, **self._run_facts(), **self._policy_facts()
+        )
         body = render(decision, facts)
         files.write(self.workspace.report, body.encode())
         return body
@@ -172,12 +238,24 @@ class Flow:
             "decision": self.workspace.decision,
             "evidence": self.workspace.evidence,
             "report": self.workspace.report,
+            "base": self.workspace.base,
         }
         values |= {name: str(path) for name, path in places.items() if path.exists()}
         outputs.write_outputs(self.environ, values)
         return body
 
-    def _run_facts(self) -> dict[str, str]:
+    def weakened(self) -> tuple[Change, ...]:
+        """What the policy at hand asks less for than that of the base commit, or may."""
+        return self.base.weakened(self.bound) if self.base else ()
+
+    def _policy_facts(self) -> dict[str, Any]:
+        """What the policy asks less for; nothing where that could not be told, which is the verdict then."""
+        try:
+            return {"weakened": self.weakened(), "base": self.base.commit if self.base else None}
+        except GatesError:
+            return {}
+
+    def _run_facts(self) -> dict[str, Any]:
         """Commit and run, where this is a GitHub Actions run whose event can be read."""
         if self.environ.get("GITHUB_ACTIONS") != "true":
             return {}

@@ -75,6 +75,11 @@ class Workspace:
         """The report: report.md."""
         return self.work / "report.md"
 
+    @property
+    def base(self) -> Path:
+        """What was measured for the policy of a pull request's base commit, where that asks for other things."""
+        return self.work / "base"
+
     def load(self) -> Bound:
         """The policy with its contract. Raises ``GatesError`` with every mistake."""
         data = files.read(self.policy, "Write one, or name it with --policy. The smallest is in docs/quick-start.md.")
@@ -84,7 +89,8 @@ class Workspace:
         """Take away what a step is about to write, and all that was made from it: nothing older than its own
         input can then be taken for a later step's. Raises ``GatesError`` where ``.gates/`` can't be made."""
         self.prepare()
-        for path in self._made[STEPS.index(step) :]:
+        measured = (self.base,) if step in ("train", "measure") else ()
+        for path in (*self._made[STEPS.index(step) :], *measured):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:

@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from gates import __version__
-from gates.cli import data, model
+from gates.cli import data, model, policy
 from gates.cli.model import SCHEMAS
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
@@ -46,6 +46,7 @@ for command in (
     data.init,
     data.data,
     data.contract,
+    policy.policy,
 ):
     cli.add_command(command)
 

@@ -15,7 +15,7 @@ from gates.decision import Decision, Verdict, exit_code
 from gates.errors import Exit
 from gates.flow import Flow
 from gates.progress import Steps
-from gates.report.terminal import render
+from gates.report.terminal import flat, render
 from gates.workspace import Workspace
 
 policy = click.option(
@@ -26,6 +26,11 @@ policy = click.option(
     show_default=True,
     help="The policy. Its folder is where paths start and where .gates/ is.",
 )
+base = click.option(
+    "--base",
+    metavar="REVISION",
+    help="A commit whose policy judges, too: the worse verdict counts. In a pull request's run it is the base commit.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output, and nothing else.")
 
 
@@ -34,15 +39,23 @@ def steps() -> Steps:
     return Steps(sys.stderr, colour=colour(sys.stderr))
 
 
-def flow(policy: Path) -> Flow:
-    """The steps of a policy."""
-    return Flow(workspace=Workspace(policy=policy), steps=steps(), environ=os.environ)
+def flow(policy: Path, base: str | None = None) -> Flow:
+    """The steps of a policy; ``base`` is a revision whose policy judges, too."""
+    return Flow(workspace=Workspace(policy=policy), steps=steps(), environ=os.environ, against=base)
+
+
+def tell_weakened(flow: Flow) -> None:
+    """Say on standard error what the policy asks less for than that of the base commit."""
+    for change in flow.weakened():
+        click.echo(f"gates: the policy asks for less: {flat(change.told)}", err=True)
 
 
 def code(decision: Decision, flow: Flow) -> Exit:
-    """Only an inconclusive verdict asks the policy; where none could be read, the verdict is an error."""
-    strict = decision.verdict is Verdict.INCONCLUSIVE and flow.bound.policy.on_inconclusive == "fail"
-    return exit_code(decision, inconclusive_fails=strict)
+    """Only an inconclusive verdict asks the policies; where none could be read, the verdict is an error."""
+    if decision.verdict is not Verdict.INCONCLUSIVE:
+        return exit_code(decision, inconclusive_fails=False)
+    bounds = (flow.bound, flow.base.bound if flow.base else None)
+    return exit_code(decision, inconclusive_fails=any(one and one.policy.on_inconclusive == "fail" for one in bounds))
 
 
 def colour(stream: Any) -> bool:

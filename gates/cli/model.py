@@ -13,12 +13,13 @@ import click
 
 from gates.checked import Checked
 from gates.cli import common
-from gates.contract.compare import Comparison
+from gates.contract.compare import Comparison as ContractComparison
 from gates.contract.read import SCHEMA as CONTRACT_SCHEMA
 from gates.decision import Decision
 from gates.errors import GatesError
 from gates.evidence import Evidence
 from gates.fields import schema_of
+from gates.policy.compare import Comparison as PolicyComparison
 from gates.policy.read import schema as policy_schema
 from gates.source import dump
 
@@ -28,21 +29,23 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "evidence": lambda: schema_of(Evidence),
     "decision": lambda: schema_of(Decision),
     "data": lambda: schema_of(Checked),
-    "contract-diff": lambda: schema_of(Comparison),
+    "contract-diff": lambda: schema_of(ContractComparison),
+    "policy-diff": lambda: schema_of(PolicyComparison),
 }
 
 
 @click.command()
 @common.policy
+@common.base
 @common.as_json
-def run(policy: Path, as_json: bool) -> NoReturn:
+def run(policy: Path, base: str | None, as_json: bool) -> NoReturn:
     """Check the data, train, measure, judge and report, in one go.
 
     \b
     Example:
       gates run --policy models/churn/gates.yaml
     """
-    flow = common.flow(policy)
+    flow = common.flow(policy, base)
     try:
         decision = flow.run()
     except GatesError as error:
@@ -54,6 +57,7 @@ def run(policy: Path, as_json: bool) -> NoReturn:
         raise
     flow.publish(decision)
     common.show(decision, as_json=as_json)
+    common.tell_weakened(flow)
     sys.exit(common.code(decision, flow))
 
 
@@ -93,45 +97,49 @@ def train(policy: Path) -> None:
 
 @click.command()
 @common.policy
-def measure(policy: Path) -> None:
+@common.base
+def measure(policy: Path, base: str | None) -> None:
     """Check the data, and measure candidate and champion on the holdout, into .gates/evidence.json.
 
     \b
     Example:
       gates measure
     """
-    flow = common.flow(policy)
+    flow = common.flow(policy, base)
     flow.workspace.trained()
     flow.measure(flow.check(), flow.served())
 
 
 @click.command()
 @common.policy
+@common.base
 @common.as_json
-def judge(policy: Path, as_json: bool) -> NoReturn:
+def judge(policy: Path, base: str | None, as_json: bool) -> NoReturn:
     """Judge .gates/evidence.json by the policy, into .gates/decision.json.
 
     \b
     Example:
       gates judge --json | jq .verdict
     """
-    flow = common.flow(policy)
+    flow = common.flow(policy, base)
     decision = flow.judge()
     common.show(decision, as_json=as_json)
+    common.tell_weakened(flow)
     sys.exit(common.code(decision, flow))
 
 
 @click.command()
 @common.policy
+@common.base
 @click.option("--format", "form", type=click.Choice(["markdown", "terminal"]), default="markdown", show_default=True)
-def report(policy: Path, form: str) -> None:
+def report(policy: Path, base: str | None, form: str) -> None:
     """Render .gates/decision.json: Markdown into .gates/report.md, or a table on the terminal.
 
     \b
     Example:
       gates report --format terminal
     """
-    flow = common.flow(policy)
+    flow = common.flow(policy, base)
     decision = flow.workspace.load_decision()
     if form == "terminal":
         common.show(decision, as_json=False)
@@ -164,6 +172,7 @@ def promote(policy: Path, as_json: bool) -> None:
 
 @click.command()
 @common.policy
+@common.base
 @click.option("--author", default="github-actions[bot]", show_default=True, help="The login that the token writes as.")
 @click.option(
     "--evidence",
@@ -171,7 +180,7 @@ def promote(policy: Path, as_json: bool) -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="A folder with the evidence.json of another job. The default is .gates/.",
 )
-def comment(policy: Path, author: str, folder: Path | None) -> NoReturn:
+def comment(policy: Path, base: str | None, author: str, folder: Path | None) -> NoReturn:
     """Judge the evidence anew, and keep one comment on the pull request that says so.
 
     The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
@@ -183,7 +192,7 @@ def comment(policy: Path, author: str, folder: Path | None) -> NoReturn:
     from gates.github import api, event, outputs
     from gates.github import comment as comments
 
-    flow = common.flow(policy)
+    flow = common.flow(policy, base)
     happened = event.read(flow.environ)
     decision = flow.judged_anew(folder or flow.workspace.work)
     body = flow.publish(decision)

@@ -37,7 +37,7 @@ def name(rule: Rule) -> str:
 def asks(rule: Rule) -> Iterator[Named]:
     """Each table on its own, however the gates are written."""
     for table in rule.data:
-        yield from one(f"data {table}")
+        yield from one(f"data({table})")
 
 
 def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:

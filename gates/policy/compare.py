@@ -40,12 +40,12 @@ class Comparison:
 def compare(base: Bound, head: Bound) -> Comparison:
     """What changed from the first policy to the second."""
     changes = (*compare_asks(_asks(base), _asks(head)), *_contract(base, head))
-    return Comparison(schema=SCHEMA, weaker=any(one.effect.weakens for one in changes), changes=changes)
+    return Comparison(schema=SCHEMA, weaker=any(one.kind.weakens for one in changes), changes=changes)
 
 
 def weakened(base: Bound, head: Bound) -> tuple[Change, ...]:
     """What the second policy asks less for, or may: the changes that need an approval of their own."""
-    return tuple(change for change in compare(base, head).changes if change.effect.weakens)
+    return tuple(change for change in compare(base, head).changes if change.kind.weakens)
 
 
 def _asks(bound: Bound) -> dict[str, Ask]:
@@ -59,5 +59,5 @@ def _contract(base: Bound, head: Bound) -> Iterator[Change]:
         return  # that one has a contract and the other has none is told of the gates that hold the tables to it
     for change in compare_contracts(base.contract, head.contract).changes:
         yield Change(
-            rule=f"contract.{change.rule}", effect=_EFFECTS[change.kind], before=change.before, after=change.after
+            rule=f"contract.{change.rule}", kind=_EFFECTS[change.kind], before=change.before, after=change.after
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from gates.asks import Change
 from gates.decision import Code, Decision, GateVerdict, Verdict
 from gates.words import plural
 
@@ -18,6 +19,8 @@ class Facts:
     commit: str | None = None
     run_url: str | None = None
     reproduce: str = "gates run"
+    base: str | None = None  # the commit whose policy judged, too
+    weakened: tuple[Change, ...] = ()  # what the policy asks less for than that one
 
 
 SIGNS: Final = {

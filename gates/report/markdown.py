@@ -5,7 +5,10 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
+from gates.asks import Effect
 from gates.decision import Code, Decision, Estimate, GateVerdict, Verdict
+from gates.emit import flow
+from gates.fields import Plain
 from gates.report import Facts, by_badness, headline, sign, waiting, word
 from gates.report.escape import code, text
 from gates.slices import key_text
@@ -14,6 +17,7 @@ from gates.words import bar_text, number, percent, plural, rows, signed
 LIMIT = 64_000  # GitHub takes 65,536 characters; the rest is for the marker
 MOST_ROWS = 40  # of one table
 MOST_MOVED = 5
+MOST_WEAKER = 10
 
 
 def render(decision: Decision, facts: Facts) -> str:
@@ -22,14 +26,14 @@ def render(decision: Decision, facts: Facts) -> str:
         report = _render(decision, facts, without=parts)
         if len(report) <= LIMIT:
             return report
-    return "\n\n".join(_opening(decision))
+    return "\n\n".join([*_weaker(facts), *_opening(decision)])
 
 
 def _render(decision: Decision, facts: Facts, *, without: tuple[str, ...]) -> str:
     models = [gate for gate in decision.gates if gate.kind != "data"]
     loud = by_badness(tuple(gate for gate in models if gate.verdict not in (Verdict.PASS, None)))
     passed = [gate for gate in models if gate.verdict is Verdict.PASS]
-    sections = [*_opening(decision)]
+    sections = [*_weaker(facts), *_opening(decision)]
     if loud:
         sections.append(_table(decision, loud))
     if passed and "passed" not in without:
@@ -46,6 +50,29 @@ def _render(decision: Decision, facts: Facts, *, without: tuple[str, ...]) -> st
         sections.append(_folded("How this was measured", "\n".join(_measured(decision, facts))))
     sections.append(_footer(decision, facts))
     return "\n\n".join(sections) + "\n"
+
+
+def _weaker(facts: Facts) -> list[str]:
+    """What the policy asks less for than that of the base commit: the first thing to be seen."""
+    if not facts.weakened:
+        return []
+    told = plural(len(facts.weakened), "rule asks", "rules ask")
+    base = f" than at {code(facts.base[:7])}" if facts.base else ""
+    lines = [
+        f"- {code(change.rule)}: {_asked(change.before)} → {_asked(change.after)}"
+        + (" (which is stricter can't be told)" if change.kind is Effect.UNKNOWN else "")
+        for change in facts.weakened[:MOST_WEAKER]
+    ]
+    if len(facts.weakened) > MOST_WEAKER:
+        lines.append(f"- {len(facts.weakened) - MOST_WEAKER} more: {code('gates policy diff')}")
+    note = "Both policies judged, and the worse verdict counts. A weaker policy takes an approval of its own."
+    return [f"## ⚠️ gates: {told} for less{base}", "\n".join(lines), note]
+
+
+def _asked(value: Plain) -> str:
+    if value is None or value is True:
+        return "–" if value is None else "asked for"
+    return code(flow(value))
 
 
 def _opening(decision: Decision) -> list[str]:
