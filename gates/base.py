@@ -66,7 +66,7 @@ def base_of(workspace: Workspace, revision: str, model: str) -> Base:
 
 def _moved(commit: git.Commit, path: str, model: str) -> Base:
     """Whoever moves a policy does not get rid of it."""
-    for count, (elsewhere, data) in enumerate(commit.files("model:", "*.yaml", "*.yml")):
+    for count, (elsewhere, data) in enumerate(commit.files(model, "*.yaml", "*.yml")):
         if count >= MOST:
             break
         if _model(data, elsewhere) == model:

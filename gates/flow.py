@@ -238,9 +238,10 @@ class Flow:
             "decision": self.workspace.decision,
             "evidence": self.workspace.evidence,
             "report": self.workspace.report,
-            "base": self.workspace.base,
         }
         values |= {name: str(path) for name, path in places.items() if path.exists()}
+        if self.workspace.base.exists():
+            values["base"] = f"{self.workspace.base}/*.json"
         outputs.write_outputs(self.environ, values)
         return body
 
