@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ class Terms:
     dimensions: tuple[Dimension, ...]
     contract: Contract | None
     tables: tuple[str, ...]
+    sources: Mapping[str, str] = field(default_factory=dict)  # a table's name -> where the policy says it lies
     seed: str = ""  # the evidence's digest: the only source of randomness
 
 

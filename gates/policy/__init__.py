@@ -168,6 +168,7 @@ class Bound:
             dimensions=policy.slices,
             contract=self.contract,
             tables=policy.data.tables,
+            sources={name: getattr(policy.data, name) for name in policy.data.tables},
             seed=seed,
         )
 
