@@ -42,10 +42,12 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waived:
-    """A bar that a waiver covers."""
+    """A bar that a waiver covers, and what was held against it: ``value`` and its ``bound`` on the worse side."""
 
     gate: GateVerdict
     waiver: Waiver
+    value: float | None
+    bound: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,8 @@ def settle(decision: Decision, waivers: Iterable[Waiver], today: str) -> Settled
         tried = [(waiver, _why_not(gate, waiver, today)) for waiver in given if _is_about(waiver, gate)]
         held = [waiver for waiver, why in tried if why is None]
         if held:
-            waived.append(Waived(gate=gate, waiver=max(held, key=lambda one: one.until)))
+            value, bound = _numbers(gate)
+            waived.append(Waived(gate=gate, waiver=max(held, key=lambda one: one.until), value=value, bound=bound))
         else:
             void += [Void(gate=gate, waiver=waiver, why=why) for waiver, why in tried if why]
     return Settled(verdict=_rest(decision, waived), waived=tuple(waived), void=tuple(void))
@@ -103,10 +106,9 @@ def _why_not(gate: GateVerdict, waiver: Waiver, today: str) -> str | None:
         return "this can't be accepted"
     if gate.verdict is Verdict.FAIL and waiver.verdict is not Verdict.FAIL:
         return f"{waiver.verdict} was accepted, now it is {gate.verdict}"
-    judged = _judged(gate)
-    if judged is None or waiver.bound is None:
-        return None if judged is None and waiver.bound is None else "there was a number then or now, not both times"
-    bound = _worse_end(gate, judged)
+    _, bound = _numbers(gate)
+    if bound is None or waiver.bound is None:
+        return None if bound is waiver.bound else "there was a number then or now, not both times"
     if not _within(bound, waiver.bound, _direction(gate)):
         return f"it got worse: {number(waiver.bound)} at worst was accepted, now it is {number(bound)}"
     return None
@@ -124,8 +126,12 @@ def _direction(gate: GateVerdict) -> int:
     return BARS[gate.rule].sign(metric.better if metric else 0)
 
 
-def _worse_end(gate: GateVerdict, judged: Estimate) -> float:
-    return judged.low if _direction(gate) > 0 else judged.high
+def _numbers(gate: GateVerdict) -> tuple[float | None, float | None]:
+    """The value that was held against the bar, and its bound on the worse side."""
+    judged = _judged(gate)
+    if judged is None:
+        return None, None
+    return judged.value, judged.low if _direction(gate) > 0 else judged.high
 
 
 def _within(bound: float, accepted: float, direction: int) -> bool:
@@ -144,15 +150,15 @@ def accept(decision: Decision, bar: str, *, who: str, reason: str, until: str, t
         raise GatesError("a waiver needs a reason", where="--reason")
     if not re.fullmatch(DATE, until) or until < today:
         raise GatesError(f"{until} is no day to come", where="--until", mend="Write it as YYYY-MM-DD.")
-    judged = _judged(gate)
+    value, bound = _numbers(gate)
     return Waiver(
         decision=digest(decision),
         gate=gate.id,
         rule=gate.rule,
         slice=gate.slice,
         verdict=gate.verdict or Verdict.PASS,
-        value=judged.value if judged else None,
-        bound=_worse_end(gate, judged) if judged else None,
+        value=value,
+        bound=bound,
         who=who,
         reason=reason.strip(),
         until=until,
