@@ -18,12 +18,13 @@ from gates.judge import judge
 from gates.policy import Bound
 from gates.policy.places import places
 from gates.progress import Steps
+from gates.record import Waiver
 from gates.report import Facts, Past
 from gates.report.formats import FORMATS
 from gates.report.markdown import SUMMARY_LIMIT, render
 from gates.source import Place
 from gates.starter import WAIVE
-from gates.waivers import Settled, Waiver, settle
+from gates.waivers import Settled, settle
 from gates.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -164,7 +165,11 @@ class Flow:
 
     def settled(self, decision: Decision) -> Settled:
         """What the waivers that hold today make of the decision."""
-        return settle(decision, self.waivers, self.today)
+        try:
+            waivable = self.bound.policy.promotion.waivable
+        except GatesError:  # nothing can be judged by it either
+            return Settled(verdict=decision.verdict)
+        return settle(decision, self.waivers, self.today, waivable)
 
     @cached_property
     def waivers(self) -> tuple[Waiver, ...]:
@@ -196,6 +201,7 @@ class Flow:
         return replace(
             facts,
             strict=bound.policy.on_inconclusive == "fail",
+            waivable=bound.policy.promotion.waivable,
             observing=mode.until if mode and observing else None,
             observed=mode.until if mode and not observing else None,
             places=self._places(decision),

@@ -2,42 +2,25 @@
 
 A waiver holds only while what fails stays within what was accepted: the same gate, rule and slice, a verdict no
 worse, and a bound on the worse side that lies no further out. An ``error`` is never accepted, and a broken data
-contract isn't either: the contract itself says what it allows, and whether it only warns.
+contract isn't either: the contract itself says what it allows, and whether it only warns. A ``fail`` is accepted
+only of gates that the policy names in ``promotion.waivable``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from gates.canonical import digest
 from gates.decision import Decision, Estimate, GateVerdict, Verdict, worst
 from gates.errors import Exit, GatesError
-from gates.fields import DATE, declare
+from gates.fields import DATE
 from gates.kinds.bars import BARS
 from gates.metrics import METRICS
+from gates.record import User, Waiver
 from gates.validate import nearest
 from gates.words import number
-
-ACCEPTABLE = (Verdict.INCONCLUSIVE, Verdict.FAIL)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiver:
-    """What somebody accepted: one bar of one decision, as it was judged then."""
-
-    WRITTEN = "whole"
-    decision: str = declare("Digest of the decision that was looked at.")
-    gate: str = declare("The gate's id.")
-    rule: str = declare("The bar's rule.")
-    slice: dict[str, str | None] | None = declare("The slice; null for the whole holdout.")
-    verdict: Verdict = declare("The accepted verdict: inconclusive or fail.")
-    value: float | None = declare("The accepted value; null where there was no number.")
-    bound: float | None = declare("Its bound on the worse side: nothing beyond it is accepted.")
-    who: str = declare("Who accepted it.", minLength=1)
-    reason: str = declare("Why.", minLength=1)
-    until: str = declare("The last day on which it holds, by UTC: YYYY-MM-DD.", pattern=DATE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +51,15 @@ class Settled:
     void: tuple[Void, ...] = ()
 
 
-def settle(decision: Decision, waivers: Iterable[Waiver], today: str) -> Settled:
-    """What the waivers that hold on ``today`` (YYYY-MM-DD) make of the decision."""
+def settle(decision: Decision, waivers: Iterable[Waiver], today: str, waivable: Collection[str]) -> Settled:
+    """What the waivers that hold on ``today`` (YYYY-MM-DD) make of the decision. ``waivable``: ids of the gates whose
+    ``fail`` may be accepted."""
     given = list(waivers)
     waived, void = [], []
     for gate in decision.gates:
         if gate.verdict in (Verdict.PASS, None):
             continue
-        tried = [(waiver, _why_not(gate, waiver, today)) for waiver in given if _is_about(waiver, gate)]
+        tried = [(waiver, _why_not(gate, waiver, today, waivable)) for waiver in given if _is_about(waiver, gate)]
         held = [waiver for waiver, why in tried if why is None]
         if held:
             value, bound = _numbers(gate)
@@ -98,13 +82,13 @@ def _rest(decision: Decision, waived: list[Waived]) -> Verdict:
     return found.verdict if found and found.verdict else Verdict.PASS
 
 
-def _why_not(gate: GateVerdict, waiver: Waiver, today: str) -> str | None:
+def _why_not(gate: GateVerdict, waiver: Waiver, today: str, waivable: Collection[str]) -> str | None:
     """Why this waiver does not cover this bar; None where it does."""
     if waiver.until < today:
         return f"it ended on {waiver.until}"
-    if not acceptable(gate):
-        return "this can't be accepted"
-    if gate.verdict is Verdict.FAIL and waiver.verdict is not Verdict.FAIL:
+    if not acceptable(gate, waivable):
+        return _REFUSED.get(gate.verdict, _UNWAIVABLE)
+    if gate.verdict is Verdict.FAIL and waiver.verdict == "inconclusive":
         return f"{waiver.verdict} was accepted, now it is {gate.verdict}"
     _, bound = _numbers(gate)
     if bound is None or waiver.bound is None:
@@ -139,13 +123,15 @@ def _within(bound: float, accepted: float, direction: int) -> bool:
     return (direction > 0 and bound >= accepted) or (direction < 0 and bound <= accepted)
 
 
-def accept(decision: Decision, bar: str, *, who: str, reason: str, until: str, today: str) -> Waiver:
+def accept(
+    decision: Decision, bar: str, *, who: User, reason: str, until: str, today: str, waivable: Collection[str]
+) -> Waiver:
     """The waiver of one bar, named by its label, as this decision judged it.
 
     Raises ``GatesError`` for a bar that isn't there, needs no waiver or can't have one, and for a waiver without
     reason or with an end that is no day to come.
     """
-    gate = _chosen(decision, bar)
+    gate = _chosen(decision, bar, waivable)
     if not reason.strip():
         raise GatesError("a waiver needs a reason", where="--reason")
     if not re.fullmatch(DATE, until) or until < today:
@@ -156,7 +142,7 @@ def accept(decision: Decision, bar: str, *, who: str, reason: str, until: str, t
         gate=gate.id,
         rule=gate.rule,
         slice=gate.slice,
-        verdict=gate.verdict or Verdict.PASS,
+        verdict="fail" if gate.verdict is Verdict.FAIL else "inconclusive",
         value=value,
         bound=bound,
         who=who,
@@ -165,28 +151,30 @@ def accept(decision: Decision, bar: str, *, who: str, reason: str, until: str, t
     )
 
 
-def _chosen(decision: Decision, bar: str) -> GateVerdict:
+def _chosen(decision: Decision, bar: str, waivable: Collection[str]) -> GateVerdict:
     named = [gate for gate in decision.gates if gate.label == bar]
     if len(named) > 1:
         raise GatesError(f"{bar}: several bars of this decision are called so", where="--gate")
     if not named:
-        hint = nearest(bar, (gate.label for gate in decision.gates if acceptable(gate)))
+        hint = nearest(bar, (gate.label for gate in decision.gates if acceptable(gate, waivable)))
         raise GatesError(f"this decision has no bar {bar}{hint}", where="--gate")
-    if acceptable(named[0]):
+    if acceptable(named[0], waivable):
         return named[0]
-    why = {
-        Verdict.PASS: "it holds: there is nothing to accept",
-        Verdict.ERROR: "an error can't be accepted; mend what it names",
-        None: "it was not judged",
-    }
-    told = why.get(named[0].verdict, "it can't be accepted; change the contract, or let the rule only warn")
+    told = _REFUSED.get(named[0].verdict, _UNWAIVABLE)
     raise GatesError(f"{bar}: {told}", where="--gate", exit_code=Exit.STOP)
 
 
-def acceptable(gate: GateVerdict) -> bool:
-    """Whether somebody may accept this verdict: a failure only with its number, so that a worse one is told from it."""
-    if gate.kind == "data":
-        return False
-    judged = _judged(gate)
-    known = judged is not None and _direction(gate) != 0
-    return gate.verdict in ACCEPTABLE and (known or (judged is None and gate.verdict is Verdict.INCONCLUSIVE))
+_REFUSED = {
+    Verdict.PASS: "it holds: there is nothing to accept",
+    Verdict.ERROR: "an error can't be accepted; mend what it names",
+    None: "it was not judged",
+}
+_UNWAIVABLE = "the policy does not say that this may be accepted (promotion.waivable)"
+
+
+def acceptable(gate: GateVerdict, waivable: Collection[str]) -> bool:
+    """Whether somebody may accept this verdict: a failure only where the policy says so, and only with its number, so
+    that a worse one is told from it."""
+    if gate.verdict is Verdict.FAIL:
+        return gate.id in waivable and _judged(gate) is not None and _direction(gate) != 0
+    return gate.verdict is Verdict.INCONCLUSIVE and (_judged(gate) is None or _direction(gate) != 0)

@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 from gates.canonical import canonical, digest
 from gates.decision import SCHEMA, Code, Decision, Estimate, GateVerdict, Verdict, exit_code, unchanged, worst
 from gates.errors import Exit, GatesError
+from gates.record import User, Waiver
 from gates.validate import read_json
-from gates.waivers import Waiver, accept, acceptable, settle
+from gates.waivers import Settled, accept
+from gates.waivers import acceptable as may_be
+from gates.waivers import settle as waivers_settle
 
 PASS, INCONCLUSIVE, FAIL, ERROR = Verdict
 TODAY, LAST = "2026-11-24", "2026-12-31"
 LATAM = {"region": "LATAM"}
+DANA = User(id=5, login="dana", type="User")
+EVERY = ("recall", "precision", "false_positive_rate", "data.train", *(f"g{index}" for index in range(5)))
 
 
 def bar(verdict: Verdict | None = FAIL, low: float = -0.1, high: float = -0.04, **other) -> GateVerdict:
@@ -41,7 +46,12 @@ def decision_of(*gates: GateVerdict) -> Decision:
 
 
 def waiver_of(decision: Decision, label: str = "recall:max_worsening@region=LATAM", until: str = LAST) -> Waiver:
-    return accept(decision, label, who="dana", reason="relabelled, see the issue", until=until, today=TODAY)
+    told = "relabelled, see the issue"
+    return accept(decision, label, who=DANA, reason=told, until=until, today=TODAY, waivable=EVERY)
+
+
+def settle(decision: Decision, waivers: list[Waiver], today: str, waivable=EVERY) -> Settled:
+    return waivers_settle(decision, waivers, today, waivable)
 
 
 def test_a_waiver_says_what_was_accepted_and_comes_back_whole():
@@ -71,7 +81,7 @@ CHANGED = {
     "worse by far": (bar(low=-0.2), "it got worse: -0.100 at worst was accepted, now it is -0.200"),
     "no number any more": (bar(INCONCLUSIVE, difference=None), "there was a number then or now, not both times"),
     "not finite": (bar(low=float("nan")), "it got worse: -0.100 at worst was accepted, now it is nan"),
-    "an error": (bar(ERROR), "this can't be accepted"),
+    "an error": (bar(ERROR), "an error can't be accepted; mend what it names"),
 }
 
 
@@ -145,7 +155,11 @@ REFUSED = {
     "holds": (decision_of(bar(PASS)), bar().label, "it holds"),
     "error": (decision_of(bar(ERROR)), bar().label, "can't be accepted; mend what it names"),
     "not judged": (decision_of(bar(None)), bar().label, "was not judged"),
-    "data": (decision_of(bar(kind="data", id="data.train")), bar(id="data.train").label, "change the contract"),
+    "data": (
+        decision_of(bar(kind="data", id="data.train", rule="rows")),
+        bar(id="data.train", rule="rows").label,
+        "does not say that this may",
+    ),
 }
 
 
@@ -164,6 +178,18 @@ def test_two_bars_that_read_alike_are_told_apart():
         waiver_of(decision_of(one, two), one.label)
 
 
+def test_a_failure_is_accepted_only_where_the_policy_says_so_and_doubt_anywhere():
+    failed, doubt = decision_of(bar()), decision_of(bar(INCONCLUSIVE, high=0.0))
+    settled = settle(failed, [waiver_of(failed)], TODAY, waivable=("precision",))
+    assert settled.verdict is FAIL
+    assert [one.why for one in settled.void] == [
+        "the policy does not say that this may be accepted (promotion.waivable)"
+    ]
+    assert settle(doubt, [waiver_of(doubt)], TODAY, waivable=()).verdict is PASS
+    with pytest.raises(GatesError, match=r"promotion\.waivable"):
+        accept(failed, bar().label, who=DANA, reason="x", until=LAST, today=TODAY, waivable=())
+
+
 @pytest.mark.parametrize("until", ["2026-11-23", "", "soon", "2026-13-01", "2027-01-01 ", "2027-1-1"])
 def test_the_end_is_a_day_to_come(until):
     with pytest.raises(GatesError, match="no day to come"):
@@ -172,14 +198,14 @@ def test_the_end_is_a_day_to_come(until):
 
 def test_a_waiver_needs_a_reason():
     with pytest.raises(GatesError, match="needs a reason"):
-        accept(decision_of(bar()), bar().label, who="dana", reason=" \n", until=LAST, today=TODAY)
+        accept(decision_of(bar()), bar().label, who=DANA, reason=" \n", until=LAST, today=TODAY, waivable=EVERY)
 
 
 @given(st.lists(st.sampled_from([*Verdict, None]), max_size=5), st.sets(st.integers(0, 4)), st.booleans())
 def test_no_waiver_makes_anything_worse_nor_an_error_better(verdicts, accepted, expired):
     gates = [bar(verdict, id=f"g{index}") for index, verdict in enumerate(verdicts)]
     decision = decision_of(*gates)
-    waivers = [waiver_of(decision, gates[i].label) for i in accepted if i < len(gates) and acceptable(gates[i])]
+    waivers = [waiver_of(decision, gates[i].label) for i in accepted if i < len(gates) and may_be(gates[i], EVERY)]
     settled = settle(decision, waivers, "2030-01-01" if expired else TODAY)
     assert settled.verdict.badness <= decision.verdict.badness
     assert (settled.verdict is ERROR) == (decision.verdict is ERROR)

@@ -20,6 +20,7 @@ from gates.errors import GatesError
 from gates.evidence import Evidence
 from gates.fields import schema_of
 from gates.policy.read import schema as policy_schema
+from gates.record import Record
 from gates.report.formats import FORMATS
 from gates.source import dump
 
@@ -29,6 +30,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "evidence": lambda: schema_of(Evidence),
     "decision": lambda: schema_of(Decision),
     "data": lambda: schema_of(Checked),
+    "record": lambda: schema_of(Record),
     "contract-diff": lambda: schema_of(Comparison),
 }
 

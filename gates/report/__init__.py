@@ -28,7 +28,7 @@ class Facts:
     line and column of each of the decision's gates in it. ``settled`` is what waivers made of the decision.
     ``observing`` is the last day on which the policy only tells, ``observed`` the one on which it did last.
     ``weaker`` and ``changes`` say, a sentence each, how the pull request changes the policy. ``waive`` names the
-    workflow that records a waiver.
+    workflow that records a waiver, ``waivable`` the gates whose failure may be accepted.
     """
 
     policy: str = "gates.yaml"
@@ -48,6 +48,7 @@ class Facts:
     changes: tuple[str, ...] = ()
     history: tuple[Past, ...] = ()
     waive: str | None = None
+    waivable: tuple[str, ...] = ()
 
     def verdict(self, decision: Decision) -> Verdict:
         """The verdict that counts: after waivers."""
@@ -149,7 +150,7 @@ def accepted(facts: Facts) -> tuple[GateVerdict, ...]:
 
 def _who(facts: Facts) -> str:
     waivers = [one.waiver for one in facts.settled.waived] if facts.settled else []
-    names = sorted({waiver.who for waiver in waivers})
+    names = sorted({waiver.who.login for waiver in waivers})
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
     return f"by {shown}, until {min(waiver.until for waiver in waivers)}"
 
@@ -169,12 +170,12 @@ def acceptances(facts: Facts) -> list[str]:
     if facts.settled is None:
         return []
     held = [
-        f"{ACCEPTED} {one.gate.label}: {one.gate.verdict}, accepted by {one.waiver.who} until {one.waiver.until}: "
-        f"{one.waiver.reason}{_then_and_now(one)}"
+        f"{ACCEPTED} {one.gate.label}: {one.gate.verdict}, accepted by {one.waiver.who.login} "
+        f"until {one.waiver.until}: {one.waiver.reason}{_then_and_now(one)}"
         for one in facts.settled.waived
     ]
     return held + [
-        f"{WARNING} {one.gate.label}: the acceptance by {one.waiver.who} does not hold: {one.why}"
+        f"{WARNING} {one.gate.label}: the acceptance by {one.waiver.who.login} does not hold: {one.why}"
         for one in facts.settled.void
     ]
 

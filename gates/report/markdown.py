@@ -169,7 +169,9 @@ def _mend(decision: Decision, facts: Facts) -> str:
 
 def _acceptance(decision: Decision, facts: Facts) -> str:
     """The command by which somebody accepts the first bar that blocks."""
-    open_ = [gate for gate in by_badness(decision.gates) if acceptable(gate) and gate not in accepted(facts)]
+    open_ = [
+        gate for gate in by_badness(decision.gates) if acceptable(gate, facts.waivable) and gate not in accepted(facts)
+    ]
     if not open_ or facts.waive is None or facts.pull_request is None or facts.commit is None:
         return ""
     inputs = {"pull-request": str(facts.pull_request), "commit": facts.commit, "gate": open_[0].label}

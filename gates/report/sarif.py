@@ -49,7 +49,7 @@ def _result(gate: GateVerdict, place: Place, facts: Facts) -> dict[str, Any]:
     }
     waivers = [one.waiver for one in facts.settled.waived if one.gate is gate] if facts.settled else []
     if waivers:
-        told = f"accepted by {waivers[0].who} until {waivers[0].until}: {waivers[0].reason}"
+        told = f"accepted by {waivers[0].who.login} until {waivers[0].until}: {waivers[0].reason}"
         made["suppressions"] = [{"kind": "external", "status": "accepted", "justification": told}]
     return made
 

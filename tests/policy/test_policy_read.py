@@ -90,7 +90,7 @@ MEANING = """
 bins_that_do_not_rise by_missing by_superfluous slices_without_slices slices_of_fairness no_bar two_kinds_at_once
 compared_without_direction fairness_compared duplicate_gate duplicate_fairness_gate data_without_contract
 data_of_a_table_that_is_not_there contract_missing contract_bad contract_bad_with_data_gate contract_no_yaml
-slice_twice crossed_with_itself crossed_with_nothing
+slice_twice crossed_with_itself crossed_with_nothing promotion
 """  # what no schema can say
 
 
