@@ -63,10 +63,14 @@ def _sections(decision: Decision, facts: Facts) -> Iterator[Section]:
     held = [gate for gate in models if gate.verdict is Verdict.PASS]
     for part in _opening(decision, facts):
         yield Section(name="opening", whole=part)
-    yield from _bars(decision, loud, held)
+    yield from _loud(decision, loud)
+    yield from _accepted(decision, facts)
+    if held:
+        more = "more " if loud or covered else ""
+        told = f"✅ {plural(len(held), f'{more}bar holds', f'{more}bars hold')}"
+        yield Section(name="held", whole=_folded(told, bars(decision, held)), folded=f"{told}.")
     for line in waiting(decision):
         yield Section(name="waiting", whole=f"{sign(None)} {text(line)}.")
-    yield from _accepted(decision, facts)
     told, table = moved(models)
     yield from (Section(name="opening", whole=told), Section(name="moved", whole=table))
     yield Section(name="fairness", whole="\n\n".join(fairness(models, said=why(decision, facts))))
@@ -116,7 +120,7 @@ def _notes(decision: Decision, facts: Facts) -> Iterator[str]:
         yield "This blocks, because the policy says `on_inconclusive: fail`."
 
 
-def _bars(decision: Decision, loud: list[GateVerdict], held: list[GateVerdict]) -> Iterator[Section]:
+def _loud(decision: Decision, loud: list[GateVerdict]) -> Iterator[Section]:
     if loud:
         shown = plural(len(loud), "bar", "bars")
         yield Section(name="open", whole=bars(decision, loud[:OPEN_ROWS]), folded=f"{shown} did not pass.")
@@ -124,10 +128,6 @@ def _bars(decision: Decision, loud: list[GateVerdict], held: list[GateVerdict]) 
         more = f"{len(loud) - OPEN_ROWS} more did not pass"
         table = bars(decision, loud[OPEN_ROWS:], MOST_ROWS - OPEN_ROWS)
         yield Section(name="more", whole=_folded(more, table), folded=f"{more}.")
-    if held:
-        more = "more " if loud else ""
-        told = f"✅ {plural(len(held), f'{more}bar holds', f'{more}bars hold')}"
-        yield Section(name="held", whole=_folded(told, bars(decision, held)), folded=f"{told}.")
 
 
 def _accepted(decision: Decision, facts: Facts) -> Iterator[Section]:
@@ -146,7 +146,7 @@ def _folded(summary: str, inner: str) -> str:
 def _next(decision: Decision, facts: Facts) -> str:
     steps = [step for step in (_mend(decision, facts), _acceptance(decision, facts)) if step]
     if len(steps) > 1:
-        steps = ["\n".join(["", "", *(f"{number}. {step}" for number, step in enumerate(steps, 1))])]
+        return "\n".join(["**What to do next:**\n", *(f"{number}. {step}" for number, step in enumerate(steps, 1))])
     return f"**What to do next:** {steps[0]}" if steps else ""
 
 
@@ -161,7 +161,7 @@ def _mend(decision: Decision, facts: Facts) -> str:
     if decision.code is Code.NOTHING_JUDGED:
         steps[Verdict.INCONCLUSIVE] = "Give a gate a bar that needs no champion: min or max."
     if decision.code is Code.UNCHANGED:
-        steps[Verdict.INCONCLUSIVE] = "Nothing."
+        steps[Verdict.INCONCLUSIVE] = ""
     if not any(gate.kind != "data" and gate.verdict for gate in decision.gates):
         steps[Verdict.FAIL] = f"Mend the data, or the contract if it asks too much, and {again}."
     return steps[facts.verdict(decision)]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from gates.decision import Decision, Estimate, GateVerdict, Verdict
 from gates.report import ACCEPTED, sign, word
-from gates.report.escape import code, text
+from gates.report.escape import code, line, text
 from gates.slices import key_text
 from gates.words import bar_text, number, plural, rows, signed
 
@@ -124,4 +124,4 @@ def data(gates: Iterable[GateVerdict]) -> tuple[str, str]:
 def bullets(lines: Sequence[str], most: int = MOST_ROWS) -> str:
     """A list of foreign lines; those beyond ``most`` are counted in a last one."""
     more = [f"- {len(lines) - most} more"] if len(lines) > most else []
-    return "\n".join([*(f"- {text(line)}" for line in lines[:most]), *more])
+    return "\n".join([*(f"- {line(one)}" for one in lines[:most]), *more])
