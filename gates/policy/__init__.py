@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, cast
 
 from gates.canonical import digest
 from gates.contract.rules import Contract
-from gates.fields import Plain, build, declare, plain, schema_of
+from gates.fields import DATE, Plain, build, declare, plain, schema_of
 from gates.kinds import KINDS
 from gates.kinds.data import Rule as DataRule
 from gates.kinds.protocol import Kind, Needs, Terms
@@ -119,6 +119,24 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Observe:
+    """The policy tells and doesn't block, up to and including a day."""
+
+    FORM: ClassVar[str] = "observe until "
+    SCHEMA: ClassVar[Mapping[str, Plain]] = {"type": "string", "pattern": f"^{FORM}{DATE[1:]}"}
+    until: str
+
+    @classmethod
+    def read(cls, value: Plain) -> Observe:
+        """``observe until 2027-03-01``."""
+        return cls(until=value.removeprefix(cls.FORM))
+
+    def plain(self) -> Plain:
+        """As it is written."""
+        return f"{self.FORM}{self.until}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """A kind and its rule."""
 
@@ -167,6 +185,11 @@ class Policy:
         "What an inconclusive verdict does to the exit code: warn (0) or fail (1). A promotion never accepts it.",
         default="warn",
     )
+    mode: Observe | None = declare(
+        "`observe until YYYY-MM-DD` tells and doesn't block, up to and including that day (UTC). What could not be "
+        "judged is an error all the same, and a promotion never looks at this.",
+        default=None,
+    )
     gates: tuple[Gate, ...] = declare("What must hold.", minItems=1)
     promotion: Promotion = declare("How a judged model gets to production.", default=Promotion())
 
@@ -210,6 +233,11 @@ class Bound:
         """Registered model name and alias of the champion."""
         name, alias = (self.policy.champion or f"models:/{self.policy.model}@{self.stages[-1].alias}")[8:].split("@")
         return name, alias
+
+    def observing(self, today: str) -> bool:
+        """Whether the policy only tells on that day, YYYY-MM-DD."""
+        mode = self.policy.mode
+        return mode is not None and today <= mode.until
 
     def terms(self, seed: str = "") -> Terms:
         """What all gates share."""
