@@ -14,6 +14,7 @@ from pathlib import Path
 from gates.errors import Exit, GatesError
 
 BATCH = 200  # names asked at once: fewer bytes than a pipe holds
+MISSING = "The ledger is a git branch: install git."
 HEADER = 3  # words before an object: its name, its type, its size
 SECONDS = 300  # no single call takes longer
 LOCAL = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
@@ -36,9 +37,7 @@ class Git:
             raise failed(arguments, done.stderr)
         return "" if done.returncode else done.stdout.decode(errors="replace").strip()
 
-    def ask(
-        self, *arguments: str, data: bytes = b"", network: bool = False
-    ) -> subprocess.CompletedProcess[bytes]:
+    def ask(self, *arguments: str, data: bytes = b"", network: bool = False) -> subprocess.CompletedProcess[bytes]:
         """One call, whatever its exit code."""
         try:
             return subprocess.run(  # noqa: S603 -- a list of arguments, no shell
@@ -50,7 +49,7 @@ class Git:
                 timeout=SECONDS,
             )
         except FileNotFoundError as error:
-            raise GatesError("is not installed", where="git", mend="The ledger is a git branch: install git.") from error
+            raise GatesError("is not installed", where="git", mend=MISSING) from error
         except subprocess.TimeoutExpired as error:
             raise failed(arguments, f"no answer within {SECONDS} seconds".encode()) from error
 
@@ -103,7 +102,8 @@ class Objects:
     """A running ``git cat-file --batch``."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdin and process.stdout  # noqa: S101 -- both were asked for as pipes
+        assert process.stdin is not None  # noqa: S101 -- both were asked for as pipes
+        assert process.stdout is not None  # noqa: S101
         self._ask, self._answers = process.stdin, process.stdout
 
     def get(self, name: str) -> bytes | None:
@@ -146,7 +146,7 @@ def repository(folder: Path, environ: Mapping[str, str]) -> tuple[Git, Path] | N
     kept = {name: value for name, value in environ.items() if name not in LOCAL} | {"LC_ALL": "C"}
     try:
         done = subprocess.run(
-            ["git", "rev-parse", "--path-format=absolute", "--git-dir", "--show-toplevel"],
+            ["git", "rev-parse", "--path-format=absolute", "--git-dir", "--show-toplevel"],  # noqa: S607 -- that of the PATH
             cwd=folder,
             env=kept,
             capture_output=True,
@@ -154,7 +154,7 @@ def repository(folder: Path, environ: Mapping[str, str]) -> tuple[Git, Path] | N
             timeout=SECONDS,
         )
     except FileNotFoundError as error:
-        raise GatesError("is not installed", where="git", mend="The ledger is a git branch: install git.") from error
+        raise GatesError("is not installed", where="git", mend=MISSING) from error
     told = done.stderr.decode(errors="replace")
     if done.returncode and "not a git repository" not in told and "work tree" not in told:
         raise failed(("rev-parse",), done.stderr)  # such as a repository that somebody else owns

@@ -16,7 +16,7 @@ from pathlib import Path
 from gates.canonical import canonical, digest_bytes
 from gates.errors import Exit, GatesError
 from gates.git import Git, failed, repository, shorn
-from gates.record import FILE, Record
+from gates.record import FILE, Kind, Record, Waiver
 from gates.validate import read_json
 
 BRANCH = "gates-ledger"
@@ -87,6 +87,17 @@ class Ledger:
             self.git.run("update-ref", SEEN, now)
         return now
 
+    def seen(self) -> str | None:
+        """The newest commit that this machine knows of, without asking anybody."""
+        if not self.git.folder.is_dir():
+            return None
+        return self.git.resolve(SEEN if self.remote else HERE)
+
+    def waivers(self, head: str | None, name: str) -> tuple[Waiver, ...]:
+        """What was accepted of a model, whenever that was."""
+        given = (one.record for one in self.entries(head))
+        return tuple(one for rec in given if rec.kind is Kind.WAIVER and rec.name == name for one in rec.waivers)
+
     def _remote_head(self, remote: str) -> str | None:
         lines = self._retried("ls-remote", remote, HERE).splitlines()
         return next((line.split()[0] for line in lines if line.split()[1:] == [HERE]), None)
@@ -142,8 +153,8 @@ class Ledger:
     def append(self, draft: Record, documents: Mapping[str, bytes | str], *, after: str | None) -> Entry:
         """Write a record behind the commit ``after`` (None: as the first). Place, chain and time are filled in.
 
-        ``documents`` are those that the record names: their bytes, or the blobs that hold them already. Raises ``LostRaceError`` where ``after`` is no longer the
-        newest, ``GatesError`` where git fails.
+        ``documents`` are those that the record names: their bytes, or the blobs that hold them already. Raises
+        ``LostRaceError`` where ``after`` is no longer the newest, ``GatesError`` where git fails.
         """
         self._begin()
         last = next(self.entries(after), None)

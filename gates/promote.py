@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from gates.decision import Decision, Verdict
 from gates.errors import Exit, GatesError
 from gates.evidence import Evidence
 from gates.evidence import Model as Measured
-from gates.fields import plain
 from gates.judge import judge
 from gates.ledger import Entry, LostRaceError
 from gates.measure import Bench, Files, Served
@@ -46,6 +44,7 @@ from gates.workspace import Workspace
 Approve = Callable[[Stage, str], tuple[Approval, ...]]  # (stage, the model's digest) -> the approvals, or GatesError
 Found = Callable[[], Served | None]
 AGAIN = "Run gates run again."
+OTHER_ROWS = "the holdout is not the one that the candidate was judged on, or predictions or evidence have changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +121,7 @@ def _check_kept(desk: Desk, kept: Kept | None, verified: Verified) -> None:
         raise RefusedError(Refused.STORED_BYTES, "the stored files are not those that were judged", mend=AGAIN)
 
 
-def _carried_out(
-    desk: Desk, candidate: Candidate, intent: Entry, kept: Kept | None, verified: Verified
-) -> Promoted:
+def _carried_out(desk: Desk, candidate: Candidate, intent: Entry, kept: Kept | None, verified: Verified) -> Promoted:
     try:
         if kept:
             desk.registry.register(desk.name, kept, _tags(candidate, intent, verified))
@@ -137,10 +134,10 @@ def _carried_out(
     done = outcome.record
     if done.code:
         raise RefusedError(done.code, done.reason, mend="Nothing stands half done. " + AGAIN)
-    assert done.alias and done.after  # noqa: S101 -- every promotion names both
+    assert done.after is not None  # noqa: S101 -- every promotion names it
     anew = " (judged anew against the champion of now)" if verified.anew else ""
     told = f"{desk.name} version {done.after.version} is now {done.alias}{anew}"
-    return Promoted(alias=done.alias, version=done.after.version, entry=outcome, told=told)
+    return Promoted(alias=str(done.alias), version=done.after.version, entry=outcome, told=told)
 
 
 def _tags(candidate: Candidate, intent: Entry, verified: Verified) -> dict[str, str]:
@@ -228,20 +225,14 @@ def _verified(
     documents = {
         DECISION: canonical(decision),
         EVIDENCE: canonical(evidence),
-        POLICY: policy_document(candidate.bound),
+        POLICY: candidate.bound.document,
         MANIFEST: canonical(manifest),
     }
     return Verified(record=record, documents=documents, decision=decision, anew=anew)
 
 
 def _bare(desk: Desk, candidate: Candidate, stage: Stage, kind: Kind, reason: str) -> Record:
-    blank = desk.blank(kind, stage.alias, reason)
-    return replace(blank, policy=candidate.policy.ref, source=candidate.code)
-
-
-def policy_document(bound: Bound) -> bytes:
-    """Policy and contract in one document, whose digest is the policy's: all that a verdict is derived from."""
-    return canonical({"policy": bound.explained, "contract": plain(bound.contract)})
+    return replace(desk.draft(kind, stage.alias, reason), policy=candidate.policy.ref, source=candidate.code)
 
 
 def _judged(
@@ -250,7 +241,9 @@ def _judged(
     """The decision, derived anew from the evidence, which is measured anew from the predictions."""
     bound, evidence = candidate.bound, candidate.workspace.load_evidence()
     if evidence.measured != bound.measured:
-        raise _changed(Refused.POLICY_CHANGED, "the evidence was measured under another policy than the one that counts")
+        raise _changed(
+            Refused.POLICY_CHANGED, "the evidence was measured under another policy than the one that counts"
+        )
     decision = judge(bound, evidence)
     _same_decision(candidate.workspace, decision)
     if evidence.candidate is None or decision.verdict is Verdict.ERROR:
@@ -263,8 +256,7 @@ def _judged(
     now = served.version if served else None
     if _same(evidence.champion, fresh.champion):
         if _counted(fresh) != _counted(evidence):
-            why = "the holdout is not the one that the candidate was judged on, or predictions or evidence have changed"
-            raise _changed(Refused.EVIDENCE_CHANGED, why)
+            raise _changed(Refused.EVIDENCE_CHANGED, OTHER_ROWS)
         return decision, evidence, served, False
     anew = judge(bound, fresh)
     was = evidence.champion.version if evidence.champion else None
@@ -330,7 +322,12 @@ def _measured(candidate: Candidate, evidence: Evidence, served: Served | None) -
         assert evidence.candidate  # noqa: S101 -- the caller has looked
         ours = Files(digest=evidence.candidate.digest, folder=Path(beside))
         theirs = replace(served, predictions=kept, folder=unloaded) if served else None
-        return bench.evidence(bench.check(), ours, theirs)
+        try:
+            return bench.evidence(bench.check(), ours, theirs)
+        except GatesError as error:
+            if error.exit_code is Exit.OUTSIDE:
+                raise
+            raise _changed(Refused.EVIDENCE_CHANGED, f"{OTHER_ROWS}: {error.what}") from error
 
 
 def _predictions(workspace: Workspace) -> Path:
@@ -349,13 +346,7 @@ def _accepted(desk: Desk, candidate: Candidate, head: str | None, decision: Deci
     """The waivers that are needed. Raises ``RefusedError`` where they don't make a pass."""
     if decision.verdict is Verdict.PASS:
         return ()
-    given = [
-        waiver
-        for entry in desk.ledger.entries(head)
-        if entry.record.kind is Kind.WAIVER and entry.record.name == desk.name
-        for waiver in entry.record.waivers
-        if waiver.decision == digest(decision)
-    ]
+    given = desk.ledger.waivers(head, desk.name)
     settled = waivers.settle(decision, given, candidate.today, candidate.bound.policy.promotion.waivable)
     if settled.verdict is not Verdict.PASS:
         void = "".join(f"; the waiver of {one.gate.id}: {one.why}" for one in settled.void)
@@ -407,7 +398,7 @@ def unapproved(stage: Stage, _: str) -> tuple[Approval, ...]:
 def _refuse(desk: Desk, candidate: Candidate, stage: Stage, error: RefusedError) -> None:
     """A refusal is a record. Where it can't be written, what was refused is told all the same."""
     draft = replace(_bare(desk, candidate, stage, Kind.REFUSAL, error.what), code=error.code)
-    documents = {POLICY: policy_document(candidate.bound)}
+    documents = {POLICY: candidate.bound.document}
     with suppress(GatesError):
         model = provenance.model(candidate.workspace.trained(), lambda _: None)
         documents[MANIFEST] = canonical(files.manifest(candidate.workspace.candidate))
@@ -431,8 +422,3 @@ def _name(version: str | None) -> str:
 
 
 _changed = partial(RefusedError, mend=AGAIN, exit_code=Exit.INPUT)
-
-
-def today() -> str:
-    """The day by the machine's clock, UTC."""
-    return datetime.now(UTC).strftime("%Y-%m-%d")

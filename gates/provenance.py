@@ -6,23 +6,22 @@ Reads files and asks git; loads no model and no table.
 from __future__ import annotations
 
 import getpass
+import platform
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gates import files
+from gates import __version__, files
 from gates.canonical import digest
 from gates.errors import GatesError
 from gates.evidence import Evidence
 from gates.git import Git
 from gates.policy import Bound
-from gates.record import Code, Data, Model, Run, User
+from gates.record import SCHEMA, Code, Data, Kind, Model, Record, Run, User
 from gates.source import parse
 
-LOCKS = (
-    "requirements.txt", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.lock", "conda-lock.yml", "renv.lock",
-)  # fmt: skip
+LOCKS = ("requirements.txt", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.lock", "conda-lock.yml")
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # how a pickle of protocol 2 to 5 begins
 PICKLED = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth")
 LFS = b"version https://git-lfs.github.com/spec/v1"
@@ -56,6 +55,17 @@ def run(environ: Mapping[str, str], git: Git | None) -> Run:
         actor=User(id=None, login=name or _login(), type=None),
         triggering_actor=None,
     )
+
+
+def draft(name: str, run: Run, kind: Kind, alias: str | None, reason: str) -> Record:
+    """A record about a registered model that says nothing more yet; the ledger fills in place, chain and time."""
+    return Record(
+        schema=SCHEMA, kind=kind, sequence=1, previous=None, at="", name=name, alias=alias, reason=reason,
+        time_source="the runner's clock" if run.provider == "github" else "this machine's clock",
+        tool=__version__, python=platform.python_version(), run=run, code=None, verdict=None, decision=None,
+        evidence=None, policy=None, model=None, data=(), source=None, before=None, after=None, intent=None,
+        target=None, holder=None, lease=None, approvals=(), waivers=(), attached={},
+    )  # fmt: skip
 
 
 def _login() -> str:
@@ -107,7 +117,10 @@ def _files(root: Path, pattern: str) -> str | None:
     named = sorted(root.glob(pattern)) if not Path(pattern).is_absolute() else [Path(pattern)]
     found = [one for path in named for one in ([path] if path.is_file() else sorted(path.rglob("*"))) if one.is_file()]
     entries = [
-        {"path": one.relative_to(root).as_posix() if one.is_relative_to(root) else one.name, "sha256": files.sha256(one)}
+        {
+            "path": one.relative_to(root).as_posix() if one.is_relative_to(root) else one.name,
+            "sha256": files.sha256(one),
+        }
         for one in found
     ]
     return digest(entries) if entries else None
@@ -175,5 +188,3 @@ def _holds_pickle(path: Path) -> bool:
             return any(name.endswith(PICKLED) for name in archive.namelist())
     except (zipfile.BadZipFile, OSError, ValueError):
         return False
-
-

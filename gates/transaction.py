@@ -21,7 +21,8 @@ from pathlib import Path
 from gates import __version__
 from gates.errors import Exit, GatesError
 from gates.ledger import TIME, Entry, Ledger, LostRaceError
-from gates.record import OUTCOMES, SCHEMA, Kind, Record, Refused, Run, Version
+from gates.provenance import draft
+from gates.record import OUTCOMES, Kind, Record, Refused, Run, Version
 from gates.registry.mlflow import Registry
 
 LEASE = timedelta(minutes=30)  # how long an intent may take before somebody else settles it
@@ -47,16 +48,9 @@ class Desk:
     say: Callable[[str], None]
     held: list[str] = field(default_factory=list)  # the id of the lock, while it is held
 
-    def blank(self, kind: Kind, alias: str | None, reason: str) -> Record:
-        """A record that says nothing more yet; the ledger fills in place, chain and time."""
-        github = self.run.provider == "github"
-        return Record(
-            schema=SCHEMA, kind=kind, sequence=1, previous=None, at="", name=self.name, alias=alias, reason=reason,
-            time_source="GitHub's runner" if github else "this machine", tool=__version__,
-            python=platform.python_version(), run=self.run, code=None, verdict=None, decision=None, evidence=None,
-            policy=None, model=None, data=(), source=None, before=None, after=None, intent=None, target=None,
-            holder=None, lease=None, approvals=(), waivers=(), attached={},
-        )  # fmt: skip
+    def draft(self, kind: Kind, alias: str, reason: str) -> Record:
+        """A record that says nothing more yet."""
+        return draft(self.name, self.run, kind, alias, reason)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -116,10 +110,10 @@ def within_lease(intent: Record) -> bool:
     return intent.lease is not None and datetime.now(UTC).strftime(TIME) <= intent.lease
 
 
-def begin(desk: Desk, draft: Record, documents: Mapping[str, bytes | str], *, after: str | None) -> Entry:
+def begin(desk: Desk, intent: Record, documents: Mapping[str, bytes | str], *, after: str | None) -> Entry:
     """Write the intent. Raises ``LostRaceError`` where the ledger has moved on from ``after``."""
     lease = (datetime.now(UTC) + LEASE).strftime(TIME)
-    return desk.ledger.append(replace(draft, holder=desk.held[-1], lease=lease), documents, after=after)
+    return desk.ledger.append(replace(intent, holder=desk.held[-1], lease=lease), documents, after=after)
 
 
 def carry_out(desk: Desk, entry: Entry) -> Entry:
@@ -128,7 +122,8 @@ def carry_out(desk: Desk, entry: Entry) -> Entry:
     Does the same whether it goes on or begins again: each step looks first at what is.
     """
     intent = entry.record
-    assert intent.alias and intent.model  # noqa: S101 -- every intent names both
+    assert intent.alias is not None  # noqa: S101 -- every intent names both
+    assert intent.model is not None  # noqa: S101
     name, alias, digest = desk.name, intent.alias, intent.model.digest
     version = intent.after.version if intent.after else desk.registry.made_for(name, entry.digest)
     if version is None:
@@ -167,7 +162,7 @@ def _close(desk: Desk, entry: Entry, code: Refused | None, why: str, *, after: V
     """Write the outcome, unless somebody else has closed the intent: then theirs is the outcome."""
     intent = entry.record
     done = Kind.ROLLBACK if intent.target else Kind.PROMOTION
-    draft = replace(
+    outcome = replace(
         intent,
         kind=Kind.FAILURE if code else done,
         reason=why if not intent.target or code else f"{why} again: {intent.reason}",
@@ -186,7 +181,7 @@ def _close(desk: Desk, entry: Entry, code: Refused | None, why: str, *, after: V
         if closed:
             return closed
         try:
-            return desk.ledger.append(draft, entry.documents, after=head)
+            return desk.ledger.append(outcome, entry.documents, after=head)
         except LostRaceError:
             continue
 

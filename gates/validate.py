@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from gates.errors import GatesError, PolicyError
 from gates.fields import Plain, build, schema_of
@@ -70,7 +70,7 @@ def problems(source: Source, path: Path, value: Plain, schema: Mapping[str, Plai
 
 
 @cache
-def _validator(cls: type) -> jsonschema_rs.Draft202012Validator:
+def _validator(cls: Any) -> jsonschema_rs.Draft202012Validator:
     import jsonschema_rs
 
     return jsonschema_rs.Draft202012Validator(schema_of(cls))
@@ -83,7 +83,7 @@ def read_json(cls: type[T], data: bytes, name: str) -> T:
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
         raise GatesError(f"is no JSON: {error}", where=name, mend="Make it again.") from error
-    if not _validator(cls).is_valid(value):
+    if not _validator(cast(Any, cls)).is_valid(value):
         found = list(problems(Source(name=name, value=value, places={}), (), value, schema_of(cls)))
         raise GatesError(found[0].text, where=name, mend="Make it again with this version of gates.")
     try:

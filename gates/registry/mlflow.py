@@ -129,7 +129,8 @@ class Registry:
     @property
     def lock(self) -> Path | None:
         """The file to lock while the registry is changed: beside an SQLite one; None where it is somewhere else."""
-        return Path(f"{self._uri.removeprefix('sqlite:///')}.gates-lock") if self._uri.startswith("sqlite:///") else None
+        file = self._uri.removeprefix("sqlite:///")
+        return Path(f"{file}.gates-lock") if file != self._uri else None
 
     def at(self, name: str, alias: str) -> str | None:
         """The version that an alias names, or None."""
