@@ -70,15 +70,25 @@ def asks(value: Any, name: str = "") -> Iterator[Named]:
 
 
 def _of_field(value: Any, name: str, stricter: Stricter | None) -> Iterator[Named]:
-    if stricter == "free" or (value is None and stricter is not None):
+    if stricter == "free" or (value is None and stricter not in (None, "earlier")):
         return
     if stricter == "each":
         for item in value:
-            yield from asks(item, name) if hasattr(item, "asks") else one(f"{name}.{getattr(item, 'id', item)}")
+            yield from _of_item(item, name)
     elif dataclasses.is_dataclass(value) and stricter is None:
         yield from asks(value, name)
     else:
         yield name, Ask(value=plain(value), stricter=stricter)
+
+
+def _of_item(item: Any, name: str) -> Iterator[Named]:
+    if hasattr(item, "asks"):
+        yield from item.asks(name)
+        return
+    named = f"{name}.{getattr(item, 'id', item)}"
+    yield from one(named)
+    if dataclasses.is_dataclass(item) and not hasattr(item, "SCHEMA"):
+        yield from asks(item, named)
 
 
 def one(name: str) -> Iterator[Named]:
@@ -99,6 +109,8 @@ def compare(before: Mapping[str, Ask], after: Mapping[str, Ask]) -> Iterator[Cha
 def _moved(before: Ask, after: Ask) -> Effect | None:
     if before.value == after.value and isinstance(before.value, bool) == isinstance(after.value, bool):
         return None
+    if before.stricter == after.stricter == "fewer":
+        return Effect.STRICTER if set(after.value) < set(before.value) else Effect.WEAKER
     a, b = _strictness(before), _strictness(after)
     if a is None or b is None or before.stricter != after.stricter:
         return Effect.UNKNOWN
@@ -112,6 +124,10 @@ def _strictness(ask: Ask) -> float | None:
             return float(ask.value)
         case "smaller", int() | float():
             return -float(ask.value)
+        case "earlier", None:
+            return 0
+        case "earlier", str():
+            return -float("".join(filter(str.isdecimal, ask.value)))
         case tuple() as order, str() if ask.value in order:
             return order.index(ask.value)
     return None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gates import __version__, files
 from gates.base import Base, base_of
@@ -16,13 +17,20 @@ from gates.evidence import Evidence, Finding
 from gates.github import event, outputs
 from gates.judge import judge
 from gates.policy import Bound
+from gates.policy.places import places
 from gates.progress import Steps
-from gates.report import Facts
-from gates.report.markdown import render
+from gates.record import Waiver
+from gates.report import Facts, Past
+from gates.report.formats import FORMATS
+from gates.report.markdown import SUMMARY_LIMIT, render
+from gates.source import Place
+from gates.starter import WAIVE
+from gates.waivers import Settled, settle
 from gates.workspace import Workspace
 
 if TYPE_CHECKING:
-    from gates.asks import Change
+    from gates.branch import Trusted
+    from gates.ledger import Ledger
     from gates.measure import Bench, Files, Served
     from gates.registry.mlflow import Registry
 
@@ -30,25 +38,34 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Flow:
     """One policy's steps. ``bound`` is read, and engine and registry are opened, when they are first needed.
-
-    ``against`` is a revision whose policy judges, too; of a pull request it is the base commit.
-    """
+    ``today`` is the day (YYYY-MM-DD, UTC) by which waivers and observing end. ``trusted``: the default branch's policy,
+    where that is the one that counts. ``against`` is a revision whose policy judges, too; of a pull request it is the
+    base commit."""
 
     workspace: Workspace
     steps: Steps
     environ: Mapping[str, str]
+    today: str
+    trusted: Trusted | None = None
     against: str | None = None
 
     @cached_property
     def bound(self) -> Bound:
         """The policy with its contract."""
-        return self.workspace.load()
+        return self.trusted.bound if self.trusted else self.workspace.load()
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The history of decisions, promotions and waivers."""
+        from gates.ledger import opened
+
+        return opened(self.workspace.root, self.environ)
 
     @cached_property
     def base(self) -> Base | None:
         """The policy of the commit that this one is held against; None where there is no such commit."""
         revision = self.against or event.base_commit(self.environ)
-        return base_of(self.workspace, revision, self.bound.policy.model) if revision else None
+        return base_of(self.workspace, revision, self.bound.policy.model, self.environ) if revision else None
 
     @property
     def _before(self) -> Bound | None:
@@ -218,22 +235,108 @@ class Flow:
             return None
         return handed.reason if handed.verdict is Verdict.ERROR else None
 
-    def write_report(self, decision: Decision) -> str:
-        """The report as ``report.md``."""
-        facts = Facts(
-            policy=str(self.workspace.policy), version=__version__, **self._run_facts(), **self._policy_facts()
-        )
-        body = render(decision, facts)
-        files.write(self.workspace.report, body.encode())
-        return body
+    def settled(self, decision: Decision) -> Settled:
+        """What the waivers that hold today make of the decision."""
+        try:
+            waivable = self._waivable
+        except GatesError:  # nothing can be judged by it either
+            return Settled(verdict=decision.verdict)
+        if decision.verdict is Verdict.PASS:
+            return Settled(verdict=decision.verdict)
+        return settle(decision, self.waivers, self.today, waivable)
 
-    def publish(self, decision: Decision) -> str:
+    @property
+    def _waivable(self) -> tuple[str, ...]:
+        """What may be waived by the base commit's policy, too."""
+        named, before = self.bound.policy.promotion.waivable, self._before
+        return named if before is None else tuple(one for one in named if one in before.policy.promotion.waivable)
+
+    @cached_property
+    def waivers(self) -> tuple[Waiver, ...]:
+        """What was accepted of this model, by the ledger. On a laptop, as it was last seen; a remote that can't be
+        reached turns no verdict around, and waives nothing."""
+        try:
+            head = self.ledger.head() if self.environ.get("GITHUB_ACTIONS") == "true" else self.ledger.seen()
+            return self.ledger.waivers(head, self.bound.champion[0])
+        except GatesError as error:
+            self.steps.say(f"the ledger's waivers can't be read: {error}")
+            return ()
+
+    def facts(self, decision: Decision, history: tuple[Past, ...] = ()) -> Facts:
+        """What a report says besides the decision. A policy that can't be read has nothing to say here."""
+        happened = self._event
+        facts = Facts(
+            policy=str(self.workspace.policy),
+            path=self.workspace.within(self.environ.get("GITHUB_WORKSPACE")),
+            version=__version__,
+            commit=happened.head_sha if happened else None,
+            run_url=happened.run_url if happened else None,
+            pull_request=happened.pr if happened else None,
+            fork=happened is not None and happened.is_fork,
+            reproduce=self._reproduce(happened),
+            settled=self.settled(decision),
+            history=history,
+            waive=self._waive,
+        )
+        try:
+            bound, before = self.bound, self._before
+        except GatesError:
+            return facts
+        mode = bound.policy.mode
+        observing = bound.observing(self.today) and (before is None or before.observing(self.today))
+        changes = self.base.changes(bound) if self.base else ()
+        return replace(
+            facts,
+            strict="fail" in {one.policy.on_inconclusive for one in (bound, before) if one},
+            waivable=self._waivable,
+            weaker=tuple(change.told for change in changes if change.kind.weakens),
+            changes=tuple(change.told for change in changes if not change.kind.weakens),
+            observing=mode.until if mode and observing else None,
+            observed=mode.until if mode and not observing else None,
+            places=self._places(decision),
+        )
+
+    def _places(self, decision: Decision) -> tuple[Place, ...]:
+        return places(self.workspace.source(), self.bound, decision)
+
+    def _reproduce(self, happened: event.Event | None) -> str:
+        """The commands that judge this very commit on a laptop."""
+        again = "gates run"
+        policy = self.workspace.within(self.environ.get("GITHUB_WORKSPACE"))
+        if policy != "gates.yaml":
+            again += f" --policy {shlex.quote(policy)}"
+        if happened is None or happened.pr is None:
+            return again
+        return f"git fetch origin pull/{happened.pr}/head && git checkout {happened.head_sha} && {again}"
+
+    @property
+    def _waive(self) -> str | None:
+        """The workflow that records a waiver, where the checkout has it."""
+        checkout = self.environ.get("GITHUB_WORKSPACE")
+        return WAIVE if checkout and (Path(checkout) / ".github/workflows" / WAIVE).is_file() else None
+
+    def write_report(self, decision: Decision, form: str = "markdown") -> Path:
+        """The report in a format that has a file, in its file."""
+        chosen = FORMATS[form]
+        assert chosen.file is not None  # noqa: S101 -- callers print the other formats
+        path = self.workspace.work / chosen.file
+        files.write(path, chosen.render(decision, self.facts(decision)).encode("utf-8", "replace"))
+        return path
+
+    def publish(self, decision: Decision) -> None:
         """Decision and report as files, the report as the job's summary, their facts as the step's outputs."""
         self.workspace.prepare()
         self.workspace.save(self.workspace.decision, decision)
-        body = self.write_report(decision)
-        outputs.write_summary(self.environ, body)
-        values = {"verdict": str(decision.verdict), "reason": decision.reason}
+        self.write_report(decision)
+        facts = self.facts(decision)
+        outputs.write_summary(self.environ, render(decision, facts, SUMMARY_LIMIT))
+        values = {
+            "verdict": str(facts.verdict(decision)),
+            "reason": decision.reason,
+            "waived": str(len(facts.settled.waived) if facts.settled else 0),
+            "observing": facts.observing or "",
+            "model": decision.candidate.digest if decision.candidate else "",
+        }
         places = {
             "decision": self.workspace.decision,
             "evidence": self.workspace.evidence,
@@ -243,25 +346,13 @@ class Flow:
         if self.workspace.base.exists():
             values["base"] = f"{self.workspace.base}/*.json"
         outputs.write_outputs(self.environ, values)
-        return body
 
-    def weakened(self) -> tuple[Change, ...]:
-        """What the policy at hand asks less for than that of the base commit, or may."""
-        return self.base.weakened(self.bound) if self.base else ()
-
-    def _policy_facts(self) -> dict[str, Any]:
-        """What the policy asks less for; nothing where that could not be told, which is the verdict then."""
-        try:
-            return {"weakened": self.weakened(), "base": self.base.commit if self.base else None}
-        except GatesError:
-            return {}
-
-    def _run_facts(self) -> dict[str, Any]:
-        """Commit and run, where this is a GitHub Actions run whose event can be read."""
+    @cached_property
+    def _event(self) -> event.Event | None:
+        """What started this GitHub Actions run, where there is one whose event can be read."""
         if self.environ.get("GITHUB_ACTIONS") != "true":
-            return {}
+            return None
         try:
-            happened = event.read(self.environ)
+            return event.read(self.environ)
         except GatesError:
-            return {}
-        return {"commit": happened.head_sha, "run_url": happened.run_url}
+            return None

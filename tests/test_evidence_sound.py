@@ -120,5 +120,8 @@ def test_evidence_of_another_policy_is_refused():
 
 
 def test_a_candidate_without_predictions_is_an_error_never_a_pass():
-    value = evidence() | {"candidate": {"digest": "sha256:1", "version": None, "unscored": "it broke", "facts": None}, "slices": []}
+    value = evidence() | {
+        "candidate": {"digest": "sha256:1", "version": None, "unscored": "it broke", "facts": None},
+        "slices": [],
+    }
     assert judge(BOUND, load(value)).verdict is Verdict.ERROR

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gates.canonical import canonical
-from gates.decision import Decision, Verdict, exit_code
+from gates.decision import Decision, exit_code
 from gates.errors import Exit
 from gates.flow import Flow
 from gates.progress import Steps
@@ -39,23 +40,25 @@ def steps() -> Steps:
     return Steps(sys.stderr, colour=colour(sys.stderr))
 
 
+def today() -> str:
+    """The day by UTC: YYYY-MM-DD."""
+    return datetime.now(UTC).date().isoformat()
+
+
 def flow(policy: Path, base: str | None = None) -> Flow:
     """The steps of a policy; ``base`` is a revision whose policy judges, too."""
-    return Flow(workspace=Workspace(policy=policy), steps=steps(), environ=os.environ, against=base)
-
-
-def tell_weakened(flow: Flow) -> None:
-    """Say on standard error what the policy asks less for than that of the base commit."""
-    for change in flow.weakened():
-        click.echo(f"gates: the policy asks for less: {flat(change.told)}", err=True)
+    return Flow(workspace=Workspace(policy=policy), steps=steps(), environ=os.environ, today=today(), against=base)
 
 
 def code(decision: Decision, flow: Flow) -> Exit:
-    """Only an inconclusive verdict asks the policies; where none could be read, the verdict is an error."""
-    if decision.verdict is not Verdict.INCONCLUSIVE:
-        return exit_code(decision, inconclusive_fails=False)
-    bounds = (flow.bound, flow.base.bound if flow.base else None)
-    return exit_code(decision, inconclusive_fails=any(one and one.policy.on_inconclusive == "fail" for one in bounds))
+    """The exit code of what waivers, the policy's mode and its ``on_inconclusive`` make of the decision."""
+    facts = flow.facts(decision)
+    return exit_code(
+        decision,
+        verdict=facts.verdict(decision),
+        inconclusive_fails=facts.strict,
+        observing=facts.observing is not None,
+    )
 
 
 def colour(stream: Any) -> bool:
@@ -74,10 +77,12 @@ def write_json(value: Any) -> None:
     sys.stdout.write(canonical(value).decode() + "\n")
 
 
-def show(decision: Decision, *, as_json: bool) -> None:
-    """The decision on standard output, as JSON or for people."""
+def show(decision: Decision, flow: Flow, *, as_json: bool) -> None:
+    """The decision on standard output, as JSON or for people; on standard error, what the policy asks less for."""
+    for line in flow.facts(decision).weaker:
+        click.echo(f"gates: the policy asks for less: {flat(line)}", err=True)
     if as_json:
         write_json(decision)
         return
     coloured = colour(sys.stdout)
-    click.echo(render(decision, width=width(), colour=coloured), nl=False, color=coloured)
+    click.echo(render(decision, flow.facts(decision), width=width(), colour=coloured), nl=False, color=coloured)

@@ -21,6 +21,8 @@ from gates.evidence import Evidence
 from gates.fields import schema_of
 from gates.policy.compare import Comparison as PolicyComparison
 from gates.policy.read import schema as policy_schema
+from gates.record import Record
+from gates.report.formats import FORMATS
 from gates.source import dump
 
 SCHEMAS: dict[str, Callable[[], Any]] = {
@@ -29,6 +31,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "evidence": lambda: schema_of(Evidence),
     "decision": lambda: schema_of(Decision),
     "data": lambda: schema_of(Checked),
+    "record": lambda: schema_of(Record),
     "contract-diff": lambda: schema_of(ContractComparison),
     "policy-diff": lambda: schema_of(PolicyComparison),
 }
@@ -53,11 +56,10 @@ def run(policy: Path, base: str | None, as_json: bool) -> NoReturn:
         with suppress(GatesError):  # where nothing can be written, the error itself says why
             flow.publish(decision)
         if as_json:
-            common.show(decision, as_json=True)
+            common.show(decision, flow, as_json=True)
         raise
     flow.publish(decision)
-    common.show(decision, as_json=as_json)
-    common.tell_weakened(flow)
+    common.show(decision, flow, as_json=as_json)
     sys.exit(common.code(decision, flow))
 
 
@@ -123,17 +125,16 @@ def judge(policy: Path, base: str | None, as_json: bool) -> NoReturn:
     """
     flow = common.flow(policy, base)
     decision = flow.judge()
-    common.show(decision, as_json=as_json)
-    common.tell_weakened(flow)
+    common.show(decision, flow, as_json=as_json)
     sys.exit(common.code(decision, flow))
 
 
 @click.command()
 @common.policy
 @common.base
-@click.option("--format", "form", type=click.Choice(["markdown", "terminal"]), default="markdown", show_default=True)
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="markdown", show_default=True)
 def report(policy: Path, base: str | None, form: str) -> None:
-    """Render .gates/decision.json: Markdown into .gates/report.md, or a table on the terminal.
+    """Render .gates/decision.json: into a file of .gates/ (markdown, junit, sarif), or printed (terminal, annotations).
 
     \b
     Example:
@@ -142,72 +143,11 @@ def report(policy: Path, base: str | None, form: str) -> None:
     flow = common.flow(policy, base)
     decision = flow.workspace.load_decision()
     if form == "terminal":
-        common.show(decision, as_json=False)
-        return
-    flow.write_report(decision)
-    click.echo(str(flow.workspace.report))
-
-
-@click.command()
-@common.policy
-@common.as_json
-def promote(policy: Path, as_json: bool) -> None:
-    """Make the judged candidate the champion: register it and move the alias.
-
-    \b
-    Example:
-      gates run && gates promote
-    """
-    from gates import promote as promotion
-
-    flow = common.flow(policy)
-    name, alias = flow.bound.champion
-    with flow.steps.step("verify"):
-        decision = promotion.verified(flow.workspace, flow.bench, flow.served())
-    with flow.steps.step("promote", f"models:/{name}@{alias}"):
-        version = promotion.promote(flow.workspace, flow.bench, flow.registry, decision)
-    told = {"model": name, "alias": alias, "version": version}
-    click.echo(json.dumps(told) if as_json else f"{name} version {version} is now {alias}")
-
-
-@click.command()
-@common.policy
-@common.base
-@click.option("--author", default="github-actions[bot]", show_default=True, help="The login that the token writes as.")
-@click.option(
-    "--evidence",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="A folder with the evidence.json of another job. The default is .gates/.",
-)
-def comment(policy: Path, base: str | None, author: str, folder: Path | None) -> NoReturn:
-    """Judge the evidence anew, and keep one comment on the pull request that says so.
-
-    The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
-
-    \b
-    Example:
-      GITHUB_TOKEN=... gates comment
-    """
-    from gates.github import api, event, outputs
-    from gates.github import comment as comments
-
-    flow = common.flow(policy, base)
-    happened = event.read(flow.environ)
-    decision = flow.judged_anew(folder or flow.workspace.work)
-    body = flow.publish(decision)
-    key = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
-    try:
-        client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
-        done = comments.sync(client, happened, body, key=key, verdict=decision.verdict, author=author)
-        click.echo(done.told, err=True)
-        if done in (comments.Outcome.FORK, comments.Outcome.NO_PULL_REQUEST):
-            outputs.write_summary(flow.environ, f"_{done.told}_")
-    except GatesError as error:  # GitHub's trouble never turns a verdict around
-        click.echo(f"gates: {error}\nThe verdict stands: {decision.verdict}.", err=True)
-        sys.exit(common.code(decision, flow) or error.exit_code)
-    click.echo(f"{decision.verdict}: {decision.reason}")
-    sys.exit(common.code(decision, flow))
+        common.show(decision, flow, as_json=False)
+    elif FORMATS[form].file is None:
+        click.echo(FORMATS[form].render(decision, flow.facts(decision)), nl=False)
+    else:
+        click.echo(str(flow.write_report(decision, form)))
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -9,7 +10,7 @@ from typing import NoReturn
 import click
 
 from gates.cli import common
-from gates.errors import Exit, GatesError
+from gates.errors import Exit
 from gates.policy import Bound
 from gates.workspace import Workspace
 
@@ -61,13 +62,8 @@ def diff(policy: Path, base: str, head: str | None, as_json: bool) -> NoReturn:
 
 def _bound(named: str, policy: Path) -> Bound:
     """The policy of a file, or of a commit."""
-    from gates import git
     from gates.base import policy_at
 
     if Path(named).is_file() or Path(named) == policy:
         return Workspace(policy=Path(named)).load()
-    workspace = Workspace(policy=policy)
-    found = policy_at(git.commit(workspace.root, named), policy.name)
-    if found is None:
-        raise GatesError("there is no such policy in that commit", where=f"{named}:{policy}", mend="Name its --policy.")
-    return found
+    return policy_at(Workspace(policy=policy), named, os.environ)

@@ -51,7 +51,8 @@ def weakened(base: Bound, head: Bound) -> tuple[Change, ...]:
 def _asks(bound: Bound) -> dict[str, Ask]:
     """Every default counts as written, the implied gate, too."""
     champion = "models:/{}@{}".format(*bound.champion)
-    return dict(asks(replace(bound.policy, champion=champion, gates=bound.gates)))
+    promotion = replace(bound.policy.promotion, alias=None, approvals=(), stages=bound.stages)
+    return dict(asks(replace(bound.policy, champion=champion, gates=bound.gates, promotion=promotion)))
 
 
 def _contract(base: Bound, head: Bound) -> Iterator[Change]:

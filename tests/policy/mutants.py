@@ -27,6 +27,7 @@ _ROC = {"metric": "roc_auc", "min": 0.9, "max_worsening": 0.01}
 _RECALL = {"metric": "recall", "min": 0.8}
 _FAIR = {"metric": "demographic_parity_difference", "by": "sex", "max": 0.05}
 _SLICED = {"metric": "recall", "max_worsening": 0.02, "slices": {"min": 0.7, "max_worsening": 0.05}}
+_APPROVED = {"approvals": ["ml-lead", "risk"], "quote_digest": True, "team": "acme/risk"}
 _DATA = {"train": "train.csv", "holdout": "holdout.csv", "label": "left", "key": "id", "positive": 1}
 
 
@@ -48,7 +49,7 @@ def _policies() -> Iterator[tuple[Keys, Keys | None]]:
     ]
     yield from ((one, None) for one in sliced)
     strict: list[Keys] = [
-        {"gates": [_RECALL], "on_inconclusive": "fail"},
+        {"gates": [_RECALL], "on_inconclusive": "fail", "promotion": _APPROVED},
         {"gates": [_ROC], "confidence": 0.999, "predict": {"threshold": 0.3}},
         {"gates": [_RECALL], "champion": "models:/churn@golden"},
         {"gates": [_ROC, _RECALL], "data": _DATA, "on_inconclusive": "fail", "confidence": 0.9},
@@ -60,7 +61,7 @@ def _policies() -> Iterator[tuple[Keys, Keys | None]]:
         {"gates": [_ROC, {"data": "holdout"}], "data": _DATA},
         {"gates": [_ROC, {"data": ["train", "holdout"]}], "data": _DATA},
         {"slices": ["region"], "gates": [_SLICED, _FAIR], "data": _DATA, "on_inconclusive": "fail"},
-        {"gates": [_RECALL, _FAIR], "confidence": 0.98},
+        {"gates": [_RECALL, _FAIR], "confidence": 0.98, "promotion": _APPROVED},
     ]
     yield from ((one, CONTRACT) for one in held)
 
@@ -116,6 +117,15 @@ def _top_mutants(policy: Keys) -> Iterator[tuple[str, Keys]]:
     yield "threshold", policy | {"predict": {"threshold": 0.55}}
     yield "champion", policy | {"champion": "models:/churn@worst"}
     yield "model", policy | {"model": "churn-2"}
+    yield "mode", policy | {"mode": "observe until 2099-01-01"}
+    promotion = policy.get("promotion", {})
+    looser = {"approvals": promotion.get("approvals", [])[1:], "quote_digest": False, "team": "acme/all"}
+    changed = {key: value for key, value in looser.items() if key in promotion}
+    changed |= {"distinct_people": False} | ({} if "champion" in policy else {"alias": "live"})
+    if "by" not in policy["gates"][0]:
+        changed |= {"waivable": [policy["gates"][0]["metric"]]}
+    for key, value in changed.items():
+        yield f"promotion.{key}", policy | {"promotion": promotion | {key: value}}
     if policy.get("on_inconclusive") == "fail":
         yield "on_inconclusive", _without(policy, "on_inconclusive")
 

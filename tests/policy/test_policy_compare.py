@@ -24,6 +24,7 @@ from gates.workspace import Workspace
 
 ROC = {"metric": "roc_auc", "min": 0.8, "max_worsening": 0.01}
 PLAIN = {"gates": [ROC]}
+APPROVED = {"promotion": {"approvals": ["ml-lead", "risk"]}}
 OTHER_CALLS = PLAIN | {"predict": {"threshold": 0.6}}
 LAX = {"gates": [{"metric": "recall", "min": 0.1}]}
 ROWS = [
@@ -68,8 +69,29 @@ def told(base, head):
         ({}, {"on_inconclusive": "fail"}, ["on_inconclusive stricter"]),
         ({"on_inconclusive": "fail"}, {}, ["on_inconclusive weaker"]),
         ({}, {"predict": {"threshold": 0.4}}, ["predict.threshold unknown"]),
-        ({}, {"champion": "models:/churn@old"}, ["champion unknown"]),
+        ({"champion": "models:/churn@champion"}, {"champion": "models:/old@champion"}, ["champion unknown"]),
         ({}, {"data": {"holdout": "easy.csv", "label": "left"}}, ["data.holdout unknown"]),
+        ({}, {"mode": "observe until 2027-03-01"}, ["mode weaker"]),
+        ({"mode": "observe until 2027-03-01"}, {"mode": "observe until 2027-04-01"}, ["mode weaker"]),
+        ({"mode": "observe until 2027-03-01"}, {"mode": "observe until 2027-02-01"}, ["mode stricter"]),
+        ({"mode": "observe until 2027-03-01"}, {}, ["mode stricter"]),
+        (APPROVED, {"promotion": {"approvals": ["ml-lead"]}}, ["promotion.stages.champion.approvals.risk gone"]),
+        ({"promotion": {"approvals": ["risk"]}}, APPROVED, ["promotion.stages.champion.approvals.ml-lead new"]),
+        (APPROVED, {"promotion": {"stages": [{"alias": "champion", "approvals": ["risk", "ml-lead"]}]}}, []),
+        ({}, {"promotion": {"alias": "live"}}, [
+            "champion unknown", "promotion.stages.champion gone", "promotion.stages.live new",
+        ]),
+        ({}, {"promotion": {"stages": [{"alias": "staging"}, {"alias": "champion"}]}}, [
+            "promotion.stages.champion.after unknown", "promotion.stages.staging new",
+        ]),
+        ({}, {"promotion": {"distinct_people": False}}, ["promotion.distinct_people weaker"]),
+        ({}, {"promotion": {"quote_digest": True}}, ["promotion.quote_digest stricter"]),
+        ({"promotion": {"quote_digest": True}}, {}, ["promotion.quote_digest weaker"]),
+        ({"promotion": {"team": "acme/risk"}}, {}, ["promotion.team gone"]),
+        ({}, {"promotion": {"team": "acme/risk"}}, ["promotion.team new"]),
+        ({"promotion": {"team": "acme/risk"}}, {"promotion": {"team": "acme/all"}}, ["promotion.team unknown"]),
+        ({}, {"promotion": {"waivable": ["roc_auc"]}}, ["promotion.waivable weaker"]),
+        ({"promotion": {"waivable": ["roc_auc"]}}, {}, ["promotion.waivable stricter"]),
         ({}, {"slices": ["region"]}, ["slices.region new"]),
         ({"slices": ["region"]}, {}, ["slices.region gone"]),
         ({"slices": [{"age": [30]}]}, {"slices": [{"age": [30, 60]}]}, [
@@ -123,7 +145,7 @@ def findings(bound, contract):
 def judged_as_in_a_pull_request(folder, bound, evidence, base, of_base):
     """Through the steps themselves: evidence as it lies in files, the base commit's policy at hand."""
     workspace = Workspace(policy=folder / "gates.yaml")
-    flow = Flow(workspace=workspace, steps=Steps(None, quiet=True), environ={})
+    flow = Flow(workspace=workspace, steps=Steps(None, quiet=True), environ={}, today="2027-01-01")
     flow.__dict__["bound"] = bound
     flow.__dict__["base"] = base and Base(commit="0" * 40, bound=base)
     workspace.prepare()
