@@ -9,6 +9,7 @@ from typing import Literal
 
 from gates.errors import Exit
 from gates.fields import declare
+from gates.slices import key_text
 
 SCHEMA: Literal["gates/decision/v1"] = "gates/decision/v1"
 
@@ -39,6 +40,9 @@ class Code(StrEnum):
     UNDEFINED = "undefined"
     NOT_FINITE = "not_finite"
     MISSING_SLICE = "missing_slice"
+    MET = "met"
+    UNMET = "unmet"
+    MISSING_FACT = "missing_fact"
     NO_CHAMPION = "no_champion"
     SUSPICIOUS = "suspicious"  # better by more than is believable
     HOLDOUT_SPENT = "holdout_spent"  # it has decided as often as it is good for
@@ -47,6 +51,7 @@ class Code(StrEnum):
     NOT_MEASURED = "not_measured"
     NOTHING_JUDGED = "nothing_judged"
     COULD_NOT_JUDGE = "could_not_judge"
+    UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +88,19 @@ class GateVerdict:
         "The smallest difference from the bar that these rows would reveal 8 times in 10."
     )
     method: str | None = declare("How the judged bounds were made.")
+    better: int | None = declare(
+        "Of a metric: 1 where larger values are better, -1 where smaller are, 0 where neither is.", default=None
+    )
     against: str | None = declare("The model compared with, where it is the anchor and not the champion.", default=None)
     training: float | None = declare(
         "Share of the squared error that is training, where several seeds were trained; the rest is the holdout.",
         default=None,
     )
+
+    @property
+    def label(self) -> str:
+        """The bar's name for people and commands: ``recall:max_worsening@region=LATAM``."""
+        return f"{self.id}:{self.rule}" + (f"@{key_text(self.slice)}" if self.slice else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +136,29 @@ def worst(verdicts: Iterable[GateVerdict]) -> GateVerdict | None:
     return max(judged, key=lambda gate: gate.verdict.badness if gate.verdict else -1, default=None)
 
 
+def worse(one: Decision, other: Decision) -> Decision:
+    """The decision that counts where two policies judged: the worse one, the first where they are alike."""
+    return max(one, other, key=lambda decision: decision.verdict.badness)
+
+
 def could_not_judge(model: str, reason: str) -> Decision:
     """The decision where a step before judging stopped: ``error``, with that step's message."""
+    return _without_gates(model, Verdict.ERROR, Code.COULD_NOT_JUDGE, reason)
+
+
+def unchanged(model: str, reason: str) -> Decision:
+    """The decision where nothing that the model is made of has changed: nothing was judged, and nothing is blocked.
+
+    It is no pass: it can't be promoted.
+    """
+    return _without_gates(model, Verdict.INCONCLUSIVE, Code.UNCHANGED, reason)
+
+
+def _without_gates(model: str, verdict: Verdict, code: Code, reason: str) -> Decision:
     return Decision(
         schema=SCHEMA,
-        verdict=Verdict.ERROR,
-        code=Code.COULD_NOT_JUDGE,
+        verdict=verdict,
+        code=code,
         reason=reason,
         model=model,
         confidence=None,
@@ -140,8 +170,16 @@ def could_not_judge(model: str, reason: str) -> Decision:
     )
 
 
-def exit_code(decision: Decision, *, inconclusive_fails: bool) -> Exit:
-    """0 for pass, and for inconclusive unless the policy says otherwise; 1 for fail; 2 for error."""
-    if decision.verdict is Verdict.INCONCLUSIVE:
-        return Exit.STOP if inconclusive_fails else Exit.SHIP
-    return {Verdict.PASS: Exit.SHIP, Verdict.FAIL: Exit.STOP, Verdict.ERROR: Exit.INPUT}[decision.verdict]
+def exit_code(
+    decision: Decision, *, inconclusive_fails: bool, verdict: Verdict | None = None, observing: bool = False
+) -> Exit:
+    """0 for pass, and for inconclusive unless the policy says otherwise; 1 for fail; 2 for error.
+
+    ``verdict``: what waivers made of the decision's own. ``observing``: the policy only tells; what could be judged
+    then blocks nothing.
+    """
+    held = verdict or decision.verdict
+    if held is Verdict.ERROR:
+        return Exit.INPUT
+    undecided = held is Verdict.INCONCLUSIVE and inconclusive_fails and decision.code is not Code.UNCHANGED
+    return Exit.STOP if (held is Verdict.FAIL or undecided) and not observing else Exit.SHIP

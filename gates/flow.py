@@ -2,41 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gates import __version__, files
-from gates.decision import Decision, Verdict, could_not_judge
-from gates.errors import GatesError
+from gates.base import Base, base_of
+from gates.decision import Decision, Verdict, could_not_judge, worse
+from gates.errors import Exit, GatesError
 from gates.evidence import Evidence, Finding
 from gates.github import event, outputs
 from gates.judge import judge
 from gates.policy import Bound
+from gates.policy.places import places
 from gates.progress import Steps
-from gates.report import Facts
-from gates.report.markdown import render
+from gates.record import Waiver
+from gates.report import Facts, Past
+from gates.report.formats import FORMATS
+from gates.report.markdown import SUMMARY_LIMIT, render
+from gates.source import Place
+from gates.starter import WAIVE
+from gates.waivers import Settled, settle
 from gates.workspace import Workspace
 
 if TYPE_CHECKING:
-    from gates.measure import Bench, Served
+    from gates.branch import Trusted
+    from gates.ledger import Ledger
+    from gates.measure import Bench, Files, Served
     from gates.registry.mlflow import Registry
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """One policy's steps. ``bound`` is read, and engine and registry are opened, when they are first needed."""
+    """One policy's steps. ``bound`` is read, and engine and registry are opened, when they are first needed.
+    ``today`` is the day (YYYY-MM-DD, UTC) by which waivers and observing end. ``trusted``: the default branch's policy,
+    where that is the one that counts. ``against`` is a revision whose policy judges, too; of a pull request it is the
+    base commit."""
 
     workspace: Workspace
     steps: Steps
     environ: Mapping[str, str]
+    today: str
+    trusted: Trusted | None = None
+    against: str | None = None
 
     @cached_property
     def bound(self) -> Bound:
         """The policy with its contract."""
-        return self.workspace.load()
+        return self.trusted.bound if self.trusted else self.workspace.load()
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The history of decisions, promotions and waivers."""
+        from gates.ledger import opened
+
+        return opened(self.workspace.root, self.environ)
+
+    @cached_property
+    def base(self) -> Base | None:
+        """The policy of the commit that this one is held against; None where there is no such commit."""
+        revision = self.against or event.base_commit(self.environ)
+        return base_of(self.workspace, revision, self.bound.policy.model, self.environ) if revision else None
+
+    @property
+    def _before(self) -> Bound | None:
+        """The base commit's policy, if there is one."""
+        return self.base.bound if self.base else None
 
     @cached_property
     def bench(self) -> Bench:
@@ -61,9 +95,10 @@ class Flow:
     def served(self) -> Served | None:
         """The champion, or None. An SQLite registry that nobody made yet holds none, and is not made to see that."""
         with self.steps.step("champion", "models:/{}@{}".format(*self.bound.champion)):
-            if self._no_registry:
-                return None
-            return self.registry.champion(*self.bound.champion, self.workspace.work / "champion")
+            return self._served(self.bound, self.workspace.work)
+
+    def _served(self, bound: Bound, folder: Path) -> Served | None:
+        return None if self._no_registry else self.registry.champion(*bound.champion, folder / "champion")
 
     def anchor(self) -> Served | None:
         """The anchor, where the policy names one. Raises ``GatesError`` where the registry lacks that version."""
@@ -88,10 +123,30 @@ class Flow:
         """Policy, data, training, measuring, judging. Raises ``GatesError`` at the first step that can't be done."""
         self.workspace.forget("train")
         with self.steps.step("policy", str(self.workspace.policy)):
-            bound = self.bound
+            bound, _ = self.bound, self.base
         evidence = self._measured()
         with self.steps.step("judge", f"{len(bound.gates)} gates"):
-            return judge(bound, evidence)
+            return self._decided(evidence)
+
+    def _decided(self, evidence: Evidence, folder: Path | None = None) -> Decision:
+        """The worse of the verdicts by the policy at hand and by that of the base commit."""
+        decision = judge(self.bound, evidence)
+        base = self._before
+        return worse(decision, self._by_base(base, evidence, folder or self.workspace.work)) if base else decision
+
+    def _by_base(self, base: Bound, evidence: Evidence, folder: Path) -> Decision:
+        """The same candidate's evidence judged by the base commit's policy; what that could not measure is an error."""
+        beside = folder / self.workspace.base.name
+        try:
+            if base.measured == self.bound.measured:
+                return judge(base, evidence)
+            other = self.workspace.load_evidence(beside)
+            if other.candidate != evidence.candidate:
+                raise GatesError("its evidence is about another candidate")
+            return judge(base, other)
+        except GatesError as error:
+            why = self._handed_reason(beside) or str(error)
+        return could_not_judge(base.policy.model, f"by the base commit's policy: {why}")
 
     def _measured(self) -> Evidence:
         """Where the data breaks its contract nothing is trained on it."""
@@ -99,6 +154,7 @@ class Flow:
         data_only = self.bench.evidence(checked)
         if judge(self.bound, data_only).verdict in (Verdict.FAIL, Verdict.ERROR):
             self.workspace.save(self.workspace.evidence, data_only)
+            self._measure_for_base(())
             return data_only
         served, anchor = self.served(), self.anchor()  # before anybody waits for a training
         self.train()
@@ -140,12 +196,35 @@ class Flow:
             made = [Files(digest=files.folder_digest(folder), folder=folder) for folder in folders]
             evidence = self.bench.evidence(checked, made, served, anchor)
         self.workspace.save(self.workspace.evidence, evidence)
+        self._measure_for_base(made, anchor)
         return evidence
+
+    def _measure_for_base(self, made: Sequence[Files], anchor: Served | None = None) -> None:
+        """Where the base commit's policy looks at other things, they are measured, too: the same candidate, or the
+        data alone. Why that could not be done takes the place of the evidence."""
+        from gates.measure import Bench
+
+        base = self._before
+        if base is None or base.measured == self.bound.measured:
+            return
+        work = self.workspace.base / "work"
+        work.mkdir(parents=True)
+        try:
+            with self.steps.step("measure", "for the base commit's policy"):
+                bench = Bench(base, self.workspace.root, work, environ=self.environ)
+                served = self._served(base, work) if made else None
+                evidence = bench.evidence(bench.check(), made[: base.policy.train.seeds], served, anchor)
+            self.workspace.save(self.workspace.base / self.workspace.evidence.name, evidence)
+        except GatesError as error:
+            if error.exit_code is Exit.OUTSIDE:
+                raise
+            told = could_not_judge(base.policy.model, str(error))
+            self.workspace.save(self.workspace.base / self.workspace.decision.name, told)
 
     def judge(self) -> Decision:
         """Judge the evidence as it lies there, and keep the decision."""
         self.workspace.forget("judge")
-        decision = judge(self.bound, self.workspace.load_evidence())
+        decision = self._decided(self.workspace.load_evidence())
         self.workspace.save(self.workspace.decision, decision)
         return decision
 
@@ -161,7 +240,7 @@ class Flow:
         """The decision from the evidence in ``folder``, never from one that was handed over with it, save for why
         there is no evidence."""
         try:
-            return judge(self.bound, self.workspace.load_evidence(folder))
+            return self._decided(self.workspace.load_evidence(folder), folder)
         except GatesError as error:
             why = str(error)
         if not (folder / self.workspace.evidence.name).exists():
@@ -175,35 +254,124 @@ class Flow:
             return None
         return handed.reason if handed.verdict is Verdict.ERROR else None
 
-    def write_report(self, decision: Decision) -> str:
-        """The report as ``report.md``."""
-        facts = Facts(policy=str(self.workspace.policy), version=__version__, **self._run_facts())
-        body = render(decision, facts)
-        files.write(self.workspace.report, body.encode())
-        return body
+    def settled(self, decision: Decision) -> Settled:
+        """What the waivers that hold today make of the decision."""
+        try:
+            waivable = self._waivable
+        except GatesError:  # nothing can be judged by it either
+            return Settled(verdict=decision.verdict)
+        if decision.verdict is Verdict.PASS:
+            return Settled(verdict=decision.verdict)
+        return settle(decision, self.waivers, self.today, waivable)
 
-    def publish(self, decision: Decision) -> str:
+    @property
+    def _waivable(self) -> tuple[str, ...]:
+        """What may be waived by the base commit's policy, too."""
+        named, before = self.bound.policy.promotion.waivable, self._before
+        return named if before is None else tuple(one for one in named if one in before.policy.promotion.waivable)
+
+    @cached_property
+    def waivers(self) -> tuple[Waiver, ...]:
+        """What was accepted of this model, by the ledger. On a laptop, as it was last seen; a remote that can't be
+        reached turns no verdict around, and waives nothing."""
+        try:
+            head = self.ledger.head() if self.environ.get("GITHUB_ACTIONS") == "true" else self.ledger.seen()
+            return self.ledger.waivers(head, self.bound.champion[0])
+        except GatesError as error:
+            self.steps.say(f"the ledger's waivers can't be read: {error}")
+            return ()
+
+    def facts(self, decision: Decision, history: tuple[Past, ...] = ()) -> Facts:
+        """What a report says besides the decision. A policy that can't be read has nothing to say here."""
+        happened = self._event
+        facts = Facts(
+            policy=str(self.workspace.policy),
+            path=self.workspace.within(self.environ.get("GITHUB_WORKSPACE")),
+            version=__version__,
+            commit=happened.head_sha if happened else None,
+            run_url=happened.run_url if happened else None,
+            pull_request=happened.pr if happened else None,
+            fork=happened is not None and happened.is_fork,
+            reproduce=self._reproduce(happened),
+            settled=self.settled(decision),
+            history=history,
+            waive=self._waive,
+        )
+        try:
+            bound, before = self.bound, self._before
+        except GatesError:
+            return facts
+        mode = bound.policy.mode
+        observing = bound.observing(self.today) and (before is None or before.observing(self.today))
+        changes = self.base.changes(bound) if self.base else ()
+        return replace(
+            facts,
+            strict="fail" in {one.policy.on_inconclusive for one in (bound, before) if one},
+            waivable=self._waivable,
+            weaker=tuple(change.told for change in changes if change.kind.weakens),
+            changes=tuple(change.told for change in changes if not change.kind.weakens),
+            observing=mode.until if mode and observing else None,
+            observed=mode.until if mode and not observing else None,
+            places=self._places(decision),
+        )
+
+    def _places(self, decision: Decision) -> tuple[Place, ...]:
+        return places(self.workspace.source(), self.bound, decision)
+
+    def _reproduce(self, happened: event.Event | None) -> str:
+        """The commands that judge this very commit on a laptop."""
+        again = "gates run"
+        policy = self.workspace.within(self.environ.get("GITHUB_WORKSPACE"))
+        if policy != "gates.yaml":
+            again += f" --policy {shlex.quote(policy)}"
+        if happened is None or happened.pr is None:
+            return again
+        return f"git fetch origin pull/{happened.pr}/head && git checkout {happened.head_sha} && {again}"
+
+    @property
+    def _waive(self) -> str | None:
+        """The workflow that records a waiver, where the checkout has it."""
+        checkout = self.environ.get("GITHUB_WORKSPACE")
+        return WAIVE if checkout and (Path(checkout) / ".github/workflows" / WAIVE).is_file() else None
+
+    def write_report(self, decision: Decision, form: str = "markdown") -> Path:
+        """The report in a format that has a file, in its file."""
+        chosen = FORMATS[form]
+        assert chosen.file is not None  # noqa: S101 -- callers print the other formats
+        path = self.workspace.work / chosen.file
+        files.write(path, chosen.render(decision, self.facts(decision)).encode("utf-8", "replace"))
+        return path
+
+    def publish(self, decision: Decision) -> None:
         """Decision and report as files, the report as the job's summary, their facts as the step's outputs."""
         self.workspace.prepare()
         self.workspace.save(self.workspace.decision, decision)
-        body = self.write_report(decision)
-        outputs.write_summary(self.environ, body)
-        values = {"verdict": str(decision.verdict), "reason": decision.reason}
+        self.write_report(decision)
+        facts = self.facts(decision)
+        outputs.write_summary(self.environ, render(decision, facts, SUMMARY_LIMIT))
+        values = {
+            "verdict": str(facts.verdict(decision)),
+            "reason": decision.reason,
+            "waived": str(len(facts.settled.waived) if facts.settled else 0),
+            "observing": facts.observing or "",
+            "model": decision.candidate.digest if decision.candidate else "",
+        }
         places = {
             "decision": self.workspace.decision,
             "evidence": self.workspace.evidence,
             "report": self.workspace.report,
         }
         values |= {name: str(path) for name, path in places.items() if path.exists()}
+        if self.workspace.base.exists():
+            values["base"] = f"{self.workspace.base}/*.json"
         outputs.write_outputs(self.environ, values)
-        return body
 
-    def _run_facts(self) -> dict[str, str]:
-        """Commit and run, where this is a GitHub Actions run whose event can be read."""
+    @cached_property
+    def _event(self) -> event.Event | None:
+        """What started this GitHub Actions run, where there is one whose event can be read."""
         if self.environ.get("GITHUB_ACTIONS") != "true":
-            return {}
+            return None
         try:
-            happened = event.read(self.environ)
+            return event.read(self.environ)
         except GatesError:
-            return {}
-        return {"commit": happened.head_sha, "run_url": happened.run_url}
+            return None

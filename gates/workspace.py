@@ -83,17 +83,27 @@ class Workspace:
         """The report: report.md."""
         return self.work / "report.md"
 
+    @property
+    def base(self) -> Path:
+        """What was measured for the policy of a pull request's base commit, where that asks for other things."""
+        return self.work / "base"
+
     def load(self) -> Bound:
         """The policy with its contract. Raises ``GatesError`` with every mistake."""
         data = files.read(self.policy, "Write one, or name it with --policy. The smallest is in docs/quick-start.md.")
         return read_policy(data, str(self.policy), lambda path: files.read(self.root / path, "Check data.contract."))
 
+    def source(self) -> Source:
+        """The policy's text with the place of every key."""
+        return parse(files.read(self.policy, "Name it with --policy."), str(self.policy))
+
     def forget(self, step: str) -> None:
         """Take away what a step is about to write, and all that was made from it: nothing older than its own
         input can then be taken for a later step's. Raises ``GatesError`` where ``.gates/`` can't be made."""
         self.prepare()
-        older = (self._others,) if step == "train" else ()
-        for path in (*older, *self._made[STEPS.index(step) :]):
+        made = self._made[STEPS.index(step) :]
+        beside = {"train": (self._others, self.base), "measure": (self.base,)}.get(step, ())
+        for path in (*made, *beside):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import settings
 
 from gates.errors import GatesError
-from gates.evidence import SCHEMA, Evidence, Finding, Model, Ranks, RankSums, Slice, Table
+from gates.evidence import SCHEMA, Evidence, Facts, Finding, Model, Ranks, RankSums, Slice, Table
 from gates.policy import Bound
 from gates.policy.read import read
 from gates.slices import Dimension
@@ -105,6 +105,7 @@ def make_evidence(
     candidate_unscored: str | None = None,
     champion_unscored: str | None = None,
     findings: list[list] = (),
+    facts: dict | None = None,
     measured: bool = True,
     used: int = 0,
 ) -> Evidence:
@@ -130,7 +131,11 @@ def make_evidence(
             for table, rule, seen, count, *examples in findings
         ),
         used=used,
-        candidate=Model(digest="sha256:" + "c" * 64, version=None, unscored=candidate_unscored) if measured else None,
+        candidate=Model(
+            digest="sha256:" + "c" * 64, version=None, unscored=candidate_unscored, facts=facts and Facts(**facts)
+        )
+        if measured
+        else None,
         champion=Model(digest="sha256:" + "b" * 64, version=champion, unscored=champion_unscored)
         if measured and champion
         else None,

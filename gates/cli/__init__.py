@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from gates import __version__
-from gates.cli import data, model
+from gates.cli import data, github, model, policy, promotion
 from gates.cli.model import SCHEMAS
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
@@ -40,12 +40,16 @@ for command in (
     model.measure,
     model.judge,
     model.report,
-    model.promote,
-    model.comment,
+    promotion.promote,
+    promotion.rollback,
+    promotion.waive,
+    github.comment,
+    github.annotate,
     model.schema,
     data.init,
     data.data,
     data.contract,
+    policy.policy,
 ):
     cli.add_command(command)
 
@@ -58,13 +62,17 @@ def _run_command_line() -> NoReturn:
         sys.exit(Exit.SHIP)
     except click.exceptions.Exit as done:  # --help, --version
         sys.exit(done.exit_code)
+    except Exception:
+        stop_commands(os.environ, sys.stderr)  # what is told about it may quote anything
+        raise
     finally:
         sys.stdout.flush()
 
 
 def main() -> NoReturn:
     """Run the command line; every error ends in its exit code, none in a traceback."""
-    stop_commands(os.environ, sys.stderr)
+    if not github.is_obeyed(sys.argv[1:]):
+        stop_commands(os.environ, sys.stderr)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a training is ended with us
     try:
         _run_command_line()

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gates.canonical import canonical
-from gates.decision import Decision, Verdict, exit_code
+from gates.decision import Decision, exit_code
 from gates.errors import Exit
 from gates.flow import Flow
 from gates.progress import Steps
-from gates.report.terminal import render
+from gates.report.terminal import flat, render
 from gates.workspace import Workspace
 
 policy = click.option(
@@ -26,6 +27,11 @@ policy = click.option(
     show_default=True,
     help="The policy. Its folder is where paths start and where .gates/ is.",
 )
+base = click.option(
+    "--base",
+    metavar="REVISION",
+    help="A commit whose policy judges, too: the worse verdict counts. In a pull request's run it is the base commit.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output, and nothing else.")
 
 
@@ -34,15 +40,25 @@ def steps() -> Steps:
     return Steps(sys.stderr, colour=colour(sys.stderr))
 
 
-def flow(policy: Path) -> Flow:
-    """The steps of a policy."""
-    return Flow(workspace=Workspace(policy=policy), steps=steps(), environ=os.environ)
+def today() -> str:
+    """The day by UTC: YYYY-MM-DD."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def flow(policy: Path, base: str | None = None) -> Flow:
+    """The steps of a policy; ``base`` is a revision whose policy judges, too."""
+    return Flow(workspace=Workspace(policy=policy), steps=steps(), environ=os.environ, today=today(), against=base)
 
 
 def code(decision: Decision, flow: Flow) -> Exit:
-    """Only an inconclusive verdict asks the policy; where none could be read, the verdict is an error."""
-    strict = decision.verdict is Verdict.INCONCLUSIVE and flow.bound.policy.on_inconclusive == "fail"
-    return exit_code(decision, inconclusive_fails=strict)
+    """The exit code of what waivers, the policy's mode and its ``on_inconclusive`` make of the decision."""
+    facts = flow.facts(decision)
+    return exit_code(
+        decision,
+        verdict=facts.verdict(decision),
+        inconclusive_fails=facts.strict,
+        observing=facts.observing is not None,
+    )
 
 
 def colour(stream: Any) -> bool:
@@ -61,10 +77,12 @@ def write_json(value: Any) -> None:
     sys.stdout.write(canonical(value).decode() + "\n")
 
 
-def show(decision: Decision, *, as_json: bool) -> None:
-    """The decision on standard output, as JSON or for people."""
+def show(decision: Decision, flow: Flow, *, as_json: bool) -> None:
+    """The decision on standard output, as JSON or for people; on standard error, what the policy asks less for."""
+    for line in flow.facts(decision).weaker:
+        click.echo(f"gates: the policy asks for less: {flat(line)}", err=True)
     if as_json:
         write_json(decision)
         return
     coloured = colour(sys.stdout)
-    click.echo(render(decision, width=width(), colour=coloured), nl=False, color=coloured)
+    click.echo(render(decision, flow.facts(decision), width=width(), colour=coloured), nl=False, color=coloured)

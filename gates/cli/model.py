@@ -13,13 +13,16 @@ import click
 
 from gates.checked import Checked
 from gates.cli import common
-from gates.contract.compare import Comparison
+from gates.contract.compare import Comparison as ContractComparison
 from gates.contract.read import SCHEMA as CONTRACT_SCHEMA
 from gates.decision import Decision
 from gates.errors import GatesError
 from gates.evidence import Evidence
 from gates.fields import schema_of
+from gates.policy.compare import Comparison as PolicyComparison
 from gates.policy.read import schema as policy_schema
+from gates.record import Record
+from gates.report.formats import FORMATS
 from gates.source import dump
 
 SCHEMAS: dict[str, Callable[[], Any]] = {
@@ -28,21 +31,24 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "evidence": lambda: schema_of(Evidence),
     "decision": lambda: schema_of(Decision),
     "data": lambda: schema_of(Checked),
-    "contract-diff": lambda: schema_of(Comparison),
+    "record": lambda: schema_of(Record),
+    "contract-diff": lambda: schema_of(ContractComparison),
+    "policy-diff": lambda: schema_of(PolicyComparison),
 }
 
 
 @click.command()
 @common.policy
+@common.base
 @common.as_json
-def run(policy: Path, as_json: bool) -> NoReturn:
+def run(policy: Path, base: str | None, as_json: bool) -> NoReturn:
     """Check the data, train, measure, judge and report, in one go.
 
     \b
     Example:
       gates run --policy models/churn/gates.yaml
     """
-    flow = common.flow(policy)
+    flow = common.flow(policy, base)
     try:
         decision = flow.run()
     except GatesError as error:
@@ -50,10 +56,10 @@ def run(policy: Path, as_json: bool) -> NoReturn:
         with suppress(GatesError):  # where nothing can be written, the error itself says why
             flow.publish(decision)
         if as_json:
-            common.show(decision, as_json=True)
+            common.show(decision, flow, as_json=True)
         raise
     flow.publish(decision)
-    common.show(decision, as_json=as_json)
+    common.show(decision, flow, as_json=as_json)
     sys.exit(common.code(decision, flow))
 
 
@@ -93,112 +99,55 @@ def train(policy: Path) -> None:
 
 @click.command()
 @common.policy
-def measure(policy: Path) -> None:
+@common.base
+def measure(policy: Path, base: str | None) -> None:
     """Check the data, and measure candidate and champion on the holdout, into .gates/evidence.json.
 
     \b
     Example:
       gates measure
     """
-    flow = common.flow(policy)
+    flow = common.flow(policy, base)
     flow.workspace.trained(flow.bound.policy.train.seeds)
     flow.measure(flow.check(), flow.served(), flow.anchor())
 
 
 @click.command()
 @common.policy
+@common.base
 @common.as_json
-def judge(policy: Path, as_json: bool) -> NoReturn:
+def judge(policy: Path, base: str | None, as_json: bool) -> NoReturn:
     """Judge .gates/evidence.json by the policy, into .gates/decision.json.
 
     \b
     Example:
       gates judge --json | jq .verdict
     """
-    flow = common.flow(policy)
+    flow = common.flow(policy, base)
     decision = flow.judge()
-    common.show(decision, as_json=as_json)
+    common.show(decision, flow, as_json=as_json)
     sys.exit(common.code(decision, flow))
 
 
 @click.command()
 @common.policy
-@click.option("--format", "form", type=click.Choice(["markdown", "terminal"]), default="markdown", show_default=True)
-def report(policy: Path, form: str) -> None:
-    """Render .gates/decision.json: Markdown into .gates/report.md, or a table on the terminal.
+@common.base
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="markdown", show_default=True)
+def report(policy: Path, base: str | None, form: str) -> None:
+    """Render .gates/decision.json: into a file of .gates/ (markdown, junit, sarif), or printed (terminal, annotations).
 
     \b
     Example:
       gates report --format terminal
     """
-    flow = common.flow(policy)
+    flow = common.flow(policy, base)
     decision = flow.workspace.load_decision()
     if form == "terminal":
-        common.show(decision, as_json=False)
-        return
-    flow.write_report(decision)
-    click.echo(str(flow.workspace.report))
-
-
-@click.command()
-@common.policy
-@common.as_json
-def promote(policy: Path, as_json: bool) -> None:
-    """Make the judged candidate the champion: register it and move the alias.
-
-    \b
-    Example:
-      gates run && gates promote
-    """
-    from gates import promote as promotion
-
-    flow = common.flow(policy)
-    name, alias = flow.bound.champion
-    with flow.steps.step("verify"):
-        decision = promotion.verified(flow.workspace, flow.bench, flow.served())
-    with flow.steps.step("promote", f"models:/{name}@{alias}"):
-        version = promotion.promote(flow.workspace, flow.bench, flow.registry, decision)
-    told = {"model": name, "alias": alias, "version": version}
-    click.echo(json.dumps(told) if as_json else f"{name} version {version} is now {alias}")
-
-
-@click.command()
-@common.policy
-@click.option("--author", default="github-actions[bot]", show_default=True, help="The login that the token writes as.")
-@click.option(
-    "--evidence",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="A folder with the evidence.json of another job. The default is .gates/.",
-)
-def comment(policy: Path, author: str, folder: Path | None) -> NoReturn:
-    """Judge the evidence anew, and keep one comment on the pull request that says so.
-
-    The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
-
-    \b
-    Example:
-      GITHUB_TOKEN=... gates comment
-    """
-    from gates.github import api, event, outputs
-    from gates.github import comment as comments
-
-    flow = common.flow(policy)
-    happened = event.read(flow.environ)
-    decision = flow.judged_anew(folder or flow.workspace.work)
-    body = flow.publish(decision)
-    key = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
-    try:
-        client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
-        done = comments.sync(client, happened, body, key=key, verdict=decision.verdict, author=author)
-        click.echo(done.told, err=True)
-        if done in (comments.Outcome.FORK, comments.Outcome.NO_PULL_REQUEST):
-            outputs.write_summary(flow.environ, f"_{done.told}_")
-    except GatesError as error:  # GitHub's trouble never turns a verdict around
-        click.echo(f"gates: {error}\nThe verdict stands: {decision.verdict}.", err=True)
-        sys.exit(common.code(decision, flow) or error.exit_code)
-    click.echo(f"{decision.verdict}: {decision.reason}")
-    sys.exit(common.code(decision, flow))
+        common.show(decision, flow, as_json=False)
+    elif FORMATS[form].file is None:
+        click.echo(FORMATS[form].render(decision, flow.facts(decision)), nl=False)
+    else:
+        click.echo(str(flow.write_report(decision, form)))
 
 
 @click.command()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from gates.asks import Named
+from gates.asks import asks as fields_ask
 from gates.decision import Code, GateVerdict, Verdict
 from gates.evidence import Evidence, Slice
 from gates.fields import declare
@@ -18,7 +20,6 @@ from gates.validate import nearest, shown
 
 KEY = "metric"
 NAMES = sorted({name for task in ANY_TASK for name in table(task)})
-CREEP = "max_worsening"  # the bar that an anchor keeps from adding up
 
 EXAMPLES = (
     "metric: roc_auc\nmin: 0.80\nmax_worsening: 0.01\n",
@@ -33,44 +34,67 @@ EXAMPLES = (
 class Bars:
     """The same bars, for every slice of the policy's `slices`."""
 
-    min: float | None = declare("The value must be at least this.", default=None)
-    max: float | None = declare("The value must be at most this.", default=None)
-    max_worsening: float | None = declare("May be worse than the champion by at most this.", default=None, minimum=0)
-    min_improvement: float | None = declare("Must be better than the champion by this.", default=None, minimum=0)
+    min: float | None = declare("The value must be at least this.", default=None, stricter="larger")
+    max: float | None = declare("The value must be at most this.", default=None, stricter="smaller")
+    max_worsening: float | None = declare(
+        "May be worse than the champion by at most this.", default=None, stricter="smaller", minimum=0
+    )
+    min_improvement: float | None = declare(
+        "Must be better than the champion by this.", default=None, stricter="larger", minimum=0
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
     """A metric held to bars."""
 
-    metric: str = declare("The metric's name.", minLength=1, examples=NAMES)
+    metric: str = declare("The metric's name.", stricter="free", minLength=1, examples=NAMES)
     by: tuple[str, ...] = declare(
-        "Sensitive column of a fairness metric; several columns are crossed.", default=(), single=True, minItems=1
+        "Sensitive column of a fairness metric; several columns are crossed.",
+        default=(),
+        single=True,
+        stricter="free",
+        minItems=1,
     )
-    k: int | None = declare("Of a metric of the k highest: how many.", default=None, minimum=1)
+    k: int | None = declare("Of a metric of the k highest: how many.", default=None, stricter="free", minimum=1)
     share: float | None = declare(
-        "Of a metric of the highest share: how many, of all.", default=None, exclusiveMinimum=0, maximum=1
+        "Of a metric of the highest share: how many, of all.",
+        default=None,
+        stricter="free",
+        exclusiveMinimum=0,
+        maximum=1,
     )
-    bins: int | None = declare("Of a metric over bins: how many.", default=None, minimum=2, maximum=1000)
+    bins: int | None = declare(
+        "Of a metric over bins: how many.", default=None, stricter="free", minimum=2, maximum=1000
+    )
     alpha: float | None = declare(
-        "Of a predicted quantile: which one.", default=None, exclusiveMinimum=0, exclusiveMaximum=1
+        "Of a predicted quantile: which one.", default=None, stricter="free", exclusiveMinimum=0, exclusiveMaximum=1
     )
-    within: float | None = declare("Of a share within a tolerance: how far off at most.", default=None, minimum=0)
+    within: float | None = declare(
+        "Of a share within a tolerance: how far off at most.", default=None, stricter="free", minimum=0
+    )
     costs: tuple[tuple[float, float], tuple[float, float]] | None = declare(
-        "What a row costs: `[[tn, fp], [fn, tp]]`.", default=None
+        "What a row costs: `[[tn, fp], [fn, tp]]`.", default=None, stricter="free"
     )
-    min: float | None = declare("The value must be at least this.", default=None)
-    max: float | None = declare("The value must be at most this.", default=None)
+    min: float | None = declare("The value must be at least this.", default=None, stricter="larger")
+    max: float | None = declare("The value must be at most this.", default=None, stricter="smaller")
     max_worsening: float | None = declare(
         "May be worse than the champion by at most this, in the metric's own direction; than the anchor, too.",
         default=None,
+        stricter="smaller",
         minimum=0,
     )
     min_improvement: float | None = declare(
-        "Must be better than the champion by at least this, in the metric's own direction.", default=None, minimum=0
+        "Must be better than the champion by at least this, in the metric's own direction.",
+        default=None,
+        stricter="larger",
+        minimum=0,
     )
     suspicious_gain: float | None = declare(
-        "Better than the champion by more than this is too good to be true: a leak.", default=None, minimum=0
+        "Better than the champion by more than this is too good to be true: a leak.",
+        default=None,
+        stricter="smaller",
+        minimum=0,
     )
     slices: Bars | None = declare("Bars that every slice must keep.", default=None, minProperties=1)
 
@@ -98,6 +122,11 @@ def name(rule: Rule) -> str:
     """``recall``; ``precision_at[share=0.1]``; ``demographic_parity_difference by sex``."""
     given = tuple((name, getattr(rule, name)) for name in PARAMETERS if getattr(rule, name) is not None)
     return rule.metric + parameters_text(given) + (f" by {' * '.join(rule.by)}" if rule.by else "")
+
+
+def asks(rule: Rule) -> Iterator[Named]:
+    """Each bar; the metric and its groups are the gate's name."""
+    return fields_ask(rule, name(rule))
 
 
 def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
@@ -168,10 +197,18 @@ def needs(rule: Rule, terms: Terms) -> Needs:
 def judge(rule: Rule, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
     """Each bar on the whole holdout; then each slice bar over all slices as one family. What may not get worse than
     the champion may not get worse than the anchor either."""
-    yield from _against(rule, bars_of, evidence, terms, "champion")
+    better = metric_of(rule, terms.task).better
+    for verdict in _against(rule, bars_of, evidence, terms, "champion"):
+        yield replace(verdict, better=better)
     if terms.anchored:
         view = evidence.against_anchor
-        yield from _against(rule, lambda part: ((n, b) for n, b in bars_of(part) if n == CREEP), view, terms, "anchor")
+        for verdict in _against(rule, _creep, view, terms, "anchor"):
+            yield replace(verdict, better=better, against="anchor")
+
+
+def _creep(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
+    """The bar that small losses, one after the other, would each keep."""
+    return ((name, bar) for name, bar in bars_of(rule) if name == "max_worsening")
 
 
 def _against(
@@ -207,8 +244,7 @@ def _family(
     levels = iter(holm([subject.blamed for subject in judged], terms.confidence))
     for subject, part in zip(subjects, parts, strict=True):
         held = hold(subject, next(levels)[1], terms, evidence.used) if isinstance(subject, Subject) else subject
-        verdict = _verdict(rule, bar_name, bar, part, held)
-        yield verdict if rival == "champion" else replace(verdict, against=rival)
+        yield _verdict(rule, bar_name, bar, part, held)
 
 
 def _vanished(rule: Rule, bar_name: str, bar: float, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:

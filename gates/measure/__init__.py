@@ -11,6 +11,7 @@ from pathlib import Path
 from gates.contract.columns import literal, quoted
 from gates.errors import Exit, GatesError
 from gates.evidence import SCHEMA, Evidence, Finding, Model, Run, Slice
+from gates.measure import facts
 from gates.measure.contract import findings
 from gates.measure.counts import count, curves
 from gates.measure.engines import connect
@@ -132,7 +133,7 @@ class Bench:
         found = replace(
             found,
             classes=self.rows[0].classes,
-            candidate=Model(digest=first.digest, version=None, unscored=None),
+            candidate=Model(digest=first.digest, version=None, unscored=None, facts=facts.read(first.folder)),
             champion=champion,
             anchor=anchored,
             slices=self._counted(joined),

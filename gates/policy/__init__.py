@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, ClassVar, Literal, cast
 
-from gates.canonical import digest
+from gates.asks import Named
+from gates.canonical import canonical, digest, digest_bytes
 from gates.contract.rules import Contract
-from gates.fields import Plain, build, declare, plain, schema_of
+from gates.fields import DATE, Plain, build, declare, plain, schema_of
 from gates.kinds import KINDS
 from gates.kinds.data import Rule as DataRule
 from gates.kinds.protocol import Kind, Needs, Terms
@@ -44,16 +45,18 @@ class Data:
     )
     weight: str | None = declare("Column with each row's weight, 0 and up.", default=None)
     query: str | None = declare("Column of the query that rows are ranked for; task: ranking.", default=None)
-    contract: str | None = declare("File with the data contract.", default=None)
+    contract: str | None = declare("File with the data contract.", default=None, stricter="free")
     reuse: int | None = declare(
         "How many decisions this holdout is good for. Each is charged for all of them; past them nothing passes.",
         default=None,
+        stricter="set",
         minimum=1,
     )
     engine: Literal["duckdb", "spark"] = declare(
         "What holds the tables to the contract: duckdb, in the process, or spark, the one that Spark's own settings "
         "name (SPARK_REMOTE, spark.master). Both find the same.",
         default="duckdb",
+        stricter="free",
     )
 
     @property
@@ -66,15 +69,19 @@ class Data:
 class Train:
     """How the candidate is made."""
 
-    run: str = declare("A shell command, run beside the policy; it writes into the folder GATES_OUT.", minLength=1)
+    run: str = declare(
+        "A shell command, run beside the policy; it writes into the folder GATES_OUT.", stricter="free", minLength=1
+    )
     timeout: str = declare(
         "After this long a training, or a model that scores, is stopped: 90s, 30m, 2h.",
         default="60m",
+        stricter="free",
         pattern="^[0-9]+[smh]$",
     )
     seeds: int = declare(
         "How many times to train, each with its own GATES_SEED: training noise becomes part of the interval.",
         default=1,
+        stricter="larger",
         minimum=1,
         maximum=100,
     )
@@ -90,6 +97,85 @@ class Predict:
     """How scores become calls."""
 
     threshold: float = declare("A score of at least this is called positive.", default=0.5, minimum=0, maximum=1)
+
+
+# MLflow takes neither ``latest`` nor ``v1`` for an alias
+_ALIAS = "^(?!latest$|[vV][0-9]+$)[A-Za-z_][A-Za-z0-9_-]{0,99}$"
+_ROLE = "^[A-Za-z0-9][A-Za-z0-9 ._/-]{0,99}$"
+_APPROVALS: dict[str, Plain] = {"items": {"type": "string", "pattern": _ROLE}, "uniqueItems": True}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One step on the way to production: an alias, and who must agree."""
+
+    alias: str = declare("The registry's alias that is moved.", stricter="free", pattern=_ALIAS)
+    after: str | None = declare(
+        "The stage that the model must stand in before; the default is the one declared before it.", default=None
+    )
+    approvals: tuple[str, ...] = declare(
+        "Roles that must approve, each the name of a GitHub environment.", default=(), stricter="each", **_APPROVALS
+    )
+
+    @property
+    def id(self) -> str:
+        """What tells it from other stages."""
+        return self.alias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """How a judged model gets to production: one alias, or several stages in their order."""
+
+    alias: str | None = declare(
+        "The registry's alias that is moved, where there is one stage; the default is champion.",
+        default=None,
+        pattern=_ALIAS,
+    )
+    approvals: tuple[str, ...] = declare(
+        "Roles that must approve, each the name of a GitHub environment, where there is one stage.",
+        default=(),
+        stricter="each",
+        **_APPROVALS,
+    )
+    stages: tuple[Stage, ...] = declare("The stages, from the first to the champion's.", default=(), stricter="each")
+    distinct_people: bool = declare("Whether nobody may approve in two roles.", default=True, stricter="larger")
+    quote_digest: bool = declare(
+        "Whether an approval's comment must quote the first 12 digits of the model's digest.",
+        default=False,
+        stricter="larger",
+    )
+    team: str | None = declare(
+        "The GitHub team, ORGANISATION/TEAM, that approvals must come out of.",
+        default=None,
+        stricter="set",
+        pattern="^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$",
+    )
+    waivable: tuple[str, ...] = declare(
+        "Gates whose fail may be waived; what is inconclusive may be in any case, an error never.",
+        default=(),
+        stricter="fewer",
+        items={"type": "string", "minLength": 1},
+        uniqueItems=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observe:
+    """The policy tells and doesn't block, up to and including a day."""
+
+    FORM: ClassVar[str] = "observe until "
+    SCHEMA: ClassVar[Mapping[str, Plain]] = {"type": "string", "pattern": f"^{FORM}{DATE[1:]}"}
+    until: str
+
+    @classmethod
+    def read(cls, value: Plain) -> Observe:
+        """``observe until 2027-03-01``."""
+        return cls(until=value.removeprefix(cls.FORM))
+
+    def plain(self) -> Plain:
+        """As it is written."""
+        return f"{self.FORM}{self.until}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +196,10 @@ class Gate:
         """The rule alone: its keys name its kind."""
         return plain(self.rule)
 
+    def asks(self, _: str) -> Iterator[Named]:
+        """What its kind says that it asks for; a gate is known by its own name."""
+        return self.module.asks(self.rule)
+
     @property
     def module(self) -> Kind:
         """The kind's module."""
@@ -120,7 +210,7 @@ class Gate:
 class Policy:
     """What must hold before a model may ship."""
 
-    version: Literal[1] = declare("Version of this format.")
+    version: Literal[1] = declare("Version of this format.", stricter="free")
     model: str = declare(
         "Name of the model, in the registry too: letters, digits, . _ -", pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
     )
@@ -136,18 +226,31 @@ class Policy:
     anchor: int | None = declare(
         "A champion's version that no candidate may fall behind for good: max_worsening is held against it, too.",
         default=None,
+        stricter="set",
         minimum=1,
     )
-    min_rows: int = declare("A slice with fewer rows is told as undecided.", default=0, minimum=0)
+    min_rows: int = declare("A slice with fewer rows is told as undecided.", default=0, stricter="smaller", minimum=0)
     slices: tuple[Dimension, ...] = declare(
-        "Subsets of the holdout: a column, bins of one ({age: [25, 40]}), or a crossing (sex * region).", default=()
+        "Subsets of the holdout: a column, bins of one ({age: [25, 40]}), or a crossing (sex * region).",
+        default=(),
+        stricter="each",
     )
-    confidence: float = declare("Of each bound, one-sided.", default=0.95, exclusiveMinimum=0.5, maximum=0.999999)
+    confidence: float = declare(
+        "Of each bound, one-sided.", default=0.95, stricter="larger", exclusiveMinimum=0.5, maximum=0.999999
+    )
     on_inconclusive: Literal["warn", "fail"] = declare(
         "What an inconclusive verdict does to the exit code: warn (0) or fail (1). A promotion never accepts it.",
         default="warn",
+        stricter=("warn", "fail"),
     )
-    gates: tuple[Gate, ...] = declare("What must hold.", minItems=1)
+    mode: Observe | None = declare(
+        "`observe until YYYY-MM-DD` tells and doesn't block, up to and including that day (UTC). What could not be "
+        "judged is an error all the same, and a promotion never looks at this.",
+        default=None,
+        stricter="earlier",
+    )
+    gates: tuple[Gate, ...] = declare("What must hold.", stricter="each", minItems=1)
+    promotion: Promotion = declare("How a judged model gets to production.", default=Promotion())
 
 
 def _without_absent(value: Plain) -> Plain:
@@ -173,10 +276,27 @@ class Bound:
             yield Gate(kind="data", rule=DataRule(data=self.policy.data.tables))
 
     @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages in their order, each with the one that it comes after; the last one is the champion's."""
+        promotion = self.policy.promotion
+        declared = promotion.stages or (Stage(alias=promotion.alias or self._alias, approvals=promotion.approvals),)
+        before = (None, *(stage.alias for stage in declared))
+        return tuple(replace(stage, after=stage.after or one) for stage, one in zip(declared, before[:-1], strict=True))
+
+    @property
+    def _alias(self) -> str:
+        return (self.policy.champion or "@champion").split("@")[1]
+
+    @property
     def champion(self) -> tuple[str, str]:
         """Registered model name and alias of the champion."""
-        name, alias = (self.policy.champion or f"models:/{self.policy.model}@champion")[8:].split("@")
+        name, alias = (self.policy.champion or f"models:/{self.policy.model}@{self.stages[-1].alias}")[8:].split("@")
         return name, alias
+
+    def observing(self, today: str) -> bool:
+        """Whether the policy only tells on that day, YYYY-MM-DD."""
+        mode = self.policy.mode
+        return mode is not None and today <= mode.until
 
     def terms(self, seed: str = "") -> Terms:
         """What all gates share."""
@@ -191,6 +311,7 @@ class Bound:
             dimensions=policy.slices,
             contract=self.contract,
             tables=policy.data.tables,
+            sources={name: getattr(policy.data, name) for name in policy.data.tables},
             seed=seed,
         )
 
@@ -204,12 +325,19 @@ class Bound:
         """The policy as if every default had been written; what has no value is left out."""
         written = plain(self.policy) | {"champion": "models:/{}@{}".format(*self.champion)}
         written["gates"] = [plain(gate) for gate in self.gates]
+        staged = replace(self.policy.promotion, alias=None, approvals=(), stages=self.stages)
+        written["promotion"] = plain(staged)
         return cast(dict[str, Plain], _without_absent(written))
 
     @property
+    def document(self) -> bytes:
+        """Policy and contract in one: all that a verdict is derived from, besides the evidence."""
+        return canonical({"policy": self.explained, "contract": plain(self.contract)})
+
+    @property
     def digest(self) -> str:
-        """Digest of policy and contract; a default counts the same whether it is written or not."""
-        return digest({"policy": self.explained, "contract": plain(self.contract)})
+        """Digest of the document; a default counts the same whether it is written or not."""
+        return digest_bytes(self.document)
 
     @property
     def measured(self) -> str:

@@ -96,7 +96,7 @@ class World:
         head = self._git("rev-parse", "HEAD")
         self.github.heads[self.PR] = head
         event = self.repository.with_name("event.json")
-        event.write_text(json.dumps(_event(self.PR, head, "mallory/churn" if fork else "acme/churn")))
+        event.write_text(json.dumps(_event(self.PR, head, self._base(), "mallory/churn" if fork else "acme/churn")))
         return self._run(event, install)
 
     def _run(self, event: Path, install: bool) -> Run:
@@ -113,6 +113,10 @@ class World:
         )
         return _read(done.stdout + done.stderr)
 
+    def _base(self) -> str:
+        """The commit that the pull request starts from: the repository's first one."""
+        return self._git("rev-list", "--max-parents=0", "HEAD")
+
     def _git(self, *arguments: str) -> str:
         author = ("-c", "user.name=dana", "-c", "user.email=dana@example.invalid", "-c", "commit.gpgsign=false")
         command = ["git", *author, "-c", "core.hooksPath=/dev/null", *arguments]
@@ -120,9 +124,9 @@ class World:
         return done.stdout.strip()
 
 
-def _event(number: int, head: str, repository: str) -> dict[str, Any]:
+def _event(number: int, head: str, base: str, repository: str) -> dict[str, Any]:
     pull = {"number": number, "head": {"sha": head, "ref": "better", "repo": {"full_name": repository}}}
-    return {"number": number, "pull_request": pull | {"base": {"sha": "b" * 40, "ref": "main"}}}
+    return {"number": number, "pull_request": pull | {"base": {"sha": base, "ref": "main"}}}
 
 
 def _read(log: str) -> Run:

@@ -86,8 +86,8 @@ def test_a_comment_may_fill_githubs_limit_and_not_pass_it() -> None:
 
 @pytest.fixture
 def say(client: Client, event: Event) -> Say:
-    def say(body: str, verdict: Verdict = PASS, key: str = "churn", **changes: str) -> Outcome:
-        return sync(client, event, body, key=key, verdict=verdict, **changes)
+    def say(body: str, verdict: Verdict = PASS, key: str = "churn", **changes: Any) -> Outcome:
+        return sync(client, event, lambda _: body, key=key, verdict=verdict, **changes)
 
     return say
 
@@ -173,7 +173,7 @@ def test_a_run_that_was_overtaken_says_nothing(github: FakeGitHub, say: Say) -> 
 def test_where_there_is_nothing_to_write_to_nothing_is_asked(
     github: FakeGitHub, client: Client, event: Event, changes: dict[str, Any], outcome: Outcome
 ) -> None:
-    assert sync(client, replace(event, **changes), "x", key="churn", verdict=PASS) is outcome
+    assert sync(client, replace(event, **changes), lambda _: "x", key="churn", verdict=PASS) is outcome
     assert github.asked == []
 
 
@@ -183,15 +183,15 @@ def test_every_outcome_is_told() -> None:
 
 def test_another_author_may_be_named_in_any_case(github: FakeGitHub, event: Event) -> None:
     dana = Client(github.url, "ghp_dana", backoff=0)
-    sync(dana, event, "one", key="churn", verdict=PASS, author="Dana")
-    sync(dana, event, "two", key="churn", verdict=PASS, author="dana")
+    sync(dana, event, lambda _: "one", key="churn", verdict=PASS, author="Dana")
+    sync(dana, event, lambda _: "two", key="churn", verdict=PASS, author="dana")
     assert len(github.bodies("dana")) == 1
 
 
 def test_a_comment_that_would_never_be_found_again_is_taken_back(github: FakeGitHub, event: Event) -> None:
     dana = Client(github.url, "ghp_dana", backoff=0)
     with pytest.raises(GatesError, match="writes as dana, not as github-actions") as caught:
-        sync(dana, event, "one", key="churn", verdict=PASS)
+        sync(dana, event, lambda _: "one", key="churn", verdict=PASS)
     assert "--author 'dana'" in str(caught.value)
     assert caught.value.exit_code is Exit.INPUT
     assert github.comments == []
