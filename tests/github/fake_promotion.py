@@ -133,7 +133,7 @@ class FakePromotion(FakeGitHub):
     def commit(self, *_: Any) -> Any:
         commit = self._description.example("commit")
         commit["files"] = []  # the example's are not as described
-        commit.update(author=self._user(self.world.author), committer=self._user((19864447, "web-flow", "User")))
+        commit.update(author=self._user(self.world.author) or {}, committer=self._user((19864447, "web-flow", "User")))
         return commit
 
     def commits(self, *_: Any) -> Any:
