@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gates import files, provenance, waivers
 from gates.branch import Trusted
-from gates.canonical import canonical, digest
+from gates.canonical import canonical, digest, digest_bytes
 from gates.decision import Decision, Verdict
 from gates.errors import Exit, GatesError
 from gates.evidence import Evidence
@@ -25,6 +25,7 @@ from gates.ledger import Entry, LostRaceError
 from gates.measure import Bench, Files, Served
 from gates.policy import Bound, Stage
 from gates.record import (
+    CARD,
     DECISION,
     EVIDENCE,
     MANIFEST,
@@ -38,6 +39,7 @@ from gates.record import (
     Waiver,
 )
 from gates.registry.mlflow import TAG_DECISION, TAG_DIGEST, TAG_HOLDOUT, TAG_INTENT, Kept
+from gates.report.card import render
 from gates.transaction import Desk, RefusedError, begin, carry_out
 from gates.workspace import Workspace
 
@@ -222,11 +224,14 @@ def _verified(
         approvals=approvals,
         waivers=accepted,
     )
+    card = render(candidate.bound, evidence, decision, record).encode()
+    record = replace(record, attached={CARD: digest_bytes(card)})
     documents = {
         DECISION: canonical(decision),
         EVIDENCE: canonical(evidence),
         POLICY: candidate.bound.document,
         MANIFEST: canonical(manifest),
+        CARD: card,
     }
     return Verified(record=record, documents=documents, decision=decision, anew=anew)
 
