@@ -12,7 +12,7 @@ from gates import __version__
 from gates.canonical import canonical, digest, digest_bytes
 from gates.decision import Decision, Verdict
 from gates.errors import GatesError
-from gates.evidence import Evidence
+from gates.evidence import Evidence, Table
 from gates.fields import declare
 from gates.judge import judge
 from gates.ledger import Commit, Ledger
@@ -76,7 +76,7 @@ class Pass:
     closed: set[str] = field(default_factory=set)
     blobs: dict[str, str] = field(default_factory=dict)  # to the digest of its bytes
     policies: dict[str, Bound] = field(default_factory=dict)
-    decisions: dict[tuple[str, str], Decision] = field(default_factory=dict)
+    decisions: dict[tuple[str, str], tuple[Decision, tuple[Table, ...]]] = field(default_factory=dict)
 
 
 def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = None) -> Audit:
@@ -191,7 +191,7 @@ def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
     if record.decision is None or record.evidence is None or record.policy is None:
         return
     try:
-        bound, decision = _derived(state, record, documents)
+        bound, decision, tables = _derived(state, record, documents)
     except GatesError as error:
         yield Flaw.CONTRADICTION, f"nothing can be derived from its documents: {error.what}"
         return
@@ -199,19 +199,21 @@ def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
         by = f"; it was made by gates {record.tool}" if record.tool != __version__ else ""
         yield Flaw.DECISION_DIFFERS, f"its evidence gives {decision.verdict}, {decision.reason}{by}"
         return
+    if [(one.name, one.digest, one.rows) for one in record.data] != [(t.name, t.digest, t.rows) for t in tables]:
+        yield Flaw.CONTRADICTION, "it names other tables than its evidence"
     yield from _says(record, bound, decision)
 
 
-def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> tuple[Bound, Decision]:
-    """Policy and decision from the documents alone, each once."""
+def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> tuple[Bound, Decision, tuple[Table, ...]]:
+    """Policy, decision and the tables measured, from the documents alone; each decision once."""
     policy, evidence = record.documents[POLICY], record.documents[EVIDENCE]
     if policy not in state.policies:
         state.policies[policy] = bound_of(state.get(documents[POLICY]) or b"")
     bound = state.policies[policy]
     if (policy, evidence) not in state.decisions:
         counted = read_json(Evidence, state.get(documents[EVIDENCE]) or b"", EVIDENCE)
-        state.decisions[policy, evidence] = judge(bound, counted)
-    return bound, state.decisions[policy, evidence]
+        state.decisions[policy, evidence] = judge(bound, counted), counted.tables
+    return bound, *state.decisions[policy, evidence]
 
 
 def bound_of(document: bytes) -> Bound:

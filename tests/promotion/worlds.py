@@ -31,7 +31,13 @@ CHANGES = (
     "create_experiment", "create_run", "log_artifacts", "log_artifact", "set_terminated", "create_registered_model",
     "create_model_version", "set_registered_model_alias", "delete_registered_model_alias",
 )  # fmt: skip
-LOOKS = ("get_model_version_by_alias", "get_model_version", "search_model_versions", "get_run", "get_experiment_by_name")
+LOOKS = (
+    "get_model_version_by_alias",
+    "get_model_version",
+    "search_model_versions",
+    "get_run",
+    "get_experiment_by_name",
+)
 
 
 @dataclass(frozen=True)
@@ -215,7 +221,10 @@ class World(Project):
     def better(self, rows: Rows, by: float = 0.05) -> None:
         """Another candidate, trained and judged."""
         self.predictions(
-            [row | {"score": round(min(1, max(0, row["score"] + (by if row["churn"] == "left" else -by))), 3)} for row in rows]
+            [
+                row | {"score": round(min(1, max(0, row["score"] + (by if row["churn"] == "left" else -by))), 3)}
+                for row in rows
+            ]
         )
         done = self.run("run")
         assert done.code == 0, done.err
