@@ -19,6 +19,8 @@ from gates.policy import Promotion, Stage
 from gates.record import Approval, Environment, User
 
 _NEEDS = "actions: read, contents: read, deployments: read, pull-requests: read"
+HALF = "GitHub's answer lacks what it documents"
+WRITERS = ("admin", "write")  # permissions; maintain is told as write
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _STARTED = ("in_progress", "success", "failure", "error", "inactive")  # states of a deployment whose job has begun
 _REVIEWS = {"APPROVED": "approved", "CHANGES_REQUESTED": "rejected", "DISMISSED": "dismissed"}
@@ -46,9 +48,7 @@ class Approvers:
         try:
             return approved(asked, self._told(asked))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise UnapprovedError(
-                Why.INCOMPLETE, "GitHub's answer lacks what it documents", exit_code=Exit.OUTSIDE
-            ) from error
+            raise UnapprovedError(Why.INCOMPLETE, HALF, exit_code=Exit.OUTSIDE) from error
 
     def _told(self, asked: Asked) -> Told:
         run = self._get(f"/actions/runs/{self.run_id}", "read this run")
@@ -116,12 +116,8 @@ class Approvers:
 
     def _reviews(self, roles: tuple[str, ...], pulls: list[dict[str, Any]], run: dict[str, Any]) -> Iterator[Answer]:
         """The last word of every reviewer, for every role whose team they are in."""
-        last: dict[int | None, dict[str, Any]] = {}
         merged = [pull for pull in pulls if pull["merge_commit_sha"] == run["head_sha"] and pull["merged_at"]]
-        for pull in merged:
-            for review in self._list(f"/pulls/{pull['number']}/reviews", "read the pull request's reviews"):
-                if review["state"] in _REVIEWS:
-                    last[_id(review["user"])] = review | {"head": pull["head"]["sha"]}
+        last = {who: review for pull in merged for who, review in self._last_words(pull).items()}
         owner = self.repository.partition("/")[0]
         for role in roles:
             for review in last.values():
@@ -137,6 +133,29 @@ class Approvers:
                         not_after=_time(review["submitted_at"]),
                         time_source="review of the pull request",
                     )
+
+    def _last_words(self, pull: dict[str, Any]) -> dict[int | None, dict[str, Any]]:
+        """What each reviewer said last, but for mere comments; ``head`` is the commit that the pull request ends in."""
+        said = self._list(f"/pulls/{pull['number']}/reviews", "read the pull request's reviews")
+        head = {"head": pull["head"]["sha"]}
+        return {_id(review["user"]): review | head for review in said if review["state"] in _REVIEWS}
+
+    def approver(self, pull_request: int, head: str) -> str | None:
+        """Who may write, made none of the pull request, and approved this very commit of it."""
+        pull = self._get(f"/pulls/{pull_request}", "read the pull request")
+        authors = set(self._authors(head, [pull]))
+        if pull["head"]["sha"] != head or None in authors:
+            return None
+        for who, review in self._last_words(pull).items():
+            user = _user(review["user"])
+            approves = review["state"] == "APPROVED" and review["commit_id"] == head
+            if approves and user.type == "User" and who not in authors and self._may_write(user.login):
+                return user.login
+        return None
+
+    def _may_write(self, login: str) -> bool:
+        path = f"/collaborators/{quote(login, safe='')}/permission"
+        return self._get(path, f"read what {login} may do")["permission"] in WRITERS
 
     # -- people --
 
@@ -178,6 +197,16 @@ class Approvers:
 
     def _list(self, path: str, doing: str, query: dict[str, str] | None = None) -> Iterator[dict[str, Any]]:
         return self.client.pages(self._path(path), doing=doing, needs=_NEEDS, query=query)
+
+
+def weaker_policy_approved(client: Client, repository: str, pull_request: int, head: str) -> str | None:
+    """The login of somebody who may write, made none of the pull request, and approved this very commit of it; None
+    where there is nobody. Raises ``GatesError`` where GitHub does not tell."""
+    asked = Approvers(client=client, repository=repository, run_id=0, promotion=Promotion())
+    try:
+        return asked.approver(pull_request, head)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UnapprovedError(Why.INCOMPLETE, HALF, exit_code=Exit.OUTSIDE) from error
 
 
 def slug(role: str) -> str:
