@@ -15,10 +15,11 @@ from gates.canonical import settled
 from gates.evidence import EXACT_ROWS, Computed
 from gates.measure.cells import Key
 from gates.measure.curves import CURVES, UNDEFINED, Curve, roc_auc
-from gates.measure.joined import Joined, middle_of
+from gates.measure.joined import Joined
 from gates.measure.tables import run
 from gates.slices import Dimension
 from gates.statistic import Statistic
+from gates.stats.scores import middle_of
 
 _ONE = 2.0**Computed.UNIT
 

@@ -12,9 +12,7 @@ from gates.measure.tables import run
 from gates.metrics.expressions import Model
 from gates.policy import Policy
 from gates.slices import Dimension
-
-BINS = 32  # of a doubling of a score's distance from 0, or from 1
-_BITS = 47  # of a double's 52 bits of fraction, less five
+from gates.stats.scores import BITS, HALF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,26 +52,13 @@ class Joined:
 
 
 def bin_of(score: str) -> str:
-    """SQL of the bin of a score within 0 and 1: bins are ``BINS`` to a doubling of its distance from 0 or 1.
+    """SQL of the bin of a score within 0 and 1: bins are 32 to a doubling of its distance from 0 or 1.
 
     A double's sign, exponent and first bits of fraction, as a whole number, are such bins.
     """
-    near = f"(gates_bits({score}) >> {_BITS})"
-    far = f"(gates_bits(CAST(1.0 AS DOUBLE) - {score}) >> {_BITS})"
+    near = f"(gates_bits({score}) >> {BITS})"
+    far = f"(gates_bits(CAST(1.0 AS DOUBLE) - {score}) >> {BITS})"
     return f"CASE WHEN {score} < 0.5 THEN {near} ELSE {2 * HALF} - {far} END"
-
-
-HALF = 0x3FE0000000000000 >> _BITS  # the bin of 0.5
-
-
-def middle_of(bin_: int) -> float:
-    """A score in the middle of a bin."""
-    import struct
-
-    at = min(bin_, 2 * HALF - bin_)
-    low, high = (struct.unpack("<d", struct.pack("<q", (at + step) << _BITS))[0] for step in (0, 1))
-    near = 0.0 if at == 0 else float(low + high) / 2
-    return near if bin_ < HALF else 1 - near
 
 
 def _told_apart() -> str:
