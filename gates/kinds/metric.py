@@ -73,6 +73,9 @@ class Rule:
     within: float | None = declare(
         "Of a share within a tolerance: how far off at most.", default=None, stricter="free", minimum=0
     )
+    relevant: float | None = declare(
+        "Of a ranking: a label of at least this is relevant; without it, one above 0.", default=None, stricter="free"
+    )
     costs: tuple[tuple[float, float], tuple[float, float]] | None = declare(
         "What a row costs: `[[tn, fp], [fn, tp]]`.", default=None, stricter="free"
     )
@@ -99,7 +102,7 @@ class Rule:
     slices: Bars | None = declare("Bars that every slice must keep.", default=None, minProperties=1)
 
 
-PARAMETERS = ("k", "share", "bins", "alpha", "within", "costs")
+PARAMETERS = ("k", "share", "bins", "alpha", "within", "relevant", "costs")
 
 
 def metric_of(rule: Rule, task: Task) -> Metric:

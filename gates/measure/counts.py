@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from gates.evidence import Curve, Slice
+from gates.evidence import Curve, Moments, Slice
 from gates.kinds.protocol import Needs
 from gates.measure import cells
 from gates.measure.cells import Key
@@ -33,7 +33,7 @@ def _along(joined: Joined, dimension: Dimension, policy: Policy, needs: Needs) -
     calls = cells.cells(joined, dimension) if called else {}
     weights = cells.weights(joined, dimension) if called and together else {}
     placements: Mapping[Key, Any] = {}
-    sums: list[Mapping[Key, Any]] = []
+    sums: list[tuple[str, Mapping[Key, Moments]]] = []
     values: list[Mapping[Key, Any]] = []
     for statistic in needs.along(dimension):
         if _of_scores(statistic) and not joined.scored:
@@ -41,7 +41,7 @@ def _along(joined: Joined, dimension: Dimension, policy: Policy, needs: Needs) -
         if statistic.form == "ranks":
             placements = ranks(joined, dimension, buckets=together)
         elif statistic.form == "moments":
-            sums.append(moments(joined, dimension, statistic, buckets=together))
+            sums.append((statistic.id, moments(joined, dimension, statistic, buckets=together)))
         elif statistic.form == "computed":
             values.append(computed(joined, dimension, statistic, weighted=policy.data.weight is not None))
     for key in sorted(rows, key=lambda key: _place(dimension, key)):
@@ -52,9 +52,14 @@ def _along(joined: Joined, dimension: Dimension, policy: Policy, needs: Needs) -
             cells=tuple(calls.get(key, ())),
             weights=tuple(weights.get(key, ())),
             ranks=placements.get(key),
-            moments=tuple(one[key] for one in sums if key in one),
+            moments=tuple(held.get(key, _no_query(id_)) for id_, held in sums),
             computed=tuple(one[key] for one in values if key in one),
         )
+
+
+def _no_query(id_: str) -> Moments:
+    """Of a slice in which no query counts."""
+    return Moments(id=id_, rows=0, sums=(), products=(), buckets=())
 
 
 def _of_scores(statistic: Statistic) -> bool:

@@ -6,17 +6,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
-from gates.metrics import classification, discrimination, fairness, multiclass, probability, regression
+from gates.metrics import classification, discrimination, fairness, multiclass, probability, ranking, regression
 from gates.metrics.expressions import Quantities
 from gates.metrics.record import ANY_TASK, ONE_OF, Entry, Metric, Task, fixed
 from gates.statistic import Parameters, parameters_text
 
-_FAMILIES = (classification, discrimination, probability, multiclass, regression)
+_FAMILIES = (classification, discrimination, probability, multiclass, regression, ranking)
 
 QUANTITIES: Mapping[str, Quantities] = {
     **probability.QUANTITIES,
     **multiclass.QUANTITIES,
     **regression.QUANTITIES,
+    **ranking.QUANTITIES,
 }
 
 # Gaps that have a name of their own: (name, doc, the metrics whose worst gap it is).

@@ -44,13 +44,15 @@ class Quantities:
     """What is summed for one statistic: quantities of each model, and of the row alone.
 
     ``wide``: values may be of any size, as of squared errors; others lie within 2**42 with steps of 2**-60.
-    ``scores``: a model that only calls has none.
+    ``scores``: a model that only calls has none. ``queries``: the quantities are of a query, aggregates over its rows,
+    and this condition, an aggregate too, says which queries count.
     """
 
     models: Callable[[Model, Parameters], Sequence[Staged]]
     rows: Callable[[Model], Sequence[Staged]] = lambda _: ()
     wide: bool = False
     scores: bool = False
+    queries: Callable[[Parameters], str] | None = None
 
 
 def double(value: float) -> str:

@@ -46,7 +46,7 @@ class Entry:
     """A row of a family's table: a metric for tasks, made from its parameters.
 
     ``takes``: the parameters it knows, each with its default; ``...`` where it must be given, ``ONE_OF`` where it or
-    another one of these.
+    another one of these, None where it may be left out.
     """
 
     name: str

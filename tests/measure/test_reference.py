@@ -135,17 +135,17 @@ def regression(random):
 TASKS = {"binary": (BINARY, binary), "multiclass": (MULTICLASS, multiclass), "regression": (REGRESSION, regression)}
 
 
-def measured(folder, task, gates, frame, candidate, champion, **data):
+def measured(folder, task, gates, frame, candidate, champion, policy=None, **data):
     """The policy and the evidence on files in a folder."""
     frame.to_parquet(folder / "holdout.parquet", index=False)
     for name, table_ in (("candidate", candidate), ("champion", champion)):
         (folder / name).mkdir()
         table_.to_parquet(folder / name / "predictions.parquet", index=False)
-    policy = {
+    policy = (policy or {}) | {
         "version": 1,
         "model": "m",
         "task": task,
-        "data": {"holdout": "holdout.parquet", "label": "y", **data},
+        "data": {"holdout": "holdout.parquet", "label": "y"} | data,
         "train": "true",
         "gates": gates,
     }
