@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from gates.asks import Named
 from gates.asks import asks as fields_ask
@@ -12,7 +13,7 @@ from gates.evidence import Evidence, Slice
 from gates.fields import declare
 from gates.kinds.bars import BARS, Held, Subject, absent, hold
 from gates.kinds.protocol import Mistake, Needs, Terms
-from gates.metrics import ANY_TASK, ONE_OF, Entry, Metric, Task, table
+from gates.metrics import ANY_TASK, ONE_OF, Better, Entry, Metric, Task, table
 from gates.slices import OVERALL, Dimension
 from gates.statistic import parameters_text
 from gates.stats.multiplicity import holm
@@ -73,6 +74,20 @@ class Rule:
     within: float | None = declare(
         "Of a share within a tolerance: how far off at most.", default=None, stricter="free", minimum=0
     )
+    of: str | None = declare(
+        "A column of numbers in the predictions: a latency, a cost, a grade. Of mean, share_above and quantile.",
+        default=None,
+        stricter="free",
+        minLength=1,
+    )
+    above: float | None = declare("Of share_above: above which value.", default=None, stricter="free")
+    q: float | None = declare(
+        "Of quantile: which one.", default=None, stricter="free", exclusiveMinimum=0, exclusiveMaximum=1
+    )
+    better: Literal["larger", "smaller"] | None = declare(
+        "Which way is better, of a metric that has no direction of its own; needed to compare with the champion.",
+        default=None,
+    )
     relevant: float | None = declare(
         "Of a ranking: a label of at least this is relevant; without it, one above 0.", default=None, stricter="free"
     )
@@ -102,15 +117,19 @@ class Rule:
     slices: Bars | None = declare("Bars that every slice must keep.", default=None, minProperties=1)
 
 
-PARAMETERS = ("k", "share", "bins", "alpha", "within", "relevant", "costs")
+PARAMETERS = ("of", "above", "q", "k", "share", "bins", "alpha", "within", "relevant", "costs")
+
+
+DIRECTIONS: Mapping[str, Better] = {"larger": 1, "smaller": -1}
 
 
 def metric_of(rule: Rule, task: Task) -> Metric:
     """The metric that a rule names, with its parameters. Raises ``KeyError`` where the task has none of that name."""
     entry = table(task)[rule.metric]
-    defaults = {name: value for name, value in entry.takes.items() if isinstance(value, int | float)}
+    defaults = {name: value for name, value in entry.takes.items() if isinstance(value, int | float | str)}
     given = {name: getattr(rule, name) for name in PARAMETERS if getattr(rule, name) is not None}
-    return entry.make(tuple(sorted((defaults | given).items())))
+    made = entry.make(tuple(sorted((defaults | given).items())))
+    return replace(made, better=DIRECTIONS[rule.better]) if rule.better else made
 
 
 def bars_of(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
@@ -170,6 +189,10 @@ def _parameter_mistakes(rule: Rule, entry: Entry) -> Iterator[Mistake]:
 
 
 def _meaning(rule: Rule, metric: Metric, terms: Terms) -> Iterator[Mistake]:
+    own = table(terms.task)[rule.metric].better
+    if rule.better and own:
+        word = next(word for word, direction in DIRECTIONS.items() if direction == own)
+        yield Mistake(path=("better",), what=f"of {rule.metric} {word} is better; take `better` away")
     if metric.grouped and not rule.by:
         yield Mistake(path=("metric",), what=f"{rule.metric} compares groups; say of which column with `by:`")
     if rule.by and not metric.grouped:
@@ -186,7 +209,10 @@ def _meaning(rule: Rule, metric: Metric, terms: Terms) -> Iterator[Mistake]:
             if part is None or not BARS[bar].compares or getattr(part, bar, None) is None:
                 continue
             if metric.better == 0:
-                yield Mistake(path=(*path, bar), what=f"{rule.metric} has no better direction; use min or max")
+                yield Mistake(
+                    path=(*path, bar),
+                    what=f"{rule.metric} has no better direction; say which with `better`, or use min or max",
+                )
             elif metric.change is None:
                 yield Mistake(path=(*path, bar), what=f"{rule.metric} compares the two models already; use min or max")
 

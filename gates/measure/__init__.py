@@ -165,7 +165,8 @@ class Bench:
         return self._counted(self._joined(self._placed(predictions, "candidate"), theirs))
 
     def _placed(self, file: Path, name: str) -> Predicted:
-        return place(self.local, file, name, self.bound.policy, self.rows[0])
+        further, must = self.bound.needs.columns, name not in ("champion", "anchor")
+        return place(self.local, file, name, self.bound.policy, self.rows[0], further, must=must)
 
     def _joined(self, ours: Predicted, theirs: Predicted | None) -> Joined:
         return join(self.local, self.bound.policy, self.rows[1], ours, theirs)

@@ -12,10 +12,12 @@ from gates.measure.cells import Key
 from gates.measure.computed import computed
 from gates.measure.joined import Joined, bin_of
 from gates.measure.moments import moments
+from gates.measure.ordered import ordered
 from gates.measure.ranks import ranks
 from gates.measure.rows import clustered
 from gates.measure.tables import run
 from gates.metrics import QUANTITIES
+from gates.metrics.values import ORDERED
 from gates.policy import Policy
 from gates.slices import Dimension
 from gates.statistic import Statistic
@@ -43,7 +45,11 @@ def _along(joined: Joined, dimension: Dimension, policy: Policy, needs: Needs) -
         elif statistic.form == "moments":
             sums.append((statistic.id, moments(joined, dimension, statistic, buckets=together)))
         elif statistic.form == "computed":
-            values.append(computed(joined, dimension, statistic, weighted=policy.data.weight is not None))
+            weighted = policy.data.weight is not None
+            if statistic.name in ORDERED:
+                values.append(ordered(joined, dimension, statistic, weighted=weighted, together=together))
+            else:
+                values.append(computed(joined, dimension, statistic, weighted=weighted))
     for key in sorted(rows, key=lambda key: _place(dimension, key)):
         yield Slice(
             dimension=dimension.id,
@@ -64,7 +70,7 @@ def _no_query(id_: str) -> Moments:
 
 def _of_scores(statistic: Statistic) -> bool:
     """Whether it can't be counted of a model that only calls."""
-    return statistic.form in ("ranks", "computed") or (
+    return (statistic.form in ("ranks", "computed") and statistic.name not in ORDERED) or (
         statistic.form == "moments" and QUANTITIES[statistic.name].scores
     )
 

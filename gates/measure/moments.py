@@ -26,11 +26,11 @@ def moments(joined: Joined, dimension: Dimension, statistic: Statistic, *, bucke
     """The sums of each slice. Raises ``GatesError`` where a value is too large to be summed."""
     quantities = QUANTITIES[statistic.name]
     names = joined.columns(dimension)
-    staged = [one for model in joined.models for one in quantities.models(model, statistic.parameters)]
+    staged = [one for model in joined.models_of(statistic) for one in quantities.models(model, statistic.parameters)]
     staged += quantities.rows(joined.models[0])
     values = {f"v{place}": f"v{place}" for place in range(len(staged))}
-    counts = quantities.queries and quantities.queries(statistic.parameters)
-    source = _quantities(staged, names, counts)
+    counting = quantities.queries(statistic.parameters) if quantities.queries else None
+    source = _quantities(staged, names, counting)
     if buckets:
         weight = f"(CAST(w AS DOUBLE) * {double(2.0**-WEIGHT_BITS)})"
         values = {name: f"{weight} * {name}" for name in values}

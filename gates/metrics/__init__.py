@@ -6,18 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
-from gates.metrics import classification, discrimination, fairness, multiclass, probability, ranking, regression
+from gates.metrics import classification, discrimination, fairness, multiclass, probability, ranking, regression, values
 from gates.metrics.expressions import Quantities
-from gates.metrics.record import ANY_TASK, ONE_OF, Entry, Metric, Task, fixed
+from gates.metrics.record import ANY_TASK, ONE_OF, Better, Entry, Metric, Task, fixed
 from gates.statistic import Parameters, parameters_text
 
-_FAMILIES = (classification, discrimination, probability, multiclass, regression, ranking)
+_FAMILIES = (classification, discrimination, probability, multiclass, regression, ranking, values)
 
 QUANTITIES: Mapping[str, Quantities] = {
     **probability.QUANTITIES,
     **multiclass.QUANTITIES,
     **regression.QUANTITIES,
     **ranking.QUANTITIES,
+    **values.QUANTITIES,
 }
 
 # Gaps that have a name of their own: (name, doc, the metrics whose worst gap it is).
@@ -66,4 +67,4 @@ def find(name: str, task: Task, parameters: Parameters = ()) -> Metric:
     return (plain or table(task)[name]).make(parameters)
 
 
-__all__ = ["ANY_TASK", "ONE_OF", "QUANTITIES", "Entry", "Metric", "Task", "find", "table"]
+__all__ = ["ANY_TASK", "ONE_OF", "QUANTITIES", "Better", "Entry", "Metric", "Task", "find", "table"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import exp, inf, log, sqrt
 
 from gates.evidence import CHAMPION, Computed, Slice
-from gates.metrics.record import Better, Metric
+from gates.metrics.record import Better, Metric, unpaired
 from gates.statistic import Statistic
 from gates.stats.quantity import Bounds, Quantity, undefined
 from gates.stats.student import around, t
@@ -29,7 +29,7 @@ def metric(
         def read(found: Computed) -> tuple[float, float]:
             return (found.champion, found.bb) if who == CHAMPION else (found.candidate, found.aa)
 
-        return _read(slices[0], statistic, read, limits)
+        return _read(slices[0], statistic, read, limits, paired=who == CHAMPION)
 
     def change(slices: Sequence[Slice], _seed: str) -> Quantity:
         width = limits[1] - limits[0]
@@ -37,19 +37,26 @@ def metric(
         def read(found: Computed) -> tuple[float, float]:
             return found.candidate - found.champion, found.aa + found.bb - 2 * found.ab
 
-        return _read(slices[0], statistic, read, (-width, width))
+        return _read(slices[0], statistic, read, (-width, width), paired=True)
 
     return Metric(name=name, doc=doc, better=better, statistic=statistic, level=level, change=change, points=points)
 
 
 def _read(
-    part: Slice, statistic: Statistic, read: Callable[[Computed], tuple[float, float]], limits: Bounds
+    part: Slice,
+    statistic: Statistic,
+    read: Callable[[Computed], tuple[float, float]],
+    limits: Bounds,
+    *,
+    paired: bool,
 ) -> Quantity:
     found = part.computed_of(statistic)
     if found is None:
         return undefined("it could not be computed")
     if found.why is not None:
-        return undefined(found.why)
+        return undefined(found.why, small=found.groups > 0)
+    if paired and not found.paired:
+        return undefined(unpaired(statistic))
     value, variance = read(found)
     value, error, freedom = value / UNIT, sqrt(max(0, variance)) / UNIT, max(1, found.groups - 1)
 

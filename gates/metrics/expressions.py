@@ -7,7 +7,7 @@ logarithm may differ in its last digit from one machine to the next, and the evi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log, sqrt
 from typing import Final
 
@@ -20,8 +20,8 @@ Steps = tuple[Mapping[str, str], ...]  # column -> expression; each step may use
 class Model:
     """The columns of one model in the joined table of rows: label and call as class numbers, or as values.
 
-    ``scores``: one a class, in the order of the classes, for a multiclass model. ``prefix``: of the columns that
-    steps make.
+    ``scores``: one a class, in the order of the classes, for a multiclass model. ``of``: further numbers that it gives
+    of each row, by their names in the predictions. ``prefix``: of the columns that steps make.
     """
 
     prefix: str
@@ -29,6 +29,7 @@ class Model:
     call: str
     score: str
     scores: tuple[str, ...] = ()
+    of: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Metrics of a ranking: one value a query, from its rows' scores and relevance, averaged over queries.
 
-A query without a relevant row tells rankings not apart, and is left out. Rows that tie: NDCG averages over their orders,
-as scikit-learn's ``ndcg_score`` does; the others give each the last of the tied ranks, so that a tie never counts for
-the model, as in scikit-learn's ``label_ranking_average_precision_score``.
+A query without a relevant row tells no two rankings apart, and is left out. Of rows that tie NDCG averages over the
+orders, as scikit-learn's ``ndcg_score`` does; the others give each the last of the tied ranks, so that a tie never
+counts for the model, as in scikit-learn's ``label_ranking_average_precision_score``.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _average_precision(model: Model, parameters: Parameters) -> Staged:
     k = dict(parameters).get("k")
     most = f"sum({relevant})" if k is None else f"CASE WHEN sum({relevant}) < {k} THEN sum({relevant}) ELSE {k} END"
     value = f"CAST({total} AS DOUBLE) / ({double(_ONE)} * CAST({most} AS DOUBLE))"
-    return Staged(expression=value, steps=(step | counted,))
+    return Staged(expression=value, steps=({**step, **counted},))
 
 
 def _ndcg(model: Model, parameters: Parameters) -> Staged:
@@ -95,7 +95,7 @@ def _ndcg(model: Model, parameters: Parameters) -> Staged:
     averaged = {mean: f"CAST(sum({at}_d) {tied} AS DOUBLE) / CAST(count(*) {tied} AS DOUBLE)"}
     gain = f"{model.label} / CASE WHEN {most} > 0 THEN {most} ELSE {double(1.0)} END"
     ours, ideal = (f"sum({_rounded(f'({gain}) * {discount}')})" for discount in (mean, f"CAST({best}_d AS DOUBLE)"))
-    steps = (placed, *(one | other for one, other in zip(*(one.steps for one in logs), strict=True)), discounts)
+    steps = (placed, *({**one, **other} for one, other in zip(*(one.steps for one in logs), strict=True)), discounts)
     share = f"{double(_FINE)} * (CAST({ours} AS DOUBLE) / CAST({ideal} AS DOUBLE))"
     return Staged(expression=f"floor({share} + {double(0.5)}) / {double(_FINE)}", steps=(*steps, averaged))
 
@@ -112,12 +112,17 @@ _K: Mapping[str, object] = {"k": None, "relevant": None}
 _NEEDS_K: Mapping[str, object] = {"k": ..., "relevant": None}
 
 _TABLE: tuple[tuple[str, Callable[[Model, Parameters], Staged], Mapping[str, object], str], ...] = (
-    ("ndcg", _ndcg, {"k": None}, "Normalised discounted gain of the `k` rows scored highest, or all; the label is the gain."),
+    (
+        "ndcg",
+        _ndcg,
+        {"k": None},
+        "Normalised discounted gain of the `k` rows scored highest, or all; a gain is a label.",
+    ),
     (
         "map",
         _average_precision,
         _K,
-        "Mean average precision: of each relevant row among the `k` highest, or all, the share of relevant ones so far.",
+        "Mean average precision: the share of relevant rows down to each relevant one among the `k` highest, or all.",
     ),
     ("mrr", _mrr, _K, "One over the rank of the first relevant row; 0 where it is not among the `k` highest."),
     ("recall_at", _recall, _NEEDS_K, "Share of the relevant rows that are among the `k` scored highest."),

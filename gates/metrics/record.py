@@ -57,6 +57,11 @@ class Entry:
     make: Callable[[Parameters], Metric]
 
 
+def unpaired(statistic: Statistic) -> str:
+    """Why there is nothing to compare with, where only the candidate gives that number."""
+    return f"the champion's predictions have no {statistic.of}; its own value can be judged, by min or max"
+
+
 def fixed(metric: Metric, *tasks: Task) -> Entry:
     """The row of a metric without parameters."""
     return Entry(name=metric.name, doc=metric.doc, better=metric.better, tasks=tasks, make=lambda _: metric)

@@ -1,4 +1,4 @@
-"""Ranking: every metric against a plain reading of its definition, query by query, and scikit-learn's where it has one."""
+"""Ranking: every metric against a plain reading of its definition, query by query, or scikit-learn's."""
 
 from __future__ import annotations
 

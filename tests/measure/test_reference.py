@@ -145,7 +145,7 @@ def measured(folder, task, gates, frame, candidate, champion, policy=None, **dat
         "version": 1,
         "model": "m",
         "task": task,
-        "data": {"holdout": "holdout.parquet", "label": "y"} | data,
+        "data": {"holdout": "holdout.parquet", **{k: v for k, v in ({"label": "y"} | data).items() if v is not None}},
         "train": "true",
         "gates": gates,
     }
