@@ -40,7 +40,7 @@ class Flow:
     """One policy's steps. ``bound`` is read, and engine and registry are opened, when they are first needed.
     ``today`` is the day (YYYY-MM-DD, UTC) by which waivers and observing end. ``trusted``: the default branch's policy,
     where that is the one that counts. ``against`` is a revision whose policy judges, too; of a pull request it is the
-    base commit."""
+    base commit. ``approver`` is who approved that the policy asks for less than that one: then it judges alone."""
 
     workspace: Workspace
     steps: Steps
@@ -48,6 +48,7 @@ class Flow:
     today: str
     trusted: Trusted | None = None
     against: str | None = None
+    approver: str | None = None
 
     @cached_property
     def bound(self) -> Bound:
@@ -131,7 +132,7 @@ class Flow:
     def _decided(self, evidence: Evidence, folder: Path | None = None) -> Decision:
         """The worse of the verdicts by the policy at hand and by that of the base commit."""
         decision = judge(self.bound, evidence)
-        base = self._before
+        base = None if self.approver else self._before
         return worse(decision, self._by_base(base, evidence, folder or self.workspace.work)) if base else decision
 
     def _by_base(self, base: Bound, evidence: Evidence, folder: Path) -> Decision:
@@ -308,6 +309,7 @@ class Flow:
             facts,
             strict="fail" in {one.policy.on_inconclusive for one in (bound, before) if one},
             waivable=self._waivable,
+            approver=self.approver,
             weaker=tuple(change.told for change in changes if change.kind.weakens),
             changes=tuple(change.told for change in changes if not change.kind.weakens),
             observing=mode.until if mode and observing else None,

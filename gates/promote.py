@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gates import files, provenance, waivers
 from gates.branch import Trusted
-from gates.canonical import canonical, digest
+from gates.canonical import canonical, digest, digest_bytes
 from gates.decision import Decision, Verdict
 from gates.errors import Exit, GatesError
 from gates.evidence import Evidence
@@ -25,6 +25,7 @@ from gates.ledger import Entry, LostRaceError
 from gates.measure import Bench, Files, Served
 from gates.policy import Bound, Stage
 from gates.record import (
+    CARD,
     DECISION,
     EVIDENCE,
     MANIFEST,
@@ -38,6 +39,7 @@ from gates.record import (
     Waiver,
 )
 from gates.registry.mlflow import TAG_DECISION, TAG_DIGEST, TAG_HOLDOUT, TAG_INTENT, Kept
+from gates.report.card import render
 from gates.transaction import Desk, RefusedError, begin, carry_out
 from gates.workspace import Workspace
 
@@ -204,6 +206,7 @@ def _verified(
         raise RefusedError(Refused.NOT_DEFAULT_BRANCH, why, mend="Promotions start on the default branch.")
     decision, evidence, served, anew = _judged(desk, candidate, head, digest(manifest))
     accepted = _accepted(desk, candidate, head, decision)
+    _same_decision(candidate.workspace, decision, anew=anew)
     after = _from(desk, head, stage, digest(manifest))
     approvals = _approved(candidate, stage, digest(manifest))
     before = desk.registry.at(desk.name, stage.alias)
@@ -223,11 +226,14 @@ def _verified(
         approvals=approvals,
         waivers=accepted,
     )
+    card = render(candidate.bound, evidence, decision, record).encode()
+    record = replace(record, attached={CARD: digest_bytes(card)})
     documents = {
         DECISION: canonical(decision),
         EVIDENCE: canonical(evidence),
         POLICY: candidate.bound.document,
         MANIFEST: canonical(manifest),
+        CARD: card,
     }
     return Verified(record=record, documents=documents, decision=decision, anew=anew)
 
@@ -242,11 +248,9 @@ def _judged(
     """The decision, derived anew from the evidence, which is measured anew from the predictions."""
     bound, evidence = candidate.bound, candidate.workspace.load_evidence()
     if evidence.measured != bound.measured:
-        raise _changed(
-            Refused.POLICY_CHANGED, "the evidence was measured under another policy than the one that counts"
-        )
+        why = "the evidence was measured under another policy than the one that counts"
+        raise RefusedError(Refused.POLICY_CHANGED, why, mend="Run gates measure again.", exit_code=Exit.INPUT)
     decision = judge(bound, evidence)
-    _same_decision(candidate.workspace, decision)
     if evidence.candidate is None or decision.verdict is Verdict.ERROR:
         raise RefusedError(Refused.VERDICT, f"the verdict is {decision.verdict}: {decision.reason}", mend=MEND_VERDICT)
     if model != evidence.candidate.digest:
@@ -284,9 +288,9 @@ def _counted(evidence: Evidence) -> Evidence:
 MEND_VERDICT = "Only a pass is promoted, or what somebody has waived (gates waive)."
 
 
-def _same_decision(workspace: Workspace, derived: Decision) -> None:
+def _same_decision(workspace: Workspace, derived: Decision, *, anew: bool) -> None:
     """The decision that people have seen is the one that the evidence gives."""
-    if not workspace.decision.exists():
+    if anew or not workspace.decision.exists():
         return
     seen = workspace.load_decision()
     if seen.policy != derived.policy:

@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from gates import __version__
-from gates.cli import data, github, model, policy, promotion
+from gates.cli import data, github, ledger, model, policy, promotion, statement
 from gates.cli.model import SCHEMAS
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
@@ -43,6 +43,9 @@ for command in (
     promotion.promote,
     promotion.rollback,
     promotion.waive,
+    ledger.status,
+    ledger.history,
+    ledger.verify,
     github.comment,
     github.annotate,
     model.schema,
@@ -50,6 +53,8 @@ for command in (
     data.data,
     data.contract,
     policy.policy,
+    statement.statement,
+    statement.card,
 ):
     cli.add_command(command)
 

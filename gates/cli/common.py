@@ -16,7 +16,7 @@ from gates.decision import Decision, exit_code
 from gates.errors import Exit
 from gates.flow import Flow
 from gates.progress import Steps
-from gates.report.terminal import flat, render
+from gates.report.terminal import render
 from gates.workspace import Workspace
 
 policy = click.option(
@@ -78,9 +78,7 @@ def write_json(value: Any) -> None:
 
 
 def show(decision: Decision, flow: Flow, *, as_json: bool) -> None:
-    """The decision on standard output, as JSON or for people; on standard error, what the policy asks less for."""
-    for line in flow.facts(decision).weaker:
-        click.echo(f"gates: the policy asks for less: {flat(line)}", err=True)
+    """The decision on standard output, as JSON or for people."""
     if as_json:
         write_json(decision)
         return

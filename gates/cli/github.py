@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from gates.cli import common
 from gates.decision import unchanged as unchanged_model
-from gates.errors import GatesError
+from gates.errors import Exit, GatesError
+
+if TYPE_CHECKING:
+    from gates.flow import Flow
+    from gates.github.api import Client
+    from gates.github.event import Event
 
 NOTHING_NEW = "nothing that the model is made of has changed"
 
@@ -43,18 +49,22 @@ def comment(policy: Path, base: str | None, author: str, folder: Path | None, un
 
     flow = common.flow(policy, base)
     happened = event.read(flow.environ)
+    client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
+    flow = replace(flow, approver=_approver(flow, client, happened))
     if unchanged:
         decision = unchanged_model(flow.bound.policy.model, NOTHING_NEW)
     else:
         decision = flow.judged_anew(folder or flow.workspace.work)
     flow.publish(decision)
     verdict, code = flow.settled(decision).verdict, common.code(decision, flow)
+    if code is Exit.SHIP and flow.facts(decision).weaker and not flow.approver and not unchanged:
+        code = Exit.STOP
+        click.echo("gates: the policy gets weaker, which nobody who may has approved", err=True)
     key = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
 
     def write(history: tuple[Past, ...]) -> str:
         return render(decision, flow.facts(decision, history))
 
-    client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
     failed: list[GatesError] = []
     try:
         done = comments.sync(client, happened, write, key=key, verdict=verdict, author=author, create=not unchanged)
@@ -73,6 +83,23 @@ def comment(policy: Path, base: str | None, author: str, folder: Path | None, un
         click.echo(f"The verdict stands: {verdict}.", err=True)
     click.echo(f"{verdict}: {decision.reason}")
     sys.exit(code or (failed[0].exit_code if failed else code))
+
+
+def _approver(flow: Flow, client: Client, happened: Event) -> str | None:
+    """Who approved that the policy gets weaker; None where it does not, or where nobody can be told to have."""
+    from gates.github.people import weaker_policy_approved
+
+    try:
+        weaker = flow.base is not None and any(change.kind.weakens for change in flow.base.changes(flow.bound))
+    except GatesError:  # nothing can be judged either
+        return None
+    if not weaker or happened.pr is None:
+        return None
+    try:
+        return weaker_policy_approved(client, happened.repository, happened.pr, happened.head_sha)
+    except GatesError as error:
+        click.echo(f"gates: whether the weaker policy is approved can't be told: {error}", err=True)
+        return None
 
 
 @click.command()

@@ -13,6 +13,7 @@ from gates.cli import common
 from gates.flow import Flow
 
 if TYPE_CHECKING:
+    from gates.github.people import Approvers
     from gates.record import Run
     from gates.transaction import Desk
 
@@ -41,6 +42,22 @@ def _desk(flow: Flow) -> Desk:
 
     name = flow.bound.champion[0]
     return Desk(name=name, registry=flow.registry, ledger=flow.ledger, run=_run(flow), say=flow.steps.say)
+
+
+def _approvers(flow: Flow) -> Approvers | None:
+    """GitHub, asked with the job's token; None outside of its runs."""
+    if flow.environ.get("GITHUB_ACTIONS") != "true":
+        return None
+    from gates.github import api, event
+    from gates.github.people import Approvers
+
+    happened = event.read(flow.environ)
+    return Approvers(
+        client=api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", "")),
+        repository=happened.repository,
+        run_id=happened.run_id,
+        promotion=flow.bound.policy.promotion,
+    )
 
 
 @click.command()
@@ -77,7 +94,7 @@ def promote(policy: Path, stage: str | None, rehearse: bool, as_json: bool) -> N
         code=provenance.code(git, top, flow.workspace.root),
         served=flow.served,
         anchor=flow.anchor,
-        approve=unapproved,
+        approve=_approvers(flow) or unapproved,
         today=flow.today,
     )
     with flow.steps.step("promote", f"models:/{flow.bound.champion[0]}"):

@@ -179,6 +179,15 @@ class Observe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What the model's card says that nothing else does."""
+
+    intended_use: str | None = declare("What the model is for, and for whom.", default=None)
+    limits: str | None = declare("What it is not for, and where it is known to fail.", default=None)
+    license: str | None = declare("Its licence, by the name that the Hugging Face hub knows.", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """A kind and its rule."""
 
@@ -251,6 +260,7 @@ class Policy:
     )
     gates: tuple[Gate, ...] = declare("What must hold.", stricter="each", minItems=1)
     promotion: Promotion = declare("How a judged model gets to production.", default=Promotion())
+    card: Card | None = declare("What the model's card says.", default=None, stricter="free")
 
 
 def _without_absent(value: Plain) -> Plain:
