@@ -13,9 +13,9 @@ from gates.evidence import Evidence, Slice
 from gates.fields import declare
 from gates.kinds.bars import BARS, Held, Subject, absent, hold
 from gates.kinds.protocol import Mistake, Needs, Terms
-from gates.metrics import ANY_TASK, ONE_OF, Better, Entry, Metric, Task, table
+from gates.metrics import ANY_TASK, ONE_OF, Better, Entry, Metric, Task, general, row, table
 from gates.slices import OVERALL, Dimension
-from gates.statistic import parameters_text
+from gates.statistic import Parameter, parameters_text
 from gates.stats.multiplicity import holm
 from gates.validate import nearest, shown
 
@@ -80,6 +80,12 @@ class Rule:
         stricter="free",
         minLength=1,
     )
+    arguments: dict[str, str | float | bool] | None = declare(
+        "Further arguments of a function of scikit-learn's, or of your own.",
+        default=None,
+        stricter="free",
+        minProperties=1,
+    )
     above: float | None = declare("Of share_above: above which value.", default=None, stricter="free")
     q: float | None = declare(
         "Of quantile: which one.", default=None, stricter="free", exclusiveMinimum=0, exclusiveMaximum=1
@@ -117,18 +123,27 @@ class Rule:
     slices: Bars | None = declare("Bars that every slice must keep.", default=None, minProperties=1)
 
 
-PARAMETERS = ("of", "above", "q", "k", "share", "bins", "alpha", "within", "relevant", "costs")
+PARAMETERS = ("arguments", "of", "above", "q", "k", "share", "bins", "alpha", "within", "relevant", "costs")
 
 
 DIRECTIONS: Mapping[str, Better] = {"larger": 1, "smaller": -1}
 
 
+def _given(rule: Rule) -> dict[str, Parameter]:
+    """The parameters that are written, those of a function among them."""
+    given: dict[str, Parameter] = {
+        name: getattr(rule, name) for name in PARAMETERS if name != "arguments" and getattr(rule, name) is not None
+    }
+    return {**(rule.arguments or {}), **given}
+
+
 def metric_of(rule: Rule, task: Task) -> Metric:
     """The metric that a rule names, with its parameters. Raises ``KeyError`` where the task has none of that name."""
-    entry = table(task)[rule.metric]
+    entry = row(rule.metric, task)
+    if entry is None:
+        raise KeyError(rule.metric)
     defaults = {name: value for name, value in entry.takes.items() if isinstance(value, int | float | str)}
-    given = {name: getattr(rule, name) for name in PARAMETERS if getattr(rule, name) is not None}
-    made = entry.make(tuple(sorted((defaults | given).items())))
+    made = entry.make(tuple(sorted((defaults | _given(rule)).items())))
     return replace(made, better=DIRECTIONS[rule.better]) if rule.better else made
 
 
@@ -142,8 +157,9 @@ def bars_of(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
 
 def name(rule: Rule) -> str:
     """``recall``; ``precision_at[share=0.1]``; ``demographic_parity_difference by sex``."""
-    given = tuple((name, getattr(rule, name)) for name in PARAMETERS if getattr(rule, name) is not None)
-    return rule.metric + parameters_text(given) + (f" by {' * '.join(rule.by)}" if rule.by else "")
+    return (
+        rule.metric + parameters_text(tuple(_given(rule).items())) + (f" by {' * '.join(rule.by)}" if rule.by else "")
+    )
 
 
 def asks(rule: Rule) -> Iterator[Named]:
@@ -154,7 +170,7 @@ def asks(rule: Rule) -> Iterator[Named]:
 def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
     """A metric that the task lacks, parameters and bars that mean nothing for it, columns that are missing or too
     many."""
-    entry = table(terms.task).get(rule.metric)
+    entry = row(rule.metric, terms.task)
     if entry is None:
         yield Mistake(path=("metric",), what=_unknown(rule.metric, terms.task))
         return
@@ -163,10 +179,13 @@ def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
     if not any(bars_of(rule)) and rule.slices is None:
         yield Mistake(path=(), what=f"{rule.metric} has no bar; give it one of {', '.join(BARS)}")
     if not wrong:
-        yield from _meaning(rule, metric_of(rule, terms.task), terms)
+        yield from _meaning(rule, entry, metric_of(rule, terms.task), terms)
 
 
 def _unknown(metric: str, task: Task) -> str:
+    if ":" in metric:
+        tasks = ", ".join(general.TASKS)
+        return f"{shown(metric)}: a metric of your own is written module:function, and is for the tasks {tasks}"
     others = [other for other in ANY_TASK if metric in table(other)]
     if others:
         return f"{metric} is a metric of task: {' or '.join(others)}, not of {task}"
@@ -188,10 +207,9 @@ def _parameter_mistakes(rule: Rule, entry: Entry) -> Iterator[Mistake]:
         yield Mistake(path=("metric",), what=f"{rule.metric} needs one of {', '.join(choice)}")
 
 
-def _meaning(rule: Rule, metric: Metric, terms: Terms) -> Iterator[Mistake]:
-    own = table(terms.task)[rule.metric].better
-    if rule.better and own:
-        word = next(word for word, direction in DIRECTIONS.items() if direction == own)
+def _meaning(rule: Rule, entry: Entry, metric: Metric, terms: Terms) -> Iterator[Mistake]:
+    if rule.better and entry.better:
+        word = next(word for word, direction in DIRECTIONS.items() if direction == entry.better)
         yield Mistake(path=("better",), what=f"of {rule.metric} {word} is better; take `better` away")
     if metric.grouped and not rule.by:
         yield Mistake(path=("metric",), what=f"{rule.metric} compares groups; say of which column with `by:`")

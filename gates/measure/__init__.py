@@ -15,6 +15,7 @@ from gates.measure import facts
 from gates.measure.contract import findings
 from gates.measure.counts import count, curves
 from gates.measure.engines import connect
+from gates.measure.general import Guest
 from gates.measure.joined import Joined, join
 from gates.measure.labels import Labels, read_labels
 from gates.measure.predictions import Predicted, place
@@ -172,7 +173,8 @@ class Bench:
         return join(self.local, self.bound.policy, self.rows[1], ours, theirs)
 
     def _counted(self, joined: Joined) -> tuple[Slice, ...]:
-        return count(joined, self.bound.policy, self.bound.needs)
+        guest = Guest(folder=self.work / "metrics", root=self.root, environ=self.environ)
+        return count(joined, self.bound.policy, self.bound.needs, self.rows[0], guest)
 
     @property
     def holdout(self) -> Opened:

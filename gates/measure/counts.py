@@ -10,25 +10,31 @@ from gates.kinds.protocol import Needs
 from gates.measure import cells
 from gates.measure.cells import Key
 from gates.measure.computed import computed
+from gates.measure.general import Guest, general
 from gates.measure.joined import Joined, bin_of
+from gates.measure.labels import Labels
 from gates.measure.moments import moments
 from gates.measure.ordered import ordered
 from gates.measure.ranks import ranks
 from gates.measure.rows import clustered
 from gates.measure.tables import run
 from gates.metrics import QUANTITIES
+from gates.metrics.general import is_general
 from gates.metrics.values import ORDERED
 from gates.policy import Policy
 from gates.slices import Dimension
 from gates.statistic import Statistic
 
 
-def count(joined: Joined, policy: Policy, needs: Needs) -> tuple[Slice, ...]:
+def count(joined: Joined, policy: Policy, needs: Needs, labels: Labels, guest: Guest) -> tuple[Slice, ...]:
     """The slices of all dimensions that are needed, the whole holdout first."""
-    return tuple(part for dimension in needs.dimensions for part in _along(joined, dimension, policy, needs))
+    found = general(joined, policy, needs, labels, guest)
+    return tuple(part for dimension in needs.dimensions for part in _along(joined, dimension, policy, needs, found))
 
 
-def _along(joined: Joined, dimension: Dimension, policy: Policy, needs: Needs) -> Iterator[Slice]:
+def _along(
+    joined: Joined, dimension: Dimension, policy: Policy, needs: Needs, found: Mapping[tuple[str, str], Any]
+) -> Iterator[Slice]:
     called = policy.task in ("binary", "multiclass")
     together = clustered(policy)
     rows = cells.rows(joined, dimension)
@@ -38,6 +44,9 @@ def _along(joined: Joined, dimension: Dimension, policy: Policy, needs: Needs) -
     sums: list[tuple[str, Mapping[Key, Moments]]] = []
     values: list[Mapping[Key, Any]] = []
     for statistic in needs.along(dimension):
+        if is_general(statistic):
+            values.append(found[statistic.id, dimension.id])
+            continue
         if _of_scores(statistic) and not joined.scored:
             continue
         if statistic.form == "ranks":

@@ -8,8 +8,9 @@ from math import exp, inf, log, sqrt
 from gates.evidence import CHAMPION, Computed, Slice
 from gates.metrics.record import Better, Metric, unpaired
 from gates.statistic import Statistic
+from gates.stats import jackknife
 from gates.stats.quantity import Bounds, Quantity, undefined
-from gates.stats.student import around, t
+from gates.stats.student import t
 
 UNIT = 2.0**Computed.UNIT
 
@@ -66,9 +67,16 @@ def _read(
         if limits == (0.0, 1.0) and error and 0 < value < 1:
             centre, half = log(value / (1 - value)), t(confidence, freedom) * error / (value * (1 - value))
             return _logistic(centre - half), _logistic(centre + half)
-        return around(value, error, confidence, freedom, limits)
+        return plain.bounds(confidence)
 
+    spread = jackknife.Spread(value=value, error=error, freedom=freedom, sightings=_sightings(part))
+    plain = jackknife.quantity(spread, limits, "", found.method)
     return Quantity(value=value, bounds=bounds, method=found.method)
+
+
+def _sightings(part: Slice) -> int:
+    """Rows, or buckets of them, that an error of zero rests on."""
+    return len({weighted[0] for weighted in part.weights}) or part.rows
 
 
 def _logistic(x: float) -> float:

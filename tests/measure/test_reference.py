@@ -141,15 +141,15 @@ def measured(folder, task, gates, frame, candidate, champion, policy=None, **dat
     for name, table_ in (("candidate", candidate), ("champion", champion)):
         (folder / name).mkdir()
         table_.to_parquet(folder / name / "predictions.parquet", index=False)
-    policy = (policy or {}) | {
+    written = {
         "version": 1,
         "model": "m",
         "task": task,
         "data": {"holdout": "holdout.parquet", **{k: v for k, v in ({"label": "y"} | data).items() if v is not None}},
         "train": "true",
         "gates": gates,
-    }
-    bound = read(yaml.safe_dump(policy).encode(), "gates.yaml", lambda _: b"")
+    } | (policy or {})
+    bound = read(yaml.safe_dump(written).encode(), "gates.yaml", lambda _: b"")
     served = Served(
         version="1",
         digest="sha256:1",
