@@ -125,12 +125,13 @@ class Computed:
     UNIT: ClassVar[int] = 60
     id: str = declare("The metric with its parameters.")
     why: str | None = declare("Why it is undefined here; null where it is defined.")
+    paired: bool = declare("Whether the champion's value is there, too.")
     candidate: int = declare("The candidate's value.", big=True)
     champion: int = declare("The champion's value; 0 without one.", big=True)
     aa: int = declare("Variance of the candidate's value, in squared units.", big=True)
     bb: int = declare("Variance of the champion's.", big=True)
     ab: int = declare("Their covariance.", big=True)
-    groups: int = declare("Parts or draws that the variance rests on.")
+    groups: int = declare("Parts, draws or rows that the variance rests on; of an undefined value, rows too few.")
     method: str = declare("jackknife, bootstrap or woodruff")
 
 

@@ -116,7 +116,7 @@ def _of_ranks(part: Slice, ranks: Ranks) -> Iterator[str]:
 
 def _of_moments(part: Slice, moments: Moments) -> Iterator[str]:
     size = len(moments.sums)
-    if not 0 < moments.rows <= part.rows:
+    if not 0 <= moments.rows <= part.rows or (moments.rows == 0) != (size == 0):
         yield f"{moments.id} counts other rows"
     if moments.buckets:
         if any(len(one.sums) != size or not 0 <= one.bucket < BUCKETS or one.weight < 0 for one in moments.buckets):

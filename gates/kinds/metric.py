@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from gates.asks import Named
 from gates.asks import asks as fields_ask
@@ -12,9 +13,9 @@ from gates.evidence import Evidence, Slice
 from gates.fields import declare
 from gates.kinds.bars import BARS, Held, Subject, absent, hold
 from gates.kinds.protocol import Mistake, Needs, Terms
-from gates.metrics import ANY_TASK, ONE_OF, Entry, Metric, Task, table
+from gates.metrics import ANY_TASK, ONE_OF, Better, Entry, Metric, Task, general, row, table
 from gates.slices import OVERALL, Dimension
-from gates.statistic import parameters_text
+from gates.statistic import Parameter, parameters_text
 from gates.stats.multiplicity import holm
 from gates.validate import nearest, shown
 
@@ -73,6 +74,29 @@ class Rule:
     within: float | None = declare(
         "Of a share within a tolerance: how far off at most.", default=None, stricter="free", minimum=0
     )
+    of: str | None = declare(
+        "A column of numbers in the predictions: a latency, a cost, a grade. Of mean, share_above and quantile.",
+        default=None,
+        stricter="free",
+        minLength=1,
+    )
+    arguments: dict[str, str | float | bool] | None = declare(
+        "Further arguments of a function of scikit-learn's, or of your own.",
+        default=None,
+        stricter="free",
+        minProperties=1,
+    )
+    above: float | None = declare("Of share_above: above which value.", default=None, stricter="free")
+    q: float | None = declare(
+        "Of quantile: which one.", default=None, stricter="free", exclusiveMinimum=0, exclusiveMaximum=1
+    )
+    better: Literal["larger", "smaller"] | None = declare(
+        "Which way is better, of a metric that has no direction of its own; needed to compare with the champion.",
+        default=None,
+    )
+    relevant: float | None = declare(
+        "Of a ranking: a label of at least this is relevant; without it, one above 0.", default=None, stricter="free"
+    )
     costs: tuple[tuple[float, float], tuple[float, float]] | None = declare(
         "What a row costs: `[[tn, fp], [fn, tp]]`.", default=None, stricter="free"
     )
@@ -99,15 +123,28 @@ class Rule:
     slices: Bars | None = declare("Bars that every slice must keep.", default=None, minProperties=1)
 
 
-PARAMETERS = ("k", "share", "bins", "alpha", "within", "costs")
+PARAMETERS = ("arguments", "of", "above", "q", "k", "share", "bins", "alpha", "within", "relevant", "costs")
+
+
+DIRECTIONS: Mapping[str, Better] = {"larger": 1, "smaller": -1}
+
+
+def _given(rule: Rule) -> dict[str, Parameter]:
+    """The parameters that are written, those of a function among them."""
+    given: dict[str, Parameter] = {
+        name: getattr(rule, name) for name in PARAMETERS if name != "arguments" and getattr(rule, name) is not None
+    }
+    return {**(rule.arguments or {}), **given}
 
 
 def metric_of(rule: Rule, task: Task) -> Metric:
     """The metric that a rule names, with its parameters. Raises ``KeyError`` where the task has none of that name."""
-    entry = table(task)[rule.metric]
-    defaults = {name: value for name, value in entry.takes.items() if isinstance(value, int | float)}
-    given = {name: getattr(rule, name) for name in PARAMETERS if getattr(rule, name) is not None}
-    return entry.make(tuple(sorted((defaults | given).items())))
+    entry = row(rule.metric, task)
+    if entry is None:
+        raise KeyError(rule.metric)
+    defaults = {name: value for name, value in entry.takes.items() if isinstance(value, int | float | str)}
+    made = entry.make(tuple(sorted((defaults | _given(rule)).items())))
+    return replace(made, better=DIRECTIONS[rule.better]) if rule.better else made
 
 
 def bars_of(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
@@ -120,8 +157,9 @@ def bars_of(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
 
 def name(rule: Rule) -> str:
     """``recall``; ``precision_at[share=0.1]``; ``demographic_parity_difference by sex``."""
-    given = tuple((name, getattr(rule, name)) for name in PARAMETERS if getattr(rule, name) is not None)
-    return rule.metric + parameters_text(given) + (f" by {' * '.join(rule.by)}" if rule.by else "")
+    return (
+        rule.metric + parameters_text(tuple(_given(rule).items())) + (f" by {' * '.join(rule.by)}" if rule.by else "")
+    )
 
 
 def asks(rule: Rule) -> Iterator[Named]:
@@ -132,7 +170,7 @@ def asks(rule: Rule) -> Iterator[Named]:
 def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
     """A metric that the task lacks, parameters and bars that mean nothing for it, columns that are missing or too
     many."""
-    entry = table(terms.task).get(rule.metric)
+    entry = row(rule.metric, terms.task)
     if entry is None:
         yield Mistake(path=("metric",), what=_unknown(rule.metric, terms.task))
         return
@@ -141,10 +179,13 @@ def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
     if not any(bars_of(rule)) and rule.slices is None:
         yield Mistake(path=(), what=f"{rule.metric} has no bar; give it one of {', '.join(BARS)}")
     if not wrong:
-        yield from _meaning(rule, metric_of(rule, terms.task), terms)
+        yield from _meaning(rule, entry, metric_of(rule, terms.task), terms)
 
 
 def _unknown(metric: str, task: Task) -> str:
+    if ":" in metric:
+        tasks = ", ".join(general.TASKS)
+        return f"{shown(metric)}: a metric of your own is written module:function, and is for the tasks {tasks}"
     others = [other for other in ANY_TASK if metric in table(other)]
     if others:
         return f"{metric} is a metric of task: {' or '.join(others)}, not of {task}"
@@ -166,7 +207,10 @@ def _parameter_mistakes(rule: Rule, entry: Entry) -> Iterator[Mistake]:
         yield Mistake(path=("metric",), what=f"{rule.metric} needs one of {', '.join(choice)}")
 
 
-def _meaning(rule: Rule, metric: Metric, terms: Terms) -> Iterator[Mistake]:
+def _meaning(rule: Rule, entry: Entry, metric: Metric, terms: Terms) -> Iterator[Mistake]:
+    if rule.better and entry.better:
+        word = next(word for word, direction in DIRECTIONS.items() if direction == entry.better)
+        yield Mistake(path=("better",), what=f"of {rule.metric} {word} is better; take `better` away")
     if metric.grouped and not rule.by:
         yield Mistake(path=("metric",), what=f"{rule.metric} compares groups; say of which column with `by:`")
     if rule.by and not metric.grouped:
@@ -183,7 +227,10 @@ def _meaning(rule: Rule, metric: Metric, terms: Terms) -> Iterator[Mistake]:
             if part is None or not BARS[bar].compares or getattr(part, bar, None) is None:
                 continue
             if metric.better == 0:
-                yield Mistake(path=(*path, bar), what=f"{rule.metric} has no better direction; use min or max")
+                yield Mistake(
+                    path=(*path, bar),
+                    what=f"{rule.metric} has no better direction; say which with `better`, or use min or max",
+                )
             elif metric.change is None:
                 yield Mistake(path=(*path, bar), what=f"{rule.metric} compares the two models already; use min or max")
 

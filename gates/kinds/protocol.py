@@ -57,6 +57,11 @@ class Needs:
         return tuple(sorted((one for one, at in self.wanted if at == dimension), key=lambda one: (one.form, one.id)))
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """Further columns of the predictions that are asked for."""
+        return tuple(sorted({one.of for one, _ in self.wanted if one.of is not None}))
+
+    @property
     def written(self) -> list[list[str]]:
         """[form, id, dimension] of each request, sorted: what decides the measuring."""
         return sorted([one.form, one.id, dimension.id] for one, dimension in self.wanted)

@@ -15,6 +15,7 @@ from gates.measure import facts
 from gates.measure.contract import findings
 from gates.measure.counts import count, curves
 from gates.measure.engines import connect
+from gates.measure.general import Guest
 from gates.measure.joined import Joined, join
 from gates.measure.labels import Labels, read_labels
 from gates.measure.predictions import Predicted, place
@@ -165,13 +166,15 @@ class Bench:
         return self._counted(self._joined(self._placed(predictions, "candidate"), theirs))
 
     def _placed(self, file: Path, name: str) -> Predicted:
-        return place(self.local, file, name, self.bound.policy, self.rows[0])
+        further, must = self.bound.needs.columns, name not in ("champion", "anchor")
+        return place(self.local, file, name, self.bound.policy, self.rows[0], further, must=must)
 
     def _joined(self, ours: Predicted, theirs: Predicted | None) -> Joined:
         return join(self.local, self.bound.policy, self.rows[1], ours, theirs)
 
     def _counted(self, joined: Joined) -> tuple[Slice, ...]:
-        return count(joined, self.bound.policy, self.bound.needs)
+        guest = Guest(folder=self.work / "metrics", root=self.root, environ=self.environ)
+        return count(joined, self.bound.policy, self.bound.needs, self.rows[0], guest)
 
     @property
     def holdout(self) -> Opened:

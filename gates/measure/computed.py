@@ -87,6 +87,7 @@ def _one(id_: str, name: str, models: Sequence[Sequence[Any]], curve: Curve, par
     return Computed(
         id=id_,
         why=None,
+        paired=paired,
         candidate=_units(values[0]),
         champion=_units(values[-1]) if paired else 0,
         aa=_units(products[0], 2),
@@ -126,4 +127,6 @@ def _units(value: float, power: int = 1) -> int:
 
 
 def _undefined(id_: str, why: str) -> Computed:
-    return Computed(id=id_, why=why, candidate=0, champion=0, aa=0, bb=0, ab=0, groups=0, method="jackknife")
+    return Computed(
+        id=id_, why=why, paired=False, candidate=0, champion=0, aa=0, bb=0, ab=0, groups=0, method="jackknife"
+    )

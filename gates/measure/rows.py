@@ -68,6 +68,8 @@ def make_rows(engine: Engine, opened: Opened, policy: Policy, labels: Labels, pa
     )
     if data.key:
         _check_keys(engine, opened, data.key)
+    if data.query:
+        _check_queries(engine, opened, policy, parts)
     for (column, _), name in parts.items():
         ((distinct,),) = run(engine, f"SELECT count(DISTINCT {name}) FROM gates_rows")
         if distinct > MAX_SLICES:
@@ -75,6 +77,28 @@ def make_rows(engine: Engine, opened: Opened, policy: Policy, labels: Labels, pa
                 f"{column} has {distinct:,} values, too many to slice by",
                 where="slices",
                 mend=f"Cut it into bins: {{{column}: [..., ...]}}.",
+            )
+
+
+def _check_queries(engine: Engine, opened: Opened, policy: Policy, parts: Parts) -> None:
+    """Every row has a query, and what is counted of queries is the same in all rows of one."""
+    data, role = policy.data, "data.query"
+    ((missing,),) = run(engine, "SELECT count(*) - count(q) FROM gates_rows")
+    if missing:
+        raise GatesError(f"{missing:,} rows of {opened.path} have no {data.query}", where=role)
+    of_rows = {"w": data.weight, "u": data.unit} | {name: column for (column, _), name in parts.items()}
+    for name, column in of_rows.items():
+        if column is None:
+            continue
+        mixed = f"min({name}) <> max({name}) OR count({name}) NOT IN (0, count(*))"
+        ((wrong, first),) = run(
+            engine, f"SELECT count(*), min(q) FROM (SELECT q FROM gates_rows GROUP BY q HAVING {mixed})"
+        )
+        if wrong:
+            raise GatesError(
+                f"{column} differs within {wrong:,} queries ({data.query}: {first}{', …' if wrong > 1 else ''})",
+                where=role,
+                mend="Of a ranking, unit, weight and slices are of whole queries.",
             )
 
 

@@ -135,21 +135,21 @@ def regression(random):
 TASKS = {"binary": (BINARY, binary), "multiclass": (MULTICLASS, multiclass), "regression": (REGRESSION, regression)}
 
 
-def measured(folder, task, gates, frame, candidate, champion, **data):
+def measured(folder, task, gates, frame, candidate, champion, policy=None, **data):
     """The policy and the evidence on files in a folder."""
     frame.to_parquet(folder / "holdout.parquet", index=False)
     for name, table_ in (("candidate", candidate), ("champion", champion)):
         (folder / name).mkdir()
         table_.to_parquet(folder / name / "predictions.parquet", index=False)
-    policy = {
+    written = {
         "version": 1,
         "model": "m",
         "task": task,
-        "data": {"holdout": "holdout.parquet", "label": "y", **data},
+        "data": {"holdout": "holdout.parquet", **{k: v for k, v in ({"label": "y"} | data).items() if v is not None}},
         "train": "true",
         "gates": gates,
-    }
-    bound = read(yaml.safe_dump(policy).encode(), "gates.yaml", lambda _: b"")
+    } | (policy or {})
+    bound = read(yaml.safe_dump(written).encode(), "gates.yaml", lambda _: b"")
     served = Served(
         version="1",
         digest="sha256:1",
