@@ -64,7 +64,8 @@ def test_without_java(folder):
 
 @pytest.mark.parametrize("missing", ["pyspark", "sqlglot"])
 def test_without_the_extra(monkeypatch, missing):
-    monkeypatch.setitem(sys.modules, missing, None)
+    for name in (missing, f"{missing}.errors"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(GatesError) as caught:
         connect(engine="spark")
     assert caught.value.exit_code is Exit.INPUT
