@@ -14,6 +14,7 @@ from gates.evidence import SCHEMA, Evidence, Finding, Model, Slice, Table
 from gates.measure.contract import findings
 from gates.measure.counts import Parts, count
 from gates.measure.engines import connect
+from gates.measure.engines.duckdb import is_file
 from gates.measure.labels import Labels, make_rows, parts_of, read_labels
 from gates.measure.predictions import Predicted, place
 from gates.measure.scoring import score
@@ -86,7 +87,8 @@ class Bench:
         """The holdout without its label, in its own order and format, for training and scoring."""
         data = self.bound.policy.data
         self.holdout.require(data.label, "data.label")
-        target = self.work / f"holdout{Path(data.holdout).suffix.lower() or '.parquet'}"
+        suffix = Path(data.holdout).suffix.lower() if is_file(data.holdout) else ".parquet"
+        target = self.work / f"holdout{suffix}"
         options = " (FORMAT csv, HEADER, DELIMITER '\t')" if target.suffix == ".tsv" else ""
         rest = f"SELECT * EXCLUDE ({quoted(data.label)}) FROM {quoted('holdout')}"
         run(self.connection, f"COPY ({rest}) TO {literal(str(target))}{options}")
