@@ -37,6 +37,7 @@ class DuckDB:
         options |= {"temp_directory": scratch(self)} | ({"threads": str(threads)} if threads else {})
         self.connection = duckdb.connect(config=options)
         self._spill(early=True)
+        self.connection.execute("SET enable_progress_bar = false")  # it would be written into standard output
         self.connection.execute("SET preserve_insertion_order = true")
         # a Parquet file's minimum and maximum leave NaN out; the optimizer would believe that there is none
         self.connection.execute("SET disabled_optimizers = 'statistics_propagation'")
