@@ -103,9 +103,10 @@ def data(file: str, contract: Path | None, engine: str, as_json: bool) -> NoRetu
 
     path = contract or _found(file)
     rules = load_contract(path)
-    tables = connect(engine=engine)
-    opened = open_table(tables, Path.cwd(), file, Path(file).name)
-    checked = hold(tables, opened, rules, path.resolve().parent)
+    with common.steps(quiet=True).step("data", file):
+        tables = connect(engine=engine)
+        opened = open_table(tables, Path.cwd(), file, Path(file).name)
+        checked = hold(tables, opened, rules, path.resolve().parent)
     if as_json:
         common.write_json(checked)
     else:

@@ -15,6 +15,7 @@ from gates.measure import facts
 from gates.measure.contract import findings
 from gates.measure.counts import count, curves
 from gates.measure.engines import connect
+from gates.measure.engines.duckdb import is_file
 from gates.measure.general import Guest
 from gates.measure.joined import Joined, join
 from gates.measure.labels import Labels, read_labels
@@ -91,7 +92,8 @@ class Bench:
         data = self.bound.policy.data
         if data.label is not None:
             self.holdout.require(data.label, "data.label")
-        target = self.work / f"holdout{Path(data.holdout).suffix.lower() or '.parquet'}"
+        suffix = Path(data.holdout).suffix.lower() if is_file(data.holdout) else ".parquet"
+        target = self.work / f"holdout{suffix}"
         options = " (FORMAT csv, HEADER, DELIMITER '\t')" if target.suffix == ".tsv" else ""
         run(self.local, f"COPY ({self._features}) TO {literal(str(target))}{options}")
         return target

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gates import child
 from gates.errors import GatesError
+from gates.measure.engines.duckdb import is_file
 from gates.policy import Policy
 
 SHOWN = 20  # last lines of a failed training
@@ -22,8 +23,8 @@ def train(
     """
     given = {"GATES_OUT": str(out), "GATES_HOLDOUT": str(holdout), "GATES_SEED": str(seed)}
     if policy.data.train:
-        file = Path(policy.data.train).suffix and "://" not in policy.data.train
-        given["GATES_TRAIN"] = str(root / policy.data.train) if file else policy.data.train
+        table = policy.data.train
+        given["GATES_TRAIN"] = str(root / table) if is_file(table) else table
     command = ["/bin/sh", "-c", policy.train.run]
     status = child.run(command, root, {**child.without_secrets(environment), **given}, log, policy.train.seconds)
     where = f"train: {policy.train.run}"
