@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,7 @@ class Flow:
     workspace: Workspace
     steps: Steps
     environ: Mapping[str, str]
+    elsewhere: Callable[[str], Path] | None = None  # gives the scores that a model gave on another machine
 
     @cached_property
     def bound(self) -> Bound:
@@ -44,7 +45,9 @@ class Flow:
         from gates.measure import Bench
 
         self.workspace.prepare()
-        return Bench(self.bound, self.workspace.root, self.workspace.work, environ=self.environ)
+        return Bench(
+            self.bound, self.workspace.root, self.workspace.work, environ=self.environ, elsewhere=self.elsewhere
+        )
 
     @cached_property
     def registry(self) -> Registry:
@@ -76,15 +79,28 @@ class Flow:
             return judge(bound, evidence)
 
     def _measured(self) -> Evidence:
-        """Where the data breaks its contract nothing is trained on it."""
         checked = self.check()
-        data_only = self.bench.evidence(checked)
-        if judge(self.bound, data_only).verdict in (Verdict.FAIL, Verdict.ERROR):
-            self.workspace.save(self.workspace.evidence, data_only)
-            return data_only
+        if broken := self.broken(checked):
+            return broken
         served = self.served()  # before anybody waits for a training
         self.train()
         return self.measure(checked, served)
+
+    def run_handed(self, served: Served | None) -> Decision:
+        """Measure and judge a candidate that was trained, and scored where need be, on another machine."""
+        self.workspace.forget("measure")
+        checked = self.check()
+        evidence = self.broken(checked) or self.measure(checked, served)
+        with self.steps.step("judge", f"{len(self.bound.gates)} gates"):
+            return judge(self.bound, evidence)
+
+    def broken(self, checked: tuple[Finding, ...]) -> Evidence | None:
+        """The evidence about the data alone, where it breaks its contract: nothing is trained on it."""
+        evidence = self.bench.evidence(checked)
+        if judge(self.bound, evidence).verdict not in (Verdict.FAIL, Verdict.ERROR):
+            return None
+        self.workspace.save(self.workspace.evidence, evidence)
+        return evidence
 
     def check(self) -> tuple[Finding, ...]:
         """Hold the tables to the contract. Columns that the policy needs and the holdout lacks, and labels that are
@@ -94,17 +110,24 @@ class Flow:
             return self.bench.check()
 
     def train(self) -> None:
-        """Make a candidate; what a failed training left is no candidate."""
-        from gates.train.command import train
+        """Make a candidate from the tables of the policy."""
+        self.workspace.forget("data")
+        self.workspace.data.mkdir()
+        train = self.bound.policy.data.train
+        self.train_on(self.bench.unlabelled(self.workspace.data), self.workspace.root / train if train else None)
+
+    def train_on(self, holdout: Path, tables: Path | None) -> None:
+        """Make a candidate; what a failed training left is no candidate. ``holdout`` is without its label."""
+        from gates.train.command import Tables, train
 
         work = self.workspace
         work.forget("train")
         with self.steps.step("train", self.bound.policy.train.run):
-            holdout = self.bench.unlabelled()
             work.candidate.mkdir()
             try:
                 log = work.work / "train.log"
-                train(self.bound.policy, work.root, work.candidate, holdout, self.environ, log)
+                given = Tables(holdout=holdout, train=tables)
+                train(self.bound.policy, work.root, work.candidate, given, self.environ, log)
             except BaseException:
                 work.forget("train")
                 raise

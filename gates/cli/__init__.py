@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from gates import __version__
-from gates.cli import data, model
+from gates.cli import data, jobs, model
 from gates.cli.model import SCHEMAS
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
@@ -34,9 +34,12 @@ def cli() -> None:
 
 
 for command in (
-    model.run,
+    jobs.run,
     model.check,
-    model.train,
+    jobs.plan,
+    jobs.check_data,
+    jobs.train,
+    jobs.score,
     model.measure,
     model.judge,
     model.report,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -35,31 +34,6 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
 @click.command()
 @common.policy
 @common.as_json
-def run(policy: Path, as_json: bool) -> NoReturn:
-    """Check the data, train, measure, judge and report, in one go.
-
-    \b
-    Example:
-      gates run --policy models/churn/gates.yaml
-    """
-    flow = common.flow(policy)
-    try:
-        decision = flow.run()
-    except GatesError as error:
-        decision = flow.unjudged(str(error))
-        with suppress(GatesError):  # where nothing can be written, the error itself says why
-            flow.publish(decision)
-        if as_json:
-            common.show(decision, as_json=True)
-        raise
-    flow.publish(decision)
-    common.show(decision, as_json=as_json)
-    sys.exit(common.code(decision, flow))
-
-
-@click.command()
-@common.policy
-@common.as_json
 @click.option("--explain", is_flag=True, help="Write out the whole policy with every default.")
 def check(policy: Path, explain: bool, as_json: bool) -> None:
     """Read the policy and its contract, and tell every mistake.
@@ -75,20 +49,6 @@ def check(policy: Path, explain: bool, as_json: bool) -> None:
         click.echo(dump(bound.explained), nl=False)
     else:
         click.echo(f"{policy}: {len(bound.policy.gates)} gates, no mistakes")
-
-
-@click.command()
-@common.policy
-def train(policy: Path) -> None:
-    """Run the training command; what it writes lies in .gates/candidate.
-
-    \b
-    Example:
-      gates train
-    """
-    flow = common.flow(policy)
-    flow.check()
-    flow.train()
 
 
 @click.command()
