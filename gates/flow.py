@@ -159,23 +159,14 @@ class Flow:
             name = self.workspace.policy.name  # the policy's own name for its model can't be read
         return could_not_judge(name, why)
 
-    def judged_anew(self, folder: Path) -> Decision:
-        """The decision from the evidence in ``folder``, never from one that was handed over with it, save for why
-        there is no evidence."""
+    def judged_anew(self, folder: Path, reason: str = "") -> Decision:
+        """The decision from the evidence in ``folder``, never from one that was handed over with it. ``reason`` says
+        why there is no evidence, where there is none."""
         try:
             return judge(self.bound, self.workspace.load_evidence(folder))
         except GatesError as error:
             why = str(error)
-        if not (folder / self.workspace.evidence.name).exists():
-            why = self._handed_reason(folder) or why
-        return self.unjudged(why)
-
-    def _handed_reason(self, folder: Path) -> str | None:
-        try:
-            handed = self.workspace.load_decision(folder)
-        except GatesError:
-            return None
-        return handed.reason if handed.verdict is Verdict.ERROR else None
+        return self.unjudged(why if (folder / self.workspace.evidence.name).exists() else reason or why)
 
     def write_report(self, decision: Decision) -> str:
         """The report as ``report.md``."""

@@ -131,10 +131,9 @@ class Workspace:
         path = (folder or self.work) / self.evidence.name
         return read_json(Evidence, files.read(path, "Run gates measure first."), str(path))
 
-    def load_decision(self, folder: Path | None = None) -> Decision:
-        """The decision of ``gates judge``, or one that was handed over in ``folder``."""
-        path = (folder or self.work) / self.decision.name
-        return read_json(Decision, files.read(path, "Run gates judge first."), str(path))
+    def load_decision(self) -> Decision:
+        """The decision of ``gates judge``."""
+        return read_json(Decision, files.read(self.decision, "Run gates judge first."), str(self.decision))
 
     def trained(self) -> Path:
         """The candidate's folder. Raises ``GatesError`` where nothing was trained."""

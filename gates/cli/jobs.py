@@ -178,7 +178,7 @@ def train(policy: Path, handed: Path | None, digests: str | None) -> None:
 
 @click.command()
 @common.policy
-@click.argument("model", type=click.Choice(["candidate", "champion"]))
+@click.option("--model", type=click.Choice(["candidate", "champion"]), required=True, help="Whose model.")
 @given
 def score(policy: Path, model: str, handed: Path | None, digests: str | None) -> None:
     """Let a model score the holdout that was handed over, where there are neither labels nor credentials.
@@ -187,7 +187,7 @@ def score(policy: Path, model: str, handed: Path | None, digests: str | None) ->
 
     \b
     Example:
-      gates score candidate --handed /tmp/handed --digests "data sha256:... candidate sha256:..."
+      gates score --model candidate --handed /tmp/handed --digests "data sha256:... candidate sha256:..."
     """
     from gates import handover
 

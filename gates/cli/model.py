@@ -131,7 +131,8 @@ def promote(policy: Path, as_json: bool) -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="A folder with the evidence.json of another job. The default is .gates/.",
 )
-def comment(policy: Path, author: str, folder: Path | None) -> NoReturn:
+@click.option("--reason", default="", help="Why there is no evidence, where there is none.")
+def comment(policy: Path, author: str, folder: Path | None, reason: str) -> NoReturn:
     """Judge the evidence anew, and keep one comment on the pull request that says so.
 
     The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
@@ -145,7 +146,7 @@ def comment(policy: Path, author: str, folder: Path | None) -> NoReturn:
 
     flow = common.flow(policy)
     happened = event.read(flow.environ)
-    decision = flow.judged_anew(folder or flow.workspace.work)
+    decision = flow.judged_anew(folder or flow.workspace.work, reason)
     body = flow.publish(decision)
     key = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
     try:

@@ -42,11 +42,10 @@ def copy_product(target: Path) -> None:
 
 
 def third_parties() -> dict[str, Path]:
-    """`actions/x@sha` as the workflow pins it, and the stub that stands in for it. act brings its own checkout."""
-    text = (ROOT / ".github/workflows/model-ci.yml").read_text()
-    pins = set(re.findall(r"uses: (actions/[\w-]+@[0-9a-f]{40})", text))
-    names = {pin: pin.split("/")[1].split("@")[0] for pin in pins}
-    return {pin: STUBS / name for pin, name in names.items() if name != "checkout"}
+    """`actions/x@sha` as the workflows pin it, and the stub that stands in for it."""
+    texts = [path.read_text() for path in ROOT.glob(".github/workflows/model-*.yml")]
+    pins = {pin for text in texts for pin in re.findall(r"uses: (actions/[\w-]+@[0-9a-f]{40})", text)}
+    return {pin: STUBS / pin.split("/")[1].split("@")[0] for pin in pins}
 
 
 @dataclass
@@ -82,6 +81,8 @@ class World:
         copy_product(self.product)
         self._git("init", "--quiet", "--initial-branch=main")
         self._git("remote", "add", "origin", "https://github.com/acme/churn")
+        self._git("config", "uploadpack.allowFilter", "true")
+        self._git("config", "uploadpack.allowAnySHA1InWant", "true")
 
     def call(self, **inputs: str) -> None:
         """Write the user's workflow, with these inputs for ours; an underscore stands for a dash."""
@@ -101,10 +102,11 @@ class World:
 
     def _run(self, event: Path, install: bool) -> Run:
         given = {"GITHUB_API_URL": self.github.url, "TEST_ARTIFACTS": self.artifacts, "TEST_SEEN": self.seen}
+        given |= {"TEST_ORIGIN": self.repository, "TEST_SHA": self._git("rev-parse", "HEAD")}
         if not install:  # as in an image that has gates ready
             given["TEST_GATES"] = Path(sys.executable).with_name("gates")
         local = {f"owner/gates@{COMMIT}": self.product} | third_parties()
-        command = ["act", "pull_request", "--eventpath", event, "--actor", "dana", "--rm"]
+        command = ["act", "pull_request", "--eventpath", event, "--actor", "dana", "--rm", "--no-skip-checkout"]
         command += ["--platform", "ubuntu-latest=-self-hosted", "--secret", "GITHUB_TOKEN=ghs_bot"]
         command += [part for name, value in given.items() for part in ("--env", f"{name}={value}")]
         command += [part for name, value in local.items() for part in ("--local-repository", f"{name}={value}")]
