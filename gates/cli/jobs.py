@@ -121,7 +121,8 @@ def check_data(policy: Path) -> NoReturn:
     predictions on this holdout, or else its model. Nothing of the candidate runs.
 
     \b
-    Exit codes: 0 the contract holds, 1 it is broken, 2 a mistake in policy or data, 3 something outside failed.
+    Exit codes: 0 the contract holds, 1 it is broken, 2 a mistake in policy or data,
+    3 something outside failed.
 
     \b
     Example:
@@ -187,7 +188,7 @@ def score(policy: Path, model: str, handed: Path | None, digests: str | None) ->
 
     \b
     Example:
-      gates score --model candidate --handed /tmp/handed --digests "data sha256:... candidate sha256:..."
+      gates score --model candidate --handed handed --digests "$(cat digests)"
     """
     from gates import handover
 

@@ -96,7 +96,7 @@ class World:
     def tamper(self, script: str) -> None:
         """A shell script that every download ends with, given the job's name and the folder."""
         path = self.seen / "tamper"
-        path.write_text(f"#!/usr/bin/env bash\nset -eu\njob=$1\ncd \"$2\"\n{script}\n")
+        path.write_text(f'#!/usr/bin/env bash\nset -eu\njob=$1\ncd "$2"\n{script}\n')
         path.chmod(0o755)
 
     def commit(self) -> str:
@@ -120,7 +120,18 @@ class World:
         if not install:  # as in an image that has gates ready
             given["TEST_GATES"] = Path(sys.executable).with_name("gates")
         local = {f"owner/gates@{COMMIT}": self.product} | third_parties()
-        command = ["act", name, "--eventpath", event, "--workflows", f".github/workflows/{workflow}", "--actor", "dana", "--rm", "--no-skip-checkout"]
+        command = [
+            "act",
+            name,
+            "--eventpath",
+            event,
+            "--workflows",
+            f".github/workflows/{workflow}",
+            "--actor",
+            "dana",
+            "--rm",
+            "--no-skip-checkout",
+        ]
         command += ["--platform", "ubuntu-latest=-self-hosted", "--secret", "GITHUB_TOKEN=ghs_bot"]
         command += [part for name, value in given.items() for part in ("--env", f"{name}={value}")]
         command += [part for name, value in local.items() for part in ("--local-repository", f"{name}={value}")]

@@ -11,7 +11,7 @@ from typing import Any
 
 from fake_github import BOT
 from harness import COMMIT, ENVIRON, ROOT, World, copy_product, differences
-from telco import BAD, BROKEN, GOOD, POLICY, settle
+from telco import BAD, BROKEN, POLICY, settle
 
 PASS = {"data": "pass", "judge": "pass", "report": "pass"}
 
