@@ -9,6 +9,7 @@ from typing import Literal
 
 from gates.errors import Exit
 from gates.fields import declare
+from gates.slices import key_text
 
 SCHEMA: Literal["gates/decision/v1"] = "gates/decision/v1"
 
@@ -45,6 +46,7 @@ class Code(StrEnum):
     NOT_MEASURED = "not_measured"
     NOTHING_JUDGED = "nothing_judged"
     COULD_NOT_JUDGE = "could_not_judge"
+    UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,11 @@ class GateVerdict:
     )
     method: str | None = declare("How the judged bounds were made.")
 
+    @property
+    def label(self) -> str:
+        """The bar's name for people and commands: ``recall:max_worsening@region=LATAM``."""
+        return f"{self.id}:{self.rule}" + (f"@{key_text(self.slice)}" if self.slice else "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRef:
@@ -118,10 +125,22 @@ def worst(verdicts: Iterable[GateVerdict]) -> GateVerdict | None:
 
 def could_not_judge(model: str, reason: str) -> Decision:
     """The decision where a step before judging stopped: ``error``, with that step's message."""
+    return _without_gates(model, Verdict.ERROR, Code.COULD_NOT_JUDGE, reason)
+
+
+def unchanged(model: str, reason: str) -> Decision:
+    """The decision where nothing that the model is made of has changed: nothing was judged, and nothing is blocked.
+
+    It is no pass: it can't be promoted.
+    """
+    return _without_gates(model, Verdict.INCONCLUSIVE, Code.UNCHANGED, reason)
+
+
+def _without_gates(model: str, verdict: Verdict, code: Code, reason: str) -> Decision:
     return Decision(
         schema=SCHEMA,
-        verdict=Verdict.ERROR,
-        code=Code.COULD_NOT_JUDGE,
+        verdict=verdict,
+        code=code,
         reason=reason,
         model=model,
         confidence=None,
@@ -133,8 +152,16 @@ def could_not_judge(model: str, reason: str) -> Decision:
     )
 
 
-def exit_code(decision: Decision, *, inconclusive_fails: bool) -> Exit:
-    """0 for pass, and for inconclusive unless the policy says otherwise; 1 for fail; 2 for error."""
-    if decision.verdict is Verdict.INCONCLUSIVE:
-        return Exit.STOP if inconclusive_fails else Exit.SHIP
-    return {Verdict.PASS: Exit.SHIP, Verdict.FAIL: Exit.STOP, Verdict.ERROR: Exit.INPUT}[decision.verdict]
+def exit_code(
+    decision: Decision, *, inconclusive_fails: bool, verdict: Verdict | None = None, observing: bool = False
+) -> Exit:
+    """0 for pass, and for inconclusive unless the policy says otherwise; 1 for fail; 2 for error.
+
+    ``verdict``: what waivers made of the decision's own. ``observing``: the policy only tells; what could be judged
+    then blocks nothing.
+    """
+    held = verdict or decision.verdict
+    if held is Verdict.ERROR:
+        return Exit.INPUT
+    undecided = held is Verdict.INCONCLUSIVE and inconclusive_fails and decision.code is not Code.UNCHANGED
+    return Exit.STOP if (held is Verdict.FAIL or undecided) and not observing else Exit.SHIP

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 
 Plain = Any  # None, bool, int, float, str, list and dict with text keys
 T = TypeVar("T")
+DATE = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"  # a day: days so written compare as text
 
 
 def declare(

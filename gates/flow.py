@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,15 @@ from gates.evidence import Evidence, Finding
 from gates.github import event, outputs
 from gates.judge import judge
 from gates.policy import Bound
+from gates.policy.places import places
 from gates.progress import Steps
-from gates.report import Facts
-from gates.report.markdown import render
+from gates.record import Waiver
+from gates.report import Facts, Past
+from gates.report.formats import FORMATS
+from gates.report.markdown import SUMMARY_LIMIT, render
+from gates.source import Place
+from gates.starter import WAIVE
+from gates.waivers import Settled, settle
 from gates.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -27,11 +34,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """One policy's steps. ``bound`` is read, and engine and registry are opened, when they are first needed."""
+    """One policy's steps. ``bound`` is read, and engine and registry are opened, when they are first needed.
+    ``today`` is the day (YYYY-MM-DD, UTC) by which waivers and observing end."""
 
     workspace: Workspace
     steps: Steps
     environ: Mapping[str, str]
+    today: str
     elsewhere: Callable[[str], Path] | None = None  # gives the scores that a model gave on another machine
 
     @cached_property
@@ -168,20 +177,91 @@ class Flow:
             why = str(error)
         return self.unjudged(why if (folder / self.workspace.evidence.name).exists() else reason or why)
 
-    def write_report(self, decision: Decision) -> str:
-        """The report as ``report.md``."""
-        facts = Facts(policy=str(self.workspace.policy), version=__version__, **self._run_facts())
-        body = render(decision, facts)
-        files.write(self.workspace.report, body.encode())
-        return body
+    def settled(self, decision: Decision) -> Settled:
+        """What the waivers that hold today make of the decision."""
+        try:
+            waivable = self.bound.policy.promotion.waivable
+        except GatesError:  # nothing can be judged by it either
+            return Settled(verdict=decision.verdict)
+        return settle(decision, self.waivers, self.today, waivable)
 
-    def publish(self, decision: Decision) -> str:
+    @cached_property
+    def waivers(self) -> tuple[Waiver, ...]:
+        """What was accepted of this model."""
+        return ()
+
+    def facts(self, decision: Decision, history: tuple[Past, ...] = ()) -> Facts:
+        """What a report says besides the decision. A policy that can't be read has nothing to say here."""
+        happened = self._event
+        facts = Facts(
+            policy=str(self.workspace.policy),
+            path=self.workspace.within(self.environ.get("GITHUB_WORKSPACE")),
+            version=__version__,
+            commit=happened.head_sha if happened else None,
+            run_url=happened.run_url if happened else None,
+            pull_request=happened.pr if happened else None,
+            fork=happened is not None and happened.is_fork,
+            reproduce=self._reproduce(happened),
+            settled=self.settled(decision),
+            history=history,
+            waive=self._waive,
+        )
+        try:
+            bound = self.bound
+        except GatesError:
+            return facts
+        mode = bound.policy.mode
+        observing = bound.observing(self.today)
+        return replace(
+            facts,
+            strict=bound.policy.on_inconclusive == "fail",
+            waivable=bound.policy.promotion.waivable,
+            observing=mode.until if mode and observing else None,
+            observed=mode.until if mode and not observing else None,
+            places=self._places(decision),
+        )
+
+    def _places(self, decision: Decision) -> tuple[Place, ...]:
+        return places(self.workspace.source(), self.bound, decision)
+
+    def _reproduce(self, happened: event.Event | None) -> str:
+        """The commands that judge this very commit on a laptop."""
+        again = "gates run"
+        policy = self.workspace.within(self.environ.get("GITHUB_WORKSPACE"))
+        if policy != "gates.yaml":
+            again += f" --policy {shlex.quote(policy)}"
+        if happened is None or happened.pr is None:
+            return again
+        return f"git fetch origin pull/{happened.pr}/head && git checkout {happened.head_sha} && {again}"
+
+    @property
+    def _waive(self) -> str | None:
+        """The workflow that records a waiver, where the checkout has it."""
+        checkout = self.environ.get("GITHUB_WORKSPACE")
+        return WAIVE if checkout and (Path(checkout) / ".github/workflows" / WAIVE).is_file() else None
+
+    def write_report(self, decision: Decision, form: str = "markdown") -> Path:
+        """The report in a format that has a file, in its file."""
+        chosen = FORMATS[form]
+        assert chosen.file is not None  # noqa: S101 -- callers print the other formats
+        path = self.workspace.work / chosen.file
+        files.write(path, chosen.render(decision, self.facts(decision)).encode("utf-8", "replace"))
+        return path
+
+    def publish(self, decision: Decision) -> None:
         """Decision and report as files, the report as the job's summary, their facts as the step's outputs."""
         self.workspace.prepare()
         self.workspace.save(self.workspace.decision, decision)
-        body = self.write_report(decision)
-        outputs.write_summary(self.environ, body)
-        values = {"verdict": str(decision.verdict), "reason": decision.reason}
+        self.write_report(decision)
+        facts = self.facts(decision)
+        outputs.write_summary(self.environ, render(decision, facts, SUMMARY_LIMIT))
+        values = {
+            "verdict": str(facts.verdict(decision)),
+            "reason": decision.reason,
+            "waived": str(len(facts.settled.waived) if facts.settled else 0),
+            "observing": facts.observing or "",
+            "model": decision.candidate.digest if decision.candidate else "",
+        }
         places = {
             "decision": self.workspace.decision,
             "evidence": self.workspace.evidence,
@@ -189,14 +269,13 @@ class Flow:
         }
         values |= {name: str(path) for name, path in places.items() if path.exists()}
         outputs.write_outputs(self.environ, values)
-        return body
 
-    def _run_facts(self) -> dict[str, str]:
-        """Commit and run, where this is a GitHub Actions run whose event can be read."""
+    @cached_property
+    def _event(self) -> event.Event | None:
+        """What started this GitHub Actions run, where there is one whose event can be read."""
         if self.environ.get("GITHUB_ACTIONS") != "true":
-            return {}
+            return None
         try:
-            happened = event.read(self.environ)
+            return event.read(self.environ)
         except GatesError:
-            return {}
-        return {"commit": happened.head_sha, "run_url": happened.run_url}
+            return None

@@ -29,6 +29,7 @@ KEYLIKE = re.compile(r"(^|[^a-z])(id|key|uuid|guid|number|nr|rownames?|index)$|[
 MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 MANY = 100  # rows from which on a column without repeats is a key whatever its name
 COLUMN = 34  # of the comments
+WAIVE = "gates-waive.yml"  # the workflow that records a waiver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

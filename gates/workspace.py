@@ -95,6 +95,10 @@ class Workspace:
         data = files.read(self.policy, "Write one, or name it with --policy. The smallest is in docs/quick-start.md.")
         return read_policy(data, str(self.policy), lambda path: files.read(self.root / path, "Check data.contract."))
 
+    def source(self) -> Source:
+        """The policy's text with the place of every key."""
+        return parse(files.read(self.policy, "Name it with --policy."), str(self.policy))
+
     def forget(self, step: str) -> None:
         """Take away what a step is about to write, and all that was made from it: nothing older than its own
         input can then be taken for a later step's. Raises ``GatesError`` where ``.gates/`` can't be made."""

@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from gates import __version__
-from gates.cli import data, jobs, model
+from gates.cli import data, github, jobs, model
 from gates.cli.model import SCHEMAS
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
@@ -44,7 +44,8 @@ for command in (
     model.judge,
     model.report,
     model.promote,
-    model.comment,
+    github.comment,
+    github.annotate,
     model.schema,
     data.init,
     data.data,
@@ -61,13 +62,17 @@ def _run_command_line() -> NoReturn:
         sys.exit(Exit.SHIP)
     except click.exceptions.Exit as done:  # --help, --version
         sys.exit(done.exit_code)
+    except Exception:
+        stop_commands(os.environ, sys.stderr)  # what is told about it may quote anything
+        raise
     finally:
         sys.stdout.flush()
 
 
 def main() -> NoReturn:
     """Run the command line; every error ends in its exit code, none in a traceback."""
-    stop_commands(os.environ, sys.stderr)
+    if not github.is_obeyed(sys.argv[1:]):
+        stop_commands(os.environ, sys.stderr)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a training is ended with us
     try:
         _run_command_line()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gates.canonical import canonical
-from gates.decision import Decision, Verdict, exit_code
+from gates.decision import Decision, exit_code
 from gates.errors import Exit
 from gates.flow import Flow
 from gates.progress import Steps
@@ -34,15 +35,25 @@ def steps() -> Steps:
     return Steps(sys.stderr, colour=colour(sys.stderr))
 
 
+def today() -> str:
+    """The day by UTC: YYYY-MM-DD."""
+    return datetime.now(UTC).date().isoformat()
+
+
 def flow(policy: Path) -> Flow:
     """The steps of a policy."""
-    return Flow(workspace=Workspace(policy=policy), steps=steps(), environ=os.environ)
+    return Flow(workspace=Workspace(policy=policy), steps=steps(), environ=os.environ, today=today())
 
 
 def code(decision: Decision, flow: Flow) -> Exit:
-    """Only an inconclusive verdict asks the policy; where none could be read, the verdict is an error."""
-    strict = decision.verdict is Verdict.INCONCLUSIVE and flow.bound.policy.on_inconclusive == "fail"
-    return exit_code(decision, inconclusive_fails=strict)
+    """The exit code of what waivers, the policy's mode and its ``on_inconclusive`` make of the decision."""
+    facts = flow.facts(decision)
+    return exit_code(
+        decision,
+        verdict=facts.verdict(decision),
+        inconclusive_fails=facts.strict,
+        observing=facts.observing is not None,
+    )
 
 
 def colour(stream: Any) -> bool:
@@ -61,10 +72,10 @@ def write_json(value: Any) -> None:
     sys.stdout.write(canonical(value).decode() + "\n")
 
 
-def show(decision: Decision, *, as_json: bool) -> None:
+def show(decision: Decision, flow: Flow, *, as_json: bool) -> None:
     """The decision on standard output, as JSON or for people."""
     if as_json:
         write_json(decision)
         return
     coloured = colour(sys.stdout)
-    click.echo(render(decision, width=width(), colour=coloured), nl=False, color=coloured)
+    click.echo(render(decision, flow.facts(decision), width=width(), colour=coloured), nl=False, color=coloured)

@@ -225,10 +225,10 @@ def run(policy: Path, as_json: bool, handed: Path | None, digests: str | None) -
         with suppress(GatesError):  # where nothing can be written, the error itself says why
             flow.publish(decision)
         if as_json:
-            common.show(decision, as_json=True)
+            common.show(decision, flow, as_json=True)
         raise
     flow.publish(decision)
-    common.show(decision, as_json=as_json)
+    common.show(decision, flow, as_json=as_json)
     _end(decision, flow)
 
 

@@ -19,6 +19,8 @@ from gates.errors import GatesError
 from gates.evidence import Evidence
 from gates.fields import schema_of
 from gates.policy.read import schema as policy_schema
+from gates.record import Record
+from gates.report.formats import FORMATS
 from gates.source import dump
 
 SCHEMAS: dict[str, Callable[[], Any]] = {
@@ -27,6 +29,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "evidence": lambda: schema_of(Evidence),
     "decision": lambda: schema_of(Decision),
     "data": lambda: schema_of(Checked),
+    "record": lambda: schema_of(Record),
     "contract-diff": lambda: schema_of(Comparison),
 }
 
@@ -77,15 +80,15 @@ def judge(policy: Path, as_json: bool) -> NoReturn:
     """
     flow = common.flow(policy)
     decision = flow.judge()
-    common.show(decision, as_json=as_json)
+    common.show(decision, flow, as_json=as_json)
     sys.exit(common.code(decision, flow))
 
 
 @click.command()
 @common.policy
-@click.option("--format", "form", type=click.Choice(["markdown", "terminal"]), default="markdown", show_default=True)
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="markdown", show_default=True)
 def report(policy: Path, form: str) -> None:
-    """Render .gates/decision.json: Markdown into .gates/report.md, or a table on the terminal.
+    """Render .gates/decision.json: into a file of .gates/ (markdown, junit, sarif), or printed (terminal, annotations).
 
     \b
     Example:
@@ -94,10 +97,11 @@ def report(policy: Path, form: str) -> None:
     flow = common.flow(policy)
     decision = flow.workspace.load_decision()
     if form == "terminal":
-        common.show(decision, as_json=False)
-        return
-    flow.write_report(decision)
-    click.echo(str(flow.workspace.report))
+        common.show(decision, flow, as_json=False)
+    elif FORMATS[form].file is None:
+        click.echo(FORMATS[form].render(decision, flow.facts(decision)), nl=False)
+    else:
+        click.echo(str(flow.write_report(decision, form)))
 
 
 @click.command()
@@ -120,46 +124,6 @@ def promote(policy: Path, as_json: bool) -> None:
         version = promotion.promote(flow.workspace, flow.bench, flow.registry, decision)
     told = {"model": name, "alias": alias, "version": version}
     click.echo(json.dumps(told) if as_json else f"{name} version {version} is now {alias}")
-
-
-@click.command()
-@common.policy
-@click.option("--author", default="github-actions[bot]", show_default=True, help="The login that the token writes as.")
-@click.option(
-    "--evidence",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="A folder with the evidence.json of another job. The default is .gates/.",
-)
-@click.option("--reason", default="", help="Why there is no evidence, where there is none.")
-def comment(policy: Path, author: str, folder: Path | None, reason: str) -> NoReturn:
-    """Judge the evidence anew, and keep one comment on the pull request that says so.
-
-    The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
-
-    \b
-    Example:
-      GITHUB_TOKEN=... gates comment
-    """
-    from gates.github import api, event, outputs
-    from gates.github import comment as comments
-
-    flow = common.flow(policy)
-    happened = event.read(flow.environ)
-    decision = flow.judged_anew(folder or flow.workspace.work, reason)
-    body = flow.publish(decision)
-    key = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
-    try:
-        client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
-        done = comments.sync(client, happened, body, key=key, verdict=decision.verdict, author=author)
-        click.echo(done.told, err=True)
-        if done in (comments.Outcome.FORK, comments.Outcome.NO_PULL_REQUEST):
-            outputs.write_summary(flow.environ, f"_{done.told}_")
-    except GatesError as error:  # GitHub's trouble never turns a verdict around
-        click.echo(f"gates: {error}\nThe verdict stands: {decision.verdict}.", err=True)
-        sys.exit(common.code(decision, flow) or error.exit_code)
-    click.echo(f"{decision.verdict}: {decision.reason}")
-    sys.exit(common.code(decision, flow))
 
 
 @click.command()

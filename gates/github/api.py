@@ -18,12 +18,17 @@ LONGEST_WAIT = 120  # seconds; who asks us to wait longer is told as an error
 _TROUBLE = frozenset({500, 502, 503, 504})
 _TOO_MANY = 429
 _FORBIDDEN = 403
+_HIDDEN = 404
 _DONE = range(200, 300)
 _GONE = frozenset({404, 410})
 
 
 class UnansweredError(GatesError):
     """Something was asked for and no answer came: it may have been done or not. Look before asking again."""
+
+
+class NotPermittedError(GatesError):
+    """The token may not do this, or may not even see it."""
 
 
 class Client:
@@ -77,9 +82,14 @@ class Client:
             raise _outside(f"could not {doing}: {_cause(error)}", _LATER, kind) from error
         if response.status_code in _DONE or (method == "DELETE" and response.status_code in _GONE):
             return response
-        kind = UnansweredError if method == "POST" and response.status_code in _TROUBLE else GatesError
+        kind = UnansweredError if method == "POST" and response.status_code in _TROUBLE else _kind(response)
         what = f"could not {doing}: {response.status_code} {_message(response)}"
         raise _outside(what, _mend(response, needs), kind)
+
+
+def _kind(response: Response) -> type[GatesError]:
+    refused = response.status_code in (_FORBIDDEN, _HIDDEN) and _mend(response, "") != _LATER
+    return NotPermittedError if refused else GatesError
 
 
 def _adapter(retries: int, backoff: float) -> HTTPAdapter:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, unquote
@@ -13,13 +13,16 @@ from gates.decision import Verdict
 from gates.errors import Exit, GatesError
 from gates.github.api import Client, UnansweredError
 from gates.github.event import Event
+from gates.report import Past
 
 AUTHOR = "github-actions[bot]"  # who writes with the token of a workflow
 LONGEST = 65_536  # characters of a comment, by GitHub
 
 _NEEDS = "pull-requests: write"
 _ATTEMPTS = 3
-_MARKER = re.compile(r"<!-- gates:v1 key=(\S{1,600}) head=([0-9a-f]{40}) verdict=([a-z]+) -->")
+_REMEMBERED = 8  # verdicts of a pull request, the newest last
+_MARKER = re.compile(r"<!-- gates:v1 key=(\S{1,600}) head=([0-9a-f]{40}) verdict=([a-z]+)(?: before=(\S{1,600}))? -->")
+_PAST = re.compile(r"([a-z]+):([0-9a-f]{40})")
 
 
 class Outcome(StrEnum):
@@ -32,6 +35,7 @@ class Outcome(StrEnum):
     MOVED = "moved"  # the pull request has newer commits: theirs is the comment
     FORK = "fork"  # a fork's run may not write here
     NO_PULL_REQUEST = "no_pull_request"
+    NOT_NEEDED = "not_needed"  # nothing was ever said here, and there is nothing to say
 
     @property
     def told(self) -> str:
@@ -47,22 +51,37 @@ _TOLD = {
     Outcome.MOVED: "No comment: the pull request has newer commits.",
     Outcome.FORK: "No comment: a run for a fork's pull request may not write here; see the run's summary.",
     Outcome.NO_PULL_REQUEST: "No comment: this run is for no pull request.",
+    Outcome.NOT_NEEDED: "No comment: there is nothing to judge, and none stands here.",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
-    """What the last line of our comment says, unseen: whose it is, of which commit, with which verdict."""
+    """What the last line of our comment says, unseen: whose it is, of which commit, with which verdict, and which
+    verdicts earlier commits got."""
 
     key: str
     head: str
     verdict: Verdict
+    before: tuple[Past, ...] = ()
+
+    @property
+    def history(self) -> tuple[Past, ...]:
+        """The verdicts of the pull request, a commit each, this one's last."""
+        return (*self.before, Past(verdict=self.verdict, commit=self.head))
+
+    def after(self, earlier: Marker | None) -> Marker:
+        """The same marker, remembering what an earlier one of ours says of other commits."""
+        told = [past for past in earlier.history if past.commit != self.head] if earlier else []
+        return replace(self, before=tuple(told[1 - _REMEMBERED :]))
 
 
 def compose(body: str, marker: Marker) -> str:
     """Write the comment's text: the body, then the marker as its last line."""
     key = quote(marker.key, safe="").replace("--", "-%2D")  # two dashes may end an HTML comment
-    line = f"<!-- gates:v1 key={key} head={marker.head} verdict={marker.verdict} -->"
+    before = ",".join(f"{past.verdict}:{past.commit}" for past in marker.before)
+    told = f" before={before}" if before else ""
+    line = f"<!-- gates:v1 key={key} head={marker.head} verdict={marker.verdict}{told} -->"
     if parse(line) != marker:
         raise ValueError(f"this can't be written as a marker: {marker!r}")
     text = f"{body.rstrip()}\n\n{line}"
@@ -81,25 +100,46 @@ def parse(text: str) -> Marker | None:
     match = _MARKER.fullmatch(text.rstrip().rpartition("\n")[2])
     if not match:
         return None
-    key, head, verdict = match.groups()
+    key, head, verdict, before = match.groups()
     try:
-        return Marker(key=unquote(key, errors="strict"), head=head, verdict=Verdict(verdict))
+        past = tuple(_past(one) for one in before.split(",")) if before else ()
+        return Marker(key=unquote(key, errors="strict"), head=head, verdict=Verdict(verdict), before=past)
     except ValueError:
         return None
 
 
-def sync(client: Client, event: Event, body: str, *, key: str, verdict: Verdict, author: str = AUTHOR) -> Outcome:
-    """See to it that the pull request holds exactly one comment of this key, and that it says ``body``.
+def _past(text: str) -> Past:
+    match = _PAST.fullmatch(text)
+    if not match:
+        raise ValueError(text)
+    return Past(verdict=Verdict(match[1]), commit=match[2])
 
-    ``key`` tells policies apart (the model's name). ``author`` is the login that the token writes as: what
-    others wrote is never touched. Raises ``GatesError`` with ``Exit.OUTSIDE`` when GitHub fails.
+
+Write = Callable[[tuple[Past, ...]], str]
+
+
+def sync(
+    client: Client,
+    event: Event,
+    write: Write,
+    *,
+    key: str,
+    verdict: Verdict,
+    author: str = AUTHOR,
+    create: bool = True,
+) -> Outcome:
+    """See to it that the pull request holds exactly one comment of this key, and that it says what ``write`` makes of
+    the pull request's verdicts so far, this one last.
+
+    ``key`` tells policies apart. ``author`` is the login that the token writes as: what others wrote is never
+    touched. Without ``create`` a comment that isn't there is not missed. Raises ``GatesError`` with ``Exit.OUTSIDE``
+    when GitHub fails.
     """
     if event.pr is None:
         return Outcome.NO_PULL_REQUEST
     if event.is_fork:
         return Outcome.FORK
-    marker = Marker(key=key, head=event.head_sha, verdict=verdict)
-    wanted = _Wanted(compose(body, marker), key, verdict, author)
+    wanted = _Wanted(write, Marker(key=key, head=event.head_sha, verdict=verdict), author, create)
     thread = _Thread(client, event.repository, event.pr)
     lost = 0
     while True:
@@ -117,15 +157,20 @@ def sync(client: Client, event: Event, body: str, *, key: str, verdict: Verdict,
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    text: str
-    key: str
-    verdict: Verdict
+    write: Write
+    marker: Marker
     author: str
+    create: bool
+
+    def after(self, earlier: Marker | None) -> str:
+        """The comment's text, given what ours said before."""
+        marker = self.marker.after(earlier)
+        return compose(self.write(marker.history), marker)
 
     def is_ours(self, comment: dict[str, Any]) -> bool:
         login = (comment.get("user") or {}).get("login") or ""
         marker = parse(comment.get("body") or "")
-        return login.casefold() == self.author.casefold() and marker is not None and marker.key == self.key
+        return login.casefold() == self.author.casefold() and marker is not None and marker.key == self.marker.key
 
 
 def _settle(thread: _Thread, wanted: _Wanted) -> Outcome:
@@ -134,17 +179,20 @@ def _settle(thread: _Thread, wanted: _Wanted) -> Outcome:
     for spare in ours[:-1]:  # two runs posted at once: the newest stays
         thread.delete(spare)
     if not ours:
-        thread.create(wanted)
+        if not wanted.create:
+            return Outcome.NOT_NEEDED
+        thread.create(wanted, wanted.after(None))
         return Outcome.CREATED
     newest = ours[-1]
-    if newest["body"] == wanted.text:
-        return Outcome.UNCHANGED
     before = parse(newest["body"])
-    if before and wanted.verdict.badness > before.verdict.badness:
+    text = wanted.after(before)
+    if newest["body"] == text:
+        return Outcome.UNCHANGED
+    if before and wanted.marker.verdict.badness > before.verdict.badness:
         thread.delete(newest)  # first, so that there are never two
-        thread.create(wanted)
+        thread.create(wanted, text)
         return Outcome.REPLACED
-    thread.edit(newest, wanted)
+    thread.edit(newest, text)
     return Outcome.EDITED
 
 
@@ -164,9 +212,9 @@ class _Thread:
     def comments(self) -> Iterator[dict[str, Any]]:
         return self.client.pages(self._all, doing=f"list the comments of {self}", needs=_NEEDS)
 
-    def create(self, wanted: _Wanted) -> None:
+    def create(self, wanted: _Wanted, text: str) -> None:
         doing = f"post a comment on {self}"
-        comment = self.client.post(self._all, {"body": wanted.text}, doing=doing, needs=_NEEDS)
+        comment = self.client.post(self._all, {"body": text}, doing=doing, needs=_NEEDS)
         if wanted.is_ours(comment):
             return
         # It would not be found again, and each push would add one more.
@@ -178,9 +226,9 @@ class _Thread:
             mend=f"Name the author: `--author '{login}'`, or the input `author` of the action.",
         )
 
-    def edit(self, comment: dict[str, Any], wanted: _Wanted) -> None:
+    def edit(self, comment: dict[str, Any], text: str) -> None:
         doing = f"edit the comment on {self}"
-        self.client.patch(self._one(comment), {"body": wanted.text}, doing=doing, needs=_NEEDS)
+        self.client.patch(self._one(comment), {"body": text}, doing=doing, needs=_NEEDS)
 
     def delete(self, comment: dict[str, Any]) -> None:
         self.client.delete(self._one(comment), doing=f"delete a comment on {self}", needs=_NEEDS)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, ClassVar, Literal, cast
 
 from gates.canonical import digest
 from gates.contract.rules import Contract
-from gates.fields import Plain, build, declare, plain, schema_of
+from gates.fields import DATE, Plain, build, declare, plain, schema_of
 from gates.kinds import KINDS
 from gates.kinds.data import Rule as DataRule
 from gates.kinds.protocol import Kind, Needs, Terms
@@ -67,6 +67,75 @@ class Predict:
     threshold: float = declare("A score of at least this is called positive.", default=0.5, minimum=0, maximum=1)
 
 
+# MLflow takes neither ``latest`` nor ``v1`` for an alias
+_ALIAS = "^(?!latest$|[vV][0-9]+$)[A-Za-z_][A-Za-z0-9_-]{0,99}$"
+_ROLE = "^[A-Za-z0-9][A-Za-z0-9 ._/-]{0,99}$"
+_APPROVALS: dict[str, Plain] = {"items": {"type": "string", "pattern": _ROLE}, "uniqueItems": True}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One step on the way to production: an alias, and who must agree."""
+
+    alias: str = declare("The registry's alias that is moved.", pattern=_ALIAS)
+    after: str | None = declare(
+        "The stage that the model must stand in before; the default is the one declared before it.", default=None
+    )
+    approvals: tuple[str, ...] = declare(
+        "Roles that must approve, each the name of a GitHub environment.", default=(), **_APPROVALS
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """How a judged model gets to production: one alias, or several stages in their order."""
+
+    alias: str | None = declare(
+        "The registry's alias that is moved, where there is one stage; the default is champion.",
+        default=None,
+        pattern=_ALIAS,
+    )
+    approvals: tuple[str, ...] = declare(
+        "Roles that must approve, each the name of a GitHub environment, where there is one stage.",
+        default=(),
+        **_APPROVALS,
+    )
+    stages: tuple[Stage, ...] = declare("The stages, from the first to the champion's.", default=())
+    distinct_people: bool = declare("Whether nobody may approve in two roles.", default=True)
+    quote_digest: bool = declare(
+        "Whether an approval's comment must quote the first 12 digits of the model's digest.", default=False
+    )
+    team: str | None = declare(
+        "The GitHub team, ORGANISATION/TEAM, that approvals must come out of.",
+        default=None,
+        pattern="^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$",
+    )
+    waivable: tuple[str, ...] = declare(
+        "Gates whose fail may be waived; what is inconclusive may be in any case, an error never.",
+        default=(),
+        items={"type": "string", "minLength": 1},
+        uniqueItems=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observe:
+    """The policy tells and doesn't block, up to and including a day."""
+
+    FORM: ClassVar[str] = "observe until "
+    SCHEMA: ClassVar[Mapping[str, Plain]] = {"type": "string", "pattern": f"^{FORM}{DATE[1:]}"}
+    until: str
+
+    @classmethod
+    def read(cls, value: Plain) -> Observe:
+        """``observe until 2027-03-01``."""
+        return cls(until=value.removeprefix(cls.FORM))
+
+    def plain(self) -> Plain:
+        """As it is written."""
+        return f"{self.FORM}{self.until}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """A kind and its rule."""
@@ -116,7 +185,13 @@ class Policy:
         "What an inconclusive verdict does to the exit code: warn (0) or fail (1). A promotion never accepts it.",
         default="warn",
     )
+    mode: Observe | None = declare(
+        "`observe until YYYY-MM-DD` tells and doesn't block, up to and including that day (UTC). What could not be "
+        "judged is an error all the same, and a promotion never looks at this.",
+        default=None,
+    )
     gates: tuple[Gate, ...] = declare("What must hold.", minItems=1)
+    promotion: Promotion = declare("How a judged model gets to production.", default=Promotion())
 
 
 def _without_absent(value: Plain) -> Plain:
@@ -142,10 +217,27 @@ class Bound:
             yield Gate(kind="data", rule=DataRule(data=self.policy.data.tables))
 
     @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages in their order, each with the one that it comes after; the last one is the champion's."""
+        promotion = self.policy.promotion
+        declared = promotion.stages or (Stage(alias=promotion.alias or self._alias, approvals=promotion.approvals),)
+        before = (None, *(stage.alias for stage in declared))
+        return tuple(replace(stage, after=stage.after or one) for stage, one in zip(declared, before[:-1], strict=True))
+
+    @property
+    def _alias(self) -> str:
+        return (self.policy.champion or "@champion").split("@")[1]
+
+    @property
     def champion(self) -> tuple[str, str]:
         """Registered model name and alias of the champion."""
-        name, alias = (self.policy.champion or f"models:/{self.policy.model}@champion")[8:].split("@")
+        name, alias = (self.policy.champion or f"models:/{self.policy.model}@{self.stages[-1].alias}")[8:].split("@")
         return name, alias
+
+    def observing(self, today: str) -> bool:
+        """Whether the policy only tells on that day, YYYY-MM-DD."""
+        mode = self.policy.mode
+        return mode is not None and today <= mode.until
 
     def terms(self, seed: str = "") -> Terms:
         """What all gates share."""
@@ -168,6 +260,8 @@ class Bound:
         """The policy as if every default had been written; what has no value is left out."""
         written = plain(self.policy) | {"champion": "models:/{}@{}".format(*self.champion)}
         written["gates"] = [plain(gate) for gate in self.gates]
+        staged = replace(self.policy.promotion, alias=None, approvals=(), stages=self.stages)
+        written["promotion"] = plain(staged)
         return cast(dict[str, Plain], _without_absent(written))
 
     @property

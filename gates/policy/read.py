@@ -10,7 +10,7 @@ from gates.errors import GatesError
 from gates.fields import Plain, build, schema_of
 from gates.kinds import KINDS
 from gates.kinds.protocol import Terms
-from gates.policy import Bound, Gate, Policy
+from gates.policy import Bound, Gate, Policy, Promotion
 from gates.slices import Dimension
 from gates.source import Path, Source, parse
 from gates.validate import Problem, nearest, problems, raise_all
@@ -107,6 +107,34 @@ def _meaning(source: Source, contract: Contract | None) -> Iterator[Problem]:
     for index, value in enumerate(_list(source.value, "gates")):
         if not list(_gate_form(source, ("gates", index), value)):
             yield from _gate_meaning(source, ("gates", index), Gate.read(value), seen, terms)
+    yield from _promotion_meaning(source, seen)
+
+
+def _promotion_meaning(source: Source, gates: set[str]) -> Iterator[Problem]:
+    promotion = _at(source.value, "promotion")
+    if list(problems(source, (), promotion, schema_of(Promotion))):
+        return
+    stages = promotion.get("stages", ())
+    for key in ("alias", "approvals"):
+        if stages and key in promotion:
+            yield Problem.at(source, ("promotion", key), "stands beside stages; write it into one of them")
+    aliases: list[str] = []
+    for index, stage in enumerate(stages):
+        after, path = stage.get("after"), ("promotion", "stages", index)
+        if stage["alias"] in aliases:
+            yield Problem.at(source, (*path, "alias"), f"the stage {stage['alias']} stands twice")
+        if after is not None and after not in aliases:
+            yield Problem.at(source, (*path, "after"), f"no stage {after} is declared before{nearest(after, aliases)}")
+        aliases.append(stage["alias"])
+    for index, name in enumerate(promotion.get("waivable", ())):
+        if name not in gates:
+            yield Problem.at(
+                source, ("promotion", "waivable", index), f"no gate is called {name}{nearest(name, gates)}"
+            )
+    last, champion = (aliases or [promotion.get("alias")])[-1], _at(source.value, "champion")
+    if last and isinstance(champion, str) and champion.rpartition("@")[2] != last:
+        what = f"is not the alias of the last stage, {last}: what is promoted would never be compared with"
+        yield Problem.at(source, ("champion",), what)
 
 
 def _dimension_meaning(dimension: Dimension, before: list[Dimension]) -> Iterator[str]:

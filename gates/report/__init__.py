@@ -2,22 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from gates.decision import Code, Decision, GateVerdict, Verdict
-from gates.words import plural
+from gates.decision import Code, Decision, GateVerdict, Verdict, worst
+from gates.source import Place
+from gates.waivers import Settled, Waived
+from gates.words import number, plural, signed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """A verdict that an earlier commit of the pull request got, or this one."""
+
+    verdict: Verdict
+    commit: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a report says about the run besides the decision."""
+    """What a report says about the run besides the decision.
+
+    ``policy`` is the policy's path as the user gave it, ``path`` that inside the repository; ``places`` holds the
+    line and column of each of the decision's gates in it. ``settled`` is what waivers made of the decision.
+    ``observing`` is the last day on which the policy only tells, ``observed`` the one on which it did last.
+    ``weaker`` and ``changes`` say, a sentence each, how the pull request changes the policy. ``waive`` names the
+    workflow that records a waiver, ``waivable`` the gates whose failure may be accepted.
+    """
 
     policy: str = "gates.yaml"
+    path: str = "gates.yaml"
+    places: tuple[Place, ...] = ()
     version: str = ""
     commit: str | None = None
     run_url: str | None = None
+    pull_request: int | None = None
+    fork: bool = False
     reproduce: str = "gates run"
+    strict: bool = False
+    settled: Settled | None = None
+    observing: str | None = None
+    observed: str | None = None
+    weaker: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    history: tuple[Past, ...] = ()
+    waive: str | None = None
+    waivable: tuple[str, ...] = ()
+
+    def verdict(self, decision: Decision) -> Verdict:
+        """The verdict that counts: after waivers."""
+        return self.settled.verdict if self.settled else decision.verdict
 
 
 SIGNS: Final = {
@@ -27,6 +62,7 @@ SIGNS: Final = {
     Verdict.ERROR: "💥",
     None: "➖",
 }
+ACCEPTED, WARNING, WATCHING, HEARSAY = "🟡", "⚠️", "👁", "🔎"
 
 
 def sign(verdict: Verdict | None) -> str:
@@ -39,26 +75,84 @@ def word(verdict: Verdict | None) -> str:
     return str(verdict) if verdict else "not judged"
 
 
-def headline(decision: Decision) -> str:
-    """The first line: may this model ship? Every absence has its own."""
+def first_line(decision: Decision, facts: Facts | None = None) -> tuple[str, str]:
+    """The sign and the words of the first line: the headline, and what must be known before it."""
+    facts = facts or Facts()
+    told, shown = headline(decision, facts), _sign(decision, facts)
+    if facts.weaker:
+        told += ", and the policy gets weaker"
+        shown = WARNING if facts.verdict(decision) is Verdict.PASS else shown
+    if facts.observing and facts.verdict(decision) is not Verdict.ERROR:
+        shown, told = WATCHING, f"observing until {facts.observing}, nothing is blocked — {shown} {told}"
+    if facts.fork:
+        shown, told = HEARSAY, f"reported by a fork, not verified — {shown} {told}"
+    return shown, told
+
+
+def _sign(decision: Decision, facts: Facts) -> str:
+    if decision.code is Code.UNCHANGED:
+        return sign(None)
+    verdict = facts.verdict(decision)
+    return ACCEPTED if verdict is Verdict.PASS and accepted(facts) else sign(verdict)
+
+
+def headline(decision: Decision, facts: Facts | None = None) -> str:
+    """May this model ship? Every absence has its own first line."""
+    facts = facts or Facts()
+    absent = {
+        Code.COULD_NOT_JUDGE: "could not judge",
+        Code.NOTHING_JUDGED: "cannot tell yet — nothing was judged",
+        Code.UNCHANGED: "nothing to judge — the model's inputs are unchanged",
+    }
+    if decision.code in absent:
+        return absent[decision.code]
+    covered = accepted(facts)
     models = [gate for gate in decision.gates if gate.kind != "data" and gate.verdict is not None]
-    worst = sum(gate.verdict is decision.verdict for gate in models)
-    if decision.code is Code.COULD_NOT_JUDGE:
-        return "could not judge"
-    if decision.code is Code.NOTHING_JUDGED:
-        return "cannot tell yet — nothing was judged"
+    if covered and facts.verdict(decision) is Verdict.PASS:
+        return (
+            f"mergeable with {plural(len(covered), 'accepted bar', 'accepted bars')} of {len(models)} — {_who(facts)}"
+        )
+    line = _line(decision, facts.verdict(decision), models, covered)
+    return f"{line}, {len(covered)} more accepted" if covered else line
+
+
+def _line(decision: Decision, verdict: Verdict, models: list[GateVerdict], covered: Collection[GateVerdict]) -> str:
+    worst = sum(gate.verdict is verdict and gate not in covered for gate in models)
     if not worst:
-        uncounted = decision.verdict is Verdict.ERROR
+        uncounted = verdict is Verdict.ERROR
         return "could not judge — the data contract" if uncounted else "do not merge yet — the data breaks its contract"
     holding = plural(worst, "bar holds", "bars hold")
-    if decision.verdict is Verdict.PASS and decision.champion is None:
+    if verdict is Verdict.PASS and decision.champion is None:
         return f"first run — {holding}, nothing to compare with yet"
     return {
         Verdict.PASS: f"ready to merge — {'all ' if worst > 1 else ''}{holding}",
         Verdict.INCONCLUSIVE: f"cannot tell yet — {worst} of {len(models)} bars undecided",
         Verdict.FAIL: f"do not merge yet — {worst} of {len(models)} bars failed",
         Verdict.ERROR: f"could not judge — {worst} of {len(models)} bars could not be held",
-    }[decision.verdict]
+    }[verdict]
+
+
+def why(decision: Decision, facts: Facts) -> str:
+    """The reason in one plain sentence: that of the worst bar which nobody accepted."""
+    covered = accepted(facts)
+    if not covered:
+        return decision.reason
+    left = worst(gate for gate in decision.gates if gate not in covered)
+    if left is None or left.verdict is Verdict.PASS:
+        return f"what does not hold was accepted ({covered[0].reason})"
+    return left.reason
+
+
+def accepted(facts: Facts) -> tuple[GateVerdict, ...]:
+    """The bars that somebody accepted."""
+    return tuple(one.gate for one in facts.settled.waived) if facts.settled else ()
+
+
+def _who(facts: Facts) -> str:
+    waivers = [one.waiver for one in facts.settled.waived] if facts.settled else []
+    names = sorted({waiver.who.login for waiver in waivers})
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
+    return f"by {shown}, until {min(waiver.until for waiver in waivers)}"
 
 
 def waiting(decision: Decision) -> list[str]:
@@ -68,6 +162,31 @@ def waiting(decision: Decision) -> list[str]:
         if gate.verdict is None:
             reasons[gate.reason] = reasons.get(gate.reason, 0) + 1
     return [f"{plural(count, 'bar', 'bars')} not judged: {reason}" for reason, count in reasons.items()]
+
+
+def acceptances(facts: Facts) -> list[str]:
+    """One line a waiver: who accepted what, until when and why, with the values then and now; and those that don't
+    hold any more."""
+    if facts.settled is None:
+        return []
+    held = [
+        f"{ACCEPTED} {one.gate.label}: {one.gate.verdict}, accepted by {one.waiver.who.login} "
+        f"until {one.waiver.until}: {one.waiver.reason}{_then_and_now(one)}"
+        for one in facts.settled.waived
+    ]
+    return held + [
+        f"{WARNING} {one.gate.label}: the acceptance by {one.waiver.who.login} does not hold: {one.why}"
+        for one in facts.settled.void
+    ]
+
+
+def _then_and_now(one: Waived) -> str:
+    told = number if one.gate.rule in ("min", "max") else signed
+    then, now = (
+        None if value is None or bound is None else f"{told(value)}, at worst {told(bound)}"
+        for value, bound in ((one.waiver.value, one.waiver.bound), (one.value, one.bound))
+    )
+    return f" (accepted: {then}; now: {now})" if then and now else ""
 
 
 def by_badness(gates: tuple[GateVerdict, ...]) -> list[GateVerdict]:

@@ -9,6 +9,7 @@ LONGEST = 400  # characters of one piece of foreign text
 _BREAK = "\u200b"  # zero width: breaks what GitHub turns into a mention, a reference or a link
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&\"$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_LEADING = re.compile(r"^([0-9]{0,9})([-+#=.)])")
 _LINKED = re.compile(r"[@#]|(?<=:)//|(?<=[Ww]{3})\.|(?<=[Gg][Hh])-(?=\d)")
 
 
@@ -18,6 +19,11 @@ def text(foreign: str) -> str:
     cut = flat if len(flat) <= LONGEST else flat[: LONGEST - 1] + "…"
     broken = _LINKED.sub(lambda found: found.group() + _BREAK if found.group() in "@#" else _BREAK + found.group(), cut)
     return _MARKUP.sub(lambda found: f"&#{ord(found.group())};", broken)
+
+
+def line(foreign: str) -> str:
+    """The same for the beginning of a line, where more characters mean something: no list, no heading, no rule."""
+    return _LEADING.sub(lambda found: f"{found[1]}&#{ord(found[2])};", text(foreign))
 
 
 def code(foreign: str) -> str:

@@ -1,211 +1,219 @@
-"""The comment, the job summary and ``report.md``. Always fits into GitHub's comment."""
+"""The comment, the job summary and ``report.md``: the verdict first, whole sections folded where it grows too long."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
 
-from gates.decision import Code, Decision, Estimate, GateVerdict, Verdict
-from gates.report import Facts, by_badness, headline, sign, waiting, word
+from gates.decision import Code, Decision, GateVerdict, Verdict
+from gates.report import WARNING, Facts, acceptances, accepted, by_badness, first_line, sign, waiting, why
 from gates.report.escape import code, text
-from gates.slices import key_text
-from gates.words import bar_text, number, percent, plural, rows, signed
+from gates.report.tables import MOST_ROWS, bars, bullets, data, fairness, moved
+from gates.waivers import acceptable
+from gates.words import percent, plural
 
-LIMIT = 64_000  # GitHub takes 65,536 characters; the rest is for the marker
-MOST_ROWS = 40  # of one table
-MOST_MOVED = 5
+LIMIT = 62_000  # characters; GitHub takes 65,536, and a marker follows
+SUMMARY_LIMIT = 250_000  # the job's summary takes 1 MiB, and a character is at most 4 bytes
+OPEN_ROWS = 10  # of a table that nobody has folded
+MOST_LINES = 10  # of the list of mistakes, and of each list about the policy
+LONGEST_COMMAND = 300
 
 
-def render(decision: Decision, facts: Facts) -> str:
-    """The whole report, verdict first. What doesn't fit is folded into a count, least important first."""
-    for parts in ((), ("measured",), ("measured", "passed"), ("measured", "passed", "moved")):
-        report = _render(decision, facts, without=parts)
-        if len(report) <= LIMIT:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of the report, and what stands there when the whole grows too long."""
+
+    name: str
+    whole: str
+    folded: str = ""
+
+
+# What is folded where the report is too long, in this order.
+FOLDS: Final = (
+    "measured", "held", "moved", "more", "accepted", "changes", "fairness", "broken", "open", "next",
+)  # fmt: skip
+
+
+def render(decision: Decision, facts: Facts, limit: int = LIMIT) -> str:
+    """The whole report within ``limit`` characters (at least 30,000): sections are folded whole, never cut."""
+    sections = list(_sections(decision, facts))
+    for count in range(len(FOLDS) + 1):
+        report = _joined(sections, FOLDS[:count], facts)
+        if len(report) <= limit:
             return report
-    return "\n\n".join(_opening(decision))
+    return _joined([section for section in sections if section.name == "opening"][:2], FOLDS, facts)
 
 
-def _render(decision: Decision, facts: Facts, *, without: tuple[str, ...]) -> str:
+def _joined(sections: list[Section], folds: tuple[str, ...], facts: Facts) -> str:
+    parts = [section.folded if section.name in folds else section.whole for section in sections]
+    if any(section.name in folds and section.whole for section in sections):
+        where = f'<a href="{html.escape(facts.run_url)}">the run\'s summary</a>' if facts.run_url else "decision.json"
+        parts.append(f"<sub>Some of this did not fit here; more of it is in {where}.</sub>")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _sections(decision: Decision, facts: Facts) -> Iterator[Section]:
+    covered = accepted(facts)
     models = [gate for gate in decision.gates if gate.kind != "data"]
-    loud = by_badness(tuple(gate for gate in models if gate.verdict not in (Verdict.PASS, None)))
-    passed = [gate for gate in models if gate.verdict is Verdict.PASS]
-    sections = [*_opening(decision)]
+    loud = [gate for gate in by_badness(tuple(models)) if gate.verdict not in (Verdict.PASS, None)]
+    loud = [gate for gate in loud if gate not in covered]
+    held = [gate for gate in models if gate.verdict is Verdict.PASS]
+    for part in _opening(decision, facts):
+        yield Section(name="opening", whole=part)
+    yield from _loud(decision, loud)
+    yield from _accepted(decision, facts)
+    if held:
+        more = "more " if loud or covered else ""
+        told = f"✅ {plural(len(held), f'{more}bar holds', f'{more}bars hold')}"
+        yield Section(name="held", whole=_folded(told, bars(decision, held)), folded=f"{told}.")
+    for line in waiting(decision):
+        yield Section(name="waiting", whole=f"{sign(None)} {text(line)}.")
+    told, table = moved(models)
+    yield from (Section(name="opening", whole=told), Section(name="moved", whole=table))
+    yield Section(name="fairness", whole="\n\n".join(fairness(models, said=why(decision, facts))))
+    told, listed = data(decision.gates)
+    yield from (Section(name="opening", whole=told), Section(name="broken", whole=listed))
+    if facts.changes:
+        changed = f"**Policy:** this pull request changes {code(facts.policy)} in {_places(len(facts.changes))}"
+        listed = f"{changed}:\n\n{bullets(facts.changes, MOST_LINES)}"
+        yield Section(name="changes", whole=listed, folded=f"{changed}.")
+    yield Section(name="next", whole=_next(decision, facts))
+    yield Section(name="reproduce", whole=f"**Reproduce:** {code(facts.reproduce)}")
+    yield Section(name="measured", whole=_folded("How this was measured", "\n".join(_measured(decision, facts))))
+    yield Section(name="footer", whole=_footer(decision, facts))
+
+
+def _opening(decision: Decision, facts: Facts) -> Iterator[str]:
+    shown, told = first_line(decision, facts)
+    yield f"## {shown} gates: {text(told)} ({code(decision.model)})"
+    reason = why(decision, facts)
+    lines = reason.splitlines() if decision.code is Code.COULD_NOT_JUDGE else [reason]
+    lines = [line.strip() for line in lines if line.strip()]
+    yield f"**Why:** {f'{len(lines)} mistakes' if len(lines) > 1 else text(reason)}."
+    if len(lines) > 1:
+        yield bullets(lines, MOST_LINES)
+    if facts.weaker:
+        yield f"{WARNING} **This pull request weakens {code(facts.policy)}** in {_places(len(facts.weaker))}:"
+        yield bullets(facts.weaker, MOST_LINES)
+    yield from (f"> {line}" for line in _notes(decision, facts))
+
+
+def _places(n: int) -> str:
+    return plural(n, "place", "places")
+
+
+def _notes(decision: Decision, facts: Facts) -> Iterator[str]:
+    """What a reader must know to read the first line rightly."""
+    verdict = facts.verdict(decision)
+    if facts.observing and verdict is Verdict.ERROR:
+        yield f"The policy only observes until {facts.observing}, but what can't be judged is an error all the same."
+    elif facts.observing:
+        yield f"**The policy only observes until {facts.observing}**: it tells, and blocks nothing. Then it blocks."
+    if facts.observed:
+        yield f"The policy stopped observing after {facts.observed}: it blocks now. Take its `mode` away."
+    if facts.fork:
+        yield "A fork ran this, and could have made the numbers up. Somebody of this repository must run it again."
+    if facts.strict and verdict is Verdict.INCONCLUSIVE and decision.code is not Code.UNCHANGED:
+        yield "This blocks, because the policy says `on_inconclusive: fail`."
+
+
+def _loud(decision: Decision, loud: list[GateVerdict]) -> Iterator[Section]:
     if loud:
-        sections.append(_table(decision, loud))
-    if passed and "passed" not in without:
-        more = "more " if loud else ""
-        held = f"✅ {plural(len(passed), f'{more}bar holds', f'{more}bars hold')}"
-        sections.append(_folded(held, _table(decision, passed)) if loud else _table(decision, passed))
-    elif passed:
-        sections.append(f"✅ {plural(len(passed), 'bar holds', 'bars hold')}.")
-    sections += [f"{sign(None)} {text(line)}." for line in waiting(decision)]
-    if "moved" not in without:
-        sections += _moved(models)
-    sections += [*_fairness(models), *_data(decision), *_next(decision, facts)]
-    if "measured" not in without:
-        sections.append(_folded("How this was measured", "\n".join(_measured(decision, facts))))
-    sections.append(_footer(decision, facts))
-    return "\n\n".join(sections) + "\n"
+        shown = plural(len(loud), "bar", "bars")
+        yield Section(name="open", whole=bars(decision, loud[:OPEN_ROWS]), folded=f"{shown} did not pass.")
+    if len(loud) > OPEN_ROWS:
+        more = f"{len(loud) - OPEN_ROWS} more did not pass"
+        table = bars(decision, loud[OPEN_ROWS:], MOST_ROWS - OPEN_ROWS)
+        yield Section(name="more", whole=_folded(more, table), folded=f"{more}.")
 
 
-def _opening(decision: Decision) -> list[str]:
-    told = f"## {sign(decision.verdict)} gates: {headline(decision)} ({code(decision.model)})"
-    lines = decision.reason.splitlines() if decision.code is Code.COULD_NOT_JUDGE else [decision.reason]
-    listed = [f"- {text(line.strip())}" for line in lines[:MOST_ROWS] if line.strip()]
-    if len(listed) > 1:
-        return [told, f"**Why:** {len(listed)} mistakes.", "\n".join(listed)]
-    return [told, f"**Why:** {text(decision.reason)}."]
+def _accepted(decision: Decision, facts: Facts) -> Iterator[Section]:
+    covered, lines = accepted(facts), acceptances(facts)
+    if covered:
+        folded = f"{plural(len(covered), 'bar was', 'bars were')} accepted."
+        yield Section(name="accepted", whole=bars(decision, covered, OPEN_ROWS, accepted=True), folded=folded)
+    if lines:
+        yield Section(name="accepted", whole=f"**Accepted:**\n\n{bullets(lines, MOST_LINES)}")
 
 
 def _folded(summary: str, inner: str) -> str:
     return f"<details><summary>{summary}</summary>\n\n{inner}\n\n</details>"
 
 
-def _table(decision: Decision, gates: Iterable[GateVerdict]) -> str:
-    shown = list(gates)
-    champion = f"Champion v{text(decision.champion.version or '?')}" if decision.champion else "Champion"
-    lines = [
-        f"| | Gate | {champion} | Candidate | Change (bounds) | Rule |",
-        "|:--|:--|--:|--:|--:|:--|",
-        *(_row(gate) for gate in shown[:MOST_ROWS]),
-    ]
-    if len(shown) > MOST_ROWS:
-        lines.append(f"| | {len(shown) - MOST_ROWS} more | | | | |")
-    return "\n".join(lines)
+def _next(decision: Decision, facts: Facts) -> str:
+    steps = [step for step in (_mend(decision, facts), _acceptance(decision, facts)) if step]
+    if len(steps) > 1:
+        return "\n".join(["**What to do next:**\n", *(f"{number}. {step}" for number, step in enumerate(steps, 1))])
+    return f"**What to do next:** {steps[0]}" if steps else ""
 
 
-def _row(gate: GateVerdict) -> str:
-    name = code(gate.id) + (f" in {code(key_text(gate.slice))}" if gate.slice else "")
-    level = gate.rule in ("min", "max")
-    cells = (
-        f"{sign(gate.verdict)} {word(gate.verdict)}",
-        name,
-        _value(gate.champion, bounds=False),
-        _value(gate.candidate, bounds=level),
-        _change(gate.difference),
-        _rule(gate),
-    )
-    return f"| {' | '.join(cells)} |"
-
-
-def _value(estimate: Estimate | None, *, bounds: bool) -> str:
-    if estimate is None:
-        return "–"
-    shown = f"**{number(estimate.value)}**" if bounds else number(estimate.value)
-    return f"{shown} ({number(estimate.low)} to {number(estimate.high)})" if bounds else shown
-
-
-def _change(difference: Estimate | None) -> str:
-    if difference is None:
-        return "–"
-    noise = ", noise" if difference.low <= 0 <= difference.high else ""
-    return f"{signed(difference.value)} ({signed(difference.low)} to {signed(difference.high)}){noise}"
-
-
-_RULES = {
-    "min": "at least {}",
-    "max": "at most {}",
-    "max_worsening": "worse by at most {}",
-    "min_improvement": "better by at least {}",
-}
-
-
-def _rule(gate: GateVerdict) -> str:
-    if gate.rule in _RULES and gate.bar is not None:
-        return _RULES[gate.rule].format(bar_text(gate.bar))
-    return code(gate.rule)
-
-
-def _moved(gates: Iterable[GateVerdict]) -> list[str]:
-    """Slices whose difference is more than noise; the largest first."""
-    compared = {(g.id, key_text(g.slice)): g for g in gates if g.slice and g.difference is not None}.values()
-    moved = [g for g in compared if g.difference and not g.difference.low <= 0 <= g.difference.high]
-    if not compared:
-        return []
-    told = f"**Slices that moved:** {len(moved)} of {len(compared)} (the rest stayed inside noise)"
-    if not moved:
-        return [told]
-    moved.sort(key=lambda g: -abs(g.difference.value if g.difference else 0))
-    lines = ["| Slice | Rows | Metric | Champion → candidate | Change |", "|:--|--:|:--|:--|--:|"]
-    for gate in moved[:MOST_MOVED]:
-        values = f"{_value(gate.champion, bounds=False)} → {_value(gate.candidate, bounds=False)}"
-        lines.append(
-            f"| {code(key_text(gate.slice or {}))} | {gate.n:,} | {code(gate.metric or gate.id)} | {values} "
-            f"| {_change(gate.difference)} |"
-        )
-    return [told, "\n".join(lines)]
-
-
-def _fairness(gates: Iterable[GateVerdict]) -> list[str]:
-    fair = [gate for gate in gates if gate.by]
-    return [
-        f"**Fairness:** {sign(gate.verdict)} {text(gate.reason)}."
-        + (f" By group: {', '.join(_group(*one) for one in list(gate.groups.items())[:12])}." if gate.groups else "")
-        for gate in fair
-    ]
-
-
-def _group(name: str, value: float | None) -> str:
-    return f"{code(name)} {'undefined' if value is None else number(value)}"
-
-
-def _data(decision: Decision) -> list[str]:
-    gates = [gate for gate in decision.gates if gate.kind == "data"]
-    if not gates:
-        return []
-    broken = [gate for gate in gates if gate.verdict is not Verdict.PASS]
-    tables = {gate.id.removeprefix("data."): gate.n for gate in gates}
-    counts = ", ".join(f"{text(name)} {rows(n)}" for name, n in tables.items())
-    if not broken:
-        return [f"**Data:** ✅ the contract holds ({plural(len(gates), 'rule', 'rules')}; {counts})."]
-    lines = [f"- {sign(gate.verdict)} {text(gate.reason)}" for gate in broken[:MOST_ROWS]]
-    told = f"{len(gates) - len(broken)} of {plural(len(gates), 'rule', 'rules')} of the contract hold ({counts}):"
-    return ["\n".join([f"**Data:** {told}", "", *lines])]
-
-
-def _next(decision: Decision, facts: Facts) -> list[str]:
+def _mend(decision: Decision, facts: Facts) -> str:
     again = "push: this comment updates itself" if facts.run_url else "run it again"
     steps = {
         Verdict.FAIL: f"If the loss is real, mend the model and {again}.",
         Verdict.ERROR: f"Mend what is named above and {again}.",
         Verdict.INCONCLUSIVE: "More holdout rows, or a larger change, would settle it.",
+        Verdict.PASS: "",
     }
     if decision.code is Code.NOTHING_JUDGED:
         steps[Verdict.INCONCLUSIVE] = "Give a gate a bar that needs no champion: min or max."
+    if decision.code is Code.UNCHANGED:
+        steps[Verdict.INCONCLUSIVE] = ""
     if not any(gate.kind != "data" and gate.verdict for gate in decision.gates):
         steps[Verdict.FAIL] = f"Mend the data, or the contract if it asks too much, and {again}."
-    told = f"{steps[decision.verdict]} " if decision.verdict in steps else ""
-    return [f"**What to do next:** {told}See it where you are: {code(facts.reproduce)}"]
+    return steps[facts.verdict(decision)]
 
 
-def _measured(decision: Decision, facts: Facts) -> list[str]:
-    lines = []
+def _acceptance(decision: Decision, facts: Facts) -> str:
+    """The command by which somebody accepts the first bar that blocks."""
+    open_ = [
+        gate for gate in by_badness(decision.gates) if acceptable(gate, facts.waivable) and gate not in accepted(facts)
+    ]
+    if not open_ or facts.waive is None or facts.pull_request is None or facts.commit is None:
+        return ""
+    inputs = {"pull-request": str(facts.pull_request), "commit": facts.commit, "gate": open_[0].label}
+    given = " ".join(f"-f {name}={shlex.quote(value)}" for name, value in inputs.items())
+    command = f"gh workflow run {facts.waive} {given} -f reason='…' -f until=YYYY-MM-DD"
+    if len(command) > LONGEST_COMMAND or not command.isprintable():  # a cut or doctored command is none
+        command = f"gh workflow run {facts.waive}"
+    return f"If it is intended, somebody else than the author accepts it, with a reason: {code(command)}"
+
+
+def _measured(decision: Decision, facts: Facts) -> Iterator[str]:
     if decision.confidence is not None:
-        lines.append(
+        yield (
             f"- Each bound alone holds with {percent(decision.confidence)} confidence. A bar passes when the whole "
             "interval clears it, fails when all of it misses, and is inconclusive between."
         )
     if decision.champion:
-        lines.append("- Candidate and champion were scored on the same rows; differences are paired.")
-        lines.append(f"- Champion: version {text(decision.champion.version or '?')}, {code(decision.champion.digest)}.")
+        yield "- Candidate and champion were scored on the same rows; differences are paired."
+        yield f"- Champion: version {text(decision.champion.version or '?')}, {code(decision.champion.digest)}."
     if any(gate.slice for gate in decision.gates):
-        lines.append(
+        yield (
             "- A slice is blamed only where that survives Holm's correction over all slices of its rule: the bound "
             "of a slice that would blame it is the corrected one, so it lies further out."
         )
     methods = sorted({gate.method for gate in decision.gates if gate.method})
     if methods:
-        lines.append(f"- Methods: {', '.join(methods)}.")
-    lines.append(f"- Rules: {code(facts.policy)}" + (f", {code(decision.policy)}." if decision.policy else "."))
-    return lines
+        yield f"- Methods: {text(', '.join(methods))}."
+    changed = ""
+    if facts.pull_request is not None:
+        changed = " Changed by this pull request." if facts.weaker or facts.changes else ""
+    yield f"- Rules: {code(facts.policy)}" + (f", {code(decision.policy)}.{changed}" if decision.policy else ".")
 
 
 def _footer(decision: Decision, facts: Facts) -> str:
     parts = [f"Commit {code(facts.commit[:7])}"] if facts.commit else []
+    if len(facts.history) > 1:
+        told = " → ".join(f"{sign(past.verdict)} {code(past.commit[:7])}" for past in facts.history)
+        parts.append(f"verdicts on this pull request: {told}")
     if facts.run_url:
         parts.append(f'<a href="{html.escape(facts.run_url)}">run</a>')
     if decision.evidence:
         parts.append(f"evidence {code(decision.evidence[:19])}")
-    if decision.code is not Code.COULD_NOT_JUDGE and decision.candidate:
+    if decision.candidate:
         parts.append(f"model {code(decision.candidate.digest[:19])}")
     return f"<sub>{' · '.join([*parts, f'gates {facts.version}'])}</sub>"

@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from gates.decision import Code, Decision, Estimate, GateVerdict, Verdict
-from gates.report import by_badness, headline, sign, waiting, word
+from gates.report import WARNING, Facts, acceptances, accepted, by_badness, first_line, sign, waiting, why, word
 from gates.slices import key_text
 from gates.words import bar_text, number, plural, signed
 
@@ -17,10 +17,11 @@ TABLE_WIDTH = 110  # columns; below, numbers of the table would be cut
 COLOURS = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow", Verdict.FAIL: "red", Verdict.ERROR: "red"}
 
 
-def render(decision: Decision, *, width: int = 120, colour: bool = False) -> str:
+def render(decision: Decision, facts: Facts | None = None, *, width: int = 120, colour: bool = False) -> str:
     """Text for a terminal of ``width`` columns; escape codes only where ``colour``."""
     from rich.text import Text
 
+    facts = facts or Facts()
     out, told = console(width, colour=colour)
     shown = [gate for gate in decision.gates if gate.kind != "data" and gate.verdict is not None]
     if shown and width >= TABLE_WIDTH:
@@ -33,12 +34,18 @@ def render(decision: Decision, *, width: int = 120, colour: bool = False) -> str
     ]
     for note in notes:
         told.print(Text(flat(note)))
+    for line in acceptances(facts):
+        told.print(Text(flat(line), style="yellow"))
+    covered, reason = accepted(facts), why(decision, facts)
     for gate in by_badness(decision.gates):
-        if gate.verdict not in (Verdict.PASS, None) and gate.reason != decision.reason:  # that one comes last
+        if gate in covered or gate.verdict in (Verdict.PASS, None):
+            continue
+        if gate.reason != reason:  # that one comes last
             told.print(Text(f"{sign(gate.verdict)} {flat(gate.reason)}", style=COLOURS[gate.verdict]))
-    last = Text(f"{sign(decision.verdict)} {headline(decision)}", style=f"bold {COLOURS[decision.verdict]}")
-    told.print(last)
-    for line in decision.reason.splitlines() if decision.code is Code.COULD_NOT_JUDGE else [decision.reason]:
+    for line in facts.weaker:
+        told.print(Text(f"{WARNING} weaker than before: {flat(line)}", style="yellow"))
+    told.print(Text(flat(" ".join(first_line(decision, facts))), style=f"bold {COLOURS[facts.verdict(decision)]}"))
+    for line in reason.splitlines() if decision.code is Code.COULD_NOT_JUDGE else [reason]:
         told.print(Text(f"   {flat(line)}"))
     return out.getvalue()
 

@@ -19,6 +19,7 @@ from description import Description, Operation, load
 
 BOT = "github-actions[bot]"
 LONGEST = 65_536
+LONGEST_DESCRIPTION = 140  # of a status
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class FakeGitHub:
         self.readers = {"ghs_reader"}
         self.heads: dict[int, str] = {}
         self.comments: list[dict[str, Any]] = []
+        self.statuses: list[dict[str, Any]] = []
         self.asked: list[Asked] = []
         self.complaints: list[str] = []
         self.page_size: int | None = None  # smaller pages than asked for, to have many
@@ -191,6 +193,15 @@ class FakeGitHub:
             return refusal(404, "Not Found")
         self.comments[:] = kept
         return Answer(204)
+
+    def _repos_create_commit_status(self, _: dict[str, int], __: dict[str, str], body: Any, login: str) -> Answer:
+        if len(body.get("description", "")) > LONGEST_DESCRIPTION:
+            return refusal(422, "Validation Failed")
+        status = self._description.example("status")
+        status.update(body)
+        status["creator"]["login"] = login
+        self.statuses.append(status)
+        return Answer(201, status)
 
     def _comment(self, number: int, pr: int, body: str, login: str) -> dict[str, Any]:
         comment: dict[str, Any] = self._description.example("issue-comment")

@@ -90,7 +90,7 @@ MEANING = """
 bins_that_do_not_rise by_missing by_superfluous slices_without_slices slices_of_fairness no_bar two_kinds_at_once
 compared_without_direction fairness_compared duplicate_gate duplicate_fairness_gate data_without_contract
 data_of_a_table_that_is_not_there contract_missing contract_bad contract_bad_with_data_gate contract_no_yaml
-slice_twice crossed_with_itself crossed_with_nothing
+slice_twice crossed_with_itself crossed_with_nothing promotion
 """  # what no schema can say
 
 
@@ -104,3 +104,20 @@ def test_the_jsonschema_package_agrees_on_the_form(path):
     accepted = jsonschema.Draft202012Validator(schema()).is_valid(value)
     if path.stem not in MEANING.split():
         assert accepted == (path.parent.name == "good")
+
+
+def test_observing_ends_by_itself(policy_of):
+    bound = policy_of({"gates": [{"metric": "recall", "min": 0.5}], "mode": "observe until 2027-03-01"})
+    days = ("2026-11-24", "2027-02-28", "2027-03-01", "2027-03-02", "2030-01-01")
+    assert [bound.observing(day) for day in days] == [True, True, True, False, False]
+    assert bound.explained["mode"] == "observe until 2027-03-01"
+    assert not policy_of({"gates": [{"metric": "recall", "min": 0.5}]}).observing("2026-11-24")
+
+
+@pytest.mark.parametrize(
+    "mode", ["observe", "observe until", "observe until 2027-3-1", "observe until 2027-13-01", "enforce", "", 5,
+             "observe until 2027-03-01 ", "observe until 2027-03-00"],
+)  # fmt: skip
+def test_a_mode_is_observe_until_a_day(policy_of, mode):
+    with pytest.raises(PolicyError, match="mode: "):
+        policy_of({"gates": [{"metric": "recall", "min": 0.5}], "mode": mode})

@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import re
 from pathlib import Path
 
 import pytest
+from reports import CASES, FACTS, NAMES, PAST, PULL, decision_of
 
-from gates.decision import Decision, could_not_judge
-from gates.report import Facts, headline
+from gates.decision import Verdict
+from gates.report import Facts, first_line, headline
 from gates.report.markdown import render as markdown
 from gates.report.terminal import render as terminal
-from gates.validate import read_json
 from gates.words import number
 
 HERE = Path(__file__).parent
-DECISIONS = HERE.parent / "judge"
-FACTS = Facts(
-    policy="gates.yaml",
-    version="1.2.3",
-    commit="0123456789abcdef",
-    run_url="https://github.com/acme/churn/actions/runs/7",
-)
-WHY = "gates.yaml:14:5: max_worsning: unknown key; did you mean max_worsening?\ngates.yaml:20:3: zzz: unknown key"
-NAMES = [
-    "first_run", "passes", "fails", "cannot_tell", "error_beats_fail", "nothing_judged", "data_broken",
-    "data_alone_is_no_pass", "data_uncounted", "fairness", "champion_unscored", "could_not_judge",
-]  # fmt: skip
-
-
-def decision_of(name: str) -> Decision:
-    if name == "could_not_judge":
-        return could_not_judge("churn", WHY)
-    path = DECISIONS / f"{name}.json"
-    return read_json(Decision, path.read_bytes(), path.name)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_markdown(name, golden):
     golden(HERE / f"{name}.md", markdown(decision_of(name), FACTS))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_must_be_known_beside_the_decision(name, golden):
+    decision, facts = CASES[name]
+    golden(HERE / "facts" / f"{name}.md", markdown(decision, facts))
+    golden(HERE / "facts" / f"{name}.txt", terminal(decision, facts))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -68,6 +57,43 @@ def test_every_absence_has_a_first_line_of_its_own():
     absent = ("first_run", "cannot_tell", "nothing_judged", "data_broken", "could_not_judge")
     assert len({headline(decision_of(name)) for name in absent}) == len(absent)
     assert not [line for line, name in zip(lines, NAMES, strict=True) if line.startswith("ready") and name != "passes"]
+
+
+def test_every_fact_has_a_first_line_of_its_own():
+    lines = {name: " ".join(first_line(*case)) for name, case in CASES.items() if name != "pull_request"}
+    told = {name: line for name, line in lines.items() if name not in ("observed", "strict", "acceptance_ended")}
+    assert len(set(told.values())) == len(told)
+    assert not [name for name, line in lines.items() if line.startswith(("✅", "ready"))]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL])
+def test_observing_is_shouted_with_its_end_in_the_first_line(verdict):
+    name = {Verdict.PASS: "passes", Verdict.INCONCLUSIVE: "cannot_tell", Verdict.FAIL: "fails"}[verdict]
+    first = markdown(decision_of(name), dataclasses.replace(PULL, observing="2027-03-01")).split("\n")[0]
+    assert "observing until 2027-03-01, nothing is blocked" in first
+    assert headline(decision_of(name)) in first
+
+
+@pytest.mark.parametrize("name", ["pull_request", "weaker_fails"])
+def test_who_accepts_is_told_how(name):
+    report = html.unescape(markdown(*CASES[name]))
+    command = (
+        "gh workflow run gates-waive.yml -f pull-request=418 -f commit=0123456789abcdef0123456789abcdef01234567 "
+        "-f gate=recall:max_worsening -f reason='…' -f until=YYYY-MM-DD"
+    )
+    assert command in report
+
+
+@pytest.mark.parametrize("missing", [{"waive": None}, {"pull_request": None}, {"waivable": ()}])
+def test_where_nobody_can_accept_nobody_is_told_how(missing):
+    fails = dataclasses.replace(decision_of("fails"), gates=decision_of("fails").gates[:1])
+    assert "gh workflow" not in markdown(fails, dataclasses.replace(PULL, **missing))
+
+
+def test_the_history_of_a_pull_request_is_told_from_the_second_verdict_on():
+    report = markdown(decision_of("fails"), dataclasses.replace(PULL, history=PAST))
+    assert "verdicts on this pull request: ✅ <code>7c1a2f0</code> → ❌ <code>0123456</code>" in report
+    assert "verdicts on" not in markdown(decision_of("fails"), dataclasses.replace(PULL, history=PAST[1:]))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import html
 import re
+import shlex
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -12,12 +14,15 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from gates.decision import SCHEMA, Code, Decision, Estimate, GateVerdict, ModelRef, Verdict
-from gates.report import Facts
+from gates.record import User, Waiver
+from gates.report import Facts, Past
 from gates.report.escape import LONGEST, code, text
 from gates.report.markdown import render as markdown
 from gates.report.terminal import render as terminal
+from gates.waivers import Settled, Void, Waived
 
 GITHUB = 65_536
+RUN = "https://github.com/acme/churn/actions/runs/7"
 TRICKS = [
     "@dana", "@acme/team", "<script>alert(1)</script>", "<img src=x onerror=y>", "](http://x)",
     "[x](javascript:y)", "https://evil.example", "ftp://evil.example", "www.evil.example", "WWW.evil.example",
@@ -59,12 +64,38 @@ def decision_of(foreign: str, gates: list[GateVerdict] | None = None, verdict: V
     )  # fmt: skip
 
 
+def facts_of(foreign: str, decision: Decision | None = None, **other) -> Facts:
+    """All that a report says beside the decision, made of foreign text; a path is of this machine, but printed, too."""
+    user = User(id=1, login=foreign, type=None)
+    waived, void = [], []
+    for one in decision.gates if decision else ():
+        waiver = Waiver(
+            decision="sha256:" + "0" * 64, gate=one.id, rule=one.rule, slice=one.slice, verdict="fail", value=0.5,
+            bound=0.4, who=user, reason=foreign, until="2027-03-01",
+        )  # fmt: skip
+        if one.verdict is Verdict.FAIL and one.kind == "metric":
+            waived.append(Waived(gate=one, waiver=waiver, value=0.5, bound=0.4))
+            void.append(Void(gate=one, waiver=waiver, why=f"since {foreign}"))
+    settled = Settled(verdict=Verdict.FAIL, waived=tuple(waived[:1]), void=tuple(void[1:]))
+    return Facts(
+        version="1", policy=foreign, path=foreign, reproduce=foreign, weaker=(foreign,) * 12, changes=(foreign,) * 12,
+        commit="a" * 40, pull_request=7, run_url=RUN, waive="gates-waive.yml",
+        waivable=tuple(gate.id for gate in decision.gates) if decision else (), settled=settled,
+        **other,
+    )  # fmt: skip
+
+
+def whole(foreign: str) -> str:
+    decision = decision_of(foreign)
+    return markdown(decision, facts_of(foreign, decision))
+
+
 def structure(report: str) -> list[str]:
     """The tags that a reader of the Markdown ends up with, without the text between them."""
     return re.findall(r"<[^>]*>", PARSER.render(report))
 
 
-PLAIN = structure(markdown(decision_of("harmless"), Facts(version="1")))
+PLAIN, PLAIN_WHOLE = structure(markdown(decision_of("harmless"), Facts(version="1"))), structure(whole("harmless"))
 
 
 @given(HOSTILE)
@@ -76,12 +107,13 @@ PLAIN = structure(markdown(decision_of("harmless"), Facts(version="1")))
 @settings(max_examples=300)
 def test_foreign_text_changes_nothing_of_the_structure(foreign):
     assert structure(markdown(decision_of(foreign), Facts(version="1"))) == PLAIN
+    assert structure(whole(foreign)) == PLAIN_WHOLE
 
 
 @given(HOSTILE)
 @settings(max_examples=300)
 def test_foreign_text_links_to_nothing_and_nobody(foreign):
-    report = markdown(decision_of(foreign), Facts(version="1"))
+    report = whole(foreign).replace(RUN, "")
     seen = html.unescape(report)  # what GitHub's filters look at
     assert not re.search(r"@[\w-]", seen)
     assert "://" not in seen
@@ -114,7 +146,8 @@ def test_nothing_that_can_be_seen_is_lost(foreign):
 @given(HOSTILE, st.integers(60, 200))
 @settings(max_examples=60)
 def test_the_terminal_obeys_no_foreign_text(foreign, width):
-    shown = terminal(decision_of(foreign), width=width)
+    decision = decision_of(foreign)
+    shown = terminal(decision, facts_of(foreign, decision), width=width)
     assert all(char.isprintable() or char == "\n" for char in shown)
     assert "\x1b" not in shown
 
@@ -127,10 +160,38 @@ def test_it_always_fits_into_a_comment(foreign, verdict):
         for name in range(20)
         for index in range(200)
     ]
-    report = markdown(decision_of("model" + foreign, gates, verdict), Facts(version="1", commit="a" * 40))
-    assert len(report) <= GITHUB
+    decision = decision_of("model" + foreign, gates, verdict)
+    history = (Past(verdict=Verdict.ERROR, commit="a" * 40),) * 8
+    report = markdown(decision, facts_of(foreign, decision, history=history, observing="2027-03-01", fork=True))
+    assert len(report) <= GITHUB - 1500  # of the marker
+    for block in report.split("\n\n"):  # no table is cut
+        rows = [line for line in block.split("\n") if line.startswith("|")]
+        assert len({line.count("|") for line in rows}) <= 1
+        assert all(line.endswith("|") for line in rows)
     assert report.count("<details>") == report.count("</details>")
     assert report.startswith("## ")
+
+
+SHELL = ["'; touch pwned; '", "$(touch pwned)", "`touch pwned`", "a b", "--help", "\\", "'", '"', "\n-f x=y", "é"]
+
+
+@pytest.mark.parametrize("foreign", SHELL)
+def test_the_command_that_accepts_is_one_command_whatever_the_slice_is_called(foreign):
+    """As a reader would copy it."""
+    decision = decision_of("m", [gate(foreign, id="recall", slice={"region": foreign})])
+    report = markdown(decision, replace(facts_of("m", decision), settled=None))
+    command = html.unescape(re.search(r"<code>(gh workflow run .*?)</code>", report)[1]).replace("\u200b", "")
+    words = shlex.split(command)
+    assert words[:4] == ["gh", "workflow", "run", "gates-waive.yml"]
+    assert words[4::2] in ([], ["-f"] * 5)
+    if "\n" not in foreign:
+        assert words[9] == f"gate=recall:min@region={foreign}"
+
+
+def test_a_command_that_would_be_cut_is_not_given():
+    decision = decision_of("m", [gate("x", id="recall", slice={"region": "x" * 300})])
+    report = markdown(decision, replace(facts_of("m", decision), settled=None))
+    assert "<code>gh workflow run gates-waive.yml</code>" in report
 
 
 @pytest.mark.parametrize("kind", ["data", "fairness", "waiting"])

@@ -1,0 +1,102 @@
+"""Commands that speak to GitHub: the comment with its status, annotations, and the look at a repository."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from gates.cli import common
+from gates.decision import unchanged as unchanged_model
+from gates.errors import GatesError
+
+NOTHING_NEW = "nothing that the model is made of has changed"
+
+
+@click.command()
+@common.policy
+@click.option("--author", default="github-actions[bot]", show_default=True, help="The login that the token writes as.")
+@click.option(
+    "--evidence",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder with the evidence.json of another job. The default is .gates/.",
+)
+@click.option("--reason", default="", help="Why there is no evidence, where there is none.")
+@click.option("--unchanged", is_flag=True, help="Say that no input of the model has changed: nothing to judge.")
+def comment(policy: Path, author: str, folder: Path | None, reason: str, unchanged: bool) -> NoReturn:
+    """Judge the evidence anew, keep one comment on the pull request that says so, and set the commit's status.
+
+    The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
+
+    \b
+    Example:
+      GITHUB_TOKEN=... gates comment
+    """
+    from gates.github import api, event, outputs, status
+    from gates.github import comment as comments
+    from gates.report import Past
+    from gates.report.markdown import render
+
+    flow = common.flow(policy)
+    happened = event.read(flow.environ)
+    if unchanged:
+        decision = unchanged_model(flow.bound.policy.model, NOTHING_NEW)
+    else:
+        decision = flow.judged_anew(folder or flow.workspace.work, reason)
+    flow.publish(decision)
+    verdict, code = flow.settled(decision).verdict, common.code(decision, flow)
+    key = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
+
+    def write(history: tuple[Past, ...]) -> str:
+        return render(decision, flow.facts(decision, history))
+
+    client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
+    failed: list[GatesError] = []
+    try:
+        done = comments.sync(client, happened, write, key=key, verdict=verdict, author=author, create=not unchanged)
+        click.echo(done.told, err=True)
+        if done in (comments.Outcome.FORK, comments.Outcome.NO_PULL_REQUEST):
+            outputs.write_summary(flow.environ, f"_{done.told}_")
+    except GatesError as error:
+        failed.append(error)
+    try:
+        click.echo(status.put(client, happened, status.of(decision, flow.facts(decision), code, key)), err=True)
+    except GatesError as error:
+        failed.append(error)
+    for trouble in failed:  # GitHub's trouble never turns a verdict around
+        click.echo(f"gates: {trouble}", err=True)
+    if failed:
+        click.echo(f"The verdict stands: {verdict}.", err=True)
+    click.echo(f"{verdict}: {decision.reason}")
+    sys.exit(code or (failed[0].exit_code if failed else code))
+
+
+@click.command()
+@common.policy
+def annotate(policy: Path) -> None:
+    """Tell the runner of a job which lines of the policy did not hold: `gates report --format annotations`, obeyed.
+
+    It is a step of its own, as any other command here lets the runner obey nothing that it prints.
+
+    \b
+    Example:
+      gates annotate
+    """
+    from gates.report.annotation import render
+
+    flow = common.flow(policy)
+    decision = flow.workspace.load_decision()
+    click.echo(render(decision, flow.facts(decision)), nl=False)
+    sys.stdout.flush()
+
+
+SPEAKS = annotate.name
+
+
+def is_obeyed(arguments: list[str]) -> bool:
+    """Whether the runner shall obey what this command prints: only where nothing but escaped text is printed."""
+    return arguments[:1] == [SPEAKS] and "GITHUB_ACTIONS" in os.environ

@@ -1,0 +1,94 @@
+"""Annotations at the lines of the policy whose gate did not pass, as commands that the runner of a job obeys.
+
+What is quoted stays text: a command ends with its line, so line breaks and percent signs are escaped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from posixpath import dirname, join
+
+from gates.decision import Code, Decision, GateVerdict, Verdict
+from gates.report import Facts, accepted, by_badness
+from gates.source import Place
+from gates.words import plural
+
+MOST = 9  # the runner shows ten of a level and step; the tenth says how many more there are
+MOST_REASONS = 5
+LONGEST = 400  # characters of a reason
+_PROBLEM = re.compile(r"([^:\n]{1,200}):([0-9]{1,9}):([0-9]{1,9}): (.+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """One annotation."""
+
+    level: str
+    file: str
+    place: Place
+    title: str
+    text: str
+
+    def __str__(self) -> str:
+        line, column = self.place
+        where = f"file={_property(self.file)},line={line},col={column},title={_property(self.title)}"
+        return f"::{self.level} {where}::{_data(self.text)}"
+
+
+def render(decision: Decision, facts: Facts) -> str:
+    """A line an annotation; nothing where all is well."""
+    found = list(_mistakes(decision, facts) if decision.code is Code.COULD_NOT_JUDGE else _verdicts(decision, facts))
+    lines = []
+    for level in ("error", "warning"):
+        notes = [note for note in found if note.level == level]
+        lines += [str(note) for note in notes[:MOST]]
+        if len(notes) > MOST:
+            more = f"{len(notes) - MOST} more; the report has them all"
+            lines.append(str(Note(level=level, file=facts.path, place=(1, 1), title="gates", text=more)))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _verdicts(decision: Decision, facts: Facts) -> Iterator[Note]:
+    """One annotation a line of the policy and level: a bar that many slices miss is told once."""
+    covered, at = accepted(facts), dict(zip(map(id, decision.gates), facts.places, strict=False))
+    grouped: dict[tuple[str, Place], list[GateVerdict]] = {}
+    for gate in by_badness(decision.gates):
+        if gate.verdict in (Verdict.PASS, None):
+            continue
+        blocks = gate.verdict is Verdict.ERROR or (
+            gate not in covered and not facts.observing and (gate.verdict is Verdict.FAIL or facts.strict)
+        )
+        grouped.setdefault(("error" if blocks else "warning", at.get(id(gate), (1, 1))), []).append(gate)
+    for (level, place), gates in grouped.items():
+        reasons = [gate.reason[:LONGEST] + (" (accepted)" if gate in covered else "") for gate in gates]
+        more = [f"and {len(reasons) - MOST_REASONS} more"] if len(reasons) > MOST_REASONS else []
+        worst = gates[0].verdict
+        title = f"{gates[0].id}: {worst}" if len(gates) == 1 else f"{gates[0].id}: {plural(len(gates), 'bar', 'bars')}"
+        text = "\n".join([*reasons[:MOST_REASONS], *more])
+        yield Note(level=level, file=facts.path, place=place, title=title, text=text)
+
+
+def _mistakes(decision: Decision, facts: Facts) -> Iterator[Note]:
+    """Mistakes of policy and contract at their own lines; anything else that stopped the run, at the policy's first."""
+    found = [_PROBLEM.fullmatch(line.strip()) for line in decision.reason.splitlines()]
+    folder, inside = dirname(facts.path), [match for match in found if match and _is_inside(match[1])]
+    for match in inside:
+        name = facts.path if match[1] == facts.policy else join(folder, match[1])
+        yield Note(level="error", file=name, place=(int(match[2]), int(match[3])), title="gates", text=match[4])
+    if not inside:
+        text = decision.reason[:LONGEST]
+        yield Note(level="error", file=facts.path, place=(1, 1), title="gates could not judge", text=text)
+
+
+def _is_inside(name: str) -> bool:
+    return not name.startswith("/") and ".." not in name.split("/")
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,27 @@
+"""The formats of a report, one module each; to add one, write a module and a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from gates.decision import Decision
+from gates.report import Facts, annotation, junit, markdown, sarif, terminal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """How a decision is rendered. ``file``: its name in ``.gates/``; None where it is printed."""
+
+    render: Callable[[Decision, Facts], str]
+    file: str | None = None
+
+
+FORMATS: Final[Mapping[str, Format]] = {
+    "markdown": Format(render=markdown.render, file="report.md"),
+    "terminal": Format(render=terminal.render),
+    "junit": Format(render=junit.render, file="junit.xml"),
+    "sarif": Format(render=sarif.render, file="gates.sarif"),
+    "annotations": Format(render=annotation.render),
+}

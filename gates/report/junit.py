@@ -1,0 +1,67 @@
+"""The decision as JUnit's XML, for whoever collects test results: a case a bar."""
+
+from __future__ import annotations
+
+import re
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from gates.decision import Code, Decision, GateVerdict, Verdict
+from gates.report import Facts, acceptances, accepted, word
+
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render(decision: Decision, facts: Facts) -> str:
+    """A whole document. What blocks is a failure or an error; undecided, accepted and unjudged bars are skipped."""
+    suites = Element("testsuites")
+    suite = SubElement(suites, "testsuite", name=_text(f"gates {decision.model}"))
+    properties = SubElement(suite, "properties")
+    for name, value in _properties(decision, facts).items():
+        SubElement(properties, "property", name=name, value=_text(value))
+    if decision.code in (Code.COULD_NOT_JUDGE, Code.UNCHANGED):
+        case = SubElement(suite, "testcase", classname=_text(decision.model), name="judge")
+        kind = "error" if decision.verdict is Verdict.ERROR else "skipped"
+        SubElement(case, kind, message=_text(decision.reason))
+    covered = accepted(facts)
+    for index, gate in enumerate(decision.gates):
+        case = SubElement(suite, "testcase", classname=_text(f"{decision.model}.{gate.kind}"), name=_text(gate.label))
+        if index < len(facts.places):
+            case.set("file", _text(facts.path))
+            case.set("line", str(facts.places[index][0]))
+        outcome = _outcome(gate, facts, covered=gate in covered)
+        if outcome:
+            SubElement(case, outcome, message=_text(gate.reason), type=_text(f"{word(gate.verdict)} {gate.code}"))
+    notes = acceptances(facts)
+    if notes:
+        SubElement(suite, "system-out").text = _text("\n".join(notes))
+    for name, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(name, str(sum(1 for _ in suite.iter(tag))))
+    indent(suites)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(suites, encoding="unicode") + "\n"
+
+
+def _properties(decision: Decision, facts: Facts) -> dict[str, str]:
+    known = {
+        "verdict": str(facts.verdict(decision)),
+        "reason": decision.reason,
+        "evidence": decision.evidence,
+        "policy": decision.policy,
+        "commit": facts.commit,
+        "observing until": facts.observing,
+        "gates": facts.version,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _outcome(gate: GateVerdict, facts: Facts, *, covered: bool) -> str | None:
+    if gate.verdict is Verdict.PASS:
+        return None
+    if gate.verdict is Verdict.ERROR:
+        return "error"
+    blocks = gate.verdict is Verdict.FAIL or (gate.verdict is Verdict.INCONCLUSIVE and facts.strict)
+    return "failure" if blocks and not covered and not facts.observing else "skipped"
+
+
+def _text(foreign: str) -> str:
+    """Without the characters that XML can't hold, escaped or not."""
+    return _NOT_XML.sub("\ufffd", foreign)

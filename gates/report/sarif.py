@@ -1,0 +1,68 @@
+"""The decision as SARIF 2.1.0, for whoever collects findings of code analysis: a result a bar that did not pass."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from gates.canonical import digest
+from gates.decision import Code, Decision, GateVerdict, Verdict
+from gates.report import Facts
+from gates.source import Place
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+LEVELS = {Verdict.FAIL: "error", Verdict.ERROR: "error", Verdict.INCONCLUSIVE: "warning"}
+
+
+def render(decision: Decision, facts: Facts) -> str:
+    """A whole log of one run. What somebody accepted is there, and suppressed with the reason."""
+    judged = [
+        (gate, facts.places[index] if index < len(facts.places) else (1, 1))
+        for index, gate in enumerate(decision.gates)
+        if gate.verdict in LEVELS
+    ]
+    results = [_result(gate, place, facts) for gate, place in judged]
+    if decision.code is Code.COULD_NOT_JUDGE:
+        results.append(_stopped(decision, facts))
+    rules = {result["ruleId"]: {"id": result["ruleId"]} for result in results}
+    driver = {"name": "gates", "rules": list(rules.values())} | ({"version": facts.version} if facts.version else {})
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "invocations": [{"executionSuccessful": decision.verdict is not Verdict.ERROR}],
+        "results": results,
+        "properties": {"verdict": str(facts.verdict(decision)), "model": decision.model},
+    }
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=2, ensure_ascii=True) + "\n"
+
+
+def _result(gate: GateVerdict, place: Place, facts: Facts) -> dict[str, Any]:
+    level = LEVELS[gate.verdict] if gate.verdict else "none"
+    made = {
+        "ruleId": f"{gate.id}:{gate.rule}",
+        "level": "note" if facts.observing and gate.verdict is not Verdict.ERROR else level,
+        "message": {"text": gate.reason},
+        "locations": [_location(facts, place)],
+        "partialFingerprints": {"bar/v1": digest(gate.label)},
+    }
+    waivers = [one.waiver for one in facts.settled.waived if one.gate is gate] if facts.settled else []
+    if waivers:
+        told = f"accepted by {waivers[0].who.login} until {waivers[0].until}: {waivers[0].reason}"
+        made["suppressions"] = [{"kind": "external", "status": "accepted", "justification": told}]
+    return made
+
+
+def _stopped(decision: Decision, facts: Facts) -> dict[str, Any]:
+    return {
+        "ruleId": str(decision.code),
+        "level": "error",
+        "message": {"text": decision.reason},
+        "locations": [_location(facts, (1, 1))],
+    }
+
+
+def _location(facts: Facts, place: Place) -> dict[str, Any]:
+    region = {"startLine": place[0], "startColumn": place[1]}
+    return {"physicalLocation": {"artifactLocation": {"uri": quote(facts.path)}, "region": region}}

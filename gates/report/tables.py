@@ -1,0 +1,127 @@
+"""The tables and lists of the Markdown report: bars, slices that moved, fairness, data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gates.decision import Decision, Estimate, GateVerdict, Verdict
+from gates.report import ACCEPTED, sign, word
+from gates.report.escape import code, line, text
+from gates.slices import key_text
+from gates.words import bar_text, number, plural, rows, signed
+
+MOST_ROWS = 40  # of one table
+MOST_MOVED = 5
+MOST_GROUPS = 12
+
+
+def bars(decision: Decision, gates: Sequence[GateVerdict], most: int = MOST_ROWS, accepted: bool = False) -> str:
+    """A row a bar; those beyond ``most`` are counted in a last row."""
+    champion = f"Champion v{text(decision.champion.version or '?')}" if decision.champion else "Champion"
+    lines = [
+        f"| | Gate | {champion} | Candidate | Change (bounds) | Rule |",
+        "|:--|:--|--:|--:|--:|:--|",
+        *(_row(gate, accepted=accepted) for gate in gates[:most]),
+    ]
+    if len(gates) > most:
+        lines.append(f"| | {len(gates) - most} more | | | | |")
+    return "\n".join(lines)
+
+
+def _row(gate: GateVerdict, *, accepted: bool) -> str:
+    name = code(gate.id) + (f" in {code(key_text(gate.slice))}" if gate.slice else "")
+    level = gate.rule in ("min", "max")
+    cells = (
+        f"{ACCEPTED} accepted" if accepted else f"{sign(gate.verdict)} {word(gate.verdict)}",
+        name,
+        _value(gate.champion, bounds=False),
+        _value(gate.candidate, bounds=level),
+        _change(gate.difference),
+        _rule(gate),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _value(estimate: Estimate | None, *, bounds: bool) -> str:
+    if estimate is None:
+        return "–"
+    shown = f"**{number(estimate.value)}**" if bounds else number(estimate.value)
+    return f"{shown} ({number(estimate.low)} to {number(estimate.high)})" if bounds else shown
+
+
+def _change(difference: Estimate | None) -> str:
+    if difference is None:
+        return "–"
+    noise = ", noise" if difference.low <= 0 <= difference.high else ""
+    return f"{signed(difference.value)} ({signed(difference.low)} to {signed(difference.high)}){noise}"
+
+
+_RULES = {
+    "min": "at least {}",
+    "max": "at most {}",
+    "max_worsening": "worse by at most {}",
+    "min_improvement": "better by at least {}",
+}
+
+
+def _rule(gate: GateVerdict) -> str:
+    if gate.rule in _RULES and gate.bar is not None:
+        return _RULES[gate.rule].format(bar_text(gate.bar))
+    return code(gate.rule)
+
+
+def moved(gates: Iterable[GateVerdict]) -> tuple[str, str]:
+    """Slices whose difference is more than noise, the largest first: a line, and a table or nothing."""
+    compared = {(g.id, key_text(g.slice)): g for g in gates if g.slice and g.difference is not None}.values()
+    found = [g for g in compared if g.difference and not g.difference.low <= 0 <= g.difference.high]
+    if not compared:
+        return "", ""
+    told = f"**Slices that moved:** {len(found)} of {len(compared)} (the rest stayed inside noise)"
+    if not found:
+        return told, ""
+    found.sort(key=lambda g: -abs(g.difference.value if g.difference else 0))
+    lines = ["| Slice | Rows | Metric | Champion → candidate | Change |", "|:--|--:|:--|:--|--:|"]
+    for gate in found[:MOST_MOVED]:
+        values = f"{_value(gate.champion, bounds=False)} → {_value(gate.candidate, bounds=False)}"
+        lines.append(
+            f"| {code(key_text(gate.slice or {}))} | {gate.n:,} | {code(gate.metric or gate.id)} | {values} "
+            f"| {_change(gate.difference)} |"
+        )
+    return told, "\n".join(lines)
+
+
+def fairness(gates: Iterable[GateVerdict], *, said: str) -> list[str]:
+    """A line a fairness gate, with the values of its groups; what was ``said`` is not said again."""
+    told = []
+    for gate in gates:
+        if gate.by:
+            what = text(f"{gate.metric} by {gate.by}" if gate.reason == said else gate.reason)
+            groups = f" By group: {_groups(gate.groups)}." if gate.groups else ""
+            told.append(f"**Fairness:** {sign(gate.verdict)} {what}.{groups}")
+    return told
+
+
+def _groups(groups: dict[str, float | None]) -> str:
+    told = [f"{code(name)} {'undefined' if value is None else number(value)}" for name, value in groups.items()]
+    more = f" and {len(told) - MOST_GROUPS} more" if len(told) > MOST_GROUPS else ""
+    return ", ".join(told[:MOST_GROUPS]) + more
+
+
+def data(gates: Iterable[GateVerdict]) -> tuple[str, str]:
+    """How the data keeps its contract: a line, and a list of what is broken or nothing."""
+    held = [gate for gate in gates if gate.kind == "data"]
+    if not held:
+        return "", ""
+    broken = [gate for gate in held if gate.verdict is not Verdict.PASS]
+    tables = {gate.id.removeprefix("data."): gate.n for gate in held}
+    counts = ", ".join(f"{text(name)} {rows(n)}" for name, n in tables.items())
+    if not broken:
+        return f"**Data:** ✅ the contract holds ({plural(len(held), 'rule', 'rules')}; {counts}).", ""
+    told = f"{len(held) - len(broken)} of {plural(len(held), 'rule', 'rules')} of the contract hold ({counts})"
+    return f"**Data:** {told}:", bullets([f"{sign(gate.verdict)} {gate.reason}" for gate in broken])
+
+
+def bullets(lines: Sequence[str], most: int = MOST_ROWS) -> str:
+    """A list of foreign lines; those beyond ``most`` are counted in a last one."""
+    more = [f"- {len(lines) - most} more"] if len(lines) > most else []
+    return "\n".join([*(f"- {line(one)}" for one in lines[:most]), *more])

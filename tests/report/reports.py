@@ -1,0 +1,82 @@
+"""Decisions and facts that the tests of reports share. What is rendered are the golden decisions of tests/judge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from gates.decision import Decision, Verdict, could_not_judge, unchanged
+from gates.record import User
+from gates.report import Facts, Past
+from gates.validate import read_json
+from gates.waivers import Settled, accept, acceptable, settle
+
+DECISIONS = Path(__file__).parent.parent / "judge"
+FACTS = Facts(
+    policy="gates.yaml",
+    version="1.2.3",
+    commit="0123456789abcdef",
+    run_url="https://github.com/acme/churn/actions/runs/7",
+)
+WHY = "gates.yaml:14:5: max_worsning: unknown key; did you mean max_worsening?\ngates.yaml:20:3: zzz: unknown key"
+NAMES = [
+    "first_run", "passes", "fails", "cannot_tell", "error_beats_fail", "nothing_judged", "data_broken",
+    "data_alone_is_no_pass", "data_uncounted", "fairness", "champion_unscored", "could_not_judge",
+]  # fmt: skip
+TODAY, LAST = "2026-11-24", "2026-12-31"
+
+
+def decision_of(name: str) -> Decision:
+    if name == "could_not_judge":
+        return could_not_judge("churn", WHY)
+    if name == "unchanged":
+        return unchanged("churn", "nothing that the model is made of has changed")
+    path = DECISIONS / f"{name}.json"
+    return read_json(Decision, path.read_bytes(), path.name)
+
+
+def settled(decision: Decision, *bars: int, today: str = TODAY) -> Settled:
+    """What is left of a decision of which somebody accepts some bars, by their number."""
+    every = tuple(gate.id for gate in decision.gates)
+    said = {"who": User(id=5, login="dana", type="User"), "reason": "relabelled", "until": LAST}
+    waivers = [accept(decision, decision.gates[n].label, **said, today=TODAY, waivable=every) for n in bars]
+    return settle(decision, waivers, today, every)
+
+
+def acceptable_bars(decision: Decision) -> list[int]:
+    every = [gate.id for gate in decision.gates]
+    return [number for number, gate in enumerate(decision.gates) if acceptable(gate, every)]
+
+
+PULL = replace(
+    FACTS,
+    commit="0123456789abcdef0123456789abcdef01234567",
+    pull_request=418,
+    reproduce="git fetch origin pull/418/head && git checkout 0123456 && gates run",
+    waive="gates-waive.yml",
+    waivable=("recall", "accuracy"),
+)
+PAST = (
+    Past(verdict=Verdict.PASS, commit="7c1a2f0" + "0" * 33),
+    Past(verdict=Verdict.FAIL, commit="0123456789abcdef0123456789abcdef01234567"),
+)
+FAILS, PASSES, DOUBT = decision_of("fails"), decision_of("passes"), decision_of("cannot_tell")
+WEAKER = ("gates.recall.max_worsening: 0.01 became 0.05", "confidence: 0.95 became 0.8")
+
+# Every absence, and all that must be known to read a verdict rightly.
+CASES: dict[str, tuple[Decision, Facts]] = {
+    "pull_request": (FAILS, replace(PULL, history=PAST)),
+    "accepted": (FAILS, replace(PULL, settled=settled(FAILS, *acceptable_bars(FAILS)))),
+    "partly_accepted": (FAILS, replace(PULL, settled=settled(FAILS, 2))),
+    "acceptance_ended": (FAILS, replace(PULL, settled=settled(FAILS, 1, today="2027-01-01"))),
+    "observing": (FAILS, replace(PULL, observing="2027-03-01")),
+    "observing_passes": (PASSES, replace(PULL, observing="2027-03-01")),
+    "observing_error": (decision_of("could_not_judge"), replace(PULL, observing="2027-03-01")),
+    "observed": (FAILS, replace(PULL, observed="2026-11-01")),
+    "fork": (PASSES, replace(PULL, fork=True)),
+    "fork_fails": (FAILS, replace(PULL, fork=True)),
+    "weaker": (PASSES, replace(PULL, weaker=WEAKER, changes=("slices: region is new",))),
+    "weaker_fails": (FAILS, replace(PULL, weaker=WEAKER[:1])),
+    "strict": (DOUBT, replace(PULL, strict=True)),
+    "unchanged": (decision_of("unchanged"), replace(PULL, strict=True)),
+}
