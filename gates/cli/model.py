@@ -15,7 +15,6 @@ from gates.cli import common
 from gates.contract.compare import Comparison
 from gates.contract.read import SCHEMA as CONTRACT_SCHEMA
 from gates.decision import Decision
-from gates.errors import GatesError
 from gates.evidence import Evidence
 from gates.fields import schema_of
 from gates.policy.read import schema as policy_schema
