@@ -28,6 +28,8 @@ from gates.waivers import Settled, settle
 from gates.workspace import Workspace
 
 if TYPE_CHECKING:
+    from gates.branch import Trusted
+    from gates.ledger import Ledger
     from gates.measure import Bench, Served
     from gates.registry.mlflow import Registry
 
@@ -35,18 +37,27 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Flow:
     """One policy's steps. ``bound`` is read, and engine and registry are opened, when they are first needed.
-    ``today`` is the day (YYYY-MM-DD, UTC) by which waivers and observing end."""
+    ``today`` is the day (YYYY-MM-DD, UTC) by which waivers and observing end. ``trusted``: the default branch's policy,
+    where that is the one that counts."""
 
     workspace: Workspace
     steps: Steps
     environ: Mapping[str, str]
     today: str
+    trusted: Trusted | None = None
     elsewhere: Callable[[str], Path] | None = None  # gives the scores that a model gave on another machine
 
     @cached_property
     def bound(self) -> Bound:
         """The policy with its contract."""
-        return self.workspace.load()
+        return self.trusted.bound if self.trusted else self.workspace.load()
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The history of decisions, promotions and waivers."""
+        from gates.ledger import opened
+
+        return opened(self.workspace.root, self.environ)
 
     @cached_property
     def bench(self) -> Bench:
@@ -183,12 +194,20 @@ class Flow:
             waivable = self.bound.policy.promotion.waivable
         except GatesError:  # nothing can be judged by it either
             return Settled(verdict=decision.verdict)
+        if decision.verdict is Verdict.PASS:
+            return Settled(verdict=decision.verdict)
         return settle(decision, self.waivers, self.today, waivable)
 
     @cached_property
     def waivers(self) -> tuple[Waiver, ...]:
-        """What was accepted of this model."""
-        return ()
+        """What was accepted of this model, by the ledger. On a laptop, as it was last seen; a remote that can't be
+        reached turns no verdict around, and waives nothing."""
+        try:
+            head = self.ledger.head() if self.environ.get("GITHUB_ACTIONS") == "true" else self.ledger.seen()
+            return self.ledger.waivers(head, self.bound.champion[0])
+        except GatesError as error:
+            self.steps.say(f"the ledger's waivers can't be read: {error}")
+            return ()
 
     def facts(self, decision: Decision, history: tuple[Past, ...] = ()) -> Facts:
         """What a report says besides the decision. A policy that can't be read has nothing to say here."""

@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from gates import __version__
-from gates.cli import data, github, jobs, model
+from gates.cli import data, github, jobs, model, promotion
 from gates.cli.model import SCHEMAS
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
@@ -43,7 +43,9 @@ for command in (
     model.measure,
     model.judge,
     model.report,
-    model.promote,
+    promotion.promote,
+    promotion.rollback,
+    promotion.waive,
     github.comment,
     github.annotate,
     model.schema,

@@ -104,28 +104,6 @@ def report(policy: Path, form: str) -> None:
 
 
 @click.command()
-@common.policy
-@common.as_json
-def promote(policy: Path, as_json: bool) -> None:
-    """Make the judged candidate the champion: register it and move the alias.
-
-    \b
-    Example:
-      gates run && gates promote
-    """
-    from gates import promote as promotion
-
-    flow = common.flow(policy)
-    name, alias = flow.bound.champion
-    with flow.steps.step("verify"):
-        decision = promotion.verified(flow.workspace, flow.bench, flow.served())
-    with flow.steps.step("promote", f"models:/{name}@{alias}"):
-        version = promotion.promote(flow.workspace, flow.bench, flow.registry, decision)
-    told = {"model": name, "alias": alias, "version": version}
-    click.echo(json.dumps(told) if as_json else f"{name} version {version} is now {alias}")
-
-
-@click.command()
 @click.argument("document", type=click.Choice(list(SCHEMAS)), default="policy")
 def schema(document: str) -> None:
     """Print the JSON Schema of a document.
