@@ -23,6 +23,7 @@ from gates.validate import read_json
 PREFIX = "gates-evidence-"  # of the artifacts' names
 LARGEST = 8 * 2**20  # bytes of one artifact, packed
 MOST = 256  # artifacts, one a model
+_DIGITS = 19
 _SHA = re.compile(r"[0-9a-f]{40}")
 _GLOB = re.compile(r"[*?\[]")
 _CANCELLED = {"cancelled", "skipped", "stale"}  # a newer run is the one to report
@@ -124,17 +125,21 @@ def may_touch(policy: str, paths: Sequence[str], names: Sequence[str]) -> bool:
 
 
 def evidence_of(folder: Path, model: str) -> Path:
-    """The folder of the one evidence about a model among those that were handed over.
+    """The folder of the newest evidence about a model among those that were handed over: a job that was run again has
+    handed over twice, and artifacts are numbered.
 
-    What can't be read as evidence is passed over. Raises ``GatesError`` where there is none, or more than one.
+    What can't be read as evidence, and links, are passed over. Raises ``GatesError`` where there is none.
     """
-    names = sorted({file.parent for file in (*folder.glob("evidence.json"), *folder.glob("*/evidence.json"))})
-    fitting = [one for one in names if _model(one / "evidence.json") == model]
+    files = (*folder.glob("evidence.json"), *folder.glob("*/evidence.json"))
+    fitting = [file.parent for file in files if not file.parent.is_symlink() and _model(file) == model]
     if not fitting:
         raise GatesError("the pull request's run handed over no evidence about this model", where=model)
-    if len(fitting) > 1:
-        raise GatesError(f"the pull request's run handed over {len(fitting)} evidences about this model", where=model)
-    return fitting[0]
+    return max(fitting, key=_number)
+
+
+def _number(folder: Path) -> int:
+    last = folder.name.removeprefix(PREFIX)
+    return int(last) if last.isascii() and last.isdecimal() and len(last) < _DIGITS else 0
 
 
 def _model(file: Path) -> str | None:
