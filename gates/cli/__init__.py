@@ -43,6 +43,7 @@ for command in (
     model.promote,
     github.comment,
     github.annotate,
+    github.doctor,
     model.schema,
     data.init,
     data.data,

@@ -99,3 +99,44 @@ SPEAKS = annotate.name
 def is_obeyed(arguments: list[str]) -> bool:
     """Whether the runner shall obey what this command prints: only where nothing but escaped text is printed."""
     return arguments[:1] == [SPEAKS] and "GITHUB_ACTIONS" in os.environ
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path())
+@click.option("--repository", help="OWNER/NAME on GitHub. The default is the run's own, or that of the remote origin.")
+@click.option("--offline", is_flag=True, help="Look at files alone, whether there is a token or not.")
+@common.as_json
+def doctor(folder: Path, repository: str | None, offline: bool, as_json: bool) -> NoReturn:
+    """Look at a repository and its settings on GitHub, and tell what is missing or unsafe, with the mend.
+
+    Settings are looked at where GITHUB_TOKEN or GH_TOKEN holds a token; those of environments and branches take an
+    administrator's to be seen whole. Nothing is changed.
+
+    \b
+    Exit codes: 0 nothing is missing or unsafe, 1 something is, 2 a mistake in usage, 3 GitHub failed.
+
+    \b
+    Example:
+      GH_TOKEN=$(gh auth token) gates doctor
+    """
+    from gates import doctor as doctors
+    from gates.doctor.files import FILES
+    from gates.doctor.settings import SETTINGS
+    from gates.github import api, event
+    from gates.github.settings import read
+    from gates.report.diagnosis import render
+    from gates.survey import repository_of, survey
+
+    name = repository or repository_of(folder, os.environ)
+    token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN")
+    settings = None
+    if token and name and not offline:
+        with common.steps().step("github", name):
+            settings = read(api.Client(event.api_url(os.environ), token), event.named(name))
+    found = doctors.examine(survey(folder, name, settings), (*FILES, *SETTINGS))
+    if as_json:
+        common.write_json(found)
+    else:
+        coloured = common.colour(sys.stdout)
+        click.echo(render(found, width=common.width(), colour=coloured), nl=False, color=coloured)
+    sys.exit(found.exit_code)

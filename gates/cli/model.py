@@ -16,6 +16,7 @@ from gates.cli import common
 from gates.contract.compare import Comparison
 from gates.contract.read import SCHEMA as CONTRACT_SCHEMA
 from gates.decision import Decision
+from gates.doctor import Diagnosis
 from gates.errors import GatesError
 from gates.evidence import Evidence
 from gates.fields import schema_of
@@ -32,6 +33,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "data": lambda: schema_of(Checked),
     "record": lambda: schema_of(Record),
     "contract-diff": lambda: schema_of(Comparison),
+    "doctor": lambda: schema_of(Diagnosis),
 }
 
 
