@@ -16,6 +16,7 @@ from gates.source import Source, parse
 from gates.workspace import Workspace
 
 OWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")  # GitHub takes the first
+POLICIES, ACTIONS = ("gates.yaml", "gates.yml"), ("action.yml", "action.yaml")
 MOST_FOLDERS = 20_000
 SKIPPED = {"node_modules", "site-packages", "__pycache__"}
 _REMOTE = re.compile(r"[/:@]([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}?)(?:\.git)?/?$")
@@ -29,11 +30,11 @@ def survey(folder: Path, repository: str | None, settings: Settings | None) -> S
         _read(path, root, workflows, unreadable)
     found = list(_found(root))
     for path in found:
-        if path.name in ("action.yml", "action.yaml"):
+        if path.name in ACTIONS:
             _read(path, root, actions, unreadable)
     return Seen(
         repository=repository,
-        policies=tuple(_policy(path, root) for path in found if path.name in ("gates.yaml", "gates.yml")),
+        policies=tuple(_policy(path, root) for path in found if path.name in POLICIES and ".github" not in path.parts),
         workflows=tuple(workflows),
         actions=tuple(actions),
         unreadable=unreadable,
@@ -50,7 +51,7 @@ def _found(root: Path) -> Iterator[Path]:
         folders[:] = sorted(
             one for one in folders if one not in SKIPPED and (not one.startswith(".") or one == ".github")
         )
-        wanted = {"gates.yaml", "gates.yml", "action.yml", "action.yaml"} & set(names)
+        wanted = {*POLICIES, *ACTIONS} & set(names)
         yield from (Path(folder) / name for name in sorted(wanted))
 
 
@@ -67,7 +68,8 @@ def _policy(path: Path, root: Path) -> PolicyFile:
     try:
         return PolicyFile(path=name, bound=Workspace(policy=path).load())
     except GatesError as error:
-        return PolicyFile(path=name, bound=None, problem=f"can't be read: {str(error).splitlines()[0]}")
+        told = str(error).splitlines()[0].replace(f"{root}/", "")
+        return PolicyFile(path=name, bound=None, problem=f"can't be read: {told}")
 
 
 def _owners(root: Path) -> tuple[str, str] | None:

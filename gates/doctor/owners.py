@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+_STARS = re.compile(r"(/\*\*/|\*\*/|/\*\*|\*\*|\*|\?)")
 _SPLIT = re.compile(r"(?<!\\)\s+")
 
 
@@ -25,10 +26,12 @@ def _form(pattern: str) -> re.Pattern[str]:
     plain = pattern.replace("\\ ", " ").replace("\\#", "#")
     anchored = "/" in plain.rstrip("/")
     inner = plain.strip("/")
-    form = "".join(_TOKENS.get(token, re.escape(token)) for token in re.split(r"(\*\*/|/\*\*|\*\*|\*|\?)", inner))
+    form = "".join(
+        _TOKENS.get(token, re.escape(token)) for token in re.split(r"(/\*\*/|\*\*/|/\*\*|\*\*|\*|\?)", inner)
+    )
     start = "" if anchored else "(?:.*/)?"
     end = "/.*" if plain.endswith("/") else "" if inner.endswith("/*") else "(?:/.*)?"
     return re.compile(start + form + end, re.DOTALL)
 
 
-_TOKENS = {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+_TOKENS = {"/**/": "/(?:.*/)?", "**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
