@@ -77,7 +77,7 @@ def manifest(folder: Path) -> list[dict[str, str | int]]:
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise GatesError(f"{name} is a link or no plain file; a model may hold plain files only", where=str(folder))
         if path.is_file():
-            entries.append({"path": name, "size": path.stat().st_size, "sha256": _sha256(path)})
+            entries.append({"path": name, "size": path.stat().st_size, "sha256": sha256(path)})
     return entries
 
 
@@ -86,7 +86,8 @@ def folder_digest(folder: Path) -> str:
     return digest(manifest(folder))
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Hex SHA-256 of a file."""
     hasher = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):

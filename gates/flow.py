@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,8 @@ from gates.waivers import Settled, settle
 from gates.workspace import Workspace
 
 if TYPE_CHECKING:
+    from gates.branch import Trusted
+    from gates.ledger import Ledger
     from gates.measure import Bench, Served
     from gates.registry.mlflow import Registry
 
@@ -35,17 +37,27 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Flow:
     """One policy's steps. ``bound`` is read, and engine and registry are opened, when they are first needed.
-    ``today`` is the day (YYYY-MM-DD, UTC) by which waivers and observing end."""
+    ``today`` is the day (YYYY-MM-DD, UTC) by which waivers and observing end. ``trusted``: the default branch's policy,
+    where that is the one that counts."""
 
     workspace: Workspace
     steps: Steps
     environ: Mapping[str, str]
     today: str
+    trusted: Trusted | None = None
+    elsewhere: Callable[[str], Path] | None = None  # gives the scores that a model gave on another machine
 
     @cached_property
     def bound(self) -> Bound:
         """The policy with its contract."""
-        return self.workspace.load()
+        return self.trusted.bound if self.trusted else self.workspace.load()
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The history of decisions, promotions and waivers."""
+        from gates.ledger import opened
+
+        return opened(self.workspace.root, self.environ)
 
     @cached_property
     def bench(self) -> Bench:
@@ -53,7 +65,9 @@ class Flow:
         from gates.measure import Bench
 
         self.workspace.prepare()
-        return Bench(self.bound, self.workspace.root, self.workspace.work, environ=self.environ)
+        return Bench(
+            self.bound, self.workspace.root, self.workspace.work, environ=self.environ, elsewhere=self.elsewhere
+        )
 
     @cached_property
     def registry(self) -> Registry:
@@ -85,15 +99,28 @@ class Flow:
             return judge(bound, evidence)
 
     def _measured(self) -> Evidence:
-        """Where the data breaks its contract nothing is trained on it."""
         checked = self.check()
-        data_only = self.bench.evidence(checked)
-        if judge(self.bound, data_only).verdict in (Verdict.FAIL, Verdict.ERROR):
-            self.workspace.save(self.workspace.evidence, data_only)
-            return data_only
+        if broken := self.broken(checked):
+            return broken
         served = self.served()  # before anybody waits for a training
         self.train()
         return self.measure(checked, served)
+
+    def run_handed(self, served: Served | None) -> Decision:
+        """Measure and judge a candidate that was trained, and scored where need be, on another machine."""
+        self.workspace.forget("measure")
+        checked = self.check()
+        evidence = self.broken(checked) or self.measure(checked, served)
+        with self.steps.step("judge", f"{len(self.bound.gates)} gates"):
+            return judge(self.bound, evidence)
+
+    def broken(self, checked: tuple[Finding, ...]) -> Evidence | None:
+        """The evidence about the data alone, where it breaks its contract: nothing is trained on it."""
+        evidence = self.bench.evidence(checked)
+        if judge(self.bound, evidence).verdict not in (Verdict.FAIL, Verdict.ERROR):
+            return None
+        self.workspace.save(self.workspace.evidence, evidence)
+        return evidence
 
     def check(self) -> tuple[Finding, ...]:
         """Hold the tables to the contract. Columns that the policy needs and the holdout lacks, and labels that are
@@ -103,17 +130,24 @@ class Flow:
             return self.bench.check()
 
     def train(self) -> None:
-        """Make a candidate; what a failed training left is no candidate."""
-        from gates.train.command import train
+        """Make a candidate from the tables of the policy."""
+        self.workspace.forget("data")
+        self.workspace.data.mkdir()
+        train = self.bound.policy.data.train
+        self.train_on(self.bench.unlabelled(self.workspace.data), self.workspace.root / train if train else None)
+
+    def train_on(self, holdout: Path, tables: Path | None) -> None:
+        """Make a candidate; what a failed training left is no candidate. ``holdout`` is without its label."""
+        from gates.train.command import Tables, train
 
         work = self.workspace
         work.forget("train")
         with self.steps.step("train", self.bound.policy.train.run):
-            holdout = self.bench.unlabelled()
             work.candidate.mkdir()
             try:
                 log = work.work / "train.log"
-                train(self.bound.policy, work.root, work.candidate, holdout, self.environ, log)
+                given = Tables(holdout=holdout, train=tables)
+                train(self.bound.policy, work.root, work.candidate, given, self.environ, log)
             except BaseException:
                 work.forget("train")
                 raise
@@ -145,23 +179,14 @@ class Flow:
             name = self.workspace.policy.name  # the policy's own name for its model can't be read
         return could_not_judge(name, why)
 
-    def judged_anew(self, folder: Path) -> Decision:
-        """The decision from the evidence in ``folder``, never from one that was handed over with it, save for why
-        there is no evidence."""
+    def judged_anew(self, folder: Path, reason: str = "") -> Decision:
+        """The decision from the evidence in ``folder``, never from one that was handed over with it. ``reason`` says
+        why there is no evidence, where there is none."""
         try:
             return judge(self.bound, self.workspace.load_evidence(folder))
         except GatesError as error:
             why = str(error)
-        if not (folder / self.workspace.evidence.name).exists():
-            why = self._handed_reason(folder) or why
-        return self.unjudged(why)
-
-    def _handed_reason(self, folder: Path) -> str | None:
-        try:
-            handed = self.workspace.load_decision(folder)
-        except GatesError:
-            return None
-        return handed.reason if handed.verdict is Verdict.ERROR else None
+        return self.unjudged(why if (folder / self.workspace.evidence.name).exists() else reason or why)
 
     def settled(self, decision: Decision) -> Settled:
         """What the waivers that hold today make of the decision."""
@@ -169,12 +194,20 @@ class Flow:
             waivable = self.bound.policy.promotion.waivable
         except GatesError:  # nothing can be judged by it either
             return Settled(verdict=decision.verdict)
+        if decision.verdict is Verdict.PASS:
+            return Settled(verdict=decision.verdict)
         return settle(decision, self.waivers, self.today, waivable)
 
     @cached_property
     def waivers(self) -> tuple[Waiver, ...]:
-        """What was accepted of this model."""
-        return ()
+        """What was accepted of this model, by the ledger. On a laptop, as it was last seen; a remote that can't be
+        reached turns no verdict around, and waives nothing."""
+        try:
+            head = self.ledger.head() if self.environ.get("GITHUB_ACTIONS") == "true" else self.ledger.seen()
+            return self.ledger.waivers(head, self.bound.champion[0])
+        except GatesError as error:
+            self.steps.say(f"the ledger's waivers can't be read: {error}")
+            return ()
 
     def facts(self, decision: Decision, history: tuple[Past, ...] = ()) -> Facts:
         """What a report says besides the decision. A policy that can't be read has nothing to say here."""

@@ -25,9 +25,9 @@ class Steps:
             try:
                 yield
             except BaseException:
-                self._say(f"✗ {told}  ({time.monotonic() - start:.1f} s)")
+                self.say(f"✗ {told}  ({time.monotonic() - start:.1f} s)")
                 raise
-        self._say(f"✓ {told}  ({time.monotonic() - start:.1f} s)")
+        self.say(f"✓ {told}  ({time.monotonic() - start:.1f} s)")
 
     def _spinner(self, told: str) -> AbstractContextManager[object]:
         if not self._live:
@@ -40,6 +40,7 @@ class Steps:
         progress.add_task(told, total=None)
         return progress
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """One line."""
         if not self._quiet:
             print(line, file=self._stream, flush=True)

@@ -6,7 +6,8 @@ import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from gates.errors import GatesError, PolicyError
 from gates.fields import Plain, build, schema_of
@@ -68,6 +69,13 @@ def problems(source: Source, path: Path, value: Plain, schema: Mapping[str, Plai
             yield from _told(source, path, value, schema, error)
 
 
+@cache
+def _validator(cls: Any) -> jsonschema_rs.Draft202012Validator:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator(schema_of(cls))
+
+
 def read_json(cls: type[T], data: bytes, name: str) -> T:
     """JSON bytes -> a declared dataclass. Raises ``GatesError`` where it is no JSON or of another form."""
     try:
@@ -75,8 +83,8 @@ def read_json(cls: type[T], data: bytes, name: str) -> T:
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
         raise GatesError(f"is no JSON: {error}", where=name, mend="Make it again.") from error
-    found = list(problems(Source(name=name, value=value, places={}), (), value, schema_of(cls)))
-    if found:
+    if not _validator(cast(Any, cls)).is_valid(value):
+        found = list(problems(Source(name=name, value=value, places={}), (), value, schema_of(cls)))
         raise GatesError(found[0].text, where=name, mend="Make it again with this version of gates.")
     try:
         made: T = build(cls, value)

@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from gates import __version__
-from gates.cli import data, github, model
+from gates.cli import data, github, jobs, model, promotion
 from gates.cli.model import SCHEMAS
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
@@ -34,13 +34,18 @@ def cli() -> None:
 
 
 for command in (
-    model.run,
+    jobs.run,
     model.check,
-    model.train,
+    jobs.plan,
+    jobs.check_data,
+    jobs.train,
+    jobs.score,
     model.measure,
     model.judge,
     model.report,
-    model.promote,
+    promotion.promote,
+    promotion.rollback,
+    promotion.waive,
     github.comment,
     github.annotate,
     github.doctor,

@@ -25,8 +25,9 @@ NOTHING_NEW = "nothing that the model is made of has changed"
     type=click.Path(path_type=Path, file_okay=False),
     help="A folder with the evidence.json of another job. The default is .gates/.",
 )
+@click.option("--reason", default="", help="Why there is no evidence, where there is none.")
 @click.option("--unchanged", is_flag=True, help="Say that no input of the model has changed: nothing to judge.")
-def comment(policy: Path, author: str, folder: Path | None, unchanged: bool) -> NoReturn:
+def comment(policy: Path, author: str, folder: Path | None, reason: str, unchanged: bool) -> NoReturn:
     """Judge the evidence anew, keep one comment on the pull request that says so, and set the commit's status.
 
     The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
@@ -45,7 +46,7 @@ def comment(policy: Path, author: str, folder: Path | None, unchanged: bool) -> 
     if unchanged:
         decision = unchanged_model(flow.bound.policy.model, NOTHING_NEW)
     else:
-        decision = flow.judged_anew(folder or flow.workspace.work)
+        decision = flow.judged_anew(folder or flow.workspace.work, reason)
     flow.publish(decision)
     verdict, code = flow.settled(decision).verdict, common.code(decision, flow)
     key = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +16,6 @@ from gates.contract.compare import Comparison
 from gates.contract.read import SCHEMA as CONTRACT_SCHEMA
 from gates.decision import Decision
 from gates.doctor import Diagnosis
-from gates.errors import GatesError
 from gates.evidence import Evidence
 from gates.fields import schema_of
 from gates.policy.read import schema as policy_schema
@@ -40,31 +38,6 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
 @click.command()
 @common.policy
 @common.as_json
-def run(policy: Path, as_json: bool) -> NoReturn:
-    """Check the data, train, measure, judge and report, in one go.
-
-    \b
-    Example:
-      gates run --policy models/churn/gates.yaml
-    """
-    flow = common.flow(policy)
-    try:
-        decision = flow.run()
-    except GatesError as error:
-        decision = flow.unjudged(str(error))
-        with suppress(GatesError):  # where nothing can be written, the error itself says why
-            flow.publish(decision)
-        if as_json:
-            common.show(decision, flow, as_json=True)
-        raise
-    flow.publish(decision)
-    common.show(decision, flow, as_json=as_json)
-    sys.exit(common.code(decision, flow))
-
-
-@click.command()
-@common.policy
-@common.as_json
 @click.option("--explain", is_flag=True, help="Write out the whole policy with every default.")
 def check(policy: Path, explain: bool, as_json: bool) -> None:
     """Read the policy and its contract, and tell every mistake.
@@ -80,20 +53,6 @@ def check(policy: Path, explain: bool, as_json: bool) -> None:
         click.echo(dump(bound.explained), nl=False)
     else:
         click.echo(f"{policy}: {len(bound.policy.gates)} gates, no mistakes")
-
-
-@click.command()
-@common.policy
-def train(policy: Path) -> None:
-    """Run the training command; what it writes lies in .gates/candidate.
-
-    \b
-    Example:
-      gates train
-    """
-    flow = common.flow(policy)
-    flow.check()
-    flow.train()
 
 
 @click.command()
@@ -144,28 +103,6 @@ def report(policy: Path, form: str) -> None:
         click.echo(FORMATS[form].render(decision, flow.facts(decision)), nl=False)
     else:
         click.echo(str(flow.write_report(decision, form)))
-
-
-@click.command()
-@common.policy
-@common.as_json
-def promote(policy: Path, as_json: bool) -> None:
-    """Make the judged candidate the champion: register it and move the alias.
-
-    \b
-    Example:
-      gates run && gates promote
-    """
-    from gates import promote as promotion
-
-    flow = common.flow(policy)
-    name, alias = flow.bound.champion
-    with flow.steps.step("verify"):
-        decision = promotion.verified(flow.workspace, flow.bench, flow.served())
-    with flow.steps.step("promote", f"models:/{name}@{alias}"):
-        version = promotion.promote(flow.workspace, flow.bench, flow.registry, decision)
-    told = {"model": name, "alias": alias, "version": version}
-    click.echo(json.dumps(told) if as_json else f"{name} version {version} is now {alias}")
 
 
 @click.command()

@@ -15,7 +15,7 @@ from gates.measure.contract import findings
 from gates.measure.counts import Parts, count
 from gates.measure.labels import Labels, make_rows, parts_of, read_labels
 from gates.measure.predictions import Predicted, place
-from gates.measure.scoring import score
+from gates.measure.scoring import Asked, scored
 from gates.measure.tables import Opened, connect, content_digest, open_table, run, suffix_of, table_of
 from gates.policy import Bound
 
@@ -43,8 +43,9 @@ class Bench:
     """One engine with the policy's tables open, to check data and measure models on.
 
     ``work`` is the folder for what is made on the way (``.gates``), ``environ`` what a model that is scored gets to
-    see, less its credentials; ``now`` is what freshness is held against, the clock's time if not given. Raises
-    ``GatesError`` at the first table that can't be read.
+    see, less its credentials; ``now`` is what freshness is held against, the clock's time if not given.
+    ``elsewhere(name)`` gives the scores that a model gave on another machine; with it no model is loaded here.
+    Raises ``GatesError`` at the first table that can't be read.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class Bench:
         environ: Mapping[str, str] | None = None,
         now: datetime | None = None,
         threads: int | None = None,
+        elsewhere: Callable[[str], Path] | None = None,
     ) -> None:
         self.bound = bound
         self.root = root
         self.work = work
         self.environ = environ or {}
+        self.elsewhere = elsewhere
         self.connection = connect(now, threads)
         data = bound.policy.data
         named = [("train", data.train), ("holdout", data.holdout)]
@@ -80,15 +83,24 @@ class Bench:
             return self.opened.get("train")
         return open_table(self.connection, self.root, name, f"beside {name}")
 
-    def unlabelled(self) -> Path:
-        """The holdout without its label, in its own order and format, for training and scoring."""
+    def unlabelled(self, folder: Path) -> Path:
+        """The holdout without its label, in its own order and format, as a file in ``folder``."""
+        return self.features(folder / f"holdout{suffix_of(self.bound.policy.data.holdout)}")
+
+    def features(self, target: Path) -> Path:
+        """The holdout without its label, in its own order, in the format that the file's name says."""
         data = self.bound.policy.data
         self.holdout.require(data.label, "data.label")
-        target = self.work / f"holdout{suffix_of(data.holdout)}"
         options = " (FORMAT csv, HEADER, DELIMITER '\t')" if target.suffix == ".tsv" else ""
         rest = f"SELECT * EXCLUDE ({quoted(data.label)}) FROM {quoted('holdout')}"
         run(self.connection, f"COPY ({rest}) TO {literal(str(target))}{options}")
         return target
+
+    @property
+    def asked(self) -> Asked:
+        """What a model is asked about the holdout's rows."""
+        policy = self.bound.policy
+        return Asked(labels=self.rows[0], key=policy.data.key, seconds=policy.train.seconds)
 
     def evidence(
         self, checked: tuple[Finding, ...], candidate: Files | None = None, served: Served | None = None
@@ -143,6 +155,11 @@ class Bench:
             slices=slices,
         )
 
+    def files(self, name: str) -> list[Path]:
+        """The files that a table is made of."""
+        path = literal(str(self.root / self.opened[name].path))
+        return [Path(row[0]) for row in run(self.connection, f"SELECT file FROM glob({path}) ORDER BY file")]
+
     @property
     def holdout(self) -> Opened:
         """The holdout's table."""
@@ -192,18 +209,12 @@ class Bench:
 
     def _scored(self, model: Path, name: str) -> Path:
         """Let the model score the rows, and put the key beside what it gives."""
-        data, folder = self.bound.policy.data, self.work / "scored"
+        if self.elsewhere is not None:
+            return self.elsewhere(name)
+        folder = self.work / "scored"
         folder.mkdir(parents=True, exist_ok=True)
-        features, bare, target = (folder / f"{name}{end}.parquet" for end in ("-features", "-scores", ""))
-        inputs = f"SELECT * EXCLUDE ({quoted(data.label)}) FROM {quoted('holdout')}"
-        run(self.connection, f"COPY ({inputs}) TO {literal(str(features))}")
-        score(model, features, bare, self.rows[0], self.environ, self.bound.policy.train.seconds)
-        if data.key is None:
+        features = self.features(folder / f"{name}-features.parquet")
+        try:
+            return scored(model, features, folder / f"{name}.parquet", self.asked, self.environ)
+        finally:
             features.unlink()
-            return bare.replace(target)
-        keys = f"(SELECT {quoted(data.key)} FROM {literal(str(features))})"
-        beside = f"SELECT * FROM {keys} POSITIONAL JOIN {literal(str(bare))}"
-        run(self.connection, f"COPY ({beside}) TO {literal(str(target))} (FORMAT parquet)")
-        for used in (features, bare):
-            used.unlink()
-        return target

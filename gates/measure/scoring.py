@@ -8,17 +8,53 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gates import child
+from gates.contract.columns import literal, quoted
 from gates.errors import GatesError
 from gates.measure.labels import Labels
+from gates.measure.tables import connect, run
 
 _TWO_CLASSES = 2
 
 
-def score(model: Path, features: Path, out: Path, labels: Labels, environment: Mapping[str, str], seconds: int) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a model is asked, beside the rows: what its answer means, the key to put beside it, and how long it has."""
+
+    labels: Labels
+    key: str | None
+    seconds: int
+
+    def dump(self) -> str:
+        """As JSON, for another process or machine."""
+        labels = {"positive": self.labels.positive, "negative": self.labels.negative, "kind": self.labels.kind}
+        return json.dumps({"labels": labels, "key": self.key, "seconds": self.seconds})
+
+    @classmethod
+    def load(cls, text: str | bytes) -> Asked:
+        """What ``dump`` wrote."""
+        told = json.loads(text)
+        return cls(labels=Labels(**told["labels"]), key=told["key"], seconds=told["seconds"])
+
+
+def scored(model: Path, features: Path, target: Path, asked: Asked, environment: Mapping[str, str]) -> Path:
+    """Let an MLflow model folder score ``features`` (Parquet), and write its scores with the key beside them."""
+    bare = target.with_name(f"{target.stem}-scores.parquet")
+    score(model, features, bare, asked, environment)
+    if asked.key is None:
+        return bare.replace(target)
+    keys = f"(SELECT {quoted(asked.key)} FROM {literal(str(features))})"
+    beside = f"SELECT * FROM {keys} POSITIONAL JOIN {literal(str(bare))}"
+    run(connect(), f"COPY ({beside}) TO {literal(str(target))} (FORMAT parquet)")
+    bare.unlink()
+    return target
+
+
+def score(model: Path, features: Path, out: Path, asked: Asked, environment: Mapping[str, str]) -> None:
     """Write ``out`` (Parquet): ``score``, the probability of the positive class, or else ``prediction``, a row a row.
 
     ``features``: the holdout without its label, as Parquet. A scikit-learn model is asked for ``predict_proba``;
@@ -28,11 +64,10 @@ def score(model: Path, features: Path, out: Path, labels: Labels, environment: M
     answer, log = out.with_suffix(".json"), out.with_suffix(".log")
     for old in (answer, out):
         old.unlink(missing_ok=True)
-    wanted = json.dumps({"positive": labels.positive, "classes": labels.classes, "kind": labels.kind})
-    command = [sys.executable, "-m", "gates.measure.scoring", *map(str, (model, features, out, answer)), wanted]
-    status = child.run(command, out.parent, child.without_secrets(environment), log, seconds)
+    command = [sys.executable, "-m", "gates.measure.scoring", *map(str, (model, features, out, answer)), asked.dump()]
+    status = child.run(command, out.parent, child.without_secrets(environment), log, asked.seconds)
     if status is None:
-        raise GatesError(f"the model took longer than {seconds} s to score the holdout", where=str(model))
+        raise GatesError(f"the model took longer than {asked.seconds} s to score the holdout", where=str(model))
     if not answer.exists():
         last = " / ".join(child.last_lines(log, 3)) or "it printed nothing"
         raise GatesError(f"the model ended its process with exit code {status}: {last}", where=str(model))
@@ -111,7 +146,5 @@ def _answer(model: Path, features: Path, out: Path, labels: Labels) -> str | Non
 
 
 if __name__ == "__main__":
-    _wanted = json.loads(sys.argv[5])
-    _labels = Labels(negative=_wanted["classes"][0], positive=_wanted["positive"], kind=_wanted["kind"])
-    _told = _answer(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), _labels)
+    _told = _answer(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), Asked.load(sys.argv[5]).labels)
     Path(sys.argv[4]).write_text(json.dumps(_told))

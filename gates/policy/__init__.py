@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, ClassVar, Literal, cast
 
-from gates.canonical import digest
+from gates.canonical import canonical, digest, digest_bytes
 from gates.contract.rules import Contract
 from gates.fields import DATE, Plain, build, declare, plain, schema_of
 from gates.kinds import KINDS
@@ -265,9 +265,14 @@ class Bound:
         return cast(dict[str, Plain], _without_absent(written))
 
     @property
+    def document(self) -> bytes:
+        """Policy and contract in one: all that a verdict is derived from, besides the evidence."""
+        return canonical({"policy": self.explained, "contract": plain(self.contract)})
+
+    @property
     def digest(self) -> str:
-        """Digest of policy and contract; a default counts the same whether it is written or not."""
-        return digest({"policy": self.explained, "contract": plain(self.contract)})
+        """Digest of the document; a default counts the same whether it is written or not."""
+        return digest_bytes(self.document)
 
     @property
     def measured(self) -> str:

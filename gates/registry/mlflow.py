@@ -1,4 +1,4 @@
-"""The MLflow registry: the champion by its alias, and a plain promotion (register, move the alias).
+"""The MLflow registry: the champion by its alias, and what a promotion does to it, a step at a time.
 
 A version's folder is kept as artifact ``candidate`` of a run, with what it was judged on beside it.
 """
@@ -11,8 +11,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from gates.errors import Exit, GatesError
 from gates.files import folder_digest
@@ -24,6 +27,7 @@ TAG_DIGEST = "gates.digest"
 TAG_HOLDOUT = "gates.holdout"
 TAG_DECISION = "gates.decision"
 TAG_PREDICTIONS = "gates.predictions"
+TAG_INTENT = "gates.intent"
 
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")  # of an address; they are told to nobody
 
@@ -43,6 +47,15 @@ def _told(doing: str) -> Iterator[None]:
         raise GatesError(f"{doing}: {line}", where="registry", mend=mend, exit_code=Exit.OUTSIDE) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Files stored as a run: its id, the digest of the predictions, and whether there is a model among them."""
+
+    run_id: str
+    predictions: str
+    model: bool
+
+
 class Registry:
     """One MLflow registry. ``uri`` is an MLflow tracking URI."""
 
@@ -59,15 +72,9 @@ class Registry:
 
     def champion(self, name: str, alias: str, cache: Path) -> Served | None:
         """The version under the alias, or None where there is none yet. ``cache`` is a folder to fetch into."""
-        from mlflow.exceptions import MlflowException
-
-        with _told(f"look up models:/{name}@{alias}"):
-            try:
-                version = self._client.get_model_version_by_alias(name, alias)
-            except MlflowException as error:
-                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                    return None
-                raise
+        version = self._at(name, alias)
+        if version is None:
+            return None
         into = cache / f"v{version.version}"
         if TAG_DIGEST not in version.tags:
             return self._foreign(version, into)
@@ -119,26 +126,104 @@ class Registry:
         with _told(f"fetch {uri}"):
             return Path(self._mlflow.artifacts.download_artifacts(uri, dst_path=str(into), tracking_uri=self._uri))
 
-    def promote(self, name: str, alias: str, folder: Path, predictions: Path, tags: Mapping[str, str]) -> str:
-        """Register the folder as a new version, move the alias, and read it back; gives the version."""
-        with _told(f"promote to models:/{name}@{alias}"):
-            run_id, kept = self._run(name, folder, predictions)
+    @property
+    def lock(self) -> Path | None:
+        """The file to lock while the registry is changed: beside an SQLite one; None where it is somewhere else."""
+        file = self._uri.removeprefix("sqlite:///")
+        return Path(f"{file}.gates-lock") if file != self._uri else None
+
+    def at(self, name: str, alias: str) -> str | None:
+        """The version that an alias names, or None."""
+        found = self._at(name, alias)
+        return str(found.version) if found else None
+
+    def _at(self, name: str, alias: str) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        with _told(f"look up models:/{name}@{alias}"):
+            try:
+                return self._client.get_model_version_by_alias(name, alias)
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
+
+    def keep(self, name: str, folder: Path, predictions: Path) -> Kept:
+        """Store the files as a run, of which nothing serves yet."""
+        with _told(f"store the files of {name}"):
+            run_id, digest = self._run(name, folder, predictions)
+            return Kept(run_id=run_id, predictions=digest, model=(folder / "model").is_dir())
+
+    def register(self, name: str, kept: Kept, tags: Mapping[str, str]) -> str:
+        """Make a version of stored files, which no alias names yet; gives its number."""
+        with _told(f"register {name}"):
             self._ensure(name)
-            source = self._client.get_run(run_id).info.artifact_uri + f"/{KEPT}"
-            source += "/model" if (folder / "model").is_dir() else ""
-            version = str(
-                self._client.create_model_version(name, source, run_id, tags={**tags, TAG_PREDICTIONS: kept}).version
-            )
-            self._client.set_registered_model_alias(name, alias, version)
-            now = str(self._client.get_model_version_by_alias(name, alias).version)
-        if now != version:
-            raise GatesError(
-                f"the alias {alias} names version {now}, not {version}: somebody moved it meanwhile",
-                where="registry",
-                mend="Judge against the champion of now, and promote again.",
-                exit_code=Exit.OUTSIDE,
-            )
-        return version
+            source = self._source(kept.run_id) + ("/model" if kept.model else "")
+            tags = {**tags, TAG_PREDICTIONS: kept.predictions}
+            return str(self._client.create_model_version(name, source, kept.run_id, tags=tags).version)
+
+    def made_for(self, name: str, intent: str) -> str | None:
+        """The version that was registered for an intent, or None."""
+        with _told(f"look for the version of {intent[:19]}"):
+            found = self._client.search_model_versions(f"name = '{name}' and tags.`{TAG_INTENT}` = '{intent}'")
+        return str(found[0].version) if found else None
+
+    def move(self, name: str, alias: str, version: str | None) -> None:
+        """Let the alias name a version, or none."""
+        with _told(f"move models:/{name}@{alias}"):
+            if version is None:
+                self._client.delete_registered_model_alias(name, alias)
+            else:
+                self._client.set_registered_model_alias(name, alias, version)
+
+    def stored(self, name: str, version: str) -> str | None:
+        """Digest of the bytes that a version has now; None where they are gone, or it has another source than ours."""
+        from mlflow.exceptions import MlflowException
+
+        with _told(f"read the bytes of {name} version {version}"):
+            try:
+                found = self._client.get_model_version(name, version)
+                source = self._source(found.run_id) if found.run_id else ""
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return None
+                raise
+            if TAG_DIGEST not in found.tags:
+                return self._hashed(self._client.get_model_version_download_uri(name, version), version)
+            if found.source not in (source, f"{source}/model"):
+                return None
+            return self._hashed(source, version)
+
+    def kept(self, run_id: str) -> str:
+        """Digest of the stored files of a run."""
+        with _told("read the stored files"):
+            return self._hashed(self._source(run_id), run_id)
+
+    def _hashed(self, source: str, version: str) -> str:
+        """In place where the store is a folder of this machine."""
+        if source.startswith("file:///"):
+            folder = Path(url2pathname(urlsplit(source).path))
+            if not folder.is_dir():
+                raise GatesError(f"the bytes of {version} are gone: no folder {folder}", where="registry")
+            return folder_digest(folder)
+        with tempfile.TemporaryDirectory() as beside:
+            return folder_digest(self._download(source, Path(beside) / "stored"))
+
+    def _source(self, run_id: str) -> str:
+        return f"{self._client.get_run(run_id).info.artifact_uri}/{KEPT}"
+
+    def parameters(self, run_id: str) -> dict[str, str] | None:
+        """What a training logged to this registry's server under that run; None where it knows no such run."""
+        from mlflow.exceptions import MlflowException
+
+        with _told(f"look up run {run_id}"):
+            try:
+                found = dict(self._client.get_run(run_id).data.params)
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
+        return found
 
     def _run(self, name: str, folder: Path, predictions: Path) -> tuple[str, str]:
         """Keep the files as a run; gives its id and the digest of the predictions."""

@@ -56,7 +56,14 @@ def test_what_passed_becomes_the_champion(registered: Project) -> None:
     registered.ready(gates=GATES)
     registered.gates("run")
     done = registered.gates("promote", "--json")
-    assert (done.code, json.loads(done.out)) == (0, {"model": "churn", "alias": "champion", "version": "1"})
+    told = json.loads(done.out)
+    assert (done.code, told["model"], told["alias"], told["version"], told["done"]) == (
+        0,
+        "churn",
+        "champion",
+        "1",
+        True,
+    )
     assert champion(registered).tags["gates.digest"] == registered.decision["candidate"]["digest"]
 
 

@@ -1,0 +1,157 @@
+"""Commands that move aliases, or say what may be accepted: promote, rollback, waive."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gates.cli import common
+from gates.flow import Flow
+
+if TYPE_CHECKING:
+    from gates.record import Run
+    from gates.transaction import Desk
+
+
+def _trusted(policy: Path) -> Flow:
+    """The steps under the policy of the default branch."""
+    from gates.branch import trusted
+
+    flow = common.flow(policy)
+    return replace(flow, trusted=trusted(flow.workspace, flow.environ))
+
+
+def _run(flow: Flow) -> Run:
+    """Who runs this. Outside a repository it is said where the ledger is."""
+    from gates import provenance
+    from gates.git import repository
+
+    found = repository(flow.workspace.root, flow.environ)
+    alone = "" if found else "; not in a git repository, so the policy is the file as it lies here"
+    with flow.steps.step("ledger", flow.ledger.told + alone):
+        return provenance.run(flow.environ, found[0] if found else None)
+
+
+def _desk(flow: Flow) -> Desk:
+    from gates.transaction import Desk
+
+    name = flow.bound.champion[0]
+    return Desk(name=name, registry=flow.registry, ledger=flow.ledger, run=_run(flow), say=flow.steps.say)
+
+
+@click.command()
+@common.policy
+@common.as_json
+@click.option("--stage", help="The stage's alias. The default is the next one that the candidate does not stand in.")
+@click.option("--dry-run", "rehearse", is_flag=True, help="Verify everything, say what would be done, and do nothing.")
+def promote(policy: Path, stage: str | None, rehearse: bool, as_json: bool) -> None:
+    """Make the judged candidate what an alias of the registry names.
+
+    Verifies candidate, evidence and decision by the policy of the default branch, judges anew where the champion is
+    another one by now, asks for approvals, moves the alias, and reads it and the stored bytes back. The ledger says so,
+    of a refusal too.
+
+    \b
+    Example:
+      gates run && gates promote
+      gates promote --stage champion --dry-run
+    """
+    from gates import provenance
+    from gates.git import repository
+    from gates.promote import Candidate, unapproved
+    from gates.promote import promote as promoted
+
+    flow = _trusted(policy)
+    assert flow.trusted is not None  # noqa: S101 -- just made
+    flow.workspace.load_evidence()  # before anything slow: is there something to promote?
+    found = repository(flow.workspace.root, flow.environ)
+    git, top = found or (None, None)
+    candidate = Candidate(
+        workspace=flow.workspace,
+        policy=flow.trusted,
+        bench=flow.bench,
+        code=provenance.code(git, top, flow.workspace.root),
+        served=flow.served,
+        approve=unapproved,
+        today=flow.today,
+    )
+    with flow.steps.step("promote", f"models:/{flow.bound.champion[0]}"):
+        done = promoted(_desk(flow), candidate, stage, rehearse=rehearse)
+    entry = done.entry
+    told = {
+        "model": flow.bound.champion[0],
+        "alias": done.alias,
+        "version": done.version,
+        "done": entry is not None,
+        "record": entry.digest if entry else None,
+        "sequence": entry.record.sequence if entry else None,
+    }
+    click.echo(json.dumps(told) if as_json else done.told)
+
+
+@click.command()
+@common.policy
+@common.as_json
+@click.option("--to", "target", metavar="RECORD", help="The promotion to go back to; the default is the one before.")
+@click.option("--stage", help="The stage's alias. The default is the champion's.")
+@click.option("--reason", required=True, help="Why. It is recorded.")
+def rollback(policy: Path, target: str | None, stage: str | None, reason: str, as_json: bool) -> None:
+    """Let an alias name again what an earlier record promoted.
+
+    RECORD is a number of gates history, or the beginning of a record's digest.
+
+    \b
+    Example:
+      gates rollback --reason "calls dropped by half since Tuesday"
+      gates rollback --to 12 --reason "the last one with the old address data"
+    """
+    from gates.rollback import rollback as rolled_back
+
+    flow = common.flow(policy)
+    alias = stage or flow.bound.champion[1]
+    with flow.steps.step("rollback", f"models:/{flow.bound.champion[0]}@{alias}"):
+        entry = rolled_back(_desk(flow), alias, target, reason)
+    version = entry.record.after.version if entry.record.after else None
+    told = {
+        "model": entry.record.name,
+        "alias": alias,
+        "version": version,
+        "record": entry.digest,
+        "sequence": entry.record.sequence,
+    }
+    click.echo(json.dumps(told) if as_json else f"{entry.record.name} version {version} is {alias} again")
+
+
+@click.command()
+@common.policy
+@common.as_json
+@click.option("--gate", "bars", multiple=True, required=True, metavar="BAR", help="As gates judge --json labels it.")
+@click.option("--reason", required=True, help="Why this is accepted. It is recorded.")
+@click.option("--until", required=True, metavar="YYYY-MM-DD", help="The last day on which it holds, UTC.")
+def waive(policy: Path, bars: tuple[str, ...], reason: str, until: str, as_json: bool) -> None:
+    """Record that somebody accepts named verdicts of the decision, why, and until when.
+
+    What is inconclusive can be accepted, and the fail of a gate that the policy names in promotion.waivable; an error
+    never. It holds while the number gets no worse.
+
+    \b
+    Example:
+      gates waive --gate recall:min --reason "too few rows before March" --until 2027-03-31
+    """
+    from gates.waive import waive as accepted
+
+    flow = _trusted(policy)
+    assert flow.trusted is not None  # noqa: S101 -- just made
+    entry = accepted(
+        flow.workspace, flow.trusted, flow.ledger, _run(flow), bars, reason=reason, until=until, today=flow.today
+    )
+    told = [f"{one.gate}:{one.rule}, {one.verdict}, until {one.until}" for one in entry.record.waivers]
+    click.echo(
+        json.dumps({"record": entry.digest, "sequence": entry.record.sequence, "waived": list(bars)})
+        if as_json
+        else f"record {entry.record.sequence}: accepted {'; '.join(told)}"
+    )

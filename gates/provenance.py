@@ -1,0 +1,190 @@
+"""Where a decision comes from: the run and its actor, the code and its lock files, the model's files, the data's.
+
+Reads files and asks git; loads no model and no table.
+"""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from gates import __version__, files
+from gates.canonical import digest
+from gates.errors import GatesError
+from gates.evidence import Evidence
+from gates.git import Git
+from gates.policy import Bound
+from gates.record import SCHEMA, Code, Data, Kind, Model, Record, Run, User
+from gates.source import parse
+
+LOCKS = ("requirements.txt", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.lock", "conda-lock.yml")
+PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # how a pickle of protocol 2 to 5 begins
+PICKLED = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth")
+LFS = b"version https://git-lfs.github.com/spec/v1"
+SMALL = 1 << 16  # a pointer is a few lines
+
+
+def run(environ: Mapping[str, str], git: Git | None) -> Run:
+    """Who and what runs this: GitHub's runner by its variables, else the name that git knows."""
+    if environ.get("GITHUB_ACTIONS") == "true":
+        again = environ.get("GITHUB_TRIGGERING_ACTOR")
+        return Run(
+            provider="github",
+            repository=environ.get("GITHUB_REPOSITORY"),
+            repository_id=_number(environ.get("GITHUB_REPOSITORY_ID")),
+            run_id=_number(environ.get("GITHUB_RUN_ID")),
+            run_attempt=_number(environ.get("GITHUB_RUN_ATTEMPT")),
+            event=environ.get("GITHUB_EVENT_NAME"),
+            actor=User(
+                id=_number(environ.get("GITHUB_ACTOR_ID")), login=environ.get("GITHUB_ACTOR", "unknown"), type=None
+            ),
+            triggering_actor=User(id=None, login=again, type=None) if again else None,
+        )
+    name = git.run("config", "user.email", fails=False) if git else ""
+    return Run(
+        provider="local",
+        repository=None,
+        repository_id=None,
+        run_id=None,
+        run_attempt=None,
+        event=None,
+        actor=User(id=None, login=name or _login(), type=None),
+        triggering_actor=None,
+    )
+
+
+def draft(name: str, run: Run, kind: Kind, alias: str | None, reason: str) -> Record:
+    """A record about a registered model that says nothing more yet; the ledger fills in place, chain and time."""
+    return Record(
+        schema=SCHEMA, kind=kind, sequence=1, previous=None, at="", name=name, alias=alias, reason=reason,
+        time_source="the runner's clock" if run.provider == "github" else "this machine's clock",
+        tool=__version__, python=platform.python_version(), run=run, code=None, verdict=None, decision=None,
+        evidence=None, policy=None, model=None, data=(), source=None, before=None, after=None, intent=None,
+        target=None, holder=None, lease=None, approvals=(), waivers=(), attached={},
+    )  # fmt: skip
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return "unknown"
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() else None
+
+
+def code(git: Git | None, top: Path | None, root: Path) -> Code:
+    """The commit checked out, and the lock files beside policy and repository."""
+    locks = {}
+    for folder in dict.fromkeys((top or root, root)):
+        for path in (folder / name for name in LOCKS):
+            if path.is_file():
+                locks[path.relative_to(top or root).as_posix()] = f"sha256:{files.sha256(path)}"
+    commit = git.resolve("HEAD^{commit}") if git else None
+    return Code(commit=commit, clean=_clean(git, top) if git and top and commit else None, locks=locks)
+
+
+def _clean(git: Git, top: Path) -> bool:
+    """Whether tracked files are those of the commit, asked without refreshing the user's index."""
+    done = git.ask(f"--work-tree={top}", "--no-optional-locks", "status", "--porcelain", "--untracked-files=no")
+    return done.returncode == 0 and not done.stdout.strip()
+
+
+def data(bound: Bound, evidence: Evidence, root: Path) -> tuple[Data, ...]:
+    """The tables that were read, with the digest of their files' bytes and what a pointer beside them says."""
+    paths = {"train": bound.policy.data.train, "holdout": bound.policy.data.holdout}
+    return tuple(
+        Data(
+            name=table.name,
+            path=str(paths.get(table.name)),
+            digest=table.digest,
+            rows=table.rows,
+            files=_files(root, str(paths.get(table.name))),
+            pointer=pointer(root / str(paths.get(table.name))),
+        )
+        for table in evidence.tables
+    )
+
+
+def _files(root: Path, pattern: str) -> str | None:
+    """Digest of the sorted manifest of the files that a path, folder or glob names; None where it names none."""
+    named = sorted(root.glob(pattern)) if not Path(pattern).is_absolute() else [Path(pattern)]
+    found = [one for path in named for one in ([path] if path.is_file() else sorted(path.rglob("*"))) if one.is_file()]
+    entries = [
+        {
+            "path": one.relative_to(root).as_posix() if one.is_relative_to(root) else one.name,
+            "sha256": files.sha256(one),
+        }
+        for one in found
+    ]
+    return digest(entries) if entries else None
+
+
+def pointer(path: Path) -> str | None:
+    """What DVC's pointer beside a path (``path.dvc``) says of it, or the Git LFS pointer that stands in its place."""
+    beside = path.with_name(path.name + ".dvc")
+    if beside.is_file():
+        written = _yaml(beside)
+        outs = written.get("outs") if isinstance(written, dict) else None
+        entry = outs[0] if isinstance(outs, list) and outs and isinstance(outs[0], dict) else {}
+        kind = next((name for name in ("md5", "etag", "checksum") if name in entry), None)
+        return f"dvc:{kind}:{entry[kind]}" if kind else None
+    oid = lfs(path)
+    return f"lfs:{oid}" if oid else None
+
+
+def lfs(path: Path) -> str | None:
+    """The object that a Git LFS pointer names; None for a file that is none."""
+    if not path.is_file() or path.stat().st_size > SMALL:
+        return None
+    lines = path.read_bytes().splitlines()
+    if not lines or lines[0] != LFS:
+        return None
+    return next((line.split()[1].decode(errors="replace") for line in lines if line.startswith(b"oid ")), None)
+
+
+def _yaml(path: Path) -> Any:
+    if path.stat().st_size > SMALL:
+        return None
+    try:
+        return parse(path.read_bytes(), path.name).value
+    except GatesError:
+        return None
+
+
+def model(folder: Path, parameters: Any) -> Model:
+    """The model of a candidate's folder. ``parameters(run_id)`` gives what a training logged under that run."""
+    written = _yaml(folder / "model" / "MLmodel") if (folder / "model" / "MLmodel").is_file() else None
+    flavours = written.get("flavors") if isinstance(written, dict) else None
+    named = ", ".join(sorted(map(str, flavours))) if isinstance(flavours, dict) else ""
+    run_id = written.get("run_id") if isinstance(written, dict) else None
+    return Model(
+        digest=files.folder_digest(folder),
+        format=f"mlflow ({named})" if (folder / "model").is_dir() else "predictions",
+        pickled=tuple(_pickled(folder)),
+        parameters=parameters(run_id) if isinstance(run_id, str) and run_id.isalnum() else None,
+    )
+
+
+def _pickled(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and (path.suffix in PICKLED or _holds_pickle(path)):
+            yield path.relative_to(folder).as_posix()
+
+
+def _holds_pickle(path: Path) -> bool:
+    """By content: a pickle's first bytes, or an archive with one in it."""
+    with path.open("rb") as file:
+        if file.read(2) in PICKLES:
+            return True
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith(PICKLED) for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False

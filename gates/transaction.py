@@ -1,0 +1,224 @@
+"""Changing which model an alias names: intent, registry, read back, outcome. Killed anywhere, the next one finishes or
+undoes what was begun.
+
+Neither MLflow's aliases nor its bytes have a compare-and-swap. So an intent in the ledger, which has one, comes first;
+one lock per registry keeps promotions of one machine apart, and a lease those of several.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import platform
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from gates import __version__
+from gates.errors import Exit, GatesError
+from gates.ledger import TIME, Entry, Ledger, LostRaceError
+from gates.provenance import draft
+from gates.record import OUTCOMES, Kind, Record, Refused, Run, Version
+from gates.registry.mlflow import Registry
+
+LEASE = timedelta(minutes=30)  # how long an intent may take before somebody else settles it
+POLL = 2.0  # seconds between two looks at somebody else's intent
+
+
+class RefusedError(GatesError):
+    """A promotion or rollback that may not be, or that was undone; ``code`` is its stable reason."""
+
+    def __init__(self, code: Refused, what: str, *, mend: str | None = None, exit_code: Exit = Exit.STOP) -> None:
+        super().__init__(what, where=code.value, mend=mend, exit_code=exit_code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Registry and ledger of one registered model, who works on them, and somebody to tell."""
+
+    name: str
+    registry: Registry
+    ledger: Ledger
+    run: Run
+    say: Callable[[str], None]
+    held: list[str] = field(default_factory=list)  # the id of the lock, while it is held
+
+    def draft(self, kind: Kind, alias: str, reason: str) -> Record:
+        """A record that says nothing more yet."""
+        return draft(self.name, self.run, kind, alias, reason)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One at a time on this machine. The lock ends with its process, however that ends."""
+        path = self.registry.lock or self.ledger.git.folder.with_name(f"{self.ledger.git.folder.name}.gates-lock")
+        with _opened(path) as file:
+            waited = False
+            while not _taken(file):
+                if not waited:
+                    self.say("waiting for another promotion on this machine")
+                waited = True
+                time.sleep(0.05)
+            self.held.append(_name(file))
+            try:
+                yield
+            finally:
+                self.held.clear()
+
+    def open_intent(self, head: str | None) -> Entry | None:
+        """The intent of this model that nothing has closed yet: there is never more than one."""
+        for entry in self.ledger.entries(head):
+            if entry.record.name == self.name and entry.record.kind in (Kind.INTENT, *OUTCOMES):
+                return entry if entry.record.kind is Kind.INTENT else None
+        return None
+
+    def last_move(self, head: str | None, alias: str) -> Entry | None:
+        """The record of what the alias should name now."""
+        return next((one for one in self.ledger.entries(head) if self._moved(one.record, alias)), None)
+
+    def _moved(self, record: Record, alias: str) -> bool:
+        return record.moved and (record.name, record.alias) == (self.name, alias)
+
+    def settled(self) -> str | None:
+        """The ledger's newest commit, once no intent is open: one that a dead process left is finished or undone."""
+        told = False
+        while True:
+            head = self.ledger.head()
+            entry = self.open_intent(head)
+            if entry is None:
+                return head
+            if self._abandoned(entry.record):
+                self.say(f"settling record {entry.record.sequence}, which was left open")
+                outcome = carry_out(self, entry)
+                self.say(f"record {outcome.record.sequence}: {outcome.record.kind}, {outcome.record.reason}")
+                continue
+            if not told:
+                self.say(f"waiting for record {entry.record.sequence}, which somebody else is carrying out")
+            told = True
+            time.sleep(POLL)
+
+    def _abandoned(self, intent: Record) -> bool:
+        return intent.holder in self.held or not within_lease(intent)
+
+
+def within_lease(intent: Record) -> bool:
+    """Whether an intent's time has not run out."""
+    return intent.lease is not None and datetime.now(UTC).strftime(TIME) <= intent.lease
+
+
+def begin(desk: Desk, intent: Record, documents: Mapping[str, bytes | str], *, after: str | None) -> Entry:
+    """Write the intent. Raises ``LostRaceError`` where the ledger has moved on from ``after``."""
+    lease = (datetime.now(UTC) + LEASE).strftime(TIME)
+    return desk.ledger.append(replace(intent, holder=desk.held[-1], lease=lease), documents, after=after)
+
+
+def carry_out(desk: Desk, entry: Entry) -> Entry:
+    """From a written intent to its outcome: finished where its version is there and whole, undone where not.
+
+    Does the same whether it goes on or begins again: each step looks first at what is.
+    """
+    intent = entry.record
+    assert intent.alias is not None  # noqa: S101 -- every intent names both
+    assert intent.model is not None  # noqa: S101
+    name, alias, digest = desk.name, intent.alias, intent.model.digest
+    version = intent.after.version if intent.after else desk.registry.made_for(name, entry.digest)
+    if version is None:
+        return _close(desk, entry, Refused.INTERRUPTED, "it was stopped before the model was registered")
+    before, now = intent.before and intent.before.version, desk.registry.at(name, alias)
+    if now not in (before, version):
+        why = f"somebody moved {alias} to version {now} meanwhile"
+        return _close(desk, entry, Refused.ALIAS_MOVED, why)
+    if desk.registry.stored(name, version) != digest:
+        return _undo(desk, entry, version, Refused.STORED_BYTES, f"the stored bytes of version {version} were changed")
+    closed = _closing(desk, entry, desk.ledger.head())
+    if closed:
+        return closed
+    if now != version:
+        desk.registry.move(name, alias, version)
+    now = desk.registry.at(name, alias)
+    if now != version:
+        why = f"somebody moved {alias} to version {now} meanwhile"
+        return _close(desk, entry, Refused.ALIAS_MOVED, why)
+    if desk.registry.stored(name, version) != digest:
+        return _undo(desk, entry, version, Refused.STORED_BYTES, f"the stored bytes of version {version} were changed")
+    done = f"version {version} is {alias}"
+    return _close(desk, entry, None, done, after=Version(version=version, digest=digest))
+
+
+def _undo(desk: Desk, entry: Entry, version: str, code: Refused, why: str) -> Entry:
+    """Let the alias name again what it named before."""
+    intent = entry.record
+    assert intent.alias  # noqa: S101 -- every intent names one
+    if desk.registry.at(desk.name, intent.alias) == version:
+        desk.registry.move(desk.name, intent.alias, intent.before.version if intent.before else None)
+    return _close(desk, entry, code, why)
+
+
+def _close(desk: Desk, entry: Entry, code: Refused | None, why: str, *, after: Version | None = None) -> Entry:
+    """Write the outcome, unless somebody else has closed the intent: then theirs is the outcome."""
+    intent = entry.record
+    done = Kind.ROLLBACK if intent.target else Kind.PROMOTION
+    outcome = replace(
+        intent,
+        kind=Kind.FAILURE if code else done,
+        reason=why if not intent.target or code else f"{why} again: {intent.reason}",
+        code=code,
+        after=after,
+        intent=entry.digest,
+        holder=None,
+        lease=None,
+        run=desk.run,
+        tool=__version__,
+        python=platform.python_version(),
+    )
+    while True:
+        head = desk.ledger.head()
+        closed = _closing(desk, entry, head)
+        if closed:
+            return closed
+        try:
+            return desk.ledger.append(outcome, entry.documents, after=head)
+        except LostRaceError:
+            continue
+
+
+def _closing(desk: Desk, entry: Entry, head: str | None) -> Entry | None:
+    """The outcome that somebody else, after our lease, has written for an intent."""
+    still = desk.open_intent(head)
+    if still is not None and still.digest == entry.digest:
+        return None
+    return next(one for one in desk.ledger.entries(head) if one.record.intent == entry.digest)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise GatesError(f"can't be locked: {error.strerror}", where=str(path), exit_code=Exit.OUTSIDE) from error
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _taken(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _name(file: int) -> str:
+    """The lock's own name, made by whoever held it first: whoever holds it knows that every other holder is gone."""
+    found = os.pread(file, 64, 0).decode(errors="replace")
+    if not found:
+        found = uuid.uuid4().hex
+        os.pwrite(file, found.encode(), 0)
+    return found

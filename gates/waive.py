@@ -1,0 +1,40 @@
+"""Recording a waiver: who accepts which verdict of the judged decision, why, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gates import provenance
+from gates.branch import Trusted
+from gates.canonical import canonical, digest
+from gates.judge import judge
+from gates.ledger import Entry, Ledger
+from gates.record import DECISION, EVIDENCE, POLICY, Kind, Run
+from gates.waivers import accept
+from gates.workspace import Workspace
+
+
+def waive(
+    workspace: Workspace, policy: Trusted, ledger: Ledger, run: Run, bars: Sequence[str], *, reason: str, until: str,
+    today: str,
+) -> Entry:  # fmt: skip
+    """Accept the bars of those labels, all or none. Raises ``GatesError`` for one that can't be accepted."""
+    evidence = workspace.load_evidence()
+    decision = judge(policy.bound, evidence)
+    waivable = policy.bound.policy.promotion.waivable
+    given = tuple(
+        accept(decision, bar, who=run.actor, reason=reason, until=until, today=today, waivable=waivable)
+        for bar in dict.fromkeys(bars)
+    )
+    record = replace(
+        provenance.draft(policy.bound.champion[0], run, Kind.WAIVER, None, reason.strip()),
+        verdict=str(decision.verdict),
+        decision=digest(decision),
+        evidence=digest(evidence),
+        policy=policy.ref,
+        data=provenance.data(policy.bound, evidence, workspace.root),
+        waivers=given,
+    )
+    documents = {DECISION: canonical(decision), EVIDENCE: canonical(evidence), POLICY: policy.bound.document}
+    return ledger.append_last(record, documents)
