@@ -188,7 +188,7 @@ permissions: {}
 
 jobs:
   gates:
-    permissions: {contents: read, pull-requests: write}
+    permissions: {contents: read, pull-requests: write, statuses: write}
     # Put your copy of gates here, and the full commit that you trust: a tag can move, a commit can't.
     uses: OWNER/gates/.github/workflows/model-ci.yml@FULL-COMMIT-SHA
     with:

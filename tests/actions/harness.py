@@ -175,6 +175,7 @@ jobs:
     permissions:
       contents: read
       pull-requests: write
+      statuses: write
     uses: owner/gates/.github/workflows/model-ci.yml@{COMMIT}
     with: INPUTS
   after:

@@ -121,7 +121,10 @@ def test_a_workflow_has_no_rights_and_each_job_says_its_own(file: Path) -> None:
 
 
 WRITING = {  # every job that may write, and that it runs one of our own actions alone
-    ("model-gate", "report"): ({"contents": "read", "pull-requests": "write"}, ["$/actions/report"]),
+    ("model-gate", "report"): (
+        {"contents": "read", "pull-requests": "write", "statuses": "write"},
+        ["$/actions/report"],
+    ),
 }
 STRANGE = {("model-gate", "train"), ("model-gate", "score"), ("model-gate", "champion")}  # run code of a model
 EVERY_JOB = [
@@ -261,10 +264,26 @@ def test_our_own_actions_are_given_what_they_take(file: Path) -> None:
                 assert set(outputs) <= set(action.get("outputs", {}))
 
 
+ANNOTATE = 'gates annotate --policy="$GATES_POLICY"'
+
+
+def main_steps(name: str) -> list[dict[str, Any]]:
+    """An action's steps but for the one that speaks to the runner."""
+    return [step for step in load(ACTIONS[name])["runs"]["steps"] if step.get("run") != ANNOTATE]
+
+
+def test_only_annotations_are_obeyed_and_they_come_last() -> None:
+    steps = {name: load(file)["runs"]["steps"] for name, file in ACTIONS.items()}
+    assert [name for name in steps if len(main_steps(name)) < len(steps[name])] == ["report"]
+    last = steps["report"][-1]
+    assert last["run"] == ANNOTATE
+    assert last["if"] == "${{ !cancelled() && steps.run.outputs.verdict != '' }}"
+
+
 @every_action
 def test_inputs_come_by_the_environment_into_one_command(name: str) -> None:
     action = load(ACTIONS[name])
-    *setup, last = action["runs"]["steps"]
+    *setup, last = main_steps(name)
     assert [step["uses"] for step in setup] == ([] if name == "setup" else ["$/actions/setup"])
     read = {"working-directory": last["working-directory"]} if "working-directory" in last else {}
     for variable, value in last.get("env", {}).items():
@@ -283,7 +302,7 @@ def test_inputs_come_by_the_environment_into_one_command(name: str) -> None:
 def test_every_input_is_an_option_of_the_command(name: str) -> None:
     if name == "setup":
         return
-    *_, last = load(ACTIONS[name])["runs"]["steps"]
+    *_, last = main_steps(name)
     called, *options = re.findall(r"gates ([\w-]+)|(--[\w-]+)=", last["run"].splitlines()[-1])
     known = {option for one in cli.commands[called[0]].params for option in one.opts}
     assert {option for _, option in options} <= known
