@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gates import files
+from gates.doctor.owners import PLACES
 from gates.doctor.seen import PolicyFile, Seen, Settings
 from gates.errors import GatesError
 from gates.init import repository as root_of
 from gates.source import Source, parse
 from gates.workspace import Workspace
 
-OWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")  # GitHub takes the first
 POLICIES, ACTIONS = ("gates.yaml", "gates.yml"), ("action.yml", "action.yaml")
 MOST_FOLDERS = 20_000
 SKIPPED = {"node_modules", "site-packages", "__pycache__"}
@@ -73,7 +73,7 @@ def _policy(path: Path, root: Path) -> PolicyFile:
 
 
 def _owners(root: Path) -> tuple[str, str] | None:
-    for name in OWNERS:
+    for name in PLACES:
         if (root / name).is_file():
             return name, files.read(root / name, "").decode("utf-8", "replace")
     return None

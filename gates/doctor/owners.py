@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")  # GitHub takes the first
 _STARS = re.compile(r"(/\*\*/|\*\*/|/\*\*|\*\*|\*|\?)")
 _SPLIT = re.compile(r"(?<!\\)\s+")
 

@@ -27,8 +27,9 @@ def _named(seen: Seen) -> dict[str, str]:
     found = dict.fromkeys(seen.roles, "a policy asks for its approval")
     for source in seen.workflows:
         for job in jobs(source):
-            if job.environment and "${{" not in job.environment:
-                found.setdefault(job.environment, f"{source.name} names it")
+            for name in (job.environment, job.handed_environment):
+                if name and "${{" not in name:
+                    found.setdefault(name, f"{source.name} names it")
     return found
 
 

@@ -49,6 +49,12 @@ class Job:
         return _text(found.get("name") if isinstance(found, dict) else found)
 
     @property
+    def handed_environment(self) -> str:
+        """The environment that it hands to one of this project's workflows; empty for none."""
+        given = self.value.get("with")
+        return _text(given.get("environment")) if isinstance(given, dict) and OURS.search(self.uses) else ""
+
+    @property
     def gates(self) -> bool:
         """Whether it runs this project itself, in steps of its own."""
         used = any(OURS.search(_text(step.get("uses"))) for step in self.steps)
