@@ -7,7 +7,7 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gates.canonical import digest
@@ -84,6 +84,12 @@ def manifest(folder: Path) -> list[dict[str, str | int]]:
 def folder_digest(folder: Path) -> str:
     """Digest of the sorted file manifest of a folder."""
     return digest(manifest(folder))
+
+
+def flat_digest(paths: Iterable[Path]) -> str:
+    """The digest that a folder with just these files, and nothing below it, would have."""
+    ordered = sorted(paths, key=lambda one: one.name)
+    return digest([{"path": one.name, "size": one.stat().st_size, "sha256": sha256(one)} for one in ordered])
 
 
 def sha256(path: Path) -> str:

@@ -44,6 +44,7 @@ class Flow:
     environ: Mapping[str, str]
     today: str
     trusted: Trusted | None = None
+    about: event.Event | None = None  # where the run's own event does not say what it is about
     elsewhere: Callable[[str], Path] | None = None  # gives the scores that a model gave on another machine
 
     @cached_property
@@ -296,6 +297,8 @@ class Flow:
     @cached_property
     def _event(self) -> event.Event | None:
         """What started this GitHub Actions run, where there is one whose event can be read."""
+        if self.about is not None:
+            return self.about
         if self.environ.get("GITHUB_ACTIONS") != "true":
             return None
         try:

@@ -6,6 +6,7 @@
 | `served` | `gates check-data` | the champion: its kept predictions, or its model |
 | `candidate` | `gates train` | what the training wrote |
 | `scores`, `champion-scores` | `gates score` | what a model gave for the holdout's rows |
+| `evidence` | `gates run` | the evidence, with decision and report |
 
 Whoever made a parcel may have been hostile: it is looked at as plain files, within limits, before it is read.
 """
@@ -48,6 +49,7 @@ PARCELS: Mapping[str, Parcel] = {
     "served": Parcel(place="served"),
     "candidate": Parcel(place="candidate"),
     "scores": Parcel(place="scored", names=frozenset({"candidate.parquet"})),
+    "evidence": Parcel(place=".", names=frozenset({"evidence.json", "decision.json", "report.md"})),
     "champion-scores": Parcel(place="scored", names=frozenset({"champion.parquet", _WHY})),
 }
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from gates import __version__
-from gates.cli import data, github, jobs, model, promotion
+from gates.cli import data, fork, github, jobs, model, promotion
 from gates.cli.model import SCHEMAS
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
@@ -47,6 +47,10 @@ for command in (
     promotion.rollback,
     promotion.waive,
     github.comment,
+    github.unchanged,
+    fork.find_fork,
+    fork.report_fork,
+    fork.find_run,
     github.annotate,
     github.doctor,
     model.schema,

@@ -5,20 +5,27 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from gates.cli import common
+from gates.decision import Decision
 from gates.decision import unchanged as unchanged_model
-from gates.errors import GatesError
+from gates.errors import Exit, GatesError
+from gates.flow import Flow
 
+if TYPE_CHECKING:
+    from gates.github.event import Event
+    from gates.report import Past
+
+AUTHOR = "github-actions[bot]"  # who writes with the token of a workflow
 NOTHING_NEW = "nothing that the model is made of has changed"
 
 
 @click.command()
 @common.policy
-@click.option("--author", default="github-actions[bot]", show_default=True, help="The login that the token writes as.")
+@click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
 @click.option(
     "--evidence",
     "folder",
@@ -36,10 +43,7 @@ def comment(policy: Path, author: str, folder: Path | None, reason: str, unchang
     Example:
       GITHUB_TOKEN=... gates comment
     """
-    from gates.github import api, event, outputs, status
-    from gates.github import comment as comments
-    from gates.report import Past
-    from gates.report.markdown import render
+    from gates.github import event
 
     flow = common.flow(policy)
     happened = event.read(flow.environ)
@@ -48,6 +52,17 @@ def comment(policy: Path, author: str, folder: Path | None, reason: str, unchang
     else:
         decision = flow.judged_anew(folder or flow.workspace.work, reason)
     flow.publish(decision)
+    failed = tell(flow, happened, decision, author=author, create=not unchanged)
+    code = common.code(decision, flow)
+    sys.exit(code or (failed[0].exit_code if failed else code))
+
+
+def tell(flow: Flow, happened: Event, decision: Decision, *, author: str, create: bool = True) -> list[GatesError]:
+    """Comment and commit status of a decision; gives what GitHub failed at, which never turns a verdict around."""
+    from gates.github import api, outputs, status
+    from gates.github import comment as comments
+    from gates.report.markdown import render
+
     verdict, code = flow.settled(decision).verdict, common.code(decision, flow)
     key = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
 
@@ -57,7 +72,7 @@ def comment(policy: Path, author: str, folder: Path | None, reason: str, unchang
     client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
     failed: list[GatesError] = []
     try:
-        done = comments.sync(client, happened, write, key=key, verdict=verdict, author=author, create=not unchanged)
+        done = comments.sync(client, happened, write, key=key, verdict=verdict, author=author, create=create)
         click.echo(done.told, err=True)
         if done in (comments.Outcome.FORK, comments.Outcome.NO_PULL_REQUEST):
             outputs.write_summary(flow.environ, f"_{done.told}_")
@@ -67,12 +82,39 @@ def comment(policy: Path, author: str, folder: Path | None, reason: str, unchang
         click.echo(status.put(client, happened, status.of(decision, flow.facts(decision), code, key)), err=True)
     except GatesError as error:
         failed.append(error)
-    for trouble in failed:  # GitHub's trouble never turns a verdict around
+    for trouble in failed:
         click.echo(f"gates: {trouble}", err=True)
     if failed:
         click.echo(f"The verdict stands: {verdict}.", err=True)
     click.echo(f"{verdict}: {decision.reason}")
-    sys.exit(code or (failed[0].exit_code if failed else code))
+    return failed
+
+
+@click.command()
+@click.option("--policies", required=True, help="Policies, from the repository's root, a line each.")
+@click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
+def unchanged(policies: str, author: str) -> NoReturn:
+    """Say of policies whose model has not changed that there is nothing to judge: their commit status, and their
+    comment where there is one.
+
+    The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
+
+    \b
+    Example:
+      GITHUB_TOKEN=... gates unchanged --policies "$(cat unchanged)"
+    """
+    from gates.github import event
+
+    happened = event.read(os.environ)
+    failed: list[GatesError] = []
+    for name in filter(None, map(str.strip, policies.splitlines())):
+        flow = common.flow(Path(name))
+        try:
+            decision = unchanged_model(flow.bound.policy.model, NOTHING_NEW)
+            failed += tell(flow, happened, decision, author=author, create=False)
+        except GatesError as error:  # a policy that can't be read, which nobody has touched
+            click.echo(f"gates: {error}", err=True)
+    sys.exit(failed[0].exit_code if failed else Exit.SHIP)
 
 
 @click.command()

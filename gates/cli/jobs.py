@@ -14,6 +14,7 @@ import click
 
 from gates.cli import common
 from gates.errors import Exit, GatesError
+from gates.files import flat_digest, folder_digest
 
 if TYPE_CHECKING:
     from gates.decision import Decision
@@ -58,8 +59,6 @@ def told(flow: Flow) -> Iterator[None]:
 
 def hand_over(**folders: Path) -> dict[str, str]:
     """The outputs by which the next job finds and checks what this one made: path and digest of each folder."""
-    from gates.files import folder_digest
-
     values: dict[str, str] = {}
     for name, folder in folders.items():
         digest = folder_digest(folder)
@@ -101,13 +100,14 @@ def plan(policies: str, folder: str, paths: str, as_json: bool) -> None:
     made = plans.plan(Path.cwd(), happened, folder, *lines)
     models = [{"policy": policy, "folder": Path(policy).parent.as_posix()} for policy in made.policies]
     text = json.dumps(models, ensure_ascii=True)
-    write_outputs(os.environ, {"models": text, "count": str(len(models))})
+    counts = {"count": str(len(models)), "unchanged-count": str(len(made.unchanged))}
+    write_outputs(os.environ, {"models": text, "unchanged": "\n".join(made.unchanged), **counts})
     if not models:
         write_summary(os.environ, "**Nothing to judge:** this change touches no model.")
     if as_json:
         click.echo(text)
         return
-    click.echo(f"{len(models)} of {made.known} policies, {made.reason}")
+    click.echo(f"{len(models)} of {len(models) + len(made.unchanged)} policies, {made.reason}")
     for model in models:
         click.echo(f"  {model['policy']}")
 
@@ -228,6 +228,8 @@ def run(policy: Path, as_json: bool, handed: Path | None, digests: str | None) -
             common.show(decision, flow, as_json=True)
         raise
     flow.publish(decision)
+    work = flow.workspace
+    outputs(flow, evidence_digest=flat_digest((work.evidence, work.decision, work.report)))
     common.show(decision, flow, as_json=as_json)
     _end(decision, flow)
 

@@ -48,15 +48,15 @@ class Client:
         """One object."""
         return _object(self._ask("GET", self._api_url + path, doing, needs), doing)
 
-    def pages(self, path: str, *, doing: str, needs: str, under: str | None = None) -> Iterator[dict[str, Any]]:
-        """Every object of a list, over all its pages; ``under`` is the list's key where it lies in an object."""
-        url, seen = f"{self._api_url}{path}?per_page=100", set[str]()
+    def pages(self, path: str, *, doing: str, needs: str, key: str | None = None) -> Iterator[dict[str, Any]]:
+        """Every object of a list, over all its pages; ``key`` says where in each page's object the list is."""
+        url, seen = f"{self._api_url}{path}{'&' if '?' in path else '?'}per_page=100", set[str]()
         while url:
             if url in seen or not url.startswith(f"{self._api_url}/"):
                 raise _outside(f"could not {doing}: GitHub named a next page that can't be right")
             seen.add(url)
             response = self._ask("GET", url, doing, needs)
-            yield from _objects(response, doing, under)
+            yield from _objects(response, doing, key)
             url = response.links.get("next", {}).get("url", "")
 
     def post(self, path: str, body: dict[str, Any], *, doing: str, needs: str) -> dict[str, Any]:
@@ -141,10 +141,10 @@ def _object(response: Response, doing: str) -> dict[str, Any]:
     return value
 
 
-def _objects(response: Response, doing: str, under: str | None) -> list[dict[str, Any]]:
+def _objects(response: Response, doing: str, key: str | None) -> list[dict[str, Any]]:
     value = _json(response, doing)
-    if under is not None:
-        value = value.get(under) if isinstance(value, dict) else None
+    if key is not None:
+        value = value.get(key) if isinstance(value, dict) else None
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise _unreadable(response, doing)
     return value

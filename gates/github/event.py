@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from gates.errors import Exit, GatesError
 
 LARGEST = 25 * 2**20  # GitHub's own limit for an event
+DEPENDABOT = "dependabot[bot]"
 NO_COMMIT = "0" * 40  # how a push says that the branch is new
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -28,7 +29,11 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What started this run. ``head_sha`` is the commit people see, never the test merge commit."""
+    """What started this run. ``head_sha`` is the commit people see, never the test merge commit.
+
+    A ``workflow_run`` is about the commit of the run before it; which pull request that belongs to, if any, is for
+    GitHub's API to say.
+    """
 
     name: str
     repository: str
@@ -43,6 +48,11 @@ class Event:
     server_url: str
 
     @property
+    def may_write(self) -> bool:
+        """Whether the token of this run may: that of a fork's pull request, or of Dependabot's, can only read."""
+        return self.name == "workflow_run" or not (self.is_fork or (self.pr is not None and self.actor == DEPENDABOT))
+
+    @property
     def run_url(self) -> str:
         """The page of this run."""
         return f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}"
@@ -50,6 +60,10 @@ class Event:
 
 def read(environ: Mapping[str, str]) -> Event:
     """Read the event of this run from the runner's environment and the file that it names."""
+    return parse(environ, _payload(environ))
+
+
+def _payload(environ: Mapping[str, str]) -> Any:
     path = Path(_variable(environ, "GITHUB_EVENT_PATH"))
     try:
         with path.open("rb") as file:
@@ -59,10 +73,36 @@ def read(environ: Mapping[str, str]) -> Event:
     if len(content) > LARGEST:
         raise _bad(f"it is larger than {LARGEST // 2**20} MiB")
     try:
-        payload = json.loads(content)
+        return json.loads(content)
     except (ValueError, RecursionError) as error:
         raise _bad("it is not JSON") from error
-    return parse(environ, payload)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """The run that a ``workflow_run`` follows."""
+
+    id: int
+    event: str
+    ended: str  # success, failure, cancelled, ...
+    actor: str
+
+
+def read_before(environ: Mapping[str, str]) -> Before:
+    """The run before this one. Raises ``GatesError`` where this is no ``workflow_run``."""
+    if environ.get("GITHUB_EVENT_NAME") != "workflow_run":
+        raise GatesError(
+            "this command follows another workflow's run",
+            where="environment",
+            mend="Call model-report.yml from a workflow with `on: workflow_run`.",
+        )
+    payload = _payload(environ)
+    return Before(
+        id=_number(_at(payload, "workflow_run.id"), "workflow_run.id"),
+        event=_match(_NAME, _at(payload, "workflow_run.event"), "workflow_run.event"),
+        ended=_match(_NAME, _at(payload, "workflow_run.conclusion"), "workflow_run.conclusion"),
+        actor=_match(_LOGIN, _at(payload, "workflow_run.actor.login"), "workflow_run.actor.login"),
+    )
 
 
 def parse(environ: Mapping[str, str], payload: Any) -> Event:
@@ -110,11 +150,18 @@ def _commit(environ: Mapping[str, str], _: Any, __: str) -> _Subject:
     return _own_commit(environ), None, None, False
 
 
+def _workflow_run(_: Mapping[str, str], payload: Any, repository: str) -> _Subject:
+    head = _sha(payload, "workflow_run.head_sha")
+    is_fork = _at(payload, "workflow_run.head_repository.full_name", missing=None) != repository
+    return head, None, None, is_fork
+
+
 _SUBJECTS = {
     "pull_request": _pull_request,
     "pull_request_target": _pull_request,
     "push": _push,
     "merge_group": _merge_group,
+    "workflow_run": _workflow_run,
 }
 
 

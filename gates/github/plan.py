@@ -20,10 +20,10 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The policies, from the repository's root, and why those of all there are."""
+    """The policies to judge, from the repository's root, why those, and the others, of which nothing has changed."""
 
     policies: tuple[str, ...]
-    known: int
+    unchanged: tuple[str, ...]
     reason: str
 
 
@@ -34,15 +34,17 @@ def plan(root: Path, event: Event, folder: str, policies: Sequence[str], paths: 
     pathspecs from the root; a policy is judged where a file changed that fits one of them, with ``{folder}`` for its
     own folder, or the policy itself, or a workflow. Raises ``GatesError`` where no policy is found.
     """
-    known = _known(root, folder, policies)
+    known = policies_of(root, folder, policies)
     base = _base(root, event)
     if base is None:
-        return Plan(policies=known, known=len(known), reason="all: nothing to compare this event's commit with")
+        return Plan(policies=known, unchanged=(), reason="all: nothing to compare this event's commit with")
     chosen = tuple(policy for policy in known if _changed(root, base, policy, paths))
-    return Plan(policies=chosen, known=len(known), reason=f"those with changes since {base[:12]}")
+    rest = tuple(policy for policy in known if policy not in chosen)
+    return Plan(policies=chosen, unchanged=rest, reason=f"those with changes since {base[:12]}")
 
 
-def _known(root: Path, folder: str, patterns: Sequence[str]) -> tuple[str, ...]:
+def policies_of(root: Path, folder: str, patterns: Sequence[str]) -> tuple[str, ...]:
+    """The policies of a checkout that fit patterns starting at ``folder``, from its root."""
     start = Path(folder).as_posix().strip("/")
     if Path(folder).is_absolute() or ".." in Path(folder).parts:
         raise GatesError(f"{folder!r} leads out of the repository", where="working-directory")

@@ -29,7 +29,7 @@ def read(client: Client, repository: str) -> Settings:
 
     def environments() -> dict[str, Environment]:
         told = {"doing": f"list the environments of {repository}", "needs": "actions: read"}
-        found = client.pages(f"{at}/environments", under="environments", **told)
+        found = client.pages(f"{at}/environments", key="environments", **told)
         return {one["name"]: _environment(client, at, one) for one in found}
 
     token = attempt(
@@ -81,7 +81,7 @@ def _deployers(client: Client, at: str, one: Mapping[str, Any]) -> tuple[str, ..
         return "protected"
     told = {"doing": f"read who may deploy to {one['name']}", "needs": "actions: read"}
     path = f"{at}/environments/{quote(one['name'], safe='')}/deployment-branch-policies"
-    return tuple(str(branch.get("name")) for branch in client.pages(path, under="branch_policies", **told))
+    return tuple(str(branch.get("name")) for branch in client.pages(path, key="branch_policies", **told))
 
 
 def _branch(client: Client, at: str, name: str) -> Branch:
@@ -122,4 +122,4 @@ def _secrets(client: Client, at: str) -> tuple[str, ...]:
     """Names of the secrets that every workflow of the repository may read."""
     told = {"doing": "list the secrets' names", "needs": "secrets: read"}
     paths = (f"{at}/actions/secrets", f"{at}/actions/organization-secrets")
-    return tuple(str(one["name"]) for path in paths for one in client.pages(path, under="secrets", **told))
+    return tuple(str(one["name"]) for path in paths for one in client.pages(path, key="secrets", **told))

@@ -140,6 +140,11 @@ class World:
         )
         return _read(done.stdout + done.stderr)
 
+    def handed_over(self) -> list[tuple[int, str, int]]:
+        """The artifacts that the runs so far have uploaded, as the API lists them: id, name, size."""
+        names = sorted(self.artifacts.glob("*.name"))
+        return [(int(name.stem), name.read_text().strip(), 1000) for name in names]
+
     def git(self, *arguments: str) -> str:
         author = ("-c", "user.name=dana", "-c", "user.email=dana@example.invalid", "-c", "commit.gpgsign=false")
         command = ["git", *author, "-c", "core.hooksPath=/dev/null", *arguments]
@@ -150,6 +155,11 @@ class World:
 def _event(number: int, head: str, repository: str) -> dict[str, Any]:
     pull = {"number": number, "head": {"sha": head, "ref": "better", "repo": {"full_name": repository}}}
     return {"number": number, "pull_request": pull | {"base": {"sha": "b" * 40, "ref": "main"}}}
+
+
+def on_main(before: str = "0" * 40) -> dict[str, Any]:
+    """The event of a push to the default branch."""
+    return {"ref": "refs/heads/main", "before": before, "repository": {"default_branch": "main"}}
 
 
 def _read(log: str) -> Run:

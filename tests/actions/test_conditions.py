@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ VERDICTS = ("pass", "fail", "inconclusive", "error", "")
 STATUS = ("success()", "failure()", "cancelled()", "always()")
 FLAGS = ("pass", "inconclusive", "fail", "error")
 READ = re.compile(r"needs\.([\w-]+)\.(result|outputs\.[\w-]+)")
+OTHER = {
+    "inputs.approvals": ("[]", '["gate-ml-lead"]'),
+    "github.ref": ("refs/heads/main", "refs/heads/better", "refs/pull/7/merge", "refs/tags/main"),
+    "github.event.repository.default_branch": ("main", ""),
+}
 
 
 @dataclass(frozen=True)
@@ -34,14 +40,19 @@ class State:
 
     def contexts(self) -> dict[str, Any]:
         needs: dict[str, Any] = {}
+        contexts: dict[str, Any] = {"needs": needs, "inputs": {}, "github": {}}
         for name, value in self.values.items():
+            if name in OTHER:
+                *path, last = name.split(".")
+                reduce(lambda held, key: held.setdefault(key, {}), path, contexts)[last] = value
+                continue
             job, _, output = name.partition(".")
             known = needs.setdefault(job, {"result": "success", "outputs": {}})
             if output:
                 known["outputs"][output] = value
             else:
                 known["result"] = value
-        return {"needs": needs}
+        return contexts
 
 
 Means = Callable[[State], Any]
@@ -58,14 +69,33 @@ def went(state: State, *jobs: str) -> bool:
     return not state.cancelled and all(state[job] == "success" for job in jobs)
 
 
+def on_the_default_branch(state: State) -> bool:
+    return not state.cancelled and (
+        (state["github.ref"], state["github.event.repository.default_branch"]) == ("refs/heads/main", "main")
+    )
+
+
+def approved(state: State) -> bool:
+    """Everybody who is to be asked said yes; a job that was skipped says so only where nobody is to be asked."""
+    return state["approve"] == "success" or (state["approve"] == "skipped" and state["inputs.approvals"] == "[]")
+
+
 JOBS: dict[tuple[str, str], Means] = {
     ("model-ci", "model"): lambda s: went(s, "plan") and s["plan.count"] == "2",
+    ("model-ci", "unchanged"): lambda s: went(s, "plan") and s["plan.unchanged-count"] == "2",
     ("model-ci", "verdict"): lambda _: True,
     ("model-gate", "train"): lambda s: went(s, "data") and s["data.verdict"] == "pass",
     ("model-gate", "score"): lambda s: went(s, "data", "train") and s["train.form"] == "model",
     ("model-gate", "champion"): lambda s: went(s, "data") and s["data.champion"] == "model",
     ("model-gate", "judge"): lambda s: went(s, "data", "train") and s["score"] in DONE and s["champion"] in DONE,
     ("model-gate", "report"): lambda s: not s.cancelled and s["data"] != "skipped",
+    ("model-promote", "model"): on_the_default_branch,
+    ("model-promote", "approve"): lambda s: (
+        went(s, "model") and s["model.verdict"] == "pass" and s["inputs.approvals"] != "[]"
+    ),
+    ("model-promote", "promote"): lambda s: went(s, "model") and s["model.verdict"] == "pass" and approved(s),
+    ("model-rollback", "rollback"): on_the_default_branch,
+    ("model-waive", "waive"): on_the_default_branch,
 }
 
 
@@ -75,8 +105,11 @@ def worst(state: State) -> str:
 
 
 def ships(s: State) -> bool:
-    nothing = s["plan.count"] == "0"
-    return s["plan"] == "success" and (nothing or (s["model"] == "success" and worst(s) in ("pass", "inconclusive")))
+    """A job that fails on `fail` has ended well only where its policy observes."""
+    if s["plan"] == "success" and s["plan.count"] == "0":
+        return True
+    fine = ("pass", "inconclusive", "fail") if s["model.observing"] else ("pass", "inconclusive")
+    return s["plan"] == s["model"] == "success" and worst(s) in fine
 
 
 def told(s: State) -> str:
@@ -91,10 +124,12 @@ VALUES: dict[tuple[str, str, str], Means] = {("model-ci", "verdict", "verdict"):
 
 
 def domain(name: str) -> tuple[str, ...]:
+    if name in OTHER:
+        return OTHER[name]
     job, _, output = name.partition(".")
     if not output:
         return RESULTS
-    if job == "model":
+    if job == "model" and output in (*FLAGS, "observing"):
         return ("", output)
     return OUTPUTS.get(output, VERDICTS)
 
@@ -102,6 +137,7 @@ def domain(name: str) -> tuple[str, ...]:
 def states(expression: str, needs: list[str]) -> Iterator[State]:
     """Every state of what the expression reads, and of every job that it waits for."""
     read = {f"{job}.{what[8:]}" if what != "result" else job for job, what in READ.findall(expression)}
+    read |= {name for name in OTHER if name in expression}
     names = sorted(read | set(needs))
     for values in itertools.product(*map(domain, names)):
         for cancelled in (False, True):
