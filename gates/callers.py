@@ -120,10 +120,11 @@ jobs:
       environment: <PRODUCTION> # holds the registry's credential
       <REQUIREMENTS>
       tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }}
+    secrets: inherit # zizmor: ignore[secrets-inherit] an environment's secret reaches a called workflow in no other way
 """
 
 _REPORT = """\
-# Speaks for pull requests of forks, whose own runs may not write. Written by `gates init`.
+# Speaks for pull requests of forks and of Dependabot, whose own runs may not write. Written by `gates init`.
 name: <NAME>
 on: # zizmor: ignore[dangerous-triggers] what is called checks out and runs nothing of the fork, and judges anew
   workflow_run: {workflows: [<JUDGING>], types: [completed]}
@@ -131,9 +132,7 @@ permissions: {}
 
 jobs:
   report:
-    if: >-
-      ${{ github.event.workflow_run.event == 'pull_request'
-      && github.event.workflow_run.head_repository.full_name != github.repository }}
+    if: ${{ github.event.workflow_run.event == 'pull_request' }}
     permissions:
       actions: read # to fetch what the run before has measured
       contents: read # to check the base branch out
@@ -165,6 +164,7 @@ jobs:
       to: ${{ inputs.to }}
       environment: <PRODUCTION> # holds the registry's credential
       tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }}
+    secrets: inherit # zizmor: ignore[secrets-inherit] an environment's secret reaches a called workflow in no other way
 """
 
 _WAIVE = """\
