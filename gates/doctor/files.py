@@ -157,7 +157,7 @@ FILES = (
     Check(
         id="triggers",
         asks="No workflow runs strangers' code with this repository's rights.",
-        mend="Use pull_request; for comments on forks' pull requests see docs/github.md.",
+        mend="Use pull_request; for comments on forks' pull requests see docs/forks.md.",
         look=_triggered,
     ),
     Check(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from gates.doctor import State, examine
 from gates.doctor.files import FILES
+from gates.doctor.settings import SETTINGS
 from gates.survey import repository_of, survey
 
 SHA = "1" * 40
@@ -213,3 +215,14 @@ def test_the_repository_is_the_remote_origin(tmp_path, url):
 
 def test_states_are_ordered():
     assert [str(state) for state in State] == ["ok", "skipped", "unknown", "missing", "unsafe"]
+
+
+def test_the_page_tells_every_check_in_its_order():
+    page = (Path(__file__).parents[2] / "docs/doctor.md").read_text()
+    assert re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE) == [one.id for one in (*FILES, *SETTINGS)]
+
+
+def test_every_check_says_what_should_be_and_how_to_mend_it():
+    every = (*FILES, *SETTINGS)
+    assert len({one.id for one in every}) == len(every)
+    assert all(one.asks.endswith(".") and one.mend.endswith(".") for one in every)
