@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +15,7 @@ from gates.decision import Decision
 from gates.decision import unchanged as unchanged_model
 from gates.errors import Exit, GatesError
 from gates.flow import Flow
+from gates.progress import Steps
 
 if TYPE_CHECKING:
     from gates.github.event import Event
@@ -130,7 +132,7 @@ def annotate(policy: Path) -> None:
     """
     from gates.report.annotation import render
 
-    flow = common.flow(policy)
+    flow = replace(common.flow(policy), steps=Steps(sys.stderr, quiet=True))  # what steps say may quote anything
     decision = flow.workspace.load_decision()
     click.echo(render(decision, flow.facts(decision)), nl=False)
     sys.stdout.flush()
