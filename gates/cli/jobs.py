@@ -144,8 +144,9 @@ def check_data(policy: Path) -> NoReturn:
         with flow.steps.step("hand over", str(data)):
             handover.hand_data(flow.bench, data)
             form = handover.hand_served(champion, flow.bench.holdout_identity, served)
-    checkout = handover.without_holdout(flow.bench, Path(flow.environ.get("GITHUB_WORKSPACE") or "."))
-    outputs(flow, verdict="pass", champion=form, checkout=checkout, **hand_over(data=data, served=served))
+            checkout = handover.without_holdout(flow.bench, Path(flow.environ.get("GITHUB_WORKSPACE") or "."))
+            made = hand_over(data=data, served=served)
+    outputs(flow, verdict="pass", champion=form, checkout=checkout, **made)
     click.echo("the data is fit to train on")
     sys.exit(Exit.SHIP)
 
@@ -172,9 +173,10 @@ def train(policy: Path, handed: Path | None, digests: str | None) -> None:
         else:
             flow.check()
             flow.train()
-    candidate = flow.workspace.candidate
-    form = "model" if (candidate / "model").is_dir() else "predictions"
-    outputs(flow, form=form, **hand_over(candidate=candidate))
+        candidate = flow.workspace.candidate
+        form = "model" if (candidate / "model").is_dir() else "predictions"
+        made = hand_over(candidate=candidate)
+    outputs(flow, form=form, **made)
 
 
 @click.command()
@@ -196,8 +198,8 @@ def score(policy: Path, model: str, handed: Path | None, digests: str | None) ->
     with told(flow):
         receive(flow, handed, digests, "data", "candidate" if model == "candidate" else "served")
         with flow.steps.step("score", model):
-            folder = handover.score(flow.workspace, model, flow.environ)
-    outputs(flow, **hand_over(scores=folder))
+            made = hand_over(scores=handover.score(flow.workspace, model, flow.environ))
+    outputs(flow, **made)
 
 
 @click.command()
