@@ -23,6 +23,19 @@ from gates.record import Record
 from gates.report.formats import FORMATS
 from gates.source import dump
 
+
+def _audit() -> Any:
+    from gates.audit import Audit
+
+    return schema_of(Audit)
+
+
+def _standing() -> Any:
+    from gates.standing import Standing
+
+    return schema_of(Standing)
+
+
 SCHEMAS: dict[str, Callable[[], Any]] = {
     "policy": policy_schema,
     "contract": lambda: CONTRACT_SCHEMA,
@@ -30,6 +43,8 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "decision": lambda: schema_of(Decision),
     "data": lambda: schema_of(Checked),
     "record": lambda: schema_of(Record),
+    "audit": _audit,
+    "standing": _standing,
     "contract-diff": lambda: schema_of(Comparison),
     "doctor": lambda: schema_of(Diagnosis),
 }
