@@ -35,8 +35,7 @@ NOTHING_NEW = "nothing that the model is made of has changed"
     help="A folder with the evidence.json of another job. The default is .gates/.",
 )
 @click.option("--reason", default="", help="Why there is no evidence, where there is none.")
-@click.option("--unchanged", is_flag=True, help="Say that no input of the model has changed: nothing to judge.")
-def comment(policy: Path, author: str, folder: Path | None, reason: str, unchanged: bool) -> NoReturn:
+def comment(policy: Path, author: str, folder: Path | None, reason: str) -> NoReturn:
     """Judge the evidence anew, keep one comment on the pull request that says so, and set the commit's status.
 
     The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
@@ -49,12 +48,9 @@ def comment(policy: Path, author: str, folder: Path | None, reason: str, unchang
 
     flow = common.flow(policy)
     happened = event.read(flow.environ)
-    if unchanged:
-        decision = unchanged_model(flow.bound.policy.model, NOTHING_NEW)
-    else:
-        decision = flow.judged_anew(folder or flow.workspace.work, reason)
+    decision = flow.judged_anew(folder or flow.workspace.work, reason)
     flow.publish(decision)
-    failed = tell(flow, happened, decision, author=author, create=not unchanged)
+    failed = tell(flow, happened, decision, author=author)
     code = common.code(decision, flow)
     sys.exit(code or (failed[0].exit_code if failed else code))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edge_project import Done, Project, obeyed
+from edge_project import Done, Project, call, obeyed
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "github"))
 
@@ -187,7 +187,7 @@ def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
     fake.stop()
 
 
-def comment(project: Project, github: FakeGitHub, *arguments: str, head: str = HEAD, fork: bool = False) -> Done:
+def comment(project: Project, github: FakeGitHub, *, head: str = HEAD, fork: bool = False, **more: str) -> Done:
     pull = {"number": 7, "head": {"sha": head, "repo": {"full_name": "mallory/churn" if fork else "acme/churn"}}}
     event = project.root.parent / "event.json"
     event.write_text(json.dumps({"pull_request": pull | {"base": {"sha": "b" * 40}}}))
@@ -197,7 +197,9 @@ def comment(project: Project, github: FakeGitHub, *arguments: str, head: str = H
         "GITHUB_EVENT_PATH": str(event), "GITHUB_ACTOR": "dana", "GITHUB_RUN_ID": "11", "GITHUB_SHA": "c" * 40,
         "GITHUB_API_URL": github.url, "GITHUB_TOKEN": "ghs_bot", "GITHUB_WORKSPACE": str(project.root.resolve()),
     }  # fmt: skip
-    return project.gates("comment", *arguments, **env)
+    if "policies" in more:
+        return call("unchanged", "--policies", more["policies"], env=env)
+    return project.gates("comment", **env)
 
 
 def test_one_comment_and_one_status_from_push_to_push(judged: Project, github: FakeGitHub) -> None:
@@ -228,11 +230,12 @@ def test_observing_is_a_success_that_says_so(
 
 
 def test_nothing_to_judge_says_so_where_something_was_said(judged: Project, github: FakeGitHub) -> None:
-    assert comment(judged, github, "--unchanged").code == 0
+    policies = f"{judged.root / 'gates.yaml'}\n\n"
+    assert comment(judged, github, policies=policies).code == 0
     assert github.bodies() == []
     assert github.statuses[-1]["state"] == "success"
     comment(judged, github)
-    assert comment(judged, github, "--unchanged", head="e" * 40).code == 0
+    assert comment(judged, github, policies=policies, head="e" * 40).code == 0
     assert github.bodies()[0].startswith("## ➖ gates: nothing to judge — the model's inputs are unchanged")
 
 
