@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gates import __version__, files
+from gates import __version__, callers, files
 from gates.decision import Decision, Verdict, could_not_judge
 from gates.errors import GatesError
 from gates.evidence import Evidence, Finding
@@ -23,7 +23,6 @@ from gates.report import Facts, Past
 from gates.report.formats import FORMATS
 from gates.report.markdown import SUMMARY_LIMIT, render
 from gates.source import Place
-from gates.starter import WAIVE
 from gates.waivers import Settled, settle
 from gates.workspace import Workspace
 
@@ -256,9 +255,14 @@ class Flow:
 
     @property
     def _waive(self) -> str | None:
-        """The workflow that records a waiver, where the checkout has it."""
+        """The file of the workflow that records a waiver, where the checkout has it."""
         checkout = self.environ.get("GITHUB_WORKSPACE")
-        return WAIVE if checkout and (Path(checkout) / ".github/workflows" / WAIVE).is_file() else None
+        if not checkout:
+            return None
+        folder = self.workspace.within(checkout).rpartition("/")[0]
+        home = callers.Home(model=self.unjudged("").model, folder=folder)
+        place = Path(checkout) / callers.path(home, "gates-waive")
+        return place.name if place.is_file() else None
 
     def write_report(self, decision: Decision, form: str = "markdown") -> Path:
         """The report in a format that has a file, in its file."""

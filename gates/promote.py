@@ -203,6 +203,7 @@ def _verified(
         raise RefusedError(Refused.NOT_DEFAULT_BRANCH, why, mend="Promotions start on the default branch.")
     decision, evidence, served, anew = _judged(desk, candidate, head, digest(manifest))
     accepted = _accepted(desk, candidate, head, decision)
+    _same_decision(candidate.workspace, decision, anew=anew)
     after = _from(desk, head, stage, digest(manifest))
     approvals = _approved(candidate, stage, digest(manifest))
     before = desk.registry.at(desk.name, stage.alias)
@@ -241,11 +242,9 @@ def _judged(
     """The decision, derived anew from the evidence, which is measured anew from the predictions."""
     bound, evidence = candidate.bound, candidate.workspace.load_evidence()
     if evidence.measured != bound.measured:
-        raise _changed(
-            Refused.POLICY_CHANGED, "the evidence was measured under another policy than the one that counts"
-        )
+        why = "the evidence was measured under another policy than the one that counts"
+        raise RefusedError(Refused.POLICY_CHANGED, why, mend="Run gates measure again.", exit_code=Exit.INPUT)
     decision = judge(bound, evidence)
-    _same_decision(candidate.workspace, decision)
     if evidence.candidate is None or decision.verdict is Verdict.ERROR:
         raise RefusedError(Refused.VERDICT, f"the verdict is {decision.verdict}: {decision.reason}", mend=MEND_VERDICT)
     if model != evidence.candidate.digest:
@@ -283,9 +282,9 @@ def _counted(evidence: Evidence) -> Evidence:
 MEND_VERDICT = "Only a pass is promoted, or what somebody has waived (gates waive)."
 
 
-def _same_decision(workspace: Workspace, derived: Decision) -> None:
+def _same_decision(workspace: Workspace, derived: Decision, *, anew: bool) -> None:
     """The decision that people have seen is the one that the evidence gives."""
-    if not workspace.decision.exists():
+    if anew or not workspace.decision.exists():
         return
     seen = workspace.load_decision()
     if seen.policy != derived.policy:

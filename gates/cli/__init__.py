@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from gates import __version__
-from gates.cli import data, fork, github, jobs, model, promotion
+from gates.cli import data, fork, github, jobs, ledger, model, promotion
 from gates.cli.model import SCHEMAS
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
@@ -46,12 +46,16 @@ for command in (
     promotion.promote,
     promotion.rollback,
     promotion.waive,
+    ledger.status,
+    ledger.history,
+    ledger.verify,
     github.comment,
     github.unchanged,
     fork.find_fork,
     fork.report_fork,
     fork.find_run,
     github.annotate,
+    github.doctor,
     model.schema,
     data.init,
     data.data,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +15,7 @@ from gates.decision import Decision
 from gates.decision import unchanged as unchanged_model
 from gates.errors import Exit, GatesError
 from gates.flow import Flow
+from gates.progress import Steps
 
 if TYPE_CHECKING:
     from gates.github.api import Client
@@ -34,8 +36,7 @@ NOTHING_NEW = "nothing that the model is made of has changed"
     help="A folder with the evidence.json of another job. The default is .gates/.",
 )
 @click.option("--reason", default="", help="Why there is no evidence, where there is none.")
-@click.option("--unchanged", is_flag=True, help="Say that no input of the model has changed: nothing to judge.")
-def comment(policy: Path, author: str, folder: Path | None, reason: str, unchanged: bool) -> NoReturn:
+def comment(policy: Path, author: str, folder: Path | None, reason: str) -> NoReturn:
     """Judge the evidence anew, keep one comment on the pull request that says so, and set the commit's status.
 
     The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
@@ -48,12 +49,9 @@ def comment(policy: Path, author: str, folder: Path | None, reason: str, unchang
 
     flow = common.flow(policy)
     happened = event.read(flow.environ)
-    if unchanged:
-        decision = unchanged_model(flow.bound.policy.model, NOTHING_NEW)
-    else:
-        decision = flow.judged_anew(folder or flow.workspace.work, reason)
+    decision = flow.judged_anew(folder or flow.workspace.work, reason)
     flow.publish(decision)
-    failed = tell(flow, happened, decision, author=author, create=not unchanged)
+    failed = tell(flow, happened, decision, author=author)
     code = common.code(decision, flow)
     sys.exit(code or (failed[0].exit_code if failed else code))
 
@@ -133,7 +131,7 @@ def annotate(policy: Path) -> None:
     """
     from gates.report.annotation import render
 
-    flow = common.flow(policy)
+    flow = replace(common.flow(policy), steps=Steps(sys.stderr, quiet=True))  # what steps say may quote anything
     decision = flow.workspace.load_decision()
     click.echo(render(decision, flow.facts(decision)), nl=False)
     sys.stdout.flush()
@@ -145,3 +143,44 @@ SPEAKS = annotate.name
 def is_obeyed(arguments: list[str]) -> bool:
     """Whether the runner shall obey what this command prints: only where nothing but escaped text is printed."""
     return arguments[:1] == [SPEAKS] and "GITHUB_ACTIONS" in os.environ
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path())
+@click.option("--repository", help="OWNER/NAME on GitHub. The default is the run's own, or that of the remote origin.")
+@click.option("--offline", is_flag=True, help="Look at files alone, whether there is a token or not.")
+@common.as_json
+def doctor(folder: Path, repository: str | None, offline: bool, as_json: bool) -> NoReturn:
+    """Look at a repository and its settings on GitHub, and tell what is missing or unsafe, with the mend.
+
+    Settings are looked at where GITHUB_TOKEN or GH_TOKEN holds a token; those of environments and branches take an
+    administrator's to be seen whole. Nothing is changed.
+
+    \b
+    Exit codes: 0 nothing is missing or unsafe, 1 something is, 2 a mistake in usage, 3 GitHub failed.
+
+    \b
+    Example:
+      GH_TOKEN=$(gh auth token) gates doctor
+    """
+    from gates import doctor as doctors
+    from gates.doctor.files import FILES
+    from gates.doctor.settings import SETTINGS
+    from gates.github import api, event
+    from gates.github.settings import read
+    from gates.report.diagnosis import render
+    from gates.survey import repository_of, survey
+
+    name = repository or repository_of(folder, os.environ)
+    token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN")
+    settings = None
+    if token and name and not offline:
+        with common.steps().step("github", name):
+            settings = read(api.Client(event.api_url(os.environ), token), event.named(name))
+    found = doctors.examine(survey(folder, name, settings), (*FILES, *SETTINGS))
+    if as_json:
+        common.write_json(found)
+    else:
+        coloured = common.colour(sys.stdout)
+        click.echo(render(found, width=common.width(), colour=coloured), nl=False, color=coloured)
+    sys.exit(found.exit_code)

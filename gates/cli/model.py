@@ -15,12 +15,26 @@ from gates.cli import common
 from gates.contract.compare import Comparison
 from gates.contract.read import SCHEMA as CONTRACT_SCHEMA
 from gates.decision import Decision
+from gates.doctor import Diagnosis
 from gates.evidence import Evidence
 from gates.fields import schema_of
 from gates.policy.read import schema as policy_schema
 from gates.record import Record
 from gates.report.formats import FORMATS
 from gates.source import dump
+
+
+def _audit() -> Any:
+    from gates.audit import Audit
+
+    return schema_of(Audit)
+
+
+def _standing() -> Any:
+    from gates.standing import Standing
+
+    return schema_of(Standing)
+
 
 SCHEMAS: dict[str, Callable[[], Any]] = {
     "policy": policy_schema,
@@ -29,7 +43,10 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "decision": lambda: schema_of(Decision),
     "data": lambda: schema_of(Checked),
     "record": lambda: schema_of(Record),
+    "audit": _audit,
+    "standing": _standing,
     "contract-diff": lambda: schema_of(Comparison),
+    "doctor": lambda: schema_of(Diagnosis),
 }
 
 

@@ -120,7 +120,7 @@ def parse(environ: Mapping[str, str], payload: Any) -> Event:
         actor=_match(_LOGIN, _variable(environ, "GITHUB_ACTOR"), "GITHUB_ACTOR"),
         run_id=_number(_variable(environ, "GITHUB_RUN_ID"), "GITHUB_RUN_ID"),
         run_attempt=_number(environ.get("GITHUB_RUN_ATTEMPT") or "1", "GITHUB_RUN_ATTEMPT"),
-        api_url=_url(environ, "GITHUB_API_URL", "https://api.github.com"),
+        api_url=api_url(environ),
         server_url=_url(environ, "GITHUB_SERVER_URL", "https://github.com"),
     )
 
@@ -176,6 +176,18 @@ def _variable(environ: Mapping[str, str], name: str) -> str:
             f"{name} is not set", where="environment", mend="This command runs inside GitHub Actions only."
         )
     return value
+
+
+def named(repository: str) -> str:
+    """The name of a repository as GitHub allows it. Raises ``GatesError`` for anything else."""
+    if not _REPOSITORY.fullmatch(repository):
+        raise GatesError(f"{repository} is no OWNER/NAME", where="--repository")
+    return repository
+
+
+def api_url(environ: Mapping[str, str]) -> str:
+    """Where GitHub's API is, by the environment; github.com's where it says nothing."""
+    return _url(environ, "GITHUB_API_URL", "https://api.github.com")
 
 
 def _url(environ: Mapping[str, str], name: str, default: str) -> str:

@@ -250,24 +250,40 @@ def test_a_harder_policy_is_asked_at_the_promotion(registered: Project) -> None:
     assert nobody_serves(registered)
 
 
-def test_a_champion_that_moved_meanwhile_stops_the_promotion(registered: Project) -> None:
+def judged_against_the_one_before(project: Project, rows: Rows, mine: Rows) -> None:
+    """`mine` was judged; then another candidate became champion."""
+    project.predictions(mine)
+    project.gates("run")
+    saved = shutil.copytree(project.work, project.root / "judged-before")
+    project.predictions(rows)
+    assert project.gates("run").code == 0
+    assert project.gates("promote").code == 0
+    shutil.rmtree(project.work)
+    saved.rename(project.work)
+
+
+def test_a_champion_that_moved_meanwhile_is_judged_against(registered: Project) -> None:
     rows = promoted(registered)
-    registered.predictions(shifted(rows))
-    registered.gates("run")
-    saved = shutil.copytree(registered.work, registered.root / "judged-against-1")
-    assert registered.gates("promote").code == 0
-    shutil.rmtree(registered.work)
-    saved.rename(registered.work)
-    refused(
-        registered.gates("promote"), "the champion is version 2", "judged against version 1", "Run gates run again."
-    )
+    judged_against_the_one_before(registered, shifted(rows), shifted(rows, 0.1))
+    done = registered.gates("promote")
+    assert (done.code, done.out.split(" (")[0]) == (0, "churn version 3 is now champion")
+    assert "the champion is version 2 by now: judged anew, pass" in done.err
 
 
-def test_a_champion_that_appeared_meanwhile_stops_the_promotion(registered: Project) -> None:
-    registered.ready(gates=GATES)
-    registered.gates("run")
-    registered.gates("promote")
-    refused(registered.gates("promote"), "the champion is version 1", "judged against none")
+def test_a_champion_that_moved_meanwhile_and_is_better_stops_the_promotion(registered: Project) -> None:
+    rows = promoted(registered, gates=[{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.02}])
+    judged_against_the_one_before(registered, shifted(rows, 0.3), shifted(rows, 0.01))
+    done = registered.gates("promote")
+    assert done.code == 1
+    assert "judged anew, fail" in done.err
+    assert "gates: verdict: the verdict is fail" in done.complaint
+    assert str(champion(registered).version) == "2"
+
+
+def test_a_promotion_that_is_done_is_not_done_again(registered: Project) -> None:
+    promoted(registered)
+    done = registered.gates("promote")
+    assert (done.code, done.out) == (0, "churn version 1 is champion already: nothing to do\n")
 
 
 def test_a_champion_whose_files_were_overwritten_is_told_and_not_used(registered: Project) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from description import Description, Operation, load
+from fake_settings import Settings
 
 BOT = "github-actions[bot]"
 LONGEST = 65_536
@@ -70,6 +71,7 @@ class FakeGitHub:
         self.artifacts: dict[int, list[dict[str, Any]]] = {}  # run -> what it handed over
         self.comments: list[dict[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
+        self.settings = Settings()
         self.asked: list[Asked] = []
         self.complaints: list[str] = []
         self.page_size: int | None = None  # smaller pages than asked for, to have many
@@ -146,12 +148,25 @@ class FakeGitHub:
         names = operation.names
         if login is None:
             return refusal(401, "Bad credentials")
-        if f"{names['owner']}/{names['repo']}" != self.repository:
+        if "repo" in names and f"{names['owner']}/{names['repo']}" != self.repository:
             return refusal(404, "Not Found")
         if operation.verb != "get" and token in self.readers:
             return refusal(403, "Resource not accessible by integration")
-        serve: Callable[..., Answer] = getattr(self, "_" + operation.id.replace("/", "_").replace("-", "_"))
-        return serve({name: int(text) for name, text in names.items() if text.isdigit()}, query, body, login)
+        values: dict[str, Any] = {name: int(text) if text.isdigit() else text for name, text in names.items()}
+        serve: Callable[..., Answer] | None = getattr(
+            self, "_" + operation.id.replace("/", "_").replace("-", "_"), None
+        )
+        if serve is not None:
+            return serve(values, query, body, login)
+        value = self.settings.answer(operation.id, values, query, self._description.example)
+        return refusal(404, "Not Found") if value is None else Answer(200, value, self._next(operation, query, value))
+
+    def _next(self, operation: Operation, query: dict[str, str], value: Any) -> dict[str, str]:
+        size, page = int(query.get("per_page", 30)), int(query.get("page", 1))
+        if not isinstance(value, dict) or page * size >= value.get("total_count", 0):
+            return {}
+        path = operation.path.format(**operation.names)
+        return {"Link": f'<{self.url}{path}?per_page={size}&page={page + 1}>; rel="next"'}
 
     # -- the operations; the names are GitHub's own --
 

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""Checks a gates ledger without gates: one file, the standard library, and git.
+
+    python verify_ledger.py REPOSITORY [--expect-head sha256:...]
+
+Written from the description of the format (docs/ledger.md), so that nobody need trust the code that wrote the ledger.
+It checks the chain, the bytes of every document, and that records say what their documents say. It derives no verdict
+again from evidence: that takes the statistics of gates itself (`gates verify`). Exit codes: 0 nothing is wrong, 1
+something is, 2 the ledger can't be read.
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import subprocess
+import sys
+
+BRANCH = "refs/heads/gates-ledger"
+BESIDE = {"decision.json": "decision", "evidence.json": "evidence"}
+OUTCOMES = ("promotion", "rollback", "failure")
+KEYS = set(
+    "schema kind sequence previous at time_source tool python name alias reason code verdict decision evidence policy "
+    "model data source run before after intent target holder lease approvals waivers attached".split()
+)
+SAME = (
+    "name",
+    "alias",
+    "verdict",
+    "decision",
+    "evidence",
+    "policy",
+    "model",
+    "data",
+    "source",
+    "before",
+    "target",
+    "approvals",
+    "waivers",
+    "attached",
+)  # what an outcome repeats of its intent
+
+
+def git(repository, *arguments):
+    """What git answers."""
+    return subprocess.run(["git", "-C", repository, *arguments], capture_output=True, check=True).stdout
+
+
+def sha256(data):
+    """The digest of bytes, as records write it."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def canonical(value):
+    """RFC 8785 for what a ledger holds. Numbers that are no whole ones are written as JavaScript writes them."""
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
+        return b"{" + b",".join(canonical(key) + b":" + canonical(value[key]) for key in keys) + b"}"
+    if isinstance(value, list):
+        return b"[" + b",".join(map(canonical, value)) + b"]"
+    if isinstance(value, float):
+        return number(value).encode()
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def number(value):
+    """ECMAScript's Number.toString."""
+    if value == int(value) and abs(value) < 1e21:
+        return str(int(value))
+    digits, _, exponent = repr(value).partition("e")
+    if not exponent:
+        return digits
+    power = int(exponent)
+    if -7 < power < 0:
+        sign, whole = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
+        return sign + "0." + "0" * (-power - 1) + whole.replace(".", "")
+    return f"{digits.removesuffix('.0')}e{'+' if power > 0 else ''}{power}"
+
+
+def entries(repository, head):
+    """(commit, parents, {name: (mode, bytes)}), the first one first."""
+    for line in git(repository, "log", "--first-parent", "--reverse", "--format=%H %P", head).decode().splitlines():
+        commit, *parents = line.split()
+        files = {}
+        for entry in git(repository, "ls-tree", "-r", "-z", commit).decode().split("\0")[:-1]:
+            about, _, name = entry.partition("\t")
+            mode, _, blob = about.split()
+            files[name] = (mode, git(repository, "cat-file", "blob", blob))
+        yield commit, parents, files
+
+
+def named(record):
+    """The documents that a record names: file name to digest."""
+    found = {name: record[key] for name, key in BESIDE.items() if record[key]}
+    if record["policy"]:
+        found["policy.json"] = record["policy"]["digest"]
+    if record["model"]:
+        found["manifest.json"] = record["model"]["digest"]
+    return {**found, **record["attached"]}
+
+
+def flaws_of(place, files, parents, before, previous, intents):
+    """What is wrong with one record, as stable words; and the digest of its bytes."""
+    mode, data = files.get("record.json", ("", b""))
+    told = sha256(data)
+    found = [] if parents == ([before] if before else []) else ["parents"]
+    try:
+        record = json.loads(data)
+        if record["schema"] != "gates/record/v1" or set(record) != KEYS or mode != "100644":
+            return [*found, "unreadable"], told
+        found += ["not_canonical"] if canonical(record) != data else []
+        found += ["sequence"] if record["sequence"] != place else []
+        found += ["previous"] if record["previous"] != previous else []
+        found += order(record, told, intents) + beside(record, files)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        found.append("unreadable")
+    return found, told
+
+
+def order(record, told, intents):
+    """An outcome closes one open intent, and says of it what it said."""
+    if record["kind"] == "intent":
+        intents[told] = record
+    if record["kind"] not in OUTCOMES:
+        return []
+    intent = intents.pop(record["intent"], None)
+    if intent is None or any(record[key] != intent[key] for key in SAME):
+        return ["intent"]
+    moved = record["kind"] != "failure"
+    return ["contradiction"] if moved and record["after"]["digest"] != record["model"]["digest"] else []
+
+
+def beside(record, files):
+    """The documents are those that the record names, and it says what they say."""
+    documents = named(record)
+    plain = {name: data for name, (mode, data) in files.items() if name != "record.json" and mode == "100644"}
+    if (
+        files.keys() - {"record.json"} != plain.keys()
+        or {name: sha256(data) for name, data in plain.items()} != documents
+    ):
+        return ["documents"]
+    if "decision.json" not in plain or "evidence.json" not in plain or record["policy"] is None:
+        return []
+    decision, evidence = json.loads(plain["decision.json"]), json.loads(plain["evidence.json"])
+    said = [record["verdict"], record["evidence"], record["policy"]["digest"]]
+    said += [record["model"]["digest"]] if record["model"] else []
+    meant = [decision["verdict"], decision["evidence"], decision["policy"]]
+    meant += [(decision["candidate"] or {}).get("digest")] if record["model"] else []
+    tables = [[[table[key] for key in ("name", "digest", "rows")] for table in one] for one in
+              (record["data"], evidence["tables"])]  # fmt: skip
+    found = ["contradiction"] if said != meant or tables[0] != tables[1] else []
+    promoted = record["kind"] in ("intent", "promotion") and not record["target"]
+    return found + (["not_accepted"] if promoted and decision["verdict"] != "pass" and not record["waivers"] else [])
+
+
+def verify(repository, head=BRANCH, expected=None):
+    """[(sequence, flaw)], and the digest of the newest record."""
+    found, digests, before, intents = [], [], None, {}
+    for place, (commit, parents, files) in enumerate(entries(repository, head), 1):
+        previous = digests[-1] if digests else None
+        flaws, told = flaws_of(place, files, parents, before, previous, intents)
+        found += [(place, flaw) for flaw in flaws]
+        digests.append(told)
+        before = commit
+    if expected and expected not in digests:
+        found.append((0, "anchor"))
+    return found, digests[-1] if digests else None
+
+
+def main():
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("repository")
+    parser.add_argument("--branch", default=BRANCH)
+    parser.add_argument("--expect-head", help="the digest of a record that was the newest once")
+    options = parser.parse_args()
+    try:
+        found, head = verify(options.repository, options.branch, options.expect_head)
+    except subprocess.CalledProcessError as error:
+        sys.stderr.write(re.sub(r"//[^/@\s]*@", "//", error.stderr.decode(errors="replace")))
+        return 2
+    for place, flaw in found:
+        print(f"record {place}: {flaw}" if place else f"the ledger: {flaw}")
+    if not options.expect_head:
+        print("not known without --expect-head: whether records were taken from the end, or all was written anew")
+    print(f"{len(found)} things are wrong" if found else f"nothing is wrong; newest {head}")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

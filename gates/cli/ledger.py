@@ -1,0 +1,143 @@
+"""Commands that read the ledger: history, status, verify."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from gates.cli import common
+from gates.errors import Exit
+
+if TYPE_CHECKING:
+    from gates.ledger import Ledger
+
+
+@click.command()
+@common.policy
+@common.as_json
+@click.option("--last", type=click.IntRange(1), default=None, metavar="N", help="The newest N records alone.")
+def history(policy: Path, last: int | None, as_json: bool) -> None:
+    """What was decided, promoted, refused, waived and taken back, the newest first.
+
+    \b
+    Example:
+      gates history --last 20
+    """
+    from itertools import islice
+
+    from gates.cli import shown
+    from gates.fields import plain
+
+    ledger = _ledger(policy)
+    entries = list(islice(ledger.entries(ledger.head()), last))
+    if as_json:
+        common.write_json([{"digest": one.digest, "record": plain(one.record)} for one in entries])
+        return
+    coloured = common.colour(sys.stdout)
+    click.echo(shown.history(entries, width=common.width(), colour=coloured), nl=False, color=coloured)
+
+
+@click.command()
+@common.policy
+@common.as_json
+def status(policy: Path, as_json: bool) -> NoReturn:
+    """What serves now, and whether it is still what was promoted.
+
+    Tells an alias that somebody moved by hand, bytes that were changed under it, and whether the model would still pass
+    today's policy. Ends with 1 where something is not as it was promoted, or a promotion was left half way.
+
+    \b
+    Example:
+      gates status
+    """
+    from gates.cli import shown
+    from gates.standing import standing
+
+    flow = common.flow(policy)
+    found = standing(flow.ledger, flow.registry, flow.bound)
+    if as_json:
+        common.write_json(found)
+    else:
+        coloured = common.colour(sys.stdout)
+        click.echo(shown.standing(found, width=common.width(), colour=coloured), nl=False, color=coloured)
+    sys.exit(Exit.SHIP if found.sound else Exit.STOP)
+
+
+@click.command()
+@common.policy
+@common.as_json
+@click.argument("record", required=False)
+@click.option("--all", "every", is_flag=True, help="Every record. The default, where no RECORD is named.")
+@click.option("--expect-head", "expected", metavar="DIGEST", help="A record that was the newest once: the anchor.")
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A model's folder: is it what was promoted? Nothing else is checked.",
+)
+@click.option("--stage", help="With --model: the stage's alias. The default is the champion's.")
+def verify(
+    policy: Path,
+    record: str | None,
+    every: bool,
+    expected: str | None,
+    model: Path | None,
+    stage: str | None,
+    as_json: bool,
+) -> NoReturn:
+    """Check the ledger's chain, and derive every verdict again from its evidence.
+
+    RECORD is a number of gates history, or the beginning of a record's digest. Ends with 1 where something is wrong.
+
+    \b
+    Example:
+      gates verify --all --expect-head sha256:4f0c...
+      gates verify 12
+      gates verify --model /srv/model
+    """
+    from gates.audit import audit
+    from gates.cli import shown
+
+    if model is not None:
+        _verify_model(policy, model, stage, as_json=as_json)
+    if every and record:
+        raise click.UsageError("--all and RECORD exclude each other")
+    found = audit(_ledger(policy), only=record, expected=expected)
+    if as_json:
+        common.write_json(found)
+    else:
+        coloured = common.colour(sys.stdout)
+        click.echo(shown.audit(found, width=common.width(), colour=coloured), nl=False, color=coloured)
+    sys.exit(Exit.STOP if found.found else Exit.SHIP)
+
+
+def _verify_model(policy: Path, model: Path, stage: str | None, *, as_json: bool) -> NoReturn:
+    from gates.errors import GatesError
+    from gates.files import manifest
+    from gates.standing import served
+
+    flow = common.flow(policy)
+    name, alias = flow.bound.champion
+    if not model.is_dir():
+        raise GatesError("there is no such folder", where=str(model))
+    try:
+        entry = served(flow.ledger, name, stage or alias, manifest(model))
+    except GatesError as error:
+        if as_json:
+            common.write_json({"promoted": False, "reason": error.what})
+        error.exit_code = Exit.STOP if error.exit_code is Exit.INPUT else error.exit_code
+        raise
+    version = entry.record.after.version if entry.record.after else None
+    told = f"{name} version {version}, promoted to {stage or alias} by record {entry.record.sequence}"
+    if as_json:
+        common.write_json({"promoted": True, "version": version, "record": entry.digest})
+    else:
+        click.echo(told)
+    sys.exit(Exit.SHIP)
+
+
+def _ledger(policy: Path) -> Ledger:
+    """The ledger is found by the policy's place; the policy itself need not be readable for it."""
+    return common.flow(policy).ledger

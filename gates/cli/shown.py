@@ -1,0 +1,93 @@
+"""How history, standing and audit look on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gates.audit import Audit
+from gates.ledger import Entry
+from gates.record import Kind, Record
+from gates.report.terminal import console, flat
+from gates.standing import Standing, State
+from gates.words import plural
+
+STYLES = {Kind.PROMOTION: "green", Kind.ROLLBACK: "yellow", Kind.FAILURE: "red", Kind.REFUSAL: "red"}
+
+
+def history(entries: Sequence[Entry], *, width: int, colour: bool) -> str:
+    """A table, the newest first."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    out, told = console(width, colour=colour)
+    if not entries:
+        told.print(Text("the ledger is empty"))
+        return out.getvalue()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for title in ("#", "when (UTC)", "what", "model", "by", "digest"):
+        table.add_column(title, no_wrap=title != "model", justify="right" if title == "#" else "left")
+    table.add_column("why", overflow="fold")
+    for entry in entries:
+        record = entry.record
+        table.add_row(
+            str(record.sequence),
+            record.at.removesuffix("Z").replace("T", " "),
+            Text(record.kind.value, style=STYLES.get(record.kind, "")),
+            Text(flat(_model(record))),
+            Text(flat(record.run.actor.login)),
+            entry.digest[7:19],
+            Text(flat(_why(record))),
+        )
+    told.print(table)
+    return out.getvalue()
+
+
+def _model(record: Record) -> str:
+    version = f" v{record.after.version}" if record.after else ""
+    return f"{record.name}{version}" + (f"@{record.alias}" if record.alias else "")
+
+
+def _why(record: Record) -> str:
+    return f"{record.code}: {record.reason}" if record.code else record.reason
+
+
+def standing(found: Standing, *, width: int, colour: bool) -> str:
+    """A line an alias, and what is to be done about it."""
+    from rich.text import Text
+
+    out, told = console(width, colour=colour)
+    told.print(
+        Text(f"{found.model}: {plural(found.records, 'record', 'records')}, newest {(found.head or 'none')[:19]}")
+    )
+    for one in found.aliases:
+        good = one.state in (State.AS_PROMOTED, State.NOTHING)
+        told.print(Text(flat(f"{'✅' if good else '❌'} {one.alias}: {one.told}"), style="green" if good else "red"))
+        if one.record is not None:
+            told.print(Text(flat(f"   by today's policy: {one.today or 'cannot be told'}, {one.why}")))
+    if found.open is not None:
+        what = f"record {found.open} was begun and not ended: the next gates promote or rollback finishes or undoes it"
+        told.print(Text(f"❌ {what}", style="red"))
+    if any(one.state in (State.MOVED, State.BYTES_CHANGED) for one in found.aliases):
+        told.print(Text("   gates rollback --to RECORD --reason … lets the alias name again what a record promoted"))
+    return out.getvalue()
+
+
+def audit(found: Audit, *, width: int, colour: bool) -> str:
+    """What is wrong, what can't be known, and the verdict last."""
+    from rich.text import Text
+
+    out, told = console(width, colour=colour)
+    for flaw in found.found:
+        place = f"record {flaw.sequence}" if flaw.sequence else "the ledger"
+        told.print(Text(flat(f"❌ {place}: {flaw.code}: {flaw.what}"), style="red"))
+    for unknown in found.unknown:
+        told.print(Text(f"❔ not known: {unknown}", style="yellow"))
+    checked = (
+        f"{plural(found.records, 'record', 'records')}, {plural(found.derived, 'decision', 'decisions')} derived again"
+    )
+    if found.found:
+        told.print(Text(f"❌ {plural(len(found.found), 'thing is', 'things are')} wrong ({checked})", style="bold red"))
+    else:
+        told.print(Text(f"✅ nothing is wrong ({checked}); newest {found.head or 'none'}", style="bold green"))
+    return out.getvalue()

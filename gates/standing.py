@@ -1,0 +1,204 @@
+"""What stands in production now: what each alias names by registry and ledger, and whether it would still pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from gates.errors import GatesError
+from gates.evidence import Evidence
+from gates.fields import declare
+from gates.judge import judge
+from gates.ledger import Entry, Ledger
+from gates.policy import Bound
+from gates.record import EVIDENCE, MANIFEST, OUTCOMES, Kind
+from gates.registry.mlflow import Registry
+from gates.validate import read_json
+
+SCHEMA: Literal["gates/standing/v1"] = "gates/standing/v1"
+
+
+class State(StrEnum):
+    """How an alias stands. Codes are stable and never reused."""
+
+    AS_PROMOTED = "as_promoted"
+    NOTHING = "nothing"  # neither registry nor ledger knows of anything
+    MOVED = "moved"  # the registry's alias names another version than the ledger
+    UNKNOWN = "unknown"  # the ledger says nothing of it
+    BYTES_CHANGED = "bytes_changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """One alias."""
+
+    WRITTEN = "whole"
+    alias: str = declare("Its name.")
+    state: State = declare("How it stands.")
+    told: str = declare("The same in one sentence.")
+    version: str | None = declare("What the registry's alias names.")
+    record: int | None = declare("The ledger's record of what it should name.")
+    digest: str | None = declare("Digest of the model that it should name.")
+    since: str | None = declare("When that was recorded.")
+    today: str | None = declare("The verdict of today's policy on that record's evidence; null where it can't be told.")
+    why: str | None = declare("That verdict's reason, or why there is none.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A model's aliases, and the ledger's state."""
+
+    WRITTEN = "whole"
+    schema: Literal["gates/standing/v1"] = declare("Format of this document.")
+    model: str = declare("The registered model's name.")
+    aliases: tuple[Alias, ...] = declare("In the order of the stages.")
+    records: int = declare("The ledger's length.")
+    head: str | None = declare("Digest of its newest record.")
+    open: int | None = declare("The record of a promotion that was begun and not ended; null for none.")
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything is as it was promoted."""
+        return self.open is None and all(one.state in (State.AS_PROMOTED, State.NOTHING) for one in self.aliases)
+
+
+def standing(ledger: Ledger, registry: Registry, bound: Bound) -> Standing:
+    """Ask ledger and registry. Reads no more of the ledger than it must."""
+    name, head = bound.champion[0], ledger.head()
+    wanted = [stage.alias for stage in bound.stages]
+    moves: dict[str, Entry] = {}
+    newest, began, ended = None, None, False
+    for entry in ledger.entries(head):
+        record = entry.record
+        newest = newest or entry
+        if record.name != name:
+            continue
+        if record.kind is Kind.INTENT and not ended and began is None:
+            began = record.sequence
+        ended = ended or record.kind in OUTCOMES
+        if record.moved and record.alias in wanted:
+            moves.setdefault(record.alias, entry)
+        if len(moves) == len(wanted):
+            break
+    return Standing(
+        schema=SCHEMA,
+        model=name,
+        aliases=tuple(_alias(ledger, registry, bound, alias, moves.get(alias)) for alias in wanted),
+        records=newest.record.sequence if newest else 0,
+        head=newest.digest if newest else None,
+        open=began,
+    )
+
+
+def _alias(ledger: Ledger, registry: Registry, bound: Bound, alias: str, entry: Entry | None) -> Alias:
+    version = registry.at(bound.champion[0], alias)
+    state, told = _state(registry, bound.champion[0], version, entry)
+    today, why = _today(ledger, bound, entry) if entry else (None, "nothing was promoted")
+    after = entry.record.after if entry else None
+    return Alias(
+        alias=alias,
+        state=state,
+        told=told,
+        version=version,
+        record=entry.record.sequence if entry else None,
+        digest=after.digest if after else None,
+        since=entry.record.at if entry else None,
+        today=today,
+        why=why,
+    )
+
+
+def _state(registry: Registry, name: str, version: str | None, entry: Entry | None) -> tuple[State, str]:
+    after = entry.record.after if entry else None
+    if entry is None or after is None:
+        if version is None:
+            return State.NOTHING, "nothing was promoted yet"
+        return State.UNKNOWN, f"names version {version}, of which the ledger says nothing: it was not promoted by gates"
+    if version != after.version:
+        named = f"version {version}" if version else "nothing"
+        return (
+            State.MOVED,
+            f"names {named}; record {entry.record.sequence} made it version {after.version}: moved by hand",
+        )
+    if _stored(registry, name, version) != after.digest:
+        return State.BYTES_CHANGED, f"the bytes of version {version} are not those that were promoted"
+    return State.AS_PROMOTED, f"version {version}, since record {entry.record.sequence} of {entry.record.at}"
+
+
+def _stored(registry: Registry, name: str, version: str) -> str | None:
+    try:
+        return registry.stored(name, version)
+    except GatesError as error:
+        if error.exit_code:
+            return None
+        raise
+
+
+def _today(ledger: Ledger, bound: Bound, entry: Entry) -> tuple[str | None, str]:
+    """What today's policy says of the evidence that the model was promoted on."""
+    evidence = read_json(Evidence, ledger.document(entry, EVIDENCE), EVIDENCE)
+    if evidence.measured != bound.measured:
+        return None, "today's policy measures something else; gates run judges a candidate by it"
+    decision = judge(bound, evidence)
+    return str(decision.verdict), decision.reason
+
+
+def served(ledger: Ledger, name: str, alias: str, files: list[dict[str, str | int]]) -> Entry:
+    """The record of the model whose files these are (as ``gates.files.manifest`` lists them): all of what was promoted
+    to the alias, or of its MLflow model. Raises ``GatesError`` where they are not."""
+    last = next((one for one in ledger.entries(ledger.head()) if _is_move(one, name, alias)), None)
+    if last is None:
+        raise GatesError(f"the ledger says of nothing that it was promoted to {alias}", where=name)
+    listed = read_json(_Manifest, b'{"files":' + ledger.document(last, MANIFEST) + b"}", MANIFEST).files
+    every = {(one.path, one.sha256) for one in listed}
+    model = {(path.removeprefix(MODEL), sha256) for path, sha256 in every if path.startswith(MODEL)}
+    mine = {(str(one["path"]), str(one["sha256"])) for one in files if one["path"] not in ADDED}
+    if mine and mine in (every, model):
+        return last
+    changed = next(iter(_differences(mine, model or every)), "no file")
+    raise GatesError(
+        f"these are not the files that record {last.record.sequence} promoted to {alias}: {changed}",
+        where=name,
+        mend=MEND,
+    )
+
+
+MODEL = "model/"
+ADDED = ("registered_model_meta", "model/registered_model_meta")  # what MLflow writes beside what it downloads
+MEND = "Fetch the model again; gates status tells whether the registry's bytes were changed."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A file of a manifest."""
+
+    WRITTEN = "whole"
+    path: str = declare("Below the folder.")
+    size: int = declare("Bytes.")
+    sha256: str = declare("Of its bytes, hex.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Manifest:
+    """A model's files."""
+
+    WRITTEN = "whole"
+    files: tuple[_File, ...] = declare("Sorted by path.")
+
+
+def _is_move(entry: Entry, name: str, alias: str) -> bool:
+    record = entry.record
+    return record.moved and (record.name, record.alias) == (name, alias)
+
+
+def _differences(mine: set[tuple[str, str]], theirs: set[tuple[str, str]]) -> Iterator[str]:
+    ours, promoted = dict(mine), dict(theirs)
+    for path in sorted(ours.keys() | promoted.keys()):
+        if path not in ours:
+            yield f"{path} is missing"
+        elif path not in promoted:
+            yield f"{path} is no part of it"
+        elif ours[path] != promoted[path]:
+            yield f"{path} was changed"
