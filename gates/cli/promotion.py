@@ -65,7 +65,12 @@ def _approvers(flow: Flow) -> Approvers | None:
 @common.as_json
 @click.option("--stage", help="The stage's alias. The default is the next one that the candidate does not stand in.")
 @click.option("--dry-run", "rehearse", is_flag=True, help="Verify everything, say what would be done, and do nothing.")
-def promote(policy: Path, stage: str | None, rehearse: bool, as_json: bool) -> None:
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A private key (PEM) that signs the decision; the signed statement lies beside the record.",
+)
+def promote(policy: Path, stage: str | None, rehearse: bool, key: Path | None, as_json: bool) -> None:
     """Make the judged candidate what an alias of the registry names.
 
     Verifies candidate, evidence and decision by the policy of the default branch, judges anew where the champion is
@@ -95,6 +100,7 @@ def promote(policy: Path, stage: str | None, rehearse: bool, as_json: bool) -> N
         served=flow.served,
         approve=_approvers(flow) or unapproved,
         today=flow.today,
+        key=key,
     )
     with flow.steps.step("promote", f"models:/{flow.bound.champion[0]}"):
         done = promoted(_desk(flow), candidate, stage, rehearse=rehearse)
