@@ -40,6 +40,9 @@ class Code(StrEnum):
     UNDEFINED = "undefined"
     NOT_FINITE = "not_finite"
     MISSING_SLICE = "missing_slice"
+    MET = "met"
+    UNMET = "unmet"
+    MISSING_FACT = "missing_fact"
     NO_CHAMPION = "no_champion"
     DIFFERENT_ROWS = "different_rows"
     NO_SCORES = "no_scores"
@@ -121,6 +124,11 @@ def worst(verdicts: Iterable[GateVerdict]) -> GateVerdict | None:
     """The first of those with the worst verdict; None where none was judged."""
     judged = [gate for gate in verdicts if gate.verdict is not None]
     return max(judged, key=lambda gate: gate.verdict.badness if gate.verdict else -1, default=None)
+
+
+def worse(one: Decision, other: Decision) -> Decision:
+    """The decision that counts where two policies judged: the worse one, the first where they are alike."""
+    return max(one, other, key=lambda decision: decision.verdict.badness)
 
 
 def could_not_judge(model: str, reason: str) -> Decision:

@@ -28,6 +28,15 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a training says of its model: claims, for gates of the kind `require`."""
+
+    WRITTEN = "whole"
+    parameters: dict[str, str | int | float | bool] = declare("What it was trained with.")
+    tags: dict[str, str] = declare("Whatever else.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A model that was measured."""
 
@@ -35,6 +44,7 @@ class Model:
     digest: str = declare("Digest of the sorted file manifest.")
     version: str | None = declare("Version in the registry; null for a candidate.")
     unscored: str | None = declare("Why it could not be scored on these rows; null where it was.")
+    facts: Facts | None = declare("What the training says of it; null where it said nothing.", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

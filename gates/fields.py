@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 
 Plain = Any  # None, bool, int, float, str, list and dict with text keys
+Stricter = str | tuple[str, ...]  # a word that ``gates.asks`` knows, or options from the laxest to the strictest
 T = TypeVar("T")
 DATE = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"  # a day: days so written compare as text
 
@@ -26,15 +27,20 @@ def declare(
     big: bool = False,
     single: bool = False,
     short: str | None = None,
+    stricter: Stricter | None = None,
     **schema: Plain,
 ) -> Any:
     """A documented field.
 
     ``big``: an integer that may pass 2**53 and is therefore written as decimal text. ``single``: one item
     may stand for a list of one. ``short``: a bare value may stand for an object with only this key.
+    ``stricter``: which of two values asks for more: the ``larger`` or the ``smaller`` number (of yes and no, yes is
+    the larger), the later one of some options, the ``earlier`` day (none at all being the earliest), the list of
+    ``fewer`` items, or any that is ``set``. ``each``: every item of a list is asked for on its own. ``free``: it asks
+    for nothing. Left out: that can't be told.
     ``schema``: further JSON Schema keywords of the value, such as ``minimum``.
     """
-    metadata = {"doc": doc, "big": big, "single": single, "short": short, "schema": schema}
+    metadata = {"doc": doc, "big": big, "single": single, "short": short, "stricter": stricter, "schema": schema}
     return dataclasses.field(default=default, metadata=metadata)
 
 

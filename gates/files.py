@@ -86,10 +86,10 @@ def folder_digest(folder: Path) -> str:
     return digest(manifest(folder))
 
 
-def flat_digest(paths: Iterable[Path]) -> str:
-    """The digest that a folder with just these files, and nothing below it, would have."""
-    ordered = sorted(paths, key=lambda one: one.name)
-    return digest([{"path": one.name, "size": one.stat().st_size, "sha256": sha256(one)} for one in ordered])
+def digest_of(paths: Iterable[Path], root: Path) -> str:
+    """The digest that a folder would have with just these files of ``root`` in it."""
+    named = sorted((one.relative_to(root).as_posix(), one) for one in paths)
+    return digest([{"path": name, "size": one.stat().st_size, "sha256": sha256(one)} for name, one in named])
 
 
 def sha256(path: Path) -> str:

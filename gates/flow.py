@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gates import __version__, callers, files
-from gates.decision import Decision, Verdict, could_not_judge
-from gates.errors import GatesError
+from gates.base import Base, base_of
+from gates.decision import Decision, Verdict, could_not_judge, worse
+from gates.errors import Exit, GatesError
 from gates.evidence import Evidence, Finding
 from gates.github import event, outputs
 from gates.judge import judge
@@ -29,7 +30,7 @@ from gates.workspace import Workspace
 if TYPE_CHECKING:
     from gates.branch import Trusted
     from gates.ledger import Ledger
-    from gates.measure import Bench, Served
+    from gates.measure import Bench, Files, Served
     from gates.registry.mlflow import Registry
 
 
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 class Flow:
     """One policy's steps. ``bound`` is read, and engine and registry are opened, when they are first needed.
     ``today`` is the day (YYYY-MM-DD, UTC) by which waivers and observing end. ``trusted``: the default branch's policy,
-    where that is the one that counts."""
+    where that is the one that counts. ``against`` is a revision whose policy judges, too; of a pull request it is the
+    base commit. ``approver`` is who approved that the policy asks for less than that one: then it judges alone."""
 
     workspace: Workspace
     steps: Steps
@@ -46,6 +48,8 @@ class Flow:
     trusted: Trusted | None = None
     about: event.Event | None = None  # where the run's own event does not say what it is about
     elsewhere: Callable[[str], Path] | None = None  # gives the scores that a model gave on another machine
+    against: str | None = None
+    approver: str | None = None
 
     @cached_property
     def bound(self) -> Bound:
@@ -58,6 +62,17 @@ class Flow:
         from gates.ledger import opened
 
         return opened(self.workspace.root, self.environ)
+
+    @cached_property
+    def base(self) -> Base | None:
+        """The policy of the commit that this one is held against; None where there is no such commit."""
+        revision = self.against or event.base_commit(self.environ)
+        return base_of(self.workspace, revision, self.bound.policy.model, self.environ) if revision else None
+
+    @property
+    def _before(self) -> Bound | None:
+        """The base commit's policy, if there is one."""
+        return self.base.bound if self.base else None
 
     @cached_property
     def bench(self) -> Bench:
@@ -84,19 +99,51 @@ class Flow:
     def served(self) -> Served | None:
         """The champion, or None. An SQLite registry that nobody made yet holds none, and is not made to see that."""
         with self.steps.step("champion", "models:/{}@{}".format(*self.bound.champion)):
-            file = Path(self._registry_uri.removeprefix("sqlite:///"))
-            if self._registry_uri.startswith("sqlite:///") and file.parent.is_dir() and not file.exists():
-                return None
-            return self.registry.champion(*self.bound.champion, self.workspace.work / "champion")
+            return self._served(self.bound, self.workspace.work)
+
+    def _served(self, bound: Bound, folder: Path) -> Served | None:
+        file = Path(self._registry_uri.removeprefix("sqlite:///"))
+        if self._registry_uri.startswith("sqlite:///") and file.parent.is_dir() and not file.exists():
+            return None
+        return self.registry.champion(*bound.champion, folder / "champion")
 
     def run(self) -> Decision:
         """Policy, data, training, measuring, judging. Raises ``GatesError`` at the first step that can't be done."""
         self.workspace.forget("train")
         with self.steps.step("policy", str(self.workspace.policy)):
-            bound = self.bound
+            bound, _ = self.bound, self.base
         evidence = self._measured()
         with self.steps.step("judge", f"{len(bound.gates)} gates"):
-            return judge(bound, evidence)
+            return self._decided(evidence)
+
+    def _decided(self, evidence: Evidence, folder: Path | None = None) -> Decision:
+        """The worse of the verdicts by the policy at hand and by that of the base commit."""
+        decision = judge(self.bound, evidence)
+        base = None if self.approver else self._before
+        return worse(decision, self._by_base(base, evidence, folder or self.workspace.work)) if base else decision
+
+    def _by_base(self, base: Bound, evidence: Evidence, folder: Path) -> Decision:
+        """The same candidate's evidence judged by the base commit's policy; what that could not measure is an error."""
+        beside = folder / self.workspace.base.name
+        try:
+            if base.measured == self.bound.measured:
+                return judge(base, evidence)
+            other = self.workspace.load_evidence(beside)
+            if other.candidate != evidence.candidate:
+                raise GatesError("its evidence is about another candidate")
+            return judge(base, other)
+        except GatesError as error:
+            why = self._reason(beside) or str(error)
+        return could_not_judge(base.policy.model, f"by the base commit's policy: {why}")
+
+    def _reason(self, folder: Path) -> str | None:
+        """Why nothing could be measured for the base commit's policy, where the measuring said so."""
+        path = folder / self.workspace.decision.name
+        try:
+            told = self.workspace.load_decision(path)
+        except GatesError:
+            return None
+        return told.reason if told.verdict is Verdict.ERROR else None
 
     def _measured(self) -> Evidence:
         checked = self.check()
@@ -112,7 +159,7 @@ class Flow:
         checked = self.check()
         evidence = self.broken(checked) or self.measure(checked, served)
         with self.steps.step("judge", f"{len(self.bound.gates)} gates"):
-            return judge(self.bound, evidence)
+            return self._decided(evidence)
 
     def broken(self, checked: tuple[Finding, ...]) -> Evidence | None:
         """The evidence about the data alone, where it breaks its contract: nothing is trained on it."""
@@ -120,6 +167,7 @@ class Flow:
         if judge(self.bound, evidence).verdict not in (Verdict.FAIL, Verdict.ERROR):
             return None
         self.workspace.save(self.workspace.evidence, evidence)
+        self._measure_for_base(None, None)
         return evidence
 
     def check(self) -> tuple[Finding, ...]:
@@ -162,12 +210,44 @@ class Flow:
             made = Files(digest=files.folder_digest(folder), folder=folder)
             evidence = self.bench.evidence(checked, made, served)
         self.workspace.save(self.workspace.evidence, evidence)
+        self._measure_for_base(made, served)
         return evidence
+
+    def _measure_for_base(self, made: Files | None, served: Served | None) -> None:
+        """Where the base commit's policy looks at other things, they are measured, too: the same candidate, or the
+        data alone. Why that could not be done takes the place of the evidence."""
+        from gates.measure import Bench
+
+        base = self._before
+        if base is None or base.measured == self.bound.measured:
+            return
+        work = self.workspace.base / "work"
+        work.mkdir(parents=True)
+        try:
+            with self.steps.step("measure", "for the base commit's policy"):
+                bench = Bench(base, self.workspace.root, work, environ=self.environ, elsewhere=self.elsewhere)
+                evidence = bench.evidence(
+                    bench.check(), made, self._served_before(base, served, work) if made else None
+                )
+            self.workspace.save(self.workspace.base / self.workspace.evidence.name, evidence)
+        except GatesError as error:
+            if error.exit_code is Exit.OUTSIDE:
+                raise
+            told = could_not_judge(base.policy.model, str(error))
+            self.workspace.save(self.workspace.base / self.workspace.decision.name, told)
+
+    def _served_before(self, base: Bound, served: Served | None, work: Path) -> Served | None:
+        """The champion of the base commit's policy; on a machine without a registry, the one that was handed over."""
+        if self.elsewhere is None:
+            return self._served(base, work)
+        if base.champion != self.bound.champion:
+            raise GatesError("its champion is another one, which was not handed over")
+        return served
 
     def judge(self) -> Decision:
         """Judge the evidence as it lies there, and keep the decision."""
         self.workspace.forget("judge")
-        decision = judge(self.bound, self.workspace.load_evidence())
+        decision = self._decided(self.workspace.load_evidence())
         self.workspace.save(self.workspace.decision, decision)
         return decision
 
@@ -183,7 +263,7 @@ class Flow:
         """The decision from the evidence in ``folder``, never from one that was handed over with it. ``reason`` says
         why there is no evidence, where there is none."""
         try:
-            return judge(self.bound, self.workspace.load_evidence(folder))
+            return self._decided(self.workspace.load_evidence(folder), folder)
         except GatesError as error:
             why = str(error)
         return self.unjudged(why if (folder / self.workspace.evidence.name).exists() else reason or why)
@@ -191,12 +271,18 @@ class Flow:
     def settled(self, decision: Decision) -> Settled:
         """What the waivers that hold today make of the decision."""
         try:
-            waivable = self.bound.policy.promotion.waivable
+            waivable = self._waivable
         except GatesError:  # nothing can be judged by it either
             return Settled(verdict=decision.verdict)
         if decision.verdict is Verdict.PASS:
             return Settled(verdict=decision.verdict)
         return settle(decision, self.waivers, self.today, waivable)
+
+    @property
+    def _waivable(self) -> tuple[str, ...]:
+        """What may be waived by the base commit's policy, too."""
+        named, before = self.bound.policy.promotion.waivable, self._before
+        return named if before is None else tuple(one for one in named if one in before.policy.promotion.waivable)
 
     @cached_property
     def waivers(self) -> tuple[Waiver, ...]:
@@ -226,15 +312,19 @@ class Flow:
             waive=self._waive,
         )
         try:
-            bound = self.bound
+            bound, before = self.bound, self._before
         except GatesError:
             return facts
         mode = bound.policy.mode
-        observing = bound.observing(self.today)
+        observing = bound.observing(self.today) and (before is None or before.observing(self.today))
+        changes = self.base.changes(bound) if self.base else ()
         return replace(
             facts,
-            strict=bound.policy.on_inconclusive == "fail",
-            waivable=bound.policy.promotion.waivable,
+            strict="fail" in {one.policy.on_inconclusive for one in (bound, before) if one},
+            waivable=self._waivable,
+            approver=self.approver,
+            weaker=tuple(change.told for change in changes if change.kind.weakens),
+            changes=tuple(change.told for change in changes if not change.kind.weakens),
             observing=mode.until if mode and observing else None,
             observed=mode.until if mode and not observing else None,
             places=self._places(decision),
@@ -292,6 +382,8 @@ class Flow:
             "report": self.workspace.report,
         }
         values |= {name: str(path) for name, path in places.items() if path.exists()}
+        if self.workspace.base.exists():
+            values["base"] = f"{self.workspace.base}/*.json"
         outputs.write_outputs(self.environ, values)
 
     @cached_property

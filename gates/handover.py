@@ -49,7 +49,10 @@ PARCELS: Mapping[str, Parcel] = {
     "served": Parcel(place="served"),
     "candidate": Parcel(place="candidate"),
     "scores": Parcel(place="scored", names=frozenset({"candidate.parquet"})),
-    "evidence": Parcel(place=".", names=frozenset({"evidence.json", "decision.json", "report.md"})),
+    "evidence": Parcel(
+        place=".",
+        names=frozenset({"evidence.json", "decision.json", "report.md"}),
+    ),
     "champion-scores": Parcel(place="scored", names=frozenset({"champion.parquet", _WHY})),
 }
 

@@ -105,7 +105,7 @@ def _overall(gates: tuple[GateVerdict, ...]) -> tuple[Verdict, Code, str]:
     waiting = [gate.reason for gate in gates if gate.verdict is None]
     later = f"; {len(waiting)} not judged ({waiting[0]})" if waiting else ""
     found = worst(judged)
-    models = [gate for gate in judged if gate.kind != "data"]
+    models = [gate for gate in judged if gate.metric]
     if found is None or (found.verdict is Verdict.PASS and not models):
         return Verdict.INCONCLUSIVE, Code.NOTHING_JUDGED, f"no bar of the model was judged{later}"
     assert found.verdict is not None  # noqa: S101 -- ``worst`` looks at judged ones only

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gates import files, provenance, waivers
 from gates.branch import Trusted
-from gates.canonical import canonical, digest
+from gates.canonical import canonical, digest, digest_bytes
 from gates.decision import Decision, Verdict
 from gates.errors import Exit, GatesError
 from gates.evidence import Evidence
@@ -25,10 +25,12 @@ from gates.ledger import Entry, LostRaceError
 from gates.measure import Bench, Files, Served
 from gates.policy import Bound, Stage
 from gates.record import (
+    CARD,
     DECISION,
     EVIDENCE,
     MANIFEST,
     POLICY,
+    STATEMENT,
     Approval,
     Code,
     Kind,
@@ -38,6 +40,9 @@ from gates.record import (
     Waiver,
 )
 from gates.registry.mlflow import TAG_DECISION, TAG_DIGEST, TAG_HOLDOUT, TAG_INTENT, Kept
+from gates.report.card import render
+from gates.signing import sign
+from gates.statement import statement
 from gates.transaction import Desk, RefusedError, begin, carry_out
 from gates.workspace import Workspace
 
@@ -58,6 +63,7 @@ class Candidate:
     served: Found  # asks the registry for the champion, each time anew
     approve: Approve
     today: str  # YYYY-MM-DD, for waivers
+    key: Path | None = None  # signs the decision
 
     @property
     def bound(self) -> Bound:
@@ -223,11 +229,16 @@ def _verified(
         approvals=approvals,
         waivers=accepted,
     )
+    attached = {CARD: render(candidate.bound, evidence, decision, record).encode()}
+    if candidate.key:
+        attached[STATEMENT] = sign(statement(decision), candidate.key)
+    record = replace(record, attached={name: digest_bytes(data) for name, data in attached.items()})
     documents = {
         DECISION: canonical(decision),
         EVIDENCE: canonical(evidence),
         POLICY: candidate.bound.document,
         MANIFEST: canonical(manifest),
+        **attached,
     }
     return Verified(record=record, documents=documents, decision=decision, anew=anew)
 

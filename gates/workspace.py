@@ -90,6 +90,11 @@ class Workspace:
         """The report: report.md."""
         return self.work / "report.md"
 
+    @property
+    def base(self) -> Path:
+        """What was measured for the policy of a pull request's base commit, where that asks for other things."""
+        return self.work / "base"
+
     def load(self) -> Bound:
         """The policy with its contract. Raises ``GatesError`` with every mistake."""
         data = files.read(self.policy, "Write one, or name it with --policy. The smallest is in docs/quick-start.md.")
@@ -103,7 +108,8 @@ class Workspace:
         """Take away what a step is about to write, and all that was made from it: nothing older than its own
         input can then be taken for a later step's. Raises ``GatesError`` where ``.gates/`` can't be made."""
         self.prepare()
-        for path in (path for made in self._made[STEPS.index(step) :] for path in made):
+        measured = (self.base,) if STEPS.index(step) <= STEPS.index("measure") else ()
+        for path in (*measured, *(path for made in self._made[STEPS.index(step) :] for path in made)):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
@@ -135,9 +141,10 @@ class Workspace:
         path = (folder or self.work) / self.evidence.name
         return read_json(Evidence, files.read(path, "Run gates measure first."), str(path))
 
-    def load_decision(self) -> Decision:
-        """The decision of ``gates judge``."""
-        return read_json(Decision, files.read(self.decision, "Run gates judge first."), str(self.decision))
+    def load_decision(self, path: Path | None = None) -> Decision:
+        """The decision of ``gates judge``, or another one."""
+        path = path or self.decision
+        return read_json(Decision, files.read(path, "Run gates judge first."), str(path))
 
     def trained(self) -> Path:
         """The candidate's folder. Raises ``GatesError`` where nothing was trained."""

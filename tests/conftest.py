@@ -12,7 +12,7 @@ import yaml
 from hypothesis import settings
 
 from gates.errors import GatesError
-from gates.evidence import SCHEMA, Evidence, Finding, Model, Ranks, RankSums, Slice, Table
+from gates.evidence import SCHEMA, Evidence, Facts, Finding, Model, Ranks, RankSums, Slice, Table
 from gates.policy import Bound
 from gates.policy.read import read
 from gates.slices import Dimension
@@ -100,6 +100,7 @@ def make_evidence(
     candidate_unscored: str | None = None,
     champion_unscored: str | None = None,
     findings: list[list] = (),
+    facts: dict | None = None,
     measured: bool = True,
 ) -> Evidence:
     """A block is rows that share their columns: ``cells`` [label, candidate's call, champion's call, rows], or
@@ -123,7 +124,11 @@ def make_evidence(
             Finding(table=table, rule=rule, rows=seen, count=count, examples=tuple(examples), parts=())
             for table, rule, seen, count, *examples in findings
         ),
-        candidate=Model(digest="sha256:" + "c" * 64, version=None, unscored=candidate_unscored) if measured else None,
+        candidate=Model(
+            digest="sha256:" + "c" * 64, version=None, unscored=candidate_unscored, facts=facts and Facts(**facts)
+        )
+        if measured
+        else None,
         champion=Model(digest="sha256:" + "b" * 64, version=champion, unscored=champion_unscored)
         if measured and champion
         else None,

@@ -38,8 +38,8 @@ def evidence():
     return {
         "schema": "gates/evidence/v1", "model": "m", "measured": BOUND.measured, "classes": ["0", "1"],
         "tables": [{"name": "holdout", "digest": "sha256:0", "rows": 4}], "findings": [],
-        "candidate": {"digest": "sha256:1", "version": None, "unscored": None},
-        "champion": {"digest": "sha256:2", "version": "1", "unscored": None},
+        "candidate": {"digest": "sha256:1", "version": None, "unscored": None, "facts": None},
+        "champion": {"digest": "sha256:2", "version": "1", "unscored": None, "facts": None},
         "slices": [
             {"dimension": "", "key": [], "cells": CELLS, "ranks": RANKS},
             {"dimension": "region", "key": [["region", "north"]], "cells": CELLS, "ranks": RANKS},
@@ -120,5 +120,8 @@ def test_evidence_of_another_policy_is_refused():
 
 
 def test_a_candidate_without_predictions_is_an_error_never_a_pass():
-    value = evidence() | {"candidate": {"digest": "sha256:1", "version": None, "unscored": "it broke"}, "slices": []}
+    value = evidence() | {
+        "candidate": {"digest": "sha256:1", "version": None, "unscored": "it broke", "facts": None},
+        "slices": [],
+    }
     assert judge(BOUND, load(value)).verdict is Verdict.ERROR

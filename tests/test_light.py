@@ -18,6 +18,7 @@ POLICY = {
         {"metric": "roc_auc", "min": 0.5, "max_worsening": 0.1, "slices": {"max_worsening": 0.3}},
         {"metric": "f1", "min": 0.5, "max_worsening": 0.2},
         {"metric": "demographic_parity_ratio", "by": "region", "min": 0.5},
+        {"require": "holdout.rows >= 100 && data.contract.passed"},
     ],
 }
 CONTRACT = {"record": {"properties": {"age": {"type": "integer"}}}, "table": [{"rows": {"min": 10}}]}

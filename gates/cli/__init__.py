@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from gates import __version__
-from gates.cli import data, fork, github, jobs, ledger, model, promotion
+from gates.cli import data, fork, github, jobs, ledger, model, policy, promotion, statement
 from gates.cli.model import SCHEMAS
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
@@ -60,6 +60,9 @@ for command in (
     data.init,
     data.data,
     data.contract,
+    policy.policy,
+    statement.statement,
+    statement.card,
 ):
     cli.add_command(command)
 

@@ -27,6 +27,11 @@ policy = click.option(
     show_default=True,
     help="The policy. Its folder is where paths start and where .gates/ is.",
 )
+base = click.option(
+    "--base",
+    metavar="REVISION",
+    help="A commit whose policy judges, too: the worse verdict counts. In a pull request's run it is the base commit.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output, and nothing else.")
 
 
@@ -40,9 +45,9 @@ def today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-def flow(policy: Path) -> Flow:
-    """The steps of a policy."""
-    return Flow(workspace=Workspace(policy=policy), steps=steps(), environ=os.environ, today=today())
+def flow(policy: Path, base: str | None = None) -> Flow:
+    """The steps of a policy; ``base`` is a revision whose policy judges, too."""
+    return Flow(workspace=Workspace(policy=policy), steps=steps(), environ=os.environ, today=today(), against=base)
 
 
 def code(decision: Decision, flow: Flow) -> Exit:

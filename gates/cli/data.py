@@ -194,5 +194,5 @@ def diff(before: Path, after: Path, as_json: bool) -> NoReturn:
         click.echo(json.dumps(plain(compared), ensure_ascii=False, allow_nan=False))
     else:
         coloured = common.colour(sys.stdout)
-        click.echo(render(compared, width=common.width(), colour=coloured), nl=False, color=coloured)
+        click.echo(render(compared.changes, "looser", width=common.width(), colour=coloured), nl=False, color=coloured)
     sys.exit(Exit.STOP if compared.looser else Exit.SHIP)

@@ -82,7 +82,7 @@ def report_fork(pr: int, evidence: Path, policies: str, folder: str, paths: str,
         except GatesError as error:
             decision = flow.unjudged(str(error))
         flow.publish(decision)
-        failed += tell(flow, happened, decision, author=author, create=touched)
+        failed += tell(flow, happened, decision, author=author, create=touched)[1]
     sys.exit(failed[0].exit_code if failed else Exit.SHIP)
 
 
@@ -92,7 +92,7 @@ def _decide(flow: Flow, evidence: Path, *, touched: bool) -> Decision:
     model = flow.bound.policy.model
     if not touched:
         return unchanged(model, NOTHING_NEW)
-    return flow.judged_anew(runs.evidence_of(evidence, model))
+    return flow.judged_anew(runs.evidence_of(evidence, model, flow.bound.measured))
 
 
 @click.command("find-run")

@@ -28,6 +28,7 @@ NOTHING_NEW = "nothing that the model is made of has changed"
 
 @click.command()
 @common.policy
+@common.base
 @click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
 @click.option(
     "--evidence",
@@ -36,7 +37,7 @@ NOTHING_NEW = "nothing that the model is made of has changed"
     help="A folder with the evidence.json of another job. The default is .gates/.",
 )
 @click.option("--reason", default="", help="Why there is no evidence, where there is none.")
-def comment(policy: Path, author: str, folder: Path | None, reason: str) -> NoReturn:
+def comment(policy: Path, base: str | None, author: str, folder: Path | None, reason: str) -> NoReturn:
     """Judge the evidence anew, keep one comment on the pull request that says so, and set the commit's status.
 
     The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
@@ -47,22 +48,28 @@ def comment(policy: Path, author: str, folder: Path | None, reason: str) -> NoRe
     """
     from gates.github import event
 
-    flow = common.flow(policy)
+    flow = common.flow(policy, base)
     happened = event.read(flow.environ)
+    flow = replace(flow, approver=_approver(flow, happened))
     decision = flow.judged_anew(folder or flow.workspace.work, reason)
     flow.publish(decision)
-    failed = tell(flow, happened, decision, author=author)
-    code = common.code(decision, flow)
+    code, failed = tell(flow, happened, decision, author=author)
     sys.exit(code or (failed[0].exit_code if failed else code))
 
 
-def tell(flow: Flow, happened: Event, decision: Decision, *, author: str, create: bool = True) -> list[GatesError]:
-    """Comment and commit status of a decision; gives what GitHub failed at, which never turns a verdict around."""
+def tell(
+    flow: Flow, happened: Event, decision: Decision, *, author: str, create: bool = True
+) -> tuple[Exit, list[GatesError]]:
+    """Comment and commit status of a decision. Gives the exit code that follows from it, and what GitHub failed at,
+    which never turns a verdict around. Without ``create`` nothing has changed, and a missing comment is not missed."""
     from gates.github import api, outputs, status
     from gates.github import comment as comments
     from gates.report.markdown import render
 
     verdict, code = flow.settled(decision).verdict, common.code(decision, flow)
+    if code is Exit.SHIP and flow.facts(decision).weaker and not flow.approver and create:
+        code = Exit.STOP
+        click.echo("gates: the policy gets weaker, which nobody who may has approved", err=True)
     key = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
 
     def write(history: tuple[Past, ...]) -> str:
@@ -88,7 +95,7 @@ def tell(flow: Flow, happened: Event, decision: Decision, *, author: str, create
     if failed:
         click.echo(f"The verdict stands: {verdict}.", err=True)
     click.echo(f"{verdict}: {decision.reason}")
-    return failed
+    return code, failed
 
 
 @click.command()
@@ -112,10 +119,29 @@ def unchanged(policies: str, author: str) -> NoReturn:
         flow = common.flow(Path(name))
         try:
             decision = unchanged_model(flow.bound.policy.model, NOTHING_NEW)
-            failed += tell(flow, happened, decision, author=author, create=False)
+            failed += tell(flow, happened, decision, author=author, create=False)[1]
         except GatesError as error:  # a policy that can't be read, which nobody has touched
             click.echo(f"gates: {error}", err=True)
     sys.exit(failed[0].exit_code if failed else Exit.SHIP)
+
+
+def _approver(flow: Flow, happened: Event) -> str | None:
+    """Who approved that the policy gets weaker; None where it does not, or where nobody can be told to have."""
+    from gates.github.api import Client
+    from gates.github.people import weaker_policy_approved
+
+    try:
+        weaker = flow.base is not None and any(change.kind.weakens for change in flow.base.changes(flow.bound))
+    except GatesError:  # nothing can be judged either
+        return None
+    if not weaker or happened.pr is None:
+        return None
+    try:
+        client = Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
+        return weaker_policy_approved(client, happened.repository, happened.pr, happened.head_sha)
+    except GatesError as error:
+        click.echo(f"gates: whether the weaker policy is approved can't be told: {error}", err=True)
+        return None
 
 
 @click.command()

@@ -14,7 +14,7 @@ import click
 
 from gates.cli import common
 from gates.errors import Exit, GatesError
-from gates.files import flat_digest, folder_digest
+from gates.files import digest_of, folder_digest
 
 if TYPE_CHECKING:
     from gates.decision import Decision
@@ -204,9 +204,10 @@ def score(policy: Path, model: str, handed: Path | None, digests: str | None) ->
 
 @click.command()
 @common.policy
+@common.base
 @common.as_json
 @given
-def run(policy: Path, as_json: bool, handed: Path | None, digests: str | None) -> NoReturn:
+def run(policy: Path, base: str | None, as_json: bool, handed: Path | None, digests: str | None) -> NoReturn:
     """Check the data, train, measure, judge and report, in one go.
 
     With --handed the candidate was trained on another machine: it is measured and judged, no model is loaded, and no
@@ -216,7 +217,7 @@ def run(policy: Path, as_json: bool, handed: Path | None, digests: str | None) -
     Example:
       gates run --policy models/churn/gates.yaml
     """
-    flow = common.flow(policy)
+    flow = common.flow(policy, base)
     try:
         if receive(flow, handed, digests, "candidate", "served", "scores", "champion-scores"):
             decision = _judge_handed(flow)
@@ -231,7 +232,8 @@ def run(policy: Path, as_json: bool, handed: Path | None, digests: str | None) -
         raise
     flow.publish(decision)
     work = flow.workspace
-    outputs(flow, evidence_digest=flat_digest((work.evidence, work.decision, work.report)))
+    handed_on = (work.evidence, work.decision, work.report, *work.base.glob("*.json"))
+    outputs(flow, evidence_digest=digest_of(handed_on, work.work))
     common.show(decision, flow, as_json=as_json)
     _end(decision, flow)
 

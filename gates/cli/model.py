@@ -12,12 +12,13 @@ import click
 
 from gates.checked import Checked
 from gates.cli import common
-from gates.contract.compare import Comparison
+from gates.contract.compare import Comparison as ContractComparison
 from gates.contract.read import SCHEMA as CONTRACT_SCHEMA
 from gates.decision import Decision
 from gates.doctor import Diagnosis
 from gates.evidence import Evidence
 from gates.fields import schema_of
+from gates.policy.compare import Comparison as PolicyComparison
 from gates.policy.read import schema as policy_schema
 from gates.record import Record
 from gates.report.formats import FORMATS
@@ -45,13 +46,15 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "record": lambda: schema_of(Record),
     "audit": _audit,
     "standing": _standing,
-    "contract-diff": lambda: schema_of(Comparison),
+    "contract-diff": lambda: schema_of(ContractComparison),
+    "policy-diff": lambda: schema_of(PolicyComparison),
     "doctor": lambda: schema_of(Diagnosis),
 }
 
 
 @click.command()
 @common.policy
+@common.base
 @common.as_json
 @click.option("--explain", is_flag=True, help="Write out the whole policy with every default.")
 def check(policy: Path, explain: bool, as_json: bool) -> None:
@@ -72,29 +75,31 @@ def check(policy: Path, explain: bool, as_json: bool) -> None:
 
 @click.command()
 @common.policy
-def measure(policy: Path) -> None:
+@common.base
+def measure(policy: Path, base: str | None) -> None:
     """Check the data, and measure candidate and champion on the holdout, into .gates/evidence.json.
 
     \b
     Example:
       gates measure
     """
-    flow = common.flow(policy)
+    flow = common.flow(policy, base)
     flow.workspace.trained()
     flow.measure(flow.check(), flow.served())
 
 
 @click.command()
 @common.policy
+@common.base
 @common.as_json
-def judge(policy: Path, as_json: bool) -> NoReturn:
+def judge(policy: Path, base: str | None, as_json: bool) -> NoReturn:
     """Judge .gates/evidence.json by the policy, into .gates/decision.json.
 
     \b
     Example:
       gates judge --json | jq .verdict
     """
-    flow = common.flow(policy)
+    flow = common.flow(policy, base)
     decision = flow.judge()
     common.show(decision, flow, as_json=as_json)
     sys.exit(common.code(decision, flow))
@@ -102,15 +107,16 @@ def judge(policy: Path, as_json: bool) -> NoReturn:
 
 @click.command()
 @common.policy
+@common.base
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="markdown", show_default=True)
-def report(policy: Path, form: str) -> None:
+def report(policy: Path, base: str | None, form: str) -> None:
     """Render .gates/decision.json: into a file of .gates/ (markdown, junit, sarif), or printed (terminal, annotations).
 
     \b
     Example:
       gates report --format terminal
     """
-    flow = common.flow(policy)
+    flow = common.flow(policy, base)
     decision = flow.workspace.load_decision()
     if form == "terminal":
         common.show(decision, flow, as_json=False)

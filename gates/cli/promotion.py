@@ -14,6 +14,7 @@ from gates.cli.jobs import given, outputs, receive
 from gates.flow import Flow
 
 if TYPE_CHECKING:
+    from gates.github.people import Approvers
     from gates.record import Run
     from gates.transaction import Desk
 
@@ -44,14 +45,41 @@ def _desk(flow: Flow) -> Desk:
     return Desk(name=name, registry=flow.registry, ledger=flow.ledger, run=_run(flow), say=flow.steps.say)
 
 
+def _approvers(flow: Flow) -> Approvers | None:
+    """GitHub, asked with the job's token; None outside of its runs."""
+    if flow.environ.get("GITHUB_ACTIONS") != "true":
+        return None
+    from gates.github import api, event
+    from gates.github.people import Approvers
+
+    happened = event.read(flow.environ)
+    return Approvers(
+        client=api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", "")),
+        repository=happened.repository,
+        run_id=happened.run_id,
+        promotion=flow.bound.policy.promotion,
+    )
+
+
 @click.command()
 @common.policy
 @common.as_json
 @click.option("--stage", help="The stage's alias. The default is the next one that the candidate does not stand in.")
 @click.option("--dry-run", "rehearse", is_flag=True, help="Verify everything, say what would be done, and do nothing.")
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A private key (PEM) that signs the decision; the signed statement lies beside the record.",
+)
 @given
 def promote(
-    policy: Path, stage: str | None, rehearse: bool, as_json: bool, handed: Path | None, digests: str | None
+    policy: Path,
+    stage: str | None,
+    rehearse: bool,
+    key: Path | None,
+    as_json: bool,
+    handed: Path | None,
+    digests: str | None,
 ) -> None:
     """Make the judged candidate what an alias of the registry names.
 
@@ -81,8 +109,9 @@ def promote(
         bench=flow.bench,
         code=provenance.code(git, top, flow.workspace.root),
         served=flow.served,
-        approve=unapproved,
+        approve=_approvers(flow) or unapproved,
         today=flow.today,
+        key=key,
     )
     with flow.steps.step("promote", f"models:/{flow.bound.champion[0]}"):
         done = promoted(_desk(flow), candidate, stage or None, rehearse=rehearse)
@@ -137,7 +166,7 @@ def _lay(flow: Flow, folder: Path) -> None:
     """The evidence about this model among what a run handed over, in its place."""
     from gates.github.runs import evidence_of
 
-    found = flow.workspace.load_evidence(evidence_of(folder, flow.bound.policy.model))
+    found = flow.workspace.load_evidence(evidence_of(folder, flow.bound.policy.model, flow.bound.measured))
     flow.workspace.forget("measure")
     flow.workspace.save(flow.workspace.evidence, found)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from gates import __version__
 from gates.errors import Exit, GatesError
@@ -51,9 +52,20 @@ class Client:
         """One object."""
         return _object(self._ask("GET", self._api_url + path, doing, needs), doing)
 
-    def pages(self, path: str, *, doing: str, needs: str, key: str | None = None) -> Iterator[dict[str, Any]]:
+    def find(self, path: str, *, doing: str, needs: str) -> dict[str, Any] | None:
+        """One object; None where there is none, or none that the token may see."""
+        response = self._ask("GET", self._api_url + path, doing, needs, or_else=_HIDDEN)
+        return None if response.status_code == _HIDDEN else _object(response, doing)
+
+    def items(self, path: str, *, doing: str, needs: str) -> list[dict[str, Any]]:
+        """Every object of a list that has no pages."""
+        return _objects(self._ask("GET", self._api_url + path, doing, needs), doing)
+
+    def pages(
+        self, path: str, *, doing: str, needs: str, query: Mapping[str, str] | None = None, key: str | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Every object of a list, over all its pages; ``key`` says where in each page's object the list is."""
-        url, seen = f"{self._api_url}{path}{'&' if '?' in path else '?'}per_page=100", set[str]()
+        url, seen = f"{self._api_url}{path}?{urlencode({**(query or {}), 'per_page': 100})}", set[str]()
         while url:
             if url in seen or not url.startswith(f"{self._api_url}/"):
                 raise _outside(f"could not {doing}: GitHub named a next page that can't be right")
@@ -74,7 +86,15 @@ class Client:
         """Remove something. That it is gone already is as good."""
         self._ask("DELETE", self._api_url + path, doing, needs)
 
-    def _ask(self, method: str, url: str, doing: str, needs: str, body: dict[str, Any] | None = None) -> Response:
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        doing: str,
+        needs: str,
+        body: dict[str, Any] | None = None,
+        or_else: int | None = None,
+    ) -> Response:
         from requests import RequestException
 
         try:
@@ -83,7 +103,11 @@ class Client:
         except RequestException as error:
             kind = UnansweredError if method == "POST" else GatesError
             raise _outside(f"could not {doing}: {_cause(error)}", _LATER, kind) from error
-        if response.status_code in _DONE or (method == "DELETE" and response.status_code in _GONE):
+        if (
+            response.status_code in _DONE
+            or response.status_code == or_else
+            or (method == "DELETE" and response.status_code in _GONE)
+        ):
             return response
         kind = UnansweredError if method == "POST" and response.status_code in _TROUBLE else _kind(response)
         what = f"could not {doing}: {response.status_code} {_message(response)}"
@@ -147,7 +171,7 @@ def _object(response: Response, doing: str) -> dict[str, Any]:
     return value
 
 
-def _objects(response: Response, doing: str, key: str | None) -> list[dict[str, Any]]:
+def _objects(response: Response, doing: str, key: str | None = None) -> list[dict[str, Any]]:
     value = _json(response, doing)
     if key is not None:
         value = value.get(key) if isinstance(value, dict) else None

@@ -105,6 +105,14 @@ def read_before(environ: Mapping[str, str]) -> Before:
     )
 
 
+def base_commit(environ: Mapping[str, str]) -> str | None:
+    """The commit that a pull request, or a group of a merge queue, starts from; None in any other run, and outside
+    GitHub. Raises ``GatesError`` where the event can't be read."""
+    if environ.get("GITHUB_ACTIONS") != "true" or environ.get("GITHUB_EVENT_NAME") not in _PROPOSALS:
+        return None
+    return read(environ).base_sha
+
+
 def parse(environ: Mapping[str, str], payload: Any) -> Event:
     """Make the event of the runner's environment and the event's own JSON value."""
     name = _match(_NAME, _variable(environ, "GITHUB_EVENT_NAME"), "GITHUB_EVENT_NAME")
@@ -163,6 +171,7 @@ _SUBJECTS = {
     "merge_group": _merge_group,
     "workflow_run": _workflow_run,
 }
+_PROPOSALS = _SUBJECTS.keys() - {"push"}
 
 
 def _own_commit(environ: Mapping[str, str]) -> str:

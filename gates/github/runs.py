@@ -20,6 +20,7 @@ from gates.github.event import DEPENDABOT, Before, Event
 from gates.github.plan import ALWAYS, HERE
 from gates.validate import read_json
 
+BASE = "base"  # the folder of what was measured for the base commit's policy
 PREFIX = "gates-evidence-"  # of the artifacts' names
 LARGEST = 8 * 2**20  # bytes of one artifact, packed
 MOST = 256  # artifacts, one a model
@@ -97,8 +98,9 @@ def judged(client: Client, repository: str, pr: int, commit: str) -> tuple[int, 
     if head != commit:
         mend = "Look at what it is now, and accept that."
         raise GatesError(f"the newest commit of pull request {pr} is {head}, not {commit}", where="--commit", mend=mend)
-    path = f"/repos/{repository}/actions/runs?head_sha={commit}"
-    for run in client.pages(path, doing="list the runs of the commit", needs="actions: read", key="workflow_runs"):
+    path, query = f"/repos/{repository}/actions/runs", {"head_sha": commit}
+    doing = "list the runs of the commit"
+    for run in client.pages(path, doing=doing, needs="actions: read", query=query, key="workflow_runs"):
         artifacts = tuple(_artifacts(client, repository, int(run["id"])))
         if artifacts:
             return int(run["id"]), artifacts
@@ -124,26 +126,30 @@ def may_touch(policy: str, paths: Sequence[str], names: Sequence[str]) -> bool:
     return any(name == policy or name.startswith(start) for name in names for start in fixed)
 
 
-def evidence_of(folder: Path, model: str) -> Path:
+def evidence_of(folder: Path, model: str, measured: str) -> Path:
     """The folder of the newest evidence about a model among those that were handed over: a job that was run again has
-    handed over twice, and artifacts are numbered.
+    handed over twice, and artifacts are numbered. One that was measured as ``measured`` says (``Bound.measured``) goes
+    first: a run measures for the base commit's policy, too, where that looks at other things.
 
     What can't be read as evidence, and links, are passed over. Raises ``GatesError`` where there is none.
     """
-    files = (*folder.glob("evidence.json"), *folder.glob("*/evidence.json"))
-    fitting = [file.parent for file in files if not file.parent.is_symlink() and _model(file) == model]
+    places = ("evidence.json", "*/evidence.json", "base/evidence.json", "*/base/evidence.json")
+    found = ((file.parent, _evidence(file)) for place in places for file in folder.glob(place))
+    fitting = [(one.measured == measured, path) for path, one in found if one and one.model == model]
     if not fitting:
         raise GatesError("the pull request's run handed over no evidence about this model", where=model)
-    return max(fitting, key=_number)
+    return max(fitting, key=lambda one: (one[0], _number(one[1])))[1]
 
 
 def _number(folder: Path) -> int:
-    last = folder.name.removeprefix(PREFIX)
+    last = (folder.parent if folder.name == BASE else folder).name.removeprefix(PREFIX)
     return int(last) if last.isascii() and last.isdecimal() and len(last) < _DIGITS else 0
 
 
-def _model(file: Path) -> str | None:
+def _evidence(file: Path) -> Evidence | None:
+    if any(one.is_symlink() for one in (file.parent, file.parent.parent)):
+        return None
     try:
-        return read_json(Evidence, read(file, ""), file.name).model
+        return read_json(Evidence, read(file, ""), file.name)
     except GatesError:
         return None

@@ -28,7 +28,7 @@ def read(client: Client, repository: str) -> Settings:
             return None
 
     def environments() -> dict[str, Environment]:
-        told = {"doing": f"list the environments of {repository}", "needs": "actions: read"}
+        told: dict[str, Any] = {"doing": f"list the environments of {repository}", "needs": "actions: read"}
         found = client.pages(f"{at}/environments", key="environments", **told)
         return {one["name"]: _environment(client, at, one) for one in found}
 
@@ -79,14 +79,14 @@ def _deployers(client: Client, at: str, one: Mapping[str, Any]) -> tuple[str, ..
         return None
     if policy["protected_branches"]:
         return "protected"
-    told = {"doing": f"read who may deploy to {one['name']}", "needs": "actions: read"}
+    told: dict[str, Any] = {"doing": f"read who may deploy to {one['name']}", "needs": "actions: read"}
     path = f"{at}/environments/{quote(one['name'], safe='')}/deployment-branch-policies"
     return tuple(str(branch.get("name")) for branch in client.pages(path, key="branch_policies", **told))
 
 
 def _branch(client: Client, at: str, name: str) -> Branch:
     """The rules of a branch: those of rulesets, and what its classic protection says to anyone."""
-    told = {"doing": f"read the rules of {name}", "needs": "metadata: read"}
+    told: dict[str, Any] = {"doing": f"read the rules of {name}", "needs": "metadata: read"}
     rules: dict[str, tuple[Mapping[str, Any], ...]] = {}
     for rule in client.pages(f"{at}/rules/branches/{quote(name, safe='')}", **told):
         kind = str(rule.get("type"))
@@ -120,6 +120,6 @@ def _classic(protection: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _secrets(client: Client, at: str) -> tuple[str, ...]:
     """Names of the secrets that every workflow of the repository may read."""
-    told = {"doing": "list the secrets' names", "needs": "secrets: read"}
+    told: dict[str, Any] = {"doing": "list the secrets' names", "needs": "secrets: read"}
     paths = (f"{at}/actions/secrets", f"{at}/actions/organization-secrets")
     return tuple(str(one["name"]) for path in paths for one in client.pages(path, key="secrets", **told))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from gates.kinds import data, metric
+from gates.kinds import data, metric, require
 from gates.kinds.protocol import Kind
 
-KINDS: Final[Mapping[str, Kind]] = {kind.KEY: kind for kind in (metric, data)}
+KINDS: Final[Mapping[str, Kind]] = {kind.KEY: kind for kind in (metric, data, require)}

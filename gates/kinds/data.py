@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Literal
 
+from gates.asks import Named, one
 from gates.canonical import settled
 from gates.contract.rules import NONE, Bounds, share
 from gates.contract.rules import Rule as ContractRule
@@ -31,6 +32,12 @@ class Rule:
 def name(rule: Rule) -> str:
     """``data train, holdout``."""
     return f"data {', '.join(rule.data)}"
+
+
+def asks(rule: Rule) -> Iterator[Named]:
+    """Each table on its own, however the gates are written."""
+    for table in rule.data:
+        yield from one(f"data({table})")
 
 
 def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gates.asks import Named
+from gates.asks import asks as fields_ask
 from gates.decision import Code, GateVerdict, Verdict
 from gates.evidence import Evidence, Slice
 from gates.fields import declare
@@ -27,27 +29,41 @@ EXAMPLES = (
 class Bars:
     """The same bars, for every slice of the policy's `slices`."""
 
-    min: float | None = declare("The value must be at least this.", default=None)
-    max: float | None = declare("The value must be at most this.", default=None)
-    max_worsening: float | None = declare("May be worse than the champion by at most this.", default=None, minimum=0)
-    min_improvement: float | None = declare("Must be better than the champion by this.", default=None, minimum=0)
+    min: float | None = declare("The value must be at least this.", default=None, stricter="larger")
+    max: float | None = declare("The value must be at most this.", default=None, stricter="smaller")
+    max_worsening: float | None = declare(
+        "May be worse than the champion by at most this.", default=None, stricter="smaller", minimum=0
+    )
+    min_improvement: float | None = declare(
+        "Must be better than the champion by this.", default=None, stricter="larger", minimum=0
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
     """A metric held to bars."""
 
-    metric: str = declare("The metric's name.", enum=sorted(METRICS))
+    metric: str = declare("The metric's name.", stricter="free", enum=sorted(METRICS))
     by: tuple[str, ...] = declare(
-        "Sensitive column of a fairness metric; several columns are crossed.", default=(), single=True, minItems=1
+        "Sensitive column of a fairness metric; several columns are crossed.",
+        default=(),
+        single=True,
+        stricter="free",
+        minItems=1,
     )
-    min: float | None = declare("The value must be at least this.", default=None)
-    max: float | None = declare("The value must be at most this.", default=None)
+    min: float | None = declare("The value must be at least this.", default=None, stricter="larger")
+    max: float | None = declare("The value must be at most this.", default=None, stricter="smaller")
     max_worsening: float | None = declare(
-        "May be worse than the champion by at most this, in the metric's own direction.", default=None, minimum=0
+        "May be worse than the champion by at most this, in the metric's own direction.",
+        default=None,
+        stricter="smaller",
+        minimum=0,
     )
     min_improvement: float | None = declare(
-        "Must be better than the champion by at least this, in the metric's own direction.", default=None, minimum=0
+        "Must be better than the champion by at least this, in the metric's own direction.",
+        default=None,
+        stricter="larger",
+        minimum=0,
     )
     slices: Bars | None = declare("Bars that every slice must keep.", default=None, minProperties=1)
 
@@ -63,6 +79,11 @@ def bars_of(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
 def name(rule: Rule) -> str:
     """``recall``; ``demographic_parity_difference by sex``."""
     return rule.metric + (f" by {' * '.join(rule.by)}" if rule.by else "")
+
+
+def asks(rule: Rule) -> Iterator[Named]:
+    """Each bar; the metric and its groups are the gate's name."""
+    return fields_ask(rule, name(rule))
 
 
 def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gates.asks import Named
 from gates.contract.rules import Contract
 from gates.decision import GateVerdict
 from gates.evidence import Evidence
@@ -21,6 +22,7 @@ class Terms:
     dimensions: tuple[Dimension, ...]
     contract: Contract | None
     tables: tuple[str, ...]
+    sources: Mapping[str, str] = field(default_factory=dict)  # a table's name -> where the policy says it lies
     seed: str = ""  # the evidence's digest: the only source of randomness
 
 
@@ -62,6 +64,10 @@ class Kind(Protocol):
 
     def name(self, rule: Any) -> str:
         """The gate's stable id; two gates of one policy may not share it."""
+        ...
+
+    def asks(self, rule: Any) -> Iterator[Named]:
+        """What it asks for, each with the direction in which it is stricter."""
         ...
 
     def mistakes(self, rule: Any, terms: Terms) -> Iterator[Mistake]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from gates.contract.columns import literal, quoted
 from gates.errors import Exit, GatesError
 from gates.evidence import SCHEMA, Evidence, Finding, Model, Slice, Table
+from gates.measure import facts
 from gates.measure.contract import findings
 from gates.measure.counts import Parts, count
 from gates.measure.labels import Labels, make_rows, parts_of, read_labels
@@ -112,7 +113,7 @@ class Bench:
         labels = self.rows[0]
         ours = self._placed(self.predictions(candidate.folder, "candidate"), "candidate")
         theirs, champion = self._champion(served)
-        model = Model(digest=candidate.digest, version=None, unscored=None)
+        model = Model(digest=candidate.digest, version=None, unscored=None, facts=facts.read(candidate.folder))
         return self._evidence(tables, checked, labels.classes, model, champion, self._counted(ours, theirs))
 
     @cached_property

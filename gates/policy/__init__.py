@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, ClassVar, Literal, cast
 
+from gates.asks import Named
 from gates.canonical import canonical, digest, digest_bytes
 from gates.contract.rules import Contract
 from gates.fields import DATE, Plain, build, declare, plain, schema_of
@@ -35,7 +36,7 @@ class Data:
     key: str | None = declare(
         "Column by which predictions find their rows; without it they must stand in the holdout's order.", default=None
     )
-    contract: str | None = declare("File with the data contract.", default=None)
+    contract: str | None = declare("File with the data contract.", default=None, stricter="free")
 
     @property
     def tables(self) -> tuple[Literal["train", "holdout"], ...]:
@@ -47,10 +48,13 @@ class Data:
 class Train:
     """How the candidate is made."""
 
-    run: str = declare("A shell command, run beside the policy; it writes into the folder GATES_OUT.", minLength=1)
+    run: str = declare(
+        "A shell command, run beside the policy; it writes into the folder GATES_OUT.", stricter="free", minLength=1
+    )
     timeout: str = declare(
         "After this long a training, or a model that scores, is stopped: 90s, 30m, 2h.",
         default="60m",
+        stricter="free",
         pattern="^[0-9]+[smh]$",
     )
 
@@ -77,13 +81,18 @@ _APPROVALS: dict[str, Plain] = {"items": {"type": "string", "pattern": _ROLE}, "
 class Stage:
     """One step on the way to production: an alias, and who must agree."""
 
-    alias: str = declare("The registry's alias that is moved.", pattern=_ALIAS)
+    alias: str = declare("The registry's alias that is moved.", stricter="free", pattern=_ALIAS)
     after: str | None = declare(
         "The stage that the model must stand in before; the default is the one declared before it.", default=None
     )
     approvals: tuple[str, ...] = declare(
-        "Roles that must approve, each the name of a GitHub environment.", default=(), **_APPROVALS
+        "Roles that must approve, each the name of a GitHub environment.", default=(), stricter="each", **_APPROVALS
     )
+
+    @property
+    def id(self) -> str:
+        """What tells it from other stages."""
+        return self.alias
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,21 +107,26 @@ class Promotion:
     approvals: tuple[str, ...] = declare(
         "Roles that must approve, each the name of a GitHub environment, where there is one stage.",
         default=(),
+        stricter="each",
         **_APPROVALS,
     )
-    stages: tuple[Stage, ...] = declare("The stages, from the first to the champion's.", default=())
-    distinct_people: bool = declare("Whether nobody may approve in two roles.", default=True)
+    stages: tuple[Stage, ...] = declare("The stages, from the first to the champion's.", default=(), stricter="each")
+    distinct_people: bool = declare("Whether nobody may approve in two roles.", default=True, stricter="larger")
     quote_digest: bool = declare(
-        "Whether an approval's comment must quote the first 12 digits of the model's digest.", default=False
+        "Whether an approval's comment must quote the first 12 digits of the model's digest.",
+        default=False,
+        stricter="larger",
     )
     team: str | None = declare(
         "The GitHub team, ORGANISATION/TEAM, that approvals must come out of.",
         default=None,
+        stricter="set",
         pattern="^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$",
     )
     waivable: tuple[str, ...] = declare(
         "Gates whose fail may be waived; what is inconclusive may be in any case, an error never.",
         default=(),
+        stricter="fewer",
         items={"type": "string", "minLength": 1},
         uniqueItems=True,
     )
@@ -137,6 +151,15 @@ class Observe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What the model's card says that nothing else does."""
+
+    intended_use: str | None = declare("What the model is for, and for whom.", default=None)
+    limits: str | None = declare("What it is not for, and where it is known to fail.", default=None)
+    license: str | None = declare("Its licence, by the name that the Hugging Face hub knows.", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """A kind and its rule."""
 
@@ -154,6 +177,10 @@ class Gate:
         """The rule alone: its keys name its kind."""
         return plain(self.rule)
 
+    def asks(self, _: str) -> Iterator[Named]:
+        """What its kind says that it asks for; a gate is known by its own name."""
+        return self.module.asks(self.rule)
+
     @property
     def module(self) -> Kind:
         """The kind's module."""
@@ -164,7 +191,7 @@ class Gate:
 class Policy:
     """What must hold before a model may ship."""
 
-    version: Literal[1] = declare("Version of this format.")
+    version: Literal[1] = declare("Version of this format.", stricter="free")
     model: str = declare(
         "Name of the model, in the registry too: letters, digits, . _ -", pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
     )
@@ -178,20 +205,27 @@ class Policy:
         pattern="^models:/[^/@]+@[^/@]+$",
     )
     slices: tuple[Dimension, ...] = declare(
-        "Subsets of the holdout: a column, bins of one ({age: [25, 40]}), or a crossing (sex * region).", default=()
+        "Subsets of the holdout: a column, bins of one ({age: [25, 40]}), or a crossing (sex * region).",
+        default=(),
+        stricter="each",
     )
-    confidence: float = declare("Of each bound, one-sided.", default=0.95, exclusiveMinimum=0.5, maximum=0.999999)
+    confidence: float = declare(
+        "Of each bound, one-sided.", default=0.95, stricter="larger", exclusiveMinimum=0.5, maximum=0.999999
+    )
     on_inconclusive: Literal["warn", "fail"] = declare(
         "What an inconclusive verdict does to the exit code: warn (0) or fail (1). A promotion never accepts it.",
         default="warn",
+        stricter=("warn", "fail"),
     )
     mode: Observe | None = declare(
         "`observe until YYYY-MM-DD` tells and doesn't block, up to and including that day (UTC). What could not be "
         "judged is an error all the same, and a promotion never looks at this.",
         default=None,
+        stricter="earlier",
     )
-    gates: tuple[Gate, ...] = declare("What must hold.", minItems=1)
+    gates: tuple[Gate, ...] = declare("What must hold.", stricter="each", minItems=1)
     promotion: Promotion = declare("How a judged model gets to production.", default=Promotion())
+    card: Card | None = declare("What the model's card says.", default=None, stricter="free")
 
 
 def _without_absent(value: Plain) -> Plain:
@@ -247,6 +281,7 @@ class Bound:
             dimensions=policy.slices,
             contract=self.contract,
             tables=policy.data.tables,
+            sources={name: getattr(policy.data, name) for name in policy.data.tables},
             seed=seed,
         )
 

@@ -27,7 +27,8 @@ class Facts:
     ``policy`` is the policy's path as the user gave it, ``path`` that inside the repository; ``places`` holds the
     line and column of each of the decision's gates in it. ``settled`` is what waivers made of the decision.
     ``observing`` is the last day on which the policy only tells, ``observed`` the one on which it did last.
-    ``weaker`` and ``changes`` say, a sentence each, how the pull request changes the policy. ``waive`` names the
+    ``weaker`` and ``changes`` say, a sentence each, how the pull request changes the policy; ``approver`` approved
+    that it gets weaker. ``waive`` names the
     workflow that records a waiver, ``waivable`` the gates whose failure may be accepted.
     """
 
@@ -45,6 +46,7 @@ class Facts:
     observing: str | None = None
     observed: str | None = None
     weaker: tuple[str, ...] = ()
+    approver: str | None = None
     changes: tuple[str, ...] = ()
     history: tuple[Past, ...] = ()
     waive: str | None = None

@@ -1,32 +1,45 @@
-"""Two contracts compared, on a terminal: a row a rule that differs, and whether the second may take more."""
+"""Two contracts, or two policies, compared, on a terminal: a row a rule that differs, and whether the second may let
+more pass."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from gates.contract.changes import Change, Kind
-from gates.contract.compare import NOT_LOOSER, Comparison
+from gates.asks import Change as PolicyChange
+from gates.asks import Effect
+from gates.contract.changes import Change as ContractChange
+from gates.contract.changes import Kind
+from gates.contract.compare import NOT_LOOSER
 from gates.emit import flow
+from gates.fields import Plain
 from gates.report.terminal import console, flat
 
-WORDS: Final = {Kind.UNKNOWN: "can't be told"}
+WORDS: Final = {Kind.UNKNOWN: "can't be told", Effect.UNKNOWN: "can't be told"}
+Change = ContractChange | PolicyChange
 
 
-def render(comparison: Comparison, *, width: int = 120, colour: bool = False) -> str:
-    """Text for a terminal of ``width`` columns; escape codes only where ``colour``."""
+def render(changes: Sequence[Change], worse: str, *, width: int = 120, colour: bool = False) -> str:
+    """Text for a terminal of ``width`` columns; escape codes only where ``colour``. ``worse`` is what the second one
+    must not be: looser, weaker."""
     from rich.text import Text
 
     out, told = console(width, colour=colour)
-    changes = comparison.changes
     if changes:
-        told.print(_table(sorted(changes, key=lambda change: change.kind in NOT_LOOSER)))
-    loose = sum(change.kind not in NOT_LOOSER for change in changes)
-    last = f"❌ looser, or it can't be told, in {loose} of {len(changes)} changes" if loose else _kept(len(changes))
+        told.print(_table(sorted(changes, key=_kept)))
+    loose = sum(not _kept(change) for change in changes)
+    last = (
+        f"❌ {worse}, or it can't be told, in {loose} of {len(changes)} changes" if loose else _all_kept(len(changes))
+    )
     told.print(Text(last, style=f"bold {'red' if loose else 'green'}"))
     return out.getvalue()
 
 
-def _kept(changes: int) -> str:
+def _kept(change: Change) -> bool:
+    return not change.kind.weakens if isinstance(change, PolicyChange) else change.kind in NOT_LOOSER
+
+
+def _all_kept(changes: int) -> str:
     return f"✅ stricter in all {changes} changes" if changes else "✅ no rule differs"
 
 
@@ -40,9 +53,16 @@ def _table(changes: list[Change]) -> object:
     for title in ("rule", "before", "after"):
         table.add_column(title, overflow="fold")
     for change in changes:
-        style = "green" if change.kind in NOT_LOOSER else "red"
-        said = ("–" if side is None else flat(flow(side)[1:-1]) for side in (change.before, change.after))
+        style = "green" if _kept(change) else "red"
+        said = (_said(side) for side in (change.before, change.after))
         table.add_row(
             Text(WORDS.get(change.kind, str(change.kind)), style=style), Text(flat(change.rule)), *map(Text, said)
         )
     return table
+
+
+def _said(side: Plain) -> str:
+    """A value as YAML would have it; keys without their braces."""
+    if side is None or side is True:
+        return "–" if side is None else "asked for"
+    return flat(flow(side)[1:-1] if isinstance(side, dict) else flow(side))

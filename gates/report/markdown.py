@@ -99,16 +99,28 @@ def _sections(decision: Decision, facts: Facts) -> Iterator[Section]:
 def _opening(decision: Decision, facts: Facts) -> Iterator[str]:
     shown, told = first_line(decision, facts)
     yield f"## {shown} gates: {text(told)} ({code(decision.model)})"
+    if facts.weaker:
+        yield f"{WARNING} **This pull request weakens {code(facts.policy)}** in {_places(len(facts.weaker))}:"
+        yield bullets(facts.weaker, MOST_LINES)
+        yield _own_approval(facts)
     reason = why(decision, facts)
     lines = reason.splitlines() if decision.code is Code.COULD_NOT_JUDGE else [reason]
     lines = [line.strip() for line in lines if line.strip()]
     yield f"**Why:** {f'{len(lines)} mistakes' if len(lines) > 1 else text(reason)}."
     if len(lines) > 1:
         yield bullets(lines, MOST_LINES)
-    if facts.weaker:
-        yield f"{WARNING} **This pull request weakens {code(facts.policy)}** in {_places(len(facts.weaker))}:"
-        yield bullets(facts.weaker, MOST_LINES)
     yield from (f"> {line}" for line in _notes(decision, facts))
+
+
+def _own_approval(facts: Facts) -> str:
+    if facts.approver:
+        return f"{code(facts.approver)} approved that, so this policy alone judged."
+    told = "Both policies judged, and the worse verdict counts."
+    if facts.pull_request is None:
+        return told
+    return (
+        f"{told} It takes an approval of its own: of this very commit, by somebody who may write and did not make it."
+    )
 
 
 def _places(n: int) -> str:

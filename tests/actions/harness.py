@@ -81,6 +81,7 @@ class World:
         copy_product(self.product)
         self.git("init", "--quiet", "--initial-branch=main")
         self.git("remote", "add", "origin", "https://github.com/acme/churn")
+        self.git("commit", "--quiet", "--allow-empty", "--message=start")
         self.git("config", "uploadpack.allowFilter", "true")
         self.git("config", "uploadpack.allowAnySHA1InWant", "true")
 
@@ -108,7 +109,7 @@ class World:
     def push(self, *, install: bool = False, fork: bool = False, workflow: str = "ci.yml") -> Run:
         """Commit, and run what GitHub would run on the pull request. ``install``: as on a new machine."""
         self.github.heads[self.PR] = head = self.commit()
-        event = _event(self.PR, head, "mallory/churn" if fork else "acme/churn")
+        event = _event(self.PR, head, self._base(), "mallory/churn" if fork else "acme/churn")
         return self.run("pull_request", event, install=install, workflow=workflow)
 
     def run(self, name: str, payload: dict[str, Any], *, install: bool = False, workflow: str = "ci.yml") -> Run:
@@ -145,6 +146,10 @@ class World:
         names = sorted(self.artifacts.glob("*.name"))
         return [(int(name.stem), name.read_text().strip(), 1000) for name in names]
 
+    def _base(self) -> str:
+        """The commit that the pull request starts from: what a test says, else the repository's first, empty one."""
+        return self.github.bases.get(self.PR) or self.git("rev-list", "--max-parents=0", "HEAD")
+
     def git(self, *arguments: str) -> str:
         author = ("-c", "user.name=dana", "-c", "user.email=dana@example.invalid", "-c", "commit.gpgsign=false")
         command = ["git", *author, "-c", "core.hooksPath=/dev/null", *arguments]
@@ -152,9 +157,9 @@ class World:
         return done.stdout.strip()
 
 
-def _event(number: int, head: str, repository: str) -> dict[str, Any]:
+def _event(number: int, head: str, base: str, repository: str) -> dict[str, Any]:
     pull = {"number": number, "head": {"sha": head, "ref": "better", "repo": {"full_name": repository}}}
-    return {"number": number, "pull_request": pull | {"base": {"sha": "b" * 40, "ref": "main"}}}
+    return {"number": number, "pull_request": pull | {"base": {"sha": base, "ref": "main"}}}
 
 
 def on_main(before: str = "0" * 40) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import HEAD
 from fake_github import FakeGitHub, Trouble
 
 from gates.canonical import canonical
@@ -18,6 +17,7 @@ from gates.github import runs
 from gates.github.api import Client
 from gates.github.event import Before, Event
 
+HEAD = "a" * 40
 FORK = Before(id=30433642, event="pull_request", ended="failure", actor="mallory")
 
 
@@ -163,18 +163,26 @@ def test_the_evidence_about_a_model_is_found_by_what_it_says(tmp_path: Path, mad
     (tmp_path / "gates-evidence-3").mkdir()
     (tmp_path / "gates-evidence-3/evidence.json").write_text("{")
     (tmp_path / "gates-evidence-4").symlink_to(tmp_path / "gates-evidence-2")
-    assert runs.evidence_of(tmp_path, "churn") == tmp_path / "gates-evidence-2"
+    assert runs.evidence_of(tmp_path, "churn", "any") == tmp_path / "gates-evidence-2"
 
 
 def test_one_artifact_alone_lies_in_the_folder_itself(tmp_path: Path, made: Evidence) -> None:
     evidence(tmp_path, made)
-    assert runs.evidence_of(tmp_path, "churn") == tmp_path
+    assert runs.evidence_of(tmp_path, "churn", "any") == tmp_path
 
 
 def test_of_a_job_that_was_run_again_the_newest_evidence_counts(tmp_path: Path, made: Evidence) -> None:
     for name in ("gates-evidence-9", "gates-evidence-10", "gates-evidence-x"):
         evidence(tmp_path / name, made)
-    assert runs.evidence_of(tmp_path, "churn") == tmp_path / "gates-evidence-10"
+    assert runs.evidence_of(tmp_path, "churn", "any") == tmp_path / "gates-evidence-10"
+
+
+def test_what_was_measured_for_the_base_branchs_policy_goes_first(tmp_path: Path, made: Evidence) -> None:
+    """A fork's run has measured for its own policy and for the one that it was branched off from."""
+    evidence(tmp_path / "gates-evidence-2", made)
+    evidence(tmp_path / "gates-evidence-1/base", replace(made, measured="sha256:base"))
+    assert runs.evidence_of(tmp_path, "churn", "sha256:base") == tmp_path / "gates-evidence-1/base"
+    assert runs.evidence_of(tmp_path, "churn", made.measured) == tmp_path / "gates-evidence-2"
 
 
 def test_a_link_in_the_place_of_evidence_is_not_followed(tmp_path: Path, made: Evidence) -> None:
@@ -182,7 +190,7 @@ def test_a_link_in_the_place_of_evidence_is_not_followed(tmp_path: Path, made: E
     (tmp_path / "gates-evidence-1").mkdir()
     (tmp_path / "gates-evidence-1/evidence.json").symlink_to(tmp_path / "elsewhere/deep/evidence.json")
     with pytest.raises(GatesError, match="handed over no evidence"):
-        runs.evidence_of(tmp_path, "churn")
+        runs.evidence_of(tmp_path, "churn", "any")
 
 
 # -- the event --

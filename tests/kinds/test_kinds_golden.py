@@ -59,7 +59,7 @@ def test_a_kind_brings_what_the_protocol_asks(key):
     assert dataclasses.is_dataclass(kind.Rule)
     assert kind.Rule.__dataclass_params__.frozen
     assert key in {field.name for field in dataclasses.fields(kind.Rule)}
-    for name in ("name", "mistakes", "needs", "judge"):
+    for name in ("name", "asks", "mistakes", "needs", "judge"):
         wanted = list(inspect.signature(getattr(Kind, name)).parameters)[1:]
         assert list(inspect.signature(getattr(kind, name)).parameters) == wanted
 

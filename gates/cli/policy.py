@@ -1,0 +1,69 @@
+"""Commands about policies, without data."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from gates.cli import common
+from gates.errors import Exit
+from gates.policy import Bound
+from gates.workspace import Workspace
+
+
+@click.group()
+def policy() -> None:
+    """Commands about policies, without data.
+
+    \b
+    Example:
+      gates policy diff origin/main
+    """
+
+
+@policy.command()
+@common.policy
+@click.argument("base")
+@click.argument("head", required=False)
+@common.as_json
+def diff(policy: Path, base: str, head: str | None, as_json: bool) -> NoReturn:
+    """Tell rule by rule what became weaker, stricter, new or gone from the policy BASE to HEAD, or can't be told.
+
+    BASE and HEAD are files, or commits, branches and tags: then the policy of --policy as it stands there, with its
+    contract. Without HEAD it is the file as it lies here.
+
+    \b
+    Exit codes: 0 HEAD is not weaker, 1 some rule is weaker, gone or can't be told,
+    2 a mistake in a policy or its contract.
+
+    \b
+    Example:
+      gates policy diff origin/main
+      gates policy diff v1.0 v2.0 --policy models/churn/gates.yaml
+      gates policy diff old.yaml new.yaml --json
+    """
+    from gates.policy.compare import compare
+    from gates.report.comparison import render
+
+    here = str(policy) if head is None else head
+    compared = compare(*(_bound(one, policy) for one in (base, here)))
+    if as_json:
+        common.write_json(compared)
+    else:
+        coloured = common.colour(sys.stdout)
+        shown = render(compared.changes, "weaker", width=common.width(), colour=coloured)
+        click.echo(shown, nl=False, color=coloured)
+    sys.exit(Exit.STOP if compared.weaker else Exit.SHIP)
+
+
+def _bound(named: str, policy: Path) -> Bound:
+    """The policy of a file, or of a commit."""
+    from gates.base import policy_at
+
+    if Path(named).is_file() or Path(named) == policy:
+        return Workspace(policy=Path(named)).load()
+    return policy_at(Workspace(policy=policy), named, os.environ)

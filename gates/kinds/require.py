@@ -1,0 +1,174 @@
+"""An expression over the run's facts must hold: row counts, data sources, sensitive columns, what the training says.
+
+The language is [CEL](https://cel.dev). Facts are `train` and `holdout` (`source`, `rows`, `digest`), `data`
+(`contract.passed`, `sensitive`: the columns marked so), `model` (`name`, `digest`), and what the training wrote into
+`$GATES_OUT/facts.json`: `parameters` and `tags`. A fact that is missing is an error, not false.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gates.asks import Named, one
+from gates.decision import Code, GateVerdict, Verdict
+from gates.evidence import Evidence
+from gates.fields import Plain, declare, plain
+from gates.kinds import data
+from gates.kinds.protocol import Mistake, Needs, Terms
+from gates.validate import nearest, shown
+
+KEY = "require"
+
+EXAMPLES = (
+    "require: train.rows >= 500 && data.contract.passed\n",
+    "require: parameters.max_depth <= 12\n",
+    "require: \"!('zip' in data.sensitive) && holdout.source.startsWith('data/')\"\n",
+)
+
+FACTS: Final = ("train", "holdout", "data", "model", "parameters", "tags")
+_MISSING = re.compile(r'Key not found in map : "(.*)"')
+_PATH = re.compile(rf"\b(?:{'|'.join(FACTS)})(?:\.[A-Za-z_]\w*)+\b(?!\()")
+_PLACE = re.compile(r"ERROR: <input>:\d+:\d+: (.*)")
+_UNKNOWN = re.compile(r"undeclared reference to '(\w+)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """An expression that must be true."""
+
+    require: str = declare("A CEL expression over the run's facts.", minLength=1, maxLength=2000)
+
+
+def name(rule: Rule) -> str:
+    """``require(train.rows >= 500)``, its white space made one."""
+    return f"require({' '.join(rule.require.split())})"
+
+
+def asks(rule: Rule) -> Iterator[Named]:
+    """The expression: of two of them it can't be told which is stricter, so that one goes and another comes."""
+    yield from one(name(rule))
+
+
+def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
+    """An expression that is none, is not about facts, or is neither true nor false."""
+    try:
+        kind = _compiled(rule.require).return_type().name()
+    except (RuntimeError, TypeError) as error:
+        yield Mistake(path=("require",), what=_complaint(error))
+        return
+    if kind not in ("BOOL", "DYN"):
+        yield Mistake(path=("require",), what=f"gives {kind.lower()}, but must be true or false")
+    if "contract" in rule.require and terms.contract is None and re.search(r"\bdata\s*\.\s*contract\b", rule.require):
+        yield Mistake(path=("require",), what="the policy has no contract; name one under data.contract")
+
+
+def needs(rule: Rule, terms: Terms) -> Needs:  # noqa: ARG001 -- the shape all kinds share
+    """Nothing of the models: facts are always there."""
+    return Needs()
+
+
+def judge(rule: Rule, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
+    """One verdict; without a candidate none, as half of the facts are still to come."""
+    if evidence.candidate is None:
+        yield _verdict(rule, None, Code.NOT_MEASURED, "the data stopped the run")
+        return
+    known = facts(evidence, terms)
+    try:
+        value = _compiled(rule.require).eval(data=known)
+        kind, found = value.type().name(), value.plain_value()
+    except (RuntimeError, TypeError) as error:
+        kind, found = "ERROR", _complaint(error)
+    if kind == "BOOL" and found is True:
+        yield _verdict(rule, Verdict.PASS, Code.MET, f"{name(rule)} holds{_seen(rule, known)}")
+    elif kind == "BOOL":
+        yield _verdict(rule, Verdict.FAIL, Code.UNMET, f"{name(rule)} does not hold{_seen(rule, known)}")
+    elif kind == "ERROR":
+        yield _verdict(rule, Verdict.ERROR, *_failed(rule, str(found)))
+    else:
+        yield _verdict(rule, Verdict.ERROR, Code.UNDEFINED, f"{name(rule)} is neither true nor false: {shown(found)}")
+
+
+def facts(evidence: Evidence, terms: Terms) -> dict[str, Plain]:
+    """All that an expression may ask. Raises nothing: what isn't known isn't there."""
+    tables = {
+        table.name: {"source": terms.sources.get(table.name, ""), "rows": table.rows, "digest": table.digest}
+        for table in evidence.tables
+    }
+    candidate = evidence.candidate
+    return {
+        "train": tables.get("train", {}),
+        "holdout": tables.get("holdout", {}),
+        "data": _data(evidence, terms),
+        "model": {"name": evidence.model, "digest": candidate.digest if candidate else ""},
+        **(plain(candidate.facts) if candidate and candidate.facts else {"parameters": {}, "tags": {}}),
+    }
+
+
+def _data(evidence: Evidence, terms: Terms) -> dict[str, Plain]:
+    if terms.contract is None:
+        return {"sensitive": []}
+    held = data.judge(data.Rule(data=terms.tables), evidence, terms)  # type: ignore[arg-type] # their names
+    passed = all(verdict.verdict is Verdict.PASS for verdict in held)
+    return {"contract": {"passed": passed}, "sensitive": sorted(terms.contract.hidden)}
+
+
+def _compiled(expression: str) -> Any:
+    from cel_expr_python import cel
+
+    variables = dict.fromkeys(FACTS, cel.Type.Map(cel.Type.STRING, cel.Type.DYN))
+    return cel.NewEnv(variables=variables).compile(expression)
+
+
+def _complaint(error: Exception) -> str:
+    """What the language says of an expression, in one line, with the nearest fact."""
+    place = _PLACE.search(str(error))
+    told = place[1] if place else (str(error).splitlines() or [""])[0]
+    unknown = _UNKNOWN.search(told)
+    if unknown:
+        return f"there are no facts {unknown[1]} (but {', '.join(FACTS)}){nearest(unknown[1], FACTS)}"
+    return told[:300]
+
+
+def _failed(rule: Rule, complaint: str) -> tuple[Code, str]:
+    missing = _MISSING.search(complaint)
+    if missing:
+        named = (path for path in _PATH.findall(rule.require) if path.endswith(f".{missing[1]}"))
+        return Code.MISSING_FACT, f"{name(rule)}: there is no fact {next(named, missing[1])}"
+    return Code.UNDEFINED, f"{name(rule)} can't be told: {complaint.partition(': ')[2] or complaint}"
+
+
+def _seen(rule: Rule, known: Mapping[str, Plain]) -> str:
+    """The facts that the expression names, with their values."""
+    told = []
+    for path in dict.fromkeys(_PATH.findall(rule.require)):
+        value: Plain = known
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, str | int | float):
+            told.append(f"{path} is {shown(value)}")
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _verdict(rule: Rule, verdict: Verdict | None, code: Code, reason: str) -> GateVerdict:
+    return GateVerdict(
+        id=name(rule),
+        kind=KEY,
+        metric=None,
+        rule="require",
+        bar=None,
+        slice=None,
+        by=None,
+        groups=None,
+        n=0,
+        verdict=verdict,
+        code=code,
+        reason=reason,
+        candidate=None,
+        champion=None,
+        difference=None,
+        detectable=None,
+        method=None,
+    )
