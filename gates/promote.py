@@ -30,6 +30,7 @@ from gates.record import (
     EVIDENCE,
     MANIFEST,
     POLICY,
+    STATEMENT,
     Approval,
     Code,
     Kind,
@@ -40,6 +41,8 @@ from gates.record import (
 )
 from gates.registry.mlflow import TAG_DECISION, TAG_DIGEST, TAG_HOLDOUT, TAG_INTENT, Kept
 from gates.report.card import render
+from gates.signing import sign
+from gates.statement import statement
 from gates.transaction import Desk, RefusedError, begin, carry_out
 from gates.workspace import Workspace
 
@@ -61,6 +64,7 @@ class Candidate:
     anchor: Found
     approve: Approve
     today: str  # YYYY-MM-DD, for waivers
+    key: Path | None = None  # signs the decision
 
     @property
     def bound(self) -> Bound:
@@ -226,14 +230,16 @@ def _verified(
         approvals=approvals,
         waivers=accepted,
     )
-    card = render(candidate.bound, evidence, decision, record).encode()
-    record = replace(record, attached={CARD: digest_bytes(card)})
+    attached = {CARD: render(candidate.bound, evidence, decision, record).encode()}
+    if candidate.key:
+        attached[STATEMENT] = sign(statement(decision), candidate.key)
+    record = replace(record, attached={name: digest_bytes(data) for name, data in attached.items()})
     documents = {
         DECISION: canonical(decision),
         EVIDENCE: canonical(evidence),
         POLICY: candidate.bound.document,
         MANIFEST: canonical(manifest),
-        CARD: card,
+        **attached,
     }
     return Verified(record=record, documents=documents, decision=decision, anew=anew)
 

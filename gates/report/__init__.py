@@ -9,7 +9,7 @@ from typing import Final
 from gates.decision import Code, Decision, GateVerdict, Verdict, worst
 from gates.evidence import Evidence
 from gates.source import Place
-from gates.waivers import Settled, Waived
+from gates.waivers import Settled, Waived, acceptable
 from gates.words import number, plural, signed
 
 
@@ -167,6 +167,12 @@ def waiting(decision: Decision) -> list[str]:
         if gate.verdict is None:
             reasons[gate.reason] = reasons.get(gate.reason, 0) + 1
     return [f"{plural(count, 'bar', 'bars')} not judged: {reason}" for reason, count in reasons.items()]
+
+
+def acceptable_bars(decision: Decision, facts: Facts) -> list[GateVerdict]:
+    """What somebody may accept and nobody has, worst first."""
+    covered = accepted(facts)
+    return [one for one in by_badness(decision.gates) if one not in covered and acceptable(one, facts.waivable)]
 
 
 def acceptances(facts: Facts) -> list[str]:

@@ -9,10 +9,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from gates.decision import Code, Decision, GateVerdict, Verdict
-from gates.report import WARNING, Facts, acceptances, accepted, by_badness, first_line, sign, waiting, why
+from gates.report import (
+    WARNING,
+    Facts,
+    acceptable_bars,
+    acceptances,
+    accepted,
+    by_badness,
+    first_line,
+    sign,
+    waiting,
+    why,
+)
 from gates.report.escape import code, text
 from gates.report.tables import MOST_ROWS, bars, bullets, data, fairness, moved
-from gates.waivers import acceptable
 from gates.words import percent, plural
 
 LIMIT = 62_000  # characters; GitHub takes 65,536, and a marker follows
@@ -181,9 +191,7 @@ def _mend(decision: Decision, facts: Facts) -> str:
 
 def _acceptance(decision: Decision, facts: Facts) -> str:
     """The command by which somebody accepts the first bar that blocks."""
-    open_ = [
-        gate for gate in by_badness(decision.gates) if acceptable(gate, facts.waivable) and gate not in accepted(facts)
-    ]
+    open_ = acceptable_bars(decision, facts)
     if not open_ or facts.waive is None or facts.pull_request is None or facts.commit is None:
         return ""
     inputs = {"pull-request": str(facts.pull_request), "commit": facts.commit, "gate": open_[0].label}

@@ -175,6 +175,14 @@ def test_a_base_that_can_not_be_read_is_told(project):
     assert "weaker than before: policy: can't be read" in done.out
 
 
+def test_a_base_whose_files_are_missing_is_not_one_without_a_policy(project):
+    blob = git(project.root, "rev-parse", "main:gates.yaml")
+    (project.root / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    project.policy(gates=WEAK)
+    done = project.gates("run", "--base", "main")
+    assert "weaker than before: policy: can't be read" in done.out
+
+
 def test_a_base_commit_that_is_not_there_is_no_pass(project):
     project.policy(gates=WEAK)
     done = project.gates("run", **pull_request(project, "b" * 40))

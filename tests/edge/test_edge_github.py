@@ -43,7 +43,7 @@ def told(project: Project, command: str = "run", **env: str) -> tuple[Done, Outp
     return done, outputs_of(output.read_text()), summary.read_text()
 
 
-NAMES = {"verdict", "reason", "decision", "evidence", "report"}
+NAMES = {"verdict", "reason", "waived", "observing", "model", "decision", "evidence", "report"}
 
 
 @pytest.mark.parametrize(("bar", "verdict", "code"), [(0.6, "pass", 0), (0.89, "inconclusive", 0), (0.99, "fail", 1)])
