@@ -57,7 +57,13 @@ def test_what_passed_becomes_the_champion(registered: Project) -> None:
     registered.gates("run")
     done = registered.gates("promote", "--json")
     told = json.loads(done.out)
-    assert (done.code, told["model"], told["alias"], told["version"], told["done"]) == (0, "churn", "champion", "1", True)
+    assert (done.code, told["model"], told["alias"], told["version"], told["done"]) == (
+        0,
+        "churn",
+        "champion",
+        "1",
+        True,
+    )
     assert champion(registered).tags["gates.digest"] == registered.decision["candidate"]["digest"]
 
 
