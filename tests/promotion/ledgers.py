@@ -70,8 +70,8 @@ def with_record(files: Files, change: Callable[[dict[str, Any]], Any]) -> Files:
 
 
 def chained(history: History, before: History | None = None) -> History:
-    """Whoever can write the branch can make the chain whole again: places, digests, and what names them. ``before``: the same
-    records as they were, whose digests others name."""
+    """Whoever can write the branch can make the chain whole again: places, digests, and what names them. ``before``:
+    the same records as they were, whose digests others name."""
     made: History = []
     names: dict[str, str] = {}
     for place, files in enumerate(history, 1):
