@@ -267,6 +267,7 @@ class Flow:
     def judge(self) -> Decision:
         """Judge the evidence as it lies there, and keep the decision."""
         self.workspace.forget("judge")
+        _ = self.bound  # its mistakes come first
         decision = self._decided(self.workspace.load_evidence())
         self.workspace.save(self.workspace.decision, decision)
         return decision
@@ -283,6 +284,7 @@ class Flow:
         """The decision from the evidence in ``folder``, never from one that was handed over with it. ``reason`` says
         why there is no evidence, where there is none."""
         try:
+            _ = self.bound  # its mistakes come first
             return self._decided(self.workspace.load_evidence(folder), folder)
         except GatesError as error:
             why = str(error)
