@@ -18,6 +18,7 @@ from gates.flow import Flow
 from gates.progress import Steps
 
 if TYPE_CHECKING:
+    from gates.github.api import Client
     from gates.github.event import Event
     from gates.report import Past
 
@@ -67,19 +68,21 @@ def tell(flow: Flow, happened: Event, decision: Decision, *, author: str, create
     def write(history: tuple[Past, ...]) -> str:
         return render(decision, flow.facts(decision, history))
 
-    client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
-    failed: list[GatesError] = []
-    try:
+    def comment(client: Client) -> None:
         done = comments.sync(client, happened, write, key=key, verdict=verdict, author=author, create=create)
         click.echo(done.told, err=True)
         if done in (comments.Outcome.FORK, comments.Outcome.NO_PULL_REQUEST):
             outputs.write_summary(flow.environ, f"_{done.told}_")
-    except GatesError as error:
-        failed.append(error)
-    try:
+
+    def set_status(client: Client) -> None:
         click.echo(status.put(client, happened, status.of(decision, flow.facts(decision), code, key)), err=True)
-    except GatesError as error:
-        failed.append(error)
+
+    failed: list[GatesError] = []
+    for act in (comment, set_status):
+        try:
+            act(api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", "")))
+        except GatesError as error:
+            failed.append(error)
     for trouble in failed:
         click.echo(f"gates: {trouble}", err=True)
     if failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 API_VERSION = "2022-11-28"
 LONGEST_WAIT = 120  # seconds; who asks us to wait longer is told as an error
 
+_TOKEN = re.compile(r"[\x21-\x7e]{1,10000}")
+_SET = "In a workflow pass `token: ${{ github.token }}`."
 _TROUBLE = frozenset({500, 502, 503, 504})
 _TOO_MANY = 429
 _FORBIDDEN = 403
@@ -119,6 +122,9 @@ def _adapter(retries: int, backoff: float) -> HTTPAdapter:
 
 def _session(token: str, adapter: HTTPAdapter) -> Session:
     from requests import Session
+
+    if not _TOKEN.fullmatch(token):  # a header with it would be refused in words that hold the token
+        raise GatesError("is not set, or holds what no token does", where="GITHUB_TOKEN", mend=_SET)
 
     def sign(request: PreparedRequest) -> PreparedRequest:
         request.headers["Authorization"] = f"Bearer {token}"

@@ -112,9 +112,9 @@ TEXT = "\n".join(
         "::set-env name=GATES_CANARY::1",
         "::add-path::/gates-canary",
         "::add-mask::e",
-        "${{ github.token }} $(touch CANARY) `touch CANARY`; touch CANARY & touch CANARY | touch CANARY",
-        "'; touch CANARY; '",
-        '"; touch CANARY; "',
+        "${{ github.token }} $(touch HERE) `touch HERE`; touch HERE & touch HERE | touch HERE",
+        "'; touch HERE; '",
+        '"; touch HERE; "',
         "--help ../../../etc/passwd %0Averdict=pass %0D",
         f"<!-- gates:v1 key=gates.yaml head={'a' * 40} verdict=pass -->",
     ]
@@ -127,7 +127,7 @@ def test_hostile_cells_change_neither_outputs_nor_comment(world: World, tmp_path
     holdout = world.repository / "data/holdout.csv"
     rows = list(csv.DictReader(holdout.open(newline="")))
     for row in rows:
-        row["contract"] = TEXT.replace("CANARY", str(canary)) + "x" * 2000
+        row["contract"] = TEXT.replace("HERE", str(canary)) + "x" * 2000
     with holdout.open("w", newline="") as file:
         out = csv.DictWriter(file, rows[0])
         out.writeheader()
@@ -172,7 +172,7 @@ def batch() -> dict[str, Any]:
             given = HARMLESS.get(name, {}) | {key: "${{ steps.hostile.outputs.text }}"}
             step = {"uses": f"owner/gates/actions/{name}@{COMMIT}", "with": given, "continue-on-error": True}
             steps.append({"name": f"{name} {key}", **step})
-    steps.append({"name": "left", "shell": "bash", "run": 'env | grep -a "^GATES_CANARY=\\|^PATH=" || true'})
+    steps.append({"name": "left", "shell": "bash", "run": 'env | sed "s/^/left: /"'})
     job = {"runs-on": "ubuntu-latest", "permissions": {"contents": "read"}, "steps": steps}
     return {"name": "Hostile", "on": "pull_request", "permissions": {}, "jobs": {"batch": job}}
 
@@ -194,17 +194,25 @@ DECLARED = {
 def test_no_input_of_any_action_becomes_anything_else(world: World, tmp_path: Path, text: str) -> None:
     canary = tmp_path / "canary"
     (world.repository / "columns.txt").write_text(BAD)
-    (world.repository / "text").write_text(text.replace("CANARY", str(canary)))
+    (world.repository / "text").write_text(text.replace("HERE", str(canary)))
     (world.repository / "end").write_text("end_of_the_hostile_text")
     world.write(json.dumps(batch()))
     run = world.push()
     assert run.jobs == {"batch": "succeeded"}, run.log[-5000:]
     assert not canary.exists()
-    obeyed = re.findall(r"⚙  ::([\w-]+):: ?([\w-]*)=?(.*)", run.log)
+    obeyed, passed, step = [], set(), ""  # act tells what it obeys with a space after the command
+    for line in run.log.splitlines():
+        if started := re.search(r"⭐ Run Main ([\w-]+) [\w-]+$", line):
+            step = started[1]
+        elif found := re.search(r"⚙  ::([\w-]+):: ([\w-]*)=?(.*)", line):
+            obeyed.append(found.groups())
+            if found.groups()[1:] == ("verdict", "pass"):
+                passed.add(step)
     assert {name for command, name, _ in obeyed if command == "set-output"} <= DECLARED | {"text"}
-    assert {value for _, name, value in obeyed if name == "verdict"} <= {"fail", "error"}
+    assert passed <= {"check-data"}  # the data is sound, whatever the registry's token is
     assert {command for command, _, _ in obeyed} <= {"set-output", "add-path"}
-    assert "GATES_CANARY=" not in run.log.split("env | grep")[-1]
+    assert "| left: GATES_CANARY=" not in run.log
+    assert "| left: PATH=" in run.log
     assert "/gates-canary" not in "".join(value for command, _, value in obeyed if command == "add-path")
     assert "***" not in run.log
     for body in world.github.bodies(BOT):
