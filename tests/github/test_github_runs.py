@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import HEAD
 from fake_github import FakeGitHub, Trouble
 
 from gates.canonical import canonical
@@ -18,6 +17,7 @@ from gates.github import runs
 from gates.github.api import Client
 from gates.github.event import Before, Event
 
+HEAD = "a" * 40
 FORK = Before(id=30433642, event="pull_request", ended="failure", actor="mallory")
 
 
