@@ -54,7 +54,6 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
 
 @click.command()
 @common.policy
-@common.base
 @common.as_json
 @click.option("--explain", is_flag=True, help="Write out the whole policy with every default.")
 def check(policy: Path, explain: bool, as_json: bool) -> None:
