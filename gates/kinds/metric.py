@@ -11,10 +11,11 @@ from gates.asks import asks as fields_ask
 from gates.decision import Code, GateVerdict, Verdict
 from gates.evidence import Evidence, Slice
 from gates.fields import declare
+from gates.kinds import found
 from gates.kinds.bars import BARS, Held, Subject, absent, hold
 from gates.kinds.protocol import Mistake, Needs, Terms
 from gates.metrics import ANY_TASK, ONE_OF, Better, Entry, Metric, Task, general, row, table
-from gates.slices import OVERALL, Dimension
+from gates.slices import AUTO, OVERALL, Dimension, twice_cut
 from gates.statistic import Parameter, parameters_text
 from gates.stats.multiplicity import holm
 from gates.validate import nearest, shown
@@ -218,10 +219,12 @@ def _meaning(rule: Rule, entry: Entry, metric: Metric, terms: Terms) -> Iterator
         yield Mistake(path=("by",), what=what)
     if len(set(rule.by)) != len(rule.by):
         yield Mistake(path=("by",), what="a column can't be crossed with itself")
-    if metric.grouped and rule.slices:
-        yield Mistake(path=("slices",), what="a fairness gate can't be cut into slices as well; use `by: [a, b]`")
-    if rule.slices and not terms.dimensions:
-        yield Mistake(path=("slices",), what="the policy declares no `slices:` at its top level")
+    for column in rule.by:
+        if twice_cut(column, terms.dimensions):
+            what = f"`slices` cuts {column} into bins in two ways; which of them are its groups?"
+            yield Mistake(path=("by",), what=what)
+    if rule.slices:
+        yield from _slices_meaning(rule, metric, terms)
     for path, part in (((), rule), (("slices",), rule.slices)):
         for bar in BARS:
             if part is None or not BARS[bar].compares or getattr(part, bar, None) is None:
@@ -235,10 +238,26 @@ def _meaning(rule: Rule, entry: Entry, metric: Metric, terms: Terms) -> Iterator
                 yield Mistake(path=(*path, bar), what=f"{rule.metric} compares the two models already; use min or max")
 
 
+def _slices_meaning(rule: Rule, metric: Metric, terms: Terms) -> Iterator[Mistake]:
+    if metric.grouped:
+        yield Mistake(path=("slices",), what="a fairness gate can't be cut into slices as well; use `by: [a, b]`")
+    if not terms.dimensions:
+        yield Mistake(path=("slices",), what="the policy declares no `slices:` at its top level")
+    if terms.dimensions == (AUTO,) and not found.searchable(metric.statistic):
+        what = f"{rule.metric} takes too long to be searched for; declare slices by name"
+        yield Mistake(path=("slices",), what=what)
+
+
 def needs(rule: Rule, terms: Terms) -> Needs:
     """The metric's statistic, overall and along the dimensions that the rule looks at."""
-    dimensions = [Dimension(columns=rule.by)] if rule.by else list(terms.dimensions if rule.slices else ())
-    return Needs.of(dimensions, metric_of(rule, terms.task).statistic)
+    statistic = metric_of(rule, terms.task).statistic
+    sliced = [one for one in terms.dimensions if rule.slices and (one != AUTO or found.searchable(statistic))]
+    return Needs.of([_groups(rule, terms)] if rule.by else sliced, statistic)
+
+
+def _groups(rule: Rule, terms: Terms) -> Dimension:
+    """The groups of a fairness gate; a column that is declared with bins is taken by them."""
+    return Dimension(columns=rule.by).binned(terms.dimensions)
 
 
 def judge(rule: Rule, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
@@ -266,13 +285,15 @@ def _against(
     rival: str,
 ) -> Iterator[GateVerdict]:
     whole = evidence.along(OVERALL)
-    groups = evidence.along(Dimension(columns=rule.by)) if rule.by else whole
+    groups = evidence.along(_groups(rule, terms)) if rule.by else whole
     for bar_name, bar in bars(rule):
         yield from _family(rule, bar_name, bar, [groups], evidence, terms, rival)
     for bar_name, bar in bars(rule.slices or Bars()):
-        parts = [[part] for dimension in terms.dimensions for part in evidence.along(dimension)]
+        declared = [dimension for dimension in terms.dimensions if dimension != AUTO]
+        parts = [[part] for dimension in declared for part in evidence.along(dimension)]
         yield from _family(rule, bar_name, bar, parts, evidence, terms, rival)
         yield from _vanished(rule, bar_name, bar, evidence, terms)
+        yield from _searched(rule, bar_name, bar, evidence, terms, rival)
 
 
 def _family(
@@ -294,13 +315,26 @@ def _family(
         yield _verdict(rule, bar_name, bar, part, held)
 
 
+def _searched(
+    rule: Rule, bar_name: str, bar: float, evidence: Evidence, terms: Terms, rival: str
+) -> Iterator[GateVerdict]:
+    """What a search found, where the policy asks for one."""
+    metric = metric_of(rule, terms.task)
+    if evidence.candidate is None or AUTO not in terms.dimensions or not found.searchable(metric.statistic):
+        return
+    for part, held in found.judged(metric, bar_name, bar, evidence, terms, rival):
+        yield _verdict(rule, bar_name, bar, part, held)
+
+
 def _vanished(rule: Rule, bar_name: str, bar: float, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
-    """Declared bins in which the holdout has no row."""
+    """Declared bins in which the holdout has no row. Of a crossing not every combination need occur."""
     if evidence.candidate is None:
         return
     for dimension in terms.dimensions:
+        if len(dimension.columns) != 1:
+            continue
         seen = {part.key[0][1] for part in evidence.along(dimension)}
-        for missing in (name for name in dimension.bins if name not in seen):
+        for missing in (name for name in dimension.bins[0] if name not in seen):
             key: dict[str, str | None] = {dimension.columns[0]: missing}
             what = f"the holdout has no row in the declared slice {dimension.columns[0]} {missing}"
             yield _row(rule, bar_name, bar, key, 0, absent(Verdict.ERROR, Code.MISSING_SLICE, what))
@@ -331,4 +365,5 @@ def _row(rule: Rule, bar_name: str, bar: float, key: dict[str, str | None] | Non
         detectable=held.detectable,
         method=held.method,
         training=held.training,
+        searched=held.searched,
     )

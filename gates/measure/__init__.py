@@ -22,8 +22,10 @@ from gates.measure.labels import Labels, read_labels
 from gates.measure.predictions import Predicted, place
 from gates.measure.rows import Parts, make_rows, parts_of
 from gates.measure.scoring import Asked, scored
+from gates.measure.search import Chosen, kept, search, searched
 from gates.measure.tables import Opened, content_digest, open_table, run, table_of
 from gates.policy import Bound
+from gates.slices import Dimension
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,30 +156,32 @@ class Bench:
             slices=self._counted(joined),
             curves=curves(joined, self.bound.policy),
         )
+        looked, chosen = search(joined, self.bound, found, self._columns)
+        found = replace(found, search=looked, slices=found.slices + kept(joined, self.bound, chosen))
         return replace(
             found,
-            anchored=self._counted(self._joined(ours, fixed)) if fixed else (),
-            runs=tuple(self._run(one, f"candidate{place}", theirs) for place, one in enumerate(others, 1)),
+            anchored=self._counted(self._joined(ours, fixed), chosen) if fixed else (),
+            runs=tuple(self._run(one, f"candidate{place}", theirs, chosen) for place, one in enumerate(others, 1)),
         )
 
-    def _run(self, trained: Files, name: str, theirs: Predicted | None) -> Run:
+    def _run(self, trained: Files, name: str, theirs: Predicted | None, chosen: Chosen) -> Run:
         """A further training, beside the same champion."""
         placed = self._placed(self.predictions(trained.folder, name), name)
-        return Run(digest=trained.digest, slices=self._counted(self._joined(placed, theirs)))
+        return Run(digest=trained.digest, slices=self._counted(self._joined(placed, theirs), chosen))
+
+    @cached_property
+    def _columns(self) -> tuple[Dimension, ...]:
+        """What a search for slices looks at."""
+        return searched(self.local, self.holdout, self.bound)
 
     @cached_property
     def rows(self) -> tuple[Labels, Parts]:
         """The labels and the slices' columns, with the table of rows made from them."""
         policy = self.bound.policy
         labels = read_labels(self.local, self.holdout, policy)
-        parts = parts_of(self.bound.needs.dimensions)
+        parts = parts_of([*self.bound.needs.dimensions, *self._columns])
         make_rows(self.local, self.holdout, policy, labels, parts)
         return labels, parts
-
-    def recounted(self, predictions: Path, served: Served | None) -> tuple[Slice, ...]:
-        """The slices as they would be counted from a candidate's predictions file, beside this champion."""
-        theirs, _ = self._serving(served, "champion")
-        return self._counted(self._joined(self._placed(predictions, "candidate"), theirs))
 
     def _placed(self, file: Path, name: str) -> Predicted:
         further, must = self.bound.needs.columns, name not in ("champion", "anchor")
@@ -186,9 +190,11 @@ class Bench:
     def _joined(self, ours: Predicted, theirs: Predicted | None) -> Joined:
         return join(self.local, self.bound.policy, self.rows[1], ours, theirs)
 
-    def _counted(self, joined: Joined) -> tuple[Slice, ...]:
+    def _counted(self, joined: Joined, chosen: Chosen | None = None) -> tuple[Slice, ...]:
+        """The slices that are declared, and those that a search has chosen."""
         guest = Guest(folder=self.work / "metrics", root=self.root, environ=self.environ)
-        return count(joined, self.bound.policy, self.bound.needs, self.rows[0], guest)
+        declared = count(joined, self.bound.policy, self.bound.needs, self.rows[0], guest)
+        return declared + kept(joined, self.bound, chosen or {})
 
     def files(self, name: str) -> list[Path]:
         """The files that a table is made of."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from gates.evidence import Curve, Moments, Slice
@@ -29,12 +29,19 @@ from gates.statistic import Statistic
 def count(joined: Joined, policy: Policy, needs: Needs, labels: Labels, guest: Guest) -> tuple[Slice, ...]:
     """The slices of all dimensions that are needed, the whole holdout first."""
     found = general(joined, policy, needs, labels, guest)
-    return tuple(part for dimension in needs.dimensions for part in _along(joined, dimension, policy, needs, found))
+    return tuple(part for dimension in needs.dimensions for part in along(joined, dimension, policy, needs, found))
 
 
-def _along(
-    joined: Joined, dimension: Dimension, policy: Policy, needs: Needs, found: Mapping[tuple[str, str], Any]
+def along(
+    joined: Joined,
+    dimension: Dimension,
+    policy: Policy,
+    needs: Needs,
+    found: Mapping[tuple[str, str], Any],
+    wanted: Callable[[Key, int], bool] = lambda _, __: True,
 ) -> Iterator[Slice]:
+    """The slices of one dimension. ``found``: what metrics of the general road gave; ``wanted``: which slices, by key
+    and rows, are to be made."""
     called = policy.task in ("binary", "multiclass")
     together = clustered(policy)
     rows = cells.rows(joined, dimension)
@@ -59,7 +66,8 @@ def _along(
                 values.append(ordered(joined, dimension, statistic, weighted=weighted, together=together))
             else:
                 values.append(computed(joined, dimension, statistic, weighted=weighted))
-    for key in sorted(rows, key=lambda key: _place(dimension, key)):
+    made = [key for key, n in rows.items() if wanted(key, n)]
+    for key in sorted(made, key=lambda key: _place(dimension, key)):
         yield Slice(
             dimension=dimension.id,
             key=tuple(zip(dimension.columns, key, strict=True)),
@@ -86,8 +94,8 @@ def _of_scores(statistic: Statistic) -> bool:
 
 def _place(dimension: Dimension, key: Key) -> list[tuple[bool, int, str]]:
     """Missing values first, bins as they rise, other values by their text."""
-    bins = dimension.bins
-    return [(v is not None, bins.index(v) if v in bins else 0, v or "") for v in key]
+    held = zip(key, dimension.bins, strict=True)
+    return [(v is not None, bins.index(v) if v in bins else 0, v or "") for v, bins in held]
 
 
 def curves(joined: Joined, policy: Policy) -> tuple[Curve, ...]:

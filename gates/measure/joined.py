@@ -33,7 +33,7 @@ class Joined:
 
     def columns(self, dimension: Dimension) -> list[str]:
         """The columns that tell a dimension's slices apart."""
-        return [self.parts[column, dimension.edges] for column in dimension.columns]
+        return [self.parts[part] for part in dimension.parts]
 
     @property
     def models(self) -> tuple[Model, ...]:

@@ -11,7 +11,7 @@ from gates.measure.engines import Engine
 from gates.measure.labels import Labels
 from gates.measure.tables import Opened, exact_text, row_text, run
 from gates.policy import Policy
-from gates.slices import Dimension
+from gates.slices import Dimension, bins_of
 
 MAX_SLICES = 1000
 WEIGHT_BITS = 30  # a weight is a whole number of 2**-30
@@ -24,8 +24,8 @@ def parts_of(dimensions: Sequence[Dimension]) -> Parts:
     """Distinct (column, edges) of the dimensions -> a short column name in the table of rows."""
     found: dict[tuple[str, tuple[float, ...]], str] = {}
     for dimension in dimensions:
-        for column in dimension.columns:
-            found.setdefault((column, dimension.edges), f"d{len(found)}")
+        for part in dimension.parts:
+            found.setdefault(part, f"d{len(found)}")
     return found
 
 
@@ -38,7 +38,7 @@ def part_sql(opened: Opened, column: str, edges: tuple[float, ...], role: str) -
         return f"CAST({value} AS VARCHAR)"
     if not numeric:
         raise GatesError(f"the column {column} is {opened.columns[column]}; only numbers can be cut into bins")
-    bins = Dimension(columns=(column,), edges=edges).bins
+    bins = bins_of(edges)
     cases = " ".join(
         f"WHEN ({value}) < {literal(edge)} THEN {literal(name_)}" for edge, name_ in zip(edges, bins, strict=False)
     )

@@ -29,7 +29,7 @@ def bars(decision: Decision, gates: Sequence[GateVerdict], most: int = MOST_ROWS
 
 
 def _row(gate: GateVerdict) -> str:
-    name = code(gate.id) + (f" in {code(key_text(gate.slice))}" if gate.slice else "")
+    name = code(gate.id) + (f" in {code(gate.where)}" if gate.slice else "")
     level = gate.rule in ("min", "max")
     cells = (
         f"{sign(gate.verdict)} {word(gate.verdict)}",
@@ -70,9 +70,14 @@ def _rule(gate: GateVerdict) -> str:
     return code(gate.rule)
 
 
+def _compared(gate: GateVerdict) -> bool:
+    """Whether it is of a slice that was declared: of one that was searched for, the change looks larger than it is."""
+    return bool(gate.slice) and gate.searched is None and gate.difference is not None
+
+
 def moved(gates: Iterable[GateVerdict]) -> tuple[str, str]:
     """Slices whose difference is more than noise, the largest first: a line, and a table or nothing."""
-    compared = {(g.id, key_text(g.slice)): g for g in gates if g.slice and g.difference is not None}.values()
+    compared = {(g.id, g.where): g for g in gates if _compared(g)}.values()
     found = [g for g in compared if g.difference and not g.difference.low <= 0 <= g.difference.high]
     if not compared:
         return "", ""

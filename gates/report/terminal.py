@@ -20,7 +20,6 @@ from gates.report import (
     why,
     word,
 )
-from gates.slices import key_text
 from gates.words import bar_text, number, plural, signed
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def _stacked(gate: GateVerdict) -> object:
 
 
 def _name(gate: GateVerdict) -> str:
-    return gate.id + (f" · {key_text(gate.slice)}" if gate.slice else "")
+    return gate.id + (f" · {gate.where}" if gate.slice else "")
 
 
 def _models(gate: GateVerdict) -> str:

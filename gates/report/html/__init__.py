@@ -13,7 +13,6 @@ from gates.evidence import Evidence, Finding
 from gates.report import Facts, acceptances, first_line, sign, waiting, why, word
 from gates.report.html import pictures
 from gates.report.html.curves import Scores
-from gates.slices import key_text
 from gates.words import bar_text, number, percent, signed
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def _safe(text: str) -> Any:
 def _row(gate: GateVerdict) -> dict[str, Any]:
     return {
         "id": gate.id,
-        "where": key_text(gate.slice) if gate.slice else "all rows",
+        "where": gate.where or "all rows",
         "against": gate.against,
         "verdict": word(gate.verdict),
         "sign": sign(gate.verdict),
