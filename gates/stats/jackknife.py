@@ -36,9 +36,15 @@ def of_rows(counts: Sequence[float], statistic: Statistic) -> Spread | None:
     None where the statistic is undefined, or there is only one row.
     """
     found = _influences(counts, statistic)
-    return found and Spread(
-        value=found[0], error=sqrt(_covariance(counts, found[1], found[1])), freedom=inf, sightings=sum(counts)
-    )
+    return found and of_influences(found[0], counts, found[1])
+
+
+def of_influences(value: float, counts: Sequence[float], influences: Sequence[float]) -> Spread | None:
+    """The same, of a statistic whose changes without a row of each cell are known. None where there is only one row."""
+    n = sum(counts)
+    if n < 2:  # noqa: PLR2004 -- one row has no spread
+        return None
+    return Spread(value=value, error=sqrt(_covariance(counts, influences, influences)), freedom=inf, sightings=n)
 
 
 def correlation(counts: Sequence[float], first: Statistic, second: Statistic) -> float:
