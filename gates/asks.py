@@ -49,7 +49,9 @@ class Change:
 
     @property
     def told(self) -> str:
-        """``roc_auc.min: 0.8 -> 0.75 (weaker)``."""
+        """``roc_auc.min: 0.8 -> 0.75 (weaker)``, ``slices.region (gone)``."""
+        if (self.before is True and self.after is None) or (self.before is None and self.after is True):
+            return f"{self.rule} ({self.kind})"
         sides = ("–" if side is None else str(side) for side in (self.before, self.after))
         word = "which is stricter can't be told" if self.kind is Effect.UNKNOWN else self.kind
         return f"{self.rule}: {' -> '.join(sides)} ({word})"
@@ -75,7 +77,7 @@ def _of_field(value: Any, name: str, stricter: Stricter | None) -> Iterator[Name
     if stricter == "each":
         for item in value:
             yield from _of_item(item, name)
-    elif dataclasses.is_dataclass(value) and stricter is None:
+    elif stricter is None and _is_declared(value):
         yield from asks(value, name)
     else:
         yield name, Ask(value=plain(value), stricter=stricter)
@@ -87,8 +89,13 @@ def _of_item(item: Any, name: str) -> Iterator[Named]:
         return
     named = f"{name}.{getattr(item, 'id', item)}"
     yield from one(named)
-    if dataclasses.is_dataclass(item) and not hasattr(item, "SCHEMA"):
+    if _is_declared(item):
         yield from asks(item, named)
+
+
+def _is_declared(value: Any) -> bool:
+    """Whether its fields say what they ask for; a class with a form of its own is one value."""
+    return dataclasses.is_dataclass(value) and not hasattr(value, "SCHEMA")
 
 
 def one(name: str) -> Iterator[Named]:

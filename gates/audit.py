@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal
 
 from gates import __version__
@@ -18,7 +19,10 @@ from gates.judge import judge
 from gates.ledger import Commit, Ledger
 from gates.policy import Bound
 from gates.policy.read import read
-from gates.record import EVIDENCE, OUTCOMES, POLICY, Kind, Record
+from gates.record import EVIDENCE, OUTCOMES, POLICY, STATEMENT, Kind, Record
+from gates.signing import signed_by
+from gates.statement import Tier
+from gates.statement import read as read_statement
 from gates.validate import read_json
 from gates.waivers import settle
 
@@ -39,6 +43,7 @@ class Flaw(StrEnum):
     NOT_ACCEPTED = "not_accepted"  # promoted though neither passed nor waived
     NOT_APPROVED = "not_approved"  # promoted without the approvals that its policy asks for
     INTENT = "intent"  # an outcome without its intent, or of one that is closed
+    SIGNATURE = "signature"  # a promotion that the key that was named has not signed
     ANCHOR = "anchor"  # the expected record is not in the ledger
 
 
@@ -62,6 +67,7 @@ class Audit:
     derived: int = declare("How many different decisions were derived again from their evidence.")
     head: str | None = declare("Digest of the newest record: the anchor to keep somewhere else.")
     anchored: bool = declare("Whether an anchor was given and found.")
+    tiers: dict[str, int] = declare("Decisions by whose word they stand: none, key, attested; how many of each.")
     found: tuple[Found, ...] = declare("What is wrong.")
     unknown: tuple[str, ...] = declare("What can't be known from this.")
 
@@ -71,6 +77,8 @@ class Pass:
     """What is kept while the records are gone through, from the first to the newest."""
 
     get: Callable[[str], bytes | None]  # a blob's bytes
+    key: Path | None = None  # the public key that must have signed
+    tiers: dict[str, int] = field(default_factory=dict)
     digests: list[str] = field(default_factory=list)
     intents: dict[str, Record] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
@@ -79,9 +87,10 @@ class Pass:
     decisions: dict[tuple[str, str], tuple[Decision, tuple[Table, ...]]] = field(default_factory=dict)
 
 
-def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = None) -> Audit:
+def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = None, key: Path | None = None) -> Audit:
     """Check the whole ledger; with ``only`` (a sequence number, or the beginning of a digest) the documents of that
-    record alone, and the chain of all. ``expected``: the digest of a record that was the newest once.
+    record alone, and the chain of all. ``expected``: the digest of a record that was the newest once. ``key``: the
+    public key that must have signed the decision of every promotion.
 
     Raises ``GatesError`` where the ledger can't be read, or ``only`` is no record of it.
     """
@@ -90,7 +99,7 @@ def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = Non
     found: list[Found] = []
     chosen = 0
     with ledger.git.objects() as objects:
-        state = Pass(get=objects.get)
+        state = Pass(get=objects.get, key=key)
         for place, (commit, documents, data) in enumerate(files, 1):
             record, flaws = _chain(state, place, commit, files[place - 2][0] if place > 1 else None, data)
             told = digest_bytes(data or b"")
@@ -111,6 +120,7 @@ def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = Non
         derived=len(state.decisions),
         head=state.digests[-1] if state.digests else None,
         anchored=expected in state.digests,
+        tiers=state.tiers,
         found=tuple(found),
         unknown=() if expected else UNANCHORED,
     )
@@ -190,6 +200,7 @@ def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
             return
     if record.decision is None or record.evidence is None or record.policy is None:
         return
+    yield from _stated(state, record, documents)
     try:
         bound, decision, tables = _derived(state, record, documents)
     except GatesError as error:
@@ -202,6 +213,24 @@ def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
     if [(one.name, one.digest, one.rows) for one in record.data] != [(t.name, t.digest, t.rows) for t in tables]:
         yield Flaw.CONTRADICTION, "it names other tables than its evidence"
     yield from _says(record, bound, decision)
+
+
+def _stated(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
+    """By whose word the decision stands, and whether that is the word that was asked for."""
+    tier, signed = Tier.NONE, False
+    if STATEMENT in documents:
+        try:
+            said = read_statement(state.get(documents[STATEMENT]) or b"", STATEMENT)
+        except GatesError as error:
+            yield Flaw.CONTRADICTION, str(error).splitlines()[0]
+            return
+        if digest(said.decision) != record.decision:
+            yield Flaw.CONTRADICTION, "its statement is about another decision"
+        tier = said.tier
+        signed = state.key is not None and signed_by(said.envelope, state.key) is not None
+    state.tiers[tier.value] = state.tiers.get(tier.value, 0) + 1
+    if state.key and not signed and record.kind is Kind.PROMOTION:
+        yield Flaw.SIGNATURE, "the key that was named has not signed its decision"
 
 
 def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> tuple[Bound, Decision, tuple[Table, ...]]:

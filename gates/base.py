@@ -11,7 +11,7 @@ from pathlib import Path
 from gates.asks import Change, Effect
 from gates.branch import at
 from gates.errors import GatesError
-from gates.git import Git, repository
+from gates.git import Git, failed, repository
 from gates.policy import Bound
 from gates.policy.compare import compare
 from gates.source import parse
@@ -72,7 +72,8 @@ def _found(workspace: Workspace, revision: str, environ: Mapping[str, str]) -> t
 
 
 def _has(git: Git, commit: str, path: str) -> bool:
-    return git.ask("cat-file", "-e", f"{commit}:{path}").returncode == 0
+    """Asks the commit's tree: that git can't read a file must not look as if there were none."""
+    return bool(git.run("ls-tree", "--full-tree", "--name-only", commit, "--", path))
 
 
 def _moved(git: Git, commit: str, path: str, model: str) -> Base:
@@ -86,8 +87,11 @@ def _moved(git: Git, commit: str, path: str, model: str) -> Base:
 
 def _naming(git: Git, commit: str, word: str) -> Iterator[str]:
     """The YAML files of a commit that hold a word."""
-    found = git.ask("grep", "-zlFI", "-e", word, commit, "--", "*.yaml", "*.yml").stdout
-    for name in os.fsdecode(found).split("\0")[:-1][:MOST]:
+    arguments = ("grep", "-zlFI", "-e", word, commit, "--", "*.yaml", "*.yml")
+    found = git.ask(*arguments)
+    if found.returncode > 1:  # 1: nothing found
+        raise failed(arguments, found.stderr)
+    for name in os.fsdecode(found.stdout).split("\0")[:-1][:MOST]:
         yield name.removeprefix(f"{commit}:")
 
 

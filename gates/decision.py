@@ -40,6 +40,7 @@ class Code(StrEnum):
     UNDEFINED = "undefined"
     NOT_FINITE = "not_finite"
     MISSING_SLICE = "missing_slice"
+    NOTHING_FOUND = "nothing_found"  # of all slices that were searched none is certainly past the bar
     MET = "met"
     UNMET = "unmet"
     MISSING_FACT = "missing_fact"
@@ -96,6 +97,17 @@ class GateVerdict:
         "Share of the squared error that is training, where several seeds were trained; the rest is the holdout.",
         default=None,
     )
+
+    searched: int | None = declare(
+        "Of a slice that nobody declared: how many were searched to find it. Its bounds hold for all of them.",
+        default=None,
+    )
+
+    @property
+    def where(self) -> str:
+        """The slice for people: ``tenure < 12``; nothing for the whole holdout."""
+        told = key_text(self.slice) if self.slice else ""
+        return f"{told} (found among {self.searched:,})" if told and self.searched else told
 
     @property
     def label(self) -> str:

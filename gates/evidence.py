@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from gates.fields import declare
-from gates.slices import Dimension, Key
+from gates.slices import AUTO, Dimension, Key, is_found
 from gates.statistic import Statistic
 
 SCHEMA: Literal["gates/evidence/v1"] = "gates/evidence/v1"
@@ -125,12 +125,13 @@ class Computed:
     UNIT: ClassVar[int] = 60
     id: str = declare("The metric with its parameters.")
     why: str | None = declare("Why it is undefined here; null where it is defined.")
+    paired: bool = declare("Whether the champion's value is there, too.")
     candidate: int = declare("The candidate's value.", big=True)
     champion: int = declare("The champion's value; 0 without one.", big=True)
     aa: int = declare("Variance of the candidate's value, in squared units.", big=True)
     bb: int = declare("Variance of the champion's.", big=True)
     ab: int = declare("Their covariance.", big=True)
-    groups: int = declare("Parts or draws that the variance rests on.")
+    groups: int = declare("Parts, draws or rows that the variance rests on; of an undefined value, rows too few.")
     method: str = declare("jackknife, bootstrap or woodruff")
 
 
@@ -206,6 +207,16 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What a search for the worst slices went through; those that it found are among the slices."""
+
+    WRITTEN = "whole"
+    columns: tuple[str, ...] = declare("The columns, numbers with the edges of their bins: `age[23,41]`.")
+    crossed: bool = declare("Whether every two of them were crossed; of very many columns, they are not.")
+    slices: int = declare("How many slices were looked at, each of 30 rows or more.", minimum=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Sufficient statistics of a candidate and, where there is one, the champion, on the same rows."""
 
@@ -222,11 +233,14 @@ class Evidence:
     anchor: Model | None = declare("Null where the policy names none.", default=None)
     slices: tuple[Slice, ...] = declare("The whole holdout first, then every slice, sorted.", default=())
     runs: tuple[Run, ...] = declare("Further trainings of the candidate's recipe.", default=())
+    search: Search | None = declare("Null where the policy asks for no search of slices.", default=None)
     anchored: tuple[Slice, ...] = declare("The slices with the anchor in the champion's place.", default=())
     curves: tuple[Curve, ...] = declare("Scores of each model of a binary task, over the whole holdout.", default=())
 
     def along(self, dimension: Dimension) -> Sequence[Slice]:
-        """The slices of a dimension; of ``OVERALL``, the whole holdout alone."""
+        """The slices of a dimension; of ``OVERALL``, the whole holdout alone; of ``AUTO``, all that a search found."""
+        if dimension == AUTO:
+            return tuple(part for part in self.slices if is_found(part.dimension))
         return tuple(part for part in self.slices if part.dimension == dimension.id)
 
     @property

@@ -7,7 +7,7 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gates.canonical import digest
@@ -84,6 +84,12 @@ def manifest(folder: Path) -> list[dict[str, str | int]]:
 def folder_digest(folder: Path) -> str:
     """Digest of the sorted file manifest of a folder."""
     return digest(manifest(folder))
+
+
+def digest_of(paths: Iterable[Path], root: Path) -> str:
+    """The digest that a folder would have with just these files of ``root`` in it."""
+    named = sorted((one.relative_to(root).as_posix(), one) for one in paths)
+    return digest([{"path": name, "size": one.stat().st_size, "sha256": sha256(one)} for name, one in named])
 
 
 def sha256(path: Path) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gates import __version__, files
+from gates import __version__, callers, files
 from gates.base import Base, base_of
+from gates.canonical import digest
 from gates.decision import Decision, Verdict, could_not_judge, worse
 from gates.errors import Exit, GatesError
 from gates.evidence import Evidence, Finding
@@ -24,7 +25,6 @@ from gates.report import Facts, Past
 from gates.report.formats import FORMATS
 from gates.report.markdown import SUMMARY_LIMIT, render
 from gates.source import Place
-from gates.starter import WAIVE
 from gates.waivers import Settled, settle
 from gates.workspace import Workspace
 
@@ -47,6 +47,8 @@ class Flow:
     environ: Mapping[str, str]
     today: str
     trusted: Trusted | None = None
+    about: event.Event | None = None  # where the run's own event does not say what it is about
+    elsewhere: Callable[[str], Path] | None = None  # gives the scores that a model gave on another machine
     against: str | None = None
     approver: str | None = None
 
@@ -79,7 +81,9 @@ class Flow:
         from gates.measure import Bench
 
         self.workspace.prepare()
-        return Bench(self.bound, self.workspace.root, self.workspace.work, environ=self.environ)
+        return Bench(
+            self.bound, self.workspace.root, self.workspace.work, environ=self.environ, elsewhere=self.elsewhere
+        )
 
     @cached_property
     def registry(self) -> Registry:
@@ -146,20 +150,42 @@ class Flow:
                 raise GatesError("its evidence is about another candidate")
             return judge(base, other)
         except GatesError as error:
-            why = self._handed_reason(beside) or str(error)
+            why = self._reason(beside) or str(error)
         return could_not_judge(base.policy.model, f"by the base commit's policy: {why}")
 
+    def _reason(self, folder: Path) -> str | None:
+        """Why nothing could be measured for the base commit's policy, where the measuring said so."""
+        path = folder / self.workspace.decision.name
+        try:
+            told = self.workspace.load_decision(path)
+        except GatesError:
+            return None
+        return told.reason if told.verdict is Verdict.ERROR else None
+
     def _measured(self) -> Evidence:
-        """Where the data breaks its contract nothing is trained on it."""
         checked = self.check()
-        data_only = self.bench.evidence(checked)
-        if judge(self.bound, data_only).verdict in (Verdict.FAIL, Verdict.ERROR):
-            self.workspace.save(self.workspace.evidence, data_only)
-            self._measure_for_base(())
-            return data_only
+        if broken := self.broken(checked):
+            return broken
         served, anchor = self.served(), self.anchor()  # before anybody waits for a training
         self.train()
         return self.measure(checked, served, anchor)
+
+    def run_handed(self, served: Served | None) -> Decision:
+        """Measure and judge a candidate that was trained, and scored where need be, on another machine."""
+        self.workspace.forget("measure")
+        checked = self.check()
+        evidence = self.broken(checked) or self.measure(checked, served)
+        with self.steps.step("judge", f"{len(self.bound.gates)} gates"):
+            return self._decided(evidence)
+
+    def broken(self, checked: tuple[Finding, ...]) -> Evidence | None:
+        """The evidence about the data alone, where it breaks its contract: nothing is trained on it."""
+        evidence = self.bench.evidence(checked)
+        if judge(self.bound, evidence).verdict not in (Verdict.FAIL, Verdict.ERROR):
+            return None
+        self.workspace.save(self.workspace.evidence, evidence)
+        self._measure_for_base((), None, None)
+        return evidence
 
     def check(self) -> tuple[Finding, ...]:
         """Hold the tables to the contract. Columns that the policy needs and the holdout lacks, and labels that are
@@ -169,20 +195,29 @@ class Flow:
             return self.bench.check()
 
     def train(self) -> None:
-        """Make a candidate; what a failed training left is no candidate."""
-        from gates.train.command import train
+        """Make a candidate from the tables of the policy."""
+        from gates.measure.engines.duckdb import is_file
+
+        self.workspace.forget("data")
+        self.workspace.data.mkdir()
+        table = self.bound.policy.data.train
+        tables = self.workspace.root / table if table and is_file(table) else table
+        self.train_on(self.bench.unlabelled(self.workspace.data), tables)
+
+    def train_on(self, holdout: Path, tables: Path | str | None) -> None:
+        """Make a candidate; what a failed training left is no candidate. ``holdout`` is without its label."""
+        from gates.train.command import Tables, train
 
         work = self.workspace
         work.forget("train")
-        holdout = self.bench.unlabelled()
+        given = Tables(holdout=holdout, train=tables)
         seeds = self.bound.policy.train.seeds
-        for seed in range(seeds):
+        for seed, folder in enumerate(work.trainings(seeds)):
             told = f" (seed {seed}, {seed + 1} of {seeds})" if seeds > 1 else ""
             with self.steps.step("train", self.bound.policy.train.run + told):
-                folder = work.trainings(seeds)[seed]
                 folder.mkdir(parents=True)
                 try:
-                    train(self.bound.policy, work.root, folder, holdout, self.environ, work.work / "train.log", seed)
+                    train(self.bound.policy, work.root, folder, given, self.environ, work.work / "train.log", seed)
                 except BaseException:
                     work.forget("train")
                     raise
@@ -197,10 +232,10 @@ class Flow:
             made = [Files(digest=files.folder_digest(folder), folder=folder) for folder in folders]
             evidence = self.bench.evidence(checked, made, served, anchor)
         self.workspace.save(self.workspace.evidence, evidence)
-        self._measure_for_base(made, anchor)
+        self._measure_for_base(made, served, anchor)
         return evidence
 
-    def _measure_for_base(self, made: Sequence[Files], anchor: Served | None = None) -> None:
+    def _measure_for_base(self, made: Sequence[Files], served: Served | None, anchor: Served | None) -> None:
         """Where the base commit's policy looks at other things, they are measured, too: the same candidate, or the
         data alone. Why that could not be done takes the place of the evidence."""
         from gates.measure import Bench
@@ -212,9 +247,9 @@ class Flow:
         work.mkdir(parents=True)
         try:
             with self.steps.step("measure", "for the base commit's policy"):
-                bench = Bench(base, self.workspace.root, work, environ=self.environ)
-                served = self._served(base, work) if made else None
-                evidence = bench.evidence(bench.check(), made[: base.policy.train.seeds], served, anchor)
+                bench = Bench(base, self.workspace.root, work, environ=self.environ, elsewhere=self.elsewhere)
+                before = self._served_before(base, served, work) if made else None
+                evidence = bench.evidence(bench.check(), made[: base.policy.train.seeds], before, anchor)
             self.workspace.save(self.workspace.base / self.workspace.evidence.name, evidence)
         except GatesError as error:
             if error.exit_code is Exit.OUTSIDE:
@@ -222,9 +257,18 @@ class Flow:
             told = could_not_judge(base.policy.model, str(error))
             self.workspace.save(self.workspace.base / self.workspace.decision.name, told)
 
+    def _served_before(self, base: Bound, served: Served | None, work: Path) -> Served | None:
+        """The champion of the base commit's policy; on a machine without a registry, the one that was handed over."""
+        if self.elsewhere is None:
+            return self._served(base, work)
+        if base.champion != self.bound.champion:
+            raise GatesError("its champion is another one, which was not handed over")
+        return served
+
     def judge(self) -> Decision:
         """Judge the evidence as it lies there, and keep the decision."""
         self.workspace.forget("judge")
+        _ = self.bound  # its mistakes come first
         decision = self._decided(self.workspace.load_evidence())
         self.workspace.save(self.workspace.decision, decision)
         return decision
@@ -237,23 +281,15 @@ class Flow:
             name = self.workspace.policy.name  # the policy's own name for its model can't be read
         return could_not_judge(name, why)
 
-    def judged_anew(self, folder: Path) -> Decision:
-        """The decision from the evidence in ``folder``, never from one that was handed over with it, save for why
-        there is no evidence."""
+    def judged_anew(self, folder: Path, reason: str = "") -> Decision:
+        """The decision from the evidence in ``folder``, never from one that was handed over with it. ``reason`` says
+        why there is no evidence, where there is none."""
         try:
+            _ = self.bound  # its mistakes come first
             return self._decided(self.workspace.load_evidence(folder), folder)
         except GatesError as error:
             why = str(error)
-        if not (folder / self.workspace.evidence.name).exists():
-            why = self._handed_reason(folder) or why
-        return self.unjudged(why)
-
-    def _handed_reason(self, folder: Path) -> str | None:
-        try:
-            handed = self.workspace.load_decision(folder)
-        except GatesError:
-            return None
-        return handed.reason if handed.verdict is Verdict.ERROR else None
+        return self.unjudged(why if (folder / self.workspace.evidence.name).exists() else reason or why)
 
     def settled(self, decision: Decision) -> Settled:
         """What the waivers that hold today make of the decision."""
@@ -313,7 +349,7 @@ class Flow:
             weaker=tuple(change.told for change in changes if change.kind.weakens),
             changes=tuple(change.told for change in changes if not change.kind.weakens),
             observing=mode.until if mode and observing else None,
-            observed=mode.until if mode and not observing else None,
+            observed=mode.until if mode and not bound.observing(self.today) else None,
             places=self._places(decision),
         )
 
@@ -332,23 +368,38 @@ class Flow:
 
     @property
     def _waive(self) -> str | None:
-        """The workflow that records a waiver, where the checkout has it."""
+        """The file of the workflow that records a waiver, where the checkout has it."""
         checkout = self.environ.get("GITHUB_WORKSPACE")
-        return WAIVE if checkout and (Path(checkout) / ".github/workflows" / WAIVE).is_file() else None
+        if not checkout:
+            return None
+        folder = self.workspace.within(checkout).rpartition("/")[0]
+        home = callers.Home(model=self.unjudged("").model, folder=folder)
+        place = Path(checkout) / callers.path(home, "gates-waive")
+        return place.name if place.is_file() else None
 
     def write_report(self, decision: Decision, form: str = "markdown") -> Path:
         """The report in a format that has a file, in its file."""
         chosen = FORMATS[form]
         assert chosen.file is not None  # noqa: S101 -- callers print the other formats
         path = self.workspace.work / chosen.file
-        files.write(path, chosen.render(decision, self.facts(decision)).encode("utf-8", "replace"))
+        facts = replace(self.facts(decision), evidence=self._evidence_of(decision) if form == "html" else None)
+        files.write(path, chosen.render(decision, facts).encode("utf-8", "replace"))
         return path
+
+    def _evidence_of(self, decision: Decision) -> Evidence | None:
+        """The evidence that the decision was made from, where it lies there."""
+        try:
+            evidence = self.workspace.load_evidence()
+        except GatesError:
+            return None
+        return evidence if digest(evidence) == decision.evidence else None
 
     def publish(self, decision: Decision) -> None:
         """Decision and report as files, the report as the job's summary, their facts as the step's outputs."""
         self.workspace.prepare()
         self.workspace.save(self.workspace.decision, decision)
-        self.write_report(decision)
+        for form in ("markdown", "html"):
+            self.write_report(decision, form)
         facts = self.facts(decision)
         outputs.write_summary(self.environ, render(decision, facts, SUMMARY_LIMIT))
         values = {
@@ -371,6 +422,8 @@ class Flow:
     @cached_property
     def _event(self) -> event.Event | None:
         """What started this GitHub Actions run, where there is one whose event can be read."""
+        if self.about is not None:
+            return self.about
         if self.environ.get("GITHUB_ACTIONS") != "true":
             return None
         try:

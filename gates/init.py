@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gates import files, starter
+from gates import callers, files, starter
 from gates.contract import infer
 from gates.contract.profile import Profile, common
 from gates.errors import GatesError
@@ -48,14 +48,15 @@ def init(asked: Asked, root: Path, *, force: bool = False) -> Start:
     home = repository(root)
     folder = root.relative_to(home).as_posix() if root != home else ""
     contract, policy = root / "contract.yaml", root / "gates.yaml"
-    workflow = home / ".github/workflows" / (f"gates-{model}.yml" if folder else "gates.yml")
+    requirements = "requirements.txt" if (root / "requirements.txt").is_file() else None
+    place = callers.Home(model=model, folder=folder, requirements=requirements)
+    workflow = home / callers.path(place, "gates")
     _refuse_standing((contract, policy, workflow), root, force=force)
     guessed, tables = look(asked, root)
-    requirements = "requirements.txt" if (root / "requirements.txt").is_file() else None
     texts = {
         contract: infer.contract(guessed.guess, tables),
         policy: starter.policy(guessed, tables, model),
-        workflow: starter.workflow(folder=folder, requirements=requirements),
+        workflow: callers.workflow(place, "gates"),
     }
     contents = {path: text.encode() for path, text in texts.items()}
     _refuse_long(contents[contract], tables[0])

@@ -9,7 +9,7 @@ from typing import TextIO
 
 
 class Steps:
-    """Tells what is being done and how long it took. ``quiet``: nothing at all."""
+    """Tells what is being done and how long it took. ``quiet``: no lines, only the spinner."""
 
     def __init__(self, stream: TextIO, *, quiet: bool = False, colour: bool = False) -> None:
         self._stream = stream

@@ -30,6 +30,7 @@ from gates.record import (
     EVIDENCE,
     MANIFEST,
     POLICY,
+    STATEMENT,
     Approval,
     Code,
     Kind,
@@ -40,6 +41,8 @@ from gates.record import (
 )
 from gates.registry.mlflow import TAG_DECISION, TAG_DIGEST, TAG_HOLDOUT, TAG_INTENT, Kept
 from gates.report.card import render
+from gates.signing import sign
+from gates.statement import statement
 from gates.transaction import Desk, RefusedError, begin, carry_out
 from gates.workspace import Workspace
 
@@ -61,6 +64,7 @@ class Candidate:
     anchor: Found
     approve: Approve
     today: str  # YYYY-MM-DD, for waivers
+    key: Path | None = None  # signs the decision
 
     @property
     def bound(self) -> Bound:
@@ -103,25 +107,26 @@ def promote(desk: Desk, candidate: Candidate, wanted: str | None, *, rehearse: b
                 return _already(desk, candidate.bound, head, stage)
             try:
                 verified = _verified(desk, candidate, head, stage, model)
+                if not rehearse and verified.record.after is None:
+                    kept = kept or _kept(desk, candidate, verified)
             except RefusedError as error:
                 if not rehearse:
                     _refuse(desk, candidate, stage, error)
                 raise
             if rehearse:
                 return _rehearsed(verified, stage)
-            if verified.record.after is None and kept is None:
-                kept = desk.registry.keep(desk.name, candidate.workspace.candidate, _predictions(candidate.workspace))
-            _check_kept(desk, kept, verified)
             with suppress(LostRaceError):  # else: look, verify and judge again on the state of now
                 intent = begin(desk, verified.record, verified.documents, after=head)
                 return _carried_out(desk, candidate, intent, kept, verified)
 
 
-def _check_kept(desk: Desk, kept: Kept | None, verified: Verified) -> None:
-    """What was stored is what was judged: the files may have been swapped while they were copied."""
-    wanted = verified.decision.candidate
-    if kept and (wanted is None or desk.registry.kept(kept.run_id) != wanted.digest):
+def _kept(desk: Desk, candidate: Candidate, verified: Verified) -> Kept:
+    """Store the files, of which nothing serves yet: they are those that were judged, whatever happened meanwhile."""
+    kept = desk.registry.keep(desk.name, candidate.workspace.candidate, _predictions(candidate.workspace))
+    model = verified.record.model
+    if model is None or desk.registry.kept(kept.run_id) != model.digest:
         raise RefusedError(Refused.STORED_BYTES, "the stored files are not those that were judged", mend=AGAIN)
+    return kept
 
 
 def _carried_out(desk: Desk, candidate: Candidate, intent: Entry, kept: Kept | None, verified: Verified) -> Promoted:
@@ -219,21 +224,23 @@ def _verified(
         verdict=str(decision.verdict),
         decision=digest(decision),
         evidence=digest(evidence),
-        model=model,
+        model=replace(model, digest=digest(manifest)),  # what was verified, whatever lies there by now
         data=provenance.data(candidate.bound, evidence, candidate.workspace.root),
         before=Version(version=before, digest=held) if before and held else None,
         after=after,
         approvals=approvals,
         waivers=accepted,
     )
-    card = render(candidate.bound, evidence, decision, record).encode()
-    record = replace(record, attached={CARD: digest_bytes(card)})
+    attached = {CARD: render(candidate.bound, evidence, decision, record).encode()}
+    if candidate.key:
+        attached[STATEMENT] = sign(statement(decision), candidate.key)
+    record = replace(record, attached={name: digest_bytes(data) for name, data in attached.items()})
     documents = {
         DECISION: canonical(decision),
         EVIDENCE: canonical(evidence),
         POLICY: candidate.bound.document,
         MANIFEST: canonical(manifest),
-        CARD: card,
+        **attached,
     }
     return Verified(record=record, documents=documents, decision=decision, anew=anew)
 

@@ -17,6 +17,7 @@ SCHEMA: Literal["gates/record/v1"] = "gates/record/v1"
 FILE = "record.json"
 DECISION, EVIDENCE, POLICY, MANIFEST = "decision.json", "evidence.json", "policy.json", "manifest.json"
 CARD = "card.md"  # attached to a promotion: the model's card
+STATEMENT = "statement.dsse.json"  # attached to one that was signed: the decision as a statement
 
 _DIGEST = "^sha256:[0-9a-f]{64}$"
 _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"

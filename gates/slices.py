@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -16,11 +16,13 @@ Key = tuple[tuple[str, str | None], ...]  # ((column, value or bin), ...); None:
 class Dimension:
     """Columns whose values name the slices: one column, bins of one, or a crossing of several.
 
-    ``edges`` cut a numeric column into half-open bins; the first and the last bin are unbounded.
+    ``edges`` cut a numeric column into half-open bins, of which the first and the last are unbounded; they are told
+    of each column, empty for one that is taken by its values. ``found``: nobody declared it, a search found it.
     """
 
     columns: tuple[str, ...]
-    edges: tuple[float, ...] = ()
+    edges: tuple[tuple[float, ...], ...] = ()
+    found: bool = False
 
     SCHEMA: ClassVar[Mapping[str, Plain]] = {
         "anyOf": [
@@ -41,33 +43,67 @@ class Dimension:
 
     @classmethod
     def read(cls, value: Plain) -> Dimension:
-        """``contract``, ``sex * age_group`` or ``{age: [25, 40]}``."""
+        """``contract``, ``sex * age_group``, ``{age: [25, 40]}``, or ``auto``, which asks for a search."""
+        if value == AUTO.id:
+            return AUTO
         if isinstance(value, str):
             return cls(columns=tuple(part.strip() for part in value.split(" * ")))
         ((column, edges),) = value.items()
-        return cls(columns=(column,), edges=tuple(float(edge) for edge in edges))
+        return cls(columns=(column,), edges=(tuple(float(edge) for edge in edges),))
 
     def plain(self) -> Plain:
         """The written form; the inverse of ``read``."""
-        return {self.columns[0]: list(self.edges)} if self.edges else " * ".join(self.columns)
+        if self == AUTO:
+            return self.id
+        return {self.columns[0]: list(self.edges[0])} if self.edges else " * ".join(self.columns)
+
+    @property
+    def parts(self) -> tuple[tuple[str, tuple[float, ...]], ...]:
+        """Each column with its edges."""
+        return tuple(zip(self.columns, self.edges or ((),) * len(self.columns), strict=True))
 
     @property
     def id(self) -> str:
         """One text for a dimension, the same wherever it is declared: ``age[25,40]``, ``sex * region``."""
-        bins = f"[{','.join(edge_text(edge) for edge in self.edges)}]" if self.edges else ""
-        return " * ".join(self.columns) + bins
+        told = " * ".join(column + _edges_text(edges) for column, edges in self.parts)
+        return (f"{_FOUND}{told}" if told else "auto") if self.found else told
 
     @property
-    def bins(self) -> tuple[str, ...]:
-        """Names of the declared bins, in order; empty where the slices are whatever values occur."""
-        if not self.edges:
-            return ()
-        texts = [edge_text(edge) for edge in self.edges]
-        inner = [f"[{low}, {high})" for low, high in pairwise(texts)]
-        return (f"< {texts[0]}", *inner, f">= {texts[-1]}")
+    def bins(self) -> tuple[tuple[str, ...], ...]:
+        """Of each column the names of its bins, in order; empty where the slices are whatever values occur."""
+        return tuple(bins_of(edges) for _, edges in self.parts)
+
+    def binned(self, declared: Iterable[Dimension]) -> Dimension:
+        """The same with the bins that its columns have where they are declared alone."""
+        cut = {one.columns[0]: one.edges[0] for one in declared if len(one.columns) == 1 and one.edges}
+        edges = tuple(cut.get(column, ()) for column in self.columns)
+        return replace(self, edges=edges) if any(edges) else self
 
 
 OVERALL = Dimension(columns=())
+AUTO = Dimension(columns=(), found=True)  # asks for a search
+_FOUND = "auto: "
+
+
+def is_found(id_: str) -> bool:
+    """Whether a dimension's id is that of one which a search found."""
+    return id_.startswith(_FOUND)
+
+
+def twice_cut(column: str, declared: Iterable[Dimension]) -> bool:
+    """Whether a column is declared with bins of two kinds, so that a crossing could take either."""
+    return len({one.edges for one in declared if one.columns == (column,) and one.edges}) > 1
+
+
+def bins_of(edges: tuple[float, ...]) -> tuple[str, ...]:
+    """Names of the bins between edges, in order; of none, none."""
+    texts = [edge_text(edge) for edge in edges]
+    inner = (f"[{low}, {high})" for low, high in pairwise(texts))
+    return (f"< {texts[0]}", *inner, f">= {texts[-1]}") if edges else ()
+
+
+def _edges_text(edges: tuple[float, ...]) -> str:
+    return f"[{','.join(map(edge_text, edges))}]" if edges else ""
 
 
 def edge_text(edge: float) -> str:

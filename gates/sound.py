@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gates.evidence import BUCKETS, Computed, Evidence, Moments, Ranks, Slice
 from gates.policy import Bound
-from gates.slices import OVERALL
+from gates.slices import OVERALL, is_found
 
 CELL = 4  # label, candidate's call, champion's call, rows
 
@@ -39,6 +39,11 @@ def _contradictions(bound: Bound, evidence: Evidence) -> Iterator[str]:
     sides = [(evidence.slices, champion), *((run.slices, champion) for run in evidence.runs)]
     for slices, paired in sides + ([(evidence.anchored, True)] if anchor else []):
         yield from _of_slices(bound, evidence, slices, tables["holdout"], paired=paired)
+    if (evidence.search is not None) != bound.needs.searches:
+        yield "it holds a search that nobody asked for, or lacks one"
+    among = sum(is_found(part.dimension) for part in evidence.slices)
+    if among > (evidence.search.slices if evidence.search else 0):
+        yield "it found more slices than were searched"
     keys = [tuple((part.dimension, part.key) for part in slices) for slices, _ in sides]
     if len(set(keys)) > 1 or (anchor and keys[0] != tuple((part.dimension, part.key) for part in evidence.anchored)):
         yield "its trainings, or the anchor, have other slices"
@@ -50,10 +55,14 @@ def _of_slices(bound: Bound, evidence: Evidence, slices: Sequence[Slice], rows: 
     if len({(part.dimension, part.key) for part in slices}) != len(slices):
         yield "a slice stands twice"
     for part in slices:
-        if tuple(column for column, _ in part.key) != columns.get(part.dimension):
+        if is_found(part.dimension):
+            if not 0 < len(part.key) <= 2 or part.rows > rows:  # noqa: PLR2004 -- a column or two
+                yield f"{part.dimension} is no slice that a search finds"
+        elif tuple(column for column, _ in part.key) != columns.get(part.dimension):
             yield f"nobody asked for slices by {part.dimension}, or they name other columns"
             return
-        counted = {**counted, part.dimension: counted[part.dimension] + part.rows}
+        else:
+            counted = {**counted, part.dimension: counted[part.dimension] + part.rows}
         for wrong in _of_slice(part, evidence, called=bound.policy.task in ("binary", "multiclass"), paired=paired):
             yield f"{part.dimension or 'the whole holdout'}: {wrong}"
     for name, total in counted.items():
@@ -116,7 +125,7 @@ def _of_ranks(part: Slice, ranks: Ranks) -> Iterator[str]:
 
 def _of_moments(part: Slice, moments: Moments) -> Iterator[str]:
     size = len(moments.sums)
-    if not 0 < moments.rows <= part.rows:
+    if not 0 <= moments.rows <= part.rows or (moments.rows == 0) != (size == 0):
         yield f"{moments.id} counts other rows"
     if moments.buckets:
         if any(len(one.sums) != size or not 0 <= one.bucket < BUCKETS or one.weight < 0 for one in moments.buckets):

@@ -1,5 +1,5 @@
-"""The first files of a repository, from what its data looks like: guesses, and the text of the policy and the
-workflow. Pure. Every guess is told in a comment beside it, with what to do where it is wrong.
+"""The first policy of a repository, from what its data looks like: guesses, and the text. Pure. Every guess is told in
+a comment beside it, with what to do where it is wrong.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ KEYLIKE = re.compile(r"(^|[^a-z])(id|key|uuid|guid|number|nr|rownames?|index)$|[
 MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 MANY = 100  # rows from which on a column without repeats is a key whatever its name
 COLUMN = 34  # of the comments
-WAIVE = "gates-waive.yml"  # the workflow that records a waiver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,17 +155,6 @@ def _line(text: str, comment: str) -> str:
     return f"{text:<{COLUMN}}  # {comment}"
 
 
-def workflow(*, folder: str, requirements: str | None) -> str:
-    """The text of the workflow. ``folder``: the policy's, from the repository's root; empty for the root itself."""
-    lines = [_WORKFLOW]
-    if folder:
-        lines.append(f"      working-directory: {flow(folder)}")
-    lines.append(f"      requirements: {requirements}" if requirements else "      # requirements: requirements.txt")
-    lines[-1] += "  # what the training needs"
-    lines.append("      # tracking-uri: URL  # of the MLflow registry that knows the champion")
-    return "\n".join(lines) + "\n"
-
-
 _POLICY_OPENING = """\
 # What must hold before a model may ship. Written by `gates init`; make it yours.
 # `gates check` tells every mistake in it, `gates check --explain` every default."""
@@ -179,17 +167,3 @@ gates:
   # - metric: recall                # `gates schema` names all metrics
   #   max_worsening: 0.05
 """
-
-_WORKFLOW = """\
-# Judges the model on every pull request and keeps one comment there. Written by `gates init`.
-name: gates
-on: pull_request
-permissions: {}
-
-jobs:
-  gates:
-    permissions: {contents: read, pull-requests: write}
-    # Put your copy of gates here, and the full commit that you trust: a tag can move, a commit can't.
-    uses: OWNER/gates/.github/workflows/model-ci.yml@FULL-COMMIT-SHA
-    with:
-      policy: gates.yaml"""

@@ -23,6 +23,12 @@ class Statistic:
     parameters: Parameters = ()
 
     @property
+    def of(self) -> str | None:
+        """The column of the predictions that it is about, where it is about one."""
+        found = dict(self.parameters).get("of")
+        return None if found is None else str(found)
+
+    @property
     def id(self) -> str:
         """One text for a request: ``pinball_loss[alpha=0.9]``."""
         return self.name + parameters_text(self.parameters)

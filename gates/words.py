@@ -84,6 +84,7 @@ class Told:
     n: int
     confidence: float  # the policy's
     corrected: bool  # whether the judged side holds for all slices together
+    searched: int | None  # of how many slices it was found
     charged: int | None  # the uses of the holdout that the confidence pays for
     champion: str
     points: bool
@@ -94,7 +95,7 @@ class Told:
 
 def sentence(told: Told) -> str:
     """One plain sentence: what was found, how sure, and what the policy asks."""
-    text = _SENTENCES[told.rule](told)
+    text = _nothing_found(told) if told.code is Code.NOTHING_FOUND else _SENTENCES[told.rule](told)
     if told.training is not None:
         text += f"; {percent(round(told.training, 2))} of the uncertainty is training, the rest the holdout"
     return text
@@ -107,11 +108,27 @@ def subject(metric: str, key: dict[str, str | None] | None, by: str | None) -> s
 
 def _basis(told: Told) -> str:
     for_what = [
-        *(["corrected for the number of slices"] if told.corrected else []),
+        *(["corrected for the number of slices"] if told.corrected and not told.searched else []),
+        *([f"corrected for the {told.searched:,} slices searched"] if told.searched else []),
         *([f"charged for {told.charged:,} uses of the holdout"] if told.charged else []),
     ]
     sure = ", ".join([f"{percent(told.confidence)} sure", *for_what])
     return f"({sure}, {rows(told.n)})"
+
+
+def _nothing_found(told: Told) -> str:
+    """Of a search that found no slice to blame."""
+    level = told.rule in ("min", "max")
+    nearest = f"the nearest to it is {key_text(told.key or {})}, which "
+    if level:
+        bar = f"{'below' if told.rule == 'min' else 'above'} your bar of {bar_text(told.bar)}"
+        nearest += f"lies between {number(told.judged.low)} and {number(told.judged.high)}"
+    else:
+        asked, size_ = told.rule == "max_worsening", size(told.bar, points=told.points)
+        bar = f"worse than {told.champion} by more than {size_}" if asked else f"short of a gain of {size_}"
+        span = moved(told.oriented.low, told.oriented.high, points=told.points)
+        nearest += f"moved by {span} against {told.champion}"
+    return f"{told.metric} is certainly {bar} in none of {told.searched:,} slices searched; {nearest} {_basis(told)}"
 
 
 def _settle(told: Told) -> str:

@@ -31,7 +31,7 @@ def load_contract(path: Path) -> Contract:
     return read_contract(parse(data, str(path)))
 
 
-STEPS = ("train", "measure", "judge", "report")
+STEPS = ("data", "train", "measure", "judge", "report")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,21 @@ class Workspace:
         """The policy's path inside a checkout: what tells the policies of one repository apart."""
         path = self.policy.resolve()
         return path.relative_to(checkout).as_posix() if checkout and path.is_relative_to(checkout) else path.name
+
+    @property
+    def data(self) -> Path:
+        """What the training may see: the holdout without its label, and on another machine the training tables."""
+        return self.work / "data"
+
+    @property
+    def served(self) -> Path:
+        """The champion, as one machine hands it to another."""
+        return self.work / "served"
+
+    @property
+    def scored(self) -> Path:
+        """What models gave for the holdout's rows."""
+        return self.work / "scored"
 
     @property
     def candidate(self) -> Path:
@@ -101,18 +116,23 @@ class Workspace:
         """Take away what a step is about to write, and all that was made from it: nothing older than its own
         input can then be taken for a later step's. Raises ``GatesError`` where ``.gates/`` can't be made."""
         self.prepare()
-        made = self._made[STEPS.index(step) :]
-        beside = {"train": (self._others, self.base), "measure": (self.base,)}.get(step, ())
-        for path in (*made, *beside):
+        measured = (self.base,) if STEPS.index(step) <= STEPS.index("measure") else ()
+        for path in (*measured, *(path for made in self._made[STEPS.index(step) :] for path in made)):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
 
     @property
-    def _made(self) -> tuple[Path, ...]:
+    def _made(self) -> tuple[tuple[Path, ...], ...]:
         """What each of ``STEPS`` writes."""
-        return self.candidate, self.evidence, self.decision, self.report
+        return (
+            (self.data, self.served),
+            (self.candidate, self._others, self.scored),
+            (self.evidence,),
+            (self.decision,),
+            (self.report,),
+        )
 
     def prepare(self) -> None:
         """Make ``.gates/``. Raises ``GatesError`` where a link stands in its place: it could lead anywhere."""
@@ -129,9 +149,9 @@ class Workspace:
         path = (folder or self.work) / self.evidence.name
         return read_json(Evidence, files.read(path, "Run gates measure first."), str(path))
 
-    def load_decision(self, folder: Path | None = None) -> Decision:
-        """The decision of ``gates judge``, or one that was handed over in ``folder``."""
-        path = (folder or self.work) / self.decision.name
+    def load_decision(self, path: Path | None = None) -> Decision:
+        """The decision of ``gates judge``, or another one."""
+        path = path or self.decision
         return read_json(Decision, files.read(path, "Run gates judge first."), str(path))
 
     def trained(self, seeds: int = 1) -> tuple[Path, ...]:

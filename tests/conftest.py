@@ -154,8 +154,8 @@ def _rows(block: dict, champion: str | None):
 
 def _key(dimension: Dimension, row: dict) -> tuple[str | None, ...]:
     values = [row["columns"].get(column) for column in dimension.columns]
-    if dimension.edges:
-        values = [None if v is None else dimension.bins[bisect.bisect_right(dimension.edges, v)] for v in values]
+    held = zip(values, dimension.parts, dimension.bins, strict=True)
+    values = [bins[bisect.bisect_right(edges, v)] if bins and v is not None else v for v, (_, edges), bins in held]
     return tuple(None if value is None else str(value) for value in values)
 
 
@@ -163,10 +163,10 @@ def _along(dimension: Dimension, rows: list[dict], *, ranks: bool):
     held = collections.defaultdict(list)
     for row in rows:
         held[_key(dimension, row)].append(row)
-    order = dimension.bins
 
     def place(key):
-        return [(v is not None, order.index(v) if v in order else 0, v or "") for v in key]
+        held = zip(key, dimension.bins, strict=True)
+        return [(v is not None, bins.index(v) if v in bins else 0, v or "") for v, bins in held]
 
     for key in sorted(held, key=place):
         part = held[key]

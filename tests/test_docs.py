@@ -58,7 +58,7 @@ def test_every_yaml_of_the_docs_is_what_it_claims_to_be(text):
         assert list(contract.mistakes(parse(text.encode(), "contract.yaml"))) == []
         return
     whole = {
-        "version": 1, "model": "m", "train": "t", "slices": ["contract"],
+        "version": 1, "model": "m", "train": "t", "slices": ["contract"], "gates": [{"metric": "recall", "min": 0.5}],
         "data": {"train": "t.csv", "holdout": "h.csv", "label": "y", "contract": "c.yaml"},
     } | value  # fmt: skip
     read(yaml.safe_dump(whole).encode(), "gates.yaml", lambda _: b"table: [{rows: {min: 1}}]")
@@ -75,6 +75,24 @@ def test_generated_pages_are_up_to_date():
 def test_every_command_has_help_with_an_example_and_is_documented(name):
     assert "Example:" in cli.commands[name].help
     assert f"## `gates {name}`" in (ROOT / "docs/cli.md").read_text()
+
+
+def test_every_test_that_the_security_page_names_exists():
+    page = (ROOT / "docs/security.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    assert len(named) > 40
+    missing = [f"{file}::{name}" for file, name in named if f"def {name}(" not in _source(ROOT / file)]
+    assert missing == []
+
+
+def test_the_security_page_leaves_no_promise_and_no_threat_out():
+    page = (ROOT / "docs/security.md").read_text()
+    rows = re.findall(r"^\| ([PT]\d+) \|", page, re.MULTILINE)
+    assert rows == [f"P{n}" for n in range(1, 13)] + [f"T{n}" for n in range(1, 19)]
+
+
+def _source(path):
+    return path.read_text() if path.exists() else ""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

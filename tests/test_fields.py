@@ -223,11 +223,12 @@ def test_any_json_is_read_or_told(data):
 @pytest.mark.parametrize(
     ("value", "columns", "edges", "name", "bins"),
     [
-        ("region", ("region",), (), "region", ()),
-        ("sex * region", ("sex", "region"), (), "sex * region", ()),
-        ({"age": [40]}, ("age",), (40.0,), "age[40]", ("< 40", ">= 40")),
-        ({"age": [25, 40.5]}, ("age",), (25.0, 40.5), "age[25,40.5]", ("< 25", "[25, 40.5)", ">= 40.5")),
-        ({"t": [-1, 0]}, ("t",), (-1.0, 0.0), "t[-1,0]", ("< -1", "[-1, 0)", ">= 0")),
+        ("region", ("region",), (), "region", ((),)),
+        ("auto", (), (), "auto", ()),
+        ("sex * region", ("sex", "region"), (), "sex * region", ((), ())),
+        ({"age": [40]}, ("age",), ((40.0,),), "age[40]", (("< 40", ">= 40"),)),
+        ({"age": [25, 40.5]}, ("age",), ((25.0, 40.5),), "age[25,40.5]", (("< 25", "[25, 40.5)", ">= 40.5"),)),
+        ({"t": [-1, 0]}, ("t",), ((-1.0, 0.0),), "t[-1,0]", (("< -1", "[-1, 0)", ">= 0"),)),
     ],
 )
 def test_dimensions(value, columns, edges, name, bins):

@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from gates import __version__
-from gates.cli import data, github, ledger, model, policy, promotion, statement
+from gates.cli import data, fork, github, jobs, ledger, model, policy, promotion, statement
 from gates.cli.model import SCHEMAS
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
@@ -34,9 +34,12 @@ def cli() -> None:
 
 
 for command in (
-    model.run,
+    jobs.run,
     model.check,
-    model.train,
+    jobs.plan,
+    jobs.check_data,
+    jobs.train,
+    jobs.score,
     model.measure,
     model.judge,
     model.report,
@@ -47,7 +50,12 @@ for command in (
     ledger.history,
     ledger.verify,
     github.comment,
+    github.unchanged,
+    fork.find_fork,
+    fork.report_fork,
+    fork.find_run,
     github.annotate,
+    github.doctor,
     model.schema,
     data.init,
     data.data,

@@ -35,9 +35,9 @@ base = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output, and nothing else.")
 
 
-def steps() -> Steps:
-    """Progress on standard error."""
-    return Steps(sys.stderr, colour=colour(sys.stderr))
+def steps(*, quiet: bool = False) -> Steps:
+    """Progress on standard error. ``quiet``: for somebody at a terminal alone."""
+    return Steps(sys.stderr, quiet=quiet, colour=colour(sys.stderr))
 
 
 def today() -> str:

@@ -11,42 +11,85 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from gates.callers import UNPINNED
 from gates.cli import common
 from gates.errors import Exit, GatesError
 from gates.fields import plain
 from gates.workspace import load_contract
 
 if TYPE_CHECKING:
+    from gates.connect import Connected
     from gates.init import Start
 
 CONTRACT = "contract.yaml"
 
 
 @click.command()
-@click.argument("data")
+@click.argument("data", required=False)
 @click.option("--label", help="The column that holds the truth. The default is a guess, told in gates.yaml.")
 @click.option("--holdout", help="Labelled rows to judge on; DATA is then what is trained on.")
 @click.option("--key", help="The column by which predictions find their rows; no value may repeat.")
 @click.option("--model", help="The model's name. The default is the folder's.")
+@click.option("--github", is_flag=True, help="Write all workflows and the lines of CODEOWNERS for gates.yaml.")
+@click.option("--owners", help="With --github: who owns policy and workflows, such as @acme/ml-leads.")
+@click.option("--gates", "pin", metavar="OWNER/NAME@COMMIT", help="With --github: the copy of gates that is called.")
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
-def init(data: str, label: str | None, holdout: str | None, key: str | None, model: str | None, force: bool) -> None:
+def init(
+    data: str | None,
+    label: str | None,
+    holdout: str | None,
+    key: str | None,
+    model: str | None,
+    github: bool,
+    owners: str | None,
+    pin: str | None,
+    force: bool,
+) -> None:
     """Write a first contract.yaml, gates.yaml and workflow from what the data looks like.
 
     DATA is CSV, Parquet, JSON lines, or a glob of them. What is written holds for it; read it, and make it yours.
+    With --github and no DATA: what the gates.yaml that stands here needs on GitHub. What stands there stays.
 
     \b
     Example:
       gates init data/train.parquet --holdout data/holdout.parquet --label churn
+      gates init --github --owners @acme/ml-leads
     """
     from gates import init as starting
 
     root = Path.cwd()
-    asked = starting.Asked(data=data, holdout=holdout, label=label, key=key, model=model)
-    with common.steps().step("look", " and ".join(path for path in (data, holdout) if path)):
-        made = starting.init(asked, root, force=force)
-    for path in made.written:
+    if data is None and not github:
+        raise GatesError("DATA is missing", where="init", mend="Name a table, or see gates init --help.")
+    made = None
+    if data is not None:
+        asked = starting.Asked(data=data, holdout=holdout, label=label, key=key, model=model)
+        with common.steps().step("look", " and ".join(path for path in (data, holdout) if path)):
+            made = starting.init(asked, root, force=force)
+        for path in made.written:
+            click.echo(f"wrote {os.path.relpath(path, root)}")
+    if github:
+        from gates.connect import connect
+
+        _tell(connect(root, pin=pin, owners=owners, force=force), root)
+    if made:
+        click.echo(_next(made))
+
+
+def _tell(done: Connected, root: Path) -> None:
+    """What came of it, and what is left to do by hand."""
+    for path in done.written:
         click.echo(f"wrote {os.path.relpath(path, root)}")
-    click.echo(_next(made))
+    for path in done.kept:
+        click.echo(f"kept {os.path.relpath(path, root)}, which differs: --force overwrites it")
+    steps = list(done.settings)
+    if done.unowned:
+        steps.insert(0, f"Owners, by --owners or by hand in CODEOWNERS, of {', '.join(done.unowned)}.")
+    if done.home.commit == UNPINNED[1]:
+        steps.insert(0, "In the workflows: your copy of gates, by a full commit; or give --gates OWNER/NAME@COMMIT.")
+    click.echo("\nOn GitHub, under Settings:")
+    for number, step in enumerate(steps, 1):
+        click.echo(f"  {number}. {step}")
+    click.echo("gates doctor tells what is still missing.")
 
 
 def _next(made: Start) -> str:
@@ -103,9 +146,10 @@ def data(file: str, contract: Path | None, engine: str, as_json: bool) -> NoRetu
 
     path = contract or _found(file)
     rules = load_contract(path)
-    tables = connect(engine=engine)
-    opened = open_table(tables, Path.cwd(), file, Path(file).name)
-    checked = hold(tables, opened, rules, path.resolve().parent)
+    with common.steps(quiet=True).step("data", file):
+        tables = connect(engine=engine)
+        opened = open_table(tables, Path.cwd(), file, Path(file).name)
+        checked = hold(tables, opened, rules, path.resolve().parent)
     if as_json:
         common.write_json(checked)
     else:

@@ -11,29 +11,33 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from gates.cli import common
+from gates.decision import Decision
 from gates.decision import unchanged as unchanged_model
 from gates.errors import Exit, GatesError
+from gates.flow import Flow
+from gates.progress import Steps
 
 if TYPE_CHECKING:
-    from gates.flow import Flow
     from gates.github.api import Client
     from gates.github.event import Event
+    from gates.report import Past
 
+AUTHOR = "github-actions[bot]"  # who writes with the token of a workflow
 NOTHING_NEW = "nothing that the model is made of has changed"
 
 
 @click.command()
 @common.policy
 @common.base
-@click.option("--author", default="github-actions[bot]", show_default=True, help="The login that the token writes as.")
+@click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
 @click.option(
     "--evidence",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     help="A folder with the evidence.json of another job. The default is .gates/.",
 )
-@click.option("--unchanged", is_flag=True, help="Say that no input of the model has changed: nothing to judge.")
-def comment(policy: Path, base: str | None, author: str, folder: Path | None, unchanged: bool) -> NoReturn:
+@click.option("--reason", default="", help="Why there is no evidence, where there is none.")
+def comment(policy: Path, base: str | None, author: str, folder: Path | None, reason: str) -> NoReturn:
     """Judge the evidence anew, keep one comment on the pull request that says so, and set the commit's status.
 
     The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
@@ -42,22 +46,28 @@ def comment(policy: Path, base: str | None, author: str, folder: Path | None, un
     Example:
       GITHUB_TOKEN=... gates comment
     """
-    from gates.github import api, event, outputs, status
-    from gates.github import comment as comments
-    from gates.report import Past
-    from gates.report.markdown import render
+    from gates.github import event
 
     flow = common.flow(policy, base)
     happened = event.read(flow.environ)
-    client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
-    flow = replace(flow, approver=_approver(flow, client, happened))
-    if unchanged:
-        decision = unchanged_model(flow.bound.policy.model, NOTHING_NEW)
-    else:
-        decision = flow.judged_anew(folder or flow.workspace.work)
+    flow = replace(flow, approver=_approver(flow, happened))
+    decision = flow.judged_anew(folder or flow.workspace.work, reason)
     flow.publish(decision)
+    code, failed = tell(flow, happened, decision, author=author)
+    sys.exit(code or (failed[0].exit_code if failed else code))
+
+
+def tell(
+    flow: Flow, happened: Event, decision: Decision, *, author: str, create: bool = True
+) -> tuple[Exit, list[GatesError]]:
+    """Comment and commit status of a decision. Gives the exit code that follows from it, and what GitHub failed at,
+    which never turns a verdict around. Without ``create`` nothing has changed, and a missing comment is not missed."""
+    from gates.github import api, outputs, status
+    from gates.github import comment as comments
+    from gates.report.markdown import render
+
     verdict, code = flow.settled(decision).verdict, common.code(decision, flow)
-    if code is Exit.SHIP and flow.facts(decision).weaker and not flow.approver and not unchanged:
+    if code is Exit.SHIP and flow.facts(decision).weaker and not flow.approver and create:
         code = Exit.STOP
         click.echo("gates: the policy gets weaker, which nobody who may has approved", err=True)
     key = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
@@ -65,28 +75,59 @@ def comment(policy: Path, base: str | None, author: str, folder: Path | None, un
     def write(history: tuple[Past, ...]) -> str:
         return render(decision, flow.facts(decision, history))
 
-    failed: list[GatesError] = []
-    try:
-        done = comments.sync(client, happened, write, key=key, verdict=verdict, author=author, create=not unchanged)
+    def comment(client: Client) -> None:
+        done = comments.sync(client, happened, write, key=key, verdict=verdict, author=author, create=create)
         click.echo(done.told, err=True)
         if done in (comments.Outcome.FORK, comments.Outcome.NO_PULL_REQUEST):
             outputs.write_summary(flow.environ, f"_{done.told}_")
-    except GatesError as error:
-        failed.append(error)
-    try:
+
+    def set_status(client: Client) -> None:
         click.echo(status.put(client, happened, status.of(decision, flow.facts(decision), code, key)), err=True)
-    except GatesError as error:
-        failed.append(error)
-    for trouble in failed:  # GitHub's trouble never turns a verdict around
+
+    failed: list[GatesError] = []
+    for act in (comment, set_status):
+        try:
+            act(api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", "")))
+        except GatesError as error:
+            failed.append(error)
+    for trouble in failed:
         click.echo(f"gates: {trouble}", err=True)
     if failed:
         click.echo(f"The verdict stands: {verdict}.", err=True)
     click.echo(f"{verdict}: {decision.reason}")
-    sys.exit(code or (failed[0].exit_code if failed else code))
+    return code, failed
 
 
-def _approver(flow: Flow, client: Client, happened: Event) -> str | None:
+@click.command()
+@click.option("--policies", required=True, help="Policies, from the repository's root, a line each.")
+@click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
+def unchanged(policies: str, author: str) -> NoReturn:
+    """Say of policies whose model has not changed that there is nothing to judge: their commit status, and their
+    comment where there is one.
+
+    The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
+
+    \b
+    Example:
+      GITHUB_TOKEN=... gates unchanged --policies "$(cat unchanged)"
+    """
+    from gates.github import event
+
+    happened = event.read(os.environ)
+    failed: list[GatesError] = []
+    for name in filter(None, map(str.strip, policies.splitlines())):
+        flow = common.flow(Path(name))
+        try:
+            decision = unchanged_model(flow.bound.policy.model, NOTHING_NEW)
+            failed += tell(flow, happened, decision, author=author, create=False)[1]
+        except GatesError as error:  # a policy that can't be read, which nobody has touched
+            click.echo(f"gates: {error}", err=True)
+    sys.exit(failed[0].exit_code if failed else Exit.SHIP)
+
+
+def _approver(flow: Flow, happened: Event) -> str | None:
     """Who approved that the policy gets weaker; None where it does not, or where nobody can be told to have."""
+    from gates.github.api import Client
     from gates.github.people import weaker_policy_approved
 
     try:
@@ -96,6 +137,7 @@ def _approver(flow: Flow, client: Client, happened: Event) -> str | None:
     if not weaker or happened.pr is None:
         return None
     try:
+        client = Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
         return weaker_policy_approved(client, happened.repository, happened.pr, happened.head_sha)
     except GatesError as error:
         click.echo(f"gates: whether the weaker policy is approved can't be told: {error}", err=True)
@@ -115,7 +157,7 @@ def annotate(policy: Path) -> None:
     """
     from gates.report.annotation import render
 
-    flow = common.flow(policy)
+    flow = replace(common.flow(policy), steps=Steps(sys.stderr, quiet=True))  # what steps say may quote anything
     decision = flow.workspace.load_decision()
     click.echo(render(decision, flow.facts(decision)), nl=False)
     sys.stdout.flush()
@@ -127,3 +169,44 @@ SPEAKS = annotate.name
 def is_obeyed(arguments: list[str]) -> bool:
     """Whether the runner shall obey what this command prints: only where nothing but escaped text is printed."""
     return arguments[:1] == [SPEAKS] and "GITHUB_ACTIONS" in os.environ
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path())
+@click.option("--repository", help="OWNER/NAME on GitHub. The default is the run's own, or that of the remote origin.")
+@click.option("--offline", is_flag=True, help="Look at files alone, whether there is a token or not.")
+@common.as_json
+def doctor(folder: Path, repository: str | None, offline: bool, as_json: bool) -> NoReturn:
+    """Look at a repository and its settings on GitHub, and tell what is missing or unsafe, with the mend.
+
+    Settings are looked at where GITHUB_TOKEN or GH_TOKEN holds a token; those of environments and branches take an
+    administrator's to be seen whole. Nothing is changed.
+
+    \b
+    Exit codes: 0 nothing is missing or unsafe, 1 something is, 2 a mistake in usage, 3 GitHub failed.
+
+    \b
+    Example:
+      GH_TOKEN=$(gh auth token) gates doctor
+    """
+    from gates import doctor as doctors
+    from gates.doctor.files import FILES
+    from gates.doctor.settings import SETTINGS
+    from gates.github import api, event
+    from gates.github.settings import read
+    from gates.report.diagnosis import render
+    from gates.survey import repository_of, survey
+
+    name = repository or repository_of(folder, os.environ)
+    token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN")
+    settings = None
+    if token and name and not offline:
+        with common.steps().step("github", name):
+            settings = read(api.Client(event.api_url(os.environ), token), event.named(name))
+    found = doctors.examine(survey(folder, name, settings), (*FILES, *SETTINGS))
+    if as_json:
+        common.write_json(found)
+    else:
+        coloured = common.colour(sys.stdout)
+        click.echo(render(found, width=common.width(), colour=coloured), nl=False, color=coloured)
+    sys.exit(found.exit_code)

@@ -78,6 +78,11 @@ def status(policy: Path, as_json: bool) -> NoReturn:
     help="A model's folder: is it what was promoted? Nothing else is checked.",
 )
 @click.option("--stage", help="With --model: the stage's alias. The default is the champion's.")
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The public key (PEM) that must have signed the decision of every promotion.",
+)
 def verify(
     policy: Path,
     record: str | None,
@@ -85,6 +90,7 @@ def verify(
     expected: str | None,
     model: Path | None,
     stage: str | None,
+    key: Path | None,
     as_json: bool,
 ) -> NoReturn:
     """Check the ledger's chain, and derive every verdict again from its evidence.
@@ -104,7 +110,7 @@ def verify(
         _verify_model(policy, model, stage, as_json=as_json)
     if every and record:
         raise click.UsageError("--all and RECORD exclude each other")
-    found = audit(_ledger(policy), only=record, expected=expected)
+    found = audit(_ledger(policy), only=record, expected=expected, key=key)
     if as_json:
         common.write_json(found)
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,7 +15,7 @@ from gates.cli import common
 from gates.contract.compare import Comparison as ContractComparison
 from gates.contract.read import SCHEMA as CONTRACT_SCHEMA
 from gates.decision import Decision
-from gates.errors import GatesError
+from gates.doctor import Diagnosis
 from gates.evidence import Evidence
 from gates.fields import schema_of
 from gates.policy.compare import Comparison as PolicyComparison
@@ -49,33 +48,8 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "standing": _standing,
     "contract-diff": lambda: schema_of(ContractComparison),
     "policy-diff": lambda: schema_of(PolicyComparison),
+    "doctor": lambda: schema_of(Diagnosis),
 }
-
-
-@click.command()
-@common.policy
-@common.base
-@common.as_json
-def run(policy: Path, base: str | None, as_json: bool) -> NoReturn:
-    """Check the data, train, measure, judge and report, in one go.
-
-    \b
-    Example:
-      gates run --policy models/churn/gates.yaml
-    """
-    flow = common.flow(policy, base)
-    try:
-        decision = flow.run()
-    except GatesError as error:
-        decision = flow.unjudged(str(error))
-        with suppress(GatesError):  # where nothing can be written, the error itself says why
-            flow.publish(decision)
-        if as_json:
-            common.show(decision, flow, as_json=True)
-        raise
-    flow.publish(decision)
-    common.show(decision, flow, as_json=as_json)
-    sys.exit(common.code(decision, flow))
 
 
 @click.command()
@@ -96,20 +70,6 @@ def check(policy: Path, explain: bool, as_json: bool) -> None:
         click.echo(dump(bound.explained), nl=False)
     else:
         click.echo(f"{policy}: {len(bound.policy.gates)} gates, no mistakes")
-
-
-@click.command()
-@common.policy
-def train(policy: Path) -> None:
-    """Run the training command; what it writes lies in .gates/candidate.
-
-    \b
-    Example:
-      gates train
-    """
-    flow = common.flow(policy)
-    flow.check()
-    flow.train()
 
 
 @click.command()
@@ -149,7 +109,7 @@ def judge(policy: Path, base: str | None, as_json: bool) -> NoReturn:
 @common.base
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="markdown", show_default=True)
 def report(policy: Path, base: str | None, form: str) -> None:
-    """Render .gates/decision.json: into a file of .gates/ (markdown, junit, sarif), or printed (terminal, annotations).
+    """Render .gates/decision.json: into a file of .gates/ (markdown, html, junit, sarif), or print it.
 
     \b
     Example:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from gates.cli import common
+from gates.cli.jobs import given, outputs, receive
 from gates.flow import Flow
 
 if TYPE_CHECKING:
-    from gates.github.people import Approvers
-    from gates.record import Run
+    from gates.policy import Stage
+    from gates.promote import Approve
+    from gates.record import Approval, Run
     from gates.transaction import Desk
 
 
@@ -44,20 +46,27 @@ def _desk(flow: Flow) -> Desk:
     return Desk(name=name, registry=flow.registry, ledger=flow.ledger, run=_run(flow), say=flow.steps.say)
 
 
-def _approvers(flow: Flow) -> Approvers | None:
-    """GitHub, asked with the job's token; None outside of its runs."""
-    if flow.environ.get("GITHUB_ACTIONS") != "true":
-        return None
-    from gates.github import api, event
-    from gates.github.people import Approvers
+def _approvals(flow: Flow) -> Approve:
+    """GitHub, asked with the job's token, once a stage needs somebody; outside of its runs there is nobody to ask."""
+    from gates.promote import unapproved
 
-    happened = event.read(flow.environ)
-    return Approvers(
-        client=api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", "")),
-        repository=happened.repository,
-        run_id=happened.run_id,
-        promotion=flow.bound.policy.promotion,
-    )
+    if flow.environ.get("GITHUB_ACTIONS") != "true":
+        return unapproved
+
+    def approve(stage: Stage, model: str) -> tuple[Approval, ...]:
+        from gates.github import api, event
+        from gates.github.people import Approvers
+
+        if not stage.approvals:
+            return ()
+        happened = event.read(flow.environ)
+        client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
+        asked = flow.bound.policy.promotion
+        return Approvers(client=client, repository=happened.repository, run_id=happened.run_id, promotion=asked)(
+            stage, model
+        )
+
+    return approve
 
 
 @click.command()
@@ -65,12 +74,26 @@ def _approvers(flow: Flow) -> Approvers | None:
 @common.as_json
 @click.option("--stage", help="The stage's alias. The default is the next one that the candidate does not stand in.")
 @click.option("--dry-run", "rehearse", is_flag=True, help="Verify everything, say what would be done, and do nothing.")
-def promote(policy: Path, stage: str | None, rehearse: bool, as_json: bool) -> None:
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A private key (PEM) that signs the decision; the signed statement lies beside the record.",
+)
+@given
+def promote(
+    policy: Path,
+    stage: str | None,
+    rehearse: bool,
+    key: Path | None,
+    as_json: bool,
+    handed: Path | None,
+    digests: str | None,
+) -> None:
     """Make the judged candidate what an alias of the registry names.
 
     Verifies candidate, evidence and decision by the policy of the default branch, judges anew where the champion is
     another one by now, asks for approvals, moves the alias, and reads it and the stored bytes back. The ledger says so,
-    of a refusal too.
+    of a refusal too. With --handed it is a candidate that was judged on another machine.
 
     \b
     Example:
@@ -79,11 +102,12 @@ def promote(policy: Path, stage: str | None, rehearse: bool, as_json: bool) -> N
     """
     from gates import provenance
     from gates.git import repository
-    from gates.promote import Candidate, unapproved
+    from gates.promote import Candidate
     from gates.promote import promote as promoted
 
     flow = _trusted(policy)
     assert flow.trusted is not None  # noqa: S101 -- just made
+    receive(flow, handed, digests, "candidate", "scores", "champion-scores", "evidence")
     flow.workspace.load_evidence()  # before anything slow: is there something to promote?
     found = repository(flow.workspace.root, flow.environ)
     git, top = found or (None, None)
@@ -94,11 +118,12 @@ def promote(policy: Path, stage: str | None, rehearse: bool, as_json: bool) -> N
         code=provenance.code(git, top, flow.workspace.root),
         served=flow.served,
         anchor=flow.anchor,
-        approve=_approvers(flow) or unapproved,
+        approve=_approvals(flow),
         today=flow.today,
+        key=key,
     )
     with flow.steps.step("promote", f"models:/{flow.bound.champion[0]}"):
-        done = promoted(_desk(flow), candidate, stage, rehearse=rehearse)
+        done = promoted(_desk(flow), candidate, stage or None, rehearse=rehearse)
     entry = done.entry
     told = {
         "model": flow.bound.champion[0],
@@ -108,6 +133,7 @@ def promote(policy: Path, stage: str | None, rehearse: bool, as_json: bool) -> N
         "record": entry.digest if entry else None,
         "sequence": entry.record.sequence if entry else None,
     }
+    outputs(flow, alias=done.alias, version=done.version or "", record=entry.digest if entry else "")
     click.echo(json.dumps(told) if as_json else done.told)
 
 
@@ -132,7 +158,7 @@ def rollback(policy: Path, target: str | None, stage: str | None, reason: str, a
     flow = common.flow(policy)
     alias = stage or flow.bound.champion[1]
     with flow.steps.step("rollback", f"models:/{flow.bound.champion[0]}@{alias}"):
-        entry = rolled_back(_desk(flow), alias, target, reason)
+        entry = rolled_back(_desk(flow), alias, target or None, reason)
     version = entry.record.after.version if entry.record.after else None
     told = {
         "model": entry.record.name,
@@ -141,16 +167,27 @@ def rollback(policy: Path, target: str | None, stage: str | None, reason: str, a
         "record": entry.digest,
         "sequence": entry.record.sequence,
     }
+    outputs(flow, alias=alias, version=version or "", record=entry.digest)
     click.echo(json.dumps(told) if as_json else f"{entry.record.name} version {version} is {alias} again")
+
+
+def _lay(flow: Flow, folder: Path) -> None:
+    """The evidence about this model among what a run handed over, in its place."""
+    from gates.github.runs import evidence_of
+
+    found = flow.workspace.load_evidence(evidence_of(folder, flow.bound.policy.model, flow.bound.measured))
+    flow.workspace.forget("measure")
+    flow.workspace.save(flow.workspace.evidence, found)
 
 
 @click.command()
 @common.policy
 @common.as_json
 @click.option("--gate", "bars", multiple=True, required=True, metavar="BAR", help="As gates judge --json labels it.")
+@click.option("--evidence", type=click.Path(path_type=Path), help="Where another run's evidence lies. Default: .gates.")
 @click.option("--reason", required=True, help="Why this is accepted. It is recorded.")
 @click.option("--until", required=True, metavar="YYYY-MM-DD", help="The last day on which it holds, UTC.")
-def waive(policy: Path, bars: tuple[str, ...], reason: str, until: str, as_json: bool) -> None:
+def waive(policy: Path, bars: tuple[str, ...], evidence: Path | None, reason: str, until: str, as_json: bool) -> None:
     """Record that somebody accepts named verdicts of the decision, why, and until when.
 
     What is inconclusive can be accepted, and the fail of a gate that the policy names in promotion.waivable; an error
@@ -164,9 +201,13 @@ def waive(policy: Path, bars: tuple[str, ...], reason: str, until: str, as_json:
 
     flow = _trusted(policy)
     assert flow.trusted is not None  # noqa: S101 -- just made
+    bars = tuple(line.strip() for bar in bars for line in bar.splitlines() if line.strip())
+    if evidence is not None:
+        _lay(flow, evidence)
     entry = accepted(
         flow.workspace, flow.trusted, flow.ledger, _run(flow), bars, reason=reason, until=until, today=flow.today
     )
+    outputs(flow, record=entry.digest)
     told = [f"{one.gate}:{one.rule}, {one.verdict}, until {one.until}" for one in entry.record.waivers]
     click.echo(
         json.dumps({"record": entry.digest, "sequence": entry.record.sequence, "waived": list(bars)})

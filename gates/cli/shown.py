@@ -81,6 +81,10 @@ def audit(found: Audit, *, width: int, colour: bool) -> str:
     for flaw in found.found:
         place = f"record {flaw.sequence}" if flaw.sequence else "the ledger"
         told.print(Text(flat(f"❌ {place}: {flaw.code}: {flaw.what}"), style="red"))
+    if found.tiers:
+        words = {"none": "nobody", "key": "a key", "attested": "a workflow's attestation"}
+        stand = ", ".join(f"{count} by {words[tier]}" for tier, count in sorted(found.tiers.items()))
+        told.print(Text(f"   decisions signed: {stand}"))
     for unknown in found.unknown:
         told.print(Text(f"❔ not known: {unknown}", style="yellow"))
     checked = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 API_VERSION = "2022-11-28"
 LONGEST_WAIT = 120  # seconds; who asks us to wait longer is told as an error
 
+_TOKEN = re.compile(r"[\x21-\x7e]{1,10000}")
+_SET = "In a workflow pass `token: ${{ github.token }}`."
 _TROUBLE = frozenset({500, 502, 503, 504})
 _TOO_MANY = 429
 _FORBIDDEN = 403
@@ -59,16 +62,16 @@ class Client:
         return _objects(self._ask("GET", self._api_url + path, doing, needs), doing)
 
     def pages(
-        self, path: str, *, doing: str, needs: str, query: Mapping[str, str] | None = None
+        self, path: str, *, doing: str, needs: str, query: Mapping[str, str] | None = None, key: str | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Every object of a list, over all its pages."""
+        """Every object of a list, over all its pages; ``key`` says where in each page's object the list is."""
         url, seen = f"{self._api_url}{path}?{urlencode({**(query or {}), 'per_page': 100})}", set[str]()
         while url:
             if url in seen or not url.startswith(f"{self._api_url}/"):
                 raise _outside(f"could not {doing}: GitHub named a next page that can't be right")
             seen.add(url)
             response = self._ask("GET", url, doing, needs)
-            yield from _objects(response, doing)
+            yield from _objects(response, doing, key)
             url = response.links.get("next", {}).get("url", "")
 
     def post(self, path: str, body: dict[str, Any], *, doing: str, needs: str) -> dict[str, Any]:
@@ -144,6 +147,9 @@ def _adapter(retries: int, backoff: float) -> HTTPAdapter:
 def _session(token: str, adapter: HTTPAdapter) -> Session:
     from requests import Session
 
+    if not _TOKEN.fullmatch(token):  # a header with it would be refused in words that hold the token
+        raise GatesError("is not set, or holds what no token does", where="GITHUB_TOKEN", mend=_SET)
+
     def sign(request: PreparedRequest) -> PreparedRequest:
         request.headers["Authorization"] = f"Bearer {token}"
         return request
@@ -165,8 +171,10 @@ def _object(response: Response, doing: str) -> dict[str, Any]:
     return value
 
 
-def _objects(response: Response, doing: str) -> list[dict[str, Any]]:
+def _objects(response: Response, doing: str, key: str | None = None) -> list[dict[str, Any]]:
     value = _json(response, doing)
+    if key is not None:
+        value = value.get(key) if isinstance(value, dict) else None
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise _unreadable(response, doing)
     return value

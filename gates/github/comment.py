@@ -137,7 +137,7 @@ def sync(
     """
     if event.pr is None:
         return Outcome.NO_PULL_REQUEST
-    if event.is_fork:
+    if not event.may_write:
         return Outcome.FORK
     wanted = _Wanted(write, Marker(key=key, head=event.head_sha, verdict=verdict), author, create)
     thread = _Thread(client, event.repository, event.pr)

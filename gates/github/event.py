@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from gates.errors import Exit, GatesError
 
 LARGEST = 25 * 2**20  # GitHub's own limit for an event
+DEPENDABOT = "dependabot[bot]"
 NO_COMMIT = "0" * 40  # how a push says that the branch is new
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -28,7 +29,11 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What started this run. ``head_sha`` is the commit people see, never the test merge commit."""
+    """What started this run. ``head_sha`` is the commit people see, never the test merge commit.
+
+    A ``workflow_run`` is about the commit of the run before it; which pull request that belongs to, if any, is for
+    GitHub's API to say.
+    """
 
     name: str
     repository: str
@@ -43,6 +48,11 @@ class Event:
     server_url: str
 
     @property
+    def may_write(self) -> bool:
+        """Whether the token of this run may: that of a fork's pull request, or of Dependabot's, can only read."""
+        return self.name == "workflow_run" or not (self.is_fork or (self.pr is not None and self.actor == DEPENDABOT))
+
+    @property
     def run_url(self) -> str:
         """The page of this run."""
         return f"{self.server_url}/{self.repository}/actions/runs/{self.run_id}"
@@ -50,6 +60,10 @@ class Event:
 
 def read(environ: Mapping[str, str]) -> Event:
     """Read the event of this run from the runner's environment and the file that it names."""
+    return parse(environ, _payload(environ))
+
+
+def _payload(environ: Mapping[str, str]) -> Any:
     path = Path(_variable(environ, "GITHUB_EVENT_PATH"))
     try:
         with path.open("rb") as file:
@@ -59,10 +73,36 @@ def read(environ: Mapping[str, str]) -> Event:
     if len(content) > LARGEST:
         raise _bad(f"it is larger than {LARGEST // 2**20} MiB")
     try:
-        payload = json.loads(content)
+        return json.loads(content)
     except (ValueError, RecursionError) as error:
         raise _bad("it is not JSON") from error
-    return parse(environ, payload)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """The run that a ``workflow_run`` follows."""
+
+    id: int
+    event: str
+    ended: str  # success, failure, cancelled, ...
+    actor: str
+
+
+def read_before(environ: Mapping[str, str]) -> Before:
+    """The run before this one. Raises ``GatesError`` where this is no ``workflow_run``."""
+    if environ.get("GITHUB_EVENT_NAME") != "workflow_run":
+        raise GatesError(
+            "this command follows another workflow's run",
+            where="environment",
+            mend="Call model-report.yml from a workflow with `on: workflow_run`.",
+        )
+    payload = _payload(environ)
+    return Before(
+        id=_number(_at(payload, "workflow_run.id"), "workflow_run.id"),
+        event=_match(_NAME, _at(payload, "workflow_run.event"), "workflow_run.event"),
+        ended=_match(_NAME, _at(payload, "workflow_run.conclusion"), "workflow_run.conclusion"),
+        actor=_match(_LOGIN, _at(payload, "workflow_run.actor.login"), "workflow_run.actor.login"),
+    )
 
 
 def base_commit(environ: Mapping[str, str]) -> str | None:
@@ -88,7 +128,7 @@ def parse(environ: Mapping[str, str], payload: Any) -> Event:
         actor=_match(_LOGIN, _variable(environ, "GITHUB_ACTOR"), "GITHUB_ACTOR"),
         run_id=_number(_variable(environ, "GITHUB_RUN_ID"), "GITHUB_RUN_ID"),
         run_attempt=_number(environ.get("GITHUB_RUN_ATTEMPT") or "1", "GITHUB_RUN_ATTEMPT"),
-        api_url=_url(environ, "GITHUB_API_URL", "https://api.github.com"),
+        api_url=api_url(environ),
         server_url=_url(environ, "GITHUB_SERVER_URL", "https://github.com"),
     )
 
@@ -118,11 +158,18 @@ def _commit(environ: Mapping[str, str], _: Any, __: str) -> _Subject:
     return _own_commit(environ), None, None, False
 
 
+def _workflow_run(_: Mapping[str, str], payload: Any, repository: str) -> _Subject:
+    head = _sha(payload, "workflow_run.head_sha")
+    is_fork = _at(payload, "workflow_run.head_repository.full_name", missing=None) != repository
+    return head, None, None, is_fork
+
+
 _SUBJECTS = {
     "pull_request": _pull_request,
     "pull_request_target": _pull_request,
     "push": _push,
     "merge_group": _merge_group,
+    "workflow_run": _workflow_run,
 }
 _PROPOSALS = _SUBJECTS.keys() - {"push"}
 
@@ -138,6 +185,18 @@ def _variable(environ: Mapping[str, str], name: str) -> str:
             f"{name} is not set", where="environment", mend="This command runs inside GitHub Actions only."
         )
     return value
+
+
+def named(repository: str) -> str:
+    """The name of a repository as GitHub allows it. Raises ``GatesError`` for anything else."""
+    if not _REPOSITORY.fullmatch(repository):
+        raise GatesError(f"{repository} is no OWNER/NAME", where="--repository")
+    return repository
+
+
+def api_url(environ: Mapping[str, str]) -> str:
+    """Where GitHub's API is, by the environment; github.com's where it says nothing."""
+    return _url(environ, "GITHUB_API_URL", "https://api.github.com")
 
 
 def _url(environ: Mapping[str, str], name: str, default: str) -> str:

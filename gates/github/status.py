@@ -53,7 +53,7 @@ def put(client: Client, event: Event, status: Status) -> str:
     A fork's run, and a token without the right, can't: that is told, and the job's own result says the same.
     Raises ``GatesError`` with ``Exit.OUTSIDE`` where GitHub fails.
     """
-    if event.is_fork:
+    if not event.may_write:
         return "No status: a run for a fork's pull request may not write here."
     body = {"state": status.state, "context": status.context, "description": status.description}
     path = f"/repos/{event.repository}/statuses/{event.head_sha}"

@@ -58,6 +58,7 @@ class Held:
     detectable: float | None = None
     method: str | None = None
     training: float | None = None
+    searched: int | None = None
 
 
 def absent(verdict: Verdict | None, code: Code, reason: str) -> Held:
@@ -177,10 +178,11 @@ def outcome(value: float, low: float, high: float, bar: float, *, alarm: bool = 
     return Verdict.FAIL if high < bar else Verdict.INCONCLUSIVE
 
 
-def hold(subject_: Subject, blame_confidence: float, terms: Terms, used: int = 0) -> Held:
+def hold(subject_: Subject, blame_confidence: float, terms: Terms, used: int = 0, searched: int | None = None) -> Held:
     """Judge: the side that clears at the policy's confidence, the side that blames at the corrected one.
 
     ``used``: how many decisions the holdout has made; past what it is good for nothing it clears is a pass.
+    ``searched``: of how many slices this one was found; it may be blamed, but what is undecided is nothing found.
     """
     value = settled(subject_.judged.value or 0.0)
     low, _ = subject_.oriented(terms.confidence)
@@ -194,8 +196,10 @@ def hold(subject_: Subject, blame_confidence: float, terms: Terms, used: int = 0
         Verdict.FAIL: bar.broken,
         Verdict.ERROR: Code.NOT_FINITE,
     }[verdict]
+    if searched is not None and verdict in (Verdict.PASS, Verdict.INCONCLUSIVE):
+        verdict, code = Verdict.PASS, Code.NOTHING_FOUND
     judged = oriented if subject_.sign > 0 else Estimate(value=value, low=-high, high=-low)
-    reason = _reason(subject_, judged, oriented, code, blame_confidence, terms)
+    reason = _reason(subject_, judged, oriented, code, blame_confidence, terms, searched)
     if verdict is Verdict.PASS and terms.reuse is not None and used >= terms.reuse:
         verdict, code = Verdict.INCONCLUSIVE, Code.HOLDOUT_SPENT
         reason += (
@@ -212,6 +216,7 @@ def hold(subject_: Subject, blame_confidence: float, terms: Terms, used: int = 0
         detectable=settled(_detectable(oriented, terms)),
         method=subject_.judged.method,
         training=None if subject_.judged.training is None else settled(subject_.judged.training),
+        searched=searched,
     )
 
 
@@ -220,7 +225,13 @@ def _detectable(oriented: Estimate, terms: Terms) -> float:
 
 
 def _reason(
-    subject_: Subject, judged: Estimate, oriented: Estimate, code: Code, blame_confidence: float, terms: Terms
+    subject_: Subject,
+    judged: Estimate,
+    oriented: Estimate,
+    code: Code,
+    blame_confidence: float,
+    terms: Terms,
+    searched: int | None,
 ) -> str:
     if code is Code.NOT_FINITE:
         return f"{subject_.metric.name} is not a finite number"
@@ -238,6 +249,7 @@ def _reason(
             n=n,
             confidence=terms.stated,
             corrected=code is BARS[subject_.rule].broken and blame_confidence > terms.confidence,
+            searched=searched,
             charged=terms.reuse,
             champion=subject_.champion_name,
             points=subject_.metric.points,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from gates.asks import Named
 from gates.asks import asks as fields_ask
 from gates.decision import Code, GateVerdict, Verdict
 from gates.evidence import Evidence, Slice
 from gates.fields import declare
+from gates.kinds import found
 from gates.kinds.bars import BARS, Held, Subject, absent, hold
 from gates.kinds.protocol import Mistake, Needs, Terms
-from gates.metrics import ANY_TASK, ONE_OF, Entry, Metric, Task, table
-from gates.slices import OVERALL, Dimension
-from gates.statistic import parameters_text
+from gates.metrics import ANY_TASK, ONE_OF, Better, Entry, Metric, Task, general, row, table
+from gates.slices import AUTO, OVERALL, Dimension, twice_cut
+from gates.statistic import Parameter, parameters_text
 from gates.stats.multiplicity import holm
 from gates.validate import nearest, shown
 
@@ -73,6 +75,29 @@ class Rule:
     within: float | None = declare(
         "Of a share within a tolerance: how far off at most.", default=None, stricter="free", minimum=0
     )
+    of: str | None = declare(
+        "A column of numbers in the predictions: a latency, a cost, a grade. Of mean, share_above and quantile.",
+        default=None,
+        stricter="free",
+        minLength=1,
+    )
+    arguments: dict[str, str | float | bool] | None = declare(
+        "Further arguments of a function of scikit-learn's, or of your own.",
+        default=None,
+        stricter="free",
+        minProperties=1,
+    )
+    above: float | None = declare("Of share_above: above which value.", default=None, stricter="free")
+    q: float | None = declare(
+        "Of quantile: which one.", default=None, stricter="free", exclusiveMinimum=0, exclusiveMaximum=1
+    )
+    better: Literal["larger", "smaller"] | None = declare(
+        "Which way is better, of a metric that has no direction of its own; needed to compare with the champion.",
+        default=None,
+    )
+    relevant: float | None = declare(
+        "Of a ranking: a label of at least this is relevant; without it, one above 0.", default=None, stricter="free"
+    )
     costs: tuple[tuple[float, float], tuple[float, float]] | None = declare(
         "What a row costs: `[[tn, fp], [fn, tp]]`.", default=None, stricter="free"
     )
@@ -99,15 +124,28 @@ class Rule:
     slices: Bars | None = declare("Bars that every slice must keep.", default=None, minProperties=1)
 
 
-PARAMETERS = ("k", "share", "bins", "alpha", "within", "costs")
+PARAMETERS = ("arguments", "of", "above", "q", "k", "share", "bins", "alpha", "within", "relevant", "costs")
+
+
+DIRECTIONS: Mapping[str, Better] = {"larger": 1, "smaller": -1}
+
+
+def _given(rule: Rule) -> dict[str, Parameter]:
+    """The parameters that are written, those of a function among them."""
+    given: dict[str, Parameter] = {
+        name: getattr(rule, name) for name in PARAMETERS if name != "arguments" and getattr(rule, name) is not None
+    }
+    return {**(rule.arguments or {}), **given}
 
 
 def metric_of(rule: Rule, task: Task) -> Metric:
     """The metric that a rule names, with its parameters. Raises ``KeyError`` where the task has none of that name."""
-    entry = table(task)[rule.metric]
-    defaults = {name: value for name, value in entry.takes.items() if isinstance(value, int | float)}
-    given = {name: getattr(rule, name) for name in PARAMETERS if getattr(rule, name) is not None}
-    return entry.make(tuple(sorted((defaults | given).items())))
+    entry = row(rule.metric, task)
+    if entry is None:
+        raise KeyError(rule.metric)
+    defaults = {name: value for name, value in entry.takes.items() if isinstance(value, int | float | str)}
+    made = entry.make(tuple(sorted((defaults | _given(rule)).items())))
+    return replace(made, better=DIRECTIONS[rule.better]) if rule.better else made
 
 
 def bars_of(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
@@ -120,8 +158,9 @@ def bars_of(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
 
 def name(rule: Rule) -> str:
     """``recall``; ``precision_at[share=0.1]``; ``demographic_parity_difference by sex``."""
-    given = tuple((name, getattr(rule, name)) for name in PARAMETERS if getattr(rule, name) is not None)
-    return rule.metric + parameters_text(given) + (f" by {' * '.join(rule.by)}" if rule.by else "")
+    return (
+        rule.metric + parameters_text(tuple(_given(rule).items())) + (f" by {' * '.join(rule.by)}" if rule.by else "")
+    )
 
 
 def asks(rule: Rule) -> Iterator[Named]:
@@ -132,7 +171,7 @@ def asks(rule: Rule) -> Iterator[Named]:
 def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
     """A metric that the task lacks, parameters and bars that mean nothing for it, columns that are missing or too
     many."""
-    entry = table(terms.task).get(rule.metric)
+    entry = row(rule.metric, terms.task)
     if entry is None:
         yield Mistake(path=("metric",), what=_unknown(rule.metric, terms.task))
         return
@@ -141,10 +180,13 @@ def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
     if not any(bars_of(rule)) and rule.slices is None:
         yield Mistake(path=(), what=f"{rule.metric} has no bar; give it one of {', '.join(BARS)}")
     if not wrong:
-        yield from _meaning(rule, metric_of(rule, terms.task), terms)
+        yield from _meaning(rule, entry, metric_of(rule, terms.task), terms)
 
 
 def _unknown(metric: str, task: Task) -> str:
+    if ":" in metric:
+        tasks = ", ".join(general.TASKS)
+        return f"{shown(metric)}: a metric of your own is written module:function, and is for the tasks {tasks}"
     others = [other for other in ANY_TASK if metric in table(other)]
     if others:
         return f"{metric} is a metric of task: {' or '.join(others)}, not of {task}"
@@ -166,7 +208,10 @@ def _parameter_mistakes(rule: Rule, entry: Entry) -> Iterator[Mistake]:
         yield Mistake(path=("metric",), what=f"{rule.metric} needs one of {', '.join(choice)}")
 
 
-def _meaning(rule: Rule, metric: Metric, terms: Terms) -> Iterator[Mistake]:
+def _meaning(rule: Rule, entry: Entry, metric: Metric, terms: Terms) -> Iterator[Mistake]:
+    if rule.better and entry.better:
+        word = next(word for word, direction in DIRECTIONS.items() if direction == entry.better)
+        yield Mistake(path=("better",), what=f"of {rule.metric} {word} is better; take `better` away")
     if metric.grouped and not rule.by:
         yield Mistake(path=("metric",), what=f"{rule.metric} compares groups; say of which column with `by:`")
     if rule.by and not metric.grouped:
@@ -174,24 +219,45 @@ def _meaning(rule: Rule, metric: Metric, terms: Terms) -> Iterator[Mistake]:
         yield Mistake(path=("by",), what=what)
     if len(set(rule.by)) != len(rule.by):
         yield Mistake(path=("by",), what="a column can't be crossed with itself")
-    if metric.grouped and rule.slices:
-        yield Mistake(path=("slices",), what="a fairness gate can't be cut into slices as well; use `by: [a, b]`")
-    if rule.slices and not terms.dimensions:
-        yield Mistake(path=("slices",), what="the policy declares no `slices:` at its top level")
+    for column in rule.by:
+        if twice_cut(column, terms.dimensions):
+            what = f"`slices` cuts {column} into bins in two ways; which of them are its groups?"
+            yield Mistake(path=("by",), what=what)
+    if rule.slices:
+        yield from _slices_meaning(rule, metric, terms)
     for path, part in (((), rule), (("slices",), rule.slices)):
         for bar in BARS:
             if part is None or not BARS[bar].compares or getattr(part, bar, None) is None:
                 continue
             if metric.better == 0:
-                yield Mistake(path=(*path, bar), what=f"{rule.metric} has no better direction; use min or max")
+                yield Mistake(
+                    path=(*path, bar),
+                    what=f"{rule.metric} has no better direction; say which with `better`, or use min or max",
+                )
             elif metric.change is None:
                 yield Mistake(path=(*path, bar), what=f"{rule.metric} compares the two models already; use min or max")
 
 
+def _slices_meaning(rule: Rule, metric: Metric, terms: Terms) -> Iterator[Mistake]:
+    if metric.grouped:
+        yield Mistake(path=("slices",), what="a fairness gate can't be cut into slices as well; use `by: [a, b]`")
+    if not terms.dimensions:
+        yield Mistake(path=("slices",), what="the policy declares no `slices:` at its top level")
+    if terms.dimensions == (AUTO,) and not found.searchable(metric.statistic):
+        what = f"{rule.metric} takes too long to be searched for; declare slices by name"
+        yield Mistake(path=("slices",), what=what)
+
+
 def needs(rule: Rule, terms: Terms) -> Needs:
     """The metric's statistic, overall and along the dimensions that the rule looks at."""
-    dimensions = [Dimension(columns=rule.by)] if rule.by else list(terms.dimensions if rule.slices else ())
-    return Needs.of(dimensions, metric_of(rule, terms.task).statistic)
+    statistic = metric_of(rule, terms.task).statistic
+    sliced = [one for one in terms.dimensions if rule.slices and (one != AUTO or found.searchable(statistic))]
+    return Needs.of([_groups(rule, terms)] if rule.by else sliced, statistic)
+
+
+def _groups(rule: Rule, terms: Terms) -> Dimension:
+    """The groups of a fairness gate; a column that is declared with bins is taken by them."""
+    return Dimension(columns=rule.by).binned(terms.dimensions)
 
 
 def judge(rule: Rule, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
@@ -219,13 +285,15 @@ def _against(
     rival: str,
 ) -> Iterator[GateVerdict]:
     whole = evidence.along(OVERALL)
-    groups = evidence.along(Dimension(columns=rule.by)) if rule.by else whole
+    groups = evidence.along(_groups(rule, terms)) if rule.by else whole
     for bar_name, bar in bars(rule):
         yield from _family(rule, bar_name, bar, [groups], evidence, terms, rival)
     for bar_name, bar in bars(rule.slices or Bars()):
-        parts = [[part] for dimension in terms.dimensions for part in evidence.along(dimension)]
+        declared = [dimension for dimension in terms.dimensions if dimension != AUTO]
+        parts = [[part] for dimension in declared for part in evidence.along(dimension)]
         yield from _family(rule, bar_name, bar, parts, evidence, terms, rival)
         yield from _vanished(rule, bar_name, bar, evidence, terms)
+        yield from _searched(rule, bar_name, bar, evidence, terms, rival)
 
 
 def _family(
@@ -247,13 +315,26 @@ def _family(
         yield _verdict(rule, bar_name, bar, part, held)
 
 
+def _searched(
+    rule: Rule, bar_name: str, bar: float, evidence: Evidence, terms: Terms, rival: str
+) -> Iterator[GateVerdict]:
+    """What a search found, where the policy asks for one."""
+    metric = metric_of(rule, terms.task)
+    if evidence.candidate is None or AUTO not in terms.dimensions or not found.searchable(metric.statistic):
+        return
+    for part, held in found.judged(metric, bar_name, bar, evidence, terms, rival):
+        yield _verdict(rule, bar_name, bar, part, held)
+
+
 def _vanished(rule: Rule, bar_name: str, bar: float, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
-    """Declared bins in which the holdout has no row."""
+    """Declared bins in which the holdout has no row. Of a crossing not every combination need occur."""
     if evidence.candidate is None:
         return
     for dimension in terms.dimensions:
+        if len(dimension.columns) != 1:
+            continue
         seen = {part.key[0][1] for part in evidence.along(dimension)}
-        for missing in (name for name in dimension.bins if name not in seen):
+        for missing in (name for name in dimension.bins[0] if name not in seen):
             key: dict[str, str | None] = {dimension.columns[0]: missing}
             what = f"the holdout has no row in the declared slice {dimension.columns[0]} {missing}"
             yield _row(rule, bar_name, bar, key, 0, absent(Verdict.ERROR, Code.MISSING_SLICE, what))
@@ -284,4 +365,5 @@ def _row(rule: Rule, bar_name: str, bar: float, key: dict[str, str | None] | Non
         detectable=held.detectable,
         method=held.method,
         training=held.training,
+        searched=held.searched,
     )

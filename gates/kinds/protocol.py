@@ -11,7 +11,7 @@ from gates.contract.rules import Contract
 from gates.decision import GateVerdict
 from gates.evidence import Evidence
 from gates.metrics.record import Task
-from gates.slices import OVERALL, Dimension
+from gates.slices import AUTO, OVERALL, Dimension
 from gates.source import Path
 from gates.statistic import Statistic
 
@@ -49,12 +49,23 @@ class Needs:
 
     @property
     def dimensions(self) -> tuple[Dimension, ...]:
-        """The whole holdout first, then every dimension that is looked at, by id."""
-        return tuple(sorted({OVERALL, *(dimension for _, dimension in self.wanted)}, key=lambda one: one.id))
+        """The whole holdout first, then every dimension that is looked at, by id; not those still to be searched."""
+        found = {OVERALL, *(dimension for _, dimension in self.wanted)} - {AUTO}
+        return tuple(sorted(found, key=lambda one: one.id))
+
+    @property
+    def searches(self) -> bool:
+        """Whether slices are to be searched for."""
+        return any(dimension == AUTO for _, dimension in self.wanted)
 
     def along(self, dimension: Dimension) -> tuple[Statistic, ...]:
         """The statistics that are asked for along a dimension, sorted."""
         return tuple(sorted((one for one, at in self.wanted if at == dimension), key=lambda one: (one.form, one.id)))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Further columns of the predictions that are asked for."""
+        return tuple(sorted({one.of for one, _ in self.wanted if one.of is not None}))
 
     @property
     def written(self) -> list[list[str]]:

@@ -15,13 +15,17 @@ from gates.measure import facts
 from gates.measure.contract import findings
 from gates.measure.counts import count, curves
 from gates.measure.engines import connect
+from gates.measure.engines.duckdb import is_file
+from gates.measure.general import Guest
 from gates.measure.joined import Joined, join
 from gates.measure.labels import Labels, read_labels
 from gates.measure.predictions import Predicted, place
 from gates.measure.rows import Parts, make_rows, parts_of
-from gates.measure.scoring import score
+from gates.measure.scoring import Asked, scored
+from gates.measure.search import Chosen, kept, search, searched
 from gates.measure.tables import Opened, content_digest, open_table, run, table_of
 from gates.policy import Bound
+from gates.slices import Dimension
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +51,9 @@ class Bench:
     """The policy's tables, open in its engine, to check data and measure models on.
 
     ``work`` is the folder for what is made on the way (``.gates``), ``environ`` what a model that is scored gets to
-    see, less its credentials; ``now`` is what freshness is held against, the clock's time if not given. Raises
-    ``GatesError`` at the first table that can't be read.
+    see, less its credentials; ``now`` is what freshness is held against, the clock's time if not given.
+    ``elsewhere(name)`` gives the scores that a model gave on another machine; with it no model is loaded here.
+    Raises ``GatesError`` at the first table that can't be read.
     """
 
     def __init__(
@@ -60,11 +65,13 @@ class Bench:
         environ: Mapping[str, str] | None = None,
         now: datetime | None = None,
         threads: int | None = None,
+        elsewhere: Callable[[str], Path] | None = None,
     ) -> None:
         self.bound = bound
         self.root = root
         self.work = work
         self.environ = environ or {}
+        self.elsewhere = elsewhere
         data = bound.policy.data
         self.engine = connect(now, threads, data.engine)
         named = [("train", data.train), ("holdout", data.holdout)]
@@ -85,12 +92,16 @@ class Bench:
             return self.opened.get("train")
         return open_table(self.engine, self.root, name, f"beside {name}")
 
-    def unlabelled(self) -> Path:
-        """The holdout without its label, in its own order and format, for training and scoring."""
+    def unlabelled(self, folder: Path) -> Path:
+        """The holdout without its label, in its own order and format, as a file in ``folder``."""
+        path = self.bound.policy.data.holdout
+        return self.features(folder / f"holdout{Path(path).suffix.lower() if is_file(path) else '.parquet'}")
+
+    def features(self, target: Path) -> Path:
+        """The holdout without its label, in its own order, in the format that the file's name says."""
         data = self.bound.policy.data
         if data.label is not None:
             self.holdout.require(data.label, "data.label")
-        target = self.work / f"holdout{Path(data.holdout).suffix.lower() or '.parquet'}"
         options = " (FORMAT csv, HEADER, DELIMITER '\t')" if target.suffix == ".tsv" else ""
         run(self.local, f"COPY ({self._features}) TO {literal(str(target))}{options}")
         return target
@@ -101,6 +112,12 @@ class Bench:
         label = self.bound.policy.data.label
         but = f" EXCLUDE ({quoted(label)})" if label is not None else ""
         return f"SELECT *{but} FROM {quoted('holdout')}"
+
+    @property
+    def asked(self) -> Asked:
+        """What a model is asked about the holdout's rows."""
+        policy = self.bound.policy
+        return Asked(task=policy.task, labels=self.rows[0], key=policy.data.key, seconds=policy.train.seconds)
 
     def evidence(
         self,
@@ -139,39 +156,50 @@ class Bench:
             slices=self._counted(joined),
             curves=curves(joined, self.bound.policy),
         )
+        looked, chosen = search(joined, self.bound, found, self._columns)
+        found = replace(found, search=looked, slices=found.slices + kept(joined, self.bound, chosen))
         return replace(
             found,
-            anchored=self._counted(self._joined(ours, fixed)) if fixed else (),
-            runs=tuple(self._run(one, f"candidate{place}", theirs) for place, one in enumerate(others, 1)),
+            anchored=self._counted(self._joined(ours, fixed), chosen) if fixed else (),
+            runs=tuple(self._run(one, f"candidate{place}", theirs, chosen) for place, one in enumerate(others, 1)),
         )
 
-    def _run(self, trained: Files, name: str, theirs: Predicted | None) -> Run:
+    def _run(self, trained: Files, name: str, theirs: Predicted | None, chosen: Chosen) -> Run:
         """A further training, beside the same champion."""
         placed = self._placed(self.predictions(trained.folder, name), name)
-        return Run(digest=trained.digest, slices=self._counted(self._joined(placed, theirs)))
+        return Run(digest=trained.digest, slices=self._counted(self._joined(placed, theirs), chosen))
+
+    @cached_property
+    def _columns(self) -> tuple[Dimension, ...]:
+        """What a search for slices looks at."""
+        return searched(self.local, self.holdout, self.bound)
 
     @cached_property
     def rows(self) -> tuple[Labels, Parts]:
         """The labels and the slices' columns, with the table of rows made from them."""
         policy = self.bound.policy
         labels = read_labels(self.local, self.holdout, policy)
-        parts = parts_of(self.bound.needs.dimensions)
+        parts = parts_of([*self.bound.needs.dimensions, *self._columns])
         make_rows(self.local, self.holdout, policy, labels, parts)
         return labels, parts
 
-    def recounted(self, predictions: Path, served: Served | None) -> tuple[Slice, ...]:
-        """The slices as they would be counted from a candidate's predictions file, beside this champion."""
-        theirs, _ = self._serving(served, "champion")
-        return self._counted(self._joined(self._placed(predictions, "candidate"), theirs))
-
     def _placed(self, file: Path, name: str) -> Predicted:
-        return place(self.local, file, name, self.bound.policy, self.rows[0])
+        further, must = self.bound.needs.columns, name not in ("champion", "anchor")
+        return place(self.local, file, name, self.bound.policy, self.rows[0], further, must=must)
 
     def _joined(self, ours: Predicted, theirs: Predicted | None) -> Joined:
         return join(self.local, self.bound.policy, self.rows[1], ours, theirs)
 
-    def _counted(self, joined: Joined) -> tuple[Slice, ...]:
-        return count(joined, self.bound.policy, self.bound.needs)
+    def _counted(self, joined: Joined, chosen: Chosen | None = None) -> tuple[Slice, ...]:
+        """The slices that are declared, and those that a search has chosen."""
+        guest = Guest(folder=self.work / "metrics", root=self.root, environ=self.environ)
+        declared = count(joined, self.bound.policy, self.bound.needs, self.rows[0], guest)
+        return declared + kept(joined, self.bound, chosen or {})
+
+    def files(self, name: str) -> list[Path]:
+        """The files that a table is made of."""
+        path = literal(str(self.root / self.opened[name].path))
+        return [Path(row[0]) for row in run(self.engine, f"SELECT file FROM glob({path}) ORDER BY file")]
 
     @property
     def holdout(self) -> Opened:
@@ -222,17 +250,12 @@ class Bench:
 
     def _scored(self, model: Path, name: str) -> Path:
         """Let the model score the rows, and put the key beside what it gives."""
-        data, folder = self.bound.policy.data, self.work / "scored"
+        if self.elsewhere is not None:
+            return self.elsewhere(name)
+        folder = self.work / "scored"
         folder.mkdir(parents=True, exist_ok=True)
-        features, bare, target = (folder / f"{name}{end}.parquet" for end in ("-features", "-scores", ""))
-        run(self.local, f"COPY ({self._features}) TO {literal(str(features))}")
-        score(model, features, bare, self.bound.policy, self.rows[0], self.environ)
-        if data.key is None:
+        features = self.features(folder / f"{name}-features.parquet")
+        try:
+            return scored(model, features, folder / f"{name}.parquet", self.asked, self.environ)
+        finally:
             features.unlink()
-            return bare.replace(target)
-        keys = f"(SELECT {quoted(data.key)} FROM {literal(str(features))})"
-        beside = f"SELECT * FROM {keys} POSITIONAL JOIN {literal(str(bare))}"
-        run(self.local, f"COPY ({beside}) TO {literal(str(target))} (FORMAT parquet)")
-        for used in (features, bare):
-            used.unlink()
-        return target

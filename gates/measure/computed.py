@@ -15,10 +15,11 @@ from gates.canonical import settled
 from gates.evidence import EXACT_ROWS, Computed
 from gates.measure.cells import Key
 from gates.measure.curves import CURVES, UNDEFINED, Curve, roc_auc
-from gates.measure.joined import Joined, middle_of
+from gates.measure.joined import Joined
 from gates.measure.tables import run
 from gates.slices import Dimension
 from gates.statistic import Statistic
+from gates.stats.scores import middle_of
 
 _ONE = 2.0**Computed.UNIT
 
@@ -91,6 +92,7 @@ def estimated(
     return Computed(
         id=id_,
         why=None,
+        paired=paired,
         candidate=_units(values[0]),
         champion=_units(values[-1]) if paired else 0,
         aa=_units(products[0], 2),
@@ -123,4 +125,6 @@ def _units(value: float, power: int = 1) -> int:
 
 
 def _undefined(id_: str, why: str) -> Computed:
-    return Computed(id=id_, why=why, candidate=0, champion=0, aa=0, bb=0, ab=0, groups=0, method="jackknife")
+    return Computed(
+        id=id_, why=why, paired=False, candidate=0, champion=0, aa=0, bb=0, ab=0, groups=0, method="jackknife"
+    )

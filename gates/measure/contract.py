@@ -16,6 +16,7 @@ from gates.measure.tables import Opened, run
 EXAMPLES = 5
 SHOWN = 40  # characters of an example
 AT_ONCE = 500  # rules counted by one query: the time to plan it grows with the square
+SHOWN_AT_ONCE = 25  # rules whose examples are found by one query
 
 
 def findings(
@@ -72,7 +73,8 @@ def _counts(engine: Engine, this: Side, rules: list[Rule]) -> tuple[int, list[in
 
 
 def _examples(engine: Engine, this: Side, broken: list[Rule]) -> dict[str, tuple[str, ...]]:
-    """Up to five distinct offending values of each rule that shows any, most frequent first; in one query.
+    """Up to five distinct offending values of each rule that shows any, most frequent first; in one query, of
+    many rules in several.
 
     Doubles are told as numbers: every engine has a text of its own for them.
     """
@@ -90,8 +92,9 @@ def _examples(engine: Engine, this: Side, broken: list[Rule]) -> dict[str, tuple
                 f"count(*) AS n FROM {quoted(this.name)} WHERE {condition} "
                 f"GROUP BY 2, 3 ORDER BY n DESC, v, x LIMIT {EXAMPLES})"
             )
-    if parts:
-        for place, text, number, _ in run(engine, f"{' UNION ALL '.join(parts)} ORDER BY place, n DESC, v, x"):
+    for start in range(0, len(parts), SHOWN_AT_ONCE):
+        asked = " UNION ALL ".join(parts[start : start + SHOWN_AT_ONCE])
+        for place, text, number, _ in run(engine, f"{asked} ORDER BY place, n DESC, v, x"):
             told = text if number is None else _shortest(number, single=columns[place].kind == "FLOAT")
             found[broken[place].id].append("null" if told is None else told[:SHOWN])
     return {id_: tuple(values) for id_, values in found.items()}

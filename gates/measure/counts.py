@@ -2,49 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
-from gates.evidence import Curve, Slice
+from gates.evidence import Curve, Moments, Slice
 from gates.kinds.protocol import Needs
 from gates.measure import cells
 from gates.measure.cells import Key
 from gates.measure.computed import computed
+from gates.measure.general import Guest, general
 from gates.measure.joined import Joined, bin_of
+from gates.measure.labels import Labels
 from gates.measure.moments import moments
+from gates.measure.ordered import ordered
 from gates.measure.ranks import ranks
 from gates.measure.rows import clustered
 from gates.measure.tables import run
 from gates.metrics import QUANTITIES
+from gates.metrics.general import is_general
+from gates.metrics.values import ORDERED
 from gates.policy import Policy
 from gates.slices import Dimension
 from gates.statistic import Statistic
 
 
-def count(joined: Joined, policy: Policy, needs: Needs) -> tuple[Slice, ...]:
+def count(joined: Joined, policy: Policy, needs: Needs, labels: Labels, guest: Guest) -> tuple[Slice, ...]:
     """The slices of all dimensions that are needed, the whole holdout first."""
-    return tuple(part for dimension in needs.dimensions for part in _along(joined, dimension, policy, needs))
+    found = general(joined, policy, needs, labels, guest)
+    return tuple(part for dimension in needs.dimensions for part in along(joined, dimension, policy, needs, found))
 
 
-def _along(joined: Joined, dimension: Dimension, policy: Policy, needs: Needs) -> Iterator[Slice]:
+def along(
+    joined: Joined,
+    dimension: Dimension,
+    policy: Policy,
+    needs: Needs,
+    found: Mapping[tuple[str, str], Any],
+    wanted: Callable[[Key, int], bool] = lambda _, __: True,
+) -> Iterator[Slice]:
+    """The slices of one dimension. ``found``: what metrics of the general road gave; ``wanted``: which slices, by key
+    and rows, are to be made."""
     called = policy.task in ("binary", "multiclass")
     together = clustered(policy)
     rows = cells.rows(joined, dimension)
     calls = cells.cells(joined, dimension) if called else {}
     weights = cells.weights(joined, dimension) if called and together else {}
     placements: Mapping[Key, Any] = {}
-    sums: list[Mapping[Key, Any]] = []
+    sums: list[tuple[str, Mapping[Key, Moments]]] = []
     values: list[Mapping[Key, Any]] = []
     for statistic in needs.along(dimension):
+        if is_general(statistic):
+            values.append(found[statistic.id, dimension.id])
+            continue
         if _of_scores(statistic) and not joined.scored:
             continue
         if statistic.form == "ranks":
             placements = ranks(joined, dimension, buckets=together)
         elif statistic.form == "moments":
-            sums.append(moments(joined, dimension, statistic, buckets=together))
+            sums.append((statistic.id, moments(joined, dimension, statistic, buckets=together)))
         elif statistic.form == "computed":
-            values.append(computed(joined, dimension, statistic, weighted=policy.data.weight is not None))
-    for key in sorted(rows, key=lambda key: _place(dimension, key)):
+            weighted = policy.data.weight is not None
+            if statistic.name in ORDERED:
+                values.append(ordered(joined, dimension, statistic, weighted=weighted, together=together))
+            else:
+                values.append(computed(joined, dimension, statistic, weighted=weighted))
+    made = [key for key, n in rows.items() if wanted(key, n)]
+    for key in sorted(made, key=lambda key: _place(dimension, key)):
         yield Slice(
             dimension=dimension.id,
             key=tuple(zip(dimension.columns, key, strict=True)),
@@ -52,22 +75,27 @@ def _along(joined: Joined, dimension: Dimension, policy: Policy, needs: Needs) -
             cells=tuple(calls.get(key, ())),
             weights=tuple(weights.get(key, ())),
             ranks=placements.get(key),
-            moments=tuple(one[key] for one in sums if key in one),
+            moments=tuple(held.get(key, _no_query(id_)) for id_, held in sums),
             computed=tuple(one[key] for one in values if key in one),
         )
 
 
+def _no_query(id_: str) -> Moments:
+    """Of a slice in which no query counts."""
+    return Moments(id=id_, rows=0, sums=(), products=(), buckets=())
+
+
 def _of_scores(statistic: Statistic) -> bool:
     """Whether it can't be counted of a model that only calls."""
-    return statistic.form in ("ranks", "computed") or (
+    return (statistic.form in ("ranks", "computed") and statistic.name not in ORDERED) or (
         statistic.form == "moments" and QUANTITIES[statistic.name].scores
     )
 
 
 def _place(dimension: Dimension, key: Key) -> list[tuple[bool, int, str]]:
     """Missing values first, bins as they rise, other values by their text."""
-    bins = dimension.bins
-    return [(v is not None, bins.index(v) if v in bins else 0, v or "") for v in key]
+    held = zip(key, dimension.bins, strict=True)
+    return [(v is not None, bins.index(v) if v in bins else 0, v or "") for v, bins in held]
 
 
 def curves(joined: Joined, policy: Policy) -> tuple[Curve, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gates.evidence import EXACT_ROWS
@@ -12,18 +13,19 @@ from gates.measure.tables import run
 from gates.metrics.expressions import Model
 from gates.policy import Policy
 from gates.slices import Dimension
-
-BINS = 32  # of a doubling of a score's distance from 0, or from 1
-_BITS = 47  # of a double's 52 bits of fraction, less five
+from gates.statistic import Statistic
+from gates.stats.scores import BITS, HALF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """The table ``joined``: y, w, g, q, the slice columns, and of each model its call (c, b), score (s, t) and scores
-    by class (s_0, ..., t_0, ...). Without a second model b is -1 and t is null."""
+    """The table ``joined``: y, w, g, q, the slice columns, and of each model its call (c, b), score (s, t), scores by
+    class (s_0, ..., t_0, ...) and further columns (s_of0, ..., t_of0, ...). Without a second model b is -1 and t is
+    null."""
 
     engine: Engine
     parts: Parts
+    columns_of: tuple[Mapping[str, str], ...]  # of each model: its further columns by their names in the predictions
     rows: int
     scored: bool  # both models have scores
     paired: bool  # there is a second model
@@ -31,12 +33,12 @@ class Joined:
 
     def columns(self, dimension: Dimension) -> list[str]:
         """The columns that tell a dimension's slices apart."""
-        return [self.parts[column, dimension.edges] for column in dimension.columns]
+        return [self.parts[part] for part in dimension.parts]
 
     @property
     def models(self) -> tuple[Model, ...]:
         """The columns of the candidate, and of the champion where there is one."""
-        both = (("c", "s"), ("b", "t"))[: 1 + self.paired]
+        both = zip(("c", "b"), "st", self.columns_of, strict=False)
         return tuple(
             Model(
                 prefix=f"{score}_",
@@ -44,9 +46,14 @@ class Joined:
                 call=call,
                 score=score,
                 scores=tuple(f"{score}_{place}" for place in range(self.classes)),
+                of={column: f"{score}_{name}" for column, name in of.items()},
             )
-            for call, score in both
+            for call, score, of in both
         )
+
+    def models_of(self, statistic: Statistic) -> tuple[Model, ...]:
+        """The models that give what a statistic is about; the candidate always does."""
+        return tuple(model for model in self.models if statistic.of is None or statistic.of in model.of)
 
     def score(self, name: str) -> str:
         """SQL of a score, told apart exactly up to ``EXACT_ROWS`` rows, by its bin above."""
@@ -54,26 +61,13 @@ class Joined:
 
 
 def bin_of(score: str) -> str:
-    """SQL of the bin of a score within 0 and 1: bins are ``BINS`` to a doubling of its distance from 0 or 1.
+    """SQL of the bin of a score within 0 and 1: bins are 32 to a doubling of its distance from 0 or 1.
 
     A double's sign, exponent and first bits of fraction, as a whole number, are such bins.
     """
-    near = f"(gates_bits({score}) >> {_BITS})"
-    far = f"(gates_bits(CAST(1.0 AS DOUBLE) - {score}) >> {_BITS})"
+    near = f"(gates_bits({score}) >> {BITS})"
+    far = f"(gates_bits(CAST(1.0 AS DOUBLE) - {score}) >> {BITS})"
     return f"CASE WHEN {score} < 0.5 THEN {near} ELSE {2 * HALF} - {far} END"
-
-
-HALF = 0x3FE0000000000000 >> _BITS  # the bin of 0.5
-
-
-def middle_of(bin_: int) -> float:
-    """A score in the middle of a bin."""
-    import struct
-
-    at = min(bin_, 2 * HALF - bin_)
-    low, high = (struct.unpack("<d", struct.pack("<q", (at + step) << _BITS))[0] for step in (0, 1))
-    near = 0.0 if at == 0 else float(low + high) / 2
-    return near if bin_ < HALF else 1 - near
 
 
 def _told_apart() -> str:
@@ -84,14 +78,19 @@ def _told_apart() -> str:
     return f"{text} || '#' || CAST(row_number() OVER (PARTITION BY {text}) AS VARCHAR)"
 
 
+def _further(predicted: Predicted, alias: str, prefix: str) -> str:
+    """SQL of a model's scores by class and further columns."""
+    scores = [(f"score_{place}", str(place)) for place in range(predicted.classes)]
+    further = [(name, name) for name in predicted.columns.values()]
+    return "".join(f", {alias}.{name} AS {prefix}_{told}" for name, told in scores + further)
+
+
 def join(engine: Engine, policy: Policy, parts: Parts, candidate: Predicted, champion: Predicted | None) -> Joined:
     """Make the table ``joined``."""
     columns = "".join(f", r.{name}" for name in parts.values())
-    scores = "".join(f", c.score_{place} AS s_{place}" for place in range(candidate.classes))
+    scores = _further(candidate, "c", "s")
     if champion:
-        other = "b.call AS b, b.score AS t" + "".join(
-            f", b.score_{place} AS t_{place}" for place in range(champion.classes)
-        )
+        other = "b.call AS b, b.score AS t" + _further(champion, "b", "t")
     else:
         other = "CAST(-1 AS TINYINT) AS b, CAST(NULL AS DOUBLE) AS t"
     beside = f" JOIN {champion.name} b USING (pos)" if champion else ""
@@ -105,6 +104,7 @@ def join(engine: Engine, policy: Policy, parts: Parts, candidate: Predicted, cha
     return Joined(
         engine=engine,
         parts=parts,
+        columns_of=tuple(one.columns for one in (candidate, champion) if one),
         rows=rows,
         scored=candidate.scored and (champion is None or champion.scored),
         paired=champion is not None,

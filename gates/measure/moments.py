@@ -26,10 +26,11 @@ def moments(joined: Joined, dimension: Dimension, statistic: Statistic, *, bucke
     """The sums of each slice. Raises ``GatesError`` where a value is too large to be summed."""
     quantities = QUANTITIES[statistic.name]
     names = joined.columns(dimension)
-    staged = [one for model in joined.models for one in quantities.models(model, statistic.parameters)]
+    staged = [one for model in joined.models_of(statistic) for one in quantities.models(model, statistic.parameters)]
     staged += quantities.rows(joined.models[0])
     values = {f"v{place}": f"v{place}" for place in range(len(staged))}
-    source = _quantities(staged, names)
+    counting = quantities.queries(statistic.parameters) if quantities.queries else None
+    source = _quantities(staged, names, counting)
     if buckets:
         weight = f"(CAST(w AS DOUBLE) * {double(2.0**-WEIGHT_BITS)})"
         values = {name: f"{weight} * {name}" for name in values}
@@ -48,7 +49,8 @@ def moments(joined: Joined, dimension: Dimension, statistic: Statistic, *, bucke
         rows, weights, bad, *parts = (int(value or 0) for value in counts)
         if bad:
             raise GatesError(f"{statistic.id}: {bad:,} rows have a value that is too large, or none, to be summed")
-        found.setdefault(key, []).append((*bucket, rows, weights, *_whole(parts, limbs)))
+        if rows:  # of no query that counts there are sums, too: nulls
+            found.setdefault(key, []).append((*bucket, rows, weights, *_whole(parts, limbs)))
     return {key: _moments(statistic, held, len(staged), buckets=buckets) for key, held in found.items()}
 
 
@@ -62,14 +64,17 @@ def _moments(statistic: Statistic, held: list[tuple[int, ...]], size: int, *, bu
     return Moments(id=statistic.id, rows=rows, sums=tuple(sums[:size]), products=tuple(sums[size:]), buckets=())
 
 
-def _quantities(staged: Sequence[Staged], names: Sequence[str]) -> str:
-    """A subquery with the quantities as v0, v1, ... beside the slice columns, bucket and weight."""
+def _quantities(staged: Sequence[Staged], names: Sequence[str], counts: str | None) -> str:
+    """A subquery with the quantities as v0, v1, ... beside the slice columns, bucket and weight; a row a row, or a row
+    a query that ``counts``."""
     source = "joined"
     for step in zip_longest(*(one.steps for one in staged), fillvalue=()):
         made = {name: sql for columns in step if isinstance(columns, Mapping) for name, sql in columns.items()}
         source = f"(SELECT *, {', '.join(f'{sql} AS {name}' for name, sql in made.items())} FROM {source})"
     values = [f"{one.expression} AS v{place}" for place, one in enumerate(staged)]
-    return f"(SELECT {', '.join([*names, 'g', 'w', *values])} FROM {source})"
+    kept = [*names, "g", "w"]
+    grouped = f" GROUP BY {', '.join(['q', *kept])} HAVING {counts}" if counts else ""
+    return f"(SELECT {', '.join([*kept, *values])} FROM {source}{grouped})"
 
 
 def _summed(source: str, by: Sequence[str], values: int, limbs: Sequence[int]) -> str:

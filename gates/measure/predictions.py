@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gates.contract.columns import literal, quoted
@@ -13,6 +13,7 @@ from gates.measure.labels import Labels
 from gates.measure.tables import Opened, open_table, run
 from gates.metrics import Task
 from gates.policy import Policy
+from gates.validate import nearest
 
 _SHOWN = 5
 FORMS: Mapping[Task, str] = {
@@ -26,34 +27,48 @@ FORMS: Mapping[Task, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predicted:
-    """A model's predictions as a table ``name(pos, call, score, score_0, score_1, ...)`` of the engine.
+    """A model's predictions as a table ``name(pos, call, score, score_0, ..., of0, ...)`` of the engine.
 
-    ``call``: the class's number, or the value; ``classes``: how many columns ``score_N`` there are.
+    ``call``: the class's number, or the value; ``classes``: how many columns ``score_N`` there are; ``columns``: what
+    further columns are called there, by their names in the predictions.
     """
 
     name: str
     scored: bool  # whether there are scores, not only calls
     classes: int = 0
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
-def place(engine: Engine, file: Path, name: str, policy: Policy, labels: Labels) -> Predicted:
+def place(
+    engine: Engine,
+    file: Path,
+    name: str,
+    policy: Policy,
+    labels: Labels,
+    further: Sequence[str] = (),
+    *,
+    must: bool = True,
+) -> Predicted:
     """Read a predictions file and match it to the holdout's rows, by key or by order.
 
+    ``further``: columns of numbers that gates name with `of`; a file that ``must`` not may lack them.
     Raises ``GatesError`` naming how many rows, and which, don't match or hold no usable number.
     """
     view = open_table(engine, file.parent, file.name, f"{name} predictions")
     form = _FORMS[policy.task](engine, view, policy, labels)
+    columns = _further(engine, view, policy, further, must=must)
     _match(engine, view, policy)
     key = f"CAST({quoted(policy.data.key)} AS VARCHAR)" if policy.data.key else "NULL"
     source = f"(SELECT row_number() OVER () - 1 AS gates_pos, {key} AS gates_key, * FROM {quoted(view.name)})"
     matched = "p.gates_key = r.k" if policy.data.key else "p.gates_pos = r.pos"
     scores = "".join(f", {score} AS score_{place}" for place, score in enumerate(form.scores))
+    scores += "".join(f", {_double(column)} AS {told}" for column, told in columns.items())
     run(
         engine,
         f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT r.pos, {form.call} AS call, {form.score} AS score{scores} "
         f"FROM gates_rows r JOIN {source} p ON {matched}",
     )
-    return Predicted(name=name, scored=form.scored, classes=len(form.scores))
+    return Predicted(name=name, scored=form.scored, classes=len(form.scores), columns=columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,12 +133,32 @@ def _ranking(engine: Engine, view: Opened, policy: Policy, _labels: Labels) -> _
     return _Form(call="CAST(NULL AS DOUBLE)", score=_double("score"), scored=True)
 
 
+def _score(engine: Engine, view: Opened, policy: Policy, _labels: Labels) -> _Form:
+    if "score" not in view.columns:
+        return _Form(call="CAST(NULL AS DOUBLE)")
+    _check_numbers(engine, view, policy, "score")
+    return _Form(call="CAST(NULL AS DOUBLE)", score=_double("score"), scored=True)
+
+
 _FORMS: Mapping[Task, Callable[[Engine, Opened, Policy, Labels], _Form]] = {
     "binary": _binary,
     "multiclass": _multiclass,
     "regression": _regression,
     "ranking": _ranking,
+    "score": _score,
 }
+
+
+def _further(engine: Engine, view: Opened, policy: Policy, wanted: Sequence[str], *, must: bool) -> dict[str, str]:
+    """Further columns of numbers, and what each is called in the table."""
+    for column in wanted if must else ():
+        if column not in view.columns:
+            known = nearest(column, view.columns) or f"; they have {', '.join(list(view.columns)[:20])}"
+            raise GatesError(f"the predictions lack {column}, which a gate names with `of`{known}", where=view.path)
+    held = [column for column in wanted if column in view.columns]
+    for column in held:
+        _check_numbers(engine, view, policy, column)
+    return {column: f"of{place}" for place, column in enumerate(held)}
 
 
 def _need(view: Opened, policy: Policy, *columns: str) -> None:

@@ -11,7 +11,7 @@ from gates.measure.engines import Engine
 from gates.measure.labels import Labels
 from gates.measure.tables import Opened, exact_text, row_text, run
 from gates.policy import Policy
-from gates.slices import Dimension
+from gates.slices import Dimension, bins_of
 
 MAX_SLICES = 1000
 WEIGHT_BITS = 30  # a weight is a whole number of 2**-30
@@ -24,8 +24,8 @@ def parts_of(dimensions: Sequence[Dimension]) -> Parts:
     """Distinct (column, edges) of the dimensions -> a short column name in the table of rows."""
     found: dict[tuple[str, tuple[float, ...]], str] = {}
     for dimension in dimensions:
-        for column in dimension.columns:
-            found.setdefault((column, dimension.edges), f"d{len(found)}")
+        for part in dimension.parts:
+            found.setdefault(part, f"d{len(found)}")
     return found
 
 
@@ -38,7 +38,7 @@ def part_sql(opened: Opened, column: str, edges: tuple[float, ...], role: str) -
         return f"CAST({value} AS VARCHAR)"
     if not numeric:
         raise GatesError(f"the column {column} is {opened.columns[column]}; only numbers can be cut into bins")
-    bins = Dimension(columns=(column,), edges=edges).bins
+    bins = bins_of(edges)
     cases = " ".join(
         f"WHEN ({value}) < {literal(edge)} THEN {literal(name_)}" for edge, name_ in zip(edges, bins, strict=False)
     )
@@ -68,6 +68,8 @@ def make_rows(engine: Engine, opened: Opened, policy: Policy, labels: Labels, pa
     )
     if data.key:
         _check_keys(engine, opened, data.key)
+    if data.query:
+        _check_queries(engine, opened, policy, parts)
     for (column, _), name in parts.items():
         ((distinct,),) = run(engine, f"SELECT count(DISTINCT {name}) FROM gates_rows")
         if distinct > MAX_SLICES:
@@ -75,6 +77,28 @@ def make_rows(engine: Engine, opened: Opened, policy: Policy, labels: Labels, pa
                 f"{column} has {distinct:,} values, too many to slice by",
                 where="slices",
                 mend=f"Cut it into bins: {{{column}: [..., ...]}}.",
+            )
+
+
+def _check_queries(engine: Engine, opened: Opened, policy: Policy, parts: Parts) -> None:
+    """Every row has a query, and what is counted of queries is the same in all rows of one."""
+    data, role = policy.data, "data.query"
+    ((missing,),) = run(engine, "SELECT count(*) - count(q) FROM gates_rows")
+    if missing:
+        raise GatesError(f"{missing:,} rows of {opened.path} have no {data.query}", where=role)
+    of_rows = {"w": data.weight, "u": data.unit} | {name: column for (column, _), name in parts.items()}
+    for name, column in of_rows.items():
+        if column is None:
+            continue
+        mixed = f"min({name}) <> max({name}) OR count({name}) NOT IN (0, count(*))"
+        ((wrong, first),) = run(
+            engine, f"SELECT count(*), min(q) FROM (SELECT q FROM gates_rows GROUP BY q HAVING {mixed})"
+        )
+        if wrong:
+            raise GatesError(
+                f"{column} differs within {wrong:,} queries ({data.query}: {first}{', …' if wrong > 1 else ''})",
+                where=role,
+                mend="Of a ranking, unit, weight and slices are of whole queries.",
             )
 
 

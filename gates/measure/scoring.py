@@ -8,36 +8,70 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gates import child
+from gates.contract.columns import literal, quoted
 from gates.errors import GatesError
-from gates.measure.labels import Labels, described
+from gates.measure.engines import connect
+from gates.measure.labels import Labels
+from gates.measure.tables import run
 from gates.metrics import Task
-from gates.policy import Policy
 
 _TWO = 2
 
 
-def score(
-    model: Path, features: Path, out: Path, policy: Policy, labels: Labels, environment: Mapping[str, str]
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a model is asked, beside the rows: what its answer means, the key to put beside it, and how long it has."""
+
+    task: Task
+    labels: Labels
+    key: str | None
+    seconds: int
+
+    def dump(self) -> str:
+        """As JSON, for another process or machine."""
+        labels = {"classes": self.labels.classes, "kind": self.labels.kind}
+        return json.dumps({"task": self.task, "labels": labels, "key": self.key, "seconds": self.seconds})
+
+    @classmethod
+    def load(cls, text: str | bytes) -> Asked:
+        """What ``dump`` wrote."""
+        told = json.loads(text)
+        labels = Labels(classes=tuple(told["labels"]["classes"]), kind=told["labels"]["kind"])
+        return cls(task=told["task"], labels=labels, key=told["key"], seconds=told["seconds"])
+
+
+def scored(model: Path, features: Path, target: Path, asked: Asked, environment: Mapping[str, str]) -> Path:
+    """Let an MLflow model folder score ``features`` (Parquet), and write its scores with the key beside them."""
+    bare = target.with_name(f"{target.stem}-scores.parquet")
+    score(model, features, bare, asked, environment)
+    if asked.key is None:
+        return bare.replace(target)
+    keys = f"(SELECT {quoted(asked.key)} FROM {literal(str(features))})"
+    beside = f"SELECT * FROM {keys} POSITIONAL JOIN {literal(str(bare))}"
+    run(connect(), f"COPY ({beside}) TO {literal(str(target))} (FORMAT parquet)")
+    bare.unlink()
+    return target
+
+
+def score(model: Path, features: Path, out: Path, asked: Asked, environment: Mapping[str, str]) -> None:
     """Write ``out`` (Parquet): ``score``, or ``score_CLASS`` of each class, or else ``prediction``, a row a row.
 
     ``features``: the holdout without its label, as Parquet. A scikit-learn classifier is asked for ``predict_proba``;
     of any other, what it returns must be probabilities, one or a column a class, or classes; of a task without classes,
     numbers. Raises ``GatesError`` with the model's own complaint where it fails.
     """
-    seconds = policy.train.seconds
     answer, log = out.with_suffix(".json"), out.with_suffix(".log")
     for old in (answer, out):
         old.unlink(missing_ok=True)
-    wanted = json.dumps({"task": policy.task, **described(labels)})
-    command = [sys.executable, "-m", "gates.measure.scoring", *map(str, (model, features, out, answer)), wanted]
-    status = child.run(command, out.parent, child.without_secrets(environment), log, seconds)
+    command = [sys.executable, "-m", "gates.measure.scoring", *map(str, (model, features, out, answer)), asked.dump()]
+    status = child.run(command, out.parent, child.without_secrets(environment), log, asked.seconds)
     if status is None:
-        raise GatesError(f"the model took longer than {seconds} s to score the holdout", where=str(model))
+        raise GatesError(f"the model took longer than {asked.seconds} s to score the holdout", where=str(model))
     if not answer.exists():
         last = " / ".join(child.last_lines(log, 3)) or "it printed nothing"
         raise GatesError(f"the model ended its process with exit code {status}: {last}", where=str(model))
@@ -122,7 +156,6 @@ def _answer(model: Path, features: Path, out: Path, task: Task, labels: Labels) 
 
 
 if __name__ == "__main__":
-    _wanted = json.loads(sys.argv[5])
-    _labels = Labels(classes=tuple(_wanted["classes"]), kind=_wanted["kind"])
-    _told = _answer(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), _wanted["task"], _labels)
+    _asked = Asked.load(sys.argv[5])
+    _told = _answer(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), _asked.task, _asked.labels)
     Path(sys.argv[4]).write_text(json.dumps(_told))

@@ -6,17 +6,29 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
-from gates.metrics import classification, discrimination, fairness, multiclass, probability, regression
+from gates.metrics import (
+    classification,
+    discrimination,
+    fairness,
+    general,
+    multiclass,
+    probability,
+    ranking,
+    regression,
+    values,
+)
 from gates.metrics.expressions import Quantities
-from gates.metrics.record import ANY_TASK, ONE_OF, Entry, Metric, Task, fixed
+from gates.metrics.record import ANY_TASK, ONE_OF, Better, Entry, Metric, Task, fixed
 from gates.statistic import Parameters, parameters_text
 
-_FAMILIES = (classification, discrimination, probability, multiclass, regression)
+_FAMILIES = (classification, discrimination, probability, multiclass, regression, ranking, values, general)
 
 QUANTITIES: Mapping[str, Quantities] = {
     **probability.QUANTITIES,
     **multiclass.QUANTITIES,
     **regression.QUANTITIES,
+    **ranking.QUANTITIES,
+    **values.QUANTITIES,
 }
 
 # Gaps that have a name of their own: (name, doc, the metrics whose worst gap it is).
@@ -59,10 +71,15 @@ def table(task: Task) -> Mapping[str, Entry]:
     return plain | named | gaps
 
 
+def row(name: str, task: Task) -> Entry | None:
+    """A row of a task's table, or that of a ``module:function``; None where the task has none of that name."""
+    return table(task).get(name) or general.own(name, task)
+
+
 def find(name: str, task: Task, parameters: Parameters = ()) -> Metric:
     """A metric of a task, with its parameters. Raises ``KeyError`` where the task has none of that name."""
     plain = next((e for family in _FAMILIES for e in family.METRICS if e.name == name and task in e.tasks), None)
     return (plain or table(task)[name]).make(parameters)
 
 
-__all__ = ["ANY_TASK", "ONE_OF", "QUANTITIES", "Entry", "Metric", "Task", "find", "table"]
+__all__ = ["ANY_TASK", "ONE_OF", "QUANTITIES", "Better", "Entry", "Metric", "Task", "find", "row", "table"]

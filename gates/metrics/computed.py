@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from math import exp, inf, log, sqrt
 
 from gates.evidence import CHAMPION, Computed, Slice
-from gates.metrics.record import Better, Metric
+from gates.metrics.record import Better, Metric, unpaired
 from gates.statistic import Statistic
+from gates.stats import jackknife
 from gates.stats.quantity import Bounds, Quantity, undefined
-from gates.stats.student import around, t
+from gates.stats.student import t
 
 UNIT = 2.0**Computed.UNIT
 
@@ -29,7 +30,7 @@ def metric(
         def read(found: Computed) -> tuple[float, float]:
             return (found.champion, found.bb) if who == CHAMPION else (found.candidate, found.aa)
 
-        return _read(slices[0], statistic, read, limits)
+        return _read(slices[0], statistic, read, limits, paired=who == CHAMPION)
 
     def change(slices: Sequence[Slice], _seed: str) -> Quantity:
         width = limits[1] - limits[0]
@@ -37,19 +38,26 @@ def metric(
         def read(found: Computed) -> tuple[float, float]:
             return found.candidate - found.champion, found.aa + found.bb - 2 * found.ab
 
-        return _read(slices[0], statistic, read, (-width, width))
+        return _read(slices[0], statistic, read, (-width, width), paired=True)
 
     return Metric(name=name, doc=doc, better=better, statistic=statistic, level=level, change=change, points=points)
 
 
 def _read(
-    part: Slice, statistic: Statistic, read: Callable[[Computed], tuple[float, float]], limits: Bounds
+    part: Slice,
+    statistic: Statistic,
+    read: Callable[[Computed], tuple[float, float]],
+    limits: Bounds,
+    *,
+    paired: bool,
 ) -> Quantity:
     found = part.computed_of(statistic)
     if found is None:
         return undefined("it could not be computed")
     if found.why is not None:
-        return undefined(found.why)
+        return undefined(found.why, small=found.groups > 0)
+    if paired and not found.paired:
+        return undefined(unpaired(statistic))
     value, variance = read(found)
     value, error, freedom = value / UNIT, sqrt(max(0, variance)) / UNIT, max(1, found.groups - 1)
 
@@ -59,9 +67,16 @@ def _read(
         if limits == (0.0, 1.0) and error and 0 < value < 1:
             centre, half = log(value / (1 - value)), t(confidence, freedom) * error / (value * (1 - value))
             return _logistic(centre - half), _logistic(centre + half)
-        return around(value, error, confidence, freedom, limits)
+        return plain.bounds(confidence)
 
+    spread = jackknife.Spread(value=value, error=error, freedom=freedom, sightings=_sightings(part))
+    plain = jackknife.quantity(spread, limits, "", found.method)
     return Quantity(value=value, bounds=bounds, method=found.method)
+
+
+def _sightings(part: Slice) -> int:
+    """Rows, or buckets of them, that an error of zero rests on."""
+    return len({weighted[0] for weighted in part.weights}) or part.rows
 
 
 def _logistic(x: float) -> float:

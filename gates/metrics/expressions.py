@@ -7,7 +7,7 @@ logarithm may differ in its last digit from one machine to the next, and the evi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log, sqrt
 from typing import Final
 
@@ -20,8 +20,8 @@ Steps = tuple[Mapping[str, str], ...]  # column -> expression; each step may use
 class Model:
     """The columns of one model in the joined table of rows: label and call as class numbers, or as values.
 
-    ``scores``: one a class, in the order of the classes, for a multiclass model. ``prefix``: of the columns that
-    steps make.
+    ``scores``: one a class, in the order of the classes, for a multiclass model. ``of``: further numbers that it gives
+    of each row, by their names in the predictions. ``prefix``: of the columns that steps make.
     """
 
     prefix: str
@@ -29,6 +29,7 @@ class Model:
     call: str
     score: str
     scores: tuple[str, ...] = ()
+    of: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +45,15 @@ class Quantities:
     """What is summed for one statistic: quantities of each model, and of the row alone.
 
     ``wide``: values may be of any size, as of squared errors; others lie within 2**42 with steps of 2**-60.
-    ``scores``: a model that only calls has none.
+    ``scores``: a model that only calls has none. ``queries``: the quantities are of a query, aggregates over its rows,
+    and this condition, an aggregate too, says which queries count.
     """
 
     models: Callable[[Model, Parameters], Sequence[Staged]]
     rows: Callable[[Model], Sequence[Staged]] = lambda _: ()
     wide: bool = False
     scores: bool = False
+    queries: Callable[[Parameters], str] | None = None
 
 
 def double(value: float) -> str:

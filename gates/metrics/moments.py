@@ -8,11 +8,11 @@ from fractions import Fraction
 from math import inf, sqrt
 
 from gates.evidence import CANDIDATE, CHAMPION, Moments, Slice
-from gates.metrics.record import Better, Metric
+from gates.metrics.record import Better, Metric, unpaired
 from gates.statistic import Statistic
 from gates.stats import jackknife
+from gates.stats.proportions import wilson
 from gates.stats.quantity import Bounds, Quantity, undefined
-from gates.stats.student import around
 
 SCALE = 2**Moments.UNIT
 Value = Callable[..., float | None]  # of the means, exact fractions
@@ -58,6 +58,8 @@ def _of(part: Slice, statistic: Statistic, smooth: Smooth, signs: tuple[int, int
         return undefined("it could not be counted")
     if not sums.rows:
         return undefined(smooth.why)
+    if len(sums.sums) < smooth.own * (1 + (signs[1] != 0)) + smooth.rows:
+        return undefined(unpaired(statistic))
     return (_clustered if sums.buckets else _plain)(sums, smooth, signs, limits)
 
 
@@ -83,11 +85,20 @@ def _plain(sums: Moments, smooth: Smooth, signs: tuple[int, int], limits: Bounds
     if n < 2:  # noqa: PLR2004 -- one row has no spread
         return Quantity(value=value, bounds=lambda _: limits, method="t-paired")
     error = sqrt(max(0.0, _variance(sums, weights)))
+    if limits == (0.0, 1.0):
+        return _share(value, error, n)
+    return jackknife.quantity(
+        jackknife.Spread(value=value, error=error, freedom=n - 1, sightings=n),
+        limits,
+        smooth.why,
+        "t-paired" if all(signs) else "t",
+    )
 
-    def bounds(confidence: float) -> Bounds:
-        return around(value, error, confidence, n - 1, limits)
 
-    return Quantity(value=value, bounds=bounds, method="t-paired" if all(signs) else "t")
+def _share(value: float, error: float, n: int) -> Quantity:
+    """A share's bounds are Wilson's, with as many rows as its error is worth: none of 50 rows is not none at all."""
+    rows = value * (1 - value) / error**2 if error else n
+    return Quantity(value=value, bounds=lambda c: wilson(value * rows, rows, c, n - 1), method="wilson-effective")
 
 
 def _variance(sums: Moments, weights: Sequence[float]) -> float:

@@ -46,7 +46,7 @@ class Entry:
     """A row of a family's table: a metric for tasks, made from its parameters.
 
     ``takes``: the parameters it knows, each with its default; ``...`` where it must be given, ``ONE_OF`` where it or
-    another one of these.
+    another one of these, None where it may be left out.
     """
 
     name: str
@@ -55,6 +55,11 @@ class Entry:
     tasks: tuple[Task, ...]
     takes: Mapping[str, object] = field(default_factory=dict)
     make: Callable[[Parameters], Metric]
+
+
+def unpaired(statistic: Statistic) -> str:
+    """Why there is nothing to compare with, where only the candidate gives that number."""
+    return f"the champion's predictions have no {statistic.of}; its own value can be judged, by min or max"
 
 
 def fixed(metric: Metric, *tasks: Task) -> Entry:

@@ -240,8 +240,10 @@ class Policy:
     )
     min_rows: int = declare("A slice with fewer rows is told as undecided.", default=0, stricter="smaller", minimum=0)
     slices: tuple[Dimension, ...] = declare(
-        "Subsets of the holdout: a column, bins of one ({age: [25, 40]}), or a crossing (sex * region).",
+        "Subsets of the holdout: a column, bins of one ({age: [25, 40]}), a crossing (sex * region), or auto: the "
+        "worst slices are searched for.",
         default=(),
+        single=True,
         stricter="each",
     )
     confidence: float = declare(
@@ -261,6 +263,11 @@ class Policy:
     gates: tuple[Gate, ...] = declare("What must hold.", stricter="each", minItems=1)
     promotion: Promotion = declare("How a judged model gets to production.", default=Promotion())
     card: Card | None = declare("What the model's card says.", default=None, stricter="free")
+
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """The slices' dimensions; a crossing takes the bins that its columns have where they are declared alone."""
+        return tuple(one.binned(self.slices) if len(one.columns) > 1 else one for one in self.slices)
 
 
 def _without_absent(value: Plain) -> Plain:
@@ -318,7 +325,7 @@ class Bound:
             reuse=policy.data.reuse,
             min_rows=policy.min_rows,
             anchored=policy.anchor is not None,
-            dimensions=policy.slices,
+            dimensions=policy.dimensions,
             contract=self.contract,
             tables=policy.data.tables,
             sources={name: getattr(policy.data, name) for name in policy.data.tables},

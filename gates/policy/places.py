@@ -9,14 +9,15 @@ from gates.source import Path, Place, Source
 
 def places(source: Source, bound: Bound, decision: Decision) -> tuple[Place, ...]:
     """Line and column of each of the decision's gates; of what the policy only implies, those of its cause."""
-    return tuple(source.where(_path(bound, verdict)) for verdict in decision.gates)
+    return tuple(source.where(_path(source, bound, verdict)) for verdict in decision.gates)
 
 
-def _path(bound: Bound, verdict: GateVerdict) -> Path:
+def _path(source: Source, bound: Bound, verdict: GateVerdict) -> Path:
     for index, gate in enumerate(bound.policy.gates):
         if _made(gate, verdict):
             inside = ("slices",) if verdict.slice and verdict.by is None else ()
-            return ("gates", index, *inside, verdict.rule)
+            bar: Path = ("gates", index, *inside, verdict.rule)
+            return bar if bar in source.places else ("gates", index, gate.kind)
     return ("data", "contract")
 
 

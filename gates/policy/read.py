@@ -12,7 +12,7 @@ from gates.kinds import KINDS
 from gates.kinds.protocol import Terms
 from gates.metrics import ANY_TASK
 from gates.policy import Bound, Gate, Policy, Promotion
-from gates.slices import Dimension
+from gates.slices import AUTO, Dimension, is_found, twice_cut
 from gates.source import Path, Source, parse
 from gates.validate import Problem, nearest, problems, raise_all
 
@@ -90,13 +90,20 @@ def _meaning(source: Source, contract: Contract | None) -> Iterator[Problem]:
     """What no schema can see, of all parts whose form is right: rules that don't fit their metric, gates and slices
     that stand twice, edges out of order."""
     dimensions: list[Dimension] = []
-    for index, value in enumerate(_list(source.value, "slices")):
+    written = _at(source.value, "slices")
+    alone = written is not None and not isinstance(written, list)
+    for index, value in enumerate([written] if alone else _list(source.value, "slices")):
         if not list(problems(source, (), value, Dimension.SCHEMA)):
             dimension = Dimension.read(value)
-            path: Path = ("slices", index, *(dimension.columns if dimension.edges else ()))
+            path: Path = ("slices", *(() if alone else (index,)), *(dimension.columns if dimension.edges else ()))
             yield from (Problem.at(source, path, what) for what in _dimension_meaning(dimension, dimensions))
             dimensions.append(dimension)
     named = _at(source.value, "data", "contract") is not None  # a contract that can't be read is told on its own
+    for index, dimension in enumerate(dimensions):
+        for column in dimension.columns:
+            if len(dimension.columns) > 1 and twice_cut(column, dimensions):
+                what = f"{column} is cut into bins in two ways; which of them should be crossed?"
+                yield Problem.at(source, ("slices", index), what)
     tables = [table for table in ("train", "holdout") if _at(source.value, "data", table) is not None]
     task = _at(source.value, "task")
     terms = Terms(
@@ -157,12 +164,14 @@ def _columns_meaning(value: Plain, task: str) -> Iterator[tuple[Path, str]]:
 
 
 def _dimension_meaning(dimension: Dimension, before: list[Dimension]) -> Iterator[str]:
-    if list(dimension.edges) != sorted(set(dimension.edges)):
+    if any(list(edges) != sorted(set(edges)) for edges in dimension.edges):
         yield "bins must rise from edge to edge"
     if not all(dimension.columns):
         yield "a crossing needs a column on each side of *"
     if len(set(dimension.columns)) != len(dimension.columns):
         yield "a column can't be crossed with itself"
+    if dimension != AUTO and is_found(dimension.id):
+        yield "a column whose name begins with auto: can't be sliced by"
     if dimension.id in {one.id for one in before}:
         yield f"the slices by {dimension.id} stand twice"
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from gates.decision import Code, Decision, GateVerdict, Verdict, worst
+from gates.evidence import Evidence
 from gates.source import Place
-from gates.waivers import Settled, Waived
+from gates.waivers import Settled, Waived, acceptable
 from gates.words import number, plural, signed
 
 
@@ -29,7 +30,8 @@ class Facts:
     ``observing`` is the last day on which the policy only tells, ``observed`` the one on which it did last.
     ``weaker`` and ``changes`` say, a sentence each, how the pull request changes the policy; ``approver`` approved
     that it gets weaker. ``waive`` names the
-    workflow that records a waiver, ``waivable`` the gates whose failure may be accepted.
+    workflow that records a waiver, ``waivable`` the gates whose failure may be accepted. ``evidence`` is what the
+    decision was made from, for what only it can show.
     """
 
     policy: str = "gates.yaml"
@@ -51,6 +53,7 @@ class Facts:
     history: tuple[Past, ...] = ()
     waive: str | None = None
     waivable: tuple[str, ...] = ()
+    evidence: Evidence | None = None
 
     def verdict(self, decision: Decision) -> Verdict:
         """The verdict that counts: after waivers."""
@@ -164,6 +167,12 @@ def waiting(decision: Decision) -> list[str]:
         if gate.verdict is None:
             reasons[gate.reason] = reasons.get(gate.reason, 0) + 1
     return [f"{plural(count, 'bar', 'bars')} not judged: {reason}" for reason, count in reasons.items()]
+
+
+def acceptable_bars(decision: Decision, facts: Facts) -> list[GateVerdict]:
+    """What somebody may accept and nobody has, worst first."""
+    covered = accepted(facts)
+    return [one for one in by_badness(decision.gates) if one not in covered and acceptable(one, facts.waivable)]
 
 
 def acceptances(facts: Facts) -> list[str]:

@@ -73,7 +73,8 @@ def _verdicts(decision: Decision, facts: Facts) -> Iterator[Note]:
 def _mistakes(decision: Decision, facts: Facts) -> Iterator[Note]:
     """Mistakes of policy and contract at their own lines; anything else that stopped the run, at the policy's first."""
     found = [_PROBLEM.fullmatch(line.strip()) for line in decision.reason.splitlines()]
-    folder, inside = dirname(facts.path), [match for match in found if match and _is_inside(match[1])]
+    folder = dirname(facts.path)
+    inside = [match for match in found if match and (match[1] == facts.policy or _is_inside(match[1]))]
     for match in inside:
         name = facts.path if match[1] == facts.policy else join(folder, match[1])
         yield Note(level="error", file=name, place=(int(match[2]), int(match[3])), title="gates", text=match[4])

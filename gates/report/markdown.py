@@ -9,10 +9,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from gates.decision import Code, Decision, GateVerdict, Verdict
-from gates.report import WARNING, Facts, acceptances, accepted, by_badness, first_line, sign, waiting, why
+from gates.report import (
+    WARNING,
+    Facts,
+    acceptable_bars,
+    acceptances,
+    accepted,
+    by_badness,
+    first_line,
+    sign,
+    waiting,
+    why,
+)
 from gates.report.escape import code, text
 from gates.report.tables import MOST_ROWS, bars, bullets, data, fairness, moved
-from gates.waivers import acceptable
 from gates.words import percent, plural
 
 LIMIT = 62_000  # characters; GitHub takes 65,536, and a marker follows
@@ -64,7 +74,7 @@ def _sections(decision: Decision, facts: Facts) -> Iterator[Section]:
     for part in _opening(decision, facts):
         yield Section(name="opening", whole=part)
     yield from _loud(decision, loud)
-    yield from _accepted(decision, facts)
+    yield from _accepted(facts)
     if held:
         more = "more " if loud or covered else ""
         told = f"✅ {plural(len(held), f'{more}bar holds', f'{more}bars hold')}"
@@ -142,13 +152,11 @@ def _loud(decision: Decision, loud: list[GateVerdict]) -> Iterator[Section]:
         yield Section(name="more", whole=_folded(more, table), folded=f"{more}.")
 
 
-def _accepted(decision: Decision, facts: Facts) -> Iterator[Section]:
+def _accepted(facts: Facts) -> Iterator[Section]:
     covered, lines = accepted(facts), acceptances(facts)
-    if covered:
-        folded = f"{plural(len(covered), 'bar was', 'bars were')} accepted."
-        yield Section(name="accepted", whole=bars(decision, covered, OPEN_ROWS, accepted=True), folded=folded)
     if lines:
-        yield Section(name="accepted", whole=f"**Accepted:**\n\n{bullets(lines, MOST_LINES)}")
+        folded = f"{plural(len(covered), 'bar was', 'bars were')} accepted."
+        yield Section(name="accepted", whole=f"**Accepted:**\n\n{bullets(lines, MOST_LINES)}", folded=folded)
 
 
 def _folded(summary: str, inner: str) -> str:
@@ -181,9 +189,7 @@ def _mend(decision: Decision, facts: Facts) -> str:
 
 def _acceptance(decision: Decision, facts: Facts) -> str:
     """The command by which somebody accepts the first bar that blocks."""
-    open_ = [
-        gate for gate in by_badness(decision.gates) if acceptable(gate, facts.waivable) and gate not in accepted(facts)
-    ]
+    open_ = acceptable_bars(decision, facts)
     if not open_ or facts.waive is None or facts.pull_request is None or facts.commit is None:
         return ""
     inputs = {"pull-request": str(facts.pull_request), "commit": facts.commit, "gate": open_[0].label}

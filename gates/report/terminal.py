@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import io
+import shlex
 from typing import TYPE_CHECKING
 
 from gates.decision import Code, Decision, Estimate, GateVerdict, Verdict
-from gates.report import WARNING, Facts, acceptances, accepted, by_badness, first_line, sign, waiting, why, word
-from gates.slices import key_text
+from gates.report import (
+    WARNING,
+    Facts,
+    acceptable_bars,
+    acceptances,
+    accepted,
+    by_badness,
+    first_line,
+    sign,
+    waiting,
+    why,
+    word,
+)
 from gates.words import bar_text, number, plural, signed
 
 if TYPE_CHECKING:
@@ -47,6 +59,9 @@ def render(decision: Decision, facts: Facts | None = None, *, width: int = 120, 
     told.print(Text(flat(" ".join(first_line(decision, facts))), style=f"bold {COLOURS[facts.verdict(decision)]}"))
     for line in reason.splitlines() if decision.code is Code.COULD_NOT_JUDGE else [reason]:
         told.print(Text(f"   {flat(line)}"))
+    for gate in acceptable_bars(decision, facts):
+        if gate.id in facts.waivable:  # the policy itself speaks of it
+            told.print(Text(f"   may be accepted: gates waive --gate {shlex.quote(flat(gate.label))}", style="dim"))
     return out.getvalue()
 
 
@@ -75,7 +90,7 @@ def _stacked(gate: GateVerdict) -> object:
 
 
 def _name(gate: GateVerdict) -> str:
-    return gate.id + (f" · {key_text(gate.slice)}" if gate.slice else "")
+    return gate.id + (f" · {gate.where}" if gate.slice else "")
 
 
 def _models(gate: GateVerdict) -> str:

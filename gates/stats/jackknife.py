@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import inf, isinf, sqrt
 
 from gates.stats.proportions import wilson
 from gates.stats.quantity import Bounds, Quantity, undefined
@@ -106,13 +106,13 @@ def of_buckets(buckets: Sequence[Sequence[float]], statistic: Statistic) -> Spre
 
 def quantity(spread: Spread | None, limits: Bounds, why: str, method: str) -> Quantity:
     """Bounds by Student's t, within limits. An error of zero is not certainty: what never differed in n sightings
-    may differ in as many as Wilson's bound says of 0 of n, as a share of the limits' width."""
+    may differ in as many as Wilson's bound says of 0 of n, as a share of the limits' width, where it has one."""
     if spread is None:
         return undefined(why)
     value, error, freedom = spread.value, spread.error, spread.freedom
 
     def bounds(confidence: float) -> Bounds:
-        if error:
+        if error or isinf(limits[1] - limits[0]):
             return around(value, error, confidence, freedom, limits)
         slack = wilson(0, spread.sightings, confidence)[1] * (limits[1] - limits[0])
         return max(limits[0], value - slack), min(limits[1], value + slack)

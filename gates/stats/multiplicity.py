@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 
-def holm(reject: Sequence[Callable[[float], bool]], confidence: float) -> list[tuple[bool, float]]:
+def holm(
+    reject: Sequence[Callable[[float], bool]], confidence: float, among: int | None = None
+) -> list[tuple[bool, float]]:
     """Holm's step-down over hypotheses that can say whether they are rejected at a confidence.
+
+    ``among``: how many hypotheses there are in all, where these were picked out of more, in whatever way: the others
+    count as not rejected, which Holm's procedure allows, as a p-value may always be taken to be larger than it is.
 
     Gives (rejected, confidence it was last tested at) each, in order. The chance that any true
     hypothesis is rejected stays at or under ``1 - confidence``. Rejecting all that fall at one level
@@ -15,8 +20,9 @@ def holm(reject: Sequence[Callable[[float], bool]], confidence: float) -> list[t
     """
     outcome = [(False, confidence)] * len(reject)
     open_ = list(range(len(reject)))
+    others = max(0, (among or 0) - len(reject))
     while open_:
-        level = 1 - (1 - confidence) / len(open_)
+        level = 1 - (1 - confidence) / (len(open_) + others)
         fallen = [index for index in open_ if reject[index](level)]
         for index in open_:
             outcome[index] = (index in fallen, level)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from gates import child
@@ -13,17 +14,25 @@ SHOWN = 20  # last lines of a failed training
 MEND = "Write an MLflow model folder to $GATES_OUT/model, or $GATES_OUT/predictions.parquet or .csv."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """What the command is given: the holdout without its label; the training tables: a file, a glob, or a table of the
+    engine."""
+
+    holdout: Path
+    train: Path | str | None
+
+
 def train(
-    policy: Policy, root: Path, out: Path, holdout: Path, environment: Mapping[str, str], log: Path, seed: int
+    policy: Policy, root: Path, out: Path, tables: Tables, environment: Mapping[str, str], log: Path, seed: int
 ) -> None:
     """Run the command beside the policy, to fill the fresh folder ``out``.
 
     Raises ``GatesError`` with the last lines of its output where it fails, takes too long or leaves nothing.
     """
-    given = {"GATES_OUT": str(out), "GATES_HOLDOUT": str(holdout), "GATES_SEED": str(seed)}
-    if policy.data.train:
-        file = Path(policy.data.train).suffix and "://" not in policy.data.train
-        given["GATES_TRAIN"] = str(root / policy.data.train) if file else policy.data.train
+    given = {"GATES_OUT": str(out), "GATES_HOLDOUT": str(tables.holdout), "GATES_SEED": str(seed)}
+    if tables.train:
+        given["GATES_TRAIN"] = str(tables.train)
     command = ["/bin/sh", "-c", policy.train.run]
     status = child.run(command, root, {**child.without_secrets(environment), **given}, log, policy.train.seconds)
     where = f"train: {policy.train.run}"

@@ -1,4 +1,24 @@
+from __future__ import annotations
+
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "github"))  # the fake GitHub lives there
+
+from fake_github import FakeGitHub
+from harness import World
+from telco import settle
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A user's repository with a model at its root, and a workflow that calls model-ci.yml."""
+    github = FakeGitHub("acme/churn")
+    world = World(tmp_path, github)
+    world.call()
+    settle(world.repository)
+    yield world
+    github.stop()

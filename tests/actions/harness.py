@@ -42,11 +42,10 @@ def copy_product(target: Path) -> None:
 
 
 def third_parties() -> dict[str, Path]:
-    """`actions/x@sha` as the workflow pins it, and the stub that stands in for it. act brings its own checkout."""
-    text = (ROOT / ".github/workflows/model-ci.yml").read_text()
-    pins = set(re.findall(r"uses: (actions/[\w-]+@[0-9a-f]{40})", text))
-    names = {pin: pin.split("/")[1].split("@")[0] for pin in pins}
-    return {pin: STUBS / name for pin, name in names.items() if name != "checkout"}
+    """`actions/x@sha` as the workflows pin it, and the stub that stands in for it."""
+    texts = [path.read_text() for path in ROOT.glob(".github/workflows/model-*.yml")]
+    pins = {pin for text in texts for pin in re.findall(r"uses: (actions/[\w-]+@[0-9a-f]{40})", text)}
+    return {pin: STUBS / pin.split("/")[1].split("@")[0] for pin in pins}
 
 
 @dataclass
@@ -80,31 +79,60 @@ class World:
         for path in (self.repository / ".github/workflows", self.artifacts, self.product, self.seen):
             path.mkdir(parents=True)
         copy_product(self.product)
-        self._git("init", "--quiet", "--initial-branch=main")
-        self._git("remote", "add", "origin", "https://github.com/acme/churn")
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("remote", "add", "origin", "https://github.com/acme/churn")
+        self.git("commit", "--quiet", "--allow-empty", "--message=start")
+        self.git("config", "uploadpack.allowFilter", "true")
+        self.git("config", "uploadpack.allowAnySHA1InWant", "true")
 
     def call(self, **inputs: str) -> None:
         """Write the user's workflow, with these inputs for ours; an underscore stands for a dash."""
         given = {name.replace("_", "-"): value for name, value in inputs.items()}
-        path = self.repository / ".github/workflows/ci.yml"
-        path.write_text(CALLER.replace("INPUTS", json.dumps(given)))
+        self.write(CALLER.replace("INPUTS", json.dumps(given)))
 
-    def push(self, *, install: bool = False, fork: bool = False) -> Run:
-        """Commit what lies there, and run what GitHub would run. ``install``: as on a new machine."""
-        self._git("add", "--all")
-        self._git("commit", "--quiet", "--allow-empty", "--message=change")
-        head = self._git("rev-parse", "HEAD")
-        self.github.heads[self.PR] = head
+    def write(self, text: str, name: str = "ci.yml") -> None:
+        """Write a workflow of the user's."""
+        (self.repository / ".github/workflows" / name).write_text(text.replace("@SHA", f"@{COMMIT}"))
+
+    def tamper(self, script: str) -> None:
+        """A shell script that every download ends with, given the job's name and the folder."""
+        path = self.seen / "tamper"
+        path.write_text(f'#!/usr/bin/env bash\nset -eu\njob=$1\ncd "$2"\n{script}\n')
+        path.chmod(0o755)
+
+    def commit(self) -> str:
+        """Commit what lies there."""
+        self.git("add", "--all", "--force")
+        self.git("commit", "--quiet", "--allow-empty", "--message=change")
+        return self.git("rev-parse", "HEAD")
+
+    def push(self, *, install: bool = False, fork: bool = False, workflow: str = "ci.yml") -> Run:
+        """Commit, and run what GitHub would run on the pull request. ``install``: as on a new machine."""
+        self.github.heads[self.PR] = head = self.commit()
+        event = _event(self.PR, head, self._base(), "mallory/churn" if fork else "acme/churn")
+        return self.run("pull_request", event, install=install, workflow=workflow)
+
+    def run(self, name: str, payload: dict[str, Any], *, install: bool = False, workflow: str = "ci.yml") -> Run:
+        """Run a workflow on an event."""
         event = self.repository.with_name("event.json")
-        event.write_text(json.dumps(_event(self.PR, head, self._base(), "mallory/churn" if fork else "acme/churn")))
-        return self._run(event, install)
-
-    def _run(self, event: Path, install: bool) -> Run:
+        event.write_text(json.dumps(payload))
         given = {"GITHUB_API_URL": self.github.url, "TEST_ARTIFACTS": self.artifacts, "TEST_SEEN": self.seen}
+        given |= {"TEST_ORIGIN": self.repository, "TEST_SHA": self.git("rev-parse", "HEAD")}
         if not install:  # as in an image that has gates ready
             given["TEST_GATES"] = Path(sys.executable).with_name("gates")
         local = {f"owner/gates@{COMMIT}": self.product} | third_parties()
-        command = ["act", "pull_request", "--eventpath", event, "--actor", "dana", "--rm"]
+        command = [
+            "act",
+            name,
+            "--eventpath",
+            event,
+            "--workflows",
+            f".github/workflows/{workflow}",
+            "--actor",
+            "dana",
+            "--rm",
+            "--no-skip-checkout",
+        ]
         command += ["--platform", "ubuntu-latest=-self-hosted", "--secret", "GITHUB_TOKEN=ghs_bot"]
         command += [part for name, value in given.items() for part in ("--env", f"{name}={value}")]
         command += [part for name, value in local.items() for part in ("--local-repository", f"{name}={value}")]
@@ -113,11 +141,16 @@ class World:
         )
         return _read(done.stdout + done.stderr)
 
-    def _base(self) -> str:
-        """The commit that the pull request starts from: the repository's first one."""
-        return self._git("rev-list", "--max-parents=0", "HEAD")
+    def handed_over(self) -> list[tuple[int, str, int]]:
+        """The artifacts that the runs so far have uploaded, as the API lists them: id, name, size."""
+        names = sorted(self.artifacts.glob("*.name"))
+        return [(int(name.stem), name.read_text().strip(), 1000) for name in names]
 
-    def _git(self, *arguments: str) -> str:
+    def _base(self) -> str:
+        """The commit that the pull request starts from: what a test says, else the repository's first, empty one."""
+        return self.github.bases.get(self.PR) or self.git("rev-list", "--max-parents=0", "HEAD")
+
+    def git(self, *arguments: str) -> str:
         author = ("-c", "user.name=dana", "-c", "user.email=dana@example.invalid", "-c", "commit.gpgsign=false")
         command = ["git", *author, "-c", "core.hooksPath=/dev/null", *arguments]
         done = subprocess.run(command, cwd=self.repository, capture_output=True, text=True, check=True)
@@ -127,6 +160,11 @@ class World:
 def _event(number: int, head: str, base: str, repository: str) -> dict[str, Any]:
     pull = {"number": number, "head": {"sha": head, "ref": "better", "repo": {"full_name": repository}}}
     return {"number": number, "pull_request": pull | {"base": {"sha": base, "ref": "main"}}}
+
+
+def on_main(before: str = "0" * 40) -> dict[str, Any]:
+    """The event of a push to the default branch."""
+    return {"ref": "refs/heads/main", "before": before, "repository": {"default_branch": "main"}}
 
 
 def _read(log: str) -> Run:
@@ -145,13 +183,14 @@ def _read(log: str) -> Run:
 
 CALLER = f"""\
 name: Model
-on: pull_request
+on: [pull_request, push, merge_group, repository_dispatch, workflow_dispatch]
 permissions: {{}}
 jobs:
   model:
     permissions:
       contents: read
       pull-requests: write
+      statuses: write
     uses: owner/gates/.github/workflows/model-ci.yml@{COMMIT}
     with: INPUTS
   after:

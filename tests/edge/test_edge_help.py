@@ -167,7 +167,7 @@ def test_help_has_an_example_that_names_the_command(command: str, flag: str) -> 
 def test_an_example_is_a_command_that_exists(command: str) -> None:
     """Every option of an example is one of the command that it shows."""
     example = call(command, "--help").out.split("Example:\n")[1].splitlines()[0]
-    for name, rest in re.findall(r"gates (\w+)([^&|>]*)", example):
+    for name, rest in re.findall(r"gates ([\w-]+)([^&|>]*)", example):
         known = {option for one in cli.cli.commands[name].params for option in one.opts}
         assert set(re.findall(r"--[\w-]+", rest)) <= known
 

@@ -17,6 +17,9 @@ from edge_project import Project, Rows, featured, refused
 from sklearn.metrics import roc_auc_score
 from test_edge_registry import stored
 
+from gates.measure.labels import Labels
+from gates.measure.scoring import Asked
+
 GATES = [{"metric": "roc_auc", "min": 0.5, "max_worsening": 0.3}]
 HOLDOUT = {"holdout": "holdout.parquet"}
 TEXT = ("stayed", "left")  # in scikit-learn's order the positive class is the first column
@@ -81,9 +84,9 @@ def scored(folder: Path, model: Path, rows: Rows) -> tuple[str | None, pandas.Da
     """The command that scores a model, run in this process, where MLflow is loaded already: complaint and answer."""
     frame = pandas.DataFrame(rows)
     frame.to_parquet(folder / "features.parquet")
-    wanted = {"task": "binary", "classes": ["stayed", "left"], "kind": "text"}
+    asked = Asked(task="binary", labels=Labels(classes=("stayed", "left"), kind="text"), key=None, seconds=60)
     files = [str(folder / name) for name in ("features.parquet", "out.parquet", "answer.json")]
-    with mock.patch.object(sys, "argv", ["score", str(model), *files, json.dumps(wanted)]):
+    with mock.patch.object(sys, "argv", ["score", str(model), *files, asked.dump()]):
         runpy.run_module("gates.measure.scoring", run_name="__main__")
     out = folder / "out.parquet"
     return json.loads((folder / "answer.json").read_text()), pandas.read_parquet(out) if out.exists() else None

@@ -22,9 +22,13 @@ def project(tmp_path_factory):
         card={"intended_use": "Who may leave <b>soon</b>.", "limits": "Not for minors.", "license": "mit"},
     )
     assert made.gates("run").code == 0
-    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", "key.pem"], cwd=made.root, check=True)
-    subprocess.run(["openssl", "pkey", "-in", "key.pem", "-pubout", "-out", "pub.pem"], cwd=made.root, check=True)
+    make_keys(made.root, "key.pem", "pub.pem")
     return made
+
+
+def make_keys(folder, private, public):
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", private], cwd=folder, check=True)
+    subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], cwd=folder, check=True)
 
 
 def check(project, name, *arguments):
@@ -99,6 +103,27 @@ def test_the_promoted_models_card_lies_in_the_ledger(project):
         ["git", "show", f"gates-ledger:{names[-1]}"], cwd=project.root, capture_output=True, text=True, check=True
     ).stdout
     assert "The policy asks for nobody's approval." in card
+
+
+def test_verify_says_by_whose_word_decisions_stand(tmp_path):
+    made = Project(tmp_path / "repository")
+    rows = made.ready()
+    git = ["git", "-c", "user.name=dana", "-c", "user.email=dana@example.invalid"]
+    for command in (["init", "-q", "-b", "main"], ["add", "gates.yaml"], ["commit", "-qm", "policy"]):
+        subprocess.run([*git, *command], cwd=made.root, check=True)
+    for name in ("key", "other"):
+        make_keys(tmp_path, f"{name}.pem", f"{name}.pub")
+    assert made.gates("run").code == 0
+    assert made.gates("promote", "--key", str(tmp_path / "key.pem")).code == 0
+    done = made.gates("verify", "--all", "--key", str(tmp_path / "key.pub"))
+    assert (done.code, "by a key" in done.out) == (0, True), done.out
+    other = made.gates("verify", "--all", "--key", str(tmp_path / "other.pub"), "--json")
+    assert (other.code, {one["code"] for one in json.loads(other.out)["found"]}) == (1, {"signature"})
+    made.predictions([row | {"score": row["score"] / 2} for row in rows])  # the same order, other calls
+    assert made.gates("run").code == 0
+    assert made.gates("promote").code == 0  # nobody signs this one
+    assert made.gates("verify", "--all", "--key", str(tmp_path / "key.pub")).code == 1
+    assert made.gates("verify", "--all").code == 0
 
 
 def test_without_a_decision_there_is_nothing_to_state(tmp_path):

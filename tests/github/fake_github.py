@@ -16,9 +16,11 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from description import Description, Operation, load
+from fake_settings import Settings
 
 BOT = "github-actions[bot]"
 LONGEST = 65_536
+LONGEST_DESCRIPTION = 140  # of a status
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,14 @@ class FakeGitHub:
         self.tokens = {"ghs_bot": BOT, "ghs_reader": BOT, "ghp_dana": "dana"}
         self.readers = {"ghs_reader"}
         self.heads: dict[int, str] = {}
+        self.bases: dict[int, str] = {}  # commit of the base branch, where a test says one
+        self.into: dict[int, str] = {}  # the repository that a pull request asks, where it is another one
+        self.changed: dict[int, list[str]] = {}
+        self.runs: dict[str, list[int]] = {}  # commit -> its runs, the newest first
+        self.artifacts: dict[int, list[dict[str, Any]]] = {}  # run -> what it handed over
         self.comments: list[dict[str, Any]] = []
+        self.statuses: list[dict[str, Any]] = []
+        self.settings = Settings()
         self.asked: list[Asked] = []
         self.complaints: list[str] = []
         self.page_size: int | None = None  # smaller pages than asked for, to have many
@@ -139,12 +148,25 @@ class FakeGitHub:
         names = operation.names
         if login is None:
             return refusal(401, "Bad credentials")
-        if f"{names['owner']}/{names['repo']}" != self.repository:
+        if "repo" in names and f"{names['owner']}/{names['repo']}" != self.repository:
             return refusal(404, "Not Found")
         if operation.verb != "get" and token in self.readers:
             return refusal(403, "Resource not accessible by integration")
-        serve: Callable[..., Answer] = getattr(self, "_" + operation.id.replace("/", "_").replace("-", "_"))
-        return serve({name: int(text) for name, text in names.items() if text.isdigit()}, query, body, login)
+        values: dict[str, Any] = {name: int(text) if text.isdigit() else text for name, text in names.items()}
+        serve: Callable[..., Answer] | None = getattr(
+            self, "_" + operation.id.replace("/", "_").replace("-", "_"), None
+        )
+        if serve is not None:
+            return serve(values, query, body, login)
+        value = self.settings.answer(operation.id, values, query, self._description.example)
+        return refusal(404, "Not Found") if value is None else Answer(200, value, self._next(operation, query, value))
+
+    def _next(self, operation: Operation, query: dict[str, str], value: Any) -> dict[str, str]:
+        size, page = int(query.get("per_page", 30)), int(query.get("page", 1))
+        if not isinstance(value, dict) or page * size >= value.get("total_count", 0):
+            return {}
+        path = operation.path.format(**operation.names)
+        return {"Link": f'<{self.url}{path}?per_page={size}&page={page + 1}>; rel="next"'}
 
     # -- the operations; the names are GitHub's own --
 
@@ -161,15 +183,55 @@ class FakeGitHub:
         number = names["issue_number"]
         if number not in self.heads:
             return refusal(404, "Not Found")
+        all_of_them = [comment for comment in self.comments if comment["issue_url"].endswith(f"/{number}")]
+        return self._page(f"issues/{number}/comments", all_of_them, query)
+
+    def _page(self, path: str, all_of_them: list[Any], query: dict[str, str], key: str | None = None) -> Answer:
+        """One page of a list, with a link to the next; ``key`` where the list stands in an object."""
         size = min(int(query.get("per_page", 30)), 100, self.page_size or 100)
         page = int(query.get("page", 1))
-        all_of_them = [comment for comment in self.comments if comment["issue_url"].endswith(f"/{number}")]
         link = {}
         if page * size < len(all_of_them):
-            here = f"{self.url}/repos/{self.repository}/issues/{number}/comments?per_page={size}"
+            rest = "".join(f"{name}={value}&" for name, value in query.items() if name not in ("page", "per_page"))
+            here = f"{self.url}/repos/{self.repository}/{path}?{rest}per_page={size}"
             last = -(-len(all_of_them) // size)
             link = {"Link": f'<{here}&page={page + 1}>; rel="next", <{here}&page={last}>; rel="last"'}
-        return Answer(200, all_of_them[(page - 1) * size : page * size], link)
+        part = all_of_them[(page - 1) * size : page * size]
+        return Answer(200, {"total_count": len(all_of_them), key: part} if key else part, link)
+
+    def _pulls_list(self, _: dict[str, int], query: dict[str, str], *__: Any) -> Answer:
+        return self._page("pulls", [self._pull(number) for number in self.heads], query)
+
+    def _pull(self, number: int) -> dict[str, Any]:
+        pull: dict[str, Any] = self._description.example("pull-request-simple-items")[0]
+        pull.update(number=number, requested_teams=[])  # the example's team is not as described
+        pull["head"]["sha"] = self.heads[number]
+        pull["base"]["sha"] = self.bases.get(number, "b" * 40)
+        pull["base"]["repo"]["full_name"] = self.into.get(number, self.repository)
+        return pull
+
+    def _pulls_list_files(self, names: dict[str, int], query: dict[str, str], *_: Any) -> Answer:
+        number = names["pull_number"]
+        entry = self._description.example("diff-entry-items")[0]
+        entries = [entry | {"filename": name} for name in self.changed.get(number, [])]
+        return self._page(f"pulls/{number}/files", entries, query)
+
+    def hand_over(self, run: int, *artifacts: tuple[int, str, int]) -> None:
+        """What a run has uploaded: id, name and size of each artifact."""
+        example = self._description.example("artifact-paginated")["artifacts"][0]
+        self.artifacts[run] = [
+            example | {"id": number, "name": name, "size_in_bytes": size, "expired": False}
+            for number, name, size in artifacts
+        ]
+
+    def _actions_list_workflow_run_artifacts(self, names: dict[str, int], query: dict[str, str], *_: Any) -> Answer:
+        run = names["run_id"]
+        return self._page(f"actions/runs/{run}/artifacts", self.artifacts.get(run, []), query, "artifacts")
+
+    def _actions_list_workflow_runs_for_repo(self, _: dict[str, int], query: dict[str, str], *__: Any) -> Answer:
+        example = self._description.example("workflow-run-paginated")["workflow_runs"][0]
+        found = [example | {"id": run, "head_sha": query["head_sha"]} for run in self.runs.get(query["head_sha"], [])]
+        return self._page("actions/runs", found, query, "workflow_runs")
 
     def _issues_create_comment(self, names: dict[str, int], _: Any, body: Any, login: str) -> Answer:
         if names["issue_number"] not in self.heads:
@@ -191,6 +253,15 @@ class FakeGitHub:
             return refusal(404, "Not Found")
         self.comments[:] = kept
         return Answer(204)
+
+    def _repos_create_commit_status(self, _: dict[str, int], __: dict[str, str], body: Any, login: str) -> Answer:
+        if len(body.get("description", "")) > LONGEST_DESCRIPTION:
+            return refusal(422, "Validation Failed")
+        status = self._description.example("status")
+        status.update(body)
+        status["creator"]["login"] = login
+        self.statuses.append(status)
+        return Answer(201, status)
 
     def _comment(self, number: int, pr: int, body: str, login: str) -> dict[str, Any]:
         comment: dict[str, Any] = self._description.example("issue-comment")

@@ -27,6 +27,8 @@ class World:
     merged: bool = True
     commits: int = 1
     deployed: bool = True
+    head: str = HEAD
+    writers: set[str] = field(default_factory=set)
 
 
 class FakePromotion(FakeGitHub):
@@ -39,6 +41,8 @@ class FakePromotion(FakeGitHub):
     def _serve(self, operation: Operation, query: dict[str, str], body: Any, headers: dict[str, str]) -> Answer:
         if headers.get("authorization", "").removeprefix("Bearer ") not in self.tokens:
             return refusal(401, "Bad credentials")
+        if operation.id == "repos/create-commit-status":
+            return Answer(201, self._description.example("status"))
         serve = self.SERVED.get(operation.id)
         if serve is None:
             return super()._serve(operation, query, body, headers)
@@ -128,6 +132,8 @@ class FakePromotion(FakeGitHub):
     def pull(self, *_: Any) -> Any:
         pull = self._description.example("pull-request")
         pull.update(number=7, requested_teams=[], commits=self.world.commits)
+        pull.update(user=self._user(self.world.author or (1, "author", "User")))
+        pull["head"]["sha"] = self.world.head
         return pull
 
     def commit(self, *_: Any) -> Any:
@@ -153,6 +159,13 @@ class FakePromotion(FakeGitHub):
             return None
         return self._description.example("team-membership-response-if-user-is-a-team-maintainer")
 
+    def permission(self, names: Any, _: Any) -> Any:
+        name = "repository-collaborator-permission-response-if-user-has-admin-permissions"
+        found = self._description.example(name)
+        found["user"]["role_name"] = found["role_name"]  # the example's lacks it
+        found["permission"] = "write" if names["username"] in self.world.writers else "read"
+        return found
+
     SERVED: ClassVar = {
         "actions/get-workflow-run": run,
         "repos/get-environment": environment,
@@ -164,5 +177,6 @@ class FakePromotion(FakeGitHub):
         "repos/get-commit": commit,
         "pulls/list-commits": commits,
         "pulls/list-reviews": reviews,
+        "repos/get-collaborator-permission-level": permission,
         "teams/get-membership-for-user-in-org": membership,
     }

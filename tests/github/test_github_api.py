@@ -111,3 +111,14 @@ def test_the_fake_itself_refuses_what_github_does_not_know() -> None:
     assert "opinions: no such operation" in told
     assert "unknown key title" in told
     assert "5 is not of type 'string'" in told
+
+
+@pytest.mark.parametrize(
+    "token", ["", " ", "ghs_secret\n", "ghs_secret\nX-Evil: 1", "ghs secret", "ghs_sécret", "g" * 20_000]
+)
+def test_what_is_no_token_is_told_without_it(github: FakeGitHub, token: str) -> None:
+    """A trailing newline in a secret is the usual case; the library's own message would hold the token."""
+    with pytest.raises(GatesError, match="GITHUB_TOKEN") as caught:
+        Client(github.url, token)
+    assert "secret" not in str(caught.value)
+    assert github.asked == []

@@ -15,6 +15,7 @@ from gates.github import comment
 from gates.github.api import Client
 from gates.github.comment import Marker, Outcome, compose, parse, sync
 from gates.github.event import Event
+from gates.report import Past
 
 HEAD = "a" * 40
 Say = Callable[..., Outcome]
@@ -195,6 +196,56 @@ def test_a_comment_that_would_never_be_found_again_is_taken_back(github: FakeGit
     assert "--author 'dana'" in str(caught.value)
     assert caught.value.exit_code is Exit.INPUT
     assert github.comments == []
+
+
+# -- the verdicts so far --
+
+
+def told(history: tuple[Past, ...]) -> str:
+    return " -> ".join(f"{past.verdict} {past.commit[:1]}" for past in history)
+
+
+def test_the_comment_remembers_the_verdicts_of_the_pull_request(
+    github: FakeGitHub, client: Client, event: Event
+) -> None:
+    outcomes = []
+    for head, verdict in zip("abca", (PASS, FAIL, INCONCLUSIVE, PASS), strict=True):
+        github.heads[7] = head * 40
+        pushed = replace(event, head_sha=head * 40)
+        outcomes.append(sync(client, pushed, told, key="churn", verdict=verdict))
+    (body,) = github.bodies()
+    assert body.startswith("fail b -> inconclusive c -> pass a\n")
+    assert outcomes == [Outcome.CREATED, Outcome.REPLACED, Outcome.EDITED, Outcome.EDITED]
+
+
+def test_a_second_run_of_a_commit_is_not_a_second_verdict(github: FakeGitHub, client: Client, event: Event) -> None:
+    for verdict in (PASS, FAIL, FAIL):
+        sync(client, event, told, key="churn", verdict=verdict)
+    assert github.bodies()[0].startswith("fail a\n")
+
+
+def test_the_comment_remembers_only_so_many(github: FakeGitHub, client: Client, event: Event) -> None:
+    for number in range(30):
+        github.heads[7] = f"{number:040x}"
+        sync(client, replace(event, head_sha=github.heads[7]), told, key="churn", verdict=INCONCLUSIVE)
+    (body,) = github.bodies()
+    assert body.count("->") == comment._REMEMBERED  # one of them closes the marker
+    marker = parse(body)
+    assert marker is not None
+    assert [past.commit for past in marker.history] == [f"{number:040x}" for number in range(22, 30)]
+
+
+@pytest.mark.parametrize("before", ["x", "pass:a", f"great:{HEAD}", f"pass:{HEAD},", f"pass:{HEAD};", "%"])
+def test_a_memory_that_is_none_is_no_marker(before: str) -> None:
+    assert parse(MARKER.replace(" -->", f" before={before} -->")) is None
+    assert parse(MARKER.replace(" -->", f" before=pass:{HEAD} -->")) is not None
+
+
+def test_where_nothing_changed_only_what_stands_there_is_brought_up_to_date(github: FakeGitHub, say: Say) -> None:
+    assert say("nothing to judge", INCONCLUSIVE, create=False) is Outcome.NOT_NEEDED
+    assert github.comments == []
+    say("one")
+    assert say("nothing to judge", create=False) is Outcome.EDITED
 
 
 # -- when GitHub fails --

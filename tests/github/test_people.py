@@ -9,7 +9,7 @@ from fake_promotion import HEAD, RUN, FakePromotion
 from gates.errors import Exit, GatesError
 from gates.github.api import Client
 from gates.github.approvals import UnapprovedError, Why
-from gates.github.people import Approvers, slug
+from gates.github.people import Approvers, slug, weaker_policy_approved
 from gates.policy import Promotion, Stage
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -227,6 +227,54 @@ def test_a_token_that_is_none_is_told(github):
     with pytest.raises(GatesError, match="token") as caught:
         ask(github, login="ghs_nobody")
     assert caught.value.exit_code is Exit.OUTSIDE
+
+
+def weaker(github):
+    client = Client(github.url, "ghs_bot", timeout=0.5, retries=1, backoff=0)
+    return weaker_policy_approved(client, "acme/churn", 7, HEAD)
+
+
+def test_a_weaker_policy_is_approved_by_a_review_of_this_very_commit(github):
+    github.world.writers = {"xenia", "author"}
+    github.world.reviews = [(XENIA, "APPROVED", "", HEAD)]
+    assert weaker(github) == "xenia"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reviews": []},
+        {"reviews": [(XENIA, "COMMENTED", "", HEAD)]},
+        {"reviews": [(XENIA, "APPROVED", "", "e" * 40)]},
+        {"reviews": [(XENIA, "APPROVED", "", HEAD), (XENIA, "CHANGES_REQUESTED", "", HEAD)]},
+        {"reviews": [(XENIA, "APPROVED", "", HEAD), (XENIA, "DISMISSED", "", HEAD)]},
+        {"reviews": [(AUTHOR, "APPROVED", "", HEAD)]},
+        {"reviews": [(YURI, "APPROVED", "", HEAD)]},  # may only read
+        {"reviews": [((3, "xenia", "Bot"), "APPROVED", "", HEAD)]},
+        {"head": "e" * 40},
+        {"author": None},
+    ],
+)
+def test_a_weaker_policy_that_nobody_who_may_has_approved(github, changes):
+    github.world.writers = {"xenia", "author"}
+    github.world.reviews = [(XENIA, "APPROVED", "", HEAD)]
+    set_world(**changes)(github)
+    assert weaker(github) is None
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize(
+    "operation", ["pulls/get", "pulls/list-commits", "pulls/list-reviews", "repos/get-collaborator-permission-level"]
+)
+def test_trouble_approves_no_weaker_policy(github, operation, trouble):
+    github.world.writers = {"xenia"}
+    github.world.reviews = [(XENIA, "APPROVED", "", HEAD)]
+    github.fail("GET", operation, *TROUBLES[trouble])
+    if trouble == "an empty list" and operation == "pulls/list-reviews":
+        assert weaker(github) is None
+        return
+    with pytest.raises(GatesError):
+        weaker(github)
 
 
 @pytest.mark.parametrize(("role", "team"), [("ml-lead", "ml-lead"), ("ML Lead", "ml-lead"), ("a/b.c", "a-b-c")])

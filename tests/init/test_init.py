@@ -264,6 +264,7 @@ def test_below_a_repository_the_workflow_lies_at_its_root(churn, monkeypatch):
     workflow = read(churn / ".github/workflows/gates-churn.yml")
     assert workflow["jobs"]["gates"]["with"] == {
         "policy": "gates.yaml", "working-directory": "models/churn", "requirements": "requirements.txt",
+        "tracking-uri": "${{ vars.MLFLOW_TRACKING_URI }}",
     }  # fmt: skip
 
 

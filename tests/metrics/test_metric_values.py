@@ -222,8 +222,17 @@ def test_bounds_of_gaps_hold_the_value_stay_in_range_and_widen(name, counts):
 
 def made(entry):
     """The metric of a row of the table, with whatever parameters it needs."""
-    given = {"k": 10, "alpha": 0.9, "within": 1.0, "bins": 10, "costs": ((0, 1), (5, 0))}
-    names = [name for name in entry.takes if name != "share"]
+    given = {
+        "of": "latency",
+        "above": 1.0,
+        "q": 0.5,
+        "k": 10,
+        "alpha": 0.9,
+        "within": 1.0,
+        "bins": 10,
+        "costs": ((0, 1), (5, 0)),
+    }
+    names = [name for name, default in entry.takes.items() if default is not None and name != "share"]
     return entry.make(tuple(sorted((name, given[name]) for name in names)))
 
 

@@ -104,6 +104,7 @@ PLAIN, PLAIN_WHOLE = structure(markdown(decision_of("harmless"), Facts(version="
 @example("a\\|b")
 @example("</code></details>")
 @example("<!--")
+@example("@acme/team " * 20_000)
 @settings(max_examples=300)
 def test_foreign_text_changes_nothing_of_the_structure(foreign):
     assert structure(markdown(decision_of(foreign), Facts(version="1"))) == PLAIN

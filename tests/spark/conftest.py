@@ -37,7 +37,9 @@ def spark_settings(tmp_path_factory: pytest.TempPathFactory):
     java.chmod(java.stat().st_mode | stat.S_IXUSR)
     conf = folder / "conf"
     conf.mkdir()
-    lines = [f"{name} {value}" for name, value in SETTINGS.items()]
+    lines = [
+        f"{name} {value}" for name, value in (SETTINGS | {"spark.sql.warehouse.dir": str(folder / "warehouse")}).items()
+    ]
     (conf / "spark-defaults.conf").write_text("\n".join(lines) + "\n")
     return {"JAVA_HOME": str(folder / "java"), "SPARK_CONF_DIR": str(conf), "SPARK_LOCAL_IP": "127.0.0.1"}
 

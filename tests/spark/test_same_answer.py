@@ -45,7 +45,7 @@ def hold(engine, folder, name, contract):
 
 
 @settings(
-    max_examples=5, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=3, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(st.lists(ROWS, min_size=4, max_size=12), st.lists(SCHEMAS, min_size=20, max_size=20))
 def test_any_keyword_of_any_column_row_for_row(duck, spark, tmp_path, rows, schemas):

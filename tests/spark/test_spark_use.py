@@ -41,6 +41,7 @@ def test_the_command_says_the_same_through_spark(folder, spark_settings):
     assert through[:2] == gates_data("t.parquet", "--json")[:2]
     assert (through[0], json.loads(through[1])["verdict"]) == (1, "fail")
     assert "Traceback" not in through[2]
+    assert {path.name for path in folder.iterdir()} == {"t.parquet", "contract.yaml", "tools"}
 
 
 def hidden_java(folder):
@@ -64,7 +65,8 @@ def test_without_java(folder):
 
 @pytest.mark.parametrize("missing", ["pyspark", "sqlglot"])
 def test_without_the_extra(monkeypatch, missing):
-    monkeypatch.setitem(sys.modules, missing, None)
+    for name in (missing, f"{missing}.errors"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(GatesError) as caught:
         connect(engine="spark")
     assert caught.value.exit_code is Exit.INPUT
@@ -103,5 +105,21 @@ def test_a_table_of_the_session_by_its_name(spark):
     columns, rows = spark.open(None, "mine", "holdout")
     assert (columns, rows) == ({"a": "BIGINT", "b": "VARCHAR"}, 3)
     assert sorted(spark.embedded("holdout").run('SELECT a, b FROM "holdout"')) == [(1, "x"), (2, "y"), (3, None)]
+    spark.session.sql("CREATE OR REPLACE TEMP VIEW shop_orders AS SELECT 'GATES_NOW()' AS a")
+    assert spark.open(None, "shop_orders", "holdout") == ({"a": "VARCHAR"}, 1)
+    assert spark.run("""SELECT count_if("a" = 'GATES_NOW()') FROM holdout""") == [(1,)]
     with pytest.raises(GatesError, match=r"nowhere can't be read: .*TABLE_OR_VIEW_NOT_FOUND"):
         spark.open(None, "nowhere", "holdout")
+
+
+def test_a_table_of_a_database(spark, tmp_path):
+    pq.write_table(TABLE, tmp_path / "t.parquet")
+    session = spark.session
+    session.sql("CREATE DATABASE IF NOT EXISTS shop")
+    session.sql(f"CREATE TABLE IF NOT EXISTS shop.orders USING parquet LOCATION '{tmp_path}/t.parquet'")
+    try:
+        assert check_data(session.table("shop.orders"), CONTRACT) == check_data(TABLE, CONTRACT)
+        assert spark.open(tmp_path, "shop.orders", "t") == ({"a": "BIGINT", "b": "VARCHAR"}, 3)
+        assert spark.open(tmp_path, (tmp_path / "t.parquet").as_uri(), "t") == ({"a": "BIGINT", "b": "VARCHAR"}, 3)
+    finally:
+        session.sql("DROP DATABASE shop CASCADE")

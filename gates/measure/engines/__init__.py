@@ -6,6 +6,9 @@ What an engine can't do in the same way it refuses by name.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +44,13 @@ class Engine(Protocol):
     def close(self) -> None:
         """Leave no trace in what others use."""
         ...
+
+
+def scratch(owner: object) -> str:
+    """A folder that goes with its owner, or with the process."""
+    folder = tempfile.mkdtemp(prefix="gates-")
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _duckdb(now: datetime, threads: int | None, _: Any) -> Engine:

@@ -13,7 +13,7 @@ from typing import Any
 from gates.contract.columns import literal, quoted
 from gates.errors import Exit, GatesError
 from gates.measure import columnar, delimited, jsonlines
-from gates.measure.engines import Rows, Seen
+from gates.measure.engines import Rows, Seen, scratch
 
 Source = Callable[[Sequence[Path], delimited.Asked], str]  # files, a way to ask the engine -> SQL that reads them
 READERS: Mapping[str, Source] = {
@@ -23,6 +23,7 @@ READERS: Mapping[str, Source] = {
     ".jsonl": jsonlines.source,
     ".ndjson": jsonlines.source,
 }
+MEMORY = 256  # MB a thread
 _BEFORE_VALUES = re.compile(r"""(file "[^"]*"|(?! with value )[^"'])*""")
 
 
@@ -33,7 +34,10 @@ class DuckDB:
         import duckdb
 
         options = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-        self.connection = duckdb.connect(config=options | ({"threads": str(threads)} if threads else {}))
+        options |= {"temp_directory": scratch(self)} | ({"threads": str(threads)} if threads else {})
+        self.connection = duckdb.connect(config=options)
+        self._spill(early=True)
+        self.connection.execute("SET enable_progress_bar = false")  # it would be written into standard output
         self.connection.execute("SET preserve_insertion_order = true")
         # a Parquet file's minimum and maximum leave NaN out; the optimizer would believe that there is none
         self.connection.execute("SET disabled_optimizers = 'statistics_propagation'")
@@ -51,11 +55,24 @@ class DuckDB:
         import duckdb
 
         try:
-            return self._ask(sql)
+            try:
+                return self._ask(sql)
+            except duckdb.OutOfMemoryException:
+                self._spill(early=False)
+                return self._ask(sql)
         except duckdb.OutOfMemoryException as error:
             raise GatesError(f"the engine ran out of memory: {_told_by(error)}", exit_code=Exit.OUTSIDE) from error
         except duckdb.Error as error:
             raise GatesError(f"the data can't be read: {_told_by(error)}") from error
+
+    def _spill(self, *, early: bool) -> None:
+        """What grows with the number of rows goes to disk ``early``, or only when most of the memory is taken: not
+        all that the engine does can be done from disk."""
+        if early:
+            ((threads,),) = self._ask("SELECT current_setting('threads')")
+            self.connection.execute(f"SET memory_limit = '{threads * MEMORY}MB'")
+        else:
+            self.connection.execute("RESET memory_limit")
 
     def _ask(self, sql: str) -> Rows:
         rows: Rows = self.connection.execute(sql).fetchall()
@@ -116,6 +133,11 @@ class DuckDB:
     def close(self) -> None:
         """See ``Engine``."""
         self.connection.close()
+
+
+def is_file(path: str) -> bool:
+    """Whether a path names local files, rather than a table of an engine's or what lies elsewhere."""
+    return "://" not in path and Path(path).suffix.lower() in READERS
 
 
 def suffix_of(path: str) -> str:

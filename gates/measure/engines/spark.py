@@ -6,13 +6,10 @@ files, in which types are guessed, are handed to Spark as Parquet.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import re
-import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -21,8 +18,8 @@ from typing import Any
 
 from gates.contract.columns import literal, quoted
 from gates.errors import Exit, GatesError
-from gates.measure.engines import Rows, Seen
-from gates.measure.engines.duckdb import DuckDB
+from gates.measure.engines import Rows, Seen, scratch
+from gates.measure.engines.duckdb import DuckDB, is_file
 from gates.measure.engines.spark_sql import MATCHES, parsed, view_of, written
 
 SETTINGS = {
@@ -67,12 +64,14 @@ class Spark:
             self.session.conf.set(name, value)
         self._views: set[str] = set()
         self._brought: dict[str, bool] = {}  # tables that are in no file -> whether DuckDB has them, too
-        self._moment = f"TIMESTAMP_NTZ {literal(now.replace(tzinfo=None).isoformat(' '))}"
+        self._now = now
         self._duckdb = DuckDB(now, threads)
+        self._folder = scratch(self)
         _register_matches(self.session)
 
     def close(self) -> None:
         """Give the session its own settings back, and take our views away."""
+        self._duckdb.close()
         for view in self._views:
             self.session.catalog.dropTempView(view)
         for name, value in self._before.items():
@@ -86,7 +85,7 @@ class Spark:
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
 
-        tree = parsed(sql)
+        tree = parsed(sql, self._now)
         try:
             if tree.key == "create":  # a temporary table: what it holds is held now
                 self._keep(self._frame(tree.expression).localCheckpoint(), tree.this.name)
@@ -96,7 +95,7 @@ class Spark:
             raise _told(error) from error
 
     def _frame(self, tree: Any) -> Any:
-        return self.session.sql(written(tree).replace("GATES_NOW()", self._moment))
+        return self.session.sql(written(tree))
 
     def _keep(self, frame: Any, view: str) -> None:
         frame.createOrReplaceTempView(_named(view))
@@ -104,7 +103,7 @@ class Spark:
 
     def open(self, root: Path, path: str, name: str) -> Seen:
         """A local file or a glob; else a table of Spark's catalog, or Parquet wherever Spark can read it."""
-        if "://" in path or not Path(path).suffix:
+        if not is_file(path) and ("://" in path or not Path(path).suffix or self.session.catalog.tableExists(path)):
             return self._opened(path, name)
         seen = columns, rows = self._duckdb.open(root, path, name)
         self._brought.pop(name, None)
@@ -130,10 +129,8 @@ class Spark:
             ) from error
 
     def _as_parquet(self, name: str) -> Path:
-        """A text file as DuckDB reads it, for as long as this process lives."""
-        folder = tempfile.mkdtemp(prefix="gates-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        target = Path(folder, "table.parquet")
+        """A text file as DuckDB reads it."""
+        target = Path(self._folder, f"{len(self._views)}.parquet")
         self._duckdb.run(f"COPY {quoted(name)} TO {literal(str(target))} (FORMAT parquet)")
         return target
 

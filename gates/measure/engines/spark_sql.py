@@ -6,6 +6,7 @@ sqlglot translates; what it would translate to something else is told here, by n
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -54,14 +55,18 @@ def _generator() -> Any:
     return type("Generator", (written,), changed)(dialect=Spark())
 
 
-def parsed(sql: str) -> Any:
-    """A statement of DuckDB's as a tree, in which the tables are those that ``view_of`` names."""
+def parsed(sql: str, now: datetime) -> Any:
+    """A statement of DuckDB's as a tree, in which tables are those that ``view_of`` names, and ``gates_now()`` is
+    ``now``, a moment in UTC."""
     import sqlglot
     from sqlglot import exp
 
     tree = sqlglot.parse_one(sql, read="duckdb")
-    for table in tree.find_all(exp.Table):
+    for table in list(tree.find_all(exp.Table)):
         table.set("this", exp.to_identifier(view_of(table.name), quoted=True))
+    for function in list(tree.find_all(exp.Anonymous)):
+        if function.name.lower() == "gates_now":
+            function.replace(exp.cast(exp.Literal.string(now.replace(tzinfo=None).isoformat(" ")), "TIMESTAMP"))
     return tree
 
 

@@ -1,0 +1,87 @@
+"""What is missing or unsafe about a repository that gates models: a table of checks, each with its mend. Pure: files
+and GitHub's settings are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from gates.doctor.seen import Seen
+from gates.errors import Exit
+from gates.fields import declare
+
+SCHEMA: Literal["gates/doctor/v1"] = "gates/doctor/v1"
+
+
+class State(StrEnum):
+    """How a check ended, from best to worst."""
+
+    OK = "ok"
+    SKIPPED = "skipped"  # there was no token to look with
+    UNKNOWN = "unknown"  # GitHub does not tell, or not this token
+    MISSING = "missing"
+    UNSAFE = "unsafe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that a check found."""
+
+    WRITTEN = "whole"
+    state: State = declare("How bad it is.")
+    where: str = declare("The file with its line, the environment, the branch.")
+    what: str = declare("What is so there.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A row of the table. ``look`` yields what is not as it should be; ``settings``: it looks at GitHub's settings."""
+
+    id: str
+    asks: str
+    mend: str
+    look: Callable[[Seen], Iterator[Finding]]
+    settings: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """A check that was made."""
+
+    WRITTEN = "whole"
+    id: str = declare("The check's name; stable.")
+    state: State = declare("The worst of its findings.")
+    asks: str = declare("What should be so.")
+    findings: tuple[Finding, ...] = declare("What is not so.")
+    mend: str = declare("What to do about it.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """All checks of one repository: the document that ``gates doctor --json`` prints."""
+
+    WRITTEN = "whole"
+    schema: Literal["gates/doctor/v1"] = declare("Format of this document.")
+    repository: str | None = declare("owner/name on GitHub; null where nobody said.")
+    checks: tuple[Looked, ...] = declare("In the order of the table.")
+
+    @property
+    def exit_code(self) -> Exit:
+        """0 where nothing is missing or unsafe, else 1."""
+        bad = any(one.state in (State.MISSING, State.UNSAFE) for one in self.checks)
+        return Exit.STOP if bad else Exit.SHIP
+
+
+def examine(seen: Seen, checks: tuple[Check, ...]) -> Diagnosis:
+    """Make every check."""
+    return Diagnosis(schema=SCHEMA, repository=seen.repository, checks=tuple(_looked(seen, one) for one in checks))
+
+
+def _looked(seen: Seen, check: Check) -> Looked:
+    skipped = check.settings and seen.settings is None
+    findings = () if skipped else tuple(check.look(seen))
+    states = [State.SKIPPED if skipped else State.OK, *(finding.state for finding in findings)]
+    state = max(states, key=list(State).index)
+    return Looked(id=check.id, state=state, asks=check.asks, findings=findings, mend=check.mend)

@@ -1,0 +1,89 @@
+"""What was seen of a repository: its files, and GitHub's settings where a token was given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gates.policy import Bound
+from gates.source import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyFile:
+    """A policy of the repository; ``bound`` is None where it can't be read, ``problem`` says why."""
+
+    path: str
+    bound: Bound | None
+    problem: str = ""
+
+    @property
+    def contract(self) -> str | None:
+        """The contract's path in the repository."""
+        name = self.bound.policy.data.contract if self.bound else None
+        folder = self.path.rpartition("/")[0]
+        return f"{folder}/{name}" if name and folder else name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """A GitHub environment. ``branches``: patterns of what may deploy; None for everything, ``protected`` for whatever
+    is protected. ``bypass``: whether administrators may pass it by, None where GitHub does not say."""
+
+    name: str
+    reviewers: tuple[str, ...] = ()
+    self_review: bool = True
+    branches: tuple[str, ...] | str | None = None
+    bypass: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """What holds for a branch: rules by their type with their parameters, of rulesets and of classic protection."""
+
+    name: str
+    rules: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+
+    @property
+    def required_checks(self) -> tuple[str, ...]:
+        """Contexts that must be green."""
+        listed = (rule.get("required_status_checks", ()) for rule in self.rules.get("required_status_checks", ()))
+        return tuple(str(one.get("context")) for part in listed for one in part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """GitHub's settings of a repository, as one token sees them. What it may not see is None; ``unread`` says why."""
+
+    private: bool
+    owner: str
+    owned_by_user: bool
+    default_branch: str
+    plan: str | None = None
+    environments: Mapping[str, Environment] | None = None
+    default: Branch | None = None
+    ledger: Branch | None = None
+    secrets: tuple[str, ...] | None = None
+    token_writes: bool | None = None
+    actions_approve: bool | None = None
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """All that the checks look at. Names of files are paths from the repository's root."""
+
+    repository: str | None = None
+    policies: tuple[PolicyFile, ...] = ()
+    workflows: tuple[Source, ...] = ()
+    actions: tuple[Source, ...] = ()
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    owners: tuple[str, str] | None = None  # path and text of CODEOWNERS
+    settings: Settings | None = None
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles whose approval some policy asks for, each the name of an environment."""
+        stages = (stage for one in self.policies if one.bound for stage in one.bound.stages)
+        return tuple(dict.fromkeys(role for stage in stages for role in stage.approvals))

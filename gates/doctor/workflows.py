@@ -1,0 +1,123 @@
+"""What a workflow does, as far as checks ask: its jobs, what they use, which secrets and environments they name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gates.fields import Plain
+from gates.source import Path, Source
+
+# This project's own reusable workflows and actions, wherever its copy lives.
+_ACTIONS = "setup|gate|report|train|check-data|promote|rollback"
+OURS = re.compile(rf"(^|/)(\.github/workflows/model-[a-z]+\.ya?ml|actions/({_ACTIONS}))@")
+JUDGES = re.compile(r"(^|/)(\.github/workflows/model-ci\.ya?ml|actions/gate)@")
+OUR_COMMANDS = re.compile(r"(^|[\s;&|])gates (run|judge|measure|train|comment|promote|rollback)\b")
+_SECRET = re.compile(r"\bsecrets\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_]*)|\[\s*'([^']+)'\s*\])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job of a workflow."""
+
+    source: Source
+    name: str
+    value: dict[str, Plain]
+
+    @property
+    def path(self) -> Path:
+        """Where it stands."""
+        return ("jobs", self.name)
+
+    @property
+    def uses(self) -> str:
+        """The reusable workflow that it calls; empty for a job of steps."""
+        return _text(self.value.get("uses"))
+
+    @property
+    def steps(self) -> list[dict[str, Plain]]:
+        """Its steps."""
+        found = self.value.get("steps")
+        return [step for step in found if isinstance(step, dict)] if isinstance(found, list) else []
+
+    @property
+    def environment(self) -> str:
+        """The environment that it names; empty for none."""
+        found = self.value.get("environment")
+        return _text(found.get("name") if isinstance(found, dict) else found)
+
+    @property
+    def handed_environment(self) -> str:
+        """The environment that it hands to one of this project's workflows; empty for none."""
+        given = self.value.get("with")
+        return _text(given.get("environment")) if isinstance(given, dict) and OURS.search(self.uses) else ""
+
+    @property
+    def gates(self) -> bool:
+        """Whether it runs this project itself, in steps of its own."""
+        used = any(OURS.search(_text(step.get("uses"))) for step in self.steps)
+        return used or any(OUR_COMMANDS.search(_text(step.get("run"))) for step in self.steps)
+
+    @property
+    def judges(self) -> bool:
+        """Whether it judges a model."""
+        steps = [_text(step.get("uses")) for step in self.steps]
+        runs = any(re.search(r"(^|\s)gates run\b", _text(step.get("run"))) for step in self.steps)
+        return runs or any(JUDGES.search(one) for one in (self.uses, *steps))
+
+
+def jobs(source: Source) -> Iterator[Job]:
+    """The jobs of a workflow."""
+    found = source.value.get("jobs") if isinstance(source.value, dict) else None
+    for name, value in found.items() if isinstance(found, dict) else ():
+        if isinstance(value, dict):
+            yield Job(source=source, name=name, value=value)
+
+
+def used(source: Source) -> Iterator[tuple[Path, str]]:
+    """Every `uses:` of a workflow or a composite action, with its place."""
+    for path, value in leaves(source.value):
+        if path and path[-1] == "uses" and isinstance(value, str):
+            yield path, value
+
+
+def leaves(value: Plain, path: Path = ()) -> Iterator[tuple[Path, Plain]]:
+    """Every single value below, with its path."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from leaves(item, (*path, index))
+    else:
+        yield path, value
+
+
+def secrets(value: Plain, base: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Every secret that is named below, with its place; ``*`` where all of them are handed on."""
+    for path, leaf in leaves(value, base):
+        if path[-1:] == ("secrets",) and leaf == "inherit":
+            yield path, "*"
+        for one in _SECRET.finditer(_text(leaf)):
+            yield path, one[1] or one[2]
+
+
+def triggers(source: Source) -> set[str]:
+    """The events that start a workflow."""
+    found = source.value.get("on") if isinstance(source.value, dict) else None
+    if isinstance(found, str):
+        return {found}
+    return {str(one) for one in found} if isinstance(found, dict | list) else set()
+
+
+def trigger(source: Source, name: str) -> dict[str, Any]:
+    """The filters of one event."""
+    found = source.value.get("on") if isinstance(source.value, dict) else None
+    inner = found.get(name) if isinstance(found, dict) else None
+    return inner if isinstance(inner, dict) else {}
+
+
+def _text(value: Plain) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,175 @@
+"""Metrics that are somebody else's functions: rows go to a child process, which answers with values and their errors.
+
+The child holds no secrets, and nothing that it answers is believed that is not a finite number. What runs there is
+``gates.measure.drawing``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from gates import child
+from gates.canonical import settled
+from gates.contract.columns import literal
+from gates.errors import GatesError
+from gates.evidence import Computed
+from gates.kinds.protocol import Needs
+from gates.measure.cells import Key
+from gates.measure.joined import Joined
+from gates.measure.labels import Labels, described
+from gates.measure.tables import run
+from gates.metrics.general import FUNCTIONS, is_general
+from gates.policy import Policy
+from gates.slices import Dimension
+from gates.statistic import Statistic
+
+_ONE = 2.0**Computed.UNIT
+_MOST = 1e40
+_NUMBERS = ("candidate", "champion", "aa", "bb", "ab")
+_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """How somebody else's code is run: ``folder`` for what is made on the way, ``root`` where its modules lie."""
+
+    folder: Path
+    root: Path
+    environ: Mapping[str, str]
+
+
+Found = dict[tuple[str, str], dict[Key, Computed]]  # (statistic's id, dimension's id) -> of each slice
+
+
+def general(joined: Joined, policy: Policy, needs: Needs, labels: Labels, guest: Guest) -> Found:
+    """Every such metric along every dimension that asks for it: one child a metric. Raises ``GatesError`` with the
+    function's own complaint where it can't be called at all."""
+    wanted = sorted({one for one, _ in needs.wanted if is_general(one)})
+    if not wanted:
+        return {}
+    guest.folder.mkdir(parents=True, exist_ok=True)
+    rows = guest.folder / "rows.parquet"
+    _write(joined, rows)
+    found: Found = {}
+    for statistic in wanted:
+        along = [dimension for dimension in needs.dimensions if (statistic, dimension) in needs.wanted]
+        found |= _asked(joined, policy, labels, guest, rows, statistic, along)
+    rows.unlink()
+    return found
+
+
+def _write(joined: Joined, target: Path) -> None:
+    """The rows in an order that is theirs alone: by unit or key, then by all that the child sees."""
+    models = joined.models
+    columns = [
+        "u",
+        "y",
+        *(one for model in models for one in (model.call, model.score, *model.scores)),
+        "w",
+        *joined.parts.values(),
+    ]
+    listed = ", ".join(columns)
+    run(joined.engine, f"COPY (SELECT {listed} FROM joined ORDER BY {listed}) TO {literal(str(target))}")
+
+
+def _asked(
+    joined: Joined,
+    policy: Policy,
+    labels: Labels,
+    guest: Guest,
+    rows: Path,
+    statistic: Statistic,
+    along: Iterable[Dimension],
+) -> Found:
+    dimensions = list(along)
+    function = FUNCTIONS.get(statistic.name)
+    wanted = {
+        "id": statistic.id,
+        "function": statistic.name,
+        "takes": function and function.takes,
+        "arguments": dict(statistic.parameters),
+        "models": [[model.call, model.score, list(model.scores)] for model in joined.models],
+        "scored": joined.scored,
+        "together": policy.data.unit is not None,
+        "weighted": policy.data.weight is not None,
+        "dimensions": [[dimension.id, joined.columns(dimension)] for dimension in dimensions],
+        "root": None if function else str(guest.root),
+        **described(labels),
+    }
+    answer = _answer(statistic, wanted, rows, guest, policy.train.seconds)
+    try:
+        found = {
+            (statistic.id, dimension.id): {tuple(key): _computed(statistic.id, told) for key, told in slices}
+            for dimension, slices in zip(dimensions, answer, strict=True)
+        }
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+        raise _failed(statistic, "its answer is none") from error
+    return found
+
+
+def _failed(statistic: Statistic, why: str) -> GatesError:
+    return GatesError(f"{statistic.name} could not be computed: {why}", where="gates")
+
+
+def _answer(statistic: Statistic, wanted: Mapping[str, Any], rows: Path, guest: Guest, seconds: int) -> Any:
+    asked, answer, log = (rows.with_name(name) for name in ("asked.json", "answer.json", "metric.log"))
+    answer.unlink(missing_ok=True)
+    asked.write_text(json.dumps(wanted))
+    command = [sys.executable, "-P", "-m", "gates.measure.drawing", *map(str, (rows, asked, answer))]
+    status = child.run(command, guest.folder, child.without_secrets(guest.environ), log, seconds)
+    if status is None:
+        raise _failed(statistic, f"it took longer than {seconds} s (train.timeout)")
+    if status or not answer.exists():
+        last = " / ".join(child.last_lines(log, 3)) or "it printed nothing"
+        raise _failed(statistic, f"its process ended with exit code {status}: {last}")
+    try:
+        told = json.loads(answer.read_bytes())
+        complaint = told["complaint"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise _failed(statistic, "its answer is none") from error
+    if complaint is not None:
+        raise _failed(statistic, _plain(complaint))
+    return told["found"]
+
+
+def _plain(text: object) -> str:
+    return "".join(one for one in str(text) if one.isprintable())[:_SHOWN]
+
+
+def _computed(id_: str, told: Mapping[str, Any]) -> Computed:
+    """What the child says of one slice, where it says it as numbers."""
+    groups = int(told["groups"])
+    if told["why"] is not None:
+        return _undefined(id_, _plain(told["why"]), groups)
+    numbers = [float(told[name]) for name in _NUMBERS]
+    candidate, champion, aa, bb, ab = numbers
+    if not all(isfinite(one) and abs(one) < _MOST for one in (candidate, champion, *(abs(v) ** 0.5 for v in numbers))):
+        return _undefined(id_, "it is not a finite number", 0)
+    return Computed(
+        id=id_,
+        why=None,
+        paired=bool(told["paired"]),
+        candidate=_units(candidate),
+        champion=_units(champion),
+        aa=_units(aa, 2),
+        bb=_units(bb, 2),
+        ab=_units(ab, 2),
+        groups=groups,
+        method="bootstrap",
+    )
+
+
+def _units(value: float, power: int = 1) -> int:
+    return int(settled(value) * _ONE**power)
+
+
+def _undefined(id_: str, why: str, groups: int) -> Computed:
+    return Computed(
+        id=id_, why=why, paired=False, candidate=0, champion=0, aa=0, bb=0, ab=0, groups=groups, method="bootstrap"
+    )

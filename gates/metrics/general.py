@@ -1,0 +1,108 @@
+"""The general road: scikit-learn's metrics by name, and any `module:function` with their signature.
+
+They are computed where the rows are, and their error is that of rows drawn again. Which way is better is told by the
+name, as in scikit-learn: a `_score` is better when larger, an `_error`, `_loss` or `_deviance` when smaller.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Literal
+
+from gates.metrics import computed
+from gates.metrics.record import Better, Entry, Metric, Task
+from gates.statistic import Parameters, Statistic, parameters_text
+from gates.stats.quantity import Bounds
+
+Takes = Literal["calls", "scores"]
+FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
+_ANY: Bounds = (-inf, inf)
+_SHARE: Bounds = (0.0, 1.0)
+_CLASSES: tuple[Task, ...] = ("binary", "multiclass")
+_VALUES: tuple[Task, ...] = ("regression",)
+_ENDS: Mapping[str, Better] = {"_score": 1, "_error": -1, "_loss": -1, "_deviance": -1}
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A metric of scikit-learn's: for which tasks, of calls (or values) or of scores, and within which limits where it
+    is called without further arguments."""
+
+    tasks: tuple[Task, ...]
+    takes: Takes
+    limits: Bounds = _ANY
+
+
+# Not among them: what gives more than one number, what needs a matrix of labels, and max_error: drawing rows again
+# says nothing of the error of a largest value.
+FUNCTIONS: Mapping[str, Function] = {
+    "accuracy_score": Function(_CLASSES, "calls", _SHARE),
+    "average_precision_score": Function(_CLASSES, "scores", _SHARE),
+    "balanced_accuracy_score": Function(_CLASSES, "calls", _SHARE),
+    "brier_score_loss": Function(("binary",), "scores", _SHARE),
+    "cohen_kappa_score": Function(_CLASSES, "calls"),
+    "d2_absolute_error_score": Function(_VALUES, "calls"),
+    "d2_brier_score": Function(_CLASSES, "scores"),
+    "d2_log_loss_score": Function(_CLASSES, "scores"),
+    "d2_pinball_score": Function(_VALUES, "calls"),
+    "d2_tweedie_score": Function(_VALUES, "calls"),
+    "explained_variance_score": Function(_VALUES, "calls"),
+    "f1_score": Function(_CLASSES, "calls", _SHARE),
+    "fbeta_score": Function(_CLASSES, "calls", _SHARE),
+    "hamming_loss": Function(_CLASSES, "calls", _SHARE),
+    "jaccard_score": Function(_CLASSES, "calls", _SHARE),
+    "mean_absolute_error": Function(_VALUES, "calls"),
+    "mean_absolute_percentage_error": Function(_VALUES, "calls"),
+    "mean_gamma_deviance": Function(_VALUES, "calls"),
+    "mean_pinball_loss": Function(_VALUES, "calls"),
+    "mean_poisson_deviance": Function(_VALUES, "calls"),
+    "mean_squared_error": Function(_VALUES, "calls"),
+    "mean_squared_log_error": Function(_VALUES, "calls"),
+    "mean_tweedie_deviance": Function(_VALUES, "calls"),
+    "precision_score": Function(_CLASSES, "calls", _SHARE),
+    "r2_score": Function(_VALUES, "calls"),
+    "recall_score": Function(_CLASSES, "calls", _SHARE),
+    "roc_auc_score": Function(_CLASSES, "scores", _SHARE),
+    "root_mean_squared_error": Function(_VALUES, "calls"),
+    "root_mean_squared_log_error": Function(_VALUES, "calls"),
+    "top_k_accuracy_score": Function(("multiclass",), "scores", _SHARE),
+    "zero_one_loss": Function(_CLASSES, "calls", _SHARE),
+}
+
+
+def direction(name: str) -> Better:
+    """Which way is better, by the end of a function's name; 0 where it does not tell."""
+    return next((better for end, better in _ENDS.items() if name.endswith(end)), 0)
+
+
+def is_general(statistic: Statistic) -> bool:
+    """Whether a statistic is computed by somebody else's function."""
+    return statistic.form == "computed" and (statistic.name in FUNCTIONS or ":" in statistic.name)
+
+
+def _entry(name: str, tasks: tuple[Task, ...], limits: Bounds, doc: str) -> Entry:
+    better = direction(name)
+
+    def make(parameters: Parameters) -> Metric:
+        within = _ANY if parameters else limits
+        told = name + parameters_text(parameters)
+        statistic = Statistic(form="computed", name=name, parameters=parameters)
+        return computed.metric(statistic, name=told, doc=doc, better=better, limits=within, points=within == _SHARE)
+
+    return Entry(name=name, doc=doc, better=better, tasks=tasks, takes={"arguments": None}, make=make)
+
+
+def own(name: str, task: Task) -> Entry | None:
+    """The row of a function of the user's own, ``module:function``; None where the name is none."""
+    if task not in TASKS or not FUNCTION.fullmatch(name):
+        return None
+    return _entry(name, TASKS, _ANY, "A metric of your own.")
+
+
+METRICS: Sequence[Entry] = tuple(
+    _entry(name, function.tasks, function.limits, f"scikit-learn's `{name}`.") for name, function in FUNCTIONS.items()
+)

@@ -1,0 +1,199 @@
+"""The decision as one HTML file: no network, nothing beside it. All foreign text is escaped by the template."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from gates.canonical import digest
+from gates.decision import Decision, Estimate, GateVerdict
+from gates.evidence import Evidence, Finding
+from gates.report import Facts, acceptances, first_line, sign, waiting, why, word
+from gates.report.html import pictures
+from gates.report.html.curves import Scores
+from gates.words import bar_text, number, percent, signed
+
+if TYPE_CHECKING:
+    import jinja2
+
+MOST_GROUPS = 50
+ASKS = {
+    "min": "at least {}",
+    "max": "at most {}",
+    "max_worsening": "worse by at most {}",
+    "min_improvement": "better by at least {}",
+    "suspicious_gain": "not better by more than {}",
+}
+
+
+def render(decision: Decision, facts: Facts) -> str:
+    """The page. Pictures of scores and tables of data are there where ``facts.evidence`` is."""
+    shown, told = first_line(decision, facts)
+    gates = [gate for gate in decision.gates if gate.kind != "data"]
+    page: dict[str, Any] = {
+        "decision": decision,
+        "facts": facts,
+        "sign": shown,
+        "headline": told,
+        "verdict": str(facts.verdict(decision)),
+        "why": why(decision, facts),
+        "rows": [_row(gate) for gate in gates],
+        "verdicts": sorted({word(gate.verdict) for gate in gates}),
+        "waiting": waiting(decision),
+        "accepted": acceptances(facts),
+        "groups": [_groups(gate) for gate in gates if gate.groups],
+        "data": [
+            (sign(gate.verdict), word(gate.verdict), gate.reason) for gate in decision.gates if gate.kind == "data"
+        ],
+        "digests": list(_digests(decision)),
+        "methods": sorted({gate.method for gate in gates if gate.method}),
+        "confidence": percent(decision.confidence) if decision.confidence else None,
+        **_measured(facts.evidence),
+    }
+    return _template().render(page)
+
+
+@cache
+def _template() -> jinja2.Template:
+    import jinja2
+
+    loader = jinja2.PackageLoader("gates.report", "html")
+    return jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    ).get_template("page.html.j2")
+
+
+def _safe(text: str) -> Any:
+    """Text of ours that is HTML already."""
+    import markupsafe
+
+    return markupsafe.Markup(text)  # noqa: S704 -- pictures hold numbers and words of this module alone
+
+
+def _row(gate: GateVerdict) -> dict[str, Any]:
+    return {
+        "id": gate.id,
+        "where": gate.where or "all rows",
+        "against": gate.against,
+        "verdict": word(gate.verdict),
+        "sign": sign(gate.verdict),
+        "n": gate.n,
+        "champion": _told(gate.champion),
+        "candidate": _told(gate.candidate),
+        "change": _told(gate.difference, change=True),
+        "sort": "" if gate.difference is None else gate.difference.value,
+        "rule": ASKS[gate.rule].format(bar_text(gate.bar)) if gate.rule in ASKS and gate.bar is not None else gate.rule,
+        "reason": gate.reason,
+        "picture": _safe(pictures.forest(gate)),
+    }
+
+
+def _told(estimate: Estimate | None, *, change: bool = False) -> tuple[str, str]:
+    """The value, and its bounds."""
+    if estimate is None:
+        return "–", ""
+    told = signed if change else number
+    return told(estimate.value), f"{told(estimate.low)} to {told(estimate.high)}"
+
+
+def _groups(gate: GateVerdict) -> dict[str, Any]:
+    groups = sorted((gate.groups or {}).items(), key=lambda item: (item[1] is None, -(item[1] or 0.0)))
+    most = max((value for _, value in groups if value is not None), default=0.0)
+    return {
+        "name": gate.id,
+        "verdict": word(gate.verdict),
+        "sign": sign(gate.verdict),
+        "reason": gate.reason,
+        "left": max(0, len(groups) - MOST_GROUPS),
+        "rows": [
+            (
+                name,
+                "undefined" if value is None else number(value),
+                100 * max(0.0, value or 0.0) / most if most > 0 else 0,
+            )
+            for name, value in groups[:MOST_GROUPS]
+        ],
+    }
+
+
+def _digests(decision: Decision) -> Iterator[tuple[str, str]]:
+    yield "decision", digest(decision)
+    for name, found in (
+        ("evidence", decision.evidence),
+        ("policy", decision.policy),
+        ("candidate", decision.candidate and decision.candidate.digest),
+        ("champion", decision.champion and decision.champion.digest),
+    ):
+        if found:
+            yield name, found
+
+
+def _measured(evidence: Evidence | None) -> dict[str, Any]:
+    """What only the evidence knows: curves, confusion matrices, findings with their distributions."""
+    if evidence is None:
+        return {"plots": [], "confusion": [], "explorer": None, "drift": [], "tables": []}
+    models = [Scores.of(curve) for curve in evidence.curves]
+    return {
+        "plots": [(title, _safe(picture)) for title, picture in _plots(models)],
+        "confusion": _confusion(evidence),
+        "explorer": _safe(json.dumps(_explorer(models))) if models else None,
+        "drift": [_drift(one) for one in evidence.findings if len(one.parts) > 1],
+        "tables": [(table.name, table.rows, table.digest) for table in evidence.tables],
+    }
+
+
+def _plots(models: list[Scores]) -> Iterator[tuple[str, str]]:
+    if not models:
+        return
+    for title, curves, axes, diagonal in (
+        ("ROC", [(one.model, one.roc()) for one in models], ("false positive rate", "true positive rate"), True),
+        (
+            "Precision and recall",
+            [(one.model, one.precision_recall()) for one in models],
+            ("recall", "precision"),
+            False,
+        ),
+        ("Calibration", [(one.model, one.calibration()) for one in models], ("mean score", "share positive"), True),
+    ):
+        if any(points for _, points in curves):
+            drawn = [(name, points) for name, points in curves if points]
+            yield title, pictures.square(title, drawn, axes, diagonal=diagonal)
+    for one in models:
+        title = f"Scores of the {one.model}"
+        spread = [("negatives", one.spread(0)), ("positives", one.spread(1))]
+        yield title, pictures.bars(title, spread, ("score", "share of the class"))
+
+
+def _explorer(models: list[Scores]) -> list[dict[str, Any]]:
+    """For the threshold explorer: of each model its rows by class, and what is called at each threshold."""
+    return [{"model": one.model, "totals": one.totals, "at": one.thresholds()} for one in models]
+
+
+def _confusion(evidence: Evidence) -> list[dict[str, Any]]:
+    """Rows by label and call, a table a model."""
+    whole = next((part for part in evidence.slices if not part.dimension), None)
+    if whole is None or not whole.cells:
+        return []
+    classes = evidence.classes
+    found = []
+    for name, place in (("candidate", 1), ("champion", 2)):
+        if any(cell[place] < 0 for cell in whole.cells):
+            continue
+        counts = [[0] * len(classes) for _ in classes]
+        for cell in whole.cells:
+            counts[cell[0]][cell[place]] += cell[3]
+        found.append({"model": name, "classes": classes, "rows": list(zip(classes, counts, strict=True))})
+    return found
+
+
+def _drift(finding: Finding) -> dict[str, Any]:
+    here, there = sum(part.here for part in finding.parts) or 1, sum(part.there for part in finding.parts) or 1
+    return {
+        "name": f"{finding.table}: {finding.rule}",
+        "rows": [
+            (part.label if part.label is not None else "(missing)", 100 * part.here / here, 100 * part.there / there)
+            for part in finding.parts[:MOST_GROUPS]
+        ],
+    }

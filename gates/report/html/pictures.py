@@ -1,0 +1,108 @@
+"""Small pictures as SVG text: an interval beside its bar, curves, histograms. Numbers come from the decision and the
+evidence; nothing foreign is drawn but numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+
+from gates.decision import Estimate, GateVerdict
+from gates.kinds.bars import BARS
+from gates.words import number, signed
+
+Points = Sequence[tuple[float, float]]
+WIDE, HIGH = 200, 20  # of a forest picture
+SIDE = 260  # of a square plot
+_EDGE = 30  # of its axes
+_MOST = 300  # points of one curve: more can't be seen
+
+
+def forest(gate: GateVerdict) -> str:
+    """A judged interval as a line with its value, the champion's value or no change, and the bar.
+
+    Empty where nothing was judged.
+    """
+    compares = gate.rule in BARS and BARS[gate.rule].compares
+    judged = gate.difference if compares else gate.candidate
+    if judged is None or gate.bar is None:
+        return ""
+    bar = _bar_at(gate) if compares else gate.bar
+    other = 0.0 if compares else gate.champion.value if gate.champion else None
+    marks = [judged.low, judged.value, judged.high, bar, *([] if other is None else [other])]
+    if not all(map(isfinite, marks)):
+        return ""
+    low, high = min(marks), max(marks)
+    span = (high - low) or 1.0
+
+    def x(value: float) -> str:
+        return f"{8 + (value - low) / span * (WIDE - 16):.1f}"
+
+    middle = HIGH // 2
+    zero = "" if other is None else f'<path class="z" d="M{x(other)} 3V{HIGH - 3}"/>'
+    return (
+        f'<svg class="f {gate.verdict}" viewBox="0 0 {WIDE} {HIGH}" role="img" '
+        f'aria-label="{_aloud(judged, bar, compares)}">{zero}<path class="b" d="M{x(bar)} 1V{HIGH - 1}"/>'
+        f'<path class="i" d="M{x(judged.low)} {middle}H{x(judged.high)}"/>'
+        f'<circle class="p" cx="{x(judged.value)}" cy="{middle}" r="3.5"/></svg>'
+    )
+
+
+def _bar_at(gate: GateVerdict) -> float:
+    """Where a bar on the difference lies, in the metric's own direction."""
+    bar = BARS[gate.rule]
+    return bar.sign(gate.better or 1) * bar.at(gate.bar or 0.0)
+
+
+def _aloud(judged: Estimate, bar: float, compares: bool) -> str:
+    told = signed if compares else number
+    return f"{told(judged.value)}, from {told(judged.low)} to {told(judged.high)}; the bar is {told(bar)}"
+
+
+def thinned(points: Points) -> Points:
+    """At most ``_MOST`` of the points, the first and the last among them."""
+    step = max(1, -(-len(points) // _MOST))
+    return [*points[::step], points[-1]] if points else points
+
+
+def square(title: str, curves: Sequence[tuple[str, Points]], axes: tuple[str, str], *, diagonal: bool = False) -> str:
+    """Curves over the unit square. ``curves``: (name, points) with names candidate and champion."""
+    inner = SIDE - 2 * _EDGE
+
+    def at(x: float, y: float) -> str:
+        return f"{_EDGE + x * inner:.1f} {SIDE - _EDGE - y * inner:.1f}"
+
+    drawn = [
+        f'<path class="c {name}" d="M{"L".join(at(*one) for one in thinned(points))}"/>' for name, points in curves
+    ]
+    if diagonal:
+        drawn.insert(0, f'<path class="z" d="M{at(0, 0)}L{at(1, 1)}"/>')
+    return _plot(title, drawn, axes)
+
+
+def bars(title: str, series: Sequence[tuple[str, Sequence[float]]], axes: tuple[str, str]) -> str:
+    """Shares over bins from 0 to 1, a series beside the other. ``series``: (class of the picture, a share a bin)."""
+    inner = SIDE - 2 * _EDGE
+    most = max((share for _, shares in series for share in shares), default=0) or 1
+    drawn = []
+    for place, (name, shares) in enumerate(series):
+        width = inner / max(1, len(shares)) / len(series)
+        steps = []
+        for at, share in enumerate(shares):
+            left = _EDGE + (at * len(series) + place) * width
+            steps.append(
+                f"M{left:.1f} {SIDE - _EDGE}V{SIDE - _EDGE - share / most * inner:.1f}h{width * 0.9:.1f}V{SIDE - _EDGE}"
+            )
+        drawn.append(f'<path class="h {name}" d="{"".join(steps)}"/>')
+    return _plot(title, drawn, axes)
+
+
+def _plot(title: str, drawn: Sequence[str], axes: tuple[str, str]) -> str:
+    across, up = axes
+    return (
+        f'<svg class="plot" viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{title}">'
+        f'<path class="a" d="M{_EDGE} {_EDGE}V{SIDE - _EDGE}H{SIDE - _EDGE}"/>{"".join(drawn)}'
+        f'<text x="{SIDE / 2}" y="{SIDE - 8}">{across}</text>'
+        f'<text transform="translate(14 {SIDE / 2}) rotate(-90)">{up}</text>'
+        f'<text class="t" x="{_EDGE}" y="{SIDE - _EDGE + 14}">0</text>'
+        f'<text class="t" x="{SIDE - _EDGE}" y="{SIDE - _EDGE + 14}">1</text></svg>'
+    )

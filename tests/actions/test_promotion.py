@@ -1,0 +1,133 @@
+"""model-promote.yml, model-rollback.yml and model-waive.yml at work: a real registry, a real ledger in real git.
+
+act knows no environments: that a reviewer is asked is GitHub's part, that a yes is read back is gates'.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import COMMIT, World, on_main
+from mlflow import MlflowClient
+from telco import BAD, POLICY
+
+BETTER = "contract internet_service"
+PROMOTE = f"""\
+name: Promote
+on: push
+permissions: {{}}
+jobs:
+  promote:
+    permissions: {{actions: read, contents: write, pull-requests: write, statuses: write}}
+    uses: owner/gates/.github/workflows/model-promote.yml@{COMMIT}
+    with: INPUTS
+"""
+ROLLBACK = f"""\
+name: Roll back
+on: workflow_dispatch
+permissions: {{}}
+jobs:
+  rollback:
+    permissions: {{contents: write}}
+    uses: owner/gates/.github/workflows/model-rollback.yml@{COMMIT}
+    with: INPUTS
+"""
+
+
+class Registry:
+    """The user's registry, and the ledger in the user's repository."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.uri = f"sqlite:///{folder}/registry.db"
+        self.world = world
+        client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        client.create_experiment("telco-churn", f"file://{folder}/stored")  # a store that outlives the jobs
+
+    @property
+    def champion(self) -> str:
+        client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        return str(client.get_model_version_by_alias("telco-churn", "champion").version)
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Every record of the ledger, the oldest first."""
+        commits = self.world.git("rev-list", "--reverse", "gates-ledger").split()
+        return [json.loads(self.world.git("show", f"{commit}:record.json")) for commit in commits]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [str(record["kind"]) for record in self.records]
+
+
+@pytest.fixture
+def registry(world: World, tmp_path: Path) -> Registry:
+    made = Registry(world, tmp_path)
+    for name, text in {"promote.yml": PROMOTE, "rollback.yml": ROLLBACK}.items():
+        given = {"tracking-uri": made.uri} | ({"reason": "calls dropped by half"} if name == "rollback.yml" else {})
+        world.write(text.replace("INPUTS", json.dumps(given)), name)
+    return made
+
+
+def landed(world: World) -> Any:
+    """What is committed lands on the default branch."""
+    world.commit()
+    return world.run("push", on_main(), workflow="promote.yml")
+
+
+def test_promotions_a_refusal_and_a_way_back(world: World, registry: Registry) -> None:
+    first = landed(world)
+    assert first.failed == set(), first.log
+    assert registry.champion == "1"
+    assert registry.kinds == ["intent", "promotion"]
+
+    (world.repository / "columns.txt").write_text(BAD)
+    bad = landed(world)
+    assert bad.verdicts["report"] == "fail", bad.log
+    assert "promote" not in bad.jobs  # it never began
+    assert registry.champion == "1"
+
+    (world.repository / "columns.txt").write_text(BETTER)
+    second = landed(world)
+    assert second.failed == set(), second.log
+    assert registry.champion == "2"
+    assert registry.records[-1]["before"]["version"] == "1"
+
+    back = world.run("workflow_dispatch", on_main(), workflow="rollback.yml")
+    assert back.failed == set(), back.log
+    assert registry.champion == "1"
+    assert "calls dropped by half" in registry.records[-1]["reason"]
+
+
+def test_nothing_is_promoted_from_another_branch_or_without_the_approvals(world: World, registry: Registry) -> None:
+    world.commit()
+    event = on_main() | {"ref": "refs/heads/better"}
+    elsewhere = world.run("push", event, workflow="promote.yml")
+    assert "promote" not in elsewhere.jobs, elsewhere.log
+
+    approved = POLICY + "promotion: {alias: champion, approvals: [ml-lead]}\n"
+    (world.repository / "gates.yaml").write_text(approved)
+    refused = landed(world)
+    assert refused.verdicts["report"] == "pass", refused.log
+    assert refused.failed == {"promote"}
+    assert registry.kinds == ["refusal"]
+    assert registry.records[-1]["code"] == "approvals"  # GitHub could not say who approved
+
+
+SWAP = """
+if [ "$job" = promote ] && [ "$(basename "$PWD")" = candidate ]; then
+  sed -i 's/^\\([^,]*\\),0\\./\\1,1./' predictions.csv
+fi
+"""
+
+
+@pytest.mark.usefixtures("registry")
+def test_what_was_changed_on_its_way_to_the_promotion_is_not_promoted(world: World) -> None:
+    world.tamper(SWAP)
+    run = landed(world)
+    assert run.verdicts["report"] == "pass", run.log
+    assert run.failed == {"promote"}
+    assert "is not what the job before handed over" in run.log
+    assert world.git("branch", "--list", "gates-ledger") == ""

@@ -1,0 +1,228 @@
+"""What `gates doctor` says of files: of those that are as they should be, and of each way in which they aren't."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gates.doctor import State, examine
+from gates.doctor.files import FILES
+from gates.doctor.settings import SETTINGS
+from gates.survey import repository_of, survey
+
+SHA = "1" * 40
+WORKFLOW = f"""\
+name: gates
+on: {{pull_request: , merge_group: , push: {{branches: [main]}}}}
+permissions: {{}}
+jobs:
+  model:
+    permissions: {{contents: read, pull-requests: write, statuses: write}}
+    uses: acme/gates/.github/workflows/model-ci.yml@{SHA} # v1
+"""
+PROMOTE = f"""\
+name: promote
+on: {{push: {{branches: [main]}}}}
+permissions: {{}}
+jobs:
+  promote:
+    runs-on: ubuntu-latest
+    environment: production
+    permissions: {{contents: read}}
+    env:
+      MLFLOW_TRACKING_TOKEN: ${{{{ secrets.MLFLOW_TRACKING_TOKEN }}}}
+      MLFLOW_ALLOW_PICKLE_DESERIALIZATION: "false"
+    steps:
+      - uses: actions/checkout@{SHA} # v7
+      - uses: acme/gates/actions/promote@{SHA} # v1
+      - run: gates status
+"""
+POLICY = """\
+version: 1
+model: churn
+data: {holdout: holdout.csv, label: churn, contract: contract.yaml}
+train: python train.py
+gates:
+  - {metric: recall, min: 0.5}
+"""
+GOOD = {
+    "gates.yaml": POLICY,
+    "contract.yaml": "table: [{rows: {min: 1}}]\n",
+    ".github/workflows/gates.yml": WORKFLOW,
+    ".github/workflows/promote.yml": PROMOTE,
+    ".github/CODEOWNERS": "* @acme/all\n/gates.yaml @acme/ml\n",
+}
+
+
+def laid(folder: Path, changes: dict[str, str | None]) -> Path:
+    (folder / ".git").mkdir()
+    for name, text in (GOOD | changes).items():
+        if text is not None:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+    return folder
+
+
+def findings(folder: Path) -> list[tuple[str, str, str, str]]:
+    diagnosis = examine(survey(folder, None, None), FILES)
+    return [(one.id, str(found.state), found.where, found.what) for one in diagnosis.checks for found in one.findings]
+
+
+def test_all_is_well(tmp_path):
+    folder = laid(tmp_path, {})
+    assert findings(folder) == []
+    assert examine(survey(folder / ".github", None, None), FILES).exit_code == 0
+
+
+GATES, PROMOTES = ".github/workflows/gates.yml", ".github/workflows/promote.yml"
+CASES = {
+    "no policy": ({"gates.yaml": None}, [("policy", "missing", "repository", "there is no gates.yaml")]),
+    "a policy with mistakes": (
+        {"gates.yaml": POLICY.replace("recall", "recal")},
+        [("policy", "missing", "gates.yaml", "did you mean recall?")],
+    ),
+    "no workflow": ({GATES: None}, [("judged", "missing", ".github/workflows", "no workflow judges pull requests")]),
+    "a workflow for pushes alone": (
+        {GATES: WORKFLOW.replace("pull_request: , merge_group: , ", "")},
+        [("judged", "missing", ".github/workflows", "no workflow judges pull requests")],
+    ),
+    "a filter of paths": (
+        {GATES: WORKFLOW.replace("pull_request: ,", "pull_request: {paths: [models/**]},")},
+        [("judged", "unsafe", f"{GATES}:2", "`paths` skips it")],
+    ),
+    "a tag": (
+        {GATES: WORKFLOW.replace(SHA, "v1")},
+        [("pins", "unsafe", f"{GATES}:7", "model-ci.yml@v1 can change under its name")],
+    ),
+    "a short commit": (
+        {PROMOTES: PROMOTE.replace(SHA, "1" * 7, 1)},
+        [("pins", "unsafe", f"{PROMOTES}:13", "checkout@1111111")],
+    ),
+    "an image by its tag": (
+        {PROMOTES: PROMOTE.replace(f"actions/checkout@{SHA}", "docker://alpine:3")},
+        [("pins", "unsafe", f"{PROMOTES}:13", "docker://alpine:3")],
+    ),
+    "an action of its own": (
+        {"actions/x/action.yml": "runs: {using: composite, steps: [{uses: acme/x@main}]}\n"},
+        [("pins", "unsafe", "actions/x/action.yml:1", "acme/x@main")],
+    ),
+    "pull_request_target": (
+        {GATES: WORKFLOW.replace("pull_request: ,", "pull_request: , pull_request_target: ,")},
+        [("triggers", "unsafe", f"{GATES}:2", "strangers' pull requests")],
+    ),
+    "no permissions": (
+        {GATES: WORKFLOW.replace("permissions: {}\n", "").replace("    permissions: ", "    # ")},
+        [("permissions", "unsafe", f"{GATES}:4", "whatever the repository gives")],
+    ),
+    "no owners at all": (
+        {".github/CODEOWNERS": None},
+        [("owners", "missing", ".github/CODEOWNERS", "anybody may")],
+    ),
+    "no owners of the policy": (
+        {".github/CODEOWNERS": "* @acme/all\n/gates.yaml\n/contract.yaml\n"},
+        [("owners", "unsafe", "gates.yaml", "nobody owns it"), ("owners", "unsafe", "contract.yaml", "nobody owns it")],
+    ),
+    "no owners of the workflows": (
+        {".github/CODEOWNERS": "*.yaml @acme/ml\n"},
+        [
+            ("owners", "unsafe", ".github/CODEOWNERS", "nobody owns it"),
+            ("owners", "unsafe", GATES, "nobody owns it"),
+            ("owners", "unsafe", PROMOTES, "nobody owns it"),
+        ],
+    ),
+    "a credential outside an environment": (
+        {PROMOTES: PROMOTE.replace("    environment: production\n", "")},
+        [("credentials", "unsafe", f"{PROMOTES}:9", "MLFLOW_TRACKING_TOKEN is read outside an environment")],
+    ),
+    "a credential by another spelling": (
+        {PROMOTES: PROMOTE.replace("    environment: production\n", "").replace(
+            "secrets.MLFLOW_TRACKING_TOKEN", "secrets['mlflow_password']")},
+        [("credentials", "unsafe", f"{PROMOTES}:9", "mlflow_password is read outside")],
+    ),
+    "a credential of the whole workflow": (
+        {PROMOTES: PROMOTE.replace("jobs:", "env: {T: '${{ secrets.AWS_SECRET_ACCESS_KEY }}'}\njobs:")},
+        [("credentials", "unsafe", f"{PROMOTES}:4", "AWS_SECRET_ACCESS_KEY is read outside")],
+    ),
+    "every secret to somebody": (
+        {GATES: WORKFLOW + f"  other:\n    uses: acme/x/.github/workflows/x.yml@{SHA}\n    secrets: inherit\n"},
+        [("credentials", "unsafe", f"{GATES}:10", "hands every secret to another workflow")],
+    ),
+    "pickles allowed": (
+        {PROMOTES: PROMOTE.replace('"false"', '"true"')},
+        [("pickles", "unsafe", f"{PROMOTES}:11", "MLFLOW_ALLOW_PICKLE_DESERIALIZATION is true")],
+    ),
+    "pickles not forbidden": (
+        {PROMOTES: PROMOTE.replace('      MLFLOW_ALLOW_PICKLE_DESERIALIZATION: "false"\n', "")},
+        [("pickles", "unsafe", f"{PROMOTES}:5", "holds a secret, and MLflow loads pickles there")],
+    ),
+    "observing": (
+        {"gates.yaml": f"{POLICY}mode: observe until 2027-03-01\n"},
+        [("mode", "unknown", "gates.yaml", "blocks nothing until 2027-03-01")],
+    ),
+    "a workflow that is no YAML": (
+        {GATES: "a: [\n", PROMOTES: None},
+        [
+            ("readable", "unknown", GATES, "was not looked at: no YAML"),
+            ("judged", "missing", ".github/workflows", "no workflow judges"),
+        ],
+    ),
+    "a workflow that is something else": (
+        {".github/workflows/x.yml": "- 5\n", ".github/workflows/y.yml": "jobs: {a: 5, b: {steps: {}}}\non: 5\n"},
+        [],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "expected"), CASES.values(), ids=CASES)
+def test_each_thing_that_is_wrong_is_found_and_nothing_else(tmp_path, changes, expected):
+    found = findings(laid(tmp_path, changes))
+    assert [one[:3] for one in found] == [one[:3] for one in expected]
+    for (*_, what), (*_, told) in zip(found, expected, strict=True):
+        assert told in what
+
+
+def test_a_token_of_the_run_is_no_credential(tmp_path):
+    workflow = PROMOTE.replace("    environment: production\n", "").replace(
+        "secrets.MLFLOW_TRACKING_TOKEN", "secrets.X"
+    )
+    found = findings(laid(tmp_path, {PROMOTES: workflow}))
+    assert found == []
+
+
+def test_policies_lie_anywhere_and_other_peoples_do_not_count(tmp_path):
+    other = POLICY.replace("contract: contract.yaml", "positive: 1")
+    more = {"models/a/gates.yaml": other, "node_modules/x/gates.yaml": "x", ".venv/gates.yaml": "x"}
+    seen = survey(laid(tmp_path, more), None, None)
+    assert [one.path for one in seen.policies] == ["gates.yaml", "models/a/gates.yaml"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://github.com/acme/churn", "https://github.com/acme/churn.git", "git@github.com:acme/churn.git",
+     "ssh://git@github.com/acme/churn.git", "https://token@github.com/acme/churn/"],
+)  # fmt: skip
+def test_the_repository_is_the_remote_origin(tmp_path, url):
+    import subprocess
+
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    assert repository_of(tmp_path, {}) is None
+    subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", url], check=True)
+    assert repository_of(tmp_path, {}) == "acme/churn"
+    assert repository_of(tmp_path, {"GITHUB_REPOSITORY": "acme/other"}) == "acme/other"
+
+
+def test_states_are_ordered():
+    assert [str(state) for state in State] == ["ok", "skipped", "unknown", "missing", "unsafe"]
+
+
+def test_the_page_tells_every_check_in_its_order():
+    page = (Path(__file__).parents[2] / "docs/doctor.md").read_text()
+    assert re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE) == [one.id for one in (*FILES, *SETTINGS)]
+
+
+def test_every_check_says_what_should_be_and_how_to_mend_it():
+    every = (*FILES, *SETTINGS)
+    assert len({one.id for one in every}) == len(every)
+    assert all(one.asks.endswith(".") and one.mend.endswith(".") for one in every)

