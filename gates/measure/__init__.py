@@ -210,7 +210,7 @@ class Bench:
         """The holdout's table."""
         return self.opened["holdout"]
 
-    @property
+    @cached_property
     def holdout_identity(self) -> str:
         """Which rows predictions belong to: the multiset of rows where a key finds them, else their sequence."""
         return content_digest(self.engine, self.holdout, ordered=self.bound.policy.data.key is None)[0]
