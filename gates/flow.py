@@ -229,7 +229,7 @@ class Flow:
         folders = self.workspace.trained(self.bound.policy.train.seeds)
         with self.steps.step("measure", "no champion yet" if served is None else f"against version {served.version}"):
             made = [Files(digest=files.folder_digest(folder), folder=folder) for folder in folders]
-            evidence = self.bench.evidence(checked, made, served, anchor)
+            evidence = self._counted(self.bench.evidence(checked, made, served, anchor))
         self.workspace.save(self.workspace.evidence, evidence)
         self._measure_for_base(made, served, anchor)
         return evidence
@@ -249,12 +249,21 @@ class Flow:
                 bench = Bench(base, self.workspace.root, work, environ=self.environ, elsewhere=self.elsewhere)
                 before = self._served_before(base, served, work) if made else None
                 evidence = bench.evidence(bench.check(), made[: base.policy.train.seeds], before, anchor)
+                evidence = self._counted(evidence, base)
             self.workspace.save(self.workspace.base / self.workspace.evidence.name, evidence)
         except GatesError as error:
             if error.exit_code is Exit.OUTSIDE:
                 raise
             told = could_not_judge(base.policy.model, str(error))
             self.workspace.save(self.workspace.base / self.workspace.decision.name, told)
+
+    def _counted(self, evidence: Evidence, bound: Bound | None = None) -> Evidence:
+        """With how often its holdout has decided, by the ledger, where the policy charges for that. A ledger that can't
+        be asked is an error: nobody may take it for one without decisions."""
+        if (bound or self.bound).policy.data.reuse is None:
+            return evidence
+        holdout = next(one.digest for one in evidence.tables if one.name == "holdout")
+        return replace(evidence, used=self.ledger.uses(holdout))
 
     def _served_before(self, base: Bound, served: Served | None, work: Path) -> Served | None:
         """The champion of the base commit's policy; on a machine without a registry, the one that was handed over."""
