@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from gates.base import Base, base_of
 from gates.decision import Decision, Verdict, could_not_judge, worse
 from gates.errors import Exit, GatesError
 from gates.evidence import Evidence, Finding
+from gates.fields import plain
 from gates.github import event, outputs
 from gates.judge import judge
 from gates.policy import Bound
@@ -232,6 +234,38 @@ class Flow:
             evidence = self._counted(self.bench.evidence(checked, made, served, anchor))
         self.workspace.save(self.workspace.evidence, evidence)
         self._measure_for_base(made, served, anchor)
+        return evidence
+
+    def measure_shard(self, text: str) -> Path:
+        """Measure one part of the holdout, ``I/N``, and keep what ``merge`` adds up."""
+        from gates.measure import Bench, Files
+        from gates.measure.shards import Shard, document
+
+        work, shard = self.workspace, Shard.read(text)
+        work.prepare()
+        folders = work.trained(self.bound.policy.train.seeds)
+        target = work.shard(shard.index, shard.of)
+        target.unlink(missing_ok=True)
+        served, anchor = self.served(), self.anchor()
+        with self.steps.step("measure", f"part {text} of the holdout"):
+            bench = Bench(self.bound, work.root, work.work, environ=self.environ, elsewhere=self.elsewhere, shard=shard)
+            made = [Files(digest=files.folder_digest(folder), folder=folder) for folder in folders]
+            part = bench.part(made, served, anchor)
+        target.parent.mkdir(exist_ok=True)
+        whole = {"evidence": plain(part.evidence)} | document(part)
+        files.write(target, json.dumps(whole, allow_nan=False, ensure_ascii=False).encode() + b"\n")
+        return target
+
+    def merge(self) -> Evidence:
+        """Add up the parts of the holdout to the evidence of the whole."""
+        from gates.measure.shards import merge, read
+
+        self.workspace.forget("measure")
+        paths = self.workspace.shards()
+        with self.steps.step("merge", f"{len(paths)} parts of the holdout"):
+            found = [read(files.read(path, "Run gates measure --shard I/N."), str(path)) for path in paths]
+            evidence = self._counted(merge(self.bound, found))
+        self.workspace.save(self.workspace.evidence, evidence)
         return evidence
 
     def _measure_for_base(self, made: Sequence[Files], served: Served | None, anchor: Served | None) -> None:

@@ -40,7 +40,7 @@ def computed(joined: Joined, dimension: Dimension, statistic: Statistic, *, weig
         [_counted(joined, dimension, score, label, weighted=weighted) for score, label in model] for model in sources
     ]
     return {
-        key: _one(statistic.id, name, [[table[key] for table in model] for model in tables], curve, parameters)
+        key: one_of(statistic.id, name, [[table[key] for table in model] for model in tables], curve, parameters)
         for key in tables[0][0]
     }
 
@@ -64,8 +64,11 @@ def _scored(rows: Any, *, binned: bool) -> Any:
     return rows
 
 
-def _one(id_: str, name: str, models: Sequence[Sequence[Any]], curve: Curve, parameters: Mapping[str, Any]) -> Computed:
-    """Both models' values with their covariance over buckets left out."""
+def one_of(
+    id_: str, name: str, models: Sequence[Sequence[Any]], curve: Curve, parameters: Mapping[str, Any]
+) -> Computed:
+    """Both models' values with their covariance over buckets left out. ``models``: of each its tables, an array of
+    (bucket, label, score, rows or weight), in that order; of several, the mean."""
     buckets = np.unique(np.concatenate([table[:, 0] for table in models[0]]))
     values: list[float] = []
     without: list[Any] = []

@@ -45,8 +45,11 @@ def part_sql(opened: Opened, column: str, edges: tuple[float, ...], role: str) -
     return f"CASE WHEN ({value}) IS NULL THEN NULL {cases} ELSE {literal(bins[-1])} END"
 
 
-def make_rows(engine: Engine, opened: Opened, policy: Policy, labels: Labels, parts: Parts) -> None:
-    """The table ``gates_rows``: pos, k (key), y, w (weight), u (unit), q (query) and one column a slice part.
+def make_rows(
+    engine: Engine, opened: Opened, policy: Policy, labels: Labels, parts: Parts, where: str = "TRUE"
+) -> None:
+    """The table ``gates_rows``: pos, k (key), y, w (weight), u (unit), q (query) and one column a slice part, of the
+    rows of which ``where`` holds.
 
     Raises ``GatesError`` for keys that repeat, weights or units that are missing, and columns of too many values.
     """
@@ -64,7 +67,7 @@ def make_rows(engine: Engine, opened: Opened, policy: Policy, labels: Labels, pa
         engine,
         f"CREATE OR REPLACE TEMP TABLE gates_rows AS SELECT row_number() OVER () - 1 AS pos, "
         f"CAST({key} AS VARCHAR) AS k, {label} AS y, {weight} AS w, {_unit(engine, opened, policy)} AS u, "
-        f"{query} AS q{columns} FROM {quoted(opened.name)}",
+        f"{query} AS q{columns} FROM {quoted(opened.name)} WHERE {where}",
     )
     if data.key:
         _check_keys(engine, opened, data.key)
