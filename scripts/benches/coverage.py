@@ -576,7 +576,8 @@ def reused(rule: str, repeats: int, rows: int = 2_000, candidates: int = 100) ->
         random = np.random.default_rng(7)
         promoted, flattered = [], []
         for _ in range(repeats):
-            champion, count = random.random(rows) < truth, 0
+            first = champion = random.random(rows) < truth
+            count = 0
             for _ in range(candidates):
                 candidate = np.where(random.random(rows) < 0.06, random.random(rows) < truth, champion)
                 counts = np.bincount(4 + 2 * candidate + champion, minlength=8)
@@ -585,7 +586,7 @@ def reused(rule: str, repeats: int, rows: int = 2_000, candidates: int = 100) ->
                 if low > bar or (low == bar and confidence is not None):
                     champion, count = candidate, count + 1
             promoted.append(count)
-            flattered.append(100 * (champion.mean() - truth))
+            flattered.append(100 * (champion.mean() - first.mean()))  # nobody chose the first one
         found.append((float(np.mean(promoted)), float(np.mean(flattered))))
     return found
 
@@ -597,14 +598,13 @@ def told(covers: Sequence[Cover], *, two_sided: bool) -> str:
     """A cell of the table: the range over scenes, bold where it leaves what is promised."""
     if not covers:
         return "–"
-    noise = 3 * math.sqrt(0.05 * 0.95 / min(one.defined for one in covers))
+    noise = 2.5 * math.sqrt(0.05 * 0.95 / min(one.defined for one in covers))  # the range is of several scenes
     if two_sided:
         low, high = min(one.held for one in covers), max(one.held for one in covers)
         text = f"{100 * low:.1f}–{100 * high:.1f}" if high > low else f"{100 * low:.1f}"
-        return f"**{text}**" if low < LOW - noise / 2 or high > HIGH + noise / 2 else text
+        return f"**{text}**" if low < LOW - noise or high > HIGH + noise else text
     worst = max(max(one.below, one.above) for one in covers)
-    text = f"{100 * worst:.1f}"
-    return f"**{text}**" if worst > SIDE + noise else text
+    return f"**{100 * worst:.1f}**" if worst > SIDE + noise else f"{100 * worst:.1f}"
 
 
 def tables(covers: Sequence[Cover]) -> str:

@@ -1,52 +1,71 @@
-"""A small, seeded look at how often each method's one-sided bounds hold: about as often as it says."""
+"""A small, seeded part of ``scripts/bench coverage``: intervals hold as often as they say, verdicts err no more."""
 
 from __future__ import annotations
 
-import numpy as np
+import importlib.util
+import sys
+from pathlib import Path
+
 import pytest
-from gates.stats.resample import bootstrap, draws
 
-from gates.metrics.classification import f1
-from gates.stats.proportions import mover_difference, mover_ratio, paired_difference, wilson
-
-ROUNDS = 1500
-SURE = 0.95
-SLACK = 0.03  # three standard errors of 1,500 rounds, and what Wilson's bounds are known to lack on one side
+SCRIPT = Path(__file__).parents[2] / "scripts/benches/coverage.py"
+REPEATS = 600
+NOISE = 0.03  # more than three standard errors of 600 repeats
 
 
-def held(bounds, truth):
-    """Shares of rounds in which the lower, and the upper, bound held."""
-    lows, highs = np.array(bounds).T
-    return np.mean(lows <= truth), np.mean(highs >= truth)
+@pytest.fixture(scope="module")
+def bench():
+    spec = importlib.util.spec_from_file_location("bench_coverage", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
 
 
-@pytest.mark.parametrize(("n", "p"), [(60, 0.5), (200, 0.1), (1000, 0.8)])
-def test_wilson(n, p):
-    drawn = np.random.default_rng(1).binomial(n, p, ROUNDS)
-    assert min(held([wilson(int(k), n, SURE) for k in drawn], p)) >= SURE - SLACK
+@pytest.mark.parametrize(
+    "scene",
+    [
+        ("calls", 1_000, 0.1, True),
+        ("calls", 10_000, 0.5, False),
+        ("multiclass", 1_000, 0.5, True, 3),
+        ("auc", 1_000, 0.1, True),
+        ("auc", 1_000, 0.5, True, "units"),
+        ("regression", 1_000, 0.5, True, "normal"),
+    ],
+    ids=str,
+)
+def test_intervals_hold(bench, monkeypatch, scene):
+    monkeypatch.setattr(bench, "DEAR", {})
+    found = bench.cover(bench.Scene(*scene), REPEATS)
+    assert found
+    for one in found:
+        assert bench.LOW - NOISE <= one.held <= bench.HIGH + NOISE, one
+        assert max(one.below, one.above) <= bench.SIDE + NOISE, one
 
 
-@pytest.mark.parametrize("cells", [(0.6, 0.1, 0.1, 0.2), (0.7, 0.08, 0.02, 0.2), (0.9, 0.02, 0.05, 0.03)])
-def test_paired(cells):
-    drawn = np.random.default_rng(2).multinomial(300, cells, ROUNDS)
-    bounds = [paired_difference(*map(int, row), SURE) for row in drawn]
-    assert min(held(bounds, cells[1] - cells[2])) >= SURE - SLACK
+@pytest.mark.parametrize("scene", [("fairness", 1_000, 0.5, False, 5), ("fairness", 1_000, 0.5, True, 2)], ids=str)
+def test_gaps_are_never_too_narrow(bench, monkeypatch, scene):
+    """Corrected for the number of pairs they may be wider than promised."""
+    monkeypatch.setattr(bench, "DEAR", {})
+    for one in bench.cover(bench.Scene(*scene), 300):
+        assert one.held >= bench.LOW - NOISE, one
+        assert max(one.below, one.above) <= bench.SIDE + NOISE, one
 
 
-@pytest.mark.parametrize(("p1", "p2"), [(0.3, 0.3), (0.6, 0.45)])
-def test_independent(p1, p2):
-    random = np.random.default_rng(3)
-    pairs = list(zip(random.binomial(120, p1, ROUNDS), random.binomial(250, p2, ROUNDS), strict=True))
-    ends = [(int(a) / 120, *wilson(int(a), 120, SURE), int(b) / 250, *wilson(int(b), 250, SURE)) for a, b in pairs]
-    assert min(held([mover_difference(*one) for one in ends], p1 - p2)) >= SURE - SLACK
-    assert min(held([mover_ratio(*one) for one in ends], p1 / p2)) >= SURE - SLACK
+def test_a_worse_candidate_seldom_passes(bench):
+    for name, ours, point in bench.worse(1_000, REPEATS):
+        assert ours <= bench.SIDE + NOISE * (1 if name != "roc_auc" else 2), name  # a quarter of the repeats
+        assert point > 0.3, name
 
 
-def test_bootstrap():
-    cells = (0.7, 0.08, 0.07, 0.15)
-    drawn = np.random.default_rng(4).multinomial(400, cells, 120)
-    bounds = []
-    for row in drawn:
-        bounds.append(bootstrap([int(count) for count in row], f1, (0.0, 1.0), "coverage").bounds(SURE))
-        draws.cache_clear()
-    assert min(held(bounds, f1(*cells))) >= SURE - 0.06  # 120 rounds
+def test_slices_that_lie_at_the_bar_are_seldom_blamed(bench):
+    ours, point = bench.families(200, 100)
+    assert ours <= 0.05 + 0.06
+    assert point > 0.9
+
+
+def test_a_reused_holdout_does_not_flatter(bench):
+    (_, uncharged), (_, one), (promoted, charged) = bench.reused("min_improvement", 8)
+    assert promoted <= 0.5
+    assert charged <= 0.2 < one < uncharged
