@@ -84,7 +84,7 @@ def test_a_bad_crossing_is_found_and_blamed(tmp_path):
 
 def test_what_is_found_is_counted_whole_and_every_slice_is_counted_in(tmp_path):
     random = np.random.default_rng(2)
-    frame = table(random, 500)[["id", "y", "region", "member"]]
+    frame = table(random, 1200)[["id", "y", "region", "member"]]
     calls = right(random, frame, 0.8)
     bound, evidence = searched(tmp_path, frame, calls, right(random, frame, 0.8))
     assert evidence.search.slices == 4 + 2 + 8
@@ -141,9 +141,9 @@ def test_a_holdout_too_small_to_search_is_undecided(tmp_path):
 
 def test_min_rows_is_the_least_size_that_is_searched(tmp_path):
     random = np.random.default_rng(6)
-    frame = table(random, 400)[["id", "y", "region"]]
-    _, evidence = searched(tmp_path, frame, right(random, frame, 0.9), min_rows=101)
-    assert evidence.search.slices == (frame["region"].value_counts() > 100).sum()
+    frame = table(random, 600)[["id", "y", "region"]]
+    _, evidence = searched(tmp_path, frame, right(random, frame, 0.9), min_rows=151)
+    assert evidence.search.slices == (frame["region"].value_counts() > 150).sum()
 
 
 def test_auto_stands_beside_declared_slices_and_alone(tmp_path):
