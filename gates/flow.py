@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gates import __version__, callers, files
 from gates.base import Base, base_of
+from gates.canonical import digest
 from gates.decision import Decision, Verdict, could_not_judge, worse
 from gates.errors import Exit, GatesError
 from gates.evidence import Evidence, Finding
@@ -310,6 +311,7 @@ class Flow:
     def judge(self) -> Decision:
         """Judge the evidence as it lies there, and keep the decision."""
         self.workspace.forget("judge")
+        _ = self.bound  # its mistakes come first
         decision = self._decided(self.workspace.load_evidence())
         self.workspace.save(self.workspace.decision, decision)
         return decision
@@ -326,6 +328,7 @@ class Flow:
         """The decision from the evidence in ``folder``, never from one that was handed over with it. ``reason`` says
         why there is no evidence, where there is none."""
         try:
+            _ = self.bound  # its mistakes come first
             return self._decided(self.workspace.load_evidence(folder), folder)
         except GatesError as error:
             why = str(error)
@@ -389,7 +392,7 @@ class Flow:
             weaker=tuple(change.told for change in changes if change.kind.weakens),
             changes=tuple(change.told for change in changes if not change.kind.weakens),
             observing=mode.until if mode and observing else None,
-            observed=mode.until if mode and not observing else None,
+            observed=mode.until if mode and not bound.observing(self.today) else None,
             places=self._places(decision),
         )
 
@@ -422,14 +425,24 @@ class Flow:
         chosen = FORMATS[form]
         assert chosen.file is not None  # noqa: S101 -- callers print the other formats
         path = self.workspace.work / chosen.file
-        files.write(path, chosen.render(decision, self.facts(decision)).encode("utf-8", "replace"))
+        facts = replace(self.facts(decision), evidence=self._evidence_of(decision) if form == "html" else None)
+        files.write(path, chosen.render(decision, facts).encode("utf-8", "replace"))
         return path
+
+    def _evidence_of(self, decision: Decision) -> Evidence | None:
+        """The evidence that the decision was made from, where it lies there."""
+        try:
+            evidence = self.workspace.load_evidence()
+        except GatesError:
+            return None
+        return evidence if digest(evidence) == decision.evidence else None
 
     def publish(self, decision: Decision) -> None:
         """Decision and report as files, the report as the job's summary, their facts as the step's outputs."""
         self.workspace.prepare()
         self.workspace.save(self.workspace.decision, decision)
-        self.write_report(decision)
+        for form in ("markdown", "html"):
+            self.write_report(decision, form)
         facts = self.facts(decision)
         outputs.write_summary(self.environ, render(decision, facts, SUMMARY_LIMIT))
         values = {

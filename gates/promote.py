@@ -107,25 +107,26 @@ def promote(desk: Desk, candidate: Candidate, wanted: str | None, *, rehearse: b
                 return _already(desk, candidate.bound, head, stage)
             try:
                 verified = _verified(desk, candidate, head, stage, model)
+                if not rehearse and verified.record.after is None:
+                    kept = kept or _kept(desk, candidate, verified)
             except RefusedError as error:
                 if not rehearse:
                     _refuse(desk, candidate, stage, error)
                 raise
             if rehearse:
                 return _rehearsed(verified, stage)
-            if verified.record.after is None and kept is None:
-                kept = desk.registry.keep(desk.name, candidate.workspace.candidate, _predictions(candidate.workspace))
-            _check_kept(desk, kept, verified)
             with suppress(LostRaceError):  # else: look, verify and judge again on the state of now
                 intent = begin(desk, verified.record, verified.documents, after=head)
                 return _carried_out(desk, candidate, intent, kept, verified)
 
 
-def _check_kept(desk: Desk, kept: Kept | None, verified: Verified) -> None:
-    """What was stored is what was judged: the files may have been swapped while they were copied."""
-    wanted = verified.decision.candidate
-    if kept and (wanted is None or desk.registry.kept(kept.run_id) != wanted.digest):
+def _kept(desk: Desk, candidate: Candidate, verified: Verified) -> Kept:
+    """Store the files, of which nothing serves yet: they are those that were judged, whatever happened meanwhile."""
+    kept = desk.registry.keep(desk.name, candidate.workspace.candidate, _predictions(candidate.workspace))
+    model = verified.record.model
+    if model is None or desk.registry.kept(kept.run_id) != model.digest:
         raise RefusedError(Refused.STORED_BYTES, "the stored files are not those that were judged", mend=AGAIN)
+    return kept
 
 
 def _carried_out(desk: Desk, candidate: Candidate, intent: Entry, kept: Kept | None, verified: Verified) -> Promoted:
@@ -223,7 +224,7 @@ def _verified(
         verdict=str(decision.verdict),
         decision=digest(decision),
         evidence=digest(evidence),
-        model=model,
+        model=replace(model, digest=digest(manifest)),  # what was verified, whatever lies there by now
         data=provenance.data(candidate.bound, evidence, candidate.workspace.root),
         before=Version(version=before, digest=held) if before and held else None,
         after=after,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gates.canonical import canonical, digest
 from gates.decision import SCHEMA, Code, Decision, Estimate, GateVerdict, Verdict, exit_code, unchanged, worst
 from gates.errors import Exit, GatesError
+from gates.metrics import table
 from gates.record import User, Waiver
 from gates.validate import read_json
 from gates.waivers import Settled, accept
@@ -34,7 +35,9 @@ def bar(verdict: Verdict | None = FAIL, low: float = -0.1, high: float = -0.04, 
         "candidate": judged if level else None, "champion": None, "difference": None if level else judged,
         "detectable": None, "method": None,
     }  # fmt: skip
-    return GateVerdict(**fields | other)
+    fields |= other
+    entry = table("binary").get(fields["metric"] or "")
+    return GateVerdict(**{"better": entry and entry.better} | fields)
 
 
 def decision_of(*gates: GateVerdict) -> Decision:

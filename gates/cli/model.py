@@ -54,7 +54,6 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
 
 @click.command()
 @common.policy
-@common.base
 @common.as_json
 @click.option("--explain", is_flag=True, help="Write out the whole policy with every default.")
 def check(policy: Path, explain: bool, as_json: bool) -> None:
@@ -127,7 +126,7 @@ def judge(policy: Path, base: str | None, as_json: bool) -> NoReturn:
 @common.base
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="markdown", show_default=True)
 def report(policy: Path, base: str | None, form: str) -> None:
-    """Render .gates/decision.json: into a file of .gates/ (markdown, junit, sarif), or printed (terminal, annotations).
+    """Render .gates/decision.json: into a file of .gates/ (markdown, html, junit, sarif), or print it.
 
     \b
     Example:

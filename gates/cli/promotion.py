@@ -14,8 +14,9 @@ from gates.cli.jobs import given, outputs, receive
 from gates.flow import Flow
 
 if TYPE_CHECKING:
-    from gates.github.people import Approvers
-    from gates.record import Run
+    from gates.policy import Stage
+    from gates.promote import Approve
+    from gates.record import Approval, Run
     from gates.transaction import Desk
 
 
@@ -45,20 +46,27 @@ def _desk(flow: Flow) -> Desk:
     return Desk(name=name, registry=flow.registry, ledger=flow.ledger, run=_run(flow), say=flow.steps.say)
 
 
-def _approvers(flow: Flow) -> Approvers | None:
-    """GitHub, asked with the job's token; None outside of its runs."""
-    if flow.environ.get("GITHUB_ACTIONS") != "true":
-        return None
-    from gates.github import api, event
-    from gates.github.people import Approvers
+def _approvals(flow: Flow) -> Approve:
+    """GitHub, asked with the job's token, once a stage needs somebody; outside of its runs there is nobody to ask."""
+    from gates.promote import unapproved
 
-    happened = event.read(flow.environ)
-    return Approvers(
-        client=api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", "")),
-        repository=happened.repository,
-        run_id=happened.run_id,
-        promotion=flow.bound.policy.promotion,
-    )
+    if flow.environ.get("GITHUB_ACTIONS") != "true":
+        return unapproved
+
+    def approve(stage: Stage, model: str) -> tuple[Approval, ...]:
+        from gates.github import api, event
+        from gates.github.people import Approvers
+
+        if not stage.approvals:
+            return ()
+        happened = event.read(flow.environ)
+        client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
+        asked = flow.bound.policy.promotion
+        return Approvers(client=client, repository=happened.repository, run_id=happened.run_id, promotion=asked)(
+            stage, model
+        )
+
+    return approve
 
 
 @click.command()
@@ -94,7 +102,7 @@ def promote(
     """
     from gates import provenance
     from gates.git import repository
-    from gates.promote import Candidate, unapproved
+    from gates.promote import Candidate
     from gates.promote import promote as promoted
 
     flow = _trusted(policy)
@@ -110,7 +118,7 @@ def promote(
         code=provenance.code(git, top, flow.workspace.root),
         served=flow.served,
         anchor=flow.anchor,
-        approve=_approvers(flow) or unapproved,
+        approve=_approvals(flow),
         today=flow.today,
         key=key,
     )

@@ -24,7 +24,7 @@ def statement() -> None:
 
     \b
     Example:
-      gates statement write --key key.pem
+      gates statement write
     """
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from gates.kinds import data, metric, require
+from gates.kinds import data, metric, preset, require
 from gates.kinds.protocol import Kind
 
-KINDS: Final[Mapping[str, Kind]] = {kind.KEY: kind for kind in (metric, data, require)}
+KINDS: Final[Mapping[str, Kind]] = {kind.KEY: kind for kind in (metric, preset, data, require)}

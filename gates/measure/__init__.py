@@ -20,7 +20,7 @@ from gates.measure.general import Guest
 from gates.measure.joined import Joined, join
 from gates.measure.labels import Labels, read_labels
 from gates.measure.predictions import Predicted, place
-from gates.measure.rows import Parts, make_rows, parts_of
+from gates.measure.rows import Parts, make_rows, parts_of, told_apart
 from gates.measure.scoring import Asked, scored
 from gates.measure.search import Chosen, kept, search, searched
 from gates.measure.shards import Counts, Measured, Shard
@@ -213,7 +213,7 @@ class Bench:
         policy = self.bound.policy
         labels = read_labels(self.local, self.holdout, policy)
         parts = parts_of([*self.bound.needs.dimensions, *self._columns])
-        make_rows(self.local, self.holdout, policy, labels, parts, self._where)
+        make_rows(self.local, self.holdout, policy, labels, parts, self._where, told_apart=self._told_apart)
         return labels, parts
 
     def _placed(self, file: Path, name: str) -> Predicted:
@@ -221,7 +221,11 @@ class Bench:
         return place(self.local, file, name, self.bound.policy, self.rows[0], further, must=must, where=self._where)
 
     def _joined(self, ours: Predicted, theirs: Predicted | None) -> Joined:
-        return join(self.local, self.bound.policy, self.rows[1], ours, theirs)
+        return join(self.local, self.bound.policy, self.rows[1], ours, theirs, told_apart=self._told_apart)
+
+    @property
+    def _told_apart(self) -> bool:
+        return told_apart(self.bound.policy, self.bound.needs)
 
     def _counted(self, joined: Joined, chosen: Chosen | None = None) -> tuple[Slice, ...]:
         """The slices that are declared, and those that a search has chosen."""
@@ -244,7 +248,7 @@ class Bench:
         """The holdout's table."""
         return self.opened["holdout"]
 
-    @property
+    @cached_property
     def holdout_identity(self) -> str:
         """Which rows predictions belong to: the multiset of rows where a key finds them, else their sequence."""
         return content_digest(self.engine, self.holdout, ordered=self.bound.policy.data.key is None)[0]

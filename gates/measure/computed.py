@@ -40,7 +40,7 @@ def computed(joined: Joined, dimension: Dimension, statistic: Statistic, *, weig
         [_counted(joined, dimension, score, label, weighted=weighted) for score, label in model] for model in sources
     ]
     return {
-        key: one_of(statistic.id, name, [[table[key] for table in model] for model in tables], curve, parameters)
+        key: estimated(statistic.id, name, [[table[key] for table in model] for model in tables], curve, parameters)
         for key in tables[0][0]
     }
 
@@ -64,11 +64,13 @@ def _scored(rows: Any, *, binned: bool) -> Any:
     return rows
 
 
-def one_of(
+def estimated(
     id_: str, name: str, models: Sequence[Sequence[Any]], curve: Curve, parameters: Mapping[str, Any]
 ) -> Computed:
-    """Both models' values with their covariance over buckets left out. ``models``: of each its tables, an array of
-    (bucket, label, score, rows or weight), in that order; of several, the mean."""
+    """Both models' values with their covariance over buckets left out.
+
+    Of each model one or more arrays of (bucket, label, score, rows or weight), over which the curve is averaged.
+    """
     buckets = np.unique(np.concatenate([table[:, 0] for table in models[0]]))
     values: list[float] = []
     without: list[Any] = []
@@ -104,22 +106,15 @@ def one_of(
 def _left_out(table: Any, buckets: Any, curve: Curve, parameters: Mapping[str, Any]) -> tuple[float | None, Any]:
     """(value, values without each bucket). A value that a bucket alone defines is as the whole's without it."""
     scores, places = np.unique(-table[:, 2], return_inverse=True)
-    label = table[:, 1] > 0
-
-    def counts(held: Any, weights: Any) -> Any:
-        return np.bincount(places[held], weights=weights[held], minlength=len(scores))
-
-    negatives, positives = counts(~label, table[:, 3]), counts(label, table[:, 3])
-    value = curve(-scores, negatives, positives, parameters)
+    label, order = table[:, 1] > 0, np.argsort(table[:, 0], kind="stable")
+    counts = [np.bincount(places[held], weights=table[held, 3], minlength=len(scores)) for held in (~label, label)]
+    value = curve(-scores, counts[0], counts[1], parameters)
     left = []
-    for bucket in buckets:
-        own = table[:, 0] == bucket
-        less = curve(
-            -scores,
-            negatives - counts(~label & own, table[:, 3]),
-            positives - counts(label & own, table[:, 3]),
-            parameters,
-        )
+    for own in np.split(order, np.searchsorted(table[order, 0], buckets[1:])):
+        kept = [count.copy() for count in counts]
+        for held, count in zip((own[~label[own]], own[label[own]]), kept, strict=True):
+            np.subtract.at(count, places[held], table[held, 3])
+        less = curve(-scores, kept[0], kept[1], parameters)
         left.append(value if less is None else less)
     return value, np.array(left, dtype=float)
 

@@ -75,7 +75,7 @@ def _told_apart() -> str:
     many-eth of those that are equal in all it is. So the order of rows does not matter."""
     told = [f"coalesce(CAST(gates_bits(CAST({name} AS DOUBLE)) AS VARCHAR), '~')" for name in "cbst"]
     text = " || ',' || ".join(["u", *told])
-    return f"{text} || '#' || CAST(row_number() OVER (PARTITION BY {text}) AS VARCHAR)"
+    return f"{text} || '#' || CAST(row_number() OVER (PARTITION BY u, c, b, s, t) AS VARCHAR)"
 
 
 def _further(predicted: Predicted, alias: str, prefix: str) -> str:
@@ -85,8 +85,16 @@ def _further(predicted: Predicted, alias: str, prefix: str) -> str:
     return "".join(f", {alias}.{name} AS {prefix}_{told}" for name, told in scores + further)
 
 
-def join(engine: Engine, policy: Policy, parts: Parts, candidate: Predicted, champion: Predicted | None) -> Joined:
-    """Make the table ``joined``."""
+def join(
+    engine: Engine,
+    policy: Policy,
+    parts: Parts,
+    candidate: Predicted,
+    champion: Predicted | None,
+    *,
+    told_apart: bool = True,
+) -> Joined:
+    """Make the table ``joined``. Unless rows are ``told_apart`` they are all of one bucket, which nothing asks for."""
     columns = "".join(f", r.{name}" for name in parts.values())
     scores = _further(candidate, "c", "s")
     if champion:
@@ -98,8 +106,8 @@ def join(engine: Engine, policy: Policy, parts: Parts, candidate: Predicted, cha
         f"SELECT r.y, r.w, r.u, r.q, c.call AS c, c.score AS s{scores}, {other}{columns} "
         f"FROM gates_rows r JOIN {candidate.name} c USING (pos){beside}"
     )
-    unit = "u" if identified(policy) else _told_apart()
-    run(engine, f"CREATE OR REPLACE TEMP TABLE joined AS SELECT *, {bucket_of(unit)} AS g FROM ({rows})")
+    bucket = bucket_of("u" if identified(policy) else _told_apart()) if told_apart else "CAST(0 AS SMALLINT)"
+    run(engine, f"CREATE OR REPLACE TEMP TABLE joined AS SELECT *, {bucket} AS g FROM ({rows})")
     ((rows,),) = run(engine, "SELECT count(*) FROM joined")
     return Joined(
         engine=engine,

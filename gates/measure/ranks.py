@@ -11,20 +11,17 @@ from gates.slices import Dimension
 
 _NONE = RankSums(rows=0, a=0, b=0, aa=0, bb=0, ab=0)
 _WIDE = "HUGEINT"  # a placement's square, times rows, passes 64 bits
+_ROWS = 2**30  # up to so many rows a placement's square does not
 
 
 def ranks(joined: Joined, dimension: Dimension, *, buckets: bool) -> dict[Key, Ranks]:
-    """The sums of each slice; with ``buckets``, weighted ones a bucket at a time beside them.
-
-    Rows of the same label and scores are counted first, so that binned scores cost no sorting of rows.
-    """
+    """The sums of each slice; with ``buckets``, weighted ones a bucket at a time beside them."""
     names = joined.columns(dimension)
     sums: dict[Key, dict[int, RankSums]] = {}
     width = len(names)
-    query = (
-        f"SELECT {', '.join([*names, 'y'])}, sum(n), sum(p * n), sum(q * n), sum(p * p * n), sum(q * q * n), "
-        f"sum(p * q * n) FROM ({_placed(joined, names, 'count(*)', [])}) GROUP BY {', '.join([*names, 'y'])}"
-    )
+    wanted = ", ".join(f"sum(CAST({one} AS {_WIDE}))" for one in ("p", "q", "p * p", "q * q", "p * q"))
+    by = ", ".join([*names, "y"])
+    query = f"SELECT {by}, count(*), {wanted} FROM ({_placed(joined, names, weighted=False)}) GROUP BY {by}"
     for row in run(joined.engine, query):
         n, a, b, aa, bb, ab = (int(value) for value in row[width + 1 :])
         sums.setdefault(tuple(row[:width]), {})[int(row[width])] = RankSums(rows=n, a=a, b=b, aa=aa, bb=bb, ab=ab)
@@ -43,31 +40,40 @@ def _buckets(joined: Joined, names: list[str]) -> dict[Key, tuple[tuple[int, ...
     columns = [of(label, counted[place]) for place, label in ((0, 1), (0, 0), (1, 1), (1, 0), (2, 1), (2, 0))]
     by = ", ".join([*names, "g"])
     found: dict[Key, list[tuple[int, ...]]] = {}
-    placed = _placed(joined, names, "sum(w)", ["g"])
+    placed = _placed(joined, names, weighted=True)
     for row in run(joined.engine, f"SELECT {by}, {', '.join(columns)} FROM ({placed}) GROUP BY {by}"):
         found.setdefault(tuple(row[: len(names)]), []).append(tuple(int(value) for value in row[len(names) :]))
     return {key: tuple(sorted(held)) for key, held in found.items()}
 
 
-def _placed(joined: Joined, names: list[str], counted: str, extra: list[str]) -> str:
-    """Distinct (label, scores) with n rows, or weight, of each and both placements p and q."""
-    by = ", ".join([*names, *extra, "y"])
-    scores = [joined.score("s"), *([joined.score("t")] if joined.paired else [])]
-    told = [f"{score} AS {name}" for score, name in zip(scores, "st", strict=False)]
-    cells = (
-        f"SELECT {', '.join([by, *told])}, CAST({counted} AS {_WIDE}) AS n FROM joined "
-        f"GROUP BY {', '.join([by, *scores])}"
+def _placed(joined: Joined, names: list[str], *, weighted: bool) -> str:
+    """Every row's label, bucket, weight n and placements p and q, looked up in one table of scores a model: so that
+    rows are sorted nowhere, and of binned scores the tables are small."""
+    kind = _WIDE if weighted or joined.rows > _ROWS else "BIGINT"
+    columns = [*names, "y", "g", f"CAST({'w' if weighted else '1'} AS {kind}) AS n"]
+    models = list(zip("st", "pq", strict=True))[: 1 + joined.paired]
+    rows = f"SELECT {', '.join([*columns, *(f'{joined.score(score)} AS {score}' for score, _ in models)])} FROM joined"
+    tables = "".join(
+        f" JOIN ({_placements(rows, names, score, kind)}) {place}_ ON {_same([*names, score], place)}"
+        for score, place in models
     )
-    other = _placement("t", names) if joined.paired else f"CAST(0 AS {_WIDE})"
-    return f"SELECT {by}, n, {_placement('s', names)} AS p, {other} AS q FROM ({cells})"
+    told = [f"CASE WHEN r.y = 1 THEN {place}_.below ELSE {place}_.above END AS {place}" for _, place in models]
+    told += [] if joined.paired else [f"CAST(0 AS {kind}) AS q"]
+    return f"SELECT {', '.join([*(f'r.{name}' for name in names), 'r.y', 'r.g', 'r.n', *told])} FROM ({rows}) r{tables}"
 
 
-def _placement(score: str, names: list[str]) -> str:
-    """By running sums over the cells in the order of a score."""
-    part = f"PARTITION BY {', '.join(names)}" if names else ""
-    tied = f"PARTITION BY {', '.join([*names, score])}"
-    up_to = f"OVER ({part} ORDER BY {score} RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
-    negatives, positives = "(1 - y) * n", "y * n"
-    above = f"2 * sum({positives}) OVER ({part}) - 2 * sum({positives}) {up_to} + sum({positives}) OVER ({tied})"
-    below = f"2 * sum({negatives}) {up_to} - sum({negatives}) OVER ({tied})"
-    return f"CAST(CASE WHEN y = 1 THEN {below} ELSE {above} END AS {_WIDE})"
+def _same(names: list[str], place: str) -> str:
+    return " AND ".join(f"r.{name} IS NOT DISTINCT FROM {place}_.{name}" for name in names)
+
+
+def _placements(rows: str, names: list[str], score: str, kind: str) -> str:
+    """Of every score the doubled placement of a positive that has it, and of a negative."""
+    part = f"PARTITION BY {', '.join(names)} " if names else ""
+    by = ", ".join([*names, score])
+    counted = (
+        f"SELECT {by}, CAST(sum((1 - y) * n) AS {kind}) AS negatives, CAST(sum(y * n) AS {kind}) AS positives "
+        f"FROM ({rows}) GROUP BY {by}"
+    )
+    below = f"2 * sum(negatives) OVER ({part}ORDER BY {score}) - negatives"
+    above = f"2 * sum(positives) OVER ({part}ORDER BY {score} DESC) - positives"
+    return f"SELECT {by}, CAST({below} AS {kind}) AS below, CAST({above} AS {kind}) AS above FROM ({counted})"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from gates.contract.columns import literal, quoted
 from gates.errors import GatesError
 from gates.evidence import BUCKETS
+from gates.kinds.protocol import Needs
 from gates.measure.engines import Engine
 from gates.measure.labels import Labels
 from gates.measure.tables import Opened, exact_text, row_text, run
@@ -46,10 +47,17 @@ def part_sql(opened: Opened, column: str, edges: tuple[float, ...], role: str) -
 
 
 def make_rows(
-    engine: Engine, opened: Opened, policy: Policy, labels: Labels, parts: Parts, where: str = "TRUE"
+    engine: Engine,
+    opened: Opened,
+    policy: Policy,
+    labels: Labels,
+    parts: Parts,
+    where: str = "TRUE",
+    *,
+    told_apart: bool = True,
 ) -> None:
-    """The table ``gates_rows``: pos, k (key), y, w (weight), u (unit), q (query) and one column a slice part, of the
-    rows of which ``where`` holds.
+    """The table ``gates_rows``: pos, k (key), y, w (weight), u (unit; null unless ``told_apart``), q (query) and one
+    column a slice part, of the rows of which ``where`` holds.
 
     Raises ``GatesError`` for keys that repeat, weights or units that are missing, and columns of too many values.
     """
@@ -63,10 +71,11 @@ def make_rows(
     label = labels.value(quoted(data.label)) if data.label else "CAST(NULL AS DOUBLE)"
     query = f"CAST({opened.require(data.query, 'data.query')} AS VARCHAR)" if data.query else "CAST(NULL AS VARCHAR)"
     weight = _weight(engine, opened, data.weight) if data.weight else f"CAST({2**WEIGHT_BITS} AS BIGINT)"
+    unit = _unit(engine, opened, policy) if told_apart else "CAST(NULL AS VARCHAR)"
     run(
         engine,
         f"CREATE OR REPLACE TEMP TABLE gates_rows AS SELECT row_number() OVER () - 1 AS pos, "
-        f"CAST({key} AS VARCHAR) AS k, {label} AS y, {weight} AS w, {_unit(engine, opened, policy)} AS u, "
+        f"CAST({key} AS VARCHAR) AS k, {label} AS y, {weight} AS w, {unit} AS u, "
         f"{query} AS q{columns} FROM {quoted(opened.name)} WHERE {where}",
     )
     if data.key:
@@ -152,6 +161,12 @@ def bucket_of(text: str) -> str:
 def identified(policy: Policy) -> bool:
     """Whether a column tells units, queries or rows apart; without one, equal rows can't be told apart."""
     return bool(policy.data.unit or policy.data.query or policy.data.key)
+
+
+def told_apart(policy: Policy, needs: Needs) -> bool:
+    """Whether anything needs units, or buckets of rows: hashing every row is dear."""
+    computes = any(statistic.form == "computed" for statistic, _ in needs.wanted)
+    return computes or clustered(policy) or policy.data.query is not None
 
 
 def clustered(policy: Policy) -> bool:

@@ -21,7 +21,7 @@ from gates.errors import GatesError
 from gates.evidence import EXACT_ROWS, Bucket, Computed, Curve, Evidence, Moments, Ranks, RankSums, Slice, Table
 from gates.fields import build
 from gates.kinds.protocol import Needs
-from gates.measure.computed import one_of
+from gates.measure.computed import estimated
 from gates.measure.counts import order
 from gates.measure.curves import CURVES
 from gates.measure.joined import Joined, bin_of
@@ -310,7 +310,7 @@ def _computed(counted: Counts, statistic: Statistic, *, weighted: bool, binned: 
             found[row[0], row[1], row[score]] += row[5 if weighted else 4]
         rows = [(bucket, label, middle_of(s) if binned else s, n) for (bucket, label, s), n in sorted(found.items())]
         tables.append([np.array(rows, dtype=float)])
-    return one_of(statistic.id, statistic.name, tables, CURVES[statistic.name], dict(statistic.parameters))
+    return estimated(statistic.id, statistic.name, tables, CURVES[statistic.name], dict(statistic.parameters))
 
 
 def read(data: bytes, name: str) -> Measured:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import atanh, sqrt, tanh
 
-from gates.evidence import CHAMPION, Slice
+from gates.evidence import CANDIDATE, CHAMPION, Slice
 from gates.metrics.record import Better, Entry, Metric, fixed
 from gates.statistic import Parameters, parameters_text
 from gates.stats import jackknife
-from gates.stats.proportions import paired_difference, wilson
-from gates.stats.quantity import Bounds, Quantity, undefined
-from gates.stats.resample import bootstrap
+from gates.stats.proportions import mover_difference, paired_difference, square_and_add, wilson
+from gates.stats.quantity import Bounds, Quantity, undefined, z
 
 NAMES = {"tn": (0, 0), "fp": (0, 1), "fn": (1, 0), "tp": (1, 1)}  # (label, call)
 Confusion = Callable[..., float | None]  # (tn, fp, fn, tp) -> value
@@ -91,13 +90,13 @@ class Proportion:
 
     @property
     def statistic(self) -> Confusion:
-        """The share as a function of the confusion matrix; called once a replicate, so without look-ups."""
-        h0, h1, h2, h3 = (int(name in self.hits.split()) for name in NAMES)
-        a0, a1, a2, a3 = (int(name in self.among.split()) for name in NAMES)
+        """The share as a function of the confusion matrix."""
+        hits, among = self.hits.split(), self.among.split()
 
-        def value(tn: float, fp: float, fn: float, tp: float) -> float | None:
-            among = a0 * tn + a1 * fp + a2 * fn + a3 * tp
-            return (h0 * tn + h1 * fp + h2 * fn + h3 * tp) / among if among else None
+        def value(*cells: float) -> float | None:
+            cell = dict(zip(NAMES, cells, strict=True))
+            total = sum(cell[name] for name in among)
+            return sum(cell[name] for name in hits) / total if total else None
 
         return value
 
@@ -107,41 +106,60 @@ class Proportion:
         return self.among in ("tn fp fn tp", "fn tp", "tn fp")
 
     def change(self, slices: Sequence[Slice], seed: str) -> Quantity:
-        """Paired difference: Newcombe's where the denominator is shared, else resampled."""
+        """Paired difference: Newcombe's where the denominator is shared, else square and add."""
         if slices[0].weights or not self.fixed:
-            return change(self.statistic, (-1.0, 1.0), self.empty)(slices, seed)
+            return change(self.level, self.statistic, (-1.0, 1.0), self.empty)(slices, seed)
+        table = self.paired(slices[0])
+        if not sum(table):
+            return undefined(self.empty)
+        value = (table[1] - table[2]) / sum(table)
+        return Quantity(value=value, bounds=lambda c: paired_difference(*table, c), method="newcombe-paired")
+
+    def paired(self, part: Slice) -> tuple[int, int, int, int]:
+        """Of a ``fixed`` share's rows: both models hit, the candidate alone, the champion alone, neither."""
         hits = {NAMES[name] for name in self.hits.split()}
         among = {NAMES[name][0] for name in self.among.split()}
         table = {(True, True): 0, (True, False): 0, (False, True): 0, (False, False): 0}
-        for label, candidate, champion, rows in slices[0].cells:
+        for label, candidate, champion, rows in part.cells:
             if label in among:
                 table[(label, candidate) in hits, (label, champion) in hits] += rows
         both, first, second, neither = table.values()
-        n = both + first + second + neither
-        if not n:
-            return undefined(self.empty)
-
-        def bounds(confidence: float) -> Bounds:
-            return paired_difference(both, first, second, neither, confidence)
-
-        return Quantity(value=(first - second) / n, bounds=bounds, method="newcombe-paired")
+        return both, first, second, neither
 
 
-def level(statistic: Confusion, limits: Bounds, why: str) -> Callable[[Sequence[Slice], int, str], Quantity]:
-    """Any function of the confusion matrix: bounds by bootstrap over cells, or by leaving out buckets of units."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """A function of the confusion matrix that is no plain share. ``bounds``: of (tn, fp, fn, tp), at a confidence."""
 
-    def made(slices: Sequence[Slice], who: int, seed: str) -> Quantity:
+    value: Confusion
+    limits: Bounds
+    why: str  # what is missing where it is undefined
+    bounds: Callable[[Sequence[int], float], Bounds]
+    method: str
+
+    def level(self, slices: Sequence[Slice], who: int, _seed: str) -> Quantity:
+        """One model's value; of units or weighted rows by leaving out buckets of them."""
         part = slices[0]
         if part.weights:
-            spread = jackknife.of_buckets([SIDES[who](one) for one in buckets(part)], statistic)
-            return jackknife.quantity(spread, limits, why, "jackknife")
-        return bootstrap(confusion(part, who), statistic, limits, seed, why)
+            spread = jackknife.of_buckets([SIDES[who](one) for one in buckets(part)], self.value)
+            return jackknife.quantity(spread, self.limits, self.why, "jackknife")
+        cells = confusion(part, who)
+        value = self.value(*cells)
+        if value is None:
+            return undefined(self.why)
+        return Quantity(value=value, bounds=lambda c: self.bounds(cells, c), method=self.method)
 
-    return made
+    def change(self, slices: Sequence[Slice], seed: str) -> Quantity:
+        """Candidate less champion, paired."""
+        width = self.limits[1] - self.limits[0]
+        return change(self.level, self.value, (-width, width), self.why)(slices, seed)
 
 
-def change(statistic: Confusion, limits: Bounds, why: str) -> Callable[[Sequence[Slice], str], Quantity]:
-    """The paired difference of any function of the confusion matrix, likewise."""
+def change(
+    level: Callable[[Sequence[Slice], int, str], Quantity], statistic: Confusion, limits: Bounds, why: str
+) -> Callable[[Sequence[Slice], str], Quantity]:
+    """The paired difference of any function of the confusion matrix: from each model's own bounds and how the two are
+    correlated; of units or weighted rows by leaving out buckets of them."""
 
     def gap(*cells: float) -> float | None:
         candidate, champion = statistic(*of_candidate(cells)), statistic(*of_champion(cells))
@@ -151,7 +169,12 @@ def change(statistic: Confusion, limits: Bounds, why: str) -> Callable[[Sequence
         part = slices[0]
         if part.weights:
             return jackknife.quantity(jackknife.of_buckets(buckets(part), gap), limits, why, "jackknife-paired")
-        return bootstrap(joint(part), gap, limits, seed, why)
+        ours, theirs = level(slices, CANDIDATE, seed), level(slices, CHAMPION, seed)
+        if ours.value is None or theirs.value is None:
+            return undefined(why)
+        sides = (lambda *cells, of=of: statistic(*of(cells)) for of in SIDES)
+        shared = jackknife.correlation(joint(part), *sides)
+        return square_and_add(ours, theirs, shared, limits)
 
     return made
 
@@ -197,21 +220,68 @@ PROPORTIONS: dict[str, tuple[Better, Proportion, str]] = {
     "selection_rate": (0, Proportion("fp tp", "tn fp fn tp", "no rows"), "Share of rows called positive."),
 }
 
-_RATIOS: tuple[tuple[str, Confusion, Bounds, str, str], ...] = (
-    ("f1", f1, (0.0, 1.0), "no row is positive or called positive", "Harmonic mean of precision and recall."),
-    ("balanced_accuracy", balanced_accuracy, (0.0, 1.0), _ONE_CLASS, "Mean of recall and specificity."),
-    (
-        "matthews_corrcoef",
-        matthews,
-        (-1.0, 1.0),
-        "one class only, among the labels or among the calls",
-        "Matthews' correlation of label and call, -1 to 1.",
-    ),
+_CORRECT = {"recall": PROPORTIONS["recall"][1], "specificity": PROPORTIONS["specificity"][1]}
+
+
+def _f1_bounds(cells: Sequence[int], confidence: float) -> Bounds:
+    """F1 is 2 j / (1 + j) of the share j = tp / (tp + fp + fn), and so are its bounds of Wilson's for j.
+
+    Source: Lam, Gopal and Qian, arXiv 2309.14621 (2023), the indirect Wilson interval.
+    """
+    _, fp, fn, tp = cells
+    low, high = wilson(tp, tp + fp + fn, confidence)
+    return 2 * low / (1 + low), 2 * high / (1 + high)
+
+
+def _balanced_bounds(cells: Sequence[int], confidence: float) -> Bounds:
+    """Half of recall less half of what specificity lacks: two independent shares, squared and added."""
+    tn, fp, fn, tp = cells
+    (low, high), (least, most) = wilson(tp, fn + tp, confidence), wilson(fp, tn + fp, confidence)
+    found = mover_difference(tp / (fn + tp), low, high, fp / (tn + fp), least, most)
+    return (1 + found[0]) / 2, (1 + found[1]) / 2
+
+
+def _matthews_bounds(cells: Sequence[int], confidence: float) -> Bounds:
+    """On Fisher's scale, artanh, with the jackknife's error. Source: Itaya et al., Stat Med 2025;44:e10303."""
+    spread = jackknife.of_rows(cells, matthews)
+    if spread and spread.error and abs(spread.value) < 1:
+        half = z(confidence) * spread.error / (1 - spread.value**2)
+        return tanh(atanh(spread.value) - half), tanh(atanh(spread.value) + half)
+    return jackknife.quantity(spread, (-1.0, 1.0), "", "").bounds(confidence)
+
+
+def _balanced_change(slices: Sequence[Slice], seed: str) -> Quantity:
+    """Mean of the changes of recall and of specificity: of two classes, so independent, each paired."""
+    if slices[0].weights:
+        return _BALANCED.change(slices, seed)
+    recall, specificity = (share.change(slices, seed) for share in _CORRECT.values())
+    if recall.value is None or specificity.value is None:
+        return undefined(_ONE_CLASS)
+    ours, lack = recall.value, -specificity.value
+
+    def bounds(confidence: float) -> Bounds:
+        (low, high), (least, most) = recall.bounds(confidence), specificity.bounds(confidence)
+        found = mover_difference(ours, low, high, lack, -most, -least)
+        return found[0] / 2, found[1] / 2
+
+    return Quantity(value=(ours - lack) / 2, bounds=bounds, method="newcombe-paired")
+
+
+_F1 = Ratio(
+    value=f1,
+    limits=(0.0, 1.0),
+    why="no row is positive or called positive",
+    bounds=_f1_bounds,
+    method="wilson-indirect",
 )
-
-
-def _doubled(limits: Bounds) -> Bounds:
-    return limits[0] - limits[1], limits[1] - limits[0]
+_BALANCED = Ratio(value=balanced_accuracy, limits=(0.0, 1.0), why=_ONE_CLASS, bounds=_balanced_bounds, method="mover")
+_MATTHEWS = Ratio(
+    value=matthews,
+    limits=(-1.0, 1.0),
+    why="one class only, among the labels or among the calls",
+    bounds=_matthews_bounds,
+    method="jackknife-fisher",
+)
 
 
 def _flips(name: str, doc: str, flipped: Callable[[int, int, int], bool]) -> Metric:
@@ -245,12 +315,17 @@ def _cost(parameters: Parameters) -> Metric:
         return (tn_ * tn + fp_ * fp + fn_ * fn + tp_ * tp) / n if n else None
 
     limits = (min(tn_, fp_, fn_, tp_), max(tn_, fp_, fn_, tp_))
+
+    def bounds(cells: Sequence[int], confidence: float) -> Bounds:
+        return jackknife.quantity(jackknife.of_rows(cells, mean), limits, "", "").bounds(confidence)
+
+    made = Ratio(value=mean, limits=limits, why="no rows", bounds=bounds, method="jackknife")
     return Metric(
         name=f"cost{parameters_text(parameters)}",
         doc=_COST,
         better=-1,
-        level=level(mean, limits, "no rows"),
-        change=change(mean, _doubled(limits), "no rows"),
+        level=made.level,
+        change=made.change,
         points=False,
     )
 
@@ -264,17 +339,19 @@ METRICS: tuple[Entry, ...] = (
     ),
     *(
         fixed(
-            Metric(
-                name=name,
-                doc=doc,
-                better=1,
-                level=level(function, limits, why),
-                change=change(function, _doubled(limits), why),
-                points=limits[0] == 0,
-            ),
+            Metric(name=name, doc=doc, better=1, level=ratio.level, change=change_, points=ratio is not _MATTHEWS),
             "binary",
         )
-        for name, function, limits, why, doc in _RATIOS
+        for name, ratio, change_, doc in (
+            ("f1", _F1, _F1.change, "Harmonic mean of precision and recall."),
+            ("balanced_accuracy", _BALANCED, _balanced_change, "Mean of recall and specificity."),
+            (
+                "matthews_corrcoef",
+                _MATTHEWS,
+                _MATTHEWS.change,
+                "Matthews' correlation of label and call, -1 to 1.",
+            ),
+        )
     ),
     Entry(name="cost", doc=_COST, better=-1, tasks=("binary",), takes={"costs": ...}, make=_cost),
     fixed(_flips("flip_rate", "Share of rows that the two models call differently.", lambda _, c, b: c != b), "binary"),

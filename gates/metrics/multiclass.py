@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from gates.evidence import CANDIDATE, CHAMPION, Slice
 from gates.metrics import computed, moments
@@ -15,41 +16,30 @@ from gates.stats import jackknife
 from gates.stats.proportions import paired_difference, wilson
 from gates.stats.quantity import Bounds, Quantity, undefined
 
-Table = Mapping[tuple[int, int], float]  # (label, call) -> weight
-Value = Callable[[Table], float | None]
+Margins = tuple[list[float], list[float], list[float]]  # by class: rows called right, labelled so, called so
+Value = Callable[[Margins], float | None]
 
 
-def accuracy(table: Table) -> float | None:
+def accuracy(margins: Margins) -> float | None:
     """Share of rows called right."""
-    total = sum(table.values())
-    return sum(weight for (label, call), weight in table.items() if label == call) / total if total else None
+    hits, labels, _ = margins
+    total = sum(labels)
+    return sum(hits) / total if total else None
 
 
-def _margins(table: Table) -> tuple[dict[int, float], dict[int, float], dict[int, float]]:
-    """(hits, labels, calls) a class, of the classes that occur in either."""
-    classes = sorted({place for at, weight in table.items() if weight for place in at})
-    hits = {one: table.get((one, one), 0) for one in classes}
-    labels, calls = dict.fromkeys(classes, 0.0), dict.fromkeys(classes, 0.0)
-    for (label, call), weight in table.items():
-        if weight:
-            labels[label] += weight
-            calls[call] += weight
-    return hits, labels, calls
-
-
-def balanced_accuracy(table: Table) -> float | None:
+def balanced_accuracy(margins: Margins) -> float | None:
     """Mean recall over the classes of the labels."""
-    hits, labels, _ = _margins(table)
-    recalls = [hits[one] / labels[one] for one in labels if labels[one]]
+    hits, labels, _ = margins
+    recalls = [hit / label for hit, label in zip(hits, labels, strict=True) if label]
     return sum(recalls) / len(recalls) if recalls else None
 
 
-def kappa(table: Table) -> float | None:
+def kappa(margins: Margins) -> float | None:
     """Cohen's kappa: agreement beyond what the margins give by chance."""
-    hits, labels, calls = _margins(table)
-    total = sum(labels.values())
-    chance = sum(labels[one] * calls[one] for one in labels)
-    return (total * sum(hits.values()) - chance) / (total * total - chance) if total * total > chance else None
+    hits, labels, calls = margins
+    total = sum(labels)
+    chance = sum(label * call for label, call in zip(labels, calls, strict=True))
+    return (total * sum(hits) - chance) / (total * total - chance) if total * total > chance else None
 
 
 def _share(of: str, hits: float, label: float, call: float) -> float | None:
@@ -57,13 +47,12 @@ def _share(of: str, hits: float, label: float, call: float) -> float | None:
     return hits / among if among else None
 
 
-def averaged(table: Table, *, of: str, average: str) -> float | None:
-    """Precision, recall or F1, averaged over classes: ``macro`` each alike, ``weighted`` by their labels, ``micro``
-    over all rows. None where a class that counts has none: no row of it is called, or labelled."""
-    hits, labels, calls = _margins(table)
+def averaged(margins: Margins, *, of: str, average: str) -> float | None:
+    """Precision, recall or F1, averaged over the classes that occur: ``macro`` each alike, ``weighted`` by their
+    labels, ``micro`` over all rows. None where a class that counts has none: no row of it is called, or labelled."""
     if average == "micro":
-        return _share(of, sum(hits.values()), sum(labels.values()), sum(calls.values()))
-    found = [(_share(of, hits[one], labels[one], calls[one]), labels[one]) for one in labels]
+        return _share(of, *map(sum, margins))
+    found = [(_share(of, *one), one[1]) for one in zip(*margins, strict=True) if one[1] or one[2]]
     counted = [(value, weight if average == "weighted" else 1.0) for value, weight in found]
     total = sum(weight for _, weight in counted)
     if not total or any(value is None for value, weight in counted if weight):
@@ -71,42 +60,94 @@ def averaged(table: Table, *, of: str, average: str) -> float | None:
     return sum(value * weight for value, weight in counted if value is not None) / total
 
 
-def _table(cells: Sequence[tuple[int, int, int]], weights: Sequence[float], who: int) -> dict[tuple[int, int], float]:
-    found: dict[tuple[int, int], float] = {}
-    for (label, candidate, champion), weight in zip(cells, weights, strict=True):
-        at = label, champion if who == CHAMPION else candidate
-        found[at] = found.get(at, 0) + weight
-    return found
+def _margins(cells: Iterable[tuple[int, int, float]], size: int) -> Margins:
+    """Of (label, call, weight)."""
+    hits, labels, calls = [0.0] * size, [0.0] * size, [0.0] * size
+    for label, call, weight in cells:
+        labels[label] += weight
+        calls[call] += weight
+        hits[label] += weight if label == call else 0
+    return hits, labels, calls
 
 
-def _spread(
-    part: Slice, statistic: Callable[..., float | None], cells: list[tuple[int, int, int]]
-) -> jackknife.Spread | None:
-    """The statistic of weights in the order of ``cells``, by leaving out rows or buckets of them."""
-    if not part.weights:
-        return jackknife.of_rows([cell[-1] for cell in part.cells], statistic)
-    buckets: dict[int, list[float]] = {}
-    places = {cell: place for place, cell in enumerate(cells)}
-    for bucket, label, candidate, champion, weight in part.weights:
-        buckets.setdefault(bucket, [0.0] * len(cells))[places[label, candidate, champion]] += weight
-    return jackknife.of_buckets(list(buckets.values()), statistic)
+def _influences(
+    table: Mapping[tuple[int, int], int], size: int, statistic: Value
+) -> tuple[float, dict[Any, float]] | None:
+    """The value, and what leaving out one row of each (label, call) adds to it. Margins are all that changes."""
+    margins = _margins(((*at, rows) for at, rows in table.items()), size)
+    value = statistic(margins)
+    if value is None:
+        return None
+    hits, labels, calls = margins
+    found = {}
+    for label, call in table:
+        for step in (-1, 1):
+            labels[label] += step
+            calls[call] += step
+            hits[label] += step if label == call else 0
+            if step < 0:
+                without = statistic(margins)
+        found[label, call] = 0.0 if without is None else without - value
+    return value, found
+
+
+def _spread(part: Slice, statistic: Value, signs: tuple[int, int]) -> jackknife.Spread | None:
+    """Of both models' values, each times its sign (candidate, champion): by leaving out rows, or buckets of them."""
+    size = 1 + max((place for cell in part.cells for place in cell[:3]), default=0)
+    if part.weights:
+        return _of_buckets(part, statistic, signs, size)
+    value, rows = 0.0, [cell[3] for cell in part.cells]
+    influences = [0.0] * len(rows)
+    for place, sign in enumerate(signs, 1):
+        if sign:
+            table: dict[tuple[int, int], int] = {}
+            for cell in part.cells:
+                table[cell[0], cell[place]] = table.get((cell[0], cell[place]), 0) + cell[3]
+            found = _influences(table, size, statistic)
+            if found is None:
+                return None
+            value += sign * found[0]
+            for at, cell in enumerate(part.cells):
+                influences[at] += sign * found[1][cell[0], cell[place]]
+    return jackknife.of_influences(value, rows, influences)
+
+
+def _of_buckets(part: Slice, statistic: Value, signs: tuple[int, int], size: int) -> jackknife.Spread | None:
+    held: dict[int, list[tuple[int, int, int, int]]] = {}
+    for bucket, *cell in part.weights:
+        held.setdefault(bucket, []).append((cell[0], cell[1], cell[2], cell[3]))
+    asked = [(place, sign) for place, sign in enumerate(signs, 1) if sign]
+    rows = [
+        [
+            total
+            for place, _ in asked
+            for column in _margins(((cell[0], cell[place], cell[3]) for cell in cells), size)
+            for total in column
+        ]
+        for cells in held.values()
+    ]
+
+    def value(*totals: float) -> float | None:
+        found = 0.0
+        for at, (_, sign) in enumerate(asked):
+            hits, labels, calls = (list(totals[(3 * at + one) * size : (3 * at + one + 1) * size]) for one in range(3))
+            own = statistic((hits, labels, calls))
+            if own is None:
+                return None
+            found += sign * own
+        return found
+
+    return jackknife.of_buckets(rows, value)
 
 
 def _metric(name: str, doc: str, value: Value, limits: Bounds, why: str) -> Metric:
     def level(slices: Sequence[Slice], who: int, _seed: str) -> Quantity:
-        cells = [(label, candidate, champion) for label, candidate, champion, _ in slices[0].cells]
-        spread = _spread(slices[0], lambda *weights: value(_table(cells, weights, who)), cells)
+        spread = _spread(slices[0], value, (1, 0) if who == CANDIDATE else (0, 1))
         return jackknife.quantity(spread, limits, why, "jackknife")
 
     def change(slices: Sequence[Slice], _seed: str) -> Quantity:
-        cells = [(label, candidate, champion) for label, candidate, champion, _ in slices[0].cells]
-
-        def gap(*weights: float) -> float | None:
-            ours, theirs = (value(_table(cells, weights, who)) for who in (CANDIDATE, CHAMPION))
-            return None if ours is None or theirs is None else ours - theirs
-
         width = limits[1] - limits[0]
-        return jackknife.quantity(_spread(slices[0], gap, cells), (-width, width), why, "jackknife-paired")
+        return jackknife.quantity(_spread(slices[0], value, (1, -1)), (-width, width), why, "jackknife-paired")
 
     return Metric(name=name, doc=doc, better=1, level=level, change=change, points=limits[0] == 0)
 

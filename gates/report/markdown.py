@@ -75,7 +75,7 @@ def _sections(decision: Decision, facts: Facts) -> Iterator[Section]:
     for part in _opening(decision, facts):
         yield Section(name="opening", whole=part)
     yield from _loud(decision, loud)
-    yield from _accepted(decision, facts)
+    yield from _accepted(facts)
     if held:
         more = "more " if loud or covered else ""
         told = f"✅ {plural(len(held), f'{more}bar holds', f'{more}bars hold')}"
@@ -155,13 +155,11 @@ def _loud(decision: Decision, loud: list[GateVerdict]) -> Iterator[Section]:
         yield Section(name="more", whole=_folded(more, table), folded=f"{more}.")
 
 
-def _accepted(decision: Decision, facts: Facts) -> Iterator[Section]:
+def _accepted(facts: Facts) -> Iterator[Section]:
     covered, lines = accepted(facts), acceptances(facts)
-    if covered:
-        folded = f"{plural(len(covered), 'bar was', 'bars were')} accepted."
-        yield Section(name="accepted", whole=bars(decision, covered, OPEN_ROWS, accepted=True), folded=folded)
     if lines:
-        yield Section(name="accepted", whole=f"**Accepted:**\n\n{bullets(lines, MOST_LINES)}")
+        folded = f"{plural(len(covered), 'bar was', 'bars were')} accepted."
+        yield Section(name="accepted", whole=f"**Accepted:**\n\n{bullets(lines, MOST_LINES)}", folded=folded)
 
 
 def _folded(summary: str, inner: str) -> str:

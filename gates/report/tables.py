@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from gates.decision import Decision, Estimate, GateVerdict, Verdict
-from gates.report import ACCEPTED, sign, word
+from gates.report import sign, word
 from gates.report.escape import code, line, text
 from gates.slices import key_text
 from gates.words import bar_text, number, plural, rows, signed
@@ -15,24 +15,24 @@ MOST_MOVED = 5
 MOST_GROUPS = 12
 
 
-def bars(decision: Decision, gates: Sequence[GateVerdict], most: int = MOST_ROWS, accepted: bool = False) -> str:
+def bars(decision: Decision, gates: Sequence[GateVerdict], most: int = MOST_ROWS) -> str:
     """A row a bar; those beyond ``most`` are counted in a last row."""
     champion = f"Champion v{text(decision.champion.version or '?')}" if decision.champion else "Champion"
     lines = [
         f"| | Gate | {champion} | Candidate | Change (bounds) | Rule |",
         "|:--|:--|--:|--:|--:|:--|",
-        *(_row(gate, accepted=accepted) for gate in gates[:most]),
+        *(_row(gate) for gate in gates[:most]),
     ]
     if len(gates) > most:
         lines.append(f"| | {len(gates) - most} more | | | | |")
     return "\n".join(lines)
 
 
-def _row(gate: GateVerdict, *, accepted: bool) -> str:
+def _row(gate: GateVerdict) -> str:
     name = code(gate.id) + (f" in {code(gate.where)}" if gate.slice else "")
     level = gate.rule in ("min", "max")
     cells = (
-        f"{ACCEPTED} accepted" if accepted else f"{sign(gate.verdict)} {word(gate.verdict)}",
+        f"{sign(gate.verdict)} {word(gate.verdict)}",
         name,
         _value(gate.champion, bounds=False),
         _value(gate.candidate, bounds=level),

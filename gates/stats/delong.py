@@ -2,6 +2,8 @@
 
 Source: DeLong, DeLong and Clarke-Pearson, Biometrics 1988;44:837, with placements as in Sun and Xu, IEEE
 Signal Processing Letters 2014;21:1389. All sums are exact integers, so the result has no rounding path.
+The variance is that of two classes, one of them maybe of few rows: Student's t with Satterthwaite's degrees of
+freedom, as Brunner and Munzel, Biom J 2000;42:17, have it for the same statistic.
 """
 
 from __future__ import annotations
@@ -21,11 +23,7 @@ def auc(ranks: Ranks, who: int) -> Quantity:
     m, n = ranks.positives.rows, ranks.negatives.rows
     if not (m and n):
         return undefined(ONE_CLASS)
-    if ranks.buckets:
-        value, error, freedom = _clustered(ranks, *((0, 1) if who == CHAMPION else (1, 0)))
-    else:
-        total = ranks.positives.b if who == CHAMPION else ranks.positives.a
-        value, error, freedom = total / (2 * m * n), _error(ranks, *((0, 1) if who == CHAMPION else (1, 0))), inf
+    value, error, freedom = _estimated(ranks, *((0, 1) if who == CHAMPION else (1, 0)))
 
     def bounds(confidence: float) -> Bounds:
         if error is None:
@@ -43,10 +41,7 @@ def auc_difference(ranks: Ranks) -> Quantity:
     m, n = ranks.positives.rows, ranks.negatives.rows
     if not (m and n):
         return undefined(ONE_CLASS)
-    if ranks.buckets:
-        value, error, freedom = _clustered(ranks, 1, -1)
-    else:
-        value, error, freedom = (ranks.positives.a - ranks.positives.b) / (2 * m * n), _error(ranks, 1, -1), inf
+    value, error, freedom = _estimated(ranks, 1, -1)
 
     def bounds(confidence: float) -> Bounds:
         return (-1.0, 1.0) if error is None else around(value, error, confidence, freedom, (-1.0, 1.0))
@@ -54,12 +49,19 @@ def auc_difference(ranks: Ranks) -> Quantity:
     return Quantity(value=value, bounds=bounds, method="obuchowski-paired" if ranks.buckets else "delong-paired")
 
 
-def _error(ranks: Ranks, weight_a: int, weight_b: int) -> float | None:
-    """Standard error of ``weight_a`` x candidate's AUC + ``weight_b`` x champion's; each class needs two rows."""
+def _estimated(ranks: Ranks, wa: int, wb: int) -> tuple[float, float | None, float]:
+    """(value, standard error, degrees of freedom) of ``wa`` x candidate's AUC + ``wb`` x champion's; without an error
+    where there is too little to tell it from: each class needs two rows, or there must be two buckets."""
+    if ranks.buckets:
+        return _clustered(ranks, wa, wb)
     m, n = ranks.positives.rows, ranks.negatives.rows
+    value = (wa * ranks.positives.a + wb * ranks.positives.b) / (2 * m * n)
     if min(m, n) < 2:  # noqa: PLR2004 -- one row has no spread
-        return None
-    return sqrt(_component(ranks.positives, weight_a, weight_b, n) + _component(ranks.negatives, weight_a, weight_b, m))
+        return value, None, 1
+    parts = (_component(ranks.positives, wa, wb, n), m), (_component(ranks.negatives, wa, wb, m), n)
+    variance = sum(part for part, _ in parts)
+    freedom = variance**2 / sum(part**2 / (rows - 1) for part, rows in parts) if variance else inf
+    return value, sqrt(variance), freedom
 
 
 def _component(sums: RankSums, wa: int, wb: int, others: int) -> float:

@@ -14,6 +14,7 @@ from gates.stats.quantity import Bounds, Quantity, undefined
 from gates.stats.student import around
 
 Statistic = Callable[..., float | None]
+UNSEEN = 0.5  # rows that a cell without one is taken for: never seen is not impossible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,25 +30,59 @@ class Spread:
     sightings: float
 
 
-def of_rows(counts: Sequence[int], statistic: Statistic) -> Spread | None:
+def of_rows(counts: Sequence[float], statistic: Statistic) -> Spread | None:
     """Leave out one row of each cell: as many evaluations as cells, whatever the number of rows.
 
     None where the statistic is undefined, or there is only one row.
     """
+    found = _influences(counts, statistic)
+    return found and of_influences(found[0], counts, found[1])
+
+
+def of_influences(value: float, counts: Sequence[float], influences: Sequence[float]) -> Spread | None:
+    """The same, of a statistic whose changes without a row of each cell are known. None where there is only one row."""
+    n = sum(counts)
+    if n < 2:  # noqa: PLR2004 -- one row has no spread
+        return None
+    return Spread(value=value, error=sqrt(_covariance(counts, influences, influences)), freedom=inf, sightings=n)
+
+
+def correlation(counts: Sequence[float], first: Statistic, second: Statistic) -> float:
+    """Of two statistics of the same rows; 0 where there is none to be seen.
+
+    A cell that was never seen counts half a row: two statistics that moved together on every row need not on the
+    next one.
+    """
+    held = [max(float(count), UNSEEN) for count in counts]
+    one, other = _influences(held, first), _influences(held, second)
+    if one is None or other is None:
+        return 0.0
+    spread = sqrt(_covariance(held, one[1], one[1]) * _covariance(held, other[1], other[1]))
+    return max(-1.0, min(1.0, _covariance(held, one[1], other[1]) / spread)) if spread else 0.0
+
+
+def _influences(counts: Sequence[float], statistic: Statistic) -> tuple[float, list[float]] | None:
+    """The value, and what leaving out a row of each cell adds to it; of a cell of less than a row, all of it."""
     value, n = statistic(*counts), sum(counts)
     if value is None or n < 2:  # noqa: PLR2004 -- one row has no spread
         return None
     kept = list(counts)
-    left: list[tuple[int, float]] = []
+    found = []
     for place, count in enumerate(counts):
-        if count:
-            kept[place] = count - 1
-            without = statistic(*kept)
-            kept[place] = count
-            left.append((count, value if without is None else without))
-    mean = sum(count * one for count, one in left) / n
-    variance = (n - 1) / n * sum(count * (one - mean) ** 2 for count, one in left)
-    return Spread(value=value, error=sqrt(variance), freedom=inf, sightings=n)
+        step = min(1, count)
+        kept[place] = count - step
+        without = statistic(*kept) if step else None
+        kept[place] = count
+        found.append(0.0 if without is None else (without - value) / step)
+    return value, found
+
+
+def _covariance(counts: Sequence[float], one: Sequence[float], other: Sequence[float]) -> float:
+    n = sum(counts)
+    here = sum(count * a for count, a in zip(counts, one, strict=True)) / n
+    there = sum(count * b for count, b in zip(counts, other, strict=True)) / n
+    total = sum(count * (a - here) * (b - there) for count, a, b in zip(counts, one, other, strict=True))
+    return (n - 1) / n * total
 
 
 def of_buckets(buckets: Sequence[Sequence[float]], statistic: Statistic) -> Spread | None:

@@ -1,10 +1,11 @@
-"""Bounds for one proportion, two paired ones, and two independent values. All closed forms."""
+"""Bounds for one proportion, two paired ones, and differences and ratios of values that have bounds. All closed
+forms."""
 
 from __future__ import annotations
 
 from math import inf, sqrt
 
-from gates.stats.quantity import Bounds
+from gates.stats.quantity import Bounds, Quantity
 from gates.stats.student import t
 
 
@@ -49,14 +50,30 @@ def _add(a: float, b: float, phi: float) -> float:
     return sqrt(max(0.0, a * a - 2 * phi * a * b + b * b))
 
 
-def mover_difference(p1: float, l1: float, u1: float, p2: float, l2: float, u2: float) -> Bounds:
-    """Bounds for p1 - p2 of two independent values from each one's own bounds (MOVER-D).
+def mover_difference(
+    p1: float, l1: float, u1: float, p2: float, l2: float, u2: float, correlation: float = 0.0
+) -> Bounds:
+    """Bounds for p1 - p2 of two values from each one's own bounds (MOVER-D), and how the two are correlated.
 
-    For proportions with Wilson's bounds it is Newcombe's hybrid score method.
-    Sources: Newcombe, Stat Med 1998;17:873, method 10; Zou and Donner, Stat Med 2008;27:1693.
+    For independent proportions with Wilson's bounds it is Newcombe's hybrid score method.
+    Sources: Newcombe, Stat Med 1998;17:873, method 10; Zou and Donner, Stat Med 2008;27:1693; for correlated values
+    Zou, Psychol Methods 2007;12:399.
     """
     d = p1 - p2
-    return d - _add(p1 - l1, u2 - p2, 0.0), d + _add(u1 - p1, p2 - l2, 0.0)
+    return d - _add(p1 - l1, u2 - p2, correlation), d + _add(u1 - p1, p2 - l2, correlation)
+
+
+def square_and_add(ours: Quantity, theirs: Quantity, correlation: float, limits: Bounds) -> Quantity:
+    """One value less another of the same rows, by ``mover_difference``. Both must be defined."""
+    one, other = ours.value or 0.0, theirs.value or 0.0
+
+    def bounds(confidence: float) -> Bounds:
+        low, high = mover_difference(
+            one, *ours.bounds(confidence), other, *theirs.bounds(confidence), correlation=correlation
+        )
+        return max(limits[0], low), min(limits[1], high)
+
+    return Quantity(value=one - other, bounds=bounds, method="mover-paired")
 
 
 def mover_ratio(p1: float, l1: float, u1: float, p2: float, l2: float, u2: float) -> Bounds:

@@ -173,7 +173,7 @@ def test_a_job_that_runs_a_models_code_has_neither_secrets_nor_labels_nor_regist
 def test_a_credential_of_the_registry_that_writes_lies_in_an_environment(
     workflow: str, name: str, job: dict[str, Any]
 ) -> None:
-    if "registry-token" in str(job) or job["permissions"].get("contents") == "write":
+    if "REGISTRY_TOKEN" in str(job) or job["permissions"].get("contents") == "write":
         assert "environment" in job, (workflow, name)
 
 

@@ -218,3 +218,26 @@ def obeyed(done: Done) -> list[str]:
         elif text.startswith(("::", "##[")):
             found.append(text)
     return found
+
+
+def save_model_to(folder: Path) -> Rows:
+    """A pickled logistic regression, and the rows that it scores."""
+    import mlflow.sklearn
+    import pandas
+    from sklearn.linear_model import LogisticRegression
+
+    rows = featured(seed=7)
+    frame = pandas.DataFrame(rows)[["x"]]
+    model = LogisticRegression().fit(frame, [row["churn"] for row in rows])
+    signature = mlflow.models.infer_signature(frame, model.predict_proba(frame))
+    mlflow.sklearn.save_model(
+        model, folder, signature=signature, pip_requirements=["scikit-learn"], serialization_format="cloudpickle"
+    )
+    return rows
+
+
+def git(root: Path, *arguments: str) -> str:
+    """What git prints, run in a repository by an author of its own."""
+    author = ["-c", "user.name=dana", "-c", "user.email=dana@example.invalid", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(["git", *author, *arguments], cwd=root, capture_output=True, text=True, check=True)
+    return done.stdout.strip()

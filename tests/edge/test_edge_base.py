@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 
 import pytest
-from edge_project import Project, call, refused, table
+from edge_project import Project, call, git, refused, table
 
 WEAK = [{"metric": "roc_auc", "min": 0.6}]
 STRICT = [{"metric": "roc_auc", "min": 0.99}]
-
-
-def git(root, *arguments):
-    author = ["-c", "user.name=dana", "-c", "user.email=dana@example.invalid", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(["git", *author, *arguments], cwd=root, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 def commit(project):

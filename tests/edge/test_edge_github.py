@@ -43,7 +43,8 @@ def told(project: Project, command: str = "run", **env: str) -> tuple[Done, Outp
     return done, outputs_of(output.read_text()), summary.read_text()
 
 
-NAMES = {"verdict", "reason", "waived", "observing", "model", "decision", "evidence", "report"}
+JUDGED = {"evidence", "evidence-digest"}
+NAMES = {"verdict", "reason", "waived", "observing", "model", "decision", "report", *JUDGED}
 
 
 @pytest.mark.parametrize(("bar", "verdict", "code"), [(0.6, "pass", 0), (0.89, "inconclusive", 0), (0.99, "fail", 1)])
@@ -68,7 +69,7 @@ def test_a_run_that_could_not_judge_says_so(project: Project, policy: dict[str, 
     project.policy(**policy)
     done, outputs, summary = told(project)
     assert done.code == 2
-    assert set(outputs) == NAMES - {"evidence"}
+    assert set(outputs) == NAMES - JUDGED
     assert outputs["verdict"] == "error"
     assert outputs["reason"] == project.decision["reason"]
     assert "could not judge" in summary.splitlines()[0]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edge_project import Done, Project, call, obeyed
+from edge_project import Done, Project, call, git, obeyed
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "github"))
 
@@ -187,10 +187,18 @@ def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
     fake.stop()
 
 
+def without_policy(project: Project) -> str:
+    """A commit of the project's repository that has no policy yet: nothing of it judges."""
+    if not (project.root / ".git").exists():
+        git(project.root, "init", "--quiet", "--initial-branch=main")
+        git(project.root, "commit", "--quiet", "--allow-empty", "--message=nothing yet")
+    return git(project.root, "rev-parse", "HEAD")
+
+
 def comment(project: Project, github: FakeGitHub, *, head: str = HEAD, fork: bool = False, **more: str) -> Done:
     pull = {"number": 7, "head": {"sha": head, "repo": {"full_name": "mallory/churn" if fork else "acme/churn"}}}
     event = project.root.parent / "event.json"
-    event.write_text(json.dumps({"pull_request": pull | {"base": {"sha": "b" * 40}}}))
+    event.write_text(json.dumps({"pull_request": pull | {"base": {"sha": without_policy(project)}}}))
     github.heads[7] = head
     env = {
         "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REPOSITORY": "acme/churn",

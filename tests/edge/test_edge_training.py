@@ -27,7 +27,7 @@ def test_the_training_is_told_where_everything_is(project: Project) -> None:
     assert told == {
         "GATES_OUT": str(project.work / "candidate"),
         "GATES_TRAIN": str(project.root / "train.csv"),
-        "GATES_HOLDOUT": str(project.work / "holdout.csv"),
+        "GATES_HOLDOUT": str(project.work / "data" / "holdout.csv"),
         "GATES_SEED": "0",
     }
 

@@ -77,6 +77,9 @@ def _hooked(hook: dict[str, Any]) -> None:
     from gates.git import Git
 
     counter = Path(hook["counter"])
+    if hook.get("watch"):
+        _watched(counter)
+        return
 
     def tick() -> int:
         count = int(counter.read_text() or 0) + 1 if counter.exists() else 1
@@ -120,6 +123,17 @@ def _hooked(hook: dict[str, Any]) -> None:
         return
     for name in (*CHANGES, *(LOOKS if "every" in hook else ())):
         wrap(name)
+
+
+def _watched(log: Path) -> None:
+    """What could run code of a model is written down: unpickling, and any program but git."""
+
+    def see(event: str, arguments: Any) -> None:
+        if event == "pickle.find_class" or (event == "subprocess.Popen" and "git" not in Path(str(arguments[0])).name):
+            with log.open("a") as file:
+                file.write(f"{event} {arguments[:2]}\n")
+
+    sys.addaudithook(see)
 
 
 def _far_apart(folder: Path) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gates.stats.resample import bootstrap, draws
 
 from gates.metrics.classification import f1
 from gates.stats.proportions import mover_difference, mover_ratio, paired_difference, wilson
-from gates.stats.resample import bootstrap, draws
 
 ROUNDS = 1500
 SURE = 0.95

@@ -60,9 +60,9 @@ def _template() -> jinja2.Template:
     import jinja2
 
     loader = jinja2.PackageLoader("gates.report", "html")
-    return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template(
-        "page.html.j2"
-    )
+    return jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    ).get_template("page.html.j2")
 
 
 def _safe(text: str) -> Any:

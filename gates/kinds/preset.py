@@ -1,0 +1,66 @@
+"""A rule that others wrote, by its name, for whom it applies to: never a default.
+
+`four_fifths`: the smallest group's share called positive is at least four fifths of the largest group's, that is
+`demographic_parity_ratio` with `min: 0.8`. Source: 29 CFR 1607.4(D), the Uniform Guidelines on Employee Selection
+Procedures of the United States, where it is a rule of thumb that evidence of adverse impact starts from: of selection
+for employment, and no proof of fairness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from gates.asks import Named, one
+from gates.decision import GateVerdict
+from gates.evidence import Evidence
+from gates.fields import declare
+from gates.kinds import metric
+from gates.kinds.protocol import Mistake, Needs, Terms
+
+KEY = "preset"
+
+EXAMPLES = ("preset: four_fifths\nby: sex\n", "preset: four_fifths\nby: [sex, age_group]\n")
+
+_MEANS: Mapping[str, metric.Rule] = {"four_fifths": metric.Rule(metric="demographic_parity_ratio", min=0.8)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """A named rule over the groups of a column."""
+
+    preset: Literal["four_fifths"] = declare("Its name.")
+    by: tuple[str, ...] = declare("Sensitive column; several columns are crossed.", single=True, minItems=1)
+
+
+def means(rule: Rule) -> metric.Rule:
+    """The rule of a metric that it stands for."""
+    return replace(_MEANS[rule.preset], by=rule.by)
+
+
+def name(rule: Rule) -> str:
+    """``four_fifths by sex``."""
+    return f"{rule.preset} by {' * '.join(rule.by)}"
+
+
+def asks(rule: Rule) -> Iterator[Named]:
+    """Itself: there is nothing about it to weaken."""
+    yield from one(name(rule))
+
+
+def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
+    """Those of what it stands for."""
+    for mistake in metric.mistakes(means(rule), terms):
+        yield replace(mistake, path=mistake.path if mistake.path == ("by",) else (KEY,))
+
+
+def needs(rule: Rule, terms: Terms) -> Needs:
+    """Those of what it stands for."""
+    return metric.needs(means(rule), terms)
+
+
+def judge(rule: Rule, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
+    """Its verdicts under its own name."""
+    for verdict in metric.judge(means(rule), evidence, terms):
+        yield replace(verdict, id=name(rule), kind=KEY)

@@ -1,0 +1,263 @@
+"""A ledger that somebody changed: told by `gates verify`, and by a verifier that shares no code with it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ledgers import History, audited, chained, load, record, store, with_record
+from worlds import World
+
+from gates.canonical import canonical, digest_bytes
+from gates.policy import Bound
+
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> History:
+    """Of every kind a record or more: promotions, a refusal, a waiver, a rollback."""
+    world = World(tmp_path_factory.mktemp("history") / "world", empty_registry)
+    recall = {"metric": "recall", "min": 0.79}
+    rows = world.begin(
+        gates=[{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.2}, recall],
+        promotion={"stages": [{"alias": "staging"}, {"alias": "champion"}], "waivable": ["recall"]},
+    )
+    assert world.run("run").code == 0
+    assert world.run("promote").code == 1
+    world.sound(
+        ["waive", "--gate", "recall:min", "--reason", "few rows", "--until", "2999-12-31"], ["promote"], ["promote"]
+    )
+    world.better(rows)
+    world.sound(["promote"], ["promote"], ["rollback", "--reason", "calls dropped"])
+    shutil.copytree(world.origin, world.base / "copy.git")
+    return load(world.base / "copy.git")
+
+
+def find(history: History, kind: str, last: bool = False) -> int:
+    found = [place for place, files in enumerate(history) if record(files)["kind"] == kind]
+    return found[-1 if last else 0]
+
+
+def test_a_whole_ledger_is_whole(history: History, tmp_path: Path) -> None:
+    found, theirs = audited(store(tmp_path / "l.git", history), digest_bytes(history[-1]["record.json"]))
+    assert (found.found, theirs, found.anchored, found.unknown) == ((), [], True, ())
+    assert found.records == len(history) == 12
+    assert found.derived == 2
+    kinds = {record(files)["kind"] for files in history}
+    assert kinds == {"refusal", "waiver", "intent", "promotion", "rollback"}
+
+
+def test_without_an_anchor_it_says_what_it_cannot_know(history: History, tmp_path: Path) -> None:
+    """The negative control: a ledger cut short is whole in itself."""
+    found, theirs = audited(store(tmp_path / "l.git", history[:-2]))
+    assert (found.found, theirs) == ((), [])
+    assert "taken from the end" in found.unknown[0]
+
+
+def edited(place: int | str, name: str, change: Callable[[Any], Any]) -> Callable[[History], History]:
+    """A document changed, and the record left as it is."""
+
+    def edit(history: History) -> History:
+        at = find(history, place) if isinstance(place, str) else place
+        value = json.loads(history[at][name])
+        change(value)
+        return [*history[:at], history[at] | {name: canonical(value)}, *history[at + 1 :]]
+
+    return edit
+
+
+def forged(name: str, key: str, change: Callable[[Any], Any], **more: Any) -> Callable[[History], History]:
+    """A document changed wherever it lies, and records, digests and chain made to fit."""
+
+    def edit(history: History) -> History:
+        before = history[find(history, "intent")][name]
+        value = json.loads(before)
+        change(value)
+        after = canonical(value)
+
+        def fit(one: dict[str, Any]) -> None:
+            if isinstance(one[key], dict):
+                one[key]["digest"] = digest_bytes(after)
+            else:
+                one[key] = digest_bytes(after)
+            one.update(more)
+
+        made = [with_record(f | {name: after}, fit) if f.get(name) == before else f for f in history]
+        return chained(made, history)
+
+    return edit
+
+
+def said(place: str, change: Callable[[dict[str, Any]], Any]) -> Callable[[History], History]:
+    """A record that says something else, with the chain made whole again."""
+
+    def edit(history: History) -> History:
+        at = find(history, place)
+        return chained([*history[:at], with_record(history[at], change), *history[at + 1 :]], history)
+
+    return edit
+
+
+def put(**values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda one: one.update(values)
+
+
+def bar(value: Any) -> None:
+    value["policy"]["gates"][0]["min"] = 0.1
+
+
+def recalled(evidence: Any) -> None:
+    """A row that was missed becomes one that was found."""
+    missed, hit = [cell for cell in evidence["slices"][0]["cells"] if cell[0] == 1]
+    missed[-1] -= 1
+    hit[-1] += 1
+
+
+def verdict(decision: Any) -> None:
+    decision["verdict"] = "pass"
+
+
+def file_swapped(manifest: Any) -> None:
+    manifest[0]["sha256"] = "0" * 64
+
+
+TAMPERED: dict[str, tuple[str, Callable[[History], History]]] = {
+    "evidence edited": ("documents", edited("promotion", "evidence.json", recalled)),
+    "decision edited": ("documents", edited("promotion", "decision.json", verdict)),
+    "policy edited": ("documents", edited("promotion", "policy.json", bar)),
+    "manifest edited": ("documents", edited("promotion", "manifest.json", file_swapped)),
+    "evidence edited, and made to fit": ("decision_differs", forged("evidence.json", "evidence", recalled)),
+    "decision edited, and made to fit": ("decision_differs", forged("decision.json", "decision", verdict)),
+    "policy edited, and made to fit": ("decision_differs", forged("policy.json", "policy", bar)),
+    "manifest edited, and made to fit": ("contradiction", forged("manifest.json", "model", file_swapped)),
+    "a document taken away": ("documents", lambda h: [{k: v for k, v in f.items() if k != "evidence.json"} for f in h]),
+    "a document added": ("documents", lambda h: [f | {"more.json": b"{}"} for f in h]),
+    "a record removed": ("previous", lambda h: h[:3] + h[4:]),
+    "a record removed, places made to fit": ("intent", lambda h: chained(h[:2] + h[3:])),
+    "records reordered": ("sequence", lambda h: [*h[:1], h[2], h[1], *h[3:]]),
+    "a record twice": ("sequence", lambda h: [*h, h[-1]]),
+    "an outcome twice, the chain made whole": ("intent", lambda h: chained([*h, h[-1]])),
+    "the verdict said better": ("contradiction", said("intent", put(verdict="pass"))),
+    "the model said to be another": ("intent", said("promotion", put(name="other"))),
+    "what it promoted said to be another": (
+        "contradiction",
+        said("promotion", lambda one: one["after"].update(digest="sha256:" + "0" * 64)),
+    ),
+    "the waiver taken away": ("not_accepted", lambda h: chained([with_record(f, put(waivers=[])) for f in h])),
+    "the tables said to be others": (
+        "contradiction",
+        said("waiver", lambda one: one["data"][0].update(digest="sha256:" + "0" * 64)),
+    ),
+    "an unknown key": ("unreadable", said("waiver", put(more=1))),
+    "a key missing": ("unreadable", said("waiver", lambda one: one.pop("at"))),
+    "no record": ("unreadable", lambda h: [*h[:-1], h[-1] | {"record.json": b"null"}]),
+    "no JSON": ("unreadable", lambda h: [*h[:-1], h[-1] | {"record.json": b"{"}]),
+    "blanks in between": ("not_canonical", lambda h: [*h[:-1], h[-1] | {"record.json": h[-1]["record.json"] + b"\n"}]),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_what_was_changed_is_told(history: History, tmp_path: Path, name: str) -> None:
+    code, edit = TAMPERED[name]
+    found, theirs = audited(store(tmp_path / "l.git", edit(copy.deepcopy(history))))
+    assert code in {one.code for one in found.found}, found.found
+    assert theirs
+
+
+def test_a_forged_verdict_is_seen_by_deriving_it(history: History, tmp_path: Path) -> None:
+    """And by nothing else, which is the negative control: the chain is whole, and every document says the same."""
+    edit = forged("decision.json", "decision", verdict, verdict="pass", waivers=[])
+    found, theirs = audited(store(tmp_path / "l.git", edit(copy.deepcopy(history))))
+    assert {one.code for one in found.found} == {"decision_differs"}
+    assert theirs == []
+
+
+@pytest.mark.parametrize("cut", [1, 2, 5])
+def test_a_ledger_cut_short_or_written_anew_misses_its_anchor(history: History, tmp_path: Path, cut: int) -> None:
+    anchor = digest_bytes(history[-1]["record.json"])
+    for number, made in enumerate((history[:-cut], chained([with_record(history[0], put(reason="x")), *history[1:]]))):
+        found, theirs = audited(store(tmp_path / f"{number}.git", made), anchor)
+        assert [one.code for one in found.found] == ["anchor"]
+        assert theirs == [(0, "anchor")]
+
+
+def test_an_anchor_of_earlier_is_still_one(history: History, tmp_path: Path) -> None:
+    anchor = digest_bytes(history[3]["record.json"])
+    found, theirs = audited(store(tmp_path / "l.git", history), anchor)
+    assert (found.found, theirs, found.anchored) == ((), [], True)
+
+
+def test_a_merge_is_no_history(history: History, tmp_path: Path) -> None:
+    found, theirs = audited(store(tmp_path / "l.git", history, merge=True))
+    assert {one.code for one in found.found} == {"parents"}
+    assert theirs == [(len(history), "parents")]
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of everything in a record that can be changed."""
+    if isinstance(value, dict) and value:
+        return [leaf for key in value for leaf in leaves(value[key], (*path, key))]
+    if isinstance(value, list) and value:
+        return [leaf for at in range(len(value)) for leaf in leaves(value[at], (*path, at))]
+    return [path]
+
+
+OTHER = {str: lambda v: v + "x", int: lambda v: v + 1, bool: lambda v: not v, float: lambda v: v + 0.5,
+         type(None): lambda _: "sha256:" + "0" * 64, dict: lambda _: {"x": "y"}, list: lambda _: ["x"]}  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_any_single_field_changed_is_told(
+    history: History, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    at = data.draw(st.integers(0, len(history) - 1), label="record")
+    path = data.draw(st.sampled_from(leaves(record(history[at]))), label="field")
+
+    def change(one: Any) -> None:
+        for step in path[:-1]:
+            one = one[step]
+        one[path[-1]] = OTHER[type(one[path[-1]])](one[path[-1]])
+
+    made = [*history[:at], with_record(history[at], change), *history[at + 1 :]]
+    path_ = store(tmp_path_factory.mktemp("field") / "l.git", made)
+    found, theirs = audited(path_, digest_bytes(history[-1]["record.json"]))
+    assert found.found
+    assert theirs
+
+
+def test_the_policy_document_is_the_policy(policy_of: Any) -> None:
+    from gates.audit import bound_of
+
+    keys = {"gates": [{"metric": "roc_auc", "min": 0.8, "max_worsening": 0.1}], "slices": ["a", {"b": [1, 2]}]}
+    contract = {"record": {"properties": {"age": {"type": "integer", "minimum": 1}}}, "table": [{"rows": {"min": 10}}]}
+    for bound in (policy_of(keys), policy_of(keys, contract)):
+        again: Bound = bound_of(bound.document)
+        assert (again.digest, again.measured, again.document) == (bound.digest, bound.measured, bound.document)
+
+
+def test_the_verifier_runs_alone(history: History, tmp_path: Path) -> None:
+    path = store(tmp_path / "l.git", history)
+    script = REPOSITORY / "docs" / "verify" / "verify_ledger.py"
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-I", "-S", str(script), str(path), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    whole = run()
+    assert (whole.returncode, "nothing is wrong" in whole.stdout) == (0, True), whole.stderr
+    assert run("--expect-head", "sha256:" + "0" * 64).returncode == 1
+    assert len(script.read_text().splitlines()) < 210
+    assert "gates" not in {
+        line.split()[1].split(".")[0] for line in script.read_text().splitlines() if line.startswith(("import", "from"))
+    }
