@@ -16,7 +16,7 @@ from gates.errors import GatesError
 from gates.evidence import Evidence, Table
 from gates.fields import declare
 from gates.judge import judge
-from gates.ledger import Commit, Ledger
+from gates.ledger import Commit, Ledger, names
 from gates.policy import Bound
 from gates.policy.read import read
 from gates.record import EVIDENCE, OUTCOMES, POLICY, STATEMENT, Kind, Record
@@ -113,7 +113,7 @@ def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = Non
         for place, (commit, documents, data) in enumerate(files, 1):
             record, flaws = _chain(state, place, commit, files[place - 2][0] if place > 1 else None, data)
             told = digest_bytes(data or b"")
-            wanted = only is None or only == str(place) or _names(told, only)
+            wanted = only is None or names(only, place, told)
             chosen += wanted
             if record is not None:
                 flaws += list(_order(state, record, told))
@@ -141,11 +141,6 @@ UNANCHORED = (
     "keep the newest record's digest somewhere else, and name it with --expect-head",
 )
 Told = tuple[Flaw, str]
-
-
-def _names(told: str, start: str) -> bool:
-    start = start.removeprefix("sha256:")
-    return len(start) > 6 and told.removeprefix("sha256:").startswith(start)  # noqa: PLR2004 -- digits, as git's
 
 
 def _anchor(state: Pass, expected: str | None) -> Iterator[Found]:

@@ -46,6 +46,7 @@ for command in (
     ledger.status,
     ledger.history,
     ledger.verify,
+    ledger.reproduce,
     github.comment,
     github.annotate,
     model.schema,
