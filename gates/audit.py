@@ -16,7 +16,7 @@ from gates.errors import GatesError
 from gates.evidence import Evidence, Table
 from gates.fields import declare
 from gates.judge import judge
-from gates.ledger import Commit, Ledger
+from gates.ledger import Commit, Ledger, names
 from gates.policy import Bound
 from gates.policy.read import read
 from gates.record import EVIDENCE, OUTCOMES, POLICY, STATEMENT, Kind, Record
@@ -72,6 +72,16 @@ class Audit:
     unknown: tuple[str, ...] = declare("What can't be known from this.")
 
 
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What a record's documents give: policy, decision and its digest, and the tables measured."""
+
+    bound: Bound
+    decision: Decision
+    digest: str
+    tables: tuple[Table, ...]
+
+
 @dataclass(slots=True)
 class Pass:
     """What is kept while the records are gone through, from the first to the newest."""
@@ -84,7 +94,7 @@ class Pass:
     closed: set[str] = field(default_factory=set)
     blobs: dict[str, str] = field(default_factory=dict)  # to the digest of its bytes
     policies: dict[str, Bound] = field(default_factory=dict)
-    decisions: dict[tuple[str, str], tuple[Decision, tuple[Table, ...]]] = field(default_factory=dict)
+    decisions: dict[tuple[str, str], Derived] = field(default_factory=dict)
 
 
 def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = None, key: Path | None = None) -> Audit:
@@ -103,7 +113,7 @@ def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = Non
         for place, (commit, documents, data) in enumerate(files, 1):
             record, flaws = _chain(state, place, commit, files[place - 2][0] if place > 1 else None, data)
             told = digest_bytes(data or b"")
-            wanted = only is None or only == str(place) or _names(told, only)
+            wanted = only is None or names(only, place, told)
             chosen += wanted
             if record is not None:
                 flaws += list(_order(state, record, told))
@@ -131,11 +141,6 @@ UNANCHORED = (
     "keep the newest record's digest somewhere else, and name it with --expect-head",
 )
 Told = tuple[Flaw, str]
-
-
-def _names(told: str, start: str) -> bool:
-    start = start.removeprefix("sha256:")
-    return len(start) > 6 and told.removeprefix("sha256:").startswith(start)  # noqa: PLR2004 -- digits, as git's
 
 
 def _anchor(state: Pass, expected: str | None) -> Iterator[Found]:
@@ -202,17 +207,20 @@ def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
         return
     yield from _stated(state, record, documents)
     try:
-        bound, decision, tables = _derived(state, record, documents)
+        derived = _derived(state, record, documents)
     except GatesError as error:
         yield Flaw.CONTRADICTION, f"nothing can be derived from its documents: {error.what}"
         return
-    if digest(decision) != record.decision:
+    decision = derived.decision
+    if derived.digest != record.decision:
         by = f"; it was made by gates {record.tool}" if record.tool != __version__ else ""
         yield Flaw.DECISION_DIFFERS, f"its evidence gives {decision.verdict}, {decision.reason}{by}"
         return
-    if [(one.name, one.digest, one.rows) for one in record.data] != [(t.name, t.digest, t.rows) for t in tables]:
+    if [(one.name, one.digest, one.rows) for one in record.data] != [
+        (t.name, t.digest, t.rows) for t in derived.tables
+    ]:
         yield Flaw.CONTRADICTION, "it names other tables than its evidence"
-    yield from _says(record, bound, decision)
+    yield from _says(record, derived.bound, decision)
 
 
 def _stated(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
@@ -233,16 +241,17 @@ def _stated(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
         yield Flaw.SIGNATURE, "the key that was named has not signed its decision"
 
 
-def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> tuple[Bound, Decision, tuple[Table, ...]]:
-    """Policy, decision and the tables measured, from the documents alone; each decision once."""
+def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> Derived:
+    """From the documents alone, each decision once."""
     policy, evidence = record.documents[POLICY], record.documents[EVIDENCE]
     if policy not in state.policies:
         state.policies[policy] = bound_of(state.get(documents[POLICY]) or b"")
     bound = state.policies[policy]
     if (policy, evidence) not in state.decisions:
         counted = read_json(Evidence, state.get(documents[EVIDENCE]) or b"", EVIDENCE)
-        state.decisions[policy, evidence] = judge(bound, counted), counted.tables
-    return bound, *state.decisions[policy, evidence]
+        decision = judge(bound, counted)
+        state.decisions[policy, evidence] = Derived(bound, decision, digest(decision), counted.tables)
+    return state.decisions[policy, evidence]
 
 
 def bound_of(document: bytes) -> Bound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from typing import Any
 
@@ -17,9 +18,37 @@ def canonical(value: Any) -> bytes:
 
     Raises ``rfc8785.CanonicalizationError`` for numbers that JSON can't hold: none may reach a record.
     """
-    import rfc8785
+    made = plain(value)
+    try:
+        return json.dumps(
+            _quick(made), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+        ).encode()
+    except (_SlowError, UnicodeEncodeError):
+        import rfc8785
 
-    return rfc8785.dumps(_spelt(plain(value)))
+        return rfc8785.dumps(_spelt(made))
+
+
+class _SlowError(Exception):
+    """The standard library would write this otherwise than RFC 8785 says."""
+
+
+def _quick(value: Plain) -> Plain:
+    """The value as the standard library, ten times as fast, writes it by RFC 8785, too. That is so but for numbers
+    with an exponent, whole ones beyond ``EXACT``, and the order of keys that are not ASCII."""
+    if isinstance(value, dict):
+        if not all(map(str.isascii, value)):
+            raise _SlowError
+        return {name: _quick(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_quick(item) for item in value]
+    if isinstance(value, float):
+        if "e" in repr(value) or not math.isfinite(value):
+            raise _SlowError
+        return int(value) if value.is_integer() else value
+    if isinstance(value, int) and abs(value) > EXACT:
+        raise _SlowError
+    return value
 
 
 def _spelt(value: Plain) -> Plain:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import cache
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin
@@ -162,51 +162,87 @@ def schema_of(cls: Any) -> dict[str, Plain]:
     }
 
 
+Make = Callable[[Plain], Any]
+
+
 def build(kind: Any, value: Plain) -> Any:
     """A value that its schema has accepted -> the typed object."""
+    return _maker(kind)(value)
+
+
+@cache
+def _maker(kind: Any) -> Make:
+    """How values of a type are made: looked up once a type, as there are many values."""
     kind, nullable = _optional(kind)
-    if value is None and nullable:
-        return None
+    make = _plainly(kind)
+    return (lambda value: None if value is None else make(value)) if nullable else make
+
+
+def _plainly(kind: Any) -> Make:
+    origin, inner = get_origin(kind), get_args(kind)
     if hasattr(kind, "read"):
-        return kind.read(value)
+        return cast(Make, kind.read)
     if dataclasses.is_dataclass(kind):
-        return _build_object(cast(type, kind), value)
-    if get_origin(kind) is tuple:
-        inner = get_args(kind)
-        return tuple(
-            build(inner[0] if inner[-1] is Ellipsis else inner[index], item) for index, item in enumerate(value)
-        )
-    if get_origin(kind) in (dict, Mapping):
-        return {name: build(get_args(kind)[1], item) for name, item in value.items()}
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return kind(value)
-    return float(value) if kind is float else value
+        return _object(cast(type, kind))
+    if origin is tuple and inner[-1] is Ellipsis:
+        one = _maker(inner[0])
+        return lambda value: tuple([one(item) for item in value])
+    if origin is tuple:
+        every = [_maker(item) for item in inner]
+        return lambda value: tuple(make(item) for make, item in zip(every, value, strict=True))
+    if origin in (dict, Mapping):
+        named = _maker(inner[1])
+        return lambda value: {name: named(item) for name, item in value.items()}
+    if kind is float or (isinstance(kind, type) and issubclass(kind, StrEnum)):
+        return cast(Make, kind)
+    return lambda value: value
 
 
-def _build_object(cls: type[T], value: dict[str, Plain]) -> T:
-    made: dict[str, Any] = {}
-    for field in dataclasses.fields(cls):  # type: ignore[arg-type] # callers pass dataclasses only
-        if written(field) not in value:
-            continue
-        item, meta, kind = value[written(field)], field.metadata, hints(cast(Any, cls))[field.name]
-        if meta["big"]:
-            item = _small(item)
-        if meta["single"] and not isinstance(item, list):
-            item = [item]
-        if meta["short"] and not isinstance(item, dict):
-            item = {meta["short"]: item}
-        made[field.name] = build(kind, item)
-    return cls(**made)
+def _object(cls: type) -> Make:
+    """A declared dataclass from its keys. Its fields are looked at when the first one is made, not before."""
+
+    @cache
+    def fields() -> tuple[tuple[str, str, Mapping[str, Any], Any], ...]:
+        every = dataclasses.fields(cls)
+        return tuple((written(f), f.name, f.metadata, hints(cls)[f.name]) for f in every)
+
+    def make(value: dict[str, Plain]) -> Any:
+        made: dict[str, Any] = {}
+        for key, name, meta, kind in fields():
+            if key not in value:
+                continue
+            item = value[key]
+            if meta["big"]:
+                item = _small(item)
+            if meta["single"] and not isinstance(item, list):
+                item = [item]
+            if meta["short"] and not isinstance(item, dict):
+                item = {meta["short"]: item}
+            made[name] = _maker(kind)(item)
+        return cls(**made)
+
+    return make
+
+
+_LEAVES = (str, int, float, bool)
+
+
+@cache
+def _keys(cls: Any) -> tuple[tuple[str, str, bool], ...]:
+    """Of each field: its name, the key under which it is written, and whether it is ``big``."""
+    return tuple((f.name, written(f), bool(f.metadata.get("big"))) for f in dataclasses.fields(cls))
 
 
 def plain(value: Any) -> Plain:
     """A typed object -> what JSON can hold; the inverse of ``build``."""
+    if value is None or type(value) in _LEAVES:
+        return value
     if hasattr(value, "plain"):
         return value.plain()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
-            written(f): (_large if f.metadata.get("big") else plain)(getattr(value, f.name))
-            for f in dataclasses.fields(value)
+            key: _large(getattr(value, name)) if big else plain(getattr(value, name))
+            for name, key, big in _keys(type(value))
         }
     if isinstance(value, Mapping):
         return {str(name): plain(item) for name, item in value.items()}

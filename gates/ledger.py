@@ -26,6 +26,7 @@ ALONE = "gates-ledger.git"  # the repository beside a policy that stands in none
 TRIES = 4  # of a call to the remote
 BATCH = 200  # commits read at once
 NO_OBJECT = "0" * 40
+DIGITS = 7  # of a digest name a record
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -214,6 +215,14 @@ class Ledger:
             self._retried("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, HERE)
         return now is None or not self._descends(new, now)
 
+    def find(self, named: str) -> Entry:
+        """The record of a sequence number, or of the beginning of a digest. Raises ``GatesError`` where it is none, or
+        several."""
+        found = [one for one in self.entries(self.head()) if names(named, one.record.sequence, one.digest)]
+        if len(found) != 1:
+            raise GatesError(f"{named} names {len(found)} records", where=self.told, mend="gates history lists them.")
+        return found[0]
+
     def uses(self, holdout: str) -> int:
         """How many decisions rest on a holdout of that digest."""
         decided = {
@@ -236,6 +245,12 @@ def opened(folder: Path, environ: Mapping[str, str]) -> Ledger:
     named = environ.get("GATES_LEDGER")
     origin = "origin" if "origin" in git.run("remote").split() else None
     return Ledger(git=git, remote=None if named == "local" else named or origin)
+
+
+def names(named: str, sequence: int, told: str) -> bool:
+    """Whether a text names a record: its number, or the first seven digits of its digest or more."""
+    start = named.removeprefix("sha256:")
+    return named == str(sequence) or (len(start) >= DIGITS and told.removeprefix("sha256:").startswith(start))
 
 
 def listing(tree: bytes | None, width: int) -> dict[str, str]:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from gates.errors import GatesError
-from gates.ledger import Entry, LostRaceError
+from gates.ledger import Entry, LostRaceError, names
 from gates.record import Kind, Record, Refused, Version
 from gates.transaction import Desk, RefusedError, begin, carry_out
 
@@ -77,7 +77,7 @@ def _goal(desk: Desk, head: str | None, alias: str, target: str | None, now: str
         if not found:
             raise GatesError(f"the ledger knows no earlier model of {alias}", where="rollback")
         return found[0]
-    found = [one for one in moves if target in (str(one.record.sequence), one.digest) or _begins(one.digest, target)]
+    found = [one for one in moves if names(target, one.record.sequence, one.digest)]
     if len(found) != 1:
         what = "names several records" if found else f"is no record that promoted to {alias}"
         raise GatesError(f"{target} {what}", where="--to", mend="gates history lists them.")
@@ -95,13 +95,6 @@ def _before(moves: list[Entry]) -> list[Entry]:
                 continue
         stack.append(entry)
     return stack[:-1][::-1]
-
-
-def _begins(digest: str, start: str) -> bool:
-    """At least seven digits, so that a sequence number is never taken for one."""
-    return len(start.removeprefix("sha256:")) > 6 and digest.removeprefix("sha256:").startswith(  # noqa: PLR2004
-        start.removeprefix("sha256:")
-    )
 
 
 def _whole(desk: Desk, goal: Entry) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import jsonschema
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -253,3 +254,23 @@ def test_values_in_messages_are_short():
     assert shown({"a": "é"}) == '{"a": "é"}'
     assert nearest("recal", ["recall", "f1"]) == "; did you mean recall?"
     assert nearest("zzz", ["recall", "f1"]) == ""
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**53) + 1, 2**53 - 1)
+JSON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+
+
+@given(JSON)
+def test_canonical_bytes_are_those_of_rfc_8785(value):
+    assert canonical(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1e15, 1e16, 1e21, 1e-4, 1e-5, 1e-7, -0.0, 0.1, 5e-324, '\x7f\u2028\b\x1f\\"/', {"\ue000": 1, "\U00010000": 2}],
+)
+def test_canonical_bytes_where_writers_differ(value):
+    assert canonical([value]) == rfc8785.dumps([value])

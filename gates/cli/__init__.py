@@ -50,6 +50,7 @@ for command in (
     ledger.status,
     ledger.history,
     ledger.verify,
+    ledger.reproduce,
     github.comment,
     github.unchanged,
     fork.find_fork,

@@ -144,6 +144,37 @@ def _verify_model(policy: Path, model: Path, stage: str | None, *, as_json: bool
     sys.exit(Exit.SHIP)
 
 
+@click.command()
+@common.policy
+@common.as_json
+@click.argument("record")
+def reproduce(policy: Path, record: str, as_json: bool) -> NoReturn:
+    """Train again what a record was about, and tell whether predictions and evidence are the same.
+
+    Its commit is checked out into a fresh folder, which is removed afterwards; data that is not in the commit is taken
+    from beside the policy, and must be what it was. The command that trains is the record's: run it where you would run
+    that commit. Ends with 1 where they part.
+
+    \b
+    Example:
+      gates reproduce 12
+    """
+    import tempfile
+
+    from gates.cli import shown
+    from gates.reproduce import reproduce as again
+
+    flow = common.flow(policy)
+    with tempfile.TemporaryDirectory(prefix="gates-reproduce-") as folder:
+        found = again(flow, flow.ledger.find(record), Path(folder))
+    if as_json:
+        common.write_json(found)
+    else:
+        coloured = common.colour(sys.stdout)
+        click.echo(shown.reproduced(found, width=common.width(), colour=coloured), nl=False, color=coloured)
+    sys.exit(Exit.SHIP if found.same else Exit.STOP)
+
+
 def _ledger(policy: Path) -> Ledger:
     """The ledger is found by the policy's place; the policy itself need not be readable for it."""
     return common.flow(policy).ledger

@@ -31,6 +31,12 @@ def _audit() -> Any:
     return schema_of(Audit)
 
 
+def _reproduced() -> Any:
+    from gates.reproduce import Reproduced
+
+    return schema_of(Reproduced)
+
+
 def _standing() -> Any:
     from gates.standing import Standing
 
@@ -45,6 +51,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "data": lambda: schema_of(Checked),
     "record": lambda: schema_of(Record),
     "audit": _audit,
+    "reproduced": _reproduced,
     "standing": _standing,
     "contract-diff": lambda: schema_of(ContractComparison),
     "policy-diff": lambda: schema_of(PolicyComparison),

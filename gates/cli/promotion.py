@@ -15,9 +15,9 @@ from gates.flow import Flow
 
 if TYPE_CHECKING:
     from gates.policy import Stage
-    from gates.promote import Approve
     from gates.record import Approval, Run
     from gates.transaction import Desk
+    from gates.verified import Approve
 
 
 def _trusted(policy: Path) -> Flow:
@@ -102,8 +102,8 @@ def promote(
     """
     from gates import provenance
     from gates.git import repository
-    from gates.promote import Candidate
     from gates.promote import promote as promoted
+    from gates.verified import Candidate
 
     flow = _trusted(policy)
     assert flow.trusted is not None  # noqa: S101 -- just made

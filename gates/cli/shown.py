@@ -8,6 +8,7 @@ from gates.audit import Audit
 from gates.ledger import Entry
 from gates.record import Kind, Record
 from gates.report.terminal import console, flat
+from gates.reproduce import Reproduced
 from gates.standing import Standing, State
 from gates.words import plural
 
@@ -94,4 +95,23 @@ def audit(found: Audit, *, width: int, colour: bool) -> str:
         told.print(Text(f"❌ {plural(len(found.found), 'thing is', 'things are')} wrong ({checked})", style="bold red"))
     else:
         told.print(Text(f"✅ nothing is wrong ({checked}); newest {found.head or 'none'}", style="bold green"))
+    return out.getvalue()
+
+
+def reproduced(found: Reproduced, *, width: int, colour: bool) -> str:
+    """Where it parts, and the outcome last."""
+    from rich.text import Text
+
+    out, told = console(width, colour=colour)
+    for part in found.parts:
+        told.print(Text(flat(f"❔ {part}"), style="yellow"))
+    if not found.model:
+        told.print(
+            Text("   the model's files are not the same, byte for byte: many formats hold times or random names")
+        )
+    if found.same:
+        what = "predictions and evidence are" if found.predictions else "the evidence is"
+        told.print(Text(f"✅ {what} the same as record {found.record}'s", style="bold green"))
+    else:
+        told.print(Text(f"❌ training commit {found.commit[:12]} again gave something else", style="bold red"))
     return out.getvalue()

@@ -85,6 +85,16 @@ class Registry:
         into = cache / f"v{version.version}"
         return self._own(version, into, place) if TAG_DIGEST in version.tags else self._foreign(version, into)
 
+    def promoted(self, name: str, version: str, cache: Path) -> Served:
+        """A version that gates promoted, whether an alias names it still or not. Raises ``GatesError`` where there is
+        none."""
+        with _told(f"look up {name} version {version}"):
+            found = self._client.get_model_version(name, version)
+        into = cache / f"v{version}"
+        if TAG_DIGEST not in found.tags:
+            return self._foreign(found, into)
+        return self._own(found, into, f"models:/{name}/{version}")
+
     def _own(self, version: Any, into: Path, place: str) -> Served:
         """A version that gates promoted: its bytes are held to the digest that was judged."""
 
