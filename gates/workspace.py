@@ -89,15 +89,19 @@ class Workspace:
         """The evidence: evidence.json."""
         return self.work / "evidence.json"
 
+    @property
+    def _shards(self) -> Path:
+        return self.work / "shards"
+
     def shard(self, index: int, of: int) -> Path:
         """What was measured of one part of the holdout."""
-        return self.work / "shards" / f"{index}-of-{of}.json"
+        return self._shards / f"{index}-of-{of}.json"
 
     def shards(self) -> list[Path]:
         """Every part that was measured. Raises ``GatesError`` where there is none."""
-        found = sorted((self.work / "shards").glob("*-of-*.json"))
+        found = sorted(self._shards.glob("*-of-*.json"))
         if not found:
-            raise GatesError("no part of the holdout yet", where=str(self.work / "shards"), mend=_SHARD)
+            raise GatesError("no part of the holdout yet", where=str(self._shards), mend=_SHARD)
         return found
 
     @property
@@ -140,7 +144,7 @@ class Workspace:
         """What each of ``STEPS`` writes."""
         return (
             (self.data, self.served),
-            (self.candidate, self._others, self.scored),
+            (self.candidate, self._others, self.scored, self._shards),
             (self.evidence,),
             (self.decision,),
             (self.report,),
