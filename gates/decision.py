@@ -140,6 +140,12 @@ class Decision:
     gates: tuple[GateVerdict, ...] = declare("In the policy's order.")
     evidence: str | None = declare("Digest of the evidence.")
     policy: str | None = declare("Digest of the policy with its contract.")
+    used: int | None = declare(
+        "How often this holdout had decided before; null where the policy does not say how often it may.", default=None
+    )
+    reuse: int | None = declare(
+        "How many decisions this holdout is good for; null where the policy does not say.", default=None
+    )
 
 
 def worst(verdicts: Iterable[GateVerdict]) -> GateVerdict | None:

@@ -213,7 +213,7 @@ class Search:
     WRITTEN = "whole"
     columns: tuple[str, ...] = declare("The columns, numbers with the edges of their bins: `age[23,41]`.")
     crossed: bool = declare("Whether every two of them were crossed; of very many columns, they are not.")
-    slices: int = declare("How many slices were looked at, each of 30 rows or more.", minimum=0)
+    slices: int = declare("How many slices were looked at, each of 100 rows or more.", minimum=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from gates.canonical import digest
 from gates.decision import Decision, Verdict, could_not_judge, worse
 from gates.errors import Exit, GatesError
 from gates.evidence import Evidence, Finding
+from gates.fields import plain
 from gates.github import event, outputs
 from gates.judge import judge
 from gates.policy import Bound
@@ -230,9 +232,41 @@ class Flow:
         folders = self.workspace.trained(self.bound.policy.train.seeds)
         with self.steps.step("measure", "no champion yet" if served is None else f"against version {served.version}"):
             made = [Files(digest=files.folder_digest(folder), folder=folder) for folder in folders]
-            evidence = self.bench.evidence(checked, made, served, anchor)
+            evidence = self._counted(self.bench.evidence(checked, made, served, anchor))
         self.workspace.save(self.workspace.evidence, evidence)
         self._measure_for_base(made, served, anchor)
+        return evidence
+
+    def measure_shard(self, text: str) -> Path:
+        """Measure one part of the holdout, ``I/N``, and keep what ``merge`` adds up."""
+        from gates.measure import Bench, Files
+        from gates.measure.shards import Shard, document
+
+        work, shard = self.workspace, Shard.read(text)
+        work.prepare()
+        folders = work.trained(self.bound.policy.train.seeds)
+        target = work.shard(shard.index, shard.of)
+        target.unlink(missing_ok=True)
+        served, anchor = self.served(), self.anchor()
+        with self.steps.step("measure", f"part {text} of the holdout"):
+            bench = Bench(self.bound, work.root, work.work, environ=self.environ, elsewhere=self.elsewhere, shard=shard)
+            made = [Files(digest=files.folder_digest(folder), folder=folder) for folder in folders]
+            part = bench.part(made, served, anchor)
+        target.parent.mkdir(exist_ok=True)
+        whole = {"evidence": plain(part.evidence)} | document(part)
+        files.write(target, json.dumps(whole, allow_nan=False, ensure_ascii=False).encode() + b"\n")
+        return target
+
+    def merge(self) -> Evidence:
+        """Add up the parts of the holdout to the evidence of the whole."""
+        from gates.measure.shards import merge, read
+
+        self.workspace.forget("measure")
+        paths = self.workspace.shards()
+        with self.steps.step("merge", f"{len(paths)} parts of the holdout"):
+            found = [read(files.read(path, "Run gates measure --shard I/N."), str(path)) for path in paths]
+            evidence = self._counted(merge(self.bound, found))
+        self.workspace.save(self.workspace.evidence, evidence)
         return evidence
 
     def _measure_for_base(self, made: Sequence[Files], served: Served | None, anchor: Served | None) -> None:
@@ -250,12 +284,21 @@ class Flow:
                 bench = Bench(base, self.workspace.root, work, environ=self.environ, elsewhere=self.elsewhere)
                 before = self._served_before(base, served, work) if made else None
                 evidence = bench.evidence(bench.check(), made[: base.policy.train.seeds], before, anchor)
+                evidence = self._counted(evidence, base)
             self.workspace.save(self.workspace.base / self.workspace.evidence.name, evidence)
         except GatesError as error:
             if error.exit_code is Exit.OUTSIDE:
                 raise
             told = could_not_judge(base.policy.model, str(error))
             self.workspace.save(self.workspace.base / self.workspace.decision.name, told)
+
+    def _counted(self, evidence: Evidence, bound: Bound | None = None) -> Evidence:
+        """With how often its holdout has decided, by the ledger, where the policy charges for that. A ledger that can't
+        be asked is an error: nobody may take it for one without decisions."""
+        if (bound or self.bound).policy.data.reuse is None:
+            return evidence
+        holdout = next(one.digest for one in evidence.tables if one.name == "holdout")
+        return replace(evidence, used=self.ledger.uses(holdout))
 
     def _served_before(self, base: Bound, served: Served | None, work: Path) -> Served | None:
         """The champion of the base commit's policy; on a machine without a registry, the one that was handed over."""

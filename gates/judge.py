@@ -41,6 +41,8 @@ def judge(bound: Bound, evidence: Evidence) -> Decision:
         gates=gates,
         evidence=seed,
         policy=bound.digest,
+        used=None if terms.reuse is None else evidence.used,
+        reuse=terms.reuse,
     )
 
 

@@ -31,6 +31,7 @@ def load_contract(path: Path) -> Contract:
     return read_contract(parse(data, str(path)))
 
 
+_SHARD = "Run gates measure --shard I/N for every I."
 STEPS = ("data", "train", "measure", "judge", "report")
 
 
@@ -87,6 +88,17 @@ class Workspace:
     def evidence(self) -> Path:
         """The evidence: evidence.json."""
         return self.work / "evidence.json"
+
+    def shard(self, index: int, of: int) -> Path:
+        """What was measured of one part of the holdout."""
+        return self.work / "shards" / f"{index}-of-{of}.json"
+
+    def shards(self) -> list[Path]:
+        """Every part that was measured. Raises ``GatesError`` where there is none."""
+        found = sorted((self.work / "shards").glob("*-of-*.json"))
+        if not found:
+            raise GatesError("no part of the holdout yet", where=str(self.work / "shards"), mend=_SHARD)
+        return found
 
     @property
     def decision(self) -> Path:

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import settings
 
 from gates.errors import GatesError
-from gates.evidence import SCHEMA, Evidence, Facts, Finding, Model, Ranks, RankSums, Slice, Table
+from gates.evidence import SCHEMA, Evidence, Facts, Finding, Model, Ranks, RankSums, Run, Slice, Table
 from gates.policy import Bound
 from gates.policy.read import read
 from gates.slices import Dimension
@@ -108,17 +108,27 @@ def make_evidence(
     facts: dict | None = None,
     measured: bool = True,
     used: int = 0,
+    anchored: list[dict] = (),
+    anchor_unscored: str | None = None,
+    runs: list[list[dict]] = (),
 ) -> Evidence:
     """A block is rows that share their columns: ``cells`` [label, candidate's call, champion's call, rows], or
-    ``scores`` [label, candidate's score, champion's score, rows], called from 0.5 on."""
-    rows = [row for block in blocks for row in _rows(block, champion)] if measured else []
+    ``scores`` [label, candidate's score, champion's score, rows], called from 0.5 on. A block with a ``bucket`` holds
+    rows whose units fall into it, each with the block's ``weight``. ``anchored``: blocks with the anchor in the
+    champion's place; ``runs``: the blocks of each further training."""
     needs = bound.needs
-    parts = tuple(
-        part
-        for dimension in (needs.dimensions if rows else ())
-        for part in _along(dimension, rows, ranks=RANKS in needs.along(dimension))
-    )
-    total = sum(row["n"] for row in rows)
+
+    def slices(given: list[dict]) -> tuple[Slice, ...]:
+        rows = [row for block in given for row in _rows(block, champion)] if measured else []
+        return tuple(
+            part
+            for dimension in (needs.dimensions if rows else ())
+            for part in _along(dimension, rows, ranks=RANKS in needs.along(dimension))
+        )
+
+    parts = slices(blocks)
+    total = sum(part.rows for part in parts[:1])
+    named = bound.policy.anchor
     names = ["train"] * bool(bound.policy.data.train) + ["holdout"]
     return Evidence(
         schema=SCHEMA,
@@ -139,12 +149,18 @@ def make_evidence(
         champion=Model(digest="sha256:" + "b" * 64, version=champion, unscored=champion_unscored)
         if measured and champion
         else None,
+        anchor=Model(digest="sha256:" + "a" * 64, version=str(named), unscored=anchor_unscored)
+        if measured and named
+        else None,
         slices=parts,
+        anchored=slices(anchored),
+        runs=tuple(Run(digest=f"sha256:{place:064}", slices=slices(run)) for place, run in enumerate(runs)),
     )
 
 
 def _rows(block: dict, champion: str | None):
-    columns = {key: value for key, value in block.items() if key not in ("cells", "scores")}
+    columns = {key: value for key, value in block.items() if key not in ("cells", "scores", "bucket", "weight")}
+    columns |= {"": (block.get("bucket"), block.get("weight", 1))}
     for label, c, b, n in block.get("cells", ()):
         yield {"columns": columns, "y": label, "c": c, "b": b if champion else -1, "s": None, "t": None, "n": n}
     for label, s, t, n in block.get("scores", ()):
@@ -178,11 +194,20 @@ def _along(dimension: Dimension, rows: list[dict], *, ranks: bool):
             key=tuple(zip(dimension.columns, key, strict=True)),
             rows=sum(cells.values()),
             cells=tuple((*cell, n) for cell, n in sorted(cells.items()) if n),
-            weights=(),
+            weights=_weights(part),
             ranks=rank_sums(part) if ranks and all(row["s"] is not None for row in part) else None,
             moments=(),
             computed=(),
         )
+
+
+def _weights(rows: list[dict]) -> tuple[tuple[int, ...], ...]:
+    found = collections.Counter()
+    for row in rows:
+        bucket, weight = row["columns"][""]
+        if bucket is not None:
+            found[bucket, row["y"], row["c"], row["b"]] += int(row["n"] * weight * 2**30)
+    return tuple(sorted((*cell, weight) for cell, weight in found.items()))
 
 
 def rank_sums(rows: list[dict]) -> Ranks:

@@ -41,6 +41,7 @@ for command in (
     jobs.train,
     jobs.score,
     model.measure,
+    model.merge,
     model.judge,
     model.report,
     promotion.promote,

@@ -75,16 +75,33 @@ def check(policy: Path, explain: bool, as_json: bool) -> None:
 @click.command()
 @common.policy
 @common.base
-def measure(policy: Path, base: str | None) -> None:
+@click.option("--shard", metavar="I/N", help="Measure the I-th of N parts alone, into .gates/shards/, for gates merge.")
+def measure(policy: Path, base: str | None, shard: str | None) -> None:
     """Check the data, and measure candidate and champion on the holdout, into .gates/evidence.json.
 
     \b
     Example:
       gates measure
+      gates measure --shard 1/4
     """
     flow = common.flow(policy, base)
+    if shard:
+        click.echo(str(flow.measure_shard(shard)))
+        return
     flow.workspace.trained(flow.bound.policy.train.seeds)
     flow.measure(flow.check(), flow.served(), flow.anchor())
+
+
+@click.command()
+@common.policy
+def merge(policy: Path) -> None:
+    """Add up the parts that gates measure --shard left in .gates/shards/, into .gates/evidence.json.
+
+    \b
+    Example:
+      gates measure --shard 1/2; gates measure --shard 2/2; gates merge && gates judge
+    """
+    common.flow(policy).merge()
 
 
 @click.command()

@@ -11,7 +11,7 @@ from pathlib import Path
 from gates.contract.columns import literal, quoted
 from gates.errors import Exit, GatesError
 from gates.evidence import SCHEMA, Evidence, Finding, Model, Run, Slice
-from gates.measure import facts
+from gates.measure import facts, shards
 from gates.measure.contract import findings
 from gates.measure.counts import count, curves
 from gates.measure.engines import connect
@@ -23,7 +23,8 @@ from gates.measure.predictions import Predicted, place
 from gates.measure.rows import Parts, make_rows, parts_of, told_apart
 from gates.measure.scoring import Asked, scored
 from gates.measure.search import Chosen, kept, search, searched
-from gates.measure.tables import Opened, content_digest, open_table, run, table_of
+from gates.measure.shards import Counts, Measured, Shard
+from gates.measure.tables import Opened, columns_told, content_digest, content_lanes, open_table, run, table_of
 from gates.policy import Bound
 from gates.slices import Dimension
 
@@ -52,6 +53,7 @@ class Bench:
 
     ``work`` is the folder for what is made on the way (``.gates``), ``environ`` what a model that is scored gets to
     see, less its credentials; ``now`` is what freshness is held against, the clock's time if not given.
+    ``shard``: the part of the holdout's rows that models are measured on, if not on all.
     ``elsewhere(name)`` gives the scores that a model gave on another machine; with it no model is loaded here.
     Raises ``GatesError`` at the first table that can't be read.
     """
@@ -66,8 +68,13 @@ class Bench:
         now: datetime | None = None,
         threads: int | None = None,
         elsewhere: Callable[[str], Path] | None = None,
+        shard: Shard | None = None,
     ) -> None:
+        if shard:
+            shards.refuse(bound)
         self.bound = bound
+        self.shard = shard
+        self._sides: list[tuple[Counts | None, Counts]] = []
         self.root = root
         self.work = work
         self.environ = environ or {}
@@ -136,7 +143,7 @@ class Bench:
             schema=SCHEMA,
             model=self.bound.policy.model,
             measured=self.bound.measured,
-            tables=tuple(table_of(self.engine, one) for one in self.opened.values()),
+            tables=tuple(table_of(self.engine, one) for one in self.opened.values()) if self._first else (),
             findings=checked,
             used=used,
         )
@@ -164,6 +171,32 @@ class Bench:
             runs=tuple(self._run(one, f"candidate{place}", theirs, chosen) for place, one in enumerate(others, 1)),
         )
 
+    @property
+    def _first(self) -> bool:
+        """Whether this is the whole, or the part that looks at the whole tables."""
+        return self.shard is None or self.shard.index == 1
+
+    @property
+    def _where(self) -> str:
+        """SQL that holds of the rows that are measured."""
+        key = self.bound.policy.data.key
+        return self.shard.where(key) if self.shard and key else "TRUE"
+
+    def part(self, candidates: Sequence[Files], served: Served | None, anchor: Served | None) -> Measured:
+        """What a merge needs to know of the bench's part."""
+        assert self.shard  # noqa: S101 -- callers have made the bench for one
+        self._sides.clear()
+        evidence = self.evidence(self.check() if self._first else (), candidates, served, anchor)
+        lanes, rows = content_lanes(self.local, self.holdout, where=self._where)
+        return Measured(
+            shard=self.shard,
+            evidence=evidence,
+            rows=rows,
+            columns=[list(one) for one in columns_told(self.holdout)],
+            lanes=list(lanes),
+            sides=list(self._sides),
+        )
+
     def _run(self, trained: Files, name: str, theirs: Predicted | None, chosen: Chosen) -> Run:
         """A further training, beside the same champion."""
         placed = self._placed(self.predictions(trained.folder, name), name)
@@ -180,12 +213,12 @@ class Bench:
         policy = self.bound.policy
         labels = read_labels(self.local, self.holdout, policy)
         parts = parts_of([*self.bound.needs.dimensions, *self._columns])
-        make_rows(self.local, self.holdout, policy, labels, parts, told_apart=self._told_apart)
+        make_rows(self.local, self.holdout, policy, labels, parts, self._where, told_apart=self._told_apart)
         return labels, parts
 
     def _placed(self, file: Path, name: str) -> Predicted:
         further, must = self.bound.needs.columns, name not in ("champion", "anchor")
-        return place(self.local, file, name, self.bound.policy, self.rows[0], further, must=must)
+        return place(self.local, file, name, self.bound.policy, self.rows[0], further, must=must, where=self._where)
 
     def _joined(self, ours: Predicted, theirs: Predicted | None) -> Joined:
         return join(self.local, self.bound.policy, self.rows[1], ours, theirs, told_apart=self._told_apart)
@@ -196,8 +229,13 @@ class Bench:
 
     def _counted(self, joined: Joined, chosen: Chosen | None = None) -> tuple[Slice, ...]:
         """The slices that are declared, and those that a search has chosen."""
+        if self.shard:
+            self._sides.append(shards.counts(joined, self.bound))
+            needs = shards.adding(self.bound.needs)
+        else:
+            needs = self.bound.needs
         guest = Guest(folder=self.work / "metrics", root=self.root, environ=self.environ)
-        declared = count(joined, self.bound.policy, self.bound.needs, self.rows[0], guest)
+        declared = count(joined, self.bound.policy, needs, self.rows[0], guest)
         return declared + kept(joined, self.bound, chosen or {})
 
     def files(self, name: str) -> list[Path]:

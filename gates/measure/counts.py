@@ -67,7 +67,7 @@ def along(
             else:
                 values.append(computed(joined, dimension, statistic, weighted=weighted))
     made = [key for key, n in rows.items() if wanted(key, n)]
-    for key in sorted(made, key=lambda key: _place(dimension, key)):
+    for key in sorted(made, key=lambda key: order(dimension, key)):
         yield Slice(
             dimension=dimension.id,
             key=tuple(zip(dimension.columns, key, strict=True)),
@@ -92,7 +92,7 @@ def _of_scores(statistic: Statistic) -> bool:
     )
 
 
-def _place(dimension: Dimension, key: Key) -> list[tuple[bool, int, str]]:
+def order(dimension: Dimension, key: Key) -> list[tuple[bool, int, str]]:
     """Missing values first, bins as they rise, other values by their text."""
     held = zip(key, dimension.bins, strict=True)
     return [(v is not None, bins.index(v) if v in bins else 0, v or "") for v, bins in held]

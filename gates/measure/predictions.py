@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gates.contract.columns import literal, quoted
@@ -48,15 +48,21 @@ def place(
     further: Sequence[str] = (),
     *,
     must: bool = True,
+    where: str = "TRUE",
 ) -> Predicted:
     """Read a predictions file and match it to the holdout's rows, by key or by order.
 
     ``further``: columns of numbers that gates name with `of`; a file that ``must`` not may lack them.
+    ``where``: SQL that holds of the rows that are wanted.
     Raises ``GatesError`` naming how many rows, and which, don't match or hold no usable number.
     """
     view = open_table(engine, file.parent, file.name, f"{name} predictions")
     form = _FORMS[policy.task](engine, view, policy, labels)
     columns = _further(engine, view, policy, further, must=must)
+    if where != "TRUE":
+        name_ = quoted(f"{view.name} in part")
+        run(engine, f"CREATE OR REPLACE VIEW {name_} AS SELECT * FROM {quoted(view.name)} WHERE {where}")
+        view = replace(view, name=f"{view.name} in part")
     _match(engine, view, policy)
     key = f"CAST({quoted(policy.data.key)} AS VARCHAR)" if policy.data.key else "NULL"
     source = f"(SELECT row_number() OVER () - 1 AS gates_pos, {key} AS gates_key, * FROM {quoted(view.name)})"

@@ -47,10 +47,17 @@ def part_sql(opened: Opened, column: str, edges: tuple[float, ...], role: str) -
 
 
 def make_rows(
-    engine: Engine, opened: Opened, policy: Policy, labels: Labels, parts: Parts, *, told_apart: bool = True
+    engine: Engine,
+    opened: Opened,
+    policy: Policy,
+    labels: Labels,
+    parts: Parts,
+    where: str = "TRUE",
+    *,
+    told_apart: bool = True,
 ) -> None:
     """The table ``gates_rows``: pos, k (key), y, w (weight), u (unit; null unless ``told_apart``), q (query) and one
-    column a slice part.
+    column a slice part, of the rows of which ``where`` holds.
 
     Raises ``GatesError`` for keys that repeat, weights or units that are missing, and columns of too many values.
     """
@@ -69,7 +76,7 @@ def make_rows(
         engine,
         f"CREATE OR REPLACE TEMP TABLE gates_rows AS SELECT row_number() OVER () - 1 AS pos, "
         f"CAST({key} AS VARCHAR) AS k, {label} AS y, {weight} AS w, {unit} AS u, "
-        f"{query} AS q{columns} FROM {quoted(opened.name)}",
+        f"{query} AS q{columns} FROM {quoted(opened.name)} WHERE {where}",
     )
     if data.key:
         _check_keys(engine, opened, data.key)

@@ -17,7 +17,7 @@ from gates.measure.tables import Opened, run
 from gates.policy import Bound
 from gates.slices import AUTO, Dimension
 
-LEAST = 30  # rows of a slice that is looked at; the policy's min_rows where that is more
+LEAST = 100  # rows of a slice that is looked at; the policy's min_rows where that is more
 VALUES = 20  # most values of a column that is taken by them
 BINS = 5  # of a column of numbers, at its quantiles; one of no more values is taken by them
 CROSSED = 30  # most columns of which every two are crossed

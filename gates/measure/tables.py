@@ -94,17 +94,28 @@ def content_digest(engine: Engine, opened: Opened, *, ordered: bool = False) -> 
 
 def digest_of(opened: Opened, lanes: Sequence[int], rows: int) -> str:
     """The digest of a table from its lanes, which may have been added up over shards."""
+    return told_digest(columns_told(opened), lanes, rows)
+
+
+def columns_told(opened: Opened) -> list[tuple[str, str]]:
+    """Each column with what JSON sees in it, or else with its type."""
     seen = opened.seen
-    columns = [(name, seen[name].category if name in seen else kind) for name, kind in opened.columns.items()]
-    return "sha256:" + hashlib.sha256(repr((columns, rows, list(lanes))).encode()).hexdigest()
+    return [(name, seen[name].category if name in seen else kind) for name, kind in opened.columns.items()]
 
 
-def content_lanes(engine: Engine, opened: Opened, *, ordered: bool = False) -> tuple[tuple[int, ...], int]:
+def told_digest(columns: Sequence[tuple[str, str]], lanes: Sequence[int], rows: int) -> str:
+    """The digest of a table's columns, lanes and number of rows."""
+    return "sha256:" + hashlib.sha256(repr((list(columns), rows, list(lanes))).encode()).hexdigest()
+
+
+def content_lanes(
+    engine: Engine, opened: Opened, *, ordered: bool = False, where: str = "TRUE"
+) -> tuple[tuple[int, ...], int]:
     """(lanes, rows): each row's length-prefixed text is hashed with SHA-256, and the hashes are added up lane by
     lane, so files may be split and rows shuffled, and lanes of shards add up to those of the whole."""
     text = row_text(opened) + (" || ',' || CAST(row_number() OVER () AS VARCHAR)" if ordered else "")
     lanes = ", ".join(f"sum(gates_hex(substr(h, {1 + _HEX * lane}, {_HEX})))" for lane in range(LANES))
-    source = f"(SELECT sha256({text}) AS h FROM {quoted(opened.name)})"
+    source = f"(SELECT sha256({text}) AS h FROM {quoted(opened.name)} WHERE {where})"
     ((rows, *sums),) = run(engine, f"SELECT count(*), {lanes} FROM {source}")
     return tuple(int(lane or 0) for lane in sums), rows
 

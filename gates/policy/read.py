@@ -41,8 +41,11 @@ def read(data: bytes, name: str, open_file: Open) -> Bound:
 
 
 def _form(source: Source) -> Iterator[Problem]:
-    """What the schema refuses. A gate is held to the schema of its own kind, so no message speaks of others."""
+    """What the schema refuses. A gate is held to the schema of its own kind, so no message speaks of others; and a
+    list of slices to that of a list, though one may stand alone."""
     whole = schema()
+    if isinstance(_at(source.value, "slices"), list):
+        *_, whole["properties"]["slices"] = whole["properties"]["slices"]["anyOf"]
     whole["properties"]["gates"] = {key: value for key, value in whole["properties"]["gates"].items() if key != "items"}
     yield from problems(source, (), source.value, whole)
     for index, gate in enumerate(_list(source.value, "gates")):

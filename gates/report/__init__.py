@@ -67,6 +67,7 @@ SIGNS: Final = {
     Verdict.ERROR: "💥",
     None: "➖",
 }
+DUE = 0.8  # of a holdout's uses, from which a fresh one should be got ready
 ACCEPTED, WARNING, WATCHING, HEARSAY = "🟡", "⚠️", "👁", "🔎"
 
 
@@ -173,6 +174,18 @@ def acceptable_bars(decision: Decision, facts: Facts) -> list[GateVerdict]:
     """What somebody may accept and nobody has, worst first."""
     covered = accepted(facts)
     return [one for one in by_badness(decision.gates) if one not in covered and acceptable(one, facts.waivable)]
+
+
+def reuse(decision: Decision) -> str | None:
+    """How much of the holdout is used up, where the policy says how often it may decide."""
+    if decision.reuse is None or decision.used is None:
+        return None
+    told = f"this holdout has decided {decision.used:,} of {plural(decision.reuse, 'time', 'times')}"
+    left = decision.reuse - decision.used
+    if left <= 0:
+        return f"{told}: it is used up, and nothing passes on it any more; take fresh rows"
+    soon = decision.used >= DUE * decision.reuse
+    return f"{told}; a fresh one is due {'soon, ' if soon else ''}after {left:,} more"
 
 
 def acceptances(facts: Facts) -> list[str]:

@@ -17,6 +17,7 @@ from gates.report import (
     accepted,
     by_badness,
     first_line,
+    reuse,
     sign,
     waiting,
     why,
@@ -81,6 +82,8 @@ def _sections(decision: Decision, facts: Facts) -> Iterator[Section]:
         yield Section(name="held", whole=_folded(told, bars(decision, held)), folded=f"{told}.")
     for line in waiting(decision):
         yield Section(name="waiting", whole=f"{sign(None)} {text(line)}.")
+    if used := reuse(decision):
+        yield Section(name="opening", whole=f"**Holdout:** {text(used)}.")
     told, table = moved(models)
     yield from (Section(name="opening", whole=told), Section(name="moved", whole=table))
     yield Section(name="fairness", whole="\n\n".join(fairness(models, said=why(decision, facts))))

@@ -15,6 +15,7 @@ from gates.report import (
     accepted,
     by_badness,
     first_line,
+    reuse,
     sign,
     waiting,
     why,
@@ -44,6 +45,7 @@ def render(decision: Decision, facts: Facts | None = None, *, width: int = 120, 
     notes = ([f"{sign(Verdict.PASS)} {_held(held)}"] if held else []) + [
         f"{sign(None)} {line}" for line in waiting(decision)
     ]
+    notes += [told for told in (reuse(decision),) if told]
     for note in notes:
         told.print(Text(flat(note)))
     for line in acceptances(facts):

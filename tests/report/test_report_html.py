@@ -21,7 +21,7 @@ from gates.words import number, signed
 
 JUDGED = sorted(Path(__file__).parent.parent.joinpath("judge").glob("*.json"))
 VOID = {"meta", "input", "br", "link", "img", "hr"}
-HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7777*7 }}'
+HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 12345679*9 }}'
 
 
 class Page(HTMLParser):
@@ -91,7 +91,7 @@ def test_foreign_text_stays_text(policy_of, evidence_of):
     assert [name for name, _ in page.tags].count("script") == 1
     assert not [attributes for name, attributes in page.tags if name == "img" or "onerror" in attributes]
     assert HOSTILE in page.text
-    assert "54439" not in page.text
+    assert "111111111" not in page.text
 
 
 def test_curves_are_drawn_where_the_evidence_has_them(policy_of, evidence_of):
