@@ -11,6 +11,7 @@ from __future__ import annotations
 from math import exp, inf, log, sqrt
 
 from gates.evidence import CHAMPION, Ranks, RankSums
+from gates.stats.jackknife import freedom as freedom_of
 from gates.stats.proportions import wilson
 from gates.stats.quantity import Bounds, Quantity, undefined
 from gates.stats.student import around, t
@@ -76,7 +77,8 @@ def _clustered(ranks: Ranks, wa: int, wb: int) -> tuple[float, float | None, flo
     """(value, standard error, degrees of freedom) where rows of a unit belong together or are weighted.
 
     A bucket's influence is what its placements lie above the mean ones, for each class over the class's weight.
-    Source: Obuchowski, Biometrics 1997;53:567, with buckets of units as clusters.
+    Source: Obuchowski, Biometrics 1997;53:567, with buckets of units as clusters, of which as many count as hold the
+    rarer class.
     """
     positives = sum(bucket[1] for bucket in ranks.buckets)
     negatives = sum(bucket[2] for bucket in ranks.buckets)
@@ -86,7 +88,7 @@ def _clustered(ranks: Ranks, wa: int, wb: int) -> tuple[float, float | None, flo
         (wa * a + wb * b) / pairs - value * m / positives + (wa * a_ + wb * b_) / pairs - value * n / negatives
         for _, m, n, a, a_, b, b_ in ranks.buckets
     ]
-    k = len(influence)
-    if k < 2:  # noqa: PLR2004 -- one bucket has no spread
+    k = min(sum(bucket[place] > 0 for bucket in ranks.buckets) for place in (1, 2))
+    if k < 2:  # noqa: PLR2004 -- one bucket has no spread, of either class
         return value, None, 1
-    return value, sqrt(k / (k - 1) * sum(one * one for one in influence)), k - 1
+    return value, sqrt(k / (k - 1) * sum(one * one for one in influence)), min(k - 1, freedom_of(influence))

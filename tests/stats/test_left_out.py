@@ -104,7 +104,8 @@ def test_obuchowski_equals_its_definition():
     own[y == 1] = (a10 - b10 - (a - b)) / m
     own[y == 0] = (a01 - b01 - (a - b)) / n
     sums = np.bincount(unit, weights=own, minlength=25)
-    error = math.sqrt(25 / 24 * (sums**2).sum())
+    k = min(len(set(unit[y == label])) for label in (0, 1))  # units that hold the rarer class
+    error = math.sqrt(k / (k - 1) * (sums**2).sum())
 
     def doubled(one, label):
         held = np.zeros(160)
@@ -121,6 +122,21 @@ def test_obuchowski_equals_its_definition():
         buckets=buckets,
     )
     quantity = auc_difference(held)
-    half = scipy.stats.t.ppf(0.95, 24) * error
+    freedom = min(k - 1, 3 * (sums**2).sum() ** 2 / (sums**4).sum())
+    half = scipy.stats.t.ppf(0.95, freedom) * error
     assert quantity.value == pytest.approx(a - b, abs=1e-12)
     assert quantity.bounds(0.95) == pytest.approx((a - b - half, a - b + half), abs=1e-9)
+
+
+def test_few_buckets_that_matter_are_few_degrees_of_freedom():
+    assert jackknife.freedom([1.0] * 100) == 99
+    assert jackknife.freedom([1.0, -1.0, 1.0] + [1e-6] * 197) == pytest.approx(9, rel=1e-3)
+    assert jackknife.freedom([0.0] * 10) == 9
+    assert jackknife.freedom([5.0]) == 1
+
+
+def test_positives_of_one_unit_alone_tell_nothing():
+    buckets = ((0, 3, 5, 30, 30, 30, 30), *((at, 0, 5, 0, 20, 0, 20) for at in range(1, 30)))
+    positives, negatives = (RankSums(rows=n, a=0, b=0, aa=0, bb=0, ab=0) for n in (3, 150))
+    held = Ranks(positives=positives, negatives=negatives, buckets=buckets)
+    assert auc_difference(held).bounds(0.95) == (-1.0, 1.0)
