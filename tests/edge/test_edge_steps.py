@@ -200,6 +200,7 @@ def started(project: Project) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # what a shell's `&` ignores
     )
     for _ in range(200):
         if (project.root / "pid").exists() and (project.root / "pid").read_text():

@@ -221,7 +221,8 @@ UNSEEN = {
 def test_what_spark_would_see_otherwise_is_an_error_that_names_it(spark, tmp_path, case):
     sql, told = UNSEEN[case]
     if sql:
-        duckdb.sql(f"COPY ({sql}) TO '{tmp_path}/t.parquet'")
+        with duckdb.connect() as own:
+            own.execute(f"COPY ({sql}) TO '{tmp_path}/t.parquet'")
     else:
         table = pa.table({"a": pa.array([b"\xff"])}).cast(pa.schema({"a": pa.string()}), safe=False)
         pq.write_table(table, tmp_path / "t.parquet")
