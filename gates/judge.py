@@ -1,4 +1,4 @@
-"""(Policy, Evidence) -> Decision. Pure: no clock, no network, no data; seeded by the evidence's digest."""
+"""(Policy, Evidence) -> Decision. Pure: no clock, no network, no data, no chance."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ def judge(bound: Bound, evidence: Evidence) -> Decision:
     wrong = contradiction(bound, evidence)
     if wrong:
         raise GatesError(f"the evidence contradicts itself: {wrong}", mend="Run gates measure again.")
-    seed = digest(evidence)
-    terms = bound.terms(seed)
+    terms = bound.terms()
     gates = tuple(verdict for gate in bound.gates for verdict in gate.module.judge(gate.rule, evidence, terms))
     verdict, code, reason = _overall(gates)
     candidate, champion = evidence.candidate, evidence.champion
@@ -39,7 +38,7 @@ def judge(bound: Bound, evidence: Evidence) -> Decision:
         candidate=ModelRef(digest=candidate.digest, version=candidate.version) if candidate else None,
         champion=ModelRef(digest=champion.digest, version=champion.version) if champion else None,
         gates=gates,
-        evidence=seed,
+        evidence=digest(evidence),
         policy=bound.digest,
         used=None if terms.reuse is None else evidence.used,
         reuse=terms.reuse,

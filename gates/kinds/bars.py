@@ -114,9 +114,9 @@ class Subject:
             what = f"{key_text(part[0].key)} has {rows(n)}; min_rows asks for {terms.min_rows:,}"
             return absent(Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, what)
         runs = evidence.trained(part)
-        quantity = pooled([metric.level(run, CANDIDATE, terms.seed) for run in runs])
-        before = metric.level(part, CHAMPION, terms.seed) if champion and not metric.paired else None
-        change = pooled([metric.change(run, terms.seed) for run in runs]) if champion and metric.change else None
+        quantity = pooled([metric.level(run, CANDIDATE) for run in runs])
+        before = metric.level(part, CHAMPION) if champion and not metric.paired else None
+        change = pooled([metric.change(run) for run in runs]) if champion and metric.change else None
         made = cls(
             metric=metric,
             rule=rule,

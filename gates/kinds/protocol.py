@@ -30,7 +30,6 @@ class Terms:
     contract: Contract | None
     tables: tuple[str, ...]
     sources: Mapping[str, str] = field(default_factory=dict)  # a table's name -> where the policy says it lies
-    seed: str = ""  # the evidence's digest: the only source of randomness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,7 @@ class Proportion:
         cell = dict(zip(NAMES, confusion(part, who), strict=True))
         return sum(cell[name] for name in self.hits.split()), sum(cell[name] for name in self.among.split())
 
-    def level(self, slices: Sequence[Slice], who: int, _seed: str) -> Quantity:
+    def level(self, slices: Sequence[Slice], who: int) -> Quantity:
         """The share with Wilson's bounds; of units or weighted rows with as many rows as their variance is worth."""
         hits, among = self.counts(slices[0], who)
         if not among:
@@ -105,10 +105,10 @@ class Proportion:
         """Whether ``among`` depends on the label alone, so that both models share their denominator."""
         return self.among in ("tn fp fn tp", "fn tp", "tn fp")
 
-    def change(self, slices: Sequence[Slice], seed: str) -> Quantity:
+    def change(self, slices: Sequence[Slice]) -> Quantity:
         """Paired difference: Newcombe's where the denominator is shared, else square and add."""
         if slices[0].weights or not self.fixed:
-            return change(self.level, self.statistic, (-1.0, 1.0), self.empty)(slices, seed)
+            return change(self.level, self.statistic, (-1.0, 1.0), self.empty)(slices)
         table = self.paired(slices[0])
         if not sum(table):
             return undefined(self.empty)
@@ -137,7 +137,7 @@ class Ratio:
     bounds: Callable[[Sequence[int], float], Bounds]
     method: str
 
-    def level(self, slices: Sequence[Slice], who: int, _seed: str) -> Quantity:
+    def level(self, slices: Sequence[Slice], who: int) -> Quantity:
         """One model's value; of units or weighted rows by leaving out buckets of them."""
         part = slices[0]
         if part.weights:
@@ -149,15 +149,15 @@ class Ratio:
             return undefined(self.why)
         return Quantity(value=value, bounds=lambda c: self.bounds(cells, c), method=self.method)
 
-    def change(self, slices: Sequence[Slice], seed: str) -> Quantity:
+    def change(self, slices: Sequence[Slice]) -> Quantity:
         """Candidate less champion, paired."""
         width = self.limits[1] - self.limits[0]
-        return change(self.level, self.value, (-width, width), self.why)(slices, seed)
+        return change(self.level, self.value, (-width, width), self.why)(slices)
 
 
 def change(
-    level: Callable[[Sequence[Slice], int, str], Quantity], statistic: Confusion, limits: Bounds, why: str
-) -> Callable[[Sequence[Slice], str], Quantity]:
+    level: Callable[[Sequence[Slice], int], Quantity], statistic: Confusion, limits: Bounds, why: str
+) -> Callable[[Sequence[Slice]], Quantity]:
     """The paired difference of any function of the confusion matrix: from each model's own bounds and how the two are
     correlated; of units or weighted rows by leaving out buckets of them."""
 
@@ -165,11 +165,11 @@ def change(
         candidate, champion = statistic(*of_candidate(cells)), statistic(*of_champion(cells))
         return None if candidate is None or champion is None else candidate - champion
 
-    def made(slices: Sequence[Slice], seed: str) -> Quantity:
+    def made(slices: Sequence[Slice]) -> Quantity:
         part = slices[0]
         if part.weights:
             return jackknife.quantity(jackknife.of_buckets(buckets(part), gap), limits, why, "jackknife-paired")
-        ours, theirs = level(slices, CANDIDATE, seed), level(slices, CHAMPION, seed)
+        ours, theirs = level(slices, CANDIDATE), level(slices, CHAMPION)
         if ours.value is None or theirs.value is None:
             return undefined(why)
         sides = (lambda *cells, of=of: statistic(*of(cells)) for of in SIDES)
@@ -250,11 +250,11 @@ def _matthews_bounds(cells: Sequence[int], confidence: float) -> Bounds:
     return jackknife.quantity(spread, (-1.0, 1.0), "", "").bounds(confidence)
 
 
-def _balanced_change(slices: Sequence[Slice], seed: str) -> Quantity:
+def _balanced_change(slices: Sequence[Slice]) -> Quantity:
     """Mean of the changes of recall and of specificity: of two classes, so independent, each paired."""
     if slices[0].weights:
-        return _BALANCED.change(slices, seed)
-    recall, specificity = (share.change(slices, seed) for share in _CORRECT.values())
+        return _BALANCED.change(slices)
+    recall, specificity = (share.change(slices) for share in _CORRECT.values())
     if recall.value is None or specificity.value is None:
         return undefined(_ONE_CLASS)
     ours, lack = recall.value, -specificity.value
@@ -291,7 +291,7 @@ def _flips(name: str, doc: str, flipped: Callable[[int, int, int], bool]) -> Met
         n = sum(cells)
         return sum(one for at, one in zip(JOINT, cells, strict=True) if flipped(*at)) / n if n else None
 
-    def made(slices: Sequence[Slice], _who: int, _seed: str) -> Quantity:
+    def made(slices: Sequence[Slice], _who: int) -> Quantity:
         part = slices[0]
         if part.weights:
             return jackknife.quantity(jackknife.of_buckets(buckets(part), share), (0, 1), "no rows", "jackknife")

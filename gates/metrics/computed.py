@@ -26,13 +26,13 @@ def metric(
 ) -> Metric:
     """The metric that a computed statistic is. A level within (0, 1) is bounded on the logit scale."""
 
-    def level(slices: Sequence[Slice], who: int, _seed: str) -> Quantity:
+    def level(slices: Sequence[Slice], who: int) -> Quantity:
         def read(found: Computed) -> tuple[float, float]:
             return (found.champion, found.bb) if who == CHAMPION else (found.candidate, found.aa)
 
         return _read(slices[0], statistic, read, limits, paired=who == CHAMPION)
 
-    def change(slices: Sequence[Slice], _seed: str) -> Quantity:
+    def change(slices: Sequence[Slice]) -> Quantity:
         width = limits[1] - limits[0]
 
         def read(found: Computed) -> tuple[float, float]:

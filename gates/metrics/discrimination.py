@@ -11,12 +11,12 @@ from gates.stats import delong
 from gates.stats.quantity import Quantity, undefined
 
 
-def _level(slices: Sequence[Slice], who: int, _seed: str) -> Quantity:
+def _level(slices: Sequence[Slice], who: int) -> Quantity:
     ranks = slices[0].ranks
     return delong.auc(ranks, who) if ranks else undefined(NO_SCORES)
 
 
-def _change(slices: Sequence[Slice], _seed: str) -> Quantity:
+def _change(slices: Sequence[Slice]) -> Quantity:
     ranks = slices[0].ranks
     return delong.auc_difference(ranks) if ranks else undefined(NO_SCORES)
 

@@ -140,8 +140,8 @@ def of(metric: Metric, kind: str, name: str, doc: str) -> Metric:
     """The gap of a metric between groups."""
     gap = GAPS[kind]
 
-    def level(slices: Sequence[Slice], who: int, seed: str) -> Quantity:
-        groups = [metric.level([part], who, seed) for part in slices]
+    def level(slices: Sequence[Slice], who: int) -> Quantity:
+        groups = [metric.level([part], who) for part in slices]
         values = tuple(group.value for group in groups)
         missing = _missing(slices, groups)
         if missing:
@@ -159,7 +159,7 @@ def of(metric: Metric, kind: str, name: str, doc: str) -> Metric:
         grouped=True,
         points=metric.points and kind != "ratio",
         level=level,
-        change=None if metric.paired else lambda slices, seed: _changed(metric, metric, gap, slices, seed),
+        change=None if metric.paired else lambda slices: _changed(metric, metric, gap, slices),
     )
 
 
@@ -183,31 +183,31 @@ def worst(metrics: Sequence[Metric], kind: str, name: str, doc: str) -> Metric:
 
         return Quantity(value=chosen.value, bounds=bounds, method="pairwise", parts=chosen.parts)
 
-    def level(slices: Sequence[Slice], who: int, seed: str) -> Quantity:
-        return merged([gap.level(slices, who, seed) for gap in gaps])
+    def level(slices: Sequence[Slice], who: int) -> Quantity:
+        return merged([gap.level(slices, who) for gap in gaps])
 
-    def change(slices: Sequence[Slice], seed: str) -> Quantity:
-        ours, theirs = ([gap.level(slices, who, seed) for gap in gaps] for who in (CANDIDATE, CHAMPION))
+    def change(slices: Sequence[Slice]) -> Quantity:
+        ours, theirs = ([gap.level(slices, who) for gap in gaps] for who in (CANDIDATE, CHAMPION))
         missing = next((one for one in (*ours, *theirs) if one.value is None), None)
         if missing:
             return missing
         of_ours, of_theirs = (
             pick(range(len(gaps)), key=lambda place: found[place].value or 0.0) for found in (ours, theirs)
         )
-        return _changed(metrics[of_ours], metrics[of_theirs], GAPS[kind], slices, seed)
+        return _changed(metrics[of_ours], metrics[of_theirs], GAPS[kind], slices)
 
     return replace(gaps[0], level=level, change=change)
 
 
-def _changed(ours: Metric, theirs: Metric, gap: Gap, slices: Sequence[Slice], seed: str) -> Quantity:
+def _changed(ours: Metric, theirs: Metric, gap: Gap, slices: Sequence[Slice]) -> Quantity:
     """The candidate's gap less the champion's, paired: the delta method over groups, which are independent.
 
     Of each group both models' values and their difference have a standard error, and so a covariance. Which groups
     are the extreme ones is taken as seen. ``ours`` and ``theirs`` are the metrics whose gaps are compared; where they
     are two, their values within a group are taken as independent.
     """
-    candidates = [ours.level([part], CANDIDATE, seed) for part in slices]
-    champions = [theirs.level([part], CHAMPION, seed) for part in slices]
+    candidates = [ours.level([part], CANDIDATE) for part in slices]
+    champions = [theirs.level([part], CHAMPION) for part in slices]
     missing = _missing(slices, candidates) or _missing(slices, champions)
     if missing:
         return missing
@@ -216,7 +216,7 @@ def _changed(ours: Metric, theirs: Metric, gap: Gap, slices: Sequence[Slice], se
     if values[0] is None or values[1] is None:
         return undefined(f"{ours.name} {gap.zero}")
     slopes = list(zip(gap.slopes(one), gap.slopes(other), strict=True))
-    changes = [ours.change([part], seed) if ours is theirs and ours.change else None for part in slices]
+    changes = [ours.change([part]) if ours is theirs and ours.change else None for part in slices]
     value = values[0] - values[1]
 
     def bounds(confidence: float) -> Bounds:

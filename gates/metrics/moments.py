@@ -41,10 +41,10 @@ def metric(
 ) -> Metric:
     """The metric that a smooth function of a statistic's means is."""
 
-    def level(slices: Sequence[Slice], who: int, _seed: str) -> Quantity:
+    def level(slices: Sequence[Slice], who: int) -> Quantity:
         return _of(slices[0], statistic, smooth, (1, 0) if who == CANDIDATE else (0, 1), smooth.limits)
 
-    def change(slices: Sequence[Slice], _seed: str) -> Quantity:
+    def change(slices: Sequence[Slice]) -> Quantity:
         width = smooth.limits[1] - smooth.limits[0]
         return _of(slices[0], statistic, smooth, (1, -1), (-width, width))
 

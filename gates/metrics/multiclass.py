@@ -141,11 +141,11 @@ def _of_buckets(part: Slice, statistic: Value, signs: tuple[int, int], size: int
 
 
 def _metric(name: str, doc: str, value: Value, limits: Bounds, why: str) -> Metric:
-    def level(slices: Sequence[Slice], who: int, _seed: str) -> Quantity:
+    def level(slices: Sequence[Slice], who: int) -> Quantity:
         spread = _spread(slices[0], value, (1, 0) if who == CANDIDATE else (0, 1))
         return jackknife.quantity(spread, limits, why, "jackknife")
 
-    def change(slices: Sequence[Slice], _seed: str) -> Quantity:
+    def change(slices: Sequence[Slice]) -> Quantity:
         width = limits[1] - limits[0]
         return jackknife.quantity(_spread(slices[0], value, (1, -1)), (-width, width), why, "jackknife-paired")
 
@@ -165,18 +165,18 @@ def _accuracy() -> Metric:
         both, first, second, neither = found.values()
         return both, first, second, neither
 
-    def level(slices: Sequence[Slice], who: int, seed: str) -> Quantity:
+    def level(slices: Sequence[Slice], who: int) -> Quantity:
         both, first, second, neither = counts(slices[0])
         hits, n = both + (second if who == CHAMPION else first), both + first + second + neither
         if slices[0].weights or not n:
-            return resampled.level(slices, who, seed) if n else undefined("no rows")
+            return resampled.level(slices, who) if n else undefined("no rows")
         return Quantity(value=hits / n, bounds=lambda c: wilson(hits, n, c), method="wilson")
 
-    def change(slices: Sequence[Slice], seed: str) -> Quantity:
+    def change(slices: Sequence[Slice]) -> Quantity:
         cells = counts(slices[0])
         n = sum(cells)
         if slices[0].weights or not n:
-            return change_(slices, seed) if n else undefined("no rows")
+            return change_(slices) if n else undefined("no rows")
         value = (cells[1] - cells[2]) / n
         return Quantity(value=value, bounds=lambda c: paired_difference(*cells, c), method="newcombe-paired")
 

@@ -10,8 +10,8 @@ from gates.evidence import Slice
 from gates.statistic import CELLS, Parameters, Statistic
 from gates.stats.quantity import Quantity
 
-Level = Callable[[Sequence[Slice], int, str], Quantity]
-Change = Callable[[Sequence[Slice], str], Quantity]
+Level = Callable[[Sequence[Slice], int], Quantity]
+Change = Callable[[Sequence[Slice]], Quantity]
 Task = Literal["binary", "multiclass", "regression", "ranking", "score"]
 Better = Literal[-1, 0, 1]
 ANY_TASK: tuple[Task, ...] = ("binary", "multiclass", "regression", "ranking", "score")
@@ -23,7 +23,7 @@ ONE_OF = object()  # a parameter of which one or another must be given
 class Metric:
     """A named function of evidence.
 
-    ``level(slices, who, seed)`` is one model's value, ``change(slices, seed)`` candidate less champion on
+    ``level(slices, who)`` is one model's value, ``change(slices)`` candidate less champion on
     the same rows. A plain metric gets one slice, a ``grouped`` one a slice a group. ``better`` is +1
     where larger is better, -1 where smaller is, 0 where neither is. ``statistic`` is what must be
     counted for it. ``points``: differences are told in points (hundredths). ``paired``: its level itself

@@ -315,7 +315,7 @@ class Bound:
         mode = self.policy.mode
         return mode is not None and today <= mode.until
 
-    def terms(self, seed: str = "") -> Terms:
+    def terms(self) -> Terms:
         """What all gates share."""
         policy = self.policy
         return Terms(
@@ -329,7 +329,6 @@ class Bound:
             contract=self.contract,
             tables=policy.data.tables,
             sources={name: getattr(policy.data, name) for name in policy.data.tables},
-            seed=seed,
         )
 
     @property

@@ -29,7 +29,8 @@ def bars(decision: Decision, gates: Sequence[GateVerdict], most: int = MOST_ROWS
 
 
 def _row(gate: GateVerdict) -> str:
-    name = code(gate.id) + (f" in {code(gate.where)}" if gate.slice else "")
+    against = f" against the {text(gate.against)}" if gate.against else ""
+    name = code(gate.id) + (f" in {code(gate.where)}" if gate.slice else "") + against
     level = gate.rule in ("min", "max")
     cells = (
         f"{sign(gate.verdict)} {word(gate.verdict)}",
@@ -77,7 +78,7 @@ def _compared(gate: GateVerdict) -> bool:
 
 def moved(gates: Iterable[GateVerdict]) -> tuple[str, str]:
     """Slices whose difference is more than noise, the largest first: a line, and a table or nothing."""
-    compared = {(g.id, g.where): g for g in gates if _compared(g)}.values()
+    compared = {(g.id, g.where): g for g in gates if _compared(g) and not g.against}.values()
     found = [g for g in compared if g.difference and not g.difference.low <= 0 <= g.difference.high]
     if not compared:
         return "", ""

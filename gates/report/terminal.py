@@ -92,7 +92,8 @@ def _stacked(gate: GateVerdict) -> object:
 
 
 def _name(gate: GateVerdict) -> str:
-    return gate.id + (f" · {gate.where}" if gate.slice else "")
+    against = f" · against the {gate.against}" if gate.against else ""
+    return gate.id + (f" · {gate.where}" if gate.slice else "") + against
 
 
 def _models(gate: GateVerdict) -> str:

@@ -39,7 +39,6 @@ FEW = 20  # of the rarer class, or of what a share is of: below, a scene is told
 LOW, HIGH = 0.935, 0.965  # what a 95 % interval is to hold
 SIDE = 0.05  # what a one-sided bound at 0.95 may miss
 GROUPS = (2, 5, 12)
-SEED = "seed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +136,8 @@ def asked(metrics: Sequence[Metric], truth: Sequence[Slice]) -> list[Asked]:
     return [
         Asked(
             metric,
-            metric.level(truth, CANDIDATE, SEED).value,
-            metric.change(truth, SEED).value if metric.change else None,
+            metric.level(truth, CANDIDATE).value,
+            metric.change(truth).value if metric.change else None,
         )
         for metric in metrics
     ]
@@ -484,8 +483,8 @@ def cover(scene: Scene, repeats: int) -> list[Cover]:
         runs = slices if scene.family == "seeds" else [slices]
         for one in asks:
             for told, truth, make in (
-                ("", one.level, lambda run, one=one: one.metric.level(run, CANDIDATE, SEED)),
-                (" difference", one.change, lambda run, one=one: one.metric.change(run, SEED)),
+                ("", one.level, lambda run, one=one: one.metric.level(run, CANDIDATE)),
+                (" difference", one.change, lambda run, one=one: one.metric.change(run)),
             ):
                 if truth is None:
                     continue
@@ -520,7 +519,7 @@ def worse(rows: int, repeats: int) -> list[tuple[str, float, float]]:
             slices, loss = ([celled(one)] for one in random.multinomial(rows, chances, repeats)), GATE
         passed = []
         for one in slices:
-            quantity = metric.change(one, SEED)
+            quantity = metric.change(one)
             if quantity.value is not None:
                 passed.append((quantity.bounds(0.95)[0] >= -loss, quantity.value >= -loss))
         ours, point = np.mean(passed, axis=0)
@@ -534,7 +533,7 @@ def _half_a_point(metric: Metric) -> np.ndarray:
     for _ in range(40):
         loss = (low + high) / 2
         chances = joint(0.3, [(0.1 + loss, 0.1), (0.8 - loss, 0.8)], together=0.9)
-        changed = metric.change([population(chances)], SEED).value or 0.0
+        changed = metric.change([population(chances)]).value or 0.0
         low, high = (loss, high) if changed > -GATE else (low, loss)
     return chances
 
@@ -559,7 +558,7 @@ def families(size: int, repeats: int) -> tuple[float, float]:
     chances = joint(0.3, [(0.1, 0.1), (0.7, 0.7)])
     ours = point = 0
     for _ in range(repeats):
-        changes = [metric.change([celled(one)], SEED) for one in random.multinomial(size, chances, 100)]
+        changes = [metric.change([celled(one)]) for one in random.multinomial(size, chances, 100)]
         tests = [lambda confidence, one=one: one.bounds(confidence)[1] < 0 for one in changes]
         ours += any(fell for fell, _ in holm(tests, 0.95))
         point += any((one.value or 0.0) < 0 for one in changes)
@@ -581,7 +580,7 @@ def reused(rule: str, repeats: int, rows: int = 2_000, candidates: int = 100) ->
             for _ in range(candidates):
                 candidate = np.where(random.random(rows) < 0.06, random.random(rows) < truth, champion)
                 counts = np.bincount(4 + 2 * candidate + champion, minlength=8)
-                quantity = metric.change([celled(counts)], SEED)
+                quantity = metric.change([celled(counts)])
                 low = quantity.value if confidence is None else quantity.bounds(confidence)[0]
                 if low > bar or (low == bar and confidence is not None):
                     champion, count = candidate, count + 1

@@ -194,13 +194,12 @@ def test_a_training_alone_takes_away_what_was_judged_before(project: Project) ->
 def started(project: Project) -> subprocess.Popen[str]:
     """`gates run`, whose training has begun and waits."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "gates", "run"],
+        ["env", "--default-signal=INT", sys.executable, "-m", "gates", "run"],  # what a shell's `&` ignores
         cwd=project.root,
         env=clean_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # what a shell's `&` ignores
     )
     for _ in range(200):
         if (project.root / "pid").exists() and (project.root / "pid").read_text():

@@ -116,7 +116,7 @@ def test_a_verdict_and_its_numbers_agree(policy_of, evidence_of, name, rule, cou
     bound = policy_of({"gates": [{"metric": name, rule: bar}]})
     blocks = [{"cells": [[*at, n] for at, n in zip(AT, counts, strict=True)]}]
     (gate,) = bound.gates
-    (found,) = gate.module.judge(gate.rule, evidence_of(bound, blocks), bound.terms("law"))
+    (found,) = gate.module.judge(gate.rule, evidence_of(bound, blocks), bound.terms())
     judged = found.difference if BARS[rule].compares else found.candidate
     if judged is None:
         assert found.verdict is Verdict.ERROR
@@ -142,7 +142,7 @@ def test_what_is_undecided_would_be_settled_by_more_rows_than_there_are(
     bound = policy_of({"gates": [{"metric": name, rule: bar / (10 if BARS[rule].compares else 1)}]})
     blocks = [{"cells": [[*at, n] for at, n in zip(AT, counts, strict=True)]}]
     (gate,) = bound.gates
-    (found,) = gate.module.judge(gate.rule, evidence_of(bound, blocks), bound.terms("law"))
+    (found,) = gate.module.judge(gate.rule, evidence_of(bound, blocks), bound.terms())
     settling = ROWS.search(found.reason)
     if settling:
         assert found.verdict is Verdict.INCONCLUSIVE

@@ -44,7 +44,7 @@ def told(verdict: GateVerdict) -> str:
 def test_verdicts(path, golden, policy_of, evidence_of):
     bound, evidence, expect = load(path, policy_of, evidence_of)
     gates = [gate for gate in bound.gates if gate.kind == path.parent.name]
-    verdicts = [one for gate in gates for one in gate.module.judge(gate.rule, evidence, bound.terms("golden"))]
+    verdicts = [one for gate in gates for one in gate.module.judge(gate.rule, evidence, bound.terms())]
     assert [told(one) for one in verdicts] == expect
     golden(path.with_suffix(".json"), json.dumps(plain(tuple(verdicts)), indent=1, ensure_ascii=False) + "\n")
 

@@ -82,7 +82,7 @@ def test_every_gap_of_a_cell_metric_is_that_of_a_metric_frame(slice_of, name, ro
     for kind in KINDS:
         metric = find(f"{name}_{kind}", "binary")
         for who, calls in ((CANDIDATE, c), (CHAMPION, b)):
-            found = metric.level(parts, who, "seed").value
+            found = metric.level(parts, who).value
             wanted = fairlearns(name, kind, y, calls, groups) if len(parts) > 1 else None
             assert found == (wanted if wanted is None else pytest.approx(wanted, abs=1e-9)), (metric.name, who)
 
@@ -116,8 +116,8 @@ def test_named_gaps_equal_fairlearns_from_files(tmp_path):
             else:
                 wanted = fairlearns(*PARITY[name], frame.y, c, frame.sex)
             values.append(wanted)
-            assert metric.level(parts, who, "").value == pytest.approx(wanted, abs=1e-9), name
-        assert metric.change(parts, "").value == pytest.approx(values[0] - values[1], abs=1e-9), name
+            assert metric.level(parts, who).value == pytest.approx(wanted, abs=1e-9), name
+        assert metric.change(parts).value == pytest.approx(values[0] - values[1], abs=1e-9), name
 
 
 def test_calibration_within_groups(tmp_path):
@@ -131,7 +131,7 @@ def test_calibration_within_groups(tmp_path):
     by = [part for _, part in frame.groupby("sex")]
     gaps = [part.s.mean() - part.y.mean() for part in by]
     errors = [ece(part.y.to_numpy(), part.s.to_numpy(), 10) for part in by]
-    found = [metric_of(g.rule, "binary").level(evidence.along(BY), CANDIDATE, "").value for g in bound.policy.gates]
+    found = [metric_of(g.rule, "binary").level(evidence.along(BY), CANDIDATE).value for g in bound.policy.gates]
     assert found == pytest.approx([max(errors), max(gaps) - min(gaps), min(gaps)], abs=1e-9)
 
 
@@ -156,7 +156,7 @@ def test_the_error_of_a_change_is_that_of_the_bootstrap(tmp_path):
     frame = people(random, rows=2000, shift=0.15)
     frame["t"] = (frame.s + random.normal(size=2000) * 0.05).clip(0.001, 0.999)
     bound, evidence = run(tmp_path, frame, [{"metric": "selection_rate_difference", "by": "sex", "max_worsening": 1}])
-    low, high = metric_of(bound.policy.gates[0].rule, "binary").change(evidence.along(BY), "").bounds(0.95)
+    low, high = metric_of(bound.policy.gates[0].rule, "binary").change(evidence.along(BY)).bounds(0.95)
     calls = np.stack([frame.s >= 0.5, frame.t >= 0.5])
     women = (frame.sex == "f").to_numpy()
     drawn = []

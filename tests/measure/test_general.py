@@ -82,9 +82,9 @@ def test_values_and_errors_are_those_of_the_function(tmp_path, task, monkeypatch
         metric, given = metric_of(one.rule, task), arguments(name, task)
         function = getattr(sm, name)
         wanted = [function(y, s if FUNCTIONS[name].takes == "scores" else c, **given) for _, c, s in sides]
-        found = [metric.level(part, who, "") for who in (CANDIDATE, CHAMPION)]
+        found = [metric.level(part, who) for who in (CANDIDATE, CHAMPION)]
         assert [q.value for q in found] == pytest.approx(wanted, abs=1e-9), name
-        assert metric.change(part, "").value == pytest.approx(wanted[0] - wanted[1], abs=1e-9)
+        assert metric.change(part).value == pytest.approx(wanted[0] - wanted[1], abs=1e-9)
         assert all(q.bounds(0.95)[0] < q.value < q.bounds(0.95)[1] for q in found), name
 
 
@@ -164,7 +164,7 @@ def test_weights_are_handed_on_and_units_are_drawn_whole(tmp_path):
     bound, evidence, frame = binary(tmp_path / "weights", gates, weight="w")
     part = evidence.along(OVERALL)
     wanted = np.average((frame.s >= 0.5) * (frame.y * 5 - 1), weights=frame.w)
-    assert metric_of(bound.policy.gates[0].rule, "binary").level(part, CANDIDATE, "").value == pytest.approx(wanted)
+    assert metric_of(bound.policy.gates[0].rule, "binary").level(part, CANDIDATE).value == pytest.approx(wanted)
     frame = pd.DataFrame({"y": np.repeat(np.arange(80) % 2, 5), "user": np.repeat(np.arange(80), 5)})
     side = pd.DataFrame({"prediction": np.repeat(np.random.default_rng(3).integers(0, 2, 80), 5)})
     errors = []
@@ -182,7 +182,7 @@ def test_groups_and_slices_of_a_function(tmp_path):
     bound, evidence, frame = binary(tmp_path, gates, policy={"slices": ["region"]})
     by = [sm.f1_score(part.y, part.s >= 0.5) for _, part in frame.groupby("region")]
     parts = evidence.along(Dimension(columns=("region",)))
-    gap = metric_of(bound.policy.gates[0].rule, "binary").level(parts, CANDIDATE, "")
+    gap = metric_of(bound.policy.gates[0].rule, "binary").level(parts, CANDIDATE)
     assert gap.value == pytest.approx(max(by) - min(by), abs=1e-9)
 
 

@@ -60,7 +60,7 @@ GATES = [{**gate, "max": 9} for gate, _ in CASES]
 
 def values(bound, evidence, who=CANDIDATE, part=None):
     part = part or evidence.along(OVERALL)
-    return [metric_of(gate.rule, "ranking").level(part, who, "").value for gate in bound.policy.gates]
+    return [metric_of(gate.rule, "ranking").level(part, who).value for gate in bound.policy.gates]
 
 
 def expected(frame, score, weight=None):
@@ -98,7 +98,7 @@ def test_equals_the_definition_query_by_query(tmp_path, keys, seed):
     assert values(bound, evidence) == pytest.approx(ours, abs=1e-9)
     assert values(bound, evidence, CHAMPION) == pytest.approx(theirs, abs=1e-9)
     for gate, a, b in zip(bound.policy.gates, ours, theirs, strict=True):
-        change = metric_of(gate.rule, "ranking").change(evidence.along(OVERALL), "")
+        change = metric_of(gate.rule, "ranking").change(evidence.along(OVERALL))
         low, high = change.bounds(0.95)
         assert change.value == pytest.approx(a - b, abs=1e-9)
         assert low < change.value < high
@@ -108,7 +108,7 @@ def test_the_error_is_that_of_queries_not_of_rows(tmp_path):
     frame = rows(np.random.default_rng(3))
     bound, evidence = run(tmp_path, frame)
     one = [CASES[0][1](part.y.to_numpy(), part.s.to_numpy()) for _, part in frame.groupby("q") if (part.y > 0).any()]
-    found = metric_of(bound.policy.gates[0].rule, "ranking").level(evidence.along(OVERALL), CANDIDATE, "")
+    found = metric_of(bound.policy.gates[0].rule, "ranking").level(evidence.along(OVERALL), CANDIDATE)
     from scipy.stats import t
 
     half = t.ppf(0.95, len(one) - 1) * np.std(one, ddof=1) / np.sqrt(len(one))

@@ -190,12 +190,12 @@ def test_measured_values_equal_the_reference(tmp_path, task, seed):
     for gate in bound.policy.gates:
         metric = metric_of(gate.rule, task)
         if metric.paired:
-            assert metric.level(part, CANDIDATE, "").value == pytest.approx(PAIRED[metric.name](y, c, b), abs=1e-9)
+            assert metric.level(part, CANDIDATE).value == pytest.approx(PAIRED[metric.name](y, c, b), abs=1e-9)
             continue
         expected = [reference[gate.rule.metric][1](y, *one) for one in ((c, s), (b, t))]
-        found = [metric.level(part, who, "seed") for who in (CANDIDATE, CHAMPION)]
+        found = [metric.level(part, who) for who in (CANDIDATE, CHAMPION)]
         assert [one.value for one in found] == pytest.approx(expected, abs=1e-9), metric.name
-        change = metric.change(part, "seed")
+        change = metric.change(part)
         assert change.value == pytest.approx(expected[0] - expected[1], abs=1e-9), metric.name
         for quantity in (*found, change):
             low, high = quantity.bounds(0.95)

@@ -45,7 +45,7 @@ def run(folder, frame, gates, task="score", names=("a", "b"), column="score", **
 
 def level(bound, evidence, who=CANDIDATE, part=None, task="score"):
     part = part or evidence.along(OVERALL)
-    return [metric_of(gate.rule, task).level(part, who, "") for gate in bound.policy.gates]
+    return [metric_of(gate.rule, task).level(part, who) for gate in bound.policy.gates]
 
 
 @pytest.mark.parametrize("keys", [{}, {"unit": "user"}, {"weight": "w"}, {"unit": "user", "weight": "w"}], ids=str)
@@ -149,7 +149,7 @@ def test_slices_and_groups(tmp_path):
     for region, part in parts.items():
         x = frame.a[frame.region == region].to_numpy()
         assert level(bound, evidence, part=[part])[0].value == pytest.approx(quantile(x, 0.8), rel=1e-9)
-    gap = metric_of(bound.policy.gates[1].rule, "score").level(list(parts.values()), CANDIDATE, "")
+    gap = metric_of(bound.policy.gates[1].rule, "score").level(list(parts.values()), CANDIDATE)
     medians = [quantile(frame.a[frame.region == region].to_numpy(), 0.5) for region in parts]
     assert gap.value == pytest.approx(max(medians) - min(medians), rel=1e-9)
 

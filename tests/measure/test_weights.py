@@ -117,9 +117,9 @@ def test_weighted_values_are_those_of_sample_weight(tmp_path_factory, task, seed
     for gate in bound.policy.gates:
         metric, reference = metric_of(gate.rule, task), WEIGHTED[task][gate.rule.metric]
         wanted = [reference(y, c, s, w), reference(y, b, t, w)]
-        found = [metric.level(part, who, "") for who in (CANDIDATE, CHAMPION)]
+        found = [metric.level(part, who) for who in (CANDIDATE, CHAMPION)]
         assert [one.value for one in found] == pytest.approx(wanted, rel=1e-6, abs=1e-9), metric.name
-        assert metric.change(part, "").value == pytest.approx(wanted[0] - wanted[1], rel=1e-6, abs=1e-8), metric.name
+        assert metric.change(part).value == pytest.approx(wanted[0] - wanted[1], rel=1e-6, abs=1e-8), metric.name
         assert all(low <= one.value <= high for one in found for low, high in [one.bounds(0.95)]), metric.name
 
 
@@ -135,7 +135,7 @@ def test_units_change_no_value(tmp_path_factory, task, seed):
     for keys in ({}, {"unit": "user"}):
         folder = tmp_path_factory.mktemp("units")
         bound, evidence = measured(folder, task, rules(task), frame, candidate, champion, **keys)
-        sides.append([metric_of(one.rule, task).level(evidence.along(OVERALL), CANDIDATE, "") for one in bound.gates])
+        sides.append([metric_of(one.rule, task).level(evidence.along(OVERALL), CANDIDATE) for one in bound.gates])
     for plain, clustered in zip(*sides, strict=True):
         assert clustered.value == pytest.approx(plain.value, rel=1e-9, abs=1e-9)
         assert clustered.method != plain.method or plain.method in ("jackknife", "woodruff")

@@ -98,9 +98,9 @@ def test_equals_scikit_learn(slice_of, name, rows):
     y = column(rows, 0)
     candidate = PLAIN[name](y, column(rows, 1), column(rows, 3))
     champion = PLAIN[name](y, column(rows, 2), column(rows, 4))
-    same(metric.level([part], CANDIDATE, "seed"), candidate)
-    same(metric.level([part], CHAMPION, "seed"), champion)
-    same(metric.change([part], "seed"), candidate - champion)
+    same(metric.level([part], CANDIDATE), candidate)
+    same(metric.level([part], CHAMPION), champion)
+    same(metric.change([part]), candidate - champion)
 
 
 def fairlearn_s(name, y, calls, groups):
@@ -124,7 +124,7 @@ def test_equals_fairlearn(slice_of, name, rows):
     y = [row[0] for row, _ in rows]
     for who, index in ((CANDIDATE, 1), (CHAMPION, 2)):
         same(
-            find(name, "binary").level(parts, who, "seed"),
+            find(name, "binary").level(parts, who),
             fairlearn_s(name, y, [row[index] for row, _ in rows], groups),
         )
 
@@ -157,7 +157,7 @@ def test_delong_equals_its_definition(slice_of, rows):
     assume(2 <= sum(y) <= len(y) - 2)
     (a, b), parts = delong(y, s, t)
     metric, part = find("roc_auc", "binary"), slice_of(rows)
-    changed = metric.change([part], "seed")
+    changed = metric.change([part])
     error, quantile = satterthwaite(parts, np.array([1.0, -1.0]))
     assert changed.value == pytest.approx(a - b, abs=1e-9)
     low, high = changed.bounds(0.95)
@@ -165,7 +165,7 @@ def test_delong_equals_its_definition(slice_of, rows):
     assert (low, high) == pytest.approx((max(-1, a - b - half), min(1, a - b + half)), abs=1e-7)
     error, quantile = satterthwaite(parts, np.array([1.0, 0.0]))
     if 0 < a < 1 and error > 1e-6:
-        low, high = metric.level([part], CANDIDATE, "seed").bounds(0.95)
+        low, high = metric.level([part], CANDIDATE).bounds(0.95)
         width, centre = quantile * error / (a * (1 - a)), math.log(a / (1 - a))
         assert (low, high) == pytest.approx([1 / (1 + math.exp(-centre - sign * width)) for sign in (-1, 1)], abs=1e-7)
 
@@ -180,8 +180,8 @@ def test_bounds_hold_the_value_stay_in_range_and_widen(slice_of, name, rows):
     part, metric = slice_of(rows), find(name, "binary")
     low_limit, high_limit = LIMITS.get(name, (0, 1))
     quantities = [
-        (metric.level([part], CANDIDATE, "seed"), low_limit, high_limit),
-        (metric.change([part], "seed"), low_limit - high_limit, high_limit - low_limit),
+        (metric.level([part], CANDIDATE), low_limit, high_limit),
+        (metric.change([part]), low_limit - high_limit, high_limit - low_limit),
     ]
     for quantity, least, most in quantities:
         if quantity.value is None:
@@ -210,7 +210,7 @@ def test_bounds_of_gaps_hold_the_value_stay_in_range_and_widen(name, counts):
         )
         for index, group in enumerate(counts)
     ]
-    quantity = find(name, "binary").level(parts, CANDIDATE, "seed")
+    quantity = find(name, "binary").level(parts, CANDIDATE)
     if quantity.value is None:
         assert quantity.why
         return
@@ -243,7 +243,7 @@ EVERY = [(task, name) for task in ANY_TASK for name in table(task)]
 def test_nothing_is_undefined(task, name):
     nothing = Slice(dimension="", key=(), rows=0, cells=(), weights=(), ranks=None, moments=(), computed=())
     for parts in ([nothing], [nothing, nothing]):
-        quantity = made(table(task)[name]).level(parts, CANDIDATE, "seed")
+        quantity = made(table(task)[name]).level(parts, CANDIDATE)
         assert quantity.value is None
         assert quantity.why
 
@@ -259,8 +259,8 @@ def test_without_scores_there_is_no_auc():
         moments=(),
         computed=(),
     )
-    assert find("roc_auc", "binary").level([part], CANDIDATE, "seed").why == "no scores"
-    assert find("roc_auc", "binary").change([part], "seed").why == "no scores"
+    assert find("roc_auc", "binary").level([part], CANDIDATE).why == "no scores"
+    assert find("roc_auc", "binary").change([part]).why == "no scores"
 
 
 def test_a_group_without_positives_is_too_small_and_named(slice_of):
@@ -268,7 +268,7 @@ def test_a_group_without_positives_is_too_small_and_named(slice_of):
         slice_of([(1, 1, 1, 0.5, 0.5), (0, 0, 0, 0.5, 0.5)], (("sex", "f"),)),
         slice_of([(0, 1, 1, 0.5, 0.5)] * 2, (("sex", "m"),)),
     ]
-    quantity = find("equal_opportunity_difference", "binary").level(parts, CANDIDATE, "seed")
+    quantity = find("equal_opportunity_difference", "binary").level(parts, CANDIDATE)
     assert quantity.small
     assert quantity.why == "no row is positive in group sex=m (2 rows)"
     assert quantity.parts == (1.0, None)

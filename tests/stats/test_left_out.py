@@ -72,8 +72,8 @@ def test_multiclass_errors_are_those_of_rows_left_out(name, rows):
 
     metric, n = find(name, "multiclass"), len(rows)
     for ask in (
-        lambda held: metric.level([part(held)], CANDIDATE, ""),
-        lambda held: metric.change([part(held)], ""),
+        lambda held: metric.level([part(held)], CANDIDATE),
+        lambda held: metric.change([part(held)]),
     ):
         whole = ask(rows)
         values = [ask(rows[:place] + rows[place + 1 :]).value for place in range(n)]
