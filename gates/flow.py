@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gates import __version__, callers, files
+from gates import files
 from gates.base import Base, base_of
-from gates.canonical import digest
 from gates.decision import Decision, Verdict, could_not_judge, worse
 from gates.errors import Exit, GatesError
 from gates.evidence import Evidence, Finding
 from gates.fields import plain
-from gates.github import event, outputs
+from gates.github import event
 from gates.judge import judge
 from gates.policy import Bound
-from gates.policy.places import places
 from gates.progress import Steps
 from gates.record import Waiver
-from gates.report import Facts, Past
-from gates.report.formats import FORMATS
-from gates.report.markdown import SUMMARY_LIMIT, render
-from gates.source import Place
 from gates.waivers import Settled, settle
 from gates.workspace import Workspace
 
@@ -73,7 +66,7 @@ class Flow:
         return base_of(self.workspace, revision, self.bound.policy.model, self.environ) if revision else None
 
     @property
-    def _before(self) -> Bound | None:
+    def before(self) -> Bound | None:
         """The base commit's policy, if there is one."""
         return self.base.bound if self.base else None
 
@@ -138,7 +131,7 @@ class Flow:
     def _decided(self, evidence: Evidence, folder: Path | None = None) -> Decision:
         """The worse of the verdicts by the policy at hand and by that of the base commit."""
         decision = judge(self.bound, evidence)
-        base = None if self.approver else self._before
+        base = None if self.approver else self.before
         return worse(decision, self._by_base(base, evidence, folder or self.workspace.work)) if base else decision
 
     def _by_base(self, base: Bound, evidence: Evidence, folder: Path) -> Decision:
@@ -274,7 +267,7 @@ class Flow:
         data alone. Why that could not be done takes the place of the evidence."""
         from gates.measure import Bench
 
-        base = self._before
+        base = self.before
         if base is None or base.measured == self.bound.measured:
             return
         work = self.workspace.base / "work"
@@ -337,7 +330,7 @@ class Flow:
     def settled(self, decision: Decision) -> Settled:
         """What the waivers that hold today make of the decision."""
         try:
-            waivable = self._waivable
+            waivable = self.waivable
         except GatesError:  # nothing can be judged by it either
             return Settled(verdict=decision.verdict)
         if decision.verdict is Verdict.PASS:
@@ -345,9 +338,9 @@ class Flow:
         return settle(decision, self.waivers, self.today, waivable)
 
     @property
-    def _waivable(self) -> tuple[str, ...]:
+    def waivable(self) -> tuple[str, ...]:
         """What may be waived by the base commit's policy, too."""
-        named, before = self.bound.policy.promotion.waivable, self._before
+        named, before = self.bound.policy.promotion.waivable, self.before
         return named if before is None else tuple(one for one in named if one in before.policy.promotion.waivable)
 
     @cached_property
@@ -360,116 +353,3 @@ class Flow:
         except GatesError as error:
             self.steps.say(f"the ledger's waivers can't be read: {error}")
             return ()
-
-    def facts(self, decision: Decision, history: tuple[Past, ...] = ()) -> Facts:
-        """What a report says besides the decision. A policy that can't be read has nothing to say here."""
-        happened = self._event
-        facts = Facts(
-            policy=str(self.workspace.policy),
-            path=self.workspace.within(self.environ.get("GITHUB_WORKSPACE")),
-            version=__version__,
-            commit=happened.head_sha if happened else None,
-            run_url=happened.run_url if happened else None,
-            pull_request=happened.pr if happened else None,
-            fork=happened is not None and happened.is_fork,
-            reproduce=self._reproduce(happened),
-            settled=self.settled(decision),
-            history=history,
-            waive=self._waive,
-        )
-        try:
-            bound, before = self.bound, self._before
-        except GatesError:
-            return facts
-        mode = bound.policy.mode
-        observing = bound.observing(self.today) and (before is None or before.observing(self.today))
-        changes = self.base.changes(bound) if self.base else ()
-        return replace(
-            facts,
-            strict="fail" in {one.policy.on_inconclusive for one in (bound, before) if one},
-            waivable=self._waivable,
-            approver=self.approver,
-            weaker=tuple(change.told for change in changes if change.kind.weakens),
-            changes=tuple(change.told for change in changes if not change.kind.weakens),
-            observing=mode.until if mode and observing else None,
-            observed=mode.until if mode and not bound.observing(self.today) else None,
-            places=self._places(decision),
-        )
-
-    def _places(self, decision: Decision) -> tuple[Place, ...]:
-        return places(self.workspace.source(), self.bound, decision)
-
-    def _reproduce(self, happened: event.Event | None) -> str:
-        """The commands that judge this very commit on a laptop."""
-        again = "gates run"
-        policy = self.workspace.within(self.environ.get("GITHUB_WORKSPACE"))
-        if policy != "gates.yaml":
-            again += f" --policy {shlex.quote(policy)}"
-        if happened is None or happened.pr is None:
-            return again
-        return f"git fetch origin pull/{happened.pr}/head && git checkout {happened.head_sha} && {again}"
-
-    @property
-    def _waive(self) -> str | None:
-        """The file of the workflow that records a waiver, where the checkout has it."""
-        checkout = self.environ.get("GITHUB_WORKSPACE")
-        if not checkout:
-            return None
-        folder = self.workspace.within(checkout).rpartition("/")[0]
-        home = callers.Home(model=self.unjudged("").model, folder=folder)
-        place = Path(checkout) / callers.path(home, "gates-waive")
-        return place.name if place.is_file() else None
-
-    def write_report(self, decision: Decision, form: str = "markdown") -> Path:
-        """The report in a format that has a file, in its file."""
-        chosen = FORMATS[form]
-        assert chosen.file is not None  # noqa: S101 -- callers print the other formats
-        path = self.workspace.work / chosen.file
-        facts = replace(self.facts(decision), evidence=self._evidence_of(decision) if form == "html" else None)
-        files.write(path, chosen.render(decision, facts).encode("utf-8", "replace"))
-        return path
-
-    def _evidence_of(self, decision: Decision) -> Evidence | None:
-        """The evidence that the decision was made from, where it lies there."""
-        try:
-            evidence = self.workspace.load_evidence()
-        except GatesError:
-            return None
-        return evidence if digest(evidence) == decision.evidence else None
-
-    def publish(self, decision: Decision) -> None:
-        """Decision and report as files, the report as the job's summary, their facts as the step's outputs."""
-        self.workspace.prepare()
-        self.workspace.save(self.workspace.decision, decision)
-        for form in ("markdown", "html"):
-            self.write_report(decision, form)
-        facts = self.facts(decision)
-        outputs.write_summary(self.environ, render(decision, facts, SUMMARY_LIMIT))
-        values = {
-            "verdict": str(facts.verdict(decision)),
-            "reason": decision.reason,
-            "waived": str(len(facts.settled.waived) if facts.settled else 0),
-            "observing": facts.observing or "",
-            "model": decision.candidate.digest if decision.candidate else "",
-        }
-        places = {
-            "decision": self.workspace.decision,
-            "evidence": self.workspace.evidence,
-            "report": self.workspace.report,
-        }
-        values |= {name: str(path) for name, path in places.items() if path.exists()}
-        if self.workspace.base.exists():
-            values["base"] = f"{self.workspace.base}/*.json"
-        outputs.write_outputs(self.environ, values)
-
-    @cached_property
-    def _event(self) -> event.Event | None:
-        """What started this GitHub Actions run, where there is one whose event can be read."""
-        if self.about is not None:
-            return self.about
-        if self.environ.get("GITHUB_ACTIONS") != "true":
-            return None
-        try:
-            return event.read(self.environ)
-        except GatesError:
-            return None

@@ -16,6 +16,7 @@ from gates.decision import Decision, exit_code
 from gates.errors import Exit
 from gates.flow import Flow
 from gates.progress import Steps
+from gates.publish import facts
 from gates.report.terminal import render
 from gates.workspace import Workspace
 
@@ -52,12 +53,12 @@ def flow(policy: Path, base: str | None = None) -> Flow:
 
 def code(decision: Decision, flow: Flow) -> Exit:
     """The exit code of what waivers, the policy's mode and its ``on_inconclusive`` make of the decision."""
-    facts = flow.facts(decision)
+    told = facts(flow, decision)
     return exit_code(
         decision,
-        verdict=facts.verdict(decision),
-        inconclusive_fails=facts.strict,
-        observing=facts.observing is not None,
+        verdict=told.verdict(decision),
+        inconclusive_fails=told.strict,
+        observing=told.observing is not None,
     )
 
 
@@ -83,4 +84,4 @@ def show(decision: Decision, flow: Flow, *, as_json: bool) -> None:
         write_json(decision)
         return
     coloured = colour(sys.stdout)
-    click.echo(render(decision, flow.facts(decision), width=width(), colour=coloured), nl=False, color=coloured)
+    click.echo(render(decision, facts(flow, decision), width=width(), colour=coloured), nl=False, color=coloured)

@@ -15,6 +15,7 @@ from gates.cli.github import AUTHOR, NOTHING_NEW, tell
 from gates.decision import Decision, unchanged
 from gates.errors import Exit, GatesError
 from gates.flow import Flow
+from gates.publish import publish
 
 if TYPE_CHECKING:
     from gates.github.api import Client
@@ -81,7 +82,7 @@ def report_fork(pr: int, evidence: Path, policies: str, folder: str, paths: str,
             decision = _decide(flow, evidence, touched=touched)
         except GatesError as error:
             decision = flow.unjudged(str(error))
-        flow.publish(decision)
+        publish(flow, decision)
         failed += tell(flow, happened, decision, author=author, create=touched)[1]
     sys.exit(failed[0].exit_code if failed else Exit.SHIP)
 

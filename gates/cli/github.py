@@ -16,6 +16,7 @@ from gates.decision import unchanged as unchanged_model
 from gates.errors import Exit, GatesError
 from gates.flow import Flow
 from gates.progress import Steps
+from gates.publish import facts, publish
 
 if TYPE_CHECKING:
     from gates.github.api import Client
@@ -52,7 +53,7 @@ def comment(policy: Path, base: str | None, author: str, folder: Path | None, re
     happened = event.read(flow.environ)
     flow = replace(flow, approver=_approver(flow, happened))
     decision = flow.judged_anew(folder or flow.workspace.work, reason)
-    flow.publish(decision)
+    publish(flow, decision)
     code, failed = tell(flow, happened, decision, author=author)
     sys.exit(code or (failed[0].exit_code if failed else code))
 
@@ -67,13 +68,13 @@ def tell(
     from gates.report.markdown import render
 
     verdict, code = flow.settled(decision).verdict, common.code(decision, flow)
-    if code is Exit.SHIP and flow.facts(decision).weaker and not flow.approver and create:
+    if code is Exit.SHIP and facts(flow, decision).weaker and not flow.approver and create:
         code = Exit.STOP
         click.echo("gates: the policy gets weaker, which nobody who may has approved", err=True)
     key = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
 
     def write(history: tuple[Past, ...]) -> str:
-        return render(decision, flow.facts(decision, history))
+        return render(decision, facts(flow, decision, history))
 
     def comment(client: Client) -> None:
         done = comments.sync(client, happened, write, key=key, verdict=verdict, author=author, create=create)
@@ -82,7 +83,7 @@ def tell(
             outputs.write_summary(flow.environ, f"_{done.told}_")
 
     def set_status(client: Client) -> None:
-        click.echo(status.put(client, happened, status.of(decision, flow.facts(decision), code, key)), err=True)
+        click.echo(status.put(client, happened, status.of(decision, facts(flow, decision), code, key)), err=True)
 
     failed: list[GatesError] = []
     for act in (comment, set_status):
@@ -159,7 +160,7 @@ def annotate(policy: Path) -> None:
 
     flow = replace(common.flow(policy), steps=Steps(sys.stderr, quiet=True))  # what steps say may quote anything
     decision = flow.workspace.load_decision()
-    click.echo(render(decision, flow.facts(decision)), nl=False)
+    click.echo(render(decision, facts(flow, decision)), nl=False)
     sys.stdout.flush()
 
 

@@ -15,6 +15,7 @@ import click
 from gates.cli import common
 from gates.errors import Exit, GatesError
 from gates.files import digest_of, folder_digest
+from gates.publish import publish
 
 if TYPE_CHECKING:
     from gates.decision import Decision
@@ -53,7 +54,7 @@ def told(flow: Flow) -> Iterator[None]:
         yield
     except GatesError as error:
         with suppress(GatesError):
-            flow.publish(flow.unjudged(str(error)))
+            publish(flow, flow.unjudged(str(error)))
         raise
 
 
@@ -137,7 +138,7 @@ def check_data(policy: Path) -> NoReturn:
         broken = flow.broken(flow.check())
         if broken:
             decision = judge(flow.bound, broken)
-            flow.publish(decision)
+            publish(flow, decision)
             _end(decision, flow)
         data, served = flow.workspace.data, flow.workspace.served
         champion = flow.served()
@@ -226,11 +227,11 @@ def run(policy: Path, base: str | None, as_json: bool, handed: Path | None, dige
     except GatesError as error:
         decision = flow.unjudged(str(error))
         with suppress(GatesError):  # where nothing can be written, the error itself says why
-            flow.publish(decision)
+            publish(flow, decision)
         if as_json:
             common.show(decision, flow, as_json=True)
         raise
-    flow.publish(decision)
+    publish(flow, decision)
     work = flow.workspace
     handed_on = (work.evidence, work.decision, work.report, *work.base.glob("*.json"))
     outputs(flow, evidence_digest=digest_of(handed_on, work.work))

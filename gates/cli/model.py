@@ -20,6 +20,7 @@ from gates.evidence import Evidence
 from gates.fields import schema_of
 from gates.policy.compare import Comparison as PolicyComparison
 from gates.policy.read import schema as policy_schema
+from gates.publish import facts, write_report
 from gates.record import Record
 from gates.report.formats import FORMATS
 from gates.source import dump
@@ -144,9 +145,9 @@ def report(policy: Path, base: str | None, form: str) -> None:
     if form == "terminal":
         common.show(decision, flow, as_json=False)
     elif FORMATS[form].file is None:
-        click.echo(FORMATS[form].render(decision, flow.facts(decision)), nl=False)
+        click.echo(FORMATS[form].render(decision, facts(flow, decision)), nl=False)
     else:
-        click.echo(str(flow.write_report(decision, form)))
+        click.echo(str(write_report(flow, decision, form)))
 
 
 @click.command()

@@ -1,0 +1,136 @@
+"""What the world is told of a decision: the facts beside it, its reports as files, a job's summary and outputs."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+from gates import __version__, callers, files
+from gates.canonical import digest
+from gates.decision import Decision
+from gates.errors import GatesError
+from gates.evidence import Evidence
+from gates.flow import Flow
+from gates.github import event, outputs
+from gates.policy.places import places
+from gates.report import Facts, Past
+from gates.report.formats import FORMATS
+from gates.report.markdown import SUMMARY_LIMIT, render
+from gates.source import Place
+
+
+def publish(flow: Flow, decision: Decision) -> None:
+    """Decision and report as files, the report as the job's summary, their facts as the step's outputs."""
+    work = flow.workspace
+    work.prepare()
+    work.save(work.decision, decision)
+    for form in ("markdown", "html"):
+        write_report(flow, decision, form)
+    told = facts(flow, decision)
+    outputs.write_summary(flow.environ, render(decision, told, SUMMARY_LIMIT))
+    values = {
+        "verdict": str(told.verdict(decision)),
+        "reason": decision.reason,
+        "waived": str(len(told.settled.waived) if told.settled else 0),
+        "observing": told.observing or "",
+        "model": decision.candidate.digest if decision.candidate else "",
+    }
+    made = {"decision": work.decision, "evidence": work.evidence, "report": work.report}
+    values |= {name: str(path) for name, path in made.items() if path.exists()}
+    if work.base.exists():
+        values["base"] = f"{work.base}/*.json"
+    outputs.write_outputs(flow.environ, values)
+
+
+def write_report(flow: Flow, decision: Decision, form: str = "markdown") -> Path:
+    """The report in a format that has a file, in its file."""
+    chosen = FORMATS[form]
+    assert chosen.file is not None  # noqa: S101 -- callers print the other formats
+    path = flow.workspace.work / chosen.file
+    told = replace(facts(flow, decision), evidence=_evidence_of(flow, decision) if form == "html" else None)
+    files.write(path, chosen.render(decision, told).encode("utf-8", "replace"))
+    return path
+
+
+def facts(flow: Flow, decision: Decision, history: tuple[Past, ...] = ()) -> Facts:
+    """What a report says besides the decision. A policy that can't be read has nothing to say here."""
+    happened = _event(flow)
+    told = Facts(
+        policy=str(flow.workspace.policy),
+        path=flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE")),
+        version=__version__,
+        commit=happened.head_sha if happened else None,
+        run_url=happened.run_url if happened else None,
+        pull_request=happened.pr if happened else None,
+        fork=happened is not None and happened.is_fork,
+        reproduce=_reproduce(flow, happened),
+        settled=flow.settled(decision),
+        history=history,
+        waive=_waive(flow),
+    )
+    try:
+        bound, before = flow.bound, flow.before
+    except GatesError:
+        return told
+    mode = bound.policy.mode
+    observing = bound.observing(flow.today) and (before is None or before.observing(flow.today))
+    changes = flow.base.changes(bound) if flow.base else ()
+    return replace(
+        told,
+        strict="fail" in {one.policy.on_inconclusive for one in (bound, before) if one},
+        waivable=flow.waivable,
+        approver=flow.approver,
+        weaker=tuple(change.told for change in changes if change.kind.weakens),
+        changes=tuple(change.told for change in changes if not change.kind.weakens),
+        observing=mode.until if mode and observing else None,
+        observed=mode.until if mode and not bound.observing(flow.today) else None,
+        places=_places(flow, decision),
+    )
+
+
+def _places(flow: Flow, decision: Decision) -> tuple[Place, ...]:
+    return places(flow.workspace.source(), flow.bound, decision)
+
+
+def _reproduce(flow: Flow, happened: event.Event | None) -> str:
+    """The commands that judge this very commit on a laptop."""
+    again = "gates run"
+    policy = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
+    if policy != "gates.yaml":
+        again += f" --policy {shlex.quote(policy)}"
+    if happened is None or happened.pr is None:
+        return again
+    return f"git fetch origin pull/{happened.pr}/head && git checkout {happened.head_sha} && {again}"
+
+
+def _waive(flow: Flow) -> str | None:
+    """The file of the workflow that records a waiver, where the checkout has it."""
+    checkout = flow.environ.get("GITHUB_WORKSPACE")
+    if not checkout:
+        return None
+    folder = flow.workspace.within(checkout).rpartition("/")[0]
+    home = callers.Home(model=flow.unjudged("").model, folder=folder)
+    place = Path(checkout) / callers.path(home, "gates-waive")
+    return place.name if place.is_file() else None
+
+
+def _evidence_of(flow: Flow, decision: Decision) -> Evidence | None:
+    """The evidence that the decision was made from, where it lies there."""
+    try:
+        evidence = flow.workspace.load_evidence()
+    except GatesError:
+        return None
+    return evidence if digest(evidence) == decision.evidence else None
+
+
+def _event(flow: Flow) -> event.Event | None:
+    """What started this GitHub Actions run, where there is one whose event can be read."""
+    if flow.about is not None:
+        return flow.about
+    if flow.environ.get("GITHUB_ACTIONS") != "true":
+        return None
+    try:
+        return event.read(flow.environ)
+    except GatesError:
+        return None
