@@ -19,6 +19,7 @@ SCRIPTS = [
 OUTSIDE = os.pathsep.join(folder for folder in os.environ["PATH"].split(os.pathsep) if folder != f"{sys.prefix}/bin")
 """The PATH without this environment."""
 PIN = re.compile(r"^([a-z0-9][a-z0-9-]*)==(\S+)(?: ; [^\\]+)? \\$")
+DIGEST = re.compile(r"sha256:[0-9a-f]+")
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 
 
@@ -115,6 +116,10 @@ def test_install_tells_what_a_machine_lacks(tmp_path, python, told):
 
 
 @pytest.mark.timeout(600)
+def test_the_policy_that_the_readme_shows_is_the_demos():
+    assert f"```yaml\n{(ROOT / 'configs/telco-churn/gates.yaml').read_text()}```" in (ROOT / "README.md").read_text()
+
+
 def test_the_demo_shows_a_pass_and_a_fail_and_a_second_install_finds_nothing_to_do(tmp_path):
     """In a copy of this checkout, as on a new machine: nothing of this environment is on the PATH."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -132,7 +137,9 @@ def test_the_demo_shows_a_pass_and_a_fail_and_a_second_install_finds_nothing_to_
     assert done.returncode == 0, done.stderr
     assert "one passed, one was stopped" in done.stdout
     assert "\x1b" not in done.stdout
-    assert (tmp_path / "demo/.gates/report.md").is_file()
+    told = (tmp_path / "demo/.gates/report.md").read_text().splitlines()
+    shown = re.findall(r"^> ?(.*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert [DIGEST.sub("", line) for line in shown] == [DIGEST.sub("", line) for line in told]
 
     again = [tmp_path / "scripts/install", tmp_path / ".venv", tmp_path / "locks/demo.txt"]
     done = subprocess.run(again, env=environment, capture_output=True, text=True, check=False)
