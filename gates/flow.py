@@ -102,12 +102,14 @@ class Flow:
 
     def anchor(self) -> Served | None:
         """The anchor, where the policy names one. Raises ``GatesError`` where the registry lacks that version."""
-        version = self.bound.policy.anchor
+        return self._anchor(self.bound, self.workspace.work)
+
+    def _anchor(self, bound: Bound, folder: Path) -> Served | None:
+        version, (name, _) = bound.policy.anchor, bound.champion
         if version is None:
             return None
-        name, _ = self.bound.champion
         with self.steps.step("anchor", f"models:/{name}/{version}"):
-            found = None if self._no_registry else self.registry.version(name, version, self.workspace.work / "anchor")
+            found = None if self._no_registry else self.registry.version(name, version, folder / "anchor")
         if found is None:
             raise GatesError(
                 f"the registry has no version {version} of {name}", where="anchor", mend="Check `anchor:`."
@@ -165,11 +167,11 @@ class Flow:
         self.train()
         return self.measure(checked, served, anchor)
 
-    def run_handed(self, served: Served | None) -> Decision:
+    def run_handed(self, served: Served | None, anchor: Served | None) -> Decision:
         """Measure and judge a candidate that was trained, and scored where need be, on another machine."""
         self.workspace.forget("measure")
         checked = self.check()
-        evidence = self.broken(checked) or self.measure(checked, served)
+        evidence = self.broken(checked) or self.measure(checked, served, anchor)
         with self.steps.step("judge", f"{len(self.bound.gates)} gates"):
             return self._decided(evidence)
 
@@ -276,7 +278,8 @@ class Flow:
             with self.steps.step("measure", "for the base commit's policy"):
                 bench = Bench(base, self.workspace.root, work, environ=self.environ, elsewhere=self.elsewhere)
                 before = self._served_before(base, served, work) if made else None
-                evidence = bench.evidence(bench.check(), made[: base.policy.train.seeds], before, anchor)
+                fixed = self._anchor_before(base, anchor, work) if made else None
+                evidence = bench.evidence(bench.check(), made[: base.policy.train.seeds], before, fixed)
                 evidence = self._counted(evidence, base)
             self.workspace.save(self.workspace.base / self.workspace.evidence.name, evidence)
         except GatesError as error:
@@ -300,6 +303,15 @@ class Flow:
         if base.champion != self.bound.champion:
             raise GatesError("its champion is another one, which was not handed over")
         return served
+
+    def _anchor_before(self, base: Bound, anchor: Served | None, work: Path) -> Served | None:
+        """The anchor of the base commit's policy: a pull request may have named one that asks for less."""
+        asked, ours = ((one.champion[0], one.policy.anchor) for one in (base, self.bound))
+        if asked == ours:
+            return anchor
+        if base.policy.anchor is not None and self.elsewhere is not None:
+            raise GatesError("its anchor is another one, which was not handed over")
+        return self._anchor(base, work)
 
     def judge(self) -> Decision:
         """Judge the evidence as it lies there, and keep the decision."""

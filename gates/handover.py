@@ -3,9 +3,9 @@
 | parcel | made by | holds |
 | --- | --- | --- |
 | `data` | `gates check-data` | what training may see: training tables, the holdout without its labels |
-| `served` | `gates check-data` | the champion: its kept predictions, or its model |
-| `candidate` | `gates train` | what the training wrote |
-| `scores`, `champion-scores` | `gates score` | what a model gave for the holdout's rows |
+| `served` | `gates check-data` | champion and anchor: each one's kept predictions, or its model |
+| `candidate`, `seeds` | `gates train` | what the training wrote, and what further trainings of its recipe did |
+| `scores`, `champion-scores` | `gates score` | what their models gave for the holdout's rows |
 | `evidence` | `gates run` | the evidence, with decision and report |
 
 Whoever made a parcel may have been hostile: it is looked at as plain files, within limits, before it is read.
@@ -31,29 +31,27 @@ LARGEST = 16 * 2**30  # bytes of a parcel: more than a hosted runner's disk has 
 SCORING = "scoring.json"
 FEATURES = "features.parquet"
 SERVED = "served.json"
-_WHY = "champion.json"  # why the champion could not be scored
+SERVING = ("champion", "anchor")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _GLOB = re.compile(r"[*?\[{]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """Where in ``.gates/`` a parcel lies, and which files it may hold where those are known."""
+    """Where in ``.gates/`` a parcel lies, and how the files are called that it may hold, where those are known."""
 
     place: str
-    names: frozenset[str] | None = None
+    names: str | None = None
 
 
 PARCELS: Mapping[str, Parcel] = {
     "data": Parcel(place="data"),
     "served": Parcel(place="served"),
     "candidate": Parcel(place="candidate"),
-    "scores": Parcel(place="scored", names=frozenset({"candidate.parquet"})),
-    "evidence": Parcel(
-        place=".",
-        names=frozenset({"evidence.json", "decision.json", "report.md"}),
-    ),
-    "champion-scores": Parcel(place="scored", names=frozenset({"champion.parquet", _WHY})),
+    "seeds": Parcel(place="seeds"),
+    "scores": Parcel(place="scored", names=r"candidate\d*\.parquet"),
+    "evidence": Parcel(place=".", names=r"(evidence|decision)\.json|report\.md"),
+    "champion-scores": Parcel(place="scored", names=rf"({'|'.join(SERVING)})\.(parquet|json)"),
 }
 
 
@@ -97,7 +95,8 @@ def read_digests(text: str, wanted: Collection[str]) -> dict[str, str]:
 
 def _take(work: Path, folder: Path, parcel: Parcel, digest: str) -> None:
     entries = plain_files(folder)
-    if parcel.names is not None and (strange := {name for name in entries if name not in parcel.names}):
+    strange = [name for name in entries if parcel.names and not re.fullmatch(parcel.names, name)]
+    if strange:
         raise GatesError(f"holds {min(strange)!r}, which has no place there", where=str(folder))
     if files.folder_digest(folder) != digest:
         raise GatesError(
@@ -134,14 +133,7 @@ def plain_files(folder: Path) -> dict[str, int]:
 
 
 def hand_data(bench: Bench, folder: Path) -> None:
-    """The parcel ``data``: the training tables, the holdout without its label, and what a model will be asked.
-
-    Raises ``GatesError`` for a policy whose models can't be handed on yet.
-    """
-    policy = bench.bound.policy
-    for name, set_ in (("train.seeds", policy.train.seeds > 1), ("anchor", policy.anchor is not None)):
-        if set_:
-            raise GatesError("is not handed from one machine to the next yet", where=name, mend="Use gates run.")
+    """The parcel ``data``: the training tables, the holdout without its label, and what a model will be asked."""
     folder.mkdir(parents=True)
     bench.unlabelled(folder)
     bench.features(folder / FEATURES)
@@ -183,52 +175,56 @@ def without_holdout(bench: Bench, checkout: Path) -> str:
     return "\n".join(lines)
 
 
-# -- the champion --
+# -- champion and anchor --
 
 
-def hand_served(served: Served | None, identity: str, folder: Path) -> str:
-    """The parcel ``served``; gives what of the champion is in it: ``none``, ``predictions`` or ``model``.
+def hand_served(serving: Mapping[str, Served | None], identity: str, folder: Path) -> bool:
+    """The parcel ``served``, a folder a model by its name; gives whether one of them must be scored first.
 
     ``identity`` is that of the holdout, on which kept predictions must be.
     """
-    folder.mkdir(parents=True)
-    told: dict[str, str | None] = {}
-    form = "none"
-    if served is not None:
-        told = {"version": served.version, "digest": served.digest, "why": None}
-        try:
-            form = _hand_champion(served, identity, folder)
-        except GatesError as error:
-            if error.exit_code is Exit.OUTSIDE:
-                raise
-            told["why"] = error.what
-    files.write(folder / SERVED, json.dumps(told).encode())
-    return form
+    scored = False
+    for name, served in serving.items():
+        (folder / name).mkdir(parents=True)
+        told: dict[str, str | None] = {}
+        if served is not None:
+            told = {"version": served.version, "digest": served.digest, "why": None}
+            try:
+                scored |= _hand_model(served, identity, folder / name)
+            except GatesError as error:
+                if error.exit_code is Exit.OUTSIDE:
+                    raise
+                told["why"] = error.what
+        files.write(folder / name / SERVED, json.dumps(told).encode())
+    return scored
 
 
-def _hand_champion(served: Served, identity: str, folder: Path) -> str:
+def _hand_model(served: Served, identity: str, folder: Path) -> bool:
+    """Whether it is the model: there are no predictions on this holdout."""
     if kept := served.predictions(identity):
         shutil.copyfile(kept, folder / f"predictions{kept.suffix}")
-        return "predictions"
+        return False
     model = served.folder() / "model"
     if not model.is_dir():
         raise GatesError("it came as predictions on another holdout, and there is no model to score this one")
     shutil.copytree(model, folder / "model")
-    return "model"
+    return True
 
 
-def handed_champion(work: Workspace) -> Served | None:
-    """The champion that was handed over; its predictions are the kept ones, or those of the parcel with its scores."""
-    folder, scores = work.served, work.scored
+def handed_served(work: Workspace, name: str) -> Served | None:
+    """The champion, or the anchor, that was handed over; its predictions are the kept ones, or those of the parcel with
+    its scores."""
+    folder, scores = work.served / name, work.scored
     told = _json(folder / SERVED)
     if not told:
         return None
 
     def predictions(_: str) -> Path:
-        why = told["why"] or (_json(scores / _WHY)["why"] if (scores / _WHY).exists() else None)
+        unscored = scores / f"{name}.json"
+        why = told["why"] or (_json(unscored).get("why") if unscored.exists() else None)
         if why:
             raise GatesError(str(why))
-        places = (*sorted(folder.glob("predictions.*")), scores / "champion.parquet")
+        places = (*sorted(folder.glob("predictions.*")), scores / f"{name}.parquet")
         found = next((path for path in places if path.is_file()), None)
         if found is None:
             raise GatesError("its scores were not handed over")
@@ -249,25 +245,39 @@ def _json(path: Path) -> dict[str, str]:
 
 
 def score(work: Workspace, name: str, environ: Mapping[str, str]) -> Path:
-    """Let the model of ``name``, candidate or champion, score the rows that were handed over, without their labels.
+    """Let the models of ``name`` score the rows that were handed over, without their labels: those of the candidate's
+    trainings, or those of champion and anchor.
 
     A champion that can't says why, in place of its scores: that is a finding about the comparison, not a failure.
     """
     data, folder = work.data, work.scored
     asked = Asked.load(files.read(data / SCORING, "Hand over what gates check-data made."))
-    model = (work.candidate if name == "candidate" else work.served) / "model"
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        made = scored(model, data / FEATURES, folder / f"{name}.parquet", asked, environ)
-    except GatesError as error:
-        if name == "candidate":
-            raise
-        made = folder / _WHY
-        files.write(made, json.dumps({"why": error.what}).encode())
-    for left in folder.iterdir():  # what the model was asked through is not handed on
-        if left != made:
+    made = set()
+    for of, model in _models(work, name):
+        try:
+            made.add(scored(model, data / FEATURES, folder / f"{of}.parquet", asked, environ))
+        except GatesError as error:
+            if name == "candidate":
+                raise
+            made.add(folder / f"{of}.json")
+            files.write(folder / f"{of}.json", json.dumps({"why": error.what}).encode())
+    for left in folder.iterdir():  # what a model was asked through is not handed on
+        if left not in made:
             left.unlink()
     return folder
+
+
+def _models(work: Workspace, name: str) -> list[tuple[str, Path]]:
+    """The models that were handed over, each with its name. What came as predictions needs no scores."""
+    if name == "champion":
+        found = [(of, work.served / of / "model") for of in SERVING]
+    else:
+        found = [(f"candidate{place or ''}", folder / "model") for place, folder in enumerate(work.handed_trainings())]
+    models = [(of, model) for of, model in found if model.is_dir()]
+    if not models:
+        raise GatesError(f"no model of the {name} was handed over", where=str(work.work))
+    return models
 
 
 def handed_scores(work: Workspace, name: str) -> Path:

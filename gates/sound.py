@@ -34,6 +34,8 @@ def _contradictions(bound: Bound, evidence: Evidence) -> Iterator[str]:
     anchor = evidence.anchor is not None and evidence.anchor.unscored is None
     if bound.policy.anchor is not None and evidence.anchor is None:
         yield "it lacks the anchor"
+    if evidence.anchor is not None and evidence.anchor.version != str(bound.policy.anchor):
+        yield "its anchor is not the policy's"
     if bool(evidence.anchored) != anchor:
         yield "it holds an anchor's slices without the anchor, or the other way round"
     sides = [(evidence.slices, champion), *((run.slices, champion) for run in evidence.runs)]

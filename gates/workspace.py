@@ -78,10 +78,15 @@ class Workspace:
 
     def trainings(self, seeds: int) -> tuple[Path, ...]:
         """What each training wrote: the candidate, and further ones of its recipe."""
-        return (self.candidate, *(self._others / str(seed) for seed in range(1, seeds)))
+        return (self.candidate, *(self.others / str(seed) for seed in range(1, seeds)))
+
+    def handed_trainings(self) -> tuple[Path, ...]:
+        """As many trainings as lie there."""
+        return self.trainings(1 + sum(1 for folder in self.others.glob("*") if folder.is_dir()))
 
     @property
-    def _others(self) -> Path:
+    def others(self) -> Path:
+        """What the further trainings of the candidate's recipe wrote, a folder each."""
         return self.work / "seeds"
 
     @property
@@ -144,7 +149,7 @@ class Workspace:
         """What each of ``STEPS`` writes."""
         return (
             (self.data, self.served),
-            (self.candidate, self._others, self.scored, self._shards),
+            (self.candidate, self.others, self.scored, self._shards),
             (self.evidence,),
             (self.decision,),
             (self.report,),

@@ -90,6 +90,9 @@ TAMPERED = {
     "squares too large": ranks(aa="2000"),
     "products too large": ranks(ab="2000"),
     "two AUCs": ranks(a="7"),
+    "an anchor that the policy does not name": lambda value: value.update(
+        anchor=value["champion"], anchored=value["slices"]
+    ),
 }
 
 

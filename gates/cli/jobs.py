@@ -118,8 +118,8 @@ def plan(policies: str, folder: str, paths: str, as_json: bool) -> None:
 def check_data(policy: Path) -> NoReturn:
     """Hold the policy's tables to their contract, and make ready what the jobs after this one may see.
 
-    Into .gates/data: the training tables, and the holdout without its labels. Into .gates/served: the champion's kept
-    predictions on this holdout, or else its model. Nothing of the candidate runs.
+    Into .gates/data: the training tables, and the holdout without its labels. Into .gates/served: the kept predictions
+    of champion and anchor on this holdout, or else their models. Nothing of the candidate runs.
 
     \b
     Exit codes: 0 the contract holds, 1 it is broken, 2 a mistake in policy or data,
@@ -141,13 +141,13 @@ def check_data(policy: Path) -> NoReturn:
             publish(flow, decision)
             _end(decision, flow)
         data, served = flow.workspace.data, flow.workspace.served
-        champion = flow.served()
+        serving = {"champion": flow.served(), "anchor": flow.anchor()}
         with flow.steps.step("hand over", str(data)):
             handover.hand_data(flow.bench, data)
-            form = handover.hand_served(champion, flow.bench.holdout_identity, served)
+            scored = handover.hand_served(serving, flow.bench.holdout_identity, served)
             checkout = handover.without_holdout(flow.bench, Path(flow.environ.get("GITHUB_WORKSPACE") or "."))
             made = hand_over(data=data, served=served)
-    outputs(flow, verdict="pass", champion=form, checkout=checkout, **made)
+    outputs(flow, verdict="pass", champion="model" if scored else "", checkout=checkout, **made)
     click.echo("the data is fit to train on")
     sys.exit(Exit.SHIP)
 
@@ -156,7 +156,7 @@ def check_data(policy: Path) -> NoReturn:
 @common.policy
 @given
 def train(policy: Path, handed: Path | None, digests: str | None) -> None:
-    """Run the training command; what it writes lies in .gates/candidate.
+    """Run the training command; what it writes lies in .gates/candidate, of further seeds in .gates/seeds.
 
     With --handed it is given the tables of `gates check-data` from another machine, and the policy's own are not
     opened: the labels of the holdout need not be here.
@@ -174,9 +174,10 @@ def train(policy: Path, handed: Path | None, digests: str | None) -> None:
         else:
             flow.check()
             flow.train()
-        candidate = flow.workspace.candidate
-        form = "model" if (candidate / "model").is_dir() else "predictions"
-        made = hand_over(candidate=candidate)
+        trained = flow.workspace.trained(flow.bound.policy.train.seeds)
+        form = "model" if any((one / "model").is_dir() for one in trained) else "predictions"
+        further = {"seeds": flow.workspace.others} if len(trained) > 1 else {}
+        made = hand_over(candidate=flow.workspace.candidate, **further)
     outputs(flow, form=form, **made)
 
 
@@ -185,7 +186,8 @@ def train(policy: Path, handed: Path | None, digests: str | None) -> None:
 @click.option("--model", type=click.Choice(["candidate", "champion"]), required=True, help="Whose model.")
 @given
 def score(policy: Path, model: str, handed: Path | None, digests: str | None) -> None:
-    """Let a model score the holdout that was handed over, where there are neither labels nor credentials.
+    """Let a model score the holdout that was handed over, where there are neither labels nor credentials. With the
+    candidate's go those of further seeds, with the champion's the anchor's.
 
     Loading a model runs its author's code. What it gives lies in .gates/scored.
 
@@ -197,7 +199,7 @@ def score(policy: Path, model: str, handed: Path | None, digests: str | None) ->
 
     flow = common.flow(policy)
     with told(flow):
-        receive(flow, handed, digests, "data", "candidate" if model == "candidate" else "served")
+        receive(flow, handed, digests, "data", *(("candidate", "seeds") if model == "candidate" else ("served",)))
         with flow.steps.step("score", model):
             made = hand_over(scores=handover.score(flow.workspace, model, flow.environ))
     outputs(flow, **made)
@@ -220,7 +222,7 @@ def run(policy: Path, base: str | None, as_json: bool, handed: Path | None, dige
     """
     flow = common.flow(policy, base)
     try:
-        if receive(flow, handed, digests, "candidate", "served", "scores", "champion-scores"):
+        if receive(flow, handed, digests, "candidate", "seeds", "served", "scores", "champion-scores"):
             decision = _judge_handed(flow)
         else:
             decision = flow.run()
@@ -245,7 +247,7 @@ def _judge_handed(flow: Flow) -> Decision:
     from gates import handover
 
     elsewhere = replace(flow, elsewhere=lambda name: handover.handed_scores(flow.workspace, name))
-    return elsewhere.run_handed(handover.handed_champion(flow.workspace))
+    return elsewhere.run_handed(*(handover.handed_served(flow.workspace, name) for name in handover.SERVING))
 
 
 def _end(decision: Decision, flow: Flow) -> NoReturn:

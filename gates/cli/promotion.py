@@ -107,7 +107,7 @@ def promote(
 
     flow = _trusted(policy)
     assert flow.trusted is not None  # noqa: S101 -- just made
-    receive(flow, handed, digests, "candidate", "scores", "champion-scores", "evidence")
+    receive(flow, handed, digests, "candidate", "seeds", "scores", "champion-scores", "evidence")
     flow.workspace.load_evidence()  # before anything slow: is there something to promote?
     found = repository(flow.workspace.root, flow.environ)
     git, top = found or (None, None)

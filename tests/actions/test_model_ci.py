@@ -118,6 +118,8 @@ def test_a_model_is_scored_apart_and_so_is_a_champion_on_a_new_holdout(world: Wo
     """The telco example: MLflow models, a registry with a champion, a holdout that has changed since."""
     home, registry = world.repository / "models/churn", f"sqlite:///{tmp_path}/mlflow.db"
     shutil.copytree(ROOT / "configs/telco-churn", home)
+    policy = home / "gates.yaml"
+    policy.write_text(policy.read_text().replace("  run: python train.py\n", "  run: python train.py\n  seeds: 2\n"))
     given = {"cwd": home, "env": ENVIRON | {"MLFLOW_TRACKING_URI": registry, "GATES_LEDGER": "local"}}
     subprocess.run([sys.executable, "prepare.py"], check=True, **given)
     world.commit()  # the policy that counts is that of the default branch
@@ -126,12 +128,14 @@ def test_a_model_is_scored_apart_and_so_is_a_champion_on_a_new_holdout(world: Wo
     shutil.rmtree(home / ".gates")
     subprocess.run([sys.executable, "-c", FEWER], check=True, **given)
     shutil.copy(home / "candidates/worse.json", home / "params.json")
+    policy.write_text(f"{policy.read_text()}\nanchor: 1\n")
     world.call(policy="models/churn/gates.yaml", tracking_uri=registry)
 
     run = world.push()
     assert run.verdicts == {"data": "pass", "judge": "fail", "report": "fail"}, run.log
     assert {job for job, end in run.jobs.items() if end == "succeeded"} >= {"score", "champion", "train"}
     assert "worse than champion v1" in ours(world)
+    assert "<code>recall</code> against the anchor" in ours(world)
     for job in ("train", "score", "champion"):
         seen = (world.seen / f"{job}.env").read_text()
         assert "ghs_bot" not in seen

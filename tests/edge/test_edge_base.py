@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from edge_project import Project, call, git, refused, table
@@ -221,3 +222,27 @@ def test_the_diff_of_two_commits_and_of_two_files(project):
     refused(call("policy", "diff", "nowhere", *where), "no commit nowhere")
     refused(call("policy", "diff", *where, "--", "--output=x"), "no commit --output=x")
     refused(call("policy", "diff", "main", "--policy", str(project.root / "zzz.yaml")), "zzz.yaml")
+
+
+def test_an_anchor_that_the_pull_request_chose_does_not_count_for_the_base(tmp_path, empty_registry):
+    """Small losses would add up again if each pull request named the champion of then as its anchor."""
+    project = Project(tmp_path / "repository")
+    shutil.copyfile(empty_registry, project.root / "mlflow.db")
+    git(project.root, "init", "--quiet", "--initial-branch=main")
+    gates, rows = [{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.04}], table(3000)
+    project.ready(rows, gates=gates)
+    commit(project)
+    for unsure in (0, 8):
+        project.predictions(
+            [row | {"score": 0.5} if int(row["id"]) % unsure == 0 else row for row in rows] if unsure else rows
+        )
+        assert project.gates("run").code == 0
+        assert project.gates("promote").code == 0
+    project.policy(anchor=1, gates=gates)
+    commit(project)
+    project.predictions([row | {"score": 0.5} if int(row["id"]) % 4 == 0 else row for row in rows])
+    project.policy(anchor=2, gates=gates)
+    assert project.gates("run").code == 0
+    done = project.gates("run", "--base", "main")
+    assert done.code == 1, done.err
+    assert "anchor v1" in project.decision["reason"]

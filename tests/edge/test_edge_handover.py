@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edge_project import Project, refused
+from edge_project import Project, refused, table
 
 from gates import handover
 from gates.errors import GatesError
@@ -38,9 +38,11 @@ def handed(project: Project, folder: Path) -> str:
     (line,) = re.findall(r"^data .*", told.out, re.MULTILINE)
     trained = project.gates("train", "--handed", str(folder / "train"), "--digests", line)
     assert trained.code == 0, trained.err
-    shutil.copytree(project.root / ".gates/candidate", folder / "all/candidate")
+    made = {name: folder / "all" / name for name in ("candidate", "seeds") if (project.root / ".gates" / name).exists()}
+    for name, target in made.items():
+        shutil.copytree(project.root / ".gates" / name, target)
     shutil.rmtree(project.root / ".gates")
-    return digests(served=folder / "all/served", candidate=folder / "all/candidate") + "\nscores \nchampion-scores "
+    return digests(served=folder / "all/served", **made) + "\nscores \nchampion-scores "
 
 
 def test_the_steps_on_four_machines_give_the_evidence_of_one(project_of_predictions: Project, tmp_path: Path) -> None:
@@ -54,6 +56,37 @@ def test_the_steps_on_four_machines_give_the_evidence_of_one(project_of_predicti
     assert done.code == 0, done.err
     assert (project.root / ".gates/evidence.json").read_bytes() == alone
     assert json.loads(alone)["champion"]["version"] == "1"
+
+
+SEEDED = """
+import csv, os, random
+draw = random.Random(os.environ["GATES_SEED"])
+with open(os.environ["GATES_HOLDOUT"]) as holdout, open(os.environ["GATES_OUT"] + "/predictions.csv", "w") as out:
+    told = csv.writer(out)
+    told.writerow(["id", "score"])
+    for row in csv.DictReader(holdout):
+        told.writerow([row["id"], min(1, max(0, float(row["x"]) + draw.gauss(0, 0.1)))])
+"""
+
+
+def test_several_trainings_and_an_anchor_are_handed_on_too(registered: Project, tmp_path: Path) -> None:
+    """Measured, and measured again at the promotion, on machines that have seen neither training nor registry."""
+    rows = [row | {"x": row["score"]} for row in table(400)]
+    (registered.root / "train.py").write_text(SEEDED)
+    gates = [{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.1}]
+    registered.ready(rows, train={"run": "python train.py", "seeds": 3}, gates=gates)
+    assert registered.gates("run").code == 0
+    assert registered.gates("promote").code == 0
+    registered.policy(train={"run": "python train.py", "seeds": 3}, gates=gates, anchor=1)
+    assert registered.gates("run").code == 0
+    alone = (registered.root / ".gates/evidence.json").read_bytes()
+    lines = handed(registered, tmp_path / "handed")
+    done = registered.gates("run", "--handed", str(tmp_path / "handed/all"), "--digests", lines)
+    assert done.code == 0, done.err
+    assert (registered.root / ".gates/evidence.json").read_bytes() == alone
+    evidence = json.loads(alone)
+    assert (len(evidence["runs"]), evidence["anchor"]["version"]) == (2, "1")
+    assert registered.gates("promote").code == 0
 
 
 def test_a_committed_hand_over_is_not_taken_for_one(project_of_predictions: Project, tmp_path: Path) -> None:
