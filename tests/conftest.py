@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import collections
+import gc
 import textwrap
 from pathlib import Path
 
@@ -27,6 +28,12 @@ POLICY = {
     "data": {"holdout": "holdout.csv", "label": "left"},
     "train": {"run": "python train.py"},
 }
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay in memory to the end: the garbage collector need not look through them at each turn."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser):
