@@ -36,6 +36,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """At the end everything is let go, or the engine says that it leaks."""
+    gc.unfreeze()
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--regenerate", action="store_true", help="write golden files anew; read the diff before committing"

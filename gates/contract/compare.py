@@ -27,12 +27,12 @@ class Comparison:
     WRITTEN = "whole"
     schema: Literal["gates/contract-diff/v1"] = declare("Format of this document.")
     looser: bool = declare("Whether the second may take what the first refuses.")
-    changes: tuple[Change, ...] = declare("Rules that differ: columns, the row, then the table.")
+    changes: tuple[Change, ...] = declare("Rules that differ: columns, the row, the table, then what is shown.")
 
 
 def compare(before: Contract, after: Contract) -> Comparison:
     """What changed from the first contract to the second."""
-    changes = (*_record(_schema(before), _schema(after)), *_tables(before, after))
+    changes = (*_record(_schema(before), _schema(after)), *_tables(before, after), *_shown(before, after))
     return Comparison(schema=SCHEMA, looser=any(one.kind not in NOT_LOOSER for one in changes), changes=changes)
 
 
@@ -97,6 +97,14 @@ def _tables(before: Contract, after: Contract) -> Iterator[Change]:
         else:
             kind = Kind.GONE if a else Kind.NEW
             yield Change(rule=id_, kind=kind, before=a.written if a else None, after=b.written if b else None)
+
+
+def _shown(before: Contract, after: Contract) -> Iterator[Change]:
+    """Telling less of the data is stricter."""
+    a, b = before.shown, after.shown
+    for kind in (_moved(-a.values, -b.values), _moved(a.min_cell, b.min_cell)):
+        if kind:
+            yield Change(rule="shown", kind=kind, before=plain(a), after=plain(b))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from gates.contract import record, schemas
-from gates.contract.rules import Contract, Known, Rule, TableRule
+from gates.contract.rules import Contract, Known, Rule, Shown, TableRule
 from gates.contract.tables import TABLE_RULES, written
 from gates.fields import Plain, build, schema_of
 from gates.source import Path, Source
 from gates.validate import Problem, nearest, problems
 
-PARTS = ("record", "table")
+PARTS = ("record", "table", "shown")
 SCHEMA: dict[str, Plain] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "contract.yaml",
@@ -27,6 +27,7 @@ SCHEMA: dict[str, Plain] = {
             "type": "array",
             "items": {"anyOf": [schema_of(rule) for rule in TABLE_RULES.values()]},
         },
+        "shown": {"description": "Which values may be told as examples.", **schema_of(Shown)},
     },
     "additionalProperties": False,
 }
@@ -43,7 +44,7 @@ def mistakes(source: Source) -> Iterator[Problem]:
     if _is_schema(value):
         yield from schemas.mistakes(source, value, ())
         return
-    whole = {**SCHEMA, "properties": {"record": {}, "table": {"type": "array"}}}
+    whole = {**SCHEMA, "properties": {"record": {}, "table": {"type": "array"}, "shown": schema_of(Shown)}}
     yield from problems(source, (), value, whole)
     if not isinstance(value, dict):
         return
@@ -95,6 +96,7 @@ def read(source: Source) -> Contract:
         written=value,
         rules=(*_record(schema, known), *(_table(entry, place, known) for place, entry in enumerate(entries, 1))),
         hidden=known.hidden,
+        shown=build(Shown, {} if _is_schema(value) else value.get("shown", {})),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Final, Literal, Protocol
 
 from gates.contract.columns import Column, Columns
 from gates.evidence import Finding
-from gates.fields import Plain
+from gates.fields import Plain, declare
 
 Severity = Literal["error", "warn"]
 SEVERITY: Final = "What breaking it does: error stops the run, warn is only told."
@@ -80,6 +80,18 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Which values of the data may be told as examples of what broke a rule."""
+
+    values: int = declare("So many at most; 0 for none.", default=5, minimum=0, maximum=5)
+    min_cell: int = declare(
+        "Those alone that at least so many of the broken rows hold: a rare one may point at somebody.",
+        default=1,
+        minimum=1,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """All rules of a contract, record first, in the file's order; ``written`` is the file's value, ``hidden`` are
     the columns whose values may be shown nowhere."""
@@ -87,6 +99,7 @@ class Contract:
     written: Plain
     rules: tuple[Rule, ...]
     hidden: frozenset[str] = frozenset()
+    shown: Shown = Shown()
 
     def plain(self) -> Plain:
         """The file's value: what a digest is made of."""

@@ -7,13 +7,12 @@ from math import isfinite
 from struct import pack, unpack
 
 from gates.contract.columns import Column, quoted
-from gates.contract.rules import Contract, Rule, Side
+from gates.contract.rules import Contract, Rule, Shown, Side
 from gates.errors import GatesError
 from gates.evidence import Finding, Part
 from gates.measure.engines import Engine
 from gates.measure.tables import Opened, run
 
-EXAMPLES = 5
 SHOWN = 40  # characters of an example
 AT_ONCE = 500  # rules counted by one query: the time to plan it grows with the square
 SHOWN_AT_ONCE = 25  # rules whose examples are found by one query
@@ -32,7 +31,7 @@ def findings(
     single = [rule for rule in rules if rule.count]
     rows, counts = _counts(engine, this, single)
     counted = dict(zip((rule.id for rule in single), counts, strict=True))
-    shown = _examples(engine, this, [rule for rule in single if counted[rule.id]])
+    shown = _examples(engine, this, [rule for rule in single if counted[rule.id]], contract.shown)
 
     def made(rule: Rule, parts: tuple[Part, ...] = ()) -> Finding:
         count, examples = counted.get(rule.id, 0), shown.get(rule.id, ())
@@ -72,9 +71,9 @@ def _counts(engine: Engine, this: Side, rules: list[Rule]) -> tuple[int, list[in
     return rows, counts
 
 
-def _examples(engine: Engine, this: Side, broken: list[Rule]) -> dict[str, tuple[str, ...]]:
-    """Up to five distinct offending values of each rule that shows any, most frequent first; in one query, of
-    many rules in several.
+def _examples(engine: Engine, this: Side, broken: list[Rule], may: Shown) -> dict[str, tuple[str, ...]]:
+    """A few distinct offending values of each rule that shows any, most frequent first; in one query, of many rules in
+    several.
 
     Doubles are told as numbers: every engine has a text of its own for them.
     """
@@ -90,7 +89,7 @@ def _examples(engine: Engine, this: Side, broken: list[Rule]) -> dict[str, tuple
             parts.append(
                 f"(SELECT {place} AS place, CAST({text} AS VARCHAR) AS v, CAST({number} AS DOUBLE) AS x, "
                 f"count(*) AS n FROM {quoted(this.name)} WHERE {condition} "
-                f"GROUP BY 2, 3 ORDER BY n DESC, v, x LIMIT {EXAMPLES})"
+                f"GROUP BY 2, 3 HAVING count(*) >= {may.min_cell} ORDER BY n DESC, v, x LIMIT {may.values})"
             )
     for start in range(0, len(parts), SHOWN_AT_ONCE):
         asked = " UNION ALL ".join(parts[start : start + SHOWN_AT_ONCE])

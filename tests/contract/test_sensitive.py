@@ -94,6 +94,25 @@ def test_a_mark_in_a_rule_of_rows_counts_for_every_rule(tables, word):
     secret_free(text)
 
 
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [
+        ({}, ", such as often, seldom"),
+        ({"values": 1}, ", such as often"),
+        ({"min_cell": 2}, ", such as often"),
+        ({"min_cell": 3}, ""),
+        ({"values": 0}, ""),
+    ],
+    ids=str,
+)
+def test_so_many_values_are_shown_and_rare_ones_need_not_be(tmp_path, shown, told):
+    parquet(tmp_path / "holdout.parquet", {"y": ["a", "b", "a"], "open": ["seldom", "often", "often"]})
+    record = {"properties": {"open": {"maxLength": 0}}}
+    gates = Held(tmp_path, {"record": record, "shown": shown}).decision.gates
+    gate = next(gate for gate in gates if gate.kind == "data")
+    assert gate.reason.endswith(f"broken in 3 of 3 rows (100 %){told}")
+
+
 def test_rules_across_columns_show_no_examples(tables):
     condition = {
         "if": {"properties": {"d": {**MARKED, "const": "Zoster"}}},

@@ -220,6 +220,21 @@ def test_a_rule_over_the_table(before, after, said):
     assert [str(change.kind) for change in found.changes] == said
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({}, {"values": 5, "min_cell": 1}, []),
+        ({}, {"values": 0}, ["stricter"]),
+        ({"min_cell": 10}, {"min_cell": 9}, ["looser"]),
+        ({"values": 0}, {"min_cell": 2}, ["looser", "stricter"]),
+    ],
+    ids=str,
+)
+def test_telling_more_of_the_data_is_looser(before, after, said):
+    found = compare(*(contract({"record": {}, "shown": one}) for one in (before, after)))
+    assert [(change.rule, str(change.kind)) for change in found.changes] == [("shown", kind) for kind in said]
+
+
 def test_the_columns_of_an_exact_set_are_part_of_it():
     sides = ({"record": {"properties": {name: {}}}, "table": [{"columns": "exact"}]} for name in ("a", "b"))
     assert [str(one.kind) for one in compare(*map(contract, sides)).changes] == ["incompatible"]
