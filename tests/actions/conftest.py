@@ -14,9 +14,15 @@ from telco import settle
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def github(request: pytest.FixtureRequest) -> FakeGitHub:
+    """GitHub's API; a test may name a class that knows more."""
+    made: FakeGitHub = getattr(request, "param", FakeGitHub)("acme/churn")
+    return made
+
+
+@pytest.fixture
+def world(tmp_path: Path, github: FakeGitHub) -> Iterator[World]:
     """A user's repository with a model at its root, and a workflow that calls model-ci.yml."""
-    github = FakeGitHub("acme/churn")
     world = World(tmp_path, github)
     world.call()
     settle(world.repository)

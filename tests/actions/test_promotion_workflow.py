@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_github import BOT
+from fake_promotion import FakePromotion
 from harness import COMMIT, World, on_main
 from mlflow import MlflowClient
 from telco import BAD, POLICY
 
+XENIA, YURI = (3, "xenia", "User"), (4, "yuri", "User")
 BETTER = "contract internet_service"
 PROMOTE = f"""\
 name: Promote
@@ -114,6 +117,65 @@ def test_nothing_is_promoted_from_another_branch_or_without_the_approvals(world:
     assert refused.failed == {"promote"}
     assert registry.kinds == ["refusal"]
     assert registry.records[-1]["code"] == "approvals"  # GitHub could not say who approved
+
+
+@pytest.mark.parametrize("github", [FakePromotion], indirect=True)
+def test_who_approved_is_read_back_and_stands_in_the_record(
+    world: World, registry: Registry, github: FakePromotion
+) -> None:
+    """Two roles, each an environment with rules of its own; nobody counts for both."""
+    given = {"tracking-uri": registry.uri, "approvals": '["data-steward", "ml-lead"]'}
+    world.write(PROMOTE.replace("INPUTS", json.dumps(given)), "promote.yml")
+    asked = "promotion: {alias: champion, approvals: [data-steward, ml-lead]}\n"
+    (world.repository / "gates.yaml").write_text(POLICY + asked)
+    told = github.world
+    told.run_id = 1  # as act counts
+    told.environments = {"data-steward": True, "ml-lead": True}
+    told.approvals = [(["data-steward"], XENIA, "approved", "read"), (["ml-lead"], XENIA, "approved", "read")]
+    told.sha = world.commit()
+    one = world.run("push", on_main(), workflow="promote.yml")
+    assert one.failed == {"promote"}, one.log
+    assert registry.records[-1]["code"] == "approvals"  # one person in two roles
+
+    told.approvals[1] = (["ml-lead"], YURI, "approved", "read")
+    two = world.run("push", on_main(), workflow="promote.yml")
+    assert two.failed == set(), two.log
+    assert registry.kinds[-2:] == ["intent", "promotion"]
+    said = registry.records[-1]["approvals"]
+    assert [(one["role"], one["user"]["login"]) for one in said] == [("data-steward", "xenia"), ("ml-lead", "yuri")]
+
+
+WAIVE = f"""\
+name: Accept
+on: workflow_dispatch
+permissions: {{}}
+jobs:
+  waive:
+    permissions: {{actions: read, contents: write, pull-requests: read}}
+    uses: owner/gates/.github/workflows/model-waive.yml@{COMMIT}
+    with: INPUTS
+"""
+
+
+def test_somebody_accepts_what_a_pull_requests_model_fails_at(world: World, registry: Registry) -> None:
+    (world.repository / "gates.yaml").write_text(POLICY + "promotion: {waivable: [roc_auc]}\n")
+    world.github.bases[7] = world.commit()
+    (world.repository / "columns.txt").write_text(BAD)
+    failed = world.push()
+    assert failed.verdicts["report"] == "fail", failed.log
+    head = world.github.heads[7]
+    world.github.runs[head] = [17]
+    world.github.hand_over(17, *world.handed_over())
+    given = {"pull-request": "7", "commit": head, "reason": "a pilot of ten customers", "until": "2999-01-01"}
+    world.write(WAIVE.replace("INPUTS", json.dumps(given | {"gate": "roc_auc:min"})), "waive.yml")
+    accepted = world.run("workflow_dispatch", on_main(), workflow="waive.yml")
+    assert accepted.failed == set(), accepted.log
+    (waiver,) = registry.records[-1]["waivers"]
+    assert (registry.kinds, waiver["reason"]) == (["waiver"], "a pilot of ten customers")
+
+    again = world.push()
+    assert again.verdicts["report"] == "pass", again.log
+    assert "a pilot of ten customers" in world.github.bodies(BOT)[-1]
 
 
 SWAP = """

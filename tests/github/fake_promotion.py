@@ -16,6 +16,8 @@ SHA, HEAD, RUN = "c" * 40, "d" * 40, 4242
 class World:
     """What there is to be told. People are (id, login, type)."""
 
+    run_id: int = RUN
+    sha: str = SHA
     attempt: int = 1
     actor: tuple[int, str, str] = (2, "starter", "User")
     triggering: tuple[int, str, str] = (2, "starter", "User")
@@ -78,7 +80,8 @@ class FakePromotion(FakeGitHub):
 
     def run(self, *_: Any) -> Any:
         run = self._description.example("workflow-run")
-        run.update(id=RUN, head_sha=SHA, run_attempt=self.world.attempt, run_started_at="2027-01-01T09:00:00Z")
+        run.update(id=self.world.run_id, head_sha=self.world.sha, run_attempt=self.world.attempt)
+        run.update(run_started_at="2027-01-01T09:00:00Z")
         run.update(actor=self._user(self.world.actor), triggering_actor=self._user(self.world.triggering))
         return run
 
@@ -106,7 +109,7 @@ class FakePromotion(FakeGitHub):
         return said
 
     def deployments(self, _: Any, query: dict[str, str]) -> Any:
-        assert query["sha"] == SHA
+        assert query["sha"] == self.world.sha
         made = self._description.example("deployment-items")[0]
         others = made | {"id": 1, "created_at": "2026-12-01T00:00:00Z"}
         ours = made | {"id": 2, "created_at": "2027-01-01T09:10:00Z"}
@@ -114,7 +117,7 @@ class FakePromotion(FakeGitHub):
 
     def statuses(self, names: Any, _: Any) -> Any:
         status = self._description.example("deployment-status-items")[0]
-        run = RUN if names["deployment_id"] == "2" else 17
+        run = self.world.run_id if names["deployment_id"] == "2" else 17
         here = {"log_url": f"https://github.com/acme/churn/actions/runs/{run}/job/5", "target_url": ""}
         return [
             status | here | {"state": "success", "created_at": "2027-01-01T09:50:00Z"},
@@ -125,7 +128,7 @@ class FakePromotion(FakeGitHub):
     def pulls(self, *_: Any) -> Any:
         pull = self._description.example("pull-request-simple-items")[0]
         pull.update(number=7, user=self._user(self.world.author or (1, "author", "User")), requested_teams=[])
-        pull.update(merge_commit_sha=SHA, merged_at="2027-01-01T08:00:00Z" if self.world.merged else None)
+        pull.update(merge_commit_sha=self.world.sha, merged_at="2027-01-01T08:00:00Z" if self.world.merged else None)
         pull["head"]["sha"] = HEAD
         return [pull]
 
