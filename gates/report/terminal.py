@@ -21,12 +21,14 @@ from gates.report import (
     why,
     word,
 )
+from gates.report.interval import TITLE, drawn
 from gates.words import bar_text, number, plural, signed
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 TABLE_WIDTH = 110  # columns; below, numbers of the table would be cut
+PICTURE_WIDTH = 140  # from here on there is room for intervals as bars, too
 COLOURS = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow", Verdict.FAIL: "red", Verdict.ERROR: "red"}
 
 
@@ -38,7 +40,7 @@ def render(decision: Decision, facts: Facts | None = None, *, width: int = 120, 
     out, told = console(width, colour=colour)
     shown = [gate for gate in decision.gates if gate.kind != "data" and gate.verdict is not None]
     if shown and width >= TABLE_WIDTH:
-        told.print(_table(shown))
+        told.print(_table(shown, pictures=width >= PICTURE_WIDTH))
     for gate in shown if width < TABLE_WIDTH else ():
         told.print(_stacked(gate))
     held = sum(gate.kind == "data" and gate.verdict is Verdict.PASS for gate in decision.gates)
@@ -105,7 +107,7 @@ def flat(foreign: str) -> str:
     return "".join(char if char.isprintable() else " " for char in foreign)
 
 
-def _table(gates: list[GateVerdict]) -> object:
+def _table(gates: list[GateVerdict], *, pictures: bool) -> object:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -115,6 +117,8 @@ def _table(gates: list[GateVerdict]) -> object:
     table.add_column("gate", overflow="fold")
     for title in ("champion → candidate", "judged (bounds)", "bar", "rows"):
         table.add_column(title, justify="right", no_wrap=True)
+    if pictures:
+        table.add_column(TITLE, no_wrap=True)
     for gate in gates:
         table.add_row(
             Text(f"{sign(gate.verdict)} {word(gate.verdict)}", style=COLOURS[gate.verdict] if gate.verdict else "dim"),
@@ -123,6 +127,7 @@ def _table(gates: list[GateVerdict]) -> object:
             _judged(gate),
             _bar(gate),
             f"{gate.n:,}",
+            *([drawn(gate)] if pictures else []),
         )
     return table
 
