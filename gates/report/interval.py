@@ -18,12 +18,17 @@ def drawn(gate: GateVerdict) -> str:
     low, value, high = sorted(up * (end - edge) for end in (estimate.low, estimate.value, estimate.high))
     reach = max(-low, high) or 1.0
     line = [" "] * (2 * HALF + 1)
-    first, middle, last = (HALF + round(end / reach * HALF) for end in (low, value, high))
+    first, middle, last = (HALF + _place(end / reach) for end in (low, value, high))
     line[HALF] = "│"
     for place in range(first, last + 1):
         line[place] = "┼" if place == HALF else "─"
     line[middle] = "●"
     return "".join(line)
+
+
+def _place(share: float) -> int:
+    """Characters from the bar; what lies beside it never stands on it."""
+    return round(share * HALF) or (share > 0) - (share < 0)
 
 
 def _held(gate: GateVerdict) -> tuple[float | None, Estimate | None]:

@@ -32,6 +32,7 @@ def gate(rule, bar, low, value, high, better=1):
         (("min_improvement", 0.1, 0.2, 0.3, 0.4), "      │ ──●──"),
         (("min_improvement", 0.1, -0.4, -0.3, -0.2, -1), "      │ ──●──"),
         (("min", 0.5, 0.5, 0.5, 0.5), "      ●      "),
+        (("min", 0.5, 0.501, 0.6, 0.7), "      │──●───"),
         (("expression", None, 0, 0, 0), ""),
     ],
 )
@@ -42,12 +43,20 @@ def test_right_of_the_bar_is_better(given, shown):
 NUMBER = st.floats(-1e6, 1e6)
 
 
-@given(st.sampled_from(["min", "max", "max_worsening", "min_improvement"]), NUMBER, st.lists(NUMBER, min_size=3, max_size=3))
+@given(
+    st.sampled_from(["min", "max", "max_worsening", "min_improvement"]),
+    NUMBER,
+    st.lists(NUMBER, min_size=3, max_size=3),
+)
 def test_any_interval_has_one_width_and_its_verdicts_side(rule, bar, numbers):
     low, value, high = sorted(numbers)
     line = drawn(gate(rule, bar, low, value, high))
     assert len(line) == 2 * HALF + 1
     assert line.count("●") == 1
+    if rule == "min" and low > bar:
+        assert line[: HALF + 1] == " " * HALF + "│"
+    if rule == "min" and high < bar:
+        assert line[HALF:] == "│" + " " * HALF
 
 
 def test_a_wide_terminal_has_room_for_them():
