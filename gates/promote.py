@@ -1,4 +1,5 @@
-"""A promotion: what was judged is verified, judged anew where champion or ledger moved on, and becomes what an alias names.
+"""A promotion: what was judged is verified, judged anew where champion or ledger moved on, and becomes what an alias
+names.
 
 Trusts no file that it has not verified, and loads no model.
 """
