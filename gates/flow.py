@@ -294,7 +294,7 @@ class Flow:
         if (bound or self.bound).policy.data.reuse is None:
             return evidence
         holdout = next(one.digest for one in evidence.tables if one.name == "holdout")
-        return replace(evidence, used=self.ledger.uses(holdout))
+        return replace(evidence, used=self.ledger.uses(self.ledger.head(), holdout))
 
     def _served_before(self, base: Bound, served: Served | None, work: Path) -> Served | None:
         """The champion of the base commit's policy; on a machine without a registry, the one that was handed over."""

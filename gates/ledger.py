@@ -223,12 +223,16 @@ class Ledger:
             raise GatesError(f"{named} names {len(found)} records", where=self.told, mend="gates history lists them.")
         return found[0]
 
-    def uses(self, holdout: str) -> int:
-        """How many decisions rest on a holdout of that digest."""
+    def uses(self, head: str | None, holdout: str, *, own: tuple[str, ...] = ()) -> int:
+        """How many decisions rest on a holdout of that digest; those of digest ``own``, or about a model of that
+        digest, are not counted."""
+        records = (entry.record for entry in self.entries(head))
         decided = {
-            entry.record.decision
-            for entry in self.entries(self.head())
-            if any(table.name == "holdout" and table.digest == holdout for table in entry.record.data)
+            one.decision
+            for one in records
+            if any(table.name == "holdout" and table.digest == holdout for table in one.data)
+            and one.decision not in own
+            and (one.model is None or one.model.digest not in own)
         }
         return len(decided - {None})
 

@@ -1,4 +1,5 @@
-"""A promotion: what was judged is verified, judged anew where the champion is another, and becomes what an alias names.
+"""A promotion: what was judged is verified, judged anew where champion or ledger moved on, and becomes what an alias
+names.
 
 Trusts no file that it has not verified, and loads no model.
 """
@@ -89,7 +90,7 @@ def _carried_out(desk: Desk, candidate: Candidate, intent: Entry, kept: Kept | N
     if done.code:
         raise RefusedError(done.code, done.reason, mend="Nothing stands half done. " + AGAIN)
     assert done.after is not None  # noqa: S101 -- every promotion names it
-    anew = " (judged anew against the champion of now)" if verified.anew else ""
+    anew = " (judged anew)" if verified.anew else ""
     told = f"{desk.name} version {done.after.version} is now {done.alias}{anew}"
     return Promoted(alias=str(done.alias), version=done.after.version, entry=outcome, told=told)
 

@@ -22,7 +22,7 @@ from gates import __version__
 from gates.errors import Exit, GatesError
 from gates.ledger import TIME, Entry, Ledger, LostRaceError
 from gates.provenance import draft
-from gates.record import OUTCOMES, Kind, Record, Refused, Run, Version
+from gates.record import CARD, OUTCOMES, Kind, Record, Refused, Run, Version
 from gates.registry.mlflow import Registry
 
 LEASE = timedelta(minutes=30)  # how long an intent may take before somebody else settles it
@@ -138,6 +138,8 @@ def carry_out(desk: Desk, entry: Entry) -> Entry:
     if closed:
         return closed
     if now != version:
+        if CARD in intent.documents and not intent.target:  # what is gone back to has its own already
+            desk.registry.attach(name, version, CARD, desk.ledger.document(entry, CARD))
         desk.registry.move(name, alias, version)
     now = desk.registry.at(name, alias)
     if now != version:

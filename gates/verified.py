@@ -40,6 +40,7 @@ from gates.report.card import render
 from gates.signing import sign
 from gates.statement import statement
 from gates.transaction import Desk, RefusedError
+from gates.words import plural
 from gates.workspace import Workspace
 
 Approve = Callable[[Stage, str], tuple[Approval, ...]]  # (stage, the model's digest) -> the approvals, or GatesError
@@ -75,7 +76,7 @@ class Verified:
     record: Record
     documents: Mapping[str, bytes]
     decision: Decision
-    anew: bool  # whether it was judged anew, against another champion
+    anew: bool  # whether it was judged anew: against another champion, or as a later use of the holdout
 
 
 def verified(
@@ -143,10 +144,18 @@ def _judged(
     _same_champion(desk, head, candidate.bound.champion[1], served)
     fresh = _measured(candidate, evidence, served)
     now = served.version if served else None
+    used = _used(desk, candidate, head, evidence, own=(model, digest(decision)))
     if _same(evidence.champion, fresh.champion):
         if _counted(fresh) != _counted(evidence):
             raise _changed(Refused.EVIDENCE_CHANGED, OTHER_ROWS)
-        return decision, evidence, served, False
+        if used == evidence.used:
+            return decision, evidence, served, False
+        evidence = replace(evidence, used=used)
+        anew = judge(bound, evidence)
+        times = plural(used, "time", "times")
+        desk.say(f"this holdout has decided {times} by now: judged anew, {anew.verdict}")
+        return anew, evidence, served, True
+    fresh = replace(fresh, used=used)
     anew = judge(bound, fresh)
     was = evidence.champion.version if evidence.champion else None
     if anew.verdict is Verdict.ERROR:
@@ -154,6 +163,15 @@ def _judged(
         raise _changed(Refused.CHAMPION_CHANGED, why)
     desk.say(f"the champion is {_name(now)} by now: judged anew, {anew.verdict}")
     return anew, fresh, served, True
+
+
+def _used(desk: Desk, candidate: Candidate, head: str | None, evidence: Evidence, *, own: tuple[str, ...]) -> int:
+    """How often the holdout has decided, where that is charged: by the ledger, if it knows of more than the evidence.
+    What was decided of this very model is no further look at the holdout."""
+    if candidate.bound.policy.data.reuse is None:
+        return evidence.used
+    holdout = next(one.digest for one in evidence.tables if one.name == "holdout")
+    return max(evidence.used, desk.ledger.uses(head, holdout, own=own))
 
 
 def _same(one: Measured | None, other: Measured | None) -> bool:

@@ -182,6 +182,14 @@ class Registry:
             tags = {**tags, TAG_PREDICTIONS: kept.predictions}
             return str(self._client.create_model_version(name, source, kept.run_id, tags=tags).version)
 
+    def attach(self, name: str, version: str, file: str, text: bytes) -> None:
+        """Keep a text with a version, as an artifact of its run beside the model's folder; it takes an older one's
+        place."""
+        with _told(f"keep {file} with {name} version {version}"):
+            run_id = self._client.get_model_version(name, version).run_id
+            if run_id:
+                self._client.log_text(run_id, text.decode(), file)
+
     def made_for(self, name: str, intent: str) -> str | None:
         """The version that was registered for an intent, or None."""
         with _told(f"look for the version of {intent[:19]}"):

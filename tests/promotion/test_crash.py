@@ -6,6 +6,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+from test_promotion import card_is_kept
 from worlds import World
 
 
@@ -33,6 +34,7 @@ def test_killed_at_every_step_it_is_finished_or_undone(world: World, second: boo
         assert code == -signal.SIGKILL
         records = world.sound(["promote"], ["promote"])
         assert [one["kind"] for one in records[before:]].count("promotion") == 1, step
+        card_is_kept(world)
         step += stride
     assert step > 20, "the sweep must have met every write"
 

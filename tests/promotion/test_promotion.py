@@ -14,6 +14,7 @@ from worlds import GATES, World, git
 
 from gates import promote as promotion
 from gates.decision import Decision
+from gates.ledger import opened
 from gates.registry.mlflow import Registry
 from gates.validate import read_json
 
@@ -52,6 +53,16 @@ def served(world: World, alias: str = "champion") -> str | None:
         return str(client(world).get_model_version_by_alias("churn", alias).version)
     except MlflowException:
         return None
+
+
+def card_is_kept(world: World, alias: str = "champion") -> None:
+    """The card with the version that serves is the one of the record that made it serve."""
+    version = client(world).get_model_version_by_alias("churn", alias)
+    run = client(world).get_run(version.run_id)
+    ledger = opened(world.root, world.environment())
+    (entry, *_) = [one for one in ledger.entries(ledger.head()) if one.record.moved and one.record.alias == alias]
+    kept = Path(run.info.artifact_uri.removeprefix("file://")) / "card.md"
+    assert kept.read_bytes() == ledger.document(entry, "card.md")
 
 
 def better(world: World, rows: Any, by: float = 0.05) -> None:
@@ -116,6 +127,13 @@ def test_a_record_says_what_it_rests_on(world: World) -> None:
     assert tags["gates.commit"] == one["source"]["commit"]
     assert tags["gates.data.holdout"] == one["data"][0]["digest"]
     assert tags["gates.decision"] == one["decision"]
+
+
+def test_the_card_is_kept_with_the_version_stage_by_stage(world: World) -> None:
+    judged(world, promotion=STAGES)
+    for stage in ("staging", "champion"):
+        assert gates(world, "promote").code == 0
+        card_is_kept(world, stage)
 
 
 def test_pointers_of_data_versions_are_in_the_record(world: World) -> None:

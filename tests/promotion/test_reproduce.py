@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from test_promotion import gates, judged
-from worlds import World, git
+from worlds import World, git, table
 
 DRAWN = """
 import csv, os, random
@@ -68,7 +68,7 @@ def test_it_says_where_they_part(world: World) -> None:
 def test_data_that_is_not_in_the_commit_must_be_what_it_was(world: World) -> None:
     (world.root / "data").mkdir()
     (world.root / "data" / ".gitignore").write_text("*\n")
-    world.holdout(__import__("worlds").table(), "data/holdout.csv")
+    world.holdout(table(), "data/holdout.csv")
     trained(world, data={"holdout": "data/holdout.csv"})
     assert reproduced(world)[0] == 0
     path = world.root / "data" / "holdout.csv"
@@ -82,3 +82,49 @@ def test_a_record_that_is_none(world: World, record: str, words: str) -> None:
     trained(world)
     done = gates(world, "reproduce", record)
     assert (done.code, words in done.err) == (2, True)
+
+
+def test_the_same_numbers_of_other_bytes(world: World) -> None:
+    """Files that no verdict rests on may differ: that is said, and is no failure."""
+    trained(world)
+    (world.root / "train.py").write_text(
+        DRAWN + "open(os.environ['GATES_OUT'] + '/log.txt', 'w').write(os.environ['X'])"
+    )
+    world.commit("a log")
+    assert gates(world, "run", X="then").code == 0
+    assert gates(world, "promote").code == 0
+    code, found = reproduced(world, "4", X="now")
+    assert (code, found["model"], found["predictions"], found["evidence"], found["parts"]) == (0, False, True, True, [])
+
+
+def test_a_commit_that_is_not_here(world: World) -> None:
+    """A clone that is not deep enough, or a history that was rewritten."""
+    trained(world)
+    commit = git(world.root, "rev-parse", "HEAD")
+    (world.root / "train.py").write_text(DRAWN + "# other")
+    git(world.root, "commit", "-q", "-a", "--amend", "-m", "another first")
+    git(world.root, "push", "-q", "-f", "origin", "HEAD:main")
+    git(world.root, "reflog", "expire", "--expire=now", "--all")
+    git(world.root, "fetch", "-q", "origin")
+    git(world.root, "update-ref", "-d", "ORIG_HEAD")
+    git(world.root, "gc", "-q", "--prune=now")
+    done = gates(world, "reproduce", "2")
+    assert (done.code, f"commit {commit[:12]} is not here" in done.err) == (3, True), done.err
+
+
+def test_data_that_is_gone(world: World) -> None:
+    (world.root / "data").mkdir()
+    (world.root / "data" / ".gitignore").write_text("*\n")
+    world.holdout(table(), "data/holdout.csv")
+    trained(world, data={"holdout": "data/holdout.csv"})
+    (world.root / "data" / "holdout.csv").unlink()
+    done = gates(world, "reproduce", "2")
+    assert (done.code, "data/holdout.csv" in done.err) == (2, True), done.err
+
+
+def test_a_record_outside_a_repository_names_no_commit(world: World) -> None:
+    world.ready(gates=LOOSE)
+    assert gates(world, "run").code == 0
+    assert gates(world, "promote").code == 0
+    done = gates(world, "reproduce", "2")
+    assert (done.code, "names no commit" in done.err) == (2, True), done.err

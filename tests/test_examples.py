@@ -1,0 +1,107 @@
+"""The examples with a candidate that must be stopped: verdicts and figures are what their READMEs say."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+AUC, FIRST_FILM, NDCG, MRR = "roc_auc", "hit_rate_at[k=1, relevant=4]", "ndcg[k=5]", "mrr[relevant=4]"
+GAP = "demographic_parity_difference by marital"
+LOANS = [("false_omission_rate", "value"), (AUC, "value"), (GAP, "value")]
+FILMS = [(FIRST_FILM, "value"), (NDCG, "value"), (MRR, "value")]
+
+CASES = [  # example, parameters, what the figures in the README's row are, the gates that fail
+    ("credit-risk", "params.json", [*LOANS, (GAP, "high")], []),
+    ("credit-risk", "candidates/unfair.json", [*LOANS, (GAP, "low")], [GAP]),
+    ("recommender", "params.json", FILMS, []),
+    ("recommender", "candidates/popular.json", FILMS, [FIRST_FILM, NDCG]),
+    ("diagnosis", "params.json", [(AUC, "value"), (AUC, "low"), ("recall", "value")], []),
+    ("diagnosis", "candidates/enzymes.json", [(AUC, "value"), (AUC, "high"), ("recall", "value")], [AUC]),
+]
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    """example(name): a copy of the example with its data, prepared once."""
+
+    @cache
+    def make(name):
+        kept = shutil.ignore_patterns("data", ".gates", "__pycache__")
+        folder = shutil.copytree(CONFIGS / name, tmp_path_factory.mktemp("examples") / name, ignore=kept)
+        subprocess.run([sys.executable, "prepare.py"], cwd=folder, check=True, capture_output=True)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def ran(example):
+    """ran(name, params): what `gates run` said of these parameters, and where; run once."""
+
+    @cache
+    def run(name, params):
+        folder = shutil.copytree(example(name), example(name).with_name(Path(params).stem))
+        (folder / "params.json").write_bytes((folder / params).read_bytes())
+        return gates_run(folder), folder
+
+    return run
+
+
+def gates_run(folder):
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    return subprocess.run(["gates", "run"], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def outputs(folder):
+    """Everything that a run wrote for people and machines to read; data/ is what training was given."""
+    files = [path for path in (folder / ".gates").rglob("*") if path.is_file()]
+    return "\n".join(path.read_text() for path in files if path.suffix != ".parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "figures", "failed"), [pytest.param(*case, id=f"{case[0]}-{case[1]}") for case in CASES]
+)
+def test_a_candidate_is_judged_as_the_readme_says(ran, name, params, figures, failed):
+    done, folder = ran(name, params)
+    assert done.returncode == (1 if failed else 0), done.stdout + done.stderr
+    decision = json.loads((folder / ".gates/decision.json").read_text())
+    assert [gate["id"] for gate in decision["gates"] if gate["verdict"] == "fail"] == failed
+    assert {gate["verdict"] for gate in decision["gates"] if gate["id"].startswith("data.")} == {"pass"}
+
+    measured = {gate["id"]: gate["candidate"] for gate in decision["gates"] if gate["candidate"]}
+    rows = [line for line in (folder / "README.md").read_text().splitlines() if line.startswith(f"| `{params}`")]
+    told = [float(figure) for figure in re.findall(r"\b\d\.\d{3}\b", rows[-1])]
+    assert told == pytest.approx([measured[gate][part] for gate, part in figures], abs=0.002)
+
+
+def test_a_sensitive_value_is_shown_nowhere(example, tmp_path):
+    folder = shutil.copytree(example("diagnosis"), tmp_path / "diagnosis")
+    path = folder / "data/holdout.parquet"
+    visits = pd.read_parquet(path)
+    visits.loc[visits.index[0], ["age", "sex", "bili"]] = [777.123, "secret-sex", 888.456]
+    visits.to_parquet(path, index=False)
+
+    done = gates_run(folder)
+    assert done.returncode != 0
+    told = done.stdout + done.stderr + outputs(folder)
+    assert "888.456" in told  # as for columns that are not sensitive
+    assert "777.123" not in told
+    assert "secret-sex" not in told
+
+
+def test_patients_are_not_told_of_when_all_is_well(ran):
+    _, folder = ran("diagnosis", "params.json")
+    ages = pd.read_parquet(folder / "data/holdout.parquet", columns=["age"])["age"]
+    told = outputs(folder)
+    assert [age for age in ages.unique() if f"{age:.4f}" in told] == []
+    assert set(pd.read_parquet(folder / ".gates/candidate/predictions.parquet").columns) == {"visit", "score"}
