@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gates.canonical import digest
 from gates.decision import Decision, Estimate, GateVerdict
 from gates.evidence import Evidence, Finding
-from gates.report import Facts, acceptances, first_line, sign, waiting, why, word
+from gates.report import Facts, acceptances, first_line, reuse, sign, waiting, why, word
 from gates.report.html import pictures
 from gates.report.html.curves import Scores
 from gates.words import bar_text, number, percent, signed
@@ -42,6 +42,7 @@ def render(decision: Decision, facts: Facts) -> str:
         "rows": [_row(gate) for gate in gates],
         "verdicts": sorted({word(gate.verdict) for gate in gates}),
         "waiting": waiting(decision),
+        "reuse": reuse(decision),
         "accepted": acceptances(facts),
         "groups": [_groups(gate) for gate in gates if gate.groups],
         "data": [

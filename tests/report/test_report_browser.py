@@ -1,0 +1,245 @@
+"""The HTML report as people meet it: in a real browser, light and dark, by keyboard, on a telephone, on paper."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+from reports import decision_of
+from test_report_html import HOSTILE
+
+from gates.evidence import Curve, Finding, Part
+from gates.report import Facts
+from gates.report.html import render
+
+TESTS = Path(__file__).parents[1]
+TELCO = TESTS.parent / "configs/telco-churn"
+AXE = TESTS / "node_modules/axe-core/axe.min.js"
+PICTURES = os.environ.get("GATES_SCREENSHOTS")
+SCHEMES, WIDTHS = ("light", "dark"), (390, 800, 1280)
+LONG = "a_name_without_any_place_to_break_it_" * 4
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    names = (os.environ.get("GATES_BROWSER"), "chromium", "chromium-browser", "google-chrome")
+    program = next((found for name in names if name and (found := shutil.which(name))), None)
+    if program is None:
+        pytest.fail("no browser found: install the package chromium, or let GATES_BROWSER name a Chromium or Chrome")
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory, policy_of, evidence_of):
+    """The path of each report: of the example on its real data, of hostile text, and of as many bars as we promise."""
+    folder = tmp_path_factory.mktemp("reports")
+    pages = {"hostile": hostile(policy_of, evidence_of), "large": large()}
+    for name, text in pages.items():
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+    return {name: folder / f"{name}.html" for name in pages} | {"telco": telco(folder / "telco")}
+
+
+def telco(folder: Path) -> Path:
+    """What `gates run` writes of a second model against the first, which was promoted."""
+    shutil.copytree(TELCO, folder, ignore=shutil.ignore_patterns(".gates", "data", "mlruns", "mlflow.db"))
+    policy = folder / "gates.yaml"
+    policy.write_text(policy.read_text().replace("  key: id\n", "  key: id\n  reuse: 20\n"))
+    gates = str(Path(sys.executable).with_name("gates"))
+    for command in (
+        ("git", "init", "--quiet", "--initial-branch=main"),
+        (sys.executable, "prepare.py"),
+        ("git", "add", "."),
+        ("git", "commit", "--quiet", "--message=first"),
+        (gates, "run"),
+        (gates, "promote"),
+        ("cp", "candidates/better.json", "params.json"),
+        ("git", "commit", "--quiet", "--all", "--message=second"),
+        (gates, "run"),
+    ):
+        done = subprocess.run(command, cwd=folder, env=ALONE, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    return folder / ".gates/report.html"
+
+
+ALONE = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "GIT_", "MLFLOW_"))} | {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GIT_AUTHOR_NAME": "t",
+    "GIT_AUTHOR_EMAIL": "t@example.invalid",
+    "GIT_COMMITTER_NAME": "t",
+    "GIT_COMMITTER_EMAIL": "t@example.invalid",
+}
+
+
+def hostile(policy_of, evidence_of) -> str:
+    """Every place that foreign text can reach holds markup, and words that no line can break."""
+    nasty = f"{HOSTILE} {LONG}"
+    bound = policy_of({"gates": [{"metric": "roc_auc", "min": 0.5}]})
+    evidence = evidence_of(bound, [{"scores": [[1, 0.9, 0.8, 40], [0, 0.2, 0.3, 60]]}])
+    parts = (Part(label=nasty, here=1, there=2), Part(label=None, here=2, there=1))
+    finding = Finding(table=nasty, rule=nasty, rows=3, count=1, examples=(nasty,), parts=parts)
+    curves = tuple(Curve(model=model, bins=((20000, 60, 0), (40000, 0, 40))) for model in ("candidate", "champion"))
+    evidence = replace(evidence, findings=(finding,), curves=curves, classes=(nasty, f"not {nasty}"))
+    gates = [
+        replace(gate, id=f"{gate.id}{nasty}", slice={nasty: nasty}, reason=nasty, against=against)
+        for name in ("fails", "cannot_tell", "fairness", "first_run", "data_broken")
+        for gate in decision_of(name).gates
+        for against in (None, "anchor")
+    ]
+    gates = [replace(gate, groups={nasty: 0.5, f"b{nasty}": None}) if gate.groups else gate for gate in gates]
+    decision = replace(decision_of("fails"), model=nasty, reason=nasty, gates=tuple(gates), used=19, reuse=20)
+    return render(decision, Facts(evidence=evidence, weaker=(nasty,), commit=nasty, version=nasty, reproduce=nasty))
+
+
+def large() -> str:
+    gate = next(gate for gate in decision_of("passes").gates if gate.difference)
+    gates = (
+        replace(gate, id=f"metric_number_{at}", slice={"a_column_of_some_length": f"value {place}"})
+        for at in range(20)
+        for place in range(50)
+    )
+    return render(replace(decision_of("passes"), gates=tuple(gates)), Facts())
+
+
+@pytest.fixture
+def opened(chromium, reports):
+    """opened(name): the page. Afterwards: it said nothing to the console and asked for nothing but itself."""
+    pages, said, asked = [], [], []
+
+    def open_(name: str, *, width: int = 1280, scheme: str = "light"):
+        page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        pages.append(page)
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(reports[name].as_uri())
+        asked.remove(reports[name].as_uri())
+        return page
+
+    yield open_
+    for page in pages:
+        page.close()
+    assert (said, asked) == ([], [])
+
+
+def shown(page) -> list[list[str]]:
+    """The cells of the rows that can be seen, from the top."""
+    return page.evaluate(
+        "[...document.querySelectorAll('#table tbody tr')].filter((row) => row.offsetHeight)"
+        ".map((row) => [...row.cells].map((cell) => cell.textContent.trim()))"
+    )
+
+
+def tab_to(page, selector: str) -> None:
+    """By the Tab key alone."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"{selector} is not reached by Tab")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", ["telco", "hostile"])
+def test_nothing_stands_in_the_way_of_a_screen_reader(opened, name, scheme):
+    page = opened(name, scheme=scheme)
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run().then((found) => found.violations)")
+    assert [
+        (one["id"], one["nodes"][0]["html"][:200], one["nodes"][0]["failureSummary"])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ] == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", ["telco", "hostile"])
+def test_the_page_fits_its_width(opened, name, scheme, width):
+    page = opened(name, width=width, scheme=scheme)
+    if PICTURES:  # for people to look at: they are not compared
+        page.screenshot(path=Path(PICTURES, f"{name}-{scheme}-{width}.png"), full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_rows_are_sorted_by_keyboard(opened):
+    page = opened("telco")
+    tab_to(page, "th:nth-child(2) button")
+    page.keyboard.press("Enter")
+    assert page.get_attribute("th:nth-child(2)", "aria-sort") == "ascending"
+    rising = [row[1] for row in shown(page)]
+    assert rising == sorted(rising)
+    page.keyboard.press("Space")
+    assert page.get_attribute("th:nth-child(2)", "aria-sort") == "descending"
+    assert [row[1] for row in shown(page)] == sorted(rising, reverse=True)
+
+
+def test_rows_are_filtered_by_keyboard(opened):
+    page = opened("telco")
+    every = shown(page)
+    tab_to(page, "#find")
+    page.keyboard.type("recall")
+    left = shown(page)
+    assert left == [row for row in every if "recall" in f"{row[1]} {row[2]}".lower()] != every
+    assert page.inner_text("#shown") == f"{len(left)} of {len(every)}"
+
+
+def test_the_threshold_explorer_moves_by_keyboard(opened):
+    page = opened("telco")
+    tab_to(page, "#threshold")
+    called = "Number(document.querySelector('#points td:nth-child(2)').textContent.replaceAll(',', ''))"
+    page.keyboard.press("Home")
+    everyone = page.evaluate(called)
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text("#at") == "0.01"
+    page.keyboard.press("End")
+    assert everyone > page.evaluate(called)
+    assert page.evaluate("document.querySelector('#points').rows.length") == 2
+
+
+def test_every_forest_mark_stands_where_its_numbers_say(opened):
+    """Left of the bar in the picture is less than the bar in the words that a screen reader gets."""
+    page = opened("telco")
+    marks = page.evaluate(
+        "[...document.querySelectorAll('svg.f')].map((svg) => [svg.getAttribute('aria-label'),"
+        "+svg.querySelector('.p').getAttribute('cx'), svg.querySelector('.b').getBBox().x])"
+    )
+    assert marks
+    for told, dot, bar in marks:
+        value, limit = (
+            float(text.replace("−", "-").replace("+", "").rstrip("%"))
+            for text in (told.split(",")[0], told.split("the bar is ")[1])
+        )
+        assert (value < limit) == (dot < bar), told
+
+
+@pytest.mark.parametrize("name", ["telco", "hostile"])
+def test_nothing_is_cut_on_paper(opened, name):
+    page = opened(name, width=718, scheme="dark")  # A4 within its margins, at 96 dots an inch
+    page.emulate_media(media="print")
+    cut = page.evaluate(
+        "[...document.querySelectorAll('main *')].filter((one) => one.getBoundingClientRect().right > innerWidth + 1)"
+        ".map((one) => one.outerHTML.slice(0, 80))"
+    )
+    assert cut == []
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(27, 31, 36)"  # ink, on white paper
+    assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_a_thousand_bars_open_quickly_and_stay_small(opened, reports):
+    page = opened("large")
+    page.set_default_timeout(5000)
+    page.fill("#find", "metric_number_7")
+    assert page.inner_text("#shown") == "50 of 1000"
+    assert reports["large"].stat().st_size < 2**20
