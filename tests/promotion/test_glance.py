@@ -1,0 +1,63 @@
+"""A look at the registry's file tells what MLflow tells, and asks MLflow only where it can't."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from worlds import World
+
+from gates.registry.glance import Glance
+from gates.registry.mlflow import Registry
+
+
+def unasked() -> Registry:
+    raise AssertionError("MLflow was asked")
+
+
+@pytest.fixture
+def registry(world: World) -> Registry:
+    world.begin()
+    world.sound(["run"], ["promote"])
+    return Registry(uri(world), world.root)
+
+
+def uri(world: World) -> str:
+    return f"sqlite:///{world.database}"
+
+
+def test_it_is_told_from_the_file_alone(world: World, registry: Registry) -> None:
+    glance = Glance(uri(world), unasked)
+    assert glance.at("churn", "champion") == registry.at("churn", "champion") == "1"
+    assert glance.at("churn", "shadow") is registry.at("churn", "shadow") is None
+    assert glance.at("another", "champion") is registry.at("another", "champion") is None
+    assert glance.stored("churn", "1") == registry.stored("churn", "1")
+    (file,) = world.database.parent.rglob("artifacts/candidate/predictions.csv")
+    before = glance.stored("churn", "1")
+    file.write_text(file.read_text() + "\n")
+    assert before != glance.stored("churn", "1") == registry.stored("churn", "1")
+
+
+def forgotten(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as opened, opened:
+        opened.execute("ALTER TABLE registered_model_aliases RENAME TO aliases_of_another_time")
+
+
+def gone(file: Path) -> None:
+    file.unlink()
+
+
+@pytest.mark.parametrize("change", [forgotten, gone])
+def test_other_tables_are_left_to_mlflow(world: World, registry: Registry, change: Callable[[Path], None]) -> None:
+    assert registry.at("churn", "champion") == "1"
+    change(world.database)
+    with pytest.raises(AssertionError, match="MLflow was asked"):
+        Glance(uri(world), unasked).at("churn", "champion")
+
+
+def test_a_registry_behind_an_address_is_mlflows() -> None:
+    with pytest.raises(AssertionError, match="MLflow was asked"):
+        Glance("https://registry.example", unasked).stored("churn", "1")
