@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gates.branch import Trusted
     from gates.ledger import Ledger
     from gates.measure import Bench, Files, Served
+    from gates.registry.glance import Glance
     from gates.registry.mlflow import Registry
 
 
@@ -86,6 +87,13 @@ class Flow:
         from gates.registry.mlflow import Registry
 
         return Registry(self._registry_uri, self.workspace.root)
+
+    @property
+    def glance(self) -> Glance:
+        """The same for who only looks, in no time where it is an SQLite file."""
+        from gates.registry.glance import Glance
+
+        return Glance(self._registry_uri, lambda: self.registry)
 
     @property
     def _registry_uri(self) -> str:

@@ -14,7 +14,7 @@ from gates.judge import judge
 from gates.ledger import Entry, Ledger
 from gates.policy import Bound
 from gates.record import EVIDENCE, MANIFEST, OUTCOMES, Kind
-from gates.registry.mlflow import Registry
+from gates.registry.glance import Glance
 from gates.validate import read_json
 
 SCHEMA: Literal["gates/standing/v1"] = "gates/standing/v1"
@@ -64,7 +64,7 @@ class Standing:
         return self.open is None and all(one.state in (State.AS_PROMOTED, State.NOTHING) for one in self.aliases)
 
 
-def standing(ledger: Ledger, registry: Registry, bound: Bound) -> Standing:
+def standing(ledger: Ledger, registry: Glance, bound: Bound) -> Standing:
     """Ask ledger and registry. Reads no more of the ledger than it must."""
     name, head = bound.champion[0], ledger.head()
     wanted = [stage.alias for stage in bound.stages]
@@ -92,7 +92,7 @@ def standing(ledger: Ledger, registry: Registry, bound: Bound) -> Standing:
     )
 
 
-def _alias(ledger: Ledger, registry: Registry, bound: Bound, alias: str, entry: Entry | None) -> Alias:
+def _alias(ledger: Ledger, registry: Glance, bound: Bound, alias: str, entry: Entry | None) -> Alias:
     version = registry.at(bound.champion[0], alias)
     state, told = _state(registry, bound.champion[0], version, entry)
     today, why = _today(ledger, bound, entry) if entry else (None, "nothing was promoted")
@@ -110,7 +110,7 @@ def _alias(ledger: Ledger, registry: Registry, bound: Bound, alias: str, entry: 
     )
 
 
-def _state(registry: Registry, name: str, version: str | None, entry: Entry | None) -> tuple[State, str]:
+def _state(registry: Glance, name: str, version: str | None, entry: Entry | None) -> tuple[State, str]:
     after = entry.record.after if entry else None
     if entry is None or after is None:
         if version is None:
@@ -127,7 +127,7 @@ def _state(registry: Registry, name: str, version: str | None, entry: Entry | No
     return State.AS_PROMOTED, f"version {version}, since record {entry.record.sequence} of {entry.record.at}"
 
 
-def _stored(registry: Registry, name: str, version: str) -> str | None:
+def _stored(registry: Glance, name: str, version: str) -> str | None:
     try:
         return registry.stored(name, version)
     except GatesError as error:

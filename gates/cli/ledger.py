@@ -57,7 +57,7 @@ def status(policy: Path, as_json: bool) -> NoReturn:
     from gates.standing import standing
 
     flow = common.flow(policy)
-    found = standing(flow.ledger, flow.registry, flow.bound)
+    found = standing(flow.ledger, flow.glance, flow.bound)
     if as_json:
         common.write_json(found)
     else:

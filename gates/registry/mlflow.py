@@ -230,10 +230,7 @@ class Registry:
     def _hashed(self, source: str, version: str) -> str:
         """In place where the store is a folder of this machine."""
         if source.startswith("file:///"):
-            folder = Path(url2pathname(urlsplit(source).path))
-            if not folder.is_dir():
-                raise GatesError(f"the bytes of {version} are gone: no folder {folder}", where="registry")
-            return folder_digest(folder)
+            return hashed(source, version)
         with tempfile.TemporaryDirectory() as beside:
             return folder_digest(self._download(source, Path(beside) / "stored"))
 
@@ -278,3 +275,11 @@ class Registry:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
+
+
+def hashed(source: str, version: str) -> str:
+    """Digest of a folder of this machine, by its file URI. Raises ``GatesError`` where it is gone."""
+    folder = Path(url2pathname(urlsplit(source).path))
+    if not folder.is_dir():
+        raise GatesError(f"the bytes of {version} are gone: no folder {folder}", where="registry")
+    return folder_digest(folder)
