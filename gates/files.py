@@ -14,6 +14,8 @@ from gates.canonical import digest
 from gates.errors import GatesError
 
 LARGEST = 64 * 2**20  # bytes of an evidence file; evidence is kilobytes to a few megabytes
+LFS = b"version https://git-lfs.github.com/spec/v1"
+LFS_MOST = 1024  # bytes of a pointer: a few lines
 _BLOCK = 1 << 20
 
 
@@ -99,3 +101,13 @@ def sha256(path: Path) -> str:
         while block := file.read(_BLOCK):
             hasher.update(block)
     return hasher.hexdigest()
+
+
+def lfs(path: Path) -> str | None:
+    """The object that a Git LFS pointer names; None for a file that is none."""
+    if not path.is_file() or path.stat().st_size > LFS_MOST:
+        return None
+    lines = path.read_bytes().splitlines()
+    if not lines or lines[0] != LFS:
+        return None
+    return next((line.split()[1].decode(errors="replace") for line in lines if line.startswith(b"oid ")), None)

@@ -24,7 +24,6 @@ from gates.source import parse
 LOCKS = ("requirements.txt", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.lock", "conda-lock.yml")
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # how a pickle of protocol 2 to 5 begins
 PICKLED = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth")
-LFS = b"version https://git-lfs.github.com/spec/v1"
 SMALL = 1 << 16  # a pointer is a few lines
 
 
@@ -135,18 +134,8 @@ def pointer(path: Path) -> str | None:
         entry = outs[0] if isinstance(outs, list) and outs and isinstance(outs[0], dict) else {}
         kind = next((name for name in ("md5", "etag", "checksum") if name in entry), None)
         return f"dvc:{kind}:{entry[kind]}" if kind else None
-    oid = lfs(path)
+    oid = files.lfs(path)
     return f"lfs:{oid}" if oid else None
-
-
-def lfs(path: Path) -> str | None:
-    """The object that a Git LFS pointer names; None for a file that is none."""
-    if not path.is_file() or path.stat().st_size > SMALL:
-        return None
-    lines = path.read_bytes().splitlines()
-    if not lines or lines[0] != LFS:
-        return None
-    return next((line.split()[1].decode(errors="replace") for line in lines if line.startswith(b"oid ")), None)
 
 
 def _yaml(path: Path) -> Any:

@@ -80,6 +80,9 @@ FILES = {
     "a list": ("h.parquet", parquet(pa.table({"a": [1], "b": [[1, 2]]})), ("the column b is BIGINT[]",)),
     "a struct": ("h.parquet", parquet(pa.table({"a": [{"x": 1, "y": "z"}]})), ("the column a is STRUCT",)),
     "a blob": ("h.parquet", parquet(pa.table({"a": [b"x"]})), ("the column a is BLOB",)),
+    "Git LFS's pointer": (
+        "h.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 7\n", ("pointer", "git lfs pull"),
+    ),
     "another table": ("h.xlsx", b"x", ("h.xlsx: no table",)),
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ from edge_project import Done, save_model_to
 from worlds import GATES, World, git
 
 from gates import promote as promotion
+from gates import provenance
 from gates.decision import Decision
 from gates.ledger import opened
 from gates.registry.mlflow import Registry
@@ -144,6 +145,24 @@ def test_pointers_of_data_versions_are_in_the_record(world: World) -> None:
     judged(world)
     assert gates(world, "promote").code == 0
     assert last(world)["data"][0]["pointer"] == "dvc:md5:0123abcd"
+    (world.root / "holdout.csv").rename(world.root / "elsewhere.csv")
+    done = gates(world, "run")
+    assert done.code == 2
+    assert "Run dvc pull." in done.err
+
+
+def test_what_a_training_logged_is_in_the_record(world: World) -> None:
+    judged(world)
+    asked = client(world)
+    run = asked.create_run(asked.create_experiment("trained"))
+    asked.log_param(run.info.run_id, "depth", 3)
+    registry = Registry(f"sqlite:///{world.database}", world.root)
+    (world.root / "folder/model").mkdir(parents=True)
+    written = world.root / "folder/model/MLmodel"
+    for run_id, logged in ((run.info.run_id, {"depth": "3"}), ("0" * 32, None)):
+        written.write_text(f"run_id: {run_id}\nflavors: {{sklearn: {{}}}}\n")
+        found = provenance.model(world.root / "folder", registry.parameters)
+        assert (found.format, found.parameters) == ("mlflow (sklearn)", logged)
 
 
 def ours(world: World) -> dict[Path, int]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from gates.contract.columns import literal, quoted
 from gates.errors import Exit, GatesError
+from gates.files import lfs
 from gates.measure import columnar, delimited, jsonlines
 from gates.measure.engines import Rows, Seen, scratch
 
@@ -23,6 +24,7 @@ READERS: Mapping[str, Source] = {
     ".jsonl": jsonlines.source,
     ".ndjson": jsonlines.source,
 }
+LFS_MEND = "Run git lfs pull; in the workflows, give lfs: true."
 MEMORY = 256  # MB a thread
 _BEFORE_VALUES = re.compile(r"""(file "[^"]*"|(?! with value )[^"'])*""")
 
@@ -92,7 +94,10 @@ class DuckDB:
         try:
             files = self.files(root, path)
             if not files:
-                raise GatesError(f"{path} can't be read: there is no such file", where=role, mend="Check the path.")
+                dvc = "Run dvc pull." if (root / f"{path}.dvc").is_file() else "Check the path."
+                raise GatesError(f"{path} can't be read: there is no such file", where=role, mend=dvc)
+            if any(map(lfs, files)):
+                raise GatesError(f"{path} is a Git LFS pointer: the data was not fetched", where=role, mend=LFS_MEND)
             names = _names(files[0], self._ask)
             _refuse_names(path, names)
             if names == []:
