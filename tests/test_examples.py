@@ -84,6 +84,13 @@ def test_a_candidate_is_judged_as_the_readme_says(ran, name, params, figures, fa
     assert told == pytest.approx([measured[gate][part] for gate, part in figures], abs=0.002)
 
 
+@pytest.mark.parametrize("name", ["credit-risk", "recommender", "diagnosis"])
+def test_the_tables_have_as_many_rows_as_the_readme_says(example, name):
+    readme = (example(name) / "README.md").read_text()
+    for table in ("train", "holdout"):
+        assert f"{len(pd.read_parquet(example(name) / f'data/{table}.parquet')):,}" in readme
+
+
 def test_a_sensitive_value_is_shown_nowhere(example, tmp_path):
     folder = shutil.copytree(example("diagnosis"), tmp_path / "diagnosis")
     path = folder / "data/holdout.parquet"
@@ -94,7 +101,8 @@ def test_a_sensitive_value_is_shown_nowhere(example, tmp_path):
     done = gates_run(folder)
     assert done.returncode != 0
     told = done.stdout + done.stderr + outputs(folder)
-    assert "888.456" in told  # as for columns that are not sensitive
+    assert "888.456" in told  # of a column that is not sensitive
+    assert {"age", "sex"} <= set(re.findall(r"\w+", told))
     assert "777.123" not in told
     assert "secret-sex" not in told
 
