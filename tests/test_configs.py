@@ -51,7 +51,7 @@ def test_the_split_loses_and_doubles_no_row(telco):
 
 @pytest.mark.parametrize(
     ("params", "expected"),
-    [("params.json", 0.833), ("candidates/better.json", 0.853), ("candidates/worse.json", 0.801)],
+    [("candidates/better.json", 0.853)],  # the other two stand in the README's comment, which the demo's test holds
 )
 def test_a_model_is_as_good_as_the_readme_says(telco, tmp_path, params, expected):
     for file in ("train.py", params):

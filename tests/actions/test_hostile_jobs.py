@@ -160,18 +160,20 @@ HARMLESS = {  # what an action must be given
 }
 
 
-def batch() -> dict[str, Any]:
-    """One job, a step for each input of each action, with the hostile text in it; then a look at what is left."""
+def batch(*, apart: bool) -> dict[str, Any]:
+    """One job with the hostile text in every input of every action, a step for each input or, not ``apart``, for each
+    action; then a look at what is left."""
     steps: list[dict[str, Any]] = [{"uses": f"actions/checkout@{pinned('checkout')}"}]
     steps += [{"uses": f"actions/setup-python@{pinned('setup-python')}", "with": {"python-version": "3"}}]
     read = 'end=$(cat end); printf "text<<%s\\n%s\\n%s\\n" "$end" "$(cat text)" "$end" >> "$GITHUB_OUTPUT"'
     steps += [{"id": "hostile", "shell": "bash", "run": read}]
     for file in sorted(ROOT.glob("actions/*/action.yml")):
         name = file.parent.name
-        for key in yaml.safe_load(file.read_text()).get("inputs", {}):
-            given = HARMLESS.get(name, {}) | {key: "${{ steps.hostile.outputs.text }}"}
+        keys = list(yaml.safe_load(file.read_text()).get("inputs", {}))
+        for hostile in [[key] for key in keys] if apart else [keys]:
+            given = HARMLESS.get(name, {}) | dict.fromkeys(hostile, "${{ steps.hostile.outputs.text }}")
             step = {"uses": f"owner/gates/actions/{name}@{COMMIT}", "with": given, "continue-on-error": True}
-            steps.append({"name": f"{name} {key}", **step})
+            steps.append({"name": f"{name} {hostile[0]}", **step} if hostile else step)
     steps.append({"name": "left", "shell": "bash", "run": 'env | sed "s/^/left: /"'})
     job = {"runs-on": "ubuntu-latest", "permissions": {"contents": "read"}, "steps": steps}
     return {"name": "Hostile", "on": "pull_request", "permissions": {}, "jobs": {"batch": job}}
@@ -196,7 +198,7 @@ def test_no_input_of_any_action_becomes_anything_else(world: World, tmp_path: Pa
     (world.repository / "columns.txt").write_text(BAD)
     (world.repository / "text").write_text(text.replace("HERE", str(canary)))
     (world.repository / "end").write_text("end_of_the_hostile_text")
-    world.write(json.dumps(batch()))
+    world.write(json.dumps(batch(apart=text == TEXT)))
     run = world.push()
     assert run.jobs == {"batch": "succeeded"}, run.log[-5000:]
     assert not canary.exists()
