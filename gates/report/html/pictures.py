@@ -8,6 +8,7 @@ from math import isfinite
 
 from gates.decision import Estimate, GateVerdict
 from gates.kinds.bars import BARS
+from gates.report.interval import held
 from gates.words import number, signed
 
 Points = Sequence[tuple[float, float]]
@@ -22,11 +23,10 @@ def forest(gate: GateVerdict) -> str:
 
     Empty where nothing was judged.
     """
-    compares = gate.rule in BARS and BARS[gate.rule].compares
-    judged = gate.difference if compares else gate.candidate
-    if judged is None or gate.bar is None:
+    found = held(gate)
+    if found is None:
         return ""
-    bar = _bar_at(gate) if compares else gate.bar
+    (judged, bar), compares = found, gate.rule in BARS and BARS[gate.rule].compares
     other = 0.0 if compares else gate.champion.value if gate.champion else None
     marks = [judged.low, judged.value, judged.high, bar, *([] if other is None else [other])]
     if not all(map(isfinite, marks)):
@@ -45,12 +45,6 @@ def forest(gate: GateVerdict) -> str:
         f'<path class="i" d="M{x(judged.low)} {middle}H{x(judged.high)}"/>'
         f'<circle class="p" cx="{x(judged.value)}" cy="{middle}" r="3.5"/></svg>'
     )
-
-
-def _bar_at(gate: GateVerdict) -> float:
-    """Where a bar on the difference lies, in the metric's own direction."""
-    bar = BARS[gate.rule]
-    return bar.sign(gate.better or 1) * bar.at(gate.bar or 0.0)
 
 
 def _aloud(judged: Estimate, bar: float, compares: bool) -> str:
