@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,13 @@ def write_json(value: Any) -> None:
 
 def show(decision: Decision, flow: Flow, *, as_json: bool) -> None:
     """The decision on standard output, as JSON or for people."""
+    tell(decision, lambda **how: render(decision, facts(flow, decision), **how), as_json=as_json)
+
+
+def tell(value: Any, render: Callable[..., str], *, as_json: bool) -> None:
+    """A value on standard output: as JSON, or as ``render(width=..., colour=...)`` writes it for people."""
     if as_json:
-        write_json(decision)
+        write_json(value)
         return
     coloured = colour(sys.stdout)
-    click.echo(render(decision, facts(flow, decision), width=width(), colour=coloured), nl=False, color=coloured)
+    click.echo(render(width=width(), colour=coloured), nl=False, color=coloured)

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -150,11 +151,7 @@ def data(file: str, contract: Path | None, engine: str, as_json: bool) -> NoRetu
         tables = connect(engine=engine)
         opened = open_table(tables, Path.cwd(), file, Path(file).name)
         checked = hold(tables, opened, rules, path.resolve().parent)
-    if as_json:
-        common.write_json(checked)
-    else:
-        coloured = common.colour(sys.stdout)
-        click.echo(render(checked, width=common.width(), colour=coloured), nl=False, color=coloured)
+    common.tell(checked, partial(render, checked), as_json=as_json)
     sys.exit(checked.exit_code)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -205,9 +206,5 @@ def doctor(folder: Path, repository: str | None, offline: bool, as_json: bool) -
         with common.steps().step("github", name):
             settings = read(api.Client(event.api_url(os.environ), token), event.named(name))
     found = doctors.examine(survey(folder, name, settings), (*FILES, *SETTINGS))
-    if as_json:
-        common.write_json(found)
-    else:
-        coloured = common.colour(sys.stdout)
-        click.echo(render(found, width=common.width(), colour=coloured), nl=False, color=coloured)
+    common.tell(found, partial(render, found), as_json=as_json)
     sys.exit(found.exit_code)

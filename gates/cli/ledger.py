@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -33,11 +34,8 @@ def history(policy: Path, last: int | None, as_json: bool) -> None:
 
     ledger = _ledger(policy)
     entries = list(islice(ledger.entries(ledger.head()), last))
-    if as_json:
-        common.write_json([{"digest": one.digest, "record": plain(one.record)} for one in entries])
-        return
-    coloured = common.colour(sys.stdout)
-    click.echo(shown.history(entries, width=common.width(), colour=coloured), nl=False, color=coloured)
+    listed = [{"digest": one.digest, "record": plain(one.record)} for one in entries] if as_json else None
+    common.tell(listed, partial(shown.history, entries), as_json=as_json)
 
 
 @click.command()
@@ -58,11 +56,7 @@ def status(policy: Path, as_json: bool) -> NoReturn:
 
     flow = common.flow(policy)
     found = standing(flow.ledger, flow.glance, flow.bound)
-    if as_json:
-        common.write_json(found)
-    else:
-        coloured = common.colour(sys.stdout)
-        click.echo(shown.standing(found, width=common.width(), colour=coloured), nl=False, color=coloured)
+    common.tell(found, partial(shown.standing, found), as_json=as_json)
     sys.exit(Exit.SHIP if found.sound else Exit.STOP)
 
 
@@ -111,11 +105,7 @@ def verify(
     if every and record:
         raise click.UsageError("--all and RECORD exclude each other")
     found = audit(_ledger(policy), only=record, expected=expected, key=key)
-    if as_json:
-        common.write_json(found)
-    else:
-        coloured = common.colour(sys.stdout)
-        click.echo(shown.audit(found, width=common.width(), colour=coloured), nl=False, color=coloured)
+    common.tell(found, partial(shown.audit, found), as_json=as_json)
     sys.exit(Exit.STOP if found.found else Exit.SHIP)
 
 
@@ -167,11 +157,7 @@ def reproduce(policy: Path, record: str, as_json: bool) -> NoReturn:
     flow = common.flow(policy)
     with tempfile.TemporaryDirectory(prefix="gates-reproduce-") as folder:
         found = again(flow, flow.ledger.find(record), Path(folder))
-    if as_json:
-        common.write_json(found)
-    else:
-        coloured = common.colour(sys.stdout)
-        click.echo(shown.reproduced(found, width=common.width(), colour=coloured), nl=False, color=coloured)
+    common.tell(found, partial(shown.reproduced, found), as_json=as_json)
     sys.exit(Exit.SHIP if found.same else Exit.STOP)
 
 

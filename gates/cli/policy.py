@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -51,12 +52,7 @@ def diff(policy: Path, base: str, head: str | None, as_json: bool) -> NoReturn:
 
     here = str(policy) if head is None else head
     compared = compare(*(_bound(one, policy) for one in (base, here)))
-    if as_json:
-        common.write_json(compared)
-    else:
-        coloured = common.colour(sys.stdout)
-        shown = render(compared.changes, "weaker", width=common.width(), colour=coloured)
-        click.echo(shown, nl=False, color=coloured)
+    common.tell(compared, partial(render, compared.changes, "weaker"), as_json=as_json)
     sys.exit(Exit.STOP if compared.weaker else Exit.SHIP)
 
 
