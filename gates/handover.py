@@ -183,19 +183,24 @@ def hand_served(serving: Mapping[str, Served | None], identity: str, folder: Pat
 
     ``identity`` is that of the holdout, on which kept predictions must be.
     """
+    handed = [_hand_one(served, identity, folder / name) for name, served in serving.items()]
+    return any(handed)
+
+
+def _hand_one(served: Served | None, identity: str, folder: Path) -> bool:
+    """With what is known of it, and why it can't be compared where that is so."""
+    folder.mkdir(parents=True)
+    told: dict[str, str | None] = {}
     scored = False
-    for name, served in serving.items():
-        (folder / name).mkdir(parents=True)
-        told: dict[str, str | None] = {}
-        if served is not None:
-            told = {"version": served.version, "digest": served.digest, "why": None}
-            try:
-                scored |= _hand_model(served, identity, folder / name)
-            except GatesError as error:
-                if error.exit_code is Exit.OUTSIDE:
-                    raise
-                told["why"] = error.what
-        files.write(folder / name / SERVED, json.dumps(told).encode())
+    if served is not None:
+        told = {"version": served.version, "digest": served.digest, "why": None}
+        try:
+            scored = _hand_model(served, identity, folder)
+        except GatesError as error:
+            if error.exit_code is Exit.OUTSIDE:
+                raise
+            told["why"] = error.what
+    files.write(folder / SERVED, json.dumps(told).encode())
     return scored
 
 

@@ -25,9 +25,9 @@ def publish(flow: Flow, decision: Decision) -> None:
     work = flow.workspace
     work.prepare()
     work.save(work.decision, decision)
-    for form in ("markdown", "html"):
-        write_report(flow, decision, form)
     told = facts(flow, decision)
+    for form in ("markdown", "html"):
+        _write(flow, decision, form, told)
     outputs.write_summary(flow.environ, render(decision, told, SUMMARY_LIMIT))
     values = {
         "verdict": str(told.verdict(decision)),
@@ -45,10 +45,15 @@ def publish(flow: Flow, decision: Decision) -> None:
 
 def write_report(flow: Flow, decision: Decision, form: str = "markdown") -> Path:
     """The report in a format that has a file, in its file."""
+    return _write(flow, decision, form, facts(flow, decision))
+
+
+def _write(flow: Flow, decision: Decision, form: str, told: Facts) -> Path:
     chosen = FORMATS[form]
     assert chosen.file is not None  # noqa: S101 -- callers print the other formats
     path = flow.workspace.work / chosen.file
-    told = replace(facts(flow, decision), evidence=_evidence_of(flow, decision) if form == "html" else None)
+    if form == "html":
+        told = replace(told, evidence=_evidence_of(flow, decision))
     files.write(path, chosen.render(decision, told).encode("utf-8", "replace"))
     return path
 
