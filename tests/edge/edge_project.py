@@ -241,3 +241,19 @@ def git(root: Path, *arguments: str) -> str:
     author = ["-c", "user.name=dana", "-c", "user.email=dana@example.invalid", "-c", "commit.gpgsign=false"]
     done = subprocess.run(["git", *author, *arguments], cwd=root, capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+SEEDED = """
+import csv, os, random
+draw = random.Random(os.environ["GATES_SEED"])
+with open(os.environ["GATES_HOLDOUT"]) as holdout, open(os.environ["GATES_OUT"] + "/predictions.csv", "w") as out:
+    told = csv.writer(out)
+    told.writerow(["id", "score"])
+    for row in csv.DictReader(holdout):
+        told.writerow([row["id"], min(1, max(0, float(row["x"]) + draw.gauss(0, NOISE)))])
+"""
+
+
+def seeded(noise: float) -> str:
+    """A training whose scores are the column `x`, and as much noise as that, drawn by the seed it is given."""
+    return SEEDED.replace("NOISE", str(noise))

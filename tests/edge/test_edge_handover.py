@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edge_project import Project, refused, table
+from edge_project import Project, refused, seeded, table
 
 from gates import handover
 from gates.errors import GatesError
@@ -58,21 +58,10 @@ def test_the_steps_on_four_machines_give_the_evidence_of_one(project_of_predicti
     assert json.loads(alone)["champion"]["version"] == "1"
 
 
-SEEDED = """
-import csv, os, random
-draw = random.Random(os.environ["GATES_SEED"])
-with open(os.environ["GATES_HOLDOUT"]) as holdout, open(os.environ["GATES_OUT"] + "/predictions.csv", "w") as out:
-    told = csv.writer(out)
-    told.writerow(["id", "score"])
-    for row in csv.DictReader(holdout):
-        told.writerow([row["id"], min(1, max(0, float(row["x"]) + draw.gauss(0, 0.1)))])
-"""
-
-
 def test_several_trainings_and_an_anchor_are_handed_on_too(registered: Project, tmp_path: Path) -> None:
     """Measured, and measured again at the promotion, on machines that have seen neither training nor registry."""
     rows = [row | {"x": row["score"]} for row in table(400)]
-    (registered.root / "train.py").write_text(SEEDED)
+    (registered.root / "train.py").write_text(seeded(0.1))
     gates = [{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.1}]
     registered.ready(rows, train={"run": "python train.py", "seeds": 3}, gates=gates)
     assert registered.gates("run").code == 0

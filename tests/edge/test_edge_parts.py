@@ -6,22 +6,12 @@ import random
 from typing import Any
 
 import pytest
-from edge_project import Project, refused, table, write_table
-
-SEEDED = """
-import csv, os, random
-draw = random.Random(os.environ["GATES_SEED"])
-with open(os.environ["GATES_HOLDOUT"]) as holdout, open(os.environ["GATES_OUT"] + "/predictions.csv", "w") as out:
-    told = csv.writer(out)
-    told.writerow(["id", "score"])
-    for row in csv.DictReader(holdout):
-        told.writerow([row["id"], min(1, max(0, float(row["x"]) + draw.gauss(0, 0.3)))])
-"""
+from edge_project import Project, refused, seeded, table, write_table
 
 
 def test_three_trainings_are_one_candidate(project: Project) -> None:
     rows = [row | {"x": row["score"]} for row in table(400)]
-    (project.root / "train.py").write_text(SEEDED)
+    (project.root / "train.py").write_text(seeded(0.3))
     gates = [{"metric": "roc_auc", "min": 0.6}, {"metric": "accuracy", "min": 0.5}]
     project.ready(rows, train={"run": "python train.py", "seeds": 3}, gates=gates)
     done = project.gates("run")
