@@ -177,7 +177,7 @@ class Registry:
     def register(self, name: str, kept: Kept, tags: Mapping[str, str]) -> str:
         """Make a version of stored files, which no alias names yet; gives its number."""
         with _told(f"register {name}"):
-            self._ensure(name)
+            _unless_there(lambda: self._client.create_registered_model(name))
             source = self._source(kept.run_id) + ("/model" if kept.model else "")
             tags = {**tags, TAG_PREDICTIONS: kept.predictions}
             return str(self._client.create_model_version(name, source, kept.run_id, tags=tags).version)
@@ -252,11 +252,9 @@ class Registry:
 
     def _run(self, name: str, folder: Path, predictions: Path) -> tuple[str, str]:
         """Keep the files as a run; gives its id and the digest of the predictions."""
-        experiment = self._client.get_experiment_by_name(name)
-        experiment_id = (
-            experiment.experiment_id if experiment else self._client.create_experiment(name, self._artifacts)
-        )
-        run: Any = self._client.create_run(experiment_id)
+        if self._client.get_experiment_by_name(name) is None:
+            _unless_there(lambda: self._client.create_experiment(name, self._artifacts))
+        run: Any = self._client.create_run(self._client.get_experiment_by_name(name).experiment_id)
         run_id = str(run.info.run_id)
         self._client.log_artifacts(run_id, str(folder), KEPT)
         with tempfile.TemporaryDirectory() as beside:
@@ -267,14 +265,16 @@ class Registry:
         self._client.set_terminated(run_id)
         return run_id, digest
 
-    def _ensure(self, name: str) -> None:
-        from mlflow.exceptions import MlflowException
 
-        try:
-            self._client.create_registered_model(name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
+def _unless_there(create: Callable[[], Any]) -> None:
+    """Make what another machine may just have made, too."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        create()
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def hashed(source: str, version: str) -> str:

@@ -151,6 +151,17 @@ def test_pointers_of_data_versions_are_in_the_record(world: World) -> None:
     assert "Run dvc pull." in done.err
 
 
+def test_an_experiment_that_another_machine_makes_meanwhile_is_used(world: World) -> None:
+    judged(world)
+    made = client(world).create_experiment("churn")
+    registry = Registry(f"sqlite:///{world.database}", world.root)
+    looked = registry._client.get_experiment_by_name
+    answers = iter([lambda _: None])  # it was not there when it was looked for first
+    registry._client.get_experiment_by_name = lambda name: next(answers, looked)(name)
+    kept = registry.keep("churn", world.work / "candidate", world.work / "candidate/predictions.csv")
+    assert client(world).get_run(kept.run_id).info.experiment_id == made
+
+
 def test_what_a_training_logged_is_in_the_record(world: World) -> None:
     judged(world)
     asked = client(world)
