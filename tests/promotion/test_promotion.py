@@ -156,8 +156,13 @@ def test_an_experiment_that_another_machine_makes_meanwhile_is_used(world: World
     made = client(world).create_experiment("churn")
     registry = Registry(f"sqlite:///{world.database}", world.root)
     looked = registry._client.get_experiment_by_name
-    answers = iter([lambda _: None])  # it was not there when it was looked for first
-    registry._client.get_experiment_by_name = lambda name: next(answers, looked)(name)
+    asked: list[str] = []
+
+    def late(name: str) -> Any:
+        asked.append(name)
+        return looked(name) if len(asked) > 1 else None  # it was not there when it was looked for first
+
+    registry._client.get_experiment_by_name = late
     kept = registry.keep("churn", world.work / "candidate", world.work / "candidate/predictions.csv")
     assert client(world).get_run(kept.run_id).info.experiment_id == made
 
