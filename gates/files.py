@@ -107,7 +107,12 @@ def lfs(path: Path) -> str | None:
     """The object that a Git LFS pointer names; None for a file that is none."""
     if not path.is_file() or path.stat().st_size > LFS_MOST:
         return None
-    lines = path.read_bytes().splitlines()
+    return lfs_object(path.read_bytes())
+
+
+def lfs_object(data: bytes) -> str | None:
+    """The object that bytes name if they are a Git LFS pointer."""
+    lines = data.splitlines() if len(data) <= LFS_MOST else []
     if not lines or lines[0] != LFS:
         return None
     return next((line.split()[1].decode(errors="replace") for line in lines if line.startswith(b"oid ")), None)

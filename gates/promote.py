@@ -172,7 +172,7 @@ def _refuse(desk: Desk, candidate: Candidate, stage: Stage, error: RefusedError)
         evidence = candidate.workspace.load_evidence()
         decision = judge(candidate.bound, evidence)
         documents |= {DECISION: canonical(decision), EVIDENCE: canonical(evidence)}
-        data = provenance.data(candidate.bound, evidence, candidate.workspace.root)
+        data = provenance.data(candidate.bound, evidence, candidate.workspace.root, desk.ledger.git.environ)
         draft = replace(
             draft, verdict=str(decision.verdict), decision=digest(decision), evidence=digest(evidence), data=data
         )

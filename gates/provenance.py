@@ -16,7 +16,7 @@ from gates import __version__, files
 from gates.canonical import digest
 from gates.errors import GatesError
 from gates.evidence import Evidence
-from gates.git import Git
+from gates.git import Git, repository
 from gates.policy import Bound
 from gates.record import SCHEMA, Code, Data, Kind, Model, Record, Run, User
 from gates.source import parse
@@ -95,8 +95,9 @@ def _clean(git: Git, top: Path) -> bool:
     return done.returncode == 0 and not done.stdout.strip()
 
 
-def data(bound: Bound, evidence: Evidence, root: Path) -> tuple[Data, ...]:
-    """The tables that were read, with the digest of their files' bytes and what a pointer beside them says."""
+def data(bound: Bound, evidence: Evidence, root: Path, environ: Mapping[str, str]) -> tuple[Data, ...]:
+    """The tables that were read, with the digest of their files' bytes and what a pointer says of them."""
+    checkout = repository(root, environ)
     paths = {"train": bound.policy.data.train, "holdout": bound.policy.data.holdout}
     return tuple(
         Data(
@@ -105,7 +106,7 @@ def data(bound: Bound, evidence: Evidence, root: Path) -> tuple[Data, ...]:
             digest=table.digest,
             rows=table.rows,
             files=_files(root, str(paths.get(table.name))),
-            pointer=pointer(root / str(paths.get(table.name))),
+            pointer=pointer(root / str(paths.get(table.name)), checkout),
         )
         for table in evidence.tables
     )
@@ -125,8 +126,8 @@ def _files(root: Path, pattern: str) -> str | None:
     return digest(entries) if entries else None
 
 
-def pointer(path: Path) -> str | None:
-    """What DVC's pointer beside a path (``path.dvc``) says of it, or the Git LFS pointer that stands in its place."""
+def pointer(path: Path, checkout: tuple[Git, Path] | None) -> str | None:
+    """What DVC's pointer beside a path (``path.dvc``) says of it, or the Git LFS pointer that is committed for it."""
     beside = path.with_name(path.name + ".dvc")
     if beside.is_file():
         written = _yaml(beside)
@@ -134,8 +135,18 @@ def pointer(path: Path) -> str | None:
         entry = outs[0] if isinstance(outs, list) and outs and isinstance(outs[0], dict) else {}
         kind = next((name for name in ("md5", "etag", "checksum") if name in entry), None)
         return f"dvc:{kind}:{entry[kind]}" if kind else None
-    oid = files.lfs(path)
+    oid = files.lfs_object(_committed(path, checkout))
     return f"lfs:{oid}" if oid else None
+
+
+def _committed(path: Path, checkout: tuple[Git, Path] | None) -> bytes:
+    """What the commit holds at a path: of a file in Git LFS its pointer, whatever lies in the work tree. Empty for
+    nothing, and for more than a pointer's length."""
+    if checkout is None or not path.resolve().is_relative_to(checkout[1]):
+        return b""
+    git, name = checkout[0], f"HEAD:{path.resolve().relative_to(checkout[1]).as_posix()}"
+    size = git.run("cat-file", "-s", name, fails=False)
+    return git.ask("cat-file", "blob", name).stdout if size.isdigit() and int(size) <= files.LFS_MOST else b""
 
 
 def _yaml(path: Path) -> Any:

@@ -102,7 +102,7 @@ def verified(
         decision=digest(decision),
         evidence=digest(evidence),
         model=replace(model, digest=digest(manifest)),  # what was verified, whatever lies there by now
-        data=provenance.data(candidate.bound, evidence, candidate.workspace.root),
+        data=provenance.data(candidate.bound, evidence, candidate.workspace.root, desk.ledger.git.environ),
         before=Version(version=before, digest=held) if before and held else None,
         after=after,
         approvals=approvals,

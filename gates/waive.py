@@ -33,7 +33,7 @@ def waive(
         decision=digest(decision),
         evidence=digest(evidence),
         policy=policy.ref,
-        data=provenance.data(policy.bound, evidence, workspace.root),
+        data=provenance.data(policy.bound, evidence, workspace.root, ledger.git.environ),
         waivers=given,
     )
     documents = {DECISION: canonical(decision), EVIDENCE: canonical(evidence), POLICY: policy.bound.document}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -39,6 +41,25 @@ def test_it_is_told_from_the_file_alone(world: World, registry: Registry) -> Non
     before = glance.stored("churn", "1")
     file.write_text(file.read_text() + "\n")
     assert before != glance.stored("churn", "1") == registry.stored("churn", "1")
+
+
+STATUS = """
+import sys
+from gates.cli import main
+sys.argv = ["gates", "status"]
+try:
+    main()
+finally:
+    print("mlflow" in sys.modules, file=sys.stderr)
+"""
+
+
+def test_status_never_loads_mlflow(world: World, registry: Registry) -> None:
+    assert registry.at("churn", "champion") == "1"
+    command = [sys.executable, "-c", STATUS]
+    done = subprocess.run(command, cwd=world.root, env=world.environment(), capture_output=True, text=True, check=True)
+    assert "version 1, since record 2" in done.stdout
+    assert done.stderr.splitlines()[-1] == "False"
 
 
 def forgotten(file: Path) -> None:

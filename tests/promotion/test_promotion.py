@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -149,6 +150,20 @@ def test_pointers_of_data_versions_are_in_the_record(world: World) -> None:
     done = gates(world, "run")
     assert done.code == 2
     assert "Run dvc pull." in done.err
+
+
+def test_the_pointer_of_data_in_git_lfs_is_that_of_the_commit(world: World) -> None:
+    """As a checkout with Git LFS leaves it: the pointer in git, the data in its place."""
+    rows = world.begin()
+    holdout = world.root / "holdout.csv"
+    data = holdout.read_bytes()
+    oid = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    holdout.write_text(f"version https://git-lfs.github.com/spec/v1\noid {oid}\nsize {len(data)}\n")
+    world.commit("the data in Git LFS")
+    holdout.write_bytes(data)
+    world.better(rows)
+    assert gates(world, "promote").code == 0
+    assert [one["pointer"] for one in last(world)["data"] if one["name"] == "holdout"] == [f"lfs:{oid}"]
 
 
 def test_an_experiment_that_another_machine_makes_meanwhile_is_used(world: World) -> None:
