@@ -224,28 +224,28 @@ def _object(cls: type) -> Make:
     return make
 
 
-_LEAVES = (str, int, float, bool)
-
-
-@cache
-def _keys(cls: Any) -> tuple[tuple[str, str, bool], ...]:
-    """Of each field: its name, the key under which it is written, and whether it is ``big``."""
-    return tuple((f.name, written(f), bool(f.metadata.get("big"))) for f in dataclasses.fields(cls))
+_LEAVES = frozenset({type(None), str, int, float, bool})  # looked for first: nearly all values are such
 
 
 def plain(value: Any) -> Plain:
     """A typed object -> what JSON can hold; the inverse of ``build``."""
-    if value is None or type(value) in _LEAVES:
-        return value
-    if hasattr(value, "plain"):
-        return value.plain()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            key: _large(getattr(value, name)) if big else plain(getattr(value, name))
-            for name, key, big in _keys(type(value))
+    kind: Any = type(value)
+    return value if kind in _LEAVES else _writer(kind)(value)
+
+
+@cache
+def _writer(cls: Any) -> Make:
+    """How values of a class are written: looked up once a class, as there are many values."""
+    if hasattr(cls, "plain"):
+        return lambda value: value.plain()
+    if dataclasses.is_dataclass(cls):
+        keys = [(f.name, written(f), _large if f.metadata.get("big") else plain) for f in dataclasses.fields(cls)]
+        return lambda value: {
+            key: item if type(item := getattr(value, name)) in _LEAVES and write is plain else write(item)
+            for name, key, write in keys
         }
-    if isinstance(value, Mapping):
-        return {str(name): plain(item) for name, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
-    return str(value) if isinstance(value, StrEnum) else value
+    if issubclass(cls, Mapping):
+        return lambda value: {str(name): plain(item) for name, item in value.items()}
+    if issubclass(cls, tuple | list):
+        return lambda value: [item if type(item) in _LEAVES else plain(item) for item in value]
+    return next((kind for kind in (str, float, int) if issubclass(cls, kind)), lambda value: value)

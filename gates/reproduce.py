@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from gates.audit import bound_of
+from gates.beside import bound_of
 from gates.branch import Trusted
 from gates.errors import Exit, GatesError
 from gates.evidence import Evidence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, ClassVar, Literal, cast
 
 from gates.asks import Named
@@ -276,9 +276,9 @@ def _without_absent(value: Plain) -> Plain:
     return [_without_absent(item) for item in value] if isinstance(value, list) else value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Bound:
-    """A policy with its contract: all that a judge needs to know."""
+    """A policy with its contract: all that a judge needs to know. What is made of them is made once."""
 
     policy: Policy
     contract: Contract | None
@@ -331,7 +331,7 @@ class Bound:
             sources={name: getattr(policy.data, name) for name in policy.data.tables},
         )
 
-    @property
+    @cached_property
     def needs(self) -> Needs:
         """All that must be counted."""
         return reduce(Needs.__or__, (gate.module.needs(gate.rule, self.terms()) for gate in self.gates), Needs())
@@ -345,17 +345,17 @@ class Bound:
         written["promotion"] = plain(staged)
         return cast(dict[str, Plain], _without_absent(written))
 
-    @property
+    @cached_property
     def document(self) -> bytes:
         """Policy and contract in one: all that a verdict is derived from, besides the evidence."""
         return canonical({"policy": self.explained, "contract": plain(self.contract)})
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Digest of the document; a default counts the same whether it is written or not."""
         return digest_bytes(self.document)
 
-    @property
+    @cached_property
     def measured(self) -> str:
         """Digest of what decides the measuring: evidence made under another one can't be judged by this policy."""
         policy, needs = self.policy, self.needs

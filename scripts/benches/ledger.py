@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gates.audit import bound_of
+from gates.beside import bound_of
 from gates.canonical import canonical, digest_bytes
 from gates.evidence import Evidence
 from gates.git import Git

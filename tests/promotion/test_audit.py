@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ledgers import History, audited, chained, load, record, store, with_record
 from worlds import World
 
+from gates import beside
 from gates.canonical import canonical, digest_bytes
 from gates.policy import Bound
 
@@ -182,6 +183,17 @@ def test_a_forged_verdict_is_seen_by_deriving_it(history: History, tmp_path: Pat
     assert theirs == []
 
 
+@pytest.mark.parametrize("name", ["no tampering", "no JSON", *TAMPERED][:6])
+def test_several_processes_find_what_one_finds(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    made = TAMPERED[name][1](copy.deepcopy(history)) if name in TAMPERED else history
+    alone, _ = audited(store(tmp_path / "l.git", made))
+    monkeypatch.setattr(beside, "TOGETHER", 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert audited(store(tmp_path / "m.git", made))[0] == alone
+
+
 @pytest.mark.parametrize("cut", [1, 2, 5])
 def test_a_ledger_cut_short_or_written_anew_misses_its_anchor(history: History, tmp_path: Path, cut: int) -> None:
     anchor = digest_bytes(history[-1]["record.json"])
@@ -237,7 +249,7 @@ def test_any_single_field_changed_is_told(
 
 
 def test_the_policy_document_is_the_policy(policy_of: Any) -> None:
-    from gates.audit import bound_of
+    from gates.beside import bound_of
 
     keys = {"gates": [{"metric": "roc_auc", "min": 0.8, "max_worsening": 0.1}], "slices": ["a", {"b": [1, 2]}]}
     contract = {"record": {"properties": {"age": {"type": "integer", "minimum": 1}}}, "table": [{"rows": {"min": 10}}]}
