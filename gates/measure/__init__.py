@@ -24,7 +24,16 @@ from gates.measure.rows import Parts, make_rows, parts_of, told_apart
 from gates.measure.scoring import Asked, scored
 from gates.measure.search import Chosen, kept, search, searched
 from gates.measure.shards import Counts, Measured, Shard
-from gates.measure.tables import Opened, columns_told, content_digest, content_lanes, open_table, run, table_of
+from gates.measure.tables import (
+    Opened,
+    columns_told,
+    content_digest,
+    content_lanes,
+    open_table,
+    run,
+    sequence_digest,
+    table_of,
+)
 from gates.policy import Bound
 from gates.slices import Dimension
 
@@ -251,7 +260,9 @@ class Bench:
     @cached_property
     def holdout_identity(self) -> str:
         """Which rows predictions belong to: the multiset of rows where a key finds them, else their sequence."""
-        return content_digest(self.engine, self.holdout, ordered=self.bound.policy.data.key is None)[0]
+        if self.bound.policy.data.key is None:
+            return sequence_digest(self.engine, self.holdout)
+        return content_digest(self.engine, self.holdout)[0]
 
     def _serving(self, served: Served | None, name: str) -> tuple[Predicted | None, Model | None]:
         """Its predictions on these very rows: the kept ones, or its model's. Any other are not about these rows."""

@@ -85,6 +85,13 @@ def _further(predicted: Predicted, alias: str, prefix: str) -> str:
     return "".join(f", {alias}.{name} AS {prefix}_{told}" for name, told in scores + further)
 
 
+def _beside(policy: Policy, predicted: Predicted, alias: str) -> str:
+    """SQL that puts predictions beside their rows: by key, or as they stand, of which there are as many as rows."""
+    if policy.data.key:
+        return f" JOIN {predicted.name} {alias} ON {alias}.k = r.k"
+    return f" POSITIONAL JOIN {predicted.name} {alias}"
+
+
 def join(
     engine: Engine,
     policy: Policy,
@@ -101,11 +108,8 @@ def join(
         other = "b.call AS b, b.score AS t" + _further(champion, "b", "t")
     else:
         other = "CAST(-1 AS TINYINT) AS b, CAST(NULL AS DOUBLE) AS t"
-    beside = f" JOIN {champion.name} b USING (pos)" if champion else ""
-    rows = (
-        f"SELECT r.y, r.w, r.u, r.q, c.call AS c, c.score AS s{scores}, {other}{columns} "
-        f"FROM gates_rows r JOIN {candidate.name} c USING (pos){beside}"
-    )
+    beside = _beside(policy, candidate, "c") + (_beside(policy, champion, "b") if champion else "")
+    rows = f"SELECT r.y, r.w, r.u, r.q, c.call AS c, c.score AS s{scores}, {other}{columns} FROM gates_rows r{beside}"
     bucket = bucket_of("u" if identified(policy) else _told_apart()) if told_apart else "CAST(0 AS SMALLINT)"
     run(engine, f"CREATE OR REPLACE TEMP TABLE joined AS SELECT *, {bucket} AS g FROM ({rows})")
     ((rows,),) = run(engine, "SELECT count(*) FROM joined")

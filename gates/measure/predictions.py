@@ -27,7 +27,8 @@ FORMS: Mapping[Task, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predicted:
-    """A model's predictions as a table ``name(pos, call, score, score_0, ..., of0, ...)`` of the engine.
+    """A model's predictions as a table ``name(k, call, score, score_0, ..., of0, ...)`` of the engine, in their own
+    order; ``k`` is the key, where there is one.
 
     ``call``: the class's number, or the value; ``classes``: how many columns ``score_N`` there are; ``columns``: what
     further columns are called there, by their names in the predictions.
@@ -63,17 +64,12 @@ def place(
         name_ = quoted(f"{view.name} in part")
         run(engine, f"CREATE OR REPLACE VIEW {name_} AS SELECT * FROM {quoted(view.name)} WHERE {where}")
         view = replace(view, name=f"{view.name} in part")
-    _match(engine, view, policy)
-    key = f"CAST({quoted(policy.data.key)} AS VARCHAR)" if policy.data.key else "NULL"
-    source = f"(SELECT row_number() OVER () - 1 AS gates_pos, {key} AS gates_key, * FROM {quoted(view.name)})"
-    matched = "p.gates_key = r.k" if policy.data.key else "p.gates_pos = r.pos"
+    key = f"CAST({quoted(policy.data.key)} AS VARCHAR) AS k, " if policy.data.key else ""
     scores = "".join(f", {score} AS score_{place}" for place, score in enumerate(form.scores))
     scores += "".join(f", {_double(column)} AS {told}" for column, told in columns.items())
-    run(
-        engine,
-        f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT r.pos, {form.call} AS call, {form.score} AS score{scores} "
-        f"FROM gates_rows r JOIN {source} p ON {matched}",
-    )
+    taken = f"SELECT {key}{form.call} AS call, {form.score} AS score{scores} FROM {quoted(view.name)} p"
+    run(engine, f"CREATE OR REPLACE TEMP TABLE {name} AS {taken}")
+    _match(engine, name, view, policy)
     return Predicted(name=name, scored=form.scored, classes=len(form.scores), columns=columns)
 
 
@@ -175,10 +171,10 @@ def _need(view: Opened, policy: Policy, *columns: str) -> None:
         raise GatesError(f"the predictions lack the key column {policy.data.key}", where=view.path)
 
 
-def _match(engine: Engine, view: Opened, policy: Policy) -> None:
+def _match(engine: Engine, name: str, view: Opened, policy: Policy) -> None:
     """The same rows on both sides, or an error that says how many differ and which."""
     ((expected,),) = run(engine, "SELECT count(*) FROM gates_rows")
-    ((given,),) = run(engine, f"SELECT count(*) FROM {quoted(view.name)}")
+    ((given,),) = run(engine, f"SELECT count(*) FROM {name}")
     if not policy.data.key:
         if expected != given:
             raise GatesError(
@@ -187,13 +183,11 @@ def _match(engine: Engine, view: Opened, policy: Policy) -> None:
                 mend="Predict every row of GATES_HOLDOUT once, in its order, or set data.key.",
             )
         return
-    key = f"CAST({quoted(policy.data.key)} AS VARCHAR)"
-    predicted = f"(SELECT {key} AS k FROM {quoted(view.name)})"
     for what, sql in (
-        ("predictions have no key", f"SELECT k FROM {predicted} WHERE k IS NULL"),
-        ("keys stand twice", f"SELECT k FROM {predicted} GROUP BY k HAVING count(*) > 1"),
-        ("holdout rows have no prediction", f"SELECT k FROM gates_rows EXCEPT SELECT k FROM {predicted}"),
-        ("predictions belong to no holdout row", f"SELECT k FROM {predicted} EXCEPT SELECT k FROM gates_rows"),
+        ("predictions have no key", f"SELECT k FROM {name} WHERE k IS NULL"),
+        ("keys stand twice", f"SELECT k FROM {name} GROUP BY k HAVING count(*) > 1"),
+        ("holdout rows have no prediction", f"SELECT k FROM gates_rows EXCEPT SELECT k FROM {name}"),
+        ("predictions belong to no holdout row", f"SELECT k FROM {name} EXCEPT SELECT k FROM gates_rows"),
     ):
         ((wrong,),) = run(engine, f"SELECT count(*) FROM ({sql})")
         if wrong:

@@ -1,4 +1,4 @@
-"""The holdout's rows as the engine needs them: position, key, label, weight, bucket, query, and the slice columns."""
+"""The holdout's rows as the engine needs them: key, label, weight, bucket, query, and the slice columns."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def make_rows(
     *,
     told_apart: bool = True,
 ) -> None:
-    """The table ``gates_rows``: pos, k (key), y, w (weight), u (unit; null unless ``told_apart``), q (query) and one
+    """The table ``gates_rows``: k (key), y, w (weight), u (unit; null unless ``told_apart``), q (query) and one
     column a slice part, of the rows of which ``where`` holds.
 
     Raises ``GatesError`` for keys that repeat, weights or units that are missing, and columns of too many values.
@@ -74,9 +74,8 @@ def make_rows(
     unit = _unit(engine, opened, policy) if told_apart else "CAST(NULL AS VARCHAR)"
     run(
         engine,
-        f"CREATE OR REPLACE TEMP TABLE gates_rows AS SELECT row_number() OVER () - 1 AS pos, "
-        f"CAST({key} AS VARCHAR) AS k, {label} AS y, {weight} AS w, {unit} AS u, "
-        f"{query} AS q{columns} FROM {quoted(opened.name)} WHERE {where}",
+        f"CREATE OR REPLACE TEMP TABLE gates_rows AS SELECT CAST({key} AS VARCHAR) AS k, {label} AS y, "
+        f"{weight} AS w, {unit} AS u, {query} AS q{columns} FROM {quoted(opened.name)} WHERE {where}",
     )
     if data.key:
         _check_keys(engine, opened, data.key)

@@ -85,11 +85,19 @@ def table_of(engine: Engine, opened: Opened) -> Table:
     return Table(name=opened.name, digest=digest, rows=rows)
 
 
-def content_digest(engine: Engine, opened: Opened, *, ordered: bool = False) -> tuple[str, int]:
-    """(digest, rows) of column names, what JSON sees in them, and the multiset of rows; ``ordered``: of their
-    sequence. The same of every engine."""
-    lanes, rows = content_lanes(engine, opened, ordered=ordered)
+def content_digest(engine: Engine, opened: Opened) -> tuple[str, int]:
+    """(digest, rows) of column names, what JSON sees in them, and the multiset of rows. The same of every engine."""
+    lanes, rows = content_lanes(engine, opened)
     return digest_of(opened, lanes, rows), rows
+
+
+def sequence_digest(engine: Engine, opened: Opened) -> str:
+    """Digest of column names, what JSON sees in them, and the sequence of rows. Raises ``GatesError`` where rows have
+    no order."""
+    hasher = hashlib.sha256(repr(columns_told(opened)).encode())
+    for hashes in engine.stream(f"SELECT sha256({row_text(opened)}) FROM {quoted(opened.name)}"):
+        hasher.update("".join(hashes).encode())
+    return f"sha256:{hasher.hexdigest()}"
 
 
 def digest_of(opened: Opened, lanes: Sequence[int], rows: int) -> str:
@@ -108,14 +116,11 @@ def told_digest(columns: Sequence[tuple[str, str]], lanes: Sequence[int], rows: 
     return "sha256:" + hashlib.sha256(repr((list(columns), rows, list(lanes))).encode()).hexdigest()
 
 
-def content_lanes(
-    engine: Engine, opened: Opened, *, ordered: bool = False, where: str = "TRUE"
-) -> tuple[tuple[int, ...], int]:
+def content_lanes(engine: Engine, opened: Opened, *, where: str = "TRUE") -> tuple[tuple[int, ...], int]:
     """(lanes, rows): each row's length-prefixed text is hashed with SHA-256, and the hashes are added up lane by
     lane, so files may be split and rows shuffled, and lanes of shards add up to those of the whole."""
-    text = row_text(opened) + (" || ',' || CAST(row_number() OVER () AS VARCHAR)" if ordered else "")
     lanes = ", ".join(f"sum(gates_hex(substr(h, {1 + _HEX * lane}, {_HEX})))" for lane in range(LANES))
-    source = f"(SELECT sha256({text}) AS h FROM {quoted(opened.name)} WHERE {where})"
+    source = f"(SELECT sha256({row_text(opened)}) AS h FROM {quoted(opened.name)} WHERE {where})"
     ((rows, *sums),) = run(engine, f"SELECT count(*), {lanes} FROM {source}")
     return tuple(int(lane or 0) for lane in sums), rows
 

@@ -14,7 +14,7 @@ import pytest
 
 from gates.measure.contract import AT_ONCE, findings
 from gates.measure.engines import connect
-from gates.measure.tables import content_digest, content_lanes, digest_of, open_table
+from gates.measure.tables import content_digest, content_lanes, digest_of, open_table, sequence_digest
 from gates.source import Source
 from gates.workspace import read_contract
 
@@ -64,6 +64,17 @@ def test_the_digest_is_of_values_and_not_of_how_they_are_kept(tmp_path):
     narrow = pa.table(wide).take([2, 0, 1]).set_column(0, "a", pa.array([3, 1, 2], pa.int8()))
     narrow = narrow.set_column(1, "b", narrow["b"].dictionary_encode())
     assert digest(tmp_path, pa.table(wide)) == digest(tmp_path, narrow)
+
+
+def test_the_sequence_of_rows_has_a_digest_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("gates.measure.engines.duckdb.AT_ONCE", 7)
+    table = pa.table({"a": list(range(100)), "b": [None, 0.1, float("nan"), -0.0] * 25})
+    one = sequence_digest(*opened(tmp_path, table))
+    assert sequence_digest(*opened(tmp_path, table)) == one
+    swapped = pa.concat_tables([table.slice(0, 97), table.slice(98, 1), table.slice(97, 1), table.slice(99)])
+    assert digest(tmp_path, swapped) == digest(tmp_path, table)
+    named = table.rename_columns(["a", "c"])
+    assert len({sequence_digest(*opened(tmp_path, made)) for made in (table, swapped, named, table.slice(0, 99))}) == 4
 
 
 def test_a_wide_table_is_planned_in_seconds(tmp_path):

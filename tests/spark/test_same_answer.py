@@ -23,7 +23,7 @@ from gates.contract.tables import TABLE_RULES
 from gates.errors import GatesError
 from gates.measure.contract import findings
 from gates.measure.engines import connect
-from gates.measure.tables import content_digest, open_table
+from gates.measure.tables import content_digest, open_table, sequence_digest
 from gates.source import Source
 from gates.workspace import read_contract
 
@@ -234,7 +234,7 @@ def test_what_spark_would_see_otherwise_is_an_error_that_names_it(spark, tmp_pat
 def test_rows_have_no_order_in_spark(spark, tmp_path):
     pq.write_table(pa.table({"a": [1]}), tmp_path / "t.parquet")
     with pytest.raises(GatesError, match="rows have no order in Spark"):
-        content_digest(spark, open_table(spark, tmp_path, "t.parquet", "t"), ordered=True)
+        sequence_digest(spark, open_table(spark, tmp_path, "t.parquet", "t"))
 
 
 def test_a_temporary_table_holds_what_it_held(spark, tmp_path):

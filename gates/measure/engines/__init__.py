@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +25,13 @@ class Engine(Protocol):
         """All rows of a query; of what is no query, none. A temporary table holds what it held when it was made.
 
         Raises ``GatesError`` where the data does not let the engine finish, or it knows no way to the same answer.
+        """
+        ...
+
+    def stream(self, sql: str) -> Iterator[list[str]]:
+        """The texts that a query gives, in the order of its rows, some at a time: for what memory does not hold.
+
+        Raises ``GatesError`` as ``run`` does, and where rows have no order.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ READERS: Mapping[str, Source] = {
 }
 LFS_MEND = "Run git lfs pull; in the workflows, give lfs: true."
 MEMORY = 256  # MB a thread
+AT_ONCE = 100_000  # rows of a stream
 _BEFORE_VALUES = re.compile(r"""(file "[^"]*"|(?! with value )[^"'])*""")
 
 
@@ -48,7 +49,7 @@ class DuckDB:
         for macro in (
             f"gates_now() AS CAST({moment} AS TIMESTAMP)",
             "gates_bits(number) AS CAST(CAST(number AS BIT) AS BIGINT)",  # of a double: IEEE 754's
-            "gates_hex(digits) AS CAST('0x' || digits AS BIGINT)",
+            "gates_hex(digits) AS CAST(CAST(unhex(digits) AS BIT) AS BIGINT)",
         ):
             self.connection.execute(f"CREATE MACRO {macro}")
 
@@ -62,10 +63,18 @@ class DuckDB:
             except duckdb.OutOfMemoryException:
                 self._spill(early=False)
                 return self._ask(sql)
-        except duckdb.OutOfMemoryException as error:
-            raise GatesError(f"the engine ran out of memory: {_told_by(error)}", exit_code=Exit.OUTSIDE) from error
         except duckdb.Error as error:
-            raise GatesError(f"the data can't be read: {_told_by(error)}") from error
+            raise _failed(error) from error
+
+    def stream(self, sql: str) -> Iterator[list[str]]:
+        """See ``Engine``."""
+        import duckdb
+
+        try:
+            for batch in self.connection.sql(sql).to_arrow_reader(AT_ONCE):
+                yield batch.column(0).to_pylist()
+        except (duckdb.Error, OSError) as error:
+            raise _failed(error) from error
 
     def _spill(self, *, early: bool) -> None:
         """What grows with the number of rows goes to disk ``early``, or only when most of the memory is taken: not
@@ -175,6 +184,14 @@ def _damaged(path: str, role: str | None, files: list[Path], error: Exception) -
     texts = files if READERS[suffix_of(path)] is delimited.source else []
     told = next((fault for file in texts if (fault := delimited.fault(file))), None) or _told_by(error)
     return GatesError(f"{path} is damaged or no table: {told}", where=role)
+
+
+def _failed(error: Exception) -> GatesError:
+    import duckdb
+
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return GatesError(f"the engine ran out of memory: {_told_by(error)}", exit_code=Exit.OUTSIDE)
+    return GatesError(f"the data can't be read: {_told_by(error)}")
 
 
 def _told_by(error: Exception) -> str:

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,7 @@ from gates.contract.columns import literal, quoted
 from gates.errors import Exit, GatesError
 from gates.measure.engines import Rows, Seen, scratch
 from gates.measure.engines.duckdb import DuckDB, is_file
-from gates.measure.engines.spark_sql import MATCHES, parsed, view_of, written
+from gates.measure.engines.spark_sql import MATCHES, parsed, unordered, view_of, written
 
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -93,6 +93,10 @@ class Spark:
             return [tuple(map(_plain, row)) for row in self._frame(tree).collect()]
         except (PySparkException, Py4JError) as error:
             raise _told(error) from error
+
+    def stream(self, _: str) -> Iterator[list[str]]:
+        """See ``Engine``."""
+        raise unordered()
 
     def _frame(self, tree: Any) -> Any:
         return self.session.sql(written(tree))

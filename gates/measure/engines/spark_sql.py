@@ -111,7 +111,11 @@ def _text_of_time(self: Any, node: Any) -> str:
 
 def _row_number(_: Any, node: Any) -> str:
     if not node.parent.args.get("order"):
-        raise GatesError(
-            "rows have no order in Spark", mend="Name a key column in data.key, or take data.engine: duckdb."
-        )
+        raise unordered()
     return "row_number()"
+
+
+def unordered() -> GatesError:
+    """What is said where something rests on the order of rows."""
+    mend = "Name a key column in data.key, or take data.engine: duckdb."
+    return GatesError("rows have no order in Spark", mend=mend)
