@@ -14,7 +14,7 @@ from gates.evidence import SCHEMA, Evidence, Finding, Model, Run, Slice
 from gates.measure import facts, shards
 from gates.measure.contract import findings
 from gates.measure.counts import count, curves
-from gates.measure.engines import connect
+from gates.measure.engines import Engine, connect, unordered
 from gates.measure.engines.duckdb import is_file
 from gates.measure.general import Guest
 from gates.measure.joined import Joined, join
@@ -92,7 +92,14 @@ class Bench:
         self.engine = connect(now, threads, data.engine)
         named = [("train", data.train), ("holdout", data.holdout)]
         self.opened = {name: open_table(self.engine, root, path, name) for name, path in named if path}
-        self.local = self.engine.embedded("holdout")  # models are measured in the process
+
+    @cached_property
+    def counter(self) -> Engine:
+        """What rows are counted in. Without a key they are told apart by their order, which files have alone."""
+        data = self.bound.policy.data
+        if data.key is None and not is_file(data.holdout):
+            raise unordered()
+        return self.engine if data.key else self.engine.embedded("holdout")
 
     def check(self) -> tuple[Finding, ...]:
         """What the contract's rules count in every table."""
@@ -118,8 +125,7 @@ class Bench:
         data = self.bound.policy.data
         if data.label is not None:
             self.holdout.require(data.label, "data.label")
-        options = " (FORMAT csv, HEADER, DELIMITER '\t')" if target.suffix == ".tsv" else ""
-        run(self.local, f"COPY ({self._features}) TO {literal(str(target))}{options}")
+        self.engine.embedded("holdout").write(self._features, target)
         return target
 
     @property
@@ -196,7 +202,7 @@ class Bench:
         assert self.shard  # noqa: S101 -- callers have made the bench for one
         self._sides.clear()
         evidence = self.evidence(self.check() if self._first else (), candidates, served, anchor)
-        lanes, rows = content_lanes(self.local, self.holdout, where=self._where)
+        lanes, rows = content_lanes(self.counter, self.holdout, where=self._where)
         return Measured(
             shard=self.shard,
             evidence=evidence,
@@ -214,23 +220,23 @@ class Bench:
     @cached_property
     def _columns(self) -> tuple[Dimension, ...]:
         """What a search for slices looks at."""
-        return searched(self.local, self.holdout, self.bound)
+        return searched(self.counter, self.holdout, self.bound)
 
     @cached_property
     def rows(self) -> tuple[Labels, Parts]:
         """The labels and the slices' columns, with the table of rows made from them."""
         policy = self.bound.policy
-        labels = read_labels(self.local, self.holdout, policy)
+        labels = read_labels(self.counter, self.holdout, policy)
         parts = parts_of([*self.bound.needs.dimensions, *self._columns])
-        make_rows(self.local, self.holdout, policy, labels, parts, self._where, told_apart=self._told_apart)
+        make_rows(self.counter, self.holdout, policy, labels, parts, self._where, told_apart=self._told_apart)
         return labels, parts
 
     def _placed(self, file: Path, name: str) -> Predicted:
         further, must = self.bound.needs.columns, name not in ("champion", "anchor")
-        return place(self.local, file, name, self.bound.policy, self.rows[0], further, must=must, where=self._where)
+        return place(self.counter, file, name, self.bound.policy, self.rows[0], further, must=must, where=self._where)
 
     def _joined(self, ours: Predicted, theirs: Predicted | None) -> Joined:
-        return join(self.local, self.bound.policy, self.rows[1], ours, theirs, told_apart=self._told_apart)
+        return join(self.counter, self.bound.policy, self.rows[1], ours, theirs, told_apart=self._told_apart)
 
     @property
     def _told_apart(self) -> bool:

@@ -16,14 +16,12 @@ from typing import Any
 
 from gates import child
 from gates.canonical import settled
-from gates.contract.columns import literal
 from gates.errors import GatesError
 from gates.evidence import Computed
 from gates.kinds.protocol import Needs
 from gates.measure.cells import Key
 from gates.measure.joined import Joined
 from gates.measure.labels import Labels, described
-from gates.measure.tables import run
 from gates.metrics.general import FUNCTIONS, is_general
 from gates.policy import Policy
 from gates.slices import Dimension
@@ -75,7 +73,7 @@ def _write(joined: Joined, target: Path) -> None:
         *joined.parts.values(),
     ]
     listed = ", ".join(columns)
-    run(joined.engine, f"COPY (SELECT {listed} FROM joined ORDER BY {listed}) TO {literal(str(target))}")
+    joined.engine.write(f"SELECT {listed} FROM joined ORDER BY {listed}", target)
 
 
 def _asked(

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from gates.errors import GatesError
+
 Rows = list[tuple[Any, ...]]
 Seen = tuple[dict[str, str], int]  # a view's columns with their types, in DuckDB's names; its number of rows
 
@@ -35,6 +37,10 @@ class Engine(Protocol):
         """
         ...
 
+    def write(self, sql: str, target: Path) -> None:
+        """The rows of a query as a file, in the format that its name says. Raises ``GatesError`` as ``run`` does."""
+        ...
+
     def open(self, root: Path, path: str, name: str) -> Seen:
         """A file or a glob beside ``root``, or a table of the engine, as the view ``name``. Raises ``GatesError``
         where it can't be read."""
@@ -45,12 +51,18 @@ class Engine(Protocol):
         ...
 
     def embedded(self, name: str) -> Engine:
-        """DuckDB with one of the tables open, for what is done with rows themselves: those of a holdout."""
+        """DuckDB with one of the tables open, for what rests on the order of rows, or is done with rows themselves."""
         ...
 
     def close(self) -> None:
         """Leave no trace in what others use."""
         ...
+
+
+def unordered() -> GatesError:
+    """What is said where something rests on an order that rows don't have."""
+    mend = "Name a key column in data.key, or take data.engine: duckdb."
+    return GatesError("rows have no order in Spark", mend=mend)
 
 
 def scratch(owner: object) -> str:

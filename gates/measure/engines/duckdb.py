@@ -76,6 +76,11 @@ class DuckDB:
         except (duckdb.Error, OSError) as error:
             raise _failed(error) from error
 
+    def write(self, sql: str, target: Path) -> None:
+        """See ``Engine``."""
+        options = " (FORMAT csv, HEADER, DELIMITER '\t')" if target.suffix == ".tsv" else ""
+        self.run(f"COPY ({sql}) TO {literal(str(target))}{options}")
+
     def _spill(self, *, early: bool) -> None:
         """What grows with the number of rows goes to disk ``early``, or only when most of the memory is taken: not
         all that the engine does can be done from disk."""

@@ -16,11 +16,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from gates.contract.columns import literal, quoted
+from gates.contract.columns import quoted
 from gates.errors import Exit, GatesError
-from gates.measure.engines import Rows, Seen, scratch
+from gates.measure.engines import Rows, Seen, scratch, unordered
 from gates.measure.engines.duckdb import DuckDB, is_file
-from gates.measure.engines.spark_sql import MATCHES, parsed, unordered, view_of, written
+from gates.measure.engines.spark_sql import MATCHES, parsed, view_of, written
 
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -98,6 +98,17 @@ class Spark:
         """See ``Engine``."""
         raise unordered()
 
+    def write(self, sql: str, target: Path) -> None:
+        """See ``Engine``. Parquet alone; the rows go through this process's memory."""
+        import pyarrow.parquet as pq
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        try:
+            pq.write_table(self._frame(parsed(sql, self._now)).toArrow(), target)
+        except (PySparkException, Py4JError) as error:
+            raise _told(error) from error
+
     def _frame(self, tree: Any) -> Any:
         return self.session.sql(written(tree))
 
@@ -135,7 +146,7 @@ class Spark:
     def _as_parquet(self, name: str) -> Path:
         """A text file as DuckDB reads it."""
         target = Path(self._folder, f"{len(self._views)}.parquet")
-        self._duckdb.run(f"COPY {quoted(name)} TO {literal(str(target))} (FORMAT parquet)")
+        self._duckdb.write(f"SELECT * FROM {quoted(name)}", target)
         return target
 
     def register(self, table: Any, name: str) -> Seen:

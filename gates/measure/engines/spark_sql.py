@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from gates.errors import GatesError
+from gates.measure.engines import unordered
 
 MATCHES = "gates_matches"  # a function that the engine registers: RE2, as in DuckDB; Java's can take forever
 _DIGITS = {"%Y": "yyyy", "%m": "MM", "%d": "dd", "%H": "HH", "%M": "mm", "%S": "ss", "%f": "SSSSSS"}
@@ -113,9 +113,3 @@ def _row_number(_: Any, node: Any) -> str:
     if not node.parent.args.get("order"):
         raise unordered()
     return "row_number()"
-
-
-def unordered() -> GatesError:
-    """What is said where something rests on the order of rows."""
-    mend = "Name a key column in data.key, or take data.engine: duckdb."
-    return GatesError("rows have no order in Spark", mend=mend)
