@@ -183,7 +183,7 @@ def _read(log: str) -> Run:
 
 CALLER = f"""\
 name: Model
-on: [pull_request, push, merge_group, repository_dispatch, workflow_dispatch]
+on: [pull_request, push, merge_group, repository_dispatch, workflow_dispatch, schedule]
 permissions: {{}}
 jobs:
   model:

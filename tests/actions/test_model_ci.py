@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fake_github import BOT
+from fake_github import BOT, Trouble
 from harness import COMMIT, ENVIRON, ROOT, World, copy_product, differences
 from telco import BAD, BROKEN, POLICY, settle
 
@@ -74,8 +74,14 @@ def test_from_the_first_push_to_the_last_and_one_comment(world: World) -> None:
 
 
 def test_what_cannot_be_told_and_what_breaks_its_contract(world: World) -> None:
+    """On a bad day of GitHub's API, first: a comment is posted though its answer was lost, a status is refused."""
     (world.repository / "gates.yaml").write_text(POLICY.replace("min: 0.75", "min: 0.825"))
+    world.github.fail("POST", "issues/create-comment", Trouble(502, done=True))
+    world.github.fail("POST", "repos/create-commit-status", Trouble(403, "Resource not accessible by integration"))
     run = world.push()
+    assert len(world.github.bodies(BOT)) == 1
+    assert world.github.statuses == []
+    assert "Resource not accessible by integration" in run.log
     assert run.verdicts == {"data": "pass", "judge": "inconclusive", "report": "inconclusive"}, run.log
     assert (run.failed, run.caller) == (set(), "inconclusive")  # as the policy says: on_inconclusive is warn
 

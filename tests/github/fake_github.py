@@ -254,11 +254,12 @@ class FakeGitHub:
         self.comments[:] = kept
         return Answer(204)
 
-    def _repos_create_commit_status(self, _: dict[str, int], __: dict[str, str], body: Any, login: str) -> Answer:
+    def _repos_create_commit_status(self, names: dict[str, Any], _: dict[str, str], body: Any, login: str) -> Answer:
         if len(body.get("description", "")) > LONGEST_DESCRIPTION:
             return refusal(422, "Validation Failed")
         status = self._description.example("status")
         status.update(body)
+        status["url"] = f"https://api.github.com/repos/{self.repository}/statuses/{names['sha']}"
         status["creator"]["login"] = login
         self.statuses.append(status)
         return Answer(201, status)
