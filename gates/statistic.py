@@ -44,5 +44,7 @@ def parameters_text(parameters: Parameters) -> str:
     return f"[{told}]" if told else ""
 
 
-def _told(value: Parameter) -> str:
+def _told(value: Parameter | tuple[float, ...]) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_told, value))}]"
     return f"{value:.12g}" if isinstance(value, float | int) else str(value)
