@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gates.emit import flow
@@ -19,11 +19,13 @@ PRODUCTION, WAIVING, LEDGER = "production", "gates-waive", "gates-ledger"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
     """Where a policy lives, and which copy of this project judges it. ``folder`` is the policy's, from the
-    repository's root; empty for the root itself. ``roles`` are the environments that must approve a promotion."""
+    repository's root; empty for the root itself. ``python`` is the version that trains, where it is not the
+    workflows' own choice. ``roles`` are the environments that must approve a promotion."""
 
     model: str
     folder: str = ""
     requirements: str | None = None
+    python: str | None = None
     branch: str = "main"
     roles: tuple[str, ...] = ()
     project: str = UNPINNED[0]
@@ -44,6 +46,14 @@ def path(home: Home, caller: str) -> str:
     return f".github/workflows/{home.name(caller)}.yml"
 
 
+def as_before(home: Home, text: str) -> Home:
+    """The home with what a workflow written before names: the copy of this project, and the Python that trains."""
+    pin = re.search(r"uses: ([^/\s]+/[^/\s]+)/\S+@([0-9a-f]{40})\b", text)
+    python = re.search(r"^ +python-version: '([\d.]+)'$", text, re.MULTILINE)
+    home = replace(home, python=python[1]) if python else home
+    return replace(home, project=pin[1], commit=pin[2]) if pin else home
+
+
 def workflow(home: Home, caller: str) -> str:
     """The text of a workflow, by its key in ``CALLERS``."""
     called, text = CALLERS[caller]
@@ -58,6 +68,7 @@ def workflow(home: Home, caller: str) -> str:
         "PRODUCTION": PRODUCTION,
         "WAIVING": WAIVING,
         "REQUIREMENTS": _requirements(home),
+        "PYTHON": f"\n      python-version: {flow(home.python)}" if home.python else "",
         "WORKING": f"\n      working-directory: {flow(home.folder)}" if home.folder else "",
     }
     return re.sub(r"<([A-Z]+)>", lambda found: filled[found[1]], text)
@@ -93,7 +104,7 @@ jobs:
     <USES>
     with:
       policy: gates.yaml<WORKING>
-      <REQUIREMENTS>
+      <REQUIREMENTS><PYTHON>
       tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }} # the registry that knows the champion; none: nothing is compared
 """
 
@@ -118,7 +129,7 @@ jobs:
       folder: <FOLDER>
       approvals: <ROLES> # environments that are asked, one a role of the policy
       environment: <PRODUCTION> # holds the registry's credential
-      <REQUIREMENTS>
+      <REQUIREMENTS><PYTHON>
       tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }}
     secrets: inherit # zizmor: ignore[secrets-inherit] an environment's secret reaches a called workflow in no other way
 """

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from gates import callers, files
-from gates.callers import PIN, Home
+from gates.callers import PIN, UNPINNED, Home
 from gates.doctor.owners import PLACES, owners_of
 from gates.errors import GatesError
+from gates.git import Git
 from gates.init import repository
 from gates.workspace import Workspace
 
@@ -42,13 +45,17 @@ def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = Fa
     roles = tuple(dict.fromkeys(role for stage in bound.stages for role in stage.approvals))
     requirements = "requirements.txt" if (root / "requirements.txt").is_file() else None
     home = Home(model=bound.policy.model, folder=folder, requirements=requirements, branch=_branch(top), roles=roles)
-    home = _pinned(home, pin or _standing(top / callers.path(home, "gates")) or origin())
+    before = top / callers.path(home, "gates")
+    home = callers.as_before(home, _text(before) if before.is_file() else "")
+    if found := pin or (origin() if home.commit == UNPINNED[1] else None):
+        project, commit = checked_pin(found)
+        home = replace(home, project=project, commit=commit)
     texts = {top / callers.path(home, one): callers.workflow(home, one) for one in callers.CALLERS}
     code_owners = next((top / name for name in PLACES if (top / name).is_file()), top / PLACES[0])
     text = _text(code_owners) if code_owners.is_file() else ""
     unowned = tuple(one for one in callers.owned(home, bound.policy.data.contract) if not owners_of(one, text))
     if owners is not None and unowned:
-        texts[code_owners] = callers.owners(text, unowned, _checked(owners))
+        texts[code_owners] = callers.owners(text, unowned, checked_owners(owners))
     standing = {path for path in texts if path != code_owners and (path.exists() or path.is_symlink())}
     differing = tuple(path for path in standing if _text(path) != texts[path])
     written = tuple(path for path in texts if path not in standing or (force and path in differing))
@@ -66,7 +73,8 @@ def _text(path: Path) -> str:
     return files.read(path, "Move it away.").decode("utf-8", "replace")
 
 
-def _checked(owners: str) -> str:
+def checked_owners(owners: str) -> str:
+    """Owners as CODEOWNERS wants them. Raises ``GatesError`` for what is none."""
     every = owners.replace(",", " ").split()
     wrong = [one for one in every if not _OWNER.fullmatch(one)]
     if wrong or not every:
@@ -75,33 +83,42 @@ def _checked(owners: str) -> str:
     return " ".join(every)
 
 
-def _pinned(home: Home, pin: str | None) -> Home:
-    if pin is None:
-        return home
+def checked_pin(pin: str) -> tuple[str, str]:
+    """A copy of this project: OWNER/NAME, and its commit. Raises ``GatesError`` for what is none."""
     match = PIN.fullmatch(pin)
     if not match:
         raise GatesError(
             f"{pin} is no OWNER/NAME@COMMIT", where="--gates", mend="Give all 40 digits of the commit: a tag can move."
         )
-    return replace(home, project=match[1], commit=match[2])
-
-
-def _standing(path: Path) -> str | None:
-    """The copy of this project that a workflow written before calls."""
-    found = re.search(r"uses: ([^/\s]+/[^/\s]+)/\S+@([0-9a-f]{40})\b", _text(path) if path.is_file() else "")
-    return f"{found[1]}@{found[2]}" if found else None
+    return match[1], match[2]
 
 
 def origin() -> str | None:
-    """Where this very installation came from, as OWNER/NAME@COMMIT, where pip installed it from a git repository."""
+    """Where this very installation came from, as OWNER/NAME@COMMIT: pip installed it from a git repository on GitHub,
+    or it is a checkout of one, at a commit that is there."""
     try:
         told = json.loads(distribution("mlgates").read_text("direct_url.json") or "{}")
     except (PackageNotFoundError, ValueError):
         return None
-    found = re.search(r"github\.com[/:]([^/]+/[^/]+?)(?:\.git)?/?$", str(told.get("url", "")))
-    commit = (told.get("vcs_info") or {}).get("commit_id")
+    url, commit = str(told.get("url", "")), (told.get("vcs_info") or {}).get("commit_id")
+    if (told.get("dir_info") or {}).get("editable") and url.startswith("file://"):
+        url, commit = _checkout(Path(unquote(urlsplit(url).path)))
+    found = re.search(r"github\.com[/:]([^/]+/[^/]+?)(?:\.git)?/?$", url)
     pin = f"{found[1]}@{commit}" if found and commit else ""
     return pin if PIN.fullmatch(pin) else None
+
+
+def _checkout(folder: Path) -> tuple[str, str]:
+    """The remote of a checkout and its commit; no commit where the remote is not known to have it."""
+    git = Git(folder=folder / ".git", environ=os.environ)
+    try:
+        url, commit, there = (
+            git.run(*words.split(), fails=False)
+            for words in ("remote get-url origin", "rev-parse HEAD", "branch --remotes --contains HEAD")
+        )
+    except GatesError:  # no git
+        return "", ""
+    return url, commit if there else ""
 
 
 def _branch(top: Path) -> str:

@@ -17,6 +17,8 @@ from gates.measure.tables import open_table
 from gates.source import parse
 from gates.starter import Guessed
 
+NAMED = 3  # of the files that stand in the way: a few tell what the folder is
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -44,14 +46,16 @@ def init(asked: Asked, root: Path, *, force: bool = False) -> Start:
     Raises ``GatesError`` where one stands there already, unless ``force``; for data that can't be read; and for
     columns that are not what they are said to be.
     """
-    model = _model(asked.model) or starter.model_name(root.name)
+    model = checked_model(asked.model) or starter.model_name(root.name)
     home = repository(root)
     folder = root.relative_to(home).as_posix() if root != home else ""
     contract, policy = root / "contract.yaml", root / "gates.yaml"
     requirements = "requirements.txt" if (root / "requirements.txt").is_file() else None
     place = callers.Home(model=model, folder=folder, requirements=requirements)
     workflow = home / callers.path(place, "gates")
-    _refuse_standing((contract, policy, workflow), root, force=force)
+    refuse_standing((contract, policy, workflow), root, force=force)
+    if workflow.is_file():
+        place = callers.as_before(place, files.read(workflow, "Move it away.").decode("utf-8", "replace"))
     guessed, tables = look(asked, root)
     texts = {
         contract: infer.contract(guessed.guess, tables),
@@ -86,10 +90,12 @@ def _portable(path: str, root: Path) -> str:
     return Path(path).relative_to(root).as_posix() if Path(path).is_relative_to(root) else path
 
 
-def _refuse_standing(paths: Sequence[Path], root: Path, *, force: bool) -> None:
+def refuse_standing(paths: Sequence[Path], root: Path, *, force: bool) -> None:
+    """Raise ``GatesError`` where one of the files stands there, unless ``force``; links are never overwritten."""
     standing = [path for path in paths if path.exists() or path.is_symlink()]
     if standing and not force:
-        names = ", ".join(os.path.relpath(path, root) for path in standing)
+        names = ", ".join(os.path.relpath(path, root) for path in standing[:NAMED])
+        names += f" and {len(standing) - NAMED} more" if len(standing) > NAMED else ""
         raise GatesError(
             f"{names}: {'stands' if len(standing) == 1 else 'stand'} in the way; nothing was written",
             mend="Move it away, or overwrite it with --force.",
@@ -99,7 +105,8 @@ def _refuse_standing(paths: Sequence[Path], root: Path, *, force: bool) -> None:
             raise GatesError("is a link or no plain file; gates overwrites plain files only", where=str(path))
 
 
-def _model(name: str | None) -> str | None:
+def checked_model(name: str | None) -> str | None:
+    """A model's name as it is given. Raises ``GatesError`` for what is none."""
     if name is not None and not starter.MODEL.fullmatch(name):
         raise GatesError(
             f"--model: {name} is no model's name", mend="Take letters, digits, . _ and -, a letter or digit first."

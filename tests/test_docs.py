@@ -16,6 +16,7 @@ from gates.source import parse
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md", *(ROOT / "configs").glob("*/README.md")])
+AUTHOR = {f"GIT_{who}_{what}": "dana@example.invalid" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 BLOCK = re.compile(r"(?:<!-- (file|run)(?:: ([^ ]+))? -->\n)?```(\w*)\n(.*?)```", re.DOTALL)
 
 
@@ -23,21 +24,30 @@ def blocks(page):
     return [match.groups() for match in BLOCK.finditer(page.read_text())]
 
 
-def test_the_quick_start_does_what_it_says(tmp_path):
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+@pytest.mark.parametrize(
+    ("page", "runs", "report", "told"),
+    [
+        ("quick-start", 4, ".gates/report.md", "do not merge"),
+        ("template", 2, "tumours/.gates/report.md", "no champion yet"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "/" not in value else "",
+)
+def test_a_page_does_what_it_says(tmp_path, page, runs, report, told):
+    environment = {**os.environ, **AUTHOR, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     environment.pop("MLFLOW_TRACKING_URI", None)
     ran = 0
-    for action, argument, _, text in blocks(ROOT / "docs/quick-start.md"):
+    for action, argument, _, text in blocks(ROOT / f"docs/{page}.md"):
         if action == "file":
             (tmp_path / argument).write_text(text)
         elif action == "run":
             done = subprocess.run(
-                ["/bin/sh", "-ec", text], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-            )
+                ["/bin/sh", "-ec", text], cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL,
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
             assert done.returncode == int(argument or 0), f"{text}\n{done.stdout}\n{done.stderr}"
             ran += 1
-    assert ran == 4
-    assert "do not merge" in (tmp_path / ".gates/report.md").read_text()
+    assert ran == runs
+    assert told in (tmp_path / report).read_text()
 
 
 def yaml_blocks():

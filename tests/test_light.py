@@ -11,7 +11,8 @@ import pytest
 from gates.canonical import canonical
 from gates.judge import judge
 
-HEAVY = ["numpy", "pandas", "duckdb", "mlflow", "requests", "urllib3", "scipy", "sklearn", "fairlearn", "pyarrow"]
+HEAVY = ["numpy", "pandas", "duckdb", "mlflow", "requests", "urllib3", "scipy", "sklearn", "fairlearn", "pyarrow",
+         "copier"]  # fmt: skip
 POLICY = {
     "slices": ["region", {"age": [40]}],
     "gates": [

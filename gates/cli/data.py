@@ -8,7 +8,7 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -32,8 +32,11 @@ CONTRACT = "contract.yaml"
 @click.option("--key", help="The column by which predictions find their rows; no value may repeat.")
 @click.option("--model", help="The model's name. The default is the folder's.")
 @click.option("--github", is_flag=True, help="Write all workflows and the lines of CODEOWNERS for gates.yaml.")
-@click.option("--owners", help="With --github: who owns policy and workflows, such as @acme/ml-leads.")
-@click.option("--gates", "pin", metavar="OWNER/NAME@COMMIT", help="With --github: the copy of gates that is called.")
+@click.option("--template", is_flag=True, help="Lay down a whole starter repository, with data of its own.")
+@click.option("--owners", help="With --github or --template: who owns policy and workflows, such as @acme/ml-leads.")
+@click.option("--gates", "pin", metavar="OWNER/NAME@COMMIT", help="With either: the copy of gates that is called.")
+@click.option("--python", type=click.Choice(["3.11", "3.12", "3.13"]), help="With --template: the Python that trains.")
+@click.option("--defaults", is_flag=True, help="With --template: ask nothing. Without a terminal nothing is asked.")
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
 def init(
     data: str | None,
@@ -42,23 +45,34 @@ def init(
     key: str | None,
     model: str | None,
     github: bool,
+    template: bool,
     owners: str | None,
     pin: str | None,
+    python: str | None,
+    defaults: bool,
     force: bool,
 ) -> None:
     """Write a first contract.yaml, gates.yaml and workflow from what the data looks like.
 
     DATA is CSV, Parquet, JSON lines, or a glob of them. What is written holds for it; read it, and make it yours.
     With --github and no DATA: what the gates.yaml that stands here needs on GitHub. What stands there stays.
+    With --template and no DATA: a repository to start from, which copier update keeps up to date.
 
     \b
     Example:
       gates init data/train.parquet --holdout data/holdout.parquet --label churn
       gates init --github --owners @acme/ml-leads
+      gates init --template --gates acme/gates@COMMIT
     """
     from gates import init as starting
 
     root = Path.cwd()
+    if template:
+        if data is not None or github:
+            raise GatesError("goes with neither DATA nor --github", where="--template", mend="It brings both along.")
+        ask = not defaults and sys.stdin.isatty()
+        _lay(root, model=model, pin=pin, owners=owners, python=python, ask=ask, force=force)
+        return
     if data is None and not github:
         raise GatesError("DATA is missing", where="init", mend="Name a table, or see gates init --help.")
     made = None
@@ -74,6 +88,22 @@ def init(
         _tell(connect(root, pin=pin, owners=owners, force=force), root)
     if made:
         click.echo(_next(made))
+
+
+def _lay(root: Path, **how: Any) -> None:
+    """Lay the template down, and say what to do now."""
+    from gates.scaffold import lay
+
+    laid = lay(root, **how)
+    for path in laid.written:
+        click.echo(f"wrote {os.path.relpath(path, root)}")
+    steps = ["git add --all && git commit", "gates run", "Push it to GitHub; gates doctor tells what is missing there."]
+    if not laid.is_repository:
+        steps.insert(0, "git init --initial-branch main")
+    if not laid.is_pinned:
+        steps.append("Name your copy of gates: the same again with --gates OWNER/NAME@COMMIT --force.")
+    steps.append("README.md says what is what, and how to put your own data and model in.")
+    click.echo("\n".join(["", "Next:", *(f"  {number}. {step}" for number, step in enumerate(steps, 1))]))
 
 
 def _tell(done: Connected, root: Path) -> None:

@@ -211,14 +211,17 @@ def test_a_branch_of_another_name(repository):
     assert "Rules of trunk" in done.out
 
 
+class Dist:
+    """What an installer notes of where a package came from."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def read_text(self, _):
+        return self.text
+
+
 def test_where_this_installation_came_from(monkeypatch):
-    class Dist:
-        def __init__(self, text):
-            self.text = text
-
-        def read_text(self, _):
-            return self.text
-
     told = {"url": "https://github.com/acme/gates.git", "vcs_info": {"vcs": "git", "commit_id": "c" * 40}}
     for text, expected in (
         (json.dumps(told), f"acme/gates@{'c' * 40}"),
@@ -229,6 +232,27 @@ def test_where_this_installation_came_from(monkeypatch):
     ):
         monkeypatch.setattr(connect, "distribution", lambda _, text=text: Dist(text))
         assert connect.origin() == expected
+
+
+def test_a_checkout_is_known_once_github_has_its_commit(tmp_path, monkeypatch):
+    """scripts/install leaves gates where it was checked out."""
+
+    def git(*arguments):
+        author = ("-c", "user.name=d", "-c", "user.email=d@example.invalid", "-c", "commit.gpgsign=false")
+        done = subprocess.run(["git", *author, *arguments], cwd=home, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    (home := tmp_path / "my gates").mkdir()
+    told = json.dumps({"url": home.as_uri(), "dir_info": {"editable": True}})
+    monkeypatch.setattr(connect, "distribution", lambda _: Dist(told))
+    assert connect.origin() is None
+    git("init", "--quiet")
+    git("commit", "--quiet", "--allow-empty", "--message", "one")
+    git("remote", "add", "origin", "git@github.com:acme/gates.git")
+    head = git("rev-parse", "HEAD")
+    assert connect.origin() is None  # not pushed, as far as can be seen
+    git("update-ref", "refs/remotes/origin/main", head)
+    assert connect.origin() == f"acme/gates@{head}"
 
 
 def test_a_model_cannot_write_into_its_workflow():
