@@ -51,6 +51,9 @@ def render(decision: Decision, facts: Facts) -> str:
         "digests": list(_digests(decision)),
         "methods": sorted({gate.method for gate in gates if gate.method}),
         "confidence": percent(decision.confidence) if decision.confidence else None,
+        "light": _safe(pictures.variables("light")),
+        "dark": _safe(pictures.variables("dark")),
+        "marks": _safe(pictures.MARKS),
         **_measured(facts.evidence),
     }
     return _template().render(page)

@@ -1,10 +1,12 @@
 """Small pictures as SVG text: an interval beside its bar, curves, histograms. Numbers come from the decision and the
-evidence; nothing foreign is drawn but numbers."""
+evidence; nothing foreign is drawn but numbers. Their colours are those of the page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from math import isfinite
+from typing import Final
 
 from gates.decision import Estimate, GateVerdict
 from gates.kinds.bars import BARS
@@ -17,11 +19,37 @@ SIDE = 260  # of a square plot
 _EDGE = 30  # of its axes
 _MOST = 300  # points of one curve: more can't be seen
 
+# Enough contrast for text on paper and soft, in both schemes.
+COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
+    "light": {
+        "ink": "#1b1f24", "quiet": "#57606a", "paper": "#fff", "soft": "#f3f5f7", "line": "#d0d7de", "good": "#116329",
+        "bad": "#a40e26", "unsure": "#7d4e00", "ours": "#0550ae", "theirs": "#8a4600",
+    },
+    "dark": {
+        "ink": "#e6edf3", "quiet": "#9da7b3", "paper": "#0d1117", "soft": "#161b22", "line": "#30363d",
+        "good": "#56d364", "bad": "#ff7b72", "unsure": "#e3b341", "ours": "#79c0ff", "theirs": "#ffa657",
+    },
+}  # fmt: skip
+# Of a forest picture, by variables of those names: the interval, its value, the bar, the thin mark.
+MARKS = """.f .i { stroke: var(--ink); stroke-width: 2; } .f .p { fill: var(--ink); }
+.f .b { stroke: var(--bad); stroke-width: 2.5; } .z { stroke: var(--quiet); stroke-width: 1; }
+.f.pass .i { stroke: var(--good); } .f.pass .p { fill: var(--good); }"""
 
-def forest(gate: GateVerdict) -> str:
+
+def variables(scheme: str) -> str:
+    """The colours of a scheme, light or dark, as CSS declares them."""
+    return " ".join(f"--{name}: {colour};" for name, colour in COLOURS[scheme].items())
+
+
+def coloured(css: str, scheme: str) -> str:
+    """CSS with the colours in place of the variables, which not every program that shows a picture knows."""
+    return re.sub(r"var\(--(\w+)\)", lambda found: COLOURS[scheme][found[1]], css)
+
+
+def forest(gate: GateVerdict, place: str = "") -> str:
     """A judged interval as a line with its value, the champion's value or no change, and the bar.
 
-    Empty where nothing was judged.
+    Empty where nothing was judged. ``place``: attributes that say where it lies within another picture.
     """
     found = held(gate)
     if found is None:
@@ -40,7 +68,7 @@ def forest(gate: GateVerdict) -> str:
     middle = HIGH // 2
     zero = "" if other is None else f'<path class="z" d="M{x(other)} 3V{HIGH - 3}"/>'
     return (
-        f'<svg class="f {gate.verdict}" viewBox="0 0 {WIDE} {HIGH}" role="img" '
+        f'<svg class="f {gate.verdict}" {place}viewBox="0 0 {WIDE} {HIGH}" role="img" '
         f'aria-label="{_aloud(judged, bar, compares)}">{zero}<path class="b" d="M{x(bar)} 1V{HIGH - 1}"/>'
         f'<path class="i" d="M{x(judged.low)} {middle}H{x(judged.high)}"/>'
         f'<circle class="p" cx="{x(judged.value)}" cy="{middle}" r="3.5"/></svg>'
