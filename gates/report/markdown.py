@@ -120,9 +120,9 @@ def _opening(decision: Decision, facts: Facts) -> Iterator[str]:
 
 def _picture(found: Picture) -> str:
     """Beside the tables, never in their place: a picture may be taken away."""
-    light, dark, spoken = (html.escape(one) for one in (found.light, found.dark, found.spoken))
+    light, dark = html.escape(found.light), html.escape(found.dark)
     source = f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">'
-    return f'<picture>{source}<img alt="{spoken}" src="{light}"></picture>'
+    return f'<picture>{source}<img alt="{text(found.spoken)}" src="{light}"></picture>'
 
 
 def _own_approval(facts: Facts) -> str:

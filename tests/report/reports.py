@@ -7,7 +7,8 @@ from pathlib import Path
 
 from gates.decision import Decision, Verdict, could_not_judge, unchanged
 from gates.record import User
-from gates.report import Facts, Past
+from gates.report import Facts, Past, Picture
+from gates.report.svg import spoken
 from gates.validate import read_json
 from gates.waivers import Settled, accept, acceptable, settle
 
@@ -61,6 +62,10 @@ PAST = (
     Past(verdict=Verdict.FAIL, commit="0123456789abcdef0123456789abcdef01234567"),
 )
 FAILS, PASSES, DOUBT = decision_of("fails"), decision_of("passes"), decision_of("cannot_tell")
+BLOB = "https://github.com/acme/churn/blob/gates-pictures/418"
+PICTURE = Picture(
+    light=f"{BLOB}/a-light-b.svg?raw=true", dark=f"{BLOB}/a-dark-c.svg?raw=true", spoken=spoken(FAILS, PULL)
+)
 WEAKER = ("gates.recall.max_worsening: 0.01 became 0.05", "confidence: 0.95 became 0.8")
 
 # Every absence, and all that must be known to read a verdict rightly.
@@ -79,4 +84,5 @@ CASES: dict[str, tuple[Decision, Facts]] = {
     "weaker_fails": (FAILS, replace(PULL, weaker=WEAKER[:1])),
     "strict": (DOUBT, replace(PULL, strict=True)),
     "unchanged": (decision_of("unchanged"), replace(PULL, strict=True)),
+    "picture": (FAILS, replace(PULL, picture=PICTURE)),
 }
