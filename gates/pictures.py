@@ -1,4 +1,4 @@
-"""The branch of pictures: what comments show. It has no history, and forgets what old pull requests showed.
+"""The branch of pictures, which comments and a README show. It has no history, and forgets old pull requests.
 
 It is a branch of its own, as the ledger keeps for ever all that was ever written to it, and every commit there is a
 record. Written by plumbing alone, as the ledger is.
@@ -16,6 +16,7 @@ from gates.git import Git, failed
 BRANCH = "gates-pictures"
 HERE = f"refs/heads/{BRANCH}"
 SEEN = f"refs/gates/{BRANCH}"
+BADGES = "badges"  # the folder of those that a README shows
 MOST = 100  # pull requests, the newest, whose pictures are kept
 TRIES = 4
 DIGITS = 12  # of a digest, in a file's name
@@ -31,18 +32,23 @@ def store(git: Git, remote: str, pr: int, key: str, pictures: Mapping[str, str])
     while. Raises ``GatesError`` where the branch can't be written.
     """
     start = _short(key.encode())
-    files = {name: text.encode("utf-8", "replace") for name, text in pictures.items()}
-    named = {name: f"{start}-{name}-{_short(data)}.svg" for name, data in files.items()}
-    written = {named[name]: git.run("hash-object", "-w", "--stdin", data=data) for name, data in files.items()}
+    named = {name: f"{start}-{name}-{_short(_bytes(text))}.svg" for name, text in pictures.items()}
+    keep(git, remote, str(pr), {named[name]: text for name, text in pictures.items()}, replacing=f"{start}-")
+    return {name: f"{pr}/{file}" for name, file in named.items()}
+
+
+def keep(git: Git, remote: str, folder: str, texts: Mapping[str, str], *, replacing: str | None = None) -> None:
+    """Keep files in a folder of the branch, in the place of those of the same name, or whose names begin so."""
+    written = {name: f"100644 blob {_blob(git, text)}" for name, text in texts.items()}
     for attempt in range(TRIES):
         old = _newest(git, remote)
-        before = _listed(git, f"{old}:{pr}") if old else {}
-        kept = {name: one for name, one in before.items() if not name.startswith(f"{start}-")}
-        new = _commit(git, old, pr, kept | {name: f"100644 blob {blob}" for name, blob in written.items()})
+        before = _listed(git, f"{old}:{folder}") if old else {}
+        left = {name: one for name, one in before.items() if replacing is None or not name.startswith(replacing)}
+        new = _commit(git, old, folder, left | written)
         lease = f"--force-with-lease={HERE}:{old or ''}"  # of two that write at once, one looks again
         done = git.ask("push", "--quiet", "--no-verify", lease, remote, f"{new}:{HERE}", network=True)
         if done.returncode == 0:
-            return {name: f"{pr}/{file}" for name, file in named.items()}
+            return
         time.sleep(0.1 * 2**attempt)
     error = failed(("push",), done.stderr)
     error.mend = MEND
@@ -55,6 +61,14 @@ def address(server: str, repository: str, path: str) -> str:
     The host of raw files asks for a token of its own where the repository is private.
     """
     return f"{server}/{repository}/blob/{BRANCH}/{quote(path)}?raw=true"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def _blob(git: Git, text: str) -> str:
+    return git.run("hash-object", "-w", "--stdin", data=_bytes(text))
 
 
 def _short(data: bytes) -> str:
@@ -78,13 +92,13 @@ def _listed(git: Git, tree: str) -> dict[str, str]:
     return {name: told for told, _, name in (line.partition("\t") for line in lines) if name}
 
 
-def _commit(git: Git, old: str | None, pr: int, files: Mapping[str, str]) -> str:
+def _commit(git: Git, old: str | None, folder: str, files: Mapping[str, str]) -> str:
     """A commit without a parent: what it no longer holds, nothing holds."""
     trees = _listed(git, f"{old}:") if old else {}
-    trees |= {str(pr): f"040000 tree {_tree(git, files)}"}
+    trees |= {folder: f"040000 tree {_tree(git, files)}"}
     newest = sorted(filter(str.isdecimal, trees), key=int)[-MOST:]
-    tree = _tree(git, {name: trees[name] for name in {*newest, str(pr)}})
-    return git.run("commit-tree", tree, data=b"pictures of comments; those of old pull requests are removed\n")
+    tree = _tree(git, {name: trees[name] for name in {*newest, folder, *({BADGES} & trees.keys())}})
+    return git.run("commit-tree", tree, data=b"pictures and badges; those of old pull requests are removed\n")
 
 
 def _tree(git: Git, entries: Mapping[str, str]) -> str:

@@ -54,6 +54,7 @@ for command in (
     github.comment,
     github.unchanged,
     picture.picture,
+    picture.badge,
     fork.find_fork,
     fork.report_fork,
     fork.find_run,

@@ -1,8 +1,9 @@
-"""The command that draws what was judged into the pull request's comment."""
+"""Commands that draw: what was judged, into the pull request's comment; what serves, as a badge."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -111,3 +112,53 @@ def _stored(flow: Flow, decision: Decision, happened: Event, key: str) -> Pictur
     paths = store(found[0], "origin", happened.pr, key, drawn)
     at = {scheme: address(happened.server_url, happened.repository, path) for scheme, path in paths.items()}
     return Picture(**at, spoken=svg.spoken(decision, told))
+
+
+@click.command()
+@common.policy
+@click.option("--stage", help="The stage's alias. The default is the champion's.")
+@click.option("--format", "form", type=click.Choice(["svg", "shields"]), default="svg", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The file. Default: standard output.")
+@click.option("--store", "stored", is_flag=True, help="Keep it in the branch gates-pictures, and print its address.")
+def badge(policy: Path, stage: str | None, form: str, output: Path | None, stored: bool) -> None:
+    """Draw what serves now as a badge for a README: model, version, verdict, the first metric with its interval.
+
+    It says by the ledger what was promoted, whether somebody accepted it, and by the registry whether the alias was
+    moved by hand since. shields is the JSON that shields.io's endpoint takes.
+
+    \b
+    Example:
+      gates badge --output badge.svg
+      gates badge --store
+    """
+    from gates import files
+    from gates.badge import badge_of
+    from gates.report.badge import shields, svg
+
+    flow = common.flow(policy)
+    alias = stage or flow.bound.champion[1]
+    made = badge_of(flow.ledger, None if flow.no_registry else flow.glance, flow.bound, alias)
+    text = {"svg": svg, "shields": shields}[form](made)
+    if output:
+        files.write(output, text.encode("utf-8", "replace"))
+    if stored:
+        click.echo(_kept(flow, f"{flow.bound.champion[0]}-{alias}", {".svg": svg(made), ".json": shields(made)}))
+    elif not output:
+        click.echo(text, nl=False)
+
+
+def _kept(flow: Flow, name: str, texts: dict[str, str]) -> str:
+    """Keep the badge in both forms; gives the line that a README on GitHub shows it with."""
+    from gates.git import repository
+    from gates.pictures import BADGES, address, keep
+
+    found = repository(flow.workspace.root, flow.environ)
+    if found is None:
+        raise GatesError(
+            "is not in a git repository, so there is no branch for badges", where=str(flow.workspace.policy)
+        )
+    file = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".")
+    keep(found[0], "origin", BADGES, {f"{file}{ending}": text for ending, text in texts.items()})
+    server = flow.environ.get("GITHUB_SERVER_URL", "https://github.com")
+    at = address(server, flow.environ.get("GITHUB_REPOSITORY", "OWNER/NAME"), f"{BADGES}/{file}.svg")
+    return f"![{file}]({at})"
