@@ -126,8 +126,8 @@ WRITING = {  # every job that may write, and which of our own actions it runs, n
     ("model-gate", "report"): (TELLS, ["$/actions/report"]),
     ("model-picture", "picture"): ({"contents": "write", "pull-requests": "write"}, ["$/actions/picture"]),
     ("model-report", "report"): (TELLS | {"actions": "read"}, ["$/actions/find-fork", "$/actions/report-fork"]),
-    ("model-promote", "promote"): ({"actions": "read", "contents": "write"}, ["$/actions/promote"]),
-    ("model-rollback", "rollback"): ({"contents": "write"}, ["$/actions/rollback"]),
+    ("model-promote", "promote"): ({"actions": "read", "contents": "write"}, ["$/actions/promote", "$/actions/badge"]),
+    ("model-rollback", "rollback"): ({"contents": "write"}, ["$/actions/rollback", "$/actions/badge"]),
     ("model-waive", "waive"): (
         {"actions": "read", "contents": "write", "pull-requests": "read"},
         ["$/actions/find-run", "$/actions/waive"],
@@ -297,7 +297,7 @@ def test_inputs_come_by_the_environment_into_one_command(name: str) -> None:
     if name != "setup":
         stop, command = last["run"].splitlines()
         assert stop.startswith('echo "::stop-commands::$(python3 -I ')
-        assert re.fullmatch(r'gates [\w-]+( --[\w-]+="\$\w+")*', command)
+        assert re.fullmatch(r'gates [\w-]+( --store)?( --[\w-]+="\$\w+")*', command)
 
 
 @every_action

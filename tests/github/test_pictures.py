@@ -12,7 +12,7 @@ from gates import pictures
 from gates.errors import Exit, GatesError
 from gates.git import Git
 from gates.ledger import Ledger
-from gates.pictures import BRANCH, MOST, address, store
+from gates.pictures import BADGES, BRANCH, MOST, address, keep, store
 
 DRAWN = {"light": "<svg>light</svg>", "dark": "<svg>dark</svg>"}
 
@@ -70,6 +70,17 @@ def test_the_branch_is_one_commit_and_forgets_old_pull_requests(
     late = store(clone, "origin", 2, "gates.yaml", DRAWN)  # an old pull request, judged again
     assert set(late.values()) <= held(remote).keys()
     assert MOST == 100
+
+
+def test_badges_stay_whatever_pull_requests_come(clone: Git, remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "MOST", 1)
+    keep(clone, "origin", BADGES, {"a.svg": "old", "b.svg": "other"})
+    for pr in (1, 2):
+        store(clone, "origin", pr, "gates.yaml", DRAWN)
+    keep(clone, "origin", BADGES, {"a.svg": "new"})
+    found = held(remote)
+    assert (found["badges/a.svg"], found["badges/b.svg"]) == ("new", "other")
+    assert {path.split("/")[0] for path in found} == {"2", "badges"}
 
 
 def test_of_two_that_write_at_once_both_are_kept(tmp_path: Path, clone: Git, remote: Path) -> None:
