@@ -369,8 +369,12 @@ class Flow:
         """What was accepted of this model, by the ledger. On a laptop, as it was last seen; a remote that can't be
         reached turns no verdict around, and waives nothing."""
         try:
-            head = self.ledger.head() if self.environ.get("GITHUB_ACTIONS") == "true" else self.ledger.seen()
-            return self.ledger.waivers(head, self.bound.champion[0])
+            return self.ledger.waivers(self.told, self.bound.champion[0])
         except GatesError as error:
             self.steps.say(f"the ledger's waivers can't be read: {error}")
             return ()
+
+    @cached_property
+    def told(self) -> str | None:
+        """The newest commit of the ledger, for who only tells of it: on a laptop, as it was last seen."""
+        return self.ledger.head() if self.environ.get("GITHUB_ACTIONS") == "true" else self.ledger.seen()

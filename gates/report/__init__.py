@@ -8,6 +8,7 @@ from typing import Final
 
 from gates.decision import Code, Decision, GateVerdict, Verdict, worst
 from gates.evidence import Evidence
+from gates.report.past import Champion
 from gates.source import Place
 from gates.waivers import Settled, Waived, acceptable
 from gates.words import number, plural, signed
@@ -40,7 +41,8 @@ class Facts:
     ``weaker`` and ``changes`` say, a sentence each, how the pull request changes the policy; ``approver`` approved
     that it gets weaker. ``waive`` names the
     workflow that records a waiver, ``waivable`` the gates whose failure may be accepted. ``evidence`` is what the
-    decision was made from, for what only it can show. ``picture`` is there where one was stored.
+    decision was made from, for what only it can show. ``picture`` is there where one was stored. ``champions`` is what
+    the champion's alias has named, by the ledger, the oldest first.
     """
 
     policy: str = "gates.yaml"
@@ -64,6 +66,7 @@ class Facts:
     waivable: tuple[str, ...] = ()
     evidence: Evidence | None = None
     picture: Picture | None = None
+    champions: tuple[Champion, ...] = ()
 
     def verdict(self, decision: Decision) -> Verdict:
         """The verdict that counts: after waivers."""

@@ -1,21 +1,25 @@
 """Small pictures as SVG text: an interval beside its bar, curves, histograms. Numbers come from the decision and the
-evidence; nothing foreign is drawn but numbers. Their colours are those of the page."""
+evidence; nothing foreign is drawn but numbers, and escaped names. Their colours are those of the page."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from html import escape
 from math import isfinite
 from typing import Final
 
 from gates.decision import Estimate, GateVerdict
 from gates.kinds.bars import BARS
+from gates.report.escape import flat
 from gates.report.interval import held
 from gates.words import number, signed
 
 Points = Sequence[tuple[float, float]]
 WIDE, HIGH = 200, 20  # of a forest picture
 SIDE = 260  # of a square plot
+LONG, SHORT = 420, 160  # of a history
+MOST_NAMES = 9  # below a history
 _EDGE = 30  # of its axes
 _MOST = 300  # points of one curve: more can't be seen
 
@@ -99,6 +103,34 @@ def square(title: str, curves: Sequence[tuple[str, Points]], axes: tuple[str, st
     if diagonal:
         drawn.insert(0, f'<path class="z" d="M{at(0, 0)}L{at(1, 1)}"/>')
     return _plot(title, drawn, axes)
+
+
+def history(title: str, points: Sequence[tuple[str, Estimate]], next_: Estimate | None) -> str:
+    """A value with its interval over time, equally far apart, each named. ``next_`` may follow: not there yet."""
+    every = [(name, one, "") for name, one in points] + ([("now", next_, " next")] if next_ else [])
+    every = [row for row in every if all(map(isfinite, (row[1].value, row[1].low, row[1].high)))]
+    if not every:
+        return ""
+    low, high = min(one.low for _, one, _ in every), max(one.high for _, one, _ in every)
+    span = (high - low) or 1.0
+    far = (LONG - 3 * _EDGE) / max(1, len(every) - 1)
+
+    def at(place: int, value: float) -> tuple[str, str]:
+        return f"{1.8 * _EDGE + place * far:.1f}", f"{12 + (high - value) / span * (SHORT - _EDGE - 24):.1f}"
+
+    line = "L".join(" ".join(at(place, one.value)) for place, (_, one, kind) in enumerate(every) if not kind)
+    drawn = [f'<path class="c" d="M{line}"/>'] if line else []
+    for place, (name, one, kind) in enumerate(every):
+        (x, middle), (_, top), (_, bottom) = (at(place, value) for value in (one.value, one.high, one.low))
+        drawn.append(f'<path class="i{kind}" d="M{x} {top}V{bottom}"/>')
+        drawn.append(f'<circle class="p{kind}" cx="{x}" cy="{middle}" r="3.5"/>')
+        if kind or place % -(-len(every) // MOST_NAMES) == 0:  # others would run into them
+            drawn.append(f'<text x="{x}" y="{SHORT - 10}">{escape(flat(name, 6))}</text>')
+    drawn += [f'<text x="20" y="{at(0, value)[1]}">{number(value)}</text>' for value in dict.fromkeys((high, low))]
+    return (
+        f'<svg class="past" viewBox="0 0 {LONG} {SHORT}" role="img" aria-label="{escape(flat(title))}">'
+        f'<path class="a" d="M{_EDGE + 12} 6V{SHORT - _EDGE}H{LONG - 6}"/>{"".join(drawn)}</svg>'
+    )
 
 
 def bars(title: str, series: Sequence[tuple[str, Sequence[float]]], axes: tuple[str, str]) -> str:
