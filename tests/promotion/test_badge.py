@@ -1,4 +1,4 @@
-"""`gates badge` over the life of an alias: nothing, promoted, moved by hand, gone back."""
+"""`gates badge`, and the champions in the report, over the life of an alias: promoted, moved by hand, gone back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 
 from test_promotion import better, client, gates, judged
 from worlds import World, git
+
+from gates.champions import champions
+from gates.ledger import opened
 
 
 def message(world: World, *arguments: str) -> str:
@@ -30,6 +33,13 @@ def test_it_says_what_serves_and_whether_somebody_moved_it(world: World) -> None
     client(world).set_registered_model_alias("churn", "champion", "2")
     assert gates(world, "rollback", "--reason", "calls dropped").code == 0
     assert message(world).startswith(first)
+    gates(world, "report", "--format", "html")
+    page = (world.work / "report.html").read_text()
+    assert page.index("rollback v1") < page.index("promotion v2") < page.index("promotion v1")
+    assert page.count('class="past"') == 1
+    ledger = opened(world.root, world.environment())
+    (last,) = champions(ledger, ledger.head(), "churn", "champion", most=1)
+    assert (last.record.kind, last.judged.kind, last.judged.sequence) == ("rollback", "promotion", 2)
     wrong = gates(world, "badge", "--stage", "nowhere")
     assert (wrong.code, "no stage nowhere; the policy has champion" in wrong.err) == (2, True)
 
