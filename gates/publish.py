@@ -134,7 +134,11 @@ def _evidence_of(flow: Flow, decision: Decision) -> Evidence | None:
 def _champions(flow: Flow) -> tuple[Champion, ...]:
     """What the champion's alias has named, by the ledger. A report is whole without it."""
     try:
-        return champions(flow.ledger, flow.told, *flow.bound.champion)
+        named = flow.bound.champion
+    except GatesError:  # a policy that can't be read, which was told
+        return ()
+    try:
+        return champions(flow.ledger, flow.told, *named)
     except GatesError as error:
         flow.steps.say(f"the champion's history can't be read: {error}")
         return ()
