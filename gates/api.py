@@ -1,24 +1,132 @@
-"""The Python API: ``from gates.api import check_data``. What is heavy is loaded with the first call."""
+"""The Python API: policies, evidence and decisions as typed values that a notebook shows. What is heavy is loaded with
+the first call that needs it."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import fields
+from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from gates.checked import Checked
+from gates import checked, decision, evidence, policy
+from gates import judge as judges
 from gates.errors import GatesError
+from gates.flow import Flow
+from gates.progress import Steps
+from gates.report import notebook
 from gates.source import Source
-from gates.workspace import load_contract, read_contract
+from gates.workspace import Workspace, load_contract, read_contract
 
-__all__ = ["Checked", "GatesError", "check_data"]
+__all__ = [
+    "Checked", "Decision", "Evidence", "GatesError", "Policy", "check_data", "judge", "load_decision", "load_evidence",
+    "load_policy", "measure", "run",
+]  # fmt: skip
+Place = str | PathLike[str]
+
+
+class Policy(policy.Bound):
+    """A policy with its contract."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return notebook.policy(self)
+
+
+class Evidence(evidence.Evidence):
+    """What was measured: the same bytes whatever order the rows were in."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return notebook.evidence(self)
+
+
+class Decision(decision.Decision):
+    """All verdicts of one candidate under one policy."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return notebook.decision(self)
+
+
+class Checked(checked.Checked):
+    """A table held to a contract."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return notebook.checked(self)
+
+
+_T = TypeVar("_T")
+
+
+def _shown(kind: type[_T], value: Any) -> _T:
+    """The same value as one that shows itself in a notebook."""
+    return kind(**{one.name: getattr(value, one.name) for one in fields(value) if one.init})
+
+
+def load_policy(path: Place = "gates.yaml") -> Policy:
+    """Read a policy with its contract. Raises ``GatesError`` with every mistake in them."""
+    return _shown(Policy, Workspace(policy=Path(path)).load())
+
+
+def load_evidence(folder: Place = ".gates") -> Evidence:
+    """The evidence that ``gates measure`` left in a folder. Raises ``GatesError`` where it is none."""
+    return _shown(Evidence, Workspace(policy=Path("gates.yaml")).load_evidence(Path(folder)))
+
+
+def load_decision(path: Place = ".gates/decision.json") -> Decision:
+    """A decision that was made before. Raises ``GatesError`` where it is none."""
+    return _shown(Decision, Workspace(policy=Path("gates.yaml")).load_decision(Path(path)))
+
+
+def judge(policy: policy.Bound, evidence: evidence.Evidence) -> Decision:
+    """Judge evidence by a policy: no clock, no network, no data, and the same decision each time.
+
+    Raises ``GatesError`` for evidence that was measured for another policy.
+    """
+    return _shown(Decision, judges.judge(policy, evidence))
+
+
+def measure(path: Place = "gates.yaml") -> Evidence:
+    """What ``gates measure`` does: check the data, and measure the candidate that was trained beside the champion.
+
+    Leaves the evidence in ``.gates``. Raises ``GatesError`` at the first step that can't be done.
+    """
+    flow = _flow(path)
+    flow.workspace.trained(flow.bound.policy.train.seeds)
+    return _shown(Evidence, flow.measure(flow.check(), flow.served(), flow.anchor()))
+
+
+def run(path: Place = "gates.yaml") -> Decision:
+    """What ``gates run`` does, up to the decision: check the data, train, measure, judge.
+
+    Leaves evidence and decision in ``.gates``. Raises ``GatesError`` at the first step that can't be done.
+    """
+    flow = _flow(path)
+    made = flow.run()
+    flow.workspace.save(flow.workspace.decision, made)
+    return _shown(Decision, made)
+
+
+def _flow(path: Place) -> Flow:
+    """The steps of a policy, which say nothing but where they fail."""
+    today = datetime.now(UTC).date().isoformat()
+    steps = Steps(sys.stderr, quiet=True)
+    return Flow(workspace=Workspace(policy=Path(path)), steps=steps, environ=os.environ, today=today)
 
 
 def check_data(
     table: Any,
-    contract: str | PathLike[str] | Mapping[str, Any],
+    contract: Place | Mapping[str, Any],
     *,
     name: str = "table",
     engine: Literal["duckdb", "spark"] = "duckdb",
@@ -46,4 +154,4 @@ def check_data(
     with closing(connect(engine=kind, session=session)) as opened:
         path = str(table)
         seen = open_table(opened, Path.cwd(), path, Path(path).name) if is_path else register(opened, table, name)
-        return hold(opened, seen, rules, root)
+        return _shown(Checked, hold(opened, seen, rules, root))

@@ -106,7 +106,7 @@ class Flow:
             return self._served(self.bound, self.workspace.work)
 
     def _served(self, bound: Bound, folder: Path) -> Served | None:
-        return None if self._no_registry else self.registry.champion(*bound.champion, folder / "champion")
+        return None if self.no_registry else self.registry.champion(*bound.champion, folder / "champion")
 
     def anchor(self) -> Served | None:
         """The anchor, where the policy names one. Raises ``GatesError`` where the registry lacks that version."""
@@ -117,7 +117,7 @@ class Flow:
         if version is None:
             return None
         with self.steps.step("anchor", f"models:/{name}/{version}"):
-            found = None if self._no_registry else self.registry.version(name, version, folder / "anchor")
+            found = None if self.no_registry else self.registry.version(name, version, folder / "anchor")
         if found is None:
             raise GatesError(
                 f"the registry has no version {version} of {name}", where="anchor", mend="Check `anchor:`."
@@ -125,7 +125,8 @@ class Flow:
         return found
 
     @property
-    def _no_registry(self) -> bool:
+    def no_registry(self) -> bool:
+        """Whether nobody named a registry, and none lies beside the policy yet."""
         file = Path(self._registry_uri.removeprefix("sqlite:///"))
         return self._registry_uri.startswith("sqlite:///") and file.parent.is_dir() and not file.exists()
 
@@ -368,8 +369,12 @@ class Flow:
         """What was accepted of this model, by the ledger. On a laptop, as it was last seen; a remote that can't be
         reached turns no verdict around, and waives nothing."""
         try:
-            head = self.ledger.head() if self.environ.get("GITHUB_ACTIONS") == "true" else self.ledger.seen()
-            return self.ledger.waivers(head, self.bound.champion[0])
+            return self.ledger.waivers(self.told, self.bound.champion[0])
         except GatesError as error:
             self.steps.say(f"the ledger's waivers can't be read: {error}")
             return ()
+
+    @cached_property
+    def told(self) -> str | None:
+        """The newest commit of the ledger, for who only tells of it: on a laptop, as it was last seen."""
+        return self.ledger.head() if self.environ.get("GITHUB_ACTIONS") == "true" else self.ledger.seen()

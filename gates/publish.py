@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gates import __version__, callers, files
 from gates.canonical import digest
+from gates.champions import champions
 from gates.decision import Decision
 from gates.errors import GatesError
 from gates.evidence import Evidence
@@ -17,6 +18,7 @@ from gates.policy.places import places
 from gates.report import Facts, Past
 from gates.report.formats import FORMATS
 from gates.report.markdown import SUMMARY_LIMIT, render
+from gates.report.past import Champion
 from gates.source import Place
 
 
@@ -53,7 +55,7 @@ def _write(flow: Flow, decision: Decision, form: str, told: Facts) -> Path:
     assert chosen.file is not None  # noqa: S101 -- callers print the other formats
     path = flow.workspace.work / chosen.file
     if form == "html":
-        told = replace(told, evidence=_evidence_of(flow, decision))
+        told = replace(told, evidence=_evidence_of(flow, decision), champions=_champions(flow))
     files.write(path, chosen.render(decision, told).encode("utf-8", "replace"))
     return path
 
@@ -127,6 +129,19 @@ def _evidence_of(flow: Flow, decision: Decision) -> Evidence | None:
     except GatesError:
         return None
     return evidence if digest(evidence) == decision.evidence else None
+
+
+def _champions(flow: Flow) -> tuple[Champion, ...]:
+    """What the champion's alias has named, by the ledger. A report is whole without it."""
+    try:
+        named = flow.bound.champion
+    except GatesError:  # a policy that can't be read, which was told
+        return ()
+    try:
+        return champions(flow.ledger, flow.told, *named)
+    except GatesError as error:
+        flow.steps.say(f"the champion's history can't be read: {error}")
+        return ()
 
 
 def _event(flow: Flow) -> event.Event | None:

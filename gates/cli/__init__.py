@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from gates import __version__
-from gates.cli import data, fork, github, jobs, ledger, model, policy, promotion, statement
+from gates.cli import data, fork, github, jobs, ledger, model, picture, policy, promotion, statement
 from gates.cli.model import SCHEMAS
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
@@ -53,6 +53,8 @@ for command in (
     ledger.reproduce,
     github.comment,
     github.unchanged,
+    picture.picture,
+    picture.badge,
     fork.find_fork,
     fork.report_fork,
     fork.find_run,

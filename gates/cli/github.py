@@ -52,7 +52,7 @@ def comment(policy: Path, base: str | None, author: str, folder: Path | None, re
 
     flow = common.flow(policy, base)
     happened = event.read(flow.environ)
-    flow = replace(flow, approver=_approver(flow, happened))
+    flow = replace(flow, approver=approver(flow, happened))
     decision = flow.judged_anew(folder or flow.workspace.work, reason)
     publish(flow, decision)
     code, failed = tell(flow, happened, decision, author=author)
@@ -127,7 +127,7 @@ def unchanged(policies: str, author: str) -> NoReturn:
     sys.exit(failed[0].exit_code if failed else Exit.SHIP)
 
 
-def _approver(flow: Flow, happened: Event) -> str | None:
+def approver(flow: Flow, happened: Event) -> str | None:
     """Who approved that the policy gets weaker; None where it does not, or where nobody can be told to have."""
     from gates.github.api import Client
     from gates.github.people import weaker_policy_approved

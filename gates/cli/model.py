@@ -134,7 +134,7 @@ def judge(policy: Path, base: str | None, as_json: bool) -> NoReturn:
 @common.base
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="markdown", show_default=True)
 def report(policy: Path, base: str | None, form: str) -> None:
-    """Render .gates/decision.json: into a file of .gates/ (markdown, html, junit, sarif), or print it.
+    """Render .gates/decision.json: into a file of .gates/ (markdown, html, svg, junit, sarif), or print it.
 
     \b
     Example:

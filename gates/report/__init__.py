@@ -8,6 +8,7 @@ from typing import Final
 
 from gates.decision import Code, Decision, GateVerdict, Verdict, worst
 from gates.evidence import Evidence
+from gates.report.past import Champion
 from gates.source import Place
 from gates.waivers import Settled, Waived, acceptable
 from gates.words import number, plural, signed
@@ -22,6 +23,15 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """Where the picture of the decision lies, for either scheme, and what it says in words."""
+
+    light: str
+    dark: str
+    spoken: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What a report says about the run besides the decision.
 
@@ -31,7 +41,8 @@ class Facts:
     ``weaker`` and ``changes`` say, a sentence each, how the pull request changes the policy; ``approver`` approved
     that it gets weaker. ``waive`` names the
     workflow that records a waiver, ``waivable`` the gates whose failure may be accepted. ``evidence`` is what the
-    decision was made from, for what only it can show.
+    decision was made from, for what only it can show. ``picture`` is there where one was stored. ``champions`` is what
+    the champion's alias has named, by the ledger, the oldest first.
     """
 
     policy: str = "gates.yaml"
@@ -54,6 +65,8 @@ class Facts:
     waive: str | None = None
     waivable: tuple[str, ...] = ()
     evidence: Evidence | None = None
+    picture: Picture | None = None
+    champions: tuple[Champion, ...] = ()
 
     def verdict(self, decision: Decision) -> Verdict:
         """The verdict that counts: after waivers."""

@@ -1,4 +1,4 @@
-"""Text from outside stays text in Markdown and HTML: no markup, no link, nobody mentioned."""
+"""Text from outside stays text in Markdown, HTML and XML: no markup, no link, nobody mentioned."""
 
 from __future__ import annotations
 
@@ -9,14 +9,25 @@ LONGEST = 400  # characters of one piece of foreign text
 _BREAK = "\u200b"  # zero width: breaks what GitHub turns into a mention, a reference or a link
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&\"$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LEADING = re.compile(r"^([0-9]{0,9})([-+#=.)])")
 _LINKED = re.compile(r"[@#]|(?<=:)//|(?<=[Ww]{3})\.|(?<=[Gg][Hh])-(?=\d)")
 
 
+def flat(foreign: str, longest: int = LONGEST) -> str:
+    """Foreign text as one line of at most ``longest`` characters, without those that can't be seen. Not yet escaped."""
+    seen = " ".join(_INVISIBLE.sub("", foreign.replace("\n", " ").replace("\r", " ")).split())
+    return seen if len(seen) <= longest else seen[: longest - 1] + "…"
+
+
+def xml(foreign: str) -> str:
+    """Foreign text without the characters that XML can't hold, escaped or not. Not yet escaped."""
+    return _NOT_XML.sub("\ufffd", foreign)
+
+
 def text(foreign: str) -> str:
     """Foreign text for a line of Markdown or a table cell: one line, at most ``LONGEST`` characters."""
-    flat = " ".join(_INVISIBLE.sub("", foreign.replace("\n", " ").replace("\r", " ")).split())
-    cut = flat if len(flat) <= LONGEST else flat[: LONGEST - 1] + "…"
+    cut = flat(foreign)
     broken = _LINKED.sub(lambda found: found.group() + _BREAK if found.group() in "@#" else _BREAK + found.group(), cut)
     return _MARKUP.sub(lambda found: f"&#{ord(found.group())};", broken)
 

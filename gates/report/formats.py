@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gates.decision import Decision
-from gates.report import Facts, annotation, html, junit, markdown, sarif, terminal
+from gates.report import Facts, annotation, html, junit, markdown, sarif, svg, terminal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,7 @@ class Format:
 FORMATS: Final[Mapping[str, Format]] = {
     "markdown": Format(render=markdown.render, file="report.md"),
     "html": Format(render=html.render, file="report.html"),
+    "svg": Format(render=svg.render, file="report.svg"),
     "terminal": Format(render=terminal.render),
     "junit": Format(render=junit.render, file="junit.xml"),
     "sarif": Format(render=sarif.render, file="gates.sarif"),

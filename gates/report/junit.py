@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from gates.decision import Code, Decision, GateVerdict, Verdict
 from gates.report import Facts, acceptances, accepted, word
-
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from gates.report.escape import xml
 
 
 def render(decision: Decision, facts: Facts) -> str:
     """A whole document. What blocks is a failure or an error; undecided, accepted and unjudged bars are skipped."""
     suites = Element("testsuites")
-    suite = SubElement(suites, "testsuite", name=_text(f"gates {decision.model}"))
+    suite = SubElement(suites, "testsuite", name=xml(f"gates {decision.model}"))
     properties = SubElement(suite, "properties")
     for name, value in _properties(decision, facts).items():
-        SubElement(properties, "property", name=name, value=_text(value))
+        SubElement(properties, "property", name=name, value=xml(value))
     if decision.code in (Code.COULD_NOT_JUDGE, Code.UNCHANGED):
-        case = SubElement(suite, "testcase", classname=_text(decision.model), name="judge")
+        case = SubElement(suite, "testcase", classname=xml(decision.model), name="judge")
         kind = "error" if decision.verdict is Verdict.ERROR else "skipped"
-        SubElement(case, kind, message=_text(decision.reason))
+        SubElement(case, kind, message=xml(decision.reason))
     covered = accepted(facts)
     for index, gate in enumerate(decision.gates):
-        case = SubElement(suite, "testcase", classname=_text(f"{decision.model}.{gate.kind}"), name=_text(gate.label))
+        case = SubElement(suite, "testcase", classname=xml(f"{decision.model}.{gate.kind}"), name=xml(gate.label))
         if index < len(facts.places):
-            case.set("file", _text(facts.path))
+            case.set("file", xml(facts.path))
             case.set("line", str(facts.places[index][0]))
         outcome = _outcome(gate, facts, covered=gate in covered)
         if outcome:
-            SubElement(case, outcome, message=_text(gate.reason), type=_text(f"{word(gate.verdict)} {gate.code}"))
+            SubElement(case, outcome, message=xml(gate.reason), type=xml(f"{word(gate.verdict)} {gate.code}"))
     notes = acceptances(facts)
     if notes:
-        SubElement(suite, "system-out").text = _text("\n".join(notes))
+        SubElement(suite, "system-out").text = xml("\n".join(notes))
     for name, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(name, str(sum(1 for _ in suite.iter(tag))))
     indent(suites)
@@ -60,8 +58,3 @@ def _outcome(gate: GateVerdict, facts: Facts, *, covered: bool) -> str | None:
         return "error"
     blocks = gate.verdict is Verdict.FAIL or (gate.verdict is Verdict.INCONCLUSIVE and facts.strict)
     return "failure" if blocks and not covered and not facts.observing else "skipped"
-
-
-def _text(foreign: str) -> str:
-    """Without the characters that XML can't hold, escaped or not."""
-    return _NOT_XML.sub("\ufffd", foreign)

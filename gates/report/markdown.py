@@ -12,6 +12,7 @@ from gates.decision import Code, Decision, GateVerdict, Verdict
 from gates.report import (
     WARNING,
     Facts,
+    Picture,
     acceptable_bars,
     acceptances,
     accepted,
@@ -44,7 +45,7 @@ class Section:
 
 # What is folded where the report is too long, in this order.
 FOLDS: Final = (
-    "measured", "held", "moved", "more", "accepted", "changes", "fairness", "broken", "open", "next",
+    "measured", "picture", "held", "moved", "more", "accepted", "changes", "fairness", "broken", "open", "next",
 )  # fmt: skip
 
 
@@ -74,6 +75,8 @@ def _sections(decision: Decision, facts: Facts) -> Iterator[Section]:
     held = [gate for gate in models if gate.verdict is Verdict.PASS]
     for part in _opening(decision, facts):
         yield Section(name="opening", whole=part)
+    if facts.picture:
+        yield Section(name="picture", whole=_picture(facts.picture))
     yield from _loud(decision, loud)
     yield from _accepted(facts)
     if held:
@@ -113,6 +116,13 @@ def _opening(decision: Decision, facts: Facts) -> Iterator[str]:
     if len(lines) > 1:
         yield bullets(lines, MOST_LINES)
     yield from (f"> {line}" for line in _notes(decision, facts))
+
+
+def _picture(found: Picture) -> str:
+    """Beside the tables, never in their place: a picture may be taken away."""
+    light, dark = html.escape(found.light), html.escape(found.dark)
+    source = f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">'
+    return f'<picture>{source}<img alt="{text(found.spoken)}" src="{light}"></picture>'
 
 
 def _own_approval(facts: Facts) -> str:

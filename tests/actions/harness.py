@@ -90,6 +90,11 @@ class World:
         given = {name.replace("_", "-"): value for name, value in inputs.items()}
         self.write(CALLER.replace("INPUTS", json.dumps(given)))
 
+    def draw(self) -> None:
+        """Have the workflow draw a picture, too."""
+        path = self.repository / ".github/workflows/ci.yml"
+        path.write_text(path.read_text().replace("  after:\n", f"{PICTURE}  after:\n"))
+
     def write(self, text: str, name: str = "ci.yml") -> None:
         """Write a workflow of the user's."""
         (self.repository / ".github/workflows" / name).write_text(text.replace("@SHA", f"@{COMMIT}"))
@@ -203,6 +208,16 @@ jobs:
           VERDICT: ${{{{ needs.model.outputs.verdict }}}}
           RESULT: ${{{{ needs.model.result }}}}
         run: echo "verdict=<$VERDICT> result=<$RESULT>"
+"""
+
+PICTURE = f"""\
+  picture:
+    needs: model
+    if: ${{{{ !cancelled() }}}}
+    permissions:
+      contents: write
+      pull-requests: write
+    uses: owner/gates/.github/workflows/model-picture.yml@{COMMIT}
 """
 
 

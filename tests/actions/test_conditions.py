@@ -25,6 +25,9 @@ OTHER = {
     "inputs.approvals": ("[]", '["gate-ml-lead"]'),
     "github.ref": ("refs/heads/main", "refs/heads/better", "refs/pull/7/merge", "refs/tags/main"),
     "github.event.repository.default_branch": ("main", ""),
+    "github.event_name": ("pull_request", "push", "merge_group", "pull_request_target"),
+    "github.event.pull_request.head.repo.full_name": ("acme/churn", "mallory/churn", ""),
+    "github.repository": ("acme/churn",),
 }
 
 
@@ -75,6 +78,13 @@ def on_the_default_branch(state: State) -> bool:
     )
 
 
+def of_an_own_branch(state: State) -> bool:
+    return not state.cancelled and (
+        (state["github.event_name"], state["github.event.pull_request.head.repo.full_name"])
+        == ("pull_request", "acme/churn")
+    )
+
+
 def approved(state: State) -> bool:
     """Everybody who is to be asked said yes; a job that was skipped says so only where nobody is to be asked."""
     return state["approve"] == "success" or (state["approve"] == "skipped" and state["inputs.approvals"] == "[]")
@@ -89,6 +99,7 @@ JOBS: dict[tuple[str, str], Means] = {
     ("model-gate", "champion"): lambda s: went(s, "data") and s["data.champion"] == "model",
     ("model-gate", "judge"): lambda s: went(s, "data", "train") and s["score"] in DONE and s["champion"] in DONE,
     ("model-gate", "report"): lambda s: not s.cancelled and s["data"] != "skipped",
+    ("model-picture", "picture"): of_an_own_branch,
     ("model-promote", "model"): on_the_default_branch,
     ("model-promote", "approve"): lambda s: (
         went(s, "model") and s["model.verdict"] == "pass" and s["inputs.approvals"] != "[]"

@@ -51,10 +51,15 @@ def test_from_the_first_push_to_the_last_and_one_comment(world: World) -> None:
     assert "no champion yet" in ours(world)
     comment = world.github.comments[0]["id"]
 
+    world.draw()
     second = world.push()
     assert (second.failed, second.verdicts) == (set(), PASS), second.log
     assert world.github.heads[7] in ours(world)
     assert world.github.comments[0]["id"] == comment  # edited
+    shown = re.findall(r"https://github\.com/acme/churn/blob/gates-pictures/(7/\S+)\?raw=true", ours(world))
+    assert len(shown) == 2  # dark and light
+    assert sorted(world.git("ls-tree", "-r", "--name-only", "gates-pictures").split()) == sorted(shown)
+    world.call()
 
     (world.repository / "columns.txt").write_text(BAD)
     third = world.push()

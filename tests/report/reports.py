@@ -6,8 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from gates.decision import Decision, Verdict, could_not_judge, unchanged
-from gates.record import User
-from gates.report import Facts, Past
+from gates.provenance import draft
+from gates.record import Approval, Kind, Model, Run, User, Version, Waiver
+from gates.report import Facts, Past, Picture
+from gates.report.past import Champion
+from gates.report.svg import spoken
 from gates.validate import read_json
 from gates.waivers import Settled, accept, acceptable, settle
 
@@ -61,6 +64,10 @@ PAST = (
     Past(verdict=Verdict.FAIL, commit="0123456789abcdef0123456789abcdef01234567"),
 )
 FAILS, PASSES, DOUBT = decision_of("fails"), decision_of("passes"), decision_of("cannot_tell")
+BLOB = "https://github.com/acme/churn/blob/gates-pictures/418"
+PICTURE = Picture(
+    light=f"{BLOB}/a-light-b.svg?raw=true", dark=f"{BLOB}/a-dark-c.svg?raw=true", spoken=spoken(FAILS, PULL)
+)
 WEAKER = ("gates.recall.max_worsening: 0.01 became 0.05", "confidence: 0.95 became 0.8")
 
 # Every absence, and all that must be known to read a verdict rightly.
@@ -79,4 +86,24 @@ CASES: dict[str, tuple[Decision, Facts]] = {
     "weaker_fails": (FAILS, replace(PULL, weaker=WEAKER[:1])),
     "strict": (DOUBT, replace(PULL, strict=True)),
     "unchanged": (decision_of("unchanged"), replace(PULL, strict=True)),
+    "picture": (FAILS, replace(PULL, picture=PICTURE)),
 }
+
+
+def champion_of(
+    decision: Decision, version: int, *, foreign: str = "dana", waivers: tuple[Waiver, ...] = (), back: bool = False
+) -> Champion:
+    """What the ledger says of a promoted model; ``foreign`` is every text in it that people choose."""
+    user, digest = User(id=5, login=foreign, type="User"), "sha256:" + f"{version:02d}" * 32
+    run = Run(provider="local", repository=None, repository_id=None, run_id=None, run_attempt=None, event=None,
+              actor=user, triggering_actor=None)  # fmt: skip
+    yes = Approval(role=foreign, environment=None, user=user, state="approved", comment=foreign, meaning="approval",
+                   not_before=None, not_after=None, time_source=foreign, quoted_digest=True)  # fmt: skip
+    model = Model(digest=digest, format="mlflow", pickled=(), parameters=None)
+    record = replace(
+        draft(foreign, run, Kind.ROLLBACK if back else Kind.PROMOTION, "champion", f"because {foreign}"),
+        sequence=2 * version, at=f"2026-{version:02d}-01T09:30:00Z", verdict=str(decision.verdict), model=model,
+        after=Version(version=str(version), digest=digest), approvals=(yes,), waivers=waivers,
+        evidence=decision.evidence, policy=None,
+    )  # fmt: skip
+    return Champion(record=record, digest=digest, judged=record, decision=decision)

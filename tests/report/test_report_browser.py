@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
-from reports import decision_of
+from reports import PASSES, champion_of, decision_of
 from telco import settle
 from test_report_html import HOSTILE
 
@@ -96,7 +96,9 @@ def hostile(policy_of, evidence_of) -> str:
     ]
     gates = [replace(gate, groups={nasty: 0.5, f"b{nasty}": None}) if gate.groups else gate for gate in gates]
     decision = replace(decision_of("fails"), model=nasty, reason=nasty, gates=tuple(gates), used=19, reuse=20)
-    return render(decision, Facts(evidence=evidence, weaker=(nasty,), commit=nasty, version=nasty, reproduce=nasty))
+    before = tuple(champion_of(replace(PASSES, gates=tuple(gates)), 1 + n % 12, foreign=nasty) for n in range(14))
+    facts = Facts(evidence=evidence, weaker=(nasty,), commit=nasty, version=nasty, reproduce=nasty, champions=before)
+    return render(decision, facts)
 
 
 def large() -> str:
@@ -205,6 +207,21 @@ def test_the_threshold_explorer_moves_by_keyboard(opened):
     page.keyboard.press("End")
     assert everyone > page.evaluate(called)
     assert page.evaluate("document.querySelector('#points').rows.length") == 2
+
+
+def test_the_history_of_a_metric_stands_where_its_table_says(opened):
+    """The higher of two values is drawn higher, and the candidate is the last one."""
+    page = opened("telco")
+    charts = page.evaluate(
+        "[...document.querySelectorAll('#past figure')].map((one) => [[...one.querySelectorAll('.p')]"
+        ".map((dot) => +dot.getAttribute('cy')), [...one.querySelectorAll('tbody tr')]"
+        ".map((row) => +row.cells[2].textContent), one.querySelectorAll('.p.next').length])"
+    )
+    assert charts
+    for heights, values, later in charts:
+        assert (len(heights), len(values), later) == (2, 2, 1)
+        assert (heights[1] - heights[0]) * (values[1] - values[0]) <= 0
+    assert "promotion v1" in page.inner_text("#past .moves")
 
 
 def test_every_forest_mark_stands_where_its_numbers_say(opened):

@@ -220,4 +220,4 @@ def test_every_format_renders_every_decision(form, name):
 
 def test_files_of_formats_differ():
     files = [form.file for form in FORMATS.values() if form.file]
-    assert len(set(files)) == len(files) == 4
+    assert len(set(files)) == len(files) == 5

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from reports import FAILS, PASSES, champion_of, settled
 
 from gates.decision import Decision
 from gates.evidence import Curve, Finding, Part
@@ -110,6 +111,57 @@ def test_curves_are_drawn_where_the_evidence_has_them(policy_of, evidence_of):
     assert [one["totals"] for one in json.loads(embedded)] == [[60, 50], [60, 50]]
 
 
+CHAMPIONS = (
+    champion_of(PASSES, 1),
+    champion_of(PASSES, 2, waivers=(settled(FAILS, 1).waived[0].waiver,)),
+    champion_of(PASSES, 1, back=True),
+)
+
+
+def test_the_champions_so_far_stand_there_with_who_approved_them():
+    page = Page(render(FAILS, Facts(champions=CHAMPIONS)))
+    assert "Champions so far" in page.text
+    assert page.text.index("rollback v1") < page.text.index("promotion v2") < page.text.index("promotion v1")
+    for told in ("dana as dana", "accepted: ", "because dana", "2026-01-01 09:30:00"):
+        assert told in page.text
+    digests = dict(re.findall(r"<dt>(.*?)</dt><dd><code>(.*?)</code>", render(FAILS, Facts(champions=CHAMPIONS))))
+    assert digests["ledger&#39;s record 2"] == CHAMPIONS[-1].digest
+    assert "Champions so far" not in render(FAILS, Facts())
+
+
+def test_a_chart_a_metric_says_the_numbers_in_a_table_too():
+    text = render(PASSES, Facts(champions=CHAMPIONS))
+    page = Page(text)
+    values = {gate.id: gate.candidate for gate in PASSES.gates if gate.metric and not gate.slice}
+    shown = [gate.id for gate in PASSES.gates if gate.candidate and not gate.slice and gate.id in values]
+    charts = [attributes for name, attributes in page.tags if name == "svg" and attributes["class"] == "past"]
+    assert len(charts) == len(set(shown)) > 0
+    for id_ in shown:
+        assert f"{number(values[id_].low)} to {number(values[id_].high)}" in page.text
+        assert f"{id_} as a table" in page.text
+
+
+@pytest.mark.parametrize("decision", [FAILS, PASSES, replace(FAILS, gates=())], ids=["fails", "passes", "no gates"])
+def test_what_can_not_be_read_of_the_past_leaves_the_rest_of_it(decision):
+    blind = replace(CHAMPIONS[0], decision=None)
+    assert 'class="past"' not in render(decision, Facts(champions=(blind,)))
+    both = render(decision, Facts(champions=(blind, CHAMPIONS[1])))
+    assert ('class="past"' in both) == bool({gate.id for gate in decision.gates or PASSES.gates} & METRICS)
+
+
+METRICS = {gate.id for gate in PASSES.gates if gate.candidate and not gate.slice}
+
+
+def test_foreign_text_of_the_ledger_stays_text():
+    champions = tuple(champion_of(PASSES, 3, foreign=HOSTILE) for _ in range(2))
+    odd = replace(champions[0].record.after, version=HOSTILE)
+    champions = (replace(champions[0], record=replace(champions[0].record, after=odd)), champions[1])
+    page = Page(render(PASSES, Facts(champions=champions, approver=HOSTILE)))
+    assert not [attributes for name, attributes in page.tags if name == "img" or "onerror" in attributes]
+    assert [name for name, _ in page.tags].count("script") == 1
+    assert "111111111" not in page.text
+
+
 def test_fifty_slices_of_twenty_gates_stay_under_a_megabyte():
     decision = load(next(path for path in JUDGED if path.stem == "passes"))
     gate = next(gate for gate in decision.gates if gate.difference)
@@ -118,6 +170,7 @@ def test_fifty_slices_of_twenty_gates_stay_under_a_megabyte():
         for at in range(20)
         for place in range(50)
     )
-    text = render(replace(decision, gates=gates), Facts())
+    past = tuple(champion_of(replace(decision, gates=gates), 1 + n % 12) for n in range(30))
+    text = render(replace(decision, gates=gates), Facts(champions=past))
     assert len(text.encode()) < 2**20
     assert plain(gates[0])["id"] in text

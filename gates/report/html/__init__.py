@@ -11,7 +11,7 @@ from gates.canonical import digest
 from gates.decision import Decision, Estimate, GateVerdict
 from gates.evidence import Evidence, Finding
 from gates.report import Facts, acceptances, first_line, reuse, sign, waiting, why, word
-from gates.report.html import pictures
+from gates.report.html import past, pictures
 from gates.report.html.curves import Scores
 from gates.words import bar_text, number, percent, signed
 
@@ -48,10 +48,14 @@ def render(decision: Decision, facts: Facts) -> str:
         "data": [
             (sign(gate.verdict), word(gate.verdict), gate.reason) for gate in decision.gates if gate.kind == "data"
         ],
-        "digests": list(_digests(decision)),
+        "digests": list(_digests(decision, facts)),
         "methods": sorted({gate.method for gate in gates if gate.method}),
         "confidence": percent(decision.confidence) if decision.confidence else None,
+        "light": _safe(pictures.variables("light")),
+        "dark": _safe(pictures.variables("dark")),
+        "marks": _safe(pictures.MARKS),
         **_measured(facts.evidence),
+        **past.told(decision, facts.champions),
     }
     return _template().render(page)
 
@@ -119,7 +123,7 @@ def _groups(gate: GateVerdict) -> dict[str, Any]:
     }
 
 
-def _digests(decision: Decision) -> Iterator[tuple[str, str]]:
+def _digests(decision: Decision, facts: Facts) -> Iterator[tuple[str, str]]:
     yield "decision", digest(decision)
     for name, found in (
         ("evidence", decision.evidence),
@@ -129,6 +133,10 @@ def _digests(decision: Decision) -> Iterator[tuple[str, str]]:
     ):
         if found:
             yield name, found
+    for table in facts.evidence.tables if facts.evidence else ():
+        yield table.name, table.digest
+    if facts.champions:
+        yield f"ledger's record {facts.champions[-1].record.sequence}", facts.champions[-1].digest
 
 
 def _measured(evidence: Evidence | None) -> dict[str, Any]:

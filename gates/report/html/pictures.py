@@ -1,27 +1,59 @@
 """Small pictures as SVG text: an interval beside its bar, curves, histograms. Numbers come from the decision and the
-evidence; nothing foreign is drawn but numbers."""
+evidence; nothing foreign is drawn but numbers, and escaped names. Their colours are those of the page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
 from math import isfinite
+from typing import Final
 
 from gates.decision import Estimate, GateVerdict
 from gates.kinds.bars import BARS
+from gates.report.escape import flat
 from gates.report.interval import held
 from gates.words import number, signed
 
 Points = Sequence[tuple[float, float]]
 WIDE, HIGH = 200, 20  # of a forest picture
 SIDE = 260  # of a square plot
+LONG, SHORT = 420, 160  # of a history
+MOST_NAMES = 9  # below a history
 _EDGE = 30  # of its axes
 _MOST = 300  # points of one curve: more can't be seen
 
+# Enough contrast for text on paper and soft, in both schemes.
+COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
+    "light": {
+        "ink": "#1b1f24", "quiet": "#57606a", "paper": "#fff", "soft": "#f3f5f7", "line": "#d0d7de", "good": "#116329",
+        "bad": "#a40e26", "unsure": "#7d4e00", "ours": "#0550ae", "theirs": "#8a4600",
+    },
+    "dark": {
+        "ink": "#e6edf3", "quiet": "#9da7b3", "paper": "#0d1117", "soft": "#161b22", "line": "#30363d",
+        "good": "#56d364", "bad": "#ff7b72", "unsure": "#e3b341", "ours": "#79c0ff", "theirs": "#ffa657",
+    },
+}  # fmt: skip
+# Of a forest picture, by variables of those names: the interval, its value, the bar, the thin mark.
+MARKS = """.f .i { stroke: var(--ink); stroke-width: 2; } .f .p { fill: var(--ink); }
+.f .b { stroke: var(--bad); stroke-width: 2.5; } .z { stroke: var(--quiet); stroke-width: 1; }
+.f.pass .i { stroke: var(--good); } .f.pass .p { fill: var(--good); }"""
 
-def forest(gate: GateVerdict) -> str:
+
+def variables(scheme: str) -> str:
+    """The colours of a scheme, light or dark, as CSS declares them."""
+    return " ".join(f"--{name}: {colour};" for name, colour in COLOURS[scheme].items())
+
+
+def coloured(css: str, scheme: str) -> str:
+    """CSS with the colours in place of the variables, which not every program that shows a picture knows."""
+    return re.sub(r"var\(--(\w+)\)", lambda found: COLOURS[scheme][found[1]], css)
+
+
+def forest(gate: GateVerdict, place: str = "") -> str:
     """A judged interval as a line with its value, the champion's value or no change, and the bar.
 
-    Empty where nothing was judged.
+    Empty where nothing was judged. ``place``: attributes that say where it lies within another picture.
     """
     found = held(gate)
     if found is None:
@@ -40,7 +72,7 @@ def forest(gate: GateVerdict) -> str:
     middle = HIGH // 2
     zero = "" if other is None else f'<path class="z" d="M{x(other)} 3V{HIGH - 3}"/>'
     return (
-        f'<svg class="f {gate.verdict}" viewBox="0 0 {WIDE} {HIGH}" role="img" '
+        f'<svg class="f {gate.verdict}" {place}viewBox="0 0 {WIDE} {HIGH}" role="img" '
         f'aria-label="{_aloud(judged, bar, compares)}">{zero}<path class="b" d="M{x(bar)} 1V{HIGH - 1}"/>'
         f'<path class="i" d="M{x(judged.low)} {middle}H{x(judged.high)}"/>'
         f'<circle class="p" cx="{x(judged.value)}" cy="{middle}" r="3.5"/></svg>'
@@ -71,6 +103,34 @@ def square(title: str, curves: Sequence[tuple[str, Points]], axes: tuple[str, st
     if diagonal:
         drawn.insert(0, f'<path class="z" d="M{at(0, 0)}L{at(1, 1)}"/>')
     return _plot(title, drawn, axes)
+
+
+def history(title: str, points: Sequence[tuple[str, Estimate]], next_: Estimate | None) -> str:
+    """A value with its interval over time, equally far apart, each named. ``next_`` may follow: not there yet."""
+    every = [(name, one, "") for name, one in points] + ([("now", next_, " next")] if next_ else [])
+    every = [row for row in every if all(map(isfinite, (row[1].value, row[1].low, row[1].high)))]
+    if not every:
+        return ""
+    low, high = min(one.low for _, one, _ in every), max(one.high for _, one, _ in every)
+    span = (high - low) or 1.0
+    far = (LONG - 3 * _EDGE) / max(1, len(every) - 1)
+
+    def at(place: int, value: float) -> tuple[str, str]:
+        return f"{1.8 * _EDGE + place * far:.1f}", f"{12 + (high - value) / span * (SHORT - _EDGE - 24):.1f}"
+
+    line = "L".join(" ".join(at(place, one.value)) for place, (_, one, kind) in enumerate(every) if not kind)
+    drawn = [f'<path class="c" d="M{line}"/>'] if line else []
+    for place, (name, one, kind) in enumerate(every):
+        (x, middle), (_, top), (_, bottom) = (at(place, value) for value in (one.value, one.high, one.low))
+        drawn.append(f'<path class="i{kind}" d="M{x} {top}V{bottom}"/>')
+        drawn.append(f'<circle class="p{kind}" cx="{x}" cy="{middle}" r="3.5"/>')
+        if kind or place % -(-len(every) // MOST_NAMES) == 0:  # others would run into them
+            drawn.append(f'<text x="{x}" y="{SHORT - 10}">{escape(flat(name, 6))}</text>')
+    drawn += [f'<text x="20" y="{at(0, value)[1]}">{number(value)}</text>' for value in dict.fromkeys((high, low))]
+    return (
+        f'<svg class="past" viewBox="0 0 {LONG} {SHORT}" role="img" aria-label="{escape(flat(title))}">'
+        f'<path class="a" d="M{_EDGE + 12} 6V{SHORT - _EDGE}H{LONG - 6}"/>{"".join(drawn)}</svg>'
+    )
 
 
 def bars(title: str, series: Sequence[tuple[str, Sequence[float]]], axes: tuple[str, str]) -> str:
