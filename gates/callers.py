@@ -121,6 +121,7 @@ jobs:
     permissions:
       actions: read # to read the approvals back
       contents: write # to write into the ledger's branch
+      deployments: read # when they were given
       pull-requests: write # asked for by the workflow that judges; there is no pull request here
       statuses: write # for the verdict beside the commit
     <USES>

@@ -24,7 +24,7 @@ on: push
 permissions: {{}}
 jobs:
   promote:
-    permissions: {{actions: read, contents: write, pull-requests: write, statuses: write}}
+    permissions: {{actions: read, contents: write, deployments: read, pull-requests: write, statuses: write}}
     uses: owner/gates/.github/workflows/model-promote.yml@{COMMIT}
     with: INPUTS
 """
