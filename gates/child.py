@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from gates.ran import ran
+
 SECRETS = re.compile(
     "TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|(ACCESS|API|PRIVATE|ACCOUNT)_?KEY|_PAT$|AUTH_SOCK|AUTH_CONFIG",
     re.IGNORECASE,
@@ -32,6 +34,7 @@ def run(
     """The exit code; None where the time ran out. Both streams go to ``log``; whatever the process left running in
     its group is ended with it."""
     with (
+        ran("command", command[-1] if command[:2] == ["/bin/sh", "-c"] else " ".join(command)),
         log.open("wb") as file,
         subprocess.Popen(  # noqa: S603 -- running what the policy and its model say is the point
             list(command),

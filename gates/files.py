@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gates.canonical import digest
 from gates.errors import GatesError
+from gates.ran import ran
 
 LARGEST = 64 * 2**20  # bytes of an evidence file; evidence is kilobytes to a few megabytes
 LFS = b"version https://git-lfs.github.com/spec/v1"
@@ -56,7 +57,7 @@ def read(path: Path, mend: str) -> bytes:
     Raises ``GatesError``, with ``mend`` where there is no such file.
     """
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        with ran("file", str(path)), open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise GatesError("is no plain file", where=str(path))
             data = file.read(LARGEST + 1)

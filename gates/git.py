@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gates.errors import Exit, GatesError
+from gates.ran import ran
 
 BATCH = 200  # names asked at once: fewer bytes than a pipe holds
 MISSING = "The ledger is a git branch: install git."
@@ -40,14 +41,16 @@ class Git:
     def ask(self, *arguments: str, data: bytes = b"", network: bool = False) -> subprocess.CompletedProcess[bytes]:
         """One call, whatever its exit code."""
         try:
-            return subprocess.run(  # noqa: S603 -- a list of arguments, no shell
-                self.command(arguments),
-                input=data,
-                capture_output=True,
-                env=self.environment(network=network),
-                check=False,
-                timeout=SECONDS,
-            )
+            environment = self.environment(network=network)
+            with ran("git", arguments[0]):
+                return subprocess.run(  # noqa: S603 -- a list of arguments, no shell
+                    self.command(arguments),
+                    input=data,
+                    capture_output=True,
+                    env=environment,
+                    check=False,
+                    timeout=SECONDS,
+                )
         except FileNotFoundError as error:
             raise GatesError("is not installed", where="git", mend=MISSING) from error
         except subprocess.TimeoutExpired as error:

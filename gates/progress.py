@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TextIO
 
+from gates.ran import Heard
+
 
 class Steps:
-    """Tells what is being done and how long it took. ``quiet``: no lines, only the spinner."""
+    """Tells what is being done and how long it took. ``quiet``: no lines, only the spinner. ``heard``: what was run for
+    it is told below each step."""
 
-    def __init__(self, stream: TextIO, *, quiet: bool = False, colour: bool = False) -> None:
+    def __init__(
+        self, stream: TextIO, *, quiet: bool = False, colour: bool = False, heard: Heard | None = None
+    ) -> None:
         self._stream = stream
+        self._heard = heard
         self._quiet = quiet
         self._live = colour and stream.isatty()
 
@@ -26,8 +32,15 @@ class Steps:
                 yield
             except BaseException:
                 self.say(f"✗ {told}  ({time.monotonic() - start:.1f} s)")
+                self.tell()
                 raise
         self.say(f"✓ {told}  ({time.monotonic() - start:.1f} s)")
+        self.tell()
+
+    def tell(self) -> None:
+        """What was run since this was last told, where somebody listens."""
+        for line in self._heard.lines() if self._heard else ():
+            self.say(f"    {line}")
 
     def _spinner(self, told: str) -> AbstractContextManager[object]:
         if not self._live:

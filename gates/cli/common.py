@@ -18,10 +18,32 @@ from gates.errors import Exit
 from gates.flow import Flow
 from gates.progress import Steps
 from gates.publish import facts
+from gates.ran import Heard
 from gates.report.terminal import render
 from gates.workspace import Workspace
 
-policy = click.option(
+HEARD = "gates.heard"  # in click's context
+
+
+def _listen(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if not asked or HEARD in context.meta:
+        return
+    heard = context.meta[HEARD] = Heard()
+    heard.listen()
+    context.call_on_close(heard.close)
+    context.call_on_close(steps().tell)  # what no step told; called first
+
+
+verbose = click.option(
+    "--verbose",
+    "-v",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_listen,
+    help="Say below each step what was run: commands, queries, files, registry, GitHub's API.",
+)
+policy_alone = click.option(
     "--policy",
     "-p",
     type=click.Path(path_type=Path),
@@ -29,6 +51,13 @@ policy = click.option(
     show_default=True,
     help="The policy. Its folder is where paths start and where .gates/ is.",
 )
+
+
+def policy(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every command that has a policy."""
+    return policy_alone(verbose(command))
+
+
 base = click.option(
     "--base",
     metavar="REVISION",
@@ -38,8 +67,10 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON to st
 
 
 def steps(*, quiet: bool = False) -> Steps:
-    """Progress on standard error. ``quiet``: for somebody at a terminal alone."""
-    return Steps(sys.stderr, quiet=quiet, colour=colour(sys.stderr))
+    """Progress on standard error. ``quiet``: for somebody at a terminal alone, unless what was run is asked for."""
+    context = click.get_current_context(silent=True)
+    heard: Heard | None = context.meta.get(HEARD) if context else None
+    return Steps(sys.stderr, quiet=quiet and heard is None, colour=colour(sys.stderr), heard=heard)
 
 
 def today() -> str:

@@ -157,6 +157,7 @@ def _next(made: Start) -> str:
     help="What looks at the table; to Spark, FILE may be a table of its catalog. Both find the same.",
 )
 @common.as_json
+@common.verbose
 def data(file: str, contract: Path | None, engine: str, as_json: bool) -> NoReturn:
     """Hold one table to its contract: CSV, Parquet, JSON lines, or a glob of them.
 

@@ -147,7 +147,7 @@ def approver(flow: Flow, happened: Event) -> str | None:
 
 
 @click.command()
-@common.policy
+@common.policy_alone
 def annotate(policy: Path) -> None:
     """Tell the runner of a job which lines of the policy did not hold: `gates report --format annotations`, obeyed.
 
@@ -178,6 +178,7 @@ def is_obeyed(arguments: list[str]) -> bool:
 @click.option("--repository", help="OWNER/NAME on GitHub. The default is the run's own, or that of the remote origin.")
 @click.option("--offline", is_flag=True, help="Look at files alone, whether there is a token or not.")
 @common.as_json
+@common.verbose
 def doctor(folder: Path, repository: str | None, offline: bool, as_json: bool) -> NoReturn:
     """Look at a repository and its settings on GitHub, and tell what is missing or unsafe, with the mend.
 

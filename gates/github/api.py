@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from gates import __version__
 from gates.errors import Exit, GatesError
+from gates.ran import ran
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response, Session
@@ -99,7 +100,8 @@ class Client:
 
         try:
             # A redirect would carry the token along; GitHub sends none for a repository by its current name.
-            response = self._session.request(method, url, json=body, timeout=self._timeout, allow_redirects=False)
+            with ran("GitHub", f"{method} {url.removeprefix(self._api_url).partition('?')[0]}"):
+                response = self._session.request(method, url, json=body, timeout=self._timeout, allow_redirects=False)
         except RequestException as error:
             kind = UnansweredError if method == "POST" else GatesError
             raise _outside(f"could not {doing}: {_cause(error)}", _LATER, kind) from error

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from gates.ran import ran
 from gates.registry.mlflow import KEPT, TAG_DIGEST, Registry, hashed
 
 ALIAS = """
@@ -53,7 +54,10 @@ class Glance:
         if self._file is None or not self._file.is_file():
             return None
         try:
-            with closing(sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=ro", uri=True)) as opened:
+            with (
+                ran("registry", f"look into {self._file.name}"),
+                closing(sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=ro", uri=True)) as opened,
+            ):
                 return opened.execute(query, values).fetchall()
         except sqlite3.Error:
             return None

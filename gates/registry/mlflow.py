@@ -20,6 +20,7 @@ from urllib.request import url2pathname
 from gates.errors import Exit, GatesError
 from gates.files import folder_digest
 from gates.measure import Served
+from gates.ran import ran
 
 KEPT = "candidate"  # artifact path of the model's folder
 PREDICTIONS = "predictions"  # artifact path of its predictions on the holdout
@@ -35,16 +36,17 @@ _CREDENTIALS = re.compile(r"//[^/@\s]*@")  # of an address; they are told to nob
 @contextmanager
 def _told(doing: str) -> Iterator[None]:
     """Whatever the registry raises, as one sentence."""
-    import requests
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
+    with ran("registry", doing):
+        import requests
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError, requests.RequestException, OSError) as error:
-        line = _CREDENTIALS.sub("//…@", (str(error).strip().splitlines() or [type(error).__name__])[0])[:300]
-        mend = "Is MLFLOW_TRACKING_URI right, and the registry up?"
-        raise GatesError(f"{doing}: {line}", where="registry", mend=mend, exit_code=Exit.OUTSIDE) from error
+        try:
+            yield
+        except (MlflowException, SQLAlchemyError, requests.RequestException, OSError) as error:
+            line = _CREDENTIALS.sub("//…@", (str(error).strip().splitlines() or [type(error).__name__])[0])[:300]
+            mend = "Is MLFLOW_TRACKING_URI right, and the registry up?"
+            raise GatesError(f"{doing}: {line}", where="registry", mend=mend, exit_code=Exit.OUTSIDE) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from gates.errors import Exit, GatesError
 from gates.files import lfs
 from gates.measure import columnar, delimited, jsonlines
 from gates.measure.engines import Rows, Seen, scratch
+from gates.ran import ran
 
 Source = Callable[[Sequence[Path], delimited.Asked], str]  # files, a way to ask the engine -> SQL that reads them
 READERS: Mapping[str, Source] = {
@@ -26,6 +27,7 @@ READERS: Mapping[str, Source] = {
 }
 LFS_MEND = "Run git lfs pull; in the workflows, give lfs: true."
 MEMORY = 256  # MB a thread
+QUERY = "query of DuckDB"  # what one asks may hold values of the data, so none is told
 AT_ONCE = 100_000  # rows of a stream
 _BEFORE_VALUES = re.compile(r"""(file "[^"]*"|(?! with value )[^"'])*""")
 
@@ -71,8 +73,9 @@ class DuckDB:
         import duckdb
 
         try:
-            for batch in self.connection.sql(sql).to_arrow_reader(AT_ONCE):
-                yield batch.column(0).to_pylist()
+            with ran("engine", QUERY):
+                for batch in self.connection.sql(sql).to_arrow_reader(AT_ONCE):
+                    yield batch.column(0).to_pylist()
         except (duckdb.Error, OSError) as error:
             raise _failed(error) from error
 
@@ -91,7 +94,8 @@ class DuckDB:
             self.connection.execute("RESET memory_limit")
 
     def _ask(self, sql: str) -> Rows:
-        rows: Rows = self.connection.execute(sql).fetchall()
+        with ran("engine", QUERY):
+            rows: Rows = self.connection.execute(sql).fetchall()
         return rows
 
     def files(self, root: Path, path: str) -> list[Path]:
@@ -117,8 +121,9 @@ class DuckDB:
             if names == []:
                 raise GatesError(f"{path} has no rows", where=role)
             source = READERS[suffix](files, self._ask)
-            self._ask(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM {source}")
-            return self._seen(name)
+            with ran("file", f"{path}: {_size(files)}"):
+                self._ask(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM {source}")
+                return self._seen(name)
         except OSError as error:
             raise GatesError(f"{path} can't be read: {error.strerror}", where=role, mend="Check the path.") from error
         except (duckdb.Error, csv.Error, UnicodeDecodeError) as error:
@@ -152,6 +157,11 @@ class DuckDB:
     def close(self) -> None:
         """See ``Engine``."""
         self.connection.close()
+
+
+def _size(files: Sequence[Path]) -> str:
+    many = f"{len(files)} files" if len(files) > 1 else "1 file"
+    return f"{many}, {sum(file.stat().st_size for file in files):,} bytes"
 
 
 def is_file(path: str) -> bool:

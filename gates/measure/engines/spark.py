@@ -21,6 +21,7 @@ from gates.errors import Exit, GatesError
 from gates.measure.engines import Rows, Seen, scratch, unordered
 from gates.measure.engines.duckdb import DuckDB, is_file
 from gates.measure.engines.spark_sql import MATCHES, parsed, view_of, written
+from gates.ran import ran
 
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -51,6 +52,7 @@ TYPES: Mapping[str, str] = {  # DuckDB's type -> the type by which Spark reads i
 }
 _NAMES = {told: name for name, told in TYPES.items() if not name.startswith("U")}
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+QUERY = "query of Spark"
 EXTRA = "pip install 'mlgates[spark]'"
 
 
@@ -87,10 +89,11 @@ class Spark:
 
         tree = parsed(sql, self._now)
         try:
-            if tree.key == "create":  # a temporary table: what it holds is held now
-                self._keep(self._frame(tree.expression).localCheckpoint(), tree.this.name)
-                return []
-            return [tuple(map(_plain, row)) for row in self._frame(tree).collect()]
+            with ran("engine", QUERY):
+                if tree.key == "create":  # a temporary table: what it holds is held now
+                    self._keep(self._frame(tree.expression).localCheckpoint(), tree.this.name)
+                    return []
+                return [tuple(map(_plain, row)) for row in self._frame(tree).collect()]
         except (PySparkException, Py4JError) as error:
             raise _told(error) from error
 
@@ -105,7 +108,8 @@ class Spark:
         from pyspark.errors import PySparkException
 
         try:
-            pq.write_table(self._frame(parsed(sql, self._now)).toArrow(), target)
+            with ran("engine", QUERY):
+                pq.write_table(self._frame(parsed(sql, self._now)).toArrow(), target)
         except (PySparkException, Py4JError) as error:
             raise _told(error) from error
 
