@@ -1,53 +1,47 @@
-"""The documentation is run: the quick start step by step, every policy and contract through their readers."""
+"""The documentation is held to the code: every policy and contract goes through their readers, every command through
+the command line's own parser. ``docs/test_pages.py`` does what pages say, step by step."""
 
-import os
 import re
+import shlex
 import subprocess
 import sys
-from pathlib import Path
+from xml.etree import ElementTree
 
+import click
 import pytest
 import yaml
+from pages import BLOCK, PAGES, ROOT, blocks
 
 from gates.cli import cli
 from gates.contract import read as contract
+from gates.decision import Code
 from gates.policy.read import read
 from gates.source import parse
 
-ROOT = Path(__file__).parent.parent
-PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md", *(ROOT / "configs").glob("*/README.md")])
-AUTHOR = {f"GIT_{who}_{what}": "dana@example.invalid" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-BLOCK = re.compile(r"(?:<!-- (file|run)(?:: ([^ ]+))? -->\n)?```(\w*)\n(.*?)```", re.DOTALL)
+
+def commands():
+    """Every command of gates in the pages, in blocks for a shell and within sentences, as its words."""
+    for page in PAGES:
+        text = page.read_text()
+        shown = [block for _, _, language, block in blocks(page) if language in ("sh", "yaml")]
+        lines = [line.strip().removeprefix("- ").removeprefix("run: ") for line in "\n".join(shown).splitlines()]
+        lines += re.findall(r"(?<!`)`(gates [^`]+)`(?!`)", BLOCK.sub("", text))
+        for line in lines:
+            for part in re.split(r"&&|[|;]", line):
+                if part.strip().startswith("gates "):
+                    yield page.name, part.strip()
 
 
-def blocks(page):
-    return [match.groups() for match in BLOCK.finditer(page.read_text())]
-
-
-@pytest.mark.parametrize(
-    ("page", "runs", "report", "told"),
-    [
-        ("quick-start", 4, ".gates/report.md", "do not merge"),
-        ("template", 2, "tumours/.gates/report.md", "no champion yet"),
-    ],
-    ids=lambda value: value if isinstance(value, str) and "/" not in value else "",
-)
-def test_a_page_does_what_it_says(tmp_path, page, runs, report, told):
-    environment = {**os.environ, **AUTHOR, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    environment.pop("MLFLOW_TRACKING_URI", None)
-    ran = 0
-    for action, argument, _, text in blocks(ROOT / f"docs/{page}.md"):
-        if action == "file":
-            (tmp_path / argument).write_text(text)
-        elif action == "run":
-            done = subprocess.run(
-                ["/bin/sh", "-ec", text], cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL,
-                capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            assert done.returncode == int(argument or 0), f"{text}\n{done.stdout}\n{done.stderr}"
-            ran += 1
-    assert ran == runs
-    assert told in (tmp_path / report).read_text()
+@pytest.mark.parametrize("page", sorted({page for page, _ in commands()}))
+def test_every_command_of_the_docs_is_one(page):
+    for line in {line for name, line in commands() if name == page}:
+        _, *words = shlex.split(line, comments=True)
+        command, context = cli, click.Context(cli, info_name="gates")
+        while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+            assert words[0] in command.commands, line
+            command = command.commands[words.pop(0)]
+            context = click.Context(command, context)
+        command.make_parser(context).parse_args(words)  # an option that is not there raises
 
 
 def yaml_blocks():
@@ -72,6 +66,13 @@ def test_every_yaml_of_the_docs_is_what_it_claims_to_be(text):
         "data": {"train": "t.csv", "holdout": "h.csv", "label": "y", "contract": "c.yaml"},
     } | value  # fmt: skip
     read(yaml.safe_dump(whole).encode(), "gates.yaml", lambda _: b"table: [{rows: {min: 1}}]")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_python_of_the_docs_is_python(page):
+    for _, _, language, text in blocks(page):
+        if language == "python":
+            compile(text, page.name, "exec")
 
 
 def test_generated_pages_are_up_to_date():
@@ -107,5 +108,54 @@ def _source(path):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
-        assert (page.parent / target).exists(), f"{page.name}: {target}"
+    for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text()):
+        path = page.parent / target if target else page
+        assert path.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in anchors(path.read_text()), f"{page.name}: {target}#{anchor}"
+
+
+def anchors(text):
+    """What GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", BLOCK.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_is_in_the_index(page):
+    index = (ROOT / "docs/README.md").read_text()
+    assert page.parent != ROOT / "docs" or page.name == "README.md" or f"]({page.name})" in index
+
+
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs/pictures").glob("*.svg")), ids=lambda picture: picture.name)
+def test_a_picture_is_small_says_what_is_seen_and_is_shown(picture):
+    text = picture.read_text()
+    assert len(text) < 8_000
+    assert "prefers-color-scheme:dark" in text
+    assert all(
+        ElementTree.fromstring(text).findtext(f"{{http://www.w3.org/2000/svg}}{part}")  # noqa: S314 -- our own
+        for part in ("title", "desc")
+    )
+    assert any(f"](pictures/{picture.name})" in page.read_text() for page in PAGES)
+
+
+def test_the_report_page_tells_every_code():
+    page = (ROOT / "docs/read-a-report.md").read_text()
+    told = re.findall(r"`([a-z_]+)`", page.split("## Codes")[1])
+    assert [code for code in Code if told.count(code) != 1] == []
+
+
+def test_workflows_of_the_docs_give_inputs_that_there_are():
+    seen = 0
+    for page in PAGES:
+        for _, _, language, text in blocks(page):
+            jobs = (yaml.safe_load(text) or {}) if language == "yaml" else {}
+            for job in jobs.get("jobs", {}).values() if isinstance(jobs, dict) else ():
+                called = re.match(r"OWNER/gates/(\.github/workflows/[\w-]+\.yml)@", job.get("uses", ""))
+                if called is None:
+                    continue
+                call = yaml.safe_load((ROOT / called[1]).read_text())[True]["workflow_call"]
+                given, known = job.get("with", {}), call["inputs"]
+                assert set(given) <= set(known), f"{page.name}: {called[1]}"
+                assert {name for name, one in known.items() if one.get("required")} <= set(given), page.name
+                seen += 1
+    assert seen > 8

@@ -126,7 +126,10 @@ WRITING = {  # every job that may write, and which of our own actions it runs, n
     ("model-gate", "report"): (TELLS, ["$/actions/report"]),
     ("model-picture", "picture"): ({"contents": "write", "pull-requests": "write"}, ["$/actions/picture"]),
     ("model-report", "report"): (TELLS | {"actions": "read"}, ["$/actions/find-fork", "$/actions/report-fork"]),
-    ("model-promote", "promote"): ({"actions": "read", "contents": "write"}, ["$/actions/promote", "$/actions/badge"]),
+    ("model-promote", "promote"): (
+        {"actions": "read", "contents": "write", "deployments": "read", "pull-requests": "read"},
+        ["$/actions/promote", "$/actions/badge"],
+    ),
     ("model-rollback", "rollback"): ({"contents": "write"}, ["$/actions/rollback", "$/actions/badge"]),
     ("model-waive", "waive"): (
         {"actions": "read", "contents": "write", "pull-requests": "read"},
@@ -369,15 +372,18 @@ def test_a_readmes_examples_call_what_there_is(name: str) -> None:
 
 def test_githubs_own_parser_takes_the_readmes_examples(tmp_path: Path) -> None:
     files = []
-    for readme in [*READMES, PAGE]:
+    for readme in [*READMES, *PAGE.parent.glob("*.md")]:
         for example in examples(readme):
+            if readme not in READMES and "jobs" not in example:  # the other blocks are policies and contracts
+                continue
             whole = example if "jobs" in example else {"jobs": example}
             for job in list(whole["jobs"].values()):  # what an example waits for is elsewhere
                 for other in [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", []):
                     whole["jobs"].setdefault(other, {"runs-on": "x", "steps": [{"run": "x"}]})
             whole = {"on": whole.pop(True, "push"), **whole}
             file = tmp_path / f"{len(files)}.yml"
-            file.write_text(yaml.safe_dump(whole).replace("OWNER", "owner").replace("@SHA", "@" + "1" * 40))
+            text = yaml.safe_dump(whole).replace("OWNER", "owner").replace("@FULL-COMMIT-SHA", "@SHA")
+            file.write_text(text.replace("@SHA", "@" + "1" * 40))
             files.append(file)
     assert len(files) > len(ACTIONS)
     assert parse(*files) == []
