@@ -34,7 +34,7 @@ def run(
     """The exit code; None where the time ran out. Both streams go to ``log``; whatever the process left running in
     its group is ended with it."""
     with (
-        ran("command", command[-1] if command[:2] == ["/bin/sh", "-c"] else " ".join(command)),
+        ran("command", _told(command)),
         log.open("wb") as file,
         subprocess.Popen(  # noqa: S603 -- running what the policy and its model say is the point
             list(command),
@@ -52,6 +52,11 @@ def run(
             return None
         finally:
             _end(process)
+
+
+def _told(command: Sequence[str]) -> str:
+    """What a shell was asked, or a program's first words: the others may hold values of the data."""
+    return command[-1] if command[:2] == ["/bin/sh", "-c"] else " ".join(command[:3])
 
 
 def last_lines(log: Path, most: int) -> list[str]:
