@@ -38,7 +38,7 @@ def publish(flow: Flow, decision: Decision) -> None:
         "observing": told.observing or "",
         "model": decision.candidate.digest if decision.candidate else "",
     }
-    made = {"decision": work.decision, "evidence": work.evidence, "report": work.report}
+    made = {"decision": work.decision, "evidence": work.evidence, "report": work.report, "html": work.html}
     values |= {name: str(path) for name, path in made.items() if path.exists()}
     if work.base.exists():
         values["base"] = f"{work.base}/*.json"

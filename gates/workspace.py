@@ -120,6 +120,11 @@ class Workspace:
         return self.work / "report.md"
 
     @property
+    def html(self) -> Path:
+        """The same with its plots: report.html."""
+        return self.work / "report.html"
+
+    @property
     def base(self) -> Path:
         """What was measured for the policy of a pull request's base commit, where that asks for other things."""
         return self.work / "base"
@@ -152,7 +157,7 @@ class Workspace:
             (self.candidate, self.others, self.scored, self._shards),
             (self.evidence,),
             (self.decision,),
-            (self.report,),
+            (self.report, self.html),
         )
 
     def prepare(self) -> None:

@@ -55,9 +55,14 @@ class Joined:
         """The models that give what a statistic is about; the candidate always does."""
         return tuple(model for model in self.models if statistic.of is None or statistic.of in model.of)
 
+    @property
+    def binned(self) -> bool:
+        """Whether there are too many rows for scores to be told apart exactly."""
+        return self.rows > EXACT_ROWS
+
     def score(self, name: str) -> str:
-        """SQL of a score, told apart exactly up to ``EXACT_ROWS`` rows, by its bin above."""
-        return name if self.rows <= EXACT_ROWS else bin_of(name)
+        """SQL of a score, or of its bin."""
+        return bin_of(name) if self.binned else name
 
 
 def bin_of(score: str) -> str:

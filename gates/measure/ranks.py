@@ -19,9 +19,11 @@ def ranks(joined: Joined, dimension: Dimension, *, buckets: bool) -> dict[Key, R
     names = joined.columns(dimension)
     sums: dict[Key, dict[int, RankSums]] = {}
     width = len(names)
-    wanted = ", ".join(f"sum(CAST({one} AS {_WIDE}))" for one in ("p", "q", "p * p", "q * q", "p * q"))
+    wide = ", ".join(f"CAST({one} AS {_WIDE}) AS {one}" for one in "npq")
+    placed = f"SELECT {', '.join([*names, 'y'])}, {wide} FROM ({_placed(joined, names, weighted=False)})"
+    wanted = ", ".join(f"sum(n * {one})" for one in ("p", "q", "p * p", "q * q", "p * q"))
     by = ", ".join([*names, "y"])
-    query = f"SELECT {by}, count(*), {wanted} FROM ({_placed(joined, names, weighted=False)}) GROUP BY {by}"
+    query = f"SELECT {by}, sum(n), {wanted} FROM ({placed}) GROUP BY {by}"
     for row in run(joined.engine, query):
         n, a, b, aa, bb, ab = (int(value) for value in row[width + 1 :])
         sums.setdefault(tuple(row[:width]), {})[int(row[width])] = RankSums(rows=n, a=a, b=b, aa=aa, bb=bb, ab=ab)
@@ -53,6 +55,8 @@ def _placed(joined: Joined, names: list[str], *, weighted: bool) -> str:
     columns = [*names, "y", "g", f"CAST({'w' if weighted else '1'} AS {kind}) AS n"]
     models = list(zip("st", "pq", strict=True))[: 1 + joined.paired]
     rows = f"SELECT {', '.join([*columns, *(f'{joined.score(score)} AS {score}' for score, _ in models)])} FROM joined"
+    if joined.binned and not weighted:
+        rows = _together(joined, rows, [*names, "y", *(score for score, _ in models)], kind)
     tables = "".join(
         f" JOIN ({_placements(rows, names, score, kind)}) {place}_ ON {_same([*names, score], place)}"
         for score, place in models
@@ -60,6 +64,14 @@ def _placed(joined: Joined, names: list[str], *, weighted: bool) -> str:
     told = [f"CASE WHEN r.y = 1 THEN {place}_.below ELSE {place}_.above END AS {place}" for _, place in models]
     told += [] if joined.paired else [f"CAST(0 AS {kind}) AS q"]
     return f"SELECT {', '.join([*(f'r.{name}' for name in names), 'r.y', 'r.g', 'r.n', *told])} FROM ({rows}) r{tables}"
+
+
+def _together(joined: Joined, rows: str, by: list[str], kind: str) -> str:
+    """Rows of the same binned scores as one, in a table of their own: there are far fewer of them."""
+    told = ", ".join(by)
+    counted = f"SELECT {told}, CAST(0 AS SMALLINT) AS g, CAST(sum(n) AS {kind}) AS n FROM ({rows}) GROUP BY {told}"
+    run(joined.engine, f"CREATE OR REPLACE TEMP TABLE gates_scores AS {counted}")
+    return "SELECT * FROM gates_scores"
 
 
 def _same(names: list[str], place: str) -> str:

@@ -49,6 +49,8 @@ def test_from_the_first_push_to_the_last_and_one_comment(world: World) -> None:
     assert (first.failed, first.verdicts, first.caller) == (set(), PASS, "pass"), first.log
     assert marked(world) == "pass"
     assert "no champion yet" in ours(world)
+    (page,) = world.artifacts.glob("*/report.html")
+    assert "no champion yet" in page.read_text()
     comment = world.github.comments[0]["id"]
 
     world.draw()

@@ -87,6 +87,14 @@ def evidence(folder: Path, engine: str, task: str, data: dict, gates: list, slic
 
 
 @pytest.mark.usefixtures("spark")
+def test_the_same_evidence_of_binned_scores(tmp_path, monkeypatch):
+    monkeypatch.setattr("gates.measure.joined.EXACT_ROWS", 9)
+    files(tmp_path, "binary")
+    wanted = evidence(tmp_path, "duckdb", "binary", {}, CURVES[:1], SLICES[:1])
+    assert evidence(tmp_path, "spark", "binary", {}, CURVES[:1], SLICES[:1]) == wanted
+
+
+@pytest.mark.usefixtures("spark")
 @pytest.mark.parametrize("case", CASES)
 def test_the_same_evidence(tmp_path, case):
     task, data, gates, slices = CASES[case]
