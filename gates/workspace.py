@@ -125,6 +125,11 @@ class Workspace:
         return self.work / "report.html"
 
     @property
+    def took(self) -> Path:
+        """How long each step took, for the next time."""
+        return self.work / "took.json"
+
+    @property
     def base(self) -> Path:
         """What was measured for the policy of a pull request's base commit, where that asks for other things."""
         return self.work / "base"

@@ -66,11 +66,12 @@ base = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output, and nothing else.")
 
 
-def steps(*, quiet: bool = False) -> Steps:
-    """Progress on standard error. ``quiet``: for somebody at a terminal alone, unless what was run is asked for."""
+def steps(*, quiet: bool = False, took: Path | None = None) -> Steps:
+    """Progress on standard error. ``quiet``: for somebody at a terminal alone, unless what was run is asked for.
+    ``took``: where a terminal's progress remembers how long steps take."""
     context = click.get_current_context(silent=True)
     heard: Heard | None = context.meta.get(HEARD) if context else None
-    return Steps(sys.stderr, quiet=quiet and heard is None, colour=colour(sys.stderr), heard=heard)
+    return Steps(sys.stderr, quiet=quiet and heard is None, colour=colour(sys.stderr), heard=heard, took=took)
 
 
 def today() -> str:
@@ -80,7 +81,9 @@ def today() -> str:
 
 def flow(policy: Path, base: str | None = None) -> Flow:
     """The steps of a policy; ``base`` is a revision whose policy judges, too."""
-    return Flow(workspace=Workspace(policy=policy), steps=steps(), environ=os.environ, today=today(), against=base)
+    workspace = Workspace(policy=policy)
+    told = steps(took=workspace.took)
+    return Flow(workspace=workspace, steps=told, environ=os.environ, today=today(), against=base)
 
 
 def code(decision: Decision, flow: Flow) -> Exit:

@@ -1,0 +1,52 @@
+"""Progress: a line a step; on a terminal what is left of the time that it took before."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import time
+
+import pytest
+
+from gates.progress import Steps
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def told(stream, took, seconds=0.0):
+    with Steps(stream, colour=True, took=took).step("train", "python train.py"):
+        time.sleep(seconds)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "before", [b'{"train": 30}', b"{}", b"[1]", b'{"train": "soon"}', b"\xff", b'{"train": 1e999}', None]
+)
+def test_a_terminal_is_told_what_is_left(tmp_path, before):
+    took = tmp_path / "took.json"
+    if before is not None:
+        took.write_bytes(before)
+    said = told(Terminal(), took, 0.3)
+    assert ("about 30 s left" in said) == (before == b'{"train": 30}')
+    assert ("s left" in said) == ("about 30" in said)
+    assert re.search(r"✓ train     python train.py  \(\d.\d s\)", said)
+    assert 0.2 < json.loads(took.read_bytes())["train"] < 9
+
+
+def test_nobody_else_is_and_nothing_is_remembered(tmp_path):
+    took = tmp_path / "took.json"
+    took.write_text('{"train": 30}')
+    assert "left" not in told(io.StringIO(), took)
+    assert took.read_text() == '{"train": 30}'
+    told(Terminal(), tmp_path / "nowhere/took.json")
+    assert list(tmp_path.iterdir()) == [took]
+
+
+def test_a_step_that_fails_is_not_remembered(tmp_path):
+    with pytest.raises(ZeroDivisionError), Steps(Terminal(), colour=True, took=tmp_path / "took.json").step("train"):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
