@@ -55,7 +55,7 @@ class Steps:
         """Seconds of each step, of the last time that it went well."""
         try:
             told = json.loads(self._took.read_bytes()) if self._took else {}
-            return {name: seconds for name, seconds in told.items() if 0 < float(seconds) < MOST}
+            return {name: float(seconds) for name, seconds in told.items() if 0 < float(seconds) < MOST}
         except (OSError, ValueError, TypeError, AttributeError):  # none yet, or no file of ours
             return {}
 
