@@ -30,6 +30,26 @@ POLICY = {
 }
 
 
+FIRST = ("tests/spark/", "tests/test_scripts.py")  # they take long, and would be alone at the end
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first; the folder `actions` is the next one in any case."""
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A process a file; one for all that starts Spark, which takes ten seconds."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return FIRST[0] if nodeid.startswith(FIRST[0]) else super()._split_scope(nodeid)
+
+    return ByFile(config, log)
+
+
 def pytest_collection_finish() -> None:
     """Thousands of tests stay in memory to the end: the garbage collector need not look through them at each turn."""
     gc.collect()

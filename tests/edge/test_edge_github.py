@@ -44,7 +44,7 @@ def told(project: Project, command: str = "run", **env: str) -> tuple[Done, Outp
 
 
 JUDGED = {"evidence", "evidence-digest"}
-NAMES = {"verdict", "reason", "waived", "observing", "model", "decision", "report", *JUDGED}
+NAMES = {"verdict", "reason", "waived", "observing", "model", "decision", "report", "html", *JUDGED}
 
 
 @pytest.mark.parametrize(("bar", "verdict", "code"), [(0.6, "pass", 0), (0.89, "inconclusive", 0), (0.99, "fail", 1)])
