@@ -12,6 +12,7 @@ import pytest
 import yaml
 from fake_github import BOT
 from harness import COMMIT, ROOT, World
+from lengths import LONG
 from telco import BAD, POLICY
 
 ATTACK = """
@@ -162,14 +163,19 @@ HARMLESS = {  # what an action must be given
 
 def batch(*, apart: bool) -> dict[str, Any]:
     """One job with the hostile text in every input of every action, a step for each input or, not ``apart``, for each
-    action; then a look at what is left."""
+    action; then a look at what is left. Apart, an input of several actions is tried at one of them, or ``LONG`` at
+    all."""
+    seen: set[str] = set()
     steps: list[dict[str, Any]] = [{"uses": f"actions/checkout@{pinned('checkout')}"}]
     steps += [{"uses": f"actions/setup-python@{pinned('setup-python')}", "with": {"python-version": "3"}}]
     read = 'end=$(cat end); printf "text<<%s\\n%s\\n%s\\n" "$end" "$(cat text)" "$end" >> "$GITHUB_OUTPUT"'
     steps += [{"id": "hostile", "shell": "bash", "run": read}]
     for file in sorted(ROOT.glob("actions/*/action.yml")):
         name = file.parent.name
-        keys = list(yaml.safe_load(file.read_text()).get("inputs", {}))
+        keys = [
+            key for key in yaml.safe_load(file.read_text()).get("inputs", {}) if LONG or not apart or key not in seen
+        ]
+        seen.update(keys)
         for hostile in [[key] for key in keys] if apart else [keys]:
             given = HARMLESS.get(name, {}) | dict.fromkeys(hostile, "${{ steps.hostile.outputs.text }}")
             step = {"uses": f"owner/gates/actions/{name}@{COMMIT}", "with": given, "continue-on-error": True}

@@ -12,6 +12,7 @@ from typing import Any
 
 from fake_github import BOT, Trouble
 from harness import COMMIT, ENVIRON, ROOT, World, copy_product, differences
+from lengths import long
 from telco import BAD, BROKEN, POLICY, settle
 
 PASS = {"data": "pass", "judge": "pass", "report": "pass"}
@@ -179,6 +180,7 @@ assert subprocess.run(["git", "show", "HEAD:gates.yaml"], capture_output=True).r
     assert (run.failed, run.verdicts) == (set(), PASS), run.log
 
 
+@long
 def test_a_fork_gets_no_comment_here(world: World) -> None:
     run = world.push(fork=True)
     assert (run.failed, run.verdicts) == (set(), PASS), run.log

@@ -3,14 +3,14 @@ stands."""
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
+from lengths import LONG
 from test_promotion import card_is_kept
 from worlds import World
 
-STRIDE = int(os.environ.get("GATES_KILL_STRIDE", "3"))  # 1: at every step, which takes a minute
+STRIDE = 1 if LONG else 3  # at every step, or at every third
 
 
 def prepared(world: World, *, second: bool) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from lengths import long
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "measure"))
 
@@ -93,6 +94,7 @@ def evidence(folder: Path, engine: str, task: str, data: dict, gates: list, slic
     return canonical(bench.evidence((), [Files(digest="sha256:2", folder=folder / "candidate")], served))
 
 
+@long
 @pytest.mark.usefixtures("spark")
 def test_the_same_evidence_of_binned_scores(tmp_path, monkeypatch):
     monkeypatch.setattr("gates.measure.joined.EXACT_ROWS", 9)
@@ -102,7 +104,7 @@ def test_the_same_evidence_of_binned_scores(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("spark")
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [pytest.param(case, marks=[long] if case == "sklearn's" else []) for case in CASES])
 def test_the_same_evidence(tmp_path, case):
     task, data, gates, slices = CASES[case]
     files(tmp_path, task)
