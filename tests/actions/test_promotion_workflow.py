@@ -13,6 +13,7 @@ import pytest
 from fake_github import BOT
 from fake_promotion import FakePromotion
 from harness import COMMIT, World, on_main
+from lengths import long
 from mlflow import MlflowClient
 from telco import BAD, POLICY
 
@@ -185,6 +186,7 @@ fi
 """
 
 
+@long
 @pytest.mark.usefixtures("registry")
 def test_what_was_changed_on_its_way_to_the_promotion_is_not_promoted(world: World) -> None:
     world.tamper(SWAP)

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from fake_github import BOT, FakeGitHub
 from harness import COMMIT, World
+from lengths import long
 
 from gates.scaffold import lay
 
 
+@long
 def test_the_starter_repository_is_judged_and_tested(tmp_path: Path, github: FakeGitHub) -> None:
     world = World(tmp_path, github)
     lay(world.repository, pin=f"owner/gates@{COMMIT}")
