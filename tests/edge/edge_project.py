@@ -257,3 +257,15 @@ with open(os.environ["GATES_HOLDOUT"]) as holdout, open(os.environ["GATES_OUT"] 
 def seeded(noise: float) -> str:
     """A training whose scores are the column `x`, and as much noise as that, drawn by the seed it is given."""
     return SEEDED.replace("NOISE", str(noise))
+
+
+def pull_request(project: Project, url: str, *, head: str, base: str, fork: bool = False) -> dict[str, str]:
+    """The environment of a run on pull request 7, with its event; ``url`` is the API's."""
+    pull = {"number": 7, "head": {"sha": head, "repo": {"full_name": "mallory/churn" if fork else "acme/churn"}}}
+    event = project.root.parent / "event.json"
+    event.write_text(json.dumps({"pull_request": pull | {"base": {"sha": base}}}))
+    return {
+        "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REPOSITORY": "acme/churn",
+        "GITHUB_EVENT_PATH": str(event), "GITHUB_ACTOR": "dana", "GITHUB_RUN_ID": "11", "GITHUB_SHA": "c" * 40,
+        "GITHUB_API_URL": url, "GITHUB_TOKEN": "ghs_bot", "GITHUB_WORKSPACE": str(project.root.resolve()),
+    }  # fmt: skip

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from edge_project import Done, Project, call, git
+from edge_project import Done, Project, call, git, pull_request
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "github"))
 
@@ -48,16 +47,8 @@ def judged(project: Project) -> Project:
 
 def on_github(project: Project, github: FakeGitHub, *arguments: str, fork: bool = False, **more: str) -> Done:
     head = git(project.root, "rev-parse", "main")
-    pull = {"number": 7, "head": {"sha": head, "repo": {"full_name": "mallory/churn" if fork else "acme/churn"}}}
-    event = project.root.parent / "event.json"
-    event.write_text(json.dumps({"pull_request": pull | {"base": {"sha": git(project.root, "rev-parse", "base")}}}))
     github.heads[7] = head
-    env = {
-        "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REPOSITORY": "acme/churn",
-        "GITHUB_EVENT_PATH": str(event), "GITHUB_ACTOR": "dana", "GITHUB_RUN_ID": "11", "GITHUB_SHA": "c" * 40,
-        "GITHUB_API_URL": github.url, "GITHUB_TOKEN": "ghs_bot", "GITHUB_WORKSPACE": str(project.root.resolve()),
-        **more,
-    }  # fmt: skip
+    env = pull_request(project, github.url, head=head, base=git(project.root, "rev-parse", "base"), fork=fork) | more
     return call(*arguments, env=env)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edge_project import Done, Project, call, git, obeyed
+from edge_project import Done, Project, call, git, obeyed, pull_request
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "github"))
 
@@ -196,15 +196,8 @@ def without_policy(project: Project) -> str:
 
 
 def comment(project: Project, github: FakeGitHub, *, head: str = HEAD, fork: bool = False, **more: str) -> Done:
-    pull = {"number": 7, "head": {"sha": head, "repo": {"full_name": "mallory/churn" if fork else "acme/churn"}}}
-    event = project.root.parent / "event.json"
-    event.write_text(json.dumps({"pull_request": pull | {"base": {"sha": without_policy(project)}}}))
+    env = pull_request(project, github.url, head=head, base=without_policy(project), fork=fork)
     github.heads[7] = head
-    env = {
-        "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REPOSITORY": "acme/churn",
-        "GITHUB_EVENT_PATH": str(event), "GITHUB_ACTOR": "dana", "GITHUB_RUN_ID": "11", "GITHUB_SHA": "c" * 40,
-        "GITHUB_API_URL": github.url, "GITHUB_TOKEN": "ghs_bot", "GITHUB_WORKSPACE": str(project.root.resolve()),
-    }  # fmt: skip
     if "policies" in more:
         return call("unchanged", "--policies", more["policies"], env=env)
     return project.gates("comment", **env)

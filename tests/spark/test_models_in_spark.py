@@ -16,10 +16,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "measure"))
 
 import test_ranking
 import test_reference
+from test_shards import served
 
 from gates.canonical import canonical
 from gates.errors import GatesError
-from gates.measure import Bench, Files, Served
+from gates.measure import Bench, Files
 from gates.policy.read import read
 
 ROWS = 300
@@ -83,15 +84,10 @@ def evidence(folder: Path, engine: str, task: str, data: dict, gates: list, slic
     }  # fmt: skip
     policy["data"] = {name: value for name, value in policy["data"].items() if value is not None}
     bound = read(yaml.safe_dump(policy).encode(), "gates.yaml", lambda _: b"")
-    champion = folder / "champion"
-    served = Served(
-        version="1",
-        digest="sha256:1",
-        predictions=lambda _: champion / "predictions.parquet",
-        folder=lambda: champion,
-    )
     bench = Bench(bound, folder, folder / "work")
-    return canonical(bench.evidence((), [Files(digest="sha256:2", folder=folder / "candidate")], served))
+    return canonical(
+        bench.evidence((), [Files(digest="sha256:2", folder=folder / "candidate")], served(folder / "champion"))
+    )
 
 
 @long
