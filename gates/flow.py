@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +13,6 @@ from gates.base import Base, base_of
 from gates.decision import Decision, Verdict, could_not_judge, worse
 from gates.errors import Exit, GatesError
 from gates.evidence import Evidence, Finding
-from gates.fields import plain
 from gates.github import event
 from gates.judge import judge
 from gates.policy import Bound
@@ -26,7 +24,8 @@ from gates.workspace import Workspace
 if TYPE_CHECKING:
     from gates.branch import Trusted
     from gates.ledger import Ledger
-    from gates.measure import Bench, Files, Served
+    from gates.measure import Bench
+    from gates.measure.models import Files, Served
     from gates.registry.glance import Glance
     from gates.registry.mlflow import Registry
 
@@ -230,47 +229,15 @@ class Flow:
 
     def measure(self, checked: tuple[Finding, ...], served: Served | None, anchor: Served | None = None) -> Evidence:
         """Measure candidate, champion and anchor on the same rows, and keep the evidence."""
-        from gates.measure import Files
+        from gates.measure.models import Files
 
         self.workspace.forget("measure")
         folders = self.workspace.trained(self.bound.policy.train.seeds)
         with self.steps.step("measure", "no champion yet" if served is None else f"against version {served.version}"):
             made = [Files(digest=files.folder_digest(folder), folder=folder) for folder in folders]
-            evidence = self._counted(self.bench.evidence(checked, made, served, anchor))
+            evidence = self.charged(self.bench.evidence(checked, made, served, anchor))
         self.workspace.save(self.workspace.evidence, evidence)
         self._measure_for_base(made, served, anchor)
-        return evidence
-
-    def measure_shard(self, text: str) -> Path:
-        """Measure one part of the holdout, ``I/N``, and keep what ``merge`` adds up."""
-        from gates.measure import Bench, Files
-        from gates.measure.shards import Shard, document
-
-        work, shard = self.workspace, Shard.read(text)
-        work.prepare()
-        folders = work.trained(self.bound.policy.train.seeds)
-        target = work.shard(shard.index, shard.of)
-        target.unlink(missing_ok=True)
-        served, anchor = self.served(), self.anchor()
-        with self.steps.step("measure", f"part {text} of the holdout"):
-            bench = Bench(self.bound, work.root, work.work, environ=self.environ, elsewhere=self.elsewhere, shard=shard)
-            made = [Files(digest=files.folder_digest(folder), folder=folder) for folder in folders]
-            part = bench.part(made, served, anchor)
-        target.parent.mkdir(exist_ok=True)
-        whole = {"evidence": plain(part.evidence)} | document(part)
-        files.write(target, json.dumps(whole, allow_nan=False, ensure_ascii=False).encode() + b"\n")
-        return target
-
-    def merge(self) -> Evidence:
-        """Add up the parts of the holdout to the evidence of the whole."""
-        from gates.measure.shards import merge, read
-
-        self.workspace.forget("measure")
-        paths = self.workspace.shards()
-        with self.steps.step("merge", f"{len(paths)} parts of the holdout"):
-            found = [read(files.read(path, "Run gates measure --shard I/N."), str(path)) for path in paths]
-            evidence = self._counted(merge(self.bound, found))
-        self.workspace.save(self.workspace.evidence, evidence)
         return evidence
 
     def _measure_for_base(self, made: Sequence[Files], served: Served | None, anchor: Served | None) -> None:
@@ -289,7 +256,7 @@ class Flow:
                 before = self._served_before(base, served, work) if made else None
                 fixed = self._anchor_before(base, anchor, work) if made else None
                 evidence = bench.evidence(bench.check(), made[: base.policy.train.seeds], before, fixed)
-                evidence = self._counted(evidence, base)
+                evidence = self.charged(evidence, base)
             self.workspace.save(self.workspace.base / self.workspace.evidence.name, evidence)
         except GatesError as error:
             if error.exit_code is Exit.OUTSIDE:
@@ -297,7 +264,7 @@ class Flow:
             told = could_not_judge(base.policy.model, str(error))
             self.workspace.save(self.workspace.base / self.workspace.decision.name, told)
 
-    def _counted(self, evidence: Evidence, bound: Bound | None = None) -> Evidence:
+    def charged(self, evidence: Evidence, bound: Bound | None = None) -> Evidence:
         """With how often its holdout has decided, by the ledger, where the policy charges for that. A ledger that can't
         be asked is an error: nobody may take it for one without decisions."""
         if (bound or self.bound).policy.data.reuse is None:

@@ -22,7 +22,8 @@ from pathlib import Path
 
 from gates import files
 from gates.errors import Exit, GatesError
-from gates.measure import Bench, Served
+from gates.measure import Bench
+from gates.measure.models import Served
 from gates.measure.scoring import Asked, scored
 from gates.workspace import Workspace
 

@@ -22,7 +22,7 @@ from gates.validate import read_json
 from gates.workspace import Workspace
 
 if TYPE_CHECKING:
-    from gates.measure import Served
+    from gates.measure.models import Served
 
 SCHEMA: Literal["gates/reproduced/v1"] = "gates/reproduced/v1"
 

@@ -19,7 +19,8 @@ from gates.errors import Exit, GatesError
 from gates.evidence import Evidence
 from gates.evidence import Model as Measured
 from gates.judge import judge
-from gates.measure import Bench, Files, Served
+from gates.measure import Bench
+from gates.measure.models import Files, Served
 from gates.policy import Bound, Stage
 from gates.record import (
     CARD,

@@ -32,6 +32,7 @@ def load_contract(path: Path) -> Contract:
 
 
 _SHARD = "Run gates measure --shard I/N for every I."
+PART = "part.json"
 STEPS = ("data", "train", "measure", "judge", "report")
 
 
@@ -99,12 +100,12 @@ class Workspace:
         return self.work / "shards"
 
     def shard(self, index: int, of: int) -> Path:
-        """What was measured of one part of the holdout."""
-        return self._shards / f"{index}-of-{of}.json"
+        """What was measured of one part of the holdout: a folder."""
+        return self._shards / f"{index}-of-{of}"
 
     def shards(self) -> list[Path]:
-        """Every part that was measured. Raises ``GatesError`` where there is none."""
-        found = sorted(self._shards.glob("*-of-*.json"))
+        """Every part that was measured: ``part.json`` of each. Raises ``GatesError`` where there is none."""
+        found = sorted(self._shards.glob(f"*-of-*/{PART}"))
         if not found:
             raise GatesError("no part of the holdout yet", where=str(self._shards), mend=_SHARD)
         return found

@@ -94,7 +94,9 @@ def measure(policy: Path, base: str | None, shard: str | None) -> None:
     """
     flow = common.flow(policy, base)
     if shard:
-        click.echo(str(flow.measure_shard(shard)))
+        from gates import divided
+
+        click.echo(str(divided.measure(flow, shard)))
         return
     flow.workspace.trained(flow.bound.policy.train.seeds)
     flow.measure(flow.check(), flow.served(), flow.anchor())
@@ -103,13 +105,15 @@ def measure(policy: Path, base: str | None, shard: str | None) -> None:
 @click.command()
 @common.policy
 def merge(policy: Path) -> None:
-    """Add up the parts that gates measure --shard left in .gates/shards/, into .gates/evidence.json.
+    """Put the parts that gates measure --shard left in .gates/shards/ together, into .gates/evidence.json.
 
     \b
     Example:
       gates measure --shard 1/2; gates measure --shard 2/2; gates merge && gates judge
     """
-    common.flow(policy).merge()
+    from gates import divided
+
+    divided.merge(common.flow(policy))
 
 
 @click.command()

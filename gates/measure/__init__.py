@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from gates.contract.columns import literal, quoted
 from gates.errors import Exit, GatesError
-from gates.evidence import SCHEMA, Evidence, Finding, Model, Run, Slice
+from gates.evidence import SCHEMA, Evidence, Finding, Model, Run
 from gates.measure import facts, shards
 from gates.measure.contract import findings
-from gates.measure.counts import count, curves
 from gates.measure.engines import Engine, connect, unordered
 from gates.measure.engines.duckdb import is_file
 from gates.measure.general import Guest
 from gates.measure.joined import Joined, join
 from gates.measure.labels import Labels, read_labels
+from gates.measure.models import Files, Served, output_of
 from gates.measure.predictions import Predicted, place
 from gates.measure.rows import Parts, make_rows, parts_of, told_apart
 from gates.measure.scoring import Asked, scored
-from gates.measure.search import Chosen, kept, search, searched
-from gates.measure.shards import Counts, Measured, Shard
+from gates.measure.search import searched
+from gates.measure.shards import Measured, Shard
+from gates.measure.sides import Counting, Sides, counted
 from gates.measure.tables import (
     Opened,
     columns_told,
@@ -36,25 +37,6 @@ from gates.measure.tables import (
 )
 from gates.policy import Bound
 from gates.slices import Dimension
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
-    """Where a model's output lies: its folder, which is digested, with ``model/`` or ``predictions.*`` in it."""
-
-    digest: str
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """The champion. ``predictions(holdout)`` gives its kept predictions on a holdout of that identity, if any;
-    ``folder()`` fetches its files."""
-
-    version: str
-    digest: str
-    predictions: Callable[[str], Path | None]
-    folder: Callable[[], Path]
 
 
 class Bench:
@@ -83,7 +65,6 @@ class Bench:
             shards.refuse(bound)
         self.bound = bound
         self.shard = shard
-        self._sides: list[tuple[Counts | None, Counts]] = []
         self.root = root
         self.work = work
         self.environ = environ or {}
@@ -164,27 +145,8 @@ class Bench:
         )
         if not candidates:
             return found
-        first, *others = candidates
-        ours = self._placed(self.predictions(first.folder, "candidate"), "candidate")
-        theirs, champion = self._serving(served, "champion")
-        fixed, anchored = self._serving(anchor, "anchor")
-        joined = self._joined(ours, theirs)
-        found = replace(
-            found,
-            classes=self.rows[0].classes,
-            candidate=Model(digest=first.digest, version=None, unscored=None, facts=facts.read(first.folder)),
-            champion=champion,
-            anchor=anchored,
-            slices=self._counted(joined),
-            curves=curves(joined, self.bound.policy),
-        )
-        looked, chosen = search(joined, self.bound, found, self._columns)
-        found = replace(found, search=looked, slices=found.slices + kept(joined, self.bound, chosen))
-        return replace(
-            found,
-            anchored=self._counted(self._joined(ours, fixed), chosen) if fixed else (),
-            runs=tuple(self._run(one, f"candidate{place}", theirs, chosen) for place, one in enumerate(others, 1)),
-        )
+        found, sides = self._sides(found, candidates, served, anchor)
+        return counted(found, sides, self._counting)
 
     @property
     def _first(self) -> bool:
@@ -197,25 +159,53 @@ class Bench:
         key = self.bound.policy.data.key
         return self.shard.where(key) if self.shard and key else "TRUE"
 
-    def part(self, candidates: Sequence[Files], served: Served | None, anchor: Served | None) -> Measured:
-        """What a merge needs to know of the bench's part."""
+    def part(self, candidates: Sequence[Files], served: Served | None, anchor: Served | None, folder: Path) -> Measured:
+        """What a merge needs to know of the bench's part; the rows that it counts go to files in ``folder``."""
         assert self.shard  # noqa: S101 -- callers have made the bench for one
-        self._sides.clear()
-        evidence = self.evidence(self.check() if self._first else (), candidates, served, anchor)
+        found = self.evidence(self.check() if self._first else ())
+        found, sides = self._sides(found, candidates, served, anchor)
+        adds = shards.adds_up(self.bound)
         lanes, rows = content_lanes(self.counter, self.holdout, where=self._where)
         return Measured(
             shard=self.shard,
-            evidence=evidence,
+            evidence=counted(found, sides, self._counting) if adds else found,
             rows=rows,
-            columns=[list(one) for one in columns_told(self.holdout)],
-            lanes=list(lanes),
-            sides=list(self._sides),
+            columns=tuple(columns_told(self.holdout)),
+            lanes=lanes,
+            kind=self.rows[0].kind,
+            searched=tuple((one.columns[0], one.parts[0][1]) for one in self._columns),
+            sides=() if adds else shards.keep(sides, folder),
         )
 
-    def _run(self, trained: Files, name: str, theirs: Predicted | None, chosen: Chosen) -> Run:
-        """A further training, beside the same champion."""
-        placed = self._placed(self.predictions(trained.folder, name), name)
-        return Run(digest=trained.digest, slices=self._counted(self._joined(placed, theirs), chosen))
+    def _sides(
+        self, found: Evidence, candidates: Sequence[Files], served: Served | None, anchor: Served | None
+    ) -> tuple[Evidence, Sides]:
+        """The evidence with the models that it is about, and their predictions beside the rows."""
+        first, *others = candidates
+        ours = self._placed(self.predictions(first.folder, "candidate"), "candidate")
+        theirs, champion = self._serving(served, "champion")
+        fixed, anchored = self._serving(anchor, "anchor")
+
+        def again(trained: Files, name: str) -> Joined:
+            return self._joined(self._placed(self.predictions(trained.folder, name), name), theirs)
+
+        return replace(
+            found,
+            classes=self.rows[0].classes,
+            candidate=Model(digest=first.digest, version=None, unscored=None, facts=facts.read(first.folder)),
+            champion=champion,
+            anchor=anchored,
+            runs=tuple(Run(digest=one.digest, slices=()) for one in others),
+        ), Sides(
+            candidate=lambda: self._joined(ours, theirs),
+            anchor=(lambda: self._joined(ours, fixed)) if fixed else None,
+            runs=tuple(partial(again, one, f"candidate{place}") for place, one in enumerate(others, 1)),
+        )
+
+    @property
+    def _counting(self) -> Counting:
+        guest = Guest(folder=self.work / "metrics", root=self.root, environ=self.environ)
+        return Counting(bound=self.bound, labels=self.rows[0], columns=self._columns, guest=guest)
 
     @cached_property
     def _columns(self) -> tuple[Dimension, ...]:
@@ -241,17 +231,6 @@ class Bench:
     @property
     def _told_apart(self) -> bool:
         return told_apart(self.bound.policy, self.bound.needs)
-
-    def _counted(self, joined: Joined, chosen: Chosen | None = None) -> tuple[Slice, ...]:
-        """The slices that are declared, and those that a search has chosen."""
-        if self.shard:
-            self._sides.append(shards.counts(joined, self.bound))
-            needs = shards.adding(self.bound.needs)
-        else:
-            needs = self.bound.needs
-        guest = Guest(folder=self.work / "metrics", root=self.root, environ=self.environ)
-        declared = count(joined, self.bound.policy, needs, self.rows[0], guest)
-        return declared + kept(joined, self.bound, chosen or {})
 
     def files(self, name: str) -> list[Path]:
         """The files that a table is made of."""
@@ -292,20 +271,8 @@ class Bench:
 
     def predictions(self, folder: Path, name: str) -> Path:
         """The predictions file of a model's folder; scores the holdout first where there is only a model."""
-        found = [path for path in (folder / "predictions.parquet", folder / "predictions.csv") if path.is_file()]
-        model = folder / "model"
-        if len(found) + model.is_dir() > 1:
-            names = ", ".join([path.name for path in found] + (["model/"] if model.is_dir() else []))
-            raise GatesError(f"{names} stand side by side: which one is judged?", where=str(folder), mend="Keep one.")
-        if found:
-            return found[0]
-        if not model.is_dir():
-            raise GatesError(
-                "the training wrote neither model/ nor predictions.parquet nor predictions.csv",
-                where=str(folder),
-                mend="Write an MLflow model folder to $GATES_OUT/model, or predictions to $GATES_OUT.",
-            )
-        return self._scored(model, name)
+        found = output_of(folder)
+        return self._scored(found, name) if found.is_dir() else found
 
     def _scored(self, model: Path, name: str) -> Path:
         """Let the model score the rows, and put the key beside what it gives."""

@@ -79,31 +79,38 @@ def make_rows(
     )
     if data.key:
         _check_keys(engine, opened, data.key)
-    if data.query:
-        _check_queries(engine, opened, policy, parts)
+    check_queries(engine, policy, parts, "gates_rows")
     for (column, _), name in parts.items():
         ((distinct,),) = run(engine, f"SELECT count(DISTINCT {name}) FROM gates_rows")
         if distinct > MAX_SLICES:
-            raise GatesError(
-                f"{column} has {distinct:,} values, too many to slice by",
-                where="slices",
-                mend=f"Cut it into bins: {{{column}: [..., ...]}}.",
-            )
+            raise too_many(column, distinct)
 
 
-def _check_queries(engine: Engine, opened: Opened, policy: Policy, parts: Parts) -> None:
-    """Every row has a query, and what is counted of queries is the same in all rows of one."""
+def too_many(column: str, values: int) -> GatesError:
+    """What is said of a column that has more than ``MAX_SLICES`` values."""
+    return GatesError(
+        f"{column} has {values:,} values, too many to slice by",
+        where="slices",
+        mend=f"Cut it into bins: {{{column}: [..., ...]}}.",
+    )
+
+
+def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str) -> None:
+    """Every row of a table has a query, where there are any, and what is counted of queries is the same in all rows
+    of one. Raises ``GatesError`` where it isn't."""
     data, role = policy.data, "data.query"
-    ((missing,),) = run(engine, "SELECT count(*) - count(q) FROM gates_rows")
+    if data.query is None:
+        return
+    ((missing,),) = run(engine, f"SELECT count(*) - count(q) FROM {table}")
     if missing:
-        raise GatesError(f"{missing:,} rows of {opened.path} have no {data.query}", where=role)
+        raise GatesError(f"{missing:,} rows of {data.holdout} have no {data.query}", where=role)
     of_rows = {"w": data.weight, "u": data.unit} | {name: column for (column, _), name in parts.items()}
     for name, column in of_rows.items():
         if column is None:
             continue
         mixed = f"min({name}) <> max({name}) OR count({name}) NOT IN (0, count(*))"
         ((wrong, first),) = run(
-            engine, f"SELECT count(*), min(q) FROM (SELECT q FROM gates_rows GROUP BY q HAVING {mixed})"
+            engine, f"SELECT count(*), min(q) FROM (SELECT q FROM {table} GROUP BY q HAVING {mixed})"
         )
         if wrong:
             raise GatesError(

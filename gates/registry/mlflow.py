@@ -19,7 +19,7 @@ from urllib.request import url2pathname
 
 from gates.errors import Exit, GatesError
 from gates.files import folder_digest
-from gates.measure import Served
+from gates.measure.models import Served
 from gates.ran import ran
 
 KEPT = "candidate"  # artifact path of the model's folder

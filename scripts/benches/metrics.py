@@ -71,7 +71,8 @@ def policy(metrics: list[str], *, ranks: bool) -> dict[str, Any]:
 def measured(folder: Path, metrics: list[str], *, ranks: bool) -> dict[str, float]:
     """Seconds of each step, in this process, and its peak memory in MB."""
     from gates.judge import judge
-    from gates.measure import Bench, Files, Served
+    from gates.measure import Bench
+    from gates.measure.models import Files, Served
     from gates.policy.read import read
 
     bound = read(json.dumps(policy(metrics, ranks=ranks)).encode(), "gates.yaml", lambda _: b"")
@@ -91,7 +92,7 @@ def measured(folder: Path, metrics: list[str], *, ranks: bool) -> dict[str, floa
     )
     took["joined"] = time.perf_counter() - start
     start = time.perf_counter()
-    bench._counted(joined)
+    bench._counting.slices(joined, {})
     took["counted"] = time.perf_counter() - start
     start = time.perf_counter()
     evidence = bench.evidence((), [ours], theirs)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from gates.canonical import canonical
 from gates.evidence import Evidence
-from gates.measure import Bench, Files
+from gates.measure import Bench
+from gates.measure.models import Files
 from gates.policy.read import read
 
 SLICED: dict[str, Any] = {
@@ -217,7 +218,7 @@ def test_the_counts_are_those_of_plain_python(project: Project, rows: Rows, seed
 @given(rows=st.lists(ROW, min_size=4, max_size=30))
 def test_both_models_are_counted_on_the_same_rows(project: Project, rows: Rows) -> None:
     """Beside a champion: cells of both calls, and the products of both placements."""
-    from gates.measure import Served
+    from gates.measure.models import Served
 
     rows = [row | {"id": number} for number, row in enumerate(rows)]
     rows[0]["churn"], rows[1]["churn"] = "left", "stayed"

@@ -12,7 +12,8 @@ from fairlearn import metrics as fm
 
 from gates.evidence import CANDIDATE, CHAMPION
 from gates.kinds.metric import PARAMETERS, metric_of
-from gates.measure import Bench, Files, Served
+from gates.measure import Bench
+from gates.measure.models import Files, Served
 from gates.metrics import ANY_TASK, table
 from gates.metrics.general import FUNCTIONS
 from gates.policy.read import read

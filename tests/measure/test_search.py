@@ -10,7 +10,8 @@ import yaml
 from gates.decision import Code, Verdict
 from gates.errors import GatesError
 from gates.judge import judge
-from gates.measure import Bench, Files, Served
+from gates.measure import Bench
+from gates.measure.models import Files, Served
 from gates.policy.read import read
 from gates.slices import AUTO
 

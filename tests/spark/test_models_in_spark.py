@@ -20,7 +20,8 @@ from test_shards import served
 
 from gates.canonical import canonical
 from gates.errors import GatesError
-from gates.measure import Bench, Files
+from gates.measure import Bench
+from gates.measure.models import Files
 from gates.policy.read import read
 
 ROWS = 300
