@@ -9,6 +9,9 @@ from gates.decision import Code, Estimate
 from gates.slices import key_text
 
 POINT = 100  # one point is a hundredth
+Noun = tuple[str, str]  # of one, of many
+ROW: Noun = ("row", "rows")
+QUERY: Noun = ("query", "queries")
 
 
 def number(value: float) -> str:
@@ -61,7 +64,7 @@ def percent(confidence: float) -> str:
 
 def rows(n: int) -> str:
     """1 -> ``1 row``, 48210 -> ``48,210 rows``."""
-    return f"{n:,} row{'' if n == 1 else 's'}"
+    return plural(n, *ROW)
 
 
 def plural(n: int, one: str, many: str) -> str:
@@ -82,6 +85,7 @@ class Told:
     oriented: Estimate
     code: Code
     n: int
+    noun: Noun  # what there are ``n`` of
     confidence: float  # the policy's
     corrected: bool  # whether the judged side holds for all slices together
     searched: int | None  # of how many slices it was found
@@ -113,7 +117,7 @@ def _basis(told: Told) -> str:
         *([f"charged for {told.charged:,} uses of the holdout"] if told.charged else []),
     ]
     sure = ", ".join([f"{percent(told.confidence)} sure", *for_what])
-    return f"({sure}, {rows(told.n)})"
+    return f"({sure}, {plural(told.n, *told.noun)})"
 
 
 def _nothing_found(told: Told) -> str:
@@ -133,8 +137,8 @@ def _nothing_found(told: Told) -> str:
 
 def _settle(told: Told) -> str:
     if told.settle is None:
-        return "no number of rows would settle it"
-    return f"about {told.settle:,} rows would settle it"
+        return f"no number of {told.noun[1]} would settle it"
+    return f"about {plural(told.settle, *told.noun)} would settle it"
 
 
 def _level(told: Told) -> str:
@@ -176,13 +180,13 @@ def _comparison(told: Told) -> str:
 
 def _undecided(told: Told, what: str, *, worsening: bool) -> str:
     span = moved(told.oriented.low, told.oriented.high, points=told.points)
-    sure = f"minus is worse; {percent(told.confidence)} sure, {rows(told.n)}"
+    sure = f"minus is worse; {percent(told.confidence)} sure, {plural(told.n, *told.noun)}"
     text = f"{what} moved by {span} against {told.champion} ({sure}); you "
     text += "allow a loss of " if worsening else "ask for a gain of "
     text += size(told.bar, points=told.points)
     if told.detectable is not None and told.detectable > told.bar:
         found = "losses" if worsening else "gaps"
-        text += f"; these rows can only reveal {found} above {size(told.detectable, points=told.points)}"
+        text += f"; these {told.noun[1]} can only reveal {found} above {size(told.detectable, points=told.points)}"
     return f"{text}; {_settle(told)}"
 
 

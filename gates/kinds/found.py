@@ -14,8 +14,9 @@ from math import sqrt
 
 from gates.decision import Code, Verdict
 from gates.evidence import Evidence, Slice
-from gates.kinds.bars import Held, Subject, absent, hold
+from gates.kinds.holding import hold
 from gates.kinds.protocol import Terms
+from gates.kinds.subject import Held, Subject, absent
 from gates.metrics import Metric
 from gates.slices import AUTO, OVERALL
 from gates.statistic import Statistic

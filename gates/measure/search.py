@@ -9,6 +9,7 @@ from gates.contract.columns import quoted
 from gates.evidence import Evidence, Search, Slice
 from gates.kinds import found, metric
 from gates.kinds.protocol import Needs
+from gates.kinds.rule import bars_of, metric_of
 from gates.measure.cells import Key
 from gates.measure.counts import along
 from gates.measure.engines import Engine
@@ -94,8 +95,8 @@ def search(
     for gate in bound.gates:
         if gate.kind != metric.KEY or gate.rule.slices is None:
             continue
-        made = metric.metric_of(gate.rule, bound.policy.task)
-        for rule, bar in metric.bars_of(gate.rule.slices) if found.searchable(made.statistic) else ():
+        made = metric_of(gate.rule, bound.policy.task)
+        for rule, bar in bars_of(gate.rule.slices) if found.searchable(made.statistic) else ():
             for one in found.suspects(made, rule, bar, [held for _, held in slices.values()], evidence, terms):
                 dimension, _ = slices[one.dimension, one.key]
                 chosen.setdefault(dimension, set()).add(tuple(value for _, value in one.key))

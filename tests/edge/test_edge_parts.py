@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from typing import Any
 
 import pytest
@@ -138,12 +139,12 @@ def test_parts_of_a_holdout_are_measured_and_merged(project: Project) -> None:
     for part in ("1/2", "2/2"):
         done = project.gates("measure", "--shard", part)
         assert done.code == 0, done.err
-        assert done.out.strip().endswith(f"{part[0]}-of-2.json")
+        assert done.out.strip().endswith(f"{part[0]}-of-2")
     assert project.gates("merge").code == 0
     project.gates("judge")
     assert project.bytes() == whole
-    (project.work / "shards/2-of-2.json").unlink()
+    shutil.rmtree(project.work / "shards/2-of-2")
     refused(project.gates("merge"), "lacks 2", "measure --shard")
-    (project.work / "shards/1-of-2.json").unlink()
+    shutil.rmtree(project.work / "shards/1-of-2")
     refused(project.gates("merge"), "no part of the holdout yet")
     refused(project.gates("measure", "--shard", "3/2"), "no part 3 of 2")

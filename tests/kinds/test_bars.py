@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from gates.decision import Code, Verdict
 from gates.errors import PolicyError
-from gates.kinds.bars import BARS, Subject, hold, outcome
+from gates.kinds.bars import BARS, outcome
+from gates.kinds.holding import hold
+from gates.kinds.subject import Subject
 from gates.metrics import classification, find
 from gates.metrics.record import Metric
 from gates.stats.quantity import Quantity

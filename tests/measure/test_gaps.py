@@ -13,7 +13,7 @@ from test_reference import ece, measured
 
 from gates.evidence import CANDIDATE, CHAMPION
 from gates.judge import judge
-from gates.kinds.metric import metric_of
+from gates.kinds.rule import metric_of
 from gates.slices import Dimension
 
 BY = Dimension(columns=("sex",))

@@ -15,7 +15,7 @@ from test_reference import TASKS, measured
 from gates.errors import GatesError
 from gates.evidence import CANDIDATE, CHAMPION, Computed
 from gates.judge import judge
-from gates.kinds.metric import metric_of
+from gates.kinds.rule import metric_of
 from gates.measure import drawing, general
 from gates.metrics.general import FUNCTIONS, direction
 from gates.slices import OVERALL, Dimension

@@ -11,7 +11,7 @@ import yaml
 from fairlearn import metrics as fm
 
 from gates.evidence import CANDIDATE, CHAMPION
-from gates.kinds.metric import PARAMETERS, metric_of
+from gates.kinds.rule import PARAMETERS, metric_of
 from gates.measure import Bench
 from gates.measure.models import Files, Served
 from gates.metrics import ANY_TASK, table

@@ -13,7 +13,7 @@ from test_reference import measured
 from gates.errors import GatesError
 from gates.evidence import CANDIDATE, CHAMPION, Computed
 from gates.judge import judge
-from gates.kinds.metric import metric_of
+from gates.kinds.rule import metric_of
 from gates.slices import OVERALL, Dimension
 
 QUANTILES = (0.5, 0.9, 0.95)

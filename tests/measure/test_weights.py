@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_reference import BINARY, MULTICLASS, REGRESSION, TASKS, measured, rules
 
 from gates.evidence import CANDIDATE, CHAMPION
-from gates.kinds.metric import metric_of
+from gates.kinds.rule import metric_of
 from gates.slices import OVERALL
 
 

@@ -1,0 +1,178 @@
+"""What a bar is held against: one metric on one part of the holdout. Not a kind; kinds use it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gates.canonical import settled
+from gates.decision import Code, Estimate, Verdict
+from gates.evidence import CANDIDATE, CHAMPION, Evidence, Slice
+from gates.kinds.bars import BARS
+from gates.kinds.protocol import Terms
+from gates.metrics import QUANTITIES, Metric
+from gates.slices import key_text
+from gates.stats.quantity import Quantity
+from gates.stats.seeds import pooled
+from gates.words import QUERY, ROW, Noun, rows, subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The outcome of holding one subject against one bar; the statistics part of a ``GateVerdict``."""
+
+    verdict: Verdict | None
+    code: Code
+    reason: str
+    candidate: Estimate | None = None
+    champion: Estimate | None = None
+    difference: Estimate | None = None
+    groups: dict[str, float | None] | None = None
+    detectable: float | None = None
+    method: str | None = None
+    training: float | None = None
+    searched: int | None = None
+
+
+def absent(verdict: Verdict | None, code: Code, reason: str) -> Held:
+    """An outcome without numbers."""
+    return Held(verdict=verdict, code=code, reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One metric on one part of the holdout, ready to be held against one bar."""
+
+    metric: Metric
+    rule: str
+    bar: float
+    part: Sequence[Slice]
+    candidate: Quantity
+    champion: Quantity | None
+    difference: Quantity | None
+    champion_name: str
+
+    @classmethod
+    def of(
+        cls,
+        metric: Metric,
+        rule: str,
+        bar: float,
+        part: Sequence[Slice],
+        evidence: Evidence,
+        terms: Terms,
+        rival: str = "champion",
+    ) -> Subject | Held:
+        """The subject, or at once the outcome where there is nothing to hold.
+
+        ``rival``: what stands in the champion's place in the evidence.
+        """
+        candidate, champion = evidence.candidate, evidence.champion
+        compares = BARS[rule].compares or metric.paired
+        if candidate is None:
+            return absent(None, Code.NOT_MEASURED, "the data stopped the run")
+        if candidate.unscored:
+            return absent(Verdict.ERROR, Code.DIFFERENT_ROWS, f"the candidate has no predictions: {candidate.unscored}")
+        if compares and champion is None:
+            return absent(None, Code.NO_CHAMPION, "no champion yet")
+        if champion is not None and champion.unscored:
+            if compares:
+                why = f"{rival} v{champion.version} was not scored on the same rows: {champion.unscored}"
+                return absent(Verdict.ERROR, Code.DIFFERENT_ROWS, why)
+            champion = None
+        if metric.statistic.form == "ranks" and any(one.ranks is None for one in part):
+            return absent(Verdict.ERROR, Code.NO_SCORES, f"{metric.name} needs scores; only calls were predicted")
+        n = sum(one.rows for one in part)
+        if part and part[0].key and not metric.grouped and n < terms.min_rows:
+            what = f"{key_text(part[0].key)} has {rows(n)}; min_rows asks for {terms.min_rows:,}"
+            return absent(Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, what)
+        runs = evidence.trained(part)
+        quantity = pooled([metric.level(run, CANDIDATE) for run in runs])
+        before = metric.level(part, CHAMPION) if champion and not metric.paired else None
+        change = pooled([metric.change(run) for run in runs]) if champion and metric.change else None
+        made = cls(
+            metric=metric,
+            rule=rule,
+            bar=bar,
+            part=part,
+            candidate=quantity,
+            champion=before,
+            difference=change,
+            champion_name=f"{rival} v{champion.version}" if champion else "",
+        )
+        return made if made.judged.value is not None else _undefined(made)
+
+    @property
+    def judged(self) -> Quantity:
+        """The quantity that the bar is about."""
+        quantity = self.difference if BARS[self.rule].compares else self.candidate
+        assert quantity is not None  # noqa: S101 -- ``mistakes`` refuses a comparison the metric lacks
+        return quantity
+
+    @property
+    def sign(self) -> int:
+        """+1 where larger is better for this bar."""
+        return BARS[self.rule].sign(self.metric.better)
+
+    @property
+    def at(self) -> float:
+        """The oriented bar."""
+        return BARS[self.rule].at(self.bar)
+
+    @property
+    def key(self) -> dict[str, str | None] | None:
+        """The slice's key; None for the whole holdout and for groups."""
+        return dict(self.part[0].key) or None if not self.metric.grouped else None
+
+    def oriented(self, confidence: float) -> tuple[float, float]:
+        """Lower and upper bound with larger being better."""
+        low, high = (settled(bound) for bound in self.judged.bounds(confidence))
+        return (low, high) if self.sign > 0 else (-high, -low)
+
+    @property
+    def noun(self) -> Noun:
+        """What it is an average of: rows; of a ranking, queries."""
+        statistic = self.metric.statistic
+        return QUERY if statistic.form == "moments" and QUANTITIES[statistic.name].queries else ROW
+
+    @property
+    def n(self) -> int:
+        """How many of them it rests on."""
+        if self.noun is ROW:
+            return sum(one.rows for one in self.part)
+        held = (one.moments_of(self.metric.statistic) for one in self.part)
+        return sum(one.rows for one in held if one)
+
+    def blamed(self, confidence: float) -> bool:
+        """Whether even the best bound at this confidence misses the bar."""
+        return self.oriented(confidence)[1] < self.at
+
+
+def by_text(part: Sequence[Slice]) -> str:
+    """The sensitive columns of a family of groups."""
+    return " * ".join(column for column, _ in part[0].key)
+
+
+def groups_of(subject_: Subject) -> dict[str, float | None] | None:
+    """Each group's value, of a fairness gate."""
+    if not subject_.metric.grouped:
+        return None
+    values = subject_.candidate.parts
+    return {
+        key_text(one.key): None if value is None else settled(value)
+        for one, value in zip(subject_.part, values, strict=True)
+    }
+
+
+def _undefined(subject_: Subject) -> Held:
+    """Undefined on the whole holdout is an error; within a slice or group there is too little to tell."""
+    quantity = subject_.judged
+    local = quantity.small or subject_.key is not None
+    by = by_text(subject_.part) if subject_.metric.grouped and subject_.part else None
+    what = subject(subject_.metric.name, subject_.key, by)
+    return Held(
+        verdict=Verdict.INCONCLUSIVE if local else Verdict.ERROR,
+        code=Code.TOO_FEW_ROWS if local else Code.UNDEFINED,
+        reason=f"{what} is undefined: {quantity.why}",
+        groups=groups_of(subject_),
+    )
