@@ -193,8 +193,8 @@ def bound_of(document: bytes) -> Bound:
     """The policy with its contract, from the document that ``Bound.document`` wrote."""
     try:
         written = json.loads(document)
-        policy, contract = canonical(written["policy"]), canonical(written["contract"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        policy, contract = canonical(written["policy"]), (written["contract"] or "").encode()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise GatesError("is no policy with its contract", where=POLICY) from error
     return read(policy, POLICY, lambda _: contract)
 

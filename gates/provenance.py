@@ -43,7 +43,7 @@ def run(environ: Mapping[str, str], git: Git | None) -> Run:
             ),
             triggering_actor=User(id=None, login=again, type=None) if again else None,
         )
-    name = git.run("config", "user.email", fails=False) if git else ""
+    name = environ.get("GIT_AUTHOR_EMAIL") or (git.run("config", "user.email", fails=False) if git else "")
     return Run(
         provider="local",
         repository=None,

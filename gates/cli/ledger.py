@@ -94,7 +94,7 @@ def verify(
     \b
     Example:
       gates verify --all --expect-head sha256:4f0c...
-      gates verify 12
+      gates verify 2
       gates verify --model /srv/model
     """
     from gates.audit import audit
@@ -147,7 +147,7 @@ def reproduce(policy: Path, record: str, as_json: bool) -> NoReturn:
 
     \b
     Example:
-      gates reproduce 12
+      gates reproduce 2
     """
     import tempfile
 

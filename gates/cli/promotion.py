@@ -151,7 +151,7 @@ def rollback(policy: Path, target: str | None, stage: str | None, reason: str, a
     \b
     Example:
       gates rollback --reason "calls dropped by half since Tuesday"
-      gates rollback --to 12 --reason "the last one with the old address data"
+      gates rollback --to 2 --reason "the last one with the old address data"
     """
     from gates.rollback import rollback as rolled_back
 

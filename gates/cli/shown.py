@@ -27,8 +27,9 @@ def history(entries: Sequence[Entry], *, width: int, colour: bool) -> str:
         return out.getvalue()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for title in ("#", "when (UTC)", "what", "model", "by", "digest"):
-        table.add_column(title, no_wrap=title != "model", justify="right" if title == "#" else "left")
-    table.add_column("why", overflow="fold")
+        most = 24 if title == "by" else None  # an address may be long
+        table.add_column(title, no_wrap=title != "model", max_width=most, justify="right" if title == "#" else "left")
+    table.add_column("why", overflow="fold", min_width=20)
     for entry in entries:
         record = entry.record
         table.add_row(

@@ -5,6 +5,7 @@ How a rule is counted is told by ``record`` and ``tables``, which make these.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
@@ -101,9 +102,10 @@ class Contract:
     hidden: frozenset[str] = frozenset()
     shown: Shown = Shown()
 
-    def plain(self) -> Plain:
-        """The file's value: what a digest is made of."""
-        return self.written
+    def plain(self) -> str:
+        """The file's value as JSON, in the file's order, as rules are told in it and some ask for it: what a digest is
+        made of."""
+        return json.dumps(self.written, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -253,9 +253,16 @@ def test_the_policy_document_is_the_policy(policy_of: Any) -> None:
 
     keys = {"gates": [{"metric": "roc_auc", "min": 0.8, "max_worsening": 0.1}], "slices": ["a", {"b": [1, 2]}]}
     contract = {"record": {"properties": {"age": {"type": "integer", "minimum": 1}}}, "table": [{"rows": {"min": 10}}]}
-    for bound in (policy_of(keys), policy_of(keys, contract)):
+    unsorted = {"record": {"required": ["z"], "properties": {"z": {}, "a": {}}}, "table": [{"columns": "ordered"}]}
+    for bound in (policy_of(keys), policy_of(keys, contract), policy_of(keys, unsorted)):
         again: Bound = bound_of(bound.document)
         assert (again.digest, again.measured, again.document) == (bound.digest, bound.measured, bound.document)
+        for one, other in zip(
+            again.contract.rules if again.contract else (), bound.contract.rules if bound.contract else (), strict=True
+        ):
+            assert (one.id, one.asks) == (other.id, other.asks)
+    backwards = {**unsorted, "record": {"required": ["z"], "properties": {"a": {}, "z": {}}}}
+    assert policy_of(keys, unsorted).measured != policy_of(keys, backwards).measured  # the order is asked for
 
 
 def test_the_verifier_runs_alone(history: History, tmp_path: Path) -> None:

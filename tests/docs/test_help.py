@@ -1,0 +1,151 @@
+"""Every example of every command's help is run, in the project that they talk of."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+from churn_world import copied, done, on_github, shell
+from fake_github import FakeGitHub
+from lengths import long
+
+from gates.cli import cli
+
+MONOREPO = """
+mkdir -p models/churn && cp -r data gates.yaml contract.yaml train.py columns.txt mlflow.db models/churn
+git add models && git commit --quiet --message "another model"
+"""
+HANDED = """
+cat > train.py <<'END'
+import os, mlflow, pandas
+from sklearn.tree import DecisionTreeClassifier
+
+train = pandas.read_parquet(os.environ["GATES_TRAIN"])
+model = DecisionTreeClassifier(max_depth=3).fit(train[["tenure"]], train["churn"])
+mlflow.sklearn.save_model(
+    model, os.path.join(os.environ["GATES_OUT"], "model"), pip_requirements=["scikit-learn"],
+    serialization_format="cloudpickle",
+    signature=mlflow.models.infer_signature(train[["tenure"]], model.predict_proba(train[["tenure"]])),
+)
+END
+mkdir -p handed before && gates check-data | grep '^data ' > digests
+cp -r .gates/data handed/ && cp -r .gates/data before/
+gates train --handed before --digests "$(cat digests)" | grep '^candidate ' >> digests && cp -r .gates/candidate handed/
+"""
+KEYS = "openssl genpkey -algorithm ed25519 -out key.pem && openssl pkey -in key.pem -pubout -out pub.pem"
+
+
+@dataclass(frozen=True)
+class Example:
+    """What must be there first, on which event of GitHub's it runs, and how it ends."""
+
+    before: str = ""
+    event: str | None = None
+    code: int = 0
+    here: str = "."  # the folder that it is run in
+
+
+PLAIN = Example()
+ELSE: dict[str, Example] = {
+    "gates check-data --policy models/churn/gates.yaml": Example(MONOREPO),
+    "gates run --policy models/churn/gates.yaml": Example(MONOREPO),
+    "gates plan --policy 'models/*/gates.yaml'": Example(MONOREPO, event="pull_request"),
+    "GITHUB_TOKEN=... gates comment": Example(event="pull_request"),
+    "GITHUB_TOKEN=... gates picture --evidence evidence": Example(
+        "GITHUB_TOKEN=... gates comment; cp -r .gates evidence", event="pull_request"
+    ),
+    'GITHUB_TOKEN=... gates unchanged --policies "$(cat unchanged)"': Example(
+        "echo gates.yaml > unchanged", event="pull_request"
+    ),
+    'GITHUB_TOKEN=... gates find-run --pull-request 7 --commit "$(git rev-parse HEAD)"': Example(event="pull_request"),
+    "GITHUB_TOKEN=... gates find-fork": Example(event="workflow_run"),
+    "GITHUB_TOKEN=... gates report-fork --pull-request 7 --evidence evidence": Example(
+        "mkdir -p evidence/gates-evidence-11 && cp .gates/evidence.json evidence/gates-evidence-11",
+        event="workflow_run",
+    ),
+    "GH_TOKEN=$(gh auth token) gates doctor": Example(event="pull_request", code=1),  # much is missing there
+    "gates contract diff main/contract.yaml contract.yaml": Example("mkdir main && cp contract.yaml main"),
+    "gates init data/train.parquet --holdout data/holdout.parquet --label churn": Example(
+        "mkdir new && cp -r data new", here="new"
+    ),
+    "gates init --template --gates acme/gates@COMMIT": Example("mkdir new && git -C new init --quiet", here="new"),
+    "gates policy diff v1.0 v2.0 --policy models/churn/gates.yaml": Example(f"{MONOREPO} git tag v1.0 && git tag v2.0"),
+    "gates policy diff old.yaml new.yaml --json": Example("cp gates.yaml old.yaml && cp gates.yaml new.yaml"),
+    "gates verify --model /srv/model": Example("gates promote"),
+    'gates score --model candidate --handed handed --digests "$(cat digests)"': Example(HANDED),
+    "gates statement check .gates/statement.dsse.json --key pub.pem": Example(
+        f"{KEYS} && gates statement write --key key.pem"
+    ),
+    "gates statement write --key key.pem": Example(KEYS),
+    'gates waive --gate recall:min --reason "too few rows before March" --until 2027-03-31': Example(
+        "git checkout --quiet main && sed -i 's/min: 0.30/min: 0.99/' gates.yaml"
+        " && git commit --quiet --all --message strict && git push --quiet origin main && gates run || test $? = 1"
+    ),
+}
+
+
+SLOW = {  # they load MLflow, some more than once; tests elsewhere do the same in one process
+    "gates check-data --policy models/churn/gates.yaml",
+    "gates measure",
+    "gates measure --shard 1/4",
+    "gates measure --shard 1/2; gates measure --shard 2/2; gates merge && gates judge",
+    "gates promote --stage champion --dry-run",
+    'gates rollback --reason "calls dropped by half since Tuesday"',
+    "gates reproduce 2",
+    'gates rollback --to 2 --reason "the last one with the old address data"',
+    "gates run",
+    "gates run --policy models/churn/gates.yaml",
+    'gates score --model candidate --handed handed --digests "$(cat digests)"',
+    "gates verify --model /srv/model",
+    'gates waive --gate recall:min --reason "too few rows before March" --until 2027-03-31',
+}
+
+
+def examples() -> Iterator[str]:
+    """Each line that a command's help shows under its heading."""
+    waiting: list[click.Command] = [cli]
+    while waiting:
+        command = waiting.pop()
+        waiting += command.commands.values() if isinstance(command, click.Group) else []
+        assert command.help is not None
+        yield from (line.strip() for line in command.help.split("Example:\n")[1].splitlines() if line.strip())
+
+
+def concrete(line: str, home: Path) -> str:
+    """The example with this project's own in the place of what stands for it."""
+    head = done(home, "gates history 2>&1 | grep -o 'sha256:[0-9a-f]*'") if "4f0c" in line else ""
+    model = home / ".gates/candidate"
+    far = line.replace("2027-03-31", "2999-12-31").replace("@COMMIT", f"@{'a' * 40}").replace("/srv/model", str(model))
+    return far.replace("sha256:4f0c...", head)
+
+
+@pytest.mark.parametrize(
+    "line", [pytest.param(line, marks=[long] if line in SLOW else []) for line in sorted(set(examples()))]
+)
+def test_an_example_does_what_it_shows(line: str, churn: Path, tmp_path: Path, github: FakeGitHub) -> None:
+    home, example = copied(churn, tmp_path), ELSE.get(line, PLAIN)
+    (tmp_path / "gh").write_text("#!/bin/sh\necho ...\n")
+    (tmp_path / "gh").chmod(0o755)
+    more = {"PATH": f"{tmp_path}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"}
+    if example.event:
+        more |= on_github(home, github.url, example.event)
+        github.heads[7] = head = more["GITHUB_SHA"]
+        github.runs[head] = [17]
+        github.hand_over(17, (1, "gates-evidence-11", 4000))
+    if example.before:
+        done(home, example.before, **more)
+    script = concrete(line, home)
+    if shutil.which("jq") is None:
+        script = script.partition(" | jq")[0]
+    ended = shell(home / example.here, script, **more)
+    assert ended.returncode == example.code, f"{script}\n{ended.stdout}{ended.stderr}"
+    assert "Traceback" not in ended.stderr
+
+
+def test_every_preparation_is_for_an_example() -> None:
+    assert set(ELSE) | SLOW <= set(examples())
