@@ -118,7 +118,7 @@ def examples() -> Iterator[str]:
 
 def concrete(line: str, home: Path) -> str:
     """The example with this project's own in the place of what stands for it."""
-    head = done(home, "gates history 2>&1 | grep -o 'sha256:[0-9a-f]*'") if "4f0c" in line else ""
+    head = done(home, "gates verify | grep -o 'sha256:[0-9a-f]*'") if "4f0c" in line else ""
     model = home / ".gates/candidate"
     far = line.replace("2027-03-31", "2999-12-31").replace("@COMMIT", f"@{'a' * 40}").replace("/srv/model", str(model))
     return far.replace("sha256:4f0c...", head)
