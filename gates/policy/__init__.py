@@ -343,6 +343,8 @@ class Bound:
         written["gates"] = [plain(gate) for gate in self.gates]
         staged = replace(self.policy.promotion, alias=None, approvals=(), stages=self.stages)
         written["promotion"] = plain(staged)
+        if self.policy.task != "binary":  # others have no threshold, and may not name one
+            del written["predict"]
         return cast(dict[str, Plain], _without_absent(written))
 
     @cached_property

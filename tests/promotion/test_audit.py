@@ -254,7 +254,15 @@ def test_the_policy_document_is_the_policy(policy_of: Any) -> None:
     keys = {"gates": [{"metric": "roc_auc", "min": 0.8, "max_worsening": 0.1}], "slices": ["a", {"b": [1, 2]}]}
     contract = {"record": {"properties": {"age": {"type": "integer", "minimum": 1}}}, "table": [{"rows": {"min": 10}}]}
     unsorted = {"record": {"required": ["z"], "properties": {"z": {}, "a": {}}}, "table": [{"columns": "ordered"}]}
-    for bound in (policy_of(keys), policy_of(keys, contract), policy_of(keys, unsorted)):
+    of_a_query = {"data": {"holdout": "h.csv", "label": "y", "query": "q"}}
+    tasks = (
+        ("multiclass", "accuracy", {}),
+        ("regression", "r2", {}),
+        ("score", "mean", {}),
+        ("ranking", "mrr", of_a_query),
+    )
+    others = [policy_of({"task": task, "gates": [{"metric": name, "min": 0}]} | more) for task, name, more in tasks]
+    for bound in (policy_of(keys), policy_of(keys, contract), policy_of(keys, unsorted), *others):
         again: Bound = bound_of(bound.document)
         assert (again.digest, again.measured, again.document) == (bound.digest, bound.measured, bound.document)
         for one, other in zip(

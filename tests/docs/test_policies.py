@@ -1,0 +1,113 @@
+"""Every policy that a page shows, whole or in part, judges a model beside a champion, by numbers; and what is
+judged by the record of a policy is the same to the byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from pages import PAGES, ROOT, blocks
+
+from gates.beside import bound_of
+from gates.canonical import canonical
+from gates.decision import Verdict
+from gates.judge import judge
+from gates.measure import Bench
+from gates.measure.models import Files, Served
+from gates.policy import Bound
+from gates.policy.read import read
+
+ROWS = 1200
+CONTRACT = b'{"record": {"properties": {"zip": {"x-sensitive": false}}}, "table": [{"rows": {"min": 1}}]}'
+TABLES = ("train.parquet", "holdout.parquet", "prompts.parquet", "data/train.parquet", "data/holdout.parquet")
+
+
+def shown() -> Iterator[Any]:
+    """The policies of all pages, but those that a page runs itself; a list is of gates alone."""
+    for page in PAGES:
+        for index, (done, _, language, text) in enumerate(blocks(page)):
+            value = yaml.safe_load(text) if language == "yaml" and done not in ("file", "add") else None
+            value = {"gates": value} if isinstance(value, list) else value
+            if value and not {"jobs", "record", "table"} & set(value):
+                yield pytest.param(value, id=f"{page.stem}-{index}")
+
+
+def frame(random: np.random.Generator) -> pd.DataFrame:
+    """A holdout with every column that the pages talk of."""
+    number = np.arange(1, ROWS + 1)
+    columns: dict[str, Any] = dict.fromkeys(("id", "row_id", "customer", "prompt_id"), number)
+    columns |= dict.fromkeys(("household", "customer_id"), number // 2)
+    columns |= {"churn": random.choice(["Yes", "No"], ROWS), "sample_weight": random.choice([0.5, 1.0, 2.0], ROWS)}
+    columns |= {"churned": columns["churn"] == "Yes", "y": (columns["churn"] == "Yes").astype(int)}
+    columns |= {"contract": random.choice(["month", "year"], ROWS), "region": random.choice(["north", "south"], ROWS)}
+    columns |= {"sex": random.choice(["f", "m"], ROWS), "female": random.choice(["f", "m"], ROWS)}
+    columns |= {"age_group": random.choice(["young", "old"], ROWS), "tenure": random.integers(0, 60, ROWS)}
+    return pd.DataFrame(columns | {"zip": random.choice(["10115", "20095"], ROWS)})
+
+
+def predictions(held: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
+    """What a model says of each row, and what it cost."""
+    score = np.clip(0.45 * held["y"] + 0.6 * random.random(ROWS), 0, 1)
+    given = {"cost_usd": random.random(ROWS) / 50, "latency_ms": 900 * random.random(ROWS), "toxicity": score / 2}
+    given |= {"polite": random.integers(1, 6, ROWS), "score": score}
+    return held[["id", "row_id", "customer", "prompt_id"]].assign(**given)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tables under every name that the pages give them, two models' predictions, and the module that
+    a page shows."""
+    folder, random = tmp_path_factory.mktemp("policies"), np.random.default_rng(4)
+    held = frame(random)
+    for name in TABLES:
+        (folder / name).parent.mkdir(exist_ok=True)
+        held.to_parquet(folder / name, index=False)
+    for name in ("candidate", "champion"):
+        (folder / name).mkdir()
+        predictions(held, random).to_parquet(folder / name / "predictions.parquet", index=False)
+    (folder / "candidate/facts.json").write_text(
+        '{"parameters": {"max_depth": 6, "learning_rate": 0.1}, "tags": {"team": "risk"}}'
+    )
+    (folder / "mypkg").mkdir()
+    (module,) = [text for _, _, kind, text in blocks(ROOT / "docs/custom-metrics.md") if kind == "python"]
+    (folder / "mypkg/metrics.py").write_text(module)
+    return folder
+
+
+def whole(part: dict[str, Any]) -> Bound:
+    """The policy that a page shows, with what it leaves out."""
+    data = {"train": "train.parquet", "holdout": "holdout.parquet", "label": "churned", "key": "id"}
+    policy = {
+        "version": 1, "model": "m", "train": "true", "slices": ["contract"], "data": data,
+        "gates": [{"metric": "recall", "min": 0.5}],
+    } | part  # fmt: skip
+    if policy["data"].get("label") == "churn":
+        policy["data"] = policy["data"] | {"positive": "Yes"}
+    if policy.get("task") != "score":
+        policy["data"] = policy["data"] | {"contract": "contract.yaml"}
+    return read(yaml.safe_dump(policy).encode(), "gates.yaml", lambda _: CONTRACT)
+
+
+@pytest.mark.parametrize("part", shown())
+def test_a_policy_of_a_page_judges(home: Path, part: dict[str, Any]) -> None:
+    bound = whole(part)
+    if bound.policy.data.engine == "spark":
+        pytest.skip("tests/spark holds what Spark finds to be what DuckDB finds")
+    champion = Served(
+        version="1", digest="sha256:" + "b" * 64, folder=lambda: home / "champion",
+        predictions=lambda _: home / "champion/predictions.parquet",
+    )  # fmt: skip
+    bench = Bench(bound, home, home / ".gates")
+    candidate = Files(digest="sha256:" + "a" * 64, folder=home / "candidate")
+    evidence = bench.evidence(bench.check(), [candidate], champion)
+    decision = judge(bound, evidence)
+    unsure = [(gate.label, gate.reason) for gate in decision.gates if gate.verdict in (None, Verdict.ERROR)]
+    assert unsure == []
+    assert decision.gates
+    again = bound_of(bound.document)
+    assert canonical(judge(again, evidence)) == canonical(decision), "the record of the policy judges otherwise"
