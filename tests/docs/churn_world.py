@@ -63,6 +63,10 @@ FIRST, SECOND, THIRD = (
     "contract internet_service",
     "contract internet_service payment_method",
 )
+MONOREPO = """
+mkdir -p models/churn && cp -r data gates.yaml contract.yaml train.py columns.txt mlflow.db models/churn
+git add models && git commit --quiet --message "another model"
+"""
 COLUMNS = ["id", "churn", "female", "contract", "internet_service", "payment_method", "tenure"]
 AUTHOR = {f"GIT_{who}_{what}": "dana@example.invalid" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 OURS = ("GITHUB_", "GATES_", "MLFLOW_", "NO_COLOR", "CI")

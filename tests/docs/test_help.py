@@ -10,16 +10,12 @@ from pathlib import Path
 
 import click
 import pytest
-from churn_world import copied, done, on_github, shell
+from churn_world import MONOREPO, copied, done, on_github, shell
 from fake_github import FakeGitHub
 from lengths import long
 
 from gates.cli import cli
 
-MONOREPO = """
-mkdir -p models/churn && cp -r data gates.yaml contract.yaml train.py columns.txt mlflow.db models/churn
-git add models && git commit --quiet --message "another model"
-"""
 HANDED = """
 cat > train.py <<'END'
 import os, mlflow, pandas
