@@ -125,7 +125,7 @@ def metric_of(rule: Rule, task: Task) -> Metric:
         raise KeyError(rule.metric)
     defaults = {name: value for name, value in entry.takes.items() if isinstance(value, int | float | str)}
     made = entry.make(tuple(sorted((defaults | _given(rule)).items())))
-    return replace(made, better=DIRECTIONS[rule.better]) if rule.better else made
+    return replace(made, name=_told(rule), better=DIRECTIONS[rule.better] if rule.better else made.better)
 
 
 def bars_of(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
@@ -138,6 +138,9 @@ def bars_of(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
 
 def name(rule: Rule) -> str:
     """``recall``; ``precision_at[share=0.1]``; ``demographic_parity_difference by sex``."""
-    return (
-        rule.metric + parameters_text(tuple(_given(rule).items())) + (f" by {' * '.join(rule.by)}" if rule.by else "")
-    )
+    return _told(rule) + (f" by {' * '.join(rule.by)}" if rule.by else "")
+
+
+def _told(rule: Rule) -> str:
+    """A metric with the parameters that are written: what sentences call it, too."""
+    return rule.metric + parameters_text(tuple(_given(rule).items()))
