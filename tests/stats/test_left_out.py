@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from gates.evidence import CANDIDATE, Ranks, RankSums, Slice
 from gates.metrics import find
-from gates.metrics.classification import f1, matthews, of_candidate, of_champion
+from gates.metrics.classification import f1, matthews
+from gates.metrics.confusion import of_candidate, of_champion
 from gates.stats import jackknife
 from gates.stats.delong import auc_difference
 from gates.stats.jackknife import UNSEEN

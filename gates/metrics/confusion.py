@@ -1,0 +1,176 @@
+"""Counts of (label, call) cells, and functions of them: of one model, and of two models on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gates.evidence import CANDIDATE, CHAMPION, Slice
+from gates.stats import jackknife
+from gates.stats.proportions import paired_difference, square_and_add, wilson
+from gates.stats.quantity import Bounds, Quantity, undefined
+
+NAMES = {"tn": (0, 0), "fp": (0, 1), "fn": (1, 0), "tp": (1, 1)}  # (label, call)
+Confusion = Callable[..., float | None]  # (tn, fp, fn, tp) -> value
+JOINT = [(label, candidate, champion) for label in (0, 1) for candidate in (0, 1) for champion in (0, 1)]
+
+
+def confusion(part: Slice, who: int) -> tuple[int, int, int, int]:
+    """(tn, fp, fn, tp) of one model."""
+    counts = dict.fromkeys(NAMES.values(), 0)
+    for label, candidate, champion, rows in part.cells:
+        counts[label, champion if who == CHAMPION else candidate] += rows
+    return counts[0, 0], counts[0, 1], counts[1, 0], counts[1, 1]
+
+
+def joint(part: Slice) -> list[int]:
+    """Rows by (label, candidate's call, champion's call), in the order of ``JOINT``."""
+    counts = dict.fromkeys(JOINT, 0)
+    for label, candidate, champion, rows in part.cells:
+        counts[label, candidate, max(champion, 0)] += rows
+    return list(counts.values())
+
+
+def buckets(part: Slice) -> list[list[int]]:
+    """The same in weights, bucket by bucket, where rows belong together or are weighted."""
+    found: dict[int, dict[tuple[int, int, int], int]] = {}
+    for bucket, label, candidate, champion, weight in part.weights:
+        cells = found.setdefault(bucket, dict.fromkeys(JOINT, 0))
+        cells[label, candidate, max(champion, 0)] += weight
+    return [list(cells.values()) for cells in found.values()]
+
+
+def of_candidate(cells: Sequence[float]) -> tuple[float, float, float, float]:
+    """The candidate's (tn, fp, fn, tp) out of eight joint cells."""
+    a, b, c, d, e, f, g, h = cells
+    return a + b, c + d, e + f, g + h
+
+
+def of_champion(cells: Sequence[float]) -> tuple[float, float, float, float]:
+    """The champion's (tn, fp, fn, tp) out of eight joint cells."""
+    a, b, c, d, e, f, g, h = cells
+    return a + c, b + d, e + g, f + h
+
+
+SIDES = (of_candidate, of_champion)
+
+
+@dataclass(frozen=True, slots=True)
+class Proportion:
+    """A share: ``hits`` out of ``among``, both named by cells of the confusion matrix."""
+
+    hits: str
+    among: str
+    empty: str  # what is missing when nothing is among
+
+    def counts(self, part: Slice, who: int) -> tuple[int, int]:
+        """(hits, among) of one model in one slice."""
+        cell = dict(zip(NAMES, confusion(part, who), strict=True))
+        return sum(cell[name] for name in self.hits.split()), sum(cell[name] for name in self.among.split())
+
+    def level(self, slices: Sequence[Slice], who: int) -> Quantity:
+        """The share with Wilson's bounds; of units or weighted rows with as many rows as their variance is worth."""
+        hits, among = self.counts(slices[0], who)
+        if not among:
+            return undefined(self.empty)
+        if slices[0].weights:
+            return self._clustered(slices[0], who, among)
+        return Quantity(value=hits / among, bounds=lambda c: wilson(hits, among, c), method="wilson")
+
+    def _clustered(self, part: Slice, who: int, among: int) -> Quantity:
+        spread = jackknife.of_buckets([SIDES[who](one) for one in buckets(part)], self.statistic)
+        if spread is None:
+            return undefined(f"{self.empty} in more than one bucket of units")
+        p, variance = spread.value, spread.error**2
+        rows = min(float(among), p * (1 - p) / variance if variance else spread.sightings)
+        return Quantity(value=p, bounds=lambda c: wilson(p * rows, rows, c, spread.freedom), method="wilson-effective")
+
+    @property
+    def statistic(self) -> Confusion:
+        """The share as a function of the confusion matrix."""
+        hits, among = self.hits.split(), self.among.split()
+
+        def value(*cells: float) -> float | None:
+            cell = dict(zip(NAMES, cells, strict=True))
+            total = sum(cell[name] for name in among)
+            return sum(cell[name] for name in hits) / total if total else None
+
+        return value
+
+    @property
+    def fixed(self) -> bool:
+        """Whether ``among`` depends on the label alone, so that both models share their denominator."""
+        return self.among in ("tn fp fn tp", "fn tp", "tn fp")
+
+    def change(self, slices: Sequence[Slice]) -> Quantity:
+        """Paired difference: Newcombe's where the denominator is shared, else square and add."""
+        if slices[0].weights or not self.fixed:
+            return change(self.level, self.statistic, (-1.0, 1.0), self.empty)(slices)
+        table = self.paired(slices[0])
+        if not sum(table):
+            return undefined(self.empty)
+        value = (table[1] - table[2]) / sum(table)
+        return Quantity(value=value, bounds=lambda c: paired_difference(*table, c), method="newcombe-paired")
+
+    def paired(self, part: Slice) -> tuple[int, int, int, int]:
+        """Of a ``fixed`` share's rows: both models hit, the candidate alone, the champion alone, neither."""
+        hits = {NAMES[name] for name in self.hits.split()}
+        among = {NAMES[name][0] for name in self.among.split()}
+        table = {(True, True): 0, (True, False): 0, (False, True): 0, (False, False): 0}
+        for label, candidate, champion, rows in part.cells:
+            if label in among:
+                table[(label, candidate) in hits, (label, champion) in hits] += rows
+        both, first, second, neither = table.values()
+        return both, first, second, neither
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """A function of the confusion matrix that is no plain share. ``bounds``: of (tn, fp, fn, tp), at a confidence."""
+
+    value: Confusion
+    limits: Bounds
+    why: str  # what is missing where it is undefined
+    bounds: Callable[[Sequence[int], float], Bounds]
+    method: str
+
+    def level(self, slices: Sequence[Slice], who: int) -> Quantity:
+        """One model's value; of units or weighted rows by leaving out buckets of them."""
+        part = slices[0]
+        if part.weights:
+            spread = jackknife.of_buckets([SIDES[who](one) for one in buckets(part)], self.value)
+            return jackknife.quantity(spread, self.limits, self.why, "jackknife")
+        cells = confusion(part, who)
+        value = self.value(*cells)
+        if value is None:
+            return undefined(self.why)
+        return Quantity(value=value, bounds=lambda c: self.bounds(cells, c), method=self.method)
+
+    def change(self, slices: Sequence[Slice]) -> Quantity:
+        """Candidate less champion, paired."""
+        width = self.limits[1] - self.limits[0]
+        return change(self.level, self.value, (-width, width), self.why)(slices)
+
+
+def change(
+    level: Callable[[Sequence[Slice], int], Quantity], statistic: Confusion, limits: Bounds, why: str
+) -> Callable[[Sequence[Slice]], Quantity]:
+    """The paired difference of any function of the confusion matrix: from each model's own bounds and how the two are
+    correlated; of units or weighted rows by leaving out buckets of them."""
+
+    def gap(*cells: float) -> float | None:
+        candidate, champion = statistic(*of_candidate(cells)), statistic(*of_champion(cells))
+        return None if candidate is None or champion is None else candidate - champion
+
+    def made(slices: Sequence[Slice]) -> Quantity:
+        part = slices[0]
+        if part.weights:
+            return jackknife.quantity(jackknife.of_buckets(buckets(part), gap), limits, why, "jackknife-paired")
+        ours, theirs = level(slices, CANDIDATE), level(slices, CHAMPION)
+        if ours.value is None or theirs.value is None:
+            return undefined(why)
+        sides = (lambda *cells, of=of: statistic(*of(cells)) for of in SIDES)
+        shared = jackknife.correlation(joint(part), *sides)
+        return square_and_add(ours, theirs, shared, limits)
+
+    return made
