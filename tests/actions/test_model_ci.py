@@ -202,12 +202,12 @@ def test_a_fork_gets_no_comment_here(world: World) -> None:
 
 @long
 def test_a_picture_and_notes_in_jobs_of_ones_own(world: World) -> None:
-    """Two workflows of one page, at one push."""
+    """Two workflows of one page, at one push. Nothing fails, as act starts no job after a called workflow that did."""
     world.write(documented("comment", "picture"))
     world.write(documented("comment", "gate"), "gate.yml")
-    (world.repository / "columns.txt").write_text(BAD)
+    (world.repository / "gates.yaml").write_text(POLICY.replace("min: 0.75", "min: 0.825"))
     run = world.push(workflow="")
-    assert run.failed == {"judge", "report", "gate"}, run.log
+    assert (run.failed, run.verdicts["gate"]) == (set(), "inconclusive"), run.log
     assert run.jobs["picture"] == "succeeded"
     assert "/blob/gates-pictures/7/" in ours(world)
-    assert re.search(r"\[gate/gate\s*\].*::error file=gates\.yaml,line=\d+", run.log)
+    assert re.search(r"\[gate/gate\s*\].*::warning file=gates\.yaml,line=\d+", run.log)
