@@ -1,4 +1,4 @@
-"""Every workflow of the pages is run by a test."""
+"""Every workflow of the pages is run by a test beside this one, which names its page and it."""
 
 from __future__ import annotations
 

@@ -3,9 +3,11 @@ git; a command brings it, with a credential."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
 from harness import SECRETS, World
 from pytest_httpserver import HTTPServer
 from telco import BROKEN, POLICY
@@ -30,6 +32,7 @@ assert not os.environ.get("DATA_CREDENTIAL")
 """
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the page fetches by curl")
 def test_the_merge_queue_new_data_and_the_clock(world: World, tmp_path: Path, httpserver: HTTPServer) -> None:
     export(world.repository, httpserver)
     world.call("warehouse", "model", {"https://data.example": httpserver.url_for("").rstrip("/")})

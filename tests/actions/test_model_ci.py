@@ -64,7 +64,7 @@ def test_from_the_first_push_to_the_last_and_one_comment(world: World) -> None:
     shown = re.findall(r"https://github\.com/acme/churn/blob/gates-pictures/(7/\S+)\?raw=true", ours(world))
     assert len(shown) == 2  # dark and light
     assert sorted(world.git("ls-tree", "-r", "--name-only", "gates-pictures").split()) == sorted(shown)
-    world.call("workflows", "Model")
+    world.call("workflows", "Model", requirements=None)
 
     (world.repository / "columns.txt").write_text(BAD)
     third = world.push()
@@ -153,7 +153,7 @@ def test_a_model_is_scored_apart_and_so_is_a_champion_on_a_new_holdout(world: Wo
     subprocess.run([sys.executable, "-c", FEWER], check=True, **given)
     shutil.copy(home / "candidates/worse.json", home / "params.json")
     policy.write_text(f"{policy.read_text()}\nanchor: 1\n")
-    (home / "requirements.txt").write_text("scikit-learn\n")
+    (home / "requirements.txt").write_text("pyyaml\n")
     here = {"https://your-mlflow.example": registry}
     world.write(documented("quick-start", "gates", here, policy="models/churn/gates.yaml"))
 

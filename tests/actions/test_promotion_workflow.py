@@ -172,8 +172,8 @@ def test_what_was_changed_on_its_way_to_the_promotion_is_not_promoted(world: Wor
 def test_one_model_of_several_is_promoted_and_its_badge_drawn(world: World, registry: Registry) -> None:
     """In the same push each of the two is judged by a call of its own, one of them trained on a runner of its own."""
     churn = "models/churn/gates.yaml"
-    for name in ("telco-churn", "fraud"):
-        settle(world.repository / "models" / name.removeprefix("telco-"), name=name)
+    for folder, name in {"churn": "telco-churn", "fraud": "fraud"}.items():
+        settle(world.repository / "models" / folder, name=name)
     world.write(documented("monorepo", "fraud"))
     world.write(documented("monorepo", "Promote churn", {MLFLOW: registry.uri}), "promote.yml")
     world.write(documented("badge", "Badge", {MLFLOW: registry.uri}, policy=churn), "badge.yml")
