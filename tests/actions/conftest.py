@@ -24,7 +24,7 @@ def github(request: pytest.FixtureRequest) -> FakeGitHub:
 def world(tmp_path: Path, github: FakeGitHub) -> Iterator[World]:
     """A user's repository with a model at its root, and a workflow that calls model-ci.yml."""
     world = World(tmp_path, github)
-    world.call()
+    world.call("workflows", "Model", requirements=None)
     settle(world.repository)
     yield world
     github.stop()

@@ -16,12 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from documented import documented
 from fake_github import FakeGitHub
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ("actions", "gates", "locks", "scripts", ".github/workflows", "pyproject.toml", "README.md", "LICENSE")
 COMMIT = "1" * 40  # what users pin
 OWN = re.compile(r"(uses: )\$/(\S+)")
+PLACEHOLDER = re.compile(r"OWNER/(gates/\S+)@(?:FULL-COMMIT-)?SHA")  # what pages show in the place of both
+SECRETS = {"GITHUB_TOKEN": "ghs_bot", "DATA_CREDENTIAL": "kept-in-the-lake"}
 STUBS = Path(__file__).parent / "stubs"
 # MLflow takes five seconds more to import where nothing is kept compiled.
 ENVIRON = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
@@ -85,19 +88,14 @@ class World:
         self.git("config", "uploadpack.allowFilter", "true")
         self.git("config", "uploadpack.allowAnySHA1InWant", "true")
 
-    def call(self, **inputs: str) -> None:
-        """Write the user's workflow, with these inputs for ours; an underscore stands for a dash."""
-        given = {name.replace("_", "-"): value for name, value in inputs.items()}
-        self.write(CALLER.replace("INPUTS", json.dumps(given)))
-
-    def draw(self) -> None:
-        """Have the workflow draw a picture, too."""
-        path = self.repository / ".github/workflows/ci.yml"
-        path.write_text(path.read_text().replace("  after:\n", f"{PICTURE}  after:\n"))
+    def call(self, page: str, name: str, elsewhere: dict[str, str] | None = None, /, **inputs: str | None) -> None:
+        """Write the user's workflow, as a page shows it, whose job `model` is ours."""
+        self.write(documented(page, name, elsewhere, **inputs) + AFTER)
 
     def write(self, text: str, name: str = "ci.yml") -> None:
         """Write a workflow of the user's."""
-        (self.repository / ".github/workflows" / name).write_text(text.replace("@SHA", f"@{COMMIT}"))
+        text = PLACEHOLDER.sub(rf"owner/\1@{COMMIT}", text)
+        (self.repository / ".github/workflows" / name).write_text(text)
 
     def tamper(self, script: str) -> None:
         """A shell script that every download ends with, given the job's name and the folder."""
@@ -138,7 +136,9 @@ class World:
             "--rm",
             "--no-skip-checkout",
         ]
-        command += ["--platform", "ubuntu-latest=-self-hosted", "--secret", "GITHUB_TOKEN=ghs_bot"]
+        for label in ("ubuntu-latest", "gpu"):
+            command += ["--platform", f"{label}=-self-hosted"]  # here, not in a container
+        command += [part for name, value in SECRETS.items() for part in ("--secret", f"{name}={value}")]
         command += [part for name, value in given.items() for part in ("--env", f"{name}={value}")]
         command += [part for name, value in local.items() for part in ("--local-repository", f"{name}={value}")]
         done = subprocess.run(
@@ -172,6 +172,11 @@ def on_main(before: str = "0" * 40) -> dict[str, Any]:
     return {"ref": "refs/heads/main", "before": before, "repository": {"default_branch": "main"}}
 
 
+def by_hand(**inputs: str) -> dict[str, Any]:
+    """The event of somebody who starts a workflow on the default branch and fills its form in."""
+    return on_main() | {"inputs": {name.replace("_", "-"): value for name, value in inputs.items()}}
+
+
 def _read(log: str) -> Run:
     run = Run(log)
     for line in log.splitlines():
@@ -186,18 +191,7 @@ def _read(log: str) -> Run:
     return run
 
 
-CALLER = f"""\
-name: Model
-on: [pull_request, push, merge_group, repository_dispatch, workflow_dispatch, schedule]
-permissions: {{}}
-jobs:
-  model:
-    permissions:
-      contents: read
-      pull-requests: write
-      statuses: write
-    uses: owner/gates/.github/workflows/model-ci.yml@{COMMIT}
-    with: INPUTS
+AFTER = """\
   after:
     needs: model
     if: always()
@@ -205,19 +199,9 @@ jobs:
     steps:
       - shell: bash
         env:
-          VERDICT: ${{{{ needs.model.outputs.verdict }}}}
-          RESULT: ${{{{ needs.model.result }}}}
+          VERDICT: ${{ needs.model.outputs.verdict }}
+          RESULT: ${{ needs.model.result }}
         run: echo "verdict=<$VERDICT> result=<$RESULT>"
-"""
-
-PICTURE = f"""\
-  picture:
-    needs: model
-    if: ${{{{ !cancelled() }}}}
-    permissions:
-      contents: write
-      pull-requests: write
-    uses: owner/gates/.github/workflows/model-picture.yml@{COMMIT}
 """
 
 

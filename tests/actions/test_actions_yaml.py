@@ -104,7 +104,7 @@ def test_every_action_is_pinned_or_our_own(file: Path) -> None:
 
 def test_a_pin_has_one_version_everywhere() -> None:
     versions: dict[str, set[tuple[str, str]]] = {}
-    for file in [*FILES, *READMES]:
+    for file in [*FILES, *READMES, *PAGE.parent.glob("*.md")]:
         for name, sha, version in re.findall(r"uses: ([\w./-]+)@([0-9a-f]{40})(.*)", file.read_text()):
             assert re.fullmatch(r" # v\d+\.\d+\.\d+", version), f"{file}: {name} says no version"
             versions.setdefault(name, set()).add((sha, version))

@@ -1,12 +1,15 @@
 """model-ci.yml started by something else than a pull request: the merge queue, new data, the clock. The data is not in
-git; a command brings it."""
+git; a command brings it, with a credential."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
-from harness import World
+import pytest
+from harness import SECRETS, World
+from pytest_httpserver import HTTPServer
 from telco import BROKEN, POLICY
 
 
@@ -15,11 +18,26 @@ def said(world: World) -> list[tuple[str, str]]:
     return [(one["url"].rpartition("/")[2], one["state"]) for one in world.github.statuses]
 
 
-def test_the_merge_queue_new_data_and_the_clock(world: World, tmp_path: Path) -> None:
-    lake = tmp_path / "lake"
-    shutil.move(world.repository / "data", lake / "data")
-    world.call(fetch=f"cp -r {lake}/data .")
-    (world.repository / ".gitignore").write_text("data/\n")
+def export(home: Path, lake: HTTPServer) -> None:
+    """Put what lies in the folder `data` where a workflow fetches it."""
+    done = subprocess.run(["tar", "--create", "data"], cwd=home, capture_output=True, check=True)
+    asked = {"Authorization": f"Bearer {SECRETS['DATA_CREDENTIAL']}"}
+    lake.clear()
+    lake.expect_request("/churn/2026-09.tar", headers=asked).respond_with_data(done.stdout)
+
+
+UNSEEN = """
+assert not os.path.exists("data")
+assert not os.environ.get("DATA_CREDENTIAL")
+"""
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the page fetches by curl")
+def test_the_merge_queue_new_data_and_the_clock(world: World, tmp_path: Path, httpserver: HTTPServer) -> None:
+    export(world.repository, httpserver)
+    world.call("warehouse", "model", {"https://data.example": httpserver.url_for("").rstrip("/")})
+    (world.repository / "train.py").write_text((world.repository / "train.py").read_text() + UNSEEN)
+    (world.repository / "data").rename(tmp_path / "data")
     base = world.commit()
     (world.repository / "columns.txt").write_text("contract internet_service")
     head = world.commit()
@@ -29,8 +47,9 @@ def test_the_merge_queue_new_data_and_the_clock(world: World, tmp_path: Path) ->
     assert said(world) == [(head, "success")]
     assert world.github.comments == []  # the queue has no pull request to comment on
 
-    holdout = lake / "data/holdout.csv"
+    holdout = tmp_path / "data/holdout.csv"
     holdout.write_text(holdout.read_text().replace("Electronic", "Barter"))
+    export(tmp_path, httpserver)
     (world.repository / "contract.yaml").write_text(BROKEN.replace("[cash]", "[electronic_check, mailed_check]"))
     (world.repository / "gates.yaml").write_text(POLICY.replace("key: id", "key: id\n  contract: contract.yaml"))
     head = world.commit()

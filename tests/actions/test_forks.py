@@ -6,20 +6,11 @@ import html
 import json
 from typing import Any
 
+from documented import documented
 from fake_github import BOT
-from harness import COMMIT, World
+from harness import World
 from telco import BAD, POLICY
 
-REPORT = f"""\
-name: Model report
-on: workflow_run
-permissions: {{}}
-jobs:
-  report:
-    permissions: {{actions: read, contents: read, pull-requests: write, statuses: write}}
-    uses: owner/gates/.github/workflows/model-report.yml@{COMMIT}
-    with: {{policy: "**/gates.yaml"}}
-"""
 RUN = 424242
 
 
@@ -33,15 +24,14 @@ def followed(world: World, **changes: Any) -> dict[str, Any]:
 def test_a_forks_verdict_reaches_its_pull_request_by_the_base_branchs_policy(world: World) -> None:
     """The fork asks less of itself; a second model that it touches is left out of what it hands over."""
     home = world.repository
-    world.write(REPORT, "report.yml")
+    world.write(documented("forks", "Model report", policy="**/gates.yaml"), "report.yml")
     (home / "other").mkdir()
     (home / "other/gates.yaml").write_text(POLICY.replace("telco-churn", "other"))
     base = world.commit()
     world.github.bases[7] = base
 
     (home / "columns.txt").write_text(BAD)
-    world.call()  # its own workflow judges the first model alone
-    first = world.push(fork=True)
+    first = world.push(fork=True)  # its own workflow judges the first model alone
     assert first.verdicts["report"] == "fail", first.log
     assert "a fork's pull request may not write here" in first.log
     assert world.github.asked == []
@@ -68,7 +58,7 @@ def test_a_fork_that_asks_less_of_itself_is_judged_by_what_the_base_branch_asks(
     """It looks at other things, too, so that its own evidence can't be judged; what it hands over beside that, links
     and a decision, changes nothing."""
     home = world.repository
-    world.write(REPORT, "report.yml")
+    world.write(documented("workflows", "Model report"), "report.yml")
     world.github.bases[7] = world.commit()
     (home / "columns.txt").write_text(BAD)
     (home / "gates.yaml").write_text(POLICY.replace("min: 0.75", "min: 0.1").replace("- contract", "- female"))

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from documented import documented
 from fake_github import BOT, Trouble
 from harness import COMMIT, ENVIRON, ROOT, World, copy_product, differences
 from lengths import long
@@ -46,6 +47,7 @@ def test_the_copy_under_test_differs_in_nothing_but_the_spelling_of_our_own_acti
 
 
 def test_from_the_first_push_to_the_last_and_one_comment(world: World) -> None:
+    world.call("workflows", "Model")
     first = world.push()
     assert (first.failed, first.verdicts, first.caller) == (set(), PASS, "pass"), first.log
     assert marked(world) == "pass"
@@ -54,7 +56,7 @@ def test_from_the_first_push_to_the_last_and_one_comment(world: World) -> None:
     assert "no champion yet" in page.read_text()
     comment = world.github.comments[0]["id"]
 
-    world.draw()
+    world.call("workflows", "picture")
     second = world.push()
     assert (second.failed, second.verdicts) == (set(), PASS), second.log
     assert world.github.heads[7] in ours(world)
@@ -62,7 +64,7 @@ def test_from_the_first_push_to_the_last_and_one_comment(world: World) -> None:
     shown = re.findall(r"https://github\.com/acme/churn/blob/gates-pictures/(7/\S+)\?raw=true", ours(world))
     assert len(shown) == 2  # dark and light
     assert sorted(world.git("ls-tree", "-r", "--name-only", "gates-pictures").split()) == sorted(shown)
-    world.call()
+    world.call("workflows", "Model", requirements=None)
 
     (world.repository / "columns.txt").write_text(BAD)
     third = world.push()
@@ -106,26 +108,34 @@ def test_two_models_one_pull_request(world: World) -> None:
     for name in ("one", "two"):
         settle(world.repository / "models" / name, "gates.yaml", name=name)
     (world.repository / "gates.yaml").unlink()
-    world.call(policy="*/gates.yaml", working_directory="models")
+    world.call("workflows", "model")  # no runner but the one that is called gpu would train
+    world.github.bases[7] = world.commit()
+    (world.repository / "shared").mkdir()
+    (world.repository / "shared/features.py").write_text("")
     both = world.push()
     assert (both.failed, both.caller) == (set(), "pass"), both.log
     assert both.verdicts == PASS
     assert len(world.github.bodies(BOT)) == 2
 
+    world.call("monorepo", "Model")
+    base = world.commit()
     (world.repository / "models/two/columns.txt").write_text(BAD)
     world.commit()
-    base = world.git("rev-parse", "HEAD~1")
     one = world.run("push", {"before": base, "ref": "refs/heads/main"})
     assert one.verdicts["judge"] == "fail", one.log
     assert "[models/two/gates.yaml" in one.log  # jobs, and those of the other one
     assert "[models/one/gates.yaml" not in one.log
 
+    world.call("workflows", "Model", policy="*/gates.yaml", working_directory="models")
+    base = world.commit()
     (world.repository / "README").write_text("about neither")
-    base = world.git("rev-parse", "HEAD")
     world.commit()
     none = world.run("push", {"before": base, "ref": "refs/heads/main"})
     assert (none.failed, none.caller, none.verdicts) == (set(), "", {}), none.log
     assert none.jobs["verdict"] == "succeeded"
+    assert {status["context"] for status in world.github.statuses[-2:]} == {
+        f"gates/verdict (models/{name}/gates.yaml)" for name in ("one", "two")
+    }
 
 
 def test_a_model_is_scored_apart_and_so_is_a_champion_on_a_new_holdout(world: World, tmp_path: Path) -> None:
@@ -143,7 +153,9 @@ def test_a_model_is_scored_apart_and_so_is_a_champion_on_a_new_holdout(world: Wo
     subprocess.run([sys.executable, "-c", FEWER], check=True, **given)
     shutil.copy(home / "candidates/worse.json", home / "params.json")
     policy.write_text(f"{policy.read_text()}\nanchor: 1\n")
-    world.call(policy="models/churn/gates.yaml", tracking_uri=registry)
+    (home / "requirements.txt").write_text("pyyaml\n")
+    here = {"https://your-mlflow.example": registry}
+    world.write(documented("quick-start", "gates", here, policy="models/churn/gates.yaml"))
 
     run = world.push()
     assert run.verdicts == {"data": "pass", "judge": "fail", "report": "fail"}, run.log
@@ -186,3 +198,16 @@ def test_a_fork_gets_no_comment_here(world: World) -> None:
     assert (run.failed, run.verdicts) == (set(), PASS), run.log
     assert "a fork's pull request may not write here" in run.log
     assert world.github.asked == []
+
+
+@long
+def test_a_picture_and_notes_in_jobs_of_ones_own(world: World) -> None:
+    """Two workflows of one page, at one push. Nothing fails, as act starts no job after a called workflow that did."""
+    world.write(documented("comment", "picture"))
+    world.write(documented("comment", "gate"), "gate.yml")
+    (world.repository / "gates.yaml").write_text(POLICY.replace("min: 0.75", "min: 0.825"))
+    run = world.push(workflow="")
+    assert (run.failed, run.verdicts["gate"]) == (set(), "inconclusive"), run.log
+    assert run.jobs["picture"] == "succeeded"
+    assert "/blob/gates-pictures/7/" in ours(world)
+    assert re.search(r"\[gate/gate\s*\].*::warning file=gates\.yaml,line=\d+", run.log)

@@ -6,39 +6,22 @@ act knows no environments: that a reviewer is asked is GitHub's part, that a yes
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from documented import documented
 from fake_github import BOT
 from fake_promotion import FakePromotion
-from harness import COMMIT, World, on_main
+from harness import World, by_hand, on_main
 from lengths import long
 from mlflow import MlflowClient
-from telco import BAD, POLICY
+from telco import BAD, POLICY, settle
 
 XENIA, YURI = (3, "xenia", "User"), (4, "yuri", "User")
 BETTER = "contract internet_service"
-PROMOTE = f"""\
-name: Promote
-on: push
-permissions: {{}}
-jobs:
-  promote:
-    permissions: {{actions: read, contents: write, deployments: read, pull-requests: write, statuses: write}}
-    uses: owner/gates/.github/workflows/model-promote.yml@{COMMIT}
-    with: INPUTS
-"""
-ROLLBACK = f"""\
-name: Roll back
-on: workflow_dispatch
-permissions: {{}}
-jobs:
-  rollback:
-    permissions: {{contents: write}}
-    uses: owner/gates/.github/workflows/model-rollback.yml@{COMMIT}
-    with: INPUTS
-"""
+MLFLOW = "https://mlflow.example"  # as the pages call it
 
 
 class Registry:
@@ -69,9 +52,9 @@ class Registry:
 @pytest.fixture
 def registry(world: World, tmp_path: Path) -> Registry:
     made = Registry(world, tmp_path)
-    for name, text in {"promote.yml": PROMOTE, "rollback.yml": ROLLBACK}.items():
-        given = {"tracking-uri": made.uri} | ({"reason": "calls dropped by half"} if name == "rollback.yml" else {})
-        world.write(text.replace("INPUTS", json.dumps(given)), name)
+    here = {MLFLOW: made.uri}
+    world.write(documented("workflows", "Promote", here, approvals=None, requirements=None), "promote.yml")
+    world.write(documented("workflows", "Roll back", here), "rollback.yml")
     return made
 
 
@@ -99,7 +82,7 @@ def test_promotions_a_refusal_and_a_way_back(world: World, registry: Registry) -
     assert registry.champion == "2"
     assert registry.records[-1]["before"]["version"] == "1"
 
-    back = world.run("workflow_dispatch", on_main(), workflow="rollback.yml")
+    back = world.run("workflow_dispatch", by_hand(reason="calls dropped by half"), workflow="rollback.yml")
     assert back.failed == set(), back.log
     assert registry.champion == "1"
     assert "calls dropped by half" in registry.records[-1]["reason"]
@@ -125,8 +108,7 @@ def test_who_approved_is_read_back_and_stands_in_the_record(
     world: World, registry: Registry, github: FakePromotion
 ) -> None:
     """Two roles, each an environment with rules of its own; nobody counts for both."""
-    given = {"tracking-uri": registry.uri, "approvals": '["data-steward", "ml-lead"]'}
-    world.write(PROMOTE.replace("INPUTS", json.dumps(given)), "promote.yml")
+    world.write(documented("workflows", "Promote", {MLFLOW: registry.uri}), "promote.yml")
     asked = "promotion: {alias: champion, approvals: [data-steward, ml-lead]}\n"
     (world.repository / "gates.yaml").write_text(POLICY + asked)
     told = github.world
@@ -146,18 +128,6 @@ def test_who_approved_is_read_back_and_stands_in_the_record(
     assert [(one["role"], one["user"]["login"]) for one in said] == [("data-steward", "xenia"), ("ml-lead", "yuri")]
 
 
-WAIVE = f"""\
-name: Accept
-on: workflow_dispatch
-permissions: {{}}
-jobs:
-  waive:
-    permissions: {{actions: read, contents: write, pull-requests: read}}
-    uses: owner/gates/.github/workflows/model-waive.yml@{COMMIT}
-    with: INPUTS
-"""
-
-
 def test_somebody_accepts_what_a_pull_requests_model_fails_at(world: World, registry: Registry) -> None:
     (world.repository / "gates.yaml").write_text(POLICY + "promotion: {waivable: [roc_auc]}\n")
     world.github.bases[7] = world.commit()
@@ -167,9 +137,10 @@ def test_somebody_accepts_what_a_pull_requests_model_fails_at(world: World, regi
     head = world.github.heads[7]
     world.github.runs[head] = [17]
     world.github.hand_over(17, *world.handed_over())
-    given = {"pull-request": "7", "commit": head, "reason": "a pilot of ten customers", "until": "2999-01-01"}
-    world.write(WAIVE.replace("INPUTS", json.dumps(given | {"gate": "roc_auc:min"})), "waive.yml")
-    accepted = world.run("workflow_dispatch", on_main(), workflow="waive.yml")
+    world.write(documented("workflows", "Accept"), "waive.yml")
+    given = {"gate": "roc_auc:min", "reason": "a pilot of ten customers", "until": "2999-01-01"}
+    event = by_hand(**given, commit=head, pull_request="7")
+    accepted = world.run("workflow_dispatch", event, workflow="waive.yml")
     assert accepted.failed == set(), accepted.log
     (waiver,) = registry.records[-1]["waivers"]
     assert (registry.kinds, waiver["reason"]) == (["waiver"], "a pilot of ten customers")
@@ -195,3 +166,26 @@ def test_what_was_changed_on_its_way_to_the_promotion_is_not_promoted(world: Wor
     assert run.failed == {"promote"}
     assert "is not what the job before handed over" in run.log
     assert world.git("branch", "--list", "gates-ledger") == ""
+
+
+@long
+def test_one_model_of_several_is_promoted_and_its_badge_drawn(world: World, registry: Registry) -> None:
+    """In the same push each of the two is judged by a call of its own, one of them trained on a runner of its own."""
+    churn = "models/churn/gates.yaml"
+    for folder, name in {"churn": "telco-churn", "fraud": "fraud"}.items():
+        settle(world.repository / "models" / folder, name=name)
+    world.write(documented("monorepo", "fraud"))
+    world.write(documented("monorepo", "Promote churn", {MLFLOW: registry.uri}), "promote.yml")
+    world.write(documented("badge", "Badge", {MLFLOW: registry.uri}, policy=churn), "badge.yml")
+    world.commit()
+    run = world.run("push", on_main(), workflow="")
+    assert run.failed == set(), run.log
+    for called in ("churn", "fraud"):
+        assert re.search(rf"\[{called}/Model CI/verdict\s*\].*Job succeeded", run.log), run.log
+    assert registry.champion == "1"
+    assert registry.kinds == ["intent", "promotion"]
+
+    drawn = world.run("schedule", {"repository": {"default_branch": "main"}}, workflow="badge.yml")
+    assert drawn.failed == set(), drawn.log
+    badge = world.git("show", "gates-pictures:badges/telco-churn-champion.svg")
+    assert "v1 · pass · roc_auc 0." in badge
