@@ -1,5 +1,5 @@
-"""Every policy that a page shows, whole or in part, judges a model beside a champion, by numbers; and what is
-judged by the record of a policy is the same to the byte."""
+"""Every policy that a page shows, whole or in part, judges a model beside a champion, by numbers; what is judged by
+the record of a policy is the same to the byte; and every contract is counted in tables."""
 
 from __future__ import annotations
 
@@ -37,6 +37,15 @@ def shown() -> Iterator[Any]:
                 yield pytest.param(value, id=f"{page.stem}-{index}")
 
 
+def contracts() -> Iterator[Any]:
+    """The contracts of all pages, each a file's text."""
+    for page in PAGES:
+        for index, (_, _, language, text) in enumerate(blocks(page)):
+            value = yaml.safe_load(text) if language == "yaml" else None
+            if isinstance(value, dict) and {"record", "table"} & set(value):
+                yield pytest.param(text, id=f"{page.stem}-{index}")
+
+
 def frame(random: np.random.Generator) -> pd.DataFrame:
     """A holdout with every column that the pages talk of."""
     number = np.arange(1, ROWS + 1)
@@ -47,6 +56,9 @@ def frame(random: np.random.Generator) -> pd.DataFrame:
     columns |= {"contract": random.choice(["month", "year"], ROWS), "region": random.choice(["north", "south"], ROWS)}
     columns |= {"sex": random.choice(["f", "m"], ROWS), "female": random.choice(["f", "m"], ROWS)}
     columns |= {"age_group": random.choice(["young", "old"], ROWS), "tenure": random.integers(0, 60, ROWS)}
+    columns |= {"month": number % 12, "income": random.normal(3000, 500, ROWS), "age": random.integers(18, 90, ROWS)}
+    columns |= {"branch_id": number % 5, "updated_at": pd.Timestamp.now(), "total_charges": 20.5, "diagnosis": "kept"}
+    columns |= {"email": "dana@example.invalid"}
     return pd.DataFrame(columns | {"zip": random.choice(["10115", "20095"], ROWS)})
 
 
@@ -67,6 +79,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in TABLES:
         (folder / name).parent.mkdir(exist_ok=True)
         held.to_parquet(folder / name, index=False)
+    pd.DataFrame({"id": range(5)}).to_csv(folder / "branches.csv", index=False)
     for name in ("candidate", "champion"):
         (folder / name).mkdir()
         predictions(held, random).to_parquet(folder / name / "predictions.parquet", index=False)
@@ -111,3 +124,14 @@ def test_a_policy_of_a_page_judges(home: Path, part: dict[str, Any]) -> None:
     assert decision.gates
     again = bound_of(bound.document)
     assert canonical(judge(again, evidence)) == canonical(decision), "the record of the policy judges otherwise"
+
+
+@pytest.mark.parametrize("text", contracts())
+def test_a_contract_of_a_page_is_counted_in_every_table(home: Path, text: str) -> None:
+    data = {"train": "train.parquet", "holdout": "holdout.parquet", "label": "y", "contract": "contract.yaml"}
+    policy = {"version": 1, "model": "m", "train": "true", "data": data, "gates": [{"data": ["train", "holdout"]}]}
+    bound = read(yaml.safe_dump(policy).encode(), "gates.yaml", lambda _: text.encode())
+    bench = Bench(bound, home, home / ".gates")
+    decision = judge(bound, bench.evidence(bench.check()))
+    assert [gate.reason for gate in decision.gates if gate.verdict is Verdict.ERROR] == []
+    assert {gate.id for gate in decision.gates} >= {"data.holdout"}
