@@ -1,5 +1,5 @@
-"""The documentation is held to the code: every command goes through the command line's own parser, links lead somewhere,
-and nothing that is generated is old. ``docs/`` beside this file does what the pages say."""
+"""The documentation is held to the code: commands go through the command line's own parser, links lead somewhere, and
+nothing that is generated is old. ``docs/`` beside this file does what the pages say."""
 
 import re
 import shlex
