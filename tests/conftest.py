@@ -31,6 +31,7 @@ POLICY = {
 
 
 FIRST = ("tests/spark/", "tests/test_scripts.py")  # they take long, and would be alone at the end
+TOGETHER = ("tests/spark/", "tests/docs/")  # each makes something for all its files that takes ten seconds
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,12 +41,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """A process a file; one for all that starts Spark, which takes ten seconds."""
+    """A process a file, or a folder whose files belong together."""
     from xdist.scheduler import LoadFileScheduling
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid):
-            return FIRST[0] if nodeid.startswith(FIRST[0]) else super()._split_scope(nodeid)
+            folder = next((one for one in TOGETHER if nodeid.startswith(one)), None)
+            return folder or super()._split_scope(nodeid)
 
     return ByFile(config, log)
 

@@ -95,6 +95,7 @@ SLOW = {  # they load MLflow, some more than once; tests elsewhere do the same i
     "gates reproduce 2",
     'gates rollback --to 2 --reason "the last one with the old address data"',
     "gates run",
+    "gates run && gates promote",
     "gates run --policy models/churn/gates.yaml",
     'gates score --model candidate --handed handed --digests "$(cat digests)"',
     "gates verify --model /srv/model",

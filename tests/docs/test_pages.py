@@ -16,13 +16,9 @@ from lengths import long
 from pages import PAGES, ROOT, blocks
 
 RUN = [page for page in PAGES if "<!-- run" in page.read_text()]
-LONG = {
-    "quick-start",
-    "template",
-    "promotion",
-    "predictions",
-    "scale",
-}  # done by the demo, by tests/init, and by tests/edge
+LONG = {  # done by the demo, by tests/init, and by tests/edge, or of a kind with another page
+    *("quick-start", "template", "promotion", "predictions", "scale", "read-a-report", "monorepo", "llm-grades"),
+}
 FAR = "observe until 2999-12-31"  # so that an example doesn't end
 START = {  # pages about a project that there is, and what is done there first; others begin in an empty folder
     **dict.fromkeys(

@@ -26,7 +26,7 @@ READERS: Mapping[str, Source] = {
     ".ndjson": jsonlines.source,
 }
 LFS_MEND = "Run git lfs pull; in the workflows, give lfs: true."
-MEMORY = 256  # MB a thread
+MEMORY = (256, 1024, None)  # MB a thread, each tried before the next; None: most of the machine's
 QUERY = "query of DuckDB"  # what one asks may hold values of the data, so none is told
 AT_ONCE = 100_000  # rows of a stream
 _BEFORE_VALUES = re.compile(r"""(file "[^"]*"|(?! with value )[^"'])*""")
@@ -41,7 +41,8 @@ class DuckDB:
         options = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
         options |= {"temp_directory": scratch(self)} | ({"threads": str(threads)} if threads else {})
         self.connection = duckdb.connect(config=options)
-        self._spill(early=True)
+        self._limits = list(MEMORY)
+        self._roomier()
         self.connection.execute("SET enable_progress_bar = false")  # it would be written into standard output
         self.connection.execute("SET preserve_insertion_order = true")
         # a Parquet file's minimum and maximum leave NaN out; the optimizer would believe that there is none
@@ -60,11 +61,11 @@ class DuckDB:
         import duckdb
 
         try:
-            try:
-                return self._ask(sql)
-            except duckdb.OutOfMemoryException:
-                self._spill(early=False)
-                return self._ask(sql)
+            return self._ask(sql)
+        except duckdb.OutOfMemoryException as error:
+            if self._roomier():
+                return self.run(sql)
+            raise _failed(error) from error
         except duckdb.Error as error:
             raise _failed(error) from error
 
@@ -84,14 +85,15 @@ class DuckDB:
         options = " (FORMAT csv, HEADER, DELIMITER '\t')" if target.suffix == ".tsv" else ""
         self.run(f"COPY ({sql}) TO {literal(str(target))}{options}")
 
-    def _spill(self, *, early: bool) -> None:
-        """What grows with the number of rows goes to disk ``early``, or only when most of the memory is taken: not
-        all that the engine does can be done from disk."""
-        if early:
-            ((threads,),) = self._ask("SELECT current_setting('threads')")
-            self.connection.execute(f"SET memory_limit = '{threads * MEMORY}MB'")
-        else:
-            self.connection.execute("RESET memory_limit")
+    def _roomier(self) -> bool:
+        """Take the next limit of memory, if there is one. What grows with the number of rows goes to disk early, but
+        not all that the engine does can be done from disk."""
+        if not self._limits:
+            return False
+        limit = self._limits.pop(0)
+        ((threads,),) = self._ask("SELECT current_setting('threads')")
+        self.connection.execute(f"SET memory_limit = '{threads * limit}MB'" if limit else "RESET memory_limit")
+        return True
 
     def _ask(self, sql: str) -> Rows:
         with ran("engine", QUERY):
