@@ -128,6 +128,7 @@ def test_who_approved_is_read_back_and_stands_in_the_record(
     assert [(one["role"], one["user"]["login"]) for one in said] == [("data-steward", "xenia"), ("ml-lead", "yuri")]
 
 
+@long
 def test_somebody_accepts_what_a_pull_requests_model_fails_at(world: World, registry: Registry) -> None:
     (world.repository / "gates.yaml").write_text(POLICY + "promotion: {waivable: [roc_auc]}\n")
     world.github.bases[7] = world.commit()

@@ -10,7 +10,7 @@ from lengths import LONG
 from test_promotion import card_is_kept
 from worlds import World
 
-STRIDE = 1 if LONG else 3  # at every step, or at every third
+STRIDE = 1 if LONG else 4  # at every step, or at every fourth
 
 
 def prepared(world: World, *, second: bool) -> int:
