@@ -29,7 +29,7 @@ def measure(flow: Flow, text: str) -> Path:
     served, anchor = flow.served(), flow.anchor()
     with flow.steps.step("measure", f"part {text} of the holdout"):
         bench = Bench(flow.bound, work.root, work.work, environ=flow.environ, elsewhere=flow.elsewhere, shard=shard)
-        made = [Files(digest=files.folder_digest(folder), folder=folder) for folder in folders]
+        made = [Files.of(folder) for folder in folders]
         part = bench.part(made, served, anchor, target)
     files.write(target / PART, canonical(part) + b"\n")
     return target

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gates import files
 from gates.base import Base, base_of
 from gates.decision import Decision, Verdict, could_not_judge, worse
 from gates.errors import Exit, GatesError
@@ -234,7 +233,7 @@ class Flow:
         self.workspace.forget("measure")
         folders = self.workspace.trained(self.bound.policy.train.seeds)
         with self.steps.step("measure", "no champion yet" if served is None else f"against version {served.version}"):
-            made = [Files(digest=files.folder_digest(folder), folder=folder) for folder in folders]
+            made = [Files.of(folder) for folder in folders]
             evidence = self.charged(self.bench.evidence(checked, made, served, anchor))
         self.workspace.save(self.workspace.evidence, evidence)
         self._measure_for_base(made, served, anchor)

