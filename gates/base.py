@@ -1,11 +1,11 @@
-"""The policy as it stands at the commit that a pull request starts from: it judges, too."""
+"""The policies that move the same alias at the commit that a pull request starts from: they judge, too."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gates.asks import Change, Effect
@@ -13,95 +13,163 @@ from gates.branch import at
 from gates.errors import GatesError
 from gates.git import Git, failed, repository
 from gates.policy import Bound
-from gates.policy.compare import compare
-from gates.source import parse
+from gates.policy.aliases import Alias, aliases, might_move
+from gates.policy.compare import compare, weakened
+from gates.source import MAX_BYTES
 from gates.workspace import Workspace
 
-MOST = 200  # files of a commit that are looked through for a policy that has moved
+MOST = 1_000_000  # files of a commit that are looked through
 _WHOLE = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_FILES = ("100644", "100755")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A policy that the candidate is held to, and the folder where its paths start."""
+
+    bound: Bound
+    root: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """What a commit says about a model. ``bound`` is None where it has no policy for it, or one that can't be read:
-    ``moved`` tells what is to be said of that."""
+    """What a commit says about an alias: every policy that moves it there. ``told``: what is to be said besides, of
+    policies that can't be read, that have moved, or that stand beside the one at hand."""
 
     commit: str
-    bound: Bound | None
-    moved: tuple[Change, ...] = ()
+    policies: tuple[Held, ...] = ()
+    told: tuple[Change, ...] = ()
 
     def changes(self, head: Bound) -> tuple[Change, ...]:
         """What the policy at hand asks for differently."""
-        return self.moved + (compare(self.bound, head).changes if self.bound else ())
+        found = list(self.told)
+        for policy in self.policies:
+            found += (change for change in compare(policy.bound, head).changes if change not in found)
+        return tuple(found)
 
 
-def base_of(workspace: Workspace, revision: str, model: str, environ: Mapping[str, str]) -> Base:
-    """What a commit says about this policy's model; a policy that has moved since is found by the model's name.
+def base_of(workspace: Workspace, revision: str, head: Bound, environ: Mapping[str, str]) -> Base:
+    """What a commit says about the alias that this policy moves, whatever its file and its model are called there.
 
     Raises ``GatesError`` where the commit can't be had: then nobody knows what was asked for.
     """
-    git, commit, path = _found(workspace, revision, environ)
+    git, top, commit, path = _found(workspace, revision, environ)
     try:
-        if _has(git, commit, path):
-            return Base(commit=commit, bound=at(git, commit, path, f"{path} at {commit[:7]}"))
-        return _moved(git, commit, path, model)
+        base, now = _Tree(git, commit), _Tree(git, git.resolve("HEAD^{commit}") or commit)
+        bounds, told = _searched(base, head, path)
+        told += [_unknown("policy file", _shown(name), path) for name in bounds if path not in bounds]
+        told += _beside(base, now, path, bounds, head)
     except GatesError as error:
-        told = str(error).splitlines()[0]
-        return Base(commit=commit, bound=None, moved=(_unknown("policy", f"can't be read: {told}", path),))
+        return Base(commit=commit, told=(_unread(path, path, error),))
+    policies = (Held(bound=one, root=_root(one, (top / name).parent, workspace.root)) for name, one in bounds.items())
+    return Base(commit=commit, policies=tuple(policies), told=tuple(told))
 
 
 def policy_at(workspace: Workspace, revision: str, environ: Mapping[str, str]) -> Bound:
     """The policy with its contract at a commit. Raises ``GatesError`` where there is none, and for its mistakes."""
-    git, commit, path = _found(workspace, revision, environ)
+    git, _, commit, path = _found(workspace, revision, environ)
     return at(git, commit, path, f"{path} at {revision}")
 
 
-def _found(workspace: Workspace, revision: str, environ: Mapping[str, str]) -> tuple[Git, str, str]:
-    """The repository, the commit and the policy's path in it. A commit that a shallow clone lacks is fetched."""
+def _found(workspace: Workspace, revision: str, environ: Mapping[str, str]) -> tuple[Git, Path, str, str]:
+    """Repository, top folder, commit and the policy's path. A commit that a shallow clone lacks is fetched."""
     found = repository(workspace.root, environ)
     if found is None:
         raise GatesError("is in no git repository", where=str(workspace.root), mend="Commit the policy there first.")
-    git, top = found
+    git, top = found[0], found[1].resolve()
     if _WHOLE.fullmatch(revision) and git.resolve(f"{revision}^{{commit}}") is None:
         git.ask("fetch", "--quiet", "--depth=1", "--no-tags", "origin", revision, network=True)
     commit = git.resolve(f"{revision}^{{commit}}")
     if commit is None:
         mend = "In a workflow check out with `fetch-depth: 0`; elsewhere fetch it first."
         raise GatesError(f"there is no commit {revision} in this repository", where="git", mend=mend)
-    return git, commit, workspace.policy.resolve().relative_to(Path(top).resolve()).as_posix()
+    return git, top, commit, workspace.policy.resolve().relative_to(top).as_posix()
 
 
-def _has(git: Git, commit: str, path: str) -> bool:
-    """Asks the commit's tree: that git can't read a file must not look as if there were none."""
-    return bool(git.run("ls-tree", "--full-tree", "--name-only", commit, "--", path))
+class _Tree:
+    """The files of a commit that are small enough for a policy, and the policies among them."""
+
+    def __init__(self, git: Git, commit: str) -> None:
+        self.git, self.commit = git, commit
+        self.missing: list[str] = []  # files whose text this repository lacks
+        self.files: dict[str, str] = {}  # path -> object
+        arguments = ("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
+        listed = git.ask(*arguments)
+        if listed.returncode:
+            raise failed(arguments, listed.stderr)
+        for line in os.fsdecode(listed.stdout).split("\0")[:-1]:
+            about, _, path = line.partition("\t")
+            mode, _, name, size = about.split()
+            if mode in _FILES and not (size.isdigit() and int(size) > MAX_BYTES):  # such a policy is refused anyway
+                self.files[path] = name
+
+    def moving(self, wanted: frozenset[Alias], paths: Collection[str]) -> Iterator[tuple[str, Bound | GatesError]]:
+        """Of these files the policies that move one of the aliases; as errors those that might but can't be read."""
+        with self.git.objects() as objects:
+            for path, data in zip(paths, objects.all([self.files[path] for path in paths]), strict=True):
+                if data is None:
+                    self.missing.append(path)
+                elif might_move(data, wanted):
+                    bound = self.read(path)
+                    if isinstance(bound, GatesError) or aliases(bound) & wanted:
+                        yield path, bound
+
+    def read(self, path: str) -> Bound | GatesError:
+        """The policy at a path, or why it can't be read."""
+        try:
+            return at(self.git, self.commit, path, f"{_shown(path)} at {self.commit[:7]}")
+        except GatesError as error:
+            return error
 
 
-def _moved(git: Git, commit: str, path: str, model: str) -> Base:
-    """Whoever moves a policy does not get rid of it."""
-    for elsewhere in _naming(git, commit, model):
-        if _model(git.ask("cat-file", "blob", f"{commit}:{elsewhere}").stdout, elsewhere) == model:
-            bound = at(git, commit, elsewhere, f"{elsewhere} at {commit[:7]}")
-            return Base(commit=commit, bound=bound, moved=(_unknown("policy file", elsewhere, path),))
-    return Base(commit=commit, bound=None)
+def _searched(base: _Tree, head: Bound, path: str) -> tuple[dict[str, Bound], list[Change]]:
+    """The base's policies of the alias by their paths, and what is to be told of the search. Where none moves it, the
+    one that stood at this path counts: its alias was renamed."""
+    told, paths = [], list(base.files)
+    if len(paths) > MOST:
+        told.append(_unknown("policy", f"only {MOST:,} of {len(paths):,} files were looked through for it", path))
+    found = dict(base.moving(aliases(head), paths[:MOST]))
+    bounds = {name: one for name, one in found.items() if isinstance(one, Bound)}
+    if path in base.files and path not in found and not bounds:
+        found[path] = before = base.read(path)
+        bounds = {path: before} if isinstance(before, Bound) else {}
+    for name, one in found.items():
+        if isinstance(one, GatesError) and (name == path or not bounds):  # by what can't be read nothing is promoted
+            told.append(_unread(name, path, one))
+    if missing := [name for name in base.missing if name != path]:
+        many = f"{len(missing):,} files can't be read here, such as {_shown(missing[0])}"
+        told.append(_unknown("policy", many, path))
+    return bounds, told
 
 
-def _naming(git: Git, commit: str, word: str) -> Iterator[str]:
-    """The YAML files of a commit that hold a word."""
-    arguments = ("grep", "-zlFI", "-e", word, commit, "--", "*.yaml", "*.yml")
-    found = git.ask(*arguments)
-    if found.returncode > 1:  # 1: nothing found
-        raise failed(arguments, found.stderr)
-    for name in os.fsdecode(found.stdout).split("\0")[:-1][:MOST]:
-        yield name.removeprefix(f"{commit}:")
+def _beside(base: _Tree, now: _Tree, path: str, bounds: Mapping[str, Bound], head: Bound) -> Iterator[Change]:
+    """What policies that move the alias, too, ask less for than before: whoever adds a second one evades the first."""
+    held = [one for one in bounds.values() if aliases(one) & aliases(head)]
+    other = [
+        name for name, one in now.files.items() if name != path and (name in bounds or base.files.get(name) != one)
+    ]
+    for name, rival in now.moving(aliases(head), other):
+        if isinstance(rival, Bound) and not (name in bounds and bounds[name].digest == rival.digest):
+            for before in held:
+                for change in weakened(before, rival):
+                    yield replace(change, rule=f"{_shown(name)}: {change.rule}")
 
 
-def _model(data: bytes, name: str) -> str | None:
-    """The model that a file names, if it is a policy."""
-    try:
-        value = parse(data, name).value
-    except GatesError:
-        return None
-    return value.get("model") if isinstance(value, dict) and "gates" in value else None
+def _root(bound: Bound, own: Path, root: Path) -> Path:
+    """Where a base policy's paths start: in its own folder, or in this one where its tables came along."""
+    holdout = bound.policy.data.holdout
+    lies_there = (own / holdout).exists() or (not Path(holdout).is_absolute() and any(own.glob(holdout)))
+    return own if lies_there else root
+
+
+def _shown(path: str) -> str:
+    """A path that may be no text."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def _unread(name: str, path: str, error: GatesError) -> Change:
+    where = "" if name == path else f"{_shown(name)} "
+    return _unknown("policy", f"{where}can't be read: {str(error).splitlines()[0]}", path)
 
 
 def _unknown(rule: str, before: str, after: str) -> Change:

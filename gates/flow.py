@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gates.base import Base, base_of
+from gates.base import Base, Held, base_of
 from gates.decision import Decision, Verdict, could_not_judge, worse
 from gates.errors import Exit, GatesError
 from gates.evidence import Evidence, Finding
@@ -60,14 +60,18 @@ class Flow:
 
     @cached_property
     def base(self) -> Base | None:
-        """The policy of the commit that this one is held against; None where there is no such commit."""
+        """The commit that this policy is held against, with its policies; None where there is no such commit."""
         revision = self.against or event.base_commit(self.environ)
-        return base_of(self.workspace, revision, self.bound.policy.model, self.environ) if revision else None
+        return base_of(self.workspace, revision, self.bound, self.environ) if revision else None
 
     @property
-    def before(self) -> Bound | None:
-        """The base commit's policy, if there is one."""
-        return self.base.bound if self.base else None
+    def before(self) -> tuple[Bound, ...]:
+        """The base commit's policies that move the same alias: one, if any, as a rule."""
+        return tuple(one.bound for one in self._held)
+
+    @property
+    def _held(self) -> tuple[Held, ...]:
+        return self.base.policies if self.base else ()
 
     @cached_property
     def bench(self) -> Bench:
@@ -138,24 +142,29 @@ class Flow:
             return self._decided(evidence)
 
     def _decided(self, evidence: Evidence, folder: Path | None = None) -> Decision:
-        """The worse of the verdicts by the policy at hand and by that of the base commit."""
+        """The worst of the verdicts by the policy at hand and by those of the base commit."""
         decision = judge(self.bound, evidence)
-        base = None if self.approver else self.before
-        return worse(decision, self._by_base(base, evidence, folder or self.workspace.work)) if base else decision
+        for place, held in enumerate(() if self.approver else self._held):
+            decision = worse(decision, self._by_base(place, held, evidence, folder or self.workspace.work))
+        return decision
 
-    def _by_base(self, base: Bound, evidence: Evidence, folder: Path) -> Decision:
-        """The same candidate's evidence judged by the base commit's policy; what that could not measure is an error."""
-        beside = folder / self.workspace.base.name
+    def _alike(self, held: Held) -> bool:
+        """Whether what is measured for the policy at hand is what that one asks for, too."""
+        return held.bound.measured == self.bound.measured and held.root == self.workspace.root
+
+    def _by_base(self, place: int, held: Held, evidence: Evidence, folder: Path) -> Decision:
+        """The same candidate's evidence judged by a base commit's policy; what that could not measure is an error."""
+        beside = self.workspace.of_base(place, folder)
         try:
-            if base.measured == self.bound.measured:
-                return judge(base, evidence)
+            if self._alike(held):
+                return judge(held.bound, evidence)
             other = self.workspace.load_evidence(beside)
             if other.candidate != evidence.candidate:
                 raise GatesError("its evidence is about another candidate")
-            return judge(base, other)
+            return judge(held.bound, other)
         except GatesError as error:
             why = self._reason(beside) or str(error)
-        return could_not_judge(base.policy.model, f"by the base commit's policy: {why}")
+        return could_not_judge(held.bound.policy.model, f"by the base commit's policy: {why}")
 
     def _reason(self, folder: Path) -> str | None:
         """Why nothing could be measured for the base commit's policy, where the measuring said so."""
@@ -240,28 +249,32 @@ class Flow:
         return evidence
 
     def _measure_for_base(self, made: Sequence[Files], served: Served | None, anchor: Served | None) -> None:
-        """Where the base commit's policy looks at other things, they are measured, too: the same candidate, or the
+        """Where a base commit's policy looks at other things, they are measured, too: the same candidate, or the
         data alone. Why that could not be done takes the place of the evidence."""
+        for place, held in enumerate(self._held):
+            if not self._alike(held):
+                self._measure_held(held, self.workspace.of_base(place), made, served, anchor)
+
+    def _measure_held(
+        self, held: Held, folder: Path, made: Sequence[Files], served: Served | None, anchor: Served | None
+    ) -> None:
         from gates.measure import Bench
 
-        base = self.before
-        if base is None or base.measured == self.bound.measured:
-            return
-        work = self.workspace.base / "work"
+        base, work = held.bound, folder / "work"
         work.mkdir(parents=True)
         try:
             with self.steps.step("measure", "for the base commit's policy"):
-                bench = Bench(base, self.workspace.root, work, environ=self.environ, elsewhere=self.elsewhere)
+                bench = Bench(base, held.root, work, environ=self.environ, elsewhere=self.elsewhere)
                 before = self._served_before(base, served, work) if made else None
                 fixed = self._anchor_before(base, anchor, work) if made else None
                 evidence = bench.evidence(bench.check(), made[: base.policy.train.seeds], before, fixed)
                 evidence = self.charged(evidence, base)
-            self.workspace.save(self.workspace.base / self.workspace.evidence.name, evidence)
+            self.workspace.save(folder / self.workspace.evidence.name, evidence)
         except GatesError as error:
             if error.exit_code is Exit.OUTSIDE:
                 raise
             told = could_not_judge(base.policy.model, str(error))
-            self.workspace.save(self.workspace.base / self.workspace.decision.name, told)
+            self.workspace.save(folder / self.workspace.decision.name, told)
 
     def charged(self, evidence: Evidence, bound: Bound | None = None) -> Evidence:
         """With how often its holdout has decided, by the ledger, where the policy charges for that. A ledger that can't
@@ -326,9 +339,9 @@ class Flow:
 
     @property
     def waivable(self) -> tuple[str, ...]:
-        """What may be waived by the base commit's policy, too."""
-        named, before = self.bound.policy.promotion.waivable, self.before
-        return named if before is None else tuple(one for one in named if one in before.policy.promotion.waivable)
+        """What may be waived by the base commit's policies, too."""
+        named = [one.policy.promotion.waivable for one in (self.bound, *self.before)]
+        return tuple(one for one in named[0] if all(one in others for others in named))
 
     @cached_property
     def waivers(self) -> tuple[Waiver, ...]:

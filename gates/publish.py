@@ -40,8 +40,8 @@ def publish(flow: Flow, decision: Decision) -> None:
     }
     made = {"decision": work.decision, "evidence": work.evidence, "report": work.report, "html": work.html}
     values |= {name: str(path) for name, path in made.items() if path.exists()}
-    if work.base.exists():
-        values["base"] = f"{work.base}/*.json"
+    if work.base_files:
+        values["base"] = "\n".join(map(str, work.base_files))
     outputs.write_outputs(flow.environ, values)
 
 
@@ -81,11 +81,11 @@ def facts(flow: Flow, decision: Decision, history: tuple[Past, ...] = ()) -> Fac
     except GatesError:
         return told
     mode = bound.policy.mode
-    observing = bound.observing(flow.today) and (before is None or before.observing(flow.today))
+    observing = all(one.observing(flow.today) for one in (bound, *before))
     changes = flow.base.changes(bound) if flow.base else ()
     return replace(
         told,
-        strict="fail" in {one.policy.on_inconclusive for one in (bound, before) if one},
+        strict="fail" in {one.policy.on_inconclusive for one in (bound, *before)},
         waivable=flow.waivable,
         approver=flow.approver,
         weaker=tuple(change.told for change in changes if change.kind.weakens),

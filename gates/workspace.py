@@ -133,7 +133,17 @@ class Workspace:
     @property
     def base(self) -> Path:
         """What was measured for the policy of a pull request's base commit, where that asks for other things."""
-        return self.work / "base"
+        return self.of_base(0)
+
+    def of_base(self, place: int, work: Path | None = None) -> Path:
+        """The same for the one of that place, where several policies move one alias there."""
+        base = (work or self.work) / "base"
+        return base / str(place) if place else base
+
+    @property
+    def base_files(self) -> list[Path]:
+        """The documents of all of them."""
+        return sorted((*self.base.glob("*.json"), *self.base.glob("[0-9]*/*.json")))
 
     def load(self) -> Bound:
         """The policy with its contract. Raises ``GatesError`` with every mistake."""

@@ -235,7 +235,7 @@ def run(policy: Path, base: str | None, as_json: bool, handed: Path | None, dige
         raise
     publish(flow, decision)
     work = flow.workspace
-    handed_on = (work.evidence, work.decision, work.report, *work.base.glob("*.json"))
+    handed_on = (work.evidence, work.decision, work.report, *work.base_files)
     outputs(flow, evidence_digest=digest_of(handed_on, work.work))
     common.show(decision, flow, as_json=as_json)
     _end(decision, flow)
