@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mutants import CONTRACT, POLICIES, weaker
 
 from gates.asks import Effect
-from gates.base import Base
+from gates.base import Base, Held
 from gates.decision import Code, Verdict, worse
 from gates.fields import build, plain, schema_of
 from gates.flow import Flow
@@ -147,7 +147,8 @@ def judged_as_in_a_pull_request(folder, bound, evidence, base, of_base):
     workspace = Workspace(policy=folder / "gates.yaml")
     flow = Flow(workspace=workspace, steps=Steps(None, quiet=True), environ={}, today="2027-01-01")
     flow.__dict__["bound"] = bound
-    flow.__dict__["base"] = base and Base(commit="0" * 40, bound=base)
+    held = Held(bound=base, root=workspace.root) if base else None
+    flow.__dict__["base"] = held and Base(commit="0" * 40, policies=(held,))
     workspace.prepare()
     workspace.save(workspace.evidence, evidence)
     if of_base is not None:
