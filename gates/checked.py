@@ -17,7 +17,7 @@ from gates.kinds.protocol import Terms
 from gates.words import rows
 
 SCHEMA: Literal["gates/data/v1"] = "gates/data/v1"
-EXITS = {Verdict.PASS: Exit.SHIP, Verdict.FAIL: Exit.STOP}
+EXITS = {Verdict.PASS: Exit.SHIP, Verdict.INCONCLUSIVE: Exit.STOP, Verdict.FAIL: Exit.STOP}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Checked:
 
     @property
     def exit_code(self) -> Exit:
-        """0 where the contract holds, 1 where it is broken, 2 where that could not be told."""
+        """0 where the contract holds, 1 where it is broken or may be, 2 where it could not be judged."""
         return EXITS.get(self.verdict, Exit.INPUT)
 
 

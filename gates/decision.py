@@ -82,7 +82,7 @@ class GateVerdict:
     verdict: Verdict | None = declare("Null: not judged.")
     code: Code = declare("The reason as a stable word.")
     reason: str = declare("The reason as one plain sentence.")
-    candidate: Estimate | None = declare("The candidate's value.")
+    candidate: Estimate | None = declare("The candidate's value; of drift, the distance that was found.")
     champion: Estimate | None = declare("The champion's value.")
     difference: Estimate | None = declare("Candidate less champion, paired on the same rows.")
     detectable: float | None = declare(

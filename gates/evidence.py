@@ -167,7 +167,8 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Rows of one bin or value in a table and in the one beside it; for KS the gap's numerator and denominator."""
+    """Rows of one bin or value in a table and in the one beside it; for KS all rows, then the gap's numerator and
+    denominator."""
 
     WRITTEN = "whole"
     label: str | None = declare("The bin; null for missing values.")

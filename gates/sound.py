@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gates.evidence import BUCKETS, Computed, Evidence, Moments, Ranks, Slice
+from gates.evidence import BUCKETS, Computed, Evidence, Finding, Moments, Ranks, Slice
 from gates.policy import Bound
 from gates.slices import OVERALL, is_found
 
@@ -23,6 +23,7 @@ def _contradictions(bound: Bound, evidence: Evidence) -> Iterator[str]:
     if "holdout" not in tables or len(tables) != len(evidence.tables):
         yield "it does not name each table once"
         return
+    yield from _of_findings(evidence.findings)
     if evidence.candidate is None or evidence.candidate.unscored:
         return
     task = bound.policy.task
@@ -49,6 +50,13 @@ def _contradictions(bound: Bound, evidence: Evidence) -> Iterator[str]:
     keys = [tuple((part.dimension, part.key) for part in slices) for slices, _ in sides]
     if len(set(keys)) > 1 or (anchor and keys[0] != tuple((part.dimension, part.key) for part in evidence.anchored)):
         yield "its trainings, or the anchor, have other slices"
+
+
+def _of_findings(findings: Sequence[Finding]) -> Iterator[str]:
+    for one in findings:
+        counts = [one.rows, one.count, *(count for part in one.parts for count in (part.here, part.there))]
+        if min(counts) < 0:
+            yield f"{one.rule} counts less than no rows"
 
 
 def _of_slices(bound: Bound, evidence: Evidence, slices: Sequence[Slice], rows: int, *, paired: bool) -> Iterator[str]:

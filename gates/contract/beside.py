@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gates.contract.columns import TEMPORAL, Column, quoted
+from gates.contract.columns import TEMPORAL, Column, literal, quoted
 from gates.contract.rules import SEVERITY, Bounds, Known, Rule, Severity, Side, listed
 from gates.errors import GatesError
 from gates.evidence import Finding
 from gates.fields import declare
-from gates.stats.drift import MEASURES
+from gates.stats.drift import MEASURES, SEEN
 
 BINS = 10  # of a column of numbers, at the reference's quantiles
-MOST = 200  # values of a column of text that are told apart, the reference's most frequent
+FEW = 20  # different values of a column of numbers, each of which is a bin
+GAP = "gap"  # the label of the part of ks that is no number of rows
+MOST = 200  # values of a column of text that are told apart, the most frequent
+LARGE = 50  # so many times the rows of a value, and it is told apart in any case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +85,15 @@ class Refers:
 class Drift:
     """How far a column lies from a reference; of the label it is label shift.
 
-    `psi` and `js` compare shares of rows: numbers, dates and times in 10 bins at the reference's quantiles, text by
-    value (the reference's 200 most frequent, the rest together); missing values are a bin of their own. `psi` adds
-    half a row to every bin. `ks` is the two-sample statistic of the values that are not missing.
+    `psi` and `js` compare shares of rows. Numbers, dates and times lie in 10 bins at the reference's quantiles; what is
+    below its lowest value and above its highest has bins of its own, and so has a value that a tenth of its rows hold.
+    A column of up to 20 different values is compared value by value. Text is compared by value: the 200 most frequent
+    ones of both tables, the rest together. Missing values, NaN and each infinity are bins of their own. Bins in which
+    fewer than 5 rows are expected are taken together. `psi` adds half a row to every bin. `ks` is the two-sample
+    statistic of the values that are not missing.
+
+    The verdict is `pass` where the distance is at most `max` with the policy's confidence, `fail` where it is more with
+    that confidence, else `inconclusive`.
     """
 
     EXAMPLE = "drift: age\nmax: 0.2\nmeasure: psi"
@@ -105,7 +115,7 @@ class Drift:
             id=f"drift({self.drift}{more})",
             asks=f"{self.measure} of {self.drift} against {self.against}",
             query=lambda this, other: self._query(this, other, secret=self.drift in known.hidden),
-            value=lambda finding: MEASURES[self.measure]([(part.here, part.there) for part in finding.parts]),
+            distance=lambda finding: MEASURES[self.measure]([(part.here, part.there) for part in finding.parts]),
             bounds=Bounds(high=self.max),
             severity=self.severity,
             columns=(self.drift,),
@@ -123,7 +133,8 @@ class Drift:
             return _ks(this, other, _position(column))
         rows = _binned(this, other, _position(column)) if measurable else _valued(this, other, column)
         counts = f"SELECT v, sum(here) AS n, sum(there) AS m FROM ({rows}) GROUP BY v"
-        label = "CASE WHEN v IS NOT NULL THEN CAST(row_number() OVER (ORDER BY v) AS VARCHAR) END" if secret else "v"
+        label = "CASE WHEN v IS NOT NULL THEN CAST(row_number() OVER (ORDER BY v) AS VARCHAR) END"
+        label = label if secret else _BIN if measurable else "v"
         return f"SELECT {label}, n, m FROM ({counts}) ORDER BY v NULLS FIRST"
 
 
@@ -167,36 +178,70 @@ def _position(column: Column) -> str:
     return f"epoch_us({column.sql})" if column.category in TEMPORAL else column.sql
 
 
-def _binned(this: Side, other: Side, position: str) -> str:
-    """Rows with the bin that a value falls into, between the reference's quantiles; NaN is a bin of its own.
+# bins by name; those between have numbers of their own
+_OUTSIDE = {"-infinity": -1, "below": 0, "above": 1000, "infinity": 1001, "NaN": 1002}
+_NAMED = " ".join(f"WHEN {number} THEN '{name}'" for name, number in _OUTSIDE.items())
+_BIN = f"CASE v {_NAMED} ELSE CAST(v AS VARCHAR) END"
 
-    The quantile of ``k`` tenths is the smallest value that so many rows do not exceed: counted, so that no engine
-    rounds it.
+
+def _binned(this: Side, other: Side, position: str) -> str:
+    """Rows with the number of the bin that a value falls into.
+
+    Bins lie between cuts: all values of the reference where these are few, else its quantiles. The quantile of ``k``
+    tenths is the smallest value that so many rows do not exceed: counted, so that no engine rounds it. A cut is a bin
+    of its own where values are few, or a tenth of the rows hold it; else it is the last value of the bin below it. So a
+    bin's number is twice the number of cuts below the value, and one more on such a cut.
     """
-    double = f"CAST({position} AS DOUBLE)"
+    double = f"CAST({position} AS DOUBLE) + 0.0"  # no -0.0
     counts = f"SELECT {double} AS p, count(*) AS n FROM {quoted(other.name)} WHERE isfinite({double}) GROUP BY 1"
-    upto = f"SELECT p, sum(n) OVER (ORDER BY p) AS upto, sum(n) OVER () AS total FROM ({counts})"
-    steps = range(1, BINS)
-    edges = ", ".join(f"min(CASE WHEN upto * {BINS} >= {step} * total THEN p END) AS e{step}" for step in steps)
-    bins = " ".join(f"WHEN p <= e{step} THEN '{step - 1}'" for step in steps)
-    bin_ = f"CASE WHEN p IS NULL THEN NULL WHEN isnan(p) THEN 'NaN' {bins} ELSE '{BINS - 1}' END"
+    upto = (
+        "SELECT p, n, sum(n) OVER (ORDER BY p) AS upto, sum(n) OVER () AS total, "
+        f"row_number() OVER (ORDER BY p) AS place, count(*) OVER () <= {FEW} AS few FROM ({counts})"
+    )
+    lone = f"(few OR n * {BINS} >= total)"
+    inf = literal(math.inf)
+    found = [f"coalesce(min(p), {inf}) AS low", f"coalesce(max(p), {inf}) AS high"]
+    for step in range(1, FEW + 1):
+        reached = f"CASE WHEN few THEN place = {step} ELSE {step} <= {BINS} AND upto * {BINS} >= {step} * total END"
+        found.append(f"coalesce(min(CASE WHEN {reached} THEN p END), {inf}) AS e{step}")
+        found.append(f"coalesce(min(CASE WHEN {reached} AND {lone} THEN p END), {inf}) AS t{step}")
+    steps = range(1, FEW + 1)
+    passed = " + ".join(["CAST(p >= low AS INTEGER)", *(f"CAST(p > e{step} AS INTEGER)" for step in steps)])
+    between = f"2 * ({passed}) + CAST(p IN ({', '.join(f't{step}' for step in steps)}) AS INTEGER)"
+    outside = {
+        "NaN": "isnan(p)",
+        "-infinity": f"p = {literal(-math.inf)}",
+        "infinity": f"p = {inf}",
+        "below": "p < low",
+        "above": "p > high",
+    }
+    told = " ".join(f"WHEN {condition} THEN {_OUTSIDE[name]}" for name, condition in outside.items())
+    bin_ = f"CASE WHEN p IS NULL THEN NULL {told} ELSE {between} END"
     rows = _sides(this, other, f"{double} AS p")
-    return f"SELECT {bin_} AS v, here, there FROM ({rows}) CROSS JOIN (SELECT {edges} FROM ({upto}))"
+    return f"SELECT {bin_} AS v, here, there FROM ({rows}) CROSS JOIN (SELECT {', '.join(found)} FROM ({upto}))"
 
 
 def _valued(this: Side, other: Side, column: Column) -> str:
-    """Rows with the value, told apart from what has the bin of the rest."""
-    text = f"CAST({column.sql} AS VARCHAR)"
-    frequent = f"SELECT {text} AS v FROM {quoted(other.name)} WHERE {column.sql} IS NOT NULL GROUP BY 1"
-    among = f"v IN (SELECT v FROM ({frequent} ORDER BY count(*) DESC, v LIMIT {MOST}))"
-    shown = f"CASE WHEN v IS NULL THEN NULL WHEN {among} THEN '=' || v ELSE 'rest' END"
-    return f"SELECT {shown} AS v, here, there FROM ({_sides(this, other, f'{text} AS v')})"
+    """Rows by value. Those that are frequent in both tables together are told apart, and those that hold a good part of
+    one of them: a choice by the reference alone would take whatever a small one lacks for new."""
+    rows = _sides(this, other, f"CAST({column.sql} AS VARCHAR) AS v")
+    counts = f"SELECT v, sum(here) AS here, sum(there) AS there FROM ({rows}) GROUP BY v"
+    frequent = f"SELECT v FROM ({counts}) WHERE v IS NOT NULL ORDER BY here + there DESC, v LIMIT {MOST}"
+    totals = f"SELECT sum(here) AS all_here, sum(there) AS all_there FROM ({rows})"
+    large = " OR ".join(f"({side} >= {SEEN} AND {side} * {LARGE} >= all_{side})" for side in ("here", "there"))
+    shown = f"CASE WHEN v IS NULL THEN NULL WHEN v IN ({frequent}) OR {large} THEN '=' || v ELSE 'rest' END"
+    return f"SELECT {shown} AS v, here, there FROM ({counts}) CROSS JOIN ({totals})"
 
 
 def _ks(this: Side, other: Side, position: str) -> str:
-    """The largest gap between the two step functions, times both numbers of rows: a whole number."""
+    """The rows that have a value; and the largest gap between the two step functions, times both numbers of rows: a
+    whole number."""
     rows = _sides(this, other, f"{position} AS v", f"{position} IS NOT NULL")
     steps = f"SELECT v, sum(here) AS n, sum(there) AS m FROM ({rows})"
     upto = ", ".join(f"sum({side}) OVER (ORDER BY v) AS {side}s, sum({side}) OVER () AS {side}_all" for side in "nm")
-    gap = "max(abs(ns * m_all - ms * n_all)), any_value(n_all * m_all)"
-    return f"SELECT 'ks', {gap} FROM (SELECT {upto} FROM ({steps} GROUP BY v)) HAVING count(*) > 0"
+    found = (
+        "any_value(n_all) AS n, any_value(m_all) AS m, max(abs(ns * m_all - ms * n_all)) AS gap "
+        f"FROM (SELECT {upto} FROM ({steps} GROUP BY v)) HAVING count(*) > 0"
+    )
+    parts = f"SELECT 'rows' AS v, n, m FROM (SELECT {found}) UNION ALL SELECT '{GAP}', gap, n * m FROM (SELECT {found})"
+    return f"SELECT v, n, m FROM ({parts}) ORDER BY v DESC"

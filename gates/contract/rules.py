@@ -14,6 +14,7 @@ from typing import Final, Literal, Protocol
 from gates.contract.columns import Column, Columns
 from gates.evidence import Finding
 from gates.fields import Plain, declare
+from gates.stats.drift import Distance
 
 Severity = Literal["error", "warn"]
 SEVERITY: Final = "What breaking it does: error stops the run, warn is only told."
@@ -55,7 +56,8 @@ class Rule:
 
     ``count`` gives SQL of an aggregate over the table, a whole number, or None where it asks nothing of these
     columns. A rule that looks at a second table (``beside``: ``train``, or a path) has ``query`` instead: SQL of
-    rows (label, count here, count there); ``value`` makes of its finding what is held against ``bounds``.
+    rows (label, count here, count there); ``value`` makes of its finding what is held against ``bounds``, or
+    ``distance`` an estimate whose bounds are.
     ``example`` gives a column to show and SQL of the rows to show it of, or None where nothing may be shown.
     ``columns`` and ``columns_beside`` must be there, in the table and in the second one.
     """
@@ -65,6 +67,7 @@ class Rule:
     count: Callable[[Columns], str | None] | None = None
     query: Callable[[Side, Side], str] | None = None
     value: Callable[[Finding], float] | None = None
+    distance: Callable[[Finding], Distance] | None = None
     example: Callable[[Columns], tuple[Column, str] | None] | None = None
     bounds: Bounds = NONE
     severity: Severity = "error"

@@ -11,13 +11,16 @@ from gates.asks import Named, one
 from gates.canonical import settled
 from gates.contract.rules import NONE, Bounds, share
 from gates.contract.rules import Rule as ContractRule
-from gates.decision import Code, GateVerdict, Verdict
+from gates.decision import Code, Estimate, GateVerdict, Verdict
 from gates.evidence import Evidence, Finding
 from gates.fields import declare
+from gates.kinds.bars import outcome
 from gates.kinds.protocol import Mistake, Needs, Terms
-from gates.words import bar_text, percent, rows
+from gates.stats.drift import EXPECTED, Distance
+from gates.words import bar_text, number, percent, rows
 
 KEY = "data"
+TIMES = (2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200, 500, 1000)  # the rows, that may settle a question
 
 EXAMPLES = ("data: [train, holdout]\n", "data: holdout\n")
 
@@ -63,25 +66,30 @@ def judge(rule: Rule, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]
             continue
         for held in terms.contract.rules:
             if table in held.tables and (held.beside != "train" or any(one.name == "train" for one in evidence.tables)):
-                yield _verdict(table, held, found.get((table, held.id)))
+                yield _verdict(table, held, found.get((table, held.id)), terms)
 
 
-def _verdict(table: str, rule: ContractRule, finding: Finding | None) -> GateVerdict:
-    value = None if finding is None else settled(rule.held(finding))
-    bounds = rule.bounds
-    if finding is None or value is None:
-        verdict, code, reason = Verdict.ERROR, Code.NOT_MEASURED, f"{table}: {rule.id} was not counted"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Outcome:
+    """What became of one rule, before anybody asks how severe it is."""
+
+    verdict: Verdict
+    code: Code
+    reason: str
+    value: float | None = None
+    judged: Estimate | None = None
+
+
+def _verdict(table: str, rule: ContractRule, finding: Finding | None, terms: Terms) -> GateVerdict:
+    if finding is None:
+        found = _Outcome(verdict=Verdict.ERROR, code=Code.NOT_MEASURED, reason=f"{rule.id} was not counted")
     else:
-        reason = _reason(table, rule, finding, value)
-        if not isfinite(value):
-            verdict, code = Verdict.ERROR, Code.NOT_FINITE
-        elif bounds.keep(value):
-            verdict, code = Verdict.PASS, Code.WITHIN_BAR
-        elif rule.severity == "warn":
-            verdict, code = Verdict.PASS, Code.WARNED
-        else:
-            verdict, code = Verdict.FAIL, Code.BELOW_BAR if value < bounds.low else Code.ABOVE_BAR
-    bar = bounds.low if isfinite(bounds.low) and (value is None or value < bounds.low) else bounds.high
+        found = _far(rule, rule.distance(finding), finding, terms) if rule.distance else _counted(rule, finding)
+    verdict, code, reason, bounds = found.verdict, found.code, found.reason, rule.bounds
+    if rule.severity == "warn" and verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+        verdict, code, reason = Verdict.PASS, Code.WARNED, f"{reason} (only warned of)"
+    low = isfinite(bounds.low) and (found.value is None or found.value < bounds.low)
+    bar = bounds.low if low else bounds.high
     return GateVerdict(
         id=f"data.{table}",
         kind=KEY,
@@ -94,8 +102,8 @@ def _verdict(table: str, rule: ContractRule, finding: Finding | None) -> GateVer
         n=finding.rows if finding else 0,
         verdict=verdict,
         code=code,
-        reason=reason,
-        candidate=None,
+        reason=f"{table}: {reason}",
+        candidate=found.judged,
         champion=None,
         difference=None,
         detectable=None,
@@ -103,9 +111,54 @@ def _verdict(table: str, rule: ContractRule, finding: Finding | None) -> GateVer
     )
 
 
-def _reason(table: str, rule: ContractRule, finding: Finding, value: float) -> str:
-    warned = " (only warned of)" if rule.severity == "warn" and not rule.bounds.keep(value) else ""
-    return f"{table}: {_breaking(rule, finding) if _counts_breaking(rule) else _level(rule, finding, value)}{warned}"
+def _counted(rule: ContractRule, finding: Finding) -> _Outcome:
+    """A number of rows, or their share, within its bounds or not."""
+    value, bounds = settled(rule.held(finding)), rule.bounds
+    if not isfinite(value):
+        verdict, code = Verdict.ERROR, Code.NOT_FINITE
+    elif bounds.keep(value):
+        verdict, code = Verdict.PASS, Code.WITHIN_BAR
+    else:
+        verdict, code = Verdict.FAIL, Code.BELOW_BAR if value < bounds.low else Code.ABOVE_BAR
+    reason = _breaking(rule, finding) if _counts_breaking(rule) else _level(rule, finding, value)
+    return _Outcome(verdict=verdict, code=code, reason=reason, value=value)
+
+
+def _far(rule: ContractRule, distance: Distance, finding: Finding, terms: Terms) -> _Outcome:
+    """An estimated distance, whose bounds are held against the bar; at the policy's own confidence, as the tables'
+    likeness tells nothing of any model."""
+    if distance.value is None:
+        reason = f"{rule.asks} is undefined: one of the tables has no rows to compare"
+        return _Outcome(verdict=Verdict.ERROR, code=Code.NOT_FINITE, reason=reason)
+    value, bar = settled(distance.value), rule.bounds.high
+    low, high = (settled(end) for end in distance.bounds(terms.stated, 1))
+    judged = Estimate(value=value, low=low, high=high)
+    verdict = outcome(-value, -high, -low, -bar)
+    sure = f"({percent(terms.stated)} sure, {rows(finding.rows)})"
+    if verdict is not Verdict.FAIL and distance.lumped:
+        told = f"can't be told from {rows(finding.rows)}: too many of them lie in bins of fewer than {EXPECTED} rows"
+        verdict, code = Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS
+    elif verdict is Verdict.PASS:
+        told, code = f"is at most {number(high)} {sure}", Code.WITHIN_BAR
+    elif verdict is Verdict.FAIL:
+        told, code = f"is at least {number(low)} {sure}", Code.ABOVE_BAR
+    else:
+        told, code = (
+            f"lies between {number(low)} and {number(high)} {sure}; {_settled(distance, bar, terms.stated)}",
+            Code.ACROSS_BAR,
+        )
+    return _Outcome(
+        verdict=verdict, code=code, reason=f"{rule.asks} {told}; you allow {bar_text(bar)}", value=value, judged=judged
+    )
+
+
+def _settled(distance: Distance, bar: float, confidence: float) -> str:
+    """How many times the rows would settle it, if both tables grow alike."""
+    for times in TIMES:
+        low, high = distance.bounds(confidence, times)
+        if low > bar or high <= bar:
+            return f"about {times:,} times the rows of both tables would settle it"
+    return "no number of rows would settle it"
 
 
 def _counts_breaking(rule: ContractRule) -> bool:

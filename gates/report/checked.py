@@ -34,6 +34,7 @@ def render(checked: Checked, *, width: int = 120, colour: bool = False) -> str:
 
 _LAST = {
     Verdict.PASS: "the contract holds",
+    Verdict.INCONCLUSIVE: "whether the contract holds can't be told",
     Verdict.FAIL: "the contract is broken",
     Verdict.ERROR: "could not be held to the contract",
 }

@@ -1,13 +1,20 @@
-"""How far two counted distributions lie apart. ``parts`` are bins: rows here, rows there."""
+"""How far two counted distributions lie apart, and how far they may. ``parts`` are bins: rows here, rows there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import log, log2, nan, sqrt
+from dataclasses import dataclass
+from math import log, log2, sqrt
 from typing import Final
+
+from gates.stats.chisquare import noncentrality
+from gates.stats.quantity import Bounds
 
 Counts = Sequence[tuple[int, int]]
 SMOOTH = 0.5  # rows added to every bin of the PSI, which is infinite where a bin is empty on one side
+EXPECTED = 5  # rows of a bin in the smaller table, were both alike: what has fewer is taken together
+SEEN = 20  # but what has so many in one of the tables stands on its own
+LUMPED = 0.1  # the share of rows in bins that were taken together, above which nothing passes
 
 
 def psi(parts: Counts) -> float:
@@ -15,11 +22,7 @@ def psi(parts: Counts) -> float:
 
     Source: Siddiqi, Credit Risk Scorecards, 2006; equal to the symmetrised Kullback-Leibler divergence.
     """
-    here, there = (sum(side) + SMOOTH * len(parts) for side in zip(*parts, strict=True)) if parts else (0, 0)
-    if not here or not there:
-        return nan
-    shares = [((n + SMOOTH) / here, (m + SMOOTH) / there) for n, m in parts]
-    return sum((p - q) * log(p / q) for p, q in shares)
+    return sum((p - q) * log(p / q) for p, q in _shares(parts, SMOOTH))
 
 
 def jensen_shannon(parts: Counts) -> float:
@@ -27,24 +30,117 @@ def jensen_shannon(parts: Counts) -> float:
 
     Source: Lin, IEEE Trans Inf Theory 1991;37:145.
     """
-    here, there = (sum(side) for side in zip(*parts, strict=True)) if parts else (0, 0)
+    return sqrt(_divergence(parts, 0.0))
+
+
+def _divergence(parts: Counts, smooth: float) -> float:
+    halves = (share * log2(2 * share / (p + q)) / 2 for p, q in _shares(parts, smooth) for share in (p, q) if share)
+    return max(0.0, sum(halves))
+
+
+def _shares(parts: Counts, smooth: float) -> list[tuple[float, float]]:
+    here, there = (total + smooth * len(parts) for total in _totals(parts))
+    return [((n + smooth) / here, (m + smooth) / there) for n, m in parts]
+
+
+def _totals(parts: Counts) -> tuple[int, int]:
+    return sum(n for n, _ in parts), sum(m for _, m in parts)
+
+
+def pooled(parts: Counts) -> tuple[Counts, float]:
+    """The bins that these rows can tell apart, the others together in one; and the share of the rows that this one
+    holds where it is several.
+
+    A bin is kept by what both tables hold of it together, which tells nothing of how they differ.
+    """
+    here, there = _totals(parts)
+    smaller, both = min(here, there), here + there
+
+    def rare(n: int, m: int) -> bool:
+        return (n + m) * smaller < EXPECTED * both and max(n / here, m / there) * smaller < SEEN
+
+    filled = [(n, m) for n, m in parts if n or m]
+    few = [one for one in filled if rare(*one)]
+    if len(few) < 2:  # noqa: PLR2004 -- one bin alone stays what it is
+        return filled, 0.0
+    rest = (sum(n for n, _ in few), sum(m for _, m in few))
+    return [*(one for one in filled if not rare(*one)), rest], sum(rest) / both
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distance:
+    """A distance with bounds, as a ``Quantity`` has them; None where a table has no rows.
+
+    ``bounds`` also tells what is to be expected of so many times the rows. ``lumped``: whether so many rows lie in bins
+    too rare to be told apart that they may hide any distance.
+    """
+
+    value: float | None
+    bounds: Callable[[float, int], Bounds] = lambda *_: (0.0, 0.0)
+    lumped: bool = False
+
+
+def _over_bins(
+    parts: Counts, value: Callable[[Counts], float], told: Callable[[Counts], float], of: Callable[[float], float]
+) -> Distance:
+    """A distance of bins; ``told`` is the PSI, or what equals it near zero, and ``of`` makes the distance of that.
+
+    ``told`` over (1 / rows here + 1 / rows there) is a non-central chi-square of one degree of freedom less than there
+    are bins, with the true one over the same. Counts may agree more than chance lets them, so for the upper bound a
+    statistic is at least what it is on average without any distance.
+    Source: Yousefi and Potgieter, arXiv 2307.11878.
+    """
+    here, there = _totals(parts)
     if not here or not there:
-        return nan
-    total = 0.0
-    for n, m in parts:
-        p, q = n / here, m / there
-        middle = (p + q) / 2
-        total += sum(share * log2(share / middle) for share in (p, q) if share) / 2
-    return sqrt(max(0.0, total))
+        return Distance(value=None)
+    bins, lumped = pooled(parts)
+    seen, unit, freedom = value(bins), 1 / here + 1 / there, max(1, len(bins) - 1)
+    statistic = told(bins) / unit
+
+    def bounds(confidence: float, times: int) -> Bounds:
+        found = statistic if times == 1 else freedom + max(0, statistic - freedom) * times
+        low = of(noncentrality(found, freedom, confidence) * unit / times)
+        high = of(noncentrality(max(found, freedom), freedom, 1 - confidence) * unit / times)
+        return (min(seen, low), max(seen, high)) if times == 1 else (low, high)
+
+    return Distance(value=seen, bounds=bounds, lumped=lumped > LUMPED)
 
 
-def kolmogorov_smirnov(parts: Counts) -> float:
-    """The two-sample statistic, 0 to 1, from its one part: (largest gap x n x m, n x m), both whole numbers."""
-    return parts[0][0] / parts[0][1] if len(parts) == 1 and parts[0][1] else nan
+def _psi(parts: Counts) -> Distance:
+    return _over_bins(parts, psi, psi, lambda told: told)
 
 
-MEASURES: Final[Mapping[str, Callable[[Counts], float]]] = {
-    "psi": psi,
-    "js": jensen_shannon,
-    "ks": kolmogorov_smirnov,
+def _jensen_shannon(parts: Counts) -> Distance:
+    """Near zero the divergence in nats is an eighth of the PSI; half a row a bin keeps few rows from telling more."""
+    scale = 8 * log(2)
+
+    def told(bins: Counts) -> float:
+        return scale * _divergence(bins, SMOOTH)
+
+    return _over_bins(parts, jensen_shannon, told, lambda told: min(1.0, sqrt(told / scale)))
+
+
+def _kolmogorov_smirnov(parts: Counts) -> Distance:
+    """The two-sample statistic, 0 to 1, of two parts: rows that have a value, and the largest gap of the step
+    functions, (gap x n x m, n x m).
+
+    Its bounds are those of Dvoretzky, Kiefer and Wolfowitz for two samples. Source: Wei and Dudley, Stat Probab Lett
+    2012;82:636.
+    """
+    if len(parts) != 2 or not parts[1][1]:  # noqa: PLR2004 -- its two parts
+        return Distance(value=None)
+    (n, m), (gap, product) = parts
+    value = gap / product
+
+    def bounds(confidence: float, times: int) -> Bounds:
+        half = sqrt((n + m) / (2 * product * times) * log(2 / (1 - confidence)))
+        return max(0.0, value - half), min(1.0, value + half)
+
+    return Distance(value=value, bounds=bounds)
+
+
+MEASURES: Final[Mapping[str, Callable[[Counts], Distance]]] = {
+    "psi": _psi,
+    "js": _jensen_shannon,
+    "ks": _kolmogorov_smirnov,
 }

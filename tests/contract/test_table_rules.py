@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import math
 import random
+from collections import Counter
 
 import pyarrow as pa
 import pytest
@@ -17,6 +18,7 @@ from gates.contract.tables import TABLE_RULES
 from gates.errors import GatesError
 from gates.report import Facts, terminal
 from gates.report import markdown as md
+from gates.stats.drift import jensen_shannon, psi
 
 
 def one(root, entry, columns, train=None, **options):
@@ -134,14 +136,19 @@ def shares(counts):
 
 
 def binned(values, reference):
-    """The deciles of the reference, by their definition: the smallest value at or below which a tenth lies."""
+    """Bins by their definition: between the reference's deciles, a value that a tenth of it holds alone; where it has
+    up to 20 values, each of them and what lies between two of them."""
     finite = sorted(value for value in reference if value is not None and math.isfinite(value))
-    edges = sorted({finite[max(0, math.ceil(step / 10 * len(finite)) - 1)] for step in range(1, 10)}) if finite else []
+    alone = {one for one, count in Counter(finite).items() if len(set(finite)) <= 20 or count * 10 >= len(finite)}
+    deciles = {finite[max(0, math.ceil(step / 10 * len(finite)) - 1)] for step in range(1, 11)} if finite else set()
+    cuts = alone if len(set(finite)) <= 20 else deciles
 
     def bin_of(value):
-        if value is None:
-            return "missing"
-        return "nan" if math.isnan(value) else sum(edge < value for edge in edges)
+        if value is None or math.isnan(value) or math.isinf(value):
+            return "missing" if value is None else str(value)
+        if value < finite[0] or value > finite[-1]:
+            return "below" if value < finite[0] else "above"
+        return (sum(cut < value for cut in cuts), value in alone)
 
     return [bin_of(value) for value in values]
 
@@ -164,10 +171,18 @@ def distances(here, there):
 def drift(root, measure, here, there, **more):
     parquet(root / "holdout.parquet", {"a": here, "y": ["a"] * len(here)})
     parquet(root / "train.parquet", {"a": there, "y": ["a"] * len(there)})
-    held = Held(root, {"table": [{"drift": "a", "max": 99, "measure": measure}]}, train="train.parquet", **more)
-    (rule,) = held.bench.bound.contract.rules
+    held = Held(root, {"table": [{"drift": "a", "max": 0.1, "measure": measure}]}, train="train.parquet", **more)
     (finding,) = held.evidence.findings
-    return held, rule.held(finding)
+    parts = [(part.here, part.there) for part in finding.parts]
+    plain = {"psi": psi, "js": jensen_shannon, "ks": lambda parts: parts[-1][0] / parts[-1][1]}
+    return held, plain[measure](parts) if parts else math.nan
+
+
+def drifts(root, here, there, measure="psi"):
+    """The verdict of a bar of 0.1."""
+    held, _ = drift(root, measure, here, there)
+    (gate,) = [gate for gate in held.decision.gates if gate.id == "data.holdout"]
+    return gate
 
 
 CASES = [
@@ -176,6 +191,9 @@ CASES = [
     ([float(one % 3) for one in range(50)], [float(one % 5) for one in range(70)]),
     ([1, 2, 3, 2**62, -(2**62)], [5, 6, 7, 8, 2**62]),
     ([1.5], [None, None, 2.5]),
+    ([0.0] * 30 + numbers(5, 90, odd=False), numbers(6, 80) + [0.0, -0.0] * 20),
+    (numbers(7, 60), [-math.inf, 3.0, math.inf]),
+    ([-999.0] * 60 + numbers(8, 50, odd=False), [0.0] * 60 + [one / 7 for one in range(1, 41)]),
     (["x", "y", None, "", "x"], ["x", "z", "y", "y"]),
     ([True, False, None], [True, True, False]),
 ]
@@ -208,7 +226,7 @@ def test_times_drift_along_their_line_and_text_by_value(tmp_path):
     later = [day + 50 * DAY for day in days]
     assert drift(tmp_path, "ks", later, days)[1] == 0.25
     held, _ = drift(tmp_path, "psi", later, days)
-    assert len(parts_of(held, "drift(a)")) == 10
+    assert len(parts_of(held, "drift(a)")) == 11
     with pytest.raises(GatesError, match=r"ks of a: holdout.parquet has VARCHAR there"):
         drift(tmp_path, "ks", ["x"], ["y"])
     with pytest.raises(GatesError, match=r"a is VARCHAR in holdout\.parquet, but a is BIGINT in train.parquet"):
@@ -233,10 +251,61 @@ def test_no_values_at_all_are_an_error_and_not_a_pass(tmp_path, measure):
         assert drift(tmp_path, measure, empty, empty)[1] == 0
 
 
+DAYS = [dt.date(2026, 1, 1) + dt.timedelta(days=one % 100) for one in range(500)]
+RATINGS = [one % 5 + 1 for one in range(600)]
+SKEWED = [0.0] * 360 + [one / 3 for one in range(1, 241)]
+HIDDEN = {  # (rows, reference): what lies in a bin of the reference's, or beyond its ends
+    "the lowest value falls": ([-999] * 300 + list(range(1, 11)) * 20, [0] * 300 + list(range(1, 11)) * 20),
+    "a constant falls": ([0] * 400, [1] * 400),
+    "a constant rises": ([2] * 400, [1] * 400),
+    "between ratings": ([one - 0.5 for one in RATINGS], [float(one) for one in RATINGS]),
+    "zeros among many values": ([-0.001 if one == 0 else one for one in SKEWED], SKEWED),
+    "a spike within a bin": (SKEWED[:360] + [one + 0.1 for one in SKEWED[360:]], SKEWED[:360] + [3.0] * 240),
+    "below the lowest": ([one - 5 for one in range(40)] + list(range(400)), list(range(1, 441))),
+    "above the highest": (list(range(400)) + [10**6] * 40, list(range(440))),
+    "another infinity": ([-math.inf] * 60 + RATINGS, [-9.0] * 60 + [math.inf] + RATINGS),
+    "dates before the first": ([DAYS[0] - DAY] * 60 + DAYS, [DAYS[0]] * 60 + DAYS),
+    "a constant date": ([DAYS[0] - DAY] * 400, [DAYS[0]] * 400),
+    "binary": ([0] * 500 + [1] * 100, [0] * 250 + [1] * 350),
+    "missing": ([None] * 100 + RATINGS, [1] * 100 + RATINGS),
+    "text that is new": (["new"] * 60 + ["a", "b"] * 300, ["a", "b"] * 330),
+}
+
+
+@pytest.mark.parametrize("case", HIDDEN)
+@pytest.mark.parametrize("measure", ["psi", "js"])
+def test_no_fall_and_no_rise_is_hidden_in_a_bin(tmp_path, case, measure):
+    here, there = HIDDEN[case]
+    assert (drifts(tmp_path, here, there, measure).verdict, drifts(tmp_path, there, there, measure).verdict) == (
+        "fail",
+        "pass",
+    )
+
+
+CATEGORIES = [(2, 50), (2, 5000), (10, 200), (50, 50), (50, 1000), (200, 50), (200, 200), (200, 5000)]
+
+
+@pytest.mark.parametrize(("categories", "rows"), CATEGORIES)
+@pytest.mark.parametrize("measure", ["psi", "js"])
+def test_without_drift_there_is_none_and_with_drift_there_is(tmp_path, categories, rows, measure):
+    """Even where the distance itself is far beyond the bar, as that of many categories on few rows always is."""
+    chance = random.Random(categories * rows)  # noqa: S311 -- the same rows at every run
+    words = [f"c{one}" for one in range(categories)]
+    here, there = chance.choices(words, k=rows), chance.choices(words, k=rows)
+    gate = drifts(tmp_path, here, there, measure)
+    assert gate.verdict != "fail", gate.reason
+    if rows >= 1000 and (measure, rows >= 100 * categories) != ("js", False):
+        assert gate.verdict == "pass", gate.reason
+    else:
+        assert gate.verdict == "inconclusive", gate.reason
+    moved = chance.choices([*words, "new"], [1] * categories + [categories], k=rows)
+    assert drifts(tmp_path, moved, there, measure).verdict == "fail"
+
+
 def test_label_shift_and_drift_against_a_file(tmp_path):
-    parquet(tmp_path / "holdout.parquet", {"y": ["a"] * 9 + ["b"]})
-    parquet(tmp_path / "train.parquet", {"y": ["a"] * 50 + ["b"] * 50})
-    parquet(tmp_path / "last.parquet", {"y": ["a"] * 90 + ["b"] * 10})
+    parquet(tmp_path / "holdout.parquet", {"y": ["a"] * 900 + ["b"] * 100})
+    parquet(tmp_path / "train.parquet", {"y": ["a"] * 500 + ["b"] * 500})
+    parquet(tmp_path / "last.parquet", {"y": ["a"] * 900 + ["b"] * 100})
     rules = [
         {"drift": "y", "max": 0.1, "measure": "js"},
         {"drift": "y", "max": 0.1, "measure": "js", "against": "last.parquet"},

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gates.canonical import digest
+from gates.contract.beside import GAP
 from gates.decision import Decision, Estimate, GateVerdict
 from gates.evidence import Evidence, Finding
 from gates.report import Facts, acceptances, first_line, reuse, sign, waiting, why, word
@@ -148,7 +149,7 @@ def _measured(evidence: Evidence | None) -> dict[str, Any]:
         "plots": [(title, _safe(picture)) for title, picture in _plots(models)],
         "confusion": _confusion(evidence),
         "explorer": _safe(json.dumps(_explorer(models))) if models else None,
-        "drift": [_drift(one) for one in evidence.findings if len(one.parts) > 1],
+        "drift": [_drift(one) for one in evidence.findings if _shows_bins(one)],
         "tables": [(table.name, table.rows, table.digest) for table in evidence.tables],
     }
 
@@ -195,6 +196,11 @@ def _confusion(evidence: Evidence) -> list[dict[str, Any]]:
             counts[cell[0]][cell[place]] += cell[3]
         found.append({"model": name, "classes": classes, "rows": list(zip(classes, counts, strict=True))})
     return found
+
+
+def _shows_bins(finding: Finding) -> bool:
+    """Whether its parts are the bins of two tables, rather than numbers of another meaning."""
+    return len(finding.parts) > 1 and finding.parts[-1].label != GAP
 
 
 def _drift(finding: Finding) -> dict[str, Any]:
