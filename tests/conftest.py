@@ -13,7 +13,7 @@ import yaml
 from hypothesis import settings
 
 from gates.errors import GatesError
-from gates.evidence import SCHEMA, Evidence, Facts, Finding, Model, Ranks, RankSums, Run, Slice, Table
+from gates.evidence import SCHEMA, Evidence, Facts, Finding, Model, Part, Ranks, RankSums, Run, Slice, Table
 from gates.policy import Bound
 from gates.policy.read import read
 from gates.slices import Dimension
@@ -171,8 +171,20 @@ def make_evidence(
         classes=("no", "yes") if measured else (),
         tables=tuple(Table(name=name, digest=f"sha256:{name}", rows=total) for name in names),
         findings=tuple(
-            Finding(table=table, rule=rule, rows=seen, count=count, examples=tuple(examples), parts=())
-            for table, rule, seen, count, *examples in findings
+            Finding(
+                table=table,
+                rule=rule,
+                rows=seen,
+                count=count,
+                examples=tuple(one for one in more if isinstance(one, str)),
+                parts=tuple(
+                    Part(label=label, here=here, there=there)
+                    for parts in more
+                    if isinstance(parts, list)
+                    for label, here, there in parts
+                ),
+            )
+            for table, rule, seen, count, *more in findings
         ),
         used=used,
         candidate=Model(

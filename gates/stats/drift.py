@@ -88,7 +88,7 @@ def _over_bins(
     ``told`` over (1 / rows here + 1 / rows there) is a non-central chi-square of one degree of freedom less than there
     are bins, with the true one over the same. Counts may agree more than chance lets them, so for the upper bound a
     statistic is at least what it is on average without any distance.
-    Source: Yousefi and Potgieter, arXiv 2307.11878.
+    Source: Potgieter et al., arXiv 2307.11878.
     """
     here, there = _totals(parts)
     if not here or not there:
