@@ -53,9 +53,13 @@ class Workspace:
         return self.root / ".gates"
 
     def within(self, checkout: str | None) -> str:
-        """The policy's path inside a checkout: what tells the policies of one repository apart."""
+        """The policy's path inside a checkout: what tells the policies of one repository apart. Outside of the
+        checkout it is the whole path; without a checkout the file's name, which nothing is told apart by."""
         path = self.policy.resolve()
-        return path.relative_to(checkout).as_posix() if checkout and path.is_relative_to(checkout) else path.name
+        if not checkout:
+            return path.name
+        top = Path(checkout).resolve()  # a runner may give it by a link
+        return path.relative_to(top).as_posix() if path.is_relative_to(top) else path.as_posix()
 
     @property
     def data(self) -> Path:

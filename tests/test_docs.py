@@ -72,7 +72,9 @@ def test_every_test_that_the_security_page_names_exists():
 def test_the_security_page_leaves_no_promise_and_no_threat_out():
     page = (ROOT / "docs/security.md").read_text()
     rows = re.findall(r"^\| ([PT]\d+) \|", page, re.MULTILINE)
-    assert rows == [f"P{n}" for n in range(1, 13)] + [f"T{n}" for n in range(1, 19)]
+    promises = [row for row in rows if row.startswith("P")]
+    assert len(promises) >= 12
+    assert rows == [f"P{n}" for n in range(1, len(promises) + 1)] + [f"T{n}" for n in range(1, 19)]
 
 
 def _source(path):

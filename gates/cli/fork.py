@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from gates.cli import common
-from gates.cli.github import AUTHOR, NOTHING_NEW, tell
+from gates.cli.github import AUTHOR, NOTHING_NEW, tell, tell_unchanged
 from gates.decision import Decision, unchanged
 from gates.errors import Exit, GatesError
 from gates.flow import Flow
@@ -31,8 +31,8 @@ def _client(url: str) -> Client:
 def find_fork() -> None:
     """Find the pull request whose run this workflow follows, by its commit, and what that run handed over.
 
-    Sets the outputs pull-request, base and artifacts; none where there is nothing to report. The token comes from
-    GITHUB_TOKEN. Needs a run of a workflow with `on: workflow_run`.
+    Sets the outputs pull-request, base, branch and artifacts; none where there is nothing to report. The token comes
+    from GITHUB_TOKEN. Needs a run of a workflow with `on: workflow_run`.
 
     \b
     Example:
@@ -46,18 +46,22 @@ def find_fork() -> None:
         click.echo(found)
         return
     ids = ",".join(map(str, found.artifacts))
-    outputs.write_outputs(os.environ, {"pull-request": str(found.pr), "base": found.base, "artifacts": ids})
+    values = {"pull-request": str(found.pr), "base": found.base, "branch": found.branch, "artifacts": ids}
+    outputs.write_outputs(os.environ, values)
     click.echo(f"pull request {found.pr}: {len(found.artifacts)} artifacts with evidence")
 
 
 @click.command("report-fork")
 @click.option("--pull-request", "pr", type=int, required=True, help="The pull request that find-fork found.")
+@click.option("--branch", help="The branch that it asks to change, as find-fork gave it. By default GitHub is asked.")
 @click.option("--evidence", type=click.Path(path_type=Path), required=True, help="Where its artifacts were unpacked.")
 @click.option("--policy", "policies", default="gates.yaml", show_default=True, help="Policies or globs, a line each.")
 @click.option("--working-directory", "folder", default=".", show_default=True, help="Where the policies' paths start.")
 @click.option("--paths", default="", help="As in the workflow that judged.")
 @click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
-def report_fork(pr: int, evidence: Path, policies: str, folder: str, paths: str, author: str) -> NoReturn:
+def report_fork(
+    pr: int, branch: str | None, evidence: Path, policies: str, folder: str, paths: str, author: str
+) -> NoReturn:
     """Judge what a fork's run has measured by the policies of the base branch, which is checked out here, and report.
 
     What was handed over is read as evidence and nothing else. It was measured by the fork's own run, so comment and
@@ -65,12 +69,14 @@ def report_fork(pr: int, evidence: Path, policies: str, folder: str, paths: str,
 
     \b
     Example:
-      GITHUB_TOKEN=... gates report-fork --pull-request 7 --evidence evidence
+      GITHUB_TOKEN=... gates report-fork --pull-request 7 --branch main --evidence evidence
     """
     from gates.github import event, plan, runs
 
-    happened = replace(event.read(os.environ), pr=pr, is_fork=True)
+    happened = event.read(os.environ)
     client = _client(happened.api_url)
+    asked = branch or runs.base_of(client, happened.repository, pr)
+    happened = replace(happened, pr=pr, branch=f"refs/heads/{asked}", is_fork=True)
     lines = [[line.strip() for line in text.splitlines() if line.strip()] for text in (policies, paths)]
     known = plan.policies_of(Path.cwd(), folder, lines[0])
     names = runs.changed(client, happened, pr)
@@ -83,7 +89,7 @@ def report_fork(pr: int, evidence: Path, policies: str, folder: str, paths: str,
         except GatesError as error:
             decision = flow.unjudged(str(error))
         publish(flow, decision)
-        failed += tell(flow, happened, decision, author=author, create=touched)[1]
+        failed += (tell if touched else tell_unchanged)(flow, happened, decision, author=author)[1]
     sys.exit(failed[0].exit_code if failed else Exit.SHIP)
 
 

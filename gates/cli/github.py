@@ -66,25 +66,29 @@ def tell(
     which never turns a verdict around. Without ``create`` nothing has changed, and a missing comment is not missed."""
     from gates.github import api, outputs, status
     from gates.github import comment as comments
+    from gates.github.subject import subject
     from gates.report.markdown import render
 
     verdict, code = flow.settled(decision).verdict, common.code(decision, flow)
     if code is Exit.SHIP and facts(flow, decision).weaker and not flow.approver and create:
         code = Exit.STOP
         click.echo("gates: the policy gets weaker, which nobody who may has approved", err=True)
-    key = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
+    about = subject(flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE")), happened)
 
     def write(history: tuple[Past, ...]) -> str:
         return render(decision, facts(flow, decision, history))
 
     def comment(client: Client) -> None:
-        done = comments.sync(client, happened, write, key=key, verdict=verdict, author=author, create=create)
+        done = comments.sync(
+            client, happened, write, key=about.key, base=about.base, verdict=verdict, author=author, create=create
+        )
         click.echo(done.told, err=True)
         if done in (comments.Outcome.FORK, comments.Outcome.NO_PULL_REQUEST):
             outputs.write_summary(flow.environ, f"_{done.told}_")
 
     def set_status(client: Client) -> None:
-        click.echo(status.put(client, happened, status.of(decision, facts(flow, decision), code, key)), err=True)
+        told = status.of(decision, facts(flow, decision), code, about.context)
+        click.echo(status.put(client, happened, told), err=True)
 
     failed: list[GatesError] = []
     for act in (comment, set_status):
@@ -100,12 +104,34 @@ def tell(
     return code, failed
 
 
+def tell_unchanged(flow: Flow, happened: Event, decision: Decision, *, author: str) -> tuple[Exit, list[GatesError]]:
+    """The same where nothing has changed: a refusal that stands is left standing, and ends with ``Exit.STOP``."""
+    from gates.github import api, status
+    from gates.github.subject import subject
+
+    if happened.may_write:
+        context = subject(flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE")), happened).context
+        try:
+            client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
+            stands = status.kept(client, happened, context)
+            if stands:
+                click.echo(f"{status.put(client, happened, stands)} {stands.description}", err=True)
+                return Exit.STOP, []
+        except GatesError as error:
+            click.echo(f"gates: {error}", err=True)
+            return Exit.OUTSIDE, [error]
+    return tell(flow, happened, decision, author=author, create=False)
+
+
 @click.command()
 @click.option("--policies", required=True, help="Policies, from the repository's root, a line each.")
 @click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
 def unchanged(policies: str, author: str) -> NoReturn:
     """Say of policies whose model has not changed that there is nothing to judge: their commit status, and their
-    comment where there is one.
+    comment where there is one. A failure that stands there stays.
+
+    \b
+    Exit codes: 0 told, 1 a failure stands, 2 a mistake in usage, 3 GitHub failed.
 
     The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
 
@@ -117,14 +143,16 @@ def unchanged(policies: str, author: str) -> NoReturn:
 
     happened = event.read(os.environ)
     failed: list[GatesError] = []
+    stands = False
     for name in filter(None, map(str.strip, policies.splitlines())):
         flow = common.flow(Path(name))
         try:
             decision = unchanged_model(flow.bound.policy.model, NOTHING_NEW)
-            failed += tell(flow, happened, decision, author=author, create=False)[1]
+            code, trouble = tell_unchanged(flow, happened, decision, author=author)
+            stands, failed = stands or code is Exit.STOP, failed + trouble
         except GatesError as error:  # a policy that can't be read, which nobody has touched
             click.echo(f"gates: {error}", err=True)
-    sys.exit(failed[0].exit_code if failed else Exit.SHIP)
+    sys.exit(failed[0].exit_code if failed else Exit.STOP if stands else Exit.SHIP)
 
 
 def approver(flow: Flow, happened: Event) -> str | None:

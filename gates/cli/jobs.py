@@ -20,6 +20,7 @@ from gates.publish import publish
 if TYPE_CHECKING:
     from gates.decision import Decision
     from gates.flow import Flow
+    from gates.github.event import Event
 
 handed = click.option(
     "--handed",
@@ -85,8 +86,9 @@ def outputs(flow: Flow, **values: str) -> None:
 def plan(policies: str, folder: str, paths: str, as_json: bool) -> None:
     """Tell which policies the event of this GitHub Actions run is about: those whose files changed.
 
-    What can't be told is judged: a new branch, a forced push, a schedule. Needs a GitHub Actions run and a checkout
-    with history.
+    What can't be told is judged: a new branch, a forced push, a schedule; and what was red at the commit before a push,
+    or not judged there. Needs a GitHub Actions run, a checkout with history, and for a push a GITHUB_TOKEN with
+    `statuses: read`.
 
     \b
     Example:
@@ -98,7 +100,7 @@ def plan(policies: str, folder: str, paths: str, as_json: bool) -> None:
 
     happened = event.read(os.environ)
     lines = [[line.strip() for line in text.splitlines() if line.strip()] for text in (policies, paths)]
-    made = plans.plan(Path.cwd(), happened, folder, *lines)
+    made = plans.plan(Path.cwd(), happened, folder, lines[0], lines[1], _passed(happened))
     models = [{"policy": policy, "folder": Path(policy).parent.as_posix()} for policy in made.policies]
     text = json.dumps(models, ensure_ascii=True)
     counts = {"count": str(len(models)), "unchanged-count": str(len(made.unchanged))}
@@ -111,6 +113,22 @@ def plan(policies: str, folder: str, paths: str, as_json: bool) -> None:
     click.echo(f"{len(models)} of {len(models) + len(made.unchanged)} policies, {made.reason}")
     for model in models:
         click.echo(f"  {model['policy']}")
+
+
+def _passed(happened: Event) -> Callable[[str], bool]:
+    """Whether a policy's verdict on the commit before a push was a success; not where nobody can say."""
+    from gates.github import api, status
+    from gates.github.subject import subject
+
+    if happened.name != "push" or happened.base_sha is None:
+        return lambda _: True  # of a proposal everything that it changes is judged
+    try:
+        client = api.Client(happened.api_url, os.environ.get("GITHUB_TOKEN", ""))
+        stands = status.standing(client, happened.repository, happened.base_sha)
+    except GatesError as error:
+        click.echo(f"gates: how the commit before was judged can't be told: {error}", err=True)
+        stands = {}
+    return lambda policy: stands.get(subject(policy, happened).context.casefold()) == "success"
 
 
 @click.command("check-data")

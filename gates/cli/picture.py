@@ -85,17 +85,20 @@ def _shown(flow: Flow, decision: Decision, happened: Event, author: str) -> str:
     """Store the picture and put it into the comment. Gives what became of that."""
     from gates.github import api
     from gates.github import comment as comments
+    from gates.github.subject import subject
     from gates.report.markdown import render
 
-    key = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
-    stored = _stored(flow, decision, happened, key)
+    about = subject(flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE")), happened)
+    stored = _stored(flow, decision, happened, about.key)
 
     def write(history: tuple[Past, ...]) -> str:
         return render(decision, replace(facts(flow, decision, history), picture=stored))
 
     client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
     verdict = flow.settled(decision).verdict
-    return comments.sync(client, happened, write, key=key, verdict=verdict, author=author, create=False).told
+    return comments.sync(
+        client, happened, write, key=about.key, base=about.base, verdict=verdict, author=author, create=False
+    ).told
 
 
 def _stored(flow: Flow, decision: Decision, happened: Event, key: str) -> Picture:
@@ -149,6 +152,7 @@ def badge(policy: Path, stage: str | None, form: str, output: Path | None, store
 
 def _kept(flow: Flow, name: str, texts: dict[str, str]) -> str:
     """Keep the badge in both forms; gives the line that a README on GitHub shows it with."""
+    from gates.canonical import digest_bytes
     from gates.git import repository
     from gates.pictures import BADGES, address, keep
 
@@ -158,6 +162,8 @@ def _kept(flow: Flow, name: str, texts: dict[str, str]) -> str:
             "is not in a git repository, so there is no branch for badges", where=str(flow.workspace.policy)
         )
     file = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".")
+    if file != name:  # another name may look the same
+        file = f"{file}-{digest_bytes(name.encode())[-16:]}"
     keep(found[0], "origin", BADGES, {f"{file}{ending}": text for ending, text in texts.items()})
     server = flow.environ.get("GITHUB_SERVER_URL", "https://github.com")
     at = address(server, flow.environ.get("GITHUB_REPOSITORY", "OWNER/NAME"), f"{BADGES}/{file}.svg")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -21,7 +22,10 @@ LONGEST = 65_536  # characters of a comment, by GitHub
 _NEEDS = "pull-requests: write"
 _ATTEMPTS = 3
 _REMEMBERED = 8  # verdicts of a pull request, the newest last
-_MARKER = re.compile(r"<!-- gates:v1 key=(\S{1,600}) head=([0-9a-f]{40}) verdict=([a-z]+)(?: before=(\S{1,600}))? -->")
+_MARKER = re.compile(
+    r"<!-- gates:v2 id=([0-9a-f]{1,32}) key=(\S{1,600}) base=(\S{1,600}) head=([0-9a-f]{40}) verdict=([a-z]+)"
+    r"(?: before=(\S{1,600}))? -->"
+)
 _PAST = re.compile(r"([a-z]+):([0-9a-f]{40})")
 
 
@@ -57,10 +61,16 @@ _TOLD = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
-    """What the last line of our comment says, unseen: whose it is, of which commit, with which verdict, and which
-    verdicts earlier commits got."""
+    """What the last line of our comment says, unseen: which comment it is the line of, about which policy and branch,
+    of which commit, with which verdict, and which verdicts earlier commits got.
 
+    ``id`` is the comment's own number, which GitHub gives: the same line in another comment is a copy of it. While a
+    comment is being posted it is a word that only this process knows.
+    """
+
+    id: str
     key: str
+    base: str
     head: str
     verdict: Verdict
     before: tuple[Past, ...] = ()
@@ -78,10 +88,11 @@ class Marker:
 
 def compose(body: str, marker: Marker) -> str:
     """Write the comment's text: the body, then the marker as its last line."""
-    key = quote(marker.key, safe="").replace("--", "-%2D")  # two dashes may end an HTML comment
+    key, base = _quoted(marker.key), _quoted(marker.base)
     before = ",".join(f"{past.verdict}:{past.commit}" for past in marker.before)
     told = f" before={before}" if before else ""
-    line = f"<!-- gates:v1 key={key} head={marker.head} verdict={marker.verdict}{told} -->"
+    about = f"id={marker.id} key={key} base={base}"
+    line = f"<!-- gates:v2 {about} head={marker.head} verdict={marker.verdict}{told} -->"
     if parse(line) != marker:
         raise ValueError(f"this can't be written as a marker: {marker!r}")
     text = f"{body.rstrip()}\n\n{line}"
@@ -95,15 +106,20 @@ def compose(body: str, marker: Marker) -> str:
     return text
 
 
+def _quoted(text: str) -> str:
+    return quote(text, safe="").replace("--", "-%2D")  # two dashes may end an HTML comment
+
+
 def parse(text: str) -> Marker | None:
     """Read the marker of a comment, if its last line is one; one that is quoted further up doesn't count."""
     match = _MARKER.fullmatch(text.rstrip().rpartition("\n")[2])
     if not match:
         return None
-    key, head, verdict, before = match.groups()
+    number, key, base, head, verdict, before = match.groups()
     try:
         past = tuple(_past(one) for one in before.split(",")) if before else ()
-        return Marker(key=unquote(key, errors="strict"), head=head, verdict=Verdict(verdict), before=past)
+        about, into = (unquote(one, errors="strict") for one in (key, base))
+        return Marker(id=number, key=about, base=into, head=head, verdict=Verdict(verdict), before=past)
     except ValueError:
         return None
 
@@ -124,6 +140,7 @@ def sync(
     write: Write,
     *,
     key: str,
+    base: str,
     verdict: Verdict,
     author: str = AUTHOR,
     create: bool = True,
@@ -131,19 +148,20 @@ def sync(
     """See to it that the pull request holds exactly one comment of this key, and that it says what ``write`` makes of
     the pull request's verdicts so far, this one last.
 
-    ``key`` tells policies apart. ``author`` is the login that the token writes as: what others wrote is never
-    touched. Without ``create`` a comment that isn't there is not missed. Raises ``GatesError`` with ``Exit.OUTSIDE``
-    when GitHub fails.
+    ``key`` and ``base`` are ``Subject.key`` and ``Subject.base``. ``author`` is the login that the token writes as:
+    what others wrote is never touched, and neither is what another workflow wrote by the same login. Without ``create``
+    a comment that isn't there is not missed. Raises ``GatesError`` with ``Exit.OUTSIDE`` when GitHub fails.
     """
     if event.pr is None:
         return Outcome.NO_PULL_REQUEST
     if not event.may_write:
         return Outcome.FORK
-    wanted = _Wanted(write, Marker(key=key, head=event.head_sha, verdict=verdict), author, create)
+    marker = Marker(id=secrets.token_hex(16), key=key, base=base, head=event.head_sha, verdict=verdict)
+    wanted = _Wanted(write, marker, author, create)
     thread = _Thread(client, event.repository, event.pr)
     lost = 0
     while True:
-        if thread.head() != event.head_sha:
+        if thread.asks() != (event.head_sha, event.branch):
             return Outcome.MOVED
         try:
             outcome = _settle(thread, wanted)
@@ -162,35 +180,47 @@ class _Wanted:
     author: str
     create: bool
 
-    def after(self, earlier: Marker | None) -> str:
-        """The comment's text, given what ours said before."""
-        marker = self.marker.after(earlier)
+    def after(self, earlier: Marker | None, number: str | None = None) -> str:
+        """The comment's text, given what ours said before; ``number`` is the comment's, once it has one."""
+        marker = replace(self.marker.after(earlier), id=number or self.marker.id)
         return compose(self.write(marker.history), marker)
 
-    def is_ours(self, comment: dict[str, Any]) -> bool:
+    def marker_of(self, comment: dict[str, Any]) -> Marker | None:
+        """The marker of a comment of this policy by our author; None in any other comment, and in a copy of ours."""
         login = (comment.get("user") or {}).get("login") or ""
         marker = parse(comment.get("body") or "")
-        return login.casefold() == self.author.casefold() and marker is not None and marker.key == self.marker.key
+        if login.casefold() != self.author.casefold() or marker is None or marker.key != self.marker.key:
+            return None
+        return marker if marker.id in (str(comment["id"]), self.marker.id) else None
+
+    def is_begun(self, comment: dict[str, Any]) -> bool:
+        """Whether this process has posted it and not yet written its number into it."""
+        marker = self.marker_of(comment)
+        return marker is not None and marker.id == self.marker.id
 
 
 def _settle(thread: _Thread, wanted: _Wanted) -> Outcome:
     """Look at the thread once, and do what it takes from there to the one comment that is wanted."""
-    ours = sorted(filter(wanted.is_ours, thread.comments()), key=lambda comment: int(comment["id"]))
-    for spare in ours[:-1]:  # two runs posted at once: the newest stays
-        thread.delete(spare)
+    known = [(one, marker) for one in thread.comments() if (marker := wanted.marker_of(one))]
+    known.sort(key=lambda one: int(one[0]["id"]))
+    ours = [one for one in known if one[1].base == wanted.marker.base]
+    for spare, _ in (one for one in known if one not in ours[-1:]):
+        thread.delete(spare)  # two runs posted at once, of which the newest stays; or another branch was asked before
     if not ours:
         if not wanted.create:
             return Outcome.NOT_NEEDED
-        thread.create(wanted, wanted.after(None))
+        thread.create(wanted, None)
         return Outcome.CREATED
-    newest = ours[-1]
-    before = parse(newest["body"])
-    text = wanted.after(before)
+    newest, before = ours[-1]
+    if before.id == wanted.marker.id:  # posted, and the answer was lost
+        thread.bind(newest, wanted, before)
+        return Outcome.CREATED
+    text = wanted.after(before, str(newest["id"]))
     if newest["body"] == text:
         return Outcome.UNCHANGED
-    if before and wanted.marker.verdict.badness > before.verdict.badness:
+    if wanted.marker.verdict.badness > before.verdict.badness:
         thread.delete(newest)  # first, so that there are never two
-        thread.create(wanted, text)
+        thread.create(wanted, before)
         return Outcome.REPLACED
     thread.edit(newest, text)
     return Outcome.EDITED
@@ -204,18 +234,20 @@ class _Thread:
     repository: str
     pr: int
 
-    def head(self) -> str:
+    def asks(self) -> tuple[str, str]:
+        """The pull request's newest commit, and the branch that it asks to change."""
         path = f"/repos/{self.repository}/pulls/{self.pr}"
         pull = self.client.get(path, doing=f"read {self}", needs=_NEEDS)
-        return str((pull.get("head") or {}).get("sha"))
+        return str((pull.get("head") or {}).get("sha")), f"refs/heads/{(pull.get('base') or {}).get('ref')}"
 
     def comments(self) -> Iterator[dict[str, Any]]:
         return self.client.pages(self._all, doing=f"list the comments of {self}", needs=_NEEDS)
 
-    def create(self, wanted: _Wanted, text: str) -> None:
+    def create(self, wanted: _Wanted, earlier: Marker | None) -> None:
         doing = f"post a comment on {self}"
-        comment = self.client.post(self._all, {"body": text}, doing=doing, needs=_NEEDS)
-        if wanted.is_ours(comment):
+        comment = self.client.post(self._all, {"body": wanted.after(earlier)}, doing=doing, needs=_NEEDS)
+        if wanted.is_begun(comment):
+            self.bind(comment, wanted, earlier)
             return
         # It would not be found again, and each push would add one more.
         self.delete(comment)
@@ -225,6 +257,10 @@ class _Thread:
             where="GitHub",
             mend=f"Name the author: `--author '{login}'`, or the input `author` of the action.",
         )
+
+    def bind(self, comment: dict[str, Any], wanted: _Wanted, earlier: Marker | None) -> None:
+        """Write a new comment's own number into it: from then on no copy of it counts."""
+        self.edit(comment, wanted.after(earlier, str(comment["id"])))
 
     def edit(self, comment: dict[str, Any], text: str) -> None:
         doing = f"edit the comment on {self}"

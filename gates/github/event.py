@@ -23,13 +23,15 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _SHA = re.compile(r"[0-9a-f]{40}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
 _LOGIN = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?")
+_REF = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]{1,400}")  # as git allows it
 _NAME = re.compile(r"[a-z_]{1,64}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What started this run. ``head_sha`` is the commit people see, never the test merge commit.
+    """What started this run. ``head_sha`` is the commit people see, never the test merge commit. ``branch`` is the
+    full ref that a pull request or a merge queue asks to change; in other runs the ref that the run is of.
 
     A ``workflow_run`` is about the commit of the run before it; which pull request that belongs to, if any, is for
     GitHub's API to say.
@@ -39,6 +41,7 @@ class Event:
     repository: str
     head_sha: str
     base_sha: str | None
+    branch: str | None
     pr: int | None
     is_fork: bool
     actor: str
@@ -117,12 +120,13 @@ def parse(environ: Mapping[str, str], payload: Any) -> Event:
     """Make the event of the runner's environment and the event's own JSON value."""
     name = _match(_NAME, _variable(environ, "GITHUB_EVENT_NAME"), "GITHUB_EVENT_NAME")
     repository = _match(_REPOSITORY, _variable(environ, "GITHUB_REPOSITORY"), "GITHUB_REPOSITORY")
-    head, base, pr, is_fork = _SUBJECTS.get(name, _commit)(environ, payload, repository)
+    head, base, branch, pr, is_fork = _SUBJECTS.get(name, _commit)(environ, payload, repository)
     return Event(
         name=name,
         repository=repository,
         head_sha=head,
         base_sha=base,
+        branch=branch,
         pr=pr,
         is_fork=is_fork,
         actor=_match(_LOGIN, _variable(environ, "GITHUB_ACTOR"), "GITHUB_ACTOR"),
@@ -133,35 +137,38 @@ def parse(environ: Mapping[str, str], payload: Any) -> Event:
     )
 
 
-_Subject = tuple[str, str | None, int | None, bool]
+_Subject = tuple[str, str | None, str | None, int | None, bool]
 
 
-def _pull_request(_: Mapping[str, str], payload: Any, repository: str) -> _Subject:
+def _pull_request(environ: Mapping[str, str], payload: Any, repository: str) -> _Subject:
     head = _sha(payload, "pull_request.head.sha")
     base = _sha(payload, "pull_request.base.sha")
     number = _number(_at(payload, "pull_request.number"), "pull_request.number")
     # A deleted fork leaves no repository behind; it is still a fork.
     is_fork = _at(payload, "pull_request.head.repo.full_name", missing=None) != repository
-    return head, base, number, is_fork
+    name = _at(payload, "pull_request.base.ref", missing=environ.get("GITHUB_BASE_REF"))
+    return head, base, _ref(f"refs/heads/{name}") if name else None, number, is_fork
 
 
 def _push(environ: Mapping[str, str], payload: Any, _: str) -> _Subject:
     before = _sha(payload, "before")
-    return _own_commit(environ), None if before == NO_COMMIT else before, None, False
+    return _own_commit(environ), None if before == NO_COMMIT else before, _own_ref(environ), None, False
 
 
 def _merge_group(_: Mapping[str, str], payload: Any, __: str) -> _Subject:
-    return _sha(payload, "merge_group.head_sha"), _sha(payload, "merge_group.base_sha"), None, False
+    head, base = _sha(payload, "merge_group.head_sha"), _sha(payload, "merge_group.base_sha")
+    asked = _at(payload, "merge_group.base_ref", missing=None)
+    return head, base, _ref(asked) if asked else None, None, False
 
 
 def _commit(environ: Mapping[str, str], _: Any, __: str) -> _Subject:
-    return _own_commit(environ), None, None, False
+    return _own_commit(environ), None, _own_ref(environ), None, False
 
 
 def _workflow_run(_: Mapping[str, str], payload: Any, repository: str) -> _Subject:
     head = _sha(payload, "workflow_run.head_sha")
     is_fork = _at(payload, "workflow_run.head_repository.full_name", missing=None) != repository
-    return head, None, None, is_fork
+    return head, None, None, None, is_fork  # which branch its pull request asks is for GitHub's API to say
 
 
 _SUBJECTS = {
@@ -172,6 +179,14 @@ _SUBJECTS = {
     "workflow_run": _workflow_run,
 }
 _PROPOSALS = _SUBJECTS.keys() - {"push"}
+
+
+def _own_ref(environ: Mapping[str, str]) -> str | None:
+    return _ref(environ["GITHUB_REF"]) if environ.get("GITHUB_REF") else None
+
+
+def _ref(name: Any) -> str:
+    return _match(_REF, name, "the branch")
 
 
 def _own_commit(environ: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,16 @@ class Plan:
     reason: str
 
 
-def plan(root: Path, event: Event, folder: str, policies: Sequence[str], paths: Sequence[str]) -> Plan:
-    """The policies to judge for an event.
+def plan(
+    root: Path,
+    event: Event,
+    folder: str,
+    policies: Sequence[str],
+    paths: Sequence[str],
+    passed: Callable[[str], bool] = lambda _: True,
+) -> Plan:
+    """The policies to judge for an event. ``passed`` says of a policy whether the commit that this one is compared with
+    passed: else what has not changed since has nothing to rest on.
 
     ``root`` is the checkout, ``folder`` where the patterns ``policies`` start (git's glob pathspecs). ``paths`` are
     pathspecs from the root; a policy is judged where a file changed that fits one of them, with ``{folder}`` for its
@@ -38,9 +46,9 @@ def plan(root: Path, event: Event, folder: str, policies: Sequence[str], paths: 
     base = _base(root, event)
     if base is None:
         return Plan(policies=known, unchanged=(), reason="all: nothing to compare this event's commit with")
-    chosen = tuple(policy for policy in known if _changed(root, base, policy, paths))
+    chosen = tuple(policy for policy in known if _changed(root, base, policy, paths) or not passed(policy))
     rest = tuple(policy for policy in known if policy not in chosen)
-    return Plan(policies=chosen, unchanged=rest, reason=f"those with changes since {base[:12]}")
+    return Plan(policies=chosen, unchanged=rest, reason=f"those with changes since {base[:12]}, or red there")
 
 
 def policies_of(root: Path, folder: str, patterns: Sequence[str]) -> tuple[str, ...]:

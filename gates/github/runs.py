@@ -32,10 +32,12 @@ _CANCELLED = {"cancelled", "skipped", "stale"}  # a newer run is the one to repo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The pull request of the run before, the commit of its base, and the artifacts with evidence."""
+    """The pull request of the run before, the branch that it asks to change and that branch's commit, and the
+    artifacts with evidence."""
 
     pr: int
     base: str
+    branch: str
     artifacts: tuple[int, ...]
 
 
@@ -51,7 +53,8 @@ def find(client: Client, event: Event, before: Before) -> Found | str:
     if pull is None:
         return "No open pull request has this commit at its head: it has newer ones, or is closed."
     artifacts = tuple(_artifacts(client, event.repository, before.id))
-    return Found(pr=int(pull["number"]), base=str(pull["base"]["sha"]), artifacts=artifacts)
+    base = pull["base"]
+    return Found(pr=int(pull["number"]), base=str(base["sha"]), branch=str(base["ref"]), artifacts=artifacts)
 
 
 def pulls_of(client: Client, event: Event) -> Iterator[dict[str, Any]]:
@@ -63,6 +66,12 @@ def pulls_of(client: Client, event: Event) -> Iterator[dict[str, Any]]:
         same = (pull.get("head") or {}).get("sha") == event.head_sha
         if ours and same and _SHA.fullmatch(str(base.get("sha"))):
             yield pull
+
+
+def base_of(client: Client, repository: str, pr: int) -> str:
+    """The branch that a pull request asks to change."""
+    pull = client.get(f"/repos/{repository}/pulls/{pr}", doing=f"read {repository}#{pr}", needs="pull-requests: read")
+    return str(pull["base"]["ref"])
 
 
 def _artifacts(client: Client, repository: str, run: int) -> Iterator[int]:

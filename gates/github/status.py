@@ -11,9 +11,9 @@ from gates.github.event import Event
 from gates.report import Facts, headline
 
 LONGEST = 140  # characters of a description, by GitHub
-LONGEST_CONTEXT = 200
 _NEEDS = "statuses: write"
 _ATTEMPTS = 3
+_REFUSALS = ("failure", "error")
 _STATES = {Exit.SHIP: "success", Exit.STOP: "failure"}
 
 
@@ -26,8 +26,8 @@ class Status:
     description: str
 
 
-def of(decision: Decision, facts: Facts, code: Exit, key: str) -> Status:
-    """The status of a decision that ends with ``code``; ``key`` tells the policies of a repository apart."""
+def of(decision: Decision, facts: Facts, code: Exit, context: str) -> Status:
+    """The status of a decision that ends with ``code``; ``context`` is ``Subject.context``."""
     told = headline(decision, facts)
     if facts.observing and facts.verdict(decision) not in (Verdict.PASS, Verdict.ERROR):
         told = f"observing until {facts.observing}: {told}"
@@ -37,7 +37,7 @@ def of(decision: Decision, facts: Facts, code: Exit, key: str) -> Status:
         told = f"{told}: {decision.reason}"
     return Status(
         state=_STATES.get(code, "error"),
-        context=_cut(f"gates/verdict ({key})", LONGEST_CONTEXT),
+        context=context,
         description=_cut(told, LONGEST),
     )
 
@@ -67,3 +67,27 @@ def put(client: Client, event: Event, status: Status) -> str:
             if not left:
                 raise
     return f"The status {status.context} of {event.head_sha[:7]} is {status.state}."
+
+
+def standing(client: Client, repository: str, commit: str) -> dict[str, str]:
+    """The newest state of each context of a commit, by the context in small letters, as GitHub compares them.
+
+    Raises ``GatesError`` where GitHub does not say.
+    """
+    path = f"/repos/{repository}/commits/{commit}/status"
+    told = client.pages(path, doing="read the commit's statuses", needs="statuses: read", key="statuses")
+    return {str(one.get("context")).casefold(): str(one.get("state")) for one in told}
+
+
+def kept(client: Client, event: Event, context: str) -> Status | None:
+    """A verdict that still stands where nothing has changed since: that of this very commit or, for a push, of the
+    commit before. None where that was no refusal, so that there is none to keep."""
+    before = event.base_sha if event.name == "push" else None
+    for commit in filter(None, (event.head_sha, before)):
+        state = standing(client, event.repository, commit).get(context.casefold())
+        if state is not None and state != "success":
+            told = f"nothing has changed since {commit[:7]}, whose verdict stands: {state}"
+            return Status(state=state if state in _REFUSALS else "error", context=context, description=told)
+        if state is not None:
+            return None
+    return None

@@ -116,7 +116,9 @@ def worst(state: State) -> str:
 
 
 def ships(s: State) -> bool:
-    """A job that fails on `fail` has ended well only where its policy observes."""
+    """A job that fails on `fail` has ended well only where its policy observes; a refusal that stands is one."""
+    if s["unchanged"] not in DONE:
+        return False
     if s["plan"] == "success" and s["plan.count"] == "0":
         return True
     fine = ("pass", "inconclusive", "fail") if s["model.observing"] else ("pass", "inconclusive")
@@ -125,6 +127,8 @@ def ships(s: State) -> bool:
 
 def told(s: State) -> str:
     """A pass is told only where every model passed."""
+    if s["unchanged"] not in DONE:
+        return "error"
     if s["plan"] == "success" and s["plan.count"] == "0":
         return ""
     return (worst(s) if worst(s) != "pass" or s["model"] == "success" else "") or "error"

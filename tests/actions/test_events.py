@@ -41,7 +41,9 @@ def test_the_merge_queue_new_data_and_the_clock(world: World, tmp_path: Path, ht
     base = world.commit()
     (world.repository / "columns.txt").write_text("contract internet_service")
     head = world.commit()
-    queued = world.run("merge_group", {"merge_group": {"head_sha": head, "base_sha": base}})
+    queued = world.run(
+        "merge_group", {"merge_group": {"head_sha": head, "base_sha": base, "base_ref": "refs/heads/main"}}
+    )
     assert queued.verdicts == {"data": "pass", "judge": "pass", "report": "pass"}, queued.log
     assert (queued.failed, queued.caller) == (set(), "pass")
     assert said(world) == [(head, "success")]

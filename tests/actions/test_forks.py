@@ -46,7 +46,10 @@ def test_a_forks_verdict_reaches_its_pull_request_by_the_base_branchs_policy(wor
     assert all("fork" in one for one in told)
     assert "handed over no evidence about this model" in told[0] + told[1]
     states = {status["context"]: status["state"] for status in world.github.statuses}
-    assert states == {"gates/verdict (gates.yaml)": "failure", "gates/verdict (other/gates.yaml)": "error"}
+    assert states == {
+        "gates/verdict (gates.yaml into main, not verified)": "failure",
+        "gates/verdict (other/gates.yaml into main, not verified)": "error",
+    }
 
     again = world.run("workflow_run", followed(world, head_sha="c" * 40), workflow="report.yml")
     assert again.failed == set(), again.log

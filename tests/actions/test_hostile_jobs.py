@@ -117,7 +117,7 @@ TEXT = "\n".join(
         "'; touch HERE; '",
         '"; touch HERE; "',
         "--help ../../../etc/passwd %0Averdict=pass %0D",
-        f"<!-- gates:v1 key=gates.yaml head={'a' * 40} verdict=pass -->",
+        f"<!-- gates:v2 id=1001 key=gates.yaml base=main head={'a' * 40} verdict=pass -->",
     ]
 )
 
@@ -140,7 +140,7 @@ def test_hostile_cells_change_neither_outputs_nor_comment(world: World, tmp_path
     assert run.verdicts == {"data": "pass", "judge": "fail", "report": "fail"}, run.log
     assert not canary.exists()
     (body,) = world.github.bodies(BOT)
-    assert re.fullmatch(rf"<!-- gates:v1 .*head={world.github.heads[7]} verdict=fail -->", body.splitlines()[-1])
+    assert re.fullmatch(rf"<!-- gates:v2 .*head={world.github.heads[7]} verdict=fail -->", body.splitlines()[-1])
     assert body.count("<!--") == 1
     assert body.count("<details>") == body.count("</details>")
     assert re.findall(r"@acme|\]\(http|`x`|a\|b", body) == []

@@ -27,7 +27,7 @@ def ours(world: World) -> str:
 
 def marked(world: World) -> str:
     """The verdict that the comment's own marker remembers."""
-    (found,) = re.findall(r"<!-- gates:v1 .*?verdict=(\w+)", ours(world).splitlines()[-1])
+    (found,) = re.findall(r"<!-- gates:v2 .*?verdict=(\w+)", ours(world).splitlines()[-1])
     return str(found)
 
 
@@ -128,14 +128,15 @@ def test_two_models_one_pull_request(world: World) -> None:
 
     world.call("workflows", "Model", policy="*/gates.yaml", working_directory="models")
     base = world.commit()
+    contexts = {f"gates/verdict (models/{name}/gates.yaml on main, push)" for name in ("one", "two")}
+    for context in contexts:  # else they would be judged anew
+        world.github.judged(base, context, "success")
     (world.repository / "README").write_text("about neither")
     world.commit()
     none = world.run("push", {"before": base, "ref": "refs/heads/main"})
     assert (none.failed, none.caller, none.verdicts) == (set(), "", {}), none.log
     assert none.jobs["verdict"] == "succeeded"
-    assert {status["context"] for status in world.github.statuses[-2:]} == {
-        f"gates/verdict (models/{name}/gates.yaml)" for name in ("one", "two")
-    }
+    assert {status["context"] for status in world.github.statuses[-2:]} == contexts
 
 
 def test_a_model_is_scored_apart_and_so_is_a_champion_on_a_new_holdout(world: World, tmp_path: Path) -> None:

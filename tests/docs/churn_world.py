@@ -143,7 +143,11 @@ def copied(world: Path, folder: Path) -> Path:
 def on_github(home: Path, url: str, name: str) -> dict[str, str]:
     """The environment of a run on the pull request, or of one that follows it (``workflow_run``)."""
     head, base = done(home, "git rev-parse HEAD"), done(home, "git rev-parse origin/main")
-    pull = {"number": 7, "head": {"sha": head, "repo": {"full_name": "acme/churn"}}, "base": {"sha": base}}
+    pull = {
+        "number": 7,
+        "head": {"sha": head, "repo": {"full_name": "acme/churn"}},
+        "base": {"sha": base, "ref": "main"},
+    }
     before = {
         "id": 17, "event": "pull_request", "conclusion": "failure", "head_sha": head, "actor": {"login": "mallory"},
         "head_repository": {"full_name": "mallory/churn"},

@@ -60,7 +60,7 @@ ELSE: dict[str, Example] = {
     ),
     'GITHUB_TOKEN=... gates find-run --pull-request 7 --commit "$(git rev-parse HEAD)"': Example(event="pull_request"),
     "GITHUB_TOKEN=... gates find-fork": Example(event="workflow_run"),
-    "GITHUB_TOKEN=... gates report-fork --pull-request 7 --evidence evidence": Example(
+    "GITHUB_TOKEN=... gates report-fork --pull-request 7 --branch main --evidence evidence": Example(
         "mkdir -p evidence/gates-evidence-11 && cp .gates/evidence.json evidence/gates-evidence-11",
         event="workflow_run",
     ),

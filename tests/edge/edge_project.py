@@ -263,7 +263,7 @@ def pull_request(project: Project, url: str, *, head: str, base: str, fork: bool
     """The environment of a run on pull request 7, with its event; ``url`` is the API's."""
     pull = {"number": 7, "head": {"sha": head, "repo": {"full_name": "mallory/churn" if fork else "acme/churn"}}}
     event = project.root.parent / "event.json"
-    event.write_text(json.dumps({"pull_request": pull | {"base": {"sha": base}}}))
+    event.write_text(json.dumps({"pull_request": pull | {"base": {"sha": base, "ref": "main"}}}))
     return {
         "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REPOSITORY": "acme/churn",
         "GITHUB_EVENT_PATH": str(event), "GITHUB_ACTOR": "dana", "GITHUB_RUN_ID": "11", "GITHUB_SHA": "c" * 40,

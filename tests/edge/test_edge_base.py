@@ -32,7 +32,7 @@ def pull_request(project, base):
     """The environment of a run for a pull request from that commit."""
     event = project.root.parent / "event.json"
     head = {"sha": "a" * 40, "repo": {"full_name": "acme/churn"}}
-    event.write_text(json.dumps({"pull_request": {"number": 7, "head": head, "base": {"sha": base}}}))
+    event.write_text(json.dumps({"pull_request": {"number": 7, "head": head, "base": {"sha": base, "ref": "main"}}}))
     return {
         "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": str(event),
         "GITHUB_REPOSITORY": "acme/churn", "GITHUB_ACTOR": "dana", "GITHUB_RUN_ID": "11", "GITHUB_SHA": "a" * 40,

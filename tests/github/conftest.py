@@ -28,6 +28,6 @@ def client(github: FakeGitHub) -> Client:
 @pytest.fixture
 def event(github: FakeGitHub) -> Event:
     return Event(
-        name="pull_request", repository="acme/churn", head_sha=HEAD, base_sha="b" * 40, pr=7, is_fork=False,
-        actor="dana", run_id=11, run_attempt=1, api_url=github.url, server_url="https://github.com",
+        name="pull_request", repository="acme/churn", head_sha=HEAD, base_sha="b" * 40, branch="refs/heads/main",
+        pr=7, is_fork=False, actor="dana", run_id=11, run_attempt=1, api_url=github.url, server_url="https://github.com",
     )  # fmt: skip

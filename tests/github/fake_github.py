@@ -65,6 +65,7 @@ class FakeGitHub:
         self.readers = {"ghs_reader"}
         self.heads: dict[int, str] = {}
         self.bases: dict[int, str] = {}  # commit of the base branch, where a test says one
+        self.branches: dict[int, str] = {}  # what a pull request asks to change, where that is not main
         self.into: dict[int, str] = {}  # the repository that a pull request asks, where it is another one
         self.changed: dict[int, list[str]] = {}
         self.runs: dict[str, list[int]] = {}  # commit -> its runs, the newest first
@@ -177,6 +178,7 @@ class FakeGitHub:
         pull = self._description.example("pull-request")
         pull.update(number=number, requested_teams=[])  # the example's team is not as described
         pull["head"]["sha"] = self.heads[number]
+        pull["base"]["ref"] = self.branches.get(number, "main")
         return Answer(200, pull)
 
     def _issues_list_comments(self, names: dict[str, int], query: dict[str, str], *_: Any) -> Answer:
@@ -207,6 +209,7 @@ class FakeGitHub:
         pull.update(number=number, requested_teams=[])  # the example's team is not as described
         pull["head"]["sha"] = self.heads[number]
         pull["base"]["sha"] = self.bases.get(number, "b" * 40)
+        pull["base"]["ref"] = self.branches.get(number, "main")
         pull["base"]["repo"]["full_name"] = self.into.get(number, self.repository)
         return pull
 
@@ -263,6 +266,19 @@ class FakeGitHub:
         status["creator"]["login"] = login
         self.statuses.append(status)
         return Answer(201, status)
+
+    def judged(self, commit: str, context: str, state: str) -> None:
+        """An earlier run has set a status."""
+        self._repos_create_commit_status({"sha": commit}, {}, {"context": context, "state": state}, BOT)
+
+    def _repos_get_combined_status_for_ref(self, names: dict[str, Any], query: dict[str, str], *_: Any) -> Answer:
+        newest = {one["context"].casefold(): one for one in self.statuses if one["url"].endswith(f"/{names['ref']}")}
+        whole = self._description.example("combined-commit-status")
+        answer = self._page(f"commits/{names['ref']}/status", list(newest.values()), query, "statuses")
+        fields = self._description.example("combined-commit-status")["statuses"][0]
+        assert isinstance(answer.value, dict)
+        told = [{name: one.get(name, value) for name, value in fields.items()} for one in answer.value["statuses"]]
+        return Answer(200, whole | answer.value | {"statuses": told}, answer.headers)
 
     def _comment(self, number: int, pr: int, body: str, login: str) -> dict[str, Any]:
         comment: dict[str, Any] = self._description.example("issue-comment")

@@ -130,6 +130,7 @@ class FakePromotion(FakeGitHub):
         pull.update(number=7, user=self._user(self.world.author or (1, "author", "User")), requested_teams=[])
         pull.update(merge_commit_sha=self.world.sha, merged_at="2027-01-01T08:00:00Z" if self.world.merged else None)
         pull["head"]["sha"] = HEAD
+        pull["base"]["ref"] = "main"
         return [pull]
 
     def pull(self, *_: Any) -> Any:
@@ -137,6 +138,7 @@ class FakePromotion(FakeGitHub):
         pull.update(number=7, requested_teams=[], commits=self.world.commits)
         pull.update(user=self._user(self.world.author or (1, "author", "User")))
         pull["head"]["sha"] = self.world.head
+        pull["base"]["ref"] = "main"
         return pull
 
     def commit(self, *_: Any) -> Any:

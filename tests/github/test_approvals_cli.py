@@ -110,7 +110,11 @@ def test_a_weaker_policy_takes_an_approval_of_its_own(tmp_path, github, approved
     github.heads[7] = HEAD
     github.world.writers = {"xenia"}
     github.world.reviews = [(XENIA, "APPROVED", "", HEAD)] if approved else []
-    pull = {"number": 7, "head": {"sha": HEAD, "repo": {"full_name": "acme/churn"}}, "base": {"sha": base}}
+    pull = {
+        "number": 7,
+        "head": {"sha": HEAD, "repo": {"full_name": "acme/churn"}},
+        "base": {"sha": base, "ref": "main"},
+    }
     done = project.gates("comment", **environment(project, github, "pull_request", {"pull_request": pull}))
     assert done.code == (0 if approved else 1), done.err
     (body,) = github.bodies()
@@ -129,7 +133,11 @@ def test_a_holdout_that_moved_is_judged_once_somebody_has_approved_that(tmp_path
     github.heads[7] = HEAD
     github.world.writers = {"xenia"}
     github.world.reviews = [(XENIA, "APPROVED", "", HEAD)] if approved else []
-    pull = {"number": 7, "head": {"sha": HEAD, "repo": {"full_name": "acme/churn"}}, "base": {"sha": base}}
+    pull = {
+        "number": 7,
+        "head": {"sha": HEAD, "repo": {"full_name": "acme/churn"}},
+        "base": {"sha": base, "ref": "main"},
+    }
     done = project.gates("comment", **environment(project, github, "pull_request", {"pull_request": pull}))
     assert done.code == (0 if approved else 2), done.err
     assert (project.decision["verdict"] == "pass") is approved

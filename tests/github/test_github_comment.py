@@ -18,6 +18,7 @@ from gates.github.event import Event
 from gates.report import Past
 
 HEAD = "a" * 40
+NUMBER = "1001"  # the first comment's, by the fake GitHub
 Say = Callable[..., Outcome]
 PASS, INCONCLUSIVE, FAIL, ERROR = Verdict
 
@@ -31,9 +32,9 @@ PASS, INCONCLUSIVE, FAIL, ERROR = Verdict
 )
 @example("churn --> <b>", PASS, "fine")
 @example("---", FAIL, "fine")
-@example("a b\nhead=x", ERROR, "<!-- gates:v1 key=churn head=" + "b" * 40 + " verdict=pass -->")
+@example("a b\nhead=x", ERROR, "<!-- gates:v2 id=1001 key=churn base=main head=" + "b" * 40 + " verdict=pass -->")
 def test_a_marker_comes_back_and_is_one_closed_html_comment(key: str, verdict: Verdict, body: str) -> None:
-    marker = Marker(key=key, head=HEAD, verdict=verdict)
+    marker = Marker(id=NUMBER, base="main", key=key, head=HEAD, verdict=verdict)
     text = compose(body, marker)
     assert parse(text) == marker
     line = text.split("\n")[-1]
@@ -41,7 +42,7 @@ def test_a_marker_comes_back_and_is_one_closed_html_comment(key: str, verdict: V
     assert line.isascii()
 
 
-MARKER = f"<!-- gates:v1 key=churn head={HEAD} verdict=pass -->"
+MARKER = f"<!-- gates:v2 id=1001 key=churn base=main head={HEAD} verdict=pass -->"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ MARKER = f"<!-- gates:v1 key=churn head={HEAD} verdict=pass -->"
         f"{MARKER}\nand more",
         f"text {MARKER}",
         f"> {MARKER}",
-        MARKER.replace("v1", "v2"),
+        MARKER.replace("v2", "v1"),
         MARKER.replace("pass", "great"),
         MARKER.replace(HEAD, HEAD[:39]),
         MARKER.replace("key=churn", "key="),
@@ -65,17 +66,23 @@ def test_what_is_no_marker(text: str) -> None:
 
 @pytest.mark.parametrize("text", [MARKER, f"x\n{MARKER}\n", f"x\r\n\r\n{MARKER}\r\n"])
 def test_what_is_a_marker_though_github_touched_it(text: str) -> None:
-    assert parse(text) == Marker(key="churn", head=HEAD, verdict=PASS)
+    assert parse(text) == Marker(id=NUMBER, base="main", key="churn", head=HEAD, verdict=PASS)
 
 
-@pytest.mark.parametrize("marker", [Marker(key="", head=HEAD, verdict=PASS), Marker(key="x", head="a", verdict=PASS)])
+@pytest.mark.parametrize(
+    "marker",
+    [
+        Marker(id=NUMBER, base="main", key="", head=HEAD, verdict=PASS),
+        Marker(id=NUMBER, base="main", key="x", head="a", verdict=PASS),
+    ],
+)
 def test_a_marker_that_would_not_come_back_is_not_written(marker: Marker) -> None:
     with pytest.raises(ValueError, match="can't be written as a marker"):
         compose("text", marker)
 
 
 def test_a_comment_may_fill_githubs_limit_and_not_pass_it() -> None:
-    marker = Marker(key="churn", head=HEAD, verdict=PASS)
+    marker = Marker(id=NUMBER, base="main", key="churn", head=HEAD, verdict=PASS)
     room = comment.LONGEST - len(compose("", marker))
     assert len(compose("x" * room, marker)) == comment.LONGEST
     with pytest.raises(GatesError, match="65,537 characters"):
@@ -88,7 +95,7 @@ def test_a_comment_may_fill_githubs_limit_and_not_pass_it() -> None:
 @pytest.fixture
 def say(client: Client, event: Event) -> Say:
     def say(body: str, verdict: Verdict = PASS, key: str = "churn", **changes: Any) -> Outcome:
-        return sync(client, event, lambda _: body, key=key, verdict=verdict, **changes)
+        return sync(client, event, lambda _: body, key=key, base="main", verdict=verdict, **changes)
 
     return say
 
@@ -100,7 +107,7 @@ def test_first_posted_then_edited_then_left_alone(github: FakeGitHub, say: Say) 
     assert say("two") is Outcome.UNCHANGED
     assert github.verbs() == ["pulls/get", "issues/list-comments"]
     (body,) = github.bodies()
-    assert body.startswith("two\n\n<!-- gates:v1 key=churn ")
+    assert body.startswith("two\n\n<!-- gates:v2 id=1001 key=churn base=main ")
 
 
 @pytest.mark.parametrize("before", Verdict)
@@ -150,10 +157,39 @@ def test_each_policy_has_its_own(github: FakeGitHub, say: Say) -> None:
     assert len(github.comments) == 2
 
 
+@pytest.mark.parametrize("history", ["", f" before=pass:{'b' * 40}"])
+def test_a_copy_of_our_comment_by_our_own_author_is_not_ours(
+    github: FakeGitHub, client: Client, event: Event, history: str
+) -> None:
+    """Another workflow writes by the same login, and may be made to quote anything."""
+    sync(client, event, lambda _: "ours", key="churn", base="main", verdict=FAIL)
+    (ours,) = github.bodies()
+    copy = dict(github.say(7, ours.replace("verdict=fail", f"verdict=pass{history}")))
+    sync(client, event, told, key="churn", base="main", verdict=FAIL)
+    assert copy in github.comments
+    github.comments[:] = [copy]
+    sync(client, event, told, key="churn", base="main", verdict=FAIL)
+    assert github.comments[0] == copy
+    assert github.comments[1]["body"].startswith("fail a\n")  # and nothing of its history
+
+
+def test_of_two_branches_the_one_that_is_asked_has_the_comment(
+    github: FakeGitHub, client: Client, event: Event
+) -> None:
+    sync(client, event, told, key="churn", base="main", verdict=PASS)
+    assert sync(client, replace(event, branch="refs/heads/lax"), told, key="churn", base="lax", verdict=PASS) is (
+        Outcome.MOVED
+    )
+    github.branches[7] = "lax"
+    sync(client, replace(event, branch="refs/heads/lax"), told, key="churn", base="lax", verdict=FAIL)
+    (body,) = github.bodies()
+    assert body.startswith("fail a\n")  # the verdict for the other branch is none of this one's past
+
+
 def test_of_several_the_newest_stays(github: FakeGitHub, say: Say) -> None:
     say("one")
     (body,) = github.bodies()
-    newest = github.say(7, body.replace("one", "two"))["id"]
+    newest = github.say(7, body.replace("one", "two").replace("id=1001", "id=1002"))["id"]
     github.comments.reverse()
     assert say("three") is Outcome.EDITED
     assert [comment["id"] for comment in github.comments] == [newest]
@@ -174,7 +210,7 @@ def test_a_run_that_was_overtaken_says_nothing(github: FakeGitHub, say: Say) -> 
 def test_where_there_is_nothing_to_write_to_nothing_is_asked(
     github: FakeGitHub, client: Client, event: Event, changes: dict[str, Any], outcome: Outcome
 ) -> None:
-    assert sync(client, replace(event, **changes), lambda _: "x", key="churn", verdict=PASS) is outcome
+    assert sync(client, replace(event, **changes), lambda _: "x", key="churn", base="main", verdict=PASS) is outcome
     assert github.asked == []
 
 
@@ -184,15 +220,15 @@ def test_every_outcome_is_told() -> None:
 
 def test_another_author_may_be_named_in_any_case(github: FakeGitHub, event: Event) -> None:
     dana = Client(github.url, "ghp_dana", backoff=0)
-    sync(dana, event, lambda _: "one", key="churn", verdict=PASS, author="Dana")
-    sync(dana, event, lambda _: "two", key="churn", verdict=PASS, author="dana")
+    sync(dana, event, lambda _: "one", key="churn", base="main", verdict=PASS, author="Dana")
+    sync(dana, event, lambda _: "two", key="churn", base="main", verdict=PASS, author="dana")
     assert len(github.bodies("dana")) == 1
 
 
 def test_a_comment_that_would_never_be_found_again_is_taken_back(github: FakeGitHub, event: Event) -> None:
     dana = Client(github.url, "ghp_dana", backoff=0)
     with pytest.raises(GatesError, match="writes as dana, not as github-actions") as caught:
-        sync(dana, event, lambda _: "one", key="churn", verdict=PASS)
+        sync(dana, event, lambda _: "one", key="churn", base="main", verdict=PASS)
     assert "--author 'dana'" in str(caught.value)
     assert caught.value.exit_code is Exit.INPUT
     assert github.comments == []
@@ -212,7 +248,7 @@ def test_the_comment_remembers_the_verdicts_of_the_pull_request(
     for head, verdict in zip("abca", (PASS, FAIL, INCONCLUSIVE, PASS), strict=True):
         github.heads[7] = head * 40
         pushed = replace(event, head_sha=head * 40)
-        outcomes.append(sync(client, pushed, told, key="churn", verdict=verdict))
+        outcomes.append(sync(client, pushed, told, key="churn", base="main", verdict=verdict))
     (body,) = github.bodies()
     assert body.startswith("fail b -> inconclusive c -> pass a\n")
     assert outcomes == [Outcome.CREATED, Outcome.REPLACED, Outcome.EDITED, Outcome.EDITED]
@@ -220,14 +256,14 @@ def test_the_comment_remembers_the_verdicts_of_the_pull_request(
 
 def test_a_second_run_of_a_commit_is_not_a_second_verdict(github: FakeGitHub, client: Client, event: Event) -> None:
     for verdict in (PASS, FAIL, FAIL):
-        sync(client, event, told, key="churn", verdict=verdict)
+        sync(client, event, told, key="churn", base="main", verdict=verdict)
     assert github.bodies()[0].startswith("fail a\n")
 
 
 def test_the_comment_remembers_only_so_many(github: FakeGitHub, client: Client, event: Event) -> None:
     for number in range(30):
         github.heads[7] = f"{number:040x}"
-        sync(client, replace(event, head_sha=github.heads[7]), told, key="churn", verdict=INCONCLUSIVE)
+        sync(client, replace(event, head_sha=github.heads[7]), told, key="churn", base="main", verdict=INCONCLUSIVE)
     (body,) = github.bodies()
     assert body.count("->") == comment._REMEMBERED  # one of them closes the marker
     marker = parse(body)
@@ -293,7 +329,7 @@ def test_passing_trouble_leaves_one_changed_comment(
     say("two", verdict)
     (body,) = github.bodies()
     assert body.startswith("two")
-    assert parse(body) == Marker(key="churn", head=HEAD, verdict=verdict)
+    assert parse(body) == Marker(id=str(github.comments[0]["id"]), base="main", key="churn", head=HEAD, verdict=verdict)
 
 
 LASTING = {

@@ -22,7 +22,7 @@ ENVIRON = {
 
 def pull_request(**changes: Any) -> dict[str, Any]:
     head = {"sha": HEAD, "repo": {"full_name": "acme/churn"}}
-    return {"pull_request": {"number": 7, "head": head, "base": {"sha": BASE}} | changes}
+    return {"pull_request": {"number": 7, "head": head, "base": {"sha": BASE, "ref": "main"}} | changes}
 
 
 def test_a_pull_request_is_judged_at_its_own_head_not_at_the_merge() -> None:

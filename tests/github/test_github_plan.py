@@ -53,6 +53,7 @@ def event(name: str, base: str | None, repository: Repository) -> Event:
         repository="acme/churn",
         head_sha=repository.git("rev-parse", "HEAD"),
         base_sha=base,
+        branch="refs/heads/main",
         pr=7 if name == "pull_request" else None,
         is_fork=False,
         actor="dana",

@@ -29,7 +29,7 @@ def followed(github: FakeGitHub, event: Event) -> Event:
 
 
 def test_the_pull_request_is_found_by_its_commit(client: Client, followed: Event) -> None:
-    assert runs.find(client, followed, FORK) == runs.Found(pr=7, base="b" * 40, artifacts=(1,))
+    assert runs.find(client, followed, FORK) == runs.Found(pr=7, base="b" * 40, branch="main", artifacts=(1,))
 
 
 def test_it_is_found_among_many_pages(github: FakeGitHub, client: Client, followed: Event) -> None:
@@ -38,7 +38,9 @@ def test_it_is_found_among_many_pages(github: FakeGitHub, client: Client, follow
     github.heads = {number: f"{number:040x}" for number in range(100, 105)} | {8: HEAD, 7: HEAD}
     github.into[8] = "mallory/churn"
     github.hand_over(FORK.id, *[(number, f"gates-evidence-{number}", 10) for number in range(5)])
-    assert runs.find(client, followed, FORK) == runs.Found(pr=7, base="b" * 40, artifacts=(0, 1, 2, 3, 4))
+    assert runs.find(client, followed, FORK) == runs.Found(
+        pr=7, base="b" * 40, branch="main", artifacts=(0, 1, 2, 3, 4)
+    )
 
 
 NOTHING: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {

@@ -11,20 +11,20 @@ from gates.decision import Code, Verdict, could_not_judge, unchanged
 from gates.errors import Exit, GatesError
 from gates.github.api import Client
 from gates.github.event import Event
-from gates.github.status import LONGEST, Status, of, put
+from gates.github.status import LONGEST, Status, kept, of, put
 from gates.report import Facts
 
 POST = ("POST", "repos/create-commit-status")
-STATUS = Status(state="success", context="gates/verdict (gates.yaml)", description="fine")
+STATUS = Status(state="success", context="gates/verdict (gates.yaml into main)", description="fine")
 
 
 def test_it_stands_on_the_head_commit_under_a_name_of_its_own(github: FakeGitHub, client: Client, event: Event) -> None:
     told = put(client, event, STATUS)
     (status,) = github.statuses
     assert github.asked[0].path == f"/repos/acme/churn/statuses/{event.head_sha}"
-    assert (status["state"], status["context"]) == ("success", "gates/verdict (gates.yaml)")
+    assert (status["state"], status["context"]) == ("success", "gates/verdict (gates.yaml into main)")
     assert status["target_url"] == "https://github.com/acme/churn/actions/runs/11"
-    assert told == "The status gates/verdict (gates.yaml) of aaaaaaa is success."
+    assert told == "The status gates/verdict (gates.yaml into main) of aaaaaaa is success."
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,50 @@ def test_what_it_says() -> None:
     assert "unchanged" in of(unchanged("churn", "x"), Facts(), Exit.SHIP, "g").description
 
 
-@given(st.text(max_size=400), st.text(max_size=400))
-def test_it_fits_and_is_one_line(why: str, key: str) -> None:
-    status = of(could_not_judge("churn", why), Facts(), Exit.INPUT, key)
-    for text, longest in ((status.description, LONGEST), (status.context, 200)):
-        assert text.isprintable()
-        assert len(text) <= longest
+@given(st.text(max_size=400))
+def test_it_fits_and_is_one_line(why: str) -> None:
+    told = of(could_not_judge("churn", why), Facts(), Exit.INPUT, "g").description
+    assert told.isprintable()
+    assert len(told) <= LONGEST
+
+
+# -- where nothing has changed --
+
+CONTEXT = "gates/verdict (gates.yaml on main, push)"
+BEFORE = "b" * 40
+
+
+@pytest.mark.parametrize(
+    ("name", "at_head", "before", "kept_as"),
+    [
+        ("push", None, "failure", "failure"),
+        ("push", None, "error", "error"),
+        ("push", None, "pending", "error"),
+        ("push", None, "success", None),
+        ("push", None, None, None),
+        ("push", "failure", "success", "failure"),
+        ("push", "success", "failure", None),  # judged anew at this very commit
+        ("pull_request", "failure", None, "failure"),
+        ("pull_request", None, "failure", None),  # the base branch's verdict is not the pull request's
+        ("merge_group", None, "failure", None),
+    ],
+)
+def test_a_refusal_stands_until_something_is_judged(
+    github: FakeGitHub, client: Client, event: Event, name: str, at_head: str | None, before: str | None,
+    kept_as: str | None,
+) -> None:  # fmt: skip
+    for commit, state in ((event.head_sha, at_head), (BEFORE, before)):
+        if state:
+            github.judged(commit, CONTEXT.upper(), state)  # GitHub tells no capitals apart
+        github.judged(commit, "another", "failure")
+    stands = kept(client, replace(event, name=name), CONTEXT)
+    assert (stands.state if stands else None) == kept_as
+
+
+def test_whether_a_refusal_stands_is_never_guessed(github: FakeGitHub, client: Client, event: Event) -> None:
+    github.fail("GET", "repos/get-combined-status-for-ref", Trouble(403, "Resource not accessible by integration"))
+    with pytest.raises(GatesError, match="statuses: read"):
+        kept(client, event, CONTEXT)
 
 
 @pytest.mark.parametrize(
