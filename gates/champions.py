@@ -30,6 +30,18 @@ def champions(ledger: Ledger, head: str | None, name: str, alias: str, most: int
     return tuple(_champion(ledger, known, one) for one in islice(known.values(), most))[::-1]
 
 
+def trained_from(ledger: Ledger, head: str | None, name: str, alias: str) -> str | None:
+    """The commit that trained what an alias names now, by the ledger: of a rollback, what it went back to. None where
+    it names nothing, or nobody knows."""
+    target = None
+    for entry in _moves(ledger, head, name, alias):
+        if target in (None, entry.digest):
+            target = entry.record.target
+            if target is None:
+                return entry.record.source.commit if entry.record.source else None
+    return None
+
+
 def _moves(ledger: Ledger, head: str | None, name: str, alias: str) -> Iterator[Entry]:
     """The moves, the newest first. A record's bytes are canonical, so most can be passed over unread."""
     for commit, documents, data in ledger.files(head):

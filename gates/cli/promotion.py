@@ -54,17 +54,22 @@ def _approvals(flow: Flow) -> Approve:
         return unapproved
 
     def approve(stage: Stage, model: str) -> tuple[Approval, ...]:
+        from gates.champions import trained_from
         from gates.github import api, event
         from gates.github.people import Approvers
 
         if not stage.approvals:
             return ()
         happened = event.read(flow.environ)
-        client = api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
-        asked = flow.bound.policy.promotion
-        return Approvers(client=client, repository=happened.repository, run_id=happened.run_id, promotion=asked)(
-            stage, model
+        asked = Approvers(
+            client=api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", "")),
+            repository=happened.repository,
+            run_id=happened.run_id,
+            promotion=flow.bound.policy.promotion,
+            since=trained_from(flow.ledger, flow.ledger.head(), flow.bound.champion[0], stage.alias),
+            server=happened.server_url.partition("//")[2].partition("/")[0],
         )
+        return asked(stage, model)
 
     return approve
 

@@ -66,13 +66,29 @@ class Client:
         self, path: str, *, doing: str, needs: str, query: Mapping[str, str] | None = None, key: str | None = None
     ) -> Iterator[dict[str, Any]]:
         """Every object of a list, over all its pages; ``key`` says where in each page's object the list is."""
+        for response in self._pages(path, doing, needs, query):
+            yield from _objects(response, doing, key)
+
+    def whole(self, path: str, *, doing: str, needs: str, key: str) -> dict[str, Any] | None:
+        """One object whose list ``key`` is in pages, with all of it; None where there is none."""
+        first, found = None, list[dict[str, Any]]()
+        for response in self._pages(path, doing, needs, or_else=_HIDDEN):
+            if response.status_code == _HIDDEN:
+                return None
+            first = first or _object(response, doing)
+            found += _objects(response, doing, key)
+        return {**(first or {}), key: found}
+
+    def _pages(
+        self, path: str, doing: str, needs: str, query: Mapping[str, str] | None = None, or_else: int | None = None
+    ) -> Iterator[Response]:
         url, seen = f"{self._api_url}{path}?{urlencode({**(query or {}), 'per_page': 100})}", set[str]()
         while url:
             if url in seen or not url.startswith(f"{self._api_url}/"):
                 raise _outside(f"could not {doing}: GitHub named a next page that can't be right")
             seen.add(url)
-            response = self._ask("GET", url, doing, needs)
-            yield from _objects(response, doing, key)
+            response = self._ask("GET", url, doing, needs, or_else=or_else)
+            yield response
             url = response.links.get("next", {}).get("url", "")
 
     def post(self, path: str, body: dict[str, Any], *, doing: str, needs: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from gates.errors import Exit, GatesError
 from gates.record import Approval, Environment, User
 
+NAMED = 3  # people who are told by name
 QUOTED = 12  # digits of the model's digest that a comment must quote
 
 
@@ -81,11 +82,12 @@ class Told:
     role that is not in it has no environment. ``members``: who is in the team that is asked for, None for no team."""
 
     attempt: int
-    starters: frozenset[int | None]
-    authors: frozenset[int | None]  # None: somebody whom GitHub does not know
+    starters: frozenset[int | None]  # None: somebody whom GitHub does not know
+    authors: frozenset[int | None]
     guarded: Mapping[str, bool]
     answers: Sequence[Answer]
     members: frozenset[int] | None = field(default=None)
+    unknown: Sequence[str] = ()  # authors whom GitHub does not know, as their commits name them
 
 
 def approved(asked: Asked, told: Told) -> tuple[Approval, ...]:
@@ -98,11 +100,13 @@ def approved(asked: Asked, told: Told) -> tuple[Approval, ...]:
             f"this is attempt {told.attempt} of the run, and approvals do not say which attempt they are for",
             mend="Start a new run; approvals of an earlier attempt do not count.",
         )
-    if None in told.authors or None in told.starters:
+    if told.unknown or None in told.authors or None in told.starters:
+        who = f" ({', '.join(told.unknown[:NAMED])})" if told.unknown else ""
         raise UnapprovedError(
             Why.UNKNOWN_AUTHOR,
-            "GitHub does not know who made the change or started the run, so nobody can be told from them",
-            mend="Add the commit's e-mail address to its author's GitHub account.",
+            f"GitHub does not know who made the change or started the run{who}, so nobody can be told from them",
+            mend="Add the address to its owner's GitHub account and commit with it once; or map it to one that GitHub "
+            "knows in .mailmap (docs/approvals.md).",
         )
     fit = [list(_fit(role, asked, told)) for role in asked.roles]
     chosen = _distinct(fit) if asked.distinct else [answers[0] for answers in fit]

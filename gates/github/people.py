@@ -15,11 +15,13 @@ from urllib.parse import quote
 from gates.errors import Exit
 from gates.github.api import Client
 from gates.github.approvals import Answer, Asked, Told, UnapprovedError, Why, approved
+from gates.github.makers import NEEDS as _NEEDS
+from gates.github.makers import Makers
 from gates.policy import Promotion, Stage
 from gates.record import Approval, Environment, User
 
-_NEEDS = "actions: read, contents: read, deployments: read, pull-requests: read"
 HALF = "GitHub's answer lacks what it documents"
+OWN = "own"
 WRITERS = ("admin", "write")  # permissions; maintain is told as write
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _STARTED = ("in_progress", "success", "failure", "error", "inactive")  # states of a deployment whose job has begun
@@ -28,12 +30,16 @@ _REVIEWS = {"APPROVED": "approved", "CHANGES_REQUESTED": "rejected", "DISMISSED"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approvers:
-    """Who may say that a model is approved: one run of one repository, and what its policy asks for."""
+    """Who may say that a model is approved: one run of one repository, and what its policy asks for. ``since``: the
+    commit of what the stage's alias names now, None where that is nothing, ``OWN`` where the run's own commit alone is
+    the change. ``server``: GitHub's host."""
 
     client: Client
     repository: str
     run_id: int
     promotion: Promotion
+    since: str | None = OWN
+    server: str = "github.com"
 
     def __call__(self, stage: Stage, digest: str) -> tuple[Approval, ...]:
         """The approvals of a stage for a model. Raises ``GatesError``: no answer, or half of one, is no approval."""
@@ -62,10 +68,13 @@ class Approvers:
         if not any(guarded.values()):  # never some of one and some of the other
             answers = list(self._reviews(asked.roles, pulls, run))
             guarded = dict.fromkeys(asked.roles, True) if answers else guarded
+        head, makers = run["head_sha"], self._makers
+        made = makers.of_commit(head) if self.since == OWN else makers.since(self.since, head)
         return Told(
             attempt=run["run_attempt"],
             starters=frozenset({_id(run["actor"]), _id(run["triggering_actor"])}),
-            authors=frozenset(self._authors(run["head_sha"], pulls)),
+            authors=made.ids,
+            unknown=made.unknown,
             guarded=guarded,
             answers=answers,
             members=self._members(self.promotion.team, answers) if self.promotion.team else None,
@@ -143,13 +152,13 @@ class Approvers:
     def approver(self, pull_request: int, head: str) -> str | None:
         """Who may write, made none of the pull request, and approved this very commit of it."""
         pull = self._get(f"/pulls/{pull_request}", "read the pull request")
-        authors = set(self._authors(head, [pull]))
-        if pull["head"]["sha"] != head or None in authors:
+        made = self._makers.of_pull(pull_request, head)
+        if pull["head"]["sha"] != head or made.unknown:
             return None
         for who, review in self._last_words(pull).items():
             user = _user(review["user"])
             approves = review["state"] == "APPROVED" and review["commit_id"] == head
-            if approves and user.type == "User" and who not in authors and self._may_write(user.login):
+            if approves and user.type == "User" and who not in made.ids and self._may_write(user.login):
                 return user.login
         return None
 
@@ -159,19 +168,9 @@ class Approvers:
 
     # -- people --
 
-    def _authors(self, sha: str, pulls: list[dict[str, Any]]) -> Iterator[int | None]:
-        """Authors and committers of the commit and of the pull requests that brought it, and who opened those."""
-        commits = [self._get(f"/commits/{sha}", "read this run's commit")]
-        for pull in pulls:
-            yield _id(pull["user"])
-            whole = self._get(f"/pulls/{pull['number']}", "read the pull request")
-            of_it = list(self._list(f"/pulls/{pull['number']}/commits", "read the pull request's commits"))
-            if len(of_it) != whole["commits"]:  # GitHub lists 250 at most
-                what = f"pull request {pull['number']} has {whole['commits']} commits, and GitHub lists {len(of_it)}"
-                raise UnapprovedError(Why.INCOMPLETE, f"{what}: not all authors are known", mend="Make it smaller.")
-            commits += of_it
-        for commit in commits:
-            yield from (_id(commit["author"]), _id(commit["committer"]))
+    @property
+    def _makers(self) -> Makers:
+        return Makers(client=self.client, repository=self.repository, server=self.server)
 
     def _members(self, team: str, answers: list[Answer]) -> frozenset[int]:
         return frozenset(

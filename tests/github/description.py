@@ -109,10 +109,10 @@ class Description:
 
 
 def _anchored(schema: Any) -> Any:
-    """The schema with its own references led to the whole document."""
+    """The schema with its own references, those of a discriminator, too, led to the whole document."""
     if isinstance(schema, dict):
         return {
-            key: ROOT + value if key == "$ref" and str(value).startswith("#") else _anchored(value)
+            key: ROOT + value if isinstance(value, str) and value.startswith("#/components/") else _anchored(value)
             for key, value in schema.items()
         }
     return [_anchored(item) for item in schema] if isinstance(schema, list) else schema

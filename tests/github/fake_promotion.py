@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -10,6 +11,29 @@ from description import Operation
 from fake_github import Answer, FakeGitHub, refusal
 
 SHA, HEAD, RUN = "c" * 40, "d" * 40, 4242
+
+
+Person = tuple[int, str, str]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A commit. ``email`` is its author's; ``pulls`` are the pull requests that brought it."""
+
+    sha: str
+    author: Person | None
+    email: str = ""
+    message: str = "work"
+    pulls: tuple[int, ...] = ()
+    committer: Person | None = (19864447, "web-flow", "User")
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """A pull request: who opened it, and its commits."""
+
+    opener: Person
+    commits: tuple[Made, ...]
 
 
 @dataclass
@@ -31,6 +55,20 @@ class World:
     deployed: bool = True
     head: str = HEAD
     writers: set[str] = field(default_factory=set)
+    history: list[Made] = field(default_factory=list)  # the oldest first; else one commit, of pull request 7
+    pulled: dict[int, Pulled] = field(default_factory=dict)  # beside pull request 7
+    counted: int | None = None  # how many commits a comparison claims to have
+    users: dict[str, int] = field(default_factory=dict)
+    mailmap: str | None = None
+
+    @property
+    def made(self) -> list[Made]:
+        return self.history or [Made(self.sha, self.author, pulls=(7,))]
+
+    @property
+    def pulls(self) -> dict[int, Pulled]:
+        """Of pull request 7, made by the author, the last commit is the one of this run."""
+        return {7: Pulled(self.author or (1, "author", "User"), (Made(self.sha, self.author),)), **self.pulled}
 
 
 class FakePromotion(FakeGitHub):
@@ -49,6 +87,9 @@ class FakePromotion(FakeGitHub):
         if serve is None:
             return super()._serve(operation, query, body, headers)
         value = serve(self, operation.names, query)
+        if operation.id == "repos/compare-commits-with-basehead" and value is not None:
+            page = self._paged(query, value["commits"])
+            return Answer(200, value | {"commits": page.value}, page.headers)
         if value is None:
             return Answer(404) if operation.id.startswith("teams/") else refusal(404, "Not Found")
         if not isinstance(value, list) or "page" not in self.described(operation):
@@ -109,7 +150,7 @@ class FakePromotion(FakeGitHub):
         return said
 
     def deployments(self, _: Any, query: dict[str, str]) -> Any:
-        assert query["sha"] == self.world.sha
+        assert query["sha"] in (self.world.sha, self.world.head)
         made = self._description.example("deployment-items")[0]
         others = made | {"id": 1, "created_at": "2026-12-01T00:00:00Z"}
         ours = made | {"id": 2, "created_at": "2027-01-01T09:10:00Z"}
@@ -125,30 +166,81 @@ class FakePromotion(FakeGitHub):
             status | here | {"state": "queued", "created_at": "2027-01-01T09:11:00Z"},
         ]
 
-    def pulls(self, *_: Any) -> Any:
-        pull = self._description.example("pull-request-simple-items")[0]
-        pull.update(number=7, user=self._user(self.world.author or (1, "author", "User")), requested_teams=[])
-        pull.update(merge_commit_sha=self.world.sha, merged_at="2027-01-01T08:00:00Z" if self.world.merged else None)
-        pull["head"]["sha"] = HEAD
-        pull["base"]["ref"] = "main"
-        return [pull]
+    def pulls(self, names: Any, _: Any) -> Any:
+        found = []
+        for number in next((one.pulls for one in self.world.made if one.sha == names["commit_sha"]), ()):
+            pull = self._description.example("pull-request-simple-items")[0]
+            pull.update(number=number, user=self._user(self.world.pulls[number].opener), requested_teams=[])
+            pull.update(merge_commit_sha=names["commit_sha"])
+            pull.update(merged_at="2027-01-01T08:00:00Z" if self.world.merged else None)
+            pull["head"]["sha"] = HEAD
+            pull["base"]["ref"] = "main"
+            found.append(pull)
+        return found
 
-    def pull(self, *_: Any) -> Any:
+    def pull(self, names: Any, _: Any) -> Any:
+        number = int(names["pull_number"])
         pull = self._description.example("pull-request")
-        pull.update(number=7, requested_teams=[], commits=self.world.commits)
-        pull.update(user=self._user(self.world.author or (1, "author", "User")))
-        pull["head"]["sha"] = self.world.head
-        pull["base"]["ref"] = "main"
+        pull.update(number=number, requested_teams=[], user=self._user(self.world.pulls[number].opener))
+        pull.update(commits=len(self.world.pulls[number].commits) if number != 7 else self.world.commits)
+        pull["head"]["sha"] = self.world.head if number == 7 else f"{number:040x}"
+        pull["base"].update(sha="b" * 40, ref="main")
         return pull
 
-    def commit(self, *_: Any) -> Any:
+    def _commit(self, made: Made) -> Any:
         commit = self._description.example("commit")
         commit["files"] = []  # the example's are not as described
-        commit.update(author=self._user(self.world.author) or {}, committer=self._user((19864447, "web-flow", "User")))
+        commit.update(sha=made.sha, author=self._user(made.author) or {}, committer=self._user(made.committer) or {})
+        commit["commit"].update(message=made.message)
+        commit["commit"]["author"]["email"] = made.email or f"{made.author[1] if made.author else 'old'}@acme.example"
+        commit["commit"]["committer"]["email"] = "noreply@github.com"
+        shas = [one.sha for one in self.world.made]
+        before = shas[max(shas.index(made.sha) - 1, 0) : shas.index(made.sha)] if made.sha in shas else []
+        commit["parents"] = [commit["parents"][0] | {"sha": sha} for sha in before]
         return commit
 
-    def commits(self, *_: Any) -> Any:
-        return [self.commit()]
+    def commit(self, names: Any, _: Any) -> Any:
+        known = next((one for one in self.world.made if one.sha == names["ref"]), None)
+        return self._commit(known or Made(names["ref"], self.world.author))
+
+    def commits(self, _: Any, query: dict[str, str]) -> Any:
+        """All of the repository, the newest first; or those of an author's address."""
+        assert query["sha"] in (self.world.sha, self.world.head)
+        listed = [self._commit(one) for one in reversed(self.world.made)]
+        author = query.get("author")
+        return [one for one in listed if author is None or one["commit"]["author"]["email"] == author]
+
+    def compared(self, names: Any, _: Any) -> Any:
+        before, _, after = names["basehead"].partition("...")
+        shas = [one.sha for one in self.world.made]
+        big = next((one for number, one in self.world.pulls.items() if after == f"{number:040x}"), None)
+        if big is None and (before not in shas or after not in shas):
+            return None
+        made = big.commits if big else self.world.made[shas.index(before) + 1 : shas.index(after) + 1]
+        found = self._description.example("commit-comparison")
+        found.update(commits=[self._commit(one) for one in made], files=[], status="ahead")
+        found["merge_base_commit"]["sha"] = (
+            after if {before, after} <= {*shas} and shas.index(before) >= shas.index(after) else before
+        )
+        found["total_commits"] = len(made) if self.world.counted is None else self.world.counted
+        return found
+
+    def pull_commits(self, names: Any, _: Any) -> Any:
+        return [self._commit(one) for one in self.world.pulls[int(names["pull_number"])].commits][:250]
+
+    def person(self, names: Any, _: Any) -> Any:
+        login = names["username"]
+        if login not in self.world.users:
+            return None
+        return self._description.example("public-user-default-response") | {
+            "id": self.world.users[login], "login": login, "user_view_type": "public",
+        }  # fmt: skip
+
+    def content(self, names: Any, query: dict[str, str]) -> Any:
+        if self.world.mailmap is None or (names["path"], query["ref"]) != (".mailmap", self.world.sha):
+            return None
+        found = self._description.example("content-file-response-if-content-is-a-file")
+        return found | {"content": base64.encodebytes(self.world.mailmap.encode()).decode()}
 
     def reviews(self, *_: Any) -> Any:
         made = []
@@ -180,7 +272,11 @@ class FakePromotion(FakeGitHub):
         "repos/list-pull-requests-associated-with-commit": pulls,
         "pulls/get": pull,
         "repos/get-commit": commit,
-        "pulls/list-commits": commits,
+        "repos/list-commits": commits,
+        "repos/compare-commits-with-basehead": compared,
+        "repos/get-content": content,
+        "users/get-by-username": person,
+        "pulls/list-commits": pull_commits,
         "pulls/list-reviews": reviews,
         "repos/get-collaborator-permission-level": permission,
         "teams/get-membership-for-user-in-org": membership,

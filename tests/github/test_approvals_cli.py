@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_promotion import HEAD, RUN, FakePromotion
+from fake_promotion import HEAD, RUN, FakePromotion, Made
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "edge"))
 
-from edge_project import Project
+from edge_project import Project, table
 
 XENIA, YURI = (3, "xenia", "User"), (4, "yuri", "User")
 
@@ -141,3 +141,32 @@ def test_a_holdout_that_moved_is_judged_once_somebody_has_approved_that(tmp_path
     done = project.gates("comment", **environment(project, github, "pull_request", {"pull_request": pull}))
     assert done.code == (0 if approved else 2), done.err
     assert (project.decision["verdict"] == "pass") is approved
+
+
+def test_the_change_is_all_that_came_since_what_the_alias_names_now(tmp_path, github):
+    """By the ledger: a promotion's commit; after a rollback, that of what it went back to."""
+    rows, commits = table(), []
+    project = project_of(tmp_path, promotion={"approvals": ["ml-lead"]})
+    github.world.approvals = [(["ml-lead"], XENIA, "approved", "")]
+    for number in range(2):
+        project.predictions([row | {"score": min(1.0, row["score"] + number / 1000)} for row in rows])
+        git(project.root, "add", "--all")
+        git(project.root, "commit", "--quiet", "--allow-empty", "--message=change")
+        commits.append(git(project.root, "rev-parse", "HEAD"))
+        github.world.sha = commits[-1]
+        github.world.history = [Made(sha, (1, "author", "User")) for sha in commits]
+        assert project.gates("run").code == 0
+        done = project.gates("promote", **push(project, github))
+        assert done.code == 0, done.err
+    compared = [one.path for one in github.asked if "/compare/" in one.path]
+    assert compared == [f"/repos/acme/churn/compare/{commits[0]}...{commits[1]}"]
+    assert project.gates("rollback", "--reason", "worse").code == 0
+    git(project.root, "commit", "--quiet", "--allow-empty", "--message=again")
+    github.world.sha = git(project.root, "rev-parse", "HEAD")
+    github.world.history = [*github.world.history, Made(github.world.sha, XENIA)]
+    assert project.gates("run").code == 0
+    done = project.gates("promote", **push(project, github))
+    assert done.code == 1
+    assert "xenia, who approved as ml-lead, made the change (made_the_change)" in done.err
+    compared = [one.path for one in github.asked if "/compare/" in one.path]
+    assert compared[-1].startswith(f"/repos/acme/churn/compare/{commits[0]}...")

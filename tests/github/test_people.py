@@ -9,7 +9,7 @@ from fake_promotion import HEAD, RUN, FakePromotion
 from gates.errors import Exit, GatesError
 from gates.github.api import Client
 from gates.github.approvals import UnapprovedError, Why
-from gates.github.people import Approvers, slug, weaker_policy_approved
+from gates.github.people import OWN, Approvers, slug, weaker_policy_approved
 from gates.policy import Promotion, Stage
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -33,11 +33,10 @@ def github():
     fake.stop()
 
 
-def ask(github, roles=ROLES, login="ghs_bot", **promotion):
+def ask(github, roles=ROLES, login="ghs_bot", since=OWN, **promotion):
     client = Client(github.url, login, timeout=0.5, retries=1, backoff=0)
-    approvers = Approvers(
-        client=client, repository="acme/churn", run_id=RUN, promotion=Promotion(approvals=tuple(roles), **promotion)
-    )
+    asked = Promotion(approvals=tuple(roles), **promotion)
+    approvers = Approvers(client=client, repository="acme/churn", run_id=RUN, promotion=asked, since=since)
     return approvers(Stage(alias="champion", approvals=tuple(roles)), DIGEST)
 
 
