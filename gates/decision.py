@@ -36,6 +36,9 @@ class Code(StrEnum):
     BELOW_BAR = "below_bar"
     ABOVE_BAR = "above_bar"
     ACROSS_BAR = "across_bar"
+    TOO_OLD = "too_old"  # the newest row that can be read
+    IN_FUTURE = "in_future"  # all rows that can be read, so that nobody knows how old the newest is
+    UNREADABLE = "unreadable"  # no row tells a time
     TOO_FEW_ROWS = "too_few_rows"
     UNDEFINED = "undefined"
     NOT_FINITE = "not_finite"

@@ -13,10 +13,6 @@ from gates.contract.patterns import SPACE
 
 _DATE = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?(Z|z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])\n?\z"
-_ZONE = "(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?"
-MOMENT = (  # a day; or with a time of day, with its zone where it has seconds: such text is the same to every engine
-    rf"{_DATE}([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{{1,6}})?{_ZONE})?)?\z"
-)
 _BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"{_BYTE}(\.{_BYTE}){{3}}"
 

@@ -6,12 +6,13 @@ How a rule is counted is told by ``record`` and ``tables``, which make these.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Final, Literal, Protocol
 
 from gates.contract.columns import Column, Columns
+from gates.decision import Code
 from gates.evidence import Finding
 from gates.fields import Plain, declare
 from gates.stats.drift import Distance
@@ -58,6 +59,9 @@ class Rule:
     columns. A rule that looks at a second table (``beside``: ``train``, or a path) has ``query`` instead: SQL of
     rows (label, count here, count there); ``value`` makes of its finding what is held against ``bounds``, or
     ``distance`` an estimate whose bounds are.
+    ``derive`` gives SQL by name of what ``count`` and ``split`` call by that name, so that it is made once a row.
+    ``split`` gives further aggregates by name, which become parts of the finding; ``judge`` says of a finding what no
+    bounds can: a code, ``WITHIN_BAR`` where the rule is kept, and a sentence.
     ``example`` gives a column to show and SQL of the rows to show it of, or None where nothing may be shown.
     ``columns`` and ``columns_beside`` must be there, in the table and in the second one.
     """
@@ -65,6 +69,9 @@ class Rule:
     id: str
     asks: str
     count: Callable[[Columns], str | None] | None = None
+    derive: Callable[[Columns], Mapping[str, str]] | None = None
+    split: Callable[[Columns], Mapping[str, str]] | None = None
+    judge: Callable[[Finding], tuple[Code, str]] | None = None
     query: Callable[[Side, Side], str] | None = None
     value: Callable[[Finding], float] | None = None
     distance: Callable[[Finding], Distance] | None = None

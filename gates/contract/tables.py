@@ -11,15 +11,11 @@ from math import inf
 from typing import Any, Final, Literal
 
 from gates.contract.beside import Drift, Leakage, Refers
-from gates.contract.columns import Columns, every, matches, quoted
-from gates.contract.formats import MOMENT
+from gates.contract.columns import Columns, every, quoted
+from gates.contract.fresh import Fresh
 from gates.contract.record import counted, kept
 from gates.contract.rules import SEVERITY, Bounds, Known, Rule, Severity, listed
-from gates.errors import GatesError
 from gates.fields import Plain, declare
-
-SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-NOW = "gates_now()"  # the time of measuring, which the engine is told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,40 +107,6 @@ class Values:
             bounds=Bounds(low=self.min, high=self.max, share=True),
             severity=self.severity,
             columns=(self.values,),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fresh:
-    """How old the newest row may be when it is measured."""
-
-    EXAMPLE = "fresh: updated_at\nwithin: 36h"
-    fresh: str = declare(
-        "A column of dates or timestamps, or of such text as in ISO 8601; without a zone they are UTC."
-    )
-    within: str = declare("A time such as 30m, 36h, 7d or 2w.", pattern="^[1-9][0-9]{0,5}[mhdw]$")
-    severity: Severity = declare(SEVERITY, default="error")
-
-    def rule(self, _: Known, /) -> Rule:
-        """Count all rows if the newest is too old, or none can be read, else none."""
-        seconds = int(self.within[:-1]) * SECONDS[self.within[-1]]
-        limit = f"{NOW} - INTERVAL {seconds} SECOND"
-
-        def count(columns: Columns) -> str:
-            column = columns[self.fresh]
-            if column.category not in ("date", "timestamp", "string"):
-                raise GatesError(f"contract, fresh({self.fresh}): it is {column.kind}, no dates or text")
-            moment = f"timezone('UTC', TRY_CAST({column.sql} AS TIMESTAMPTZ))"
-            if column.category == "string":  # an engine would read more forms, and each engine others
-                moment = f"CASE WHEN {matches(column.text, MOMENT)} THEN {moment} END"
-            return f"CASE WHEN max({moment}) >= {limit} THEN 0 ELSE count(*) END"
-
-        return Rule(
-            id=f"fresh({self.fresh})",
-            asks=f"the newest of {self.fresh} within {self.within}",
-            count=count,
-            severity=self.severity,
-            columns=(self.fresh,),
         )
 
 

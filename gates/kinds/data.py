@@ -84,7 +84,7 @@ def _verdict(table: str, rule: ContractRule, finding: Finding | None, terms: Ter
     if finding is None:
         found = _Outcome(verdict=Verdict.ERROR, code=Code.NOT_MEASURED, reason=f"{rule.id} was not counted")
     else:
-        found = _far(rule, rule.distance(finding), finding, terms) if rule.distance else _counted(rule, finding)
+        found = _held(rule, finding, terms)
     verdict, code, reason, bounds = found.verdict, found.code, found.reason, rule.bounds
     if rule.severity == "warn" and verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
         verdict, code, reason = Verdict.PASS, Code.WARNED, f"{reason} (only warned of)"
@@ -109,6 +109,15 @@ def _verdict(table: str, rule: ContractRule, finding: Finding | None, terms: Ter
         detectable=None,
         method=None,
     )
+
+
+def _held(rule: ContractRule, finding: Finding, terms: Terms) -> _Outcome:
+    if rule.distance:
+        return _far(rule, rule.distance(finding), finding, terms)
+    if rule.judge:
+        code, reason = rule.judge(finding)
+        return _Outcome(verdict=Verdict.PASS if code is Code.WITHIN_BAR else Verdict.FAIL, code=code, reason=reason)
+    return _counted(rule, finding)
 
 
 def _counted(rule: ContractRule, finding: Finding) -> _Outcome:

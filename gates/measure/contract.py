@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from struct import pack, unpack
 
@@ -14,7 +14,7 @@ from gates.measure.engines import Engine
 from gates.measure.tables import Opened, run
 
 SHOWN = 40  # characters of an example
-AT_ONCE = 500  # rules counted by one query: the time to plan it grows with the square
+AT_ONCE = 500  # aggregates of one query: the time to plan it grows with the square
 SHOWN_AT_ONCE = 25  # rules whose examples are found by one query
 
 
@@ -29,15 +29,14 @@ def findings(
     rules = [rule for rule in contract.rules if opened.name in rule.tables]
     this = _side(opened, [(column, rule) for rule in rules for column in rule.columns])
     single = [rule for rule in rules if rule.count]
-    rows, counts = _counts(engine, this, single)
-    counted = dict(zip((rule.id for rule in single), counts, strict=True))
+    rows, counted, split = _counts(engine, this, single)
     shown = _examples(engine, this, [rule for rule in single if counted[rule.id]], contract.shown)
 
     def made(rule: Rule, parts: tuple[Part, ...] = ()) -> Finding:
         count, examples = counted.get(rule.id, 0), shown.get(rule.id, ())
         return Finding(table=opened.name, rule=rule.id, rows=rows, count=count, examples=examples, parts=parts)
 
-    found = {rule.id: made(rule) for rule in single}
+    found = {rule.id: made(rule, split[rule.id]) for rule in single}
     for rule in rules:
         other = beside(rule.beside) if rule.query and rule.beside else None
         if rule.query and other:
@@ -60,15 +59,33 @@ def _side(opened: Opened, needed: Sequence[tuple[str, Rule]], *, all_flat: bool 
     return Side(name=opened.name, path=opened.path, columns=opened.seen)
 
 
-def _counts(engine: Engine, this: Side, rules: list[Rule]) -> tuple[int, list[int]]:
-    """All rules in one pass over the table; of a wide one, ``AT_ONCE`` rules a pass."""
-    aggregates = [rule.count(this.columns) or "0" for rule in rules if rule.count]
+def _counts(engine: Engine, this: Side, rules: list[Rule]) -> tuple[int, dict[str, int], dict[str, tuple[Part, ...]]]:
+    """What each rule counts, and its further aggregates as parts: all in one pass over the table; of a wide one,
+    ``AT_ONCE`` aggregates a pass."""
+    named = [(rule.id, label, sql) for rule in rules for label, sql in _aggregates(rule, this)]
+    derived = {name: sql for rule in rules if rule.derive for name, sql in rule.derive(this.columns).items()}
+    more = "".join(f", {sql} AS {quoted(name)}" for name, sql in derived.items())
+    source = f"(SELECT *{more} FROM {quoted(this.name)})" if more else quoted(this.name)
     rows, counts = 0, list[int]()
-    for start in range(0, max(1, len(aggregates)), AT_ONCE):
-        asked = ", ".join(["count(*)", *aggregates[start : start + AT_ONCE]])
-        ((rows, *found),) = run(engine, f"SELECT {asked} FROM {quoted(this.name)}")
+    for start in range(0, max(1, len(named)), AT_ONCE):
+        asked = ", ".join(["count(*)", *(sql for _, _, sql in named[start : start + AT_ONCE])])
+        ((rows, *found),) = run(engine, f"SELECT {asked} FROM {source}")
         counts += found
-    return rows, counts
+    counted, split = dict[str, int](), {rule.id: list[Part]() for rule in rules}
+    for (id_, label, _), count in zip(named, counts, strict=True):
+        if label is None:
+            counted[id_] = count
+        else:
+            split[id_].append(Part(label=label, here=count, there=0))
+    return rows, counted, {id_: tuple(parts) for id_, parts in split.items()}
+
+
+def _aggregates(rule: Rule, this: Side) -> Iterator[tuple[str | None, str]]:
+    """What one rule asks of all rows: its own count has no label."""
+    if rule.count:
+        yield None, rule.count(this.columns) or "0"
+    if rule.split:
+        yield from rule.split(this.columns).items()
 
 
 def _examples(engine: Engine, this: Side, broken: list[Rule], may: Shown) -> dict[str, tuple[str, ...]]:

@@ -14,6 +14,7 @@ import scipy.spatial.distance
 import scipy.stats
 from contract_bench import NOW, Held, parquet
 
+from gates.canonical import canonical
 from gates.contract.tables import TABLE_RULES
 from gates.errors import GatesError
 from gates.report import Facts, terminal
@@ -87,6 +88,13 @@ UTC = NOW.replace(tzinfo=None)
         ([NOW.date() - DAY], "35h", "fail"),
         (["2026-03-01T13:30:00+02:00"], "30m", "pass"),
         (["2026-03-01T13:29:59+02:00"], "30m", "fail"),
+        (["2026-03-01T20:30:00.123456789+0900"], "31m", "pass"),
+        (["2026-03-01t11:30:00z"], "30m", "pass"),
+        (["2026-03-01t11:29:59,9Z"], "30m", "fail"),
+        (["2026-03-01 20:30+09"], "30m", "pass"),
+        (["2026-03-01T11:59:60Z"], "30m", "pass"),
+        (["long ago", "2026-03-01T11:59:00Z", None], "1h", "pass"),
+        ([NOW + 14 * DAY / 24], "1d", "pass"),
         (["long ago", None], "52w", "fail"),
         ([None], "52w", "fail"),
     ],
@@ -95,6 +103,53 @@ def test_freshness_is_held_against_the_time_of_measuring(tmp_path, values, withi
     gate = one(tmp_path, {"fresh": "a", "within": within}, {"a": values})
     assert gate.verdict == verdict, gate.reason
     assert f"the newest of a within {within}" in gate.reason
+
+
+STALE = {  # values -> code, what is said
+    "old": (["2020-01-01", None], "too_old", "all 1 row that tell a time are older"),
+    "unreadable": (
+        ["long ago", "20260301", None],
+        "unreadable",
+        "none of 3 rows tells a time; 2 rows can't be read as a time",
+    ),
+    "missing": ([None, None], "unreadable", "none of 2 rows tells a time"),
+    "ahead": (
+        ["9999-01-01", "x"],
+        "in_future",
+        "no row lies in the past; 1 row can't be read as a time, such as x; 1 row more",
+    ),
+    "ahead and old": (["9999-01-01", "2020-01-01"], "too_old", "1 row more than 14 hours ahead of now, not counted"),
+    "unreadable and old": (
+        ["9999-99-99", "2020-01-01"],
+        "too_old",
+        "1 row can't be read as a time, such as 9999-99-99",
+    ),
+    "timestamps ahead": ([NOW + DAY, NOW - 5 * DAY], "too_old", "1 row more than 14 hours ahead of now"),
+}
+
+
+@pytest.mark.parametrize("case", STALE)
+def test_too_old_in_the_future_and_unreadable_are_three_findings(tmp_path, case):
+    values, code, told = STALE[case]
+    gate = one(tmp_path, {"fresh": "a", "within": "1d"}, {"a": pa.array(values)})
+    assert (gate.verdict, gate.code, told in gate.reason) == ("fail", code, True), gate.reason
+
+
+def test_what_can_not_be_read_and_lies_ahead_is_told_of_a_fresh_table_too(tmp_path):
+    gate = one(tmp_path, {"fresh": "a", "within": "1d"}, {"a": ["2026-03-01", "2026-13-01", "2999-01-01", None]})
+    wanted = (
+        "holdout: the newest of a within 1d: 1 of 4 rows are; 1 row can't be read as a time, such as 2026-13-01; "
+        "1 row more than 14 hours ahead of now, not counted"
+    )
+    assert (gate.verdict, gate.code, gate.reason) == ("pass", "within_bar", wanted)
+
+
+def test_what_can_not_be_read_of_a_sensitive_column_is_not_shown(tmp_path):
+    parquet(tmp_path / "holdout.parquet", {"y": ["a"], "a": ["secret"]})
+    contract = {"record": {"properties": {"a": {"x-sensitive": True}}}, "table": [{"fresh": "a", "within": "1d"}]}
+    held = Held(tmp_path, contract)
+    assert "1 row can't be read" in held.gate("fresh(a)").reason
+    assert b"secret" not in held.bytes + canonical(held.decision)
 
 
 def test_leakage(tmp_path):

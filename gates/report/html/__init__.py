@@ -200,7 +200,7 @@ def _confusion(evidence: Evidence) -> list[dict[str, Any]]:
 
 def _shows_bins(finding: Finding) -> bool:
     """Whether its parts are the bins of two tables, rather than numbers of another meaning."""
-    return len(finding.parts) > 1 and finding.parts[-1].label != GAP
+    return any(part.there for part in finding.parts[1:]) and finding.parts[-1].label != GAP
 
 
 def _drift(finding: Finding) -> dict[str, Any]:
