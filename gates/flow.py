@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gates import pointers
 from gates.base import Base, Held, base_of
 from gates.decision import Decision, Verdict, could_not_judge, worse
 from gates.errors import Exit, GatesError
 from gates.evidence import Evidence, Finding
+from gates.git import repository
 from gates.github import event
 from gates.judge import judge
 from gates.policy import Bound
@@ -205,7 +207,14 @@ class Flow:
         none, are told here: before anybody waits for a training."""
         with self.steps.step("data", ", ".join(one.path for one in self.bench.opened.values())):
             _ = self.bench.rows
+            self._as_pointed_at()
             return self.bench.check()
+
+    def _as_pointed_at(self) -> None:
+        """Hold the tables to DVC's pointers. Those of Git LFS are held to at a promotion: they are of a commit."""
+        checkout = repository(self.workspace.root, self.environ)
+        for name in self.bound.policy.data.tables:
+            pointers.of(self.workspace.root, getattr(self.bound.policy.data, name), checkout, lfs=False)
 
     def train(self) -> None:
         """Make a candidate from the tables of the policy."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gates import __version__, files
+from gates import __version__, files, pointers
 from gates.canonical import digest
 from gates.errors import GatesError
 from gates.evidence import Evidence
@@ -24,7 +24,7 @@ from gates.source import parse
 LOCKS = ("requirements.txt", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.lock", "conda-lock.yml")
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # how a pickle of protocol 2 to 5 begins
 PICKLED = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth")
-SMALL = 1 << 16  # a pointer is a few lines
+SMALL = 1 << 16  # an MLmodel is a few lines
 
 
 def run(environ: Mapping[str, str], git: Git | None) -> Run:
@@ -96,7 +96,9 @@ def _clean(git: Git, top: Path) -> bool:
 
 
 def data(bound: Bound, evidence: Evidence, root: Path, environ: Mapping[str, str]) -> tuple[Data, ...]:
-    """The tables that were read, with the digest of their files' bytes and what a pointer says of them."""
+    """Give the tables that were read, with the digest of their files' bytes and the pointers that they were held to.
+
+    Raises ``GatesError`` for a file that is not what its pointer names."""
     checkout = repository(root, environ)
     paths = {"train": bound.policy.data.train, "holdout": bound.policy.data.holdout}
     return tuple(
@@ -106,7 +108,7 @@ def data(bound: Bound, evidence: Evidence, root: Path, environ: Mapping[str, str
             digest=table.digest,
             rows=table.rows,
             files=_files(root, str(paths.get(table.name))),
-            pointer=pointer(root / str(paths.get(table.name)), checkout),
+            pointer=pointers.of(root, str(paths.get(table.name)), checkout),
         )
         for table in evidence.tables
     )
@@ -114,39 +116,14 @@ def data(bound: Bound, evidence: Evidence, root: Path, environ: Mapping[str, str
 
 def _files(root: Path, pattern: str) -> str | None:
     """Digest of the sorted manifest of the files that a path, folder or glob names; None where it names none."""
-    named = sorted(root.glob(pattern)) if not Path(pattern).is_absolute() else [Path(pattern)]
-    found = [one for path in named for one in ([path] if path.is_file() else sorted(path.rglob("*"))) if one.is_file()]
     entries = [
         {
             "path": one.relative_to(root).as_posix() if one.is_relative_to(root) else one.name,
             "sha256": files.sha256(one),
         }
-        for one in found
+        for one in pointers.named(root, pattern)
     ]
     return digest(entries) if entries else None
-
-
-def pointer(path: Path, checkout: tuple[Git, Path] | None) -> str | None:
-    """What DVC's pointer beside a path (``path.dvc``) says of it, or the Git LFS pointer that is committed for it."""
-    beside = path.with_name(path.name + ".dvc")
-    if beside.is_file():
-        written = _yaml(beside)
-        outs = written.get("outs") if isinstance(written, dict) else None
-        entry = outs[0] if isinstance(outs, list) and outs and isinstance(outs[0], dict) else {}
-        kind = next((name for name in ("md5", "etag", "checksum") if name in entry), None)
-        return f"dvc:{kind}:{entry[kind]}" if kind else None
-    oid = files.lfs_object(_committed(path, checkout))
-    return f"lfs:{oid}" if oid else None
-
-
-def _committed(path: Path, checkout: tuple[Git, Path] | None) -> bytes:
-    """What the commit holds at a path: of a file in Git LFS its pointer, whatever lies in the work tree. Empty for
-    nothing, and for more than a pointer's length."""
-    if checkout is None or not path.resolve().is_relative_to(checkout[1]):
-        return b""
-    git, name = checkout[0], f"HEAD:{path.resolve().relative_to(checkout[1]).as_posix()}"
-    size = git.run("cat-file", "-s", name, fails=False)
-    return git.ask("cat-file", "blob", name).stdout if size.isdigit() and int(size) <= files.LFS_MOST else b""
 
 
 def _yaml(path: Path) -> Any:

@@ -143,7 +143,10 @@ class Data:
     digest: str = declare("Digest of column names, types and the multiset of rows.")
     rows: int = declare("Number of rows.")
     files: str | None = declare("Digest of the sorted manifest of its files' bytes.")
-    pointer: str | None = declare("What a DVC or Git LFS pointer beside it says: dvc:md5:..., lfs:sha256:...")
+    pointer: str | None = declare(
+        "What DVC or Git LFS says of it: dvc:md5:... and lfs:sha256:... were held to the files; dvc:etag, dvc:checksum "
+        "and dvc:cloud can't be."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,12 +141,22 @@ def test_the_card_is_kept_with_the_version_stage_by_stage(world: World) -> None:
         card_is_kept(world, stage)
 
 
-def test_pointers_of_data_versions_are_in_the_record(world: World) -> None:
-    (world.root / "holdout.csv.dvc").write_text("outs:\n- md5: 0123abcd\n  path: holdout.csv\n")
-    judged(world)
+def test_pointers_of_data_versions_are_in_the_record_and_held_to(world: World) -> None:
+    rows = world.begin()
+    holdout, pointer = world.root / "holdout.csv", world.root / "holdout.csv.dvc"
+    md5 = hashlib.md5(holdout.read_bytes(), usedforsecurity=False).hexdigest()
+    pointer.write_text(f"outs:\n- md5: {md5}\n  hash: md5\n  path: holdout.csv\n")
+    world.commit("the data in DVC")
+    world.better(rows)
     assert gates(world, "promote").code == 0
-    assert last(world)["data"][0]["pointer"] == "dvc:md5:0123abcd"
-    (world.root / "holdout.csv").rename(world.root / "elsewhere.csv")
+    assert last(world)["data"][0]["pointer"] == f"dvc:md5:{md5}"
+    world.better(rows, 0.06)
+    pointer.write_text(pointer.read_text().replace(md5, "0" * 32))  # dvc add was forgotten, or dvc pull
+    for command in ("promote", "run"):
+        done = gates(world, command)
+        assert done.code == 2, done.err
+        assert "holdout.csv: is not what holdout.csv.dvc names" in done.err
+    holdout.rename(world.root / "elsewhere.csv")
     done = gates(world, "run")
     assert done.code == 2
     assert "Run dvc pull." in done.err
@@ -164,6 +174,11 @@ def test_the_pointer_of_data_in_git_lfs_is_that_of_the_commit(world: World) -> N
     world.better(rows)
     assert gates(world, "promote").code == 0
     assert [one["pointer"] for one in last(world)["data"] if one["name"] == "holdout"] == [f"lfs:{oid}"]
+    holdout.write_bytes(data + b"\n")  # the same rows, as other bytes
+    world.better(rows, 2)
+    done = gates(world, "promote")
+    assert done.code == 2
+    assert "holdout.csv: is not what its committed Git LFS pointer names" in done.err
 
 
 def test_an_experiment_that_another_machine_makes_meanwhile_is_used(world: World) -> None:
@@ -467,6 +482,18 @@ def test_what_is_waived_is_promoted(world: World, gate: dict[str, Any], waivable
     if not code:
         assert [one["gate"] for one in last(world)["waivers"]] == ["recall"]
         assert last(world)["verdict"] in ("inconclusive", "fail")
+
+
+def test_no_waiver_rests_on_data_that_their_pointer_does_not_name(world: World) -> None:
+    world.begin(gates=[{"metric": "recall", "min": 0.99}], promotion={"waivable": ["recall"]})
+    assert gates(world, "run").code == 1
+    pointer = world.root / "holdout.csv.dvc"
+    pointer.write_text(f"outs:\n- {{md5: {'0' * 32}, path: holdout.csv}}\n")
+    done = waive(world)
+    assert done.code == 2
+    assert "holdout.csv: is not what holdout.csv.dvc names" in done.err
+    pointer.unlink()
+    assert waive(world).code == 0  # negative control
 
 
 def test_an_error_is_never_waived(world: World) -> None:
