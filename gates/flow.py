@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gates import pointers
+from gates import files, pointers
 from gates.base import Base, Held, base_of
 from gates.decision import Decision, Verdict, could_not_judge, worse
 from gates.errors import Exit, GatesError
@@ -233,7 +235,7 @@ class Flow:
         work = self.workspace
         work.forget("train")
         given = Tables(holdout=holdout, train=tables)
-        seeds = self.bound.policy.train.seeds
+        seeds, began = self.bound.policy.train.seeds, time.time_ns() // 10**6
         for seed, folder in enumerate(work.trainings(seeds)):
             told = f" (seed {seed}, {seed + 1} of {seeds})" if seeds > 1 else ""
             with self.steps.step("train", self.bound.policy.train.run + told):
@@ -243,6 +245,7 @@ class Flow:
                 except BaseException:
                     work.forget("train")
                     raise
+        files.write(work.when, json.dumps([began, time.time_ns() // 10**6]).encode())
 
     def measure(self, checked: tuple[Finding, ...], served: Served | None, anchor: Served | None = None) -> Evidence:
         """Measure candidate, champion and anchor on the same rows, and keep the evidence."""

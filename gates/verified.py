@@ -96,7 +96,8 @@ def verified(
     held = served.digest if served and served.version == before else None
     if before and held is None:
         held = desk.registry.stored(desk.name, before) or "sha256:" + "0" * 64
-    model = provenance.model(candidate.workspace.candidate, desk.registry.parameters)
+    logged = partial(desk.registry.parameters, during=candidate.workspace.during())
+    model = provenance.model(candidate.workspace.candidate, logged)
     record = replace(
         bare(desk, candidate, stage, Kind.INTENT, decision.reason),
         verdict=str(decision.verdict),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,6 +131,19 @@ class Workspace:
         return self.work / "report.html"
 
     @property
+    def when(self) -> Path:
+        """When the training on this machine began and ended; absent where it ran on another one."""
+        return self.work / "trained.json"
+
+    def during(self) -> tuple[int, int] | None:
+        """The first and last millisecond of the training, since 1970; None where it ran on another machine."""
+        try:
+            first, last = json.loads(files.read(self.when, ""))
+        except (GatesError, ValueError, TypeError):
+            return None
+        return int(first), int(last)
+
+    @property
     def took(self) -> Path:
         """How long each step took, for the next time."""
         return self.work / "took.json"
@@ -174,7 +188,7 @@ class Workspace:
         """What each of ``STEPS`` writes."""
         return (
             (self.data, self.served),
-            (self.candidate, self.others, self.scored, self._shards),
+            (self.candidate, self.others, self.when, self.scored, self._shards),
             (self.evidence,),
             (self.decision,),
             (self.report, self.html),

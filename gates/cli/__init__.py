@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from gates import __version__
+from gates import __version__, child
 from gates.cli import data, fork, github, jobs, ledger, model, picture, policy, promotion, statement
 from gates.cli.model import SCHEMAS
 from gates.errors import Exit, GatesError
@@ -90,6 +90,7 @@ def main() -> NoReturn:
     """Run the command line; every error ends in its exit code, none in a traceback."""
     if not github.is_obeyed(sys.argv[1:]):
         stop_commands(os.environ, sys.stderr)
+    child.guard()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a training is ended with us
     try:
         _run_command_line()

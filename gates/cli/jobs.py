@@ -45,6 +45,7 @@ def receive(flow: Flow, handed: Path | None, digests: str | None, *wanted: str) 
 
     with flow.steps.step("handed", str(handed)):
         lay(flow.workspace, handed, digests, wanted)
+    flow.workspace.when.unlink(missing_ok=True)  # what was handed over was trained elsewhere
     return True
 
 

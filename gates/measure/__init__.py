@@ -15,7 +15,7 @@ from gates.measure import facts, shards
 from gates.measure.contract import findings
 from gates.measure.engines import Engine, connect, unordered
 from gates.measure.engines.duckdb import is_file
-from gates.measure.general import Guest
+from gates.measure.general import Guest, is_foreign, taken
 from gates.measure.joined import Joined, join
 from gates.measure.labels import Labels, read_labels
 from gates.measure.models import Files, Served, output_of
@@ -35,6 +35,7 @@ from gates.measure.tables import (
     sequence_digest,
     table_of,
 )
+from gates.metrics.general import is_general
 from gates.policy import Bound
 from gates.slices import Dimension
 
@@ -69,6 +70,7 @@ class Bench:
         self.work = work
         self.environ = environ or {}
         self.elsewhere = elsewhere
+        self.judged: Evidence | None = None  # what has the repository's own metrics, where its code may not run
         data = bound.policy.data
         self.engine = connect(now, threads, data.engine)
         named = [("train", data.train), ("holdout", data.holdout)]
@@ -146,7 +148,9 @@ class Bench:
         if not candidates:
             return found
         found, sides = self._sides(found, candidates, served, anchor)
-        return counted(found, sides, self._counting)
+        found = counted(found, sides, self._counting)
+        foreign = (one.id for one, _ in self.bound.needs.wanted if is_general(one) and is_foreign(one.name))
+        return taken(found, self.judged, foreign) if self.judged else found
 
     @property
     def _first(self) -> bool:
@@ -204,7 +208,8 @@ class Bench:
 
     @property
     def _counting(self) -> Counting:
-        guest = Guest(folder=self.work / "metrics", root=self.root, environ=self.environ)
+        called = self.judged is None
+        guest = Guest(folder=self.work / "metrics", root=self.root, environ=self.environ, called=called)
         return Counting(bound=self.bound, labels=self.rows[0], columns=self._columns, guest=guest)
 
     @cached_property

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from gates import child
 from gates.canonical import settled
 from gates.errors import GatesError
-from gates.evidence import Computed
+from gates.evidence import Computed, Evidence, Slice
 from gates.kinds.protocol import Needs
 from gates.measure.cells import Key
 from gates.measure.joined import Joined
@@ -35,11 +35,13 @@ _SHOWN = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guest:
-    """How somebody else's code is run: ``folder`` for what is made on the way, ``root`` where its modules lie."""
+    """How somebody else's code is run: ``folder`` for what is made on the way, ``root`` where its modules lie. Where
+    the repository's own may not be ``called``, as beside credentials, its metrics are left out."""
 
     folder: Path
     root: Path
     environ: Mapping[str, str]
+    called: bool = True
 
 
 Found = dict[tuple[str, str], dict[Key, Computed]]  # (statistic's id, dimension's id) -> of each slice
@@ -57,9 +59,59 @@ def general(joined: Joined, policy: Policy, needs: Needs, labels: Labels, guest:
     found: Found = {}
     for statistic in wanted:
         along = [dimension for dimension in needs.dimensions if (statistic, dimension) in needs.wanted]
+        if not guest.called and is_foreign(statistic.name):
+            found |= {(statistic.id, dimension.id): {} for dimension in along}
+            continue
         found |= _asked(joined, policy, labels, guest, rows, statistic, along)
     rows.unlink()
     return found
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a metric is a function of the repository, and not scikit-learn's."""
+    return name not in FUNCTIONS
+
+
+def taken(fresh: Evidence, judged: Evidence, names: Iterable[str]) -> Evidence:
+    """Evidence measured without some metrics, by their ids, with those that the evidence of the same models has.
+
+    Raises ``GatesError`` where that is of another champion: then it says nothing about this one.
+    """
+    wanted = set(names)
+    if not wanted:
+        return fresh
+    if _models(fresh) != _models(judged):
+        raise GatesError("the champion is another one by now, and the repository's own metrics are not computed here")
+    runs = zip(fresh.runs, judged.runs, strict=True)
+    return replace(
+        fresh,
+        slices=_with(fresh.slices, judged.slices, wanted),
+        anchored=_with(fresh.anchored, judged.anchored, wanted),
+        runs=tuple(replace(run, slices=_with(run.slices, old.slices, wanted)) for run, old in runs),
+    )
+
+
+def _models(evidence: Evidence) -> list[tuple[str | None, str] | None]:
+    named = (evidence.candidate, evidence.champion, evidence.anchor)
+    return [(one.version, one.digest) if one else None for one in named]
+
+
+def _with(fresh: Sequence[Slice], judged: Sequence[Slice], wanted: set[str]) -> tuple[Slice, ...]:
+    """Slices with the wanted metrics of those of the same name, in the order in which these have them."""
+    held = {(one.dimension, one.key): one.computed for one in judged}
+    return tuple(
+        replace(
+            one,
+            computed=tuple(
+                old if old.id in wanted else next((new for new in one.computed if new.id == old.id), old)
+                for old in held.get((one.dimension, one.key), ())
+                if old.id in wanted or old.id in {new.id for new in one.computed}
+            ),
+        )
+        if wanted & {old.id for old in held.get((one.dimension, one.key), ())}
+        else one
+        for one in fresh
+    )
 
 
 def _write(joined: Joined, target: Path) -> None:

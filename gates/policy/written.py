@@ -74,6 +74,13 @@ class Train:
         stricter="free",
         pattern="^[0-9]+[smh]$",
     )
+    environment: tuple[str, ...] = declare(
+        "Environment variables that the training is given beside the usual ones, by name; never a credential.",
+        default=(),
+        stricter="fewer",
+        items={"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,99}$"},
+        uniqueItems=True,
+    )
     seeds: int = declare(
         "How many times to train, each with its own GATES_SEED: training noise becomes part of the interval.",
         default=1,

@@ -239,18 +239,22 @@ class Registry:
     def _source(self, run_id: str) -> str:
         return f"{self._client.get_run(run_id).info.artifact_uri}/{KEPT}"
 
-    def parameters(self, run_id: str) -> dict[str, str] | None:
-        """What a training logged to this registry's server under that run; None where it knows no such run."""
+    def parameters(self, run_id: str, during: tuple[int, int] | None) -> dict[str, str] | None:
+        """What a training logged to this registry's server under that run; None where it knows no such run, and where
+        the run was not opened ``during`` the training: a model can name anybody's."""
         from mlflow.exceptions import MlflowException
 
+        if during is None:
+            return None
         with _told(f"look up run {run_id}"):
             try:
-                found = dict(self._client.get_run(run_id).data.params)
+                found = self._client.get_run(run_id)
             except MlflowException as error:
                 if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     return None
                 raise
-        return found
+        opened = found.info.start_time
+        return dict(found.data.params) if opened is not None and during[0] <= opened <= during[1] else None
 
     def _run(self, name: str, folder: Path, predictions: Path) -> tuple[str, str]:
         """Keep the files as a run; gives its id and the digest of the predictions."""

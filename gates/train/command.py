@@ -34,7 +34,8 @@ def train(
     if tables.train:
         given["GATES_TRAIN"] = str(tables.train)
     command = ["/bin/sh", "-c", policy.train.run]
-    status = child.run(command, root, {**child.without_secrets(environment), **given}, log, policy.train.seconds)
+    seen = child.without_secrets(environment, policy.train.environment)
+    status = child.run(command, root, {**seen, **given}, log, policy.train.seconds)
     where = f"train: {policy.train.run}"
     if status is None:
         raise GatesError(f"stopped after {policy.train.timeout}", where=where, mend="Set train.timeout higher.")

@@ -101,7 +101,7 @@ KEPT = {"LANG_OF_MINE": "ä ö\nü", "GITHUB_SHA": "f" * 40, "CUDA_VISIBLE_DEVIC
 
 
 def test_the_training_sees_no_secrets_and_steers_no_runner(project: Project, tmp_path: Path) -> None:
-    project.ready(train=SAY)
+    project.ready(train={"run": SAY, "environment": ["LANG_OF_MINE", "EMPTY"]})
     given: dict[str, Any] = dict.fromkeys(SECRETS, "hush-hush") | {name: str(tmp_path / name) for name in RUNNER}
     assert project.gates("run", **given, **KEPT).code == 0
     seen = environment(project)

@@ -8,11 +8,12 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from edge_project import Done, save_model_to
+from edge_project import COPY, Done, save_model_to
 from worlds import GATES, World, git
 
 from gates import promote as promotion
@@ -21,6 +22,7 @@ from gates.decision import Decision
 from gates.ledger import opened
 from gates.registry.mlflow import Registry
 from gates.validate import read_json
+from gates.workspace import Workspace
 
 STAGES = {"stages": [{"alias": "staging"}, {"alias": "champion"}]}
 
@@ -205,10 +207,26 @@ def test_what_a_training_logged_is_in_the_record(world: World) -> None:
     registry = Registry(f"sqlite:///{world.database}", world.root)
     (world.root / "folder/model").mkdir(parents=True)
     written = world.root / "folder/model/MLmodel"
-    for run_id, logged in ((run.info.run_id, {"depth": "3"}), ("0" * 32, None)):
+    opened = run.info.start_time
+    for run_id, during, logged in (
+        (run.info.run_id, (opened, opened), {"depth": "3"}),
+        (run.info.run_id, (opened - 9, opened - 1), None),  # somebody else's, opened after the training had ended
+        (run.info.run_id, (opened + 1, opened + 9), None),  # or before it began
+        (run.info.run_id, None, None),  # it was trained on another machine, which reaches no registry
+        ("0" * 32, (opened, opened), None),
+    ):
         written.write_text(f"run_id: {run_id}\nflavors: {{sklearn: {{}}}}\n")
-        found = provenance.model(world.root / "folder", registry.parameters)
+        found = provenance.model(world.root / "folder", partial(registry.parameters, during=during))
         assert (found.format, found.parameters) == ("mlflow (sklearn)", logged)
+
+
+def test_the_time_of_a_training_is_told_by_who_ran_it(world: World) -> None:
+    """What the training writes there itself, or a repository brings along, counts for nothing."""
+    world.begin(train=f"echo '[0, 9999999999999]' > \"$GATES_OUT/../trained.json\"; {COPY}")
+    gates(world, "run")
+    during = Workspace(policy=world.root / "gates.yaml").during()
+    assert during is not None
+    assert 0 < during[0] <= during[1] < 9999999999999
 
 
 def ours(world: World) -> dict[Path, int]:
