@@ -18,6 +18,7 @@ from gates.decision import Decision
 from gates.doctor import Diagnosis
 from gates.evidence import Evidence
 from gates.fields import schema_of
+from gates.policy import Bound
 from gates.policy.compare import Comparison as PolicyComparison
 from gates.policy.read import schema as policy_schema
 from gates.publish import facts, write_report
@@ -77,7 +78,21 @@ def check(policy: Path, explain: bool, as_json: bool) -> None:
     elif explain:
         click.echo(dump(bound.explained), nl=False)
     else:
+        _warn_of_groups(bound)
         click.echo(f"{policy}: {len(bound.policy.gates)} gates, no mistakes")
+
+
+def _warn_of_groups(bound: Bound) -> None:
+    """Say what becomes of slices by columns of which no value is shown, where the contract does not."""
+    contract = bound.contract
+    if contract is None or contract.shown.min_cell > 1:
+        return
+    for column in sorted(contract.hidden & {name for one in bound.needs.dimensions for name in one.columns}):
+        click.echo(
+            f"gates: warning: {column} is x-sensitive: its groups are numbered, and those of fewer than 5 rows are put "
+            "together. Say in the contract how small a group may be told of: shown: {min_cell: 10}",
+            err=True,
+        )
 
 
 @click.command()

@@ -16,6 +16,7 @@ from gates.measure.contract import findings
 from gates.measure.engines import Engine, connect, unordered
 from gates.measure.engines.duckdb import is_file
 from gates.measure.general import Guest, is_foreign, taken
+from gates.measure.hidden import Hidden
 from gates.measure.joined import Joined, join
 from gates.measure.labels import Labels, read_labels
 from gates.measure.models import Files, Served, output_of
@@ -212,6 +213,11 @@ class Bench:
         guest = Guest(folder=self.work / "metrics", root=self.root, environ=self.environ, called=called)
         return Counting(bound=self.bound, labels=self.rows[0], columns=self._columns, guest=guest)
 
+    @property
+    def hidden(self) -> Hidden:
+        """The columns of which no value is shown."""
+        return Hidden.of(self.bound.contract)
+
     @cached_property
     def _columns(self) -> tuple[Dimension, ...]:
         """What a search for slices looks at."""
@@ -223,12 +229,27 @@ class Bench:
         policy = self.bound.policy
         labels = read_labels(self.counter, self.holdout, policy)
         parts = parts_of([*self.bound.needs.dimensions, *self._columns])
-        make_rows(self.counter, self.holdout, policy, labels, parts, self._where, told_apart=self._told_apart)
+        values = make_rows(
+            self.counter, self.holdout, policy, labels, parts, self._where,
+            told_apart=self._told_apart, hidden=self.hidden,
+        )  # fmt: skip
+        self.hidden.refuse_small(self.counter, self.bound.needs.dimensions, values, quoted(self.holdout.name))
         return labels, parts
 
     def _placed(self, file: Path, name: str) -> Predicted:
         further, must = self.bound.needs.columns, name not in ("champion", "anchor")
-        return place(self.counter, file, name, self.bound.policy, self.rows[0], further, must=must, where=self._where)
+        secret = self.bound.policy.data.key in self.hidden.columns
+        return place(
+            self.counter,
+            file,
+            name,
+            self.bound.policy,
+            self.rows[0],
+            further,
+            must=must,
+            where=self._where,
+            secret=secret,
+        )
 
     def _joined(self, ours: Predicted, theirs: Predicted | None) -> Joined:
         return join(self.counter, self.bound.policy, self.rows[1], ours, theirs, told_apart=self._told_apart)

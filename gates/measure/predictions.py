@@ -50,11 +50,12 @@ def place(
     *,
     must: bool = True,
     where: str = "TRUE",
+    secret: bool = False,
 ) -> Predicted:
     """Read a predictions file and match it to the holdout's rows, by key or by order.
 
     ``further``: columns of numbers that gates name with `of`; a file that ``must`` not may lack them.
-    ``where``: SQL that holds of the rows that are wanted.
+    ``where``: SQL that holds of the rows that are wanted. Where the key is ``secret`` no message names one.
     Raises ``GatesError`` naming how many rows, and which, don't match or hold no usable number.
     """
     view = open_table(engine, file.parent, file.name, f"{name} predictions")
@@ -69,7 +70,7 @@ def place(
     scores += "".join(f", {_double(column)} AS {told}" for column, told in columns.items())
     taken = f"SELECT {key}{form.call} AS call, {form.score} AS score{scores} FROM {quoted(view.name)} p"
     run(engine, f"CREATE OR REPLACE TEMP TABLE {name} AS {taken}")
-    _match(engine, name, view, policy)
+    _match(engine, name, view, policy, secret=secret)
     return Predicted(name=name, scored=form.scored, classes=len(form.scores), columns=columns)
 
 
@@ -171,7 +172,7 @@ def _need(view: Opened, policy: Policy, *columns: str) -> None:
         raise GatesError(f"the predictions lack the key column {policy.data.key}", where=view.path)
 
 
-def _match(engine: Engine, name: str, view: Opened, policy: Policy) -> None:
+def _match(engine: Engine, name: str, view: Opened, policy: Policy, *, secret: bool) -> None:
     """The same rows on both sides, or an error that says how many differ and which."""
     ((expected,),) = run(engine, "SELECT count(*) FROM gates_rows")
     ((given,),) = run(engine, f"SELECT count(*) FROM {name}")
@@ -190,6 +191,8 @@ def _match(engine: Engine, name: str, view: Opened, policy: Policy) -> None:
         ("predictions belong to no holdout row", f"SELECT k FROM {name} EXCEPT SELECT k FROM gates_rows"),
     ):
         ((wrong,),) = run(engine, f"SELECT count(*) FROM ({sql})")
+        if wrong and secret:
+            raise GatesError(f"{wrong:,} {what} ({policy.data.key} is x-sensitive: none is named)", where=view.path)
         if wrong:
             first = run(engine, f"SELECT k FROM ({sql}) ORDER BY k LIMIT {_SHOWN}")
             shown = ", ".join(str(row[0]) for row in first if row[0] is not None) + (", …" if wrong > _SHOWN else "")

@@ -9,6 +9,7 @@ from gates.errors import GatesError
 from gates.evidence import BUCKETS
 from gates.kinds.protocol import Needs
 from gates.measure.engines import Engine
+from gates.measure.hidden import Hidden, Values
 from gates.measure.labels import Labels
 from gates.measure.tables import Opened, exact_text, row_text, run
 from gates.policy import Policy
@@ -19,6 +20,7 @@ WEIGHT_BITS = 30  # a weight is a whole number of 2**-30
 _MOST = 2**30
 _NOTHING = "CAST(NULL AS TINYINT)"  # in the place of text that nobody asks for, which takes 16 bytes a row
 
+NOTHING = Hidden()
 Parts = Mapping[tuple[str, tuple[float, ...]], str]  # (column, edges) -> a short column name in the table of rows
 
 
@@ -56,19 +58,22 @@ def make_rows(
     where: str = "TRUE",
     *,
     told_apart: bool = True,
-) -> None:
+    hidden: Hidden = NOTHING,
+) -> Values:
     """The table ``gates_rows``: k (key), y, w (weight), u (unit; null unless ``told_apart``), q (query) and one
-    column a slice part, of the rows of which ``where`` holds.
+    column a slice part, of the rows of which ``where`` holds. Gives the SQL of each part.
 
     Raises ``GatesError`` for keys that repeat, weights or units that are missing, and columns of too many values.
     """
     data = policy.data
     sliced = {column for dimension in policy.slices for column in dimension.columns}
     key = f"CAST({opened.require(data.key, 'data.key')} AS VARCHAR)" if data.key else _NOTHING
-    columns = "".join(
-        f", {part_sql(opened, *part, 'slices' if part[0] in sliced else 'by')} AS {name}"
-        for part, name in parts.items()
-    )
+    values: dict[tuple[str, tuple[float, ...]], str] = {}
+    for column, edges in parts:
+        value = part_sql(opened, column, edges, "slices" if column in sliced else "by")
+        secret = column in hidden.columns and not edges
+        values[column, edges] = hidden.grouped(engine, value, quoted(opened.name), MAX_SLICES) if secret else value
+    columns = "".join(f", {values[part]} AS {name}" for part, name in parts.items())
     label = labels.value(quoted(data.label)) if data.label else "CAST(NULL AS DOUBLE)"
     query = f"CAST({opened.require(data.query, 'data.query')} AS VARCHAR)" if data.query else _NOTHING
     weight = _weight(engine, opened, data.weight) if data.weight else f"CAST({2**WEIGHT_BITS} AS BIGINT)"
@@ -80,11 +85,12 @@ def make_rows(
     )
     if data.key:
         _check_keys(engine, opened, data.key)
-    check_queries(engine, policy, parts, "gates_rows")
+    check_queries(engine, policy, parts, "gates_rows", hidden)
     for (column, _), name in parts.items():
         ((distinct,),) = run(engine, f"SELECT count(DISTINCT {name}) FROM gates_rows")
         if distinct > MAX_SLICES:
             raise too_many(column, distinct)
+    return values
 
 
 def too_many(column: str, values: int) -> GatesError:
@@ -96,7 +102,7 @@ def too_many(column: str, values: int) -> GatesError:
     )
 
 
-def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str) -> None:
+def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str, hidden: Hidden = NOTHING) -> None:
     """Every row of a table has a query, where there are any, and what is counted of queries is the same in all rows
     of one. Raises ``GatesError`` where it isn't."""
     data, role = policy.data, "data.query"
@@ -114,8 +120,9 @@ def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str) -> N
             engine, f"SELECT count(*), min(q) FROM (SELECT q FROM {table} GROUP BY q HAVING {mixed})"
         )
         if wrong:
+            which = "" if data.query in hidden.columns else f" ({data.query}: {first}{', …' if wrong > 1 else ''})"
             raise GatesError(
-                f"{column} differs within {wrong:,} queries ({data.query}: {first}{', …' if wrong > 1 else ''})",
+                f"{column} differs within {wrong:,} queries{which}",
                 where=role,
                 mend="Of a ranking, unit, weight and slices are of whole queries.",
             )

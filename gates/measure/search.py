@@ -44,6 +44,8 @@ def searched(engine: Engine, opened: Opened, bound: Bound) -> tuple[Dimension, .
     (values,) = run(engine, f"SELECT {counts} FROM {quoted(opened.name)}")
     dimensions = []
     for (name, column), distinct in zip(kinds.items(), values, strict=True):
+        if column.is_number and distinct > BINS and bound.contract and name in bound.contract.hidden:
+            continue  # where its bins begin would be values of it
         if column.is_number and distinct > BINS:
             edges = _edges(engine, opened, column.double)
             dimensions.append(Dimension(columns=(name,), edges=(edges,) if edges else (), found=True))

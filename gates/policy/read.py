@@ -117,6 +117,10 @@ def _meaning(source: Source, contract: Contract | None) -> Iterator[Problem]:
         tables=tuple(tables),
     )
     yield from (Problem.at(source, path, what) for path, what in _columns_meaning(source.value, terms.task))
+    label = _at(source.value, "data", "label")
+    if contract and terms.task in ("binary", "multiclass") and label in contract.hidden:
+        what = f"{label} is x-sensitive in the contract, but evidence and reports name its classes"
+        yield Problem.at(source, ("data", "label"), what)
     seen: set[str] = set()
     for index, value in enumerate(_list(source.value, "gates")):
         if not list(_gate_form(source, ("gates", index), value)):
