@@ -203,7 +203,7 @@ HOSTILE = """
     def forever(y_true, y_pred): time.sleep(60)
     def alone(y_true): return 1
     def plain(y_true, y_pred): return 1.0
-    def sees(y_true, y_pred): return float("MY_TOKEN" in os.environ) + float("HARMLESS" not in os.environ) / 2
+    def sees(y_true, y_pred): return float("MY_TOKEN" in os.environ) + float("TZ" not in os.environ) / 2
 """
 
 
@@ -263,7 +263,7 @@ def test_the_child_holds_no_secrets(tmp_path, monkeypatch):
     made = Guest.__init__
 
     def handed(self, **keys):
-        made(self, **{**keys, "environ": {**os.environ, "MY_TOKEN": "s3cret", "HARMLESS": "1"}})
+        made(self, **{**keys, "environ": {**os.environ, "MY_TOKEN": "s3cret", "TZ": "UTC"}})
 
     monkeypatch.setattr(Guest, "__init__", handed)
     _, evidence, _ = binary(tmp_path, [{"metric": "mine:sees", "min": 0}])
