@@ -125,37 +125,47 @@ class Drift:
         )
 
     def _query(self, this: Side, other: Side, *, secret: bool) -> str:
-        column = _same_kind(this, self.drift, other, self.drift)
-        measurable = column.is_number or column.category in TEMPORAL
+        column, there = _same_kind(this, self.drift, other, self.drift)
+        measurable = column.is_number or (column.line == there.line and column.line in TEMPORAL)
         if self.measure == "ks":
             if not measurable:
                 raise GatesError(f"contract, ks of {self.drift}: {this.path} has {column.kind} there, no numbers")
-            return _ks(this, other, _position(column))
-        rows = _binned(this, other, _position(column)) if measurable else _valued(this, other, column)
+            return _ks(this, other, column.place)
+        rows = _binned(this, other, column.place) if measurable else _valued(this, other, column)
         counts = f"SELECT v, sum(here) AS n, sum(there) AS m FROM ({rows}) GROUP BY v"
         label = "CASE WHEN v IS NOT NULL THEN CAST(row_number() OVER (ORDER BY v) AS VARCHAR) END"
         label = label if secret else _BIN if measurable else "v"
         return f"SELECT {label}, n, m FROM ({counts}) ORDER BY v NULLS FIRST"
 
 
-def _same_kind(this: Side, here: str, other: Side, there: str) -> Column:
-    """The column here, if values of both can be equal at all. Raises ``GatesError``."""
+def _same_kind(this: Side, here: str, other: Side, there: str) -> tuple[Column, Column]:
+    """Both columns, if values of both can be equal at all. Raises ``GatesError``."""
     one, two = this.columns[here], other.columns[there]
-    if one.category == two.category or (one.is_number and two.is_number):
-        return one
+    if one.json == two.json or (one.is_number and two.is_number):
+        return one, two
     raise GatesError(f"contract: {here} is {one.kind} in {this.path}, but {there} is {two.kind} in {other.path}")
 
 
 def _found(this: Side, here: Sequence[str], other: Side, there: Sequence[str], *, found: bool) -> str:
     """One row: rows of ``this`` whose columns are (not) found in ``other``, and all its rows."""
-    pairs = list(zip(here, there, strict=True))
-    for one, two in pairs:
-        _same_kind(this, one, other, two)
-    matched = " AND ".join(f"t.{quoted(one)} = o.{quoted(two)}" for one, two in pairs)
-    present = " AND ".join(f"t.{quoted(column)} IS NOT NULL" for column in here)
-    exists = f"{'' if found else 'NOT '}EXISTS (SELECT 1 FROM {quoted(other.name)} o WHERE {matched})"
-    rows = f"SELECT count(*) FROM {quoted(this.name)} t"
+    pairs = [_same_kind(this, one, other, two) for one, two in zip(here, there, strict=True)]
+    ours, theirs = (
+        ", ".join(f"{_value(*pair)} AS k{place}" for place, pair in enumerate(ordered))
+        for ordered in (pairs, [(two, one) for one, two in pairs])
+    )
+    keys = [f"k{place}" for place in range(len(pairs))]
+    matched = " AND ".join(f"t.{key} = o.{key}" for key in keys)
+    present = " AND ".join(f"t.{key} IS NOT NULL" for key in keys)
+    exists = (
+        f"{'' if found else 'NOT '}EXISTS (SELECT 1 FROM (SELECT {theirs} FROM {quoted(other.name)}) o WHERE {matched})"
+    )
+    rows = f"SELECT count(*) FROM (SELECT {ours} FROM {quoted(this.name)}) t"
     return f"SELECT 'rows', ({rows} WHERE {present} AND {exists}), ({rows})"
+
+
+def _value(column: Column, other: Column) -> str:
+    """SQL by which values of two columns are equal: text, where they are of two types that are text to JSON."""
+    return column.text if column.is_text and column.kind != other.kind else column.sql
 
 
 def _first_share(finding: Finding) -> float:
@@ -169,13 +179,6 @@ def _sides(this: Side, other: Side, value: str, where: str = "TRUE") -> str:
         f"SELECT {value}, {here} AS here, {1 - here} AS there FROM {quoted(side.name)} WHERE {where}"
         for side, here in ((this, 1), (other, 0))
     )
-
-
-def _position(column: Column) -> str:
-    """Where a value lies on a line: a number as it is, a date or time in whole microseconds."""
-    if column.category == "time":
-        return f"epoch_us(DATE '1970-01-01' + CAST({column.sql} AS TIME))"
-    return f"epoch_us({column.sql})" if column.category in TEMPORAL else column.sql
 
 
 # bins by name; those between have numbers of their own

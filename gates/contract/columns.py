@@ -9,7 +9,22 @@ from typing import Literal
 from gates.fields import Plain
 
 Category = Literal["string", "integer", "number", "boolean", "date", "time", "timestamp"]
+Dated = Literal["date", "timestamp"]
+ZONED = "TIMESTAMP WITH TIME ZONE"
 TEMPORAL = ("date", "time", "timestamp")  # text to JSON, with a format that holds by their type
+
+
+_WHOLE_US = "(epoch_ns({0}) - ((epoch_ns({0}) % 1000) + 1000) % 1000) // 1000"  # cut off; a cast would round
+READ: Mapping[str, str] = {  # types that the functions of others don't take -> SQL of the value to the microsecond
+    "TIMESTAMP_S": "CAST({0} AS TIMESTAMP)",
+    "TIMESTAMP_MS": "CAST({0} AS TIMESTAMP)",
+    "TIMESTAMP_NS": f"CASE WHEN isfinite({{0}}) THEN make_timestamp({_WHOLE_US}) ELSE CAST({{0}} AS TIMESTAMP) END",
+    "TIMESTAMPTZ_NS": f"CASE WHEN {{0}} IS NOT NULL THEN make_timestamp({_WHOLE_US}) END",
+    "TIME_NS": "TIME '00:00:00' + to_microseconds(epoch_ns({0}) // 1000)",
+}
+BELOW: Mapping[str, str] = dict.fromkeys(  # SQL of the nanoseconds that are cut off
+    ("TIMESTAMP_NS", "TIMESTAMPTZ_NS", "TIME_NS"), "((epoch_ns({0}) % 1000) + 1000) % 1000"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +34,33 @@ class Column:
     name: str
     category: Category
     kind: str = ""  # the engine's own type
+    dated: Dated | None = None  # what all of its text is
 
     @property
     def sql(self) -> str:
-        """The quoted name."""
-        return quoted(self.name)
+        """The value, to the microsecond where it is a time."""
+        name = quoted(self.name)
+        return f"({READ[self.kind].format(name)})" if self.kind in READ else name
+
+    @property
+    def line(self) -> Category:
+        """What its values are where they are told apart by their distance: text that is dates is dates."""
+        return self.dated or self.category
+
+    @property
+    def place(self) -> str:
+        """Where a value lies on a line: a number as it is, a date or time in whole microseconds; for
+        all columns of the same line, whatever their types."""
+        name, line = quoted(self.name), self.line
+        if line == "time":
+            return f"epoch_us(DATE '1970-01-01' + CAST({name} AS TIME))"
+        kinds = {"date": "DATE", "timestamp": "TIMESTAMPTZ"}
+        return f"epoch_us(CAST({name} AS {kinds[line]}))" if line in kinds else self.sql
+
+    @property
+    def json(self) -> str:
+        """Its type in JSON."""
+        return "string" if self.is_text else self.category
 
     @property
     def is_text(self) -> bool:
@@ -39,7 +76,7 @@ class Column:
         if self.category == "time":
             return _moment(f"DATE '2000-01-01' + CAST({self.sql} AS TIME)", "%H:%M:%S")
         if self.category == "timestamp":
-            zoned = f"timezone('UTC', {self.sql})" if "ZONE" in self.kind else self.sql
+            zoned = f"timezone('UTC', {self.sql})" if self.kind == ZONED else self.sql
             return _moment(f"CAST({zoned} AS TIMESTAMP)", "%Y-%m-%dT%H:%M:%S")
         return self.sql if self.kind in ("", "VARCHAR") else f"CAST({self.sql} AS VARCHAR)"
 
@@ -60,8 +97,8 @@ class Column:
 
     @property
     def double(self) -> str:
-        """Its value as the nearest double; the engine's own cast of 128 bits rounds twice."""
-        wide = self.category == "integer" and self.kind.startswith(("HUGEINT", "DECIMAL"))
+        """Its value as the nearest double; the engine's own cast of wide numbers rounds twice."""
+        wide = self.kind == "HUGEINT" or self.kind.startswith("DECIMAL(")
         return f"CAST(CAST({self.sql} AS VARCHAR) AS DOUBLE)" if wide else f"CAST({self.sql} AS DOUBLE)"
 
 

@@ -18,7 +18,6 @@ from gates.emit import entry, flow
 from gates.fields import Plain
 
 BROAD = Context(prec=60)
-_FORMATS = {"date": "date", "time": "time", "timestamp": "date-time"}
 
 
 def schema(column: ColumnProfile, guess: Guess) -> dict[str, Plain]:
@@ -31,8 +30,8 @@ def schema(column: ColumnProfile, guess: Guess) -> dict[str, Plain]:
         return {"enum": [*values, *([None] if null else [])]}
     named = "string" if column.category in TEMPORAL else column.category
     made: dict[str, Plain] = {"type": [named, *null] if null else named}
-    if column.category in _FORMATS:
-        made["format"] = _FORMATS[column.category]
+    if column.format:
+        made["format"] = column.format
     elif column.category in ("integer", "number"):
         made |= _range(column, key=column.name in guess.keys)
     elif column.lengths:

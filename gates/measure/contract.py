@@ -12,6 +12,7 @@ from gates.errors import GatesError
 from gates.evidence import Finding, Part
 from gates.measure.engines import Engine
 from gates.measure.tables import Opened, run
+from gates.measure.types import told
 
 SHOWN = 40  # characters of an example
 AT_ONCE = 500  # aggregates of one query: the time to plan it grows with the square
@@ -51,10 +52,9 @@ def _side(opened: Opened, needed: Sequence[tuple[str, Rule]], *, all_flat: bool 
         opened.require(column, f"contract, {rule.id}")
     for column in opened.columns if all_flat else [column for column, _ in needed]:
         if column not in opened.seen:
-            kind = opened.columns[column]
             raise GatesError(
-                f"{opened.path}: the column {column} is {kind[:60]}; a contract sees text, numbers, booleans, dates "
-                "and times only"
+                f"{opened.path}: the column {column} is {told(opened.columns[column])}",
+                mend="A contract holds text, numbers, booleans, dates and times only. Flatten it, or leave it out.",
             )
     return Side(name=opened.name, path=opened.path, columns=opened.seen)
 
@@ -111,8 +111,8 @@ def _examples(engine: Engine, this: Side, broken: list[Rule], may: Shown) -> dic
     for start in range(0, len(parts), SHOWN_AT_ONCE):
         asked = " UNION ALL ".join(parts[start : start + SHOWN_AT_ONCE])
         for place, text, number, _ in run(engine, f"{asked} ORDER BY place, n DESC, v, x"):
-            told = text if number is None else _shortest(number, single=columns[place].kind == "FLOAT")
-            found[broken[place].id].append("null" if told is None else told[:SHOWN])
+            value = text if number is None else _shortest(number, single=columns[place].kind == "FLOAT")
+            found[broken[place].id].append("null" if value is None else value[:SHOWN])
     return {id_: tuple(values) for id_, values in found.items()}
 
 

@@ -1,88 +1,154 @@
-"""CSV and TSV files -> SQL that reads them, as they are written: the engine is left to guess nothing but types."""
+"""CSV and TSV files -> SQL that reads them, as they are written: as text, and each column by ``written``'s rule."""
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from gates.contract.columns import literal, quoted
+from gates.errors import GatesError
+from gates.measure.names import Paths, refuse_twins
+from gates.measure.options import CSV, LONGEST
+from gates.measure.written import Asked, Read, classes, of_cell, type_of
 
 DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"([^"]|"")*"')
-# The engine would otherwise skip lines until those that are left look alike.
-FORM = "header = true, quote = '\"', escape = '\"', comment = '', skip = 0, null_padding = false, strict_mode = true"
-GUESS = "sample_size = -1, files_to_sniff = -1"  # types are those of all rows
-Asked = Callable[[str], Sequence[Sequence[object]]]  # a query -> its rows
+_BLOCK = 1 << 24
+WIDTH = "Give every row the header's columns, and quote a cell that holds what parts them."
+UTF8 = "Save it as UTF-8."
 
 
-def header_of(file: Path) -> list[str]:
-    """The names in the first line, of which there are none in an empty file."""
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        return next(csv.reader(text, delimiter=_delimiter(text)), [])
-
-
-def source(files: Sequence[Path], ask: Asked) -> str:
-    """SQL that reads files of one header. Raises ``csv.Error`` where they, or their rows, have other columns.
-
-    Types are guessed once, and then named: a view would guess them at every look.
-    """
-    header = header_of(files[0])
-    other = next((file.name for file in files if header_of(file) != header), None)
-    if other:
-        raise csv.Error(f"the header of {other} is not that of {files[0].name}")
-    with files[0].open(encoding="utf-8-sig", newline="") as text:
-        delimiter = _delimiter(text)
-    listed = ", ".join(literal(str(file)) for file in files)
-    reader = f"read_csv([{listed}], delim = {literal(delimiter)}, {FORM}"
-    kinds = {str(row[0]): str(row[1]) for row in ask(f"DESCRIBE SELECT * FROM {reader}, {GUESS})")}
-    if len(kinds) != len(header):
-        raise csv.Error(f"the header has {len(header)} columns, its rows {len(kinds)}")
-    return _typed(reader, {**kinds, **dict.fromkeys(_words(reader, kinds, ask), "VARCHAR")})
-
-
-def _words(reader: str, kinds: Mapping[str, str], ask: Asked) -> list[str]:
-    """Columns that are text after all. The engine guesses Yes and No, or t and f, to be booleans, and days in any
-    order of day and month to be dates; here only true and false are, and what is written as in ISO 8601."""
-    guessed = [column for column, kind in kinds.items() if kind.startswith(("BOOLEAN", "DATE", "TIME"))]
-    if not guessed:
-        return []
-    tests = ", ".join(f"bool_and({_is(quoted(column), kinds[column])})" for column in guessed)
-    (true,) = ask(f"SELECT {tests} FROM {_typed(reader, {**kinds, **dict.fromkeys(guessed, 'VARCHAR')})}")
-    return [column for column, is_one in zip(guessed, true, strict=True) if not is_one]
-
-
-def _is(text: str, kind: str) -> str:
-    if kind == "BOOLEAN":
-        return f"lower({text}) IN ('true', 'false')"
-    return f"{text} IS NULL OR TRY_CAST({text} AS {kind}) IS NOT NULL"
-
-
-def _typed(reader: str, kinds: Mapping[str, str]) -> str:
-    columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in kinds.items())
-    return f"{reader}, auto_detect = false, columns = {{{columns}}})"
-
-
-def fault(file: Path) -> str | None:
-    """What is wrong with a file, with its line and without its values; None where nothing is."""
+@contextmanager
+def _cells_of_any_length() -> Iterator[None]:
+    before = csv.field_size_limit(LONGEST)
     try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            reader = csv.reader(text, delimiter=_delimiter(text), strict=True)
-            width = len(next(reader, []))
-            for row in reader:
-                if row and len(row) != width:
-                    return f"line {reader.line_num} has {len(row)} fields, the header {width}"
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def head(file: Path) -> tuple[str, list[str]]:
+    """(What parts a file's cells, the names in its first record); there are no names in an empty file.
+
+    Raises ``GatesError`` for what is no UTF-8 text.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as text, _cells_of_any_length():
+            first = ""
+            for line in text:  # a name may hold line breaks
+                first += line
+                if first.count('"') % 2 == 0:
+                    break
+            bare = _QUOTED.sub("", first)
+            delimiter = max(DELIMITERS, key=bare.count)
+            return delimiter, next(csv.reader(first.splitlines(keepends=True), delimiter=delimiter), [])
+    except UnicodeDecodeError as error:
+        raise GatesError(f"{file.name}: {_encoding(file)}", mend=UTF8) from error
+
+
+def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> Read:
+    """SQL that reads files of one header. Raises ``GatesError`` where headers differ, or rows have other columns."""
+    delimiter, names = head(files[0])
+    if not files[0].stat().st_size:
+        raise GatesError(f"{path} has no rows")
+    if not names:
+        raise GatesError(f"{path}: line 1 is empty; the header must be there", mend="Delete the line.")
+    refuse_twins(path, names)
+    for file in files[1:]:
+        if head(file) != (delimiter, names):
+            raise GatesError(
+                f"{path}: the header of {file.name} is not that of {files[0].name}",
+                mend="Keep files of the same columns, in the same order, in one glob.",
+            )
+    for file in files:
+        if _may_end_in(file, delimiter, len(names)) and (wrong := fault(file)):
+            raise GatesError(f"{file.name}: {wrong[0]}", mend=wrong[1])
+    return _read(names, delimiter, [paths.of(file) for file in files], ask)
+
+
+def _read(names: Sequence[str], delimiter: str, files: Sequence[str], ask: Asked) -> Read:
+    listed = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
+    text = CSV.call(files, delim=literal(delimiter), columns=f"{{{listed}}}")
+    bits, rows = classes(names, text, ask, of_cell)
+    types = {name: type_of(one) for name, one in zip(names, bits, strict=True)}
+    typed = ", ".join(
+        quoted(name) if one.kind == "VARCHAR" else f"CAST({quoted(name)} AS {one.kind}) AS {quoted(name)}"
+        for name, one in types.items()
+    )
+    dated = {name: one.dated for name, one in types.items() if one.dated}
+    return Read(sql=f"(SELECT {typed} FROM {text})", dated=dated, rows=rows)
+
+
+def again(_: str, files: Sequence[Path], ask: Asked, paths: Paths) -> Read:
+    """The same from copies with line ends of one sort: mixed ones the engine can't read."""
+    delimiter, names = head(files[0])
+    copies = []
+    for file in files:
+        known, copy = paths.copied(file)
+        with (
+            file.open(encoding="utf-8-sig", newline="") as old,
+            copy.open("w", encoding="utf-8", newline="") as new,
+            _cells_of_any_length(),
+        ):
+            rows = csv.reader(old, delimiter=delimiter, strict=True)
+            csv.writer(new, delimiter=delimiter, lineterminator="\n").writerows(row for row in rows if row)
+        copies.append(known)
+    return _read(names, delimiter, copies, ask)
+
+
+def _may_end_in(file: Path, delimiter: str, width: int) -> bool:
+    """Whether a row may have one cell too many, an empty one at its end: the engine would drop it."""
+    mark = delimiter.encode()
+    with file.open("rb") as data:
+        blocks = iter(lambda: data.read(_BLOCK), b"")
+        tail, hit = b"", False
+        for block in blocks:
+            joined = tail + block
+            hit = hit or any(mark + end in joined for end in (b"\n", b"\r")) or mark + b'""' in joined
+            tail = joined[-4:]
+        if not (hit or tail.endswith(mark)):
+            return False
+        data.seek(0)
+        for line in data:
+            bare = line.rstrip(b"\r\n")
+            if b"\r" in bare or (bare.endswith((mark, b'""')) and (b'"' in bare or bare.count(mark) >= width)):
+                return True
+    return False
+
+
+def fault(file: Path) -> tuple[str, str] | None:
+    """What is wrong with a file, with its line and without its values, and how to fix it; None where nothing is."""
+    try:
+        delimiter, names = head(file)
+        with file.open(encoding="utf-8-sig", newline="") as text, _cells_of_any_length():
+            reader = csv.reader(text, delimiter=delimiter, strict=True)
+            next(reader, [])
+            try:
+                for row in reader:
+                    if row and len(row) != len(names):
+                        return f"line {reader.line_num} has {len(row)} fields, the header {len(names)}", WIDTH
+            except csv.Error as error:
+                told = str(error).replace("field limit", "limit of bytes of a cell")
+                return f"line {reader.line_num}: {told}", 'Write a quote within a quoted cell twice: "".'
     except UnicodeDecodeError:
-        return "it is not UTF-8 text; save it as UTF-8"
-    except csv.Error as error:
-        return str(error)
+        return _encoding(file), UTF8
+    except GatesError as error:
+        return error.what.removeprefix(f"{file.name}: "), error.mend or UTF8
     return None
 
 
-def _delimiter(text: TextIO) -> str:
-    """The one that parts the first line most often, outside quotes. The text is left at its beginning."""
-    first = _QUOTED.sub("", text.readline())
-    text.seek(0)
-    return max(DELIMITERS, key=first.count)
+def _encoding(file: Path) -> str:
+    """What is said of a file that is no UTF-8 text: the line, or that it is UTF-16."""
+    with file.open("rb") as data:
+        if data.read(2) in (b"\xff\xfe", b"\xfe\xff"):
+            return "it is UTF-16 text, not UTF-8"
+        data.seek(0)
+        for number, line in enumerate(data, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return f"line {number} is not UTF-8 text"
+    return "it is not UTF-8 text"

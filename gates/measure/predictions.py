@@ -213,18 +213,21 @@ def _wrong_rows(engine: Engine, view: Opened, column: str, condition: str) -> tu
 def _check_numbers(engine: Engine, view: Opened, policy: Policy, column: str, *, unit: bool = False) -> None:
     """Every value a finite number; ``unit``: within 0 and 1."""
     form = FORMS[policy.task]
-    if not (column in view.seen and view.seen[column].is_number):
+    name, seen = quoted(column), view.seen.get(column)
+    if not seen or not (seen.is_number or seen.category == "string"):  # NaN makes a CSV's column text
         raise GatesError(f"{column} is {view.columns[column]}, not a number", where=view.path, mend=form)
-    name = quoted(column)
-    bad = f"{name} IS NULL OR NOT isfinite(CAST({name} AS DOUBLE))"
+    value = f"TRY_CAST({name} AS DOUBLE)"
+    bad = f"NOT coalesce(isfinite({value}), FALSE)"
     checks = [("are not a number", bad)]
     if unit:
-        checks.append(("lie outside 0 to 1", f"NOT ({bad}) AND ({name} < 0 OR {name} > 1)"))
+        checks.append(("lie outside 0 to 1", f"NOT ({bad}) AND {value} NOT BETWEEN 0 AND 1"))
     for what, condition in checks:
         count, which = _wrong_rows(engine, view, column, condition)
         if count:
             plural = "scores" if column == "score" else f"values of {column}"
             raise GatesError(f"{count:,} {plural} {what} (row {which})", where=view.path, mend=form)
+    if not seen.is_number:
+        raise GatesError(f"{column} is {view.columns[column]}, not a number", where=view.path, mend=form)
 
 
 def _check_calls(engine: Engine, view: Opened, labels: Labels) -> None:

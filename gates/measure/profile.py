@@ -12,11 +12,14 @@ from dataclasses import replace
 from typing import Any
 
 from gates.contract.columns import TEMPORAL, Column, quoted
+from gates.contract.keywords import KEYWORDS
 from gates.contract.profile import MOST_VALUES, SAFE, ColumnProfile, Profile
 from gates.errors import GatesError
 from gates.measure.tables import Opened, run
+from gates.measure.types import told
 
 FEW = 2 * MOST_VALUES  # estimated distinct values, up to which they are listed
+FORMATS = {"date": "date", "time": "time", "timestamp": "date-time"}
 AT_ONCE = 50  # columns of one query
 NEARLY = 0.7  # of the rows: from this share of distinct values on, estimated, a column may be a key
 
@@ -26,10 +29,9 @@ def profile(connection: Any, opened: Opened) -> Profile:
     seen = opened.seen
     unseen = [name for name in opened.columns if name not in seen]
     if unseen:
-        kind = opened.columns[unseen[0]]
         raise GatesError(
-            f"{opened.path}: the column {unseen[0]} is {kind}; a contract sees flat columns only",
-            mend="Flatten it, or leave it out.",
+            f"{opened.path}: the column {unseen[0]} is {told(opened.columns[unseen[0]])}",
+            mend="A contract holds text, numbers, booleans, dates and times only. Flatten it, or leave it out.",
         )
     columns = list(seen.values())
     ((rows,),) = run(connection, f"SELECT count(*) FROM {quoted(opened.name)}")
@@ -74,8 +76,10 @@ def _seen(column: Column) -> dict[str, str]:
         asked["nan"] = f"count_if(isnan({column.double}))"
         asked["below"] = f"count_if({column.double} = '-infinity'::DOUBLE)"
         asked["above"] = f"count_if({column.double} = 'infinity'::DOUBLE)"
-    elif column.category in TEMPORAL:
+    elif column.line in TEMPORAL:
         asked |= {end: f"CAST({end[:3]}({column.sql}) AS VARCHAR)" for end in ("min", "max")}
+        kept = KEYWORDS["format"].kept(column, FORMATS[column.line])
+        asked["strange"] = f"count_if(NOT ({kept}))"
     elif column.category == "string":
         asked |= {"shortest": f"min(length({column.text}))", "longest": f"max(length({column.text}))"}
     return asked
@@ -86,7 +90,7 @@ def _column(column: Column, rows: int, found: Mapping[str, Any]) -> ColumnProfil
     shortest, longest = found.get("shortest"), found.get("longest")
     return ColumnProfile(
         name=column.name,
-        category=column.category if present else None,
+        category=column.line if present else None,
         rows=rows,
         nulls=rows - present,
         low=_whole(column, found.get("low", found.get("min"))),
@@ -95,6 +99,7 @@ def _column(column: Column, rows: int, found: Mapping[str, Any]) -> ColumnProfil
         above=found.get("above") or 0,
         nan=found.get("nan") or 0,
         lengths=None if shortest is None or longest is None else (shortest, longest),
+        format=FORMATS[column.line] if found.get("strange") == 0 else None,
     )
 
 
@@ -105,7 +110,7 @@ def _whole(column: Column, value: Any) -> Any:
 
 def _exactly(column: Column, distinct: int, *, key: bool) -> dict[str, str]:
     """Aggregates of the second pass: values where they seem few, the number of distinct ones where it may be a key."""
-    few = distinct <= FEW and column.category not in TEMPORAL
+    few = distinct <= FEW and column.line not in TEMPORAL
     asked = {"values": f"histogram({_value(column)})"} if few else {}
     return asked | ({"distinct": f"count(DISTINCT {column.sql})"} if key else {})
 

@@ -36,7 +36,7 @@ def searched(engine: Engine, opened: Opened, bound: Bound) -> tuple[Dimension, .
     kinds = {
         name: column
         for name, column in opened.seen.items()
-        if name not in taken and (column.is_number or column.category in ("string", "boolean"))
+        if name not in taken and (column.is_number or column.line in ("string", "boolean"))
     }
     if not kinds:
         return ()

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gates.contract.columns import Category, Column, quoted
+from gates.contract.columns import BELOW, Column, Dated, quoted
 from gates.errors import GatesError
 from gates.evidence import Table
 from gates.measure.engines import Engine, Rows
+from gates.measure.types import seen
 from gates.validate import nearest
 
 LANES = 4  # of 60 bits each: a row's SHA-256 is summed lane by lane, so the order of rows does not matter
 _HEX = 15
-
-_CATEGORIES: tuple[tuple[Category, tuple[str, ...]], ...] = (  # how a type's name begins; the first that fits
-    ("boolean", ("BOOLEAN",)),
-    (
-        "integer",
-        ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
-    ),
-    ("number", ("FLOAT", "DOUBLE", "DECIMAL")),
-    ("timestamp", ("TIMESTAMP",)),
-    ("date", ("DATE",)),
-    ("time", ("TIME",)),
-    ("string", ("VARCHAR", "ENUM", "UUID", '"NULL"')),  # of nothing but nulls no type can be told
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,17 +26,12 @@ class Opened:
     name: str
     path: str
     columns: Mapping[str, str]  # column -> the engine's type
+    dated: Mapping[str, Dated] = field(default_factory=dict)  # columns of text that is dates, or moments
 
     @property
     def seen(self) -> dict[str, Column]:
         """The columns as JSON sees them; nested ones have no place among them and are left out."""
-        found: dict[str, Column] = {}
-        for name, kind in self.columns.items():
-            category = next((word for word, starts in _CATEGORIES if kind.startswith(starts)), None)
-            if category and not kind.endswith("]") and kind != "TIME WITH TIME ZONE":
-                whole = kind.startswith("DECIMAL") and kind.endswith(",0)")
-                found[name] = Column(name=name, category="integer" if whole else category, kind=kind)
-        return found
+        return seen(self.columns, self.dated)
 
     def require(self, column: str, role: str) -> str:
         """The quoted column; raises ``GatesError`` where the table lacks it."""
@@ -60,18 +43,18 @@ class Opened:
 
 def open_table(engine: Engine, root: Path, path: str, name: str) -> Opened:
     """A file or a glob, beside ``root``, as a view. Raises ``GatesError`` where it can't be read or is empty."""
-    columns, rows = engine.open(root, path, name)
-    if not rows:
+    found = engine.open(root, path, name)
+    if not found.rows:
         raise GatesError(f"{path} has no rows", where=name if name != Path(path).name else None)
-    return Opened(name=name, path=path, columns=columns)
+    return Opened(name=name, path=path, columns=found.columns, dated=found.dated)
 
 
 def register(engine: Engine, table: Any, name: str) -> Opened:
     """An object in memory as a view. Raises ``GatesError`` for what the engine can't see, and for one without rows."""
-    columns, rows = engine.register(table, name)
-    if not rows:
+    found = engine.register(table, name)
+    if not found.rows:
         raise GatesError("has no rows", where=name)
-    return Opened(name=name, path=name, columns=columns)
+    return Opened(name=name, path=name, columns=found.columns, dated=found.dated)
 
 
 def run(engine: Engine, sql: str) -> Rows:
@@ -106,9 +89,9 @@ def digest_of(opened: Opened, lanes: Sequence[int], rows: int) -> str:
 
 
 def columns_told(opened: Opened) -> list[tuple[str, str]]:
-    """Each column with what JSON sees in it, or else with its type."""
-    seen = opened.seen
-    return [(name, seen[name].category if name in seen else kind) for name, kind in opened.columns.items()]
+    """Each column with its type in JSON, or else in the engine."""
+    columns = opened.seen
+    return [(name, columns[name].json if name in columns else kind) for name, kind in opened.columns.items()]
 
 
 def told_digest(columns: Sequence[tuple[str, str]], lanes: Sequence[int], rows: int) -> str:
@@ -133,14 +116,21 @@ def row_text(opened: Opened) -> str:
 
 def exact_text(opened: Opened, name: str) -> str:
     """SQL of a text that only an equal value of a column has, and that every engine spells alike."""
-    seen = opened.seen
-    return _exact(seen[name]) if name in seen else f"CAST({quoted(name)} AS VARCHAR)"
+    columns = opened.seen
+    return _exact(columns[name]) if name in columns else f"CAST({quoted(name)} AS VARCHAR)"
 
 
 def _exact(column: Column) -> str:
-    """SQL of a text that only an equal value has, and that every engine spells alike: of a double its bits."""
+    """SQL of a text that only an equal value has, and that every engine spells alike, whatever the column's type: of
+    a number with places the bits of its double."""
     if column.is_double:
         bits = f"CAST(gates_bits({column.double}) AS VARCHAR)"
         return f"CASE WHEN isnan({column.double}) THEN 'NaN' ELSE {bits} END"  # there is more than one NaN
-    whole = column.is_text and column.kind != "TIMESTAMP_NS"  # JSON sees no nanoseconds
-    return column.text if whole else f"CAST({column.sql} AS VARCHAR)"
+    if column.category == "number":  # a decimal, which may have more digits than the double nearest to it
+        bits, exact = f"CAST(gates_bits({column.double}) AS VARCHAR)", f"CAST({column.sql} AS VARCHAR)"
+        same = f"coalesce(TRY_CAST({column.double} AS {column.kind}) = {column.sql}, FALSE)"
+        return f"CASE WHEN {same} THEN {bits} ELSE {bits} || '=' || {exact} END"
+    if column.kind in BELOW:  # JSON sees no nanoseconds
+        below = BELOW[column.kind].format(quoted(column.name))
+        return f"CASE WHEN {below} = 0 THEN {column.text} ELSE {column.text} || '+' || CAST({below} AS VARCHAR) END"
+    return column.text if column.is_text else f"CAST({column.sql} AS VARCHAR)"

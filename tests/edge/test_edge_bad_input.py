@@ -181,7 +181,7 @@ PREDICTIONS: dict[str, Case] = {
         f"score {value}": (scores(value, 0, 4), {}, (*IN_PREDICTIONS, "2 scores lie outside 0 to 1", "row 1, 5"))
         for value in ("1.5", "-0.01", "1.0000001", "100")
     },
-    "scores of text": (scores("high", 4), {}, (*IN_PREDICTIONS, "score is VARCHAR, not a number")),
+    "scores of text": (scores("high", 4), {}, (*IN_PREDICTIONS, "1 scores are not a number (row 5)")),
     "scores of true": (scores("true", *range(240)), {}, (*IN_PREDICTIONS, "score is BOOLEAN, not a number")),
     "many NaN": (scores("nan", *range(100)), {}, ("100 scores are not a number", "row 1, 2, 3, 4, 5, …")),
     "missing rows": (

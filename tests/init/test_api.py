@@ -59,7 +59,7 @@ def test_a_bare_schema_is_a_contract():
         (None, "NoneType: no table"),
         ({"x": [1]}, "dict: no table"),
         (pandas.DataFrame({"x": []}), "has no rows"),
-        (pandas.DataFrame([[1, 2]], columns=["x", "x"]), "not told apart by name"),
+        (pandas.DataFrame([[1, 2]], columns=["x", "x"]), "the column x stands twice"),
         (pa.table({"x": [[1]]}), "the column x is"),
         (pandas.DataFrame({"z": [1]}), "all 3 rules"),
     ],

@@ -12,12 +12,21 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
+from gates.contract.columns import Dated
 from gates.errors import GatesError
 
 Rows = list[tuple[Any, ...]]
-Seen = tuple[dict[str, str], int]  # a view's columns with their types, in DuckDB's names; its number of rows
+
+
+class Seen(NamedTuple):
+    """A view: its columns with their types, in DuckDB's names; its number of rows; which text is dates."""
+
+    columns: dict[str, str]
+    rows: int
+    dated: Mapping[str, Dated] = MappingProxyType({})
 
 
 class Engine(Protocol):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,23 +12,41 @@ from typing import Any
 from gates.contract.columns import literal, quoted
 from gates.errors import Exit, GatesError
 from gates.files import lfs
-from gates.measure import columnar, delimited, jsonlines
+from gates.measure import columnar, delimited, frames, jsonlines
 from gates.measure.engines import Rows, Seen, scratch
+from gates.measure.names import Paths, found, refuse_twins
+from gates.measure.written import Asked, Read
 from gates.ran import ran
 
-Source = Callable[[Sequence[Path], delimited.Asked], str]  # files, a way to ask the engine -> SQL that reads them
-READERS: Mapping[str, Source] = {
-    ".parquet": columnar.source,
-    ".csv": delimited.source,
-    ".tsv": delimited.source,
-    ".jsonl": jsonlines.source,
-    ".ndjson": jsonlines.source,
+Source = Callable[[str, Sequence[Path], Asked, Paths], Read]
+Fault = Callable[[Path], tuple[str, str] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How files of a format are read, and what is wrong with one that can't be."""
+
+    source: Source
+    fault: Fault
+    again: Source | None = None  # another way, for files in which nothing is wrong
+
+
+_CSV = Format(delimited.source, delimited.fault, delimited.again)
+_JSON = Format(jsonlines.source, jsonlines.fault)
+READERS: Mapping[str, Format] = {
+    ".parquet": Format(columnar.source, columnar.fault),
+    ".csv": _CSV,
+    ".tsv": _CSV,
+    ".jsonl": _JSON,
+    ".ndjson": _JSON,
 }
 LFS_MEND = "Run git lfs pull; in the workflows, give lfs: true."
 MEMORY = (256, 1024, None)  # MB a thread, each tried before the next; None: most of the machine's
 QUERY = "query of DuckDB"  # what one asks may hold values of the data, so none is told
 AT_ONCE = 100_000  # rows of a stream
-_BEFORE_VALUES = re.compile(r"""(file "[^"]*"|(?! with value )[^"'])*""")
+MOST_SAID = 400  # characters of the engine's message
+_VALUES = re.compile(r"""([Ff]ile (?:"[^"]*"|'[^']*'))|\{.*(?:\}|\.\.\.)|'[^']*'|"[^"]*"|(?<= with value ).*""")
+_NO_REASONS = ("Original Line:", "Possible ", "LINE ", "Try ", "*", "^")
 
 
 class DuckDB:
@@ -39,7 +56,9 @@ class DuckDB:
         import duckdb
 
         options = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-        options |= {"temp_directory": scratch(self)} | ({"threads": str(threads)} if threads else {})
+        folder = scratch(self)
+        self._paths = Paths(folder)
+        options |= {"temp_directory": folder} | ({"threads": str(threads)} if threads else {})
         self.connection = duckdb.connect(config=options)
         self._limits = list(MEMORY)
         self._roomier()
@@ -102,39 +121,65 @@ class DuckDB:
 
     def files(self, root: Path, path: str) -> list[Path]:
         """The files that a path or a glob beside ``root`` names."""
-        return [Path(row[0]) for row in self._ask(f"SELECT file FROM glob({literal(str(root / path))}) ORDER BY file")]
+        return found(root, path)
 
     def open(self, root: Path, path: str, name: str) -> Seen:
         """See ``Engine``."""
-        import duckdb
-
-        suffix = suffix_of(path)
+        reader = READERS[suffix_of(path)]
         role = name if name != Path(path).name else None  # the message names the path already
-        files: list[Path] = []
         try:
-            files = self.files(root, path)
-            if not files:
-                dvc = "Run dvc pull." if (root / f"{path}.dvc").is_file() else "Check the path."
-                raise GatesError(f"{path} can't be read: there is no such file", where=role, mend=dvc)
-            if any(map(lfs, files)):
-                raise GatesError(f"{path} is a Git LFS pointer: the data was not fetched", where=role, mend=LFS_MEND)
-            names = _names(files[0], self._ask)
-            _refuse_names(path, names)
-            if names == []:
-                raise GatesError(f"{path} has no rows", where=role)
-            source = READERS[suffix](files, self._ask)
+            files = self._there(root, path, role)
             with ran("file", f"{path}: {_size(files)}"):
-                self._ask(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM {source}")
-                return self._seen(name)
+                return self._view(name, self._read(reader, path, files))
         except OSError as error:
             raise GatesError(f"{path} can't be read: {error.strerror}", where=role, mend="Check the path.") from error
-        except (duckdb.Error, csv.Error, UnicodeDecodeError) as error:
-            raise _damaged(path, role, files, error) from error
+        except GatesError as error:
+            error.where = error.where or role
+            raise
 
-    def _seen(self, name: str) -> Seen:
+    def _there(self, root: Path, path: str, role: str | None) -> list[Path]:
+        """The files. Raises ``GatesError`` where there are none, or none with data."""
+        files = self.files(root, path)
+        if not files and Path(root, path).is_dir():
+            mend = f"Name its files: {path.rstrip('/')}/*{Path(path).suffix}"
+            raise GatesError(f"{path} can't be read: it is a folder", where=role, mend=mend)
+        if not files:
+            dvc = "Run dvc pull." if (root / f"{path}.dvc").is_file() else "Check the path."
+            raise GatesError(f"{path} can't be read: there is no such file", where=role, mend=dvc)
+        if any(map(lfs, files)):
+            raise GatesError(f"{path} is a Git LFS pointer: the data was not fetched", where=role, mend=LFS_MEND)
+        return files
+
+    def _read(self, reader: Format, path: str, files: list[Path]) -> Read:
+        import duckdb
+
+        try:
+            return reader.source(path, files, self._ask, self._paths)
+        except duckdb.OutOfMemoryException as error:
+            if self._roomier():
+                return self._read(reader, path, files)
+            raise _failed(error) from error
+        except duckdb.Error as error:
+            wrong = next(((file, found) for file in files if (found := reader.fault(file))), None)
+            if wrong:
+                file, (what, mend) = wrong
+                told = what if len(files) == 1 else f"{file.name}: {what}"
+                raise GatesError(f"{path} is damaged or no table: {told}", mend=mend) from error
+            if reader.again:
+                return reader.again(path, files, self._ask, self._paths)
+            told = self._paths.told(_told_by(error))
+            raise GatesError(f"{path} is damaged or no table: {told}") from error
+
+    def _view(self, name: str, read: Read) -> Seen:
+        self._ask(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM {read.sql}")
+        return self._seen(name, read)
+
+    def _seen(self, name: str, read: Read | None = None) -> Seen:
         columns = {row[0]: row[1] for row in self._ask(f"DESCRIBE {quoted(name)}")}
-        ((rows,),) = self._ask(f"SELECT count(*) FROM {quoted(name)}")
-        return columns, rows
+        rows = read.rows if read else None
+        if rows is None:
+            ((rows,),) = self._ask(f"SELECT count(*) FROM {quoted(name)}")
+        return Seen(columns, rows, read.dated if read else {})
 
     def register(self, table: Any, name: str) -> Seen:
         """An object of Arrow, pandas or polars, or a relation of DuckDB's."""
@@ -142,15 +187,31 @@ class DuckDB:
 
         if isinstance(table, duckdb.DuckDBPyRelation):
             table = table.to_arrow_table()  # a relation belongs to the connection that made it
+        names = frames.names(table)
+        refuse_twins(name, names or [])
+        table = frames.plain(table, name)
         try:
+            self.connection.execute(f"SET pandas_analyze_sample = {max(1, len(table))}")
             self.connection.register(name, table)
+            seen = self._seen(name)
         except (duckdb.Error, TypeError) as error:
-            raise GatesError(f"{type(table).__name__}: no table that the engine can see", where=name) from error
-        columns, rows = self._seen(name)
-        given = [str(column) for column in getattr(table, "column_names", getattr(table, "columns", columns))]
-        if given != list(columns):  # the engine gave other names to what has none, or another's
+            raise self._unseen(table, name) from error
+        if names is not None and names != list(seen.columns):  # the engine gave a column a name of its own
             raise GatesError("its columns are not told apart by name", where=name, mend="Give each a name of its own.")
-        return columns, rows
+        return seen
+
+    def _unseen(self, table: Any, name: str) -> GatesError:
+        """What is said of an object that the engine can't see; of a frame, by the column that is why."""
+        import duckdb
+
+        for column, part in frames.parts(table):
+            try:
+                self.connection.register("gates_part", part)
+                self._ask("SELECT count(*) FROM gates_part")
+            except (duckdb.Error, TypeError) as error:
+                what = f"the column {column} can't be read: {_told_by(error)}"
+                return GatesError(what, where=name, mend="Give it a type of text, numbers, booleans, dates or times.")
+        return GatesError(f"{type(table).__name__}: no table that the engine can see", where=name)
 
     def embedded(self, _: str) -> DuckDB:
         """Itself."""
@@ -179,30 +240,6 @@ def suffix_of(path: str) -> str:
     return suffix
 
 
-def _names(file: Path, ask: delimited.Asked) -> list[str] | None:
-    """The columns' names as they are written; None where they can't be told."""
-    reader = READERS[file.suffix.lower()]
-    if reader is columnar.source:
-        return columnar.names(file, ask)
-    return delimited.header_of(file) if reader is delimited.source else None
-
-
-def _refuse_names(path: str, names: list[str] | None) -> None:
-    """The engine would give the second of two columns of one name another name, and nobody would know."""
-    twins = [name for name, count in Counter(name.lower() for name in names or ()).items() if count > 1]
-    if twins:
-        raise GatesError(f"{path}: the column {twins[0]} stands twice", mend="Give each column a name of its own.")
-    if path.lower().endswith(".parquet") and "" in (names or ()):
-        raise GatesError(f"{path}: a column has no name", mend="Give each column a name of its own.")
-
-
-def _damaged(path: str, role: str | None, files: list[Path], error: Exception) -> GatesError:
-    """A file that is there and can't be read, in words that say where."""
-    texts = files if READERS[suffix_of(path)] is delimited.source else []
-    told = next((fault for file in texts if (fault := delimited.fault(file))), None) or _told_by(error)
-    return GatesError(f"{path} is damaged or no table: {told}", where=role)
-
-
 def _failed(error: Exception) -> GatesError:
     import duckdb
 
@@ -212,7 +249,9 @@ def _failed(error: Exception) -> GatesError:
 
 
 def _told_by(error: Exception) -> str:
-    """The first line of the engine's message, up to what it quotes: that may be values of the data."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    told = _BEFORE_VALUES.match(first)
-    return (told.group() if told else first).rstrip(" :,{[(")[:300]
+    """The engine's message up to its first reason, without what may be values of the data."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line and not line.startswith(_NO_REASONS)][:2]
+    return _VALUES.sub(lambda found: found.group(1) or "…", " ".join(told) or type(error).__name__).rstrip(" :,{[(")[
+        :MOST_SAID
+    ]

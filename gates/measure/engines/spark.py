@@ -21,6 +21,7 @@ from gates.errors import Exit, GatesError
 from gates.measure.engines import Rows, Seen, scratch, unordered
 from gates.measure.engines.duckdb import DuckDB, is_file
 from gates.measure.engines.spark_sql import MATCHES, parsed, view_of, written
+from gates.measure.types import told
 from gates.ran import ran
 
 SETTINGS = {
@@ -50,7 +51,8 @@ TYPES: Mapping[str, str] = {  # DuckDB's type -> the type by which Spark reads i
     "TIMESTAMP": "timestamp_ntz",
     "TIMESTAMP WITH TIME ZONE": "timestamp",
 }
-_NAMES = {told: name for name, told in TYPES.items() if not name.startswith("U")}
+LIKE = {"HUGEINT": "DECIMAL(38,0)"}  # Parquet has no whole numbers of 128 bits
+_NAMES = {one: name for name, one in TYPES.items() if not name.startswith("U")}
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 QUERY = "query of Spark"
 EXTRA = "pip install 'mlgates[spark]'"
@@ -124,16 +126,17 @@ class Spark:
         """A local file or a glob; else a table of Spark's catalog, or Parquet wherever Spark can read it."""
         if not is_file(path) and ("://" in path or not Path(path).suffix or self.session.catalog.tableExists(path)):
             return self._opened(path, name)
-        seen = columns, rows = self._duckdb.open(root, path, name)
+        seen = self._duckdb.open(root, path, name)
         self._brought.pop(name, None)
-        if not rows:
+        if not seen.rows:
             return seen
         files = self._duckdb.files(root, path)
         if files[0].suffix.lower() != ".parquet":
-            files = [self._as_parquet(name)]
-        types = {column: _type_of(kind, f"{path}: the column {column}") for column, kind in columns.items()}
+            seen = seen._replace(columns={one: LIKE.get(kind, kind) for one, kind in seen.columns.items()})
+            files = [self._as_parquet(name, seen.columns)]
+        types = {column: _type_of(kind, f"{path}: the column {column}") for column, kind in seen.columns.items()}
         schema = ", ".join(f"{_named(column)} {kind}" for column, kind in types.items())
-        self._view(self.session.read.schema(schema).parquet(*(file.as_uri() for file in files)), columns, name)
+        self._view(self.session.read.schema(schema).parquet(*(file.as_uri() for file in files)), seen.columns, name)
         return seen
 
     def _opened(self, path: str, name: str) -> Seen:
@@ -147,10 +150,11 @@ class Spark:
                 f"{path} can't be read: {_told(error).what}", where=name, mend="Check its name."
             ) from error
 
-    def _as_parquet(self, name: str) -> Path:
+    def _as_parquet(self, name: str, columns: Mapping[str, str]) -> Path:
         """A text file as DuckDB reads it."""
         target = Path(self._folder, f"{len(self._views)}.parquet")
-        self._duckdb.write(f"SELECT * FROM {quoted(name)}", target)
+        cast = ", ".join(f"CAST({quoted(one)} AS {kind}) AS {quoted(one)}" for one, kind in columns.items())
+        self._duckdb.write(f"SELECT {cast} FROM {quoted(name)}", target)
         return target
 
     def register(self, table: Any, name: str) -> Seen:
@@ -165,11 +169,11 @@ class Spark:
         fields = [(field.name, field.dataType.simpleString()) for field in frame.schema]
         if len({column.lower() for column, _ in fields}) < len(fields):
             raise GatesError(f"{path}: its columns are not told apart by name", mend="Give each a name of its own.")
-        columns = {column: _name_of(told, f"{path}: the column {column}") for column, told in fields}
+        columns = {column: _name_of(kind, f"{path}: the column {column}") for column, kind in fields}
         self._view(frame, columns, name)
         self._brought[name] = False
         ((rows,),) = self.run(f"SELECT count(*) FROM {quoted(name)}")
-        return columns, rows
+        return Seen(columns, rows)
 
     def _view(self, frame: Any, columns: Mapping[str, str], name: str) -> None:
         """The view, in which text that is not UTF-8 is an error, as it is in DuckDB."""
@@ -238,16 +242,16 @@ def _named(name: str) -> str:
 def _type_of(kind: str, where: str) -> str:
     decimal = _DECIMAL.fullmatch(kind)
     if not decimal and kind not in TYPES:
-        raise GatesError(f"{where} is {kind[:60]}, which the engine spark can't see", mend="Take data.engine: duckdb.")
+        raise GatesError(f"{where} is {told(kind)}; the engine spark can't see it", mend="Use data.engine: duckdb.")
     return kind.lower() if decimal else TYPES[kind]
 
 
-def _name_of(told: str, where: str) -> str:
-    if told.startswith("decimal("):
-        return told.upper()
-    if told not in _NAMES:
-        raise GatesError(f"{where} is {told[:60]}; the engine spark sees flat columns only")
-    return _NAMES[told]
+def _name_of(kind: str, where: str) -> str:
+    if kind.startswith("decimal("):
+        return kind.upper()
+    if kind not in _NAMES:
+        raise GatesError(f"{where} is {kind[:60]}; the engine spark sees flat columns only")
+    return _NAMES[kind]
 
 
 def _plain(value: Any) -> Any:

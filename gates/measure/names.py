@@ -1,0 +1,74 @@
+"""Names of columns and files: what the data says, and never what the engine would make of it."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gates.errors import GatesError
+
+_SPECIAL = set("*?[]{}\\")  # to the engine
+
+
+def refuse_twins(path: str, names: Sequence[str]) -> None:
+    """Raise ``GatesError`` for names that only case or blanks tell apart, and for columns without a name: the engine
+    would give them names of its own, and nobody would know."""
+    first: dict[str, int] = {}
+    for place, name in enumerate(names):
+        key = name.strip().lower()
+        if not name:
+            mend = "Give it a name, or leave it out: in pandas to_csv(index=False), in R row.names=FALSE."
+            raise GatesError(f"{path}: column {place + 1} has no name", mend=mend)
+        if key in first:
+            other, places = names[first[key]], f"columns {first[key] + 1} and {place + 1}"
+            told = f"the column {name} stands twice: {places}"
+            if other != name:
+                told = f"{places} are {other!r} and {name!r}, which only case or blanks tell apart"
+            raise GatesError(f"{path}: {told}", mend="Give each column a name of its own.")
+        first[key] = place
+
+
+def found(root: Path, path: str) -> list[Path]:
+    """The files that a path beside ``root`` names: the one that is called so, or else those that match it as a glob,
+    sorted."""
+    literal = Path(root, path)
+    if literal.is_file():
+        return [literal]
+    matched = sorted(glob.glob(path, root_dir=root, recursive=True))
+    return [file for one in matched if (file := Path(root, one)).is_file()]
+
+
+class Paths:
+    """The paths by which the engine opens files: each names one file and is no pattern to it."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._files: dict[str, Path] = {}
+
+    def of(self, file: Path) -> str:
+        """The path of a file, or of a link to it where the engine would take its name for a pattern."""
+        whole = os.path.abspath(file)
+        if not _SPECIAL & set(whole):
+            return whole
+        link = os.path.join(self._folder, f"{len(self._files)}{file.suffix.lower()}")
+        os.symlink(whole, link)
+        self._files[link] = file
+        return link
+
+    def copied(self, file: Path) -> tuple[str, Path]:
+        """The path of a copy that is to be made of a file, twice."""
+        copy = os.path.join(self._folder, f"{len(self._files)}{file.suffix.lower()}")
+        self._files[copy] = file
+        return copy, Path(copy)
+
+    def own(self, path: str) -> Path:
+        """The file that the engine knows by a path."""
+        return self._files.get(path, Path(path))
+
+    def told(self, message: str) -> str:
+        """A message of the engine's with the files' own names."""
+        for link, file in self._files.items():
+            message = message.replace(link, str(file))
+        return message

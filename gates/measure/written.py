@@ -1,0 +1,116 @@
+"""Files without types: the type of a column from the text of all of its cells, as docs/contract.md has it.
+
+Each cell is of one class. A column is of the type that all of its classes fit into; where there is none it is text.
+No order of rows matters. Dates and moments stay text as they are written: that they are such is only remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gates.contract.columns import Dated, literal, quoted
+
+Asked = Callable[[str], Sequence[Sequence[object]]]  # a query -> its rows
+AT_ONCE = 500  # columns of one query: the time to plan it grows with the square
+FIRST = 1000  # rows that rule most types out, before all rows are looked at
+
+_DAY = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
+_ZONE = r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+INTEGER = r"-?(0|[1-9][0-9]*)"
+NUMBER = rf"{INTEGER}(\.[0-9]+)?([eE][+-]?[0-9]+)?"
+DATE = _DAY
+MOMENT = rf"{_DAY}T{_TIME}{_ZONE}"
+BOOLEANS = ("true", "True", "TRUE", "false", "False", "FALSE")
+SHORT = 18  # characters that always fit into 64 bits
+
+# classes of cells, as bits
+INT, WIDE, NUM, BOOL, DAY, AT, TEXT, NESTED = (1 << bit for bit in range(8))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Type:
+    """What a column is: the engine's type for it, and what its text is."""
+
+    kind: str = "VARCHAR"
+    dated: Dated | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """SQL that reads a table, which of its columns of text hold dates, and its number of rows where it is known."""
+
+    sql: str
+    dated: Mapping[str, Dated] = field(default_factory=dict)
+    rows: int | None = None
+
+
+def type_of(classes: int) -> Type:
+    """The widest that all of a column's classes need."""
+    if classes in (DAY, AT):
+        return Type(dated="date" if classes == DAY else "timestamp")
+    if classes and not classes & ~(INT | WIDE | NUM):
+        return Type(kind="DOUBLE" if classes & NUM else "HUGEINT" if classes & WIDE else "BIGINT")
+    return Type(kind="BOOLEAN") if classes == BOOL else Type()
+
+
+def _number(text: str, beyond: int) -> str:
+    """SQL of the class of a text that may be a number; ``beyond`` is that of those with too many digits."""
+    whole = (
+        f"CASE WHEN length({text}) <= {SHORT} OR TRY_CAST({text} AS BIGINT) IS NOT NULL THEN {INT} "
+        f"WHEN TRY_CAST({text} AS HUGEINT) IS NOT NULL THEN {WIDE} ELSE {beyond} END"
+    )
+    part = f"CASE WHEN isfinite(TRY_CAST({text} AS DOUBLE)) THEN {NUM} ELSE {beyond} END"
+    return (
+        f"WHEN regexp_full_match({text}, {literal(INTEGER)}) THEN {whole} "
+        f"WHEN regexp_full_match({text}, {literal(NUMBER)}) THEN {part}"
+    )
+
+
+def _dated(text: str) -> str:
+    """SQL of the class of a text that may be a date or a moment; both exist, in a year from 1 on."""
+    ours = f"{text} >= '0001'"
+    return (
+        f"WHEN regexp_full_match({text}, {literal(DATE)}) AND {ours} AND TRY_CAST({text} AS DATE) IS NOT NULL "
+        f"THEN {DAY} "
+        f"WHEN regexp_full_match({text}, {literal(MOMENT)}) AND {ours} AND TRY_CAST({text} AS TIMESTAMPTZ) IS NOT NULL "
+        f"THEN {AT}"
+    )
+
+
+def of_cell(text: str) -> str:
+    """SQL of the class of a CSV's cell."""
+    booleans = f"WHEN {text} IN ({', '.join(map(literal, BOOLEANS))}) THEN {BOOL}"
+    return f"CASE WHEN {text} IS NULL THEN 0 {_number(text, TEXT)} {booleans} {_dated(text)} ELSE {TEXT} END"
+
+
+def of_json(value: str) -> str:
+    """SQL of the class of a value as JSON text."""
+    inner = f"{value}[2:-2]"
+    return (
+        f"CASE WHEN {value} IS NULL THEN 0 WHEN starts_with({value}, '\"') THEN CASE {_dated(inner)} ELSE {TEXT} END "
+        f"WHEN {value} IN ('true', 'false') THEN {BOOL} "
+        f"WHEN starts_with({value}, '{{') OR starts_with({value}, '[') THEN {NESTED} "
+        f"{_number(value, NUM)} ELSE {NUM} END"
+    )
+
+
+def classes(columns: Sequence[str], source: str, ask: Asked, of: Callable[[str], str]) -> tuple[list[int], int]:
+    """(the classes of each column, as bits; the number of rows). What the first rows show to be text, or of no one
+    type, is looked at no further."""
+    found = _bits(columns, f"(SELECT * FROM {source} LIMIT {FIRST})", ask, of)[0]
+    open_ = [name for name, bits in zip(columns, found, strict=True) if not bits & (TEXT | NESTED)]
+    rest, rows = _bits(open_, source, ask, of)
+    further = dict(zip(open_, rest, strict=True))
+    return [bits | further.get(name, 0) for name, bits in zip(columns, found, strict=True)], rows
+
+
+def _bits(columns: Sequence[str], source: str, ask: Asked, of: Callable[[str], str]) -> tuple[list[int], int]:
+    found: list[int] = []
+    rows = 0
+    for start in range(0, max(1, len(columns)), AT_ONCE):
+        asked = [f"bit_or({of(quoted(name))})" for name in columns[start : start + AT_ONCE]]
+        ((rows, *bits),) = ask(f"SELECT {', '.join(['count(*)', *asked])} FROM {source}")  # type: ignore[assignment]
+        found += [int(one or 0) for one in bits]  # type: ignore[call-overload]
+    return found, int(rows)
