@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -130,7 +130,7 @@ class DuckDB:
         try:
             files = self._there(root, path, role)
             with ran("file", f"{path}: {_size(files)}"):
-                return self._view(name, self._read(reader, path, files))
+                return self._opened(reader, path, files, name)
         except OSError as error:
             raise GatesError(f"{path} can't be read: {error.strerror}", where=role, mend="Check the path.") from error
         except GatesError as error:
@@ -150,29 +150,24 @@ class DuckDB:
             raise GatesError(f"{path} is a Git LFS pointer: the data was not fetched", where=role, mend=LFS_MEND)
         return files
 
-    def _read(self, reader: Format, path: str, files: list[Path]) -> Read:
+    def _opened(self, reader: Format, path: str, files: list[Path], name: str) -> Seen:
         import duckdb
 
         try:
-            return reader.source(path, files, self._ask, self._paths)
+            read = reader.source(path, files, self._ask, self._paths)
+            self._ask(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM {read.sql}")
+            return self._seen(name, read)
         except duckdb.OutOfMemoryException as error:
             if self._roomier():
-                return self._read(reader, path, files)
+                return self._opened(reader, path, files, name)
             raise _failed(error) from error
         except duckdb.Error as error:
-            wrong = next(((file, found) for file in files if (found := reader.fault(file))), None)
-            if wrong:
-                file, (what, mend) = wrong
-                told = what if len(files) == 1 else f"{file.name}: {what}"
-                raise GatesError(f"{path} is damaged or no table: {told}", mend=mend) from error
-            if reader.again:
-                return reader.again(path, files, self._ask, self._paths)
-            told = self._paths.told(_told_by(error))
-            raise GatesError(f"{path} is damaged or no table: {told}") from error
-
-    def _view(self, name: str, read: Read) -> Seen:
-        self._ask(f"CREATE OR REPLACE VIEW {quoted(name)} AS SELECT * FROM {read.sql}")
-        return self._seen(name, read)
+            wrong = next(((file, told) for file in files if (told := reader.fault(file))), None)
+            if wrong is None and reader.again:
+                return self._opened(replace(reader, source=reader.again, again=None), path, files, name)
+            what, mend = wrong[1] if wrong else (self._paths.told(_told_by(error)), None)
+            place = f"{wrong[0].name}: " if wrong and len(files) > 1 else ""
+            raise GatesError(f"{path} is damaged or no table: {place}{what}", mend=mend) from error
 
     def _seen(self, name: str, read: Read | None = None) -> Seen:
         columns = {row[0]: row[1] for row in self._ask(f"DESCRIBE {quoted(name)}")}
