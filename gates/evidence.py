@@ -102,6 +102,14 @@ class Moments:
         "Sums of products of every two, row by row of the upper triangle; none where there are buckets.", big=True
     )
     buckets: tuple[Bucket, ...] = declare("Sums by bucket, where rows belong together or are weighted.")
+    ends: tuple[int, ...] = declare(
+        "Of quantities of the row alone: the smallest and the largest value of the first one.", big=True, default=()
+    )
+
+    @property
+    def constant(self) -> bool:
+        """Whether the first quantity of the row alone is one and the same in all rows."""
+        return bool(self.ends) and self.ends[0] == self.ends[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ from gates.evidence import BUCKETS, Computed, Evidence, Finding, Moments, Ranks,
 from gates.policy import Bound
 from gates.slices import OVERALL, is_found
 
+_ROUNDED = 50  # a double's last bits, which two roundings of a square may differ in
+_CUT = 60  # binary places of which a value is summed at least
 CELL = 4  # label, candidate's call, champion's call, rows
 
 
@@ -129,8 +131,6 @@ def _of_ranks(part: Slice, ranks: Ranks) -> Iterator[str]:
         if len(bucket) != 7 or not 0 <= bucket[0] < BUCKETS or min(bucket) < 0:  # noqa: PLR2004 -- its seven numbers
             yield f"{list(bucket)} is no bucket of ranks"
             return
-    if ranks.buckets and not (sum(one[1] for one in ranks.buckets) and sum(one[2] for one in ranks.buckets)):
-        yield "its buckets hold one class only"
 
 
 def _of_moments(part: Slice, moments: Moments) -> Iterator[str]:
@@ -145,9 +145,12 @@ def _of_moments(part: Slice, moments: Moments) -> Iterator[str]:
     else:
         squares = [moments.products[place * size - place * (place - 1) // 2] for place in range(size)]
         for total, square in zip(moments.sums, squares, strict=True):
-            # what is cut off is less than one unit a row
-            if total * total > (moments.rows * (square + moments.rows)) << Moments.UNIT:
+            # a square is rounded to a double before it is cut, and what is cut off is at most 2**-60 a row
+            slack = (square >> _ROUNDED) + (moments.rows << Moments.UNIT - _CUT)
+            if total * total > (moments.rows * (square + slack)) << Moments.UNIT:
                 yield f"{moments.id}: no rows have these sums"
+    if moments.ends and (len(moments.ends) != 2 or moments.ends[0] > moments.ends[1]):  # noqa: PLR2004 -- two ends
+        yield f"{moments.id} has ends that are none"
 
 
 def _of_computed(computed: Computed) -> Iterator[str]:

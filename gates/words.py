@@ -4,21 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from gates.decision import Code, Estimate
 from gates.slices import key_text
 
 POINT = 100  # one point is a hundredth
+_DIGITS = 12  # that are shown at most beyond the usual ones, as numbers are judged at so many
 Noun = tuple[str, str]  # of one, of many
 ROW: Noun = ("row", "rows")
 QUERY: Noun = ("query", "queries")
 
 
-def number(value: float) -> str:
-    """A value at three decimals, more where it is small: ``0.812``, ``0.0004``, ``1,234.5``."""
+class Hopeless(Enum):
+    """Why no number of rows would settle a question."""
+
+    AT_BAR = "it lies at the bar: more {of} are unlikely to decide, so move the bar or accept it"
+    TRAINING = "more {of} leave the noise of training as it is: train more seeds, move the bar or accept it"
+
+
+def number(value: float, more: int = 0) -> str:
+    """A value at three decimals, more where it is small: ``0.812``, ``0.0004``, ``1,234.5``. ``more`` digits."""
     if value and abs(value) < 0.01:  # noqa: PLR2004 -- three decimals would show one digit or none
-        return f"{value:.2g}"
-    return f"{value:,.3f}" if abs(value) < POINT else f"{value:,.1f}"
+        return f"{value:.{2 + more}g}"
+    return f"{value:,.{3 + more}f}" if abs(value) < POINT else f"{value:,.{1 + more}f}"
+
+
+def apart(text: Callable[[float, int], str], value: float, bar: float, unit: float = 1.0) -> str:
+    """A value in as many digits as show on which side of the bar it lies. ``unit``: what the text counts in."""
+    told = text(value, 0)
+    for more in range(_DIGITS):
+        told = text(value, more)
+        shown = float(told.replace(",", "")) / unit
+        if (shown > bar) - (shown < bar) == (value > bar) - (value < bar):
+            break
+    return told
 
 
 def bar_text(value: float) -> str:
@@ -31,30 +51,36 @@ def signed(value: float) -> str:
     return f"{'+' if value > 0 else '−'}{number(abs(value))}" if value else "0"
 
 
-def size(value: float, *, points: bool) -> str:
-    """The size of a difference: ``1.4 points``, ``0.25 points``; as a number where points make no sense."""
+def size(value: float, *, points: bool, bar: float | None = None) -> str:
+    """The size of a difference: ``1.4 points``, ``0.25 points``; as a number where points make no sense. ``bar``: from
+    which it is told apart."""
     if not points:
-        return number(abs(value))
-    told = _points(abs(value))
+        return number(abs(value)) if bar is None else apart(number, abs(value), abs(bar))
+    told = _points(abs(value)) if bar is None else apart(_points, abs(value), abs(bar), POINT)
     return f"{told} point{'' if told == '1' else 's'}"
 
 
-def _points(value: float) -> str:
+def _points(value: float, more: int = 0) -> str:
     scaled = value * POINT
-    return f"{scaled:.1f}".removesuffix(".0") if scaled >= 1 or scaled == 0 else f"{scaled:.2f}"
+    return f"{scaled:.{1 + more}f}".removesuffix(".0") if scaled >= 1 or scaled == 0 else f"{scaled:.{2 + more}f}"
 
 
-def moved(low: float, high: float, *, points: bool) -> str:
-    """A range of change with signs: ``−8.8 to −2.2 points``."""
-    if not points:
-        return f"{signed(low)} to {signed(high)}"
-    low_text, high_text = (f"{'+' if end > 0 else '−' if end < 0 else ''}{_points(abs(end))}" for end in (low, high))
-    return f"{low_text} to {high_text} points"
+def moved(low: float, high: float, *, points: bool, bar: float | None = None) -> str:
+    """A range of change with signs: ``−8.8 to −2.2 points``. ``bar``: from which both ends are told apart."""
+
+    def end(value: float) -> str:
+        sign = "+" if value > 0 else "−" if value < 0 else ""
+        same = bar is not None and value * bar > 0  # on different sides of zero they are apart as it is
+        if points:
+            return sign + (apart(_points, abs(value), abs(bar or 0.0), POINT) if same else _points(abs(value)))
+        return sign + (apart(number, abs(value), abs(bar or 0.0)) if same else number(abs(value))) if value else "0"
+
+    return f"{end(low)} to {end(high)}{' points' if points else ''}"
 
 
-def moved_by(value: float) -> str:
+def moved_by(value: float, *, points: bool = True) -> str:
     """One change with its sign: ``−2.2 points``."""
-    return f"{'+' if value > 0 else '−' if value < 0 else ''}{size(value, points=True)}"
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{size(value, points=points)}"
 
 
 def percent(confidence: float) -> str:
@@ -93,13 +119,16 @@ class Told:
     champion: str
     points: bool
     detectable: float | None
-    settle: int | None
+    settle: int | Hopeless
     training: float | None = None  # share of the uncertainty that several trainings showed
 
 
 def sentence(told: Told) -> str:
     """One plain sentence: what was found, how sure, and what the policy asks."""
-    text = _nothing_found(told) if told.code is Code.NOTHING_FOUND else _SENTENCES[told.rule](told)
+    if told.code is Code.NOTHING_FOUND:
+        text = _nothing_found(told)
+    else:
+        text = (_unbounded if told.code is Code.TOO_FEW_ROWS else _SENTENCES[told.rule])(told)
     if told.training is not None:
         text += f"; {percent(round(told.training, 2))} of the uncertainty is training, the rest the holdout"
     return text
@@ -126,7 +155,8 @@ def _nothing_found(told: Told) -> str:
     nearest = f"the nearest to it is {key_text(told.key or {})}, which "
     if level:
         bar = f"{'below' if told.rule == 'min' else 'above'} your bar of {bar_text(told.bar)}"
-        nearest += f"lies between {number(told.judged.low)} and {number(told.judged.high)}"
+        ends = [apart(number, end, told.bar) for end in (told.judged.low, told.judged.high)]
+        nearest += f"lies between {ends[0]} and {ends[1]}"
     else:
         asked, size_ = told.rule == "max_worsening", size(told.bar, points=told.points)
         bar = f"worse than {told.champion} by more than {size_}" if asked else f"short of a gain of {size_}"
@@ -136,55 +166,75 @@ def _nothing_found(told: Told) -> str:
 
 
 def _settle(told: Told) -> str:
-    if told.settle is None:
-        return f"no number of {told.noun[1]} would settle it"
-    return f"about {plural(told.settle, *told.noun)} would settle it"
+    if isinstance(told.settle, Hopeless):
+        return told.settle.value.format(of=told.noun[1])
+    level = told.rule in ("min", "max")
+    stays = number(told.judged.value) if level else moved_by(told.oriented.value, points=told.points)
+    return f"about {plural(told.settle, *told.noun)} would settle it if it stays at {stays}"
+
+
+def _unbounded(told: Told) -> str:
+    """Of a value whose rows tell nothing of how far off it may be."""
+    what = subject(told.metric, told.key, told.by)
+    level = told.rule in ("min", "max")
+    value = number(told.judged.value) if level else moved_by(told.oriented.value, points=told.points)
+    found = f"is {value}" if level else f"moved by {value} against {told.champion}"
+    rows_ = f"1 {told.noun[0]} tells" if told.n == 1 else f"these {plural(told.n, *told.noun)} tell"
+    return f"{what} {found}, but {rows_} too little of how far off that may be; {_asked(told)}"
+
+
+def _asked(told: Told) -> str:
+    """What the policy asks for."""
+    if told.rule in ("min", "max"):
+        return f"you {'ask for at least' if told.rule == 'min' else 'allow'} {bar_text(told.bar)}"
+    bar = size(told.bar, points=told.points) if told.bar else "none"
+    if told.rule == "suspicious_gain":
+        return f"a gain of {bar} would be suspicious"
+    return f"you allow {bar}" if told.rule == "max_worsening" else f"you ask for {bar if told.bar else 'no loss'}"
 
 
 def _level(told: Told) -> str:
     what, floor = subject(told.metric, told.key, told.by), told.rule == "min"
-    asked = f"you ask for at least {bar_text(told.bar)}" if floor else f"you allow {bar_text(told.bar)}"
-    low, high = number(told.judged.low), number(told.judged.high)
+    low, high = (apart(number, end, told.bar) for end in (told.judged.low, told.judged.high))
     if told.code is Code.WITHIN_BAR:
         side = f"at least {low}" if floor else f"at most {high}"
-        return f"{what} is {side} {_basis(told)}; {asked}"
+        return f"{what} is {side} {_basis(told)}; {_asked(told)}"
     if told.code is Code.ACROSS_BAR:
         return (
             f"{what} lies between {low} and {high} {_basis(told)}, on both sides of your bar of "
-            f"{bar_text(told.bar)}; {_settle(told)} if it stays at {number(told.judged.value)}"
+            f"{bar_text(told.bar)}; {_settle(told)}"
         )
     side = f"at most {high}" if floor else f"at least {low}"
-    return f"{what} is {side} {_basis(told)}; {asked}"
+    return f"{what} is {side} {_basis(told)}; {_asked(told)}"
 
 
 def _comparison(told: Told) -> str:
-    what, points = subject(told.metric, told.key, told.by), told.points
+    what, points, asked = subject(told.metric, told.key, told.by), told.points, _asked(told)
     worsening = told.rule == "max_worsening"
-    bar = size(told.bar, points=points) if told.bar else "none"
-    asked = f"you allow {bar}" if worsening else f"you ask for {bar if told.bar else 'no loss'}"
     low, high = told.oriented.low, told.oriented.high
-    if told.code is Code.WITHIN_BAR:
-        basis = _basis(told)
-        if told.oriented.value == low == high == 0:
-            return f"{what} is exactly the same as {told.champion}'s {basis}; {asked}"
-        if low > 0:
-            return f"{what} is better than {told.champion}'s by at least {size(low, points=points)} {basis}; {asked}"
-        return f"{what} is at worst {size(low, points=points)} behind {told.champion} {basis}; {asked}"
     if told.code is Code.ACROSS_BAR:
         return _undecided(told, what, worsening=worsening)
     basis = _basis(told)
+    if told.code is Code.WITHIN_BAR:
+        bar = told.bar if worsening == (low <= 0) else None
+        ahead = f"is better than {told.champion}'s by at least" if low > 0 else "is at worst"
+        behind = "" if low > 0 else f" behind {told.champion}"
+        return f"{what} {ahead} {size(low, points=points, bar=bar)}{behind} {basis}; {asked}"
+    bar = told.bar if worsening == (high < 0) else None
     if high < 0:
-        return f"{what} is worse than {told.champion}'s by at least {size(high, points=points)} {basis}; {asked}"
-    return f"{what} is at best {size(high, points=points)} ahead of {told.champion} {basis}; {asked}"
+        told_size = size(high, points=points, bar=bar)
+        return f"{what} is worse than {told.champion}'s by at least {told_size} {basis}; {asked}"
+    return f"{what} is at best {size(high, points=points, bar=bar)} ahead of {told.champion} {basis}; {asked}"
 
 
 def _undecided(told: Told, what: str, *, worsening: bool) -> str:
-    span = moved(told.oriented.low, told.oriented.high, points=told.points)
+    bar = -told.bar if worsening else told.bar
+    span = moved(told.oriented.low, told.oriented.high, points=told.points, bar=bar)
     sure = f"minus is worse; {percent(told.confidence)} sure, {plural(told.n, *told.noun)}"
     text = f"{what} moved by {span} against {told.champion} ({sure}); you "
     text += "allow a loss of " if worsening else "ask for a gain of "
     text += size(told.bar, points=told.points)
-    if told.detectable is not None and told.detectable > told.bar:
+    if told.detectable is not None and told.detectable > told.bar and not isinstance(told.settle, Hopeless):
         found = "losses" if worsening else "gaps"
         text += f"; these {told.noun[1]} can only reveal {found} above {size(told.detectable, points=told.points)}"
     return f"{text}; {_settle(told)}"
@@ -193,9 +243,9 @@ def _undecided(told: Told, what: str, *, worsening: bool) -> str:
 def _gain(told: Told) -> str:
     """Of an improvement too good to be true."""
     what, bar = subject(told.metric, told.key, told.by), size(told.bar, points=told.points)
-    gain = signed(-told.oriented.value) if not told.points else moved_by(-told.oriented.value)
+    gain = moved_by(-told.oriented.value, points=told.points)
     if told.code is Code.WITHIN_BAR:
-        return f"{what} moved by {gain} against {told.champion}; a gain of {bar} would be suspicious"
+        return f"{what} moved by {gain} against {told.champion}; {_asked(told)}"
     sure = "certainly " if told.code is Code.SUSPICIOUS else ""
     return (
         f"{what} is {sure}more than {bar} better than {told.champion}'s {_basis(told)} (it moved by {gain}): "

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 from gates.decision import Verdict
 from gates.kinds.bars import outcome
 from gates.stats.power import detectable
-from gates.stats.proportions import mover_difference, paired_difference, wilson
+from gates.stats.proportions import exact, mover_difference, paired_difference
 from gates.words import number, signed
 
 CONFIDENCE = 0.95
@@ -155,7 +155,7 @@ def verdicts() -> str:
     """Where an interval lies against a floor."""
     bar, rows = 0.80, []
     for right, n in ((850, 1000), (85, 100), (812, 1000), (745, 1000)):
-        value, (low, high) = right / n, wilson(right, n, CONFIDENCE)
+        value, (low, high) = right / n, exact(right, n, CONFIDENCE)
         verdict = outcome(value, low, high, bar)
         told = f"{verdict}: {number(low)} to {number(high)}"
         name = f"{number(value)} of {n:,} positives"
@@ -187,7 +187,7 @@ def difference(n: int, share: float, differ: float, *, alike: bool) -> tuple[flo
     right, only = round(n * share), round(n * differ / 2)
     if alike:
         return paired_difference(right - only, only, only, n - right - only, CONFIDENCE)
-    bounds = wilson(right, n, CONFIDENCE)
+    bounds = exact(right, n, CONFIDENCE)
     return mover_difference(right / n, *bounds, right / n, *bounds)
 
 

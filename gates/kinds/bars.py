@@ -1,14 +1,14 @@
 """The rules by which a quantity is held against a bar, and the rule of three verdicts. Not a kind; kinds use it.
 
 With one-sided bounds L and U, oriented so that larger is better: L >= bar passes, U < bar fails, anything
-else is inconclusive. Only finite numbers can pass.
+else is inconclusive, as is what nothing bounds. A value that is no number is an error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, isnan
 
 from gates.decision import Code, Verdict
 
@@ -36,11 +36,12 @@ BARS: Mapping[str, Bar] = {
 
 
 def outcome(value: float, low: float, high: float, bar: float, *, alarm: bool = False) -> Verdict:
-    """The three-valued rule on oriented numbers; not-finite ones are an error, never a pass.
+    """The three-valued rule on oriented numbers; values that are not finite, and bounds that are no numbers, are an
+    error, never a pass.
 
     An ``alarm`` passes where the value itself keeps the bar.
     """
-    if not all(map(isfinite, (value, low, high, bar))):
+    if not (isfinite(value) and isfinite(bar)) or isnan(low) or isnan(high):
         return Verdict.ERROR
     if low >= bar or (alarm and value >= bar):
         return Verdict.PASS

@@ -2,8 +2,7 @@
 
 A search only blames. That no slice of all that there are is past the bar can't be shown by any holdout, as the small
 ones say too little; so what is not blamed counts as nothing found. Blame must survive Holm's correction over all
-slices that were searched, not over the kept ones: then it does not matter how these were chosen. And over ``FAR``
-times as many, as bounds that are right at 95 % are less so at 99.99 % (docs/statistics.md).
+slices that were searched, not over the kept ones: then it does not matter how these were chosen.
 """
 
 from __future__ import annotations
@@ -20,10 +19,9 @@ from gates.kinds.subject import Held, Subject, absent
 from gates.metrics import Metric
 from gates.slices import AUTO, OVERALL
 from gates.statistic import Statistic
-from gates.stats.multiplicity import holm
+from gates.stats.multiplicity import corrected, holm
 
 KEPT = 5  # of one bar
-FAR = 4  # how many times heavier than thought a bound's tail may be so far out, of slices of 100 rows
 _SHORTLIST = 40  # of one bar: those whose bounds are looked at
 
 
@@ -32,9 +30,9 @@ def searchable(statistic: Statistic) -> bool:
     return statistic.form != "computed"
 
 
-def _all_at_once(terms: Terms, among: int) -> float:
+def _all_at_once(one: Subject, among: int) -> float:
     """The confidence at which every bound of ``among`` slices holds with the policy's."""
-    return 1 - (1 - terms.confidence) / max(1, FAR * among)
+    return corrected(one.confidence, max(1, among), exact=one.judged.exact)
 
 
 def suspects(
@@ -43,9 +41,9 @@ def suspects(
     """Of all slices that are searched the few that come nearest to being blamed under a bar."""
     made = [Subject.of(metric, rule, bar, [part], evidence, terms) for part in slices]
     subjects = [one for one in made if isinstance(one, Subject)]
-    subjects.sort(key=lambda one: (one.sign * (one.judged.value or 0.0) - one.at) * sqrt(one.n))
-    confidence = _all_at_once(terms, len(slices))
-    nearest = sorted(subjects[:_SHORTLIST], key=lambda one: one.oriented(confidence)[1] - one.at)
+    subjects.sort(key=lambda one: (one.sign * one.judged.value - one.at) * sqrt(one.n))
+    among = len(slices)
+    nearest = sorted(subjects[:_SHORTLIST], key=lambda one: one.oriented(_all_at_once(one, among))[1] - one.at)
     return [one.part[0] for one in nearest[:KEPT]]
 
 
@@ -65,9 +63,9 @@ def judged(
         what = f"{metric.name} could be held against the bar in none of the {among:,} slices that were searched"
         yield whole, absent(Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, what)
         return
-    confidence = _all_at_once(terms, among)
-    levels = holm([one.blamed for one in subjects], terms.confidence, FAR * among)
+    levels = holm([one.blamed for one in subjects], terms.confidence, among)
     blamed = [(one, level) for one, (fallen, level) in zip(subjects, levels, strict=True) if fallen]
-    nearest = min(subjects, key=lambda one: one.oriented(confidence)[1] - one.at)
-    for one, level in blamed or [(nearest, confidence)]:
-        yield one.part, hold(one, level, replace(terms, confidence=confidence), evidence.used, among)
+    nearest = min(subjects, key=lambda one: one.oriented(_all_at_once(one, among))[1] - one.at)
+    for one, level in blamed or [(nearest, 1 - (1 - terms.confidence) / max(1, among))]:
+        told = replace(terms, confidence=_all_at_once(one, among))
+        yield one.part, hold(one, level, told, evidence.used, among)

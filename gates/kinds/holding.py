@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from math import isfinite, sqrt
+
 from gates.canonical import settled
 from gates.decision import Code, Estimate, Verdict
 from gates.kinds.bars import BARS, outcome
 from gates.kinds.protocol import Terms
 from gates.kinds.subject import Held, Subject, by_text, groups_of
-from gates.stats.power import detectable, rows_to_settle
-from gates.stats.quantity import Quantity
-from gates.words import Told, sentence
+from gates.stats.power import HOPELESS, detectable, rows_to_settle
+from gates.stats.quantity import Found, Quantity
+from gates.words import Hopeless, Told, sentence, subject
 
 
 def hold(subject_: Subject, blame_confidence: float, terms: Terms, used: int = 0, searched: int | None = None) -> Held:
@@ -18,9 +20,8 @@ def hold(subject_: Subject, blame_confidence: float, terms: Terms, used: int = 0
     ``used``: how many decisions the holdout has made; past what it is good for nothing it clears is a pass.
     ``searched``: of how many slices this one was found; it may be blamed, but what is undecided is nothing found.
     """
-    value = settled(subject_.judged.value or 0.0)
-    low, _ = subject_.oriented(terms.confidence)
-    _, high = subject_.oriented(blame_confidence)
+    value = settled(subject_.judged.value)
+    low, high = subject_.oriented(terms.confidence)[0], subject_.blaming(blame_confidence)
     oriented = Estimate(value=subject_.sign * value, low=low, high=high)
     bar = BARS[subject_.rule]
     verdict = outcome(oriented.value, low, high, subject_.at, alarm=bar.alarm)
@@ -32,6 +33,8 @@ def hold(subject_: Subject, blame_confidence: float, terms: Terms, used: int = 0
     }[verdict]
     if searched is not None and verdict in (Verdict.PASS, Verdict.INCONCLUSIVE):
         verdict, code = Verdict.PASS, Code.NOTHING_FOUND
+    if verdict is Verdict.INCONCLUSIVE and not (isfinite(low) and isfinite(high)):
+        code = Code.TOO_FEW_ROWS
     judged = oriented if subject_.sign > 0 else Estimate(value=value, low=-high, high=-low)
     reason = _reason(subject_, judged, oriented, code, blame_confidence, terms, searched)
     if verdict is Verdict.PASS and terms.reuse is not None and used >= terms.reuse:
@@ -43,19 +46,21 @@ def hold(subject_: Subject, blame_confidence: float, terms: Terms, used: int = 0
         verdict=verdict,
         code=code,
         reason=reason,
-        candidate=_estimate(subject_.candidate, terms) if bar.compares else judged,
+        candidate=_estimate(subject_.candidate, terms) if bar.compares else _bounded(judged),
         champion=_estimate(subject_.champion, terms),
-        difference=judged if bar.compares else _estimate(subject_.difference, terms),
-        groups=groups_of(subject_),
-        detectable=settled(_detectable(oriented, terms)),
+        difference=_bounded(judged) if bar.compares else _estimate(subject_.difference, terms),
+        groups=groups_of(subject_.metric, subject_.part, subject_.candidate),
+        detectable=_detectable(oriented, terms),
         method=subject_.judged.method,
-        training=None if subject_.judged.training is None else settled(subject_.judged.training),
+        training=None if subject_.judged.training is None else settled(subject_.judged.training.share),
         searched=searched,
     )
 
 
-def _detectable(oriented: Estimate, terms: Terms) -> float:
-    return detectable(oriented.value - oriented.low, terms.confidence)
+def _detectable(oriented: Estimate, terms: Terms) -> float | None:
+    """None where nothing bounds it on that side."""
+    half = oriented.value - oriented.low
+    return settled(detectable(half, terms.confidence)) if isfinite(half) else None
 
 
 def _reason(
@@ -68,8 +73,10 @@ def _reason(
     searched: int | None,
 ) -> str:
     if code is Code.NOT_FINITE:
-        return f"{subject_.metric.name} is not a finite number"
-    found, n = _detectable(oriented, terms), subject_.n
+        by = by_text(subject_.part) if subject_.metric.grouped else None
+        return f"{subject(subject_.metric.name, subject_.key, by)} is not a finite number"
+    settle = _settle(subject_, oriented, blame_confidence, terms)
+    training = subject_.judged.training
     return sentence(
         Told(
             metric=subject_.metric.name,
@@ -80,7 +87,7 @@ def _reason(
             judged=judged,
             oriented=oriented,
             code=code,
-            n=n,
+            n=subject_.n,
             noun=subject_.noun,
             confidence=terms.stated,
             corrected=code is BARS[subject_.rule].broken and blame_confidence > terms.confidence,
@@ -88,29 +95,35 @@ def _reason(
             charged=terms.reuse,
             champion=subject_.champion_name,
             points=subject_.metric.points,
-            detectable=found,
-            settle=_settle(subject_, oriented, n, blame_confidence, terms),
-            training=subject_.judged.training,
+            detectable=_detectable(oriented, terms),
+            settle=settle,
+            training=None if training is None else training.share,
         )
     )
 
 
-def _settle(subject_: Subject, oriented: Estimate, n: int, blame_confidence: float, terms: Terms) -> int | None:
-    """How many would settle it. Where these could not reveal a loss as large as the margin: how many could.
-    Where they could, what was seen lies too near the bar, and only rows that tell the two apart would do."""
-    found = _detectable(oriented, terms)
-    if subject_.rule == "max_worsening" and found > subject_.bar:
-        return rows_to_settle(n, found, subject_.bar)
+def _settle(subject_: Subject, oriented: Estimate, blame_confidence: float, terms: Terms) -> int | Hopeless:
+    """How many rows would settle it, were the value to stay where it is; or why no number of them would."""
     # what leans towards blame needs the corrected confidence; of a lopsided interval the wider half tells the error
     confidence = blame_confidence if oriented.value < subject_.at else terms.confidence
     low, high = subject_.oriented(confidence)
-    found = detectable(max(oriented.value - low, high - oriented.value), confidence)
-    rows = rows_to_settle(n, found, abs(oriented.value - subject_.at))
-    return None if rows is None else max(rows, n)
+    half, distance = max(oriented.value - low, high - oriented.value), abs(oriented.value - subject_.at)
+    if not isfinite(half):
+        return Hopeless.AT_BAR
+    training = subject_.judged.training
+    always = detectable(training.half(confidence), confidence) if training else 0.0
+    if training and always >= distance and detectable(half, confidence) < distance * sqrt(HOPELESS):
+        return Hopeless.TRAINING
+    return rows_to_settle(subject_.n, detectable(half, confidence), distance, always) or Hopeless.AT_BAR
 
 
-def _estimate(quantity: Quantity | None, terms: Terms) -> Estimate | None:
-    if quantity is None or quantity.value is None:
+def _estimate(quantity: Found | None, terms: Terms) -> Estimate | None:
+    if not isinstance(quantity, Quantity):
         return None
     low, high = quantity.bounds(terms.confidence)
-    return Estimate(value=settled(quantity.value), low=settled(low), high=settled(high))
+    return _bounded(Estimate(value=settled(quantity.value), low=settled(low), high=settled(high)))
+
+
+def _bounded(estimate: Estimate) -> Estimate | None:
+    """Only what has bounds is written: no document holds infinite ones."""
+    return estimate if isfinite(estimate.low) and isfinite(estimate.high) else None

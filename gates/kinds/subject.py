@@ -12,7 +12,8 @@ from gates.kinds.bars import BARS
 from gates.kinds.protocol import Terms
 from gates.metrics import QUANTITIES, Metric
 from gates.slices import key_text
-from gates.stats.quantity import Quantity
+from gates.stats.multiplicity import corrected
+from gates.stats.quantity import Found, Quantity, Undefined
 from gates.stats.seeds import pooled
 from gates.words import QUERY, ROW, Noun, rows, subject
 
@@ -47,10 +48,12 @@ class Subject:
     rule: str
     bar: float
     part: Sequence[Slice]
-    candidate: Quantity
-    champion: Quantity | None
-    difference: Quantity | None
+    judged: Quantity  # what the bar is about
+    candidate: Found
+    champion: Found | None
+    difference: Found | None
     champion_name: str
+    confidence: float  # the policy's
 
     @classmethod
     def of(
@@ -90,24 +93,22 @@ class Subject:
         quantity = pooled([metric.level(run, CANDIDATE) for run in runs])
         before = metric.level(part, CHAMPION) if champion and not metric.paired else None
         change = pooled([metric.change(run) for run in runs]) if champion and metric.change else None
-        made = cls(
+        judged = change if BARS[rule].compares else quantity
+        assert judged is not None  # noqa: S101 -- ``mistakes`` refuses a comparison the metric lacks
+        if isinstance(judged, Undefined):
+            return _undefined(metric, part, judged, quantity)
+        return cls(
             metric=metric,
             rule=rule,
             bar=bar,
             part=part,
+            judged=judged,
             candidate=quantity,
             champion=before,
             difference=change,
             champion_name=f"{rival} v{champion.version}" if champion else "",
+            confidence=terms.confidence,
         )
-        return made if made.judged.value is not None else _undefined(made)
-
-    @property
-    def judged(self) -> Quantity:
-        """The quantity that the bar is about."""
-        quantity = self.difference if BARS[self.rule].compares else self.candidate
-        assert quantity is not None  # noqa: S101 -- ``mistakes`` refuses a comparison the metric lacks
-        return quantity
 
     @property
     def sign(self) -> int:
@@ -122,7 +123,7 @@ class Subject:
     @property
     def key(self) -> dict[str, str | None] | None:
         """The slice's key; None for the whole holdout and for groups."""
-        return dict(self.part[0].key) or None if not self.metric.grouped else None
+        return _key(self.metric, self.part)
 
     def oriented(self, confidence: float) -> tuple[float, float]:
         """Lower and upper bound with larger being better."""
@@ -143,9 +144,16 @@ class Subject:
         held = (one.moments_of(self.metric.statistic) for one in self.part)
         return sum(one.rows for one in held if one)
 
+    def blaming(self, confidence: float) -> float:
+        """The bound on the blaming side at a confidence that is corrected for how many are judged: it lies so far out
+        that one which isn't exact is asked for more."""
+        if confidence <= self.confidence:
+            return self.oriented(confidence)[1]
+        return self.oriented(corrected(confidence, 1, exact=self.judged.exact))[1]
+
     def blamed(self, confidence: float) -> bool:
         """Whether even the best bound at this confidence misses the bar."""
-        return self.oriented(confidence)[1] < self.at
+        return self.blaming(confidence) < self.at
 
 
 def by_text(part: Sequence[Slice]) -> str:
@@ -153,26 +161,28 @@ def by_text(part: Sequence[Slice]) -> str:
     return " * ".join(column for column, _ in part[0].key)
 
 
-def groups_of(subject_: Subject) -> dict[str, float | None] | None:
+def groups_of(metric: Metric, part: Sequence[Slice], candidate: Found) -> dict[str, float | None] | None:
     """Each group's value, of a fairness gate."""
-    if not subject_.metric.grouped:
+    if not metric.grouped:
         return None
-    values = subject_.candidate.parts
     return {
         key_text(one.key): None if value is None else settled(value)
-        for one, value in zip(subject_.part, values, strict=True)
+        for one, value in zip(part, candidate.parts, strict=True)
     }
 
 
-def _undefined(subject_: Subject) -> Held:
+def _key(metric: Metric, part: Sequence[Slice]) -> dict[str, str | None] | None:
+    return dict(part[0].key) or None if not metric.grouped else None
+
+
+def _undefined(metric: Metric, part: Sequence[Slice], judged: Undefined, candidate: Found) -> Held:
     """Undefined on the whole holdout is an error; within a slice or group there is too little to tell."""
-    quantity = subject_.judged
-    local = quantity.small or subject_.key is not None
-    by = by_text(subject_.part) if subject_.metric.grouped and subject_.part else None
-    what = subject(subject_.metric.name, subject_.key, by)
+    key = _key(metric, part)
+    local = judged.small or key is not None
+    by = by_text(part) if metric.grouped and part else None
     return Held(
         verdict=Verdict.INCONCLUSIVE if local else Verdict.ERROR,
         code=Code.TOO_FEW_ROWS if local else Code.UNDEFINED,
-        reason=f"{what} is undefined: {quantity.why}",
-        groups=groups_of(subject_),
+        reason=f"{subject(metric.name, key, by)} is undefined: {judged.why}",
+        groups=groups_of(metric, part, candidate),
     )

@@ -14,7 +14,7 @@ import numpy as np
 from gates.canonical import settled
 from gates.evidence import EXACT_ROWS, Computed
 from gates.measure.cells import Key
-from gates.measure.curves import CURVES, UNDEFINED, Curve, roc_auc
+from gates.measure.curves import BIASES, CURVES, UNDEFINED, Curve, roc_auc
 from gates.measure.joined import Joined
 from gates.measure.tables import run
 from gates.slices import Dimension
@@ -40,7 +40,14 @@ def computed(joined: Joined, dimension: Dimension, statistic: Statistic, *, weig
         [_counted(joined, dimension, score, label, weighted=weighted) for score, label in model] for model in sources
     ]
     return {
-        key: estimated(statistic.id, name, [[table[key] for table in model] for model in tables], curve, parameters)
+        key: estimated(
+            statistic.id,
+            name,
+            [[table[key] for table in model] for model in tables],
+            curve,
+            parameters,
+            weighted=weighted,
+        )
         for key in tables[0][0]
     }
 
@@ -65,7 +72,13 @@ def _scored(rows: Any, *, binned: bool) -> Any:
 
 
 def estimated(
-    id_: str, name: str, models: Sequence[Sequence[Any]], curve: Curve, parameters: Mapping[str, Any]
+    id_: str,
+    name: str,
+    models: Sequence[Sequence[Any]],
+    curve: Curve,
+    parameters: Mapping[str, Any],
+    *,
+    weighted: bool = False,
 ) -> Computed:
     """Both models' values with their covariance over buckets left out.
 
@@ -73,6 +86,7 @@ def estimated(
     """
     buckets = np.unique(np.concatenate([table[:, 0] for table in models[0]]))
     values: list[float] = []
+    biases: list[float] = []
     without: list[Any] = []
     for tables in models:
         held = [_left_out(table, buckets, curve, parameters) for table in tables]
@@ -80,11 +94,12 @@ def estimated(
             return _undefined(id_, UNDEFINED[name])
         values.append(float(np.mean([value for value, _ in held])))
         without.append(np.mean([left for _, left in held], axis=0))
+        biases.append(_bias(tables[0], name, parameters, weighted=weighted))
     k = len(buckets)
     spread = [left - left.mean() for left in without]
-    products = [
-        float((k - 1) / k * (one * other).sum())
-        for one, other in ((spread[0], spread[0]), (spread[-1], spread[-1]), (spread[0], spread[-1]))
+    products = [  # what a value is too large by on average is part of its squared error
+        float((k - 1) / k * (spread[one] * spread[other]).sum() + biases[one] * biases[other])
+        for one, other in ((0, 0), (-1, -1), (0, -1))
     ]
     if not all(map(isfinite, (*values, *products))):
         return _undefined(id_, "it is not a finite number")
@@ -101,6 +116,19 @@ def estimated(
         groups=k,
         method="jackknife",
     )
+
+
+def _bias(table: Any, name: str, parameters: Mapping[str, Any], *, weighted: bool) -> float:
+    """By how much the curve is too large on average, where it is; of weighted rows in rows of the mean weight."""
+    if name not in BIASES or not table[:, 3].any():
+        return 0.0
+    scores, places = np.unique(-table[:, 2], return_inverse=True)
+    heavy = float(table[:, 3].mean()) if weighted else 1.0
+    counts = [
+        np.bincount(places[held], weights=table[held, 3] / heavy, minlength=len(scores))
+        for held in (table[:, 1] == 0, table[:, 1] > 0)
+    ]
+    return BIASES[name](-scores, counts[0], counts[1], parameters)
 
 
 def _left_out(table: Any, buckets: Any, curve: Curve, parameters: Mapping[str, Any]) -> tuple[float | None, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import erf, exp, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,26 @@ def expected_calibration_error(
     return float(found / total)
 
 
+def scatter(scores: Any, negatives: Any, positives: Any, parameters: Mapping[str, Any]) -> float:
+    """By how much the calibration error is too large on average: a bin's gap has a size even where there is none.
+
+    Of a normal gap that is its mean size (a folded normal's) less the gap itself, of which chance adds its variance.
+    """
+    both = positives + negatives
+    total, bins, found = both.sum(), int(parameters["bins"]), 0.0
+    for place in range(bins):
+        held = (scores >= place / bins) & ((scores < (place + 1) / bins) | (place == bins - 1))
+        rows, hits = float(both[held].sum()), float(positives[held].sum())
+        if not rows:
+            continue
+        share = (hits + 0.5) / (rows + 1)  # of one class alone the other is not impossible
+        variance = rows * share * (1 - share)
+        gap = sqrt(max(0.0, float((scores[held] * both[held]).sum() - hits) ** 2 - variance))
+        far = gap / sqrt(variance)
+        found += sqrt(variance) * (sqrt(2 / pi) * exp(-far * far / 2) + far * erf(far / sqrt(2))) - gap
+    return found / float(total)
+
+
 def calibration_slope(scores: Any, negatives: Any, positives: Any, _parameters: Mapping[str, Any]) -> float | None:
     """The slope of a logistic regression of the outcome on the score's logit; 1 is calibrated, less is overconfident.
 
@@ -102,7 +123,7 @@ def calibration_slope(scores: Any, negatives: Any, positives: Any, _parameters: 
     x, hits, rows = np.log(x / (1 - x)), positives[held], (positives + negatives)[held]
     a, b = 0.0, 1.0
     for _ in range(100):
-        p = 1 / (1 + np.exp(-(a + b * x)))
+        p = 1 / (1 + np.exp(-(a + b * x).clip(-700, 700)))
         spread, gap = rows * p * (1 - p), hits - rows * p
         h0, h1, h2 = spread.sum(), (spread * x).sum(), (spread * x * x).sum()
         determinant = h0 * h2 - h1 * h1
@@ -128,6 +149,8 @@ CURVES: Mapping[str, Curve] = {
         calibration_slope,
     )
 }
+
+BIASES: Mapping[str, Callable[[Any, Any, Any, Mapping[str, Any]], float]] = {"expected_calibration_error": scatter}
 
 UNDEFINED: Mapping[str, str] = {  # what is missing where a curve gives no value
     "average_precision": "no row is positive",

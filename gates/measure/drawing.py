@@ -41,6 +41,7 @@ class Asked:
     call: Callable[[Any, Any, Any], float]
     predictions: Sequence[Any]  # a model's calls or scores, a row a row
     id: str
+    wrong: Callable[[Any], Any] | None = None  # of one row's right prediction a wrong one; None where they are values
 
 
 def _function(wanted: Mapping[str, Any]) -> Callable[..., Any]:
@@ -87,8 +88,20 @@ def _asked(wanted: Mapping[str, Any], rows: Any) -> Asked:
         return float(value)
 
     return Asked(
-        call=call, predictions=[_predicted(rows, one, wanted, scores) for one in wanted["models"]], id=wanted["id"]
+        call=call,
+        predictions=[_predicted(rows, one, wanted, scores) for one in wanted["models"]],
+        id=wanted["id"],
+        wrong=_wrong(rows, wanted, scores),
     )
+
+
+def _wrong(rows: Any, wanted: Mapping[str, Any], scores: bool) -> Callable[[Any], Any] | None:
+    if wanted["kind"] == "value":
+        return None
+    if scores:
+        return lambda score: np.roll(score, 1) if np.ndim(score) else 1 - score
+    classes = np.unique(_truth(rows["y"], wanted))
+    return lambda call: next((one for one in classes if one != call), call)
 
 
 def _predicted(rows: Any, model: Sequence[Any], wanted: Mapping[str, Any], scores: bool) -> Any:
@@ -138,6 +151,8 @@ def _slice(asked: Asked, held: Any, truth: Any, weights: Any, units: Any, seed: 
     if len(good) < LEAST * DRAWS:
         return _undefined(f"too few rows: undefined in {DRAWS - len(good)} of {DRAWS} draws of them", len(held))
     spread = np.cov(good, rowvar=False).reshape(len(models), len(models)) * many / (many - 1)
+    for place, model in enumerate(models):
+        spread[place, place] = max(spread[place, place], _unseen(asked, truth, model, weights, values[place]))
     return {
         "why": None,
         "paired": len(models) > 1,
@@ -148,6 +163,21 @@ def _slice(asked: Asked, held: Any, truth: Any, weights: Any, units: Any, seed: 
         "ab": spread[0, -1] if len(models) > 1 else 0.0,
         "groups": min(len(good), many),
     }
+
+
+def _unseen(asked: Asked, truth: Any, model: Any, weights: Any, value: Any) -> float:
+    """The squared error that there is at least: that of two wrong rows, of the class of which one moves the value most.
+    Where all rows are right, no draw of them shows any. 0 of values, of which nobody knows what a wrong one is."""
+    if asked.wrong is None:
+        return 0.0
+    moved = [0.0]
+    for label in np.unique(truth):
+        other = model.copy()
+        place = int(np.flatnonzero(truth == label)[0])
+        other[place] = asked.wrong(model[place])
+        without = _called(asked, truth, other, weights)
+        moved.append(0.0 if isinstance(without, str) else abs(without - value))
+    return float((2 * max(moved)) ** 2)
 
 
 def _undefined(why: str, groups: int) -> dict[str, Any]:

@@ -4,6 +4,8 @@ whole numbers of 40 bits, whose sums don't."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
 from itertools import zip_longest
 
 from gates.errors import GatesError
@@ -11,7 +13,7 @@ from gates.evidence import Bucket, Moments
 from gates.measure.cells import Key
 from gates.measure.joined import Joined
 from gates.measure.rows import WEIGHT_BITS
-from gates.measure.tables import run
+from gates.measure.tables import double_of, run
 from gates.metrics import QUANTITIES
 from gates.metrics.expressions import Staged, double
 from gates.slices import Dimension
@@ -51,7 +53,25 @@ def moments(joined: Joined, dimension: Dimension, statistic: Statistic, *, bucke
             raise GatesError(f"{statistic.id}: {bad:,} rows have a value that is too large, or none, to be summed")
         if rows:  # of no query that counts there are sums, too: nulls
             found.setdefault(key, []).append((*bucket, rows, weights, *_whole(parts, limbs)))
-    return {key: _moments(statistic, held, len(staged), buckets=buckets) for key, held in found.items()}
+    ends = _ends(joined, names, quantities.rows(joined.models[0]))
+    made = {key: _moments(statistic, held, len(staged), buckets=buckets) for key, held in found.items()}
+    return {key: replace(one, ends=ends.get(key, ())) for key, one in made.items()}
+
+
+def _ends(joined: Joined, names: Sequence[str], rows: Sequence[Staged]) -> dict[Key, tuple[int, ...]]:
+    """Of each slice the smallest and the largest value of the first quantity of the row alone, where there is one;
+    exact, unlike what sums tell of them. Rows without weight don't count."""
+    if not rows:
+        return {}
+    ends = [f"gates_bits(CAST({end}({rows[0].expression}) AS DOUBLE))" for end in ("min", "max")]
+    grouped = f" GROUP BY {', '.join(names)}" if names else ""
+    query = f"SELECT {', '.join([*names, *ends])} FROM joined WHERE w > 0{grouped}"
+    width = len(names)
+    return {
+        tuple(row[:width]): tuple(int(Fraction(double_of(int(bits))) * 2**Moments.UNIT) for bits in row[width:])
+        for row in run(joined.engine, query)
+        if row[width] is not None
+    }
 
 
 def _moments(statistic: Statistic, held: list[tuple[int, ...]], size: int, *, buckets: bool) -> Moments:

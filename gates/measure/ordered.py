@@ -7,7 +7,6 @@ Fuller, Ann Stat 1991;19:454.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +17,7 @@ from gates.contract.columns import literal
 from gates.evidence import Computed
 from gates.measure.cells import Key
 from gates.measure.joined import Joined
-from gates.measure.tables import run
+from gates.measure.tables import double_of, run
 from gates.metrics.values import ORDERED
 from gates.slices import Dimension
 from gates.statistic import Statistic
@@ -27,6 +26,7 @@ from gates.stats.student import t
 _ONE = 2.0**Computed.UNIT
 _SURE = 0.975  # of each of the two values from whose distance the error is taken
 _MOST = 1e40
+_TIED = 3.0  # standard errors of a share, within which values that are all the same leave no doubt of the quantile
 _FEW = "too few rows lie beyond it to tell how far off it may be"
 
 
@@ -101,16 +101,12 @@ def _tallied(
     columns = [*names, *(f"gates_bits({end})" for end in ends), "count(*)", "sum(n)", *sums]
     query = f"SELECT {', '.join(columns)} FROM (SELECT *, {', '.join(marks)} FROM {source}) GROUP BY {', '.join(by)}"
     for row in run(joined.engine, query):
-        found.setdefault(tuple(row[: len(names)]), []).append(tuple(int(one) for one in row[len(names) :]))
-    return found
-
-
-def _double(bits: int) -> float:
-    return float(struct.unpack("<d", struct.pack("<q", bits))[0])
+        found.setdefault(tuple(row[: len(names)]), []).append(tuple(int(one or 0) for one in row[len(names) :]))
+    return found  # of a slice without weight there are no order statistics: nulls
 
 
 def _found(rows: list[tuple[int, ...]], models: int) -> _Found:
-    ends = [_double(bits) for bits in rows[0][: 2 * models]]
+    ends = [double_of(bits) for bits in rows[0][: 2 * models]]
     tallies = []
     for row in rows:
         count, weight, *sums, both = row[2 * models :]
@@ -133,7 +129,7 @@ def _spread(found: _Found, q: Fraction, *, together: bool) -> _Spread | str:
     """How far the shares below the quantiles may be off; in words where there are too few rows to tell."""
     tallies = found.tallies
     rows, weight = sum(one.rows for one in tallies), sum(one.weight for one in tallies)
-    groups = len(tallies) if together else rows
+    groups = sum(one.weight > 0 for one in tallies) if together else rows
     if groups < 2 or not weight:  # noqa: PLR2004 -- one has no spread
         return _FEW
     models = range(len(found.values))
@@ -152,6 +148,11 @@ def _spread(found: _Found, q: Fraction, *, together: bool) -> _Spread | str:
     shares = [(settled(p - sure * error), settled(p + sure * error)) for error in errors]
     if any(low <= 0 or high >= 1 for low, high in shares):
         return _FEW
+    for at, (error, (low, high)) in enumerate(zip(errors, shares, strict=True)):
+        below, upto = (sum(getattr(one, name)[at] for one in tallies) / weight for name in ("below", "at"))
+        same = below < low and high <= upto  # both bounding values are the quantile itself
+        if same and not (below < p - _TIED * error and p + _TIED * error <= upto):
+            return _FEW
     reach = tuple((ceil(Fraction(low) * weight), ceil(Fraction(high) * weight)) for low, high in shares)
     return _Spread(reach, _correlation(tallies, rows, weight, together=together), sure, groups)
 
@@ -200,7 +201,9 @@ def _ends(
     grouped = f" GROUP BY {', '.join(names)}" if names else ""
     query = f"SELECT {columns} FROM {source} AS held JOIN {listed} ON {on or 'TRUE'}{grouped}"
     width = len(names)
-    return {tuple(row[:width]): tuple(_double(int(bits)) for bits in row[width:]) for row in run(joined.engine, query)}
+    return {
+        tuple(row[:width]): tuple(double_of(int(bits)) for bits in row[width:]) for row in run(joined.engine, query)
+    }
 
 
 def _text(value: str | None) -> str:

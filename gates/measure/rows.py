@@ -142,13 +142,21 @@ def _weight(engine: Engine, opened: Opened, column: str) -> str:
         raise GatesError(f"{column} is {opened.columns[column]}, not a number", where="data.weight")
     value = f"CAST({name} AS DOUBLE)"
     good = f"isfinite({value}) AND {value} >= 0 AND {value} < {_MOST}"
-    ((bad, positive),) = run(
+    least = 2.0**-WEIGHT_BITS
+    ((bad, positive, small),) = run(
         engine,
-        f"SELECT count_if(NOT coalesce({good}, FALSE)), count_if({value} > 0) FROM {quoted(opened.name)}",
+        f"SELECT count_if(NOT coalesce({good}, FALSE)), count_if({value} > 0), "
+        f"count_if({value} > 0 AND {value} < {least!r}) FROM {quoted(opened.name)}",
     )
     if bad or not positive:
         what = f"{bad:,} rows have a weight that is no number from 0 to 2^30" if bad else "every weight is 0"
         raise GatesError(f"{opened.path}: {what}", where="data.weight")
+    if small:
+        raise GatesError(
+            f"{opened.path}: {small:,} rows have a weight in {column} that is above 0 but below 2^-{WEIGHT_BITS}",
+            where="data.weight",
+            mend="Multiply all weights by the same number; only how they compare to each other matters.",
+        )
     return f"CAST(floor({value} * {float(2**WEIGHT_BITS)!r}) AS BIGINT)"
 
 

@@ -292,7 +292,13 @@ def _moments(held: Sequence[Moments]) -> Moments:
             Bucket(bucket=at, weight=sum(one.weight for one in some), sums=_sums([one.sums for one in some]))
             for at, some in sorted(buckets.items())
         ),
+        ends=_ends([one.ends for one in held if one.ends]),
     )
+
+
+def _ends(held: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The smallest and the largest of all."""
+    return (min(low for low, _ in held), max(high for _, high in held)) if held else ()
 
 
 def _curves(parts: Sequence[Sequence[Curve]]) -> tuple[Curve, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +61,11 @@ def register(engine: Engine, table: Any, name: str) -> Opened:
 def run(engine: Engine, sql: str) -> Rows:
     """All rows of a query in DuckDB's dialect. Raises ``GatesError`` where the data does not let the engine finish."""
     return engine.run(sql)
+
+
+def double_of(bits: int) -> float:
+    """The double of these bits, as ``gates_bits`` tells them: an engine's own text of a double may differ."""
+    return float(struct.unpack("<d", struct.pack("<q", bits))[0])
 
 
 def table_of(engine: Engine, opened: Opened) -> Table:

@@ -62,10 +62,21 @@ def _gap(entry: Entry, kind: str) -> Entry:
     return replace(entry, name=f"{entry.name}_{kind}", doc=doc, better=better, make=make)
 
 
+def _twinned(entry: Entry, own: Mapping[str, Entry], task: Task) -> Entry:
+    """A row that is ours where it is only another name for it."""
+    twins = {given: name for (of, given), name in general.TWINS.get(task, {}).items() if of == entry.name}
+
+    def make(parameters: Parameters) -> Metric:
+        return own[twins[parameters]].make(()) if parameters in twins else entry.make(parameters)
+
+    return replace(entry, make=make) if twins else entry
+
+
 @cache
 def table(task: Task) -> Mapping[str, Entry]:
     """Every metric of a task, by name; the gaps between groups after those that they are made of."""
-    plain = {entry.name: entry for family in _FAMILIES for entry in family.METRICS if task in entry.tasks}
+    own = {entry.name: entry for family in _FAMILIES for entry in family.METRICS if task in entry.tasks}
+    plain = {name: _twinned(entry, own, task) for name, entry in own.items()}
     gaps = {f"{name}_{kind}": _gap(entry, kind) for name, entry in plain.items() for kind in fairness.GAPS}
     named = {entry.name: entry for entry in _named()} if task == "binary" else {}
     return plain | named | gaps
@@ -79,7 +90,7 @@ def row(name: str, task: Task) -> Entry | None:
 def find(name: str, task: Task, parameters: Parameters = ()) -> Metric:
     """A metric of a task, with its parameters. Raises ``KeyError`` where the task has none of that name."""
     plain = next((e for family in _FAMILIES for e in family.METRICS if e.name == name and task in e.tasks), None)
-    return (plain or table(task)[name]).make(parameters)
+    return (plain if plain and plain.name not in general.FUNCTIONS else table(task)[name]).make(parameters)
 
 
 __all__ = ["ANY_TASK", "ONE_OF", "QUANTITIES", "Better", "Entry", "Metric", "Task", "find", "row", "table"]

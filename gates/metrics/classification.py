@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import atanh, sqrt, tanh
+from itertools import combinations
+from math import sqrt
 
 from gates.evidence import Slice
 from gates.metrics.confusion import JOINT, Proportion, Ratio, buckets, joint
 from gates.metrics.record import Better, Entry, Metric, fixed
 from gates.statistic import Parameters, parameters_text
 from gates.stats import jackknife
-from gates.stats.proportions import mover_difference, wilson
-from gates.stats.quantity import Bounds, Quantity, undefined, z
+from gates.stats.proportions import exact, mover_difference, share
+from gates.stats.quantity import Bounds, Found, Quantity, Undefined
 
 
 def f1(tn: float, fp: float, fn: float, tp: float) -> float | None:  # noqa: ARG001 -- the shape all share
@@ -59,39 +60,41 @@ _CORRECT = {"recall": PROPORTIONS["recall"][1], "specificity": PROPORTIONS["spec
 
 
 def _f1_bounds(cells: Sequence[int], confidence: float) -> Bounds:
-    """F1 is 2 j / (1 + j) of the share j = tp / (tp + fp + fn), and so are its bounds of Wilson's for j.
+    """F1 is 2 j / (1 + j) of the share j = tp / (tp + fp + fn), and so are its bounds of those for j.
 
-    Source: Lam, Gopal and Qian, arXiv 2309.14621 (2023), the indirect Wilson interval.
+    Source: Lam, Gopal and Qian, arXiv 2309.14621 (2023), with exact bounds in place of Wilson's.
     """
     _, fp, fn, tp = cells
-    low, high = wilson(tp, tp + fp + fn, confidence)
+    low, high = exact(tp, tp + fp + fn, confidence)
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
 def _balanced_bounds(cells: Sequence[int], confidence: float) -> Bounds:
     """Half of recall less half of what specificity lacks: two independent shares, squared and added."""
     tn, fp, fn, tp = cells
-    (low, high), (least, most) = wilson(tp, fn + tp, confidence), wilson(fp, tn + fp, confidence)
+    (low, high), (least, most) = exact(tp, fn + tp, confidence), exact(fp, tn + fp, confidence)
     found = mover_difference(tp / (fn + tp), low, high, fp / (tn + fp), least, most)
     return (1 + found[0]) / 2, (1 + found[1]) / 2
 
 
 def _matthews_bounds(cells: Sequence[int], confidence: float) -> Bounds:
-    """On Fisher's scale, artanh, with the jackknife's error. Source: Itaya et al., Stat Med 2025;44:e10303."""
+    """On Fisher's scale, artanh, with the jackknife's error, which rests on the rarest of labels and calls. Source:
+    Itaya et al., Stat Med 2025;44:e10303."""
     spread = jackknife.of_rows(cells, matthews)
-    if spread and spread.error and abs(spread.value) < 1:
-        half = z(confidence) * spread.error / (1 - spread.value**2)
-        return tanh(atanh(spread.value) - half), tanh(atanh(spread.value) + half)
-    return jackknife.quantity(spread, (-1.0, 1.0), "", "").bounds(confidence)
+    assert spread is not None  # noqa: S101 -- asked where there is a value
+    tn, fp, fn, tp = cells
+    rarest = min(tp + fn, tn + fp, tp + fp, tn + fn)
+    held = jackknife.Spread(value=spread.value, error=spread.error, freedom=spread.freedom, support=rarest)
+    return jackknife.quantity(held, (-1.0, 1.0), "").bounds(confidence)
 
 
-def _balanced_change(slices: Sequence[Slice]) -> Quantity:
+def _balanced_change(slices: Sequence[Slice]) -> Found:
     """Mean of the changes of recall and of specificity: of two classes, so independent, each paired."""
     if slices[0].weights:
         return _BALANCED.change(slices)
-    recall, specificity = (share.change(slices) for share in _CORRECT.values())
-    if recall.value is None or specificity.value is None:
-        return undefined(_ONE_CLASS)
+    recall, specificity = (correct.change(slices) for correct in _CORRECT.values())
+    if isinstance(recall, Undefined) or isinstance(specificity, Undefined):
+        return Undefined(why=_ONE_CLASS)
     ours, lack = recall.value, -specificity.value
 
     def bounds(confidence: float) -> Bounds:
@@ -99,7 +102,7 @@ def _balanced_change(slices: Sequence[Slice]) -> Quantity:
         found = mover_difference(ours, low, high, lack, -most, -least)
         return found[0] / 2, found[1] / 2
 
-    return Quantity(value=(ours - lack) / 2, bounds=bounds, method="newcombe-paired")
+    return Quantity(value=(ours - lack) / 2, bounds=bounds, method="newcombe-paired", limits=(-1.0, 1.0))
 
 
 _F1 = Ratio(
@@ -107,7 +110,8 @@ _F1 = Ratio(
     limits=(0.0, 1.0),
     why="no row is positive or called positive",
     bounds=_f1_bounds,
-    method="wilson-indirect",
+    method="clopper-pearson-indirect",
+    exact=True,
 )
 _BALANCED = Ratio(value=balanced_accuracy, limits=(0.0, 1.0), why=_ONE_CLASS, bounds=_balanced_bounds, method="mover")
 _MATTHEWS = Ratio(
@@ -122,21 +126,44 @@ _MATTHEWS = Ratio(
 def _flips(name: str, doc: str, flipped: Callable[[int, int, int], bool]) -> Metric:
     """A share of rows that both models' calls decide."""
 
-    def share(*cells: float) -> float | None:
-        n = sum(cells)
-        return sum(one for at, one in zip(JOINT, cells, strict=True) if flipped(*at)) / n if n else None
+    def counted(*cells: float) -> float:
+        return sum(one for at, one in zip(JOINT, cells, strict=True) if flipped(*at))
 
-    def made(slices: Sequence[Slice], _who: int) -> Quantity:
+    def of(*cells: float) -> float | None:
+        return counted(*cells) / sum(cells) if sum(cells) else None
+
+    def made(slices: Sequence[Slice], _who: int) -> Found:
         part = slices[0]
         if part.weights:
-            return jackknife.quantity(jackknife.of_buckets(buckets(part), share), (0, 1), "no rows", "jackknife")
+            spread = jackknife.of_buckets(buckets(part), of)
+            return jackknife.quantity(spread, (0.0, 1.0), "jackknife") if spread else Undefined(why="no rows")
         cells = joint(part)
-        value, n = share(*cells), sum(cells)
-        if value is None:
-            return undefined("no rows")
-        return Quantity(value=value, bounds=lambda c: wilson(round(value * n), n, c), method="wilson")
+        return share(counted(*cells), sum(cells)) if sum(cells) else Undefined(why="no rows")
 
     return Metric(name=name, doc=doc, better=-1, paired=True, level=made, change=None)
+
+
+def _cost_bounds(costs: Sequence[float], cells: Sequence[int], confidence: float) -> Bounds:
+    """What the cells cost beyond the commonest one: each share's own bounds, squared and added with how shares of one
+    whole are correlated.
+
+    Source: Zou, Huang and Zhang, Comput Stat Data Anal 2009;53:1080 (linear functions of several parameters).
+    """
+    n = sum(cells)
+    common = costs[max(range(len(cells)), key=cells.__getitem__)]
+    rest = [(cost - common, count / n, *exact(count, n, confidence)) for cost, count in zip(costs, cells, strict=True)]
+    value = common + sum(cost * p for cost, p, _, _ in rest)
+
+    def half(worse: bool) -> float:
+        """``worse``: towards larger costs, which a share that costs more reaches at its upper bound."""
+        moved = [(cost * ((high - p) if (cost > 0) == worse else (p - low)), p) for cost, p, low, high in rest]
+        total = sum(one * one for one, _ in moved)
+        for (one, p), (other, q) in combinations(moved, 2):
+            if p < 1 and q < 1:
+                total -= 2 * sqrt(p * q / ((1 - p) * (1 - q))) * one * other
+        return sqrt(max(0.0, total))
+
+    return value - half(worse=False), value + half(worse=True)
 
 
 def _cost(parameters: Parameters) -> Metric:
@@ -144,17 +171,17 @@ def _cost(parameters: Parameters) -> Metric:
     costs = dict(parameters)["costs"]
     assert isinstance(costs, tuple)  # noqa: S101 -- the policy's schema lets nothing else through
     (tn_, fp_), (fn_, tp_) = costs
+    limits = float(min(tn_, fp_, fn_, tp_)), float(max(tn_, fp_, fn_, tp_))
 
     def mean(tn: float, fp: float, fn: float, tp: float) -> float | None:
         n = tn + fp + fn + tp
         return (tn_ * tn + fp_ * fp + fn_ * fn + tp_ * tp) / n if n else None
 
-    limits = (min(tn_, fp_, fn_, tp_), max(tn_, fp_, fn_, tp_))
-
     def bounds(cells: Sequence[int], confidence: float) -> Bounds:
-        return jackknife.quantity(jackknife.of_rows(cells, mean), limits, "", "").bounds(confidence)
+        low, high = _cost_bounds((tn_, fp_, fn_, tp_), cells, confidence)
+        return max(limits[0], low), min(limits[1], high)
 
-    made = Ratio(value=mean, limits=limits, why="no rows", bounds=bounds, method="jackknife")
+    made = Ratio(value=mean, limits=limits, why="no rows", bounds=bounds, method="mover")
     return Metric(
         name=f"cost{parameters_text(parameters)}",
         doc=_COST,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import exp, inf, log, sqrt
+from math import sqrt
 
-from gates.evidence import CHAMPION, Computed, Slice
+from gates.evidence import CANDIDATE, CHAMPION, Computed, Slice
 from gates.metrics.record import Better, Metric, unpaired
+from gates.metrics.support import Support, rows_of
 from gates.statistic import Statistic
 from gates.stats import jackknife
-from gates.stats.quantity import Bounds, Quantity, undefined
-from gates.stats.student import t
+from gates.stats.jackknife import Spread
+from gates.stats.proportions import share
+from gates.stats.quantity import ANYWHERE, Bounds, Found, Quantity, Undefined
 
 UNIT = 2.0**Computed.UNIT
+Told = Callable[[Slice], float]
 
 
 def metric(
@@ -21,63 +24,75 @@ def metric(
     name: str,
     doc: str,
     better: Better,
-    limits: Bounds = (-inf, inf),
+    limits: Bounds = ANYWHERE,
     points: bool = False,
+    support: Support = rows_of,
+    largest: Told | None = None,
+    tied: bool = False,
 ) -> Metric:
-    """The metric that a computed statistic is. A level within (0, 1) is bounded on the logit scale."""
+    """The metric that a computed statistic is.
 
-    def level(slices: Sequence[Slice], who: int) -> Quantity:
-        def read(found: Computed) -> tuple[float, float]:
-            return (found.champion, found.bb) if who == CHAMPION else (found.candidate, found.aa)
+    ``support``: how many rows it rests on. ``largest``: of a share of so many rows, or a multiple of one, its value
+    where all of them have it. ``tied``: an error of zero was found, not for want of rows.
+    """
 
-        return _read(slices[0], statistic, read, limits, paired=who == CHAMPION)
+    def level(slices: Sequence[Slice], who: int) -> Found:
+        part = slices[0]
+        found = _read(part, statistic, paired=who == CHAMPION)
+        if isinstance(found, Undefined):
+            return found
+        spread = _spread(found, who, support(part, part.rows))
+        if largest:
+            return _multiple(spread, largest(part), found.method)
+        return jackknife.quantity(spread, limits, found.method, tied=tied)
 
-    def change(slices: Sequence[Slice]) -> Quantity:
-        width = limits[1] - limits[0]
-
-        def read(found: Computed) -> tuple[float, float]:
-            return found.candidate - found.champion, found.aa + found.bb - 2 * found.ab
-
-        return _read(slices[0], statistic, read, (-width, width), paired=True)
+    def change(slices: Sequence[Slice]) -> Found:
+        part = slices[0]
+        found = _read(part, statistic, paired=True)
+        if isinstance(found, Undefined):
+            return found
+        k = support(part, part.rows)
+        ours, theirs = (_spread(found, who, k) for who in (CANDIDATE, CHAMPION))
+        width = largest(part) if largest else limits[1] - limits[0]
+        return jackknife.difference(ours, theirs, _apart(found, k), (-width, width), found.method, tied=tied)
 
     return Metric(name=name, doc=doc, better=better, statistic=statistic, level=level, change=change, points=points)
 
 
-def _read(
-    part: Slice,
-    statistic: Statistic,
-    read: Callable[[Computed], tuple[float, float]],
-    limits: Bounds,
-    *,
-    paired: bool,
-) -> Quantity:
+def _read(part: Slice, statistic: Statistic, *, paired: bool) -> Computed | Undefined:
     found = part.computed_of(statistic)
     if found is None:
-        return undefined("it could not be computed")
+        return Undefined(why="it could not be computed")
     if found.why is not None:
-        return undefined(found.why, small=found.groups > 0)
+        return Undefined(why=found.why, small=found.groups > 0)
     if paired and not found.paired:
-        return undefined(unpaired(statistic))
-    value, variance = read(found)
-    value, error, freedom = value / UNIT, sqrt(max(0, variance)) / UNIT, max(1, found.groups - 1)
+        return Undefined(why=unpaired(statistic))
+    return found
+
+
+def _spread(found: Computed, who: int, support: int) -> Spread:
+    value, squared = (found.champion, found.bb) if who == CHAMPION else (found.candidate, found.aa)
+    return _of(found, value, squared, support)
+
+
+def _apart(found: Computed, support: int) -> Spread:
+    return _of(found, found.candidate - found.champion, found.aa + found.bb - 2 * found.ab, support)
+
+
+def _of(found: Computed, value: int, squared: int, support: int) -> Spread:
+    error = sqrt(max(0, squared)) / UNIT
+    k = support if found.groups > 1 else 1
+    return Spread(value=value / UNIT, error=error, freedom=max(1, found.groups - 1), support=k)
+
+
+def _multiple(spread: Spread, largest: float, method: str) -> Quantity:
+    """A share of rows, or a multiple of one: of no more rows than it is of, and of as many as its error is worth."""
+    p, error, n = min(1.0, spread.value / largest), spread.error / largest, spread.support
+    rows = min(n, p * (1 - p) / error**2) if error and 0 < p < 1 else n
+    held = share(p * rows, rows, max(1.0, min(spread.freedom, n - 1)))
 
     def bounds(confidence: float) -> Bounds:
-        if found.groups < 2:  # noqa: PLR2004 -- one group has no spread
-            return limits
-        if limits == (0.0, 1.0) and error and 0 < value < 1:
-            centre, half = log(value / (1 - value)), t(confidence, freedom) * error / (value * (1 - value))
-            return _logistic(centre - half), _logistic(centre + half)
-        return plain.bounds(confidence)
+        low, high = held.bounds(confidence)
+        return low * largest, high * largest
 
-    spread = jackknife.Spread(value=value, error=error, freedom=freedom, sightings=_sightings(part))
-    plain = jackknife.quantity(spread, limits, "", found.method)
-    return Quantity(value=value, bounds=bounds, method=found.method)
-
-
-def _sightings(part: Slice) -> int:
-    """Rows, or buckets of them, that an error of zero rests on."""
-    return len({weighted[0] for weighted in part.weights}) or part.rows
-
-
-def _logistic(x: float) -> float:
-    return 1 / (1 + exp(-x)) if x > 0 else 1 - 1 / (1 + exp(x))
+    return Quantity(value=spread.value, bounds=bounds, method=method, limits=(0.0, largest))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from gates.evidence import CANDIDATE, CHAMPION, Slice
 from gates.stats import jackknife
-from gates.stats.proportions import paired_difference, square_and_add, wilson
-from gates.stats.quantity import Bounds, Quantity, undefined
+from gates.stats.proportions import paired_difference, share, square_and_add
+from gates.stats.quantity import Bounds, Found, Quantity, Undefined
 
 NAMES = {"tn": (0, 0), "fp": (0, 1), "fn": (1, 0), "tp": (1, 1)}  # (label, call)
 Confusion = Callable[..., float | None]  # (tn, fp, fn, tp) -> value
@@ -68,22 +68,28 @@ class Proportion:
         cell = dict(zip(NAMES, confusion(part, who), strict=True))
         return sum(cell[name] for name in self.hits.split()), sum(cell[name] for name in self.among.split())
 
-    def level(self, slices: Sequence[Slice], who: int) -> Quantity:
-        """The share with Wilson's bounds; of units or weighted rows with as many rows as their variance is worth."""
-        hits, among = self.counts(slices[0], who)
-        if not among:
-            return undefined(self.empty)
+    def level(self, slices: Sequence[Slice], who: int) -> Found:
+        """The share with exact bounds; of units or weighted rows with as many rows as their variance is worth."""
         if slices[0].weights:
-            return self._clustered(slices[0], who, among)
-        return Quantity(value=hits / among, bounds=lambda c: wilson(hits, among, c), method="wilson")
+            return self._clustered(slices[0], who)
+        hits, among = self.counts(slices[0], who)
+        return share(hits, among) if among else Undefined(why=self.empty)
 
-    def _clustered(self, part: Slice, who: int, among: int) -> Quantity:
-        spread = jackknife.of_buckets([SIDES[who](one) for one in buckets(part)], self.statistic)
+    def _clustered(self, part: Slice, who: int) -> Found:
+        spread = jackknife.of_buckets(*self._buckets(part, who))
         if spread is None:
-            return undefined(f"{self.empty} in more than one bucket of units")
+            return Undefined(why=self.empty)
         p, variance = spread.value, spread.error**2
-        rows = min(float(among), p * (1 - p) / variance if variance else spread.sightings)
-        return Quantity(value=p, bounds=lambda c: wilson(p * rows, rows, c, spread.freedom), method="wilson-effective")
+        among = self.counts(part, who)[1]
+        rows = min(float(among), p * (1 - p) / variance) if variance > 0 and 0 < p < 1 else spread.support
+        freedom = max(1.0, min(spread.freedom, spread.support - 1))
+        return share(p * rows, rows, freedom, "clopper-pearson-effective")
+
+    def _buckets(self, part: Slice, who: int) -> tuple[list[Sequence[float]], Confusion, int]:
+        """The confusion matrix of each bucket, the share, and in how many buckets there is anything among."""
+        held: list[Sequence[float]] = [SIDES[who](one) for one in buckets(part)]
+        places = [list(NAMES).index(name) for name in self.among.split()]
+        return held, self.statistic, sum(any(one[place] for place in places) for one in held)
 
     @property
     def statistic(self) -> Confusion:
@@ -102,15 +108,22 @@ class Proportion:
         """Whether ``among`` depends on the label alone, so that both models share their denominator."""
         return self.among in ("tn fp fn tp", "fn tp", "tn fp")
 
-    def change(self, slices: Sequence[Slice]) -> Quantity:
+    def change(self, slices: Sequence[Slice]) -> Found:
         """Paired difference: Newcombe's where the denominator is shared, else square and add."""
-        if slices[0].weights or not self.fixed:
-            return change(self.level, self.statistic, (-1.0, 1.0), self.empty)(slices)
-        table = self.paired(slices[0])
+        part = slices[0]
+        if part.weights or not self.fixed:
+            support = min(self._buckets(part, who)[2] for who in (CANDIDATE, CHAMPION)) if part.weights else 0
+            return change(self.level, self.statistic, (-1.0, 1.0), self.empty, lambda _: support)(slices)
+        table = self.paired(part)
         if not sum(table):
-            return undefined(self.empty)
+            return Undefined(why=self.empty)
         value = (table[1] - table[2]) / sum(table)
-        return Quantity(value=value, bounds=lambda c: paired_difference(*table, c), method="newcombe-paired")
+        return Quantity(
+            value=value,
+            bounds=lambda c: paired_difference(*table, c),
+            method="newcombe-paired",
+            limits=(-1.0, 1.0),
+        )
 
     def paired(self, part: Slice) -> tuple[int, int, int, int]:
         """Of a ``fixed`` share's rows: both models hit, the candidate alone, the champion alone, neither."""
@@ -124,6 +137,13 @@ class Proportion:
         return both, first, second, neither
 
 
+def rarest(part: Slice) -> int:
+    """Buckets that hold the rarer class, where rows belong together or are weighted."""
+    held = buckets(part)
+    found = [sum(any(one[4 * label : 4 * label + 4]) for one in held) for label in (0, 1)]
+    return min((k for k in found if k), default=1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:
     """A function of the confusion matrix that is no plain share. ``bounds``: of (tn, fp, fn, tp), at a confidence."""
@@ -133,44 +153,67 @@ class Ratio:
     why: str  # what is missing where it is undefined
     bounds: Callable[[Sequence[int], float], Bounds]
     method: str
+    exact: bool = False
+    support: Callable[[Slice], int] = rarest
 
-    def level(self, slices: Sequence[Slice], who: int) -> Quantity:
+    def level(self, slices: Sequence[Slice], who: int) -> Found:
         """One model's value; of units or weighted rows by leaving out buckets of them."""
         part = slices[0]
         if part.weights:
-            spread = jackknife.of_buckets([SIDES[who](one) for one in buckets(part)], self.value)
-            return jackknife.quantity(spread, self.limits, self.why, "jackknife")
+            held = [SIDES[who](one) for one in buckets(part)]
+            spread = jackknife.of_buckets(held, self.value, self.support(part))
+            return jackknife.quantity(spread, self.limits, "jackknife") if spread else Undefined(why=self.why)
         cells = confusion(part, who)
         value = self.value(*cells)
         if value is None:
-            return undefined(self.why)
-        return Quantity(value=value, bounds=lambda c: self.bounds(cells, c), method=self.method)
+            return Undefined(why=self.why)
+        return Quantity(
+            value=value,
+            bounds=lambda c: self.bounds(cells, c),
+            method=self.method,
+            limits=self.limits,
+            exact=self.exact,
+        )
 
-    def change(self, slices: Sequence[Slice]) -> Quantity:
+    def change(self, slices: Sequence[Slice]) -> Found:
         """Candidate less champion, paired."""
         width = self.limits[1] - self.limits[0]
-        return change(self.level, self.value, (-width, width), self.why)(slices)
+        return change(self.level, self.value, (-width, width), self.why, self.support)(slices)
 
 
 def change(
-    level: Callable[[Sequence[Slice], int], Quantity], statistic: Confusion, limits: Bounds, why: str
-) -> Callable[[Sequence[Slice]], Quantity]:
+    level: Callable[[Sequence[Slice], int], Found],
+    statistic: Confusion,
+    limits: Bounds,
+    why: str,
+    support: Callable[[Slice], int],
+) -> Callable[[Sequence[Slice]], Found]:
     """The paired difference of any function of the confusion matrix: from each model's own bounds and how the two are
     correlated; of units or weighted rows by leaving out buckets of them."""
 
-    def gap(*cells: float) -> float | None:
-        candidate, champion = statistic(*of_candidate(cells)), statistic(*of_champion(cells))
-        return None if candidate is None or champion is None else candidate - champion
+    def one(*cells: float) -> float | None:
+        return statistic(*of_candidate(cells))
 
-    def made(slices: Sequence[Slice]) -> Quantity:
-        part = slices[0]
-        if part.weights:
-            return jackknife.quantity(jackknife.of_buckets(buckets(part), gap), limits, why, "jackknife-paired")
+    def other(*cells: float) -> float | None:
+        return statistic(*of_champion(cells))
+
+    def gap(*cells: float) -> float | None:
+        ours, theirs = one(*cells), other(*cells)
+        return None if ours is None or theirs is None else ours - theirs
+
+    def of_buckets(part: Slice) -> Found:
+        held, k = buckets(part), support(part)
+        apart, ours, theirs = (jackknife.of_buckets(held, side, k) for side in (gap, one, other))
+        if not (apart and ours and theirs):
+            return Undefined(why=why)
+        return jackknife.difference(ours, theirs, apart, limits, "jackknife-paired")
+
+    def made(slices: Sequence[Slice]) -> Found:
+        if slices[0].weights:
+            return of_buckets(slices[0])
         ours, theirs = level(slices, CANDIDATE), level(slices, CHAMPION)
-        if ours.value is None or theirs.value is None:
-            return undefined(why)
-        sides = (lambda *cells, of=of: statistic(*of(cells)) for of in SIDES)
-        shared = jackknife.correlation(joint(part), *sides)
-        return square_and_add(ours, theirs, shared, limits)
+        if isinstance(ours, Undefined) or isinstance(theirs, Undefined):
+            return Undefined(why=why)
+        return square_and_add(ours, theirs, jackknife.correlation(joint(slices[0]), one, other))
 
     return made

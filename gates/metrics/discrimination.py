@@ -8,17 +8,17 @@ from gates.evidence import Slice
 from gates.metrics.record import NO_SCORES, Entry, Metric, fixed
 from gates.statistic import RANKS
 from gates.stats import delong
-from gates.stats.quantity import Quantity, undefined
+from gates.stats.quantity import Found, Undefined
 
 
-def _level(slices: Sequence[Slice], who: int) -> Quantity:
+def _level(slices: Sequence[Slice], who: int) -> Found:
     ranks = slices[0].ranks
-    return delong.auc(ranks, who) if ranks else undefined(NO_SCORES)
+    return delong.auc(ranks, who) if ranks else Undefined(why=NO_SCORES)
 
 
-def _change(slices: Sequence[Slice]) -> Quantity:
+def _change(slices: Sequence[Slice]) -> Found:
     ranks = slices[0].ranks
-    return delong.auc_difference(ranks) if ranks else undefined(NO_SCORES)
+    return delong.auc_difference(ranks) if ranks else Undefined(why=NO_SCORES)
 
 
 METRICS: tuple[Entry, ...] = (

@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import permutations
-from math import sqrt
+from math import inf, isinf, sqrt
 
 from gates.evidence import CANDIDATE, CHAMPION, Slice
 from gates.metrics.record import Better, Metric
 from gates.slices import key_text
+from gates.stats.multiplicity import corrected
 from gates.stats.proportions import mover_difference, mover_ratio
-from gates.stats.quantity import Bounds, Quantity, undefined
+from gates.stats.quantity import Bounds, Found, Quantity, Undefined
 
 Groups = Sequence[Quantity]
 Judge = Callable[[Groups, float], Bounds]
@@ -34,15 +35,16 @@ class Gap:
     doc: str
     slopes: Callable[[Sequence[float]], list[float]]  # of the value, by each group's
     better: Callable[[Better], Better]  # of the metric's own direction
+    limits: Callable[[Bounds], Bounds]  # of the metric's own
     zero: str = ""  # what is wrong where there is no value
 
 
 def _corrected(groups: Groups, confidence: float) -> float:
-    return 1 - (1 - confidence) / (len(groups) * (len(groups) - 1))
+    return corrected(confidence, len(groups) * (len(groups) - 1), exact=all(group.exact for group in groups))
 
 
 def _pairs(groups: Groups, confidence: float, pair: Callable[..., Bounds]) -> list[Bounds]:
-    ends = [(group.value or 0.0, *group.bounds(confidence)) for group in groups]
+    ends = [(group.value, *group.bounds(confidence)) for group in groups]
     return [pair(*one, *other) for one, other in permutations(ends, 2)]
 
 
@@ -59,20 +61,20 @@ def _ratio(groups: Groups, confidence: float) -> Bounds:
 
 
 def _simultaneous(groups: Groups, confidence: float) -> float:
-    return 1 - (1 - confidence) / len(groups)
+    return corrected(confidence, len(groups), exact=all(group.exact for group in groups))
 
 
 def _least(groups: Groups, confidence: float) -> Bounds:
     """Of the smallest value: it lies below every group's upper bound, and above the smallest lower one. Each at the
     plain confidence for clearing, corrected for blaming."""
-    corrected = _simultaneous(groups, confidence)
-    return min(g.bounds(confidence)[0] for g in groups), min(g.bounds(corrected)[1] for g in groups)
+    blaming = _simultaneous(groups, confidence)
+    return min(g.bounds(confidence)[0] for g in groups), min(g.bounds(blaming)[1] for g in groups)
 
 
 def _most(groups: Groups, confidence: float) -> Bounds:
     """Of the largest value, likewise."""
-    corrected = _simultaneous(groups, confidence)
-    return max(g.bounds(corrected)[0] for g in groups), max(g.bounds(confidence)[1] for g in groups)
+    blaming = _simultaneous(groups, confidence)
+    return max(g.bounds(blaming)[0] for g in groups), max(g.bounds(confidence)[1] for g in groups)
 
 
 def _proportion(values: Sequence[float]) -> float | None:
@@ -105,6 +107,7 @@ GAPS: Mapping[str, Gap] = {
         slopes=_difference_slopes,
         doc="Largest less smallest",
         better=lambda _: -1,
+        limits=lambda own: (0.0, own[1] - own[0]),
     ),
     "ratio": Gap(
         value=_proportion,
@@ -112,6 +115,7 @@ GAPS: Mapping[str, Gap] = {
         slopes=_ratio_slopes,
         doc="Smallest over largest",
         better=lambda _: 1,
+        limits=lambda _: (0.0, 1.0),
         zero="is 0 in every group",
     ),
     "group_min": Gap(
@@ -120,6 +124,7 @@ GAPS: Mapping[str, Gap] = {
         slopes=lambda values: _at(values, {_ends(values)[0]: 1.0}),
         doc="Smallest",
         better=lambda better: better,
+        limits=lambda own: own,
     ),
     "group_max": Gap(
         value=max,
@@ -127,6 +132,7 @@ GAPS: Mapping[str, Gap] = {
         slopes=lambda values: _at(values, {_ends(values)[1]: 1.0}),
         doc="Largest",
         better=lambda better: better,
+        limits=lambda own: own,
     ),
 }
 
@@ -140,16 +146,24 @@ def of(metric: Metric, kind: str, name: str, doc: str) -> Metric:
     """The gap of a metric between groups."""
     gap = GAPS[kind]
 
-    def level(slices: Sequence[Slice], who: int) -> Quantity:
-        groups = [metric.level([part], who) for part in slices]
-        values = tuple(group.value for group in groups)
-        missing = _missing(slices, groups)
+    def level(slices: Sequence[Slice], who: int) -> Found:
+        found = [metric.level([part], who) for part in slices]
+        parts = tuple(group.value for group in found)
+        missing = _missing(slices, found)
         if missing:
-            return replace(missing, parts=values)
-        value = gap.value([value for value in values if value is not None])
+            return replace(missing, parts=parts)
+        groups = _defined(found)
+        value = gap.value([group.value for group in groups])
         if value is None:
-            return undefined(f"{metric.name} {gap.zero}", parts=values)
-        return Quantity(value=value, bounds=cache(lambda c: gap.bounds(groups, c)), method="pairwise", parts=values)
+            return Undefined(why=f"{metric.name} {gap.zero}", parts=parts)
+        return Quantity(
+            value=value,
+            bounds=cache(lambda c: gap.bounds(groups, c)),
+            method="pairwise",
+            limits=gap.limits(groups[0].limits),
+            exact=all(group.exact for group in groups),
+            parts=parts,
+        )
 
     return Metric(
         name=name,
@@ -170,78 +184,94 @@ def worst(metrics: Sequence[Metric], kind: str, name: str, doc: str) -> Metric:
 
     clears_below = pick is max
 
-    def merged(found: Sequence[Quantity]) -> Quantity:
-        missing = next((one for one in found if one.value is None), None)
+    def merged(found: Sequence[Found]) -> Found:
+        missing = next((one for one in found if isinstance(one, Undefined)), None)
         if missing:
             return missing
-        chosen = pick(found, key=lambda one: one.value or 0.0)
+        held = _defined(found)
+        chosen = pick(held, key=lambda one: one.value)
 
         def bounds(confidence: float) -> Bounds:
-            corrected = 1 - (1 - confidence) / len(found)
-            below, above = (corrected, confidence) if clears_below else (confidence, corrected)
-            return pick(one.bounds(below)[0] for one in found), pick(one.bounds(above)[1] for one in found)
+            blaming = 1 - (1 - confidence) / len(held)
+            below, above = (blaming, confidence) if clears_below else (confidence, blaming)
+            return pick(one.bounds(below)[0] for one in held), pick(one.bounds(above)[1] for one in held)
 
-        return Quantity(value=chosen.value, bounds=bounds, method="pairwise", parts=chosen.parts)
+        return replace(chosen, bounds=bounds)
 
-    def level(slices: Sequence[Slice], who: int) -> Quantity:
+    def level(slices: Sequence[Slice], who: int) -> Found:
         return merged([gap.level(slices, who) for gap in gaps])
 
-    def change(slices: Sequence[Slice]) -> Quantity:
+    def change(slices: Sequence[Slice]) -> Found:
         ours, theirs = ([gap.level(slices, who) for gap in gaps] for who in (CANDIDATE, CHAMPION))
-        missing = next((one for one in (*ours, *theirs) if one.value is None), None)
+        missing = next((one for one in (*ours, *theirs) if isinstance(one, Undefined)), None)
         if missing:
             return missing
         of_ours, of_theirs = (
-            pick(range(len(gaps)), key=lambda place: found[place].value or 0.0) for found in (ours, theirs)
+            pick(range(len(gaps)), key=lambda place: _defined(found)[place].value) for found in (ours, theirs)
         )
         return _changed(metrics[of_ours], metrics[of_theirs], GAPS[kind], slices)
 
     return replace(gaps[0], level=level, change=change)
 
 
-def _changed(ours: Metric, theirs: Metric, gap: Gap, slices: Sequence[Slice]) -> Quantity:
-    """The candidate's gap less the champion's, paired: the delta method over groups, which are independent.
+def _changed(ours: Metric, theirs: Metric, gap: Gap, slices: Sequence[Slice]) -> Found:
+    """The candidate's gap less the champion's, paired: each group's own bounds, squared and added by how much its value
+    moves the gap. Groups are independent; within one the two models are correlated as their difference tells.
 
-    Of each group both models' values and their difference have a standard error, and so a covariance. Which groups
-    are the extreme ones is taken as seen. ``ours`` and ``theirs`` are the metrics whose gaps are compared; where they
-    are two, their values within a group are taken as independent.
+    Which groups are the extreme ones is taken as seen. ``ours`` and ``theirs`` are the metrics whose gaps are compared;
+    where they are two, their values within a group are taken as independent.
     """
-    candidates = [ours.level([part], CANDIDATE) for part in slices]
-    champions = [theirs.level([part], CHAMPION) for part in slices]
-    missing = _missing(slices, candidates) or _missing(slices, champions)
+    found = [ours.level([part], CANDIDATE) for part in slices], [theirs.level([part], CHAMPION) for part in slices]
+    missing = _missing(slices, found[0]) or _missing(slices, found[1])
     if missing:
         return missing
-    one, other = ([quantity.value or 0.0 for quantity in group] for group in (candidates, champions))
+    candidates, champions = map(_defined, found)
+    one, other = ([quantity.value for quantity in group] for group in (candidates, champions))
     values = gap.value(one), gap.value(other)
     if values[0] is None or values[1] is None:
-        return undefined(f"{ours.name} {gap.zero}")
+        return Undefined(why=f"{ours.name} {gap.zero}")
     slopes = list(zip(gap.slopes(one), gap.slopes(other), strict=True))
     changes = [ours.change([part]) if ours is theirs and ours.change else None for part in slices]
-    value = values[0] - values[1]
+    value, width = values[0] - values[1], gap.limits(candidates[0].limits)
+    most = width[1] - width[0]
 
     def bounds(confidence: float) -> Bounds:
-        total = 0.0
+        squared = [0.0, 0.0]
         for (a, b), mine, its, change in zip(slopes, candidates, champions, changes, strict=True):
             if a or b:
-                va, vb = _squared(mine, confidence), _squared(its, confidence)
-                joint = (va + vb - _squared(change, confidence)) / 2 if change and change.value is not None else 0.0
-                total += max(0.0, a * a * va + b * b * vb - 2 * a * b * joint)
-        return value - sqrt(total), value + sqrt(total)
+                halves, others = _halves(mine, confidence), _halves(its, confidence)
+                shared = _correlation(mine, its, change, confidence)
+                for side in (0, 1):
+                    x, y = a * halves[side if a > 0 else 1 - side], b * others[1 - side if b > 0 else side]
+                    squared[side] += inf if isinf(x) or isinf(y) else max(0.0, x * x + y * y - 2 * shared * x * y)
+        return max(-most, value - sqrt(squared[0])), min(most, value + sqrt(squared[1]))
 
-    return Quantity(value=value, bounds=bounds, method="delta-paired")
+    return Quantity(value=value, bounds=bounds, method="mover-paired", limits=(-most, most))
 
 
-def _squared(quantity: Quantity, confidence: float) -> float:
-    """Square of half the width of its bounds."""
+def _halves(quantity: Quantity, confidence: float) -> Bounds:
+    """From the value down to its lower bound, and up to its upper one."""
     low, high = quantity.bounds(confidence)
-    return ((high - low) / 2) ** 2
+    return quantity.value - low, high - quantity.value
 
 
-def _missing(slices: Sequence[Slice], groups: Groups) -> Quantity | None:
+def _correlation(mine: Quantity, its: Quantity, change: Found | None, confidence: float) -> float:
+    """Of two models' values in one group, told by how far off their difference may be."""
+    if not isinstance(change, Quantity):
+        return 0.0
+    va, vb, vd = (sum(_halves(one, confidence)) ** 2 for one in (mine, its, change))
+    return max(-1.0, min(1.0, (va + vb - vd) / (2 * sqrt(va * vb)))) if 0 < va * vb < inf and vd < inf else 0.0
+
+
+def _defined(found: Sequence[Found]) -> list[Quantity]:
+    return [one for one in found if isinstance(one, Quantity)]
+
+
+def _missing(slices: Sequence[Slice], groups: Sequence[Found]) -> Undefined | None:
     if len(slices) < 2:  # noqa: PLR2004 -- a gap needs two
-        return undefined("there is only one group")
+        return Undefined(why="there is only one group")
     for part, group in zip(slices, groups, strict=True):
-        if group.value is None:
+        if isinstance(group, Undefined):
             rows = f"{part.rows:,} row{'' if part.rows == 1 else 's'}"
-            return undefined(f"{group.why} in group {key_text(part.key)} ({rows})", small=True)
+            return Undefined(why=f"{group.why} in group {key_text(part.key)} ({rows})", small=True)
     return None

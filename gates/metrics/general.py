@@ -14,14 +14,17 @@ from typing import Literal
 
 from gates.metrics import computed
 from gates.metrics.record import Better, Entry, Metric, Task
+from gates.metrics.support import rarest_called
 from gates.statistic import Parameters, Statistic, parameters_text
-from gates.stats.quantity import Bounds
+from gates.stats.quantity import ANYWHERE, Bounds
 
 Takes = Literal["calls", "scores"]
 FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
-_ANY: Bounds = (-inf, inf)
 _SHARE: Bounds = (0.0, 1.0)
+_AGREEMENT: Bounds = (-1.0, 1.0)
+_ERROR: Bounds = (0.0, inf)
+_EXPLAINED: Bounds = (-inf, 1.0)
 _CLASSES: tuple[Task, ...] = ("binary", "multiclass")
 _VALUES: tuple[Task, ...] = ("regression",)
 _ENDS: Mapping[str, Better] = {"_score": 1, "_error": -1, "_loss": -1, "_deviance": -1}
@@ -29,12 +32,11 @@ _ENDS: Mapping[str, Better] = {"_score": 1, "_error": -1, "_loss": -1, "_devianc
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A metric of scikit-learn's: for which tasks, of calls (or values) or of scores, and within which limits where it
-    is called without further arguments."""
+    """A metric of scikit-learn's: for which tasks, of calls (or values) or of scores, and within which limits."""
 
     tasks: tuple[Task, ...]
     takes: Takes
-    limits: Bounds = _ANY
+    limits: Bounds = ANYWHERE
 
 
 # Not among them: what gives more than one number, what needs a matrix of labels, and max_error: drawing rows again
@@ -44,33 +46,70 @@ FUNCTIONS: Mapping[str, Function] = {
     "average_precision_score": Function(_CLASSES, "scores", _SHARE),
     "balanced_accuracy_score": Function(_CLASSES, "calls", _SHARE),
     "brier_score_loss": Function(("binary",), "scores", _SHARE),
-    "cohen_kappa_score": Function(_CLASSES, "calls"),
-    "d2_absolute_error_score": Function(_VALUES, "calls"),
-    "d2_brier_score": Function(_CLASSES, "scores"),
-    "d2_log_loss_score": Function(_CLASSES, "scores"),
-    "d2_pinball_score": Function(_VALUES, "calls"),
-    "d2_tweedie_score": Function(_VALUES, "calls"),
-    "explained_variance_score": Function(_VALUES, "calls"),
+    "cohen_kappa_score": Function(_CLASSES, "calls", _AGREEMENT),
+    "d2_absolute_error_score": Function(_VALUES, "calls", _EXPLAINED),
+    "d2_brier_score": Function(_CLASSES, "scores", _EXPLAINED),
+    "d2_log_loss_score": Function(_CLASSES, "scores", _EXPLAINED),
+    "d2_pinball_score": Function(_VALUES, "calls", _EXPLAINED),
+    "d2_tweedie_score": Function(_VALUES, "calls", _EXPLAINED),
+    "explained_variance_score": Function(_VALUES, "calls", _EXPLAINED),
     "f1_score": Function(_CLASSES, "calls", _SHARE),
     "fbeta_score": Function(_CLASSES, "calls", _SHARE),
     "hamming_loss": Function(_CLASSES, "calls", _SHARE),
     "jaccard_score": Function(_CLASSES, "calls", _SHARE),
-    "mean_absolute_error": Function(_VALUES, "calls"),
-    "mean_absolute_percentage_error": Function(_VALUES, "calls"),
-    "mean_gamma_deviance": Function(_VALUES, "calls"),
-    "mean_pinball_loss": Function(_VALUES, "calls"),
-    "mean_poisson_deviance": Function(_VALUES, "calls"),
-    "mean_squared_error": Function(_VALUES, "calls"),
-    "mean_squared_log_error": Function(_VALUES, "calls"),
-    "mean_tweedie_deviance": Function(_VALUES, "calls"),
+    "mean_absolute_error": Function(_VALUES, "calls", _ERROR),
+    "mean_absolute_percentage_error": Function(_VALUES, "calls", _ERROR),
+    "mean_gamma_deviance": Function(_VALUES, "calls", _ERROR),
+    "mean_pinball_loss": Function(_VALUES, "calls", _ERROR),
+    "mean_poisson_deviance": Function(_VALUES, "calls", _ERROR),
+    "mean_squared_error": Function(_VALUES, "calls", _ERROR),
+    "mean_squared_log_error": Function(_VALUES, "calls", _ERROR),
+    "mean_tweedie_deviance": Function(_VALUES, "calls", _ERROR),
     "precision_score": Function(_CLASSES, "calls", _SHARE),
-    "r2_score": Function(_VALUES, "calls"),
+    "r2_score": Function(_VALUES, "calls", _EXPLAINED),
     "recall_score": Function(_CLASSES, "calls", _SHARE),
     "roc_auc_score": Function(_CLASSES, "scores", _SHARE),
-    "root_mean_squared_error": Function(_VALUES, "calls"),
-    "root_mean_squared_log_error": Function(_VALUES, "calls"),
+    "root_mean_squared_error": Function(_VALUES, "calls", _ERROR),
+    "root_mean_squared_log_error": Function(_VALUES, "calls", _ERROR),
     "top_k_accuracy_score": Function(("multiclass",), "scores", _SHARE),
     "zero_one_loss": Function(_CLASSES, "calls", _SHARE),
+}
+
+
+_HARMLESS = {"alpha", "average", "beta", "k", "labels", "max_fpr", "multi_class", "pos_label", "power", "weights"}
+# arguments that leave a function within its limits; others may make it a sum, or turn it over
+
+# Of a task, names of ours for what scikit-learn calls otherwise: one metric has one interval. With just these
+# arguments.
+TWINS: Mapping[Task, Mapping[tuple[str, Parameters], str]] = {
+    "binary": {
+        ("accuracy_score", ()): "accuracy",
+        ("average_precision_score", ()): "average_precision",
+        ("balanced_accuracy_score", ()): "balanced_accuracy",
+        ("brier_score_loss", ()): "brier_score",
+        ("f1_score", ()): "f1",
+        ("precision_score", ()): "precision",
+        ("recall_score", ()): "recall",
+        ("roc_auc_score", ()): "roc_auc",
+    },
+    "multiclass": {
+        ("accuracy_score", ()): "accuracy",
+        ("balanced_accuracy_score", ()): "balanced_accuracy",
+        ("cohen_kappa_score", ()): "cohen_kappa",
+        ("roc_auc_score", (("multi_class", "ovr"),)): "roc_auc_ovr",
+        **{
+            (f"{of}_score", (("average", average),)): f"{of}_{average}"
+            for of in ("precision", "recall", "f1")
+            for average in ("macro", "micro", "weighted")
+        },
+    },
+    "regression": {
+        ("mean_absolute_error", ()): "mae",
+        ("mean_absolute_percentage_error", ()): "mape",
+        ("mean_squared_error", ()): "mse",
+        ("r2_score", ()): "r2",
+        ("root_mean_squared_error", ()): "rmse",
+    },
 }
 
 
@@ -88,10 +127,18 @@ def _entry(name: str, tasks: tuple[Task, ...], limits: Bounds, doc: str) -> Entr
     better = direction(name)
 
     def make(parameters: Parameters) -> Metric:
-        within = _ANY if parameters else limits
+        within = limits if all(name in _HARMLESS for name, _ in parameters) else ANYWHERE
         told = name + parameters_text(parameters)
         statistic = Statistic(form="computed", name=name, parameters=parameters)
-        return computed.metric(statistic, name=told, doc=doc, better=better, limits=within, points=within == _SHARE)
+        return computed.metric(
+            statistic,
+            name=told,
+            doc=doc,
+            better=better,
+            limits=within,
+            points=within == _SHARE,
+            support=rarest_called,
+        )
 
     return Entry(name=name, doc=doc, better=better, tasks=tasks, takes={"arguments": None}, make=make)
 
@@ -100,7 +147,7 @@ def own(name: str, task: Task) -> Entry | None:
     """The row of a function of the user's own, ``module:function``; None where the name is none."""
     if task not in TASKS or not FUNCTION.fullmatch(name):
         return None
-    return _entry(name, TASKS, _ANY, "A metric of your own.")
+    return _entry(name, TASKS, ANYWHERE, "A metric of your own.")
 
 
 METRICS: Sequence[Entry] = tuple(

@@ -9,58 +9,102 @@ from math import inf, sqrt
 
 from gates.evidence import CANDIDATE, CHAMPION, Moments, Slice
 from gates.metrics.record import Better, Metric, unpaired
+from gates.metrics.support import Support, rows_of
 from gates.statistic import Statistic
 from gates.stats import jackknife
-from gates.stats.proportions import wilson
-from gates.stats.quantity import Bounds, Quantity, undefined
+from gates.stats.jackknife import Spread
+from gates.stats.proportions import share
+from gates.stats.quantity import ANYWHERE, Bounds, Found, Undefined
 
 SCALE = 2**Moments.UNIT
 Value = Callable[..., float | None]  # of the means, exact fractions
 Gradient = Callable[..., Sequence[float]]  # of the same, in doubles
+_SHARE: Bounds = (0.0, 1.0)
+_CUT = 2 ** (Moments.UNIT - 60)  # the unit in which values are summed at least
+_ROUNDED = 2.0**-48  # of a square: what the rounding of products may add to its mean, or take from it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Smooth:
-    """A function of a model's means and the rows' own, with its partial derivatives (the delta method)."""
+    """A function of a model's means and the rows' own, with its partial derivatives (the delta method).
+
+    ``constant``: it is undefined where the rows' own first quantity is the same in all of them.
+    """
 
     value: Value
     gradient: Gradient
     own: int = 1  # quantities of a model
     rows: int = 0  # quantities of the row alone
-    limits: Bounds = (-inf, inf)
+    limits: Bounds = ANYWHERE
     why: str = "no rows"
+    constant: bool = False
 
 
 MEAN = Smooth(value=float, gradient=lambda _: (1.0,))
 MEAN_LOSS = Smooth(value=float, gradient=lambda _: (1.0,), limits=(0.0, inf))
-SHARE = Smooth(value=float, gradient=lambda _: (1.0,), limits=(0.0, 1.0))
+SHARE = Smooth(value=float, gradient=lambda _: (1.0,), limits=_SHARE)
 
 
 def metric(
-    smooth: Smooth, statistic: Statistic, *, name: str, doc: str, better: Better, points: bool = False
+    smooth: Smooth,
+    statistic: Statistic,
+    *,
+    name: str,
+    doc: str,
+    better: Better,
+    points: bool = False,
+    support: Support = rows_of,
 ) -> Metric:
-    """The metric that a smooth function of a statistic's means is."""
+    """The metric that a smooth function of a statistic's means is; ``support``: how many rows it rests on."""
 
-    def level(slices: Sequence[Slice], who: int) -> Quantity:
-        return _of(slices[0], statistic, smooth, (1, 0) if who == CANDIDATE else (0, 1), smooth.limits)
+    def level(slices: Sequence[Slice], who: int) -> Found:
+        sums = _counted(slices[0], statistic, smooth, pair=who == CHAMPION)
+        if isinstance(sums, Undefined):
+            return sums
+        spread = _spread(sums, smooth, (1, 0) if who == CANDIDATE else (0, 1), support(slices[0], sums.rows))
+        if spread is None:
+            return Undefined(why=smooth.why)
+        return _bounded(sums, smooth, spread, who)
 
-    def change(slices: Sequence[Slice]) -> Quantity:
-        width = smooth.limits[1] - smooth.limits[0]
-        return _of(slices[0], statistic, smooth, (1, -1), (-width, width))
+    def change(slices: Sequence[Slice]) -> Found:
+        sums = _counted(slices[0], statistic, smooth, pair=True)
+        if isinstance(sums, Undefined):
+            return sums
+        k, width = support(slices[0], sums.rows), smooth.limits[1] - smooth.limits[0]
+        apart, ours, theirs = (_spread(sums, smooth, signs, k) for signs in ((1, -1), (1, 0), (0, 1)))
+        if not (apart and ours and theirs):
+            return Undefined(why=smooth.why)
+        return jackknife.difference(ours, theirs, apart, (-width, width), "jackknife" if sums.buckets else "t-paired")
 
     return Metric(name=name, doc=doc, better=better, statistic=statistic, level=level, change=change, points=points)
 
 
-def _of(part: Slice, statistic: Statistic, smooth: Smooth, signs: tuple[int, int], limits: Bounds) -> Quantity:
-    """Sum of both models' values, each times its sign."""
+def _counted(part: Slice, statistic: Statistic, smooth: Smooth, *, pair: bool) -> Moments | Undefined:
     sums = part.moments_of(statistic)
     if sums is None:
-        return undefined("it could not be counted")
-    if not sums.rows:
-        return undefined(smooth.why)
-    if len(sums.sums) < smooth.own * (1 + (signs[1] != 0)) + smooth.rows:
-        return undefined(unpaired(statistic))
-    return (_clustered if sums.buckets else _plain)(sums, smooth, signs, limits)
+        return Undefined(why="it could not be counted")
+    if not sums.rows or (smooth.constant and sums.constant):
+        return Undefined(why=smooth.why)
+    if len(sums.sums) < smooth.own * (1 + pair) + smooth.rows:
+        return Undefined(why=unpaired(statistic))
+    return sums
+
+
+def _bounded(sums: Moments, smooth: Smooth, spread: Spread, who: int) -> Found:
+    """A share of rows that have it or don't is exact; of rows that have some of it there are as many as its error is
+    worth."""
+    if sums.buckets or smooth.limits != _SHARE:
+        return jackknife.quantity(spread, smooth.limits, "jackknife" if sums.buckets else "t")
+    value, (place,) = spread.value, _places(smooth, len(sums.sums), who)
+    if sums.sums[place] == _square(sums, place):
+        return share(value * sums.rows, sums.rows)
+    rows = value * (1 - value) / spread.error**2 if spread.error and 0 < value < 1 else spread.support
+    return share(value * rows, rows, max(1.0, min(spread.freedom, spread.support - 1)), "clopper-pearson-effective")
+
+
+def _square(sums: Moments, place: int) -> int:
+    size = len(sums.sums)
+    return sums.products[place * size - place * (place - 1) // 2]
 
 
 def _places(smooth: Smooth, size: int, who: int) -> list[int]:
@@ -69,7 +113,12 @@ def _places(smooth: Smooth, size: int, who: int) -> list[int]:
     return [*range(first, first + smooth.own), *range(size - smooth.rows, size)]
 
 
-def _plain(sums: Moments, smooth: Smooth, signs: tuple[int, int], limits: Bounds) -> Quantity:
+def _spread(sums: Moments, smooth: Smooth, signs: tuple[int, int], support: float) -> Spread | None:
+    """Of both models' values, each times its sign (candidate, champion)."""
+    return (_clustered if sums.buckets else _plain)(sums, smooth, signs, support)
+
+
+def _plain(sums: Moments, smooth: Smooth, signs: tuple[int, int], support: float) -> Spread | None:
     n, size = sums.rows, len(sums.sums)
     means = [Fraction(one, n * SCALE) for one in sums.sums]
     value, weights = 0.0, [0.0] * size
@@ -78,43 +127,40 @@ def _plain(sums: Moments, smooth: Smooth, signs: tuple[int, int], limits: Bounds
             places = _places(smooth, size, who)
             own = smooth.value(*(means[place] for place in places))
             if own is None:
-                return undefined(smooth.why)
+                return None
             value += sign * own
             for place, slope in zip(places, smooth.gradient(*(float(means[place]) for place in places)), strict=True):
                 weights[place] += sign * slope
-    if n < 2:  # noqa: PLR2004 -- one row has no spread
-        return Quantity(value=value, bounds=lambda _: limits, method="t-paired")
-    error = sqrt(max(0.0, _variance(sums, weights)))
-    if limits == (0.0, 1.0):
-        return _share(value, error, n)
-    return jackknife.quantity(
-        jackknife.Spread(value=value, error=error, freedom=n - 1, sightings=n),
-        limits,
-        smooth.why,
-        "t-paired" if all(signs) else "t",
-    )
+            if smooth.limits == MEAN_LOSS.limits and not all(signs):
+                support = min(support, _carrying(sums, places[0]))
+    error = sqrt(_variance(sums, weights)) if n > 1 else 0.0
+    return Spread(value=value, error=error, freedom=max(1.0, n - 1), support=support)
 
 
-def _share(value: float, error: float, n: int) -> Quantity:
-    """A share's bounds are Wilson's, with as many rows as its error is worth: none of 50 rows is not none at all."""
-    rows = value * (1 - value) / error**2 if error else n
-    return Quantity(value=value, bounds=lambda c: wilson(value * rows, rows, c, n - 1), method="wilson-effective")
+def _carrying(sums: Moments, place: int) -> float:
+    """As how many rows of one and the same loss the rows' losses count: of few large ones, those few."""
+    square = _square(sums, place)
+    return max(1.0, sums.sums[place] ** 2 / (square * SCALE)) if square else inf
 
 
 def _variance(sums: Moments, weights: Sequence[float]) -> float:
-    """Of the weighted sum of means. Each covariance is exact until it becomes a double."""
+    """Of the weighted sum of means; 0 where it is no more than what the rounding of products leaves. Each covariance is
+    exact until it becomes a double."""
     n, size, places = sums.rows, len(sums.sums), iter(sums.products)
-    found = 0.0
+    found = rounded = 0.0
+    cut = 0 if any(product % _CUT for product in sums.products) else _CUT * n  # of values that are summed less finely
     for i in range(size):
         for j in range(i, size):
             product = next(places)
             if weights[i] and weights[j]:
                 exact = (n * product * SCALE - sums.sums[i] * sums.sums[j]) / (n * n * (n - 1) * SCALE * SCALE)
                 found += (1 if i == j else 2) * weights[i] * weights[j] * exact
-    return found
+            if weights[i] and i == j:
+                rounded += weights[i] ** 2 * (product * _ROUNDED + cut) / (n * n * SCALE)
+    return found if found > rounded else 0.0
 
 
-def _clustered(sums: Moments, smooth: Smooth, signs: tuple[int, int], limits: Bounds) -> Quantity:
+def _clustered(sums: Moments, smooth: Smooth, signs: tuple[int, int], support: float) -> Spread | None:
     size = len(sums.sums)
 
     def value(weight: float, *totals: float) -> float | None:
@@ -128,5 +174,5 @@ def _clustered(sums: Moments, smooth: Smooth, signs: tuple[int, int], limits: Bo
             found += sign * own
         return found
 
-    rows = [[one.weight / 2**30, *(total / SCALE for total in one.sums)] for one in sums.buckets]
-    return jackknife.quantity(jackknife.of_buckets(rows, value), limits, smooth.why, "jackknife")
+    rows = [[one.weight / 2**30, *(total / SCALE for total in one.sums)] for one in sums.buckets if one.weight]
+    return jackknife.of_buckets(rows, value, support)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,10 +12,11 @@ from gates.metrics import computed, moments
 from gates.metrics.expressions import Model, Quantities, Staged, double, ln
 from gates.metrics.moments import MEAN_LOSS, SHARE
 from gates.metrics.record import Entry, Metric, fixed
+from gates.metrics.support import Support, rarest, rarest_called, rows_of
 from gates.statistic import Parameters, Statistic, parameters_text
 from gates.stats import jackknife
-from gates.stats.proportions import paired_difference, wilson
-from gates.stats.quantity import Bounds, Quantity, undefined
+from gates.stats.proportions import exact, mover_mean, paired_difference, share, square_and_add
+from gates.stats.quantity import Bounds, Found, Quantity, Undefined
 
 Margins = tuple[list[float], list[float], list[float]]  # by class: rows called right, labelled so, called so
 Value = Callable[[Margins], float | None]
@@ -91,28 +93,33 @@ def _influences(
     return value, found
 
 
-def _spread(part: Slice, statistic: Value, signs: tuple[int, int]) -> jackknife.Spread | None:
-    """Of both models' values, each times its sign (candidate, champion): by leaving out rows, or buckets of them."""
-    size = 1 + max((place for cell in part.cells for place in cell[:3]), default=0)
-    if part.weights:
-        return _of_buckets(part, statistic, signs, size)
-    value, rows = 0.0, [cell[3] for cell in part.cells]
-    influences = [0.0] * len(rows)
-    for place, sign in enumerate(signs, 1):
-        if sign:
-            table: dict[tuple[int, int], int] = {}
-            for cell in part.cells:
-                table[cell[0], cell[place]] = table.get((cell[0], cell[place]), 0) + cell[3]
-            found = _influences(table, size, statistic)
-            if found is None:
-                return None
-            value += sign * found[0]
-            for at, cell in enumerate(part.cells):
-                influences[at] += sign * found[1][cell[0], cell[place]]
-    return jackknife.of_influences(value, rows, influences)
+def _sized(part: Slice) -> int:
+    return 1 + max((place for cell in part.cells for place in cell[:3]), default=0)
 
 
-def _of_buckets(part: Slice, statistic: Value, signs: tuple[int, int], size: int) -> jackknife.Spread | None:
+def _called(part: Slice, who: int) -> dict[tuple[int, int], int]:
+    """Rows by label and one model's call."""
+    table: dict[tuple[int, int], int] = {}
+    for cell in part.cells:
+        at = cell[0], cell[2 if who == CHAMPION else 1]
+        table[at] = table.get(at, 0) + cell[3]
+    return table
+
+
+def _found(part: Slice, who: int) -> Margins:
+    return _margins(((*at, rows) for at, rows in _called(part, who).items()), _sized(part))
+
+
+def _moved(part: Slice, statistic: Value, who: int) -> list[float] | None:
+    """What leaving out one row of each of the slice's cells adds to one model's value."""
+    found = _influences(_called(part, who), _sized(part), statistic)
+    place = 2 if who == CHAMPION else 1
+    return found and [found[1][cell[0], cell[place]] for cell in part.cells]
+
+
+def _of_buckets(part: Slice, statistic: Value, support: float, *signs: int) -> jackknife.Spread | None:
+    """Of both models' values, each times its sign (candidate, champion), by leaving out buckets of units."""
+    size = _sized(part)
     held: dict[int, list[tuple[int, int, int, int]]] = {}
     for bucket, *cell in part.weights:
         held.setdefault(bucket, []).append((cell[0], cell[1], cell[2], cell[3]))
@@ -137,26 +144,94 @@ def _of_buckets(part: Slice, statistic: Value, signs: tuple[int, int], size: int
             found += sign * own
         return found
 
-    return jackknife.of_buckets(rows, value)
+    return jackknife.of_buckets(rows, value, support)
 
 
-def _metric(name: str, doc: str, value: Value, limits: Bounds, why: str) -> Metric:
-    def level(slices: Sequence[Slice], who: int) -> Quantity:
-        spread = _spread(slices[0], value, (1, 0) if who == CANDIDATE else (0, 1))
-        return jackknife.quantity(spread, limits, why, "jackknife")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Averaged:
+    """A function of the margins. ``bounds``: of a model's, given what leaving out rows tells of it."""
 
-    def change(slices: Sequence[Slice]) -> Quantity:
-        width = limits[1] - limits[0]
-        return jackknife.quantity(_spread(slices[0], value, (1, -1)), (-width, width), why, "jackknife-paired")
+    value: Value
+    limits: Bounds
+    why: str
+    support: Support
+    bounds: Callable[[Margins, Quantity, float], Bounds] = lambda _, jackknifed, confidence: jackknifed.bounds(
+        confidence
+    )
+    method: str = "jackknife"
 
-    return Metric(name=name, doc=doc, better=1, level=level, change=change, points=limits[0] == 0)
+    def level(self, slices: Sequence[Slice], who: int) -> Found:
+        """One model's value."""
+        part = slices[0]
+        k = self.support(part, part.rows)
+        if part.weights:
+            spread = _of_buckets(part, self.value, k, *((0, 1) if who == CHAMPION else (1, 0)))
+            return jackknife.quantity(spread, self.limits, "jackknife") if spread else Undefined(why=self.why)
+        margins = _found(part, who)
+        value, moved = self.value(margins), _moved(part, self.value, who)
+        if value is None or moved is None:
+            return Undefined(why=self.why)
+        spread = replace(jackknife.of_influences(value, [cell[3] for cell in part.cells], moved), support=k)
+        left_out = jackknife.quantity(spread, self.limits, "jackknife")
+
+        def bounds(confidence: float) -> Bounds:
+            low, high = self.bounds(margins, left_out, confidence)
+            return max(self.limits[0], low), min(self.limits[1], high)
+
+        return replace(left_out, bounds=bounds, method=self.method)
+
+    def change(self, slices: Sequence[Slice]) -> Found:
+        """Candidate less champion: each one's own bounds and how the two are correlated."""
+        part = slices[0]
+        k, width = self.support(part, part.rows), self.limits[1] - self.limits[0]
+        if part.weights:
+            ours, theirs, apart = (_of_buckets(part, self.value, k, *signs) for signs in ((1, 0), (0, 1), (1, -1)))
+            if not (ours and theirs and apart):
+                return Undefined(why=self.why)
+            return jackknife.difference(ours, theirs, apart, (-width, width), "jackknife-paired")
+        levels = [self.level(slices, who) for who in (CANDIDATE, CHAMPION)]
+        moved = [_moved(part, self.value, who) for who in (CANDIDATE, CHAMPION)]
+        defined = [one for one in levels if isinstance(one, Quantity)]
+        if len(defined) < len(levels) or moved[0] is None or moved[1] is None:
+            return Undefined(why=self.why)
+        shared = jackknife.correlated([cell[3] for cell in part.cells], moved[0], moved[1])
+        return square_and_add(defined[0], defined[1], shared * (1 - 1 / k))
 
 
-def _accuracy() -> Metric:
-    """As the binary one: a proportion, with Wilson's and Newcombe's bounds where rows are alike."""
-    resampled = _metric("accuracy", "Share of rows called right.", accuracy, (0.0, 1.0), "no rows")
-    assert resampled.change is not None  # noqa: S101 -- made with one
-    change_ = resampled.change
+def _exact(of: Callable[[float, float, float], tuple[float, float]], turned: Callable[[float], float]) -> Any:
+    """Bounds of a mean over classes from each one's own: ``of`` gives a class's (hits, rows among), ``turned`` makes
+    of that share the class's value."""
+
+    def bounds(margins: Margins, _: Quantity, confidence: float) -> Bounds:
+        shares = [of(*one) for one in zip(*margins, strict=True) if one[1] or one[2]]
+        parts = [(hits / n, *exact(hits, n, confidence)) for hits, n in shares if n]
+        return mover_mean([(turned(p), turned(low), turned(high)) for p, low, high in parts])
+
+    return bounds
+
+
+def _wider(one: Any, margins: Margins, left_out: Quantity, confidence: float) -> Bounds:
+    """The wider of some bounds and of those from leaving out rows."""
+    ends = one(margins, left_out, confidence), left_out.bounds(confidence)
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def _of_agreement(margins: Margins, _: Quantity, confidence: float) -> Bounds:
+    """Kappa is the share called right, less what chance gives and over what that leaves: so are its bounds."""
+    hits, labels, calls = margins
+    n = sum(labels)
+    chance = sum(label * call for label, call in zip(labels, calls, strict=True)) / (n * n)
+    low, high = ((end - chance) / (1 - chance) for end in exact(sum(hits), n, confidence))
+    return low, high
+
+
+def _metric(name: str, doc: str, made: Averaged) -> Metric:
+    return Metric(name=name, doc=doc, better=1, level=made.level, change=made.change, points=made.limits[0] == 0)
+
+
+def _accuracy(name: str = "accuracy", doc: str = "Share of rows called right.") -> Metric:
+    """As the binary one: a proportion, with its exact bounds and Newcombe's where rows are alike."""
+    resampled = Averaged(value=accuracy, limits=(0.0, 1.0), why="no rows", support=rows_of)
 
     def counts(part: Slice) -> tuple[int, int, int, int]:
         found = {(True, True): 0, (True, False): 0, (False, True): 0, (False, False): 0}
@@ -165,22 +240,28 @@ def _accuracy() -> Metric:
         both, first, second, neither = found.values()
         return both, first, second, neither
 
-    def level(slices: Sequence[Slice], who: int) -> Quantity:
+    def level(slices: Sequence[Slice], who: int) -> Found:
+        if slices[0].weights:
+            return resampled.level(slices, who)
         both, first, second, neither = counts(slices[0])
         hits, n = both + (second if who == CHAMPION else first), both + first + second + neither
-        if slices[0].weights or not n:
-            return resampled.level(slices, who) if n else undefined("no rows")
-        return Quantity(value=hits / n, bounds=lambda c: wilson(hits, n, c), method="wilson")
+        return share(hits, n) if n else Undefined(why="no rows")
 
-    def change(slices: Sequence[Slice]) -> Quantity:
+    def change(slices: Sequence[Slice]) -> Found:
+        if slices[0].weights:
+            return resampled.change(slices)
         cells = counts(slices[0])
         n = sum(cells)
-        if slices[0].weights or not n:
-            return change_(slices) if n else undefined("no rows")
-        value = (cells[1] - cells[2]) / n
-        return Quantity(value=value, bounds=lambda c: paired_difference(*cells, c), method="newcombe-paired")
+        if not n:
+            return Undefined(why="no rows")
+        return Quantity(
+            value=(cells[1] - cells[2]) / n,
+            bounds=lambda c: paired_difference(*cells, c),
+            method="newcombe-paired",
+            limits=(-1.0, 1.0),
+        )
 
-    return Metric(name="accuracy", doc=resampled.doc, better=1, level=level, change=change)
+    return Metric(name=name, doc=doc, better=1, level=level, change=change)
 
 
 def _own_class(model: Model) -> str:
@@ -192,7 +273,7 @@ def _own_class(model: Model) -> str:
 def _log_loss(model: Model, _parameters: Parameters) -> Sequence[Staged]:
     least, most = double(2.0**-52), double(1 - 2.0**-52)
     total = " + ".join(model.scores)
-    own = f"({_own_class(model)}) / ({total})"
+    own = f"CASE WHEN {total} > 0 THEN ({_own_class(model)}) / ({total}) ELSE {double(0.0)} END"
     cut = f"CASE WHEN {own} < {least} THEN {least} WHEN {own} > {most} THEN {most} ELSE {own} END"
     found = ln(cut, f"{model.prefix}log_")
     return [Staged(expression=f"-({found.expression})", steps=found.steps)]
@@ -235,27 +316,76 @@ _TOP = "Share of rows whose class is among the `k` scored highest."
 _LOG = "Mean negative logarithm of the probability given to the row's class."
 _AUC = "ROC-AUC of each class against the rest, averaged over classes."
 
+_SHARES: Mapping[str, Callable[[float, float, float], tuple[float, float]]] = {  # of a class: hits, and among how many
+    "precision": lambda hits, _, call: (hits, call),
+    "recall": lambda hits, label, _: (hits, label),
+    "f1": lambda hits, label, call: (hits, label + call - hits),  # of which F1 is a function
+}
+
+
+def _same(share_: float) -> float:
+    return share_
+
+
+def _f1_of(share_: float) -> float:
+    return 2 * share_ / (1 + share_)
+
+
+_MACRO: Mapping[str, tuple[Any, Support]] = {
+    "precision": (_exact(_SHARES["precision"], _same), rarest_called),
+    "recall": (_exact(_SHARES["recall"], _same), rarest),
+    "f1": (partial(_wider, _exact(_SHARES["f1"], _f1_of)), rarest_called),
+}
+
+
+def _average(of: str, average: str) -> Metric:
+    name, doc = f"{of}_{average}", f"{_OF[of]}, {_AVERAGES[average]}."
+    if average == "micro" or name == "recall_weighted":
+        return _accuracy(name, doc)  # which these are
+    made = Averaged(
+        value=partial(averaged, of=of, average=average),
+        limits=(0.0, 1.0),
+        why=f"{_NEVER} its {of} is undefined",
+        support=rows_of,
+    )
+    if average == "macro":
+        bounds, support = _MACRO[of]
+        made = replace(made, bounds=bounds, support=support, method="mover")
+    return _metric(name, doc, made)
+
+
 METRICS: tuple[Entry, ...] = (
     fixed(_accuracy(), "multiclass"),
     fixed(
-        _metric("balanced_accuracy", "Mean recall over classes.", balanced_accuracy, (0.0, 1.0), "no rows"),
+        _metric(
+            "balanced_accuracy",
+            "Mean recall over classes.",
+            Averaged(
+                value=balanced_accuracy,
+                limits=(0.0, 1.0),
+                why="no rows",
+                support=rarest,
+                bounds=_exact(lambda hits, label, _: (hits, label), _same),
+                method="mover",
+            ),
+        ),
         "multiclass",
     ),
-    fixed(_metric("cohen_kappa", "Agreement beyond chance.", kappa, (-1.0, 1.0), "one class only"), "multiclass"),
-    *(
-        fixed(
-            _metric(
-                f"{of}_{average}",
-                f"{_OF[of]}, {words}.",
-                partial(averaged, of=of, average=average),
-                (0.0, 1.0),
-                f"{_NEVER} its {of} is undefined",
+    fixed(
+        _metric(
+            "cohen_kappa",
+            "Agreement beyond chance.",
+            Averaged(
+                value=kappa,
+                limits=(-1.0, 1.0),
+                why="one class only",
+                support=rows_of,
+                bounds=partial(_wider, _of_agreement),
             ),
-            "multiclass",
-        )
-        for of in _OF
-        for average, words in _AVERAGES.items()
+        ),
+        "multiclass",
     ),
+    *(fixed(_average(of, average), "multiclass") for of in _OF for average in _AVERAGES),
     fixed(
         moments.metric(
             MEAN_LOSS, Statistic(form="moments", name="multiclass_log_loss"), name="log_loss", doc=_LOG, better=-1
@@ -271,6 +401,7 @@ METRICS: tuple[Entry, ...] = (
             better=1,
             limits=(0.0, 1.0),
             points=True,
+            support=rarest,
         ),
         "multiclass",
     ),

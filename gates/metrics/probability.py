@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 
+from gates.evidence import Slice
 from gates.metrics import computed, moments
 from gates.metrics.expressions import Model, Quantities, Staged, double, ln
-from gates.metrics.moments import MEAN, MEAN_LOSS, SHARE, Smooth
+from gates.metrics.moments import MEAN_LOSS, SHARE, Smooth
 from gates.metrics.record import ONE_OF, Better, Entry, Metric, fixed
+from gates.metrics.support import Support, positives, rarest, rows_of
 from gates.statistic import Parameters, Statistic, parameters_text
-from gates.stats.quantity import Bounds
+from gates.stats.quantity import ANYWHERE, Bounds
 
 _LEAST = 2.0**-52  # scikit-learn cuts probabilities off so far from 0 and 1
 
@@ -35,49 +39,103 @@ QUANTITIES: Mapping[str, Quantities] = {
     "calibration_gap": Quantities(models=lambda model, _: [Staged(expression=_residual(model))], scores=True),
 }
 
+_GAP = Smooth(value=float, gradient=lambda _: (1.0,), limits=(-1.0, 1.0))
+
 _MEANS: tuple[tuple[str, Smooth, Better, bool, str], ...] = (
     ("log_loss", MEAN_LOSS, -1, False, "Mean negative logarithm of the probability given to what happened."),
     ("brier_score", SHARE, -1, False, "Mean squared difference of probability and outcome."),
-    ("calibration_gap", MEAN, 0, True, "Mean probability less the share of positives: calibration in the large."),
+    ("calibration_gap", _GAP, 0, True, "Mean probability less the share of positives: calibration in the large."),
 )
 
 _TOP: Mapping[str, object] = {"k": ONE_OF, "share": ONE_OF}
 
-_CURVES: tuple[tuple[str, Bounds, Better, Mapping[str, object], str], ...] = (
-    ("average_precision", (0.0, 1.0), 1, {}, "Mean precision over the positives, from the highest score down."),
-    ("ks_statistic", (0.0, 1.0), 1, {}, "Largest gap between the two classes' distributions of scores."),
-    ("precision_at", (0.0, 1.0), 1, _TOP, "Share of positives among the `k` rows, or the `share`, scored highest."),
-    ("recall_at", (0.0, 1.0), 1, _TOP, "Share of all positives among the `k` rows, or the `share`, scored highest."),
-    ("lift_at", (0.0, inf), 1, _TOP, "Precision among the rows scored highest over the share of positives."),
-    (
-        "expected_calibration_error",
-        (0.0, 1.0),
-        -1,
-        {"bins": 10},
-        "Mean gap between probability and share of positives, over `bins` of equal width.",
+_SHARE: Bounds = (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """What needs the whole curve of scores: how many rows it rests on, and, of a share of rows or a multiple of one,
+    its largest value."""
+
+    name: str
+    doc: str
+    limits: Bounds = _SHARE
+    better: Better = 1
+    takes: Mapping[str, object] = field(default_factory=dict)
+    support: Callable[[Parameters], Support] = lambda _: rarest
+    largest: Callable[[Parameters, Slice], float] | None = None
+
+
+def _share_called(parameters: Parameters, part: Slice) -> float:
+    """Of all rows, how many are among the highest."""
+    given = dict(parameters)
+    return float(given["share"] if given.get("share") is not None else given["k"] / part.rows)  # type: ignore[arg-type, operator] # numbers, by the policy's schema
+
+
+def _called(parameters: Parameters) -> Support:
+    return lambda part, rows: max(1, min(rows_of(part, rows), round(_share_called(parameters, part) * part.rows)))
+
+
+_CURVES: tuple[Curve, ...] = (
+    Curve(name="average_precision", doc="Mean precision over the positives, from the highest score down."),
+    Curve(name="ks_statistic", doc="Largest gap between the two classes' distributions of scores."),
+    Curve(
+        name="precision_at",
+        doc="Share of positives among the `k` rows, or the `share`, scored highest.",
+        takes=_TOP,
+        support=_called,
+        largest=lambda *_: 1.0,
     ),
-    (
-        "calibration_slope",
-        (-inf, inf),
-        0,
-        {},
-        "Slope of a logistic regression of the outcome on the score's logit; 1 is calibrated, less overconfident.",
+    Curve(
+        name="recall_at",
+        doc="Share of all positives among the `k` rows, or the `share`, scored highest.",
+        takes=_TOP,
+        support=lambda _: positives,
+        largest=lambda *_: 1.0,
+    ),
+    Curve(
+        name="lift_at",
+        doc="Precision among the rows scored highest over the share of positives.",
+        limits=(0.0, inf),
+        takes=_TOP,
+        support=lambda _: positives,
+        largest=lambda parameters, part: 1 / _share_called(parameters, part),
+    ),
+    Curve(
+        name="expected_calibration_error",
+        doc="Mean gap between probability and share of positives, over `bins` of equal width.",
+        better=-1,
+        takes={"bins": 10},
+    ),
+    Curve(
+        name="calibration_slope",
+        doc="Slope of a logistic regression of the outcome on the score's logit; 1 is calibrated, less overconfident.",
+        limits=ANYWHERE,
+        better=0,
     ),
 )
 
 
 def _mean(name: str, smooth: Smooth, better: Better, points: bool, doc: str) -> Entry:
     statistic = Statistic(form="moments", name=name)
-    return fixed(moments.metric(smooth, statistic, name=name, doc=doc, better=better, points=points), "binary")
+    made = moments.metric(smooth, statistic, name=name, doc=doc, better=better, points=points, support=rarest)
+    return fixed(made, "binary")
 
 
-def _curve(name: str, limits: Bounds, better: Better, takes: Mapping[str, object], doc: str) -> Entry:
+def _curve(curve: Curve) -> Entry:
     def make(parameters: Parameters) -> Metric:
-        statistic = Statistic(form="computed", name=name, parameters=parameters)
-        told = name + parameters_text(parameters)
-        return computed.metric(statistic, name=told, doc=doc, better=better, limits=limits, points=limits == (0.0, 1.0))
+        return computed.metric(
+            Statistic(form="computed", name=curve.name, parameters=parameters),
+            name=curve.name + parameters_text(parameters),
+            doc=curve.doc,
+            better=curve.better,
+            limits=curve.limits,
+            points=curve.limits == _SHARE,
+            support=curve.support(parameters),
+            largest=curve.largest and partial(curve.largest, parameters),
+        )
 
-    return Entry(name=name, doc=doc, better=better, tasks=("binary",), takes=takes, make=make)
+    return Entry(name=curve.name, doc=curve.doc, better=curve.better, tasks=("binary",), takes=curve.takes, make=make)
 
 
-METRICS: tuple[Entry, ...] = (*(_mean(*row) for row in _MEANS), *(_curve(*row) for row in _CURVES))
+METRICS: tuple[Entry, ...] = (*(_mean(*row) for row in _MEANS), *(_curve(curve) for curve in _CURVES))

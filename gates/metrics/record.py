@@ -8,10 +8,10 @@ from typing import Literal
 
 from gates.evidence import Slice
 from gates.statistic import CELLS, Parameters, Statistic
-from gates.stats.quantity import Quantity
+from gates.stats.quantity import Found
 
-Level = Callable[[Sequence[Slice], int], Quantity]
-Change = Callable[[Sequence[Slice]], Quantity]
+Level = Callable[[Sequence[Slice], int], Found]
+Change = Callable[[Sequence[Slice]], Found]
 Task = Literal["binary", "multiclass", "regression", "ranking", "score"]
 Better = Literal[-1, 0, 1]
 ANY_TASK: tuple[Task, ...] = ("binary", "multiclass", "regression", "ranking", "score")

@@ -71,7 +71,7 @@ def _r2_slopes(error: float, label: float, square: float) -> Sequence[float]:
 
 
 ROOT = Smooth(value=_root, gradient=lambda mean: (0.5 / sqrt(mean) if mean else 0.0,), limits=(0.0, inf))
-R2 = Smooth(value=_r2, gradient=_r2_slopes, rows=2, limits=(-inf, 1.0), why="all labels are the same")
+R2 = Smooth(value=_r2, gradient=_r2_slopes, rows=2, limits=(-inf, 1.0), why="all labels are the same", constant=True)
 
 _TABLE: tuple[tuple[str, str, Smooth, Better, str], ...] = (
     ("mae", "absolute_error", MEAN_LOSS, -1, "Mean absolute error."),

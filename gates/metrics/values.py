@@ -64,7 +64,7 @@ def _ordered(name: str, better: Better, limits: Bounds, doc: str) -> Callable[[P
     def make(parameters: Parameters) -> Metric:
         statistic = Statistic(form="computed", name=name, parameters=parameters)
         told = name + parameters_text(parameters)
-        return computed.metric(statistic, name=told, doc=doc, better=better, limits=limits)
+        return computed.metric(statistic, name=told, doc=doc, better=better, limits=limits, tied=True)
 
     return make
 

@@ -140,14 +140,14 @@ def _line(decision: Decision, verdict: Verdict, models: list[GateVerdict], cover
     if not worst:
         uncounted = verdict is Verdict.ERROR
         return "could not judge — the data contract" if uncounted else "do not merge yet — the data breaks its contract"
-    holding = plural(worst, "bar holds", "bars hold")
+    holding, of_all = plural(worst, "bar holds", "bars hold"), plural(len(models), "bar", "bars")
     if verdict is Verdict.PASS and decision.champion is None:
         return f"first run — {holding}, nothing to compare with yet"
     return {
         Verdict.PASS: f"ready to merge — {'all ' if worst > 1 else ''}{holding}",
-        Verdict.INCONCLUSIVE: f"cannot tell yet — {worst} of {len(models)} bars undecided",
-        Verdict.FAIL: f"do not merge yet — {worst} of {len(models)} bars failed",
-        Verdict.ERROR: f"could not judge — {worst} of {len(models)} bars could not be held",
+        Verdict.INCONCLUSIVE: f"cannot tell yet — {worst} of {of_all} undecided",
+        Verdict.FAIL: f"do not merge yet — {worst} of {of_all} failed",
+        Verdict.ERROR: f"could not judge — {worst} of {of_all} could not be held",
     }[verdict]
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf, isinf, sqrt
+from math import inf, isfinite, sqrt
 
-from gates.stats.proportions import wilson
-from gates.stats.quantity import Bounds, Quantity, undefined
-from gates.stats.student import around
+from gates.stats.proportions import unseen
+from gates.stats.quantity import Bounds, Quantity
+from gates.stats.student import around, within
 
 Statistic = Callable[..., float | None]
+ROUNDING = 1e-11  # an error that is so small a part of its value, or of its limits' width, is none
 UNSEEN = 0.5  # rows that a cell without one is taken for: never seen is not impossible
 
 
@@ -21,30 +22,30 @@ UNSEEN = 0.5  # rows that a cell without one is taken for: never seen is not imp
 class Spread:
     """A value, its standard error, and the degrees of freedom that the error rests on.
 
-    ``sightings``: what an error of exactly zero rests on: nothing differed in so many rows or buckets.
+    ``support``: how many rows, or buckets of them, the value rests on: those of the rarest class, the called ones. An
+    error of exactly zero says that nothing differed in so many, and one row alone has no spread at all.
     """
 
     value: float
     error: float
     freedom: float
-    sightings: float
+    support: float
 
 
 def of_rows(counts: Sequence[float], statistic: Statistic) -> Spread | None:
     """Leave out one row of each cell: as many evaluations as cells, whatever the number of rows.
 
-    None where the statistic is undefined, or there is only one row.
+    None where the statistic is undefined.
     """
     found = _influences(counts, statistic)
     return found and of_influences(found[0], counts, found[1])
 
 
-def of_influences(value: float, counts: Sequence[float], influences: Sequence[float]) -> Spread | None:
-    """The same, of a statistic whose changes without a row of each cell are known. None where there is only one row."""
+def of_influences(value: float, counts: Sequence[float], influences: Sequence[float]) -> Spread:
+    """The same, of a statistic whose changes without a row of each cell are known."""
     n = sum(counts)
-    if n < 2:  # noqa: PLR2004 -- one row has no spread
-        return None
-    return Spread(value=value, error=sqrt(_covariance(counts, influences, influences)), freedom=inf, sightings=n)
+    error = sqrt(_covariance(counts, influences, influences))
+    return Spread(value=value, error=error, freedom=max(1.0, n - 1), support=n)
 
 
 def correlation(counts: Sequence[float], first: Statistic, second: Statistic) -> float:
@@ -57,14 +58,19 @@ def correlation(counts: Sequence[float], first: Statistic, second: Statistic) ->
     one, other = _influences(held, first), _influences(held, second)
     if one is None or other is None:
         return 0.0
-    spread = sqrt(_covariance(held, one[1], one[1]) * _covariance(held, other[1], other[1]))
-    return max(-1.0, min(1.0, _covariance(held, one[1], other[1]) / spread)) if spread else 0.0
+    return correlated(held, one[1], other[1])
+
+
+def correlated(counts: Sequence[float], one: Sequence[float], other: Sequence[float]) -> float:
+    """The correlation of what leaving out rows of each cell adds to two values; 0 where there is none to be seen."""
+    spread = sqrt(_covariance(counts, one, one) * _covariance(counts, other, other))
+    return max(-1.0, min(1.0, _covariance(counts, one, other) / spread)) if spread else 0.0
 
 
 def _influences(counts: Sequence[float], statistic: Statistic) -> tuple[float, list[float]] | None:
     """The value, and what leaving out a row of each cell adds to it; of a cell of less than a row, all of it."""
-    value, n = statistic(*counts), sum(counts)
-    if value is None or n < 2:  # noqa: PLR2004 -- one row has no spread
+    value = statistic(*counts)
+    if value is None:
         return None
     kept = list(counts)
     found = []
@@ -85,15 +91,16 @@ def _covariance(counts: Sequence[float], one: Sequence[float], other: Sequence[f
     return (n - 1) / n * total
 
 
-def of_buckets(buckets: Sequence[Sequence[float]], statistic: Statistic) -> Spread | None:
-    """Leave out one bucket at a time. ``buckets``: the totals of each, all of the same length.
+def of_buckets(buckets: Sequence[Sequence[float]], statistic: Statistic, support: float = inf) -> Spread | None:
+    """Leave out one bucket at a time. ``buckets``: the totals of each, all of the same length; ``support``: in how many
+    of them there is what the statistic rests on.
 
-    None where the statistic is undefined, or there is only one bucket with anything in it.
+    None where the statistic is undefined.
     """
     full = [bucket for bucket in buckets if any(bucket)]
     totals = [sum(column) for column in zip(*full, strict=True)]
     value = statistic(*totals) if totals else None
-    if value is None or len(full) < 2:  # noqa: PLR2004 -- one bucket has no spread
+    if value is None:
         return None
     left = []
     for bucket in full:
@@ -102,7 +109,7 @@ def of_buckets(buckets: Sequence[Sequence[float]], statistic: Statistic) -> Spre
     k, mean = len(left), sum(left) / len(left)
     apart = [one - mean for one in left]
     variance = (k - 1) / k * sum(one * one for one in apart)
-    return Spread(value=value, error=sqrt(variance), freedom=freedom(apart), sightings=k)
+    return Spread(value=value, error=sqrt(variance), freedom=freedom(apart), support=min(support, k))
 
 
 def freedom(apart: Sequence[float]) -> float:
@@ -117,17 +124,41 @@ def freedom(apart: Sequence[float]) -> float:
     return max(1.0, min(len(apart) - 1, 3 * sum(squares) ** 2 / sum(one * one for one in squares)))
 
 
-def quantity(spread: Spread | None, limits: Bounds, why: str, method: str) -> Quantity:
-    """Bounds by Student's t, within limits. An error of zero is not certainty: what never differed in n sightings
-    may differ in as many as Wilson's bound says of 0 of n, as a share of the limits' width, where it has one."""
-    if spread is None:
-        return undefined(why)
-    value, error, freedom = spread.value, spread.error, spread.freedom
+def quantity(spread: Spread, limits: Bounds, method: str, *, paired: bool = False, tied: bool = False) -> Quantity:
+    """Bounds by Student's t, of no more degrees of freedom than what the value rests on has; of a level on the scale
+    that its limits have, of a ``paired`` difference on its own.
+
+    An error of zero is not certainty: what never differed in n rows may differ in as many as it may do that was seen in
+    none of them, as a share of the limits' width. Where these are infinite, nothing bounds it. Unless it is ``tied``:
+    then whoever told the error has made sure of that.
+    """
+    value, error, support = spread.value, spread.error, spread.support
+    width = limits[1] - limits[0]
+    still = error <= ROUNDING * (width if isfinite(width) else abs(value))
 
     def bounds(confidence: float) -> Bounds:
-        if error or isinf(limits[1] - limits[0]):
-            return around(value, error, confidence, freedom, limits)
-        slack = wilson(0, spread.sightings, confidence)[1] * (limits[1] - limits[0])
-        return max(limits[0], value - slack), min(limits[1], value + slack)
+        if still and tied:
+            return value, value
+        if still or not limits[0] < value < limits[1]:
+            slack = unseen(support, confidence) * width
+            return max(limits[0], value - slack), min(limits[1], value + slack)
+        if support < 2 or not isfinite(error):  # noqa: PLR2004 -- one row has no spread
+            return limits
+        sure = min(spread.freedom, support - 1)
+        made = around if paired else within
+        return made(value, error, confidence, max(1.0, sure), limits)
 
-    return Quantity(value=value, bounds=bounds, method=method)
+    return Quantity(value=value, bounds=bounds, method=method, limits=limits)
+
+
+def difference(
+    ours: Spread, theirs: Spread, apart: Spread, limits: Bounds, method: str, *, tied: bool = False
+) -> Quantity:
+    """One model's value less another's on the same rows. ``apart``: of that difference, row by row.
+
+    Two models that never differed on n rows may do so on the next one, and there differ as much as two rows do: of each
+    one's variance a row's share counts at least.
+    """
+    least = sqrt((ours.error**2 + theirs.error**2) / apart.support)
+    spread = Spread(value=apart.value, error=max(apart.error, least), freedom=apart.freedom, support=apart.support)
+    return quantity(spread, limits, method, paired=True, tied=tied)

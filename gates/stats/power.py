@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, inf, sqrt
 
 from gates.stats.quantity import z
 
 POWER = 0.80
-HOPELESS = 1e-6  # a distance so much smaller than what can be seen would take 10^12 times the rows
+HOPELESS = 100  # times as many rows: what lies so near the bar is told to lie at it
 
 
 def detectable(half_width: float, confidence: float) -> float:
@@ -19,13 +19,16 @@ def detectable(half_width: float, confidence: float) -> float:
     return half_width * (1 + z(POWER) / z(confidence))
 
 
-def rows_to_settle(rows: int, detectable_now: float, distance: float) -> int | None:
+def rows_to_settle(rows: int, detectable_now: float, distance: float, always: float = 0.0) -> int | None:
     """Rows at which ``distance`` becomes detectable, standard errors shrinking with the root of the rows.
 
-    Two significant digits; None where no number of rows would do.
+    ``always``: what of it no number of rows makes smaller. Two significant digits; None where it would take more than
+    ``HOPELESS`` times the rows.
     """
-    if distance <= detectable_now * HOPELESS:
+    shrinking, room = sqrt(max(0.0, detectable_now**2 - always**2)), sqrt(max(0.0, max(0.0, distance) ** 2 - always**2))
+    times = (shrinking / room) ** 2 if room else inf
+    if times > HOPELESS:
         return None
-    exact = ceil(rows * (detectable_now / distance) ** 2)
+    exact = max(rows, ceil(rows * times))
     step: int = 10 ** max(0, len(str(exact)) - 2)
     return -(-exact // step) * step

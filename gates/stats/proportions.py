@@ -1,21 +1,56 @@
-"""Bounds for one proportion, two paired ones, and differences and ratios of values that have bounds. All closed
-forms."""
+"""Bounds for one proportion, two paired ones, and differences and ratios of values that have bounds."""
 
 from __future__ import annotations
 
-from math import inf, sqrt
+from collections.abc import Sequence
+from math import inf, isinf, sqrt
+from statistics import fmean
 
-from gates.stats.quantity import Bounds, Quantity
+from gates.stats import beta
+from gates.stats.quantity import Bounds, Quantity, z
 from gates.stats.student import t
 
 
-def wilson(successes: float, n: float, confidence: float, freedom: float = inf) -> Bounds:
-    """Wilson's score bounds for a proportion, n > 0, each one-sided at ``confidence``.
+def exact(successes: float, n: float, confidence: float, freedom: float = inf) -> Bounds:
+    """Clopper and Pearson's bounds for a proportion, n > 0, each one-sided at ``confidence``: neither misses more often
+    than it may, at whatever confidence and however few rows.
 
     ``n`` may be an effective number of rows, whose variance was estimated with ``freedom`` degrees of freedom.
-    Source: Wilson, JASA 1927;22:209; for effective numbers Korn and Graubard, Surv Methodol 1998;24:193.
+    Sources: Clopper and Pearson, Biometrika 1934;26:404; for effective numbers Korn and Graubard, Surv Methodol
+    1998;24:193.
     """
-    p, q = successes / n, t(confidence, freedom)
+    if freedom != inf:
+        shrunk = (z(confidence) / t(confidence, freedom)) ** 2
+        successes, n = successes * shrunk, n * shrunk
+    failures = max(0.0, n - successes)
+    low = beta.quantile(1 - confidence, successes, failures + 1) if successes > 0 else 0.0
+    high = beta.quantile(confidence, successes + 1, failures) if failures > 0 else 1.0
+    return low, high
+
+
+def unseen(n: float, confidence: float) -> float:
+    """The share up to which something may happen that happened in none of ``n`` rows."""
+    return 1 - float((1 - confidence) ** (1 / n))
+
+
+def share(successes: float, n: float, freedom: float = inf, method: str = "clopper-pearson") -> Quantity:
+    """A proportion of rows, or of as many as its variance is worth."""
+    return Quantity(
+        value=successes / n,
+        bounds=lambda confidence: exact(successes, n, confidence, freedom),
+        method=method,
+        limits=(0.0, 1.0),
+        exact=freedom == inf,
+    )
+
+
+def wilson(successes: float, n: float, confidence: float) -> Bounds:
+    """Wilson's score bounds for a proportion, n > 0, each one-sided at ``confidence``: what differences are made of, as
+    they hold on average where ``exact`` ones hold at worst.
+
+    Source: Wilson, JASA 1927;22:209.
+    """
+    p, q = successes / n, z(confidence)
     centre = p + q * q / (2 * n)
     half = q * sqrt(p * (1 - p) / n + q * q / (4 * n * n))
     scale = 1 + q * q / n
@@ -47,13 +82,16 @@ def paired_difference(both: int, first: int, second: int, neither: int, confiden
 
 
 def _add(a: float, b: float, phi: float) -> float:
+    if isinf(a) or isinf(b):
+        return inf
     return sqrt(max(0.0, a * a - 2 * phi * a * b + b * b))
 
 
 def mover_difference(
     p1: float, l1: float, u1: float, p2: float, l2: float, u2: float, correlation: float = 0.0
 ) -> Bounds:
-    """Bounds for p1 - p2 of two values from each one's own bounds (MOVER-D), and how the two are correlated.
+    """Bounds for p1 - p2 of two values from each one's own bounds (MOVER-D), and how the two are correlated. Where one
+    of those is infinite, so is what is made of it.
 
     For independent proportions with Wilson's bounds it is Newcombe's hybrid score method.
     Sources: Newcombe, Stat Med 1998;17:873, method 10; Zou and Donner, Stat Med 2008;27:1693; for correlated values
@@ -63,17 +101,28 @@ def mover_difference(
     return d - _add(p1 - l1, u2 - p2, correlation), d + _add(u1 - p1, p2 - l2, correlation)
 
 
-def square_and_add(ours: Quantity, theirs: Quantity, correlation: float, limits: Bounds) -> Quantity:
-    """One value less another of the same rows, by ``mover_difference``. Both must be defined."""
-    one, other = ours.value or 0.0, theirs.value or 0.0
+def mover_mean(parts: Sequence[tuple[float, float, float]]) -> Bounds:
+    """Bounds for the mean of independent values, each (value, low, high)."""
+    n, value = len(parts), fmean(one for one, _, _ in parts)
+    below, above = (
+        sqrt(sum(far * far for far in side)) / n
+        for side in zip(*((one - low, high - one) for one, low, high in parts), strict=True)
+    )
+    return value - below, value + above
+
+
+def square_and_add(ours: Quantity, theirs: Quantity, correlation: float) -> Quantity:
+    """One value less another of the same rows, by ``mover_difference``."""
+    (least, most), (low_, high_) = ours.limits, theirs.limits
+    limits = least - high_, most - low_
 
     def bounds(confidence: float) -> Bounds:
         low, high = mover_difference(
-            one, *ours.bounds(confidence), other, *theirs.bounds(confidence), correlation=correlation
+            ours.value, *ours.bounds(confidence), theirs.value, *theirs.bounds(confidence), correlation=correlation
         )
         return max(limits[0], low), min(limits[1], high)
 
-    return Quantity(value=one - other, bounds=bounds, method="mover-paired")
+    return Quantity(value=ours.value - theirs.value, bounds=bounds, method="mover-paired", limits=limits)
 
 
 def mover_ratio(p1: float, l1: float, u1: float, p2: float, l2: float, u2: float) -> Bounds:
@@ -82,6 +131,8 @@ def mover_ratio(p1: float, l1: float, u1: float, p2: float, l2: float, u2: float
     The upper bound is infinite where the denominator can't be told from zero.
     Source: Donner and Zou, Stat Methods Med Res 2012;21:347.
     """
+    if isinf(u1) or isinf(u2):
+        return 0.0, inf
     below = p1 * p2 + _root(p1, l1, p2, u2)
     above = l2 * (2 * p2 - l2)
     low = l1 * (2 * p1 - l1) / below if below else 0.0  # the smaller root, written so that it exists for any u2

@@ -5,32 +5,54 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 from statistics import NormalDist
+from typing import ClassVar
 
 Bounds = tuple[float, float]
+ANYWHERE: Bounds = (-inf, inf)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What of an error is due to training: its share of the squared error, and how far a bound lies by it alone."""
+
+    share: float
+    half: Callable[[float], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
     """A value with bounds on demand.
 
-    ``bounds(confidence)`` gives a lower and an upper bound, each of which alone holds with that
-    confidence. ``value`` is None where the quantity is undefined; ``why`` then says what is missing.
-    ``parts`` holds the values that it was made of, such as each group's.
+    ``bounds(confidence)`` gives a lower and an upper bound, each of which alone holds with that confidence; an infinite
+    one where the rows bound nothing. ``limits``: what it can be at all. ``exact``: the bounds hold as promised however
+    far out they are asked. ``parts`` holds the values that it was made of, such as each group's.
     """
 
-    value: float | None
+    value: float
     bounds: Callable[[float], Bounds]
     method: str
-    why: str = ""
-    small: bool = False  # undefined for want of rows in one group, not as such
+    limits: Bounds = ANYWHERE
+    exact: bool = False
     parts: tuple[float | None, ...] = ()
-    training: float | None = None  # share of the squared error that is due to training, where several seeds were
+    training: Training | None = None  # where several seeds were trained
 
 
-def undefined(why: str, *, small: bool = False, parts: tuple[float | None, ...] = ()) -> Quantity:
-    """A quantity that these counts do not define."""
-    return Quantity(value=None, bounds=lambda _: (0.0, 0.0), method="", why=why, small=small, parts=parts)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undefined:
+    """A quantity that the counts do not define. It has no bounds that anybody could read.
+
+    ``why`` says what is missing; ``small``: it is missing in one group, not as such.
+    """
+
+    why: str
+    small: bool = False
+    parts: tuple[float | None, ...] = ()
+    value: ClassVar[None] = None
+
+
+Found = Quantity | Undefined
 
 
 @cache

@@ -7,36 +7,41 @@ from dataclasses import replace
 from math import sqrt
 from statistics import fmean, variance
 
-from gates.stats.quantity import Bounds, Quantity, z
+from gates.stats.quantity import Bounds, Found, Quantity, Training, Undefined, z
 from gates.stats.student import t
 
 _ONE_SIGMA = 0.8413447460685429  # the confidence at which a bound lies one standard error away
 
 
-def pooled(runs: Sequence[Quantity]) -> Quantity:
+def pooled(found: Sequence[Found]) -> Found:
     """The mean over trainings. Its squared error is the holdout's, which the runs share, plus the trainings':
     the sample variance between them over their number, at Student's t with one degree of freedom less than runs.
 
     What is undefined in one run is undefined. One run alone is left as it is.
     """
-    values = [run.value for run in runs if run.value is not None]
-    if len(runs) == 1 or len(values) < len(runs):
-        return next((run for run in runs if run.value is None), runs[0])
-    n, mean = len(values), fmean(values)
+    runs = [run for run in found if isinstance(run, Quantity)]
+    if len(found) == 1 or len(runs) < len(found):
+        return next((run for run in found if isinstance(run, Undefined)), found[0])
+    values = [run.value for run in runs]
+    n, mean, (least, most) = len(values), fmean(values), runs[0].limits
     noise = variance(values) / n
+
+    def half(confidence: float) -> float:
+        return t(confidence, n - 1) * sqrt(noise)
 
     def bounds(confidence: float) -> Bounds:
         ends = [run.bounds(confidence) for run in runs]
         below = fmean(value - low for value, (low, _) in zip(values, ends, strict=True))
         above = fmean(high - value for value, (_, high) in zip(values, ends, strict=True))
-        half = t(confidence, n - 1) * sqrt(noise)
-        return mean - sqrt(below * below + half * half), mean + sqrt(above * above + half * half)
+        own = half(confidence) ** 2
+        return max(least, mean - sqrt(below * below + own)), min(most, mean + sqrt(above * above + own))
 
     low, high = zip(*(run.bounds(_ONE_SIGMA) for run in runs), strict=True)
     holdout = ((fmean(high) - fmean(low)) / 2 / z(_ONE_SIGMA)) ** 2
     parts = _mean_parts([run.parts for run in runs])
     share = noise / (noise + holdout) if noise + holdout else 0.0
-    return replace(runs[0], value=mean, bounds=bounds, parts=parts, training=share)
+    training = Training(share=share, half=half)
+    return replace(runs[0], value=mean, bounds=bounds, exact=False, parts=parts, training=training)
 
 
 def _mean_parts(parts: Sequence[tuple[float | None, ...]]) -> tuple[float | None, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from math import exp, inf, lgamma, log, pi, sqrt, tan
+from math import exp, inf, isfinite, isinf, lgamma, log, pi, sqrt, tan
 
-from gates.stats.quantity import Bounds, z
+from gates.stats import beta
+from gates.stats.quantity import ANYWHERE, Bounds, z
 
 _MANY = 1e4  # degrees of freedom from which on the first terms of an expansion around the normal are exact enough
 _STEPS = 60
+_HUGE = 700.0  # whose exponential is a double's largest
 
 
 @cache
@@ -51,39 +53,36 @@ def _density(x: float, freedom: float) -> float:
 
 def _upper(x: float, freedom: float) -> float:
     """P(T > x) for x > 0: half of the incomplete beta function I(freedom / (freedom + x^2); freedom/2, 1/2)."""
-    return 0.5 * _beta(freedom / (freedom + x * x), freedom / 2, 0.5)
+    return 0.5 * beta.below(freedom / (freedom + x * x), freedom / 2, 0.5)
 
 
-def _beta(x: float, a: float, b: float) -> float:
-    """The regularised incomplete beta function, by its continued fraction (Lentz's method; Abramowitz and Stegun
-    26.5.8)."""
-    if x in (0, 1):
-        return x
-    front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log(1 - x))
-    if x > (a + 1) / (a + b + 2):
-        return 1 - front * _fraction(1 - x, b, a) / b
-    return front * _fraction(x, a, b) / a
-
-
-def _fraction(x: float, a: float, b: float) -> float:
-    tiny = 1e-300
-    c, d = 1.0, 1 - (a + b) * x / (a + 1)
-    d = 1 / (d or tiny)
-    value = d
-    for m in range(1, 500):
-        for term in (
-            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
-        ):
-            d = 1 / (1 + term * d or tiny)
-            c = 1 + term / c or tiny
-            value *= c * d
-        if abs(c * d - 1) < 1e-15:  # noqa: PLR2004 -- the last digit
-            break
-    return value
-
-
-def around(value: float, error: float, confidence: float, freedom: float, limits: Bounds = (-inf, inf)) -> Bounds:
+def around(value: float, error: float, confidence: float, freedom: float, limits: Bounds = ANYWHERE) -> Bounds:
     """The value less and plus t times its error, within limits."""
     half = t(confidence, freedom) * error
     return max(limits[0], value - half), min(limits[1], value + half)
+
+
+def within(value: float, error: float, confidence: float, freedom: float, limits: Bounds) -> Bounds:
+    """The same on the scale that has no ends where ``limits`` has them, by the delta method: the logit between two of
+    them, the logarithm of the distance from one. The value must lie inside."""
+    low, high = limits
+    quantile = t(confidence, freedom)
+    if isinf(high - low):
+        near = low if isfinite(low) else high
+        if isinf(near):
+            return value - quantile * error, value + quantile * error
+        gap, factor = value - near, _exp(quantile * error / abs(value - near))
+        ends = near + gap / factor, near + gap * factor
+        return min(ends), max(ends)
+    width = high - low
+    share = (value - low) / width
+    centre, half = log(share / (1 - share)), quantile * error / width / (share * (1 - share))
+    return low + width * _logistic(centre - half), low + width * _logistic(centre + half)
+
+
+def _exp(x: float) -> float:
+    return exp(x) if x < _HUGE else inf
+
+
+def _logistic(x: float) -> float:
+    return 1 / (1 + _exp(-x)) if x > 0 else 1 - 1 / (1 + _exp(x))

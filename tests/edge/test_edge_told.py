@@ -210,7 +210,7 @@ def test_one_comment_and_one_status_from_push_to_push(judged: Project, github: F
     told = html.unescape(body)
     assert f"git fetch origin pull/7/head && git checkout {HEAD} && gates run" in told
     assert github.statuses[-1]["state"] == "failure"
-    assert github.statuses[-1]["description"] == "do not merge yet — 1 of 1 bars failed"
+    assert github.statuses[-1]["description"] == "do not merge yet — 1 of 1 bar failed"
     judged.policy(gates=[{"metric": "roc_auc", "min": 0.6}])
     assert comment(judged, github, head="d" * 40).code == 0
     (body,) = github.bodies()

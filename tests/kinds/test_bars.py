@@ -19,7 +19,7 @@ from gates.kinds.holding import hold
 from gates.kinds.subject import Subject
 from gates.metrics import classification, find
 from gates.metrics.record import Metric
-from gates.stats.quantity import Quantity
+from gates.stats.quantity import Quantity, Undefined
 
 NUMBERS = [nan, inf, -inf, -1.0, -0.0, 0.0, 0.5, 0.7999999999, 0.8, 0.8000000001, 1.0, 1e308, 5e-324]
 
@@ -28,10 +28,10 @@ NUMBERS = [nan, inf, -inf, -1.0, -0.0, 0.0, 0.5, 0.7999999999, 0.8, 0.8000000001
 def test_outcome_over_every_kind_of_number(bar):
     for value, low, high in itertools.product(NUMBERS, repeat=3):
         found = outcome(value, low, high, bar)
-        finite = all(map(math.isfinite, (value, low, high, bar)))
-        assert (found is Verdict.ERROR) == (not finite)
-        assert (found is Verdict.PASS) == (finite and low >= bar)
-        assert (found is Verdict.FAIL) == (finite and low < bar and high < bar)
+        told = math.isfinite(value) and math.isfinite(bar) and not math.isnan(low) and not math.isnan(high)
+        assert (found is Verdict.ERROR) == (not told)
+        assert (found is Verdict.PASS) == (told and low >= bar)
+        assert (found is Verdict.FAIL) == (told and low < bar and high < bar)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,9 @@ def test_the_bar_itself_is_within(low, high, verdict):
 
 def metric_of(value, low, high):
     """A metric whose every quantity is this one."""
-    quantity = Quantity(value=value, bounds=lambda _: (low, high), method="fixed")
+    quantity = value
+    if not isinstance(value, Undefined):
+        quantity = Quantity(value=value, bounds=lambda _: (low, high), method="fixed")
     return Metric(name="made_up", doc="Made up.", better=1, level=lambda *_: quantity, change=lambda *_: quantity)
 
 
@@ -64,7 +66,7 @@ def held(policy_of, evidence_of, rule, value, low, high, bar=0.5):
 
 @pytest.mark.parametrize("rule", BARS)
 @pytest.mark.parametrize(
-    "numbers", [(nan, 0.9, 0.9), (0.9, nan, 0.9), (0.9, 0.9, nan), (inf, 0.9, 0.9), (0.9, -inf, 1)]
+    "numbers", [(nan, 0.9, 0.9), (0.9, nan, 0.9), (0.9, 0.9, nan), (inf, 0.9, 0.9), (-inf, 0.9, 1)]
 )
 def test_what_is_not_finite_is_an_error_and_says_so(policy_of, evidence_of, rule, numbers):
     found = held(policy_of, evidence_of, rule, *numbers)
@@ -72,9 +74,21 @@ def test_what_is_not_finite_is_an_error_and_says_so(policy_of, evidence_of, rule
     assert found.reason == "made_up is not a finite number"
 
 
+@pytest.mark.parametrize("rule", [rule for rule in BARS if rule != "suspicious_gain"])
+@pytest.mark.parametrize(("low", "high"), [(-inf, inf), (-inf, 0.9), (-0.9, inf)])
+def test_what_nothing_bounds_cannot_be_told(policy_of, evidence_of, rule, low, high):
+    """Neither an error nor a pass; no document holds infinite bounds, and the sentence says what was seen."""
+    found = held(policy_of, evidence_of, rule, 0.4, low, high, bar=0.45)
+    assert (found.verdict, found.code) == (Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS)
+    assert (found.difference if BARS[rule].compares else found.candidate) is None
+    assert "100 rows tell too little of how far off that may be" in found.reason
+    assert "inf" not in found.reason
+
+
 @pytest.mark.parametrize("rule", BARS)
 def test_none_is_undefined(policy_of, evidence_of, rule):
-    found = held(policy_of, evidence_of, rule, None, 0, 0)
+    nothing = Undefined(why="there is nothing")
+    found = held(policy_of, evidence_of, rule, nothing, 0, 0)
     assert (found.verdict, found.code) == (Verdict.ERROR, Code.UNDEFINED)
 
 

@@ -282,8 +282,8 @@ def test_what_scikit_learn_calls_zero_with_a_warning_is_undefined(tmp_path):
 def test_too_few_rows_of_a_class_are_undecided(tmp_path):
     frame = pd.DataFrame({"y": [1] + [0] * 59})
     side = pd.DataFrame({"score": np.linspace(1, 0, 60)})
-    gates = [{"metric": "average_precision_score", "min": 0.1}]
-    bound, evidence = measured(tmp_path, "binary", gates, frame, side, side)
+    gates = [{"metric": "d2_log_loss_score", "min": 0.1}]
+    bound, evidence = measured(tmp_path, "binary", gates, frame, side.clip(0.01, 0.99), side.clip(0.01, 0.99))
     (verdict,) = judge(bound, evidence).gates
     assert (verdict.verdict, verdict.code) == ("inconclusive", "too_few_rows")
 

@@ -7,13 +7,13 @@ import math
 import fairlearn.metrics as fm
 import numpy as np
 import pytest
-import scipy.stats
 import sklearn.metrics as sm
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from gates.evidence import CANDIDATE, CHAMPION, Slice
 from gates.metrics import ANY_TASK, find, table
+from gates.stats.delong import estimated
 
 NAN = float("nan")
 
@@ -141,33 +141,30 @@ def delong(y, s, t):
     return v10.mean(axis=0), [(np.cov(v.T) / len(v), len(v)) for v in (v10, v01)]
 
 
-def satterthwaite(parts, weights):
-    """(standard error, t quantile at 0.95) of a weighted sum of AUCs, by Brunner and Munzel's degrees of freedom."""
-    shares = [(max(0.0, float(weights @ covariance @ weights)), n) for covariance, n in parts]
-    variance = sum(share for share, _ in shares)
-    if variance < 1e-15:
-        return 0.0, 0.0
-    freedom = variance**2 / sum(share**2 / (n - 1) for share, n in shares)
-    return math.sqrt(variance), scipy.stats.t.ppf(0.95, freedom)
-
-
 @given(st.lists(st.tuples(BIT, BIT, BIT, SCORE, SCORE), min_size=4, max_size=30))
 def test_delong_equals_its_definition(slice_of, rows):
     y, s, t = column(rows, 0), column(rows, 3), column(rows, 4)
     assume(2 <= sum(y) <= len(y) - 2)
     (a, b), parts = delong(y, s, t)
     metric, part = find("roc_auc", "binary"), slice_of(rows)
-    changed = metric.change([part])
-    error, quantile = satterthwaite(parts, np.array([1.0, -1.0]))
-    assert changed.value == pytest.approx(a - b, abs=1e-9)
-    low, high = changed.bounds(0.95)
-    half = quantile * error
-    assert (low, high) == pytest.approx((max(-1, a - b - half), min(1, a - b + half)), abs=1e-7)
-    error, quantile = satterthwaite(parts, np.array([1.0, 0.0]))
-    if 0 < a < 1 and error > 1e-6:
-        low, high = metric.level([part], CANDIDATE).bounds(0.95)
-        width, centre = quantile * error / (a * (1 - a)), math.log(a / (1 - a))
-        assert (low, high) == pytest.approx([1 / (1 + math.exp(-centre - sign * width)) for sign in (-1, 1)], abs=1e-7)
+    assert metric.level([part], CANDIDATE).value == pytest.approx(a, abs=1e-9)
+    assert metric.change([part]).value == pytest.approx(a - b, abs=1e-9)
+    for weights in ((1, -1), (1, 0), (0, 1)):
+        held = np.array(weights, dtype=float)
+        error = sum(max(0.0, float(held @ covariance @ held)) for covariance, _ in parts)
+        assert estimated(part.ranks, *weights).squared == pytest.approx(error, abs=1e-12)
+
+
+@given(st.lists(st.tuples(BIT, BIT, BIT, SCORE, SCORE), min_size=2, max_size=30))
+def test_an_auc_is_never_certain(slice_of, rows):
+    """Neither a level nor a difference, however well the models separate the rows, or are alike."""
+    assume(0 < sum(column(rows, 0)) < len(rows))
+    part, k = slice_of(rows), min(sum(column(rows, 0)), len(rows) - sum(column(rows, 0)))
+    metric = find("roc_auc", "binary")
+    for quantity, width in ((metric.level([part], CANDIDATE), 0.5), (metric.change([part]), 0.5)):
+        low, high = quantity.bounds(0.95)
+        assert low <= quantity.value <= high
+        assert high - low >= width / (k + 1)
 
 
 LIMITS = {"matthews_corrcoef": (-1, 1)}

@@ -33,7 +33,7 @@ def test_with_so_many_rows_the_distance_is_detectable(rows, now, distance):
 @given(st.integers(1, 10**6), POSITIVE, POSITIVE)
 def test_two_digits_are_told_unless_it_is_hopeless(rows, now, distance):
     told = rows_to_settle(rows, now, distance)
-    assert (told is None) == (distance <= now * HOPELESS)
+    assert (told is None) == ((now / distance) ** 2 > HOPELESS)
     assert told is None or len(str(told).rstrip("0")) <= 2
 
 
@@ -55,3 +55,10 @@ def test_examples(rows, now, distance, expected):
 @pytest.mark.parametrize("distance", [0, -1e-9, -5, 1e-7])
 def test_no_number_of_rows_settles_a_distance_of_nothing(distance):
     assert rows_to_settle(100, 0.1, distance) is None
+
+
+def test_what_no_number_of_rows_makes_smaller_is_left_out_of_account():
+    """Of 0.05 that can be seen 0.03 stays: the rest, 0.04, must shrink to what of 0.05 is left beside it."""
+    assert rows_to_settle(100, 0.05, 0.05, always=0.03) == 100
+    assert rows_to_settle(100, 0.05, 0.034, always=0.03) == pytest.approx(100 * 0.0016 / (0.034**2 - 0.03**2), rel=0.05)
+    assert rows_to_settle(100, 0.05, 0.03, always=0.03) is None

@@ -1,0 +1,50 @@
+"""How many rows a metric rests on: not all there are, where it is about the rarer ones of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from gates.evidence import Slice
+
+Support = Callable[[Slice, int], int]  # of a slice and of the rows, or queries, that were counted
+
+
+def rows_of(part: Slice, rows: int) -> int:
+    """All of them; where rows belong together or are weighted, the buckets that hold any."""
+    return _buckets(part, lambda _: True) if part.weights else rows
+
+
+def rarest(part: Slice, rows: int) -> int:
+    """Those of the rarest class among the labels."""
+    return min(_of_classes(part), default=rows)
+
+
+def rarest_called(part: Slice, rows: int) -> int:
+    """Those of the rarest class among the labels, or among either model's calls."""
+    return min((*_of_classes(part), *_of_classes(part, 1), *_of_classes(part, 2)), default=rows)
+
+
+def positives(part: Slice, rows: int) -> int:
+    """Those of the class that is looked for."""
+    return _buckets(part, lambda cell: cell[0] == 1) if part.weights else _rows(part, lambda cell: cell[0] == 1) or rows
+
+
+def _rows(part: Slice, held: Callable[[tuple[int, ...]], bool]) -> int:
+    return sum(cell[3] for cell in part.cells if held(cell))
+
+
+def _buckets(part: Slice, held: Callable[[tuple[int, ...]], bool]) -> int:
+    return len({bucket for bucket, *cell in part.weights if cell[3] and held(tuple(cell))})
+
+
+def _of_classes(part: Slice, place: int = 0) -> Iterable[int]:
+    """Rows, or buckets that hold any, of each class that occurs among labels (0), or a model's calls (1, 2)."""
+    if not part.weights:
+        found: Counter[int] = Counter()
+        for cell in part.cells:
+            if cell[place] >= 0:
+                found[cell[place]] += cell[3]
+        return found.values()
+    seen = {(cell[place], bucket) for bucket, *cell in part.weights if cell[3] and cell[place] >= 0}
+    return Counter(one for one, _ in seen).values()
