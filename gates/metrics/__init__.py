@@ -67,7 +67,10 @@ def _twinned(entry: Entry, own: Mapping[str, Entry], task: Task) -> Entry:
     twins = {given: name for (of, given), name in general.TWINS.get(task, {}).items() if of == entry.name}
 
     def make(parameters: Parameters) -> Metric:
-        return own[twins[parameters]].make(()) if parameters in twins else entry.make(parameters)
+        if parameters not in twins:
+            return entry.make(parameters)
+        told = entry.name + parameters_text(parameters)
+        return replace(own[twins[parameters]].make(()), name=told, doc=entry.doc, better=entry.better)
 
     return replace(entry, make=make) if twins else entry
 
