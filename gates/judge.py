@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from gates.canonical import digest
 from gates.decision import SCHEMA, Code, Decision, GateVerdict, ModelRef, Verdict, worst
 from gates.errors import GatesError
@@ -47,8 +49,7 @@ def judge(bound: Bound, evidence: Evidence) -> Decision:
 
 def _overall(gates: tuple[GateVerdict, ...]) -> tuple[Verdict, Code, str]:
     judged = [gate for gate in gates if gate.verdict is not None]
-    waiting = [gate.reason for gate in gates if gate.verdict is None]
-    later = f"; {len(waiting)} not judged ({waiting[0]})" if waiting else ""
+    later = "".join(f"; {count} not judged ({why})" for why, count in _waiting(gates).items())
     found = worst(judged)
     models = [gate for gate in judged if gate.metric]
     if found is None or (found.verdict is Verdict.PASS and not models):
@@ -58,3 +59,10 @@ def _overall(gates: tuple[GateVerdict, ...]) -> tuple[Verdict, Code, str]:
         count = f"all {len(models)} judged bars hold" if len(models) > 1 else "the one judged bar holds"
         return found.verdict, found.code, f"{count}{later}"
     return found.verdict, found.code, found.reason
+
+
+def _waiting(gates: tuple[GateVerdict, ...]) -> Counter[str]:
+    """Why bars were not judged, and how many for each reason."""
+    return Counter(
+        "too few rows" if gate.code is Code.TOO_FEW_ROWS else gate.reason for gate in gates if gate.verdict is None
+    )

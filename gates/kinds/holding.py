@@ -36,7 +36,7 @@ def hold(subject_: Subject, blame_confidence: float, terms: Terms, used: int = 0
     if verdict is Verdict.INCONCLUSIVE and not (isfinite(low) and isfinite(high)):
         code = Code.TOO_FEW_ROWS
     judged = oriented if subject_.sign > 0 else Estimate(value=value, low=-high, high=-low)
-    reason = _reason(subject_, judged, oriented, code, blame_confidence, terms, searched)
+    reason = _reason(subject_, judged, oriented, code, blame_confidence, terms, searched) + subject_.left
     if verdict is Verdict.PASS and terms.reuse is not None and used >= terms.reuse:
         verdict, code = Verdict.INCONCLUSIVE, Code.HOLDOUT_SPENT
         reason += (

@@ -183,7 +183,8 @@ def _family(
     levels = iter(holm([subject.blamed for subject in judged], terms.confidence))
     for subject, part in zip(subjects, parts, strict=True):
         held = hold(subject, next(levels)[1], terms, evidence.used) if isinstance(subject, Subject) else subject
-        yield _verdict(rule, bar_name, bar, part, held)
+        counted = subject.part if isinstance(subject, Subject) else part
+        yield _verdict(rule, bar_name, bar, counted, held)
 
 
 def _searched(

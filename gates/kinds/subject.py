@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gates.canonical import settled
 from gates.decision import Code, Estimate, Verdict
@@ -16,6 +16,8 @@ from gates.stats.multiplicity import corrected
 from gates.stats.quantity import Found, Quantity, Undefined
 from gates.stats.seeds import pooled
 from gates.words import QUERY, ROW, Noun, rows, subject
+
+MOST_LEFT = 5  # groups that are told by name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class Subject:
     difference: Found | None
     champion_name: str
     confidence: float  # the policy's
+    left: str = ""  # of a fairness gate: which groups are too small to be compared
 
     @classmethod
     def of(
@@ -85,9 +88,15 @@ class Subject:
             champion = None
         if metric.statistic.form == "ranks" and any(one.ranks is None for one in part):
             return absent(Verdict.ERROR, Code.NO_SCORES, f"{metric.name} needs scores; only calls were predicted")
-        n = sum(one.rows for one in part)
-        if part and part[0].key and not metric.grouped and n < terms.min_rows:
-            what = f"{key_text(part[0].key)} has {rows(n)}; min_rows asks for {terms.min_rows:,}"
+        small = [one for one in part if one.key and one.rows < terms.min_rows]
+        if small and not metric.grouped:
+            what = f"{key_text(small[0].key)} has {rows(small[0].rows)}; min_rows asks for {terms.min_rows:,}"
+            return absent(None, Code.TOO_FEW_ROWS, what)
+        left = _left_out(small, terms.min_rows)
+        part = [one for one in part if one not in small]
+        if small and len(part) < 2:  # noqa: PLR2004 -- the groups that a gap compares
+            what = f"{subject(metric.name, None, by_text(small))} has fewer than two groups to compare"
+            what += left.replace("not compared, ", "")
             return absent(Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, what)
         runs = evidence.trained(part)
         quantity = pooled([metric.level(run, CANDIDATE) for run in runs])
@@ -96,7 +105,8 @@ class Subject:
         judged = change if BARS[rule].compares else quantity
         assert judged is not None  # noqa: S101 -- ``mistakes`` refuses a comparison the metric lacks
         if isinstance(judged, Undefined):
-            return _undefined(metric, part, judged, quantity)
+            held = _undefined(metric, part, judged, quantity)
+            return replace(held, reason=held.reason + left)
         return cls(
             metric=metric,
             rule=rule,
@@ -108,6 +118,7 @@ class Subject:
             difference=change,
             champion_name=f"{rival} v{champion.version}" if champion else "",
             confidence=terms.confidence,
+            left=left,
         )
 
     @property
@@ -154,6 +165,15 @@ class Subject:
     def blamed(self, confidence: float) -> bool:
         """Whether even the best bound at this confidence misses the bar."""
         return self.blaming(confidence) < self.at
+
+
+def _left_out(small: Sequence[Slice], least: int) -> str:
+    """The groups that are not compared, for the end of a sentence."""
+    if not small:
+        return ""
+    told = [f"{key_text(one.key)} ({rows(one.rows)})" for one in small[:MOST_LEFT]]
+    more = f" and {len(small) - MOST_LEFT} more" if len(small) > MOST_LEFT else ""
+    return f"; not compared, min_rows asks for {least:,}: {', '.join(told)}{more}"
 
 
 def by_text(part: Sequence[Slice]) -> str:

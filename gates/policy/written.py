@@ -241,7 +241,12 @@ class Policy:
         stricter="set",
         minimum=1,
     )
-    min_rows: int = declare("A slice with fewer rows is told as undecided.", default=0, stricter="smaller", minimum=0)
+    min_rows: int = declare(
+        "A slice with fewer rows, or a group of `by`, is not judged: it is told and counted, and blocks nothing.",
+        default=0,
+        stricter="smaller",
+        minimum=0,
+    )
     slices: tuple[Dimension, ...] = declare(
         "Subsets of the holdout: a column, bins of one ({age: [25, 40]}), a crossing (sex * region), or auto: the "
         "worst slices are searched for.",

@@ -80,6 +80,7 @@ SIGNS: Final = {
     Verdict.ERROR: "💥",
     None: "➖",
 }
+MOST_SMALL = 5  # slices with too few rows that are told by name
 DUE = 0.8  # of a holdout's uses, from which a fresh one should be got ready
 ACCEPTED, WARNING, WATCHING, HEARSAY = "🟡", "⚠️", "👁", "🔎"
 
@@ -130,9 +131,16 @@ def headline(decision: Decision, facts: Facts | None = None) -> str:
     if covered and facts.verdict(decision) is Verdict.PASS:
         return (
             f"mergeable with {plural(len(covered), 'accepted bar', 'accepted bars')} of {len(models)} — {_who(facts)}"
+            f"{_too_small(decision)}"
         )
-    line = _line(decision, facts.verdict(decision), models, covered)
+    line = _line(decision, facts.verdict(decision), models, covered) + _too_small(decision)
     return f"{line}, {len(covered)} more accepted" if covered else line
+
+
+def _too_small(decision: Decision) -> str:
+    """How many bars nobody judged because their slices have too few rows."""
+    count = sum(gate.verdict is None and gate.code is Code.TOO_FEW_ROWS for gate in decision.gates)
+    return f", {count} not judged (too few rows)" if count else ""
 
 
 def _line(decision: Decision, verdict: Verdict, models: list[GateVerdict], covered: Collection[GateVerdict]) -> str:
@@ -175,12 +183,19 @@ def _who(facts: Facts) -> str:
 
 
 def waiting(decision: Decision) -> list[str]:
-    """One line a reason for the bars that were not judged."""
+    """One line a reason for the bars that were not judged; of slices with too few rows, one line for all."""
     reasons: dict[str, int] = {}
-    for gate in decision.gates:
-        if gate.verdict is None:
-            reasons[gate.reason] = reasons.get(gate.reason, 0) + 1
-    return [f"{plural(count, 'bar', 'bars')} not judged: {reason}" for reason, count in reasons.items()]
+    for gate in (one for one in decision.gates if one.verdict is None and one.code is not Code.TOO_FEW_ROWS):
+        reasons[gate.reason] = reasons.get(gate.reason, 0) + 1
+    told = [f"{plural(count, 'bar', 'bars')} not judged: {reason}" for reason, count in reasons.items()]
+    small = [gate for gate in decision.gates if gate.verdict is None and gate.code is Code.TOO_FEW_ROWS]
+    if small:
+        named = list(dict.fromkeys(gate.reason for gate in small))
+        more = f"; and {len(named) - MOST_SMALL} more" if len(named) > MOST_SMALL else ""
+        told.append(
+            f"{plural(len(small), 'bar', 'bars')} not judged, too few rows: {'; '.join(named[:MOST_SMALL])}{more}"
+        )
+    return told
 
 
 def acceptable_bars(decision: Decision, facts: Facts) -> list[GateVerdict]:

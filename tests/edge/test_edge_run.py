@@ -371,3 +371,23 @@ def test_nan_in_parquet_falls_into_no_bin(project: Project, ages: list[float | N
         name = None if age is None or math.isnan(age) else "< 30" if age < 30 else "[30, 50)"
         expected[name] = expected.get(name, 0) + 1
     assert found == expected
+
+
+def test_a_rare_value_blocks_nothing_where_the_policy_says_how_many_rows_it_takes(tmp_path):
+    rows = [row | {"region": "rare" if number < 12 else "usual"} for number, row in enumerate(table(600))]
+    project = Project(tmp_path / "repository")
+    gates = [{"metric": "accuracy", "min": 0.7, "slices": {"min": 0.7}}]
+    project.ready(rows, slices=["region"], gates=gates)
+    assert project.gates("run").code == 0
+    assert project.decision["verdict"] == "inconclusive"  # negative control: nothing is promoted
+    project.policy(slices=["region"], gates=gates, min_rows=100)
+    done = project.gates("run")
+    assert (done.code, project.decision["verdict"]) == (0, "pass")
+    assert "1 not judged (too few rows)" in done.out
+    assert "1 bar not judged, too few rows: region=rare has 12 rows; min_rows asks for 100" in " ".join(
+        done.out.split()
+    )
+    assert project.decision["reason"] == "all 2 judged bars hold; 1 not judged (too few rows)"
+    project.policy(slices=["region"], gates=[{"metric": "accuracy", "slices": {"min": 0.7}}], min_rows=1000)
+    assert project.gates("run").code == 0
+    assert project.decision["verdict"] == "inconclusive"  # nothing at all was judged

@@ -114,6 +114,7 @@ def _top_mutants(policy: Keys) -> Iterator[tuple[str, Keys]]:
     if "train" in data:
         yield "data.train", policy | {"data": data | {"train": "other.csv"}}
     yield "confidence", policy | {"confidence": policy.get("confidence", 0.95) - 0.05}
+    yield "min_rows", policy | {"min_rows": policy.get("min_rows", 0) + 1000}
     yield "threshold", policy | {"predict": {"threshold": 0.55}}
     yield "champion", policy | {"champion": "models:/churn@worst"}
     yield "model", policy | {"model": "churn-2"}

@@ -24,7 +24,7 @@ FACTS = Facts(
 WHY = "gates.yaml:14:5: max_worsning: unknown key; did you mean max_worsening?\ngates.yaml:20:3: zzz: unknown key"
 NAMES = [
     "first_run", "passes", "fails", "cannot_tell", "error_beats_fail", "nothing_judged", "data_broken",
-    "data_alone_is_no_pass", "data_uncounted", "fairness", "champion_unscored", "could_not_judge",
+    "data_alone_is_no_pass", "data_uncounted", "fairness", "champion_unscored", "could_not_judge", "too_few_rows",
 ]  # fmt: skip
 TODAY, LAST = "2026-11-24", "2026-12-31"
 
