@@ -41,7 +41,7 @@ def plain(table: Any, name: str) -> Any:
 
     Raises ``GatesError`` for what is no value of a cell beside others that are.
     """
-    if type(table).__module__.split(".")[0] != "pandas" or not hasattr(table, "dtypes"):
+    if not _is_pandas(table):
         return table
     made: dict[Any, Any] = {}
     for column in table.columns:
@@ -54,6 +54,19 @@ def plain(table: Any, name: str) -> Any:
     for column, values in made.items():
         changed[column] = values
     return changed
+
+
+def straight(table: Any) -> Any:
+    """A copy of a frame of pandas whose values lie in memory from the last to the first, which the engine can't read;
+    None of any other."""
+    if not _is_pandas(table):
+        return None
+    arrays = [table.iloc[:, place].to_numpy() for place in range(table.shape[1])]
+    return table.copy() if any(stride < 0 for array in arrays for stride in array.strides) else None
+
+
+def _is_pandas(table: Any) -> bool:
+    return type(table).__module__.split(".")[0] == "pandas" and hasattr(table, "dtypes")
 
 
 def _of_one_type(series: Any, where: str) -> Any:

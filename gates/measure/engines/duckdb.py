@@ -184,16 +184,23 @@ class DuckDB:
             table = table.to_arrow_table()  # a relation belongs to the connection that made it
         names = frames.names(table)
         refuse_twins(name, names or [])
-        table = frames.plain(table, name)
-        try:
-            self.connection.execute(f"SET pandas_analyze_sample = {max(1, len(table))}")
-            self.connection.register(name, table)
-            seen = self._seen(name)
-        except (duckdb.Error, TypeError) as error:
-            raise self._unseen(table, name) from error
+        seen = self._registered(frames.plain(table, name), name)
         if names is not None and names != list(seen.columns):  # the engine gave a column a name of its own
             raise GatesError("its columns are not told apart by name", where=name, mend="Give each a name of its own.")
         return seen
+
+    def _registered(self, table: Any, name: str) -> Seen:
+        import duckdb
+
+        try:
+            self.connection.execute(f"SET pandas_analyze_sample = {max(1, len(table))}")
+            self.connection.register(name, table)
+            return self._seen(name)
+        except (duckdb.Error, TypeError) as error:
+            straight = frames.straight(table)
+            if straight is not None:
+                return self._registered(straight, name)
+            raise self._unseen(table, name) from error
 
     def _unseen(self, table: Any, name: str) -> GatesError:
         """What is said of an object that the engine can't see; of a frame, by the column that is why."""
