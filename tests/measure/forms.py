@@ -93,3 +93,18 @@ def written(folder: Path, end: str, rows: list[dict], cut: int) -> str:
     for place, part in enumerate(parts):
         FILES[end](folder / f"{place}{end}", part)
     return f"*{end}" if len(parts) > 1 else f"0{end}"
+
+
+MOMENT = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+FIXED = [
+    {
+        "i": i,
+        "n": i / 4,
+        "b": i % 2 == 0,
+        "t": f"x{i % 3}",
+        "d": dt.date(2020, 1, 1 + i),
+        "m": MOMENT + dt.timedelta(hours=i),
+    }
+    for i in range(12)
+]
+FIXED += [dict.fromkeys(KINDS)]

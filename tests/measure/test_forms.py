@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import pytest
-from forms import CONTRACT, FILES, FRAMES, KINDS, TABLE, TABLES, written
+from forms import CONTRACT, FILES, FIXED, FRAMES, TABLE, TABLES, written
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -14,8 +12,6 @@ from gates.measure.engines import connect
 from gates.measure.tables import content_digest, open_table, register
 from gates.source import Source
 from gates.workspace import read_contract
-
-MOMENT = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 
 
 def rules(*table):
@@ -57,20 +53,6 @@ def test_every_form_gives_the_same(engine, memory, tmp_path, rows, random, cut):
     answers = every_form(engine, memory, tmp_path, rows, PLAIN, random.sample(rows, len(rows)), cut)
     assert len(answers["arrow"][0]) == len(PLAIN.rules)
     assert {form: given_ for form, given_ in answers.items() if given_ != answers["arrow"]} == {}
-
-
-FIXED = [
-    {
-        "i": i,
-        "n": i / 4,
-        "b": i % 2 == 0,
-        "t": f"x{i % 3}",
-        "d": dt.date(2020, 1, 1 + i),
-        "m": MOMENT + dt.timedelta(hours=i),
-    }
-    for i in range(12)
-]
-FIXED += [dict.fromkeys(KINDS)]
 
 
 def test_drift_is_the_same_in_every_form(engine, memory, tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "contract"))
+sys.path[:0] = [str(Path(__file__).parent.parent / folder) for folder in ("contract", "measure")]
 
 JAVA = """#!/bin/sh
 # The Java that a package brings lacks one module, which Spark asks for and can do without.
