@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 from gates.beside import Filed, Flaw, Told, check
 from gates.canonical import canonical, digest_bytes
+from gates.committed import check as committed
 from gates.errors import GatesError
 from gates.fields import declare
-from gates.ledger import Commit, Ledger, names
-from gates.record import OUTCOMES, Kind, Record
+from gates.ledger import TIME, Commit, Ledger, names
+from gates.record import OUTCOMES, Kind, Record, Version, Waiver
 from gates.validate import read_json
+from gates.words import plural
 
 SCHEMA: Literal["gates/audit/v1"] = "gates/audit/v1"
 
@@ -50,6 +53,10 @@ class Chain:
     digests: list[str] = field(default_factory=list)
     intents: dict[str, Record] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
+    moves: dict[str, Record] = field(default_factory=dict)  # by digest
+    stood: dict[tuple[str, str | None], Version | None] = field(default_factory=dict)  # (name, alias) -> what it names
+    given: set[tuple[str, bytes]] = field(default_factory=set)  # (name, what was accepted)
+    last: str = ""  # when the record before was written
 
 
 def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = None, key: Path | None = None) -> Audit:
@@ -73,8 +80,9 @@ def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = Non
         raise GatesError(f"{only} names {len(chosen)} records", where="verify", mend="gates history lists them.")
     filed = {place: one for place, one in chosen.items() if one}
     beside = check(ledger.git, list(filed.values()), key)
-    for place, wrong in zip(filed, beside.flaws, strict=True):
-        flaws[place] += wrong
+    policies = committed(ledger.git, list(filed.values()))
+    for place, wrong, policy in zip(filed, beside.flaws, policies.flaws, strict=True):
+        flaws[place] += wrong + policy
     found = [Found(sequence=place, code=code, what=what) for place, some in enumerate(flaws, 1) for code, what in some]
     return Audit(
         schema=SCHEMA,
@@ -84,7 +92,7 @@ def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = Non
         anchored=expected in chain.digests,
         tiers=beside.tiers,
         found=(*found, *_anchor(chain, expected)),
-        unknown=() if expected else UNANCHORED,
+        unknown=(*(() if expected else UNANCHORED), *_unseen(policies.unknown)),
     )
 
 
@@ -92,6 +100,11 @@ UNANCHORED = (
     "whether records were taken from the end, or the whole ledger was written anew: "
     "keep the newest record's digest somewhere else, and name it with --expect-head",
 )
+
+
+def _unseen(policies: int) -> tuple[str, ...]:
+    what = f"whether {plural(policies, 'record rests', 'records rest')} on the default branch's policy: "
+    return (f"{what}those commits are not in this clone; fetch the default branch whole",) if policies else ()
 
 
 def _anchor(chain: Chain, expected: str | None) -> Iterator[Found]:
@@ -120,23 +133,82 @@ def _chain(
     return record, flaws
 
 
+SKEW = timedelta(hours=1)  # by which the clocks of two machines may differ
+AGAIN = ("verdict", "decision", "evidence", "policy", "model", "data", "source", "attached")  # of what is gone back to
 KEPT = ("name", "alias", "verdict", "decision", "evidence", "policy", "model", "data", "source", "before", "target",
         "approvals", "waivers", "attached")  # fmt: skip
 
 
 def _order(chain: Chain, record: Record, told: str) -> Iterator[Told]:
+    """Hold a record to those before it, and remember what those after it are held to."""
+    yield from _form(chain, record)
+    yield from _closes(chain, record, told)
+    yield from _rests(chain, record)
+    if record.kind is Kind.WAIVER:
+        chain.given |= {(record.name, _frozen(one)) for one in record.waivers}
+    if record.moved:
+        chain.moves[told] = record
+        chain.stood[record.name, record.alias] = record.after
+
+
+def _form(chain: Chain, record: Record) -> Iterator[Told]:
+    """It holds what its kind asks for, and was not written before the one that it follows."""
+    if record.misfits:
+        yield Flaw.INCOMPLETE, f"a record of kind {record.kind} must not be like this: {', '.join(record.misfits)}"
+    before = _moment(chain.last or record.at)
+    if before is None or (now := _moment(record.at)) is None or before - now > SKEW:
+        yield Flaw.TIME, f"it was written at {record.at}, before the record that it follows, of {chain.last}"
+    else:
+        chain.last = max(chain.last, record.at)
+
+
+def _closes(chain: Chain, record: Record, told: str) -> Iterator[Told]:
     """Outcomes close intents, each once, and say of them what they said."""
     if record.kind is Kind.INTENT:
         chain.intents[told] = record
-    if record.kind not in OUTCOMES:
-        return
-    intent = chain.intents.get(record.intent or "")
-    if intent is None or record.intent in chain.closed:
-        yield Flaw.INTENT, "it closes no intent, or one that is closed already"
-        return
-    chain.closed.add(record.intent or "")
-    other = [name for name in KEPT if getattr(record, name) != getattr(intent, name)]
-    if other:
-        yield Flaw.INTENT, f"it says something else than its intent: {', '.join(other)}"
+    if record.kind in OUTCOMES:
+        intent = chain.intents.get(record.intent or "")
+        if intent is None or record.intent in chain.closed:
+            yield Flaw.INTENT, "it closes no intent, or one that is closed already"
+            return
+        chain.closed.add(record.intent or "")
+        other = [name for name in KEPT if getattr(record, name) != getattr(intent, name)]
+        if other:
+            yield Flaw.INTENT, f"it says something else than its intent: {', '.join(other)}"
     if record.moved and (record.after is None or record.model is None or record.after.digest != record.model.digest):
-        yield Flaw.CONTRADICTION, "what it promoted is not the model that was judged"
+        yield Flaw.CONTRADICTION, "the version that it names is not the model that it is about"
+
+
+def _rests(chain: Chain, record: Record) -> Iterator[Told]:
+    """What it goes back to, takes the place of, and was accepted by, stands in records before it."""
+    going = record.kind in (Kind.INTENT, Kind.ROLLBACK, Kind.FAILURE)
+    if going and record.target:
+        goal = chain.moves.get(record.target)
+        other = [name for name in ("name", "alias", *AGAIN) if goal and getattr(record, name) != getattr(goal, name)]
+        moved = [] if record.kind is Kind.FAILURE or goal is None or record.after == goal.after else ["after"]
+        if goal is None:
+            yield Flaw.TARGET, "it goes back to a record that moved no alias, or that never was"
+        elif other or moved:
+            yield Flaw.TARGET, f"it says something else than what it goes back to: {', '.join((*other, *moved))}"
+    if record.kind is Kind.INTENT and not record.target:
+        stood = chain.stood.get((record.name, record.alias))
+        if record.before != stood:
+            named = f"version {stood.version}" if stood else "nothing"
+            yield Flaw.BEFORE, f"{record.alias} named {named} by the records before"
+    if record.kind in (Kind.INTENT, Kind.PROMOTION):
+        foreign = [one.gate for one in record.waivers if (record.name, _frozen(one)) not in chain.given]
+        if foreign:
+            yield Flaw.WAIVER, f"no record before it accepts {', '.join(foreign)}"
+
+
+def _frozen(waiver: Waiver) -> bytes:
+    """What can be looked up: a waiver holds a dict."""
+    return canonical(waiver)
+
+
+def _moment(text: str) -> datetime | None:
+    """The moment that a record names; None where the calendar has no such day or hour."""
+    try:
+        return datetime.strptime(text, TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from gates.alias import State
 from gates.champions import champions
 from gates.errors import GatesError
 from gates.ledger import Ledger
 from gates.policy import Bound
 from gates.registry.glance import Glance
 from gates.report.badge import Badge, badge
-from gates.standing import State, standing
+from gates.standing import standing
 
 TROUBLE = {
     State.MOVED: "moved by hand: version {}",

@@ -19,13 +19,14 @@ from gates.canonical import canonical, digest, digest_bytes
 from gates.decision import Decision, Verdict
 from gates.errors import GatesError
 from gates.evidence import Evidence, Table
+from gates.fields import Plain
 from gates.git import Git
 from gates.judge import judge
 from gates.policy import Bound
 from gates.policy.read import read
 from gates.record import EVIDENCE, POLICY, STATEMENT, Kind, Record
 from gates.signing import signed_by
-from gates.statement import Tier
+from gates.statement import Tier, adoption, payload_of
 from gates.statement import read as read_statement
 from gates.validate import read_json
 from gates.waivers import settle
@@ -47,7 +48,13 @@ class Flaw(StrEnum):
     NOT_ACCEPTED = "not_accepted"  # promoted though neither passed nor waived
     NOT_APPROVED = "not_approved"  # promoted without the approvals that its policy asks for
     INTENT = "intent"  # an outcome without its intent, or of one that is closed
-    SIGNATURE = "signature"  # a promotion that the key that was named has not signed
+    SIGNATURE = "signature"  # a move of an alias that the key that was named has not signed
+    INCOMPLETE = "incomplete"  # lacks what a record of its kind must hold, or holds what it must not
+    TARGET = "target"  # a rollback to a record that never was, or that says something else
+    WAIVER = "waiver"  # rests on a waiver that no record before it gave
+    BEFORE = "before"  # took the place of another version than the ledger knew
+    TIME = "time"  # was written before the record that it follows
+    POLICY = "policy"  # its policy is not the one at its commit, or that commit is not on the default branch
     ANCHOR = "anchor"  # the expected record is not in the ledger
 
 
@@ -138,9 +145,11 @@ def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
         if state.blobs[blob] != record.documents[name]:
             yield Flaw.DOCUMENTS, f"{name} was changed"
             return
+    yield from _stated(state, record, documents)
+    if record.policy is not None and record.kind is Kind.ADOPTION:
+        yield from _of_policy(state, record, documents)
     if record.decision is None or record.evidence is None or record.policy is None:
         return
-    yield from _stated(state, record, documents)
     try:
         derived = _derived(state, record, documents)
     except GatesError as error:
@@ -162,18 +171,41 @@ def _stated(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
     """By whose word the decision stands, and whether that is the word that was asked for."""
     tier, signed = Tier.NONE, False
     if STATEMENT in documents:
+        data = state.get(documents[STATEMENT]) or b""
         try:
-            said = read_statement(state.get(documents[STATEMENT]) or b"", STATEMENT)
+            tier, envelope, same = _adopted(record, data) if record.kind is Kind.ADOPTION else _decided(record, data)
         except GatesError as error:
             yield Flaw.CONTRADICTION, str(error).splitlines()[0]
             return
-        if digest(said.decision) != record.decision:
-            yield Flaw.CONTRADICTION, "its statement is about another decision"
-        tier = said.tier
-        signed = state.key is not None and signed_by(said.envelope, state.key) is not None
-    state.tiers[tier.value] = state.tiers.get(tier.value, 0) + 1
-    if state.key and not signed and record.kind is Kind.PROMOTION:
-        yield Flaw.SIGNATURE, "the key that was named has not signed its decision"
+        if not same:
+            yield Flaw.CONTRADICTION, "its statement is about something else"
+        signed = state.key is not None and signed_by(envelope, state.key) is not None
+    if record.decision or STATEMENT in documents:
+        state.tiers[tier.value] = state.tiers.get(tier.value, 0) + 1
+    if state.key and not signed and record.moved:
+        yield Flaw.SIGNATURE, f"the key that was named has not signed this {record.kind}"
+
+
+def _decided(record: Record, data: bytes) -> tuple[Tier, Plain, bool]:
+    said = read_statement(data, STATEMENT)
+    return said.tier, said.envelope, digest(said.decision) == record.decision
+
+
+def _adopted(record: Record, data: bytes) -> tuple[Tier, Plain, bool]:
+    payload, envelope = payload_of(data, STATEMENT)
+    after = record.after
+    said = after and adoption(record.name, record.alias or "", after.version, after.digest, record.reason)
+    return Tier.KEY, envelope, payload == said
+
+
+def _of_policy(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
+    """An adoption has nothing but the approvals that its policy asks for."""
+    try:
+        bound = bound_of(state.get(documents[POLICY]) or b"")
+    except GatesError as error:
+        yield Flaw.CONTRADICTION, f"its policy can't be read: {error.what}"
+        return
+    yield from _approvals(record, bound)
 
 
 def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> Derived:
@@ -206,6 +238,8 @@ def _says(record: Record, bound: Bound, decision: Decision) -> Iterator[Told]:
         yield Flaw.CONTRADICTION, "it names another verdict or model than its decision"
     if record.model and (candidate is None or record.model.digest != candidate.digest):
         yield Flaw.CONTRADICTION, "its model is not the one that was judged"
+    if record.kind is Kind.WAIVER:
+        yield from _asked(record, bound, bound.policy.promotion.waiver_roles)
     if record.kind not in (Kind.INTENT, Kind.PROMOTION) or record.target:
         return
     before = champion.version if champion else None
@@ -222,10 +256,17 @@ def _approvals(record: Record, bound: Bound) -> Iterator[Told]:
     if stage is None:
         yield Flaw.CONTRADICTION, f"its policy has no stage {record.alias}"
         return
-    given = [one for one in record.approvals if one.state == "approved"]
-    missing = sorted(set(stage.approvals) - {one.role for one in given})
+    yield from _asked(record, bound, stage.approvals)
+
+
+def _asked(record: Record, bound: Bound, roles: Sequence[str]) -> Iterator[Told]:
+    """The approvals that were asked for: one a role, of people who did not start the run."""
+    given = [one for one in record.approvals if one.state == "approved" and one.role in roles]
+    missing = sorted(set(roles) - {one.role for one in given})
     if missing:
         yield Flaw.NOT_APPROVED, f"without the approval of {', '.join(missing)}"
     people = [one.user.id for one in given]
+    if given and (None in people or {record.run.actor.id} & set(people)):
+        yield Flaw.NOT_APPROVED, "who started the run approved it, or nobody knows who did"
     if bound.policy.promotion.distinct_people and len(set(people)) != len(people):
         yield Flaw.NOT_APPROVED, "one person approved in several roles"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from gates import files
-from gates.errors import Exit, GatesError
+from gates.errors import GatesError
 from gates.git import Git, repository
 from gates.ledger import BRANCH, TIME
 from gates.policy import Bound
@@ -19,7 +17,8 @@ from gates.record import PolicyRef
 from gates.workspace import Workspace
 
 USUAL = ("main", "master", "trunk")
-FETCHED = "fetch it (actions/checkout with fetch-depth: 0), or name it: git remote set-head origin --auto"
+FETCHED = "refs/gates/default-branch"  # the newest commit of the default branch that was fetched
+ORIGIN = "origin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +45,7 @@ def trusted(workspace: Workspace, environ: Mapping[str, str]) -> Trusted:
     name, commit, elsewhere = _default(git, environ)
     path = workspace.policy.resolve().relative_to(top.resolve()).as_posix()
     bound = at(git, commit, path, f"{path} on {name}")
-    made = datetime.fromtimestamp(int(git.run("show", "--no-patch", "--format=%ct", commit)), UTC).strftime(TIME)
+    made = datetime.fromtimestamp(_committed(git, commit), UTC).strftime(TIME)
     ref = PolicyRef(digest=bound.digest, path=path, branch=name, commit=commit, committed_at=made)
     return Trusted(bound=bound, ref=ref, elsewhere=elsewhere)
 
@@ -66,41 +65,62 @@ def at(git: Git, commit: str, path: str, name: str) -> Bound:
 
 
 def _default(git: Git, environ: Mapping[str, str]) -> tuple[str, str, str | None]:
-    """The default branch, the commit of it that counts, and the branch of this run where that is another."""
-    name = _of_event(environ)
-    if name and environ.get("GITHUB_REF") == f"refs/heads/{name}" and git.resolve(f"{environ.get('GITHUB_SHA')}^{{}}"):
-        return name, str(environ["GITHUB_SHA"]), None
-    elsewhere = environ.get("GITHUB_REF") if environ.get("GITHUB_ACTIONS") == "true" else None
-    origin = git.run("symbolic-ref", "--quiet", "refs/remotes/origin/HEAD", fails=False)
-    name = name or origin.removeprefix("refs/remotes/origin/") or _only(git)
-    for ref in (f"refs/remotes/origin/{name}", f"refs/heads/{name}"):
-        commit = git.resolve(f"{ref}^{{commit}}")
-        if commit:
-            return name, commit, elsewhere if elsewhere != f"refs/heads/{name}" else None
-    raise GatesError(
-        f"the default branch {name or ''} is not here".replace("  ", " "),
-        where="git",
-        mend=f"The policy that counts is the one on it: commit it there, or {FETCHED}.",
-        exit_code=Exit.INPUT,
-    )
+    """The default branch, the commit of it that counts, and the branch of this run where that is another.
+
+    A remote is asked now, for the name as well: what was fetched some time ago, or what the run started from, may be
+    laxer than what holds by now.
+    """
+    on_github = environ.get("GITHUB_ACTIONS") == "true"
+    if ORIGIN in git.run("remote").split():
+        name, commit = _of_remote(git)
+    elif on_github:
+        raise GatesError(
+            f"this checkout has no remote {ORIGIN}, so its default branch can't be asked for",
+            where="git",
+            mend="Check out with actions/checkout.",
+        )
+    else:
+        name, commit = _of_here(git)
+    ref = environ.get("GITHUB_REF") if on_github else None
+    return name, commit, ref if ref != f"refs/heads/{name}" else None
 
 
-def _of_event(environ: Mapping[str, str]) -> str | None:
-    """What GitHub's event says."""
-    if environ.get("GITHUB_ACTIONS") != "true":
-        return None
-    try:
-        event = json.loads(files.read(Path(environ.get("GITHUB_EVENT_PATH", "")), "It names the event's file."))
-        name = event["repository"]["default_branch"]
-    except (GatesError, ValueError, KeyError, TypeError):
-        return None
-    return name if isinstance(name, str) else None
+def _of_remote(git: Git) -> tuple[str, str]:
+    """The remote's default branch and its newest commit, fetched where it is not here yet."""
+    lines = git.retried("ls-remote", "--symref", ORIGIN, "HEAD").splitlines()
+    words = [line.split() for line in lines]
+    name = next((one[1].removeprefix("refs/heads/") for one in words if one[0] == "ref:"), None)
+    commit = next((one[0] for one in words if one[0] != "ref:" and one[1:] == ["HEAD"]), None)
+    if name is None or commit is None:
+        raise GatesError(
+            f"{ORIGIN} does not say which branch is its default one",
+            where="git",
+            mend="Push the branch with the policy, and make it the default branch of the repository.",
+        )
+    if git.resolve(f"{commit}^{{commit}}") is None:
+        git.retried("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", ORIGIN, f"+refs/heads/{name}:{FETCHED}")
+        commit = git.resolve(f"{FETCHED}^{{commit}}") or commit
+    return name, commit
 
 
-def _only(git: Git) -> str:
-    """Where no remote tells: the branch with a usual name, or the only one there is."""
-    here = git.run("for-each-ref", "--format=%(refname:short)", "refs/heads").split()
-    remote = git.run("for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes/origin").split()
-    names = [name for name in dict.fromkeys((*remote, *here)) if name not in (BRANCH, "HEAD")]
+def _of_here(git: Git) -> tuple[str, str]:
+    """Where there is no remote: the branch with a usual name, or the only one there is."""
+    here = git.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").split()
+    names = [name for name in here if name != BRANCH]
     usual = [name for name in USUAL if name in names]
-    return usual[0] if usual else names[0] if len(names) == 1 else ""
+    name = usual[0] if usual else names[0] if len(names) == 1 else None
+    commit = git.resolve(f"refs/heads/{name}^{{commit}}") if name else None
+    if name is None or commit is None:
+        what = f"none of {', '.join(names)} is a usual default branch" if names else "nothing is committed yet"
+        raise GatesError(
+            f"there is no default branch here: {what}",
+            where="git",
+            mend=f"The policy that counts is the one on it: commit it to {USUAL[0]}.",
+        )
+    return name, commit
+
+
+def _committed(git: Git, commit: str) -> int:
+    """When a commit was made, by its own word, in seconds since 1970."""
+    lines = git.run("cat-file", "commit", commit).splitlines()
+    return int(next(line for line in lines if line.startswith("committer ")).split()[-2])

@@ -48,6 +48,10 @@ class Code(StrEnum):
     UNMET = "unmet"
     MISSING_FACT = "missing_fact"
     NO_CHAMPION = "no_champion"
+    UNCOMPARED = "uncompared"  # with no champion, for a reason that is told, though there may be one
+    ALIAS_MOVED = "alias_moved"  # the registry's alias names another version than the ledger, or none
+    NOT_ADOPTED = "not_adopted"  # the registry's alias names a version of which the ledger says nothing
+    STORED_BYTES = "stored_bytes"  # the champion's bytes are not those that were promoted
     SUSPICIOUS = "suspicious"  # better by more than is believable
     HOLDOUT_SPENT = "holdout_spent"  # it has decided as often as it is good for
     DIFFERENT_ROWS = "different_rows"
@@ -162,9 +166,9 @@ def worse(one: Decision, other: Decision) -> Decision:
     return max(one, other, key=lambda decision: decision.verdict.badness)
 
 
-def could_not_judge(model: str, reason: str) -> Decision:
+def could_not_judge(model: str, reason: str, code: Code = Code.COULD_NOT_JUDGE) -> Decision:
     """The decision where a step before judging stopped: ``error``, with that step's message."""
-    return _without_gates(model, Verdict.ERROR, Code.COULD_NOT_JUDGE, reason)
+    return _without_gates(model, Verdict.ERROR, code, reason)
 
 
 def unchanged(model: str, reason: str) -> Decision:

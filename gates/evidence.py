@@ -239,6 +239,10 @@ class Evidence:
     used: int = declare("How many decisions the holdout had made before.", default=0, minimum=0)
     candidate: Model | None = declare("Null where the data stopped the run before a model was measured.", default=None)
     champion: Model | None = declare("Null where there is no champion yet.", default=None)
+    uncompared: str | None = declare(
+        "Why the candidate is compared with no champion though there may be one; null where it is compared.",
+        default=None,
+    )
     anchor: Model | None = declare("Null where the policy names none.", default=None)
     slices: tuple[Slice, ...] = declare("The whole holdout first, then every slice, sorted.", default=())
     runs: tuple[Run, ...] = declare("Further trainings of the candidate's recipe.", default=())
@@ -255,7 +259,7 @@ class Evidence:
     @property
     def against_anchor(self) -> Evidence:
         """The same with the anchor in the champion's place."""
-        return replace(self, champion=self.anchor, slices=self.anchored, runs=())
+        return replace(self, champion=self.anchor, uncompared=None, slices=self.anchored, runs=())
 
     def trained(self, part: Sequence[Slice]) -> list[Sequence[Slice]]:
         """The same slices of every training, the candidate's first. Raises ``KeyError`` where a run lacks one."""
@@ -264,3 +268,31 @@ class Evidence:
             held = {(one.dimension, one.key): one for one in run.slices}
             found.append([held[one.dimension, one.key] for one in part])
         return found
+
+
+def champion_as_candidate(then: Evidence, now: Evidence) -> bool:
+    """Tell whether today's champion gave what it gave when it was the candidate, on the same rows.
+
+    True where there is nothing to compare: other rows, or a champion without predictions here.
+    """
+    holdouts = [next((one.digest for one in each.tables if one.name == "holdout"), None) for each in (then, now)]
+    if now.champion is None or now.champion.unscored or then.candidate is None or holdouts[0] != holdouts[1]:
+        return True
+    before = {(part.dimension, part.key): part for part in then.slices if not is_found(part.dimension)}
+    return all(
+        _gave(before[part.dimension, part.key], CANDIDATE) == _gave(part, CHAMPION)
+        for part in now.slices
+        if (part.dimension, part.key) in before
+    )
+
+
+def _gave(part: Slice, model: int) -> tuple[object, ...]:
+    """What one of the two models gave for a slice's rows: its calls by label, its ranks, its computed metrics."""
+    calls: dict[tuple[int, int], int] = {}
+    for label, *called, rows in part.cells:
+        calls[label, called[model]] = calls.get((label, called[model]), 0) + rows
+    ranks = part.ranks and tuple(
+        (one.rows, *((one.a, one.aa), (one.b, one.bb))[model]) for one in (part.ranks.positives, part.ranks.negatives)
+    )
+    computed = tuple((one.id, (one.candidate, one.champion)[model]) for one in part.computed if one.why is None)
+    return calls, ranks, computed

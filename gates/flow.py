@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gates import files, pointers
+from gates.alias import DisagreementError, agreed, known_of
 from gates.base import Base, Held, base_of
-from gates.decision import Decision, Verdict, could_not_judge, worse
+from gates.decision import Code, Decision, Verdict, could_not_judge, worse
 from gates.errors import Exit, GatesError
 from gates.evidence import Evidence, Finding
 from gates.git import repository
@@ -20,7 +21,7 @@ from gates.github import event
 from gates.judge import judge
 from gates.policy import Bound
 from gates.progress import Steps
-from gates.record import Waiver
+from gates.record import Record, Waiver
 from gates.waivers import Settled, settle
 from gates.workspace import Workspace
 
@@ -112,7 +113,21 @@ class Flow:
             return self._served(self.bound, self.workspace.work)
 
     def _served(self, bound: Bound, folder: Path) -> Served | None:
-        return None if self.no_registry else self.registry.champion(*bound.champion, folder / "champion")
+        """What the ledger says that the alias names, and the registry confirms."""
+        name, alias = bound.champion
+        if self.apart:
+            return None
+        entry = agreed(self.ledger, self.ledger.head(), None if self.no_registry else self.registry, name, alias)
+        after = entry.record.after if entry else None
+        if entry is None or after is None:
+            return None
+        return self.registry.served(name, after.version, entry.record.model, folder / "champion")
+
+    @cached_property
+    def apart(self) -> str | None:
+        """Why the registry can't be asked here at all: in the run of a fork's pull request nobody named one."""
+        fork = self.no_registry and event.of_fork(self.environ)
+        return "the run of a fork's pull request has no registry" if fork else None
 
     def anchor(self) -> Served | None:
         """The anchor, where the policy names one. Raises ``GatesError`` where the registry lacks that version."""
@@ -123,12 +138,17 @@ class Flow:
         if version is None:
             return None
         with self.steps.step("anchor", f"models:/{name}/{version}"):
-            found = None if self.no_registry else self.registry.version(name, version, folder / "anchor")
+            found = None if self.no_registry else self._version(name, str(version), folder)
         if found is None:
             raise GatesError(
                 f"the registry has no version {version} of {name}", where="anchor", mend="Check `anchor:`."
             )
         return found
+
+    def _version(self, name: str, version: str, folder: Path) -> Served | None:
+        """A version by its number, held to what the ledger knows of it."""
+        known = known_of(self.ledger, self.ledger.head(), name, version)
+        return self.registry.served(name, version, known, folder / "anchor")
 
     @property
     def no_registry(self) -> bool:
@@ -256,6 +276,7 @@ class Flow:
         with self.steps.step("measure", "no champion yet" if served is None else f"against version {served.version}"):
             made = [Files.of(folder) for folder in folders]
             evidence = self.charged(self.bench.evidence(checked, made, served, anchor))
+            evidence = replace(evidence, uncompared=None if served else self.apart)
         self.workspace.save(self.workspace.evidence, evidence)
         self._measure_for_base(made, served, anchor)
         return evidence
@@ -321,13 +342,14 @@ class Flow:
         self.workspace.save(self.workspace.decision, decision)
         return decision
 
-    def unjudged(self, why: str) -> Decision:
+    def unjudged(self, why: str | GatesError) -> Decision:
         """The decision where a step stopped before anything could be judged."""
+        code = Code(why.code) if isinstance(why, DisagreementError) else Code.COULD_NOT_JUDGE
         try:
             name = self.bound.policy.model
         except GatesError:
             name = self.workspace.policy.name  # the policy's own name for its model can't be read
-        return could_not_judge(name, why)
+        return could_not_judge(name, str(why), code)
 
     def judged_anew(self, folder: Path, reason: str = "") -> Decision:
         """The decision from the evidence in ``folder``, never from one that was handed over with it. ``reason`` says
@@ -357,13 +379,25 @@ class Flow:
 
     @cached_property
     def waivers(self) -> tuple[Waiver, ...]:
-        """What was accepted of this model, by the ledger. On a laptop, as it was last seen; a remote that can't be
-        reached turns no verdict around, and waives nothing."""
+        """What was accepted of this model, by the ledger, and holds. On a laptop, the ledger as it was last seen; where
+        ledger or GitHub can't be asked, no verdict is turned around."""
+        from gates.waive import holding
+
         try:
-            return self.ledger.waivers(self.told, self.bound.champion[0])
+            held, told = holding(self.ledger, self.told, self.bound.champion[0], self.proven, self.today)
         except GatesError as error:
-            self.steps.say(f"the ledger's waivers can't be read: {error}")
+            self.steps.say(f"nothing is accepted, as the ledger's waivers can't be read: {error}")
             return ()
+        for why in told:
+            self.steps.say(why)
+        return held
+
+    def proven(self, record: Record) -> str | None:
+        """Why a waiver's record proves nothing; None where it holds by this policy and by the base commit's."""
+        from gates.github.waived import proof
+
+        policies = [one.policy.promotion for one in (self.bound, self.before) if one]
+        return next((why for one in policies if (why := proof(one, self.environ)(record))), None)
 
     @cached_property
     def told(self) -> str | None:

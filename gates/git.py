@@ -6,6 +6,7 @@ import base64
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,9 +18,11 @@ from gates.ran import ran
 BATCH = 200  # names asked at once: fewer bytes than a pipe holds
 MISSING = "The ledger is a git branch: install git."
 HEADER = 3  # words before an object: its name, its type, its size
+TRIES = 4  # of a call to a remote
 SECONDS = 300  # no single call takes longer
 LOCAL = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
 QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
+AS_STORED = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}  # history as it is, not as a ref or file says
 BY = {"GIT_AUTHOR_NAME": "gates", "GIT_AUTHOR_EMAIL": "gates@localhost"}
 BY |= {key.replace("AUTHOR", "COMMITTER"): value for key, value in BY.items()}
 
@@ -56,6 +59,15 @@ class Git:
         except subprocess.TimeoutExpired as error:
             raise failed(arguments, f"no answer within {SECONDS} seconds".encode()) from error
 
+    def retried(self, *arguments: str) -> str:
+        """Ask a remote, again where it fails; gives standard output. Raises ``GatesError`` where it goes on failing."""
+        for attempt in range(TRIES):
+            done = self.ask(*arguments, network=True)
+            if done.returncode == 0:
+                return done.stdout.decode(errors="replace")
+            time.sleep(0.1 * 2**attempt if attempt + 1 < TRIES else 0)
+        raise failed(arguments, done.stderr)
+
     def command(self, arguments: Sequence[str]) -> list[str]:
         """The command line of a call."""
         return ["git", f"--git-dir={self.folder}", *QUIET, *arguments]
@@ -64,7 +76,7 @@ class Git:
         """What git gets to see: no other repository, no question to anybody, and in a workflow its token."""
         kept = {name: value for name, value in self.environ.items() if name not in LOCAL}
         login = self._login() if network else {}
-        return {**kept, **BY, **login, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        return {**kept, **BY, **login, **AS_STORED, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
     def _login(self) -> dict[str, str]:
         """GitHub's token as a header for its own server alone, where the checkout has left no credential."""
@@ -143,7 +155,11 @@ def shorn(line: str) -> str:
 
 
 def repository(folder: Path, environ: Mapping[str, str]) -> tuple[Git, Path] | None:
-    """The repository whose work tree holds a folder, and where that work tree begins; None outside of one."""
+    """Find the repository whose work tree holds a folder, and where that work tree begins; None outside of one.
+
+    Raises ``GatesError`` where git finds none but there should be one: outside a repository fewer rules hold, so a
+    broken checkout must not look like none.
+    """
     if not folder.is_dir():
         return None
     kept = {name: value for name, value in environ.items() if name not in LOCAL} | {"LC_ALL": "C"}
@@ -162,6 +178,25 @@ def repository(folder: Path, environ: Mapping[str, str]) -> tuple[Git, Path] | N
     if done.returncode and "not a git repository" not in told and "work tree" not in told:
         raise failed(("rev-parse",), done.stderr)  # such as a repository that somebody else owns
     if done.returncode:
+        _none_expected(folder, environ)
         return None
     own, top = os.fsdecode(done.stdout).splitlines()
     return Git(folder=Path(own), environ=environ), Path(top)
+
+
+def _none_expected(folder: Path, environ: Mapping[str, str]) -> None:
+    """Raise ``GatesError`` where a ``.git`` in a parent, or a run on GitHub, says that there is a repository."""
+    absolute = folder.absolute()
+    broken = next((one / ".git" for one in (absolute, *absolute.parents) if os.path.lexists(one / ".git")), None)
+    if broken is not None:
+        raise GatesError(
+            "git takes this for no repository",
+            where=str(broken),
+            mend="Fix the checkout: git -C with this folder says what is wrong. Without git no policy counts.",
+        )
+    if environ.get("GITHUB_ACTIONS") == "true":
+        raise GatesError(
+            "this run on GitHub has no git repository, so nobody knows which policy counts",
+            where=str(folder),
+            mend="Check the repository out with actions/checkout, which needs git 2.18 or later on the runner.",
+        )

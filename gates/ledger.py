@@ -15,15 +15,14 @@ from pathlib import Path
 
 from gates.canonical import canonical, digest_bytes
 from gates.errors import Exit, GatesError
-from gates.git import Git, failed, repository, shorn
-from gates.record import FILE, Kind, Record, Waiver
+from gates.git import TRIES, Git, failed, repository, shorn
+from gates.record import FILE, Record
 from gates.validate import read_json
 
 BRANCH = "gates-ledger"
 HERE = f"refs/heads/{BRANCH}"
 SEEN = f"refs/gates/{BRANCH}"  # the last state that was read from, or written to, a remote
 ALONE = "gates-ledger.git"  # the repository beside a policy that stands in none
-TRIES = 4  # of a call to the remote
 BATCH = 200  # commits read at once
 NO_OBJECT = "0" * 40
 DIGITS = 7  # of a digest name a record
@@ -78,6 +77,7 @@ class Ledger:
         if now and self.git.resolve(f"{now}^{{commit}}") is None:
             self._retried("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, HERE)
         if seen and (now is None or not self._descends(seen, now)):
+            self.commits(now)  # a history that was cut off has its own error
             raise GatesError(
                 f"the ledger was rewritten: its newest record was {seen[:12]} and is {(now or 'none')[:12]}",
                 where=self.told,
@@ -94,11 +94,6 @@ class Ledger:
             return None
         return self.git.resolve(SEEN if self.remote else HERE)
 
-    def waivers(self, head: str | None, name: str) -> tuple[Waiver, ...]:
-        """What was accepted of a model, whenever that was."""
-        given = (one.record for one in self.entries(head))
-        return tuple(one for rec in given if rec.kind is Kind.WAIVER and rec.name == name for one in rec.waivers)
-
     def _remote_head(self, remote: str) -> str | None:
         lines = self._retried("ls-remote", remote, HERE).splitlines()
         return next((line.split()[0] for line in lines if line.split()[1:] == [HERE]), None)
@@ -108,21 +103,33 @@ class Ledger:
 
     def _retried(self, *arguments: str) -> str:
         """A call to the remote, tried again where it fails."""
-        for attempt in range(TRIES):
-            done = self.git.ask(*arguments, network=True)
-            if done.returncode == 0:
-                return done.stdout.decode(errors="replace")
-            time.sleep(0.1 * 2**attempt if attempt + 1 < TRIES else 0)
-        error = failed(arguments, done.stderr)
-        error.mend = "Can this remote be reached, and its branch be written? GATES_LEDGER names another, or local."
-        raise error
+        try:
+            return self.git.retried(*arguments)
+        except GatesError as error:
+            error.mend = "Can this remote be reached, and its branch be written? GATES_LEDGER names another, or local."
+            raise
 
     def commits(self, head: str | None) -> list[Commit]:
         """All commits, the newest first."""
         if head is None:
             return []
-        lines = self.git.run("log", "--first-parent", "--format=%H %T %P", head).splitlines()
-        return [Commit(id=one, tree=tree, parents=tuple(rest)) for one, tree, *rest in map(str.split, lines)]
+        lines = self.git.run("rev-list", "--first-parent", "--format=%H %T %P", head).splitlines()
+        words = [line.split() for line in lines if not line.startswith("commit ")]
+        found = [Commit(id=one, tree=tree, parents=tuple(rest)) for one, tree, *rest in words]
+        if found[-1].id in self._cut:
+            raise GatesError(
+                f"this clone has only the newest {len(found)} commits of it: its history was cut off",
+                where=self.told,
+                mend="Fetch the rest: git fetch --unshallow (in a workflow, check out with fetch-depth: 0).",
+            )
+        return found
+
+    @property
+    def _cut(self) -> frozenset[str]:
+        """The commits whose parents a shallow clone lacks."""
+        path = self.git.run("rev-parse", "--git-path", "shallow")
+        file = self.git.folder / path if not Path(path).is_absolute() else Path(path)
+        return frozenset(file.read_text().split()) if file.is_file() else frozenset()
 
     def files(self, head: str | None) -> Iterator[tuple[Commit, Mapping[str, str], bytes | None]]:
         """Of every commit, the newest first: its files as name to blob, and the bytes of its record if there is one."""
@@ -138,10 +145,25 @@ class Ledger:
                 yield from zip(some, found, records, strict=True)
 
     def entries(self, head: str | None) -> Iterator[Entry]:
-        """All records, the newest first. Raises ``GatesError`` for a commit that holds none."""
+        """All records, the newest first. Raises ``GatesError`` for a commit that holds none, and where a record is not
+        the one that the next one names: who acts on a ledger must not act on a part of it."""
+        after: Record | None = None
         for commit, documents, data in self.files(head):
-            record = read_json(Record, data or b"", f"{BRANCH} {commit.id[:12]}")
-            yield Entry(commit=commit, record=record, digest=digest_bytes(data or b""), documents=documents)
+            record, told = read_json(Record, data or b"", f"{BRANCH} {commit.id[:12]}"), digest_bytes(data or b"")
+            if after is not None and (after.previous, after.sequence) != (told, record.sequence + 1):
+                raise self._torn(after)
+            after = record
+            yield Entry(commit=commit, record=record, digest=told, documents=documents)
+        if after is not None and (after.previous, after.sequence) != (None, 1):
+            raise self._torn(after)
+
+    def _torn(self, record: Record) -> GatesError:
+        return GatesError(
+            f"record {record.sequence} does not follow the record that it names as the one before",
+            where=self.told,
+            mend="gates verify --all tells what is wrong with the ledger.",
+            exit_code=Exit.STOP,
+        )
 
     def document(self, entry: Entry, name: str) -> bytes:
         """A document beside a record. Raises ``GatesError`` where it is not there or not the one that was named."""

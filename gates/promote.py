@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gates import files, provenance
+from gates.alias import State, compared, last_move
 from gates.canonical import canonical, digest
 from gates.errors import Exit, GatesError
 from gates.judge import judge
@@ -42,8 +43,11 @@ class Promoted:
 def promote(desk: Desk, candidate: Candidate, wanted: str | None, *, rehearse: bool = False) -> Promoted:
     """Make the candidate what the stage's alias names; without ``wanted`` the next stage that it has not reached.
 
+    ``rehearse``: verify everything, and change nothing: no alias, no record, no intent that somebody left open.
     Raises ``RefusedError`` where it may not be, which is a record, too, unless it was only rehearsed.
     """
+    if rehearse:
+        return _rehearse(desk, candidate, wanted)
     with desk.locked():
         kept: Kept | None = None
         while True:
@@ -54,24 +58,32 @@ def promote(desk: Desk, candidate: Candidate, wanted: str | None, *, rehearse: b
                 return _already(desk, candidate.bound, head, stage)
             try:
                 found = verified(desk, candidate, head, stage, model)
-                if not rehearse and found.record.after is None:
+                if found.record.after is None:
                     kept = kept or _kept(desk, candidate, found)
             except RefusedError as error:
-                if not rehearse:
-                    _refuse(desk, candidate, stage, error)
+                _refuse(desk, candidate, stage, error)
                 raise
-            if rehearse:
-                return _rehearsed(found, stage)
             with suppress(LostRaceError):  # else: look, verify and judge again on the state of now
                 intent = begin(desk, found.record, found.documents, after=head)
                 return _carried_out(desk, candidate, intent, kept, found)
+
+
+def _rehearse(desk: Desk, candidate: Candidate, wanted: str | None) -> Promoted:
+    head = desk.ledger.head()
+    if left := desk.open_intent(head):
+        desk.say(f"record {left.record.sequence} was left open: a promotion waits for it, or undoes it, first")
+    model = _manifest(candidate)
+    stage = _stage(desk, candidate.bound, head, wanted, digest(model))
+    if stage is None or _stands(desk, head, stage.alias, digest(model)):
+        return _already(desk, candidate.bound, head, stage)
+    return _rehearsed(verified(desk, candidate, head, stage, model), stage)
 
 
 def _kept(desk: Desk, candidate: Candidate, verified: Verified) -> Kept:
     """Store the files, of which nothing serves yet: they are those that were judged, whatever happened meanwhile."""
     kept = desk.registry.keep(desk.name, candidate.workspace.candidate, predictions(candidate.workspace))
     model = verified.record.model
-    if model is None or desk.registry.kept(kept.run_id) != model.digest:
+    if model is None or (desk.registry.kept(kept.run_id), kept.predictions) != (model.digest, model.predictions):
         raise RefusedError(Refused.STORED_BYTES, "the stored files are not those that were judged", mend=AGAIN)
     return kept
 
@@ -127,15 +139,16 @@ def _stage(desk: Desk, bound: Bound, head: str | None, wanted: str | None, model
 
 
 def _stands(desk: Desk, head: str | None, alias: str, model: str) -> bool:
-    """Whether the alias names this very model, by ledger and registry."""
-    last = desk.last_move(head, alias)
-    after = last.record.after if last else None
-    return after is not None and after.digest == model and desk.registry.at(desk.name, alias) == after.version
+    """Whether the alias names this very model, by ledger and registry, and its bytes are whole."""
+    last = last_move(desk.ledger, head, desk.name, alias)
+    if last is None or last.record.after is None or last.record.after.digest != model:
+        return False
+    return compared(desk.registry, desk.name, alias, last)[0] is State.AS_PROMOTED
 
 
 def _already(desk: Desk, bound: Bound, head: str | None, stage: Stage | None) -> Promoted:
     alias = (stage or bound.stages[-1]).alias
-    last = desk.last_move(head, alias)
+    last = last_move(desk.ledger, head, desk.name, alias)
     version = last.record.after.version if last and last.record.after else None
     told = f"{desk.name} version {version} is {alias} already: nothing to do"
     return Promoted(alias=alias, version=version, entry=None, told=told)

@@ -1,4 +1,4 @@
-"""Record: one entry of the ledger, which says what was decided, promoted, refused, waived or taken back, and on what.
+"""Record: one entry of the ledger: what was decided, promoted, refused, waived, adopted or taken back, and on what.
 
 A record names the digest of the one before it and its own place in the sequence. The documents that it names
 (decision, evidence, policy, the model's manifest) lie beside it, each told by the SHA-256 of its bytes.
@@ -33,10 +33,36 @@ class Kind(StrEnum):
     REFUSAL = "refusal"  # a promotion or rollback was not begun
     FAILURE = "failure"  # one was begun and undone
     WAIVER = "waiver"  # somebody accepts a named verdict
+    ADOPTION = "adoption"  # what an alias names, though gates did not promote it, is the champion from now on
 
 
+_JUDGED = ("verdict", "decision", "evidence", "policy")
+_PREDICTED = ("model.predictions", "model.holdout")
+_MODEL = ("alias", "policy", "model")
+# What a record of each kind must hold, and what it must not. Checked by kind, not by what happens to be there: a
+# promotion without a decision is no promotion.
+HOLDS: Mapping[Kind, tuple[str, ...]] = {
+    Kind.DECISION: (*_JUDGED, "model"),
+    Kind.INTENT: (*_MODEL, "holder", "lease"),
+    Kind.PROMOTION: (*_JUDGED, *_MODEL, "intent", "after"),
+    Kind.ROLLBACK: (*_MODEL, "intent", "after", "target"),
+    Kind.REFUSAL: ("alias", "policy", "code"),
+    Kind.FAILURE: (*_MODEL, "intent", "code"),
+    Kind.WAIVER: (*_JUDGED, "waivers"),
+    Kind.ADOPTION: (*_MODEL, "after"),
+}
+LACKS: Mapping[Kind, tuple[str, ...]] = {
+    Kind.DECISION: ("intent", "target", "after", "code"),
+    Kind.INTENT: ("intent", "code"),
+    Kind.PROMOTION: ("target", "code", "holder", "lease"),
+    Kind.ROLLBACK: ("code", "holder", "lease"),
+    Kind.REFUSAL: ("intent", "holder", "lease"),
+    Kind.FAILURE: ("after", "holder", "lease"),
+    Kind.WAIVER: ("alias", "intent", "target", "before", "after", "code", "holder", "lease"),
+    Kind.ADOPTION: ("verdict", "decision", "evidence", "intent", "target", "code", "holder", "lease", "waivers"),
+}
 OUTCOMES = (Kind.PROMOTION, Kind.ROLLBACK, Kind.FAILURE)  # what closes an intent
-MOVES = (Kind.PROMOTION, Kind.ROLLBACK)  # what moved an alias
+MOVES = (Kind.PROMOTION, Kind.ROLLBACK, Kind.ADOPTION)  # after these an alias is known to name a version
 
 
 class Refused(StrEnum):
@@ -53,6 +79,7 @@ class Refused(StrEnum):
     APPROVALS = "approvals"
     STORED_BYTES = "stored_bytes"
     ALIAS_MOVED = "alias_moved"
+    NOT_ADOPTED = "not_adopted"
     NOTHING_TO_ROLL_BACK = "nothing_to_roll_back"
     INTERRUPTED = "interrupted"
 
@@ -131,6 +158,16 @@ class Model:
     format: str = declare("mlflow with its flavours, or predictions.")
     pickled: tuple[str, ...] = declare("Files that hold pickles: whoever loads them runs what is in them.")
     parameters: dict[str, str] | None = declare("Parameters that the training logged to MLflow; null: no run is known.")
+    predictions: str | None = declare(
+        "Digest of the sorted manifest of the predictions that it was judged by; null where it was not judged.",
+        default=None,
+        pattern=_DIGEST,
+    )
+    holdout: str | None = declare(
+        "Digest of the holdout's rows that those predictions are about; without a key, of their order, too.",
+        default=None,
+        pattern=_DIGEST,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +265,23 @@ class Record:
             MANIFEST: self.model and self.model.digest,
         }
         return {name: digest for name, digest in named.items() if digest} | self.attached
+
+    @property
+    def misfits(self) -> tuple[str, ...]:
+        """The fields that a record of this kind must hold and lacks, or holds and must not."""
+        judged = (*_JUDGED, *_PREDICTED) if self.kind is Kind.PROMOTION or self._is_promotion_to_be else ()
+        missing = [one for one in (*HOLDS[self.kind], *judged) if not self._at(one)]
+        return tuple(dict.fromkeys((*missing, *(one for one in LACKS[self.kind] if self._at(one)))))
+
+    @property
+    def _is_promotion_to_be(self) -> bool:
+        return self.kind is Kind.INTENT and self.target is None
+
+    def _at(self, path: str) -> object:
+        """A field, or one of the model's: ``model.predictions``."""
+        first, _, rest = path.partition(".")
+        held = getattr(self, first)
+        return getattr(held, rest, None) if rest else held
 
     @property
     def moved(self) -> bool:

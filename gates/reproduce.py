@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from gates.alias import known_of
 from gates.beside import bound_of
 from gates.branch import Trusted
 from gates.errors import Exit, GatesError
@@ -123,7 +124,9 @@ def _champion(flow: Flow, before: Evidence, into: Path) -> Served | None:
     champion = before.champion
     if champion is None or champion.version is None:
         return None
-    return flow.registry.promoted(flow.bound.champion[0], champion.version, into / ".git" / "champion")
+    name = flow.bound.champion[0]
+    known = known_of(flow.ledger, flow.ledger.head(), name, champion.version)
+    return flow.registry.served(name, champion.version, known, into / ".git" / "champion")
 
 
 def _kept(flow: Flow, again: Flow, entry: Entry, into: Path) -> Path | None:
@@ -131,8 +134,8 @@ def _kept(flow: Flow, again: Flow, entry: Entry, into: Path) -> Path | None:
     after = entry.record.after
     if after is None:
         return None
-    served = flow.registry.promoted(entry.record.name, after.version, into / ".git" / "then")
-    return served.predictions(again.bench.holdout_identity)
+    served = flow.registry.served(entry.record.name, after.version, entry.record.model, into / ".git" / "then")
+    return served.predictions(again.bench.holdout_identity) if served else None
 
 
 def _predictions(then: Path | None, now: Path) -> Iterator[str]:

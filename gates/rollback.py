@@ -13,7 +13,9 @@ from gates.transaction import Desk, RefusedError, begin, carry_out
 
 def rollback(desk: Desk, alias: str, target: str | None, reason: str) -> Entry:
     """Go back to ``target`` (a sequence number, or the beginning of a digest), or to what stood before; gives the
-    outcome. Raises ``RefusedError``, which is a record, too, where its bytes are no longer those that were promoted.
+    outcome. An alias that names nothing, though the ledger knows what it should name, is put back there.
+
+    Raises ``RefusedError``, which is a record, too, where its bytes are no longer those that were promoted.
     """
     if not reason.strip():
         raise GatesError("a rollback needs a reason", where="--reason")
@@ -73,6 +75,10 @@ def _goal(desk: Desk, head: str | None, alias: str, target: str | None, now: str
     moves = [one for one in desk.ledger.entries(head) if one.record.moved and one.record.name == desk.name]
     moves = [one for one in moves if one.record.alias == alias]
     if target is None:
+        if moves:
+            _undisputed(moves[0], alias, now)
+        if moves and now is None:
+            return moves[0]
         found = [one for one in _before(moves) if one.record.after and one.record.after.version != now]
         if not found:
             raise GatesError(f"the ledger knows no earlier model of {alias}", where="rollback")
@@ -82,6 +88,18 @@ def _goal(desk: Desk, head: str | None, alias: str, target: str | None, now: str
         what = "names several records" if found else f"is no record that promoted to {alias}"
         raise GatesError(f"{target} {what}", where="--to", mend="gates history lists them.")
     return found[0]
+
+
+def _undisputed(last: Entry, alias: str, now: str | None) -> None:
+    """Raise ``GatesError`` where nobody can tell what to go back from: what serves is not what was promoted last."""
+    after = last.record.after
+    if now is not None and after is not None and now != after.version:
+        raise GatesError(
+            f"{alias} names version {now}, but record {last.record.sequence} made it version {after.version}",
+            where="rollback",
+            mend=f"Say where to go: --to {last.record.sequence} puts version {after.version} back; "
+            "gates history lists the others.",
+        )
 
 
 def _before(moves: list[Entry]) -> list[Entry]:

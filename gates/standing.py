@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import UTC, datetime
 from typing import Literal
 
+from gates.alias import AGREED, State, compared, mend
 from gates.errors import GatesError
 from gates.evidence import Evidence
 from gates.fields import declare
@@ -15,19 +16,10 @@ from gates.ledger import Entry, Ledger
 from gates.policy import Bound
 from gates.record import EVIDENCE, MANIFEST, OUTCOMES, Kind
 from gates.registry.glance import Glance
+from gates.transaction import within_lease
 from gates.validate import read_json
 
 SCHEMA: Literal["gates/standing/v1"] = "gates/standing/v1"
-
-
-class State(StrEnum):
-    """How an alias stands. Codes are stable and never reused."""
-
-    AS_PROMOTED = "as_promoted"
-    NOTHING = "nothing"  # neither registry nor ledger knows of anything
-    MOVED = "moved"  # the registry's alias names another version than the ledger
-    UNKNOWN = "unknown"  # the ledger says nothing of it
-    BYTES_CHANGED = "bytes_changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +30,7 @@ class Alias:
     alias: str = declare("Its name.")
     state: State = declare("How it stands.")
     told: str = declare("The same in one sentence.")
+    mend: str | None = declare("What to do about it; null where all is well.")
     version: str | None = declare("What the registry's alias names.")
     record: int | None = declare("The ledger's record of what it should name.")
     digest: str | None = declare("Digest of the model that it should name.")
@@ -57,11 +50,12 @@ class Standing:
     records: int = declare("The ledger's length.")
     head: str | None = declare("Digest of its newest record.")
     open: int | None = declare("The record of a promotion that was begun and not ended; null for none.")
+    waits: str | None = declare("Until when others wait for it, UTC; null where nobody does, or does any more.")
 
     @property
     def sound(self) -> bool:
         """Whether everything is as it was promoted."""
-        return self.open is None and all(one.state in (State.AS_PROMOTED, State.NOTHING) for one in self.aliases)
+        return self.open is None and all(one.state in AGREED for one in self.aliases)
 
 
 def standing(ledger: Ledger, registry: Glance, bound: Bound) -> Standing:
@@ -70,13 +64,14 @@ def standing(ledger: Ledger, registry: Glance, bound: Bound) -> Standing:
     wanted = [stage.alias for stage in bound.stages]
     moves: dict[str, Entry] = {}
     newest, began, ended = None, None, False
+    now = datetime.now(UTC)
     for entry in ledger.entries(head):
         record = entry.record
         newest = newest or entry
         if record.name != name:
             continue
         if record.kind is Kind.INTENT and not ended and began is None:
-            began = record.sequence
+            began = record
         ended = ended or record.kind in OUTCOMES
         if record.moved and record.alias in wanted:
             moves.setdefault(record.alias, entry)
@@ -88,19 +83,20 @@ def standing(ledger: Ledger, registry: Glance, bound: Bound) -> Standing:
         aliases=tuple(_alias(ledger, registry, bound, alias, moves.get(alias)) for alias in wanted),
         records=newest.record.sequence if newest else 0,
         head=newest.digest if newest else None,
-        open=began,
+        open=began.sequence if began else None,
+        waits=began.lease if began and within_lease(began, now) else None,
     )
 
 
 def _alias(ledger: Ledger, registry: Glance, bound: Bound, alias: str, entry: Entry | None) -> Alias:
-    version = registry.at(bound.champion[0], alias)
-    state, told = _state(registry, bound.champion[0], version, entry)
+    state, told, version = compared(registry, bound.champion[0], alias, entry)
     today, why = _today(ledger, bound, entry) if entry else (None, "nothing was promoted")
     after = entry.record.after if entry else None
     return Alias(
         alias=alias,
         state=state,
         told=told,
+        mend=None if state in AGREED else mend(state, entry),
         version=version,
         record=entry.record.sequence if entry else None,
         digest=after.digest if after else None,
@@ -110,34 +106,10 @@ def _alias(ledger: Ledger, registry: Glance, bound: Bound, alias: str, entry: En
     )
 
 
-def _state(registry: Glance, name: str, version: str | None, entry: Entry | None) -> tuple[State, str]:
-    after = entry.record.after if entry else None
-    if entry is None or after is None:
-        if version is None:
-            return State.NOTHING, "nothing was promoted yet"
-        return State.UNKNOWN, f"names version {version}, of which the ledger says nothing: it was not promoted by gates"
-    if version != after.version:
-        named = f"version {version}" if version else "nothing"
-        return (
-            State.MOVED,
-            f"names {named}; record {entry.record.sequence} made it version {after.version}: moved by hand",
-        )
-    if _stored(registry, name, version) != after.digest:
-        return State.BYTES_CHANGED, f"the bytes of version {version} are not those that were promoted"
-    return State.AS_PROMOTED, f"version {version}, since record {entry.record.sequence} of {entry.record.at}"
-
-
-def _stored(registry: Glance, name: str, version: str) -> str | None:
-    try:
-        return registry.stored(name, version)
-    except GatesError as error:
-        if error.exit_code:
-            return None
-        raise
-
-
 def _today(ledger: Ledger, bound: Bound, entry: Entry) -> tuple[str | None, str]:
     """What today's policy says of the evidence that the model was promoted on."""
+    if entry.record.evidence is None:
+        return None, "it was adopted: nothing was measured"
     evidence = read_json(Evidence, ledger.document(entry, EVIDENCE), EVIDENCE)
     if evidence.measured != bound.measured:
         return None, "today's policy measures something else; gates run judges a candidate by it"

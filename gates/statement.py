@@ -22,6 +22,7 @@ from gates.validate import read_json
 
 TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE: Final = "urn:mlgates:decision:v1"
+ADOPTED: Final = "urn:mlgates:adoption:v1"
 PAYLOAD: Final = "application/vnd.in-toto+json"
 BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
 
@@ -55,6 +56,29 @@ def statement(decision: Decision) -> bytes:
             "predicate": plain(decision),
         }
     )
+
+
+def adoption(model: str, alias: str, version: str, digest: str, reason: str) -> bytes:
+    """The canonical bytes of the statement that what an alias names was adopted; ``digest`` is the model's."""
+    return canonical(
+        {
+            "_type": TYPE,
+            "subject": [{"name": model, "digest": {"sha256": digest[7:]}}],
+            "predicateType": ADOPTED,
+            "predicate": {"alias": alias, "version": version, "reason": reason},
+        }
+    )
+
+
+def payload_of(data: bytes, name: str) -> tuple[bytes, Plain]:
+    """The bytes that a DSSE envelope is about, and the envelope. Raises ``GatesError`` for anything else."""
+    envelope = dict(_object(data, name))
+    if envelope.get("payloadType") != PAYLOAD:
+        raise GatesError("is not a signed in-toto statement", where=name, mend=MEND)
+    try:
+        return base64.b64decode(str(envelope.get("payload")), validate=True), envelope
+    except binascii.Error as error:
+        raise GatesError("has a payload that is not base64", where=name, mend=MEND) from error
 
 
 def read(data: bytes, name: str) -> Read:

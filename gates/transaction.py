@@ -1,5 +1,5 @@
-"""Changing which model an alias names: intent, registry, read back, outcome. Killed anywhere, the next one finishes or
-undoes what was begun.
+"""Change which model an alias names: intent, registry, read back, outcome. Killed anywhere, the next one undoes what
+was begun.
 
 Neither MLflow's aliases nor its bytes have a compare-and-swap. So an intent in the ledger, which has one, comes first;
 one lock per registry keeps promotions of one machine apart, and a lease those of several.
@@ -19,13 +19,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gates import __version__
+from gates.alias import known_of, last_move
 from gates.errors import Exit, GatesError
 from gates.ledger import TIME, Entry, Ledger, LostRaceError
+from gates.policy import Stage
 from gates.provenance import draft
-from gates.record import CARD, OUTCOMES, Kind, Record, Refused, Run, Version
+from gates.record import CARD, OUTCOMES, Approval, Kind, Record, Refused, Run, Version
 from gates.registry.mlflow import Registry
 
-LEASE = timedelta(minutes=30)  # how long an intent may take before somebody else settles it
+LEASE = timedelta(minutes=10)  # how long an intent may take before somebody else settles it
+SKEW = timedelta(minutes=2)  # by which two machines' clocks may differ
 POLL = 2.0  # seconds between two looks at somebody else's intent
 
 
@@ -35,6 +38,17 @@ class RefusedError(GatesError):
     def __init__(self, code: Refused, what: str, *, mend: str | None = None, exit_code: Exit = Exit.STOP) -> None:
         super().__init__(what, where=code.value, mend=mend, exit_code=exit_code)
         self.code = code
+
+
+Approve = Callable[[Stage, str], tuple[Approval, ...]]  # (stage, the model's digest) -> the approvals, or GatesError
+
+
+def approved(approve: Approve, stage: Stage, model: str) -> tuple[Approval, ...]:
+    """Ask for a stage's approvals, even where it names no role: the callable knows, and may only be stricter."""
+    try:
+        return approve(stage, model)
+    except GatesError as error:
+        raise RefusedError(Refused.APPROVALS, error.what, mend=error.mend, exit_code=error.exit_code) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,15 +90,8 @@ class Desk:
                 return entry if entry.record.kind is Kind.INTENT else None
         return None
 
-    def last_move(self, head: str | None, alias: str) -> Entry | None:
-        """The record of what the alias should name now."""
-        return next((one for one in self.ledger.entries(head) if self._moved(one.record, alias)), None)
-
-    def _moved(self, record: Record, alias: str) -> bool:
-        return record.moved and (record.name, record.alias) == (self.name, alias)
-
     def settled(self) -> str | None:
-        """The ledger's newest commit, once no intent is open: one that a dead process left is finished or undone."""
+        """The ledger's newest commit, once no intent is open: one that a dead process left is undone."""
         told = False
         while True:
             head = self.ledger.head()
@@ -93,21 +100,23 @@ class Desk:
                 return head
             if self._abandoned(entry.record):
                 self.say(f"settling record {entry.record.sequence}, which was left open")
-                outcome = carry_out(self, entry)
+                outcome = undo(self, entry)
                 self.say(f"record {outcome.record.sequence}: {outcome.record.kind}, {outcome.record.reason}")
                 continue
             if not told:
-                self.say(f"waiting for record {entry.record.sequence}, which somebody else is carrying out")
+                by = f"{entry.record.run.actor.login} is carrying out, until {entry.record.lease} at most"
+                self.say(f"waiting for record {entry.record.sequence}, which {by}")
             told = True
             time.sleep(POLL)
 
     def _abandoned(self, intent: Record) -> bool:
-        return intent.holder in self.held or not within_lease(intent)
+        return intent.holder in self.held or not within_lease(intent, datetime.now(UTC))
 
 
-def within_lease(intent: Record) -> bool:
-    """Whether an intent's time has not run out."""
-    return intent.lease is not None and datetime.now(UTC).strftime(TIME) <= intent.lease
+def within_lease(intent: Record, now: datetime) -> bool:
+    """Whether an intent's time has not run out. A lease is never longer than ``LEASE``: one that ends later was
+    written by a clock that is wrong, or by somebody who wants all others to wait."""
+    return intent.lease is not None and now.strftime(TIME) <= intent.lease <= (now + LEASE + SKEW).strftime(TIME)
 
 
 def begin(desk: Desk, intent: Record, documents: Mapping[str, bytes | str], *, after: str | None) -> Entry:
@@ -116,8 +125,23 @@ def begin(desk: Desk, intent: Record, documents: Mapping[str, bytes | str], *, a
     return desk.ledger.append(replace(intent, holder=desk.held[-1], lease=lease), documents, after=after)
 
 
+def undo(desk: Desk, entry: Entry) -> Entry:
+    """Close an intent that somebody left open, and undo what was done of it.
+
+    It is never finished: what it rests on was verified by the process that died. A record that whoever may push can
+    write is no order to the registry.
+    """
+    intent = entry.record
+    if intent.after is None:
+        version = desk.registry.made_for(desk.name, entry.digest)
+    else:
+        known = known_of(desk.ledger, desk.ledger.head(), desk.name, intent.after.version)
+        version = intent.after.version if known else None
+    return _undo(desk, entry, version, Refused.INTERRUPTED, "it was left open, and is undone")
+
+
 def carry_out(desk: Desk, entry: Entry) -> Entry:
-    """From a written intent to its outcome: finished where its version is there and whole, undone where not.
+    """From an intent that was just verified to its outcome: finished where its version is whole, undone where not.
 
     Does the same whether it goes on or begins again: each step looks first at what is.
     """
@@ -127,7 +151,7 @@ def carry_out(desk: Desk, entry: Entry) -> Entry:
     name, alias, digest = desk.name, intent.alias, intent.model.digest
     version = intent.after.version if intent.after else desk.registry.made_for(name, entry.digest)
     if version is None:
-        return _close(desk, entry, Refused.INTERRUPTED, "it was stopped before the model was registered")
+        return _close(desk, entry, Refused.INTERRUPTED, "the model was not registered")
     before, now = intent.before and intent.before.version, desk.registry.at(name, alias)
     if now not in (before, version):
         why = f"somebody moved {alias} to version {now} meanwhile"
@@ -151,12 +175,17 @@ def carry_out(desk: Desk, entry: Entry) -> Entry:
     return _close(desk, entry, None, done, after=Version(version=version, digest=digest))
 
 
-def _undo(desk: Desk, entry: Entry, version: str, code: Refused, why: str) -> Entry:
-    """Let the alias name again what it named before."""
-    intent = entry.record
-    assert intent.alias  # noqa: S101 -- every intent names one
-    if desk.registry.at(desk.name, intent.alias) == version:
-        desk.registry.move(desk.name, intent.alias, intent.before.version if intent.before else None)
+def _undo(desk: Desk, entry: Entry, version: str | None, code: Refused, why: str) -> Entry:
+    """Let the alias name again what the ledger says, where it names what this intent was to make of it.
+
+    Not what the intent says stood there before: that would be an order, too.
+    """
+    alias = entry.record.alias
+    assert alias  # noqa: S101 -- every intent names one
+    last = last_move(desk.ledger, desk.ledger.head(), desk.name, alias)
+    stood = last.record.after.version if last and last.record.after else None
+    if version is not None and version != stood and desk.registry.at(desk.name, alias) == version:
+        desk.registry.move(desk.name, alias, stood)
     return _close(desk, entry, code, why)
 
 

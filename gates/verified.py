@@ -12,14 +12,18 @@ from functools import partial
 from pathlib import Path
 
 from gates import provenance, waivers
+from gates.alias import DisagreementError, agreed, last_move
 from gates.branch import Trusted
 from gates.canonical import canonical, digest, digest_bytes
 from gates.decision import Decision, Verdict
 from gates.errors import Exit, GatesError
-from gates.evidence import Evidence
+from gates.evidence import Evidence, champion_as_candidate
 from gates.evidence import Model as Measured
+from gates.files import digest_of
 from gates.judge import judge
+from gates.ledger import Entry
 from gates.measure import Bench
+from gates.measure.facts import NAME as FACTS
 from gates.measure.models import Files, Served
 from gates.policy import Bound, Stage
 from gates.record import (
@@ -29,7 +33,6 @@ from gates.record import (
     MANIFEST,
     POLICY,
     STATEMENT,
-    Approval,
     Code,
     Kind,
     Record,
@@ -40,11 +43,12 @@ from gates.record import (
 from gates.report.card import render
 from gates.signing import sign
 from gates.statement import statement
-from gates.transaction import Desk, RefusedError
+from gates.transaction import Approve, Desk, RefusedError, approved
+from gates.validate import read_json
+from gates.waive import Proven, holding
 from gates.words import plural
 from gates.workspace import Workspace
 
-Approve = Callable[[Stage, str], tuple[Approval, ...]]  # (stage, the model's digest) -> the approvals, or GatesError
 Found = Callable[[], Served | None]
 AGAIN = "Run gates run again."
 OTHER_ROWS = "the holdout is not the one that the candidate was judged on, or predictions or evidence have changed"
@@ -62,6 +66,8 @@ class Candidate:
     anchor: Found
     approve: Approve
     today: str  # YYYY-MM-DD, for waivers
+    proven: Proven  # whether a waiver of the ledger holds, asked anew
+    uncompared: str | None = None  # why it shall be compared with nothing, where the champion can't be scored
     key: Path | None = None  # signs the decision
 
     @property
@@ -87,15 +93,13 @@ def verified(
     if candidate.policy.elsewhere:
         why = f"this run is of {candidate.policy.elsewhere}, not of {candidate.policy.ref.branch}"
         raise RefusedError(Refused.NOT_DEFAULT_BRANCH, why, mend="Promotions start on the default branch.")
-    decision, evidence, served, anew = _judged(desk, candidate, head, digest(manifest))
+    judged = _judged(desk, candidate, head, digest(manifest))
+    decision, evidence = judged.decision, judged.evidence
     accepted = _accepted(desk, candidate, head, decision)
-    _same_decision(candidate.workspace, decision, anew=anew)
+    _same_decision(candidate.workspace, decision, anew=judged.anew)
     after = _from(desk, head, stage, digest(manifest))
-    approvals = _approved(candidate, stage, digest(manifest))
-    before = desk.registry.at(desk.name, stage.alias)
-    held = served.digest if served and served.version == before else None
-    if before and held is None:
-        held = desk.registry.stored(desk.name, before) or "sha256:" + "0" * 64
+    approvals = approved(candidate.approve, stage, digest(manifest))
+    stood = _agreed(desk, head, stage.alias)
     logged = partial(desk.registry.parameters, during=candidate.workspace.during())
     model = provenance.model(candidate.workspace.candidate, logged)
     record = replace(
@@ -103,9 +107,14 @@ def verified(
         verdict=str(decision.verdict),
         decision=digest(decision),
         evidence=digest(evidence),
-        model=replace(model, digest=digest(manifest)),  # what was verified, whatever lies there by now
+        model=replace(  # what was verified, whatever lies there by now
+            model,
+            digest=digest(manifest),
+            predictions=judged.predictions,
+            holdout=candidate.bench.holdout_identity,
+        ),
         data=provenance.data(candidate.bound, evidence, candidate.workspace.root, desk.ledger.git.environ),
-        before=Version(version=before, digest=held) if before and held else None,
+        before=stood.record.after if stood else None,
         after=after,
         approvals=approvals,
         waivers=accepted,
@@ -121,7 +130,7 @@ def verified(
         MANIFEST: canonical(manifest),
         **attached,
     }
-    return Verified(record=record, documents=documents, decision=decision, anew=anew)
+    return Verified(record=record, documents=documents, decision=decision, anew=judged.anew)
 
 
 def bare(desk: Desk, candidate: Candidate, stage: Stage, kind: Kind, reason: str) -> Record:
@@ -129,42 +138,79 @@ def bare(desk: Desk, candidate: Candidate, stage: Stage, kind: Kind, reason: str
     return replace(desk.draft(kind, stage.alias, reason), policy=candidate.policy.ref, source=candidate.code)
 
 
-def _judged(
-    desk: Desk, candidate: Candidate, head: str | None, model: str
-) -> tuple[Decision, Evidence, Served | None, bool]:
-    """The decision, derived anew from the evidence, which is measured anew from the predictions."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What the evidence gives. ``predictions``: the digest of those that the candidate was measured by."""
+
+    decision: Decision
+    evidence: Evidence
+    predictions: str
+    anew: bool
+
+
+def _judged(desk: Desk, candidate: Candidate, head: str | None, model: str) -> _Judged:
+    """Derive the decision anew from the evidence, which is measured anew from the predictions."""
+    bound, seen = candidate.bound, _evidence(candidate)
+    decision = judge(bound, seen)
+    if seen.candidate is None or decision.verdict is Verdict.ERROR:
+        raise RefusedError(Refused.VERDICT, f"the verdict is {decision.verdict}: {decision.reason}", mend=MEND_VERDICT)
+    if model != seen.candidate.digest:
+        raise _changed(Refused.CANDIDATE_CHANGED, "the candidate's files are not those that were judged")
+    served = _served(candidate)
+    fresh, predictions = _measured(candidate, seen, served)
+    fresh = replace(fresh, used=_used(desk, candidate, head, seen, own=(model, digest(decision))))
+    _as_promoted(desk, candidate, head, fresh)
+    why = _moved_on(candidate, seen, fresh)
+    if why is None:
+        return _Judged(decision=decision, evidence=seen, predictions=predictions, anew=False)
+    anew = judge(bound, fresh)
+    if anew.verdict is Verdict.ERROR:
+        raise _changed(Refused.CHAMPION_CHANGED, f"{why}; {anew.reason}")
+    desk.say(f"{why}: judged anew, {anew.verdict}")
+    return _Judged(decision=anew, evidence=fresh, predictions=predictions, anew=True)
+
+
+def _evidence(candidate: Candidate) -> Evidence:
+    """Read the evidence, which must have been measured under the policy that counts."""
     bound, evidence = candidate.bound, candidate.workspace.load_evidence()
     if evidence.measured != bound.measured:
         why = "the evidence was measured under another policy than the one that counts"
-        raise RefusedError(Refused.POLICY_CHANGED, why, mend="Run gates measure again.", exit_code=Exit.INPUT)
-    decision = judge(bound, evidence)
-    if evidence.candidate is None or decision.verdict is Verdict.ERROR:
-        raise RefusedError(Refused.VERDICT, f"the verdict is {decision.verdict}: {decision.reason}", mend=MEND_VERDICT)
-    if model != evidence.candidate.digest:
-        raise _changed(Refused.CANDIDATE_CHANGED, "the candidate's files are not those that were judged")
-    served = candidate.served()
-    _same_champion(desk, head, candidate.bound.champion[1], served)
-    fresh = _measured(candidate, evidence, served)
-    now = served.version if served else None
-    used = _used(desk, candidate, head, evidence, own=(model, digest(decision)))
-    if _same(evidence.champion, fresh.champion):
-        if _counted(fresh) != _counted(evidence):
-            raise _changed(Refused.EVIDENCE_CHANGED, OTHER_ROWS)
-        if used == evidence.used:
-            return decision, evidence, served, False
-        evidence = replace(evidence, used=used)
-        anew = judge(bound, evidence)
-        times = plural(used, "time", "times")
-        desk.say(f"this holdout has decided {times} by now: judged anew, {anew.verdict}")
-        return anew, evidence, served, True
-    fresh = replace(fresh, used=used)
-    anew = judge(bound, fresh)
-    was = evidence.champion.version if evidence.champion else None
-    if anew.verdict is Verdict.ERROR:
-        why = f"the champion is {_name(now)}, but the candidate was judged against {_name(was)}; {anew.reason}"
-        raise _changed(Refused.CHAMPION_CHANGED, why)
-    desk.say(f"the champion is {_name(now)} by now: judged anew, {anew.verdict}")
-    return anew, fresh, served, True
+        raise RefusedError(Refused.POLICY_CHANGED, why, mend=_other_policy(candidate), exit_code=Exit.INPUT)
+    unscored = evidence.champion is not None and evidence.champion.unscored is not None
+    if candidate.uncompared and not unscored:
+        raise GatesError(
+            "the champion can be compared with: only one that can't be scored on this holdout is left out",
+            where="--uncompared",
+            mend="Leave the option out.",
+        )
+    return replace(evidence, uncompared=candidate.uncompared)
+
+
+def _other_policy(candidate: Candidate) -> str:
+    """Say what helps where the policy here is not the one that counts."""
+    ref = candidate.policy.ref
+    try:
+        here = candidate.workspace.load().digest
+    except GatesError:
+        here = None
+    if here == ref.digest:
+        return AGAIN
+    return f"{ref.path} differs here from the one on {ref.branch}, which counts: commit and merge it, then gates run."
+
+
+def _moved_on(candidate: Candidate, seen: Evidence, fresh: Evidence) -> str | None:
+    """Say what makes judging anew necessary; None where what was measured is what was judged.
+
+    Raises ``RefusedError`` where what may not change has changed.
+    """
+    if not _same(seen.champion, fresh.champion):
+        was, now = (one.champion.version if one.champion else None for one in (seen, fresh))
+        return f"the champion is {_name(now)} by now, but the candidate was judged against {_name(was)}"
+    if _counted(candidate, fresh) != _counted(candidate, seen):
+        raise _changed(Refused.EVIDENCE_CHANGED, OTHER_ROWS)
+    if fresh.used != seen.used:
+        return f"this holdout has decided {plural(fresh.used, 'time', 'times')} by now"
+    return "some data are older by now" if fresh.findings != seen.findings else None
 
 
 def _used(desk: Desk, candidate: Candidate, head: str | None, evidence: Evidence, *, own: tuple[str, ...]) -> int:
@@ -180,13 +226,15 @@ def _same(one: Measured | None, other: Measured | None) -> bool:
     return (one and (one.version, one.digest)) == (other and (other.version, other.digest))
 
 
-def _counted(evidence: Evidence) -> Evidence:
-    """What must be the same when it is measured again. The contract's findings are not: freshness depends on the
-    clock. Nor is the sentence that says why a champion has no predictions."""
-    champion = evidence.champion
+def _counted(candidate: Candidate, evidence: Evidence) -> Evidence:
+    """What must be the same when it is measured again: all but what depends on the clock, how often the holdout has
+    decided, and the sentence that says why a champion has no predictions."""
+    contract, champion = candidate.bound.contract, evidence.champion
+    clocked = {rule.id for rule in contract.rules if rule.clock} if contract else set()
     if champion and champion.unscored:
         champion = replace(champion, unscored="somehow")
-    return replace(evidence, findings=(), champion=champion)
+    findings = tuple(one for one in evidence.findings if one.rule not in clocked)
+    return replace(evidence, findings=findings, champion=champion, used=0)
 
 
 MEND_VERDICT = "Only a pass is promoted, or what somebody has waived (gates waive)."
@@ -203,17 +251,39 @@ def _same_decision(workspace: Workspace, derived: Decision, *, anew: bool) -> No
         raise _changed(Refused.DECISION_CHANGED, "the decision is not the one that the evidence gives")
 
 
-def _same_champion(desk: Desk, head: str | None, alias: str, served: Served | None) -> None:
-    """The registry tells of a version what the ledger says was promoted as it."""
-    last = desk.last_move(head, alias)
-    after = last.record.after if last else None
-    if served and after and after.version == served.version and after.digest != served.digest:
-        why = f"the registry's digest of version {served.version} is not the one that was promoted"
-        raise RefusedError(Refused.STORED_BYTES, why, mend="gates status shows both; gates rollback goes back.")
+def _as_promoted(desk: Desk, candidate: Candidate, head: str | None, fresh: Evidence) -> None:
+    """The champion's predictions give the counts that it was promoted on, where those are of the same rows."""
+    entry = last_move(desk.ledger, head, *candidate.bound.champion)
+    if entry is None or entry.record.evidence is None:
+        return
+    then = read_json(Evidence, desk.ledger.document(entry, EVIDENCE), EVIDENCE)
+    if then.measured == fresh.measured and not champion_as_candidate(then, fresh):
+        why = "the champion's predictions do not give the counts that it was promoted on"
+        raise RefusedError(Refused.EVIDENCE_CHANGED, why, mend="gates status and gates verify tell what was changed.")
 
 
-def _measured(candidate: Candidate, evidence: Evidence, served: Served | None) -> Evidence:
-    """Candidate and champion on the holdout, from their predictions alone: no model is loaded."""
+def _served(candidate: Candidate) -> Served | None:
+    """The champion of now, which ledger and registry agree about."""
+    try:
+        return candidate.served()
+    except DisagreementError as error:
+        raise _disagree(error) from error
+
+
+def _agreed(desk: Desk, head: str | None, alias: str) -> Entry | None:
+    try:
+        return agreed(desk.ledger, head, desk.registry, desk.name, alias)
+    except DisagreementError as error:
+        raise _disagree(error) from error
+
+
+def _disagree(error: DisagreementError) -> RefusedError:
+    return RefusedError(Refused(error.code), error.what, mend=error.mend)
+
+
+def _measured(candidate: Candidate, evidence: Evidence, served: Served | None) -> tuple[Evidence, str]:
+    """Candidate and champion on the holdout, from their predictions alone: no model is loaded. Gives the digest of the
+    candidate's predictions, too."""
     bench, work = candidate.bench, candidate.workspace.work
 
     def kept(of: Served, judged: Measured | None, name: str) -> Callable[[str], Path | None]:
@@ -232,7 +302,8 @@ def _measured(candidate: Candidate, evidence: Evidence, served: Served | None) -
         ours = [_copied(candidate.workspace, place, Path(beside), known) for place, known in enumerate(digests)]
         theirs, fixed = bare(served, evidence.champion, "champion"), bare(candidate.anchor(), evidence.anchor, "anchor")
         try:
-            return bench.evidence(bench.check(), ours, theirs, fixed, evidence.used)
+            found = bench.evidence(bench.check(), ours, theirs, fixed, evidence.used)
+            return replace(found, uncompared=evidence.uncompared), _predictions_digest(ours[0].folder)
         except GatesError as error:
             if error.exit_code is Exit.OUTSIDE:
                 raise
@@ -240,12 +311,21 @@ def _measured(candidate: Candidate, evidence: Evidence, served: Served | None) -
 
 
 def _copied(workspace: Workspace, place: int, beside: Path, known: str) -> Files:
-    """A training's predictions alone, in a folder of their own; of further trainings the files are not kept."""
+    """A training's predictions and facts, in a folder of their own; of further trainings the files are not kept."""
     made = predictions(workspace, place)
     folder = beside / str(place)
     folder.mkdir()
     shutil.copyfile(made, folder / f"predictions{made.suffix}")
+    said = workspace.trainings(place + 1)[place] / FACTS
+    if said.is_file():
+        shutil.copyfile(said, folder / FACTS)
     return Files(digest=known, folder=folder)
+
+
+def _predictions_digest(folder: Path) -> str:
+    made = _found(folder / "predictions")
+    assert made is not None  # noqa: S101 -- just copied
+    return digest_of([made], folder)
 
 
 def predictions(workspace: Workspace, place: int = 0) -> Path:
@@ -265,10 +345,11 @@ def _accepted(desk: Desk, candidate: Candidate, head: str | None, decision: Deci
     """The waivers that are needed. Raises ``RefusedError`` where they don't make a pass."""
     if decision.verdict is Verdict.PASS:
         return ()
-    given = desk.ledger.waivers(head, desk.name)
+    given, unproven = holding(desk.ledger, head, desk.name, candidate.proven, candidate.today)
     settled = waivers.settle(decision, given, candidate.today, candidate.bound.policy.promotion.waivable)
     if settled.verdict is not Verdict.PASS:
-        void = "".join(f"; the waiver of {one.gate.id}: {one.why}" for one in settled.void)
+        void = "".join(f"; the waiver of {one.gate.label}: {one.why}" for one in settled.void)
+        void += "".join(f"; {one}" for one in unproven)
         why = f"the verdict is {settled.verdict}: {decision.reason}{void}"
         raise RefusedError(Refused.VERDICT, why, mend=MEND_VERDICT)
     return tuple(one.waiver for one in settled.waived)
@@ -278,7 +359,7 @@ def _from(desk: Desk, head: str | None, stage: Stage, model: str) -> Version | N
     """The version that moves on from the stage before; None for a first stage, which registers one."""
     if stage.after is None:
         return None
-    last = desk.last_move(head, stage.after)
+    last = _agreed(desk, head, stage.after)
     after = last.record.after if last else None
     if after is None or after.digest != model:
         raise RefusedError(
@@ -286,21 +367,7 @@ def _from(desk: Desk, head: str | None, stage: Stage, model: str) -> Version | N
             f"{stage.alias} comes after {stage.after}, where this model does not stand",
             mend=f"gates promote --stage {stage.after} first.",
         )
-    now = desk.registry.at(desk.name, stage.after)
-    if now != after.version:
-        why = f"{stage.after} names version {now}; what was promoted there is version {after.version}"
-        raise RefusedError(Refused.ALIAS_MOVED, why, mend=f"gates promote --stage {stage.after} again.")
     return after
-
-
-def _approved(candidate: Candidate, stage: Stage, model: str) -> tuple[Approval, ...]:
-    """Asked for even where no role is named: the callable knows, and may only be stricter."""
-    try:
-        return candidate.approve(stage, model)
-    except RefusedError:
-        raise
-    except GatesError as error:
-        raise RefusedError(Refused.APPROVALS, error.what, mend=error.mend, exit_code=error.exit_code) from error
 
 
 def _name(version: str | None) -> str:

@@ -46,6 +46,7 @@ for command in (
     model.report,
     promotion.promote,
     promotion.rollback,
+    promotion.adopt,
     promotion.waive,
     ledger.status,
     ledger.history,

@@ -87,7 +87,7 @@ def report_fork(
         try:
             decision = _decide(flow, evidence, touched=touched)
         except GatesError as error:
-            decision = flow.unjudged(str(error))
+            decision = flow.unjudged(error)
         publish(flow, decision)
         failed += (tell if touched else tell_unchanged)(flow, happened, decision, author=author)[1]
     sys.exit(failed[0].exit_code if failed else Exit.SHIP)

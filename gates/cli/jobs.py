@@ -56,7 +56,7 @@ def told(flow: Flow) -> Iterator[None]:
         yield
     except GatesError as error:
         with suppress(GatesError):
-            publish(flow, flow.unjudged(str(error)))
+            publish(flow, flow.unjudged(error))
         raise
 
 
@@ -246,7 +246,7 @@ def run(policy: Path, base: str | None, as_json: bool, handed: Path | None, dige
         else:
             decision = flow.run()
     except GatesError as error:
-        decision = flow.unjudged(str(error))
+        decision = flow.unjudged(error)
         with suppress(GatesError):  # where nothing can be written, the error itself says why
             publish(flow, decision)
         if as_json:

@@ -16,8 +16,7 @@ from gates.flow import Flow
 if TYPE_CHECKING:
     from gates.policy import Stage
     from gates.record import Approval, Run
-    from gates.transaction import Desk
-    from gates.verified import Approve
+    from gates.transaction import Approve, Desk
 
 
 def _trusted(policy: Path) -> Flow:
@@ -74,21 +73,30 @@ def _approvals(flow: Flow) -> Approve:
     return approve
 
 
+key_option = click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A private key (PEM) that signs what is recorded; the signed statement lies beside the record.",
+)
+
+
 @click.command()
 @common.policy
 @common.as_json
 @click.option("--stage", help="The stage's alias. The default is the next one that the candidate does not stand in.")
 @click.option("--dry-run", "rehearse", is_flag=True, help="Verify everything, say what would be done, and do nothing.")
+@key_option
 @click.option(
-    "--key",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="A private key (PEM) that signs the decision; the signed statement lies beside the record.",
+    "--uncompared",
+    metavar="REASON",
+    help="Promote by the floors alone, and record why, where the champion's predictions are of another holdout.",
 )
 @given
 def promote(
     policy: Path,
     stage: str | None,
     rehearse: bool,
+    uncompared: str | None,
     key: Path | None,
     as_json: bool,
     handed: Path | None,
@@ -104,6 +112,7 @@ def promote(
     Example:
       gates run && gates promote
       gates promote --stage champion --dry-run
+      gates promote --uncompared "the holdout was extended, and champion v3 came as predictions"
     """
     from gates import provenance
     from gates.git import repository
@@ -127,6 +136,8 @@ def promote(
         anchor=flow.anchor,
         approve=_approvals(flow),
         today=flow.today,
+        proven=flow.proven,
+        uncompared=(uncompared or "").strip() or None,
         key=key,
     )
     with flow.steps.step("promote", f"models:/{flow.bound.champion[0]}"):
@@ -178,6 +189,45 @@ def rollback(policy: Path, target: str | None, stage: str | None, reason: str, a
     click.echo(json.dumps(told) if as_json else f"{entry.record.name} version {version} is {alias} again")
 
 
+@click.command()
+@common.policy
+@common.as_json
+@click.option("--stage", help="The stage's alias. The default is the champion's.")
+@click.option("--reason", required=True, help="Why. It is recorded.")
+@key_option
+def adopt(policy: Path, stage: str | None, reason: str, key: Path | None, as_json: bool) -> None:
+    """Record that the version which an alias names now is the one to compare with, though gates did not promote it.
+
+    The way in for a registry that has a champion already, and the way out where somebody moved an alias by hand. The
+    registry stays as it is. It takes the approvals that the stage asks of a promotion.
+
+    \b
+    Example:
+      gates adopt --reason "in production since May, before we used gates"
+    """
+    import tempfile
+
+    from gates.adopt import adopt as adopted
+
+    flow = _trusted(policy)
+    assert flow.trusted is not None  # noqa: S101 -- just made
+    with (
+        flow.steps.step("adopt", f"models:/{flow.bound.champion[0]}"),
+        tempfile.TemporaryDirectory(prefix="gates-adopt-") as beside,
+    ):
+        entry = adopted(_desk(flow), flow.trusted, stage or None, reason, _approvals(flow), Path(beside), key)
+    record = entry.record
+    version = record.after.version if record.after else ""
+    outputs(flow, alias=record.alias or "", version=version, record=entry.digest)
+    told = {"model": record.name, "alias": record.alias, "version": version, "record": entry.digest,
+            "sequence": record.sequence}  # fmt: skip
+    click.echo(
+        json.dumps(told)
+        if as_json
+        else f"record {record.sequence}: {record.name} version {version} is {record.alias}, as adopted"
+    )
+
+
 def _lay(flow: Flow, folder: Path) -> None:
     """The evidence about this model among what a run handed over, in its place."""
     from gates.github.runs import evidence_of
@@ -204,6 +254,7 @@ def waive(policy: Path, bars: tuple[str, ...], evidence: Path | None, reason: st
     Example:
       gates waive --gate recall:min --reason "too few rows before March" --until 2027-03-31
     """
+    from gates.github.waived import approvals
     from gates.waive import waive as accepted
 
     flow = _trusted(policy)
@@ -212,8 +263,9 @@ def waive(policy: Path, bars: tuple[str, ...], evidence: Path | None, reason: st
     if evidence is not None:
         _lay(flow, evidence)
     entry = accepted(
-        flow.workspace, flow.trusted, flow.ledger, _run(flow), bars, reason=reason, until=until, today=flow.today
-    )
+        flow.workspace, flow.trusted, flow.ledger, _run(flow), bars, reason=reason, until=until, today=flow.today,
+        approve=approvals(flow.bound.policy.promotion, flow.environ),
+    )  # fmt: skip
     outputs(flow, record=entry.digest)
     told = [f"{one.gate}:{one.rule}, {one.verdict}, until {one.until}" for one in entry.record.waivers]
     click.echo(

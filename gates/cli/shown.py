@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gates.alias import AGREED
 from gates.audit import Audit
 from gates.ledger import Entry
 from gates.record import Kind, Record
 from gates.report.terminal import console, flat
 from gates.reproduce import Reproduced
-from gates.standing import Standing, State
+from gates.standing import Standing
 from gates.words import plural
 
 STYLES = {Kind.PROMOTION: "green", Kind.ROLLBACK: "yellow", Kind.FAILURE: "red", Kind.REFUSAL: "red"}
@@ -63,15 +64,17 @@ def standing(found: Standing, *, width: int, colour: bool) -> str:
         Text(f"{found.model}: {plural(found.records, 'record', 'records')}, newest {(found.head or 'none')[:19]}")
     )
     for one in found.aliases:
-        good = one.state in (State.AS_PROMOTED, State.NOTHING)
+        good = one.state in AGREED
         told.print(Text(flat(f"{'✅' if good else '❌'} {one.alias}: {one.told}"), style="green" if good else "red"))
         if one.record is not None:
             told.print(Text(flat(f"   by today's policy: {one.today or 'cannot be told'}, {one.why}")))
     if found.open is not None:
-        what = f"record {found.open} was begun and not ended: the next gates promote or rollback finishes or undoes it"
+        waits = f"; others wait for it until {found.waits}" if found.waits else ""
+        what = f"record {found.open} was begun and not ended{waits}: the next gates promote or rollback undoes it"
         told.print(Text(f"❌ {what}", style="red"))
-    if any(one.state in (State.MOVED, State.BYTES_CHANGED) for one in found.aliases):
-        told.print(Text("   gates rollback --to RECORD --reason … lets the alias name again what a record promoted"))
+    for one in found.aliases:
+        if one.mend:
+            told.print(Text(flat(f"   {one.alias}: {one.mend}")))
     return out.getvalue()
 
 

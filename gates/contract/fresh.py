@@ -52,6 +52,7 @@ class Fresh:
             else lambda columns: (columns[self.fresh], self._is(columns, UNREAD, self._read(columns)[0])),
             severity=self.severity,
             columns=(self.fresh,),
+            clock=True,
         )
 
     @property

@@ -82,6 +82,7 @@ class Rule:
     tables: tuple[str, ...] = ("train", "holdout")
     beside: str | None = None
     columns_beside: tuple[str, ...] = ()
+    clock: bool = False  # what it counts depends on when it is asked
 
     def held(self, finding: Finding) -> float:
         """The number that is held against the bounds."""

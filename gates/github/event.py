@@ -116,6 +116,13 @@ def base_commit(environ: Mapping[str, str]) -> str | None:
     return read(environ).base_sha
 
 
+def of_fork(environ: Mapping[str, str]) -> bool:
+    """Whether this is the run of a fork's pull request. Raises ``GatesError`` where the event can't be read."""
+    if environ.get("GITHUB_ACTIONS") != "true" or environ.get("GITHUB_EVENT_NAME") not in _PROPOSALS:
+        return False
+    return read(environ).is_fork
+
+
 def parse(environ: Mapping[str, str], payload: Any) -> Event:
     """Make the event of the runner's environment and the event's own JSON value."""
     name = _match(_NAME, _variable(environ, "GITHUB_EVENT_NAME"), "GITHUB_EVENT_NAME")

@@ -105,6 +105,7 @@ class Predict:
 # MLflow takes neither ``latest`` nor ``v1`` for an alias
 _ALIAS = "^(?!latest$|[vV][0-9]+$)[A-Za-z_][A-Za-z0-9_-]{0,99}$"
 _ROLE = "^[A-Za-z0-9][A-Za-z0-9 ._/-]{0,99}$"
+WAIVER_ROLE = "gates-waive"  # the environment that asks who approves a waiver
 _APPROVALS: dict[str, Plain] = {"items": {"type": "string", "pattern": _ROLE}, "uniqueItems": True}
 
 
@@ -161,6 +162,22 @@ class Promotion:
         items={"type": "string", "minLength": 1},
         uniqueItems=True,
     )
+    waiver_approvals: tuple[str, ...] = declare(
+        f"Roles that must approve a waiver, each the name of a GitHub environment; the default is {WAIVER_ROLE}.",
+        default=(),
+        stricter="each",
+        **_APPROVALS,
+    )
+    open_waivers: bool = declare(
+        "Whether whoever may write the ledger may waive, with nobody's approval. Reports say so.",
+        default=False,
+        stricter="smaller",
+    )
+
+    @property
+    def waiver_roles(self) -> tuple[str, ...]:
+        """Who must approve a waiver; nobody where the policy says so openly."""
+        return () if self.open_waivers else self.waiver_approvals or (WAIVER_ROLE,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gates.ran import ran
-from gates.registry.mlflow import KEPT, TAG_DIGEST, Registry, hashed
+from gates.registry.mlflow import KEPT, MODEL, Registry, hashed
 
 ALIAS = """
 SELECT v.version FROM registered_model_aliases AS a
@@ -22,8 +22,7 @@ WHERE a.name = ? AND a.alias = ? AND v.current_stage != 'Deleted_Internal'
 """
 VERSION = """
 SELECT v.source, r.artifact_uri FROM model_versions AS v JOIN runs AS r ON r.run_uuid = v.run_id
-JOIN model_version_tags AS t ON (t.name, t.version) = (v.name, v.version)
-WHERE v.name = ? AND v.version = ? AND t.key = ? AND v.current_stage != 'Deleted_Internal'
+WHERE v.name = ? AND v.version = ? AND v.current_stage != 'Deleted_Internal'
 """
 
 
@@ -42,12 +41,12 @@ class Glance:
         return str(rows[0][0]) if rows else None
 
     def stored(self, name: str, version: str) -> str | None:
-        """Digest of the bytes that a version has now; None where they are gone, or it has another source than ours."""
-        rows = self._rows(VERSION, name, version, TAG_DIGEST) or []
+        """Digest of the bytes that a version has now; None where they are gone."""
+        rows = self._rows(VERSION, name, version) or []
         if len(rows) != 1 or not rows[0][1].startswith("file:///"):
             return self._asked().stored(name, version)
         source, kept = rows[0][0], f"{rows[0][1]}/{KEPT}"
-        return hashed(kept, version) if source in (kept, f"{kept}/model") else None
+        return hashed(kept) if source in (kept, f"{kept}/{MODEL}") else self._asked().stored(name, version)
 
     def _rows(self, query: str, *values: str) -> list[Any] | None:
         """None where this is no such file, or its tables are others."""

@@ -17,17 +17,19 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from gates.canonical import digest
 from gates.errors import Exit, GatesError
-from gates.files import folder_digest
+from gates.files import folder_digest, manifest
 from gates.measure.models import Served
 from gates.ran import ran
+from gates.record import Model
 
+MODEL = "model"  # where an MLflow model lies in a version's folder
 KEPT = "candidate"  # artifact path of the model's folder
 PREDICTIONS = "predictions"  # artifact path of its predictions on the holdout
 TAG_DIGEST = "gates.digest"
 TAG_HOLDOUT = "gates.holdout"
 TAG_DECISION = "gates.decision"
-TAG_PREDICTIONS = "gates.predictions"
 TAG_INTENT = "gates.intent"
 
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")  # of an address; they are told to nobody
@@ -72,69 +74,75 @@ class Registry:
             self._uri = uri
             self._artifacts = (root / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
 
-    def champion(self, name: str, alias: str, cache: Path) -> Served | None:
-        """The version under the alias, or None where there is none yet. ``cache`` is a folder to fetch into."""
-        return self._served(f"models:/{name}@{alias}", cache, self._at(name, alias))
+    def served(self, name: str, version: str, known: Model | None, cache: Path) -> Served | None:
+        """A version by its number, or None where there is none. ``cache`` is a folder to fetch into.
 
-    def version(self, name: str, version: int, cache: Path) -> Served | None:
-        """A version by its number, or None where there is none."""
+        ``known`` is what the ledger says of its model, and binds: bytes and kept predictions that are others are
+        refused, whatever the registry's tags say. Without it the version is what it is now, and has no predictions.
+        """
         place = f"models:/{name}/{version}"
-        return self._served(place, cache, self._look_up(place, lambda: self._client.get_model_version(name, version)))
-
-    def _served(self, place: str, cache: Path, version: Any) -> Served | None:
-        if version is None:
+        found = self._look_up(place, lambda: self._client.get_model_version(name, version))
+        if found is None:
             return None
-        into = cache / f"v{version.version}"
-        return self._own(version, into, place) if TAG_DIGEST in version.tags else self._foreign(version, into)
+        into = cache / f"v{found.version}"
+        return self._known(found, known, into, place) if known else self._unknown(found, into)
 
-    def promoted(self, name: str, version: str, cache: Path) -> Served:
-        """A version that gates promoted, whether an alias names it still or not. Raises ``GatesError`` where there is
-        none."""
-        with _told(f"look up {name} version {version}"):
-            found = self._client.get_model_version(name, version)
-        into = cache / f"v{version}"
-        if TAG_DIGEST not in found.tags:
-            return self._foreign(found, into)
-        return self._own(found, into, f"models:/{name}/{version}")
-
-    def _own(self, version: Any, into: Path, place: str) -> Served:
-        """A version that gates promoted: its bytes are held to the digest that was judged."""
-
+    def _known(self, found: Any, known: Model, into: Path, place: str) -> Served:
         def fetch() -> Path:
-            made = self._download(f"runs:/{version.run_id}/{KEPT}", into)
-            if folder_digest(made) != version.tags[TAG_DIGEST]:
+            folder = self._fetched(found, into)
+            if folder_digest(folder) != known.digest:
                 raise GatesError(
-                    f"the bytes of version {version.version} are not those that were promoted",
+                    f"the bytes of version {found.version} are not those of the ledger's record",
                     where=place,
                     mend="Promote again, or move the alias back to a version whose bytes are whole.",
                 )
-            return made
+            return folder
 
         def kept(holdout: str) -> Path | None:
-            if version.tags.get(TAG_HOLDOUT) != holdout:
+            if known.holdout != holdout or known.predictions is None:
                 return None
-            folder = self._download(f"runs:/{version.run_id}/{PREDICTIONS}", into)
-            if folder_digest(folder) != version.tags.get(TAG_PREDICTIONS):
-                raise GatesError(f"the kept predictions of version {version.version} are not those that were judged")
+            folder = self._download(f"runs:/{found.run_id}/{PREDICTIONS}", into)
+            if folder_digest(folder) != known.predictions:
+                raise GatesError(
+                    f"the kept predictions of version {found.version} are not those that it was judged by",
+                    where=place,
+                )
             return next(folder.iterdir())
 
-        digest = version.tags[TAG_DIGEST]
-        return Served(version=str(version.version), digest=digest, predictions=kept, folder=fetch)
+        return Served(version=str(found.version), digest=known.digest, predictions=kept, folder=fetch)
 
-    def _foreign(self, version: Any, into: Path) -> Served:
-        """A version that somebody registered without gates: its model is scored, and its digest is that of now."""
-        with _told(f"look up version {version.version}"):
-            source = self._client.get_model_version_download_uri(version.name, version.version)
-        model = self._download(source, into)
-        if model.name != "model":
-            model = model.rename(model.with_name("model"))
-        folder = model.parent
+    def _unknown(self, found: Any, into: Path) -> Served:
+        folder = self._fetched(found, into)
         return Served(
-            version=str(version.version),
+            version=str(found.version),
             digest=folder_digest(folder),
             predictions=lambda _: None,
             folder=lambda: folder,
         )
+
+    def files(self, name: str, version: str, cache: Path) -> Path:
+        """A copy of a version's files, in a folder that is made as gates keeps it. Raises ``GatesError`` for none."""
+        with _told(f"look up {name} version {version}"):
+            found = self._client.get_model_version(name, version)
+        return self._fetched(found, cache / f"v{version}")
+
+    def _fetched(self, found: Any, into: Path) -> Path:
+        """A copy of a version's files; what was registered without gates is a model alone, and lies in ``model/``."""
+        if self._kept_by_gates(found):
+            return self._download(f"runs:/{found.run_id}/{KEPT}", into)
+        model = self._download(self._source_of(found), into)
+        if model.name != MODEL:
+            model = model.rename(model.with_name(MODEL))
+        return model.parent
+
+    def _kept_by_gates(self, found: Any) -> str | None:
+        """Where gates keeps the files of a version; None for one that was registered without gates."""
+        source = self._source(found.run_id) if found.run_id else ""
+        return source if source and found.source in (source, f"{source}/{MODEL}") else None
+
+    def _source_of(self, found: Any) -> str:
+        with _told(f"look up version {found.version}"):
+            return str(self._client.get_model_version_download_uri(found.name, found.version))
 
     def _download(self, uri: str, into: Path) -> Path:
         """A copy of what lies at an artifact URI, in a fresh folder."""
@@ -174,14 +182,13 @@ class Registry:
         """Store the files as a run, of which nothing serves yet."""
         with _told(f"store the files of {name}"):
             run_id, digest = self._run(name, folder, predictions)
-            return Kept(run_id=run_id, predictions=digest, model=(folder / "model").is_dir())
+            return Kept(run_id=run_id, predictions=digest, model=(folder / MODEL).is_dir())
 
     def register(self, name: str, kept: Kept, tags: Mapping[str, str]) -> str:
         """Make a version of stored files, which no alias names yet; gives its number."""
         with _told(f"register {name}"):
             _unless_there(lambda: self._client.create_registered_model(name))
-            source = self._source(kept.run_id) + ("/model" if kept.model else "")
-            tags = {**tags, TAG_PREDICTIONS: kept.predictions}
+            source = self._source(kept.run_id) + (f"/{MODEL}" if kept.model else "")
             return str(self._client.create_model_version(name, source, kept.run_id, tags=tags).version)
 
     def attach(self, name: str, version: str, file: str, text: bytes) -> None:
@@ -207,34 +214,30 @@ class Registry:
                 self._client.set_registered_model_alias(name, alias, version)
 
     def stored(self, name: str, version: str) -> str | None:
-        """Digest of the bytes that a version has now; None where they are gone, or it has another source than ours."""
+        """Digest of the bytes that a version has now; None where they are gone."""
         from mlflow.exceptions import MlflowException
 
         with _told(f"read the bytes of {name} version {version}"):
             try:
                 found = self._client.get_model_version(name, version)
-                source = self._source(found.run_id) if found.run_id else ""
+                kept = self._kept_by_gates(found)
             except MlflowException as error:
                 if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                     return None
                 raise
-            if TAG_DIGEST not in found.tags:
-                return self._hashed(self._client.get_model_version_download_uri(name, version), version)
-            if found.source not in (source, f"{source}/model"):
-                return None
-            return self._hashed(source, version)
+        return self._hashed(kept) if kept else self._hashed(self._source_of(found), f"{MODEL}/")
 
-    def kept(self, run_id: str) -> str:
-        """Digest of the stored files of a run."""
+    def kept(self, run_id: str) -> str | None:
+        """Digest of the stored files of a run; None where they are gone."""
         with _told("read the stored files"):
-            return self._hashed(self._source(run_id), run_id)
+            return self._hashed(self._source(run_id))
 
-    def _hashed(self, source: str, version: str) -> str:
-        """In place where the store is a folder of this machine."""
+    def _hashed(self, source: str, below: str = "") -> str | None:
+        """In place where the store is a folder of this machine. ``below``: where the files lie in a model's folder."""
         if source.startswith("file:///"):
-            return hashed(source, version)
+            return hashed(source, below)
         with tempfile.TemporaryDirectory() as beside:
-            return folder_digest(self._download(source, Path(beside) / "stored"))
+            return digest_below(self._download(source, Path(beside) / "stored"), below)
 
     def _source(self, run_id: str) -> str:
         return f"{self._client.get_run(run_id).info.artifact_uri}/{KEPT}"
@@ -283,9 +286,12 @@ def _unless_there(create: Callable[[], Any]) -> None:
             raise
 
 
-def hashed(source: str, version: str) -> str:
-    """Digest of a folder of this machine, by its file URI. Raises ``GatesError`` where it is gone."""
+def hashed(source: str, below: str = "") -> str | None:
+    """Digest of a folder of this machine, by its file URI; None where it is gone."""
     folder = Path(url2pathname(urlsplit(source).path))
-    if not folder.is_dir():
-        raise GatesError(f"the bytes of {version} are gone: no folder {folder}", where="registry")
-    return folder_digest(folder)
+    return digest_below(folder, below) if folder.is_dir() else None
+
+
+def digest_below(folder: Path, below: str) -> str:
+    """The digest that a folder has whose files all lie ``below``: ``model/``, or nothing."""
+    return digest([entry | {"path": f"{below}{entry['path']}"} for entry in manifest(folder)])

@@ -121,6 +121,9 @@ def headline(decision: Decision, facts: Facts | None = None) -> str:
     facts = facts or Facts()
     absent = {
         Code.COULD_NOT_JUDGE: "could not judge",
+        Code.ALIAS_MOVED: "could not judge — registry and ledger disagree about the champion",
+        Code.NOT_ADOPTED: "could not judge — the ledger does not know the champion",
+        Code.STORED_BYTES: "could not judge — the champion's files were changed",
         Code.NOTHING_JUDGED: "cannot tell yet — nothing was judged",
         Code.UNCHANGED: "nothing to judge — the model's inputs are unchanged",
     }
@@ -149,6 +152,8 @@ def _line(decision: Decision, verdict: Verdict, models: list[GateVerdict], cover
         uncounted = verdict is Verdict.ERROR
         return "could not judge — the data contract" if uncounted else "do not merge yet — the data breaks its contract"
     holding, of_all = plural(worst, "bar holds", "bars hold"), plural(len(models), "bar", "bars")
+    if verdict is Verdict.PASS and any(gate.code is Code.UNCOMPARED for gate in decision.gates):
+        return f"compared with nothing — {holding}"
     if verdict is Verdict.PASS and decision.champion is None:
         return f"first run — {holding}, nothing to compare with yet"
     return {

@@ -130,7 +130,7 @@ def test_who_approved_is_read_back_and_stands_in_the_record(
 
 @long
 def test_somebody_accepts_what_a_pull_requests_model_fails_at(world: World, registry: Registry) -> None:
-    (world.repository / "gates.yaml").write_text(POLICY + "promotion: {waivable: [roc_auc]}\n")
+    (world.repository / "gates.yaml").write_text(POLICY + "promotion: {waivable: [roc_auc], open_waivers: true}\n")
     world.github.bases[7] = world.commit()
     (world.repository / "columns.txt").write_text(BAD)
     failed = world.push()

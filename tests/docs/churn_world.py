@@ -34,6 +34,7 @@ gates:
     min: 0.30
 promotion:
   waivable: [recall]
+  open_waivers: true
 """
 CONTRACT = """\
 record:

@@ -253,7 +253,7 @@ def test_what_was_accepted_counts_and_is_shown(
     from gates.flow import Flow
 
     on(monkeypatch, "2026-11-24")
-    judged.policy(gates=FAILING, promotion={"waivable": ["roc_auc"]})
+    judged.policy(gates=FAILING, promotion={"waivable": ["roc_auc"], "open_waivers": True})
     judged.gates("judge")
     decision = read_json(Decision, (judged.work / "decision.json").read_bytes(), "decision")
     given = {"who": User(id=1, login="dana", type="User"), "reason": "known", "until": "2026-12-31"}

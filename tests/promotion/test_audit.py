@@ -32,7 +32,7 @@ def history(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> H
     recall = {"metric": "recall", "min": 0.79}
     rows = world.begin(
         gates=[{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.2}, recall],
-        promotion={"stages": [{"alias": "staging"}, {"alias": "champion"}], "waivable": ["recall"]},
+        promotion={"stages": [{"alias": "staging"}, {"alias": "champion"}], "waivable": ["recall"], "open_waivers": True},
     )
     assert world.run("run").code == 0
     assert world.run("promote").code == 1

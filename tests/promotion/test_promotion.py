@@ -492,7 +492,7 @@ def waive(world: World, until: str = "2999-12-31") -> Done:
     ids=["?", "named", "unnamed"],
 )
 def test_what_is_waived_is_promoted(world: World, gate: dict[str, Any], waivable: list[str], code: int) -> None:
-    world.begin(gates=[GATES[0], gate], promotion={"waivable": waivable})
+    world.begin(gates=[GATES[0], gate], promotion={"waivable": waivable, "open_waivers": True})
     gates(world, "run")
     assert (gates(world, "promote").code, last(world)["code"]) == (1, "verdict")
     assert waive(world).code == code
@@ -515,7 +515,7 @@ def test_no_waiver_rests_on_data_that_their_pointer_does_not_name(world: World) 
 
 
 def test_an_error_is_never_waived(world: World) -> None:
-    world.begin(slices=[{"age": [0, 99]}], gates=[GATES[0], ERROR], promotion={"waivable": ["f1"]})
+    world.begin(slices=[{"age": [0, 99]}], gates=[GATES[0], ERROR], promotion={"waivable": ["f1"], "open_waivers": True})
     gates(world, "run")
     decision = read_json(Decision, (world.work / "decision.json").read_bytes(), "decision")
     label = next(one.label for one in decision.gates if one.verdict == "error")
@@ -525,7 +525,7 @@ def test_an_error_is_never_waived(world: World) -> None:
 
 
 def test_a_waiver_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.begin(gates=[GATES[0], RECALL])
+    world.begin(gates=[GATES[0], RECALL], promotion={"open_waivers": True})
     gates(world, "run")
     assert waive(world, until="2999-01-01").code == 0
     monkeypatch.setattr("gates.cli.common.today", lambda: "2999-01-02")

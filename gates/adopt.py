@@ -1,0 +1,71 @@
+"""Adopt what an alias names: the ledger takes over a model that gates did not promote, or that was moved by hand."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from gates import files, provenance
+from gates.alias import State, compared, last_move
+from gates.branch import Trusted
+from gates.canonical import canonical, digest, digest_bytes
+from gates.errors import GatesError
+from gates.ledger import Entry, LostRaceError
+from gates.policy import Stage
+from gates.record import MANIFEST, POLICY, STATEMENT, Kind, Refused, Version
+from gates.signing import sign
+from gates.statement import adoption
+from gates.transaction import Approve, Desk, RefusedError, approved
+
+
+def adopt(
+    desk: Desk, policy: Trusted, wanted: str | None, reason: str, approve: Approve, beside: Path, key: Path | None
+) -> Entry:
+    """Record that what an alias names is, from now on, what candidates are compared with; the registry stays as it is.
+
+    It takes a reason and the approvals that the stage asks of a promotion. ``beside`` is a folder to fetch into,
+    ``key`` a private key that signs.
+    Raises ``RefusedError`` where they are missing, ``GatesError`` where there is nothing to adopt.
+    """
+    if not reason.strip():
+        raise GatesError("an adoption needs a reason", where="--reason")
+    stage = _stage(policy, wanted)
+    if policy.elsewhere:
+        why = f"this run is of {policy.elsewhere}, not of {policy.ref.branch}"
+        raise RefusedError(Refused.NOT_DEFAULT_BRANCH, why, mend="Adoptions start on the default branch.")
+    with desk.locked():
+        while True:
+            head = desk.settled()
+            last = last_move(desk.ledger, head, desk.name, stage.alias)
+            state, _, version = compared(desk.registry, desk.name, stage.alias, last)
+            if version is None or state is State.AS_PROMOTED:
+                what = "names nothing" if version is None else f"names version {version}, as the ledger says"
+                raise GatesError(f"{stage.alias} {what}: there is nothing to adopt", where="adopt")
+            folder = desk.registry.files(desk.name, version, beside)
+            manifest = files.manifest(folder)
+            approvals = approved(approve, stage, digest(manifest))
+            record = replace(
+                desk.draft(Kind.ADOPTION, stage.alias, reason.strip()),
+                policy=policy.ref,
+                model=provenance.model(folder, lambda _: None),
+                before=last.record.after if last else None,
+                after=Version(version=version, digest=digest(manifest)),
+                approvals=approvals,
+            )
+            documents = {POLICY: policy.bound.document, MANIFEST: canonical(manifest)}
+            if key:
+                said = adoption(desk.name, stage.alias, version, digest(manifest), record.reason)
+                documents[STATEMENT] = sign(said, key)
+                record = replace(record, attached={STATEMENT: digest_bytes(documents[STATEMENT])})
+            with suppress(LostRaceError):
+                return desk.ledger.append(record, documents, after=head)
+
+
+def _stage(policy: Trusted, wanted: str | None) -> Stage:
+    stages = policy.bound.stages
+    found = next((one for one in stages if one.alias == wanted), None) if wanted else stages[-1]
+    if found is None:
+        names = ", ".join(one.alias for one in stages)
+        raise GatesError(f"no stage {wanted}; the policy has {names}", where="--stage")
+    return found
