@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from gates import files, provenance
-from gates.alias import State, compared, last_move
+from gates.alias import State, compared, known_of, last_move
 from gates.branch import Trusted
 from gates.canonical import canonical, digest, digest_bytes
 from gates.errors import GatesError
 from gates.ledger import Entry, LostRaceError
 from gates.policy import Stage
-from gates.record import MANIFEST, POLICY, STATEMENT, Kind, Refused, Version
+from gates.record import MANIFEST, POLICY, STATEMENT, Kind, Model, Refused, Version
 from gates.signing import sign
 from gates.statement import adoption
 from gates.transaction import Approve, Desk, RefusedError, approved
@@ -48,7 +48,7 @@ def adopt(
             record = replace(
                 desk.draft(Kind.ADOPTION, stage.alias, reason.strip()),
                 policy=policy.ref,
-                model=provenance.model(folder, lambda _: None),
+                model=_model(desk, head, version, folder, digest(manifest)),
                 before=last.record.after if last else None,
                 after=Version(version=version, digest=digest(manifest)),
                 approvals=approvals,
@@ -60,6 +60,12 @@ def adopt(
                 record = replace(record, attached={STATEMENT: digest_bytes(documents[STATEMENT])})
             with suppress(LostRaceError):
                 return desk.ledger.append(record, documents, after=head)
+
+
+def _model(desk: Desk, head: str | None, version: str, folder: Path, told: str) -> Model:
+    """What the ledger knows of that version, with the predictions that it was judged by, where its bytes are whole."""
+    known = known_of(desk.ledger, head, desk.name, version)
+    return known if known and known.digest == told else provenance.model(folder, lambda _: None)
 
 
 def _stage(policy: Trusted, wanted: str | None) -> Stage:

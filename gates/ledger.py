@@ -157,6 +157,11 @@ class Ledger:
         if after is not None and (after.previous, after.sequence) != (None, 1):
             raise self._torn(after)
 
+    def whole(self, head: str | None) -> None:
+        """Read every record. Raises ``GatesError`` where one is missing, or is not the one that the next one names."""
+        for _ in self.entries(head):
+            pass
+
     def _torn(self, record: Record) -> GatesError:
         return GatesError(
             f"record {record.sequence} does not follow the record that it names as the one before",

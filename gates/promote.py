@@ -102,8 +102,10 @@ def _carried_out(desk: Desk, candidate: Candidate, intent: Entry, kept: Kept | N
     if done.code:
         raise RefusedError(done.code, done.reason, mend="Nothing stands half done. " + AGAIN)
     assert done.after is not None  # noqa: S101 -- every promotion names it
-    anew = " (judged anew)" if verified.anew else ""
-    told = f"{desk.name} version {done.after.version} is now {done.alias}{anew}"
+    how = " (judged anew)" if verified.anew else ""
+    if candidate.uncompared:
+        how = f", compared with nothing, because {candidate.uncompared}"
+    told = f"{desk.name} version {done.after.version} is now {done.alias}{how}"
     return Promoted(alias=str(done.alias), version=done.after.version, entry=outcome, told=told)
 
 

@@ -97,6 +97,7 @@ class Desk:
             head = self.ledger.head()
             entry = self.open_intent(head)
             if entry is None:
+                self.ledger.whole(head)
                 return head
             if self._abandoned(entry.record):
                 self.say(f"settling record {entry.record.sequence}, which was left open")

@@ -161,13 +161,14 @@ def _judged(desk: Desk, candidate: Candidate, head: str | None, model: str) -> _
     fresh = replace(fresh, used=_used(desk, candidate, head, seen, own=(model, digest(decision))))
     _as_promoted(desk, candidate, head, fresh)
     why = _moved_on(candidate, seen, fresh)
-    if why is None:
-        return _Judged(decision=decision, evidence=seen, predictions=predictions, anew=False)
-    anew = judge(bound, fresh)
-    if anew.verdict is Verdict.ERROR:
-        raise _changed(Refused.CHAMPION_CHANGED, f"{why}; {anew.reason}")
-    desk.say(f"{why}: judged anew, {anew.verdict}")
-    return _Judged(decision=anew, evidence=fresh, predictions=predictions, anew=True)
+    if why is None:  # evidence that shall be compared with nothing gives another decision than people have seen
+        anew = candidate.uncompared is not None
+        return _Judged(decision=decision, evidence=seen, predictions=predictions, anew=anew)
+    again = judge(bound, fresh)
+    if again.verdict is Verdict.ERROR:
+        raise _changed(Refused.CHAMPION_CHANGED, f"{why}; {again.reason}")
+    desk.say(f"{why}: judged anew, {again.verdict}")
+    return _Judged(decision=again, evidence=fresh, predictions=predictions, anew=True)
 
 
 def _evidence(candidate: Candidate) -> Evidence:

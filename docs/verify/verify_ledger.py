@@ -10,8 +10,10 @@ something is, 2 the ledger can't be read.
 """
 
 import argparse
+import datetime
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -19,6 +21,29 @@ import sys
 BRANCH = "refs/heads/gates-ledger"
 BESIDE = {"decision.json": "decision", "evidence.json": "evidence"}
 OUTCOMES = ("promotion", "rollback", "failure")
+MOVES = ("promotion", "rollback", "adoption")
+JUDGED, MODEL = "verdict decision evidence policy", "alias policy model"
+HOLDS = {  # what a record of a kind must hold
+    "decision": f"{JUDGED} model",
+    "intent": f"{MODEL} holder lease",
+    "promotion": f"{JUDGED} {MODEL} intent after",
+    "rollback": f"{MODEL} intent after target",
+    "refusal": "alias policy code",
+    "failure": f"{MODEL} intent code",
+    "waiver": f"{JUDGED} waivers",
+    "adoption": f"{MODEL} after",
+}
+LACKS = {  # and what it must not
+    "decision": "intent target after code",
+    "intent": "intent code",
+    "promotion": "target code holder lease",
+    "rollback": "code holder lease",
+    "refusal": "intent holder lease",
+    "failure": "after holder lease",
+    "waiver": "alias intent target before after code holder lease",
+    "adoption": "verdict decision evidence intent target code holder lease waivers",
+}
+AGAIN = "name alias verdict decision evidence policy model data source attached".split()  # of what is gone back to
 KEYS = set(
     "schema kind sequence previous at time_source tool python name alias reason code verdict decision evidence policy "
     "model data source run before after intent target holder lease approvals waivers attached".split()
@@ -42,8 +67,10 @@ SAME = (
 
 
 def git(repository, *arguments):
-    """What git answers."""
-    return subprocess.run(["git", "-C", repository, *arguments], capture_output=True, check=True).stdout
+    """What git answers, of history as it is: no replaced objects, no grafts."""
+    as_it_is = {**os.environ, "GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
+    command = ["git", "-C", repository, *arguments]
+    return subprocess.run(command, capture_output=True, check=True, env=as_it_is).stdout
 
 
 def sha256(data):
@@ -79,7 +106,9 @@ def number(value):
 
 def entries(repository, head):
     """(commit, parents, {name: (mode, bytes)}), the first one first."""
-    for line in git(repository, "log", "--first-parent", "--reverse", "--format=%H %P", head).decode().splitlines():
+    if git(repository, "rev-parse", "--is-shallow-repository").strip() != b"false":
+        raise SystemExit("this clone is shallow, so the ledger may be cut off: git fetch --unshallow")
+    for line in git(repository, "rev-list", "--first-parent", "--reverse", "--parents", head).decode().splitlines():
         commit, *parents = line.split()
         files = {}
         for entry in git(repository, "ls-tree", "-r", "-z", commit).decode().split("\0")[:-1]:
@@ -99,8 +128,8 @@ def named(record):
     return {**found, **record["attached"]}
 
 
-def flaws_of(place, files, parents, before, previous, intents):
-    """What is wrong with one record, as stable words; and the digest of its bytes."""
+def flaws_of(place, files, parents, before, previous, seen):
+    """What is wrong with one record, as stable words; and the digest of its bytes. ``seen``: what came before it."""
     mode, data = files.get("record.json", ("", b""))
     told = sha256(data)
     found = [] if parents == ([before] if before else []) else ["parents"]
@@ -111,22 +140,62 @@ def flaws_of(place, files, parents, before, previous, intents):
         found += ["not_canonical"] if canonical(record) != data else []
         found += ["sequence"] if record["sequence"] != place else []
         found += ["previous"] if record["previous"] != previous else []
-        found += order(record, told, intents) + beside(record, files)
+        found += (
+            late(record, seen)
+            + form(record)
+            + rests(record, told, seen)
+            + order(record, told, seen)
+            + beside(record, files)
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         found.append("unreadable")
     return found, told
 
 
-def order(record, told, intents):
+def late(record, seen):
+    """It was not written an hour or more before the record that it follows."""
+    now = datetime.datetime.strptime(record["at"], "%Y-%m-%dT%H:%M:%SZ")
+    before, seen["last"] = seen["last"] or now, max(seen["last"] or now, now)
+    return ["time"] if before - now > datetime.timedelta(hours=1) else []
+
+
+def form(record):
+    """It holds what its kind asks for, and nothing that its kind must not."""
+    promoting = record["kind"] == "promotion" or (record["kind"] == "intent" and not record["target"])
+    must = HOLDS[record["kind"]].split() + (JUDGED.split() if promoting else [])
+    judged = not promoting or (record["model"] and record["model"]["predictions"] and record["model"]["holdout"])
+    fits = judged and all(record[key] for key in must) and not any(record[key] for key in LACKS[record["kind"]].split())
+    return [] if fits else ["incomplete"]
+
+
+def rests(record, told, seen):
+    """What it goes back to, takes the place of, and was accepted by, stands in records before it."""
+    found, kind, alias = [], record["kind"], (record["name"], record["alias"])
+    if record["target"] and kind in ("intent", "rollback", "failure"):
+        goal = seen["moves"].get(record["target"])
+        same = goal and all(record[key] == goal[key] for key in AGAIN)
+        found += [] if same and (kind == "failure" or record["after"] == goal["after"]) else ["target"]
+    if kind == "intent" and not record["target"]:
+        found += [] if record["before"] == seen["stood"].get(alias) else ["before"]
+    if kind in ("intent", "promotion"):
+        found += [] if all([record["name"], one] in seen["given"] for one in record["waivers"]) else ["waiver"]
+    if kind == "waiver":
+        seen["given"] += [[record["name"], one] for one in record["waivers"]]
+    if kind in MOVES:
+        seen["moves"][told], seen["stood"][alias] = record, record["after"]
+    approvers = [one["user"]["id"] for one in record["approvals"]]
+    return found + (["not_approved"] if None in approvers or record["run"]["actor"]["id"] in approvers else [])
+
+
+def order(record, told, seen):
     """An outcome closes one open intent, and says of it what it said."""
     if record["kind"] == "intent":
-        intents[told] = record
-    if record["kind"] not in OUTCOMES:
-        return []
-    intent = intents.pop(record["intent"], None)
-    if intent is None or any(record[key] != intent[key] for key in SAME):
-        return ["intent"]
-    moved = record["kind"] != "failure"
+        seen["intents"][told] = record
+    if record["kind"] in OUTCOMES:
+        intent = seen["intents"].pop(record["intent"], None)
+        if intent is None or any(record[key] != intent[key] for key in SAME):
+            return ["intent"]
+    moved = record["kind"] in MOVES
     return ["contradiction"] if moved and record["after"]["digest"] != record["model"]["digest"] else []
 
 
@@ -155,10 +224,11 @@ def beside(record, files):
 
 def verify(repository, head=BRANCH, expected=None):
     """[(sequence, flaw)], and the digest of the newest record."""
-    found, digests, before, intents = [], [], None, {}
+    found, digests, before = [], [], None
+    seen = {"intents": {}, "moves": {}, "stood": {}, "given": [], "last": None}
     for place, (commit, parents, files) in enumerate(entries(repository, head), 1):
         previous = digests[-1] if digests else None
-        flaws, told = flaws_of(place, files, parents, before, previous, intents)
+        flaws, told = flaws_of(place, files, parents, before, previous, seen)
         found += [(place, flaw) for flaw in flaws]
         digests.append(told)
         before = commit

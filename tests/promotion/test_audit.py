@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from worlds import World
 from gates import beside
 from gates.canonical import canonical, digest_bytes
 from gates.policy import Bound
+from gates.record import HOLDS, LACKS, Kind, Record, Refused
+from gates.validate import read_json
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -32,7 +35,11 @@ def history(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> H
     recall = {"metric": "recall", "min": 0.79}
     rows = world.begin(
         gates=[{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.2}, recall],
-        promotion={"stages": [{"alias": "staging"}, {"alias": "champion"}], "waivable": ["recall"], "open_waivers": True},
+        promotion={
+            "stages": [{"alias": "staging"}, {"alias": "champion"}],
+            "waivable": ["recall"],
+            "open_waivers": True,
+        },
     )
     assert world.run("run").code == 0
     assert world.run("promote").code == 1
@@ -45,13 +52,19 @@ def history(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> H
     return load(world.base / "copy.git")
 
 
+@pytest.fixture(scope="module")
+def whole(history: History, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: ARG001 -- which makes it
+    """The repository of that history, with the commits that its policies are of."""
+    return next(tmp_path_factory.getbasetemp().glob("history*/world/copy.git"))
+
+
 def find(history: History, kind: str, last: bool = False) -> int:
     found = [place for place, files in enumerate(history) if record(files)["kind"] == kind]
     return found[-1 if last else 0]
 
 
-def test_a_whole_ledger_is_whole(history: History, tmp_path: Path) -> None:
-    found, theirs = audited(store(tmp_path / "l.git", history), digest_bytes(history[-1]["record.json"]))
+def test_a_whole_ledger_is_whole(history: History, whole: Path) -> None:
+    found, theirs = audited(whole, digest_bytes(history[-1]["record.json"]))
     assert (found.found, theirs, found.anchored, found.unknown) == ((), [], True, ())
     assert found.records == len(history) == 12
     assert found.derived == 2
@@ -133,6 +146,28 @@ def file_swapped(manifest: Any) -> None:
     manifest[0]["sha256"] = "0" * 64
 
 
+def retarget(digest: str) -> Callable[[dict[str, Any]], None]:
+    return lambda one: one.update(target=digest) if one["target"] else None
+
+
+def other_bytes(one: dict[str, Any]) -> None:
+    if one["target"] and one["after"]:
+        one["after"]["digest"] = one["model"]["digest"] = "sha256:" + "0" * 64
+
+
+def not_before(one: dict[str, Any]) -> None:
+    if one["kind"] in ("intent", "promotion") and not one["target"] and one["before"] is None:
+        one["before"] = {"version": "9", "digest": "sha256:" + "0" * 64}
+
+
+def self_approved(one: dict[str, Any]) -> None:
+    one["run"]["actor"]["id"] = 7
+    one["approvals"] = [
+        {"role": "gates-waive", "environment": None, "user": one["run"]["actor"], "state": "approved", "comment": "",
+         "meaning": "approval", "not_before": None, "not_after": None, "time_source": "", "quoted_digest": False}
+    ]  # fmt: skip
+
+
 TAMPERED: dict[str, tuple[str, Callable[[History], History]]] = {
     "evidence edited": ("documents", edited("promotion", "evidence.json", recalled)),
     "decision edited": ("documents", edited("promotion", "decision.json", verdict)),
@@ -160,12 +195,95 @@ TAMPERED: dict[str, tuple[str, Callable[[History], History]]] = {
         "contradiction",
         said("waiver", lambda one: one["data"][0].update(digest="sha256:" + "0" * 64)),
     ),
+    "a rollback to a record that never was": (
+        "target",
+        lambda h: chained([with_record(f, retarget("sha256:" + "1" * 64)) for f in h], h),
+    ),
+    "a rollback to a record that moved nothing": (
+        "target",
+        lambda h: chained([with_record(f, retarget(digest_bytes(h[0]["record.json"]))) for f in h], h),
+    ),
+    "a rollback to other bytes": ("target", lambda h: chained([with_record(f, other_bytes) for f in h], h)),
+    "it took the place of another version": (
+        "before",
+        lambda h: chained([with_record(f, not_before) for f in h], h),
+    ),
+    "a waiver that nobody gave": ("waiver", lambda h: chained([f for f in h if record(f)["kind"] != "waiver"], None)),
+    "written before the record that it follows": ("time", said("rollback", put(at="2020-01-01T00:00:00Z"))),
+    "on a day that is none": ("time", said("rollback", put(at="2020-02-31T00:00:00Z"))),
+    "approved by who started the run": ("not_approved", said("waiver", self_approved)),
     "an unknown key": ("unreadable", said("waiver", put(more=1))),
     "a key missing": ("unreadable", said("waiver", lambda one: one.pop("at"))),
     "no record": ("unreadable", lambda h: [*h[:-1], h[-1] | {"record.json": b"null"}]),
     "no JSON": ("unreadable", lambda h: [*h[:-1], h[-1] | {"record.json": b"{"}]),
     "blanks in between": ("not_canonical", lambda h: [*h[:-1], h[-1] | {"record.json": h[-1]["record.json"] + b"\n"}]),
 }
+
+
+MISFITS = [(kind, field, None) for kind, fields in HOLDS.items() for field in fields]
+MISFITS += [(kind, field, "held") for kind, fields in LACKS.items() for field in fields]
+VALUES: dict[str, Any] = {
+    "alias": "champion", "intent": "sha256:" + "1" * 64, "target": "sha256:" + "1" * 64, "code": "verdict",
+    "holder": "x", "lease": "2026-01-01T00:00:00Z", "before": {"version": "1", "digest": "sha256:" + "1" * 64},
+    "after": {"version": "1", "digest": "sha256:" + "1" * 64}, "verdict": "pass",
+    "decision": "sha256:" + "1" * 64, "evidence": "sha256:" + "1" * 64,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "field", "value"), MISFITS)
+def test_a_record_lacks_nothing_that_its_kind_must_hold_and_holds_nothing_else(
+    kinds: dict[str, Record], kind: Kind, field: str, value: str | None
+) -> None:
+    """Every kind with every field that it must hold taken away, and every one that it must not hold put there."""
+    one = kinds[kind]
+    assert one.misfits == (), "the control"
+    empty: Any = () if isinstance(getattr(one, field), tuple) else None
+    held = kinds[Kind.PROMOTION].waivers or kinds[Kind.WAIVER].waivers if field == "waivers" else VALUES.get(field)
+    assert field in replace(one, **{field: empty if value is None else held}).misfits
+
+
+@pytest.fixture(scope="module")
+def kinds(history: History) -> dict[str, Record]:
+    """A record of every kind, from the history or made of one."""
+    found = {one.kind: one for one in (read_json(Record, f["record.json"], "record") for f in history)}
+    promotion, rollback = found[Kind.PROMOTION], found[Kind.ROLLBACK]
+    nothing: dict[str, Any] = {"intent": None, "after": None, "before": None, "code": None}
+    intents = [one for one in (read_json(Record, f["record.json"], "record") for f in history) if one.kind == "intent"]
+    found[Kind.INTENT] = next(one for one in intents if one.target is None)
+    assert next(one for one in intents if one.target).misfits == ()
+    found[Kind.DECISION] = replace(promotion, kind=Kind.DECISION, **nothing)
+    found[Kind.FAILURE] = replace(promotion, kind=Kind.FAILURE, after=None, code=Refused.ALIAS_MOVED)
+    alone: dict[str, Any] = {"verdict": None, "decision": None, "evidence": None, "intent": None, "target": None}
+    found[Kind.ADOPTION] = replace(rollback, kind=Kind.ADOPTION, waivers=(), **alone)
+    assert found.keys() == set(Kind)
+    return dict(found)
+
+
+NOBODYS = {
+    "decision": None,
+    "evidence": None,
+    "policy": None,
+    "verdict": None,
+    "attached": {},
+    "waivers": [],
+    "data": [],
+}
+
+
+def without_documents(history: History, *kinds: str) -> History:
+    """The last records of those kinds with nothing beside them but the model's files, as who may push can write them."""
+    made = list(history)
+    for kind in kinds:
+        place = find(history, kind, last=True)
+        files = with_record(made[place], put(**NOBODYS))
+        made[place] = {name: data for name, data in files.items() if name in ("record.json", "manifest.json")}
+    return chained(made, history)
+
+
+@pytest.mark.parametrize("kinds_", [("intent", "promotion"), ("promotion",), ("rollback",), ("intent", "rollback")])
+def test_a_move_with_no_documents_is_no_move(history: History, tmp_path: Path, kinds_: tuple[str, ...]) -> None:
+    found, theirs = audited(store(tmp_path / "l.git", without_documents(history, *kinds_)))
+    assert "incomplete" in {one.code for one in found.found} & {flaw for _, flaw in theirs}
 
 
 @pytest.mark.parametrize("name", TAMPERED)
@@ -178,7 +296,7 @@ def test_what_was_changed_is_told(history: History, tmp_path: Path, name: str) -
 
 def test_a_forged_verdict_is_seen_by_deriving_it(history: History, tmp_path: Path) -> None:
     """And by nothing else, which is the negative control: the chain is whole, and every document says the same."""
-    edit = forged("decision.json", "decision", verdict, verdict="pass", waivers=[])
+    edit = forged("decision.json", "decision", verdict, verdict="pass")
     found, theirs = audited(store(tmp_path / "l.git", edit(copy.deepcopy(history))))
     assert {one.code for one in found.found} == {"decision_differs"}
     assert theirs == []
@@ -285,7 +403,7 @@ def test_the_verifier_runs_alone(history: History, tmp_path: Path) -> None:
     whole = run()
     assert (whole.returncode, "nothing is wrong" in whole.stdout) == (0, True), whole.stderr
     assert run("--expect-head", "sha256:" + "0" * 64).returncode == 1
-    assert len(script.read_text().splitlines()) < 210
+    assert len(script.read_text().splitlines()) < 280
     assert "gates" not in {
         line.split()[1].split(".")[0] for line in script.read_text().splitlines() if line.startswith(("import", "from"))
     }
