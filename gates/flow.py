@@ -396,7 +396,7 @@ class Flow:
         """Why a waiver's record proves nothing; None where it holds by this policy and by the base commit's."""
         from gates.github.waived import proof
 
-        policies = [one.policy.promotion for one in (self.bound, self.before) if one]
+        policies = [one.policy.promotion for one in (self.bound, *self.before)]
         return next((why for one in policies if (why := proof(one, self.environ)(record))), None)
 
     @cached_property

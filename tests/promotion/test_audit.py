@@ -271,7 +271,7 @@ NOBODYS = {
 
 
 def without_documents(history: History, *kinds: str) -> History:
-    """The last records of those kinds with nothing beside them but the model's files, as who may push can write them."""
+    """The last records of those kinds with nothing beside them but the model's files."""
     made = list(history)
     for kind in kinds:
         place = find(history, kind, last=True)
