@@ -98,7 +98,9 @@ jobs:
   gates:
     name: <NAME>
     permissions:
+      actions: read # who approved what was accepted
       contents: read # to check the repository out
+      deployments: read # and when
       pull-requests: write # to comment
       statuses: write # for the verdict beside the commit
     <USES>
@@ -148,6 +150,7 @@ jobs:
     permissions:
       actions: read # to fetch what the run before has measured
       contents: read # to check the base branch out
+      deployments: read # and when
       pull-requests: write # to comment
       statuses: write # for the verdict beside the commit
     <USES>

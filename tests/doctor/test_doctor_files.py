@@ -19,7 +19,7 @@ on: {{pull_request: , merge_group: , push: {{branches: [main]}}}}
 permissions: {{}}
 jobs:
   model:
-    permissions: {{contents: read, pull-requests: write, statuses: write}}
+    permissions: {{actions: read, contents: read, deployments: read, pull-requests: write, statuses: write}}
     uses: acme/gates/.github/workflows/model-ci.yml@{SHA} # v1
 """
 PROMOTE = f"""\
