@@ -100,7 +100,7 @@ jobs:
     permissions:
       actions: read # who approved what was accepted
       contents: read # to check the repository out
-      deployments: read # and when
+      deployments: read # when something was approved
       pull-requests: write # to comment
       statuses: write # for the verdict beside the commit
     <USES>
@@ -150,7 +150,7 @@ jobs:
     permissions:
       actions: read # to fetch what the run before has measured
       contents: read # to check the base branch out
-      deployments: read # and when
+      deployments: read # when something was approved
       pull-requests: write # to comment
       statuses: write # for the verdict beside the commit
     <USES>
@@ -198,8 +198,9 @@ permissions: {}
 jobs:
   waive:
     permissions:
-      actions: read # to fetch what the commit was judged by
+      actions: read # to fetch what the commit was judged by, and who approved
       contents: write # to write into the ledger's branch
+      deployments: read # when that was
       pull-requests: read # to see that the commit is the newest one
     <USES>
     with:

@@ -121,18 +121,23 @@ def test_a_workflow_has_no_rights_and_each_job_says_its_own(file: Path) -> None:
 
 
 TELLS = {"contents": "read", "pull-requests": "write", "statuses": "write"}
+READS_BACK = {"actions": "read", "deployments": "read"}
 WRITING = {  # every job that may write, and which of our own actions it runs, none of which runs a model's code
     ("model-ci", "unchanged"): (TELLS, ["$/actions/unchanged"]),
-    ("model-gate", "report"): (TELLS, ["$/actions/report"]),
+    ("model-gate", "report"): (TELLS | READS_BACK, ["$/actions/report"]),
     ("model-picture", "picture"): ({"contents": "write", "pull-requests": "write"}, ["$/actions/picture"]),
-    ("model-report", "report"): (TELLS | {"actions": "read"}, ["$/actions/find-fork", "$/actions/report-fork"]),
+    ("model-report", "report"): (TELLS | READS_BACK, ["$/actions/find-fork", "$/actions/report-fork"]),
     ("model-promote", "promote"): (
         {"actions": "read", "contents": "write", "deployments": "read", "pull-requests": "read"},
         ["$/actions/promote", "$/actions/badge"],
     ),
     ("model-rollback", "rollback"): ({"contents": "write"}, ["$/actions/rollback", "$/actions/badge"]),
+    ("model-adopt", "adopt"): (
+        {"actions": "read", "contents": "write", "deployments": "read", "pull-requests": "read"},
+        ["$/actions/adopt"],
+    ),
     ("model-waive", "waive"): (
-        {"actions": "read", "contents": "write", "pull-requests": "read"},
+        {"actions": "read", "contents": "write", "deployments": "read", "pull-requests": "read"},
         ["$/actions/find-run", "$/actions/waive"],
     ),
 }

@@ -106,6 +106,8 @@ JOBS: dict[tuple[str, str], Means] = {
     ),
     ("model-promote", "promote"): lambda s: went(s, "model") and s["model.verdict"] == "pass" and approved(s),
     ("model-rollback", "rollback"): on_the_default_branch,
+    ("model-adopt", "approve"): lambda s: on_the_default_branch(s) and s["inputs.approvals"] != "[]",
+    ("model-adopt", "adopt"): lambda s: on_the_default_branch(s) and approved(s),
     ("model-waive", "waive"): on_the_default_branch,
 }
 
