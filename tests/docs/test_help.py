@@ -78,6 +78,9 @@ ELSE: dict[str, Example] = {
         f"{KEYS} && gates statement write --key key.pem"
     ),
     "gates statement write --key key.pem": Example(KEYS),
+    'gates adopt --reason "in production since May, before we used gates"': Example(
+        "gates promote && python -c \"import mlflow; mlflow.MlflowClient().set_registered_model_alias('churn', 'champion', 1)\""
+    ),
     'gates waive --gate recall:min --reason "too few rows before March" --until 2027-03-31': Example(
         "git checkout --quiet main && sed -i 's/min: 0.30/min: 0.99/' gates.yaml"
         " && git commit --quiet --all --message strict && git push --quiet origin main && gates run || test $? = 1"
