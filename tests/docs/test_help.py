@@ -79,7 +79,8 @@ ELSE: dict[str, Example] = {
     ),
     "gates statement write --key key.pem": Example(KEYS),
     'gates adopt --reason "in production since May, before we used gates"': Example(
-        "gates promote && python -c \"import mlflow; mlflow.MlflowClient().set_registered_model_alias('churn', 'champion', 1)\""
+        'gates promote && python -c "import mlflow; mlflow.MlflowClient()'
+        ".set_registered_model_alias('churn', 'champion', 1)\""
     ),
     'gates waive --gate recall:min --reason "too few rows before March" --until 2027-03-31': Example(
         "git checkout --quiet main && sed -i 's/min: 0.30/min: 0.99/' gates.yaml"

@@ -38,6 +38,9 @@ def project_of(tmp_path, **policy):
     made.ready(**policy)
     git(made.root, "add", "--all")
     git(made.root, "commit", "--quiet", "--message=first")
+    git(tmp_path, "init", "--quiet", "--bare", "--initial-branch=main", "origin.git")
+    git(made.root, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(made.root, "push", "--quiet", "origin", "main")
     return made
 
 
@@ -57,7 +60,7 @@ def push(project, github):
 
 
 def records(project):
-    head = git(project.root, "rev-list", "gates-ledger")
+    head = git(project.root, "rev-list", "refs/gates/gates-ledger")
     found = []
     for commit in head.split():
         names = git(project.root, "ls-tree", "-r", "--name-only", commit).split()
