@@ -87,6 +87,7 @@ def facts(flow: Flow, decision: Decision, history: tuple[Past, ...] = ()) -> Fac
         told,
         strict="fail" in {one.policy.on_inconclusive for one in (bound, *before)},
         waivable=flow.waivable,
+        open_waivers=bound.policy.promotion.open_waivers,
         approver=flow.approver,
         weaker=tuple(change.told for change in changes if change.kind.weakens),
         changes=tuple(change.told for change in changes if not change.kind.weakens),

@@ -40,7 +40,8 @@ class Facts:
     ``observing`` is the last day on which the policy only tells, ``observed`` the one on which it did last.
     ``weaker`` and ``changes`` say, a sentence each, how the pull request changes the policy; ``approver`` approved
     that it gets weaker. ``waive`` names the
-    workflow that records a waiver, ``waivable`` the gates whose failure may be accepted. ``evidence`` is what the
+    workflow that records a waiver, ``waivable`` the gates whose failure may be accepted, ``open_waivers`` whether that
+    takes nobody's approval. ``evidence`` is what the
     decision was made from, for what only it can show. ``picture`` is there where one was stored. ``champions`` is what
     the champion's alias has named, by the ledger, the oldest first.
     """
@@ -64,6 +65,7 @@ class Facts:
     history: tuple[Past, ...] = ()
     waive: str | None = None
     waivable: tuple[str, ...] = ()
+    open_waivers: bool = False
     evidence: Evidence | None = None
     picture: Picture | None = None
     champions: tuple[Champion, ...] = ()
@@ -82,6 +84,7 @@ SIGNS: Final = {
 }
 MOST_SMALL = 5  # slices with too few rows that are told by name
 DUE = 0.8  # of a holdout's uses, from which a fresh one should be got ready
+OPEN = " (whoever may write the ledger may accept: promotion.open_waivers)"
 ACCEPTED, WARNING, WATCHING, HEARSAY = "🟡", "⚠️", "👁", "🔎"
 
 
@@ -228,7 +231,7 @@ def acceptances(facts: Facts) -> list[str]:
         return []
     held = [
         f"{ACCEPTED} {one.gate.label}: {one.gate.verdict}, accepted by {one.waiver.who.login} "
-        f"until {one.waiver.until}: {one.waiver.reason}{_then_and_now(one)}"
+        f"until {one.waiver.until}{OPEN if facts.open_waivers else ''}: {one.waiver.reason}{_then_and_now(one)}"
         for one in facts.settled.waived
     ]
     return held + [

@@ -11,7 +11,7 @@ _MARKUP = re.compile(r"[\\`*\[\]<>|~&\"$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LEADING = re.compile(r"^([0-9]{0,9})([-+#=.)])")
-_LINKED = re.compile(r"[@#]|(?<=:)//|(?<=[Ww]{3})\.|(?<=[Gg][Hh])-(?=\d)")
+_LINKED = re.compile(r"[@#]|:(?=[a-z0-9_+\-]*[a-z+\-][a-z0-9_+\-]*:)|(?<=:)//|(?<=[Ww]{3})\.|(?<=[Gg][Hh])-(?=\d)")
 
 
 def flat(foreign: str, longest: int = LONGEST) -> str:
@@ -28,7 +28,9 @@ def xml(foreign: str) -> str:
 def text(foreign: str) -> str:
     """Foreign text for a line of Markdown or a table cell: one line, at most ``LONGEST`` characters."""
     cut = flat(foreign)
-    broken = _LINKED.sub(lambda found: found.group() + _BREAK if found.group() in "@#" else _BREAK + found.group(), cut)
+    broken = _LINKED.sub(
+        lambda found: found.group() + _BREAK if found.group() in "@#:" else _BREAK + found.group(), cut
+    )
     return _MARKUP.sub(lambda found: f"&#{ord(found.group())};", broken)
 
 

@@ -219,3 +219,13 @@ def test_a_decision_without_gates():
     empty = dataclasses.replace(decision_of("m", []), candidate=None, champion=None, code=Code.NOTHING_JUDGED)
     assert "nothing was judged" in markdown(empty, Facts())
     assert "nothing was judged" in terminal(empty)
+
+
+@pytest.mark.parametrize("shortcode", [":white_check_mark:", ":+1:", ":100x:", "a:x:b"])
+def test_no_foreign_text_becomes_an_emoji(shortcode):
+    assert shortcode not in text(shortcode)
+    assert text(shortcode).replace("\u200b", "").replace("&#95;", "_") == shortcode.replace("_", "_")
+
+
+def test_times_and_labels_can_still_be_copied():
+    assert text("12:30:45 roc_auc:min@a=b") == "12:30:45 roc_auc:min@\u200ba=b"
