@@ -12,8 +12,8 @@ from typing import Literal
 from gates.contract.changes import SEVERITIES, Change, Kind, Schema, by_inclusion, keywords, same, told
 from gates.contract.fresh import SECONDS
 from gates.contract.read import PARTS
+from gates.contract.references import resolved
 from gates.contract.rules import Contract, Rule
-from gates.contract.schemas import resolved
 from gates.contract.tables import TABLE_RULES, written
 from gates.fields import Plain, build, declare, plain
 

@@ -1,6 +1,6 @@
 """Keywords of JSON Schema about one value -> SQL that holds for the rows that keep them; never null.
 
-The meaning is that of the jsonschema package, row for row. To add a keyword, add a function and its row below.
+The meaning is that of the standard, row for row. To add a keyword, add a function and its row below.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from gates.contract.columns import Column, every, literal, matches, sayable, some
 from gates.contract.formats import FORMATS
-from gates.contract.patterns import UnsupportedError, translate, within_ascii
+from gates.contract.patterns import UnsupportedError, translate
 from gates.fields import Plain
 
 TYPES = ("string", "integer", "number", "boolean", "null", "object", "array")
@@ -169,12 +169,7 @@ def _length(operator: str) -> Callable[[Column, Plain], str]:
 def _pattern(column: Column, pattern: Plain) -> str:
     if not column.is_text:
         return "TRUE"
-    whole = translate(pattern)
-    narrow, text = within_ascii(whole), column.text
-    if narrow == whole:
-        return unless_null(column, matches(text, whole))
-    is_ascii = f"strlen({text}) = length({text})"  # as many bytes as characters
-    return unless_null(column, f"CASE WHEN {is_ascii} THEN {matches(text, narrow)} ELSE {matches(text, whole)} END")
+    return unless_null(column, matches(column.text, translate(pattern)))
 
 
 def _unsayable(pattern: Plain) -> str | None:
@@ -221,8 +216,8 @@ KEYWORDS: Mapping[str, Keyword] = {
     "minLength": Keyword(doc="At least so many characters.", schema=_COUNT, kept=_length(">=")),
     "maxLength": Keyword(doc="At most so many characters.", schema=_COUNT, kept=_length("<=")),
     "pattern": Keyword(
-        doc="A Python regular expression is found in the text. Flags, look-around, back references, word boundaries, "
-        "and `$` before more of the pattern are refused.",
+        doc="A regular expression of ECMA 262, is found in the text: `\\d` and `\\w` are ASCII, `$` is the end of the "
+        "text. Look-around, back references and more than 1,000 repeats are refused, as RE2 has no equal.",
         schema={"type": "string"},
         kept=_pattern,
         refuse=_unsayable,

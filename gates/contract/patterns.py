@@ -1,155 +1,337 @@
-"""Python's regular expressions -> RE2's, which match in linear time; what RE2 has no equal for is refused.
+r"""Regular expressions of ECMA 262 -> RE2's, which match in linear time; what RE2 has no equal for is refused.
 
-jsonschema's ``pattern`` is ``re.search``. RE2's classes are ASCII and its ``$`` is strict, so these are spelt out.
-RE2 refuses what grows too large; as the engine is not asked here, the size is reckoned, with room to spare.
+`pattern` searches, in Unicode mode. Classes are ECMA's: `\d` and `\w` are ASCII, `\s` is not. RE2 refuses what grows
+too large; as the engine is not asked here, the size is reckoned, with room to spare.
 """
 
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
-from re import _constants as c  # type: ignore[attr-defined] # the parser of re is the only one that agrees with re
-from re import _parser  # type: ignore[attr-defined]
-from typing import Any
 
 LONGEST = 1000
 MOST_REPEATS = 1000  # RE2 allows no more, repeats within repeats multiplied
 LARGEST = 50_000  # of the sizes below; RE2 stops at about 120,000, and earlier with classes of Unicode
-SMALL, MIDDLE = 5, 40  # a character; anything of a class that is not below
+SMALL, MIDDLE, BIG = 5, 40, 300  # a character; a class; a class of Unicode
+DEEPEST = 100
 
-SPACE = (  # all that Python takes for white space
-    r"\x{09}-\x{0d}\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
-)
-_CATEGORIES = {
-    c.CATEGORY_DIGIT: r"\p{Nd}",
-    c.CATEGORY_SPACE: SPACE,
-    c.CATEGORY_WORD: r"\p{L}\p{N}_",
-    c.CATEGORY_NOT_DIGIT: r"\P{Nd}",
-}
-_SIZES: Mapping[Any, int] = {c.CATEGORY_WORD: 300, c.CATEGORY_NOT_WORD: 300}
-_NEGATED = {c.CATEGORY_NOT_SPACE: f"[^{SPACE}]", c.CATEGORY_NOT_WORD: r"[^\p{L}\p{N}_]"}
-
-
-class UnsupportedError(ValueError):
-    """The pattern uses something that can't be said in RE2."""
-
-
-@cache
-def translate(pattern: str) -> str:
-    """The RE2 form of a Python pattern. Raises ``UnsupportedError`` with what stands in the way."""
-    if len(pattern) > LONGEST:
-        raise UnsupportedError(f"it is longer than {LONGEST} characters")
-    try:
-        return _translated(pattern)
-    except RecursionError as error:
-        raise UnsupportedError("its groups are nested too deep") from error
-
-
-def within_ascii(translated: str) -> str:
-    """The same for text that is ASCII alone. RE2 is fast with few characters, and slow with all of Unicode."""
-    return translated.replace(r"\p{L}\p{N}_", "0-9A-Za-z_").replace(r"\p{Nd}", "0-9").replace(r"\P{Nd}", r"\D")
-
-
-def _translated(pattern: str) -> str:
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of what a later Python may read otherwise
-            parsed = _parser.parse(pattern)
-    except (re.error, OverflowError) as error:
-        raise UnsupportedError(f"it is no regular expression: {error}") from error
-    if parsed.state.flags & ~re.UNICODE:
-        raise UnsupportedError("flags are not known")
-    if _size(list(parsed), repeats=1) > LARGEST:
-        raise UnsupportedError("with its repeats written out it is too large")
-    return "".join(_sequence(list(parsed), last=True))
-
-
-def _size(items: list[Any], *, repeats: int) -> int:
-    """About how large the pattern becomes with its repeats written out. Raises where too many stand in another."""
-    if repeats > MOST_REPEATS:
-        raise UnsupportedError(f"more than {MOST_REPEATS} repeats")
-    total = 0
-    for op, argument in items:
-        if op in (c.MAX_REPEAT, c.MIN_REPEAT):
-            low, high, inner = argument
-            times = max(1, low if high == c.MAXREPEAT else high)
-            total += times * _size(list(inner), repeats=repeats * times)
-        elif op is c.SUBPATTERN:
-            total += _size(list(argument[-1]), repeats=repeats)
-        elif op is c.BRANCH:
-            total += sum(_size(list(branch), repeats=repeats) for branch in argument[1])
-        elif op is c.IN:
-            total += sum(_SIZES.get(value, MIDDLE) if kind is c.CATEGORY else MIDDLE for kind, value in argument)
-        else:
-            total += SMALL
-    return total
+_SPACES = (
+    (0x09, 0x0D), (0x20, 0x20), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029), (0x202F, 0x202F),
+    (0x205F, 0x205F), (0x3000, 0x3000), (0xFEFF, 0xFEFF),
+)  # fmt: skip
+_ALL = r"\x{0}-\x{10ffff}"
 
 
 def _char(code: int) -> str:
     return rf"\x{{{code:x}}}"
 
 
-def _sequence(items: list[Any], *, last: bool) -> Iterator[str]:
-    """``last``: whether nothing follows, so that ``$`` may eat the newline that it allows."""
-    for index, (op, argument) in enumerate(items):
-        yield _one(op, argument, last=last and index == len(items) - 1)
+def _ranges(pairs: tuple[tuple[int, int], ...]) -> str:
+    return "".join(_char(low) if low == high else f"{_char(low)}-{_char(high)}" for low, high in pairs)
 
 
-def _one(op: Any, argument: Any, *, last: bool) -> str:
-    if op is c.LITERAL:
-        return _char(argument)
-    if op is c.NOT_LITERAL:
-        return f"[^{_char(argument)}]"
-    if op is c.ANY:
-        return r"[^\x{a}]"
-    if op is c.IN:
-        return _class(argument)
-    if op is c.AT:
-        return _anchor(argument, last=last)
-    if op is c.BRANCH:
-        return "(?:" + "|".join("".join(_sequence(list(branch), last=last)) for branch in argument[1]) + ")"
-    if op is c.SUBPATTERN:
-        _, added, removed, inner = argument
-        if added or removed:
-            raise UnsupportedError("flags are not known")
-        return "(?:" + "".join(_sequence(list(inner), last=last)) + ")"
-    if op in (c.MAX_REPEAT, c.MIN_REPEAT):  # greedy or not: what is searched for is only whether it matches
-        return _repeat(*argument)
-    raise UnsupportedError(f"{str(op).lower().replace('_', ' ')} is not known")
+def _others(pairs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    starts = [0, *(high + 1 for _, high in pairs)]
+    return tuple(zip(starts, [*(low - 1 for low, _ in pairs), 0x10FFFF], strict=True))
 
 
-def _repeat(low: int, high: int, inner: Any) -> str:
-    most = "" if high == c.MAXREPEAT else str(high)
-    return f"(?:{''.join(_sequence(list(inner), last=False))}){{{low},{most}}}"
+_SETS = {  # escapes that stand for several characters, as they stand in RE2's brackets
+    "d": "0-9",
+    "D": r"\D",
+    "w": "0-9A-Za-z_",
+    "W": r"\W",
+    "s": _ranges(_SPACES),
+    "S": _ranges(_others(_SPACES)),
+}
+_CONTROLS = {"f": 0x0C, "n": 0x0A, "r": 0x0D, "t": 0x09, "v": 0x0B}
+_CATEGORIES: Mapping[str, str] = {  # long names of general categories
+    "Letter": "L", "Cased_Letter": "LC", "Uppercase_Letter": "Lu", "Lowercase_Letter": "Ll", "Titlecase_Letter": "Lt",
+    "Modifier_Letter": "Lm", "Other_Letter": "Lo", "Mark": "M", "Combining_Mark": "M", "Nonspacing_Mark": "Mn",
+    "Spacing_Mark": "Mc", "Enclosing_Mark": "Me", "Number": "N", "Decimal_Number": "Nd", "digit": "Nd",
+    "Letter_Number": "Nl", "Other_Number": "No", "Punctuation": "P", "punct": "P", "Connector_Punctuation": "Pc",
+    "Dash_Punctuation": "Pd", "Open_Punctuation": "Ps", "Close_Punctuation": "Pe", "Initial_Punctuation": "Pi",
+    "Final_Punctuation": "Pf", "Other_Punctuation": "Po", "Symbol": "S", "Math_Symbol": "Sm", "Currency_Symbol": "Sc",
+    "Modifier_Symbol": "Sk", "Other_Symbol": "So", "Separator": "Z", "Space_Separator": "Zs", "Line_Separator": "Zl",
+    "Paragraph_Separator": "Zp", "Other": "C", "Control": "Cc", "Format": "Cf", "Private_Use": "Co",
+}  # fmt: skip
+_SCRIPTS = (
+    "Arabic", "Armenian", "Bengali", "Cyrillic", "Devanagari", "Ethiopic", "Georgian", "Greek", "Gujarati", "Gurmukhi",
+    "Han", "Hangul", "Hebrew", "Hiragana", "Kannada", "Katakana", "Khmer", "Lao", "Latin", "Malayalam", "Mongolian",
+    "Myanmar", "Sinhala", "Tamil", "Telugu", "Thai", "Tibetan",
+)  # fmt: skip
+_LOOK = {"(?=": "look-ahead", "(?!": "look-ahead", "(?<=": "look-behind", "(?<!": "look-behind"}
+_COUNT = re.compile(r"\{([0-9]+)(,([0-9]*))?\}")
+_NAMED = re.compile(r"\(\?<([A-Za-z_$][A-Za-z0-9_$]*)>")
+_PROPERTY = re.compile(r"\{(?:(General_Category|gc|Script|sc|Script_Extensions|scx)=)?([A-Za-z_]+)\}")
+_ESCAPED = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|c([A-Za-z])|(0)(?![0-9]))")
 
 
-def _anchor(kind: Any, *, last: bool) -> str:
-    if kind in (c.AT_BEGINNING, c.AT_BEGINNING_STRING):
-        return r"\A"
-    if kind is c.AT_END_STRING:
-        return r"\z"
-    if kind is c.AT_END and last:
-        return r"(?:\x{a}?\z)"
-    raise UnsupportedError("an anchor stands where it can't be told in RE2")
+class UnsupportedError(ValueError):
+    """The pattern uses something that can't be said in RE2, or is none."""
 
 
-def _class(items: list[Any]) -> str:
-    inside, outside = [], []
-    negate = bool(items) and items[0][0] is c.NEGATE
-    for op, argument in items[1:] if negate else items:
-        if op is c.LITERAL:
-            inside.append(_char(argument))
-        elif op is c.RANGE:
-            inside.append(f"{_char(argument[0])}-{_char(argument[1])}")
-        elif op is c.CATEGORY and argument in _CATEGORIES:
-            inside.append(_CATEGORIES[argument])
-        elif op is c.CATEGORY and argument in _NEGATED:
-            outside.append(_NEGATED[argument])
+class NoExpressionError(UnsupportedError):
+    """The pattern is no regular expression of ECMA 262."""
+
+
+@cache
+def translate(pattern: str) -> str:
+    """The RE2 form of a pattern. Raises ``UnsupportedError`` with what stands in the way."""
+    if len(pattern) > LONGEST:
+        raise UnsupportedError(f"it is longer than {LONGEST} characters")
+    parser = _Parser(pattern)
+    translated, size = parser.whole()
+    if parser.unknown:
+        raise UnsupportedError(f"{parser.unknown[0]} is not known")
+    if parser.most > MOST_REPEATS:
+        raise UnsupportedError(f"more than {MOST_REPEATS} repeats")
+    if size > LARGEST:
+        raise UnsupportedError("with its repeats written out it is too large")
+    return translated
+
+
+def is_expression(text: str) -> bool:
+    """Whether a text is a regular expression of ECMA 262, be there an equal in RE2 or not."""
+    try:
+        _Parser(text).whole()
+    except NoExpressionError:
+        return False
+    return True
+
+
+@dataclass
+class _Parser:
+    """One pass over a pattern; each method reads what its name says, and gives RE2's form with its size."""
+
+    text: str
+    at: int = 0
+    depth: int = 0
+    most: int = 1  # repeats within repeats
+    inner: int = 1  # those of what was read last
+    groups: int = 0
+    back: int = 0  # the highest group that is referred to
+    names: set[str] = field(default_factory=set)
+    called: set[str] = field(default_factory=set)
+    unknown: list[str] = field(default_factory=list)  # what is an expression, but has no equal
+
+    def whole(self) -> tuple[str, int]:
+        made = self.choice()
+        if self.at < len(self.text):
+            raise NoExpressionError("it is no regular expression: a parenthesis closes nothing")
+        if not self.called <= self.names or self.back > self.groups:
+            raise NoExpressionError("it is no regular expression: it refers to a group that is not there")
+        return made
+
+    def choice(self) -> tuple[str, int]:
+        """Branches up to the end of the group."""
+        branches, size, repeats = [""], 0, 1
+        outside, inside = frozenset(self.names), set(self.names)  # two branches may call a group by one name
+        while self.at < len(self.text) and self.text[self.at] != ")":
+            if self.text[self.at] == "|":
+                self.at += 1
+                branches.append("")
+                inside |= self.names
+                self.names = set(outside)
+                continue
+            one, of = self.repeated()
+            branches[-1] += one
+            size += of
+            repeats = max(repeats, self.inner)
+        self.inner = repeats
+        self.names |= inside
+        return (branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"), size
+
+    def repeated(self) -> tuple[str, int]:
+        """An atom with how often it may stand."""
+        start = self.at
+        self.inner = 1
+        made, size = self.atom()
+        fixed = self.text[start] in "^$" or self.text.startswith((r"\b", r"\B", *_LOOK), start)
+        low, high = self.count()
+        if (low, high) == (1, 1):
+            return made, size
+        if fixed:
+            raise NoExpressionError("it is no regular expression: nothing stands before a repeat")
+        if self.text.startswith("?", self.at):  # greedy or not: what is searched for is only whether it matches
+            self.at += 1
+        if self.count() != (1, 1):
+            raise NoExpressionError("it is no regular expression: a repeat of a repeat")
+        times = max(1, low if high is None else high)
+        self.inner *= times
+        self.most = max(self.most, self.inner)
+        return f"(?:{made}){{{low},{'' if high is None else high}}}", size * times
+
+    def count(self) -> tuple[int, int | None]:
+        sign = self.text[self.at : self.at + 1]
+        if sign and sign in "*+?":
+            self.at += 1
+            return {"*": (0, None), "+": (1, None), "?": (0, 1)}[sign]
+        found = _COUNT.match(self.text, self.at)
+        if not found:
+            return 1, 1
+        self.at = found.end()
+        low = int(found[1][:9])
+        high = low if found[2] is None else int(found[3][:9]) if found[3] else None
+        if high is not None and high < low:
+            raise NoExpressionError("it is no regular expression: a repeat whose ends are turned round")
+        return (low, high) if (low, high) != (1, 1) else (1, 1)
+
+    def atom(self) -> tuple[str, int]:
+        sign = self.text[self.at]
+        if sign == "(":
+            return self.group()
+        if sign == "[":
+            return self.brackets()
+        if sign == "\\":
+            return self.escape()
+        if sign in "*+?" or _COUNT.match(self.text, self.at):
+            raise NoExpressionError("it is no regular expression: nothing stands before a repeat")
+        self.at += 1
+        if sign in "^$.":
+            return {"^": (r"\A", SMALL), "$": (r"\z", SMALL), ".": (r"[^\x{a}\x{d}\x{2028}\x{2029}]", MIDDLE)}[sign]
+        return self.literal(ord(sign)), SMALL
+
+    def literal(self, code: int) -> str:
+        if 0xD800 <= code <= 0xDFFF:  # noqa: PLR2004 -- half a surrogate pair
+            self.unknown.append("half a surrogate pair")
+        return _char(code)
+
+    def group(self) -> tuple[str, int]:
+        look = next((word for word in sorted(_LOOK, key=len, reverse=True) if self.text.startswith(word, self.at)), "")
+        named = _NAMED.match(self.text, self.at)
+        if look:
+            self.unknown.append(_LOOK[look])
+            self.at += len(look)
+        elif named:
+            if named[1] in self.names:
+                raise NoExpressionError(f"it is no regular expression: two groups are called {named[1]}")
+            self.names.add(named[1])
+            self.groups += 1
+            self.at = named.end()
+        elif self.text.startswith("(?:", self.at):
+            self.at += 3
+        elif self.text.startswith("(?", self.at):
+            raise NoExpressionError("it is no regular expression of ECMA 262: flags and groups of other languages")
         else:
-            raise UnsupportedError("this class of characters is not known")
-    if outside and negate:
-        raise UnsupportedError("a negated class inside a negated class is not known")
-    if outside:
-        return "(?:" + "|".join([*outside, *([f"[{''.join(inside)}]"] if inside else [])]) + ")"
-    return f"[{'^' if negate else ''}{''.join(inside)}]"
+            self.groups += 1
+            self.at += 1
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise NoExpressionError("its groups are nested too deep")
+        made, size = self.choice()
+        self.depth -= 1
+        if not self.text.startswith(")", self.at):
+            raise NoExpressionError("it is no regular expression: a parenthesis is not closed")
+        self.at += 1
+        return f"(?:{made})", size
+
+    def escape(self) -> tuple[str, int]:
+        """What stands for one of several characters, for a place, or for itself."""
+        sign = self.text[self.at + 1 : self.at + 2]
+        if sign and sign in "bB":
+            self.at += 2
+            return f"\\{sign}", SMALL
+        if (sign and sign in "123456789") or sign == "k":
+            return self.reference()
+        made, size, _ = self.escaped()
+        return (made if size == SMALL else f"[{made}]"), size
+
+    def reference(self) -> tuple[str, int]:
+        found = re.compile(r"\\(?:([1-9][0-9]*)|k<([A-Za-z_$][A-Za-z0-9_$]*)>)").match(self.text, self.at)
+        if not found:
+            raise NoExpressionError(r"it is no regular expression: \k without a name")
+        self.at = found.end()
+        self.unknown.append("a back reference")
+        self.back = max(self.back, int((found[1] or "0")[:9]))
+        self.called |= {found[2]} if found[2] else set()
+        return "", 0
+
+    def escaped(self) -> tuple[str, int, int | None]:
+        """A character or a set, as it stands in brackets; its size; the character's code."""
+        sign = self.text[self.at + 1 : self.at + 2]
+        if sign and sign in _SETS:
+            self.at += 2
+            return _SETS[sign], MIDDLE, None
+        if sign and sign in "pP":
+            return self.property(sign)
+        found = _ESCAPED.match(self.text, self.at)
+        if found:
+            self.at = found.end()
+            code = ord(found[4]) % 32 if found[4] else int(next(one for one in found.groups() if one), 16)
+            return self.char(self.paired(code) if found[2] else code)
+        if not sign or sign.isalnum():
+            told = f"\\{sign}" if sign else "a backslash at its end"
+            if sign and sign in _CONTROLS:
+                self.at += 2
+                return self.char(_CONTROLS[sign])
+            raise NoExpressionError(f"it is no regular expression of ECMA 262: {told}")
+        self.at += 2
+        return self.char(ord(sign))
+
+    def char(self, code: int) -> tuple[str, int, int]:
+        if code > 0x10FFFF:  # noqa: PLR2004 -- the last of Unicode
+            raise NoExpressionError("it is no regular expression: a character beyond Unicode")
+        return self.literal(code), SMALL, code
+
+    def paired(self, high: int) -> int:
+        """The character of two surrogates."""
+        low = re.compile(r"\\u([dD][c-fC-F][0-9A-Fa-f]{2})").match(self.text, self.at)
+        if not (low and 0xD800 <= high < 0xDC00):  # noqa: PLR2004 -- the first half of a pair
+            return high
+        self.at = low.end()
+        return 0x10000 + (high - 0xD800) * 0x400 + int(low[1], 16) - 0xDC00
+
+    def property(self, sign: str) -> tuple[str, int, None]:
+        found = _PROPERTY.match(self.text, self.at + 2)
+        if not found:
+            raise NoExpressionError(f"it is no regular expression of ECMA 262: \\{sign} without a property")
+        self.at = found.end()
+        kind, name = found[1] or "", found[2]
+        short = _CATEGORIES.get(name, name)
+        if kind.startswith(("S", "s")):
+            short = name if name in _SCRIPTS else ""
+        elif short == "Any" and not kind:
+            return (_ALL if sign == "p" else rf"^{_ALL}"[1:]), BIG, None
+        elif short == "LC":
+            self.unknown.append(f"\\p{{{name}}}")
+        elif short not in _CATEGORIES.values():
+            short = ""
+        if not short:
+            self.unknown.append(f"\\{sign}{found[0]}")
+        return f"\\{sign}{{{short}}}", BIG, None
+
+    def brackets(self) -> tuple[str, int]:
+        self.at += 1
+        negated = self.text.startswith("^", self.at)
+        self.at += negated
+        inside, size = "", MIDDLE
+        while not self.text.startswith("]", self.at):
+            low, of, first = self.member()
+            size += of if of == BIG else MIDDLE
+            if self.text.startswith("-", self.at) and self.text[self.at + 1 : self.at + 2] not in ("]", ""):
+                self.at += 1
+                high, _, last = self.member()
+                if first is None or last is None:  # beside a set it is only a hyphen
+                    low = f"{low}{_char(ord('-'))}{high}"
+                elif last < first:
+                    raise NoExpressionError("it is no regular expression: a range whose ends are turned round")
+                else:
+                    low = f"{low}-{high}"
+            inside += low
+        self.at += 1
+        if not inside:
+            return (f"[{_ALL}]" if negated else rf"[^{_ALL}]"), MIDDLE
+        return f"[{'^' if negated else ''}{inside}]", size
+
+    def member(self) -> tuple[str, int, int | None]:
+        if self.at >= len(self.text):
+            raise NoExpressionError("it is no regular expression: a bracket is not closed")
+        if self.text[self.at] != "\\":
+            self.at += 1
+            return self.char(ord(self.text[self.at - 1]))
+        if self.text.startswith(r"\b", self.at):
+            self.at += 2
+            return self.char(0x08)
+        return self.escaped()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from gates.contract import record, schemas
+from gates.contract import record, references, schemas
 from gates.contract.rules import Contract, Known, Rule, Shown, TableRule
 from gates.contract.tables import TABLE_RULES, written
 from gates.fields import Plain, build, schema_of
@@ -50,7 +50,7 @@ def mistakes(source: Source) -> Iterator[Problem]:
         return
     record_mistakes = list(schemas.mistakes(source, value["record"], ("record",))) if "record" in value else []
     yield from record_mistakes
-    known = Known() if record_mistakes else _known(schemas.resolved(value.get("record", {})))
+    known = Known() if record_mistakes else _known(references.resolved(value.get("record", {})))
     yield from _table_mistakes(source, value.get("table"), known)
 
 
@@ -89,7 +89,7 @@ def _meaning(source: Source, path: Path, entry: Any, known: Known, place: int, s
 def read(source: Source) -> Contract:
     """A source in which ``mistakes`` finds none -> its rules."""
     value = source.value
-    schema = schemas.resolved(value if _is_schema(value) else value.get("record", {}))
+    schema = references.resolved(value if _is_schema(value) else value.get("record", {}))
     entries = [] if _is_schema(value) else value.get("table", [])
     known = _known(schema)
     return Contract(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
-from gates.contract.columns import Column, Columns, every, negated, some
+from gates.contract.columns import Category, Column, Columns, every, literal, negated, some
 from gates.contract.keywords import KEYWORDS
 from gates.contract.rules import Bounds, Rule
 from gates.fields import Plain
@@ -12,7 +13,8 @@ from gates.fields import Plain
 Target = Column | None  # a column, or None: the whole row
 NOTES = (
     "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", "$schema", "$id",
-    "$defs", "definitions", "x-sensitive", "x-severity", "x-tolerance",
+    "$defs", "definitions", "$anchor", "contentEncoding", "contentMediaType", "contentSchema",
+    "x-sensitive", "x-severity", "x-tolerance",
 )  # fmt: skip
 SHOWN = 60  # characters of a keyword's parameter in words
 
@@ -37,7 +39,7 @@ def _row_keeps(word: str, parameter: Plain) -> str:
     """A row is an object: of its type, equal to no scalar, and what is said of numbers and text does not touch it."""
     if word == "type":
         return "TRUE" if "object" in ([parameter] if isinstance(parameter, str) else parameter) else "FALSE"
-    return "FALSE" if word in ("enum", "const") else "TRUE"
+    return "TRUE"
 
 
 def _one_of(schema: Mapping[str, Plain], target: Target, columns: Columns) -> str:
@@ -69,29 +71,122 @@ def _properties(schema: Mapping[str, Plain], columns: Columns) -> str:
     return every([kept(inner, columns[name], columns) for name, inner in named if name in columns])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Name(Column):
+    """The name of a column as a text of its own."""
+
+    category: Category = "string"
+
+    @property
+    def sql(self) -> str:
+        """The name as a literal."""
+        return f"CAST({literal(self.name)} AS VARCHAR)"
+
+
+def _matched(name: str, schema: Mapping[str, Plain]) -> str:
+    """SQL that holds where a pattern of ``patternProperties`` is found in a name. Names stand in SQL, too, so that the
+    engine alone says what a pattern finds."""
+    return some([_finds(pattern, name) for pattern in schema.get("patternProperties", {})])
+
+
+def _finds(pattern: str, name: str) -> str:
+    return KEYWORDS["pattern"].kept(_Name(name=name), pattern)
+
+
+def _patterns(schema: Mapping[str, Plain], columns: Columns) -> str:
+    held = schema["patternProperties"].items()
+    return every(
+        [
+            some([negated(_finds(pattern, name)), kept(inner, column, columns)])
+            for pattern, inner in held
+            for name, column in columns.items()
+        ]
+    )
+
+
 def _further(schema: Mapping[str, Plain], columns: Columns) -> str:
     """Every row has every column, so where none more may be, one too many is in all of them."""
-    known = schema.get("properties", {})
-    inner = schema["additionalProperties"]
-    return every([kept(inner, column, columns) for name, column in columns.items() if name not in known])
+    known, inner = schema.get("properties", {}), schema["additionalProperties"]
+    others = {name: column for name, column in columns.items() if name not in known}
+    return every([some([_matched(name, schema), kept(inner, column, columns)]) for name, column in others.items()])
 
 
-def _dependent(schema: Mapping[str, Plain], columns: Columns) -> str:
-    """Every row has every column, a null being a value, so this is a question about columns."""
-    needs = schema["dependentRequired"].items()
-    lacking = any(name in columns and not set(needed) <= columns.keys() for name, needed in needs)
-    return "FALSE" if lacking else "TRUE"
+def _unevaluated(schema: Mapping[str, Plain], columns: Columns) -> str:
+    """What no keyword beside this one has looked at, in whatever schema that holds."""
+    inner = schema["unevaluatedProperties"]
+    beside = {word: one for word, one in schema.items() if word != "unevaluatedProperties"}
+    return every(
+        [some([_looked_at(name, beside, columns), kept(inner, column, columns)]) for name, column in columns.items()]
+    )
+
+
+def _looked_at(name: str, schema: Plain, columns: Columns) -> str:
+    """SQL that holds for the rows in which a schema that they keep looks at a column."""
+    if not isinstance(schema, dict):
+        return "FALSE"
+    if name in schema.get("properties", {}) or {"additionalProperties", "unevaluatedProperties"} & schema.keys():
+        return "TRUE"
+    found = [_matched(name, schema)]
+    found += [_looked_at(name, one, columns) for one in schema.get("allOf", ())]
+    for one in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        found.append(every([kept(one, None, columns), _looked_at(name, one, columns)]))
+    dependent = {**schema.get("dependencies", {}), **schema.get("dependentSchemas", {})}
+    found += [_looked_at(name, one, columns) for trigger, one in dependent.items() if trigger in columns]
+    if "if" in schema:
+        holds = kept(schema["if"], None, columns)
+        then = some([_looked_at(name, schema["if"], columns), _looked_at(name, schema.get("then"), columns)])
+        found.append(every([holds, then]))
+        found.append(every([negated(holds), _looked_at(name, schema.get("else"), columns)]))
+    return some(found)
+
+
+def _dependent(needs: Mapping[str, Plain], columns: Columns) -> str:
+    """Every row has every column, a null being a value, so this is a question about columns; or, of schemas, one that
+    only rows with the column are asked."""
+    told = [(one, needed) for one, needed in needs.items() if one in columns]
+    return every(
+        [_all_there(needed, columns) if isinstance(needed, list) else kept(needed, None, columns) for _, needed in told]
+    )
+
+
+def _all_there(names: Plain, columns: Columns) -> str:
+    return "TRUE" if set(names) <= columns.keys() else "FALSE"
+
+
+def _equal(value: Plain, columns: Columns) -> str:
+    """Whether a row is this object: its columns, no others, with its values."""
+    if not isinstance(value, dict) or value.keys() != columns.keys():
+        return "FALSE"
+    return every([KEYWORDS["const"].kept(columns[name], one) for name, one in value.items()])
+
+
+def _sized(holds: bool) -> str:
+    return "TRUE" if holds else "FALSE"
 
 
 ROW: Mapping[str, Callable[[Mapping[str, Plain], Columns], str]] = {
     "properties": _properties,
-    "required": lambda schema, columns: "TRUE" if set(schema["required"]) <= columns.keys() else "FALSE",
-    "dependentRequired": _dependent,
+    "required": lambda schema, columns: _all_there(schema["required"], columns),
+    "dependentRequired": lambda schema, columns: _dependent(schema["dependentRequired"], columns),
+    "dependentSchemas": lambda schema, columns: _dependent(schema["dependentSchemas"], columns),
+    "dependencies": lambda schema, columns: _dependent(schema["dependencies"], columns),
+    "patternProperties": _patterns,
     "additionalProperties": _further,
+    "unevaluatedProperties": _unevaluated,
+    "propertyNames": lambda schema, columns: every(
+        [kept(schema["propertyNames"], _Name(name=name), columns) for name in columns]
+    ),
+    "minProperties": lambda schema, columns: _sized(len(columns) >= schema["minProperties"]),
+    "maxProperties": lambda schema, columns: _sized(len(columns) <= schema["maxProperties"]),
+    "const": lambda schema, columns: _equal(schema["const"], columns),
+    "enum": lambda schema, columns: some([_equal(one, columns) for one in schema["enum"]]),
 }
 _ASKS = {
     "additionalProperties": "no further columns",
     "dependentRequired": "columns that need others",
+    "maxProperties": "no more columns",
+    "minProperties": "so many columns",
+    "propertyNames": "names of columns",
     "type": "a row is an object",
 }
 
@@ -117,7 +212,8 @@ def rules(schema: Mapping[str, Plain], hidden: frozenset[str] = frozenset()) -> 
 
 def _asks_of_rows(word: str, parameter: Plain) -> bool:
     """Whether a keyword beside ``properties`` asks anything at all."""
-    if word in ("then", "else") or (word == "additionalProperties" and (parameter is True or parameter == {})):
+    further = word in ("additionalProperties", "unevaluatedProperties")
+    if word in ("then", "else") or (further and (parameter is True or parameter == {})):
         return False
     return word in ROW or word in _COMBINE or _row_keeps(word, parameter) == "FALSE"
 

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from gates.contract.keywords import KEYWORDS
 from gates.contract.read import SCHEMA, mistakes, read
-from gates.contract.schemas import hidden, resolved
+from gates.contract.references import resolved
+from gates.contract.schemas import hidden
 from gates.contract.tables import TABLE_RULES
 from gates.fields import schema_of
 from gates.source import Source, parse

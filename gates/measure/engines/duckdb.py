@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gates.contract.columns import literal, quoted
+from gates.contract.formats import CHECK, CHECKS
 from gates.errors import Exit, GatesError
 from gates.files import lfs
 from gates.measure import columnar, delimited, frames, jsonlines
@@ -74,6 +75,7 @@ class DuckDB:
             "gates_hex(digits) AS CAST(CAST(unhex(digits) AS BIT) AS BIGINT)",
         ):
             self.connection.execute(f"CREATE MACRO {macro}")
+        self.connection.create_function(CHECK, _has_format, ["VARCHAR", "VARCHAR"], "BOOLEAN")
 
     def run(self, sql: str) -> Rows:
         """See ``Engine``."""
@@ -222,6 +224,10 @@ class DuckDB:
     def close(self) -> None:
         """See ``Engine``."""
         self.connection.close()
+
+
+def _has_format(text: str, name: str) -> bool:
+    return CHECKS[name](text)
 
 
 def _size(files: Sequence[Path]) -> str:

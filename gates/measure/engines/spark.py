@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from gates.contract import formats, hosts, patterns
 from gates.contract.columns import quoted
 from gates.errors import Exit, GatesError
 from gates.measure.engines import Rows, Seen, scratch, unordered
@@ -71,7 +72,7 @@ class Spark:
         self._now = now
         self._duckdb = DuckDB(now, threads)
         self._folder = scratch(self)
-        _register_matches(self.session)
+        _register_functions(self.session)
 
     def close(self) -> None:
         """Give the session its own settings back, and take our views away."""
@@ -218,21 +219,33 @@ def _session() -> Any:
         ) from error
 
 
-def _register_matches(session: Any) -> None:
-    """RE2 by way of Arrow. The function is pickled whole: the executors need no gates."""
+def _register_functions(session: Any) -> None:
+    """RE2 by way of Arrow, and formats that no expression tells. The functions are pickled whole: the executors need no
+    gates."""
     import pyarrow as pa
+    from pyspark import cloudpickle
     from pyspark.sql.functions import arrow_udf
+
+    for module in (formats, hosts, patterns):
+        cloudpickle.register_pickle_by_value(module)
+    checks = dict(formats.CHECKS)
 
     def matches(text, pattern):  # type: ignore[no-untyped-def] # what Spark reads are the annotations below
         import pyarrow.compute as pc
 
         return pc.match_substring_regex(text, pattern[0].as_py()) if len(text) else text.cast("bool")
 
+    def has_format(text, name):  # type: ignore[no-untyped-def]
+        check = checks[name[0].as_py()] if len(name) else bool
+        return pa.array([None if one is None else check(one) for one in text.to_pylist()], pa.bool_())
+
+    has_format.__annotations__ = {"text": pa.Array, "name": pa.Array, "return": pa.Array}
     matches.__annotations__ = {"text": pa.Array, "pattern": pa.Array, "return": pa.Array}
     context = getattr(session, "_sc", None)
     if context is not None and context.master.startswith("local") and "PYSPARK_PYTHON" not in os.environ:
         context.pythonExec = sys.executable  # the one that has Arrow
     session.udf.register(MATCHES, arrow_udf(matches, "boolean"))
+    session.udf.register(formats.CHECK, arrow_udf(has_format, "boolean"))
 
 
 def _named(name: str) -> str:
