@@ -11,12 +11,14 @@ from gates import files
 from gates.errors import GatesError
 from gates.git import Git, repository
 from gates.ledger import BRANCH, TIME
+from gates.pictures import BRANCH as PICTURES
 from gates.policy import Bound
 from gates.policy.read import read
 from gates.record import PolicyRef
 from gates.workspace import Workspace
 
 USUAL = ("main", "master", "trunk")
+OURS = (BRANCH, PICTURES)  # branches that hold no code
 FETCHED = "refs/gates/default-branch"  # the newest commit of the default branch that was fetched
 ORIGIN = "origin"
 
@@ -87,10 +89,14 @@ def _default(git: Git, environ: Mapping[str, str]) -> tuple[str, str, str | None
 
 def _of_remote(git: Git) -> tuple[str, str]:
     """The remote's default branch and its newest commit, fetched where it is not here yet."""
-    lines = git.retried("ls-remote", "--symref", ORIGIN, "HEAD").splitlines()
+    lines = git.retried("ls-remote", "--symref", ORIGIN, "HEAD", "refs/heads/*").splitlines()
     words = [line.split() for line in lines]
     name = next((one[1].removeprefix("refs/heads/") for one in words if one[0] == "ref:"), None)
-    commit = next((one[0] for one in words if one[0] != "ref:" and one[1:] == ["HEAD"]), None)
+    heads = {one[1].removeprefix("refs/heads/"): one[0] for one in words if one[0] != "ref:" and one[1] != "HEAD"}
+    only = [one for one in heads if one not in OURS]
+    if name is None and len(only) == 1:  # a HEAD that names a branch which nobody has pushed is not told
+        name = only[0]
+    commit = heads.get(name) if name else None
     if name is None or commit is None:
         raise GatesError(
             f"{ORIGIN} does not say which branch is its default one",
@@ -106,7 +112,7 @@ def _of_remote(git: Git) -> tuple[str, str]:
 def _of_here(git: Git) -> tuple[str, str]:
     """Where there is no remote: the branch with a usual name, or the only one there is."""
     here = git.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").split()
-    names = [name for name in here if name != BRANCH]
+    names = [name for name in here if name not in OURS]
     usual = [name for name in USUAL if name in names]
     name = usual[0] if usual else names[0] if len(names) == 1 else None
     commit = git.resolve(f"refs/heads/{name}^{{commit}}") if name else None

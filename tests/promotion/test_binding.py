@@ -359,6 +359,15 @@ def test_the_default_branch_is_asked_of_the_remote_not_guessed(world: World) -> 
     assert last(world)["policy"]["branch"] == "develop"
 
 
+def test_a_remote_whose_head_nobody_pushed_has_its_only_branch_as_the_default_one(world: World) -> None:
+    judged(world)
+    git(world.origin, "symbolic-ref", "HEAD", "refs/heads/nobodys")
+    assert gates(world, "promote", "--dry-run").code == 0
+    git(world.root, "push", "-q", "origin", "HEAD:refs/heads/another")
+    done = gates(world, "promote", "--dry-run")
+    assert (done.code, "does not say which branch" in done.err) == (2, True), "with two nobody knows"
+
+
 def test_an_uncommitted_policy_is_told_as_what_it_is(world: World) -> None:
     judged(world)
     world.policy(gates=[{"metric": "roc_auc", "min": 0.6}, {"metric": "f1", "min": 0.1}])
