@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -16,6 +15,7 @@ from gates.callers import PIN, UNPINNED, Home
 from gates.doctor.owners import PLACES, owners_of
 from gates.errors import GatesError
 from gates.git import Git
+from gates.git import repository as git_of
 from gates.init import repository
 from gates.workspace import Workspace
 
@@ -124,10 +124,8 @@ def _checkout(folder: Path) -> tuple[str, str]:
 def _branch(top: Path) -> str:
     """The default branch, where the remote has said which it is; else main."""
     try:
-        done = subprocess.run(
-            ["git", "symbolic-ref", "--short", "refs/remotes/origin/HEAD"],  # noqa: S607 -- git as the user has it
-            cwd=top, capture_output=True, text=True, check=False, timeout=10,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
+        found = git_of(top, os.environ)
+        told = found[0].run("symbolic-ref", "--short", "refs/remotes/origin/HEAD", fails=False) if found else ""
+    except GatesError:  # no git, or a repository that somebody else owns
         return "main"
-    return done.stdout.strip().partition("/")[2] or "main"
+    return told.partition("/")[2] or "main"

@@ -76,12 +76,23 @@ def manifest(folder: Path) -> list[dict[str, str | int]]:
     """
     entries: list[dict[str, str | int]] = []
     for path in sorted(folder.rglob("*"), key=lambda one: one.relative_to(folder).as_posix()):
-        name = path.relative_to(folder).as_posix()
+        name = _told(path.relative_to(folder).as_posix(), folder)
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise GatesError(f"{name} is a link or no plain file; a model may hold plain files only", where=str(folder))
         if path.is_file():
             entries.append({"path": name, "size": path.stat().st_size, "sha256": sha256(path)})
     return entries
+
+
+def _told(name: str, folder: Path) -> str:
+    """A file's name as records tell it. Raises ``GatesError`` for one that they can't."""
+    if not name.isprintable():
+        raise GatesError(
+            f"holds a file whose name is not plain text: {os.fsencode(name)!r}",
+            where=str(folder),
+            mend="Give it a name of printable UTF-8 characters.",
+        )
+    return name
 
 
 def folder_digest(folder: Path) -> str:

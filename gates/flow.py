@@ -104,8 +104,10 @@ class Flow:
 
     @property
     def _registry_uri(self) -> str:
-        """Where nobody names a registry, an SQLite file beside the policy."""
-        return self.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.workspace.root / 'mlflow.db'}"
+        """Where nobody names a registry, an SQLite file beside the policy; a relative path starts there, too."""
+        from gates.registry.address import rooted
+
+        return rooted(self.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db", self.workspace.root)
 
     def served(self) -> Served | None:
         """The champion, or None. An SQLite registry that nobody made yet holds none, and is not made to see that."""

@@ -12,27 +12,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gates import plumbing
 from gates.errors import Exit, GatesError
 from gates.ran import ran
 
+NONE: Mapping[str, str] = {}
 BATCH = 200  # names asked at once: fewer bytes than a pipe holds
-MISSING = "The ledger is a git branch: install git."
 HEADER = 3  # words before an object: its name, its type, its size
 TRIES = 4  # of a call to a remote
-SECONDS = 300  # no single call takes longer
-LOCAL = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
-QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
-AS_STORED = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}  # history as it is, not as a ref or file says
 BY = {"GIT_AUTHOR_NAME": "gates", "GIT_AUTHOR_EMAIL": "gates@localhost"}
 BY |= {key.replace("AUTHOR", "COMMITTER"): value for key, value in BY.items()}
+LFS = re.compile(r"git-lfs (clean|smudge) -- %f|git-lfs filter-process|true")  # git-lfs's own settings of its filter
+TOLD = 8  # lines of a remote's own words
 
 
 @dataclass(frozen=True, kw_only=True)
 class Git:
-    """One repository, by its git directory. ``environ`` is the process's; what would lead git elsewhere is left out."""
+    """One repository, by its git directory; ``top`` is where its work tree begins, and where relative remotes start.
+    ``environ`` is the process's; what would lead git elsewhere is left out."""
 
     folder: Path
     environ: Mapping[str, str] = field(repr=False)
+    top: Path | None = None
 
     def run(self, *arguments: str, data: bytes = b"", fails: bool = True, network: bool = False) -> str:
         """Standard output, stripped; empty where git fails and ``fails`` is False. Raises ``GatesError`` else."""
@@ -41,8 +42,10 @@ class Git:
             raise failed(arguments, done.stderr)
         return "" if done.returncode else done.stdout.decode(errors="replace").strip()
 
-    def ask(self, *arguments: str, data: bytes = b"", network: bool = False) -> subprocess.CompletedProcess[bytes]:
-        """One call, whatever its exit code."""
+    def ask(
+        self, *arguments: str, data: bytes = b"", network: bool = False, settings: Mapping[str, str] = NONE
+    ) -> subprocess.CompletedProcess[bytes]:
+        """One call, whatever its exit code; ``settings`` of git go on top of the fixed ones."""
         try:
             environment = self.environment(network=network)
             with ran("git", arguments[0]):
@@ -50,14 +53,15 @@ class Git:
                     self.command(arguments),
                     input=data,
                     capture_output=True,
-                    env=environment,
+                    cwd=self.top,
+                    env=environment | plumbing.configured(environment, settings),
                     check=False,
-                    timeout=SECONDS,
+                    timeout=plumbing.SECONDS,
                 )
         except FileNotFoundError as error:
-            raise GatesError("is not installed", where="git", mend=MISSING) from error
+            raise GatesError("is not installed", where="git", mend=plumbing.MISSING) from error
         except subprocess.TimeoutExpired as error:
-            raise failed(arguments, f"no answer within {SECONDS} seconds".encode()) from error
+            raise failed(arguments, f"no answer within {plumbing.SECONDS} seconds".encode()) from error
 
     def retried(self, *arguments: str) -> str:
         """Ask a remote, again where it fails; gives standard output. Raises ``GatesError`` where it goes on failing."""
@@ -70,28 +74,44 @@ class Git:
 
     def command(self, arguments: Sequence[str]) -> list[str]:
         """The command line of a call."""
-        return ["git", f"--git-dir={self.folder}", *QUIET, *arguments]
+        plumbing.need(self.environ)
+        return plumbing.command(f"--git-dir={self.folder}", *arguments)
 
     def environment(self, *, network: bool = False) -> dict[str, str]:
-        """What git gets to see: no other repository, no question to anybody, and in a workflow its token."""
-        kept = {name: value for name, value in self.environ.items() if name not in LOCAL}
-        login = self._login() if network else {}
-        return {**kept, **BY, **login, **AS_STORED, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        """What git gets to see; in a workflow its token, where a remote is asked."""
+        seen = plumbing.environment(self.environ, network=network) | BY
+        return seen | plumbing.configured(seen, self._login() if network else {})
 
     def _login(self) -> dict[str, str]:
-        """GitHub's token as a header for its own server alone, where the checkout has left no credential."""
+        """GitHub's token as a header for its own server alone, where the checkout has left no credential for that."""
         token, server = self.environ.get("GITHUB_TOKEN"), self.environ.get("GITHUB_SERVER_URL", "https://github.com")
         if self.environ.get("GITHUB_ACTIONS") != "true" or not token or not server.startswith("https://"):
             return {}
-        if self.run("config", "--get-regexp", r"^http\..*\.extraheader$", fails=False):
+        address = f"{server.rstrip('/')}/"
+        if self.run("config", "--get-urlmatch", "http.extraheader", address, fails=False):
             return {}
-        count = int(self.environ.get("GIT_CONFIG_COUNT") or 0)
         basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
-        return {
-            "GIT_CONFIG_COUNT": str(count + 1),
-            f"GIT_CONFIG_KEY_{count}": f"http.{server.rstrip('/')}/.extraheader",
-            f"GIT_CONFIG_VALUE_{count}": f"AUTHORIZATION: basic {basic}",
-        }
+        return {"credential.helper": "", f"http.{address}.extraheader": f"AUTHORIZATION: basic {basic}"}
+
+    @property
+    def lock(self) -> Path:
+        """The file that is locked while something is changed: one for all work trees, where no `git worktree prune`
+        takes it away."""
+        if self.top is None:
+            return self.folder.with_name(f"{self.folder.name}.gates-lock")
+        common = self.run("rev-parse", "--git-common-dir")
+        return self.top / common / "gates-lock"
+
+    def clean(self) -> bool:
+        """Whether tracked files are those of the commit, submodules too. Runs no filter that the repository's settings
+        name but git-lfs's own, and leaves the user's index as it is."""
+        found = self.ask("config", "-z", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$").stdout
+        entries = [entry.partition("\n")[::2] for entry in found.decode(errors="replace").split("\0") if entry]
+        foreign = {name: "" for name, value in entries if not LFS.fullmatch(value)}
+        foreign |= {name: "false" for name in foreign if name.endswith(".required")}
+        asked = ("status", "--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=none", "--no-renames")
+        done = self.ask(f"--work-tree={self.top}", *asked, settings=foreign)
+        return done.returncode == 0 and not done.stdout
 
     def resolve(self, name: str) -> str | None:
         """The object that a name stands for, or None."""
@@ -105,6 +125,7 @@ class Git:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            cwd=self.top,
             env=self.environment(),
         ) as process:
             try:
@@ -143,15 +164,20 @@ class Objects:
 
 
 def failed(arguments: Sequence[str], told: bytes) -> GatesError:
-    """What git complained of, without the credentials of an address."""
-    lines = [line for line in told.decode(errors="replace").splitlines() if line.strip()]
+    """What git complained of, and what the remote said in its own words, without the credentials of an address."""
+    lines = [line.strip() for line in told.decode(errors="replace").splitlines() if line.strip()]
+    theirs = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
+    reasons = [line for line in lines if line.startswith("! [")]
     line = next((one for one in lines if one.startswith(("fatal:", "error:"))), (lines or ["it failed"])[-1])
-    return GatesError(f"{arguments[0]}: {shorn(line)}", where="git", exit_code=Exit.OUTSIDE)
+    said = [" ".join(one.split()) for one in (*reasons[:1], *filter(None, theirs[:TOLD]))]
+    whole = "; ".join([line, *said])
+    flat = "".join(char if char.isprintable() else " " for char in whole)
+    return GatesError(f"{arguments[0]}: {shorn(flat)}", where="git", exit_code=Exit.OUTSIDE)
 
 
 def shorn(line: str) -> str:
     """A line without the credentials of addresses in it, cut short."""
-    return re.sub(r"//[^/@\s]*@", "//…@", line)[:300]
+    return re.sub(r"//[^/@\s]*@", "//…@", line)[:800]
 
 
 def repository(folder: Path, environ: Mapping[str, str]) -> tuple[Git, Path] | None:
@@ -162,26 +188,31 @@ def repository(folder: Path, environ: Mapping[str, str]) -> tuple[Git, Path] | N
     """
     if not folder.is_dir():
         return None
-    kept = {name: value for name, value in environ.items() if name not in LOCAL} | {"LC_ALL": "C"}
+    plumbing.need(environ)
+    own, top = (_parsed(folder, environ, asked) for asked in ("--absolute-git-dir", "--show-toplevel"))
+    if own is None or top is None:
+        _none_expected(folder, environ)
+        return None
+    return Git(folder=own, environ=environ, top=top), top
+
+
+def _parsed(folder: Path, environ: Mapping[str, str], asked: str) -> Path | None:
+    """A path that git tells of the repository around a folder; any bytes may be in it. None where there is none."""
     try:
-        done = subprocess.run(
-            ["git", "rev-parse", "--path-format=absolute", "--git-dir", "--show-toplevel"],  # noqa: S607 -- that of the PATH
+        done = subprocess.run(  # noqa: S603 -- a list of arguments, no shell
+            plumbing.command("rev-parse", asked),
             cwd=folder,
-            env=kept,
+            env=plumbing.environment(environ),
             capture_output=True,
             check=False,
-            timeout=SECONDS,
+            timeout=plumbing.SECONDS,
         )
     except FileNotFoundError as error:
-        raise GatesError("is not installed", where="git", mend=MISSING) from error
+        raise GatesError("is not installed", where="git", mend=plumbing.MISSING) from error
     told = done.stderr.decode(errors="replace")
     if done.returncode and "not a git repository" not in told and "work tree" not in told:
         raise failed(("rev-parse",), done.stderr)  # such as a repository that somebody else owns
-    if done.returncode:
-        _none_expected(folder, environ)
-        return None
-    own, top = os.fsdecode(done.stdout).splitlines()
-    return Git(folder=Path(own), environ=environ), Path(top)
+    return None if done.returncode else Path(os.fsdecode(done.stdout.removesuffix(b"\n")))
 
 
 def _none_expected(folder: Path, environ: Mapping[str, str]) -> None:

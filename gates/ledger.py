@@ -127,8 +127,7 @@ class Ledger:
     @property
     def _cut(self) -> frozenset[str]:
         """The commits whose parents a shallow clone lacks."""
-        path = self.git.run("rev-parse", "--git-path", "shallow")
-        file = self.git.folder / path if not Path(path).is_absolute() else Path(path)
+        file = (self.git.top or self.git.folder) / self.git.run("rev-parse", "--git-path", "shallow")
         return frozenset(file.read_text().split()) if file.is_file() else frozenset()
 
     def files(self, head: str | None) -> Iterator[tuple[Commit, Mapping[str, str], bytes | None]]:
@@ -267,15 +266,25 @@ class Ledger:
 def opened(folder: Path, environ: Mapping[str, str]) -> Ledger:
     """The ledger of the repository that holds a policy's folder; of one that stands in none, ``ALONE`` beside it.
 
-    ``GATES_LEDGER`` names the remote, or says ``local``; the default is the remote ``origin`` where there is one.
+    ``GATES_LEDGER`` names the remote, or says ``local``; a relative path starts at the repository's root. The default
+    is the remote ``origin``, or the only one. Raises ``GatesError`` where there are several others.
     """
     found = repository(folder, environ)
     if found is None:
         return Ledger(git=Git(folder=folder / ALONE, environ=environ), remote=None)
     git, _ = found
     named = environ.get("GATES_LEDGER")
-    origin = "origin" if "origin" in git.run("remote").split() else None
-    return Ledger(git=git, remote=None if named == "local" else named or origin)
+    if named:
+        return Ledger(git=git, remote=None if named == "local" else named)
+    remotes = git.run("remote").split()
+    if len(remotes) > 1 and "origin" not in remotes:
+        told = ", ".join(remotes)
+        raise GatesError(
+            f"which remote holds the ledger? There are {told}, and none is called origin",
+            where="GATES_LEDGER",
+            mend=f"Set it to one of them, or to local: GATES_LEDGER={remotes[0]}.",
+        )
+    return Ledger(git=git, remote="origin" if "origin" in remotes else next(iter(remotes), None))
 
 
 def names(named: str, sequence: int, told: str) -> bool:

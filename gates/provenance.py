@@ -86,13 +86,7 @@ def code(git: Git | None, top: Path | None, root: Path) -> Code:
             if path.is_file():
                 locks[path.relative_to(top or root).as_posix()] = f"sha256:{files.sha256(path)}"
     commit = git.resolve("HEAD^{commit}") if git else None
-    return Code(commit=commit, clean=_clean(git, top) if git and top and commit else None, locks=locks)
-
-
-def _clean(git: Git, top: Path) -> bool:
-    """Whether tracked files are those of the commit, asked without refreshing the user's index."""
-    done = git.ask(f"--work-tree={top}", "--no-optional-locks", "status", "--porcelain", "--untracked-files=no")
-    return done.returncode == 0 and not done.stdout.strip()
+    return Code(commit=commit, clean=git.clean() if git and top and commit else None, locks=locks)
 
 
 def data(bound: Bound, evidence: Evidence, root: Path, environ: Mapping[str, str]) -> tuple[Data, ...]:

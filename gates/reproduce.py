@@ -85,7 +85,7 @@ def _checked_out(git: Git, commit: str, into: Path) -> None:
         raise GatesError(f"commit {commit[:12]} is not here", where="git", mend="Fetch it.", exit_code=Exit.OUTSIDE)
     fresh = Git(folder=into / ".git", environ=git.environ)
     fresh.run("init", "--quiet", "--template=", str(into / ".git"))
-    objects = git.run("rev-parse", "--path-format=absolute", "--git-path", "objects")
+    objects = (git.top or git.folder) / git.run("rev-parse", "--git-path", "objects")
     (into / ".git" / "objects" / "info").mkdir(parents=True, exist_ok=True)
     (into / ".git" / "objects" / "info" / "alternates").write_text(f"{objects}\n")
     fresh.run("config", "core.bare", "false")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from gates import files
 from gates.doctor.owners import PLACES
 from gates.doctor.seen import PolicyFile, Seen, Settings
 from gates.errors import GatesError
+from gates.git import repository as git_of
 from gates.init import repository as root_of
 from gates.source import Source, parse
 from gates.workspace import Workspace
@@ -84,11 +84,9 @@ def repository_of(folder: Path, environ: Mapping[str, str]) -> str | None:
     if environ.get("GITHUB_REPOSITORY"):
         return environ["GITHUB_REPOSITORY"]
     try:
-        done = subprocess.run(
-            ["git", "remote", "get-url", "origin"],  # noqa: S607 -- git as the user has it
-            cwd=folder, capture_output=True, text=True, check=False, timeout=10,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
+        found = git_of(folder, environ)
+        told = found[0].run("remote", "get-url", "origin", fails=False) if found else ""
+    except GatesError:  # no git, or a repository that somebody else owns
         return None
-    match = _REMOTE.search(done.stdout.strip())
-    return match[1] if match and done.returncode == 0 else None
+    match = _REMOTE.search(told)
+    return match[1] if match else None

@@ -69,7 +69,7 @@ class Desk:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """One at a time on this machine. The lock ends with its process, however that ends."""
-        path = self.registry.lock or self.ledger.git.folder.with_name(f"{self.ledger.git.folder.name}.gates-lock")
+        path = self.registry.lock or self.ledger.git.lock
         with _opened(path) as file:
             waited = False
             while not _taken(file):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from importlib.util import find_spec
 from typing import NoReturn
 
 import click
@@ -87,10 +88,20 @@ def _run_command_line() -> NoReturn:
         sys.stdout.flush()
 
 
+def _refuse_windows() -> None:
+    """End where locks, links and processes are not those of a POSIX system: what is promised rests on them."""
+    lacking = [name for name in ("O_NOFOLLOW", "O_NONBLOCK", "killpg") if not hasattr(os, name)]
+    if os.name == "posix" and not lacking and find_spec("fcntl"):
+        return
+    click.echo("gates: runs on Linux and macOS. On Windows use it inside WSL", err=True)
+    sys.exit(Exit.INPUT)
+
+
 def main() -> NoReturn:
     """Run the command line; every error ends in its exit code, none in a traceback."""
     if not github.is_obeyed(sys.argv[1:]):
         stop_commands(os.environ, sys.stderr)
+    _refuse_windows()
     child.guard()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a training is ended with us
     try:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gates.errors import GatesError
+from gates.git import failed, repository
 from gates.github.event import Event
 
 MOST = 256  # jobs of one matrix, by GitHub
 HERE = "{folder}"  # in a pattern: the policy's own folder
 ALWAYS = ".github/workflows/**"  # the workflow decides how a model is judged
 _COMPARED = {"pull_request", "push", "merge_group"}  # the other events are about everything
+_CHECKOUT = "This command needs the repository, checked out with its history."
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -80,7 +82,7 @@ def _base(root: Path, event: Event) -> str | None:
     """The commit to compare with: the base branch's parent of a test merge, else what the event says."""
     if event.name not in _COMPARED:
         return None
-    parents = _git(root, "log", "-1", "--format=%P").split()
+    parents = _git(root, "rev-list", "--parents", "--max-count=1", "HEAD").split()[1:]
     if event.name == "pull_request":
         if len(parents) > 1:
             return parents[0] if _has(root, parents[0]) else None
@@ -99,7 +101,8 @@ def _changed(root: Path, base: str, policy: str, paths: Sequence[str]) -> bool:
     own = "" if folder == "." else f"{_literal(folder)}/"
     wanted = [pattern.replace(f"{HERE}/", own) for pattern in paths] or [f"{own}**"]
     specs = [f":(top,glob){pattern}" for pattern in (*wanted, _literal(policy), ALWAYS)]
-    return bool(_git(root, "diff", "--name-only", "--no-renames", "-z", base, "HEAD", "--", *specs))
+    asked = ("--name-only", "-z", "-r", "--no-renames", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv")
+    return bool(_git(root, "diff-tree", *asked, base, "HEAD", "--", *specs))
 
 
 def _literal(path: str) -> str:
@@ -107,13 +110,13 @@ def _literal(path: str) -> str:
 
 
 def _git(root: Path, *arguments: str, quiet: bool = False) -> str:
-    """What git says; with ``quiet`` nothing where it fails."""
-    command = ["git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", *arguments]
-    try:
-        done = subprocess.run(command, cwd=root, capture_output=True, check=False)  # noqa: S603
-    except OSError as error:
-        raise GatesError(f"git can't be started: {error.strerror}", where="git") from error
+    """What git says of the repository's root; with ``quiet`` nothing where it fails."""
+    found = repository(root, os.environ)
+    if found is None:
+        raise GatesError("fatal: not a git repository", where="git", mend=_CHECKOUT)
+    done = found[0].ask(*arguments)
     if done.returncode and not quiet:
-        line = (done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"])[0]
-        raise GatesError(line, where="git", mend="This command needs the repository, checked out with its history.")
-    return "" if done.returncode else done.stdout.decode(errors="replace")
+        error = failed(arguments, done.stderr)
+        error.mend = _CHECKOUT
+        raise error
+    return "" if done.returncode else os.fsdecode(done.stdout)
