@@ -127,9 +127,16 @@ class Flow:
 
     @cached_property
     def apart(self) -> str | None:
-        """Why the registry can't be asked here at all: in the run of a fork's pull request nobody named one."""
-        fork = self.no_registry and event.of_fork(self.environ)
-        return "the run of a fork's pull request has no registry" if fork else None
+        """Why the registry can't be asked here at all: in the run of a fork's pull request nobody named one, or it
+        wants a credential, which such a run has not."""
+        from gates.registry.address import refuses
+
+        if not event.of_fork(self.environ):
+            return None
+        if self.no_registry:
+            return "the run of a fork's pull request has no registry"
+        wants = refuses(self._registry_uri, self.environ)
+        return "the run of a fork's pull request has no credential of the registry" if wants else None
 
     def anchor(self) -> Served | None:
         """The anchor, where the policy names one. Raises ``GatesError`` where the registry lacks that version."""

@@ -201,8 +201,12 @@ class Workspace:
         if self.work.is_symlink() or (self.work.exists() and not self.work.is_dir()):
             what = "a link" if self.work.is_symlink() else "a file"
             raise GatesError(f"is {what}", where=str(self.work), mend="Take it away; gates makes a folder there.")
-        self.work.mkdir(exist_ok=True)
-        files.write(self.work / ".gitignore", b"*\n")
+        try:
+            self.work.mkdir(exist_ok=True)
+            files.write(self.work / ".gitignore", b"*\n")
+        except OSError as error:
+            mend = "gates writes there all that it makes: let it, or work on a copy."
+            raise GatesError(f"can't be written: {error.strerror}", where=str(self.work), mend=mend) from error
 
     def load_evidence(self, folder: Path | None = None) -> Evidence:
         """The evidence of ``gates measure``, or one that was handed over in ``folder``."""

@@ -118,6 +118,11 @@ def main() -> NoReturn:
     except BrokenPipeError:  # nobody reads on: what is still buffered goes nowhere, in silence
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(Exit.OUTSIDE)
+    except OSError as error:  # a full or a read-only disk, a file that is somebody else's
+        if os.environ.get("GATES_DEBUG"):
+            raise
+        click.echo(f"gates: {error.filename or 'the system'}: {error.strerror or error}", err=True)
+        sys.exit(Exit.OUTSIDE)
     except Exception as error:  # the unforeseen is neither a verdict nor the user's mistake
         if os.environ.get("GATES_DEBUG"):
             raise

@@ -117,10 +117,11 @@ def base_commit(environ: Mapping[str, str]) -> str | None:
 
 
 def of_fork(environ: Mapping[str, str]) -> bool:
-    """Whether this is the run of a fork's pull request. Raises ``GatesError`` where the event can't be read."""
+    """Whether this is the run of a fork's pull request, or of Dependabot's, which has no secrets either. Raises
+    ``GatesError`` where the event can't be read."""
     if environ.get("GITHUB_ACTIONS") != "true" or environ.get("GITHUB_EVENT_NAME") not in _PROPOSALS:
         return False
-    return read(environ).is_fork
+    return not read(environ).may_write
 
 
 def parse(environ: Mapping[str, str], payload: Any) -> Event:

@@ -1,11 +1,25 @@
-"""Where a registry is, whatever folder a command was started in."""
+"""Where a registry is, whatever folder a command was started in, and whether it answers."""
 
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from gates.errors import Exit, GatesError
+from gates.ran import ran
+
+if TYPE_CHECKING:
+    from requests import Response
 
 SQLITE = "sqlite:///"
+CREDENTIALS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+TRIES, PATIENCE = 3, (5, 10)  # of an address that does not answer; seconds to connect, and to be answered
+_REFUSED = (401, 403)
+_SEARCH = "/api/2.0/mlflow/registered-models/search?max_results=1"
 _OTHER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|databricks$")  # an address that no folder has a part in
 
 
@@ -17,3 +31,42 @@ def rooted(uri: str, root: Path) -> str:
     if uri.startswith("file:") and not uri.startswith("file:/"):
         return str(root / uri.removeprefix("file:"))
     return uri if _OTHER.match(uri) else str(root / uri)
+
+
+def is_server(uri: str) -> bool:
+    """Whether it is a server's address, which may be down, or want a credential."""
+    return uri.startswith(("http://", "https://"))
+
+
+def refuses(uri: str, environ: Mapping[str, str]) -> bool:
+    """Whether a server asks for a credential, and none is here. Raises ``GatesError`` where it does not answer."""
+    held = any(environ.get(name) for name in CREDENTIALS) or "@" in urlsplit(uri).netloc
+    return is_server(uri) and not held and _answer(uri).status_code in _REFUSED
+
+
+def reached(uri: str) -> None:
+    """Raise ``GatesError`` where a server does not answer at all: MLflow would try for four minutes in silence."""
+    if is_server(uri):
+        _answer(uri)
+
+
+def _answer(uri: str) -> Response:
+    import requests
+
+    host = urlsplit(uri).hostname or ""
+    with ran("registry", f"reach {host}"):
+        for left in reversed(range(TRIES)):
+            try:
+                return requests.get(uri.rstrip("/") + _SEARCH, timeout=PATIENCE, allow_redirects=False)
+            except requests.RequestException as error:
+                if left:
+                    time.sleep(1)
+                    continue
+                why = "it refuses connections" if "refused" in str(error) else type(error).__name__
+                raise GatesError(
+                    f"{host} does not answer, asked {TRIES} times: {why}",
+                    where="registry",
+                    mend="Is MLFLOW_TRACKING_URI right, and the registry up and reachable from here?",
+                    exit_code=Exit.OUTSIDE,
+                ) from error
+    raise AssertionError(host)

@@ -23,6 +23,7 @@ from gates.files import folder_digest, manifest
 from gates.measure.models import Served
 from gates.ran import ran
 from gates.record import Model
+from gates.registry.address import reached
 
 MODEL = "model"  # where an MLflow model lies in a version's folder
 KEPT = "candidate"  # artifact path of the model's folder
@@ -32,6 +33,9 @@ TAG_HOLDOUT = "gates.holdout"
 TAG_DECISION = "gates.decision"
 TAG_INTENT = "gates.intent"
 
+CLIENTS = {  # module of a store's client -> the extra that brings it
+    "boto3": "s3", "botocore": "s3", "google": "gcs", "azure": "azure",
+}  # fmt: skip
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")  # of an address; they are told to nobody
 
 
@@ -45,10 +49,23 @@ def _told(doing: str) -> Iterator[None]:
 
         try:
             yield
-        except (MlflowException, SQLAlchemyError, requests.RequestException, OSError) as error:
+        except ImportError as error:
+            raise _lacking(doing, error) from error
+        except Exception as error:
+            known = (MlflowException, SQLAlchemyError, requests.RequestException, OSError)
+            if not isinstance(error, known) and type(error).__module__.partition(".")[0] not in CLIENTS:
+                raise
             line = _CREDENTIALS.sub("//…@", (str(error).strip().splitlines() or [type(error).__name__])[0])[:300]
             mend = "Is MLFLOW_TRACKING_URI right, and the registry up?"
             raise GatesError(f"{doing}: {line}", where="registry", mend=mend, exit_code=Exit.OUTSIDE) from error
+
+
+def _lacking(doing: str, error: ImportError) -> GatesError:
+    """What is said where the client of a store of artifacts is not installed."""
+    module = error.name or str(error)
+    extra = CLIENTS.get(module.partition(".")[0])
+    mend = f"Install it: pip install 'mlgates[{extra}]'." if extra else f"Install {module}."
+    return GatesError(f"{doing}: {module} is not installed", where="registry", mend=mend, exit_code=Exit.OUTSIDE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +81,7 @@ class Registry:
     """One MLflow registry. ``uri`` is an MLflow tracking URI."""
 
     def __init__(self, uri: str, root: Path) -> None:
+        reached(uri)
         with _told("open"):
             import mlflow
 

@@ -318,7 +318,10 @@ def test_every_input_is_an_option_of_the_command(name: str) -> None:
         assert {option for _, option in options} <= known
 
 
-CREDENTIALS = {"GITHUB_TOKEN": "token", "MLFLOW_TRACKING_TOKEN": "tracking-token"}  # by environment alone
+CREDENTIALS = {  # by environment alone
+    "GITHUB_TOKEN": "token",
+    **{f"MLFLOW_TRACKING_{name.upper()}": f"tracking-{name}" for name in ("token", "username", "password")},
+}
 
 
 def test_python_and_uv_look_for_nothing_in_the_checkout() -> None:
