@@ -197,5 +197,5 @@ def test_outside_a_repository_git_is_quoted(
     with pytest.raises(GatesError, match="git: fatal: not a git repository"):
         plan.plan(tmp_path / "empty", happened, ".", ("gates.yaml",), ())
     monkeypatch.setitem(os.environ, "PATH", "/nowhere")
-    with pytest.raises(GatesError, match="git can't be started"):
+    with pytest.raises(GatesError, match="git: is not installed"):
         plan.plan(repository.root, happened, ".", ("gates.yaml",), ())
