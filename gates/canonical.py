@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+from gates.errors import GatesError
 from gates.fields import Plain, plain
 
 EXACT = 2**53 - 1  # the largest whole number that every reader of JSON keeps
@@ -16,17 +17,38 @@ SIGNIFICANT = 12  # digits kept of a computed number: well inside what every lib
 def canonical(value: Any) -> bytes:
     """Canonical JSON of a plain value or a declared dataclass (RFC 8785).
 
-    Raises ``rfc8785.CanonicalizationError`` for numbers that JSON can't hold: none may reach a record.
+    Raises ``rfc8785.CanonicalizationError`` for numbers that JSON can't hold: none may reach a record. Raises
+    ``GatesError`` for text that is no Unicode, such as the name of a file that somebody wrote in another encoding.
     """
     made = plain(value)
     try:
-        return json.dumps(
-            _quick(made), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-        ).encode()
-    except (_SlowError, UnicodeEncodeError):
-        import rfc8785
+        try:
+            return json.dumps(
+                _quick(made), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+            ).encode()
+        except _SlowError:
+            return _slow(_spelt(made))
+    except UnicodeEncodeError as error:
+        raise _no_unicode(error) from error
 
-        return rfc8785.dumps(_spelt(made))
+
+def _slow(value: Plain) -> bytes:
+    import rfc8785
+
+    try:
+        return rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError:
+        json.dumps(value, ensure_ascii=False).encode()  # raises where that is the reason
+        raise
+
+
+def _no_unicode(error: UnicodeEncodeError) -> GatesError:
+    around = error.object[max(0, error.start - 20) : error.end + 20]
+    return GatesError(
+        f"this is no Unicode, and so can't be recorded: {around!a}",
+        where="text",
+        mend="Give the file or folder a name in UTF-8.",
+    )
 
 
 class _SlowError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,7 +165,13 @@ class Workspace:
         return sorted((*self.base.glob("*.json"), *self.base.glob("[0-9]*/*.json")))
 
     def load(self) -> Bound:
-        """The policy with its contract. Raises ``GatesError`` with every mistake."""
+        """The policy with its contract. Raises ``GatesError`` with every mistake, and where it lies in a folder whose
+        name no engine can be told."""
+        try:
+            str(self.root).encode()
+        except UnicodeEncodeError as error:
+            where = ascii(os.fsencode(self.root))
+            raise GatesError("the folder's name is no UTF-8", where=where, mend="Rename the folder.") from error
         data = files.read(self.policy, "Write one, or name it with --policy. The smallest is in docs/quick-start.md.")
         return read_policy(data, str(self.policy), lambda path: files.read(self.root / path, "Check data.contract."))
 

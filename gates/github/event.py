@@ -89,6 +89,7 @@ class Before:
     event: str
     ended: str  # success, failure, cancelled, ...
     actor: str
+    head: tuple[str | None, str | None] = (None, None)  # the repository and the branch that its commit is of
 
 
 def read_before(environ: Mapping[str, str]) -> Before:
@@ -105,6 +106,10 @@ def read_before(environ: Mapping[str, str]) -> Before:
         event=_match(_NAME, _at(payload, "workflow_run.event"), "workflow_run.event"),
         ended=_match(_NAME, _at(payload, "workflow_run.conclusion"), "workflow_run.conclusion"),
         actor=_match(_LOGIN, _at(payload, "workflow_run.actor.login"), "workflow_run.actor.login"),
+        head=(
+            _at(payload, "workflow_run.head_repository.full_name", missing=None),
+            _at(payload, "workflow_run.head_branch", missing=None),
+        ),
     )
 
 

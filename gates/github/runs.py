@@ -49,12 +49,18 @@ def find(client: Client, event: Event, before: Before) -> Found | str:
         return "The run before was for a branch of this repository, and has reported itself."
     if before.ended in _CANCELLED:
         return f"The run before was {before.ended}."
-    pull = next(iter(pulls_of(client, event)), None)
+    pull = min(pulls_of(client, event), key=lambda one: _head_of(one) != before.head, default=None)
     if pull is None:
         return "No open pull request has this commit at its head: it has newer ones, or is closed."
     artifacts = tuple(_artifacts(client, event.repository, before.id))
     base = pull["base"]
     return Found(pr=int(pull["number"]), base=str(base["sha"]), branch=str(base["ref"]), artifacts=artifacts)
+
+
+def _head_of(pull: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Whose commit a pull request offers: anybody may open another one with the same commit."""
+    head = pull.get("head") or {}
+    return (head.get("repo") or {}).get("full_name"), head.get("ref")
 
 
 def pulls_of(client: Client, event: Event) -> Iterator[dict[str, Any]]:

@@ -6,12 +6,14 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from edge_project import git
+from edge_project import Project, git
 
 from gates import plumbing
 from gates.branch import trusted
+from gates.canonical import canonical
 from gates.errors import Exit, GatesError
 from gates.files import folder_digest
 from gates.git import Git, failed, repository
@@ -314,6 +316,25 @@ def test_long_names_in_any_script_are_fine(tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     (deep / "モデル.bin").touch()
     assert folder_digest(tmp_path).startswith("sha256:")
+
+
+@pytest.mark.parametrize("value", [{"path": "a\udcff"}, {"ä\udcff": 1}, {"path": "a\udcff", "n": 1e300}], ids=ascii)
+def test_text_that_is_no_unicode_is_told_and_not_recorded(value: Any) -> None:
+    with pytest.raises(GatesError, match=r"no Unicode.*udcff") as caught:
+        canonical(value)
+    str(caught.value).encode()
+
+
+def test_a_policy_in_a_folder_that_is_no_utf8_is_told(project: Project) -> None:
+    folder = project.root / os.fsdecode(b"m\xff")
+    folder.mkdir()
+    project.ready()
+    for path in list(project.root.iterdir()):
+        if path != folder:
+            path.rename(folder / path.name)
+    done = project.gates("run", "--policy", str(folder / "gates.yaml"))
+    assert "unforeseen" not in done.err, done.err
+    assert done.code in (0, 2)
 
 
 def test_every_call_of_git_goes_one_way() -> None:

@@ -66,6 +66,7 @@ class FakeGitHub:
         self.heads: dict[int, str] = {}
         self.bases: dict[int, str] = {}  # commit of the base branch, where a test says one
         self.branches: dict[int, str] = {}  # what a pull request asks to change, where that is not main
+        self.offered: dict[int, str] = {}  # the branch that a pull request comes from, where a test says one
         self.into: dict[int, str] = {}  # the repository that a pull request asks, where it is another one
         self.changed: dict[int, list[str]] = {}
         self.runs: dict[str, list[int]] = {}  # commit -> its runs, the newest first
@@ -211,6 +212,7 @@ class FakeGitHub:
         pull["base"]["sha"] = self.bases.get(number, "b" * 40)
         pull["base"]["ref"] = self.branches.get(number, "main")
         pull["base"]["repo"]["full_name"] = self.into.get(number, self.repository)
+        pull["head"]["ref"] = self.offered.get(number, pull["head"]["ref"])
         return pull
 
     def _pulls_list_files(self, names: dict[str, int], query: dict[str, str], *_: Any) -> Answer:

@@ -43,6 +43,16 @@ def test_it_is_found_among_many_pages(github: FakeGitHub, client: Client, follow
     )
 
 
+def test_somebody_elses_pull_request_with_the_same_commit_takes_no_report_away(
+    github: FakeGitHub, client: Client, followed: Event
+) -> None:
+    github.heads = {9: HEAD, 7: HEAD, 8: HEAD}
+    github.offered, github.branches = {9: "copied", 7: "better", 8: "copied"}, {9: "lax"}
+    found = runs.find(client, followed, replace(FORK, head=("octocat/Hello-World", "better")))
+    assert isinstance(found, runs.Found)
+    assert (found.pr, found.branch) == (7, "main")
+
+
 NOTHING: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a push": ({}, {"event": "push"}, "was for push"),
     "a branch of ours": ({"is_fork": False}, {}, "has reported itself"),
