@@ -64,7 +64,8 @@ def named(root: Path, pattern: str) -> list[Path]:
     """The files that a path, folder or glob names, sorted."""
     whole = Path(pattern)
     start, rest = (Path(whole.anchor), str(whole.relative_to(whole.anchor))) if whole.is_absolute() else (root, pattern)
-    places = sorted(start.glob(rest)) if rest not in ("", ".") else [start]
+    literal = root / pattern
+    places = [literal] if literal.exists() else sorted(start.glob(rest)) if rest not in ("", ".") else [start]
     return [
         one for place in places for one in ([place] if place.is_file() else sorted(place.rglob("*"))) if one.is_file()
     ]

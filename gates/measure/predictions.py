@@ -197,7 +197,16 @@ def _match(engine: Engine, name: str, view: Opened, policy: Policy, *, secret: b
             first = run(engine, f"SELECT k FROM ({sql}) ORDER BY k LIMIT {_SHOWN}")
             shown = ", ".join(str(row[0]) for row in first if row[0] is not None) + (", …" if wrong > _SHOWN else "")
             which = f" ({policy.data.key}: {shown})" if first[0][0] is not None else f" in {policy.data.key}"
-            raise GatesError(f"{wrong:,} {what}{which}", where=view.path)
+            raise GatesError(f"{wrong:,} {what}{which}", where=view.path, mend=_spelt(engine, name))
+
+
+def _spelt(engine: Engine, name: str) -> str | None:
+    """How to fix keys of which none is the holdout's: another program may have made 7 or 7.0 of 007."""
+    ((same,),) = run(engine, f"SELECT count(*) FROM gates_rows WHERE k IN (SELECT k FROM {name})")
+    if same:
+        return None
+    ours, theirs = (run(engine, f"SELECT min(k) FROM {table}")[0][0] for table in ("gates_rows", name))
+    return f"No key is the holdout's: write them as there, {ours}, not {theirs}; read them as text, with dtype=str."
 
 
 def _wrong_rows(engine: Engine, view: Opened, column: str, condition: str) -> tuple[int, str]:

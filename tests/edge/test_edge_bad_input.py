@@ -189,6 +189,11 @@ PREDICTIONS: dict[str, Case] = {
         {},
         (*IN_PREDICTIONS, "7 holdout rows have no prediction", "id: 1000, 1001, 1002, 1003, 1004, …"),
     ),
+    "keys that became floats": (
+        lambda p: p.predictions([{**row, "id": f"{row['id']}.0"} for row in ROWS]),
+        {},
+        (*IN_PREDICTIONS, "240 holdout rows have no prediction", "write them as there, 1000, not 1000.0"),
+    ),
     "rows of others": (
         lambda p: p.predictions([*ROWS, {"id": 5, "score": 0}, {"id": 6, "score": 1}]),
         {},

@@ -15,6 +15,7 @@ from gates.api import check_data
 from gates.errors import GatesError
 from gates.measure.engines import connect
 from gates.measure.tables import content_digest, open_table
+from gates.pointers import named
 
 DOCS = (Path(__file__).parents[2] / "docs/contract.md").read_text(encoding="utf-8")
 TYPES = [
@@ -151,6 +152,7 @@ def test_files_that_a_glob_finds_are_read_as_they_are_called(tmp_path):
     assert [(one.rows, one.count) for one in checked.findings] == [(2, 1)]
     one = check_data(str(tmp_path / "data[1].csv"), {"properties": {"id": {"maximum": 10}}})
     assert [(one.rows, one.count) for one in one.findings] == [(1, 1)]  # the file, rather than what it matches
+    assert named(tmp_path, "data[1].csv") == [tmp_path / "data[1].csv"]  # the pointers of DVC and LFS are its own, too
 
 
 def test_json_lines_of_many_like_columns_and_of_rare_keys(tmp_path):
