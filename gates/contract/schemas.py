@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gates.contract.keywords import KEYWORDS
 from gates.contract.record import NOTES
-from gates.contract.references import FOLDERS, INSIDE, Index, Place, UnresolvedError, combined, resolved
+from gates.contract.references import BELOW, FOLDERS, INSIDE, Index, Place, UnresolvedError, combined, resolved
 from gates.fields import Plain
 from gates.source import Path, Source
 from gates.validate import Problem, nearest, problems
@@ -77,9 +77,27 @@ def mistakes(source: Source, root: Plain, path: Path) -> Iterator[Problem]:
     if found:
         return
     try:
-        resolved(root)
+        whole = resolved(root)
     except UnresolvedError as error:
         yield Problem.at(source, path, str(error))
+        return
+    word = next(_secrets_of_unnamed(whole), None)
+    if word:
+        told = (
+            f"x-sensitive in {word} names no column, so nothing would be hidden; write it into the column's properties"
+        )
+        yield Problem.at(source, path, told)
+
+
+def _secrets_of_unnamed(schema: Plain) -> Iterator[str]:
+    """Keywords of a resolved schema that mark columns without naming them."""
+    if not isinstance(schema, dict):
+        return
+    for word in BELOW:
+        if word != "properties" and word in schema and any(_marked(inner) for _, inner in INSIDE[word](schema[word])):
+            yield word
+    for inner in combined(schema):
+        yield from _secrets_of_unnamed(inner)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

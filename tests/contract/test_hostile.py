@@ -219,6 +219,14 @@ CONTRACTS = {
     "an empty choice": ("{properties: {a: {anyOf: []}}}", ("expected a schema",)),
     "no schema": ("{properties: {a: 3}}", ("expected a schema",)),
     "a name that is none": ("{properties: {a: {$id: 3}}}", ("contract.yaml:1:19: $id",)),
+    "a secret of columns without a name": (
+        '{$defs: {s: {x-sensitive: true}}, allOf: [{patternProperties: {"^d": {$ref: "#/$defs/s"}}}]}',
+        ("x-sensitive in patternProperties names no column",),
+    ),
+    "a secret of all other columns": (
+        '{$defs: {s: {x-sensitive: true}}, additionalProperties: {anyOf: [{$ref: "#/$defs/s"}]}}',
+        ("x-sensitive in additionalProperties names no column",),
+    ),
     "a vocabulary": (
         "{$schema: 'https://example.com/mine'}",
         ("contract.yaml:1:2: $schema", "a vocabulary that is not known"),
