@@ -150,8 +150,6 @@ CURVES: Mapping[str, Curve] = {
     )
 }
 
-BIASES: Mapping[str, Callable[[Any, Any, Any, Mapping[str, Any]], float]] = {"expected_calibration_error": scatter}
-
 UNDEFINED: Mapping[str, str] = {  # what is missing where a curve gives no value
     "average_precision": "no row is positive",
     "ks_statistic": "only one class of label occurs",

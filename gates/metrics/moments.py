@@ -9,7 +9,7 @@ from math import inf, sqrt
 
 from gates.evidence import CANDIDATE, CHAMPION, Moments, Slice
 from gates.metrics.record import Better, Metric, unpaired
-from gates.metrics.support import Support, rows_of
+from gates.metrics.support import Support, known, rows_of
 from gates.statistic import Statistic
 from gates.stats import jackknife
 from gates.stats.jackknife import Spread
@@ -115,6 +115,7 @@ def _places(smooth: Smooth, size: int, who: int) -> list[int]:
 
 def _spread(sums: Moments, smooth: Smooth, signs: tuple[int, int], support: float) -> Spread | None:
     """Of both models' values, each times its sign (candidate, champion)."""
+    support = known(support, len(sums.buckets) or sums.rows, smooth.limits)
     return (_clustered if sums.buckets else _plain)(sums, smooth, signs, support)
 
 
@@ -138,9 +139,10 @@ def _plain(sums: Moments, smooth: Smooth, signs: tuple[int, int], support: float
 
 
 def _carrying(sums: Moments, place: int) -> float:
-    """As how many rows of one and the same loss the rows' losses count: of few large ones, those few."""
+    """As how many rows of one and the same loss the rows' losses count: of few large ones, those few. Half of that, as
+    of the large ones that there are some are not among these rows."""
     square = _square(sums, place)
-    return max(1.0, sums.sums[place] ** 2 / (square * SCALE)) if square else inf
+    return max(1.0, sums.sums[place] ** 2 / (square * SCALE) / 2) if square else inf
 
 
 def _variance(sums: Moments, weights: Sequence[float]) -> float:

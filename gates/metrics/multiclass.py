@@ -204,7 +204,7 @@ def _exact(of: Callable[[float, float, float], tuple[float, float]], turned: Cal
 
     def bounds(margins: Margins, _: Quantity, confidence: float) -> Bounds:
         shares = [of(*one) for one in zip(*margins, strict=True) if one[1] or one[2]]
-        parts = [(hits / n, *exact(hits, n, confidence)) for hits, n in shares if n]
+        parts = [(hits / n, *(exact(hits, n, confidence) if n > 1 else (0.0, 1.0))) for hits, n in shares if n]
         return mover_mean([(turned(p), turned(low), turned(high)) for p, low, high in parts])
 
     return bounds

@@ -12,16 +12,16 @@ from gates.metrics import computed, moments
 from gates.metrics.expressions import Model, Quantities, Staged, double, ln
 from gates.metrics.moments import MEAN_LOSS, SHARE, Smooth
 from gates.metrics.record import ONE_OF, Better, Entry, Metric, fixed
-from gates.metrics.support import Support, positives, rarest, rows_of
+from gates.metrics.support import Support, positives, rarer, rows_of
 from gates.statistic import Parameters, Statistic, parameters_text
 from gates.stats.quantity import ANYWHERE, Bounds
 
-_LEAST = 2.0**-52  # scikit-learn cuts probabilities off so far from 0 and 1
+_NEAR = 2.0**-52  # scikit-learn cuts probabilities off so far from 0 and 1
 
 
 def _log_loss(model: Model, _parameters: Parameters) -> Sequence[Staged]:
     own = f"CASE WHEN {model.label} = 1 THEN {model.score} ELSE {double(1.0)} - {model.score} END"
-    least, most = double(_LEAST), double(1 - _LEAST)
+    least, most = double(_NEAR), double(1 - _NEAR)
     cut = f"CASE WHEN {own} < {least} THEN {least} WHEN {own} > {most} THEN {most} ELSE {own} END"
     found = ln(cut, f"{model.prefix}log_")
     return [Staged(expression=f"-({found.expression})", steps=found.steps)]
@@ -62,8 +62,18 @@ class Curve:
     limits: Bounds = _SHARE
     better: Better = 1
     takes: Mapping[str, object] = field(default_factory=dict)
-    support: Callable[[Parameters], Support] = lambda _: rarest
+    support: Callable[[Parameters], Support] = lambda _: rarer
     largest: Callable[[Parameters, Slice], float] | None = None
+    ended: bool = False  # it may well lie at an end of its limits
+
+
+_LEAST = 20  # of the rarer class: of fewer nobody knows by how much the largest of many gaps is too large
+
+
+def enough(part: Slice, rows: int) -> int:
+    """Those of the rarer class, of which there must be some; as of one row where there are not."""
+    found = rarer(part, rows)
+    return found if found >= _LEAST else min(1, rows)
 
 
 def _share_called(parameters: Parameters, part: Slice) -> float:
@@ -78,7 +88,11 @@ def _called(parameters: Parameters) -> Support:
 
 _CURVES: tuple[Curve, ...] = (
     Curve(name="average_precision", doc="Mean precision over the positives, from the highest score down."),
-    Curve(name="ks_statistic", doc="Largest gap between the two classes' distributions of scores."),
+    Curve(
+        name="ks_statistic",
+        doc="Largest gap between the two classes' distributions of scores.",
+        support=lambda _: enough,
+    ),
     Curve(
         name="precision_at",
         doc="Share of positives among the `k` rows, or the `share`, scored highest.",
@@ -106,6 +120,7 @@ _CURVES: tuple[Curve, ...] = (
         doc="Mean gap between probability and share of positives, over `bins` of equal width.",
         better=-1,
         takes={"bins": 10},
+        ended=True,
     ),
     Curve(
         name="calibration_slope",
@@ -118,7 +133,7 @@ _CURVES: tuple[Curve, ...] = (
 
 def _mean(name: str, smooth: Smooth, better: Better, points: bool, doc: str) -> Entry:
     statistic = Statistic(form="moments", name=name)
-    made = moments.metric(smooth, statistic, name=name, doc=doc, better=better, points=points, support=rarest)
+    made = moments.metric(smooth, statistic, name=name, doc=doc, better=better, points=points, support=rarer)
     return fixed(made, "binary")
 
 
@@ -133,6 +148,7 @@ def _curve(curve: Curve) -> Entry:
             points=curve.limits == _SHARE,
             support=curve.support(parameters),
             largest=curve.largest and partial(curve.largest, parameters),
+            ended=curve.ended,
         )
 
     return Entry(name=curve.name, doc=curve.doc, better=curve.better, tasks=("binary",), takes=curve.takes, make=make)

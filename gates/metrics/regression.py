@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from math import inf, sqrt
 
+from gates.evidence import Slice
 from gates.metrics import moments
 from gates.metrics.expressions import Model, Quantities, Staged, double
 from gates.metrics.moments import MEAN, MEAN_LOSS, SHARE, Smooth
 from gates.metrics.record import Better, Entry, Metric
+from gates.metrics.support import rows_of
 from gates.statistic import Parameters, Statistic, parameters_text
 
 _EPSILON = 2.0**-52  # scikit-learn's least denominator of a percentage error
@@ -70,6 +72,11 @@ def _r2_slopes(error: float, label: float, square: float) -> Sequence[float]:
     return (-1 / spread, -2 * label * error / spread**2, error / spread**2) if spread > 0 else (0.0, 0.0, 0.0)
 
 
+def _of_variances(part: Slice, rows: int) -> int:
+    """What a ratio of two variances rests on: these are far less sure than means, and lopsided."""
+    return max(1, rows_of(part, rows) // 3)
+
+
 ROOT = Smooth(value=_root, gradient=lambda mean: (0.5 / sqrt(mean) if mean else 0.0,), limits=(0.0, inf))
 R2 = Smooth(value=_r2, gradient=_r2_slopes, rows=2, limits=(-inf, 1.0), why="all labels are the same", constant=True)
 
@@ -96,7 +103,15 @@ def _maker(name: str, quantity: str, smooth: Smooth, better: Better, doc: str) -
     def make(parameters: Parameters) -> Metric:
         statistic = Statistic(form="moments", name=quantity, parameters=parameters)
         told = name + parameters_text(parameters)
-        return moments.metric(smooth, statistic, name=told, doc=doc, better=better, points=smooth is SHARE)
+        return moments.metric(
+            smooth,
+            statistic,
+            name=told,
+            doc=doc,
+            better=better,
+            points=smooth is SHARE,
+            support=_of_variances if smooth is R2 else rows_of,
+        )
 
     return make
 

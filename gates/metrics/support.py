@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from math import isfinite
 
 from gates.evidence import Slice
+from gates.stats.quantity import Bounds
+
+FEW = 20  # rows: of fewer, values of any size leave it open what the next one is like
 
 Support = Callable[[Slice, int], int]  # of a slice and of the rows, or queries, that were counted
 
@@ -18,6 +22,13 @@ def rows_of(part: Slice, rows: int) -> int:
 def rarest(part: Slice, rows: int) -> int:
     """Those of the rarest class among the labels."""
     return min(_of_classes(part), default=rows)
+
+
+def rarer(part: Slice, rows: int) -> int:
+    """Those of the rarer of a binary task's two classes: where one of them does not occur nothing is known of it, as of
+    a class of one row."""
+    found = list(_of_classes(part))
+    return min(found) if len(found) > 1 else min(1, rows)
 
 
 def rarest_called(part: Slice, rows: int) -> int:
@@ -48,3 +59,9 @@ def _of_classes(part: Slice, place: int = 0) -> Iterable[int]:
         return found.values()
     seen = {(cell[place], bucket) for bucket, *cell in part.weights if cell[3] and cell[place] >= 0}
     return Counter(one for one, _ in seen).values()
+
+
+def known(support: float, rows: float, limits: Bounds) -> float:
+    """What a value rests on whose rows may have any size: on nothing, where there are so few of them that one which
+    would change it all is as likely as not among those that were not seen."""
+    return support if isfinite(limits[1] - limits[0]) or rows >= FEW else min(1.0, rows)

@@ -124,9 +124,9 @@ def freedom(apart: Sequence[float]) -> float:
     return max(1.0, min(len(apart) - 1, 3 * sum(squares) ** 2 / sum(one * one for one in squares)))
 
 
-def quantity(spread: Spread, limits: Bounds, method: str, *, paired: bool = False, tied: bool = False) -> Quantity:
+def quantity(spread: Spread, limits: Bounds, method: str, *, plain: bool = False, tied: bool = False) -> Quantity:
     """Bounds by Student's t, of no more degrees of freedom than what the value rests on has; of a level on the scale
-    that its limits have, of a ``paired`` difference on its own.
+    that its limits have, of a difference, or of one that may lie at an end of them, on its own (``plain``).
 
     An error of zero is not certainty: what never differed in n rows may differ in as many as it may do that was seen in
     none of them, as a share of the limits' width. Where these are infinite, nothing bounds it. Unless it is ``tied``:
@@ -145,7 +145,7 @@ def quantity(spread: Spread, limits: Bounds, method: str, *, paired: bool = Fals
         if support < 2 or not isfinite(error):  # noqa: PLR2004 -- one row has no spread
             return limits
         sure = min(spread.freedom, support - 1)
-        made = around if paired else within
+        made = around if plain else within
         return made(value, error, confidence, max(1.0, sure), limits)
 
     return Quantity(value=value, bounds=bounds, method=method, limits=limits)
@@ -161,4 +161,4 @@ def difference(
     """
     least = sqrt((ours.error**2 + theirs.error**2) / apart.support)
     spread = Spread(value=apart.value, error=max(apart.error, least), freedom=apart.freedom, support=apart.support)
-    return quantity(spread, limits, method, paired=True, tied=tied)
+    return quantity(spread, limits, method, plain=True, tied=tied)

@@ -10,6 +10,8 @@ from gates.stats import beta
 from gates.stats.quantity import Bounds, Quantity, z
 from gates.stats.student import t
 
+_FEW = 30  # rows
+
 
 def exact(successes: float, n: float, confidence: float, freedom: float = inf) -> Bounds:
     """Clopper and Pearson's bounds for a proportion, n > 0, each one-sided at ``confidence``: neither misses more often
@@ -63,13 +65,15 @@ def wilson(successes: float, n: float, confidence: float) -> Bounds:
 def paired_difference(both: int, first: int, second: int, neither: int, confidence: float) -> Bounds:
     """Bounds for p1 - p2 on the same rows: Newcombe's method 10 (square and add, corrected phi).
 
-    ``both``: rows where both succeed; ``first``, ``second``: only that one; at least one row in all.
+    ``both``: rows where both succeed; ``first``, ``second``: only that one; at least one row in all. Of a few rows it
+    is made of exact bounds, as Wilson's hold only on average.
     Source: Newcombe, Stat Med 1998;17:2635, method 10.
     """
     n = both + first + second + neither
+    alone = exact if n <= _FEW else wilson
     p1, p2 = (both + first) / n, (both + second) / n
-    l1, u1 = wilson(both + first, n, confidence)
-    l2, u2 = wilson(both + second, n, confidence)
+    l1, u1 = alone(both + first, n, confidence)
+    l2, u2 = alone(both + second, n, confidence)
     margins = (both + first) * (second + neither) * (both + second) * (first + neither)
     cross = both * neither - first * second
     corrected = max(cross - n / 2, 0.0) if cross > 0 else float(cross)

@@ -1,7 +1,10 @@
 """How often the intervals hold what they promise, and how often verdicts are wrong: by simulation, beside the rules of
 peers on the same draws.
 
-    scripts/bench coverage [--repeats 1000] [--only auc,losses]
+    scripts/bench coverage [--repeats 1000] [--only auc,losses,corner]
+
+The hard corner (few positives, excellent models, small slices) stands in ``corner.py``; what can be added up without
+drawing in ``exhaustive.py``.
 
 Evidence is built straight from numpy's draws, and goes through the very functions that judge. Whatever is drawn is
 seeded: the same arguments give the same tables.
@@ -273,6 +276,11 @@ def scored(scene: Scene, random: np.random.Generator, n: int) -> tuple[np.ndarra
     return y, s, t
 
 
+def calling(y: np.ndarray, s: np.ndarray, t: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    """Rows by label and both models' calls."""
+    return celled(np.bincount(4 * y + 2 * (s >= 0.5) + (t >= 0.5), minlength=8)).cells
+
+
 def summed(id_: str, models: Sequence[np.ndarray], rows: Sequence[np.ndarray] = ()) -> Moments:
     """Sums and products of quantities, as the engine sums them."""
     held = [*models, *rows]
@@ -300,7 +308,9 @@ def losses(scene: Scene, repeats: int) -> tuple[list[Asked], Iterator[Sequence[S
     def draw(n: int, random: np.random.Generator) -> Sequence[Slice]:
         y, s, t = scored(scene, random, n)
         ours, theirs = quantities(y, s), quantities(y, t)
-        return [part(n, moments=tuple(summed(name, [ours[name], theirs[name]]) for name in ours))]
+        return [
+            part(n, cells=calling(y, s, t), moments=tuple(summed(name, [ours[name], theirs[name]]) for name in ours))
+        ]
 
     metrics = [binary(name) for name in ("log_loss", "brier_score", "calibration_gap")]
     return averaged(metrics, draw, scene), (draw(scene.rows, random) for _ in range(repeats))
@@ -344,6 +354,7 @@ def curves(scene: Scene, repeats: int) -> tuple[list[Asked], Iterator[Sequence[S
         return [
             part(
                 n,
+                cells=calling(y, s, t),
                 computed=tuple(
                     estimated(metric.statistic.id, name, tables, CURVES[name], dict(metric.statistic.parameters))
                     for name, metric in zip(CURVED, metrics, strict=True)
@@ -658,7 +669,7 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=1_000)
-    parser.add_argument("--only", default="", help="families, or verdicts")
+    parser.add_argument("--only", default="", help="families, verdicts, or corner")
     given = parser.parse_args()
     only = [one for one in given.only.split(",") if one]
     scenes = [
@@ -673,6 +684,10 @@ def main() -> None:
         print(tables([one for scene in scenes for one in results[scene]]))
         if later:
             print(later.result())
+    if not only or "corner" in only:
+        import corner
+
+        print(corner.tables(max(100, given.repeats // 4)))
     print(f"\n{len(scenes)} scenes in {time.perf_counter() - start:.0f} s")
 
 

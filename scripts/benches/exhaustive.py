@@ -17,7 +17,7 @@ from itertools import product
 
 import numpy as np
 
-from gates.evidence import CANDIDATE, Moments, Ranks, RankSums, Slice
+from gates.evidence import BUCKETS, CANDIDATE, Moments, Ranks, RankSums, Slice
 from gates.measure.computed import estimated
 from gates.measure.curves import CURVES
 from gates.metrics import find
@@ -115,7 +115,7 @@ def scored(counts: Sequence[int]) -> Slice:
     cells: dict[tuple[int, int], int] = {}
     for label, call in zip(y.tolist(), calls.tolist(), strict=True):
         cells[label, call] = cells.get((label, call), 0) + 1
-    table = np.column_stack([np.arange(len(y)), y, s, np.ones(len(y))])
+    table = np.column_stack([np.arange(len(y)) % BUCKETS, y, s, np.ones(len(y))])
     computed = []
     for name in CURVES:
         metric = binary(name)
@@ -251,6 +251,7 @@ def enumerated(family: Family, rows: int, names: Sequence[str] = ()) -> list[Wro
     """Every metric of a family at every truth."""
     found = []
     made = {counts: family.make(counts) for counts in outcomes(rows, len(family.truths[0]))}
+    truths = [(truth, family.make([round(one * 2000) for one in truth])) for truth in family.truths]
     metrics = [
         binary(name) if family.task == "binary" else find(name, family.task)  # type: ignore[arg-type] # a task
         for name in names or family.names
@@ -263,8 +264,8 @@ def enumerated(family: Family, rows: int, names: Sequence[str] = ()) -> list[Wro
             for told in [asked([slice_])]
             if told.value is not None
         }
-        for truth in family.truths:
-            value = asked([family.make([round(one * 2000) for one in truth])]).value
+        for truth, large in truths:
+            value = asked([large]).value
             if value is None:
                 continue
             slack = 1e-9

@@ -1,0 +1,89 @@
+"""What would settle an undecided bar, and figures that agree with the verdict that they stand beside."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from gates.decision import Verdict
+from gates.judge import judge
+from gates.words import apart, number, plural, size
+
+
+def judged(policy_of, evidence_of, bars, blocks, metric="accuracy", runs=(), **policy):
+    bound = policy_of({"gates": [{"metric": metric, **bars}], **policy})
+    return {one.rule: one for one in judge(bound, evidence_of(bound, blocks, runs=runs)).gates}
+
+
+def changed(better, worse, same=1000):
+    """Rows of which the candidate alone is right in so many, and the champion alone in so many."""
+    return [{"cells": [[1, 1, 0, better], [1, 0, 1, worse], [1, 1, 1, same]]}]
+
+
+def test_a_bar_of_no_loss_is_settled_by_the_rows_that_a_gain_of_nothing_is(policy_of, evidence_of):
+    found = judged(policy_of, evidence_of, {"max_worsening": 0, "min_improvement": 0}, changed(35, 25))
+    told = [
+        re.search(r"about ([\d,]+) rows would settle it if it stays at \+0\.\d+ points", one.reason)
+        for one in found.values()
+    ]
+    assert told[0][1] == told[1][1]
+
+
+def test_the_distance_that_was_seen_counts_not_the_margin(policy_of, evidence_of):
+    found = judged(policy_of, evidence_of, {"max_worsening": 0.001}, changed(35, 25))
+    rows = int(re.search(r"about ([\d,]+) rows", found["max_worsening"].reason)[1].replace(",", ""))
+    assert rows < 10_000
+
+
+@pytest.mark.parametrize("bars", [{"min": 0.5}, {"max": 0.5}])
+def test_what_lies_at_the_bar_is_told_to(policy_of, evidence_of, bars):
+    blocks = [{"cells": [[1, 1, 1, 501], [1, 0, 0, 500]]}]
+    (found,) = judged(policy_of, evidence_of, bars, blocks).values()
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "it lies at the bar: more rows are unlikely to decide" in found.reason
+    assert "would settle" not in found.reason
+
+
+def test_the_noise_of_training_is_told_to_be_that(policy_of, evidence_of):
+    """Three seeds of 0.75, 0.95 and 0.85: no rows make that smaller; and no share passes 1."""
+    blocks = [[{"cells": [[1, 1, 1, right], [1, 0, 1, 1000 - right]]}] for right in (750, 950, 850)]
+    found = judged(policy_of, evidence_of, {"min": 0.8}, blocks[0], runs=blocks[1:], train={"run": "t", "seeds": 3})
+    one = found["min"]
+    assert one.verdict is Verdict.INCONCLUSIVE
+    assert one.candidate.high <= 1
+    assert "more rows leave the noise of training as it is: train more seeds" in one.reason
+    assert "would settle" not in one.reason
+
+
+@given(st.floats(0, 1), st.sampled_from([0.0, 0.05, 0.5, 0.8, 0.9, 0.995, 1.0]), st.floats(-0.002, 0.002))
+def test_a_figure_lies_on_the_side_of_the_bar_where_its_number_does(far, bar, near):
+    for value in (far, bar + near):
+        assume(value >= 0)
+        text = float(apart(number, value, bar).replace(",", ""))
+        assert (text > bar) == (value > bar) or abs(value - bar) < 1e-9
+        assert (text < bar) == (value < bar) or abs(value - bar) < 1e-9
+        points = float(size(value, points=True, bar=bar).split()[0]) / 100
+        assert (points > bar) == (value > bar) or abs(value - bar) < 1e-9
+
+
+def test_figures_never_contradict_the_verdict(policy_of, evidence_of):
+    """0.8996 is not told as 0.900 beside a bar of 0.9."""
+    for right in range(1760, 1860):
+        blocks = [{"cells": [[1, 1, 1, right], [1, 0, 0, 2000 - right]]}]
+        (one,) = judged(policy_of, evidence_of, {"min": 0.9}, blocks).values()
+        figures = [
+            float(found) for found in re.findall(r"(?:between|and|least|most) (0\.\d+)", one.reason.split(";")[0])
+        ]
+        if one.verdict is Verdict.INCONCLUSIVE:
+            assert figures[0] < 0.9 < figures[1], one.reason
+        elif one.verdict is Verdict.PASS:
+            assert figures[0] >= 0.9, one.reason
+        else:
+            assert figures[0] < 0.9, one.reason
+
+
+def test_one_bar_is_singular():
+    assert plural(1, "bar", "bars") == "1 bar"

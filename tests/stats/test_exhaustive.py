@@ -1,0 +1,73 @@
+"""Of all holdouts of a few rows there can be: verdicts at the bar err no more often than they may. Nothing is drawn."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHES = Path(__file__).parents[2] / "scripts/benches"
+MOST = 0.06  # nominal are 5 in 100
+
+
+@pytest.fixture(scope="module")
+def bench():
+    sys.path.insert(0, str(BENCHES))
+    try:
+        import exhaustive
+
+        yield exhaustive
+    finally:
+        sys.path.remove(str(BENCHES))
+        sys.modules.pop("exhaustive", None)
+
+
+def test_every_outcome_is_there_once(bench):
+    found = list(bench.outcomes(4, 3))
+    assert len(found) == len(set(found)) == 15
+    assert sum(bench.chance(one, (0.2, 0.3, 0.5)) for one in found) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("place", "rows"),
+    [(0, (1, 2, 5)), (1, (1, 3)), (2, (2, 3)), (3, (1, 2, 6)), (4, (1, 3))],
+    ids=["calls", "two models", "scores", "values", "classes"],
+)
+def test_verdicts_at_the_bar_are_seldom_wrong(bench, place, rows):
+    for n in rows:
+        for one in bench.enumerated(bench.FAMILIES[place], n):
+            assert one.worst <= MOST, one
+
+
+def test_bounds_that_are_too_narrow_are_found(bench, monkeypatch):
+    """A negative control: bounds at half the width err far more often."""
+    from gates.metrics import confusion
+
+    def narrow(successes, n):
+        return confusion.jackknife.Quantity(
+            value=successes / n,
+            bounds=lambda _: (successes / n - 0.05, successes / n + 0.05),
+            method="narrow",
+            limits=(0.0, 1.0),
+        )
+
+    monkeypatch.setattr(confusion, "share", narrow)
+
+    found = bench.enumerated(bench.FAMILIES[0], 5, ["accuracy"])
+    assert max(one.worst for one in found) > 0.3
+
+
+@pytest.mark.usefixtures("bench")
+@pytest.mark.parametrize("p", [0.8, 0.95, 0.99])
+@pytest.mark.parametrize("n", [50, 200])
+def test_slices_at_the_bar_are_blamed_in_no_more_than_five_of_a_hundred(n, p):
+    """Exactly: each slice's successes are binomial, and Holm's first step decides whether any is blamed."""
+    import corner
+
+    try:
+        assert max(corner.errors_of_a_share(n, p)) <= 0.05
+        for many in (12, 100):
+            assert corner.blamed(many, n, p) <= 0.05
+    finally:
+        sys.modules.pop("corner", None)
