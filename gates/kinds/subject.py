@@ -165,8 +165,8 @@ class Subject:
         return self.oriented(corrected(confidence, 1, exact=self.judged.exact))[1]
 
     def blamed(self, confidence: float) -> bool:
-        """Whether even the best bound at this confidence misses the bar."""
-        return self.blaming(confidence) < self.at
+        """Whether even the best bound at this confidence misses the bar; it can't where the value itself doesn't."""
+        return self.sign * self.judged.value < self.at and self.blaming(confidence) < self.at
 
 
 def _left_out(small: Sequence[Slice], least: int) -> str:

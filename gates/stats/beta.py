@@ -9,7 +9,9 @@ from gates.stats.quantity import z
 
 _LAST = 1e-15  # the last digit
 _TERMS = 500
-_LARGE = 3000.0  # both parameters above this: the expansion that a search starts from is right to its last digits
+_LARGE = (
+    100.0  # both parameters above this: where the search would start a tail is off by a thousandth of itself at most
+)
 _STEPS = 80
 
 

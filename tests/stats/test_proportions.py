@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.stats import beta, binom
 from statsmodels.stats.proportion import proportion_confint
 
-from gates.stats.proportions import mover_difference, mover_ratio, paired_difference, wilson
+from gates.stats.proportions import exact, mover_difference, mover_ratio, paired_difference, wilson
 from gates.stats.quantity import z
 
 CONFIDENCE = st.floats(0.5, 0.999999, exclude_min=True)  # those that a policy may ask for
@@ -48,6 +50,27 @@ def test_normal_quantiles(confidence, expected):
 def test_wilson_is_statsmodels_at_the_one_sided_level(counts, confidence):
     expected = proportion_confint(*counts, alpha=2 * (1 - confidence), method="wilson")
     assert wilson(*counts, confidence) == pytest.approx(expected, abs=1e-9)
+
+
+@given(st.integers(1, 2_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), CONFIDENCE)
+def test_exact_bounds_are_those_of_the_beta_distribution(counts, confidence):
+    """Where the rarer outcome has many rows a tail may be off by a little of itself."""
+    k, n = counts
+    low, high = exact(k, n, confidence)
+    few = min(k, n - k) < 100
+    tail = pytest.approx(1 - confidence, rel=1e-6 if few else 0.03, abs=1e-12)
+    assert (beta.cdf(low, k, n - k + 1) if k else 1 - confidence) == tail
+    assert (beta.sf(high, k + 1, n - k) if k < n else 1 - confidence) == tail
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 20, 60])
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.999])
+def test_exact_bounds_miss_no_more_often_than_they_may_whatever_the_truth(n, confidence):
+    ends = [exact(k, n, confidence) for k in range(n + 1)]
+    for p in np.linspace(0.005, 0.995, 100):
+        chances = binom.pmf(range(n + 1), n, p)
+        for misses in ([low > p for low, _ in ends], [high < p for _, high in ends]):
+            assert chances[misses].sum() <= 1 - confidence + 1e-9
 
 
 @pytest.mark.parametrize(("n", "k"), [(1, 0), (1, 1), (10**9, 0), (10**9, 10**9), (3, 3)])
