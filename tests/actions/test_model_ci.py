@@ -119,6 +119,9 @@ def test_two_models_one_pull_request(world: World) -> None:
 
     world.call("monorepo", "Model")
     base = world.commit()
+    contexts = {f"gates/verdict (models/{name}/gates.yaml on main, push)" for name in ("one", "two")}
+    for context in contexts:  # else they would be judged anew
+        world.github.judged(base, context, "success")
     (world.repository / "models/two/columns.txt").write_text(BAD)
     world.commit()
     one = world.run("push", {"before": base, "ref": "refs/heads/main"})
@@ -128,8 +131,7 @@ def test_two_models_one_pull_request(world: World) -> None:
 
     world.call("workflows", "Model", policy="*/gates.yaml", working_directory="models")
     base = world.commit()
-    contexts = {f"gates/verdict (models/{name}/gates.yaml on main, push)" for name in ("one", "two")}
-    for context in contexts:  # else they would be judged anew
+    for context in contexts:
         world.github.judged(base, context, "success")
     (world.repository / "README").write_text("about neither")
     world.commit()

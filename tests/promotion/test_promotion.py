@@ -507,7 +507,7 @@ def test_what_is_waived_is_promoted(world: World, gate: dict[str, Any], waivable
 
 
 def test_no_waiver_rests_on_data_that_their_pointer_does_not_name(world: World) -> None:
-    world.begin(gates=[{"metric": "recall", "min": 0.99}], promotion={"waivable": ["recall"]})
+    world.begin(gates=[{"metric": "recall", "min": 0.99}], promotion={"waivable": ["recall"], "open_waivers": True})
     assert gates(world, "run").code == 1
     pointer = world.root / "holdout.csv.dvc"
     pointer.write_text(f"outs:\n- {{md5: {'0' * 32}, path: holdout.csv}}\n")
