@@ -1,6 +1,6 @@
-"""A data contract held to generated Parquet, whole process: ours against peers, and against a bare scan by DuckDB.
+"""A data contract held to generated Parquet or CSV, whole process: ours against peers and a bare scan by DuckDB.
 
-scripts/bench contract [--rows 1000000,10000000] [--runs 5] [--only gates,scan]
+scripts/bench contract [--rows 1000000,10000000] [--runs 5] [--only "gates;bare scan"] [--format csv]
 
 lock: bench
 """
@@ -19,8 +19,10 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 GATES = str(Path(sys.executable).parent / "gates")
+FORMATS = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER"}
 SHARE = 10_000  # rows for what goes row by row in Python
 
 # The table: what makes a column out of the row number i, and what must hold of it.
@@ -52,11 +54,11 @@ def columns() -> dict[str, str]:
 
 
 def make(file: Path, rows: int) -> None:
-    """Write the table as Parquet."""
+    """Write the table, in the format that the file's name says."""
     import duckdb
 
     made = ", ".join(f"{sql} AS {name}" for name, sql in columns().items())
-    duckdb.sql(f"COPY (SELECT {made} FROM range({rows}) t(i)) TO '{file}' (FORMAT parquet, COMPRESSION zstd)")
+    duckdb.sql(f"COPY (SELECT {made} FROM range({rows}) t(i)) TO '{file}' ({FORMATS[file.suffix]})")
 
 
 def contract() -> dict[str, object]:
@@ -72,11 +74,17 @@ def contract() -> dict[str, object]:
 
 
 def scan(file: str) -> set[str]:
-    """DuckDB reads every value of every column, and no more."""
+    """DuckDB reads every value of every column, and no more; of a CSV it is told the types."""
     import duckdb
 
+    types = dict.fromkeys(NUMBERS, "DOUBLE") | dict.fromkeys(COUNTS, "BIGINT") | {"id": "BIGINT", "flag": "BOOLEAN"}
+    types |= {"day": "DATE", "moment": "TIMESTAMP"}
+    told = ", ".join(f"{name}: '{types.get(name, 'VARCHAR')}'" for name in columns())
+    csv = f"read_csv('{file}', auto_detect = false, header = true, columns = {{{told}}})"
+
     duckdb.sql("SET disabled_optimizers = 'statistics_propagation'")
-    duckdb.sql(f"SELECT {', '.join(f'max({name})' for name in columns())} FROM '{file}'").fetchall()
+    table = csv if file.endswith(".csv") else f"'{file}'"
+    duckdb.sql(f"SELECT {', '.join(f'max({name})' for name in columns())} FROM {table}").fetchall()
     return set(BROKEN)
 
 
@@ -85,7 +93,7 @@ def pandera_pandas(file: str) -> set[str]:
     import pandas as pd
     import pandera.pandas as pa
 
-    return _pandera(pa, lambda schema: schema.validate(pd.read_parquet(file), lazy=True))
+    return _pandera(pa, lambda schema: schema.validate(_frame(pd, file), lazy=True))
 
 
 def pandera_polars(file: str) -> set[str]:
@@ -93,7 +101,11 @@ def pandera_polars(file: str) -> set[str]:
     import pandera.polars as pa
     import polars as pl
 
-    return _pandera(pa, lambda schema: schema.validate(pl.read_parquet(file), lazy=True))
+    return _pandera(pa, lambda schema: schema.validate(_frame(pl, file), lazy=True))
+
+
+def _frame(library: Any, file: str) -> Any:
+    return library.read_csv(file) if file.endswith(".csv") else library.read_parquet(file)
 
 
 def _pandera(pa: object, validate: Callable[[object], object]) -> set[str]:
@@ -127,7 +139,7 @@ def great_expectations(file: str) -> set[str]:
     for name, words in WORDS.items():
         suite.add_expectation(gxe.ExpectColumnValuesToBeInSet(column=name, value_set=words))
     suite.add_expectation(gxe.ExpectColumnValuesToMatchRegex(column="code", regex=PATTERN))
-    done = batch.get_batch(batch_parameters={"dataframe": pd.read_parquet(file)}).validate(suite)
+    done = batch.get_batch(batch_parameters={"dataframe": _frame(pd, file)}).validate(suite)
     return {one.expectation_config.kwargs["column"] for one in done.results if not one.success}
 
 
@@ -136,7 +148,7 @@ def pointblank(file: str) -> set[str]:
     import pointblank as pb
     import polars as pl
 
-    steps = pb.Validate(pl.read_parquet(file)).rows_distinct(columns_subset="id").col_vals_not_null(list(columns()))
+    steps = pb.Validate(_frame(pl, file)).rows_distinct(columns_subset="id").col_vals_not_null(list(columns()))
     for name, (_, low, high) in (NUMBERS | COUNTS).items():
         steps = steps.col_vals_between(name, low, high, na_pass=True)
     for name, words in WORDS.items():
@@ -223,9 +235,9 @@ def rounds(tools: list[str], file: Path, share: Path, runs: int) -> Iterator[tup
     yield from taken.items()
 
 
-def prepare(folder: Path, rows: int) -> Path:
+def prepare(folder: Path, rows: int, form: str) -> Path:
     """A table and its contract."""
-    file = folder / f"{rows}.parquet"
+    file = folder / f"{rows}.{form}"
     make(file, rows)
     file.with_suffix(".yaml").write_text(json.dumps(contract()))
     return file
@@ -237,6 +249,7 @@ def main() -> None:
     parser.add_argument("--rows", default="1000000,10000000")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", help="tools, parted by ;")
+    parser.add_argument("--format", choices=("parquet", "csv"), default="parquet")
     parser.add_argument("--tool", choices=TOOLS, help=argparse.SUPPRESS)
     parser.add_argument("--file", help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -251,9 +264,9 @@ def main() -> None:
         f"{os.cpu_count()} cores, {platform.machine()}, load {load:.1f}, Python {platform.python_version()}, {versions}"
     )
     with tempfile.TemporaryDirectory() as made:
-        share = prepare(Path(made), SHARE)
+        share = prepare(Path(made), SHARE, "parquet")
         for rows in map(int, asked.rows.split(",")):
-            file = prepare(Path(made), rows)
+            file = prepare(Path(made), rows, asked.format)
             print(f"\n{rows:,} rows x {len(columns())} columns, {file.stat().st_size >> 20:,} MB, {asked.runs} runs\n")
             print("| | median | min | max | against the scan | peak memory |\n|:--|--:|--:|--:|--:|--:|")
             base = None
