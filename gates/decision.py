@@ -119,7 +119,7 @@ class GateVerdict:
     @property
     def label(self) -> str:
         """The bar's name for people and commands: ``recall:max_worsening@region=LATAM``."""
-        return f"{self.id}:{self.rule}" + (f"@{key_text(self.slice)}" if self.slice else "")
+        return bar_label(self.id, self.rule, self.slice)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +153,11 @@ class Decision:
     reuse: int | None = declare(
         "How many decisions this holdout is good for; null where the policy does not say.", default=None
     )
+
+
+def bar_label(gate: str, rule: str, where: dict[str, str | None] | None) -> str:
+    """The name of a bar for people and commands."""
+    return f"{gate}:{rule}" + (f"@{key_text(where)}" if where else "")
 
 
 def worst(verdicts: Iterable[GateVerdict]) -> GateVerdict | None:

@@ -103,15 +103,19 @@ class Git:
         return self.top / common / "gates-lock"
 
     def clean(self) -> bool:
-        """Whether tracked files are those of the commit, submodules too. Runs no filter that the repository's settings
-        name but git-lfs's own, and leaves the user's index as it is."""
+        """Whether tracked files are those of the commit, submodules too."""
+        return self.changed() == []
+
+    def changed(self) -> list[str] | None:
+        """The tracked files that are not those of the commit, submodules too; None where git can't tell. Runs no filter
+        that the repository's settings name but git-lfs's own, and leaves the user's index as it is."""
         found = self.ask("config", "-z", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$").stdout
         entries = [entry.partition("\n")[::2] for entry in found.decode(errors="replace").split("\0") if entry]
         foreign = {name: "" for name, value in entries if not LFS.fullmatch(value)}
         foreign |= {name: "false" for name in foreign if name.endswith(".required")}
         asked = ("status", "--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=none", "--no-renames")
         done = self.ask(f"--work-tree={self.top}", *asked, settings=foreign)
-        return done.returncode == 0 and not done.stdout
+        return None if done.returncode else [entry[3:] for entry in os.fsdecode(done.stdout).split("\0")[:-1]]
 
     def resolve(self, name: str) -> str | None:
         """The object that a name stands for, or None."""

@@ -6,6 +6,7 @@ Reads files and asks git; loads no model and no table.
 from __future__ import annotations
 
 import getpass
+import os
 import platform
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,8 @@ from gates.source import parse
 LOCKS = ("requirements.txt", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.lock", "conda-lock.yml")
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # how a pickle of protocol 2 to 5 begins
 PICKLED = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth")
+NAMED = 3  # files that are told by name
+MOST_FILES = 200  # of tables that git is asked about
 SMALL = 1 << 16  # an MLmodel is a few lines
 
 
@@ -87,6 +90,38 @@ def code(git: Git | None, top: Path | None, root: Path) -> Code:
                 locks[path.relative_to(top or root).as_posix()] = f"sha256:{files.sha256(path)}"
     commit = git.resolve("HEAD^{commit}") if git else None
     return Code(commit=commit, clean=git.clean() if git and top and commit else None, locks=locks)
+
+
+def uncommitted(git: Git | None, top: Path | None, bound: Bound, root: Path) -> Iterator[str]:
+    """Say what of code and data the commit does not hold, a sentence each: a record names that commit all the same."""
+    commit = git.resolve("HEAD^{commit}") if git else None
+    if git is None or top is None or commit is None:
+        return
+    names = git.changed()
+    if changed := ["the work tree"] if names is None else [_printable(one) for one in names]:
+        more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+        verb = "is" if len(changed) == 1 else "are"
+        yield (
+            f"{', '.join(changed[:NAMED])}{more} {verb} not as in commit {commit[:7]}, which the record names: "
+            "gates reproduce would train something else. Commit first."
+        )
+    for name in _untracked(git, top.resolve(), bound, root):
+        yield f"{name} is in no commit: gates reproduce can't take it from there. Commit it, or track it with DVC."
+
+
+def _untracked(git: Git, top: Path, bound: Bound, root: Path) -> list[str]:
+    """The tables' files that git neither tracks nor ignores."""
+    tables = filter(None, (bound.policy.data.train, bound.policy.data.holdout))
+    paths = {one.resolve() for table in tables for one in pointers.named(root, table)}
+    inside = [f":(top,literal){one.relative_to(top).as_posix()}" for one in sorted(paths) if one.is_relative_to(top)]
+    if not inside:
+        return []
+    told = ("ls-files", "-z", "--others", "--exclude-standard", "--full-name", "--", *inside[:MOST_FILES])
+    return [_printable(one) for one in os.fsdecode(git.ask(f"--work-tree={top}", *told).stdout).split("\0")[:-1]]
+
+
+def _printable(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def data(bound: Bound, evidence: Evidence, root: Path, environ: Mapping[str, str]) -> tuple[Data, ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gates import __version__, callers, files
-from gates.canonical import digest
+from gates.canonical import canonical, digest
 from gates.champions import champions
 from gates.decision import Decision
 from gates.errors import GatesError
@@ -15,11 +15,13 @@ from gates.evidence import Evidence
 from gates.flow import Flow
 from gates.github import event, outputs
 from gates.policy.places import places
-from gates.report import Facts, Past
+from gates.report import Facts, Past, labelled
 from gates.report.formats import FORMATS
 from gates.report.markdown import SUMMARY_LIMIT, render
 from gates.report.past import Champion
 from gates.source import Place
+
+BARS = "gates/bars/v1"
 
 
 def publish(flow: Flow, decision: Decision) -> None:
@@ -27,7 +29,7 @@ def publish(flow: Flow, decision: Decision) -> None:
     work = flow.workspace
     work.prepare()
     work.save(work.decision, decision)
-    told = facts(flow, decision)
+    told = write_bars(flow, decision)
     for form in ("markdown", "html"):
         _write(flow, decision, form, told)
     outputs.write_summary(flow.environ, render(decision, told, SUMMARY_LIMIT))
@@ -43,6 +45,13 @@ def publish(flow: Flow, decision: Decision) -> None:
     if work.base_files:
         values["base"] = "\n".join(map(str, work.base_files))
     outputs.write_outputs(flow.environ, values)
+
+
+def write_bars(flow: Flow, decision: Decision) -> Facts:
+    """The decision's bars by the names that commands take, beside it."""
+    told = facts(flow, decision)
+    files.write(flow.workspace.bars, canonical({"schema": BARS, "bars": labelled(decision, told)}) + b"\n")
+    return told
 
 
 def write_report(flow: Flow, decision: Decision, form: str = "markdown") -> Path:

@@ -47,12 +47,22 @@ class Reproduced:
         return self.evidence and self.predictions is not False
 
 
+DIRTY = "code or data that nobody committed can't be had again"
+
+
 def reproduce(flow: Flow, entry: Entry, into: Path) -> Reproduced:
     """Train in the empty folder ``into``. Raises ``GatesError`` where record, commit or data don't allow it."""
     record = entry.record
     found = repository(flow.workspace.root, flow.environ)
     commit = record.source.commit if record.source else None
-    if found is None or commit is None or record.policy is None or record.evidence is None or record.model is None:
+    if (
+        found is None
+        or record.source is None
+        or commit is None
+        or record.policy is None
+        or record.evidence is None
+        or record.model is None
+    ):
         what = "names no commit, policy, evidence and model to train again"
         raise GatesError(what, where=f"record {record.sequence}")
     _checked_out(found[0], commit, into)
@@ -61,13 +71,16 @@ def reproduce(flow: Flow, entry: Entry, into: Path) -> Reproduced:
     before = read_json(Evidence, flow.ledger.document(entry, EVIDENCE), EVIDENCE)
     parts = list(_other_tables(again, before))
     if parts:
-        raise GatesError(parts[0], where=f"record {record.sequence}", mend="Fetch that version of the data.")
+        dirty = f" The work tree differed from commit {commit[:7]} then." if record.source.clean is False else ""
+        raise GatesError(parts[0], where=f"record {record.sequence}", mend=f"Fetch that version of the data.{dirty}")
     checked = again.check()
     again.train()
     after = again.measure(checked, _champion(flow, before, into))
     ours = again.bench.predictions(again.workspace.candidate, "candidate")
     kept = _kept(flow, again, entry, into)
     parts += list(_predictions(kept, ours)) + list(_counts(before, after))
+    if parts and record.source.clean is False:
+        parts.insert(0, f"the work tree differed from commit {commit[:7]} when it was recorded: {DIRTY}")
     return Reproduced(
         schema=SCHEMA,
         record=record.sequence,

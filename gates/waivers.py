@@ -13,13 +13,16 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from gates.canonical import digest
-from gates.decision import Decision, Estimate, GateVerdict, Verdict, worst
+from gates.decision import Decision, Estimate, GateVerdict, Verdict, bar_label, worst
 from gates.errors import Exit, GatesError
 from gates.fields import DATE
 from gates.kinds.bars import BARS
 from gates.record import User, Waiver
 from gates.validate import nearest
 from gates.words import number
+
+UNSEEN = "\u200b"  # what comments put behind an @, so that nobody is mentioned; it is copied along
+MOST_LABELS = 20  # that an error lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,16 +153,34 @@ def accept(
 
 
 def _chosen(decision: Decision, bar: str, waivable: Collection[str]) -> GateVerdict:
-    named = [gate for gate in decision.gates if gate.label == bar]
+    copied = bar.replace(UNSEEN, "")
+    named = [gate for gate in decision.gates if gate.label == bar] or [
+        gate for gate in decision.gates if gate.label == copied
+    ]
     if len(named) > 1:
         raise GatesError(f"{bar}: several bars of this decision are called so", where="--gate")
     if not named:
         hint = nearest(bar, (gate.label for gate in decision.gates if acceptable(gate, waivable)))
-        raise GatesError(f"this decision has no bar {bar}{hint}", where="--gate")
+        raise GatesError(f"this decision has no bar {bar}{hint}", where="--gate", mend=_labels(decision, waivable))
     if acceptable(named[0], waivable):
         return named[0]
     told = _REFUSED.get(named[0].verdict, _UNWAIVABLE)
     raise GatesError(f"{bar}: {told}", where="--gate", exit_code=Exit.STOP)
+
+
+def _labels(decision: Decision, waivable: Collection[str]) -> str:
+    """The bars that there are: those that may be accepted, or where there are none all of them."""
+    every = list(dict.fromkeys(gate.label for gate in decision.gates if gate.kind != "data"))
+    named = list(dict.fromkeys(gate.label for gate in decision.gates if acceptable(gate, waivable)))
+    what = "May be accepted" if named else "No bar may be accepted; there are"
+    shown = named or every
+    more = f", and {len(shown) - MOST_LABELS} more" if len(shown) > MOST_LABELS else ""
+    return f"{what}: {', '.join(shown[:MOST_LABELS])}{more}." if shown else "It has no bars."
+
+
+def label_of(waiver: Waiver) -> str:
+    """The label of the bar that a waiver accepts: ``recall:max_worsening@region=LATAM``."""
+    return bar_label(waiver.gate, waiver.rule, waiver.slice)
 
 
 _REFUSED = {

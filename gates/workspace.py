@@ -122,6 +122,11 @@ class Workspace:
         return self.work / "decision.json"
 
     @property
+    def bars(self) -> Path:
+        """The decision's bars by the names that commands take: bars.json."""
+        return self.work / "bars.json"
+
+    @property
     def report(self) -> Path:
         """The report: report.md."""
         return self.work / "report.md"
@@ -197,7 +202,7 @@ class Workspace:
             (self.data, self.served),
             (self.candidate, self.others, self.when, self.scored, self._shards),
             (self.evidence,),
-            (self.decision,),
+            (self.decision, self.bars),
             (self.report, self.html),
         )
 

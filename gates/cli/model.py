@@ -21,7 +21,7 @@ from gates.fields import schema_of
 from gates.policy import Bound
 from gates.policy.compare import Comparison as PolicyComparison
 from gates.policy.read import schema as policy_schema
-from gates.publish import facts, write_report
+from gates.publish import facts, write_bars, write_report
 from gates.record import Record
 from gates.report.formats import FORMATS
 from gates.source import dump
@@ -144,6 +144,7 @@ def judge(policy: Path, base: str | None, as_json: bool) -> NoReturn:
     """
     flow = common.flow(policy, base)
     decision = flow.judge()
+    write_bars(flow, decision)
     common.show(decision, flow, as_json=as_json)
     sys.exit(common.code(decision, flow))
 

@@ -140,6 +140,8 @@ def promote(
         uncompared=(uncompared or "").strip() or None,
         key=key,
     )
+    for line in provenance.uncommitted(git, top, flow.bound, flow.workspace.root):
+        click.echo(f"gates: warning: {line}", err=True)
     with flow.steps.step("promote", f"models:/{flow.bound.champion[0]}"):
         done = promoted(_desk(flow), candidate, stage or None, rehearse=rehearse)
     entry = done.entry
@@ -240,7 +242,7 @@ def _lay(flow: Flow, folder: Path) -> None:
 @click.command()
 @common.policy
 @common.as_json
-@click.option("--gate", "bars", multiple=True, required=True, metavar="BAR", help="As gates judge --json labels it.")
+@click.option("--gate", "bars", multiple=True, required=True, metavar="BAR", help="As reports name it.")
 @click.option("--evidence", type=click.Path(path_type=Path), help="Where another run's evidence lies. Default: .gates.")
 @click.option("--reason", required=True, help="Why this is accepted. It is recorded.")
 @click.option("--until", required=True, metavar="YYYY-MM-DD", help="The last day on which it holds, UTC.")
@@ -256,6 +258,7 @@ def waive(policy: Path, bars: tuple[str, ...], evidence: Path | None, reason: st
     """
     from gates.github.waived import approvals
     from gates.waive import waive as accepted
+    from gates.waivers import label_of
 
     flow = _trusted(policy)
     assert flow.trusted is not None  # noqa: S101 -- just made
@@ -267,7 +270,7 @@ def waive(policy: Path, bars: tuple[str, ...], evidence: Path | None, reason: st
         approve=approvals(flow.bound.policy.promotion, flow.environ),
     )  # fmt: skip
     outputs(flow, record=entry.digest)
-    told = [f"{one.gate}:{one.rule}, {one.verdict}, until {one.until}" for one in entry.record.waivers]
+    told = [f"{label_of(one)}, {one.verdict}, until {one.until}" for one in entry.record.waivers]
     click.echo(
         json.dumps({"record": entry.digest, "sequence": entry.record.sequence, "waived": list(bars)})
         if as_json

@@ -11,6 +11,7 @@ from gates.record import Kind, Record
 from gates.report.terminal import console, flat
 from gates.reproduce import Reproduced
 from gates.standing import Standing
+from gates.waivers import label_of
 from gates.words import plural
 
 STYLES = {Kind.PROMOTION: "green", Kind.ROLLBACK: "yellow", Kind.FAILURE: "red", Kind.REFUSAL: "red"}
@@ -52,7 +53,9 @@ def _model(record: Record) -> str:
 
 
 def _why(record: Record) -> str:
-    return f"{record.code}: {record.reason}" if record.code else record.reason
+    told = f"{record.code}: {record.reason}" if record.code else record.reason
+    accepted = ", ".join(map(label_of, record.waivers))
+    return f"{told} (accepted: {accepted})" if accepted else told
 
 
 def standing(found: Standing, *, width: int, colour: bool) -> str:

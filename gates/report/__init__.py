@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
@@ -82,6 +83,8 @@ SIGNS: Final = {
     Verdict.ERROR: "💥",
     None: "➖",
 }
+MOST_COMMANDS = 10  # of accepting a bar
+LONGEST_COMMAND = 300
 MOST_SMALL = 5  # slices with too few rows that are told by name
 DUE = 0.8  # of a holdout's uses, from which a fresh one should be got ready
 OPEN = " (whoever may write the ledger may accept: promotion.open_waivers)"
@@ -210,6 +213,34 @@ def acceptable_bars(decision: Decision, facts: Facts) -> list[GateVerdict]:
     """What somebody may accept and nobody has, worst first."""
     covered = accepted(facts)
     return [one for one in by_badness(decision.gates) if one not in covered and acceptable(one, facts.waivable)]
+
+
+def commands(decision: Decision, facts: Facts) -> list[str]:
+    """The commands that accept the bars which may be accepted, worst first, to be copied."""
+    told = (command(gate, facts) for gate in acceptable_bars(decision, facts)[:MOST_COMMANDS])
+    return [one for one in told if one]
+
+
+def command(gate: GateVerdict, facts: Facts) -> str | None:
+    """The command that accepts a bar; None for one that would have to be cut, or holds what a terminal obeys."""
+    policy = [] if facts.policy == "gates.yaml" else ["--policy", facts.policy]
+    words = shlex.join(["gates", "waive", *policy, "--gate", gate.label])
+    fits = words.isprintable() and len(words) <= LONGEST_COMMAND
+    return f"{words} --reason WHY --until YYYY-MM-DD" if fits else None
+
+
+def labelled(decision: Decision, facts: Facts) -> list[dict[str, str | None]]:
+    """Every bar by the name that commands take, and the command that accepts it where it may be accepted."""
+    open_ = acceptable_bars(decision, facts)
+    return [
+        {
+            "label": gate.label,
+            "verdict": gate.verdict and str(gate.verdict),
+            "code": str(gate.code),
+            "accept": command(gate, facts) if gate in open_ else None,
+        }
+        for gate in decision.gates
+    ]
 
 
 def reuse(decision: Decision) -> str | None:

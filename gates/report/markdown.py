@@ -10,6 +10,8 @@ from typing import Final
 
 from gates.decision import Code, Decision, GateVerdict, Verdict
 from gates.report import (
+    LONGEST_COMMAND,
+    MOST_COMMANDS,
     WARNING,
     Facts,
     Picture,
@@ -17,6 +19,7 @@ from gates.report import (
     acceptances,
     accepted,
     by_badness,
+    commands,
     first_line,
     reuse,
     sign,
@@ -31,7 +34,6 @@ LIMIT = 62_000  # characters; GitHub takes 65,536, and a marker follows
 SUMMARY_LIMIT = 250_000  # the job's summary takes 1 MiB, and a character is at most 4 bytes
 OPEN_ROWS = 10  # of a table that nobody has folded
 MOST_LINES = 10  # of the list of mistakes, and of each list about the policy
-LONGEST_COMMAND = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,16 +203,28 @@ def _mend(decision: Decision, facts: Facts) -> str:
 
 
 def _acceptance(decision: Decision, facts: Facts) -> str:
-    """The command by which somebody accepts the first bar that blocks."""
+    """The commands by which somebody accepts the bars that may be accepted, the worst first."""
     open_ = acceptable_bars(decision, facts)
-    if not open_ or facts.waive is None or facts.pull_request is None or facts.commit is None:
+    if not open_:
         return ""
-    inputs = {"pull-request": str(facts.pull_request), "commit": facts.commit, "gate": open_[0].label}
+    if facts.waive is None or facts.pull_request is None or facts.commit is None:
+        told = [code(line) for line in commands(decision, facts)]
+        return f"If it is intended, somebody accepts it, with a reason:{_one_a_line(told)}" if told else ""
+    told = list(dict.fromkeys(code(_workflow(gate, facts)) for gate in open_[:MOST_COMMANDS]))
+    return f"If it is intended, somebody else than the author accepts it, with a reason:{_one_a_line(told)}"
+
+
+def _workflow(gate: GateVerdict, facts: Facts) -> str:
+    inputs = {"pull-request": str(facts.pull_request), "commit": str(facts.commit), "gate": gate.label}
     given = " ".join(f"-f {name}={shlex.quote(value)}" for name, value in inputs.items())
     command = f"gh workflow run {facts.waive} {given} -f reason='…' -f until=YYYY-MM-DD"
     if len(command) > LONGEST_COMMAND or not command.isprintable():  # a cut or doctored command is none
-        command = f"gh workflow run {facts.waive}"
-    return f"If it is intended, somebody else than the author accepts it, with a reason: {code(command)}"
+        return f"gh workflow run {facts.waive}"
+    return command
+
+
+def _one_a_line(told: list[str]) -> str:
+    return f" {told[0]}" if len(told) == 1 else "".join(f"\n   - {one}" for one in told)
 
 
 def _measured(decision: Decision, facts: Facts) -> Iterator[str]:

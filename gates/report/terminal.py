@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-import shlex
 from typing import TYPE_CHECKING
 
 from gates.decision import Code, Decision, Estimate, GateVerdict, Verdict
 from gates.report import (
     WARNING,
     Facts,
-    acceptable_bars,
     acceptances,
     accepted,
     by_badness,
+    commands,
     first_line,
     reuse,
     sign,
@@ -63,9 +62,8 @@ def render(decision: Decision, facts: Facts | None = None, *, width: int = 120, 
     told.print(Text(flat(" ".join(first_line(decision, facts))), style=f"bold {COLOURS[facts.verdict(decision)]}"))
     for line in reason.splitlines() if decision.code is Code.COULD_NOT_JUDGE else [reason]:
         told.print(Text(f"   {flat(line)}"))
-    for gate in acceptable_bars(decision, facts):
-        if gate.id in facts.waivable:  # the policy itself speaks of it
-            told.print(Text(f"   may be accepted: gates waive --gate {shlex.quote(flat(gate.label))}", style="dim"))
+    for line in commands(decision, facts):
+        told.print(Text(f"   may be accepted: {line}", style="dim"), soft_wrap=True)
     return out.getvalue()
 
 
@@ -95,7 +93,7 @@ def _stacked(gate: GateVerdict) -> object:
 
 def _name(gate: GateVerdict) -> str:
     against = f" · against the {gate.against}" if gate.against else ""
-    return gate.id + (f" · {gate.where}" if gate.slice else "") + against
+    return gate.label + (f" (found among {gate.searched:,})" if gate.searched else "") + against
 
 
 def _models(gate: GateVerdict) -> str:

@@ -81,7 +81,7 @@ def test_the_card(project):
     assert {"type": "roc_auc", "name": "roc_auc", "value": value} in result["metrics"]
     assert "Who may leave &#60;b&#62;soon&#60;/b&#62;." in body
     assert "Not for minors." in body
-    assert "<code>roc_auc</code> in <code>region=north</code>" in body
+    assert "<code>roc_auc:min@region=north</code>" in body.replace("\u200b", "")
     assert "demographic_parity_difference" in body.split("## Fairness")[1].split("## Who")[0]
     assert "It was not promoted." in body
     assert project.decision["candidate"]["digest"] in body

@@ -506,6 +506,30 @@ def test_what_is_waived_is_promoted(world: World, gate: dict[str, Any], waivable
         assert last(world)["verdict"] in ("inconclusive", "fail")
 
 
+def test_bars_are_named_wherever_they_are_accepted(world: World) -> None:
+    """By the label, slice and all: in what waive says, in history, and beside the decision."""
+    world.begin(
+        slices=["sex"],
+        gates=[{"metric": "recall", "min": 0.99, "slices": {"min": 0.99}}],
+        promotion={"waivable": ["recall"], "open_waivers": True},
+    )
+    gates(world, "run")
+    bars = json.loads((world.work / "bars.json").read_text())["bars"]
+    assert [one["label"] for one in bars] == ["recall:min", "recall:min@sex=f", "recall:min@sex=m"]
+    assert bars[1]["accept"].endswith(" --gate recall:min@sex=f --reason WHY --until YYYY-MM-DD")
+    more = ("--reason", "few rows", "--until", "2999-12-31")
+    done = gates(world, "waive", "--gate", "zzz", *more)
+    assert done.code == 2
+    assert "May be accepted: recall:min, recall:min@sex=f, recall:min@sex=m." in done.err
+    done = gates(world, "waive", "--gate", "recall:min@sex=f", "--gate", "recall:min@\u200bsex=m", *more)
+    assert done.code == 0, done.err
+    assert "accepted recall:min@sex=f, " in done.out
+    assert "; recall:min@sex=m, " in done.out
+    told = " ".join(gates(world, "history").out.split())
+    assert "recall:min@sex=f," in told
+    assert "recall:min@sex=m)" in told
+
+
 def test_no_waiver_rests_on_data_that_their_pointer_does_not_name(world: World) -> None:
     world.begin(gates=[{"metric": "recall", "min": 0.99}], promotion={"waivable": ["recall"], "open_waivers": True})
     assert gates(world, "run").code == 1

@@ -128,3 +128,27 @@ def test_a_record_outside_a_repository_names_no_commit(world: World) -> None:
     assert gates(world, "promote").code == 0
     done = gates(world, "reproduce", "2")
     assert (done.code, "names no commit" in done.err) == (2, True), done.err
+
+
+def test_what_nobody_committed_is_told_before_it_is_promoted_and_when_it_is_trained_again(world: World) -> None:
+    trained(world)
+    (world.root / "train.py").write_text(DRAWN.replace("/ 100 +", "/ 99 +"))
+    assert gates(world, "run").code == 0
+    done = gates(world, "promote")
+    assert done.code == 0, done.err
+    assert "warning: train.py is not as in commit " in done.err
+    done = gates(world, "reproduce", "4")
+    assert done.code == 1
+    assert "the work tree differed from commit " in done.out
+
+
+def test_where_all_is_committed_nobody_is_warned(world: World) -> None:
+    """Negative control; and data that git neither tracks nor ignores are told."""
+    judged(world, gates=LOOSE)
+    done = gates(world, "promote", "--dry-run")
+    assert (done.code, "warning" in done.err) == (0, False)
+    git(world.root, "rm", "--quiet", "--cached", "holdout.csv")
+    git(world.root, "commit", "--quiet", "--message=without the data")
+    git(world.root, "push", "--quiet", "origin", "main")
+    done = gates(world, "promote", "--dry-run")
+    assert "warning: holdout.csv is in no commit" in done.err

@@ -118,7 +118,8 @@ def test_what_is_printed_are_the_numbers_that_were_judged(name):
 def test_any_width(name, width):
     text = terminal(decision_of(name), width=width)
     assert headline(decision_of(name)).split(" — ")[0] in " ".join(text.split())
-    assert max(map(len, text.split("\n"))) <= width
+    lines = [line for line in text.split("\n") if "gates waive" not in line]  # a command is copied whole
+    assert max(map(len, lines)) <= width
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])

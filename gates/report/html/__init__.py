@@ -11,7 +11,7 @@ from gates.canonical import digest
 from gates.contract.beside import GAP
 from gates.decision import Decision, Estimate, GateVerdict
 from gates.evidence import Evidence, Finding
-from gates.report import Facts, acceptances, first_line, reuse, sign, waiting, why, word
+from gates.report import Facts, acceptances, commands, first_line, reuse, sign, waiting, why, word
 from gates.report.html import past, pictures
 from gates.report.html.curves import Scores
 from gates.words import bar_text, number, percent, signed
@@ -43,6 +43,7 @@ def render(decision: Decision, facts: Facts) -> str:
         "rows": [_row(gate) for gate in gates],
         "verdicts": sorted({word(gate.verdict) for gate in gates}),
         "waiting": waiting(decision),
+        "commands": commands(decision, facts),
         "reuse": reuse(decision),
         "accepted": acceptances(facts),
         "groups": [_groups(gate) for gate in gates if gate.groups],
@@ -81,6 +82,7 @@ def _safe(text: str) -> Any:
 def _row(gate: GateVerdict) -> dict[str, Any]:
     return {
         "id": gate.id,
+        "label": gate.label,
         "where": gate.where or "all rows",
         "against": gate.against,
         "verdict": word(gate.verdict),

@@ -1,0 +1,76 @@
+"""Every bar that did not hold carries the name that `gates waive --gate` takes, with the command to copy."""
+
+from __future__ import annotations
+
+import html
+import re
+import shlex
+from dataclasses import replace
+
+import pytest
+from reports import NAMES, PULL, decision_of
+
+from gates.decision import Verdict
+from gates.report import Facts, acceptable_bars, commands, labelled
+from gates.report.html import render as page
+from gates.report.markdown import render as markdown
+from gates.report.terminal import render as terminal
+
+EVERY = Facts(waivable=("recall", "accuracy", "roc_auc", "specificity"))
+
+
+def shown(text):
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", "", text)).replace("\u200b", ""))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_bar_is_named_as_commands_take_it(name):
+    decision = decision_of(name)
+    loud = [one for one in decision.gates if one.kind != "data" and one.verdict not in (Verdict.PASS, None)]
+    report, site = shown(markdown(decision, EVERY)), shown(page(decision, EVERY))
+    narrow = re.sub(r"\s+", "", terminal(decision, EVERY, width=100))
+    for gate in loud:
+        assert gate.label in report
+        assert gate.label in site
+        assert re.sub(r"\s+", "", gate.label) in narrow
+    assert [one["label"] for one in labelled(decision, EVERY)] == [one.label for one in decision.gates]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_bar_that_may_be_accepted_comes_with_its_command(name):
+    decision = decision_of(name)
+    told = commands(decision, EVERY)
+    assert [shlex.split(one)[3] for one in told] == [one.label for one in acceptable_bars(decision, EVERY)]
+    report, site = shown(markdown(decision, EVERY)), shown(page(decision, EVERY))
+    for command in told:
+        assert command in report
+        assert command in site
+        assert command in terminal(decision, EVERY)
+    accepted = {one["label"] for one in labelled(decision, EVERY) if one["accept"]}
+    assert accepted == {one.label for one in acceptable_bars(decision, EVERY)}
+
+
+def test_on_a_pull_request_each_bar_has_the_workflows_command():
+    decision = decision_of("fails")
+    report = shown(markdown(decision, replace(PULL, waivable=EVERY.waivable)))
+    for gate in acceptable_bars(decision, EVERY):
+        assert f"-f gate={shlex.quote(gate.label)} " in report
+
+
+@pytest.mark.parametrize(
+    "foreign", ["'; touch pwned; '", "$(touch pwned)", "a b", "--help", "\\", '"', "\x1b[31m", "\n", "é"]
+)
+def test_a_command_is_one_command_whatever_the_slice_is_called(foreign):
+    decision = decision_of("fails")
+    gates = [replace(one, slice={"region": foreign}) for one in decision.gates]
+    for told in commands(replace(decision, gates=tuple(gates)), EVERY):
+        assert told.isprintable()
+        words = shlex.split(told)
+        assert words[:3] == ["gates", "waive", "--gate"]
+        assert words[3].endswith(f"@region={foreign}")
+        assert words[4:] == ["--reason", "WHY", "--until", "YYYY-MM-DD"]
+
+
+def test_another_policy_is_named_in_the_command():
+    (first, *_) = commands(decision_of("fails"), replace(EVERY, policy="models/a b/gates.yaml"))
+    assert shlex.split(first)[:4] == ["gates", "waive", "--policy", "models/a b/gates.yaml"]
