@@ -49,15 +49,16 @@ def prepare(folder: Path) -> dict[str, str]:
 def grown(first: list[Files], records: int) -> Iterator[Files]:
     """The first two records, and as many after them as are asked for: intents and promotions, each pair of its own."""
     previous, last = None, None
+    stood = json.loads(first[1]["record.json"])["after"]  # each promotion takes the place of the one before
     bound = bound_of(first[0]["policy.json"])
     for place in range(1, records + 1):
         files = dict(first[(place - 1) % 2])
         record = json.loads(files["record.json"])
         if place % 2:
-            files |= _judged(bound, json.loads(files["evidence.json"]), place)
+            files |= _judged(bound, json.loads(files["evidence.json"]), place, stood if place > 2 else None)
         else:
             files |= {name: last["files"][name] for name in ("evidence.json", "decision.json")} if last else {}
-        record |= {"sequence": place, "previous": previous, "before": None}
+        record |= {"sequence": place, "previous": previous, "before": stood if place > 2 else None}
         record["data"][0]["digest"] = json.loads(files["evidence.json"])["tables"][0]["digest"]
         record |= {"evidence": digest_bytes(files["evidence.json"]), "decision": digest_bytes(files["decision.json"])}
         if place % 2 == 0 and last:
@@ -68,8 +69,11 @@ def grown(first: list[Files], records: int) -> Iterator[Files]:
         yield files
 
 
-def _judged(bound: Bound, evidence: dict[str, Any], place: int) -> Files:
-    """Evidence that differs from any other, and its decision."""
+def _judged(bound: Bound, evidence: dict[str, Any], place: int, stood: dict[str, str] | None) -> Files:
+    """Evidence that differs from any other, and its decision, beside a champion that is not compared with."""
+    if stood:
+        evidence["champion"] = {**stood, "unscored": "it was judged on other rows", "facts": None}
+        evidence["uncompared"] = "this measures the ledger alone"
     evidence["tables"][0]["digest"] = f"sha256:{place:064x}"
     made = canonical(evidence)
     return {"evidence.json": made, "decision.json": canonical(judge(bound, read_json(Evidence, made, "evidence")))}
