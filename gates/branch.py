@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from gates import files
 from gates.errors import GatesError
 from gates.git import Git, repository
-from gates.ledger import BRANCH, TIME
+from gates.ledger import BRANCH, TIME, upstream
 from gates.pictures import BRANCH as PICTURES
 from gates.policy import Bound
 from gates.policy.read import read
@@ -20,7 +20,6 @@ from gates.workspace import Workspace
 USUAL = ("main", "master", "trunk")
 OURS = (BRANCH, PICTURES)  # branches that hold no code
 FETCHED = "refs/gates/default-branch"  # the newest commit of the default branch that was fetched
-ORIGIN = "origin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +72,12 @@ def _default(git: Git, environ: Mapping[str, str]) -> tuple[str, str, str | None
     laxer than what holds by now.
     """
     on_github = environ.get("GITHUB_ACTIONS") == "true"
-    if ORIGIN in git.run("remote").split():
-        name, commit = _of_remote(git)
+    remote = upstream(git)
+    if remote:
+        name, commit = _of_remote(git, remote)
     elif on_github:
         raise GatesError(
-            f"this checkout has no remote {ORIGIN}, so its default branch can't be asked for",
+            "this checkout has no remote, so its default branch can't be asked for",
             where="git",
             mend="Check out with actions/checkout.",
         )
@@ -87,9 +87,9 @@ def _default(git: Git, environ: Mapping[str, str]) -> tuple[str, str, str | None
     return name, commit, ref if ref != f"refs/heads/{name}" else None
 
 
-def _of_remote(git: Git) -> tuple[str, str]:
+def _of_remote(git: Git, remote: str) -> tuple[str, str]:
     """The remote's default branch and its newest commit, fetched where it is not here yet."""
-    lines = git.retried("ls-remote", "--symref", ORIGIN, "HEAD", "refs/heads/*").splitlines()
+    lines = git.retried("ls-remote", "--symref", remote, "HEAD", "refs/heads/*").splitlines()
     words = [line.split() for line in lines]
     name = next((one[1].removeprefix("refs/heads/") for one in words if one[0] == "ref:"), None)
     heads = {one[1].removeprefix("refs/heads/"): one[0] for one in words if one[0] != "ref:" and one[1] != "HEAD"}
@@ -99,12 +99,12 @@ def _of_remote(git: Git) -> tuple[str, str]:
     commit = heads.get(name) if name else None
     if name is None or commit is None:
         raise GatesError(
-            f"{ORIGIN} does not say which branch is its default one",
+            f"{remote} does not say which branch is its default one",
             where="git",
             mend="Push the branch with the policy, and make it the default branch of the repository.",
         )
     if git.resolve(f"{commit}^{{commit}}") is None:
-        git.retried("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", ORIGIN, f"+refs/heads/{name}:{FETCHED}")
+        git.retried("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, f"+refs/heads/{name}:{FETCHED}")
         commit = git.resolve(f"{FETCHED}^{{commit}}") or commit
     return name, commit
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gates.beside import Filed, Flaw, Told, bound_of
-from gates.branch import FETCHED, ORIGIN
+from gates.branch import FETCHED
 from gates.errors import GatesError
 from gates.git import Git, Objects
+from gates.ledger import upstream
 from gates.policy.read import read
 from gates.record import POLICY, PolicyRef
 
@@ -51,8 +52,8 @@ def check(git: Git, filed: Sequence[Filed]) -> Committed:
 
 def _commits(git: Git, branch: str) -> frozenset[str]:
     """All commits of a branch, by the remote's word where there is one; none where that branch is not here."""
-    remote = ORIGIN in git.run("remote").split()
-    refs = (f"refs/remotes/{ORIGIN}/{branch}", FETCHED) if remote else (f"refs/heads/{branch}",)
+    remote = upstream(git)
+    refs = (f"refs/remotes/{remote}/{branch}", FETCHED) if remote else (f"refs/heads/{branch}",)
     tips = [tip for ref in refs if (tip := git.resolve(f"{ref}^{{commit}}"))]
     return frozenset(git.run("rev-list", *tips).split()) if tips else frozenset()
 

@@ -21,7 +21,7 @@ from gates.validate import read_json
 
 BRANCH = "gates-ledger"
 HERE = f"refs/heads/{BRANCH}"
-SEEN = f"refs/gates/{BRANCH}"  # the last state that was read from, or written to, a remote
+SEEN = f"refs/gates/{BRANCH}"  # the last state that was read from, or written to, the remote
 ALONE = "gates-ledger.git"  # the repository beside a policy that stands in none
 BATCH = 200  # commits read at once
 NO_OBJECT = "0" * 40
@@ -60,6 +60,12 @@ class Ledger:
     remote: str | None
 
     @property
+    def kept(self) -> str:
+        """The ref that remembers the last state of this remote: another one's is no continuation of it."""
+        own = self.remote in (None, "origin")
+        return SEEN if own else f"{SEEN}-{digest_bytes(str(self.remote).encode())[7:19]}"
+
+    @property
     def told(self) -> str:
         """Where it is, for people."""
         return f"{BRANCH} in {shorn(self.remote) if self.remote else self.git.folder}"
@@ -73,7 +79,7 @@ class Ledger:
             return None
         if self.remote is None:
             return self.git.resolve(HERE)
-        now, seen = self._remote_head(self.remote), self.git.resolve(SEEN)
+        now, seen = self._remote_head(self.remote), self.git.resolve(self.kept)
         if now and self.git.resolve(f"{now}^{{commit}}") is None:
             self._retried("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, HERE)
         if seen and (now is None or not self._descends(seen, now)):
@@ -81,18 +87,18 @@ class Ledger:
             raise GatesError(
                 f"the ledger was rewritten: its newest record was {seen[:12]} and is {(now or 'none')[:12]}",
                 where=self.told,
-                mend=f"Nobody may do that. If it was meant: git update-ref -d {SEEN}",
+                mend=f"Nobody may do that. If it was meant: git update-ref -d {self.kept}",
                 exit_code=Exit.STOP,
             )
         if now and now != seen:
-            self.git.run("update-ref", SEEN, now)
+            self.git.run("update-ref", self.kept, now)
         return now
 
     def seen(self) -> str | None:
         """The newest commit that this machine knows of, without asking anybody."""
         if not self.git.folder.is_dir():
             return None
-        return self.git.resolve(SEEN if self.remote else HERE)
+        return self.git.resolve(self.kept if self.remote else HERE)
 
     def _remote_head(self, remote: str) -> str | None:
         lines = self._retried("ls-remote", remote, HERE).splitlines()
@@ -227,7 +233,7 @@ class Ledger:
         for attempt in range(TRIES):
             done = self.git.ask("push", "--quiet", "--no-verify", self.remote, f"{new}:{HERE}", network=True)
             if done.returncode == 0 or not self._lost(new):
-                self.git.run("update-ref", SEEN, new)
+                self.git.run("update-ref", self.kept, new)
                 return
             if self._remote_head(self.remote) != old:
                 raise LostRaceError("somebody else wrote to the ledger first", where=self.told, exit_code=Exit.OUTSIDE)
@@ -276,15 +282,23 @@ def opened(folder: Path, environ: Mapping[str, str]) -> Ledger:
     named = environ.get("GATES_LEDGER")
     if named:
         return Ledger(git=git, remote=None if named == "local" else named)
+    return Ledger(git=git, remote=upstream(git))
+
+
+def upstream(git: Git) -> str | None:
+    """Find the remote that holds a repository's ledger and default branch: ``origin``, or the only one; None for none.
+
+    Raises ``GatesError`` where there are several others: nobody says which.
+    """
     remotes = git.run("remote").split()
     if len(remotes) > 1 and "origin" not in remotes:
         told = ", ".join(remotes)
         raise GatesError(
-            f"which remote holds the ledger? There are {told}, and none is called origin",
-            where="GATES_LEDGER",
-            mend=f"Set it to one of them, or to local: GATES_LEDGER={remotes[0]}.",
+            f"which remote holds the ledger and the default branch? There are {told}, and none is called origin",
+            where="git remote",
+            mend=f"Call it origin: git remote rename {remotes[0]} origin. GATES_LEDGER names one for the ledger alone.",
         )
-    return Ledger(git=git, remote="origin" if "origin" in remotes else next(iter(remotes), None))
+    return "origin" if "origin" in remotes else next(iter(remotes), None)
 
 
 def names(named: str, sequence: int, told: str) -> bool:

@@ -23,6 +23,7 @@ FLAGS = ("pass", "inconclusive", "fail", "error")
 READ = re.compile(r"needs\.([\w-]+)\.(result|outputs\.[\w-]+)")
 OTHER = {
     "inputs.approvals": ("[]", '["gate-ml-lead"]'),
+    "inputs.uncompared": ("", "another holdout"),
     "github.ref": ("refs/heads/main", "refs/heads/better", "refs/pull/7/merge", "refs/tags/main"),
     "github.event.repository.default_branch": ("main", ""),
     "github.event_name": ("pull_request", "push", "merge_group", "pull_request_target"),
@@ -90,6 +91,13 @@ def approved(state: State) -> bool:
     return state["approve"] == "success" or (state["approve"] == "skipped" and state["inputs.approvals"] == "[]")
 
 
+def may_go_on(state: State) -> bool:
+    """What passed; and what could not be judged for want of a comparison, where somebody says that none is wanted."""
+    passed = went(state, "model") and state["model.verdict"] == "pass"
+    anyway = state["inputs.uncompared"] != "" and state["model.verdict"] == "error"
+    return not state.cancelled and (passed or anyway)
+
+
 JOBS: dict[tuple[str, str], Means] = {
     ("model-ci", "model"): lambda s: went(s, "plan") and s["plan.count"] == "2",
     ("model-ci", "unchanged"): lambda s: went(s, "plan") and s["plan.unchanged-count"] == "2",
@@ -101,10 +109,8 @@ JOBS: dict[tuple[str, str], Means] = {
     ("model-gate", "report"): lambda s: not s.cancelled and s["data"] != "skipped",
     ("model-picture", "picture"): of_an_own_branch,
     ("model-promote", "model"): on_the_default_branch,
-    ("model-promote", "approve"): lambda s: (
-        went(s, "model") and s["model.verdict"] == "pass" and s["inputs.approvals"] != "[]"
-    ),
-    ("model-promote", "promote"): lambda s: went(s, "model") and s["model.verdict"] == "pass" and approved(s),
+    ("model-promote", "approve"): lambda s: may_go_on(s) and s["inputs.approvals"] != "[]",
+    ("model-promote", "promote"): lambda s: may_go_on(s) and approved(s),
     ("model-rollback", "rollback"): on_the_default_branch,
     ("model-adopt", "approve"): lambda s: on_the_default_branch(s) and s["inputs.approvals"] != "[]",
     ("model-adopt", "adopt"): lambda s: on_the_default_branch(s) and approved(s),

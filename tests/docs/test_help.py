@@ -78,6 +78,9 @@ ELSE: dict[str, Example] = {
         f"{KEYS} && gates statement write --key key.pem"
     ),
     "gates statement write --key key.pem": Example(KEYS),
+    'gates promote --uncompared "the holdout was extended, and champion v3 came as predictions"': Example(
+        code=2  # there the champion can be compared with, and this is said
+    ),
     'gates adopt --reason "in production since May, before we used gates"': Example(
         'gates promote && python -c "import mlflow; mlflow.MlflowClient()'
         ".set_registered_model_alias('churn', 'champion', 1)\""

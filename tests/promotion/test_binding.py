@@ -379,6 +379,42 @@ def test_an_uncommitted_policy_is_told_as_what_it_is(world: World) -> None:
 # -- git's views of history --
 
 
+def test_another_remotes_ledger_is_not_taken_for_a_rewritten_one(twice: World) -> None:
+    world = twice
+    other = world.base / "other.git"
+    git(world.base, "init", "-q", "--bare", str(other))
+    assert gates(world, "history").code == 0
+    elsewhere = {"GATES_LEDGER": str(other)}
+    assert "the ledger is empty" in gates(world, "history", **elsewhere).out
+    assert gates(world, "status", **elsewhere).code == 1, "there is a champion that it does not know"
+    git(world.origin, "update-ref", "-d", "refs/heads/gates-ledger")
+    assert "was rewritten" in gates(world, "history").err, "the control: the remote that was seen"
+
+
+def test_a_champion_is_held_to_the_counts_of_its_own_promotion(twice: World) -> None:
+    """Its predictions are told by their digest; should that be forged, too, the counts of then remain."""
+    from dataclasses import replace
+
+    from gates.evidence import Evidence, champion_as_candidate
+    from gates.validate import read_json
+
+    world = twice
+    ledger = ledger_of(world.origin)
+    entry = next(one for one in ledger.entries(ledger.head()) if one.record.moved)
+    then = read_json(Evidence, ledger.document(entry, "evidence.json"), "evidence")
+    now = read_json(Evidence, (world.work / "evidence.json").read_bytes(), "evidence")
+    assert champion_as_candidate(then, now), "the control"
+    whole, *rest = now.slices
+    one, *others = [cell for cell in whole.cells if cell[3] > 0]
+    label, call, served_call, rows = one
+    turned = replace(whole, cells=((label, call, 1 - served_call, rows), *others))
+    assert not champion_as_candidate(then, replace(now, slices=(turned, *rest)))
+    assert whole.ranks is not None
+    ranked = replace(whole.ranks, positives=replace(whole.ranks.positives, b=whole.ranks.positives.b + 1))
+    assert not champion_as_candidate(then, replace(now, slices=(replace(whole, ranks=ranked), *rest)))
+    assert champion_as_candidate(then, replace(now, tables=())), "of other rows there is nothing to say"
+
+
 def test_a_ledger_whose_history_was_cut_off_is_refused(twice: World) -> None:
     world = twice
     shallow = world.base / "shallow"
