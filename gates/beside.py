@@ -228,7 +228,7 @@ def bound_of(document: bytes) -> Bound:
         policy, contract = canonical(written["policy"]), (written["contract"] or "").encode()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise GatesError("is no policy with its contract", where=POLICY) from error
-    return read(policy, POLICY, lambda _: contract)
+    return read(policy, POLICY, lambda _: contract, of_old=True)
 
 
 def _says(record: Record, bound: Bound, decision: Decision) -> Iterator[Told]:

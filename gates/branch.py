@@ -62,7 +62,8 @@ def at(git: Git, commit: str, path: str, name: str) -> Bound:
             raise GatesError(f"is larger than {files.LARGEST // 2**20} MiB", where=name)
         return done.stdout
 
-    return read(blob(path), name, lambda beside: blob(posixpath.join(posixpath.dirname(path), beside)))
+    beside = posixpath.dirname(path)
+    return read(blob(path), name, lambda file: blob(posixpath.join(beside, file)), of_old=True)
 
 
 def _default(git: Git, environ: Mapping[str, str]) -> tuple[str, str, str | None]:

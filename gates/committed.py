@@ -85,11 +85,11 @@ def _digest(seen: _Seen, ref: PolicyRef, data: bytes) -> str:
         return blob
 
     if data not in seen.contracts:
-        seen.contracts[data] = read(data, ref.path, load).policy.data.contract
+        seen.contracts[data] = read(data, ref.path, load, of_old=True).policy.data.contract
     contract = seen.contracts[data]
     key = (data, load(contract) if contract else b"")
     if key not in seen.digests:
-        seen.digests[key] = read(data, ref.path, load).digest
+        seen.digests[key] = read(data, ref.path, load, of_old=True).digest
     return seen.digests[key]
 
 

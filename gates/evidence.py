@@ -61,7 +61,7 @@ class RankSums:
     WRITTEN = "whole"
     rows: int = declare("Rows of this class.")
     a: int = declare("Sum of the candidate's doubled placements.", big=True)
-    b: int = declare("Sum of the champion's; 0 without a champion.", big=True)
+    b: int = declare("Sum of the champion's; 0 without a champion, -1 of one that gave calls only.", big=True)
     aa: int = declare("Sum of the candidate's squares.", big=True)
     bb: int = declare("Sum of the champion's squares.", big=True)
     ab: int = declare("Sum of the products.", big=True)

@@ -30,11 +30,12 @@ from gates.workspace import Workspace
 MOST_FILES = 10_000
 LARGEST = 16 * 2**30  # bytes of a parcel: more than a hosted runner's disk has to spare
 SCORING = "scoring.json"
-FEATURES = "features.parquet"
+FEATURES = "features"  # with the suffix of their format
 SERVED = "served.json"
 SERVING = ("champion", "anchor")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _GLOB = re.compile(r"[*?\[{]")
+_AGAIN = "Hand over what gates check-data made."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +138,7 @@ def hand_data(bench: Bench, folder: Path) -> None:
     """The parcel ``data``: the training tables, the holdout without its label, and what a model will be asked."""
     folder.mkdir(parents=True)
     bench.unlabelled(folder)
-    bench.features(folder / FEATURES)
+    bench.asked_about(folder, FEATURES)
     files.write(folder / SCORING, bench.asked.dump().encode())
     if bench.bound.policy.data.train:
         base, _ = split(bench.root, bench.bound.policy.data.train)
@@ -257,12 +258,15 @@ def score(work: Workspace, name: str, environ: Mapping[str, str]) -> Path:
     A champion that can't says why, in place of its scores: that is a finding about the comparison, not a failure.
     """
     data, folder = work.data, work.scored
-    asked = Asked.load(files.read(data / SCORING, "Hand over what gates check-data made."))
+    asked = Asked.load(files.read(data / SCORING, _AGAIN))
+    features = next(iter(sorted(data.glob(f"{FEATURES}.*"))), None)
+    if features is None:
+        raise GatesError("no rows were handed over", where=str(data), mend=_AGAIN)
     folder.mkdir(parents=True, exist_ok=True)
     made = set()
     for of, model in _models(work, name):
         try:
-            made.add(scored(model, data / FEATURES, folder / f"{of}.parquet", asked, environ))
+            made.add(scored(model, features, folder / f"{of}.parquet", asked, environ))
         except GatesError as error:
             if name == "candidate":
                 raise

@@ -122,7 +122,8 @@ def _of_ranks(part: Slice, ranks: Ranks) -> Iterator[str]:
         if n != sum(cell[3] for cell in part.cells if cell[0] == label):
             yield "ranks and cells count different rows"
         most = 2 * (part.rows - n)  # a row beats at most all rows of the other class
-        for total, squares in ((sums.a, sums.aa), (sums.b, sums.bb)):
+        calls = (sums.b, sums.bb, sums.ab) == (-1, 0, 0)  # of a champion that gave no scores
+        for total, squares in ((sums.a, sums.aa), (0 if calls else sums.b, sums.bb)):
             if not (0 <= total <= n * most and total * total <= squares * n <= most * total * n):
                 yield "no ranks have these sums"
         if sums.ab < 0 or sums.ab * sums.ab > sums.aa * sums.bb:

@@ -9,7 +9,7 @@ from gates.asks import Named
 from gates.asks import asks as fields_ask
 from gates.decision import Code, GateVerdict, Verdict
 from gates.evidence import Evidence, Slice
-from gates.kinds import found
+from gates.kinds import found, vacuous
 from gates.kinds import rule as written
 from gates.kinds.bars import BARS
 from gates.kinds.holding import hold
@@ -94,6 +94,7 @@ def _meaning(rule: Rule, entry: Entry, metric: Metric, terms: Terms) -> Iterator
         if twice_cut(column, terms.dimensions):
             what = f"`slices` cuts {column} into bins in two ways; which of them are its groups?"
             yield Mistake(path=("by",), what=what)
+    yield from vacuous.mistakes(rule, metric)
     if rule.slices:
         yield from _slices_meaning(rule, metric, terms)
     for path, part in (((), rule), (("slices",), rule.slices)):

@@ -74,10 +74,14 @@ class Needs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """Something that the schema can't see. ``path`` is relative to the gate."""
+    """Something that the schema can't see. ``path`` is relative to the gate.
+
+    ``idle``: the rule means something, but decides nothing; policies of old may hold such rules.
+    """
 
     path: Path
     what: str
+    idle: bool = False
 
 
 class Kind(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -11,16 +12,17 @@ from pathlib import Path
 from gates.contract.columns import literal, quoted
 from gates.errors import Exit, GatesError
 from gates.evidence import SCHEMA, Evidence, Finding, Model, Run
-from gates.measure import facts, shards
+from gates.measure import facts, shards, verbatim
+from gates.measure.apart import refuse_shared
 from gates.measure.contract import findings
 from gates.measure.engines import Engine, connect, unordered
 from gates.measure.engines.duckdb import is_file
 from gates.measure.general import Guest, is_foreign, taken
 from gates.measure.hidden import Hidden
 from gates.measure.joined import Joined, join
-from gates.measure.labels import Labels, read_labels
+from gates.measure.labels import MAX_CLASSES, Labels, read_labels
 from gates.measure.models import Files, Served, output_of
-from gates.measure.predictions import Predicted, place
+from gates.measure.predictions import Predicted, place, scored_classes
 from gates.measure.rows import Parts, make_rows, parts_of, told_apart
 from gates.measure.scoring import Asked, scored
 from gates.measure.search import searched
@@ -39,6 +41,13 @@ from gates.measure.tables import (
 from gates.metrics.general import is_general
 from gates.policy import Bound
 from gates.slices import Dimension
+
+
+def _inside(error: GatesError) -> str:
+    """Why a model can't be compared with; what failed outside is no finding."""
+    if error.exit_code is Exit.OUTSIDE:
+        raise error
+    return error.what
 
 
 class Bench:
@@ -86,8 +95,11 @@ class Bench:
         return self.engine if data.key else self.engine.embedded("holdout")
 
     def check(self) -> tuple[Finding, ...]:
-        """What the contract's rules count in every table."""
+        """What the contract's rules count in every table. Raises ``GatesError`` where training and holdout are the same
+        rows."""
         contract = self.bound.contract
+        if "train" in self.opened:
+            refuse_shared(self.engine, self.opened["train"], self.holdout, self.bound.policy, contract)
         if contract is None:
             return ()
         tables = list(self.opened.values())
@@ -102,13 +114,20 @@ class Bench:
     def unlabelled(self, folder: Path) -> Path:
         """The holdout without its label, in its own order and format, as a file in ``folder``."""
         path = self.bound.policy.data.holdout
-        return self.features(folder / f"holdout{Path(path).suffix.lower() if is_file(path) else '.parquet'}")
+        return self.features(folder, "holdout", Path(path).suffix.lower() if is_file(path) else ".parquet")
 
-    def features(self, target: Path) -> Path:
-        """The holdout without its label, in its own order, in the format that the file's name says."""
-        data = self.bound.policy.data
+    def asked_about(self, folder: Path, name: str = "features") -> Path:
+        """The rows that a model is asked about: as Parquet, or of a CSV file as they are written there."""
+        suffix = Path(self.bound.policy.data.holdout).suffix.lower()
+        return self.features(folder, name, suffix if suffix in verbatim.SUFFIXES else ".parquet")
+
+    def features(self, folder: Path, name: str, suffix: str) -> Path:
+        """The holdout without its label, in its own order, as a file of that format."""
+        data, target = self.bound.policy.data, folder / f"{name}{suffix}"
         if data.label is not None:
             self.holdout.require(data.label, "data.label")
+        if suffix in verbatim.SUFFIXES:
+            return verbatim.without(self.files("holdout"), data.label, target)
         self.engine.embedded("holdout").write(self._features, target)
         return target
 
@@ -123,7 +142,14 @@ class Bench:
     def asked(self) -> Asked:
         """What a model is asked about the holdout's rows."""
         policy = self.bound.policy
-        return Asked(task=policy.task, labels=self.rows[0], key=policy.data.key, seconds=policy.train.seconds)
+        return Asked(
+            task=policy.task,
+            labels=self.rows[0],
+            key=policy.data.key,
+            seconds=policy.train.seconds,
+            further=self.bound.needs.columns,
+            returns=policy.predict.returns,
+        )
 
     def evidence(
         self,
@@ -187,16 +213,20 @@ class Bench:
     ) -> tuple[Evidence, Sides]:
         """The evidence with the models that it is about, and their predictions beside the rows."""
         first, *others = candidates
-        ours = self._placed(self.predictions(first.folder, "candidate"), "candidate")
-        theirs, champion = self._serving(served, "champion")
-        fixed, anchored = self._serving(anchor, "anchor")
+        files = [self.predictions(one.folder, f"candidate{place or ''}") for place, one in enumerate(candidates)]
+        champion_file, champion_why = self._serving(served, "champion")
+        anchor_file, anchor_why = self._serving(anchor, "anchor")
+        self._know([*files, *(file for file in (champion_file, anchor_file) if file)])
+        ours = self._placed(files[0], "candidate")
+        theirs, champion = self._beside_it(served, champion_file, champion_why, "champion")
+        fixed, anchored = self._beside_it(anchor, anchor_file, anchor_why, "anchor")
 
-        def again(trained: Files, name: str) -> Joined:
-            return self._joined(self._placed(self.predictions(trained.folder, name), name), theirs)
+        def again(file: Path, name: str) -> Joined:
+            return self._joined(self._placed(file, name), theirs)
 
         return replace(
             found,
-            classes=self.rows[0].classes,
+            classes=self._known.classes,
             candidate=Model(digest=first.digest, version=None, unscored=None, facts=facts.read(first.folder)),
             champion=champion,
             anchor=anchored,
@@ -204,14 +234,14 @@ class Bench:
         ), Sides(
             candidate=lambda: self._joined(ours, theirs),
             anchor=(lambda: self._joined(ours, fixed)) if fixed else None,
-            runs=tuple(partial(again, one, f"candidate{place}") for place, one in enumerate(others, 1)),
+            runs=tuple(partial(again, file, f"candidate{place}") for place, file in enumerate(files[1:], 1)),
         )
 
     @property
     def _counting(self) -> Counting:
         called = self.judged is None
         guest = Guest(folder=self.work / "metrics", root=self.root, environ=self.environ, called=called)
-        return Counting(bound=self.bound, labels=self.rows[0], columns=self._columns, guest=guest)
+        return Counting(bound=self.bound, labels=self._known, columns=self._columns, guest=guest)
 
     @property
     def hidden(self) -> Hidden:
@@ -244,12 +274,28 @@ class Bench:
             file,
             name,
             self.bound.policy,
-            self.rows[0],
+            self._known,
             further,
             must=must,
             where=self._where,
             secret=secret,
         )
+
+    def _know(self, files: Sequence[Path]) -> None:
+        """The labels' classes, and those that only the models' predictions have, by their columns of scores."""
+        known = self.rows[0]
+        for file in files:
+            with suppress(GatesError):  # told where it is placed
+                known = known.also(
+                    [
+                        name
+                        for name in scored_classes(self.counter, file, "the", self.bound.policy)
+                        if f"score_{name}" not in self.bound.needs.columns
+                    ]
+                )
+        if len(known.classes) > MAX_CLASSES:
+            raise GatesError(f"the models know {len(known.classes)} classes; at most {MAX_CLASSES} are counted")
+        self._known = known
 
     def _joined(self, ours: Predicted, theirs: Predicted | None) -> Joined:
         return join(self.counter, self.bound.policy, self.rows[1], ours, theirs, told_apart=self._told_apart)
@@ -275,19 +321,27 @@ class Bench:
             return sequence_digest(self.engine, self.holdout)
         return content_digest(self.engine, self.holdout)[0]
 
-    def _serving(self, served: Served | None, name: str) -> tuple[Predicted | None, Model | None]:
-        """Its predictions on these very rows: the kept ones, or its model's. Any other are not about these rows."""
+    def _serving(self, served: Served | None, name: str) -> tuple[Path | None, str | None]:
+        """Its predictions on these very rows, the kept ones or its model's, or why there are none. Any other are not
+        about these rows."""
         if served is None:
             return None, None
-        why: str | None = None
+        try:
+            return served.predictions(self.holdout_identity) or self._scored_again(served.folder(), name), None
+        except GatesError as error:
+            return None, _inside(error)
+
+    def _beside_it(
+        self, served: Served | None, file: Path | None, why: str | None, name: str
+    ) -> tuple[Predicted | None, Model | None]:
+        """Its predictions beside the rows, and what is told of it."""
+        if served is None:
+            return None, None
         predicted: Predicted | None = None
         try:
-            kept = served.predictions(self.holdout_identity)
-            predicted = self._placed(kept or self._scored_again(served.folder(), name), name)
+            predicted = self._placed(file, name) if file else None
         except GatesError as error:
-            if error.exit_code is Exit.OUTSIDE:
-                raise
-            why = error.what
+            why = _inside(error)
         return predicted, Model(digest=served.digest, version=served.version, unscored=why)
 
     def _scored_again(self, folder: Path, name: str) -> Path:
@@ -306,7 +360,7 @@ class Bench:
             return self.elsewhere(name)
         folder = self.work / "scored"
         folder.mkdir(parents=True, exist_ok=True)
-        features = self.features(folder / f"{name}-features.parquet")
+        features = self.asked_about(folder, f"{name}-features")
         try:
             return scored(model, features, folder / f"{name}.parquet", self.asked, self.environ)
         finally:

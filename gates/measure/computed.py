@@ -27,15 +27,16 @@ _SPLITS = 10  # into halves
 
 def computed(joined: Joined, dimension: Dimension, statistic: Statistic, *, weighted: bool) -> dict[Key, Computed]:
     """The metric of each slice and both models."""
-    name, parameters = statistic.name, dict(statistic.parameters)
+    name, parameters, models = statistic.name, dict(statistic.parameters), joined.models_of(statistic)
     if name == "roc_auc_ovr":
+        occurring = [int(row[0]) for row in run(joined.engine, "SELECT DISTINCT y FROM joined ORDER BY y")]
         sources = [
-            [(score, f"CASE WHEN y = {place} THEN 1 ELSE 0 END") for place, score in enumerate(model.scores)]
-            for model in joined.models
+            [(model.scores[place], f"CASE WHEN y = {place} THEN 1 ELSE 0 END") for place in occurring]
+            for model in models
         ]
         curve: Curve = roc_auc
     else:
-        sources = [[(model.score, "y")] for model in joined.models]
+        sources = [[(model.score, "y")] for model in models]
         curve = CURVES[name]
     tables = [
         [_counted(joined, dimension, score, label, weighted=weighted) for score, label in model] for model in sources

@@ -11,19 +11,17 @@ from gates.measure import cells
 from gates.measure.cells import Key
 from gates.measure.computed import computed
 from gates.measure.general import Guest, general
-from gates.measure.joined import Joined, bin_of
+from gates.measure.joined import Joined, bin_of, of_scores
 from gates.measure.labels import Labels
 from gates.measure.moments import moments
 from gates.measure.ordered import ordered
 from gates.measure.ranks import ranks
 from gates.measure.rows import clustered
 from gates.measure.tables import run
-from gates.metrics import QUANTITIES
 from gates.metrics.general import is_general
 from gates.metrics.values import ORDERED
 from gates.policy import Policy
 from gates.slices import Dimension
-from gates.statistic import Statistic
 
 
 def count(joined: Joined, policy: Policy, needs: Needs, labels: Labels, guest: Guest) -> tuple[Slice, ...]:
@@ -54,7 +52,7 @@ def along(
         if is_general(statistic):
             values.append(found[statistic.id, dimension.id])
             continue
-        if _of_scores(statistic) and not joined.scored:
+        if of_scores(statistic) and not joined.scored:
             continue
         if statistic.form == "ranks":
             placements = ranks(joined, dimension, buckets=together)
@@ -85,13 +83,6 @@ def _no_query(id_: str) -> Moments:
     return Moments(id=id_, rows=0, sums=(), products=(), buckets=())
 
 
-def _of_scores(statistic: Statistic) -> bool:
-    """Whether it can't be counted of a model that only calls."""
-    return (statistic.form in ("ranks", "computed") and statistic.name not in ORDERED) or (
-        statistic.form == "moments" and QUANTITIES[statistic.name].scores
-    )
-
-
 def order(dimension: Dimension, key: Key) -> list[tuple[bool, int, str]]:
     """Missing values first, bins as they rise, other values by their text."""
     held = zip(key, dimension.bins, strict=True)
@@ -104,7 +95,9 @@ def curves(joined: Joined, policy: Policy) -> tuple[Curve, ...]:
         return ()
     names: tuple[Literal["candidate", "champion"], ...] = ("candidate", "champion")
     found = []
-    for name, model in zip(names, joined.models, strict=False):
+    for name, model, scored in zip(names, joined.models, joined.scored_by, strict=False):
+        if not scored:
+            continue
         counted = ", ".join(f"count_if(y = {label})" for label in (0, 1))
         bins = f"SELECT {bin_of(model.score)} AS bin, y FROM joined"
         rows = run(joined.engine, f"SELECT bin, {counted} FROM ({bins}) GROUP BY bin ORDER BY bin")

@@ -75,7 +75,7 @@ def _asked(wanted: Mapping[str, Any], rows: Any) -> Asked:
     if wanted["weighted"] and "sample_weight" not in names and not any_:
         raise _UnfitError("it takes no sample_weight, and the policy has data.weight")
     scores = wanted["takes"] == "scores" or (wanted["takes"] is None and names[1] in _SCORES)
-    if scores and not wanted["scored"]:
+    if scores and not wanted["scored"][0]:
         raise _UnfitError("it needs scores; only calls were predicted")
 
     def call(truth: Any, predicted: Any, weights: Any) -> float:
@@ -89,7 +89,11 @@ def _asked(wanted: Mapping[str, Any], rows: Any) -> Asked:
 
     return Asked(
         call=call,
-        predictions=[_predicted(rows, one, wanted, scores) for one in wanted["models"]],
+        predictions=[
+            _predicted(rows, one, wanted, scores)
+            for one, scored in zip(wanted["models"], wanted["scored"], strict=True)
+            if scored or not scores
+        ],
         id=wanted["id"],
         wrong=_wrong(rows, wanted, scores),
     )

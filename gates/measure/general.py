@@ -21,7 +21,7 @@ from gates.evidence import Computed, Evidence, Slice
 from gates.kinds.protocol import Needs
 from gates.measure.cells import Key
 from gates.measure.joined import Joined
-from gates.measure.labels import Labels, described
+from gates.measure.labels import Labels
 from gates.metrics.general import FUNCTIONS, is_general
 from gates.policy import Policy
 from gates.slices import Dimension
@@ -145,12 +145,12 @@ def _asked(
         "takes": function and function.takes,
         "arguments": dict(statistic.parameters),
         "models": [[model.call, model.score, list(model.scores)] for model in joined.models],
-        "scored": joined.scored,
+        "scored": list(joined.scored_by),
         "together": policy.data.unit is not None,
         "weighted": policy.data.weight is not None,
         "dimensions": [[dimension.id, joined.columns(dimension)] for dimension in dimensions],
         "root": None if function else str(guest.root),
-        **described(labels),
+        **labels.plain(),
     }
     answer = _answer(statistic, wanted, rows, guest, policy.train.seconds)
     try:

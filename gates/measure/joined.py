@@ -10,7 +10,10 @@ from gates.measure.engines import Engine
 from gates.measure.predictions import Predicted
 from gates.measure.rows import Parts, bucket_of, identified
 from gates.measure.tables import run
+from gates.metrics import QUANTITIES
 from gates.metrics.expressions import Model
+from gates.metrics.general import is_general
+from gates.metrics.values import ORDERED
 from gates.policy import Policy
 from gates.slices import Dimension
 from gates.statistic import Statistic
@@ -27,9 +30,8 @@ class Joined:
     parts: Parts
     columns_of: tuple[Mapping[str, str], ...]  # of each model: its further columns by their names in the predictions
     rows: int
-    scored: bool  # both models have scores
-    paired: bool  # there is a second model
-    classes: int = 0
+    scored_by: tuple[bool, ...]  # of each model: whether it gives scores, not only calls
+    classes_of: tuple[int, ...]  # of each model: how many scores by class it gives
 
     def columns(self, dimension: Dimension) -> list[str]:
         """The columns that tell a dimension's slices apart."""
@@ -38,22 +40,37 @@ class Joined:
     @property
     def models(self) -> tuple[Model, ...]:
         """The columns of the candidate, and of the champion where there is one."""
-        both = zip(("c", "b"), "st", self.columns_of, strict=False)
+        both = zip(("c", "b"), "st", self.columns_of, self.classes_of, strict=False)
         return tuple(
             Model(
                 prefix=f"{score}_",
                 label="y",
                 call=call,
                 score=score,
-                scores=tuple(f"{score}_{place}" for place in range(self.classes)),
+                scores=tuple(f"{score}_{place}" for place in range(classes)),
                 of={column: f"{score}_{name}" for column, name in of.items()},
             )
-            for call, score, of in both
+            for call, score, of, classes in both
         )
 
     def models_of(self, statistic: Statistic) -> tuple[Model, ...]:
         """The models that give what a statistic is about; the candidate always does."""
-        return tuple(model for model in self.models if statistic.of is None or statistic.of in model.of)
+        needs_scores = of_scores(statistic)
+        return tuple(
+            model
+            for model, scored in zip(self.models, self.scored_by, strict=True)
+            if (statistic.of is None or statistic.of in model.of) and (scored or not needs_scores)
+        )
+
+    @property
+    def scored(self) -> bool:
+        """Whether the candidate gives scores."""
+        return self.scored_by[0]
+
+    @property
+    def paired(self) -> bool:
+        """Whether there is a second model."""
+        return len(self.scored_by) > 1
 
     @property
     def binned(self) -> bool:
@@ -63,6 +80,14 @@ class Joined:
     def score(self, name: str) -> str:
         """SQL of a score, or of its bin."""
         return bin_of(name) if self.binned else name
+
+
+def of_scores(statistic: Statistic) -> bool:
+    """Whether it can't be counted of a model that only calls."""
+    if statistic.form == "moments":
+        return QUANTITIES[statistic.name].scores
+    of_values = statistic.name in ORDERED or is_general(statistic)
+    return statistic.form in ("ranks", "computed") and not of_values
 
 
 def bin_of(score: str) -> str:
@@ -118,12 +143,12 @@ def join(
     bucket = bucket_of("u" if identified(policy) else _told_apart()) if told_apart else "CAST(0 AS SMALLINT)"
     run(engine, f"CREATE OR REPLACE TEMP TABLE joined AS SELECT *, {bucket} AS g FROM ({rows})")
     ((rows,),) = run(engine, "SELECT count(*) FROM joined")
+    models = [one for one in (candidate, champion) if one]
     return Joined(
         engine=engine,
         parts=parts,
-        columns_of=tuple(one.columns for one in (candidate, champion) if one),
+        columns_of=tuple(one.columns for one in models),
         rows=rows,
-        scored=candidate.scored and (champion is None or champion.scored),
-        paired=champion is not None,
-        classes=candidate.classes if champion is None or champion.classes else 0,
+        scored_by=tuple(one.scored for one in models),
+        classes_of=tuple(one.classes for one in models),
     )

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gates.evidence import Ranks, RankSums
 from gates.measure.cells import Key
 from gates.measure.joined import Joined
 from gates.measure.tables import run
 from gates.slices import Dimension
+from gates.statistic import RANKS
 
+_CALLS = -1  # in the place of the sum of a champion that gave calls only
 _NONE = RankSums(rows=0, a=0, b=0, aa=0, bb=0, ab=0)
 _WIDE = "HUGEINT"  # a placement's square, times rows, passes 64 bits
 _ROWS = 2**30  # up to so many rows a placement's square does not
@@ -26,12 +30,20 @@ def ranks(joined: Joined, dimension: Dimension, *, buckets: bool) -> dict[Key, R
     query = f"SELECT {by}, sum(n), {wanted} FROM ({placed}) GROUP BY {by}"
     for row in run(joined.engine, query):
         n, a, b, aa, bb, ab = (int(value) for value in row[width + 1 :])
+        if joined.paired and not _rival(joined):
+            b = _CALLS
         sums.setdefault(tuple(row[:width]), {})[int(row[width])] = RankSums(rows=n, a=a, b=b, aa=aa, bb=bb, ab=ab)
     parts = _buckets(joined, names) if buckets else {}
+    none = replace(_NONE, b=_CALLS if joined.paired and not _rival(joined) else 0)
     return {
-        key: Ranks(positives=held.get(1, _NONE), negatives=held.get(0, _NONE), buckets=parts.get(key, ()))
+        key: Ranks(positives=held.get(1, none), negatives=held.get(0, none), buckets=parts.get(key, ()))
         for key, held in sums.items()
     }
+
+
+def _rival(joined: Joined) -> bool:
+    """Whether there is a second model that gives scores."""
+    return len(joined.models_of(RANKS)) > 1
 
 
 def _buckets(joined: Joined, names: list[str]) -> dict[Key, tuple[tuple[int, ...], ...]]:
@@ -53,7 +65,7 @@ def _placed(joined: Joined, names: list[str], *, weighted: bool) -> str:
     rows are sorted nowhere, and of binned scores the tables are small."""
     kind = _WIDE if weighted or joined.rows > _ROWS else "BIGINT"
     columns = [*names, "y", "g", f"CAST({'w' if weighted else '1'} AS {kind}) AS n"]
-    models = list(zip("st", "pq", strict=True))[: 1 + joined.paired]
+    models = list(zip("st", "pq", strict=True))[: 1 + _rival(joined)]
     rows = f"SELECT {', '.join([*columns, *(f'{joined.score(score)} AS {score}' for score, _ in models)])} FROM joined"
     if joined.binned and not weighted:
         rows = _together(joined, rows, [*names, "y", *(score for score, _ in models)], kind)
@@ -62,7 +74,7 @@ def _placed(joined: Joined, names: list[str], *, weighted: bool) -> str:
         for score, place in models
     )
     told = [f"CASE WHEN r.y = 1 THEN {place}_.below ELSE {place}_.above END AS {place}" for _, place in models]
-    told += [] if joined.paired else [f"CAST(0 AS {kind}) AS q"]
+    told += [] if _rival(joined) else [f"CAST(0 AS {kind}) AS q"]
     return f"SELECT {', '.join([*(f'r.{name}' for name in names), 'r.y', 'r.g', 'r.n', *told])} FROM ({rows}) r{tables}"
 
 

@@ -15,55 +15,64 @@ from typing import Any
 from gates import child
 from gates.contract.columns import literal, quoted
 from gates.errors import GatesError
+from gates.measure import inputs
+from gates.measure.answer import Returns, Told, UnfitError, frame
 from gates.measure.engines import connect
 from gates.measure.labels import Labels
-from gates.measure.tables import run
+from gates.measure.tables import open_table, run
 from gates.metrics import Task
 
-_TWO = 2
+_LONGEST = 1000  # characters of a complaint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a model is asked, beside the rows: what its answer means, the key to put beside it, and how long it has."""
+    """What a model is asked, beside the rows: what its answer means, the key to put beside it, and how long it has.
+
+    ``further``: columns that gates name with `of`; ``returns``: what the policy says of one number a row.
+    """
 
     task: Task
     labels: Labels
     key: str | None
     seconds: int
+    further: tuple[str, ...] = ()
+    returns: Returns | None = None
 
     def dump(self) -> str:
         """As JSON, for another process or machine."""
-        labels = {"classes": self.labels.classes, "kind": self.labels.kind}
-        return json.dumps({"task": self.task, "labels": labels, "key": self.key, "seconds": self.seconds})
+        told = {"task": self.task, "key": self.key, "seconds": self.seconds}
+        return json.dumps(told | {"labels": self.labels.plain(), "further": self.further, "returns": self.returns})
 
     @classmethod
     def load(cls, text: str | bytes) -> Asked:
         """What ``dump`` wrote."""
         told = json.loads(text)
-        labels = Labels(classes=tuple(told["labels"]["classes"]), kind=told["labels"]["kind"])
-        return cls(task=told["task"], labels=labels, key=told["key"], seconds=told["seconds"])
+        return cls(**told | {"labels": Labels.read(told["labels"]), "further": tuple(told["further"])})
 
 
 def scored(model: Path, features: Path, target: Path, asked: Asked, environment: Mapping[str, str]) -> Path:
-    """Let an MLflow model folder score ``features`` (Parquet), and write its scores with the key beside them."""
+    """Let an MLflow model folder score ``features``, and write its scores with the key beside them."""
     bare = target.with_name(f"{target.stem}-scores.parquet")
     score(model, features, bare, asked, environment)
     if asked.key is None:
         return bare.replace(target)
-    keys = f"(SELECT {quoted(asked.key)} FROM {literal(str(features))})"
-    beside = f"SELECT * FROM {keys} POSITIONAL JOIN {literal(str(bare))}"
-    run(connect(), f"COPY ({beside}) TO {literal(str(target))} (FORMAT parquet)")
+    engine = connect()
+    given = open_table(engine, features.parent, features.name, "features")
+    key = given.require(asked.key, "data.key")
+    run(engine, f"CREATE OR REPLACE TEMP TABLE keys AS SELECT {key} FROM {quoted(given.name)}")
+    beside = f"SELECT * FROM keys POSITIONAL JOIN {literal(str(bare))}"
+    run(engine, f"COPY ({beside}) TO {literal(str(target))} (FORMAT parquet)")
     bare.unlink()
     return target
 
 
 def score(model: Path, features: Path, out: Path, asked: Asked, environment: Mapping[str, str]) -> None:
-    """Write ``out`` (Parquet): ``score``, or ``score_CLASS`` of each class, or else ``prediction``, a row a row.
+    """Write ``out`` (Parquet): the columns that predictions have, a row a row.
 
-    ``features``: the holdout without its label, as Parquet. A scikit-learn classifier is asked for ``predict_proba``;
-    of any other, what it returns must be probabilities, one or a column a class, or classes; of a task without classes,
-    numbers. Raises ``GatesError`` with the model's own complaint where it fails.
+    ``features``: the holdout without its label, as Parquet, or as CSV where the holdout is. A scikit-learn classifier
+    is asked for ``predict_proba``; what any other returns is read as ``answer`` says.
+    Raises ``GatesError`` with the model's own complaint where it fails.
     """
     answer, log = out.with_suffix(".json"), out.with_suffix(".log")
     for old in (answer, out):
@@ -86,76 +95,67 @@ def _complaint(answer: Path) -> str | None:
         told = json.loads(answer.read_bytes())
     except ValueError:
         return "its answer is no JSON"
-    return None if told is None else str(told)[:1000]
+    return None if told is None else str(told)[:_LONGEST]
 
 
-class _UnfitError(Exception):
-    """The model works, but not for this holdout."""
-
-
-def _predict(model: Path, features: Any) -> tuple[Any, list[str] | None]:
-    """(what the model returned, its classes in the order of the columns)."""
+def _predict(model: Path, features: Path, asked: Asked) -> tuple[Any, Any, Told]:
+    """(what the model returned, the rows that it was given, what it says of its answer)."""
     import mlflow
 
     described = mlflow.models.Model.load(str(model))
-    inputs = described.get_input_schema()
-    if inputs is not None and inputs.has_input_names():
-        lacking = [name for name in inputs.required_input_names() if name not in features.columns]
-        if lacking:
-            raise _UnfitError(f"it needs columns that the holdout lacks: {', '.join(lacking)}")
-        features = features[[name for name in inputs.input_names() if name in features.columns]]
-    if "sklearn" in described.flavors:
-        native = mlflow.sklearn.load_model(str(model))
-        if hasattr(native, "predict_proba"):
-            return native.predict_proba(features), [str(value) for value in native.classes_]
-        return native.predict(features), None
-    return mlflow.pyfunc.load_model(str(model)).predict(features), None
+    schema, outputs = described.get_input_schema(), described.get_output_schema()
+    table = inputs.read(features, schema)
+    names = outputs.input_names() if outputs is not None and outputs.has_input_names() else None
+    if "sklearn" not in described.flavors:
+        given = inputs.fitted(table, schema)
+        return mlflow.pyfunc.load_model(str(model)).predict(given), table, Told(names=names)
+    native = mlflow.sklearn.load_model(str(model))
+    given = inputs.fitted(table, schema) if inputs.kinds(schema) else _seen(native, table)
+    returned, told = _of_sklearn(native, given, asked)
+    return returned, table, told
 
 
-def _frame(returned: Any, classes: list[str] | None, task: Task, labels: Labels) -> Any:
-    import numpy
-    import pandas
-
-    if isinstance(returned, pandas.DataFrame):
-        given = [column for column in returned if str(column).startswith("score_")] if task == "multiclass" else []
-        for column in ("score", "prediction"):
-            if given or column in returned:
-                return returned[given or [column]].reset_index(drop=True)
-    values = numpy.asarray(returned)
-    if task in ("regression", "ranking"):
-        return pandas.DataFrame({"prediction" if task == "regression" else "score": values.reshape(-1)})
-    if values.ndim == _TWO and values.shape[1] == (_TWO if task == "binary" else len(labels.classes)):
-        names = classes or list(labels.classes)
-        wanted = [labels.positive] if task == "binary" else list(labels.classes)
-        places = [next((at for at, name in enumerate(names) if labels.same(name, one)), None) for one in wanted]
-        for one, at in zip(wanted, places, strict=True):
-            if at is None:
-                raise _UnfitError(f"it knows the classes {', '.join(names)}, not {one}")
-        columns = ["score"] if task == "binary" else [f"score_{name}" for name in wanted]
-        return pandas.DataFrame({column: values[:, at] for column, at in zip(columns, places, strict=True)})
-    values = values.reshape(-1)
-    scores = task == "binary" and numpy.issubdtype(values.dtype, numpy.floating)
-    return pandas.DataFrame({"score" if scores else "prediction": values})
+def _seen(native: Any, table: Any) -> Any:
+    """The columns that a scikit-learn model was trained on, where it says so."""
+    names = [str(name) for name in getattr(native, "feature_names_in_", ())]
+    return table[names] if names and set(names) <= set(table.columns) else table
 
 
-def _answer(model: Path, features: Path, out: Path, task: Task, labels: Labels) -> str | None:
+def _of_sklearn(native: Any, given: Any, asked: Asked) -> tuple[Any, Told]:
+    """A classifier's probabilities with their classes, or its classes; another's numbers."""
+    from sklearn.base import is_classifier
+
+    classes = [str(value) for value in getattr(native, "classes_", ())]
+    if asked.task not in ("binary", "multiclass"):
+        if is_classifier(native):
+            known = f" of the classes {', '.join(classes)}" if classes else ""
+            raise UnfitError(f"it is a classifier{known}, and task: {asked.task} asks for numbers")
+        return native.predict(given), Told()
+    if hasattr(native, "predict_proba"):
+        return native.predict_proba(given), Told(classes=classes or None)
+    return native.predict(given), Told(returns="prediction" if is_classifier(native) else "score")
+
+
+def _answer(model: Path, features: Path, out: Path, asked: Asked) -> str | None:
     """Score and write; gives the complaint where that fails."""
-    import pandas
-
     try:
-        table = pandas.read_parquet(features)
-        frame = _frame(*_predict(model, table), task, labels)
-        if len(frame) != len(table):
-            return f"it returned {len(frame):,} values for {len(table):,} rows"
-        frame.to_parquet(out, index=False)
-    except _UnfitError as error:
+        returned, given, told = _predict(model, features, asked)
+        frame(returned, given, told, asked).to_parquet(out, index=False)
+    except UnfitError as error:
         return str(error)
     except Exception as error:  # the model's code: anything may come out of it
-        return f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no message'])[0][:300]}"
+        return f"{type(error).__name__}: {_reason(str(error))}"
     return None
 
 
+def _reason(text: str) -> str:
+    """All that an error says, in one line. MLflow puts the rows before its reason, which is the last that it says."""
+    told = " ".join(text.split()) or "no message"
+    if told.startswith("Failed to enforce schema of data"):
+        told = f"Failed to enforce its signature. {told.rpartition(' Error: ')[2]}"
+    return told[:_LONGEST]
+
+
 if __name__ == "__main__":
-    _asked = Asked.load(sys.argv[5])
-    _told = _answer(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), _asked.task, _asked.labels)
+    _told = _answer(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), Asked.load(sys.argv[5]))
     Path(sys.argv[4]).write_text(json.dumps(_told))

@@ -71,9 +71,8 @@ class Kept:
 
     WRITTEN = "whole"
     sha256: str = declare("Of the file.")
-    scored: bool = declare("Whether both models have scores.")
-    paired: bool = declare("Whether there is a second model.")
-    classes: int = declare("How many scores by class there are.")
+    scored_by: tuple[bool, ...] = declare("Of each model, whether it gives scores.")
+    classes_of: tuple[int, ...] = declare("Of each model, how many scores by class it gives.")
     columns: tuple[Mapping[str, str], ...] = declare("Of each model its further columns, by their names.")
 
 
@@ -127,9 +126,8 @@ def _kept(joined: Joined, target: Path) -> Kept:
     joined.engine.write("SELECT * FROM joined", target)
     return Kept(
         sha256=files.sha256(target),
-        scored=joined.scored,
-        paired=joined.paired,
-        classes=joined.classes,
+        scored_by=joined.scored_by,
+        classes_of=joined.classes_of,
         columns=joined.columns_of,
     )
 
@@ -198,9 +196,8 @@ def _sides(bound: Bound, parts: Mapping[Path, Measured], columns: Sequence[Dimen
             parts=names,
             columns_of=told.columns,
             rows=sum(part.rows for part in parts.values()),
-            scored=told.scored,
-            paired=told.paired,
-            classes=told.classes,
+            scored_by=told.scored_by,
+            classes_of=told.classes_of,
         )
 
     candidate, *others = (partial(side, place) for place in range(len(first.sides)))

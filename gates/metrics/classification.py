@@ -140,7 +140,7 @@ def _flips(name: str, doc: str, flipped: Callable[[int, int, int], bool]) -> Met
         cells = joint(part)
         return share(counted(*cells), sum(cells)) if sum(cells) else Undefined(why="no rows")
 
-    return Metric(name=name, doc=doc, better=-1, paired=True, level=made, change=None)
+    return Metric(name=name, doc=doc, better=-1, paired=True, limits=(0.0, 1.0), level=made, change=None)
 
 
 def _cost_bounds(costs: Sequence[float], cells: Sequence[int], confidence: float) -> Bounds:
@@ -186,6 +186,7 @@ def _cost(parameters: Parameters) -> Metric:
         name=f"cost{parameters_text(parameters)}",
         doc=_COST,
         better=-1,
+        limits=limits,
         level=made.level,
         change=made.change,
         points=False,
@@ -196,12 +197,23 @@ _COST = "Mean cost of a row: `costs: [[tn, fp], [fn, tp]]`, a gain being negativ
 
 METRICS: tuple[Entry, ...] = (
     *(
-        fixed(Metric(name=name, doc=doc, better=better, level=share.level, change=share.change), "binary")
+        fixed(
+            Metric(name=name, doc=doc, better=better, limits=(0.0, 1.0), level=share.level, change=share.change),
+            "binary",
+        )
         for name, (better, share, doc) in PROPORTIONS.items()
     ),
     *(
         fixed(
-            Metric(name=name, doc=doc, better=1, level=ratio.level, change=change_, points=ratio is not _MATTHEWS),
+            Metric(
+                name=name,
+                doc=doc,
+                better=1,
+                limits=ratio.limits,
+                level=ratio.level,
+                change=change_,
+                points=ratio is not _MATTHEWS,
+            ),
             "binary",
         )
         for name, ratio, change_, doc in (

@@ -60,7 +60,16 @@ def metric(
         width = largest(part) if largest else limits[1] - limits[0]
         return jackknife.difference(ours, theirs, _apart(found, k), (-width, width), found.method, tied=tied)
 
-    return Metric(name=name, doc=doc, better=better, statistic=statistic, level=level, change=change, points=points)
+    return Metric(
+        name=name,
+        doc=doc,
+        better=better,
+        statistic=statistic,
+        limits=limits,
+        level=level,
+        change=change,
+        points=points,
+    )
 
 
 def _read(part: Slice, statistic: Statistic, *, paired: bool) -> Computed | Undefined:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gates.evidence import Slice
-from gates.metrics.record import NO_SCORES, Entry, Metric, fixed
+from gates.evidence import CHAMPION, Ranks, Slice
+from gates.metrics.record import NO_SCORES, Entry, Metric, fixed, unpaired
 from gates.statistic import RANKS
 from gates.stats import delong
 from gates.stats.quantity import Found, Undefined
@@ -13,12 +13,21 @@ from gates.stats.quantity import Found, Undefined
 
 def _level(slices: Sequence[Slice], who: int) -> Found:
     ranks = slices[0].ranks
-    return delong.auc(ranks, who) if ranks else Undefined(why=NO_SCORES)
+    if ranks is None:
+        return Undefined(why=NO_SCORES)
+    return Undefined(why=unpaired(RANKS)) if who == CHAMPION and _calls(ranks) else delong.auc(ranks, who)
+
+
+def _calls(ranks: Ranks) -> bool:
+    """Whether the champion gave calls only."""
+    return min(ranks.positives.b, ranks.negatives.b) < 0
 
 
 def _change(slices: Sequence[Slice]) -> Found:
     ranks = slices[0].ranks
-    return delong.auc_difference(ranks) if ranks else Undefined(why=NO_SCORES)
+    if ranks is None:
+        return Undefined(why=NO_SCORES)
+    return Undefined(why=unpaired(RANKS)) if _calls(ranks) else delong.auc_difference(ranks)
 
 
 METRICS: tuple[Entry, ...] = (
@@ -28,6 +37,7 @@ METRICS: tuple[Entry, ...] = (
             doc="Chance that a positive row is scored above a negative one, ties counted half.",
             better=1,
             statistic=RANKS,
+            limits=(0.0, 1.0),
             level=_level,
             change=_change,
         ),

@@ -171,6 +171,7 @@ def of(metric: Metric, kind: str, name: str, doc: str) -> Metric:
         better=gap.better(metric.better),
         statistic=metric.statistic,
         grouped=True,
+        limits=gap.limits(metric.limits),
         points=metric.points and kind != "ratio",
         level=level,
         change=None if metric.paired else lambda slices: _changed(metric, metric, gap, slices),

@@ -54,8 +54,10 @@ def metric(
     better: Better,
     points: bool = False,
     support: Support = rows_of,
+    limits: Bounds | None = None,
 ) -> Metric:
-    """The metric that a smooth function of a statistic's means is; ``support``: how many rows it rests on."""
+    """The metric that a smooth function of a statistic's means is; ``support``: how many rows it rests on; ``limits``:
+    where its values lie, if that is closer than the function tells."""
 
     def level(slices: Sequence[Slice], who: int) -> Found:
         sums = _counted(slices[0], statistic, smooth, pair=who == CHAMPION)
@@ -76,7 +78,16 @@ def metric(
             return Undefined(why=smooth.why)
         return jackknife.difference(ours, theirs, apart, (-width, width), "jackknife" if sums.buckets else "t-paired")
 
-    return Metric(name=name, doc=doc, better=better, statistic=statistic, level=level, change=change, points=points)
+    return Metric(
+        name=name,
+        doc=doc,
+        better=better,
+        statistic=statistic,
+        limits=limits or smooth.limits,
+        level=level,
+        change=change,
+        points=points,
+    )
 
 
 def _counted(part: Slice, statistic: Statistic, smooth: Smooth, *, pair: bool) -> Moments | Undefined:

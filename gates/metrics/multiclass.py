@@ -11,6 +11,7 @@ from gates.evidence import CANDIDATE, CHAMPION, Slice
 from gates.metrics import computed, moments
 from gates.metrics.expressions import Model, Quantities, Staged, double, ln
 from gates.metrics.moments import MEAN_LOSS, SHARE
+from gates.metrics.probability import MOST_LOSS
 from gates.metrics.record import Entry, Metric, fixed
 from gates.metrics.support import Support, rarest, rarest_called, rows_of
 from gates.statistic import Parameters, Statistic, parameters_text
@@ -226,7 +227,10 @@ def _of_agreement(margins: Margins, _: Quantity, confidence: float) -> Bounds:
 
 
 def _metric(name: str, doc: str, made: Averaged) -> Metric:
-    return Metric(name=name, doc=doc, better=1, level=made.level, change=made.change, points=made.limits[0] == 0)
+    level, change = made.level, made.change
+    return Metric(
+        name=name, doc=doc, better=1, limits=made.limits, level=level, change=change, points=made.limits[0] == 0
+    )
 
 
 def _accuracy(name: str = "accuracy", doc: str = "Share of rows called right.") -> Metric:
@@ -261,7 +265,7 @@ def _accuracy(name: str = "accuracy", doc: str = "Share of rows called right.") 
             limits=(-1.0, 1.0),
         )
 
-    return Metric(name=name, doc=doc, better=1, level=level, change=change)
+    return Metric(name=name, doc=doc, better=1, limits=(0.0, 1.0), level=level, change=change)
 
 
 def _own_class(model: Model) -> str:
@@ -272,8 +276,7 @@ def _own_class(model: Model) -> str:
 
 def _log_loss(model: Model, _parameters: Parameters) -> Sequence[Staged]:
     least, most = double(2.0**-52), double(1 - 2.0**-52)
-    total = " + ".join(model.scores)
-    own = f"CASE WHEN {total} > 0 THEN ({_own_class(model)}) / ({total}) ELSE {double(0.0)} END"
+    own = f"({_own_class(model)})"  # as it is: the scores of a row add up to 1
     cut = f"CASE WHEN {own} < {least} THEN {least} WHEN {own} > {most} THEN {most} ELSE {own} END"
     found = ln(cut, f"{model.prefix}log_")
     return [Staged(expression=f"-({found.expression})", steps=found.steps)]
@@ -388,7 +391,12 @@ METRICS: tuple[Entry, ...] = (
     *(fixed(_average(of, average), "multiclass") for of in _OF for average in _AVERAGES),
     fixed(
         moments.metric(
-            MEAN_LOSS, Statistic(form="moments", name="multiclass_log_loss"), name="log_loss", doc=_LOG, better=-1
+            MEAN_LOSS,
+            Statistic(form="moments", name="multiclass_log_loss"),
+            name="log_loss",
+            doc=_LOG,
+            better=-1,
+            limits=(0.0, MOST_LOSS),
         ),
         "multiclass",
     ),

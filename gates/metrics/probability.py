@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from math import inf
+from math import inf, log
 
 from gates.evidence import Slice
 from gates.metrics import computed, moments
@@ -46,6 +46,9 @@ _MEANS: tuple[tuple[str, Smooth, Better, bool, str], ...] = (
     ("brier_score", SHARE, -1, False, "Mean squared difference of probability and outcome."),
     ("calibration_gap", _GAP, 0, True, "Mean probability less the share of positives: calibration in the large."),
 )
+
+MOST_LOSS = -log(_NEAR)  # of a row, as probabilities are cut off
+_CLOSER: Mapping[str, Bounds] = {"log_loss": (0.0, MOST_LOSS)}
 
 _TOP: Mapping[str, object] = {"k": ONE_OF, "share": ONE_OF}
 
@@ -133,7 +136,16 @@ _CURVES: tuple[Curve, ...] = (
 
 def _mean(name: str, smooth: Smooth, better: Better, points: bool, doc: str) -> Entry:
     statistic = Statistic(form="moments", name=name)
-    made = moments.metric(smooth, statistic, name=name, doc=doc, better=better, points=points, support=rarer)
+    made = moments.metric(
+        smooth,
+        statistic,
+        name=name,
+        doc=doc,
+        better=better,
+        points=points,
+        support=rarer,
+        limits=_CLOSER.get(name),
+    )
     return fixed(made, "binary")
 
 

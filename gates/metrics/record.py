@@ -8,7 +8,7 @@ from typing import Literal
 
 from gates.evidence import Slice
 from gates.statistic import CELLS, Parameters, Statistic
-from gates.stats.quantity import Found
+from gates.stats.quantity import ANYWHERE, Bounds, Found
 
 Level = Callable[[Sequence[Slice], int], Found]
 Change = Callable[[Sequence[Slice]], Found]
@@ -27,7 +27,7 @@ class Metric:
     the same rows. A plain metric gets one slice, a ``grouped`` one a slice a group. ``better`` is +1
     where larger is better, -1 where smaller is, 0 where neither is. ``statistic`` is what must be
     counted for it. ``points``: differences are told in points (hundredths). ``paired``: its level itself
-    compares the two models, so it has no change and needs a champion.
+    compares the two models, so it has no change and needs a champion. ``limits``: no value lies outside them.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Metric:
     grouped: bool = False
     points: bool = True
     paired: bool = False
+    limits: Bounds = ANYWHERE
     level: Level
     change: Change | None
 
@@ -59,7 +60,7 @@ class Entry:
 
 def unpaired(statistic: Statistic) -> str:
     """Why there is nothing to compare with, where only the candidate gives that number."""
-    return f"the champion's predictions have no {statistic.of}; its own value can be judged, by min or max"
+    return f"the champion's predictions have no {statistic.of or 'scores'}; its own value can be judged, by min or max"
 
 
 def fixed(metric: Metric, *tasks: Task) -> Entry:

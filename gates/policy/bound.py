@@ -14,6 +14,8 @@ from gates.kinds.data import Rule as DataRule
 from gates.kinds.protocol import Needs, Terms
 from gates.policy.written import Gate, Policy, Stage
 
+_LATER = ("classes", "returns")  # keys that evidence of old knows nothing of
+
 
 def _without_absent(value: Plain) -> Plain:
     if isinstance(value, dict):
@@ -108,12 +110,16 @@ class Bound:
         policy, needs = self.policy, self.needs
         data = plain(policy.data)
         del data["reuse"], data["engine"]  # the one is charged when judging, the other finds the same
+        data, predict = (
+            {key: value for key, value in one.items() if key not in _LATER or value}
+            for one in (data, plain(policy.predict))
+        )
         return digest(
             {
                 "model": policy.model,
                 "task": policy.task,
                 "data": data,
-                "predict": plain(policy.predict),
+                "predict": predict,
                 "champion": list(self.champion),
                 "contract": plain(self.contract),
                 "anchor": policy.anchor,

@@ -29,13 +29,16 @@ def schema() -> dict[str, Plain]:
     }
 
 
-def read(data: bytes, name: str, open_file: Open) -> Bound:
-    """Raises ``PolicyError`` with all mistakes of policy and contract, sorted by place."""
+def read(data: bytes, name: str, open_file: Open, *, of_old: bool = False) -> Bound:
+    """Raises ``PolicyError`` with all mistakes of policy and contract, sorted by place.
+
+    ``of_old``: a policy that was in force already; rules that decide nothing are then no mistake.
+    """
     source = parse(data, name)
     found = list(_form(source))
     contract, beside = _contract(source, open_file)
     found += beside
-    found += _meaning(source, contract)
+    found += _meaning(source, contract, of_old=of_old)
     raise_all(found)
     return Bound(policy=build(Policy, source.value), contract=contract)
 
@@ -89,32 +92,19 @@ def _contract(source: Source, open_file: Open) -> tuple[Contract | None, list[Pr
     return (None if found else contract_file.read(contract)), found
 
 
-def _meaning(source: Source, contract: Contract | None) -> Iterator[Problem]:
+def _meaning(source: Source, contract: Contract | None, *, of_old: bool) -> Iterator[Problem]:
     """What no schema can see, of all parts whose form is right: rules that don't fit their metric, gates and slices
-    that stand twice, edges out of order."""
-    dimensions: list[Dimension] = []
-    written = _at(source.value, "slices")
-    alone = written is not None and not isinstance(written, list)
-    for index, value in enumerate([written] if alone else _list(source.value, "slices")):
-        if not list(problems(source, (), value, Dimension.SCHEMA)):
-            dimension = Dimension.read(value)
-            path: Path = ("slices", *(() if alone else (index,)), *(dimension.columns if dimension.edges else ()))
-            yield from (Problem.at(source, path, what) for what in _dimension_meaning(dimension, dimensions))
-            dimensions.append(dimension)
+    that stand twice, edges out of order, slices that no gate looks at."""
+    dimensions, found = _slices_meaning(source)
+    yield from found
     named = _at(source.value, "data", "contract") is not None  # a contract that can't be read is told on its own
-    for index, dimension in enumerate(dimensions):
-        for column in dimension.columns:
-            if len(dimension.columns) > 1 and twice_cut(column, dimensions):
-                what = f"{column} is cut into bins in two ways; which of them should be crossed?"
-                yield Problem.at(source, ("slices", index), what)
-    tables = [table for table in ("train", "holdout") if _at(source.value, "data", table) is not None]
     task = _at(source.value, "task")
     terms = Terms(
         confidence=0.95,
         task=task if task in ANY_TASK else "binary",
         dimensions=tuple(dimensions),
         contract=(contract or NO_RULES) if named else None,
-        tables=tuple(tables),
+        tables=tuple(table for table in ("train", "holdout") if _at(source.value, "data", table) is not None),
     )
     yield from (Problem.at(source, path, what) for path, what in _columns_meaning(source.value, terms.task))
     label = _at(source.value, "data", "label")
@@ -122,10 +112,40 @@ def _meaning(source: Source, contract: Contract | None) -> Iterator[Problem]:
         what = f"{label} is x-sensitive in the contract, but evidence and reports name its classes"
         yield Problem.at(source, ("data", "label"), what)
     seen: set[str] = set()
-    for index, value in enumerate(_list(source.value, "gates")):
+    gates: list[Gate] = []
+    asked = _list(source.value, "gates")
+    for index, value in enumerate(asked):
         if not list(_gate_form(source, ("gates", index), value)):
-            yield from _gate_meaning(source, ("gates", index), Gate.read(value), seen, terms)
+            gate = Gate.read(value)
+            wrong = list(_gate_meaning(source, ("gates", index), gate, seen, terms, of_old=of_old))
+            yield from wrong
+            gates += [] if wrong else [gate]
+    if gates and len(gates) == len(asked) and not found and not of_old:  # else nobody knows what they look at
+        yield from _unused_slices(source, gates, terms)
     yield from _promotion_meaning(source, seen)
+
+
+def _slices_meaning(source: Source) -> tuple[list[Dimension], list[Problem]]:
+    """The dimensions, and what is wrong with them."""
+    dimensions: list[Dimension] = []
+    found: list[Problem] = []
+    written = _at(source.value, "slices")
+    alone = written is not None and not isinstance(written, list)
+    for index, value in enumerate([written] if alone else _list(source.value, "slices")):
+        at: Path = ("slices", *(() if alone else (index,)))
+        form = list(problems(source, at, value, Dimension.SCHEMA))
+        found += form  # the whole schema tells them, too
+        if not form:
+            dimension = Dimension.read(value)
+            path: Path = (*at, *(dimension.columns if dimension.edges else ()))
+            found += [Problem.at(source, path, what) for what in _dimension_meaning(dimension, dimensions)]
+            dimensions.append(dimension)
+    for index, dimension in enumerate(dimensions):
+        for column in dimension.columns:
+            if len(dimension.columns) > 1 and twice_cut(column, dimensions):
+                what = f"{column} is cut into bins in two ways; which of them should be crossed?"
+                found.append(Problem.at(source, ("slices", index), what))
+    return dimensions, found
 
 
 def _promotion_meaning(source: Source, gates: set[str]) -> Iterator[Problem]:
@@ -165,9 +185,15 @@ def _columns_meaning(value: Plain, task: str) -> Iterator[tuple[Path, str]]:
         yield ("data",), "the key query is missing (the column of the query that rows are ranked for)"
     if task != "ranking" and _at(value, "data", "query") is not None:
         yield ("data", "query"), f"only task: ranking has queries, not {task}"
-    for path in (("data", "positive"), ("predict", "threshold")):
+    for path in (("data", "positive"), ("predict", "threshold"), ("predict", "returns")):
         if task != "binary" and _at(value, *path) is not None:
             yield path, f"only task: binary has one, not {task}"
+    classes = _at(value, "data", "classes")
+    if isinstance(classes, list):
+        if task not in ("binary", "multiclass"):
+            yield ("data", "classes"), f"task: {task} has no classes"
+        elif task == "binary" and len(classes) > 2:  # noqa: PLR2004 -- negative and positive
+            yield ("data", "classes"), f"task: binary has two classes, not {len(classes)}; write task: multiclass"
 
 
 def _dimension_meaning(dimension: Dimension, before: list[Dimension]) -> Iterator[str]:
@@ -183,13 +209,29 @@ def _dimension_meaning(dimension: Dimension, before: list[Dimension]) -> Iterato
         yield f"the slices by {dimension.id} stand twice"
 
 
+def _unused_slices(source: Source, gates: list[Gate], terms: Terms) -> Iterator[Problem]:
+    """Slices that nothing is asked of. Bins are used by a gate that compares groups of their column, too."""
+    looked_at = {dimension for gate in gates for _, dimension in gate.module.needs(gate.rule, terms).wanted}
+    parts = {part for dimension in looked_at for part in dimension.parts}
+    for index, dimension in enumerate(terms.dimensions):
+        if dimension in looked_at or (dimension.edges and set(dimension.parts) <= parts):
+            continue
+        path: Path = ("slices", index) if isinstance(_at(source.value, "slices"), list) else ("slices",)
+        mend = "give a gate bars for them (slices: {min: ...}), or take them away"
+        yield Problem.at(source, path, f"no gate looks at the slices by {dimension.id}; {mend}")
+
+
 def _list(value: Plain, key: str) -> list[Plain]:
     found = _at(value, key)
     return found if isinstance(found, list) else []
 
 
-def _gate_meaning(source: Source, path: Path, gate: Gate, seen: set[str], terms: Terms) -> Iterator[Problem]:
+def _gate_meaning(
+    source: Source, path: Path, gate: Gate, seen: set[str], terms: Terms, *, of_old: bool
+) -> Iterator[Problem]:
     for mistake in gate.module.mistakes(gate.rule, terms):
+        if mistake.idle and of_old:
+            continue
         where = (*path, *mistake.path) if mistake.path else (*path, gate.kind)
         yield Problem.at(source, where, mistake.what)
     name = gate.module.name(gate.rule)

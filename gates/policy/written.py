@@ -33,6 +33,13 @@ class Data:
     positive: str | float | bool | None = declare(
         "The label value that counts as positive; needed unless labels are 0 and 1 or booleans.", default=None
     )
+    classes: tuple[str | float | bool, ...] = declare(
+        "All classes that there are; needed for one that the holdout may lack. Others than these are refused.",
+        default=(),
+        minItems=2,
+        maxItems=100,
+        uniqueItems=True,
+    )
     key: str | None = declare(
         "Column by which predictions find their rows; without it they must stand in the holdout's order.", default=None
     )
@@ -100,6 +107,11 @@ class Predict:
     """How scores become calls."""
 
     threshold: float = declare("A score of at least this is called positive.", default=0.5, minimum=0, maximum=1)
+    returns: Literal["score", "prediction"] | None = declare(
+        "What one number a row means that a model returns without naming it: score, the probability of the positive "
+        "class, or prediction, the class. Needed where it could be both.",
+        default=None,
+    )
 
 
 # MLflow takes neither ``latest`` nor ``v1`` for an alias

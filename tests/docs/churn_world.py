@@ -24,8 +24,6 @@ data:
   contract: contract.yaml
 predict: {threshold: 0.35}
 train: python train.py
-slices:
-  - contract
 gates:
   - metric: roc_auc
     min: 0.70

@@ -77,10 +77,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tables under every name that the pages give them, two models' predictions, and the module that
     a page shows."""
     folder, random = tmp_path_factory.mktemp("policies"), np.random.default_rng(4)
-    held = frame(random)
+    held, learnt = frame(random), frame(random)
     for name in TABLES:
         (folder / name).parent.mkdir(exist_ok=True)
-        held.to_parquet(folder / name, index=False)
+        (learnt if "train" in name else held).to_parquet(folder / name, index=False)
     pd.DataFrame({"id": range(5)}).to_csv(folder / "branches.csv", index=False)
     for name in ("candidate", "champion"):
         (folder / name).mkdir()
@@ -98,9 +98,11 @@ def whole(part: dict[str, Any]) -> Bound:
     """The policy that a page shows, with what it leaves out."""
     data = {"train": "train.parquet", "holdout": "holdout.parquet", "label": "churned", "key": "id"}
     policy = {
-        "version": 1, "model": "m", "train": "true", "slices": ["contract"], "data": data,
-        "gates": [{"metric": "recall", "min": 0.5}],
+        "version": 1, "model": "m", "train": "true", "data": data,
+        "gates": [{"metric": "recall", "min": 0.5, "slices": {"min": 0.1}}],
     } | part  # fmt: skip
+    if any("slices" in gate for gate in policy["gates"]):
+        policy = {"slices": ["contract"]} | policy
     if policy["data"].get("label") == "churn":
         policy["data"] = policy["data"] | {"positive": "Yes"}
     if policy.get("task") != "score":

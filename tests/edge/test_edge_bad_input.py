@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 import pytest
-from edge_project import COPY, Project, Rows, pick, refused, table, without, write_table
+from edge_project import COPY, Done, Project, Rows, featured, pick, refused, table, without, write_table
 
 Break = Callable[[Project], object]
 ROWS = table()
@@ -143,7 +143,7 @@ COLUMNS: dict[str, Case] = {
     "crossing": (nothing, {"slices": ["sex * regon"], "gates": SLICED}, ("slices", "regon", "did you mean region?")),
     "by": (
         nothing,
-        {"gates": [{"metric": "demographic_parity_difference", "by": "sxe", "max": 1}]},
+        {"gates": [{"metric": "demographic_parity_difference", "by": "sxe", "max": 0.999}]},
         ("sxe", "did you mean sex?"),
     ),
     "bins of text": (nothing, {"slices": [{"sex": [1, 2]}], "gates": SLICED}, ("sex", "VARCHAR", "bins")),
@@ -174,16 +174,16 @@ LABELS: dict[str, Case] = {
 IN_PREDICTIONS = ("predictions.csv",)
 PREDICTIONS: dict[str, Case] = {
     **{
-        f"score {value or 'missing'}": (scores(value, 4), {}, (*IN_PREDICTIONS, "1 scores are not a number", "row 5"))
+        f"score {value or 'missing'}": (scores(value, 4), {}, (*IN_PREDICTIONS, "1 score is not a number", "id: 1004"))
         for value in ("nan", "inf", "-inf", "", "1e999")
     },
     **{
-        f"score {value}": (scores(value, 0, 4), {}, (*IN_PREDICTIONS, "2 scores lie outside 0 to 1", "row 1, 5"))
+        f"score {value}": (scores(value, 0, 4), {}, (*IN_PREDICTIONS, "2 scores lie outside 0 to 1", "id: 1000, 1004"))
         for value in ("1.5", "-0.01", "1.0000001", "100")
     },
-    "scores of text": (scores("high", 4), {}, (*IN_PREDICTIONS, "1 scores are not a number (row 5)")),
-    "scores of true": (scores("true", *range(240)), {}, (*IN_PREDICTIONS, "score is BOOLEAN, not a number")),
-    "many NaN": (scores("nan", *range(100)), {}, ("100 scores are not a number", "row 1, 2, 3, 4, 5, …")),
+    "scores of text": (scores("high", 4), {}, (*IN_PREDICTIONS, "1 score is not a number (id: 1004)")),
+    "scores of true": (scores("true", *range(240)), {}, (*IN_PREDICTIONS, "score holds true and false, not numbers")),
+    "many NaN": (scores("nan", *range(100)), {}, ("100 scores are not numbers", "id: 1000, 1001, 1002, 1003, 1004, …")),
     "missing rows": (
         lambda p: p.predictions(ROWS[7:]),
         {},
@@ -219,7 +219,7 @@ PREDICTIONS: dict[str, Case] = {
             [row | {"prediction": "gone" if place < 2 else "left"} for place, row in enumerate(pick(ROWS, "id"))],
         ),
         {"gates": ACCURACY},
-        (*IN_PREDICTIONS, "2 predictions are neither stayed nor left", "row 1, 2"),
+        (*IN_PREDICTIONS, "2 predictions are neither stayed nor left", "id: 1000, 1001"),
     ),
     "empty": (raw("made/predictions.csv", b""), {}, (*IN_PREDICTIONS, "no rows")),
     "header alone": (raw("made/predictions.csv", b"id,score\n"), {}, (*IN_PREDICTIONS, "no rows")),
@@ -292,7 +292,7 @@ def test_a_mistake_is_told_once_and_clearly(project: Project, case: Case) -> Non
 @pytest.mark.parametrize("metric", ["roc_auc", "specificity", "matthews_corrcoef", "balanced_accuracy"])
 def test_labels_of_one_class_leave_the_metric_undefined(project: Project, metric: str) -> None:
     """Measured, and then an error of that gate alone: what is undefined never passes."""
-    project.ready(gates=[{"metric": metric, "min": 0}, {"metric": "recall", "min": 0}])
+    project.ready(gates=[{"metric": metric, "min": 0.001}, {"metric": "recall", "min": 0.001}])
     project.holdout(changed(ROWS, "churn", "left", *range(240)))
     done = project.gates("run")
     undefined, defined = project.decision["gates"]
@@ -373,14 +373,14 @@ def test_a_csv_of_another_encoding_is_told_as_such(project: Project) -> None:
 
 def test_a_misspelt_column_is_told_before_the_training(project: Project) -> None:
     """An hour of training is not the price of a typing mistake."""
-    gate = {"metric": "demographic_parity_difference", "by": "sxe", "max": 1}
+    gate = {"metric": "demographic_parity_difference", "by": "sxe", "max": 0.999}
     project.ready(train="touch trained; exit 1", gates=[gate])
     refused(project.gates("run"), "sxe", "did you mean sex?")
     assert not (project.root / "trained").exists()
 
 
 def test_a_missing_by_column_is_not_called_a_slice(project: Project) -> None:
-    project.ready(gates=[{"metric": "demographic_parity_difference", "by": "sxe", "max": 1}])
+    project.ready(gates=[{"metric": "demographic_parity_difference", "by": "sxe", "max": 0.999}])
     assert "slices" not in refused(project.gates("run"), "sxe", "did you mean sex?")
 
 
@@ -404,3 +404,49 @@ def test_a_ragged_csv_is_told_with_its_line(project: Project, edit: str, place: 
     told = refused(project.gates("run"), "holdout.csv", str(place + 1))
     assert "no rows" not in told
     assert "no column" not in told
+
+
+def shared(project: Project, train: Rows, holdout: Rows, **policy: Any) -> Done:
+    """A run where training and holdout are those rows; the training does not look at them."""
+    data = {"train": "train.csv"} | policy.pop("data", {})
+    project.ready(holdout, data=data, **policy)
+    write_table(project.root / "train.csv", without(train, "score"))
+    return project.gates("run")
+
+
+FULL = featured()
+SAME = {
+    "the same file, of few values": (ROWS, ROWS, "every row"),
+    "few values and more rows": (ROWS + table(300, seed=5), ROWS, "every row"),
+    "the same file": (FULL, FULL, "every row"),
+    "the same rows in another order": (FULL[::-1], FULL, "every row"),
+    "the same rows and more": (FULL + featured(5), FULL, "every row"),
+    "the same rows, numbered anew": ([row | {"id": row["id"] + 5000} for row in FULL], FULL, "every row"),
+    "a third of them": (FULL[:80] + featured(5), FULL, "80 of 200 rows"),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_a_model_that_learnt_from_the_holdout_is_not_judged_on_it(project: Project, name: str) -> None:
+    train, holdout, told = SAME[name]
+    refused(shared(project, train, holdout), "data.train", told, "train.csv", "leakage")
+
+
+def test_other_rows_may_be_learnt_from(project: Project) -> None:
+    assert shared(project, featured(5), FULL).code == 0
+
+
+def test_rows_of_few_values_are_alike_by_chance(project: Project) -> None:
+    few = [pick([row], "id", "sex", "churn", "score")[0] for row in ROWS]
+    assert shared(project, [row | {"id": row["id"] + 5000} for row in few[:200]], few).code == 0
+
+
+def test_the_contract_says_how_many_rows_may_be_shared(project: Project) -> None:
+    (project.root / "contract.yaml").write_text("record: {}\ntable:\n  - leakage: id\n    max: 1.0\n")
+    assert shared(project, ROWS, ROWS, data={"contract": "contract.yaml"}).code == 0
+
+
+def test_where_nothing_is_learnt_nothing_is_leaked(project: Project) -> None:
+    gates = [{"metric": "mean", "min": 0.1}]
+    data = {"positive": None, "label": None}
+    assert shared(project, ROWS, ROWS, task="score", gates=gates, data=data).code == 0

@@ -62,7 +62,7 @@ def test_run_writes_the_decision_alone(project: Project, case: str) -> None:
 
 
 def test_evidence_is_of_its_published_schema(project: Project) -> None:
-    rows = project.ready(slices=["region"], gates=[{"metric": "roc_auc", "min": 0.1, "slices": {"min": 0}}])
+    rows = project.ready(slices=["region"], gates=[{"metric": "roc_auc", "min": 0.1, "slices": {"min": 0.001}}])
     project.gates("run")
     jsonschema.Draft202012Validator(schema("evidence")).validate(project.evidence)
     assert project.evidence["tables"][0]["rows"] == len(rows)
@@ -94,7 +94,7 @@ def test_the_document_holds_whatever_the_reason_names(project: Project, name: st
 
 
 def test_where_nobody_reads_on_there_is_no_traceback(project: Project) -> None:
-    project.ready(table(60), slices=["id"], gates=[{"metric": "accuracy", "min": 0, "slices": {"min": 0}}])
+    project.ready(table(60), slices=["id"], gates=[{"metric": "accuracy", "min": 0.001, "slices": {"min": 0.001}}])
     done = project.python(
         """
 import subprocess, sys

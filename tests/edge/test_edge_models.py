@@ -14,7 +14,11 @@ import mlflow.sklearn
 import pandas
 import pytest
 from edge_project import Project, Rows, featured, refused
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 from test_edge_registry import stored
 
 from gates.measure.labels import Labels
@@ -98,7 +102,7 @@ RETURNS: dict[str, tuple[str, dict[str, list[Any]]]] = {
     "probabilities": ("x", {"score": X}),
     "a column of them": ("x.reshape(-1, 1)", {"score": X}),
     "a list": ("list(x)", {"score": X}),
-    "two columns, the positive second": ("numpy.stack([1 - x, x], axis=1)", {"score": X}),
+    "two columns with names": ("pandas.DataFrame({'left': x, 'stayed': 1 - x})", {"score": X}),
     "a frame with score": ("pandas.DataFrame({'a': 1, 'score': x}, index=range(5, 9))", {"score": X}),
     "classes": ("numpy.where(x > 0.5, 'left', 'stayed')", {"prediction": CALLS}),
     "a frame of classes": ("pandas.DataFrame({'prediction': ['left'] * 4})", {"prediction": ["left"] * 4}),
@@ -208,3 +212,55 @@ def test_scored_predictions_that_changed_after_judging_are_not_promoted(register
     frame["score"] = 0.5
     frame.to_parquet(file)
     refused(registered.gates("promote"), "predictions")
+
+
+def of_csv(folder: Path, model: Any, columns: Rows, types: dict[str, str] | None = None) -> tuple[Any, Any]:
+    """A scikit-learn model with a signature scores rows of a CSV file: complaint and answer."""
+    frame = pandas.DataFrame(columns)
+    given = frame.astype(types or {})
+    signature = mlflow.models.infer_signature(given)
+    mlflow.sklearn.save_model(
+        model, folder / "m", signature=signature, pip_requirements=["scikit-learn"], serialization_format="cloudpickle"
+    )
+    frame.to_csv(folder / "features.csv", index=False)
+    labels = Labels(classes=("0", "1"), kind="number")
+    asked = Asked(task="binary", labels=labels, key=None, seconds=60)
+    files = [str(folder / name) for name in ("features.csv", "out.parquet", "answer.json")]
+    with mock.patch.object(sys, "argv", ["score", str(folder / "m"), *files, asked.dump()]):
+        runpy.run_module("gates.measure.scoring", run_name="__main__")
+    out = folder / "out.parquet"
+    return json.loads((folder / "answer.json").read_text()), pandas.read_parquet(out) if out.exists() else None
+
+
+def test_a_model_is_given_the_types_of_its_signature(tmp_path: Path) -> None:
+    """Days and codes of a CSV file as text, whole numbers as the doubles or 32-bit integers that the training had."""
+    rows = [
+        {"day": f"2024-02-{1 + at % 9:02}", "code": f"00{at % 3}", "age": 20 + at % 5, "n": at % 4} for at in range(90)
+    ]
+    types = {"age": "float64", "n": "int32"}
+    y = [int(row["day"] < "2024-02-05") for row in rows]
+    texts = OneHotEncoder(handle_unknown="ignore")
+    model = make_pipeline(
+        ColumnTransformer([("t", texts, ["day", "code"])], remainder="passthrough"), LogisticRegression()
+    )
+    model.fit(pandas.DataFrame(rows).astype(types), y)
+    complaint, frame = of_csv(tmp_path, model, rows, types)
+    assert complaint is None
+    expected = model.predict_proba(pandas.DataFrame(rows).astype(types))[:, 1]
+    assert list(frame["score"]) == pytest.approx(list(expected))
+
+
+def test_mlflows_whole_reason_is_told(tmp_path: Path) -> None:
+    rows = [{"n": at % 4} for at in range(20)]
+    model = LogisticRegression().fit(pandas.DataFrame(rows), [at % 2 for at in range(20)])
+    folder = tmp_path / "m"
+    mlflow.sklearn.save_model(
+        model,
+        folder,
+        signature=mlflow.models.infer_signature(pandas.DataFrame(rows)),
+        pip_requirements=["scikit-learn"],
+        serialization_format="cloudpickle",
+    )
+    complaint, _ = scored(tmp_path, folder, [*rows, {"n": None}])
+    assert complaint
+    assert "Can not safely convert float64 to int64" in complaint

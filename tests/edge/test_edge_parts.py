@@ -67,7 +67,7 @@ def test_multiclass_by_a_model_that_gates_scores(project: Project) -> None:
         serialization_format="cloudpickle",
     )  # fmt: skip
     write_table(project.root / "holdout.csv", frame.assign(id=range(600), animal=y).to_dict("records"))
-    gates = [{"metric": name, "max": 9} for name in ("accuracy", "f1_macro", "log_loss")]
+    gates = [{"metric": name, "max": 0.999} for name in ("accuracy", "f1_macro", "log_loss")]
     project.policy(task="multiclass", data={"label": "animal", "positive": None}, gates=gates)
     done = project.gates("run")
     assert (done.code, done.complaint) == (0, "")

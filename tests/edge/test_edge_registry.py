@@ -200,7 +200,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "fail": ({"gates": [{"metric": "roc_auc", "min": 0.99}]}, "", "the verdict is fail"),
     "inconclusive": ({"gates": [{"metric": "roc_auc", "min": 0.89}]}, "", "the verdict is inconclusive"),
     "nothing judged": ({"gates": [{"metric": "roc_auc", "max_worsening": 0}]}, "", "the verdict is inconclusive"),
-    "error": ({"slices": [{"age": [0, 99]}], "gates": [{"metric": "f1", "slices": {"min": 0}}]}, "", "is error"),
+    "error": ({"slices": [{"age": [0, 99]}], "gates": [{"metric": "f1", "slices": {"min": 0.001}}]}, "", "is error"),
     "candidate changed": ({}, "echo 1,1 >> .gates/candidate/predictions.csv", "candidate's files are not those"),
     "candidate grown": ({}, "touch .gates/candidate/more", "candidate's files are not those"),
     "candidate gone": ({}, "rm -r .gates/candidate", "no candidate yet"),

@@ -103,7 +103,7 @@ def run(folder, frame, gates, **keys):
 
 def test_named_gaps_equal_fairlearns_from_files(tmp_path):
     frame = people(np.random.default_rng(1), groups="fmx", shift=0.1)
-    gates = [{"metric": name, "by": "sex", "max": 9} for name in (*ODDS, *PARITY)]
+    gates = [{"metric": name, "by": "sex", "max": 0.999} for name in (*ODDS, *PARITY)]
     bound, evidence = run(tmp_path, frame, gates)
     parts = evidence.along(BY)
     for gate in bound.policy.gates:
@@ -123,9 +123,9 @@ def test_named_gaps_equal_fairlearns_from_files(tmp_path):
 def test_calibration_within_groups(tmp_path):
     frame = people(np.random.default_rng(2), shift=0.2)
     gates = [
-        {"metric": "expected_calibration_error_group_max", "bins": 10, "by": "sex", "max": 1},
-        {"metric": "calibration_gap_difference", "by": "sex", "max": 1},
-        {"metric": "calibration_gap_group_min", "by": "sex", "max": 1},
+        {"metric": "expected_calibration_error_group_max", "bins": 10, "by": "sex", "max": 0.999},
+        {"metric": "calibration_gap_difference", "by": "sex", "max": 0.999},
+        {"metric": "calibration_gap_group_min", "by": "sex", "max": 0.999},
     ]
     bound, evidence = run(tmp_path, frame, gates)
     by = [part for _, part in frame.groupby("sex")]

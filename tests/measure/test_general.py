@@ -39,7 +39,7 @@ def arguments(name, task):
 
 def gate(name, task, **bars):
     given = arguments(name, task)
-    return {"metric": name, **({"arguments": given} if given else {}), **(bars or {"max": 1e9})}
+    return {"metric": name, **({"arguments": given} if given else {}), **(bars or {"max": 0.999})}
 
 
 def positive(random):
@@ -176,8 +176,8 @@ def test_weights_are_handed_on_and_units_are_drawn_whole(tmp_path):
 
 def test_groups_and_slices_of_a_function(tmp_path):
     gates = [
-        {"metric": "f1_score_difference", "by": "region", "max": 1},
-        {"metric": "f1_score", "min": 0, "slices": {"min": 0}},
+        {"metric": "f1_score_difference", "by": "region", "max": 0.999},
+        {"metric": "f1_score", "min": 0.001, "slices": {"min": 0.001}},
     ]
     bound, evidence, frame = binary(tmp_path, gates, policy={"slices": ["region"]})
     by = [sm.f1_score(part.y, part.s >= 0.5) for _, part in frame.groupby("region")]
@@ -223,7 +223,7 @@ def test_a_function_that_does_not_work_is_told(tmp_path, metric, told):
     own(tmp_path, HOSTILE)
     policy = {"train": {"run": "t", "timeout": "3s"}} if "forever" in metric else {}
     with pytest.raises(GatesError, match=told) as error_:
-        binary(tmp_path, [{"metric": metric, "min": 0}], policy=policy)
+        binary(tmp_path, [{"metric": metric, "min": 0.001}], policy=policy)
     assert metric in error_.value.what
 
 
@@ -237,7 +237,7 @@ def test_a_function_that_does_not_work_is_told(tmp_path, metric, told):
 )
 def test_what_is_no_number_is_an_error_never_a_pass(tmp_path, metric, told):
     own(tmp_path, HOSTILE)
-    bound, evidence, _ = binary(tmp_path, [{"metric": metric, "min": 0}])
+    bound, evidence, _ = binary(tmp_path, [{"metric": metric, "min": 0.001}])
     (verdict,) = judge(bound, evidence).gates
     assert verdict.verdict == "error"
     assert told in verdict.reason
@@ -273,7 +273,7 @@ def test_the_child_holds_no_secrets(tmp_path, monkeypatch):
 def test_what_scikit_learn_calls_zero_with_a_warning_is_undefined(tmp_path):
     frame = pd.DataFrame({"y": [0, 1] * 50})
     side = pd.DataFrame({"prediction": [0] * 100})
-    bound, evidence = measured(tmp_path, "binary", [{"metric": "precision_score", "min": 0}], frame, side, side)
+    bound, evidence = measured(tmp_path, "binary", [{"metric": "precision_score", "min": 0.001}], frame, side, side)
     (verdict,) = judge(bound, evidence).gates
     assert verdict.verdict == "error"
     assert "undefined" in verdict.reason

@@ -55,7 +55,7 @@ CASES = (
     ({"metric": "recall_at", "k": 5}, lambda y, s: recall(y, s, 5)),
     ({"metric": "hit_rate_at", "k": 2}, lambda y, s: hit(y, s, 2)),
 )
-GATES = [{**gate, "max": 9} for gate, _ in CASES]
+GATES = [{**gate, "max": 0.999} for gate, _ in CASES]
 
 
 def values(bound, evidence, who=CANDIDATE, part=None):
@@ -150,7 +150,7 @@ def test_a_perfect_ranking_is_exactly_one_and_no_order_of_rows_matters(tmp_path)
 
 def test_a_label_from_which_rows_are_relevant(tmp_path):
     frame = rows(np.random.default_rng(6))
-    bound, evidence = run(tmp_path, frame, [{"metric": "map", "k": 3, "relevant": 2, "max": 1}])
+    bound, evidence = run(tmp_path, frame, [{"metric": "map", "k": 3, "relevant": 2, "max": 0.999}])
     held = [part for _, part in frame.groupby("q") if (part.y >= 2).any()]
     assert values(bound, evidence) == pytest.approx(
         [np.mean([ap(one.y.to_numpy(), one.s.to_numpy(), 3, 2) for one in held])], abs=1e-9
@@ -186,14 +186,14 @@ def test_what_is_no_ranking_is_told(tmp_path, change, keys, told):
     frame = rows(np.random.default_rng(8)).reset_index(drop=True)
     for name, value in change.items():
         frame[name] = np.arange(len(frame)) if value == "mixed" else frame[name].where(frame.index % 7 > 0, value)
-    gates = [{"metric": "ndcg", "min": 0.1, **({"slices": {"min": 0}} if "policy" in keys else {})}]
+    gates = [{"metric": "ndcg", "min": 0.1, **({"slices": {"min": 0.001}} if "policy" in keys else {})}]
     with pytest.raises(GatesError, match=told):
         run(tmp_path, frame, gates, **keys)
 
 
 def test_groups_of_queries(tmp_path):
     frame = rows(np.random.default_rng(9))
-    bound, evidence = run(tmp_path, frame, [{"metric": "ndcg_difference", "by": "region", "max": 1}])
+    bound, evidence = run(tmp_path, frame, [{"metric": "ndcg_difference", "by": "region", "max": 0.999}])
     parts = evidence.along(Dimension(columns=("region",)))
     by = [expected(part, "s")[0] for _, part in frame.groupby("region")]
     assert values(bound, evidence, part=parts) == pytest.approx([max(by) - min(by)], abs=1e-9)

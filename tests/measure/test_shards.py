@@ -49,7 +49,10 @@ TASKS = {
             ],
         },
     ),
-    "regression": ({}, {"task": "regression", "gates": [{"metric": "median_absolute_error", "max": 9}]}),
+    "regression": (
+        {},
+        {"task": "regression", "gates": [{"metric": "median_absolute_error", "max": 9, "slices": {"max": 9}}]},
+    ),
     "multiclass": (
         {"label": "kind"},
         {"task": "multiclass", "gates": [{"metric": "roc_auc_ovr", "min": 0.1, "slices": {"min": 0.1}}]},
@@ -88,8 +91,8 @@ def project(folder, rows, seed, data, top):
         made = pd.DataFrame({"id": frame["id"]})
         match top.get("task", "binary"):
             case "multiclass":
-                for kind in "xyz":
-                    made[f"score_{kind}"] = np.round(random.random(rows), 2)
+                drawn = np.round(random.random((rows, 3)) + 0.1, 2)
+                made[[f"score_{kind}" for kind in "xyz"]] = drawn / drawn.sum(axis=1, keepdims=True)
             case "regression":
                 made["prediction"] = score
             case "score":

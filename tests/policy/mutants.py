@@ -81,7 +81,7 @@ def weaker(policy: Keys, contract: Keys | None) -> Iterator[tuple[str, Keys, Key
 def _policy_mutants(policy: Keys) -> Iterator[tuple[str, Keys]]:
     for index, gate in enumerate(policy["gates"]):
         if "data" not in gate and sum("data" not in one for one in policy["gates"]) > 1:
-            yield f"gate {index} gone", _without(policy, "gates", index)
+            yield f"gate {index} gone", _used(_without(policy, "gates", index))
         if gate.get("data") == ["train", "holdout"]:
             yield "train is no longer held to the contract", _with(policy, "holdout", "gates", index, "data")
         yield from _bar_mutants(policy, gate, "gates", index)
@@ -97,11 +97,20 @@ def _policy_mutants(policy: Keys) -> Iterator[tuple[str, Keys]]:
     yield from _top_mutants(policy)
 
 
+def _used(policy: Keys) -> Keys:
+    """Without slices that no gate is left to look at."""
+    return (
+        policy
+        if any("slices" in gate for gate in policy["gates"]) or "slices" not in policy
+        else _without(policy, "slices")
+    )
+
+
 def _bar_mutants(policy: Keys, gate: Keys, *path: Any) -> Iterator[tuple[str, Keys]]:
     moves = {"min": -0.2, "max": 0.2, "max_worsening": 0.1, "min_improvement": -0.02}
     bars = [bar for bar in moves if bar in gate]
     for bar in bars:
-        yield f"{bar} of {path}", _with(policy, gate[bar] + moves[bar], *path, bar)
+        yield f"{bar} of {path}", _with(policy, min(gate[bar] + moves[bar], 0.9999), *path, bar)
         yield f"{bar} of {path} by a hair", _with(policy, gate[bar] + moves[bar] * 1e-9, *path, bar)
         if len(bars) > 1:
             yield f"{bar} of {path} gone", _without(policy, *path, bar)

@@ -27,6 +27,7 @@ PLAIN = {"gates": [ROC]}
 APPROVED = {"promotion": {"approvals": ["ml-lead", "risk"]}}
 OTHER_CALLS = PLAIN | {"predict": {"threshold": 0.6}}
 LAX = {"gates": [{"metric": "recall", "min": 0.1}]}
+SLICED = {"gates": [{"metric": "recall", "slices": {"min": 0.5}}]}
 ROWS = [
     {"region": region, "sex": sex, "age": age, "plan": plan, "scores": scores}
     for region, sex, age, plan, scores in [
@@ -96,9 +97,9 @@ def told(base, head):
         ({"promotion": {"team": "acme/risk"}}, {"promotion": {"team": "acme/all"}}, ["promotion.team unknown"]),
         ({}, {"promotion": {"waivable": ["roc_auc"]}}, ["promotion.waivable weaker"]),
         ({"promotion": {"waivable": ["roc_auc"]}}, {}, ["promotion.waivable stricter"]),
-        ({}, {"slices": ["region"]}, ["slices.region new"]),
-        ({"slices": ["region"]}, {}, ["slices.region gone"]),
-        ({"slices": [{"age": [30]}]}, {"slices": [{"age": [30, 60]}]}, [
+        ({"slices": ["plan"]} | SLICED, {"slices": ["plan", "region"]} | SLICED, ["slices.region new"]),
+        ({"slices": ["plan", "region"]} | SLICED, {"slices": ["plan"]} | SLICED, ["slices.region gone"]),
+        ({"slices": [{"age": [30]}]} | SLICED, {"slices": [{"age": [30, 60]}]} | SLICED, [
             "slices.age[30] gone", "slices.age[30,60] new",
         ]),
     ],
@@ -214,19 +215,31 @@ BARS = {
     "max_worsening": st.sampled_from([0.0, 0.1, 0.3, 0.5]),
     "min_improvement": st.sampled_from([0.0, 0.05]),
 }
+
+
+def ordered(bars):
+    return bars.get("min", 0) <= bars.get("max", 1)
+
+
+def used(policy):
+    """Without slices that no gate looks at."""
+    sliced = any("slices" in gate for gate in policy["gates"])
+    return policy if sliced else {key: value for key, value in policy.items() if key != "slices"}
+
+
 GATE = st.builds(
     lambda metric, bars, slices: {"metric": metric} | bars | ({"slices": slices} if slices else {}),
     st.sampled_from(["recall", "precision", "roc_auc", "false_positive_rate"]),
     st.fixed_dictionaries({}, optional=BARS),
     st.fixed_dictionaries({}, optional=BARS),
-).filter(lambda gate: len(gate) > 1)
+).filter(lambda gate: len(gate) > 1 and all(map(ordered, (gate, gate.get("slices", {})))))
 POLICY = st.fixed_dictionaries(
     {
         "gates": st.lists(GATE, min_size=1, max_size=3, unique_by=lambda gate: gate["metric"]),
         "slices": st.lists(st.sampled_from(["region", "sex", "region * sex"]), min_size=1, max_size=2, unique=True),
         "confidence": st.sampled_from([0.6, 0.9, 0.95, 0.99]),
     }
-)
+).map(used)
 
 
 @settings(max_examples=50)

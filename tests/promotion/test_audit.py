@@ -370,7 +370,10 @@ def test_any_single_field_changed_is_told(
 def test_the_policy_document_is_the_policy(policy_of: Any) -> None:
     from gates.beside import bound_of
 
-    keys = {"gates": [{"metric": "roc_auc", "min": 0.8, "max_worsening": 0.1}], "slices": ["a", {"b": [1, 2]}]}
+    keys = {
+        "gates": [{"metric": "roc_auc", "min": 0.8, "max_worsening": 0.1, "slices": {"min": 0.1}}],
+        "slices": ["a", {"b": [1, 2]}],
+    }
     contract = {"record": {"properties": {"age": {"type": "integer", "minimum": 1}}}, "table": [{"rows": {"min": 10}}]}
     unsorted = {"record": {"required": ["z"], "properties": {"z": {}, "a": {}}}, "table": [{"columns": "ordered"}]}
     of_a_query = {"data": {"holdout": "h.csv", "label": "y", "query": "q"}}
@@ -380,7 +383,7 @@ def test_the_policy_document_is_the_policy(policy_of: Any) -> None:
         ("score", "mean", {}),
         ("ranking", "mrr", of_a_query),
     )
-    others = [policy_of({"task": task, "gates": [{"metric": name, "min": 0}]} | more) for task, name, more in tasks]
+    others = [policy_of({"task": task, "gates": [{"metric": name, "min": 0.001}]} | more) for task, name, more in tasks]
     for bound in (policy_of(keys), policy_of(keys, contract), policy_of(keys, unsorted), *others):
         again: Bound = bound_of(bound.document)
         assert (again.digest, again.measured, again.document) == (bound.digest, bound.measured, bound.document)

@@ -27,11 +27,11 @@ from gates.policy.read import read
 ROWS = 300
 SLICES = ["region", {"age": [30, 50]}]
 TOGETHER = {"unit": "customer", "weight": "w"}
-CURVES = [{"metric": name, "max": 9} for name in ("roc_auc", "average_precision", "log_loss", "recall")]
-SKLEARN = {"metric": "fbeta_score", "arguments": {"beta": 2}, "max": 9}
+CURVES = [{"metric": name, "max": 0.999} for name in ("roc_auc", "average_precision", "log_loss", "recall")]
+SKLEARN = {"metric": "fbeta_score", "arguments": {"beta": 2}, "max": 0.999}
 VALUES = [{"metric": "mean", "of": "cost", "max": 9}, {"metric": "quantile", "q": 0.9, "max": 9}]
-TOP = {"metric": "precision_at", "k": 40, "max": 9}
-GAP = {"metric": "demographic_parity_difference", "by": "region", "max": 1}
+TOP = {"metric": "precision_at", "k": 40, "max": 0.999}
+GAP = {"metric": "demographic_parity_difference", "by": "region", "max": 0.999}
 
 
 def some(task: str, *names: str) -> list:
