@@ -18,12 +18,13 @@ with open(os.environ["GATES_OUT"] + "/predictions.csv", "w") as file:
     for row in rows:
         file.write(f"{row['id']},{round(int(row['age']) / 100 + draw.random() / 100, 6)}\\n")
 """
+TRAIN = {"run": "python train.py", "environment": ["SEED_OF_TEST", "X"]}
 LOOSE = [{"metric": "roc_auc", "min": 0.01, "max_worsening": 0.9}]
 
 
 def trained(world: World, **policy: Any) -> None:
     (world.root / "train.py").write_text(DRAWN)
-    judged(world, **({"train": "python train.py", "gates": LOOSE} | policy))
+    judged(world, **({"train": TRAIN, "gates": LOOSE} | policy))
     done = gates(world, "promote")
     assert done.code == 0, done.err
 
