@@ -137,7 +137,7 @@ def _label_lines(guessed: Guessed, holdout: Profile) -> list[str]:
     if column.nulls:
         why = f"missing in {column.nulls:,} rows, which can't be judged: take them out"
     elif not column.is_two_valued:
-        why = "gates judges two classes so far, and this column has not two values"
+        why = "not two values: write task: multiclass, or regression, and its metrics"
     lines = [_line(f"  label: {flow(guess.label)}", why)]
     if guess.positive is not None and guessed.positive_why:
         lines.append(_line(f"  positive: {flow(guess.positive)}", guessed.positive_why))
