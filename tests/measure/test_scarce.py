@@ -141,7 +141,6 @@ EVERYWHERE = {
         lambda y: pd.DataFrame({"score": np.where(y > 0, 0.9, 0.1)}),
     ),
 }
-BARS = {"max": 99.0}
 
 
 @pytest.mark.parametrize("task", EVERYWHERE)
@@ -153,7 +152,7 @@ def test_a_slice_or_group_of_one_row_stops_nothing(tmp_path, task, by):
     y = random.normal(10, 3, size=101).round(2) if task == "regression" else (random.random(101) < 0.4).astype(int)
     frame = pd.DataFrame({"y": y, "seg": ["solo", *["xz"[place % 2] for place in range(100)]]})
     if by == "slices":
-        written = [one | {"max": 99.0, "slices": {"max": 0.9}} for one in gates]
+        written = [one | {"max": 0.9, "slices": {"max": 0.9}} for one in gates]
     else:
         children = ("jaccard_score", "mean_squared_log_error")
         ours = [one for one in gates if one["metric"] not in children]
@@ -209,7 +208,7 @@ def test_zero_weights_are_no_rows(tmp_path):
         "balanced_accuracy",
         "ks_statistic",
     )
-    gates = [{"metric": name, "min": 0.0, "slices": {"min": 0.0}} for name in names]
+    gates = [{"metric": name, "min": 0.001, "slices": {"min": 0.001}} for name in names]
     gates.append({"metric": "quantile", "of": "latency", "q": 0.5, "max": 9.0, "slices": {"max": 9.0}})
     score = pd.DataFrame({"score": random.random(300), "latency": random.random(300)})
     found, *_ = decided(tmp_path, "binary", gates, frame, score, weight="w", slices=["seg"])
@@ -238,7 +237,7 @@ def test_a_weight_that_would_be_cut_to_nothing_is_refused(tmp_path):
         decided(
             tmp_path,
             "binary",
-            [{"metric": "accuracy", "min": 0}],
+            [{"metric": "accuracy", "min": 0.1}],
             frame,
             pd.DataFrame({"score": [0.5] * 40}),
             weight="w",
@@ -271,14 +270,14 @@ def test_a_quantile_of_equal_rows_needs_rows(tmp_path, rows, verdict):
 
 
 GATES = [
-    *({"metric": name, "min": -1e6} for name in ("accuracy", "precision", "recall", "f1", "balanced_accuracy")),
-    *({"metric": name, "min": -1e6} for name in ("matthews_corrcoef", "roc_auc", "average_precision", "ks_statistic")),
-    *({"metric": name, "min": -1e6} for name in ("log_loss", "brier_score", "calibration_gap", "calibration_slope")),
-    {"metric": "expected_calibration_error", "min": -1e6},
-    {"metric": "precision_at", "share": 0.5, "min": -1e6},
-    {"metric": "recall_at", "k": 1, "min": -1e6},
-    {"metric": "lift_at", "k": 1, "min": -1e6},
-    {"metric": "cost", "costs": [[0, 1], [5, -2]], "min": -1e6},
+    *({"metric": name, "min": 0.01} for name in ("accuracy", "precision", "recall", "f1", "balanced_accuracy")),
+    *({"metric": name, "min": 0.01} for name in ("matthews_corrcoef", "roc_auc", "average_precision", "ks_statistic")),
+    *({"metric": name, "min": 0.01} for name in ("log_loss", "brier_score", "calibration_gap", "calibration_slope")),
+    {"metric": "expected_calibration_error", "min": 0.01},
+    {"metric": "precision_at", "share": 0.5, "min": 0.01},
+    {"metric": "recall_at", "k": 1, "min": 0.01},
+    {"metric": "lift_at", "k": 1, "min": 0.01},
+    {"metric": "cost", "costs": [[0, 1], [5, -2]], "min": 0.01},
 ]
 ROW = st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]), st.sampled_from([0.0, 0.3, 0.5, 1.0]))
 
