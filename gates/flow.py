@@ -376,7 +376,7 @@ class Flow:
             waivable = self.waivable
         except GatesError:  # nothing can be judged by it either
             return Settled(verdict=decision.verdict)
-        if decision.verdict is Verdict.PASS:
+        if decision.verdict is Verdict.PASS or not decision.gates:
             return Settled(verdict=decision.verdict)
         return settle(decision, self.waivers, self.today, waivable)
 

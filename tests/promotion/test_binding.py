@@ -173,6 +173,33 @@ def test_what_stands_there_is_adopted(twice: World) -> None:
     assert gates(world, "status").code == 0
 
 
+def keys(folder: Path, name: str) -> tuple[str, str]:
+    """A private and a public key as PEM files."""
+    from cryptography.hazmat.primitives import serialization as pem
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.generate()
+    private, public = folder / f"{name}.pem", folder / f"{name}.pub.pem"
+    private.write_bytes(key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption()))
+    public.write_bytes(key.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo))
+    return str(private), str(public)
+
+
+def test_an_adoption_is_signed_like_a_promotion(twice: World) -> None:
+    """Else an adoption that somebody wrote into the ledger would be the one move that no key has to sign."""
+    world = twice
+    (private, public), (_, others) = keys(world.base, "ours"), keys(world.base, "others")
+    moved(world)
+    assert gates(world, "adopt", *REASON, "--key", private).code == 0
+    number = str(last(world)["sequence"])
+    assert gates(world, "verify", number, "--key", public).code == 0
+    assert gates(world, "verify", number, "--key", others).code == 1
+    client(world).set_registered_model_alias("churn", "champion", "2")
+    assert gates(world, "adopt", *REASON).code == 0
+    done = gates(world, "verify", str(last(world)["sequence"]), "--key", public)
+    assert (done.code, "signature" in done.out) == (1, True)
+
+
 def test_an_adoption_asks_for_the_approvals_of_a_promotion(world: World) -> None:
     judged(world)
     assert gates(world, "promote").code == 0
