@@ -23,6 +23,7 @@ from gates.policy import Bound
 from gates.progress import Steps
 from gates.record import Record, Waiver
 from gates.waivers import Settled, settle
+from gates.words import plural
 from gates.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class Flow:
         with self.steps.step("policy", str(self.workspace.policy)):
             bound, _ = self.bound, self.base
         evidence = self._measured()
-        with self.steps.step("judge", f"{len(bound.gates)} gates"):
+        with self.steps.step("judge", plural(len(bound.gates), "gate", "gates")):
             return self._decided(evidence)
 
     def _decided(self, evidence: Evidence, folder: Path | None = None) -> Decision:
@@ -221,7 +222,7 @@ class Flow:
         self.workspace.forget("measure")
         checked = self.check()
         evidence = self.broken(checked) or self.measure(checked, served, anchor)
-        with self.steps.step("judge", f"{len(self.bound.gates)} gates"):
+        with self.steps.step("judge", plural(len(self.bound.gates), "gate", "gates")):
             return self._decided(evidence)
 
     def broken(self, checked: tuple[Finding, ...]) -> Evidence | None:

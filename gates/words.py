@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 
 from gates.decision import Code, Estimate
 from gates.slices import key_text
 
 POINT = 100  # one point is a hundredth
+MINUS = "−"
+_SMALL, _LARGE = Decimal("1e-6"), Decimal("1e15")  # between them a number has few enough digits to be written out
 _DIGITS = 12  # that are shown at most beyond the usual ones, as numbers are judged at so many
 Noun = tuple[str, str]  # of one, of many
 ROW: Noun = ("row", "rows")
@@ -24,10 +27,17 @@ class Hopeless(Enum):
 
 
 def number(value: float, more: int = 0) -> str:
-    """A value at three decimals, more where it is small: ``0.812``, ``0.0004``, ``1,234.5``. ``more`` digits."""
+    """A value at three decimals, more where it is small: ``0.812``, ``0.0004``, ``−1,234.5``. ``more`` digits."""
     if value and abs(value) < 0.01:  # noqa: PLR2004 -- three decimals would show one digit or none
-        return f"{value:.{2 + more}g}"
-    return f"{value:,.{3 + more}f}" if abs(value) < POINT else f"{value:,.{1 + more}f}"
+        return _plain(f"{value:.{2 + more}g}")
+    return _plain(f"{value:,.{3 + more}f}" if abs(value) < POINT else f"{value:,.{1 + more}f}")
+
+
+def _plain(told: str) -> str:
+    """A number without a power of ten where a reader can do without, and with a real minus."""
+    if "e" in told and _SMALL <= abs(Decimal(told)) < _LARGE:
+        told = f"{Decimal(told):,f}"
+    return told.replace("-", MINUS)
 
 
 def apart(text: Callable[[float, int], str], value: float, bar: float, unit: float = 1.0) -> str:
@@ -35,7 +45,7 @@ def apart(text: Callable[[float, int], str], value: float, bar: float, unit: flo
     told = text(value, 0)
     for more in range(_DIGITS):
         told = text(value, more)
-        shown = float(told.replace(",", "")) / unit
+        shown = float(told.replace(",", "").replace(MINUS, "-")) / unit
         if (shown > bar) - (shown < bar) == (value > bar) - (value < bar):
             break
     return told
@@ -43,12 +53,12 @@ def apart(text: Callable[[float, int], str], value: float, bar: float, unit: flo
 
 def bar_text(value: float) -> str:
     """A bar as its author wrote it: ``0.8``, ``500``."""
-    return f"{value:,.10g}"
+    return _plain(f"{value:,.10g}")
 
 
-def signed(value: float) -> str:
-    """A difference with its sign: ``+0.018``, ``−0.071``, ``0``."""
-    return f"{'+' if value > 0 else '−'}{number(abs(value))}" if value else "0"
+def signed(value: float, more: int = 0) -> str:
+    """A difference with its sign: ``+0.018``, ``−0.071``, ``0``. ``more`` digits."""
+    return f"{'+' if value > 0 else MINUS}{number(abs(value), more)}" if value else "0"
 
 
 def size(value: float, *, points: bool, bar: float | None = None) -> str:
@@ -60,8 +70,16 @@ def size(value: float, *, points: bool, bar: float | None = None) -> str:
     return f"{told} point{'' if told == '1' else 's'}"
 
 
+def asked_size(bar: float, *, points: bool) -> str:
+    """The size of a difference as the policy's author wrote it: ``10``, ``1.25 points``."""
+    told = bar_text(bar * POINT if points else bar)
+    return f"{told} point{'' if told == '1' else 's'}" if points else told
+
+
 def _points(value: float, more: int = 0) -> str:
     scaled = value * POINT
+    if scaled and scaled < 0.01:  # noqa: PLR2004 -- two decimals would show nothing
+        return _plain(f"{scaled:.{2 + more}g}")
     return f"{scaled:.{1 + more}f}".removesuffix(".0") if scaled >= 1 or scaled == 0 else f"{scaled:.{2 + more}f}"
 
 
@@ -158,7 +176,7 @@ def _nothing_found(told: Told) -> str:
         ends = [apart(number, end, told.bar) for end in (told.judged.low, told.judged.high)]
         nearest += f"lies between {ends[0]} and {ends[1]}"
     else:
-        asked, size_ = told.rule == "max_worsening", size(told.bar, points=told.points)
+        asked, size_ = told.rule == "max_worsening", asked_size(told.bar, points=told.points)
         bar = f"worse than {told.champion} by more than {size_}" if asked else f"short of a gain of {size_}"
         span = moved(told.oriented.low, told.oriented.high, points=told.points)
         nearest += f"moved by {span} against {told.champion}"
@@ -187,7 +205,7 @@ def _asked(told: Told) -> str:
     """What the policy asks for."""
     if told.rule in ("min", "max"):
         return f"you {'ask for at least' if told.rule == 'min' else 'allow'} {bar_text(told.bar)}"
-    bar = size(told.bar, points=told.points) if told.bar else "none"
+    bar = asked_size(told.bar, points=told.points) if told.bar else "none"
     if told.rule == "suspicious_gain":
         return f"a gain of {bar} would be suspicious"
     return f"you allow {bar}" if told.rule == "max_worsening" else f"you ask for {bar if told.bar else 'no loss'}"
@@ -233,7 +251,7 @@ def _undecided(told: Told, what: str, *, worsening: bool) -> str:
     sure = f"minus is worse; {percent(told.confidence)} sure, {plural(told.n, *told.noun)}"
     text = f"{what} moved by {span} against {told.champion} ({sure}); you "
     text += "allow a loss of " if worsening else "ask for a gain of "
-    text += size(told.bar, points=told.points)
+    text += asked_size(told.bar, points=told.points)
     if told.detectable is not None and told.detectable > told.bar and not isinstance(told.settle, Hopeless):
         found = "losses" if worsening else "gaps"
         text += f"; these {told.noun[1]} can only reveal {found} above {size(told.detectable, points=told.points)}"
@@ -242,7 +260,7 @@ def _undecided(told: Told, what: str, *, worsening: bool) -> str:
 
 def _gain(told: Told) -> str:
     """Of an improvement too good to be true."""
-    what, bar = subject(told.metric, told.key, told.by), size(told.bar, points=told.points)
+    what, bar = subject(told.metric, told.key, told.by), asked_size(told.bar, points=told.points)
     gain = moved_by(-told.oriented.value, points=told.points)
     if told.code is Code.WITHIN_BAR:
         return f"{what} moved by {gain} against {told.champion}; {_asked(told)}"

@@ -25,6 +25,7 @@ from gates.publish import facts, write_bars, write_report
 from gates.record import Record
 from gates.report.formats import FORMATS
 from gates.source import dump
+from gates.words import plural
 
 
 def _audit() -> Any:
@@ -79,7 +80,7 @@ def check(policy: Path, explain: bool, as_json: bool) -> None:
         click.echo(dump(bound.explained), nl=False)
     else:
         _warn_of_groups(bound)
-        click.echo(f"{policy}: {len(bound.policy.gates)} gates, no mistakes")
+        click.echo(f"{policy}: {plural(len(bound.policy.gates), 'gate', 'gates')}, no mistakes")
 
 
 def _warn_of_groups(bound: Bound) -> None:

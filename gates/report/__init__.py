@@ -5,10 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from gates.decision import Code, Decision, GateVerdict, Verdict, worst
 from gates.evidence import Evidence
+from gates.kinds.bars import BARS
+from gates.report.interval import held, up
 from gates.report.past import Champion
 from gates.source import Place
 from gates.waivers import Settled, Waived, acceptable
@@ -281,5 +284,20 @@ def _then_and_now(one: Waived) -> str:
 
 
 def by_badness(gates: tuple[GateVerdict, ...]) -> list[GateVerdict]:
-    """Worst first, otherwise in the policy's order."""
-    return sorted(gates, key=lambda gate: -(gate.verdict.badness if gate.verdict else 0))
+    """Worst first. What is alike goes by rounds: what is of all rows, the worst slice of each rule, the second of each;
+    otherwise in the policy's order."""
+    rounds: dict[int, int] = {}
+    seen: dict[tuple[object, ...], int] = {}
+    for place in sorted(range(len(gates)), key=lambda place: -_missed(gates[place])):
+        gate = gates[place]
+        if gate.slice and gate.verdict not in (Verdict.PASS, None):
+            family = (gate.id, gate.rule, gate.against, gate.verdict)
+            rounds[place] = seen[family] = seen.get(family, 0) + 1
+    badness = [gate.verdict.badness if gate.verdict else 0 for gate in gates]
+    return [gates[place] for place in sorted(range(len(gates)), key=lambda one: (-badness[one], rounds.get(one, 0)))]
+
+
+def _missed(gate: GateVerdict) -> float:
+    """By how much the value misses its bar; what has no value misses most."""
+    found = held(gate) if gate.rule in BARS else None
+    return inf if found is None else up(gate) * (found[1] - found[0].value)

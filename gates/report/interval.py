@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gates.decision import Estimate, GateVerdict
 from gates.kinds.bars import BARS
+from gates.words import apart, number, signed
 
 HALF = 6  # characters on each side of the bar
 TITLE = "worse │ better"
@@ -16,10 +17,22 @@ def held(gate: GateVerdict) -> tuple[Estimate, float] | None:
     judged = gate.difference if rule and rule.compares else gate.candidate
     if judged is None or gate.bar is None:
         return None
-    return judged, _up(gate) * rule.at(gate.bar) if rule and rule.compares else gate.bar
+    return judged, up(gate) * rule.at(gate.bar) if rule and rule.compares else gate.bar
 
 
-def _up(gate: GateVerdict) -> int:
+def figures(gate: GateVerdict, estimate: Estimate, *, change: bool = False) -> tuple[str, str]:
+    """A value and its bounds. What was held against the bar has as many digits as show on which side of it each lies.
+    ``change``: with signs."""
+    text, found = signed if change else number, held(gate)
+    edge = found[1] if found and found[0] is estimate else None
+    value, low, high = (
+        text(one, 0) if edge is None else apart(text, one, edge)
+        for one in (estimate.value, estimate.low, estimate.high)
+    )
+    return value, f"{low} to {high}"
+
+
+def up(gate: GateVerdict) -> int:
     """+1 where larger is better for the rule, -1 where smaller is."""
     return BARS[gate.rule].sign(gate.better or 1)
 
@@ -30,8 +43,8 @@ def drawn(gate: GateVerdict) -> str:
     found = held(gate) if gate.rule in BARS else None
     if found is None:
         return ""
-    (judged, edge), up = found, _up(gate)
-    low, value, high = sorted(up * (end - edge) for end in (judged.low, judged.value, judged.high))
+    (judged, edge), sign = found, up(gate)
+    low, value, high = sorted(sign * (end - edge) for end in (judged.low, judged.value, judged.high))
     reach = max(-low, high) or 1.0
     line = [" "] * (2 * HALF + 1)
     first, middle, last = (HALF + _place(end / reach) for end in (low, value, high))

@@ -9,8 +9,8 @@ from gates.decision import Decision, GateVerdict, Verdict
 from gates.report import Facts, by_badness, first_line, sign, word
 from gates.report.escape import flat, xml
 from gates.report.html.pictures import HIGH, MARKS, WIDE, coloured, forest
-from gates.report.interval import held
-from gates.words import number, plural, signed
+from gates.report.interval import figures, held
+from gates.words import plural
 
 MOST = 12  # rows: the table has all of them
 ROW, TOP, BOTTOM = 24, 40, 30
@@ -85,8 +85,7 @@ def _values(gate: GateVerdict) -> str:
     if found is None:
         return ""
     judged, _ = found
-    told = signed if judged is gate.difference else number
-    return f"{told(judged.value)} ({told(judged.low)} to {told(judged.high)})"
+    return "{} ({})".format(*figures(gate, judged, change=judged is gate.difference))
 
 
 def _cell(x: int, y: int, wide: int, high: int, foreign: str, kind: str = "") -> str:

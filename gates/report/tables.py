@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from gates.decision import Decision, Estimate, GateVerdict, Verdict
 from gates.report import sign, word
 from gates.report.escape import code, line, text
+from gates.report.interval import figures
 from gates.slices import key_text
-from gates.words import bar_text, number, plural, rows, signed
+from gates.words import bar_text, number, plural, rows
 
 MOST_ROWS = 40  # of one table
-MOST_MOVED = 5
+MOST_MOVED = 10
 MOST_GROUPS = 12
 
 
@@ -35,26 +36,27 @@ def _row(gate: GateVerdict) -> str:
     cells = (
         f"{sign(gate.verdict)} {word(gate.verdict)}",
         name,
-        _value(gate.champion, bounds=False),
-        _value(gate.candidate, bounds=level),
-        _change(gate.difference),
+        _value(gate, gate.champion, bounds=False),
+        _value(gate, gate.candidate, bounds=level),
+        _change(gate),
         _rule(gate),
     )
     return f"| {' | '.join(cells)} |"
 
 
-def _value(estimate: Estimate | None, *, bounds: bool) -> str:
+def _value(gate: GateVerdict, estimate: Estimate | None, *, bounds: bool) -> str:
     if estimate is None:
         return "–"
-    shown = f"**{number(estimate.value)}**" if bounds else number(estimate.value)
-    return f"{shown} ({number(estimate.low)} to {number(estimate.high)})" if bounds else shown
+    value, within = figures(gate, estimate)
+    return f"**{value}** ({within})" if bounds else value
 
 
-def _change(difference: Estimate | None) -> str:
+def _change(gate: GateVerdict) -> str:
+    difference = gate.difference
     if difference is None:
         return "–"
-    noise = ", noise" if difference.low <= 0 <= difference.high else ""
-    return f"{signed(difference.value)} ({signed(difference.low)} to {signed(difference.high)}){noise}"
+    value, within = figures(gate, difference, change=True)
+    return f"{value} ({within}){', noise' if difference.low <= 0 <= difference.high else ''}"
 
 
 _RULES = {
@@ -77,23 +79,37 @@ def _compared(gate: GateVerdict) -> bool:
 
 
 def moved(gates: Iterable[GateVerdict]) -> tuple[str, str]:
-    """Slices whose difference is more than noise, the largest first: a line, and a table or nothing."""
+    """Slices whose difference is more than noise, by metric, the largest change of each first: a line, and a table or
+    nothing."""
     compared = {(g.id, g.where): g for g in gates if _compared(g) and not g.against}.values()
     found = [g for g in compared if g.difference and not g.difference.low <= 0 <= g.difference.high]
     if not compared:
         return "", ""
-    told = f"**Slices that moved:** {len(found)} of {len(compared)} (the rest stayed inside noise)"
+    shown = _largest(found)
+    cut = f" ({len(shown)} of them shown, the largest changes of each metric)" if len(shown) < len(found) else ""
+    told = f"**Slices that moved:** {len(found)} of {len(compared)} by more than noise{cut}"
     if not found:
         return told, ""
-    found.sort(key=lambda g: -abs(g.difference.value if g.difference else 0))
     lines = ["| Slice | Rows | Metric | Champion → candidate | Change |", "|:--|--:|:--|:--|--:|"]
-    for gate in found[:MOST_MOVED]:
-        values = f"{_value(gate.champion, bounds=False)} → {_value(gate.candidate, bounds=False)}"
+    for gate in shown:
+        values = f"{_value(gate, gate.champion, bounds=False)} → {_value(gate, gate.candidate, bounds=False)}"
         lines.append(
             f"| {code(key_text(gate.slice or {}))} | {gate.n:,} | {code(gate.metric or gate.id)} | {values} "
-            f"| {_change(gate.difference)} |"
+            f"| {_change(gate)} |"
         )
     return told, "\n".join(lines)
+
+
+def _largest(found: Sequence[GateVerdict]) -> list[GateVerdict]:
+    """At most ``MOST_MOVED``, by metric: changes of different metrics have different units, so each has its own order,
+    and the largest of each is shown before the second of any."""
+    by_metric: dict[str, list[GateVerdict]] = {}
+    for gate in sorted(found, key=lambda one: -abs(one.difference.value if one.difference else 0)):
+        by_metric.setdefault(gate.id, []).append(gate)
+    rounds = sorted((place, name) for name, ones in by_metric.items() for place in range(len(ones)))
+    kept = set(rounds[:MOST_MOVED])
+    names = dict.fromkeys(gate.id for gate in found)  # in the policy's order
+    return [gate for name in names for place, gate in enumerate(by_metric[name]) if (place, name) in kept]
 
 
 def fairness(gates: Iterable[GateVerdict], *, said: str) -> list[str]:

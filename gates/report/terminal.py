@@ -20,8 +20,8 @@ from gates.report import (
     why,
     word,
 )
-from gates.report.interval import TITLE, drawn
-from gates.words import bar_text, number, plural, signed
+from gates.report.interval import TITLE, drawn, figures
+from gates.words import bar_text, number, plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +37,7 @@ def render(decision: Decision, facts: Facts | None = None, *, width: int = 120, 
 
     facts = facts or Facts()
     out, told = console(width, colour=colour)
-    shown = [gate for gate in decision.gates if gate.kind != "data" and gate.verdict is not None]
+    shown = by_badness(tuple(gate for gate in decision.gates if gate.kind != "data" and gate.verdict is not None))
     if shown and width >= TABLE_WIDTH:
         told.print(_table(shown, pictures=width >= PICTURE_WIDTH))
     for gate in shown if width < TABLE_WIDTH else ():
@@ -137,8 +137,8 @@ def _value(estimate: Estimate | None) -> str:
 def _judged(gate: GateVerdict) -> str:
     """The number that was held against the bar, with its bounds."""
     level = gate.rule in ("min", "max")
-    estimate, told = (gate.candidate, number) if level else (gate.difference, signed)
-    return f"{told(estimate.value)} ({told(estimate.low)} to {told(estimate.high)})" if estimate else "–"
+    estimate = gate.candidate if level else gate.difference
+    return "{} ({})".format(*figures(gate, estimate, change=not level)) if estimate else "–"
 
 
 _SIGNS = {"min": "≥ {}", "max": "≤ {}", "max_worsening": "worse ≤ {}", "min_improvement": "better ≥ {}"}

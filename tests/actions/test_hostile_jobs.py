@@ -96,7 +96,7 @@ def test_setup_runs_nothing_of_the_checkout_and_installs_once(world: World, tmp_
     run = world.push(install=True)
     assert run.failed == set(), run.log
     assert not canary.exists()
-    assert "1 gates, no mistakes" in run.log
+    assert "1 gate, no mistakes" in run.log
     assert run.log.count("installing gates into") == 1
 
 

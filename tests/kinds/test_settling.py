@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gates.decision import Verdict
 from gates.judge import judge
-from gates.words import apart, number, plural, size
+from gates.words import apart, asked_size, number, plural, size
 
 
 def judged(policy_of, evidence_of, bars, blocks, metric="accuracy", runs=(), **policy):
@@ -62,10 +62,10 @@ def test_the_noise_of_training_is_told_to_be_that(policy_of, evidence_of):
 def test_a_figure_lies_on_the_side_of_the_bar_where_its_number_does(far, bar, near):
     for value in (far, bar + near):
         assume(value >= 0)
-        text = float(apart(number, value, bar).replace(",", ""))
+        text = float(apart(number, value, bar).replace(",", "").replace("−", "-"))
         assert (text > bar) == (value > bar) or abs(value - bar) < 1e-9
         assert (text < bar) == (value < bar) or abs(value - bar) < 1e-9
-        points = float(size(value, points=True, bar=bar).split()[0]) / 100
+        points = float(size(value, points=True, bar=bar).split()[0].replace("−", "-")) / 100
         assert (points > bar) == (value > bar) or abs(value - bar) < 1e-9
 
 
@@ -83,6 +83,32 @@ def test_figures_never_contradict_the_verdict(policy_of, evidence_of):
             assert figures[0] >= 0.9, one.reason
         else:
             assert figures[0] < 0.9, one.reason
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (-22.28, "−22.280"), (-1234.5, "−1,234.5"), (0.000072, "0.000072"), (-0.000072, "−0.000072"), (0.0, "0.000"),
+        (3e-9, "3e−09"), (1e15, "1,000,000,000,000,000.0"),
+    ],
+)  # fmt: skip
+def test_numbers_have_a_real_minus_and_no_power_of_ten_without_need(value, told):
+    assert number(value) == told
+
+
+@pytest.mark.parametrize(
+    ("bar", "points", "told"),
+    [
+        (10, False, "10"), (0.2, False, "0.2"), (1e-5, False, "0.00001"), (12345678, False, "12,345,678"),
+        (0.01, True, "1 point"), (0.0125, True, "1.25 points"), (0.07, True, "7 points"), (0.0005, True, "0.05 points"),
+    ],
+)  # fmt: skip
+def test_a_bar_is_told_as_it_was_written(bar, points, told):
+    assert asked_size(bar, points=points) == told
+
+
+def test_a_difference_is_never_told_as_nothing():
+    assert size(0.00001, points=True) == "0.001 points"
 
 
 def test_one_bar_is_singular():

@@ -11,10 +11,11 @@ from gates.canonical import digest
 from gates.contract.beside import GAP
 from gates.decision import Decision, Estimate, GateVerdict
 from gates.evidence import Evidence, Finding
-from gates.report import Facts, acceptances, commands, first_line, reuse, sign, waiting, why, word
+from gates.report import Facts, acceptances, by_badness, commands, first_line, reuse, sign, waiting, why, word
 from gates.report.html import past, pictures
 from gates.report.html.curves import Scores
-from gates.words import bar_text, number, percent, signed
+from gates.report.interval import figures
+from gates.words import bar_text, number, percent
 
 if TYPE_CHECKING:
     import jinja2
@@ -32,7 +33,7 @@ ASKS = {
 def render(decision: Decision, facts: Facts) -> str:
     """The page. Pictures of scores and tables of data are there where ``facts.evidence`` is."""
     shown, told = first_line(decision, facts)
-    gates = [gate for gate in decision.gates if gate.kind != "data"]
+    gates = by_badness(tuple(gate for gate in decision.gates if gate.kind != "data"))
     page: dict[str, Any] = {
         "decision": decision,
         "facts": facts,
@@ -88,9 +89,9 @@ def _row(gate: GateVerdict) -> dict[str, Any]:
         "verdict": word(gate.verdict),
         "sign": sign(gate.verdict),
         "n": gate.n,
-        "champion": _told(gate.champion),
-        "candidate": _told(gate.candidate),
-        "change": _told(gate.difference, change=True),
+        "champion": _told(gate, gate.champion),
+        "candidate": _told(gate, gate.candidate),
+        "change": _told(gate, gate.difference, change=True),
         "sort": "" if gate.difference is None else gate.difference.value,
         "rule": ASKS[gate.rule].format(bar_text(gate.bar)) if gate.rule in ASKS and gate.bar is not None else gate.rule,
         "reason": gate.reason,
@@ -98,12 +99,9 @@ def _row(gate: GateVerdict) -> dict[str, Any]:
     }
 
 
-def _told(estimate: Estimate | None, *, change: bool = False) -> tuple[str, str]:
+def _told(gate: GateVerdict, estimate: Estimate | None, *, change: bool = False) -> tuple[str, str]:
     """The value, and its bounds."""
-    if estimate is None:
-        return "–", ""
-    told = signed if change else number
-    return told(estimate.value), f"{told(estimate.low)} to {told(estimate.high)}"
+    return ("–", "") if estimate is None else figures(gate, estimate, change=change)
 
 
 def _groups(gate: GateVerdict) -> dict[str, Any]:
