@@ -103,6 +103,7 @@ def facts(flow: Flow, decision: Decision, history: tuple[Past, ...] = ()) -> Fac
         observing=mode.until if mode and observing else None,
         observed=mode.until if mode and not bound.observing(flow.today) else None,
         places=_places(flow, decision),
+        threshold=bound.policy.predict.threshold if bound.policy.task == "binary" else None,
     )
 
 

@@ -137,6 +137,11 @@ class Workspace:
         return self.work / "report.html"
 
     @property
+    def rendered(self) -> tuple[Path, ...]:
+        """Every report that has a file: the two of a run, and what ``gates report --format`` writes."""
+        return (self.report, self.html, *(self.work / name for name in ("report.svg", "junit.xml", "gates.sarif")))
+
+    @property
     def when(self) -> Path:
         """When the training on this machine began and ended; absent where it ran on another one."""
         return self.work / "trained.json"
@@ -203,7 +208,7 @@ class Workspace:
             (self.candidate, self.others, self.when, self.scored, self._shards),
             (self.evidence,),
             (self.decision, self.bars),
-            (self.report, self.html),
+            self.rendered,
         )
 
     def prepare(self) -> None:

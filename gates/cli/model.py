@@ -139,13 +139,18 @@ def merge(policy: Path) -> None:
 def judge(policy: Path, base: str | None, as_json: bool) -> NoReturn:
     """Judge .gates/evidence.json by the policy, into .gates/decision.json.
 
+    Reports that lie in .gates/ are written again, so that none tells an older verdict.
+
     \b
     Example:
       gates judge --json | jq .verdict
     """
     flow = common.flow(policy, base)
+    old = [path.name for path in flow.workspace.rendered if path.exists()]
     decision = flow.judge()
     write_bars(flow, decision)
+    for form in (name for name, one in FORMATS.items() if one.file in old):
+        write_report(flow, decision, form)
     common.show(decision, flow, as_json=as_json)
     sys.exit(common.code(decision, flow))
 

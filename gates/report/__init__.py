@@ -47,7 +47,8 @@ class Facts:
     workflow that records a waiver, ``waivable`` the gates whose failure may be accepted, ``open_waivers`` whether that
     takes nobody's approval. ``evidence`` is what the
     decision was made from, for what only it can show. ``picture`` is there where one was stored. ``champions`` is what
-    the champion's alias has named, by the ledger, the oldest first.
+    the champion's alias has named, by the ledger, the oldest first. ``threshold`` is the policy's, from which a score
+    is called positive; None where there is none.
     """
 
     policy: str = "gates.yaml"
@@ -73,6 +74,7 @@ class Facts:
     evidence: Evidence | None = None
     picture: Picture | None = None
     champions: tuple[Champion, ...] = ()
+    threshold: float | None = None
 
     def verdict(self, decision: Decision) -> Verdict:
         """The verdict that counts: after waivers."""

@@ -19,13 +19,18 @@ from gates.slices import OVERALL
 from gates.words import percent, plural, rows
 
 MOST = 400  # bars of the card's tables
+_PIPELINES = {  # the hub's name for a task; it has none for the others
+    "binary": "tabular-classification",
+    "multiclass": "tabular-classification",
+    "regression": "tabular-regression",
+}
 
 
 def render(bound: Bound, evidence: Evidence, decision: Decision, record: Record | None = None) -> str:
     """The card. Without a record it says that the model was not promoted."""
     about = bound.policy.card or Card()
     sections = [
-        _front(about, evidence, decision),
+        _front(about, bound, evidence, decision),
         f"# {text(decision.model)}",
         _opening(decision),
         "## Intended use",
@@ -46,21 +51,22 @@ def render(bound: Bound, evidence: Evidence, decision: Decision, record: Record 
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _front(about: Card, evidence: Evidence, decision: Decision) -> str:
+def _front(about: Card, bound: Bound, evidence: Evidence, decision: Decision) -> str:
     """The metadata that the Hugging Face hub reads."""
+    pipeline = _PIPELINES.get(bound.policy.task)
     found = [gate for gate in decision.gates if gate.metric and not gate.slice and gate.candidate]
     metrics = {gate.id: gate for gate in reversed(found)}  # a bar each; they tell one value
-    lines = ["---", f"model_name: {flow(decision.model)}", "pipeline_tag: tabular-classification"]
+    lines = ["---", f"model_name: {flow(decision.model)}", *([f"pipeline_tag: {pipeline}"] if pipeline else [])]
     if about.license:
         lines.append(f"license: {flow(about.license)}")
-    lines += ["tags: [tabular-classification, gates]"]
+    lines += [f"tags: [{pipeline}, gates]" if pipeline else "tags: [gates]"]
     if metrics:
         holdout = next(table for table in evidence.tables if table.name == "holdout")
         lines += [
             "model-index:",
             f"- name: {flow(decision.model)}",
             "  results:",
-            "  - task: {type: tabular-classification}",
+            f"  - task: {{type: {pipeline or 'other'}}}",
             f"    dataset: {{type: tabular, name: {flow(holdout.name)}, revision: {flow(holdout.digest)}}}",
             "    metrics:",
             *(_metric(gate) for gate in reversed(metrics.values())),
@@ -83,7 +89,8 @@ def _limits(about: Card, bound: Bound, evidence: Evidence, decision: Decision) -
         yield text(about.limits)
     held = sum(part.rows for part in evidence.along(OVERALL))
     lines = [f"- Measured on {rows(held)} of one holdout: nothing is known of data unlike it."]
-    lines += [f"- A score of at least {bound.policy.predict.threshold:g} is called positive."]
+    if bound.policy.task == "binary":
+        lines += [f"- A score of at least {bound.policy.predict.threshold:.10g} is called positive."]
     open_ = [gate for gate in decision.gates if gate.verdict in (Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR)]
     lines += [f"- {text(gate.reason)}." for gate in open_[:MOST]]
     yield "\n".join(lines)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 
 import pytest
 import yaml
 from edge_project import Project, call, refused, without
+
+from gates.report.card import render as card
+from gates.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +89,27 @@ def test_the_card(project):
     assert "demographic_parity_difference" in body.split("## Fairness")[1].split("## Who")[0]
     assert "It was not promoted." in body
     assert project.decision["candidate"]["digest"] in body
+
+
+@pytest.mark.parametrize(
+    ("task", "threshold", "line", "pipeline"),
+    [
+        ("binary", 0.4, "A score of at least 0.4 is called positive.", "tabular-classification"),
+        ("multiclass", 0.5, None, "tabular-classification"),
+        ("regression", 0.5, None, "tabular-regression"),
+        ("score", 0.5, None, None),
+    ],
+)
+def test_the_card_says_what_the_task_is(project, task, threshold, line, pipeline):
+    work = Workspace(policy=project.root / "gates.yaml")
+    bound = work.load()
+    policy = replace(bound.policy, task=task, predict=replace(bound.policy.predict, threshold=threshold))
+    made = card(replace(bound, policy=policy), work.load_evidence(), work.load_decision())
+    told = yaml.safe_load(made.split("---\n", 2)[1])
+    assert told.get("pipeline_tag") == pipeline
+    assert told["model-index"][0]["results"][0]["task"]["type"] == (pipeline or "other")
+    assert ("is called positive" in made) == (line is not None)
+    assert (line or "") in made
 
 
 def test_the_promoted_models_card_lies_in_the_ledger(project):

@@ -36,6 +36,28 @@ def test_the_steps_give_the_bytes_of_the_run(project: Project) -> None:
     assert project.bytes(*MADE) == expected
 
 
+def test_judging_again_leaves_no_report_of_an_older_verdict(project: Project) -> None:
+    """What lay there is written again, nothing else is; and where nothing can be judged, nothing old stays."""
+    project.ready()
+    assert project.gates("run").code == 0
+    for form in ("junit", "sarif", "svg"):
+        project.gates("report", "--format", form)
+    (project.work / "gates.sarif").unlink()
+    names = ("report.md", "report.html", "report.svg", "junit.xml")
+    before = project.bytes(*names)
+    assert project.gates("judge").code == 0
+    assert project.bytes(*names) == before
+    policy = (project.root / "gates.yaml").read_text()
+    project.ready(gates=[{"metric": "roc_auc", "min": 0.9999}])
+    assert project.gates("judge").code != 0
+    for name, old in before.items():
+        assert (project.work / name).read_bytes() != old, name
+    assert not (project.work / "gates.sarif").exists()
+    (project.root / "gates.yaml").write_text(policy + "zzz: 1\n")
+    assert project.gates("judge").code == 2
+    assert not [name for name in names if (project.work / name).exists()]
+
+
 def test_a_run_again_gives_the_same_bytes(project: Project) -> None:
     project.ready(**SLICED)
     project.gates("run")

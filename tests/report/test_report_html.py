@@ -111,6 +111,20 @@ def test_curves_are_drawn_where_the_evidence_has_them(policy_of, evidence_of):
     assert [one["totals"] for one in json.loads(embedded)] == [[60, 50], [60, 50]]
 
 
+@pytest.mark.parametrize(
+    ("threshold", "starts", "told"), [(0.4, "0.40", "0.4"), (0.375, "0.38", "0.375"), (None, "0.50", None)]
+)
+def test_the_threshold_explorer_starts_at_the_policys(policy_of, evidence_of, threshold, starts, told):
+    bound = policy_of({"gates": [{"metric": "recall", "min": 0.5}]})
+    evidence = evidence_of(bound, [{"cells": [[1, 1, 0, 40], [0, 0, 0, 60], [1, 0, 1, 10]]}])
+    evidence = replace(evidence, curves=(Curve(model="candidate", bins=((20000, 60, 10), (40000, 0, 40))),))
+    page = Page(render(judge(bound, evidence), Facts(evidence=evidence, threshold=threshold)))
+    (slider,) = (attributes for _, attributes in page.tags if attributes.get("id") == "threshold")
+    assert slider["value"] == starts
+    assert (f"a score of at least {told} is called" in page.text) == (told is not None)
+    assert page.text.count("is called;") == (told is not None)  # the champion gave calls alone
+
+
 CHAMPIONS = (
     champion_of(PASSES, 1),
     champion_of(PASSES, 2, waivers=(settled(FAILS, 1).waived[0].waiver,)),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import jinja2
 
 MOST_GROUPS = 50
+START = 0.5  # of the threshold explorer, where no policy names another
 ASKS = {
     "min": "at least {}",
     "max": "at most {}",
@@ -57,6 +58,8 @@ def render(decision: Decision, facts: Facts) -> str:
         "light": _safe(pictures.variables("light")),
         "dark": _safe(pictures.variables("dark")),
         "marks": _safe(pictures.MARKS),
+        "threshold": f"{START if facts.threshold is None else facts.threshold:.2f}",
+        "called": None if facts.threshold is None else bar_text(facts.threshold),
         **_measured(facts.evidence),
         **past.told(decision, facts.champions),
     }
@@ -194,7 +197,9 @@ def _confusion(evidence: Evidence) -> list[dict[str, Any]]:
         counts = [[0] * len(classes) for _ in classes]
         for cell in whole.cells:
             counts[cell[0]][cell[place]] += cell[3]
-        found.append({"model": name, "classes": classes, "rows": list(zip(classes, counts, strict=True))})
+        scored = name in {curve.model for curve in evidence.curves}
+        rows = list(zip(classes, counts, strict=True))
+        found.append({"model": name, "classes": classes, "rows": rows, "scored": scored})
     return found
 
 
