@@ -13,6 +13,7 @@ from gates.emit import flow
 
 PIN = re.compile(r"([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100})@([0-9a-f]{40})")
 UNPINNED = ("OWNER/gates", "FULL-COMMIT-SHA")
+_TO_BE_PINNED = "# Put your copy of gates here, and the full commit that you trust: a tag can move.\n    "
 PRODUCTION, WAIVING, LEDGER = "production", "gates-waive", "gates-ledger"
 
 
@@ -75,10 +76,17 @@ def workflow(home: Home, caller: str) -> str:
 
 
 def _uses(home: Home, called: str) -> str:
-    pinned = f"uses: {home.project}/.github/workflows/{called}@{home.commit}"
-    if home.commit != UNPINNED[1]:
-        return pinned
-    return f"# Put your copy of gates here, and the full commit that you trust: a tag can move.\n    {pinned}"
+    named = f"uses: {home.project}/.github/workflows/{called}@{home.commit}"
+    return named if home.commit != UNPINNED[1] else f"{_TO_BE_PINNED}{named}"
+
+
+def pinned(text: str, home: Home) -> str:
+    """The text of a workflow with the home's copy of this project where it names none yet; all else as it stands."""
+    if home.commit == UNPINNED[1]:
+        return text
+    project, commit = map(re.escape, UNPINNED)
+    unpinned = rf"(?:{re.escape(_TO_BE_PINNED)})?uses: {project}/\.github/workflows/([\w.-]+)@{commit}(?!\S)"
+    return re.sub(unpinned, lambda found: _uses(home, found[1]), text)
 
 
 def _requirements(home: Home) -> str:

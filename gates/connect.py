@@ -35,7 +35,7 @@ class Connected:
 
 def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = False) -> Connected:
     """Write what the policy in the folder ``root`` needs on GitHub, all or none. What stands there stays, unless
-    ``force``; of CODEOWNERS only lines are added.
+    ``force``, but for the copy of gates where it names none yet; of CODEOWNERS only lines are added.
 
     Raises ``GatesError`` for a policy with mistakes, and for a pin and owners that are none.
     """
@@ -57,13 +57,17 @@ def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = Fa
     if owners is not None and unowned:
         texts[code_owners] = callers.owners(text, unowned, checked_owners(owners))
     standing = {path for path in texts if path != code_owners and (path.exists() or path.is_symlink())}
-    differing = tuple(path for path in standing if _text(path) != texts[path])
-    written = tuple(path for path in texts if path not in standing or (force and path in differing))
+    differing = {path for path in standing if _text(path) != texts[path]}
+    if not force:
+        texts |= {path: callers.pinned(_text(path), home) for path in differing}
+    written = tuple(
+        path for path in texts if path not in standing or (path in differing and _text(path) != texts[path])
+    )
     files.write_all({path: texts[path].encode() for path in written})
     return Connected(
         home=home,
         written=written,
-        kept=() if force else tuple(sorted(differing)),
+        kept=() if force else tuple(sorted(differing - set(written))),
         unowned=() if owners is not None else unowned,
         settings=tuple(callers.settings(home)),
     )

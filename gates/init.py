@@ -11,24 +11,23 @@ from gates import callers, files, starter
 from gates.contract import infer
 from gates.contract.profile import Profile, common
 from gates.errors import GatesError
+from gates.guesses import NOTHING, Guessed, Said, guess
 from gates.measure.engines import connect
 from gates.measure.profile import profile, shared
 from gates.measure.tables import open_table
 from gates.source import parse
-from gates.starter import Guessed
 
 NAMED = 3  # of the files that stand in the way: a few tell what the folder is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the user said: the data, a holdout beside it, and what columns and model are called."""
+    """What the user said: the data, a holdout beside it, the model's name, and what the columns mean."""
 
     data: str
     holdout: str | None = None
-    label: str | None = None
-    key: str | None = None
     model: str | None = None
+    said: Said = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +76,11 @@ def look(asked: Asked, root: Path) -> tuple[Guessed, tuple[Profile, ...]]:
     tables = tuple(profile(connection, one) for one in opened)
     if not list(common(tables)):
         raise GatesError(f"{' and '.join(paths)} have no column in common", mend="Name two files of one table.")
-    guessed = starter.guess(tables, asked.label, asked.key)
-    guess = guessed.guess
-    if guess.keys and len(opened) > 1:
-        apart = not shared(connection, opened[1], opened[0], guess.keys[0])
-        guessed = replace(guessed, guess=replace(guess, apart=apart))
+    guessed = guess(tables, asked.said)
+    meant = guessed.guess
+    if meant.keys and len(opened) > 1:
+        apart = not shared(connection, opened[1], opened[0], meant.keys[0])
+        guessed = replace(guessed, guess=replace(meant, apart=apart))
     return guessed, tables
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -20,14 +21,24 @@ from gates.workspace import load_contract
 
 if TYPE_CHECKING:
     from gates.connect import Connected
+    from gates.guesses import Guessed
     from gates.init import Start
+    from gates.metrics import Task
 
 CONTRACT = "contract.yaml"
+TASKS = ("binary", "multiclass", "regression", "ranking", "score")
 
 
 @click.command()
 @click.argument("data", required=False)
 @click.option("--label", help="The column that holds the truth. The default is a guess, told in gates.yaml.")
+@click.option(
+    "--task",
+    type=click.Choice(TASKS),
+    metavar="TASK",
+    help=f"{', '.join(TASKS[:-1])} or {TASKS[-1]}. The default is a guess by the label.",
+)
+@click.option("--query", help="The column of the query that rows are ranked for: task ranking.")
 @click.option("--holdout", help="Labelled rows to judge on; DATA is then what is trained on.")
 @click.option("--key", help="The column by which predictions find their rows; no value may repeat.")
 @click.option("--model", help="The model's name. The default is the folder's.")
@@ -41,6 +52,8 @@ CONTRACT = "contract.yaml"
 def init(
     data: str | None,
     label: str | None,
+    task: Task | None,
+    query: str | None,
     holdout: str | None,
     key: str | None,
     model: str | None,
@@ -65,6 +78,7 @@ def init(
       gates init --template --gates acme/gates@COMMIT
     """
     from gates import init as starting
+    from gates.guesses import Said
 
     root = Path.cwd()
     if template:
@@ -77,7 +91,8 @@ def init(
         raise GatesError("DATA is missing", where="init", mend="Name a table, or see gates init --help.")
     made = None
     if data is not None:
-        asked = starting.Asked(data=data, holdout=holdout, label=label, key=key, model=model)
+        said = Said(label=label, key=key, task=task, query=query)
+        asked = starting.Asked(data=data, holdout=holdout, model=model, said=said)
         with common.steps().step("look", " and ".join(path for path in (data, holdout) if path)):
             made = starting.init(asked, root, force=force)
         for path in made.written:
@@ -116,7 +131,8 @@ def _tell(done: Connected, root: Path) -> None:
     if done.unowned:
         steps.insert(0, f"Owners, by --owners or by hand in CODEOWNERS, of {', '.join(done.unowned)}.")
     if done.home.commit == UNPINNED[1]:
-        steps.insert(0, "In the workflows: your copy of gates, by a full commit; or give --gates OWNER/NAME@COMMIT.")
+        how = "the same again with --gates OWNER/NAME@COMMIT writes it in"
+        steps.insert(0, f"In the workflows: your copy of gates, by a full commit; {how}.")
     click.echo("\nOn GitHub, under Settings:")
     for number, step in enumerate(steps, 1):
         click.echo(f"  {number}. {step}")
@@ -125,21 +141,34 @@ def _tell(done: Connected, root: Path) -> None:
 
 def _next(made: Start) -> str:
     """What to do now: the guesses to look at, and the next commands."""
-    guess, path = made.guessed.guess, made.tables[-1].path
-    if guess.label is None:
-        label = "name the label in gates.yaml: no column of two values stood out"
-    else:
-        label = f"is {guess.label} the label in gates.yaml?" + (
-            f" It is {made.guessed.label_why}." if made.guessed.label_why else " You said so."
-        )
+    path = made.tables[-1].path
     steps = (
-        f"Look through gates.yaml: {label}",
+        *_questions(made.guessed),
+        "Look through the gates in gates.yaml: their bars are where a model can begin, not what yours must reach.",
         "Look through contract.yaml: the ranges are those of this data, widened.",
         f"gates data {shlex.quote(path)}",
         "Write the training command, and name it under train: in gates.yaml; then: gates run",
-        "Put your copy of gates and a commit into the workflow.",
+        "gates init --github --gates OWNER/NAME@COMMIT writes the other workflows, and your copy of gates into all.",
     )
     return "\n".join(["", "Next:", *(f"  {number}. {step}" for number, step in enumerate(steps, 1))])
+
+
+def _questions(guessed: Guessed) -> Iterator[str]:
+    """What was guessed and why, as questions about gates.yaml; and what to change where the answer is no."""
+    guess = guessed.guess
+    if guess.label is None and guessed.task != "score":
+        yield "Name the label in gates.yaml: no column stood out. Or the same again with --label and --force."
+        return
+    if guess.label is not None:
+        why = f"It is {guessed.label_why}." if guessed.label_why else "You said so."
+        yield f"Look through gates.yaml: is {guess.label} the label? {why}"
+    if not guessed.task_said:
+        yield f"Is the task {guessed.task}? {guessed.task_why}. If not: the same again with --task and --force."
+    if guessed.query_why:
+        yield f"Is {guessed.query} the query that rows are ranked for? It is {guessed.query_why}."
+    if guessed.positive_why:
+        positive = f"{guess.positive:g}" if isinstance(guess.positive, float) else str(guess.positive)
+        yield f"Is {positive} the positive class? It is {guessed.positive_why}. If not: change positive in gates.yaml."
 
 
 @click.command()

@@ -20,8 +20,8 @@ class ColumnProfile:
     """What was seen in a column. ``category`` is None where nothing was seen, or tables disagree about it.
 
     ``low`` and ``high`` are the finite numbers at the ends (text for dates and times), ``values`` all values with
-    their rows where there are few, ``unique`` whether none is missing and none repeats, ``lengths`` those of text,
-    ``format`` the one that all of its dates keep.
+    their rows where there are few, ``unique`` whether none is missing and none repeats, ``distinct`` about how many
+    values there are, ``lengths`` those of text, ``format`` the one that all of its dates keep.
     """
 
     name: str
@@ -35,6 +35,7 @@ class ColumnProfile:
     nan: int = 0
     values: tuple[tuple[Plain, int], ...] | None = None
     unique: bool = False
+    distinct: int = 0
     lengths: tuple[int, int] | None = None
     format: str | None = None
 
@@ -123,6 +124,7 @@ def _both(one: ColumnProfile, other: ColumnProfile) -> ColumnProfile:
         nan=one.nan + other.nan,
         values=tuple(counts.items()) if few and known else None,
         unique=one.unique and other.unique,
+        distinct=max(one.distinct, other.distinct),
         lengths=(min(lengths), max(lengths)) if lengths else None,
         format=one.format if one.format == other.format else None,
     )

@@ -47,8 +47,8 @@ def profile(connection: Any, opened: Opened) -> Profile:
     ]
     exact = _select(connection, opened, asked)
     known = tuple(
-        replace(one, values=_listed(column, part.get("values")), unique=part.get("distinct") == rows)
-        for column, one, part in zip(columns, made, exact, strict=True)
+        replace(one, values=_listed(column, part.get("values")), unique=part.get("distinct") == rows, distinct=n)
+        for column, one, part, n in zip(columns, made, exact, estimates, strict=True)
     )
     return Profile(path=opened.path, rows=rows, columns=known)
 

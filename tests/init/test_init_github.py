@@ -172,6 +172,36 @@ def test_without_a_pin_it_is_said_what_is_missing(repository, monkeypatch):
     )
 
 
+@pytest.mark.usefixtures("repository")
+def test_a_pin_given_later_is_written_in_as_the_first_message_says(monkeypatch):
+    monkeypatch.setattr(connect, "origin", lambda: None)
+    assert "the same again with --gates OWNER/NAME@COMMIT writes it in" in github().out
+    mine = Path(".github/workflows/gates-promote.yml")
+    mine.write_text(mine.read_text() + "# mine\n")
+    done = github("--gates", PIN)
+    assert ("kept" in done.out, "--gates" in done.out) == (False, False)
+    texts = {path: path.read_text() for path in Path(".github/workflows").iterdir()}
+    assert not [path for path, text in texts.items() if "FULL-COMMIT-SHA" in text or "Put your copy" in text]
+    assert all(PIN.partition("@")[2] in text for text in texts.values())
+    assert texts[mine].endswith("# mine\n")  # all else stands as it was
+    again = github("--gates", PIN)
+    assert ("wrote" in again.out, "kept .github/workflows/gates-promote.yml" in again.out) == (False, True)
+    other = github("--gates", f"acme/gates@{'c3' * 20}")  # a copy that is named is changed by --force alone
+    assert ("wrote" in other.out, other.out.count("--force overwrites it")) == (False, len(texts))
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_workflow_that_is_a_link_is_not_pinned_through(monkeypatch):
+    monkeypatch.setattr(connect, "origin", lambda: None)
+    github()
+    workflow = Path(".github/workflows/gates.yml")
+    workflow.rename("elsewhere.yml")
+    workflow.symlink_to("../../elsewhere.yml")
+    done = github("--gates", PIN)
+    assert (done.code, "gates.yml: is a link" in done.err) == (2, True)
+    assert "FULL-COMMIT-SHA" in Path("elsewhere.yml").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
