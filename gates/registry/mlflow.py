@@ -305,8 +305,13 @@ def _unless_there(create: Callable[[], Any]) -> None:
 
 
 def hashed(source: str, below: str = "") -> str | None:
-    """Digest of a folder of this machine, by its file URI; None where it is gone."""
+    """Digest of a folder of this machine, by its file URI; None where it is gone. Raises ``GatesError`` where all of
+    the store is: that is a disk that is not there, not a model that somebody removed."""
     folder = Path(url2pathname(urlsplit(source).path))
+    store = folder.parent.parent.parent  # STORE/RUN/artifacts/candidate
+    if not store.is_dir():
+        mend = "Is its disk there, and MLFLOW_TRACKING_URI the right registry?"
+        raise GatesError(f"there is no folder {store}", where="registry", mend=mend, exit_code=Exit.OUTSIDE)
     return digest_below(folder, below) if folder.is_dir() else None
 
 

@@ -22,6 +22,7 @@ gates:
   - metric: roc_auc
     min: 0.75
     max_worsening: 0.02
+    slices: {min: 0.01}
 """
 BROKEN = """\
 record: {properties: {payment_method: {enum: [cash]}}}

@@ -197,10 +197,8 @@ def test_an_overwritten_model_is_told_and_not_loaded(registered: Project, models
     (file,) = (registered.root / "mlartifacts").rglob("candidate/model/model.pkl")
     file.write_bytes(b"cos\nsystem\n(S'touch " + str(registered.root / "loaded").encode() + b"'\ntR.")
     registered.holdout(rows[:150], "holdout.parquet")
-    registered.gates("run")
-    compared = registered.gate("max_worsening")
-    assert (compared["verdict"], compared["difference"]) == ("error", None)
-    assert "the bytes of version 1 are not those that were promoted" in compared["reason"]
+    assert registered.gates("run").code == 2
+    assert (registered.decision["verdict"], registered.decision["code"]) == ("error", "stored_bytes")
     assert not (registered.root / "loaded").exists()
 
 

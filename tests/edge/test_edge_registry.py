@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from edge_project import Project, Rows, refused, table
 
+from gates.registry.mlflow import Registry
+
 GATES = [{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.1}, {"metric": "accuracy", "min": 0.5}]
 
 
@@ -85,7 +87,8 @@ def test_the_same_model_again_differs_by_nothing(registered: Project) -> None:
     promoted(registered)
     registered.gates("run")
     difference = registered.gate("max_worsening")["difference"]
-    assert difference == {"value": 0, "low": 0, "high": 0}
+    assert difference["value"] == 0
+    assert -0.02 < difference["low"] < 0 < difference["high"] < 0.02, "the same calls on these rows prove no sameness"
 
 
 def test_a_worse_candidate_is_stopped(registered: Project) -> None:
@@ -99,17 +102,22 @@ def test_a_worse_candidate_is_stopped(registered: Project) -> None:
     assert str(champion(registered).version) == "1"
 
 
-def test_the_champions_files_are_not_fetched_while_the_holdout_is_the_same(registered: Project) -> None:
-    """Its kept predictions are enough: without the model's folder in the store, it is still compared with."""
+def test_the_champions_files_are_not_fetched_while_the_holdout_is_the_same(
+    registered: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its kept predictions are enough. That its files are whole is looked at where they lie; gone ones are an error."""
     rows = promoted(registered)
     registered.predictions(shifted(rows))
     registered.gates("run")
     expected = registered.bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(Registry, "_fetched", lambda *_: pytest.fail("its files were fetched"))
+        assert registered.gates("measure").code == 0
+        assert registered.gates("judge").code == 0
+        assert registered.bytes() == expected
     (folder,) = stored(registered, "artifacts", "candidate")
     shutil.rmtree(folder)
-    assert registered.gates("measure").code == 0
-    assert registered.gates("judge").code == 0
-    assert registered.bytes() == expected
+    assert (registered.gates("run").code, registered.decision["code"]) == (2, "stored_bytes")
 
 
 def test_kept_predictions_find_their_rows_in_any_order(registered: Project) -> None:
@@ -246,7 +254,7 @@ def test_a_harder_policy_is_asked_at_the_promotion(registered: Project) -> None:
     registered.policy(gates=[{"metric": "roc_auc", "min": 0.99}])
     assert registered.gates("promote").code == 1
     registered.policy(predict={"threshold": 0.4})
-    refused(registered.gates("promote"), "another policy", "Run gates measure again.")
+    refused(registered.gates("promote"), "another policy", "Run gates run again.")
     assert nobody_serves(registered)
 
 
@@ -267,7 +275,7 @@ def test_a_champion_that_moved_meanwhile_is_judged_against(registered: Project) 
     judged_against_the_one_before(registered, shifted(rows), shifted(rows, 0.1))
     done = registered.gates("promote")
     assert (done.code, done.out.split(" (")[0]) == (0, "churn version 3 is now champion")
-    assert "the champion is version 2 by now: judged anew, pass" in done.err
+    assert "the candidate was judged against version 1: judged anew, pass" in done.err
 
 
 def test_a_champion_that_moved_meanwhile_and_is_better_stops_the_promotion(registered: Project) -> None:
@@ -293,10 +301,9 @@ def test_a_champion_whose_files_were_overwritten_is_told_and_not_used(registered
     rows = grown(rows)  # another holdout, so that the files are needed
     registered.holdout(rows)
     registered.predictions(rows)
-    registered.gates("run")
-    compared = registered.gate("max_worsening")
-    assert (compared["verdict"], compared["difference"]) == ("error", None)
-    assert "the bytes of version 1 are not those that were promoted" in compared["reason"]
+    assert registered.gates("run").code == 2
+    assert (registered.decision["verdict"], registered.decision["code"]) == ("error", "stored_bytes")
+    assert "the bytes of version 1 are not those of record 2" in registered.decision["reason"]
 
 
 def test_a_password_in_the_registrys_address_is_not_told(project: Project) -> None:

@@ -79,6 +79,8 @@ def files(folder: Path, task: str) -> None:
 
 
 def evidence(folder: Path, engine: str, task: str, data: dict, gates: list, slices: list, holdout="holdout.parquet"):
+    first, *others = gates
+    gates = [first | ({"slices": {"max": first["max"]}} if slices else {}), *others]
     policy = {
         "version": 1, "model": "m", "task": task, "train": "true", "gates": gates, "slices": slices,
         "data": {"holdout": holdout, "label": "y", "key": "id", "engine": engine} | data,
