@@ -19,7 +19,6 @@ from fake_github import FakeGitHub, Trouble
 from gates.cli import common
 from gates.errors import GatesError
 from gates.github.api import Client
-from gates.ledger import Ledger
 from gates.record import User
 from gates.validate import read_json
 from gates.waivers import accept
@@ -157,10 +156,10 @@ def test_what_cannot_be_annotated_is_told_and_not_obeyed(judged: Project, bad: s
 
 
 def test_a_ledger_that_cannot_be_read_is_not_obeyed(judged: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    def waivers(_: Ledger, *__: object) -> None:
+    def holding(*_: object) -> None:
         raise GatesError("bad\n::error::from the ledger")
 
-    monkeypatch.setattr(Ledger, "waivers", waivers)
+    monkeypatch.setattr("gates.waive.holding", holding)
     (command,) = obeyed(judged.gates("annotate", GITHUB_ACTIONS="true"))
     assert "from the ledger" not in command
     assert "can't be read: bad" in judged.gates("report", "--format", "terminal").err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ def environment(project: Project) -> dict[str, str]:
 
 def test_the_training_is_told_where_everything_is(project: Project) -> None:
     rows = project.ready(data={"train": "train.csv"}, train=SAY)
-    write_table(project.root / "train.csv", without(rows, "score"))
+    others = [row | {"id": row["id"] + 5000, "age": row["age"] + 100} for row in rows]
+    write_table(project.root / "train.csv", without(others, "score"))
     assert project.gates("run").code == 0
     told = {name: value for name, value in environment(project).items() if name.startswith("GATES_")}
     assert told == {
@@ -113,6 +115,7 @@ def test_the_training_sees_no_secrets_and_steers_no_runner(project: Project, tmp
 
 def test_what_the_training_prints_is_no_command_to_the_runner(project: Project) -> None:
     project.ready(train="echo '::add-mask::verdict'; echo '::error::hacked' >&2; exit 1")
+    subprocess.run(["git", "init", "--quiet"], cwd=project.root, check=True)
     done = project.gates("run", GITHUB_ACTIONS="true")
     assert done.code == 2
     assert "::error::hacked" in done.err, "it is shown"

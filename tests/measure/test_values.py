@@ -203,7 +203,7 @@ def test_a_candidate_without_the_column_is_told(tmp_path):
 def test_a_value_that_is_no_number_is_told(tmp_path, value):
     frame = latencies(np.random.default_rng(10))
     frame.loc[3, "a"] = value
-    with pytest.raises(GatesError, match=r"1 scores are not a number \(row 4\)"):
+    with pytest.raises(GatesError, match=r"1 score is not a number \(row 4\)"):
         run(tmp_path, frame, [{"metric": "mean", "max": 9}])
 
 
