@@ -155,7 +155,7 @@ def test_the_error_of_a_change_is_that_of_the_bootstrap(tmp_path):
     random = np.random.default_rng(4)
     frame = people(random, rows=2000, shift=0.15)
     frame["t"] = (frame.s + random.normal(size=2000) * 0.05).clip(0.001, 0.999)
-    bound, evidence = run(tmp_path, frame, [{"metric": "selection_rate_difference", "by": "sex", "max_worsening": 1}])
+    bound, evidence = run(tmp_path, frame, [{"metric": "selection_rate_difference", "by": "sex", "max_worsening": 0.9}])
     low, high = metric_of(bound.policy.gates[0].rule, "binary").change(evidence.along(BY)).bounds(0.95)
     calls = np.stack([frame.s >= 0.5, frame.t >= 0.5])
     women = (frame.sex == "f").to_numpy()

@@ -40,7 +40,9 @@ def test_intervals_hold(bench, monkeypatch, scene):
     found = bench.cover(bench.Scene(*scene), REPEATS)
     assert found
     for one in found:
-        assert bench.LOW - NOISE <= one.held <= bench.HIGH + NOISE, one
+        assert one.held >= bench.LOW - NOISE, one
+        if one.name != "roc_auc difference":  # the wider of two bounds may hold more often than it says
+            assert one.held <= bench.HIGH + NOISE, one
         assert max(one.below, one.above) <= bench.SIDE + NOISE, one
 
 
