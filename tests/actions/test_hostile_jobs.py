@@ -134,7 +134,9 @@ def test_hostile_cells_change_neither_outputs_nor_comment(world: World, tmp_path
         out.writeheader()
         out.writerows(rows)
     (world.repository / "columns.txt").write_text(BAD)
-    (world.repository / "gates.yaml").write_text(POLICY.replace("min: 0.75", "min: 0.1\n    slices: {min: 0.75}"))
+    (world.repository / "gates.yaml").write_text(
+        POLICY.replace("min: 0.75", "min: 0.1").replace("slices: {min: 0.01}", "slices: {min: 0.75}")
+    )
 
     run = world.push()
     assert run.verdicts == {"data": "pass", "judge": "fail", "report": "fail"}, run.log
