@@ -80,10 +80,10 @@ CHANGED = {
     "better": (bar(low=-0.09), None),
     "better, and only undecided": (bar(INCONCLUSIVE, high=0.01), None),
     "passes": (bar(PASS, low=0, high=0.1), None),
-    "worse": (bar(low=-0.1001), "it got worse: -0.100 at worst was accepted, now it is -0.100"),
-    "worse by far": (bar(low=-0.2), "it got worse: -0.100 at worst was accepted, now it is -0.200"),
+    "worse": (bar(low=-0.1001), "it got worse: −0.100 at worst was accepted, now it is −0.100"),
+    "worse by far": (bar(low=-0.2), "it got worse: −0.100 at worst was accepted, now it is −0.200"),
     "no number any more": (bar(INCONCLUSIVE, difference=None), "there was a number then or now, not both times"),
-    "not finite": (bar(low=float("nan")), "it got worse: -0.100 at worst was accepted, now it is nan"),
+    "not finite": (bar(low=float("nan")), "it got worse: −0.100 at worst was accepted, now it is nan"),
     "an error": (bar(ERROR), "an error can't be accepted; mend what it names"),
 }
 

@@ -147,7 +147,9 @@ def test_a_model_is_scored_apart_and_so_is_a_champion_on_a_new_holdout(world: Wo
     shutil.copytree(ROOT / "configs/telco-churn", home)
     policy = home / "gates.yaml"
     policy.write_text(policy.read_text().replace("  run: python train.py\n", "  run: python train.py\n  seeds: 2\n"))
-    given = {"cwd": home, "env": ENVIRON | {"MLFLOW_TRACKING_URI": registry, "GATES_LEDGER": "local"}}
+    origin = {"KEY": f"url.{world.repository}.insteadOf", "VALUE": "https://github.com/acme/churn"}
+    settings = {"GIT_CONFIG_COUNT": "1"} | {f"GIT_CONFIG_{name}_0": value for name, value in origin.items()}
+    given = {"cwd": home, "env": ENVIRON | settings | {"MLFLOW_TRACKING_URI": registry, "GATES_LEDGER": "local"}}
     subprocess.run([sys.executable, "prepare.py"], check=True, **given)
     world.commit()  # the policy that counts is that of the default branch
     for command in ("run", "promote"):
@@ -164,7 +166,7 @@ def test_a_model_is_scored_apart_and_so_is_a_champion_on_a_new_holdout(world: Wo
     assert run.verdicts == {"data": "pass", "judge": "fail", "report": "fail"}, run.log
     assert {job for job, end in run.jobs.items() if end == "succeeded"} >= {"score", "champion", "train"}
     assert "worse than champion v1" in ours(world)
-    assert "<code>recall</code> against the anchor" in ours(world)
+    assert "<code>recall:max_worsening</code> against the anchor" in ours(world)
     for job in ("train", "score", "champion"):
         seen = (world.seen / f"{job}.env").read_text()
         assert "ghs_bot" not in seen

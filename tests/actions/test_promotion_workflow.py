@@ -30,13 +30,19 @@ class Registry:
     def __init__(self, world: World, folder: Path) -> None:
         self.uri = f"sqlite:///{folder}/registry.db"
         self.world = world
-        client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
-        client.create_experiment("telco-churn", f"file://{folder}/stored")  # a store that outlives the jobs
+        self._client.create_experiment("telco-churn", f"file://{folder}/stored")  # a store that outlives the jobs
 
     @property
     def champion(self) -> str:
-        client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
-        return str(client.get_model_version_by_alias("telco-churn", "champion").version)
+        return str(self._client.get_model_version_by_alias("telco-churn", "champion").version)
+
+    def move(self, version: str) -> None:
+        """Move the alias by hand."""
+        self._client.set_registered_model_alias("telco-churn", "champion", version)
+
+    @property
+    def _client(self) -> MlflowClient:
+        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -55,6 +61,7 @@ def registry(world: World, tmp_path: Path) -> Registry:
     here = {MLFLOW: made.uri}
     world.write(documented("workflows", "Promote", here, approvals=None, requirements=None), "promote.yml")
     world.write(documented("workflows", "Roll back", here), "rollback.yml")
+    world.write(documented("workflows", "Adopt", here, approvals=None), "adopt.yml")
     return made
 
 
@@ -86,6 +93,13 @@ def test_promotions_a_refusal_and_a_way_back(world: World, registry: Registry) -
     assert back.failed == set(), back.log
     assert registry.champion == "1"
     assert "calls dropped by half" in registry.records[-1]["reason"]
+
+    registry.move("2")
+    adopted = world.run("workflow_dispatch", by_hand(reason="it was right after all"), workflow="adopt.yml")
+    assert adopted.failed == set(), adopted.log
+    assert registry.champion == "2"
+    one = registry.records[-1]
+    assert (one["kind"], one["after"]["version"], one["before"]["version"]) == ("adoption", "2", "1")
 
 
 def test_nothing_is_promoted_from_another_branch_or_without_the_approvals(world: World, registry: Registry) -> None:
