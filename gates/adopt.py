@@ -12,11 +12,10 @@ from gates.branch import Trusted
 from gates.canonical import canonical, digest, digest_bytes
 from gates.errors import GatesError
 from gates.ledger import Entry, LostRaceError
-from gates.policy import Stage
-from gates.record import MANIFEST, POLICY, STATEMENT, Kind, Model, Refused, Version
+from gates.record import MANIFEST, POLICY, STATEMENT, Kind, Model, Version
 from gates.signing import sign
 from gates.statement import adoption
-from gates.transaction import Approve, Desk, RefusedError, approved
+from gates.transaction import Approve, Desk, approved, on_default_branch
 
 
 def adopt(
@@ -30,10 +29,8 @@ def adopt(
     """
     if not reason.strip():
         raise GatesError("an adoption needs a reason", where="--reason")
-    stage = _stage(policy, wanted)
-    if policy.elsewhere:
-        why = f"this run is of {policy.elsewhere}, not of {policy.ref.branch}"
-        raise RefusedError(Refused.NOT_DEFAULT_BRANCH, why, mend="Adoptions start on the default branch.")
+    stage = policy.bound.stage(wanted) if wanted else policy.bound.stages[-1]
+    on_default_branch(policy, "Adoptions")
     with desk.locked():
         while True:
             head = desk.settled()
@@ -66,12 +63,3 @@ def _model(desk: Desk, head: str | None, version: str, folder: Path, told: str) 
     """What the ledger knows of that version, with the predictions that it was judged by, where its bytes are whole."""
     known = known_of(desk.ledger, head, desk.name, version)
     return known if known and known.digest == told else provenance.model(folder, lambda _: None)
-
-
-def _stage(policy: Trusted, wanted: str | None) -> Stage:
-    stages = policy.bound.stages
-    found = next((one for one in stages if one.alias == wanted), None) if wanted else stages[-1]
-    if found is None:
-        names = ", ".join(one.alias for one in stages)
-        raise GatesError(f"no stage {wanted}; the policy has {names}", where="--stage")
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Protocol
 
@@ -47,12 +48,16 @@ class DisagreementError(GatesError):
         return CODES[self.state]
 
 
-def last_move(ledger: Ledger, head: str | None, name: str, alias: str) -> Entry | None:
-    """Find the record of what an alias should name now; None where the ledger knows of none."""
+def moves(ledger: Ledger, head: str | None, name: str, alias: str) -> Iterator[Entry]:
+    """Give every record after which an alias named something, the newest first."""
     for entry in ledger.entries(head):
         if entry.record.moved and (entry.record.name, entry.record.alias) == (name, alias):
-            return entry
-    return None
+            yield entry
+
+
+def last_move(ledger: Ledger, head: str | None, name: str, alias: str) -> Entry | None:
+    """Find the record of what an alias should name now; None where the ledger knows of none."""
+    return next(moves(ledger, head, name, alias), None)
 
 
 def known_of(ledger: Ledger, head: str | None, name: str, version: str) -> Model | None:

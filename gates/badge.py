@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from gates.alias import State
 from gates.champions import champions
-from gates.errors import GatesError
 from gates.ledger import Ledger
 from gates.policy import Bound
 from gates.registry.glance import Glance
@@ -23,9 +22,7 @@ def badge_of(ledger: Ledger, registry: Glance | None, bound: Bound, alias: str) 
 
     Raises ``GatesError`` for a stage that the policy does not have, and where ledger or registry can't be asked.
     """
-    stages = [stage.alias for stage in bound.stages]
-    if alias not in stages:
-        raise GatesError(f"no stage {alias}; the policy has {', '.join(stages)}", where="--stage")
+    bound.stage(alias)
     name = bound.champion[0]
     last = champions(ledger, ledger.head(), name, alias, most=1)
     found = next(one for one in standing(ledger, registry, bound).aliases if one.alias == alias) if registry else None

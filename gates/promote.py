@@ -130,14 +130,9 @@ def _manifest(candidate: Candidate) -> list[dict[str, str | int]]:
 
 def _stage(desk: Desk, bound: Bound, head: str | None, wanted: str | None, model: str) -> Stage | None:
     """The stage that was asked for, or the first one that the model does not stand in; None where it stands in all."""
-    stages = bound.stages
-    if wanted is None:
-        return next((stage for stage in stages if not _stands(desk, head, stage.alias, model)), None)
-    found = next((stage for stage in stages if stage.alias == wanted), None)
-    if found is None:
-        names = ", ".join(stage.alias for stage in stages)
-        raise GatesError(f"no stage {wanted}; the policy has {names}", where="--stage")
-    return found
+    if wanted is not None:
+        return bound.stage(wanted)
+    return next((stage for stage in bound.stages if not _stands(desk, head, stage.alias, model)), None)
 
 
 def _stands(desk: Desk, head: str | None, alias: str, model: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
+from gates.alias import moves
 from gates.errors import GatesError
 from gates.ledger import Entry, LostRaceError, names
 from gates.record import Kind, Record, Refused, Version
@@ -72,18 +73,17 @@ def _carried_out(desk: Desk, intent: Entry) -> Entry:
 
 def _goal(desk: Desk, head: str | None, alias: str, target: str | None, now: str | None) -> Entry:
     """The record to go back to."""
-    moves = [one for one in desk.ledger.entries(head) if one.record.moved and one.record.name == desk.name]
-    moves = [one for one in moves if one.record.alias == alias]
+    every = list(moves(desk.ledger, head, desk.name, alias))
     if target is None:
-        if moves:
-            _undisputed(moves[0], alias, now)
-        if moves and now is None:
-            return moves[0]
-        found = [one for one in _before(moves) if one.record.after and one.record.after.version != now]
+        if every:
+            _undisputed(every[0], alias, now)
+        if every and now is None:
+            return every[0]
+        found = [one for one in _before(every) if one.record.after and one.record.after.version != now]
         if not found:
             raise GatesError(f"the ledger knows no earlier model of {alias}", where="rollback")
         return found[0]
-    found = [one for one in moves if names(target, one.record.sequence, one.digest)]
+    found = [one for one in every if names(target, one.record.sequence, one.digest)]
     if len(found) != 1:
         what = "names several records" if found else f"is no record that promoted to {alias}"
         raise GatesError(f"{target} {what}", where="--to", mend="gates history lists them.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from gates.alias import AGREED, State, compared, mend
+from gates.alias import AGREED, State, compared, last_move, mend
 from gates.errors import GatesError
 from gates.evidence import Evidence
 from gates.fields import declare
@@ -120,7 +120,7 @@ def _today(ledger: Ledger, bound: Bound, entry: Entry) -> tuple[str | None, str]
 def served(ledger: Ledger, name: str, alias: str, files: list[dict[str, str | int]]) -> Entry:
     """The record of the model whose files these are (as ``gates.files.manifest`` lists them): all of what was promoted
     to the alias, or of its MLflow model. Raises ``GatesError`` where they are not."""
-    last = next((one for one in ledger.entries(ledger.head()) if _is_move(one, name, alias)), None)
+    last = last_move(ledger, ledger.head(), name, alias)
     if last is None:
         raise GatesError(f"the ledger says of nothing that it was promoted to {alias}", where=name)
     listed = read_json(_Manifest, b'{"files":' + ledger.document(last, MANIFEST) + b"}", MANIFEST).files
@@ -158,11 +158,6 @@ class _Manifest:
 
     WRITTEN = "whole"
     files: tuple[_File, ...] = declare("Sorted by path.")
-
-
-def _is_move(entry: Entry, name: str, alias: str) -> bool:
-    record = entry.record
-    return record.moved and (record.name, record.alias) == (name, alias)
 
 
 def _differences(mine: set[tuple[str, str]], theirs: set[tuple[str, str]]) -> Iterator[str]:

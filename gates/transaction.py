@@ -20,6 +20,7 @@ from pathlib import Path
 
 from gates import __version__
 from gates.alias import known_of, last_move
+from gates.branch import Trusted
 from gates.errors import Exit, GatesError
 from gates.ledger import TIME, Entry, Ledger, LostRaceError
 from gates.policy import Stage
@@ -49,6 +50,13 @@ def approved(approve: Approve, stage: Stage, model: str) -> tuple[Approval, ...]
         return approve(stage, model)
     except GatesError as error:
         raise RefusedError(Refused.APPROVALS, error.what, mend=error.mend, exit_code=error.exit_code) from error
+
+
+def on_default_branch(policy: Trusted, what: str) -> None:
+    """Raise ``RefusedError`` in a GitHub run of another branch. ``what`` would begin there: ``Promotions``."""
+    if policy.elsewhere:
+        why = f"this run is of {policy.elsewhere}, not of {policy.ref.branch}"
+        raise RefusedError(Refused.NOT_DEFAULT_BRANCH, why, mend=f"{what} start on the default branch.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

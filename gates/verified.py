@@ -43,7 +43,7 @@ from gates.record import (
 from gates.report.card import render
 from gates.signing import sign
 from gates.statement import statement
-from gates.transaction import Approve, Desk, RefusedError, approved
+from gates.transaction import Approve, Desk, RefusedError, approved, on_default_branch
 from gates.validate import read_json
 from gates.waive import Proven, holding
 from gates.words import plural
@@ -90,9 +90,7 @@ def verified(
     desk: Desk, candidate: Candidate, head: str | None, stage: Stage, manifest: list[dict[str, str | int]]
 ) -> Verified:
     """Everything that must hold, from the cheapest to the dearest."""
-    if candidate.policy.elsewhere:
-        why = f"this run is of {candidate.policy.elsewhere}, not of {candidate.policy.ref.branch}"
-        raise RefusedError(Refused.NOT_DEFAULT_BRANCH, why, mend="Promotions start on the default branch.")
+    on_default_branch(candidate.policy, "Promotions")
     judged = _judged(desk, candidate, head, digest(manifest))
     decision, evidence = judged.decision, judged.evidence
     accepted = _accepted(desk, candidate, head, decision)

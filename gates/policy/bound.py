@@ -9,6 +9,7 @@ from typing import cast
 
 from gates.canonical import canonical, digest, digest_bytes
 from gates.contract.rules import Contract
+from gates.errors import GatesError
 from gates.fields import Plain, plain
 from gates.kinds.data import Rule as DataRule
 from gates.kinds.protocol import Needs, Terms
@@ -46,6 +47,14 @@ class Bound:
         declared = promotion.stages or (Stage(alias=promotion.alias or self._alias, approvals=promotion.approvals),)
         before = (None, *(stage.alias for stage in declared))
         return tuple(replace(stage, after=stage.after or one) for stage, one in zip(declared, before[:-1], strict=True))
+
+    def stage(self, alias: str) -> Stage:
+        """A stage by its alias. Raises ``GatesError`` for one that the policy does not have."""
+        found = next((one for one in self.stages if one.alias == alias), None)
+        if found is None:
+            names = ", ".join(one.alias for one in self.stages)
+            raise GatesError(f"no stage {alias}; the policy has {names}", where="--stage")
+        return found
 
     @property
     def _alias(self) -> str:
