@@ -54,21 +54,14 @@ def _approvals(flow: Flow) -> Approve:
 
     def approve(stage: Stage, model: str) -> tuple[Approval, ...]:
         from gates.champions import trained_from
-        from gates.github import api, event
-        from gates.github.people import Approvers
+        from gates.github import event
+        from gates.github.people import of_run
 
         if not stage.approvals:
             return ()
         happened = event.read(flow.environ)
-        asked = Approvers(
-            client=api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", "")),
-            repository=happened.repository,
-            run_id=happened.run_id,
-            promotion=flow.bound.policy.promotion,
-            since=trained_from(flow.ledger, flow.ledger.head(), flow.bound.champion[0], stage.alias),
-            server=happened.server_url.partition("//")[2].partition("/")[0],
-        )
-        return asked(stage, model)
+        since = trained_from(flow.ledger, flow.ledger.head(), flow.bound.champion[0], stage.alias)
+        return of_run(happened, flow.environ, happened.run_id, flow.bound.policy.promotion, since)(stage, model)
 
     return approve
 

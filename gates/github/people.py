@@ -7,7 +7,7 @@ brought the commit, by members of a team that is named like the role.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from urllib.parse import quote
 from gates.errors import Exit
 from gates.github.api import Client
 from gates.github.approvals import Answer, Asked, Told, UnapprovedError, Why, approved
+from gates.github.event import Event
 from gates.github.makers import NEEDS as _NEEDS
 from gates.github.makers import Makers
 from gates.policy import Promotion, Stage
@@ -196,6 +197,20 @@ class Approvers:
 
     def _list(self, path: str, doing: str, query: dict[str, str] | None = None) -> Iterator[dict[str, Any]]:
         return self.client.pages(self._path(path), doing=doing, needs=_NEEDS, query=query)
+
+
+def of_run(
+    happened: Event, environ: Mapping[str, str], run_id: int, promotion: Promotion, since: str | None = OWN
+) -> Approvers:
+    """Ask about a run of the repository that this run is of, with this job's token."""
+    return Approvers(
+        client=Client(happened.api_url, environ.get("GITHUB_TOKEN", "")),
+        repository=happened.repository,
+        run_id=run_id,
+        promotion=promotion,
+        since=since,
+        server=happened.server_url.partition("//")[2].partition("/")[0],
+    )
 
 
 def weaker_policy_approved(client: Client, repository: str, pull_request: int, head: str) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from gates.github import api, event
+from gates.github import event
 from gates.github.approvals import UnapprovedError, Why
-from gates.github.people import Approvers
+from gates.github.people import Approvers, of_run
 from gates.policy import Promotion, Stage
 from gates.record import Approval, Record
 
@@ -61,9 +61,8 @@ def approvals(promotion: Promotion, environ: Mapping[str, str]) -> Callable[[str
 
 
 def _asked(promotion: Promotion, happened: event.Event, environ: Mapping[str, str], run_id: int) -> Approvers:
-    client = api.Client(happened.api_url, environ.get("GITHUB_TOKEN", ""))
     unquoted = replace(promotion, quote_digest=False)  # a waiver is of a decision, whose digest nobody has seen
-    return Approvers(client=client, repository=happened.repository, run_id=run_id, promotion=unquoted)
+    return of_run(happened, environ, run_id, unquoted)
 
 
 def _stage(roles: tuple[str, ...]) -> Stage:
