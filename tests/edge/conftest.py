@@ -3,20 +3,34 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "github"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from edge_project import Project, featured
+from fake_github import FakeGitHub
+
+from gates.github.api import Client
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """An empty project."""
     return Project(tmp_path / "project")
+
+
+@pytest.fixture
+def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
+    """GitHub with the repository acme/churn, which is not waited for."""
+    fake = FakeGitHub("acme/churn")
+    monkeypatch.setattr(Client.__init__, "__kwdefaults__", {"timeout": 0.5, "retries": 1, "backoff": 0})
+    yield fake
+    fake.stop()
 
 
 @pytest.fixture(scope="session")

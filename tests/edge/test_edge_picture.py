@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "github"))
 
 from fake_github import FakeGitHub, Trouble
 
-from gates.github.api import Client
 from gates.pictures import BRANCH
 
 FAILING = [{"metric": "roc_auc", "min": 0.99}]
 SHOWN = re.compile(r"https://github\.com/acme/churn/blob/gates-pictures/(7/[0-9a-f-]+light-[0-9a-f]+\.svg)\?raw=true")
-
-
-@pytest.fixture
-def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
-    fake = FakeGitHub("acme/churn")
-    monkeypatch.setattr(Client.__init__, "__kwdefaults__", {"timeout": 0.5, "retries": 1, "backoff": 0})
-    yield fake
-    fake.stop()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "github"))
 
 from fake_github import FakeGitHub
 
-from gates.github.api import Client
-
 FAILING, PASSING = [{"metric": "roc_auc", "min": 0.99}], [{"metric": "roc_auc", "min": 0.5}]
 PUSHED = "gates/verdict (gates.yaml on main, push)"
-
-
-@pytest.fixture
-def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
-    fake = FakeGitHub("acme/churn")
-    monkeypatch.setattr(Client.__init__, "__kwdefaults__", {"timeout": 0.5, "retries": 1, "backoff": 0})
-    yield fake
-    fake.stop()
 
 
 @pytest.fixture(autouse=True)

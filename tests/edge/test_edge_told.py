@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from fake_github import FakeGitHub, Trouble
 
 from gates.cli import common
 from gates.errors import GatesError
-from gates.github.api import Client
 from gates.record import User
 from gates.validate import read_json
 from gates.waivers import accept
@@ -178,12 +176,10 @@ def test_mistakes_of_the_policy_are_annotated(judged: Project) -> None:
 
 
 @pytest.fixture
-def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
-    fake = FakeGitHub("acme/churn")
-    fake.heads[7] = HEAD
-    monkeypatch.setattr(Client.__init__, "__kwdefaults__", {"timeout": 0.5, "retries": 1, "backoff": 0})
-    yield fake
-    fake.stop()
+def github(github: FakeGitHub) -> FakeGitHub:
+    """With a pull request."""
+    github.heads[7] = HEAD
+    return github
 
 
 def without_policy(project: Project) -> str:
