@@ -49,7 +49,8 @@ _ELSEWHERE = re.compile(  # what leads git to another repository, to other histo
     "|SHALLOW_FILE|GRAFT_FILE|REPLACE_REF_BASE|EXTERNAL_DIFF|(LITERAL|GLOB|NOGLOB|ICASE)_PATHSPECS|TRACE.*"
     "|IMPLICIT_WORK_TREE|INTERNAL_.*|QUARANTINE_PATH)"
 )
-_OURS = re.compile("MLFLOW_|REGISTRY_|AWS_|AZURE_|GOOGLE_|DATABRICKS_")  # credentials that no remote of git takes
+# credentials that no remote of git takes
+_OURS = re.compile("GATES_|MLFLOW_|REGISTRY_|AWS_|AZURE_|GOOGLE_|DATABRICKS_")
 _ALWAYS = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_GRAFT_FILE": os.devnull,  # history as it is, not as a ref or a file says

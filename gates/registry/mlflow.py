@@ -6,6 +6,7 @@ A version's folder is kept as artifact ``candidate`` of a run, with what it was 
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 import tempfile
@@ -24,6 +25,7 @@ from gates.measure.models import Served
 from gates.ran import ran
 from gates.record import Model
 from gates.registry.address import reached
+from gates.registry.credentials import log_in
 
 MODEL = "model"  # where an MLflow model lies in a version's folder
 KEPT = "candidate"  # artifact path of the model's folder
@@ -82,6 +84,7 @@ class Registry:
 
     def __init__(self, uri: str, root: Path) -> None:
         reached(uri)
+        log_in(os.environ)
         with _told("open"):
             import mlflow
 

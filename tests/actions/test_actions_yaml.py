@@ -320,6 +320,7 @@ def test_every_input_is_an_option_of_the_command(name: str) -> None:
 
 CREDENTIALS = {  # by environment alone
     "GITHUB_TOKEN": "token",
+    "GATES_ARTIFACT_CREDENTIALS": "artifact-credentials",
     **{f"MLFLOW_TRACKING_{name.upper()}": f"tracking-{name}" for name in ("token", "username", "password")},
 }
 
