@@ -118,8 +118,8 @@ class GateVerdict:
 
     @property
     def label(self) -> str:
-        """The bar's name for people and commands: ``recall:max_worsening@region=LATAM``."""
-        return bar_label(self.id, self.rule, self.slice)
+        """The name of the bar: ``recall:max_worsening@region=LATAM``, ``f1:max_worsening:anchor``."""
+        return bar_label(self.id, self.rule, self.slice, self.against)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +155,9 @@ class Decision:
     )
 
 
-def bar_label(gate: str, rule: str, where: dict[str, str | None] | None) -> str:
+def bar_label(gate: str, rule: str, where: dict[str, str | None] | None, against: str | None) -> str:
     """The name of a bar for people and commands."""
-    return f"{gate}:{rule}" + (f"@{key_text(where)}" if where else "")
+    return f"{gate}:{rule}" + (f":{against}" if against else "") + (f"@{key_text(where)}" if where else "")
 
 
 def worst(verdicts: Iterable[GateVerdict]) -> GateVerdict | None:

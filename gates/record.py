@@ -129,6 +129,7 @@ class Waiver:
     gate: str = declare("The gate's id.")
     rule: str = declare("The gate's rule: min, max, max_worsening, min_improvement, or the contract's rule.")
     slice: dict[str, str | None] | None = declare("Null for the whole holdout.")
+    against: str | None = declare("The model compared with, where it is the anchor and not the champion.")
     verdict: Literal["inconclusive", "fail"] = declare("What is accepted; an error never is.")
     value: float | None = declare("The judged number, which is accepted and no worse.")
     bound: float | None = declare("Its bound on the side of blame, which is accepted and no worse.")

@@ -72,7 +72,8 @@ def settle(decision: Decision, waivers: Iterable[Waiver], today: str, waivable: 
 
 
 def _is_about(waiver: Waiver, gate: GateVerdict) -> bool:
-    return (waiver.gate, waiver.rule, waiver.slice) == (gate.id, gate.rule, gate.slice)
+    told = (waiver.gate, waiver.rule, waiver.slice, waiver.against)
+    return told == (gate.id, gate.rule, gate.slice, gate.against)
 
 
 def _rest(decision: Decision, waived: list[Waived]) -> Verdict:
@@ -143,6 +144,7 @@ def accept(
         gate=gate.id,
         rule=gate.rule,
         slice=gate.slice,
+        against=gate.against,
         verdict="fail" if gate.verdict is Verdict.FAIL else "inconclusive",
         value=value,
         bound=bound,
@@ -180,7 +182,7 @@ def _labels(decision: Decision, waivable: Collection[str]) -> str:
 
 def label_of(waiver: Waiver) -> str:
     """The label of the bar that a waiver accepts: ``recall:max_worsening@region=LATAM``."""
-    return bar_label(waiver.gate, waiver.rule, waiver.slice)
+    return bar_label(waiver.gate, waiver.rule, waiver.slice, waiver.against)
 
 
 _REFUSED = {

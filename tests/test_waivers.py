@@ -14,7 +14,7 @@ from gates.errors import Exit, GatesError
 from gates.metrics import table
 from gates.record import User, Waiver
 from gates.validate import read_json
-from gates.waivers import Settled, accept
+from gates.waivers import Settled, accept, label_of
 from gates.waivers import acceptable as may_be
 from gates.waivers import settle as waivers_settle
 
@@ -179,6 +179,19 @@ def test_two_bars_that_read_alike_are_told_apart():
     assert (settled.verdict, settled.waived) == (FAIL, ())
     with pytest.raises(GatesError, match="several bars"):
         waiver_of(decision_of(one, two), one.label)
+
+
+def test_what_the_anchor_says_is_accepted_apart_from_what_the_champion_says():
+    champion, anchor = bar(), bar(against="anchor")
+    assert anchor.label == "recall:max_worsening:anchor@region=LATAM"
+    both = decision_of(champion, anchor)
+    for accepted, left in ((champion, anchor), (anchor, champion)):
+        waiver = waiver_of(both, accepted.label)
+        settled = settle(both, [waiver], TODAY)
+        assert ([one.gate for one in settled.waived], settled.verdict) == ([accepted], FAIL)
+        assert label_of(waiver) == accepted.label != left.label
+    settled = settle(both, [waiver_of(both, one.label) for one in (champion, anchor)], TODAY)
+    assert settled.verdict is PASS
 
 
 def test_a_failure_is_accepted_only_where_the_policy_says_so_and_doubt_anywhere():

@@ -72,10 +72,9 @@ def _drawn(decision: Decision, facts: Facts, style: str) -> str:
 
 
 def _row(gate: GateVerdict, top: int) -> Iterator[str]:
-    against = f" against the {gate.against}" if gate.against else ""
     yield f'<path class="rule" d="M{VERDICT} {top}H{WIDTH - VERDICT}"/><g class="{gate.verdict}">'
     yield _cell(VERDICT, top, NAME - VERDICT, ROW, f"{sign(gate.verdict)} {word(gate.verdict)}") + "</g>"
-    yield _cell(NAME, top, PICTURE - NAME - VERDICT, ROW, f"{gate.label}{against}")
+    yield _cell(NAME, top, PICTURE - NAME - VERDICT, ROW, gate.label)
     yield forest(gate, f'x="{PICTURE}" y="{top + (ROW - HIGH) // 2}" width="{WIDE}" height="{HIGH}" ')
     yield _cell(VALUES, top, WIDTH - VALUES - VERDICT, ROW, _values(gate), "quiet")
 

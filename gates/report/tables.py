@@ -30,8 +30,7 @@ def bars(decision: Decision, gates: Sequence[GateVerdict], most: int = MOST_ROWS
 
 
 def _row(gate: GateVerdict) -> str:
-    against = f" against the {text(gate.against)}" if gate.against else ""
-    name = code(gate.label) + (f" (found among {gate.searched:,})" if gate.searched else "") + against
+    name = code(gate.label) + (f" (found among {gate.searched:,})" if gate.searched else "")
     level = gate.rule in ("min", "max")
     cells = (
         f"{sign(gate.verdict)} {word(gate.verdict)}",

@@ -92,8 +92,7 @@ def _stacked(gate: GateVerdict) -> object:
 
 
 def _name(gate: GateVerdict) -> str:
-    against = f" · against the {gate.against}" if gate.against else ""
-    return gate.label + (f" (found among {gate.searched:,})" if gate.searched else "") + against
+    return gate.label + (f" (found among {gate.searched:,})" if gate.searched else "")
 
 
 def _models(gate: GateVerdict) -> str:

@@ -49,7 +49,7 @@ def environ(github: FakePromotion, tmp_path: Path) -> dict[str, str]:
 
 
 WAIVER = Waiver(
-    decision=DIGEST, gate="recall", rule="min", slice=None, verdict="inconclusive", value=0.8, bound=0.7,
+    decision=DIGEST, gate="recall", rule="min", slice=None, against=None, verdict="inconclusive", value=0.8, bound=0.7,
     who=User(id=2, login="ceo@acme.example", type=None), reason="few rows", until="2999-12-31",
 )  # fmt: skip
 

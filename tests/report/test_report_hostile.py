@@ -70,8 +70,8 @@ def facts_of(foreign: str, decision: Decision | None = None, **other) -> Facts:
     waived, void = [], []
     for one in decision.gates if decision else ():
         waiver = Waiver(
-            decision="sha256:" + "0" * 64, gate=one.id, rule=one.rule, slice=one.slice, verdict="fail", value=0.5,
-            bound=0.4, who=user, reason=foreign, until="2027-03-01",
+            decision="sha256:" + "0" * 64, gate=one.id, rule=one.rule, slice=one.slice, against=one.against,
+            verdict="fail", value=0.5, bound=0.4, who=user, reason=foreign, until="2027-03-01",
         )  # fmt: skip
         if one.verdict is Verdict.FAIL and one.kind == "metric":
             waived.append(Waived(gate=one, waiver=waiver, value=0.5, bound=0.4))

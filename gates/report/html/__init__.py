@@ -88,7 +88,6 @@ def _row(gate: GateVerdict) -> dict[str, Any]:
         "id": gate.id,
         "label": gate.label,
         "where": gate.where or "all rows",
-        "against": gate.against,
         "verdict": word(gate.verdict),
         "sign": sign(gate.verdict),
         "n": gate.n,
