@@ -13,8 +13,8 @@ from gates.canonical import canonical, digest_bytes
 from gates.committed import check as committed
 from gates.errors import GatesError
 from gates.fields import declare
-from gates.ledger import TIME, Commit, Ledger, names
-from gates.record import OUTCOMES, Kind, Record, Version, Waiver
+from gates.ledger import Commit, Ledger, names
+from gates.record import OUTCOMES, TIME, Kind, Record, Version, Waiver
 from gates.validate import read_json
 from gates.words import plural
 

@@ -9,17 +9,14 @@ from datetime import UTC, datetime
 
 from gates import files
 from gates.errors import GatesError
-from gates.git import Git, repository
-from gates.ledger import BRANCH, TIME, upstream
-from gates.pictures import BRANCH as PICTURES
+from gates.git import FETCHED, Git, repository, upstream
 from gates.policy import Bound
 from gates.policy.read import read
-from gates.record import PolicyRef
+from gates.record import LEDGER, PICTURES, TIME, PolicyRef
 from gates.workspace import Workspace
 
 USUAL = ("main", "master", "trunk")
-OURS = (BRANCH, PICTURES)  # branches that hold no code
-FETCHED = "refs/gates/default-branch"  # the newest commit of the default branch that was fetched
+OURS = (LEDGER, PICTURES)  # branches that hold no code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

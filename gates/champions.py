@@ -8,8 +8,8 @@ from itertools import islice
 from gates.canonical import digest_bytes
 from gates.decision import Decision
 from gates.errors import GatesError
-from gates.ledger import BRANCH, Entry, Ledger
-from gates.record import DECISION, MOVES, Record
+from gates.ledger import Entry, Ledger
+from gates.record import DECISION, LEDGER, MOVES, Record
 from gates.report.past import Champion
 from gates.validate import read_json
 
@@ -46,7 +46,7 @@ def _moves(ledger: Ledger, head: str | None, name: str, alias: str) -> Iterator[
     """The moves, the newest first. A record's bytes are canonical, so most can be passed over unread."""
     for commit, documents, data in ledger.files(head):
         if data and any(mark in data for mark in MARKS):
-            record = read_json(Record, data, f"{BRANCH} {commit.id[:12]}")
+            record = read_json(Record, data, f"{LEDGER} {commit.id[:12]}")
             if record.moved and (record.name, record.alias) == (name, alias):
                 yield Entry(commit=commit, record=record, digest=digest_bytes(data), documents=documents)
 

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gates.beside import Filed, Flaw, Told, bound_of
-from gates.branch import FETCHED
 from gates.errors import GatesError
-from gates.git import Git, Objects
-from gates.ledger import upstream
+from gates.git import FETCHED, Git, Objects, upstream
 from gates.policy.read import read
 from gates.record import POLICY, PolicyRef
 

@@ -14,9 +14,7 @@ from gates import callers, files
 from gates.callers import PIN, UNPINNED, Home
 from gates.doctor.owners import PLACES, owners_of
 from gates.errors import GatesError
-from gates.git import Git
-from gates.git import repository as git_of
-from gates.init import repository
+from gates.git import Git, repository, root_above
 from gates.workspace import Workspace
 
 _OWNER = re.compile(r"@[A-Za-z0-9_-]{1,100}(/[A-Za-z0-9._-]{1,100})?|[^\s@#/]+@[^\s@#/]+\.[^\s@#/]+")
@@ -40,7 +38,7 @@ def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = Fa
     Raises ``GatesError`` for a policy with mistakes, and for a pin and owners that are none.
     """
     bound = Workspace(policy=root / "gates.yaml").load()
-    top = repository(root)
+    top = root_above(root)
     folder = root.relative_to(top).as_posix() if root != top else ""
     roles = tuple(dict.fromkeys(role for stage in bound.stages for role in stage.approvals))
     requirements = "requirements.txt" if (root / "requirements.txt").is_file() else None
@@ -128,7 +126,7 @@ def _checkout(folder: Path) -> tuple[str, str]:
 def _branch(top: Path) -> str:
     """The default branch, where the remote has said which it is; else main."""
     try:
-        found = git_of(top, os.environ)
+        found = repository(top, os.environ)
         told = found[0].run("symbolic-ref", "--short", "refs/remotes/origin/HEAD", fails=False) if found else ""
     except GatesError:  # no git, or a repository that somebody else owns
         return "main"

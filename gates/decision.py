@@ -155,6 +155,14 @@ class Decision:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """A verdict that an earlier commit of the pull request got, or this one."""
+
+    verdict: Verdict
+    commit: str
+
+
 def bar_label(gate: str, rule: str, where: dict[str, str | None] | None, against: str | None) -> str:
     """The name of a bar for people and commands."""
     return f"{gate}:{rule}" + (f":{against}" if against else "") + (f"@{key_text(where)}" if where else "")

@@ -391,7 +391,7 @@ class Flow:
     def waivers(self) -> tuple[Waiver, ...]:
         """What was accepted of this model, by the ledger, and holds. On a laptop, the ledger as it was last seen; where
         ledger or GitHub can't be asked, no verdict is turned around."""
-        from gates.waive import holding
+        from gates.acceptances import holding
 
         try:
             held, told = holding(self.ledger, self.told, self.bound.champion[0], self.proven, self.today)

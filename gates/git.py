@@ -20,6 +20,7 @@ NONE: Mapping[str, str] = {}
 BATCH = 200  # names asked at once: fewer bytes than a pipe holds
 HEADER = 3  # words before an object: its name, its type, its size
 TRIES = 4  # of a call to a remote
+FETCHED = "refs/gates/default-branch"  # the newest commit of the default branch that was fetched
 BY = {"GIT_AUTHOR_NAME": "gates", "GIT_AUTHOR_EMAIL": "gates@localhost"}
 BY |= {key.replace("AUTHOR", "COMMITTER"): value for key, value in BY.items()}
 LFS = re.compile(r"git-lfs (clean|smudge) -- %f|git-lfs filter-process|true")  # git-lfs's own settings of its filter
@@ -235,3 +236,24 @@ def _none_expected(folder: Path, environ: Mapping[str, str]) -> None:
             where=str(folder),
             mend="Check the repository out with actions/checkout, which needs git 2.18 or later on the runner.",
         )
+
+
+def upstream(git: Git) -> str | None:
+    """Find the remote that holds a repository's ledger and default branch: ``origin``, or the only one; None for none.
+
+    Raises ``GatesError`` where there are several others: nobody says which.
+    """
+    remotes = git.run("remote").split()
+    if len(remotes) > 1 and "origin" not in remotes:
+        told = ", ".join(remotes)
+        raise GatesError(
+            f"which remote holds the ledger and the default branch? There are {told}, and none is called origin",
+            where="git remote",
+            mend=f"Call it origin: git remote rename {remotes[0]} origin. GATES_LEDGER names one for the ledger alone.",
+        )
+    return "origin" if "origin" in remotes else next(iter(remotes), None)
+
+
+def root_above(folder: Path) -> Path:
+    """The root of the repository that a folder is in; the folder itself where there is none."""
+    return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), folder)

@@ -11,6 +11,7 @@ from gates import callers, files, starter
 from gates.contract import infer
 from gates.contract.profile import Profile, common
 from gates.errors import GatesError
+from gates.git import root_above
 from gates.guesses import NOTHING, Guessed, Said, guess
 from gates.measure.engines import connect
 from gates.measure.profile import profile, shared
@@ -46,7 +47,7 @@ def init(asked: Asked, root: Path, *, force: bool = False) -> Start:
     columns that are not what they are said to be.
     """
     model = checked_model(asked.model) or starter.model_name(root.name)
-    home = repository(root)
+    home = root_above(root)
     folder = root.relative_to(home).as_posix() if root != home else ""
     contract, policy = root / "contract.yaml", root / "gates.yaml"
     requirements = "requirements.txt" if (root / "requirements.txt").is_file() else None
@@ -123,8 +124,3 @@ def _refuse_long(contract: bytes, table: Profile) -> None:
             where=table.path,
             mend="Write one by hand, for the columns that matter.",
         ) from error
-
-
-def repository(folder: Path) -> Path:
-    """The root of the repository that a folder is in; the folder itself where there is none."""
-    return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), folder)

@@ -15,18 +15,16 @@ from pathlib import Path
 
 from gates.canonical import canonical, digest_bytes
 from gates.errors import Exit, GatesError
-from gates.git import TRIES, Git, failed, repository, shorn
-from gates.record import FILE, Record
+from gates.git import TRIES, Git, failed, repository, shorn, upstream
+from gates.record import FILE, LEDGER, TIME, Record
 from gates.validate import read_json
 
-BRANCH = "gates-ledger"
-HERE = f"refs/heads/{BRANCH}"
-SEEN = f"refs/gates/{BRANCH}"  # the last state that was read from, or written to, the remote
+HERE = f"refs/heads/{LEDGER}"
+SEEN = f"refs/gates/{LEDGER}"  # the last state that was read from, or written to, the remote
 ALONE = "gates-ledger.git"  # the repository beside a policy that stands in none
 BATCH = 200  # commits read at once
 NO_OBJECT = "0" * 40
 DIGITS = 7  # of a digest name a record
-TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class LostRaceError(GatesError):
@@ -68,7 +66,7 @@ class Ledger:
     @property
     def told(self) -> str:
         """Where it is, for people."""
-        return f"{BRANCH} in {shorn(self.remote) if self.remote else self.git.folder}"
+        return f"{LEDGER} in {shorn(self.remote) if self.remote else self.git.folder}"
 
     def head(self) -> str | None:
         """The newest commit, fetched from the remote where there is one; None of an empty ledger.
@@ -154,7 +152,7 @@ class Ledger:
         the one that the next one names: who acts on a ledger must not act on a part of it."""
         after: Record | None = None
         for commit, documents, data in self.files(head):
-            record, told = read_json(Record, data or b"", f"{BRANCH} {commit.id[:12]}"), digest_bytes(data or b"")
+            record, told = read_json(Record, data or b"", f"{LEDGER} {commit.id[:12]}"), digest_bytes(data or b"")
             if after is not None and (after.previous, after.sequence) != (told, record.sequence + 1):
                 raise self._torn(after)
             after = record
@@ -283,22 +281,6 @@ def opened(folder: Path, environ: Mapping[str, str]) -> Ledger:
     if named:
         return Ledger(git=git, remote=None if named == "local" else named)
     return Ledger(git=git, remote=upstream(git))
-
-
-def upstream(git: Git) -> str | None:
-    """Find the remote that holds a repository's ledger and default branch: ``origin``, or the only one; None for none.
-
-    Raises ``GatesError`` where there are several others: nobody says which.
-    """
-    remotes = git.run("remote").split()
-    if len(remotes) > 1 and "origin" not in remotes:
-        told = ", ".join(remotes)
-        raise GatesError(
-            f"which remote holds the ledger and the default branch? There are {told}, and none is called origin",
-            where="git remote",
-            mend=f"Call it origin: git remote rename {remotes[0]} origin. GATES_LEDGER names one for the ledger alone.",
-        )
-    return "origin" if "origin" in remotes else next(iter(remotes), None)
 
 
 def names(named: str, sequence: int, told: str) -> bool:

@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 from gates.canonical import digest_bytes
 from gates.git import Git, failed
+from gates.record import PICTURES
 
-BRANCH = "gates-pictures"
-HERE = f"refs/heads/{BRANCH}"
-SEEN = f"refs/gates/{BRANCH}"
+HERE = f"refs/heads/{PICTURES}"
+SEEN = f"refs/gates/{PICTURES}"
 BADGES = "badges"  # the folder of those that a README shows
 MOST = 100  # pull requests, the newest, whose pictures are kept
 TRIES = 4
@@ -60,7 +60,7 @@ def address(server: str, repository: str, path: str) -> str:
 
     The host of raw files asks for a token of its own where the repository is private.
     """
-    return f"{server}/{repository}/blob/{BRANCH}/{quote(path)}?raw=true"
+    return f"{server}/{repository}/blob/{PICTURES}/{quote(path)}?raw=true"
 
 
 def _bytes(text: str) -> bytes:

@@ -9,19 +9,22 @@ from pathlib import Path
 from gates import __version__, callers, files
 from gates.canonical import canonical, digest
 from gates.champions import champions
-from gates.decision import Decision
-from gates.errors import GatesError
+from gates.decision import Code, Decision, Past, Verdict
+from gates.errors import Exit, GatesError
 from gates.evidence import Evidence
 from gates.flow import Flow
 from gates.github import event, outputs
+from gates.github.status import Status
 from gates.policy.places import places
-from gates.report import Facts, Past, labelled
+from gates.report import Facts, headline, labelled
 from gates.report.formats import FORMATS
 from gates.report.markdown import SUMMARY_LIMIT, render
 from gates.report.past import Champion
 from gates.source import Place
 
 BARS = "gates/bars/v1"
+LONGEST = 140  # characters of a status's description, by GitHub
+_STATES = {Exit.SHIP: "success", Exit.STOP: "failure"}
 
 
 def publish(flow: Flow, decision: Decision) -> None:
@@ -165,3 +168,24 @@ def _event(flow: Flow) -> event.Event | None:
         return event.read(flow.environ)
     except GatesError:
         return None
+
+
+def status_of(decision: Decision, facts: Facts, code: Exit, context: str) -> Status:
+    """The status of a decision that ends with ``code``; ``context`` is ``Subject.context``."""
+    told = headline(decision, facts)
+    if facts.observing and facts.verdict(decision) not in (Verdict.PASS, Verdict.ERROR):
+        told = f"observing until {facts.observing}: {told}"
+    if facts.fork:
+        told = f"reported by a fork, not verified: {told}"
+    if decision.code is Code.COULD_NOT_JUDGE:
+        told = f"{told}: {decision.reason}"
+    return Status(
+        state=_STATES.get(code, "error"),
+        context=context,
+        description=_cut(told, LONGEST),
+    )
+
+
+def _cut(text: str, longest: int) -> str:
+    flat = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return flat if len(flat) <= longest else flat[: longest - 1] + "…"

@@ -17,7 +17,8 @@ from gates import files, starter
 from gates.callers import UNPINNED
 from gates.connect import checked_owners, checked_pin, origin
 from gates.errors import GatesError
-from gates.init import checked_model, refuse_standing, repository
+from gates.git import root_above
+from gates.init import checked_model, refuse_standing
 
 TEMPLATE = Path(__file__).parent / "template"
 ANSWERS = ".copier-answers.yml"
@@ -48,7 +49,7 @@ def lay(
     Raises ``GatesError`` where a file stands there already, unless ``force``; below another repository's root, where
     GitHub would not find the workflows; and for answers that are none.
     """
-    top = repository(root)
+    top = root_above(root)
     if top != root:
         raise GatesError(
             f"{root} lies in the repository {top}, and GitHub looks for workflows at its root",

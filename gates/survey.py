@@ -11,8 +11,7 @@ from gates import files
 from gates.doctor.owners import PLACES
 from gates.doctor.seen import PolicyFile, Seen, Settings
 from gates.errors import GatesError
-from gates.git import repository as git_of
-from gates.init import repository as root_of
+from gates.git import repository, root_above
 from gates.source import Source, parse
 from gates.workspace import Workspace
 
@@ -24,7 +23,7 @@ _REMOTE = re.compile(r"[/:@]([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}?)(?:\.gi
 
 def survey(folder: Path, repository: str | None, settings: Settings | None) -> Seen:
     """Look at the checkout that a folder is in."""
-    root = root_of(folder.resolve())
+    root = root_above(folder.resolve())
     workflows, actions, unreadable = list[Source](), list[Source](), dict[str, str]()
     for path in sorted([*root.glob(".github/workflows/*.yml"), *root.glob(".github/workflows/*.yaml")]):
         _read(path, root, workflows, unreadable)
@@ -84,7 +83,7 @@ def repository_of(folder: Path, environ: Mapping[str, str]) -> str | None:
     if environ.get("GITHUB_REPOSITORY"):
         return environ["GITHUB_REPOSITORY"]
     try:
-        found = git_of(folder, environ)
+        found = repository(folder, environ)
         told = found[0].run("remote", "get-url", "origin", fails=False) if found else ""
     except GatesError:  # no git, or a repository that somebody else owns
         return None

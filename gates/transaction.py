@@ -22,10 +22,10 @@ from gates import __version__
 from gates.alias import known_of, last_move
 from gates.branch import Trusted
 from gates.errors import Exit, GatesError
-from gates.ledger import TIME, Entry, Ledger, LostRaceError
+from gates.ledger import Entry, Ledger, LostRaceError
 from gates.policy import Stage
 from gates.provenance import draft
-from gates.record import CARD, OUTCOMES, Approval, Kind, Record, Refused, Run, Version
+from gates.record import CARD, OUTCOMES, TIME, Approval, Kind, Record, Refused, Run, Version
 from gates.registry.mlflow import Registry
 
 LEASE = timedelta(minutes=10)  # how long an intent may take before somebody else settles it

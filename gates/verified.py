@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from gates import provenance, waivers
+from gates.acceptances import Proven, holding
 from gates.alias import DisagreementError, agreed, last_move
 from gates.branch import Trusted
 from gates.canonical import canonical, digest, digest_bytes
@@ -45,7 +46,6 @@ from gates.signing import sign
 from gates.statement import statement
 from gates.transaction import Approve, Desk, RefusedError, approved, on_default_branch
 from gates.validate import read_json
-from gates.waive import Proven, holding
 from gates.words import plural
 from gates.workspace import Workspace
 

@@ -10,11 +10,10 @@ from gates.branch import Trusted
 from gates.canonical import canonical, digest
 from gates.judge import judge
 from gates.ledger import Entry, Ledger
-from gates.record import DECISION, EVIDENCE, POLICY, Approval, Kind, Record, Run, Waiver
+from gates.record import DECISION, EVIDENCE, POLICY, Approval, Kind, Run
 from gates.waivers import accept
 from gates.workspace import Workspace
 
-Proven = Callable[[Record], str | None]  # why the record of a waiver proves nothing; None where somebody approved it
 Approve = Callable[[str], tuple[Approval, ...]]  # the decision's digest -> the approvals of the waiver, or GatesError
 
 
@@ -45,32 +44,3 @@ def waive(
     )
     documents = {DECISION: canonical(decision), EVIDENCE: canonical(evidence), POLICY: policy.bound.document}
     return ledger.append_last(record, documents)
-
-
-def holding(
-    ledger: Ledger, head: str | None, name: str, proven: Proven, today: str
-) -> tuple[tuple[Waiver, ...], tuple[str, ...]]:
-    """The waivers of a model that hold, asked of ``proven`` now, and why each of the others does not.
-
-    A run proves one record: the first one that names it. A later one was not written by that run.
-    """
-    held: list[Waiver] = []
-    told: list[str] = []
-    runs: set[int] = set()
-    given = [entry.record for entry in ledger.entries(head) if entry.record.kind is Kind.WAIVER]
-    for record in reversed(given):
-        run = record.run.run_id
-        again = run is not None and run in runs
-        if run is not None:
-            runs.add(run)
-        if record.name != name:
-            continue
-        if all(one.until < today for one in record.waivers):
-            held += record.waivers  # what has ended is told to have ended; who approved it no longer matters
-            continue
-        why = f"run {run} has given an earlier one" if again else proven(record)
-        if why is None:
-            held += record.waivers
-        else:
-            told += [f"the waiver in record {record.sequence} does not hold: {why}"]
-    return tuple(held), tuple(told)

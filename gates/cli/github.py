@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from gates.cli import common
-from gates.decision import Decision
+from gates.decision import Decision, Past
 from gates.decision import unchanged as unchanged_model
 from gates.errors import Exit, GatesError
 from gates.flow import Flow
 from gates.progress import Steps
-from gates.publish import facts, publish
+from gates.publish import facts, publish, status_of
 
 if TYPE_CHECKING:
     from gates.github.api import Client
     from gates.github.event import Event
-    from gates.report import Past
 
 AUTHOR = "github-actions[bot]"  # who writes with the token of a workflow
 NOTHING_NEW = "nothing that the model is made of has changed"
@@ -87,7 +86,7 @@ def tell(
             outputs.write_summary(flow.environ, f"_{done.told}_")
 
     def set_status(client: Client) -> None:
-        told = status.of(decision, facts(flow, decision), code, about.context)
+        told = status_of(decision, facts(flow, decision), code, about.context)
         click.echo(status.put(client, happened, told), err=True)
 
     failed: list[GatesError] = []

@@ -18,10 +18,10 @@ from gates.errors import Exit, GatesError
 from gates.publish import facts
 
 if TYPE_CHECKING:
-    from gates.decision import Decision
+    from gates.decision import Decision, Past
     from gates.flow import Flow
     from gates.github.event import Event
-    from gates.report import Past, Picture
+    from gates.report import Picture
 
 
 @click.command()

@@ -10,11 +10,10 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, unquote
 
-from gates.decision import Verdict
+from gates.decision import Past, Verdict
 from gates.errors import Exit, GatesError
 from gates.github.api import Client, UnansweredError
 from gates.github.event import Event
-from gates.report import Past
 
 AUTHOR = "github-actions[bot]"  # who writes with the token of a workflow
 LONGEST = 65_536  # characters of a comment, by GitHub

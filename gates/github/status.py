@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gates.decision import Code, Decision, Verdict
-from gates.errors import Exit
 from gates.github.api import Client, NotPermittedError, UnansweredError
 from gates.github.event import Event
-from gates.report import Facts, headline
 
-LONGEST = 140  # characters of a description, by GitHub
 _NEEDS = "statuses: write"
 _ATTEMPTS = 3
 _REFUSALS = ("failure", "error")
-_STATES = {Exit.SHIP: "success", Exit.STOP: "failure"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,27 +19,6 @@ class Status:
     state: str
     context: str
     description: str
-
-
-def of(decision: Decision, facts: Facts, code: Exit, context: str) -> Status:
-    """The status of a decision that ends with ``code``; ``context`` is ``Subject.context``."""
-    told = headline(decision, facts)
-    if facts.observing and facts.verdict(decision) not in (Verdict.PASS, Verdict.ERROR):
-        told = f"observing until {facts.observing}: {told}"
-    if facts.fork:
-        told = f"reported by a fork, not verified: {told}"
-    if decision.code is Code.COULD_NOT_JUDGE:
-        told = f"{told}: {decision.reason}"
-    return Status(
-        state=_STATES.get(code, "error"),
-        context=context,
-        description=_cut(told, LONGEST),
-    )
-
-
-def _cut(text: str, longest: int) -> str:
-    flat = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return flat if len(flat) <= longest else flat[: longest - 1] + "…"
 
 
 def put(client: Client, event: Event, status: Status) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from gates.decision import Code, Decision, GateVerdict, Verdict, worst
+from gates.decision import Code, Decision, GateVerdict, Past, Verdict, worst
 from gates.evidence import Evidence
 from gates.kinds.bars import BARS
 from gates.report.interval import held, up
@@ -16,14 +16,6 @@ from gates.report.past import Champion
 from gates.source import Place
 from gates.waivers import Settled, Waived, acceptable
 from gates.words import number, plural, signed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """A verdict that an earlier commit of the pull request got, or this one."""
-
-    verdict: Verdict
-    commit: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,9 @@ from gates.files import folder_digest
 from gates.git import Git, failed, repository
 from gates.github import plan
 from gates.github.event import Event
-from gates.ledger import BRANCH, Ledger, opened
+from gates.ledger import Ledger, opened
 from gates.provenance import draft, run
-from gates.record import Kind
+from gates.record import LEDGER, Kind
 from gates.workspace import Workspace
 
 POLICY = """
@@ -202,7 +202,7 @@ def test_nothing_depends_on_the_current_folder(root: Path, there: str, monkeypat
     monkeypatch.chdir(root / there)
     assert everything(root)[-1] == 1
     assert everything(root, ENVIRON | {"GATES_LEDGER": "../remote.git"})[-1] == 2
-    assert git(root.parent / "remote.git", "rev-list", "--count", BRANCH) == "2"
+    assert git(root.parent / "remote.git", "rev-list", "--count", LEDGER) == "2"
 
 
 def test_one_lock_for_all_work_trees_that_no_prune_takes_away(root: Path) -> None:

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "github"))
 
 from fake_github import FakeGitHub, Trouble
 
-from gates.pictures import BRANCH
+from gates.record import PICTURES
 
 FAILING = [{"metric": "roc_auc", "min": 0.99}]
 SHOWN = re.compile(r"https://github\.com/acme/churn/blob/gates-pictures/(7/[0-9a-f-]+light-[0-9a-f]+\.svg)\?raw=true")
@@ -67,7 +67,7 @@ def test_the_comment_shows_a_picture_that_the_branch_holds(judged: Project, gith
     assert body.replace(f"{line}\n\n", "") == before
     assert "do not merge yet" in line
     (path,) = SHOWN.findall(body)
-    svg = git(judged.root.parent / "remote.git", "show", f"{BRANCH}:{path}")
+    svg = git(judged.root.parent / "remote.git", "show", f"{PICTURES}:{path}")
     assert svg.startswith("<svg ")
     assert "roc_auc:min" in svg
     assert len(github.statuses) == 1  # the verdict is not its business

@@ -157,7 +157,7 @@ def test_a_ledger_that_cannot_be_read_is_not_obeyed(judged: Project, monkeypatch
     def holding(*_: object) -> None:
         raise GatesError("bad\n::error::from the ledger")
 
-    monkeypatch.setattr("gates.waive.holding", holding)
+    monkeypatch.setattr("gates.acceptances.holding", holding)
     (command,) = obeyed(judged.gates("annotate", GITHUB_ACTIONS="true"))
     assert "from the ledger" not in command
     assert "can't be read: bad" in judged.gates("report", "--format", "terminal").err

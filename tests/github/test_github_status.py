@@ -11,7 +11,8 @@ from gates.decision import Code, Verdict, could_not_judge, unchanged
 from gates.errors import Exit, GatesError
 from gates.github.api import Client
 from gates.github.event import Event
-from gates.github.status import LONGEST, Status, kept, of, put
+from gates.github.status import Status, kept, put
+from gates.publish import LONGEST, status_of
 from gates.report import Facts
 
 POST = ("POST", "repos/create-commit-status")
@@ -32,21 +33,21 @@ def test_it_stands_on_the_head_commit_under_a_name_of_its_own(github: FakeGitHub
     [(Exit.SHIP, "success"), (Exit.STOP, "failure"), (Exit.INPUT, "error"), (Exit.OUTSIDE, "error")],
 )
 def test_the_state_is_the_exit_codes(code: Exit, state: str) -> None:
-    assert of(could_not_judge("churn", "why"), Facts(), code, "gates.yaml").state == state
+    assert status_of(could_not_judge("churn", "why"), Facts(), code, "gates.yaml").state == state
 
 
 def test_what_it_says() -> None:
     decision = replace(could_not_judge("churn", "the training failed"), verdict=Verdict.ERROR)
-    assert of(decision, Facts(), Exit.INPUT, "g").description == "could not judge: the training failed"
+    assert status_of(decision, Facts(), Exit.INPUT, "g").description == "could not judge: the training failed"
     nothing = replace(decision, verdict=Verdict.INCONCLUSIVE, code=Code.NOTHING_JUDGED)
-    told = of(nothing, Facts(observing="2027-03-01", fork=True), Exit.SHIP, "g").description
+    told = status_of(nothing, Facts(observing="2027-03-01", fork=True), Exit.SHIP, "g").description
     assert told.startswith("reported by a fork, not verified: observing until 2027-03-01: cannot tell yet")
-    assert "unchanged" in of(unchanged("churn", "x"), Facts(), Exit.SHIP, "g").description
+    assert "unchanged" in status_of(unchanged("churn", "x"), Facts(), Exit.SHIP, "g").description
 
 
 @given(st.text(max_size=400))
 def test_it_fits_and_is_one_line(why: str) -> None:
-    told = of(could_not_judge("churn", why), Facts(), Exit.INPUT, "g").description
+    told = status_of(could_not_judge("churn", why), Facts(), Exit.INPUT, "g").description
     assert told.isprintable()
     assert len(told) <= LONGEST
 

@@ -12,7 +12,8 @@ from gates import pictures
 from gates.errors import Exit, GatesError
 from gates.git import Git
 from gates.ledger import Ledger
-from gates.pictures import BADGES, BRANCH, MOST, address, keep, store
+from gates.pictures import BADGES, MOST, address, keep, store
+from gates.record import PICTURES
 
 DRAWN = {"light": "<svg>light</svg>", "dark": "<svg>dark</svg>"}
 
@@ -40,8 +41,8 @@ def made(folder: Path, remote: Path) -> Git:
 
 def held(remote: Path) -> dict[str, str]:
     """What the branch holds: path to text."""
-    paths = run(remote, "ls-tree", "-r", "--name-only", BRANCH).splitlines()
-    return {path: run(remote, "show", f"{BRANCH}:{path}") for path in paths}
+    paths = run(remote, "ls-tree", "-r", "--name-only", PICTURES).splitlines()
+    return {path: run(remote, "show", f"{PICTURES}:{path}") for path in paths}
 
 
 def test_a_picture_lies_where_it_is_told_to(clone: Git, remote: Path) -> None:
@@ -66,7 +67,7 @@ def test_the_branch_is_one_commit_and_forgets_old_pull_requests(
     for pr in (9, 10, 11, 12):
         store(clone, "origin", pr, "gates.yaml", DRAWN)
     assert {path.split("/")[0] for path in held(remote)} == {"10", "11", "12"}
-    assert run(remote, "rev-list", "--count", BRANCH) == "1"
+    assert run(remote, "rev-list", "--count", PICTURES) == "1"
     late = store(clone, "origin", 2, "gates.yaml", DRAWN)  # an old pull request, judged again
     assert set(late.values()) <= held(remote).keys()
     assert MOST == 100
@@ -108,7 +109,7 @@ def test_what_others_laid_there_does_not_break_it(tmp_path: Path, clone: Git, re
     (work / "7").write_text("a file where a folder should be")
     run(work, "add", ".")
     run(work, "-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", "x")
-    run(work, "push", "--quiet", str(remote), f"HEAD:{BRANCH}")
+    run(work, "push", "--quiet", str(remote), f"HEAD:{PICTURES}")
     paths = store(clone, "origin", 7, "gates.yaml", DRAWN)
     assert held(remote).keys() == set(paths.values())
 
@@ -133,7 +134,7 @@ def test_the_ledger_does_not_know_of_it(clone: Git, remote: Path) -> None:
     ledger = Ledger(git=clone, remote="origin")
     store(clone, "origin", 7, "gates.yaml", DRAWN)
     assert ledger.head() is None
-    assert run(remote, "for-each-ref", "--format=%(refname:short)").split() == [BRANCH]
+    assert run(remote, "for-each-ref", "--format=%(refname:short)").split() == [PICTURES]
 
 
 def test_the_address_is_that_of_the_files_page() -> None:

@@ -272,8 +272,7 @@ def test_a_rehearsal_settles_nothing_and_status_says_who_waits(twice: World) -> 
     world = twice
     from datetime import UTC, datetime, timedelta
 
-    from gates.ledger import TIME
-    from gates.record import Kind, Version
+    from gates.record import TIME, Kind, Version
 
     lease = (datetime.now(UTC) + timedelta(minutes=9)).strftime(TIME)
     after = Version(version="1", digest="sha256:" + "0" * 64)

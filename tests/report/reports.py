@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from gates.decision import Decision, Verdict, could_not_judge, unchanged
+from gates.decision import Decision, Past, Verdict, could_not_judge, unchanged
 from gates.provenance import draft
 from gates.record import Approval, Kind, Model, Run, User, Version, Waiver
-from gates.report import Facts, Past, Picture
+from gates.report import Facts, Picture
 from gates.report.past import Champion
 from gates.report.svg import spoken
 from gates.validate import read_json

@@ -13,9 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from gates.decision import SCHEMA, Code, Decision, Estimate, GateVerdict, ModelRef, Verdict
+from gates.decision import SCHEMA, Code, Decision, Estimate, GateVerdict, ModelRef, Past, Verdict
 from gates.record import User, Waiver
-from gates.report import Facts, Past
+from gates.report import Facts
 from gates.report.escape import LONGEST, code, text
 from gates.report.markdown import render as markdown
 from gates.report.terminal import render as terminal
