@@ -16,6 +16,7 @@ from gates.contract.patterns import UnsupportedError, translate
 from gates.fields import Plain
 
 TYPES = ("string", "integer", "number", "boolean", "null", "object", "array")
+_DECIMAL, _POWER = 10**15, 10**22  # a double tells any two decimals of so many digits apart; what it holds at most
 _HUGE, _WIDE = 2**127, 10**38  # a HUGEINT holds -_HUGE up to _HUGE - 1; all other whole numbers have up to 38 digits
 
 
@@ -135,8 +136,12 @@ def _double_fails(column: Column, failing: str, bound: Plain) -> str:
 
 
 def _multiple_of(column: Column, divisor: Plain) -> str:
-    """Doubles are divided and the quotient must be whole, as rounded as it is: 0.3 is a multiple of 0.1. Only where
-    it overflows the remainder is asked for, which is exact. What is no finite number is a multiple of nothing."""
+    """As both are written in decimals: 0.3 is a multiple of 0.1.
+
+    The nearest multiple is made again from whole numbers, rounded once, and must be the column's double. Decimals of
+    more than 15 digits a double does not hold: of these the quotient must be whole, as rounded as it is, and where it
+    overflows the remainder is asked for, which is exact. What is no finite number is a multiple of nothing.
+    """
     if not column.is_number:
         return "TRUE"
     whole = column.category == "integer"
@@ -144,7 +149,17 @@ def _multiple_of(column: Column, divisor: Plain) -> str:
         return unless_null(column, _no_remainder(column, divisor))
     quotient = f"({column.double} / {literal(divisor)})"
     exact = _no_remainder(column, Fraction(divisor).numerator if whole else divisor)
-    finite = f"isfinite({quotient}) AND {quotient} = trunc({quotient})"
+    told = f"{quotient} = trunc({quotient})"
+    written = Fraction(repr(divisor))
+    digits, power = written.numerator, written.denominator
+    if (
+        digits < _DECIMAL and power <= _POWER and float(power) == power
+    ):  # a double holds both, so the multiple is rounded once
+        times = f"trunc({quotient} + CASE WHEN {quotient} < 0 THEN -0.5 ELSE 0.5 END)"
+        made = f"{times} * {literal(float(digits))}"
+        same = f"{made} / {literal(float(power))} = {column.double}"
+        told = f"CASE WHEN abs({made}) < {literal(float(_DECIMAL))} THEN {same} ELSE {told} END"
+    finite = f"isfinite({quotient}) AND {told}"
     return unless_null(column, f"({finite}) OR (NOT isfinite({quotient}) AND ({exact}))")
 
 
@@ -208,7 +223,7 @@ KEYWORDS: Mapping[str, Keyword] = {
     "exclusiveMinimum": Keyword(doc="Above this.", schema=_NUMBER, kept=_compared(">"), refuse=_endless),
     "exclusiveMaximum": Keyword(doc="Below this.", schema=_NUMBER, kept=_compared("<"), refuse=_endless),
     "multipleOf": Keyword(
-        doc="Divided by this it is whole. NaN and the infinities break it.",
+        doc="A multiple of this, as both are written: 0.3 is one of 0.1. NaN and the infinities break it.",
         schema={"type": "number", "exclusiveMinimum": 0},
         kept=_multiple_of,
         refuse=_endless,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Literal
 
@@ -88,7 +88,7 @@ def _verdict(table: str, rule: ContractRule, finding: Finding | None, terms: Ter
     verdict, code, reason, bounds = found.verdict, found.code, found.reason, rule.bounds
     if rule.severity == "warn" and verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
         verdict, code, reason = Verdict.PASS, Code.WARNED, f"{reason} (only warned of)"
-    low = isfinite(bounds.low) and (found.value is None or found.value < bounds.low)
+    low = isfinite(bounds.low) and (found.value is None or found.value < settled(bounds.low))
     bar = bounds.low if low else bounds.high
     return GateVerdict(
         id=f"data.{table}",
@@ -122,7 +122,7 @@ def _held(rule: ContractRule, finding: Finding, terms: Terms) -> _Outcome:
 
 def _counted(rule: ContractRule, finding: Finding) -> _Outcome:
     """A number of rows, or their share, within its bounds or not."""
-    value, bounds = settled(rule.held(finding)), rule.bounds
+    value, bounds = settled(rule.held(finding)), _settled_ends(rule.bounds)
     if not isfinite(value):
         verdict, code = Verdict.ERROR, Code.NOT_FINITE
     elif bounds.keep(value):
@@ -133,13 +133,18 @@ def _counted(rule: ContractRule, finding: Finding) -> _Outcome:
     return _Outcome(verdict=verdict, code=code, reason=reason, value=value)
 
 
+def _settled_ends(bounds: Bounds) -> Bounds:
+    """At as many digits as what is held against them: 2 of 3 rows keep a bar of 0.6666666666666666."""
+    return replace(bounds, low=settled(bounds.low), high=settled(bounds.high))
+
+
 def _far(rule: ContractRule, distance: Distance, finding: Finding, terms: Terms) -> _Outcome:
     """An estimated distance, whose bounds are held against the bar; at the policy's own confidence, as the tables'
     likeness tells nothing of any model."""
     if distance.value is None:
         reason = f"{rule.asks} is undefined: one of the tables has no rows to compare"
         return _Outcome(verdict=Verdict.ERROR, code=Code.NOT_FINITE, reason=reason)
-    value, bar = settled(distance.value), rule.bounds.high
+    value, bar = settled(distance.value), settled(rule.bounds.high)
     low, high = (settled(end) for end in distance.bounds(terms.stated, 1))
     judged = Estimate(value=value, low=low, high=high)
     verdict = outcome(-value, -high, -low, -bar)
@@ -157,7 +162,11 @@ def _far(rule: ContractRule, distance: Distance, finding: Finding, terms: Terms)
             Code.ACROSS_BAR,
         )
     return _Outcome(
-        verdict=verdict, code=code, reason=f"{rule.asks} {told}; you allow {bar_text(bar)}", value=value, judged=judged
+        verdict=verdict,
+        code=code,
+        reason=f"{rule.asks} {told}; you allow {bar_text(rule.bounds.high)}",
+        value=value,
+        judged=judged,
     )
 
 

@@ -130,8 +130,8 @@ class Subject:
 
     @property
     def at(self) -> float:
-        """The oriented bar."""
-        return BARS[self.rule].at(self.bar)
+        """The oriented bar, at as many digits as the bounds that are held against it."""
+        return settled(BARS[self.rule].at(self.bar))
 
     @property
     def key(self) -> dict[str, str | None] | None:
@@ -166,7 +166,7 @@ class Subject:
 
     def blamed(self, confidence: float) -> bool:
         """Whether even the best bound at this confidence misses the bar; it can't where the value itself doesn't."""
-        return self.sign * self.judged.value < self.at and self.blaming(confidence) < self.at
+        return self.sign * settled(self.judged.value) < self.at and self.blaming(confidence) < self.at
 
 
 def _left_out(small: Sequence[Slice], least: int) -> str:

@@ -61,6 +61,21 @@ def double(value: float) -> str:
     return f"CAST({value!r} AS DOUBLE)"
 
 
+def within(one: str, other: str, most: float) -> str:
+    """Whether two numbers lie at most so far apart, as they are written in decimals: 0.4 lies within 0.1 of 0.3.
+
+    A double is at most 2**-53 of itself away from the decimal that it was read from, so 0.4 - 0.3 comes out above 0.1.
+    As much as that may explain is allowed for, and no more; a whole number is what it says, and so is a distance of 0.
+    """
+    gap, bar, last = f"abs({one} - {other})", double(most), double(2.0**-53)
+    if most == 0:
+        return f"{gap} = {bar}"
+    sizes = " + ".join(f"CASE WHEN {x} = trunc({x}) THEN {double(0.0)} ELSE abs({x}) END" for x in (one, other))
+    beyond = f"({gap} - {bar}) <= ({sizes} + {gap} + {bar}) * {last}"
+    whole = f"({one} = trunc({one}) AND {other} = trunc({other}))"
+    return f"({gap} <= {bar} OR (NOT {whole} AND {beyond}))"
+
+
 _ROOT_HALF: Final = sqrt(0.5)
 _TERMS = 11
 

@@ -8,7 +8,7 @@ from math import inf, sqrt
 
 from gates.evidence import Slice
 from gates.metrics import moments
-from gates.metrics.expressions import Model, Quantities, Staged, double
+from gates.metrics.expressions import Model, Quantities, Staged, double, within
 from gates.metrics.moments import MEAN, MEAN_LOSS, SHARE, Smooth
 from gates.metrics.record import Better, Entry, Metric
 from gates.metrics.support import rows_of
@@ -28,8 +28,8 @@ def _pinball(model: Model, parameters: Parameters) -> Sequence[Staged]:
 
 
 def _within(model: Model, parameters: Parameters) -> Sequence[Staged]:
-    tolerance = double(float(dict(parameters)["within"]))  # type: ignore[arg-type] # a number, by the schema
-    return [Staged(expression=f"CASE WHEN abs({_error(model)}) <= {tolerance} THEN 1.0 ELSE 0.0 END")]
+    tolerance = float(dict(parameters)["within"])  # type: ignore[arg-type] # a number, by the schema
+    return [Staged(expression=f"CASE WHEN {within(model.call, model.label, tolerance)} THEN 1.0 ELSE 0.0 END")]
 
 
 def _one(expression: Callable[[Model], str]) -> Callable[[Model, Parameters], Sequence[Staged]]:

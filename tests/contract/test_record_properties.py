@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+from fractions import Fraction
 from functools import cache
 
 import jsonschema
@@ -24,7 +25,15 @@ NAMES = ("a", "b")
 
 
 def _multiple_of(validator, divisor, instance, schema):
-    """jsonschema's own, but what it crashes on (NaN, the infinities) breaks the keyword."""
+    """jsonschema's own, but numbers of up to 15 digits are the decimals that they are written as, and what it crashes
+    on (NaN, the infinities) breaks the keyword."""
+    if isinstance(divisor, float) and isinstance(instance, int | float) and math.isfinite(instance):
+        step = Fraction(repr(divisor))
+        times = round(Fraction(instance) / step)
+        if abs(times * step.numerator) < 10**15 and step.denominator <= 10**22 and step.numerator < 10**15:
+            if float(times * step) != instance:
+                yield jsonschema.ValidationError("no multiple")
+            return
     try:
         yield from jsonschema.Draft202012Validator.VALIDATORS["multipleOf"](validator, divisor, instance, schema)
     except (ValueError, OverflowError):
@@ -200,6 +209,32 @@ def test_one_keyword(connection, word):
 def test_the_smallest_whole_number_is_a_multiple_of_what_no_column_holds(connection):
     sample = Sample({"a": "hugeint"}, [{"a": value} for value in (-(2**127), 2**127 - 1, 0, None)])
     check(connection, sample, {"properties": {"a": {"multipleOf": 2**127}}})
+
+
+MULTIPLES = {  # divisor: (doubles that are multiples, those that are not)
+    0.1: ((0.1, 0.2, 0.3, 0.6, 0.7, -0.3, 1.1, 100.3, 123456789.7, 1e300), (0.25, 0.35, 0.30000000000001, 1e-9, -0.05)),
+    0.01: ((0.29, 0.57, 0.58, 4.35, 1.15, -8.41, 123456.78), (0.295, 0.291, 4.3500001)),
+    0.7: ((2.1, 21.0, 6.3), (2.2, 20.9, 6.30000000001)),
+    1e-8: ((3e-8, 0.00000007, 1.00000003), (3.5e-8, 1e-9)),
+    3.3: ((9.9, 6.6, -33.0), (9.8, 1.1)),
+}
+
+
+@pytest.mark.parametrize("divisor", MULTIPLES)
+def test_multiples_are_told_as_they_are_written(connection, divisor):
+    """0.3 / 0.1 is not whole in doubles."""
+    kept, strange = MULTIPLES[divisor]
+    sample = Sample({"a": "double"}, [{"a": value} for value in (*kept, *strange)])
+    (rule,) = compiled({"properties": {"a": {"multipleOf": divisor}}})
+    assert broken(connection, rule, sample.load(connection), len(sample.rows)) == set(
+        range(len(kept), len(kept) + len(strange))
+    )
+
+
+def test_whole_numbers_are_multiples_of_what_is_written(connection):
+    sample = Sample({"a": "bigint"}, [{"a": value} for value in (21, 42, -7, 20, 10**15, 10**14 + 1)])
+    (rule,) = compiled({"properties": {"a": {"multipleOf": 0.7}}})
+    assert broken(connection, rule, sample.load(connection), 6) == {3, 4, 5}
 
 
 NEAR = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "const", "multipleOf")

@@ -48,6 +48,15 @@ def test_the_bar_itself_is_within(low, high, verdict):
     assert outcome(0.8, low, high, 0.8) is verdict
 
 
+@pytest.mark.parametrize(("third", "verdict"), [(2 / 3, "pass"), (0.1 + 0.2, "pass"), (0.6666666666, "fail")])
+@pytest.mark.parametrize("rule", ["min", "max"])
+def test_a_bar_has_as_many_digits_as_what_is_held_against_it(policy_of, evidence_of, rule, third, verdict):
+    """Which of two neighbouring doubles a computation ends in decides nothing; a real difference does."""
+    bar = third if verdict == "pass" else third + (1e-9 if rule == "min" else -1e-9)
+    for beside in (math.nextafter(third, 0), third, math.nextafter(third, 1)):
+        assert held(policy_of, evidence_of, rule, beside, beside, beside, bar).verdict == verdict
+
+
 def metric_of(value, low, high):
     """A metric whose every quantity is this one."""
     quantity = value
