@@ -13,7 +13,7 @@ from gates.canonical import canonical, digest_bytes
 from gates.committed import check as committed
 from gates.errors import GatesError
 from gates.fields import declare
-from gates.ledger import Commit, Ledger, names
+from gates.ledger import Commit, Ledger, names, not_one
 from gates.record import OUTCOMES, TIME, Kind, Record, Version, Waiver
 from gates.validate import read_json
 from gates.words import plural
@@ -77,7 +77,7 @@ def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = Non
             chosen[place] = Filed(record, documents) if record else None
         chain.digests.append(told)
     if only is not None and len(chosen) != 1:
-        raise GatesError(f"{only} names {len(chosen)} records", where="verify", mend="gates history lists them.")
+        raise not_one(only, len(chosen), "verify")
     filed = {place: one for place, one in chosen.items() if one}
     beside = check(ledger.git, list(filed.values()), key)
     policies = committed(ledger.git, list(filed.values()))

@@ -16,6 +16,7 @@ from gates.policy import Bound
 from gates.policy.aliases import Alias, aliases, might_move
 from gates.policy.compare import compare, weakened
 from gates.source import MAX_BYTES
+from gates.words import counted, plural
 from gates.workspace import Workspace
 
 MOST = 1_000_000  # files of a commit that are looked through
@@ -127,7 +128,11 @@ def _searched(base: _Tree, head: Bound, path: str) -> tuple[dict[str, Bound], li
     one that stood at this path counts: its alias was renamed."""
     told, paths = [], list(base.files)
     if len(paths) > MOST:
-        told.append(_unknown("policy", f"only {MOST:,} of {len(paths):,} files were looked through for it", path))
+        told.append(
+            _unknown(
+                "policy", f"only {MOST:,} of {plural(len(paths), 'file was', 'files were')} looked through for it", path
+            )
+        )
     found = dict(base.moving(aliases(head), paths[:MOST]))
     bounds = {name: one for name, one in found.items() if isinstance(one, Bound)}
     if path in base.files and path not in found and not bounds:
@@ -137,7 +142,7 @@ def _searched(base: _Tree, head: Bound, path: str) -> tuple[dict[str, Bound], li
         if isinstance(one, GatesError) and (name == path or not bounds):  # by what can't be read nothing is promoted
             told.append(_unread(name, path, one))
     if missing := [name for name in base.missing if name != path]:
-        many = f"{len(missing):,} files can't be read here, such as {_shown(missing[0])}"
+        many = f"{counted(len(missing), 'file')} can't be read here, such as {_shown(missing[0])}"
         told.append(_unknown("policy", many, path))
     return bounds, told
 

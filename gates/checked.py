@@ -14,7 +14,7 @@ from gates.evidence import Evidence, Finding, Table
 from gates.fields import declare
 from gates.kinds import data
 from gates.kinds.protocol import Terms
-from gates.words import rows
+from gates.words import all_of, rows
 
 SCHEMA: Literal["gates/data/v1"] = "gates/data/v1"
 EXITS = {Verdict.PASS: Exit.SHIP, Verdict.INCONCLUSIVE: Exit.STOP, Verdict.FAIL: Exit.STOP}
@@ -53,10 +53,11 @@ def judge(contract: Contract, table: str, findings: Sequence[Finding]) -> Checke
     gates = _gates(held, table, counted, tuple(findings))
     bad = worst(gates)
     held_all = bad is None or bad.verdict is Verdict.PASS
+    holding = all_of(len(gates), "rule holds", "rules hold")
     return Checked(
         schema=SCHEMA,
         verdict=Verdict.PASS if bad is None or bad.verdict is None else bad.verdict,
-        reason=f"all {len(gates)} rules hold in {rows(counted)}" if held_all or bad is None else bad.reason,
+        reason=f"{holding} in {rows(counted)}" if held_all or bad is None else bad.reason,
         table=table,
         rows=counted,
         gates=gates,

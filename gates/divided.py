@@ -15,6 +15,7 @@ from gates.measure.models import Files
 from gates.measure.shards import AGAIN, Measured, Shard
 from gates.measure.shards import merge as put_together
 from gates.validate import read_json
+from gates.words import counted
 from gates.workspace import PART
 
 
@@ -41,7 +42,7 @@ def merge(flow: Flow) -> Evidence:
     work.forget("measure")
     paths = work.shards()
     guest = Guest(folder=work.work / "metrics", root=work.root, environ=flow.environ)
-    with flow.steps.step("merge", f"{len(paths)} parts of the holdout"):
+    with flow.steps.step("merge", f"{counted(len(paths), 'part')} of the holdout"):
         parts = {path.parent: read_json(Measured, files.read(path, AGAIN), str(path)) for path in paths}
         evidence = flow.charged(put_together(flow.bound, parts, guest))
     work.save(work.evidence, evidence)

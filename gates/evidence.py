@@ -118,7 +118,10 @@ class Bucket:
 
     WRITTEN = "whole"
     bucket: int = declare("Which part.")
-    weight: int = declare("Sum of the rows' weights, in units of 2**-30; their number where they have none.", big=True)
+    weight: int = declare(
+        "Sum of the rows' weights, which count by what they are to each other; 2**30 a row where there are none.",
+        big=True,
+    )
     sums: tuple[int, ...] = declare("Weighted sum of each quantity.", big=True)
 
 

@@ -17,6 +17,7 @@ from gates.errors import GatesError
 from gates.fields import Plain
 from gates.metrics import Task
 from gates.validate import nearest
+from gates.words import plural
 
 # fmt: off
 LABELS = (
@@ -120,7 +121,11 @@ def _require_unique(tables: Sequence[Profile], key: str) -> None:
     for table in tables:
         column = table[key]
         if not column.unique:
-            what = f"{column.nulls:,} rows lack it" if column.nulls else "its values repeat, or are no text or integers"
+            what = (
+                f"{plural(column.nulls, 'row lacks', 'rows lack')} it"
+                if column.nulls
+                else "its values repeat, or are no text or integers"
+            )
             raise GatesError(f"--key: {key} is no key of {table.path}: {what}", mend="Name a column without repeats.")
 
 

@@ -17,6 +17,7 @@ from gates.measure.engines import connect
 from gates.measure.profile import profile, shared
 from gates.measure.tables import open_table
 from gates.source import parse
+from gates.words import counted
 
 NAMED = 3  # of the files that stand in the way: a few tell what the folder is
 
@@ -120,7 +121,7 @@ def _refuse_long(contract: bytes, table: Profile) -> None:
         parse(contract, "contract.yaml")
     except GatesError as error:
         raise GatesError(
-            f"a contract of these {len(table.columns):,} columns would be too long: {error.what}",
+            f"a contract of {counted(len(table.columns), 'column')} would be too long: {error.what}",
             where=table.path,
             mend="Write one by hand, for the columns that matter.",
         ) from error

@@ -10,6 +10,7 @@ from gates.errors import GatesError
 from gates.evidence import Evidence
 from gates.policy import Bound
 from gates.sound import contradiction
+from gates.words import all_of
 
 
 def judge(bound: Bound, evidence: Evidence) -> Decision:
@@ -56,8 +57,8 @@ def _overall(gates: tuple[GateVerdict, ...]) -> tuple[Verdict, Code, str]:
         return Verdict.INCONCLUSIVE, Code.NOTHING_JUDGED, f"no bar of the model was judged{later}"
     assert found.verdict is not None  # noqa: S101 -- ``worst`` looks at judged ones only
     if found.verdict is Verdict.PASS:
-        count = f"all {len(models)} judged bars hold" if len(models) > 1 else "the one judged bar holds"
-        return found.verdict, found.code, f"{count}{later}"
+        holding = all_of(len(models), "judged bar holds", "judged bars hold")
+        return found.verdict, found.code, f"{holding}{later}"
     return found.verdict, found.code, found.reason
 
 

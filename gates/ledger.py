@@ -18,6 +18,7 @@ from gates.errors import Exit, GatesError
 from gates.git import TRIES, Git, failed, repository, shorn, upstream
 from gates.record import FILE, LEDGER, TIME, Record
 from gates.validate import read_json
+from gates.words import counted
 
 HERE = f"refs/heads/{LEDGER}"
 SEEN = f"refs/gates/{LEDGER}"  # the last state that was read from, or written to, the remote
@@ -122,7 +123,7 @@ class Ledger:
         found = [Commit(id=one, tree=tree, parents=tuple(rest)) for one, tree, *rest in words]
         if found[-1].id in self._cut:
             raise GatesError(
-                f"this clone has only the newest {len(found)} commits of it: its history was cut off",
+                f"this clone has only the newest {counted(len(found), 'commit')} of it: its history was cut off",
                 where=self.told,
                 mend="Fetch the rest: git fetch --unshallow (in a workflow, check out with fetch-depth: 0).",
             )
@@ -250,7 +251,7 @@ class Ledger:
         several."""
         found = [one for one in self.entries(self.head()) if names(named, one.record.sequence, one.digest)]
         if len(found) != 1:
-            raise GatesError(f"{named} names {len(found)} records", where=self.told, mend="gates history lists them.")
+            raise not_one(named, len(found), self.told)
         return found[0]
 
     def uses(self, head: str | None, holdout: str, *, own: tuple[str, ...] = ()) -> int:
@@ -281,6 +282,14 @@ def opened(folder: Path, environ: Mapping[str, str]) -> Ledger:
     if named:
         return Ledger(git=git, remote=None if named == "local" else named)
     return Ledger(git=git, remote=upstream(git))
+
+
+def not_one(named: str, found: int, where: str) -> GatesError:
+    """Of what should name one record, and names none or several."""
+    if not found:
+        return GatesError(f"no record has the number or digest {named}", where=where, mend="gates history lists them.")
+    told = counted(found, "record")
+    return GatesError(f"{told} have a digest that begins with {named}", where=where, mend="Write more of the digest.")
 
 
 def names(named: str, sequence: int, told: str) -> bool:

@@ -20,6 +20,7 @@ from gates.git import Git, repository
 from gates.ledger import Entry
 from gates.record import EVIDENCE, POLICY
 from gates.validate import read_json
+from gates.words import rows
 from gates.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -160,14 +161,14 @@ def _predictions(then: Path | None, now: Path) -> Iterator[str]:
         return
     one, other = (pandas.read_csv(p) if p.suffix == ".csv" else pandas.read_parquet(p) for p in (then, now))
     if list(one.columns) != list(other.columns) or len(one) != len(other):
-        told = f"{len(one)} rows of {', '.join(one.columns)} then; {len(other)} of {', '.join(other.columns)} now"
+        told = f"{rows(len(one))} of {', '.join(one.columns)} then; {len(other)} of {', '.join(other.columns)} now"
         yield f"predictions: {told}"
         return
     differ = ~((one == other) | (one.isna() & other.isna())).all(axis=1)
     if differ.any():
         first = int(differ.to_numpy().argmax())
         told = f"{one.iloc[first].to_dict()} then, {other.iloc[first].to_dict()} now"
-        yield f"predictions: {int(differ.sum())} of {len(one)} rows differ, first row {first + 1}: {told}"
+        yield f"predictions: {int(differ.sum()):,} of {rows(len(one))} differ, first row {first + 1}: {told}"
 
 
 def _counts(then: Evidence, now: Evidence) -> Iterator[str]:

@@ -14,6 +14,7 @@ from gates.emit import flow
 from gates.fields import Plain
 from gates.guesses import Guessed, classes, missing
 from gates.metrics import Task
+from gates.words import plural
 
 MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 COLUMN = 34  # of the comments
@@ -112,7 +113,7 @@ def _label_lines(guessed: Guessed, tables: Sequence[Profile]) -> list[str]:
     lost = missing(holdout[guess.label], guessed.task)
     why = guessed.label_why or "the truth"
     if lost:
-        why = f"missing in {lost:,} rows, which can't be judged: take them out"
+        why = f"missing in {plural(lost, 'row: take it', 'rows: take them')} out, as it can't be judged without"
     lines = [_line(f"  label: {flow(guess.label)}", why)]
     if guess.positive is not None and guessed.positive_why:
         lines.append(_line(f"  positive: {flow(guess.positive)}", guessed.positive_why))

@@ -56,6 +56,11 @@ def bar_text(value: float) -> str:
     return _plain(f"{value:,.10g}")
 
 
+def written(value: float) -> str:
+    """A number as it is written in YAML, to be pasted: ``-0.05``, ``1234.5``."""
+    return f"{value:.10g}"
+
+
 def signed(value: float, more: int = 0) -> str:
     """A difference with its sign: ``+0.018``, ``−0.071``, ``0``. ``more`` digits."""
     return f"{'+' if value > 0 else MINUS}{number(abs(value), more)}" if value else "0"
@@ -116,6 +121,21 @@ def plural(n: int, one: str, many: str) -> str:
     return f"{n:,} {one if n == 1 else many}"
 
 
+def all_of(n: int, one: str, many: str) -> str:
+    """``the one rule holds``, ``all 3 rules hold``."""
+    return f"the one {one}" if n == 1 else f"all {plural(n, one, many)}"
+
+
+def have(n: int) -> str:
+    """The verb of so many: ``has`` of one, ``have``."""
+    return "has" if n == 1 else "have"
+
+
+def counted(n: int, noun: str) -> str:
+    """``1 row``, ``3 queries``, of a noun with a plural by the rule."""
+    return plural(n, noun, f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}{'e' * noun.endswith('s')}s")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """What a sentence about one judged bar is made of. ``oriented``: larger is better."""
@@ -160,8 +180,8 @@ def subject(metric: str, key: dict[str, str | None] | None, by: str | None) -> s
 def _basis(told: Told) -> str:
     for_what = [
         *(["corrected for the number of slices"] if told.corrected and not told.searched else []),
-        *([f"corrected for the {told.searched:,} slices searched"] if told.searched else []),
-        *([f"charged for {told.charged:,} uses of the holdout"] if told.charged else []),
+        *([f"corrected for the {plural(told.searched, 'slice', 'slices')} searched"] if told.searched else []),
+        *([f"charged for {plural(told.charged, 'use', 'uses')} of the holdout"] if told.charged else []),
     ]
     sure = ", ".join([f"{percent(told.confidence)} sure", *for_what])
     return f"({sure}, {plural(told.n, *told.noun)})"
@@ -180,7 +200,8 @@ def _nothing_found(told: Told) -> str:
         bar = f"worse than {told.champion} by more than {size_}" if asked else f"short of a gain of {size_}"
         span = moved(told.oriented.low, told.oriented.high, points=told.points)
         nearest += f"moved by {span} against {told.champion}"
-    return f"{told.metric} is certainly {bar} in none of {told.searched:,} slices searched; {nearest} {_basis(told)}"
+    among = counted(told.searched or 0, "slice")
+    return f"{told.metric} is certainly {bar} in none of {among} searched; {nearest} {_basis(told)}"
 
 
 def _settle(told: Told) -> str:

@@ -16,6 +16,7 @@ from gates.decision import Decision, unchanged
 from gates.errors import Exit, GatesError
 from gates.flow import Flow
 from gates.publish import publish
+from gates.words import counted
 
 if TYPE_CHECKING:
     from gates.github.api import Client
@@ -48,7 +49,7 @@ def find_fork() -> None:
     ids = ",".join(map(str, found.artifacts))
     values = {"pull-request": str(found.pr), "base": found.base, "branch": found.branch, "artifacts": ids}
     outputs.write_outputs(os.environ, values)
-    click.echo(f"pull request {found.pr}: {len(found.artifacts)} artifacts with evidence")
+    click.echo(f"pull request {found.pr}: {counted(len(found.artifacts), 'artifact')} with evidence")
 
 
 @click.command("report-fork")
@@ -119,4 +120,4 @@ def find_run(pr: int, commit: str) -> None:
     happened = event.read(os.environ)
     run, artifacts = runs.judged(_client(happened.api_url), happened.repository, pr, commit)
     outputs.write_outputs(os.environ, {"run": str(run), "artifacts": ",".join(map(str, artifacts))})
-    click.echo(f"run {run}: {len(artifacts)} artifacts with evidence")
+    click.echo(f"run {run}: {counted(len(artifacts), 'artifact')} with evidence")

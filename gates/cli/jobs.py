@@ -16,6 +16,7 @@ from gates.cli import common
 from gates.errors import Exit, GatesError
 from gates.files import digest_of, folder_digest
 from gates.publish import publish
+from gates.words import counted
 
 if TYPE_CHECKING:
     from gates.decision import Decision
@@ -111,7 +112,7 @@ def plan(policies: str, folder: str, paths: str, as_json: bool) -> None:
     if as_json:
         click.echo(text)
         return
-    click.echo(f"{len(models)} of {len(models) + len(made.unchanged)} policies, {made.reason}")
+    click.echo(f"{len(models)} of {counted(len(models) + len(made.unchanged), 'policy')}, {made.reason}")
     for model in models:
         click.echo(f"  {model['policy']}")
 

@@ -77,7 +77,7 @@ class Refers:
     def mistake(self) -> str | None:
         """What no schema can see."""
         if self.column and len(self.column) != len(self.refers):
-            return f"refers names {len(self.refers)} columns and column {len(self.column)}"
+            return f"refers and column must name as many columns, not {len(self.refers)} and {len(self.column)}"
         return None
 
 
@@ -129,7 +129,7 @@ class Drift:
         measurable = column.is_number or (column.line == there.line and column.line in TEMPORAL)
         if self.measure == "ks":
             if not measurable:
-                raise GatesError(f"contract, ks of {self.drift}: {this.path} has {column.kind} there, no numbers")
+                raise GatesError(f"contract, ks of {self.drift}: {this.path} has {column.words} there, not numbers")
             return _ks(this, other, column.place)
         rows = _binned(this, other, column.place) if measurable else _valued(this, other, column)
         counts = f"SELECT v, sum(here) AS n, sum(there) AS m FROM ({rows}) GROUP BY v"
@@ -143,7 +143,7 @@ def _same_kind(this: Side, here: str, other: Side, there: str) -> tuple[Column, 
     one, two = this.columns[here], other.columns[there]
     if one.json == two.json or (one.is_number and two.is_number):
         return one, two
-    raise GatesError(f"contract: {here} is {one.kind} in {this.path}, but {there} is {two.kind} in {other.path}")
+    raise GatesError(f"contract: {here} holds {one.words} in {this.path}, but {there} {two.words} in {other.path}")
 
 
 def _found(this: Side, here: Sequence[str], other: Side, there: Sequence[str], *, found: bool) -> str:

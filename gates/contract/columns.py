@@ -63,6 +63,11 @@ class Column:
         return "string" if self.is_text else self.category
 
     @property
+    def words(self) -> str:
+        """What it holds, as people say it."""
+        return _WORDS[self.category]
+
+    @property
     def is_text(self) -> bool:
         """Whether its values are strings to JSON."""
         return self.category == "string" or self.category in TEMPORAL
@@ -103,6 +108,15 @@ class Column:
 
 
 Columns = Mapping[str, Column]
+_WORDS: Mapping[Category, str] = {
+    "string": "text",
+    "integer": "whole numbers",
+    "number": "numbers",
+    "boolean": "true and false",
+    "date": "days",
+    "time": "times of day",
+    "timestamp": "moments",
+}
 
 
 def _moment(timestamp: str, form: str) -> str:

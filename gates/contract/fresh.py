@@ -63,7 +63,7 @@ class Fresh:
     def _read(self, columns: Columns) -> tuple[str, bool]:
         column = columns[self.fresh]
         if column.category not in ("date", "timestamp", "string"):
-            raise GatesError(f"contract, fresh({self.fresh}): it is {column.kind}, no dates or text")
+            raise GatesError(f"contract, fresh({self.fresh}): it holds {column.words}, not dates or text")
         return moment(column)
 
     def _is(self, columns: Columns, state: str, at: str) -> str:

@@ -95,7 +95,7 @@ def note(column: ColumnProfile, made: dict[str, Plain]) -> str:
     elif column.low is not None and "enum" not in made:
         parts.append(f"{flow(column.low)} to {flow(column.high)}")
     if column.lengths and "maxLength" in made:
-        parts.append(f"{column.lengths[0]} to {column.lengths[1]} characters")
+        parts.append(f"{column.lengths[0]} to {column.lengths[1]} character{'s' * (column.lengths[1] != 1)}")
     for count, what in ((column.nan, "NaN"), (column.below, "-infinity"), (column.above, "infinity")):
         if count:
             parts.append(f"{what} in {_rows(count)}")

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 from gates.errors import Exit
 from gates.github.api import Client
 from gates.github.approvals import UnapprovedError, Why
+from gates.words import counted
 
 NEEDS = "actions: read, contents: read, deployments: read, pull-requests: read"
 FIRST = 1_000  # commits that a first promotion looks back at
@@ -94,7 +95,8 @@ class Makers:
         commits = {one["sha"]: one for one in found["commits"]}
         ends = commits or {found["merge_base_commit"]["sha"]: None}  # an older commit brings nothing new
         if len(commits) != found["total_commits"] or head not in ends:
-            what = f"{found['total_commits']} commits came since the last promotion, and GitHub lists {len(commits)}"
+            came = counted(found["total_commits"], "commit")
+            what = f"{came} came since the last promotion, and GitHub lists {len(commits)}"
             raise UnapprovedError(Why.INCOMPLETE, f"{what}: not all authors are known", exit_code=Exit.OUTSIDE)
         return list(commits.values())
 
@@ -108,7 +110,7 @@ class Makers:
         commits = {one["sha"]: one for one in islice(listed, FIRST)}
         parents = {parent["sha"] for one in commits.values() for parent in one["parents"]}
         if head not in commits or (len(commits) < FIRST and not parents <= commits.keys()):
-            what = f"GitHub lists {len(commits)} commits, and not what they come from"
+            what = f"GitHub lists {counted(len(commits), 'commit')}, but not what came before"
             raise UnapprovedError(Why.INCOMPLETE, f"{what}: not all authors are known", exit_code=Exit.OUTSIDE)
         return list(commits.values())
 
@@ -138,7 +140,7 @@ class Makers:
             found = self._compared(whole["base"]["sha"], whole["head"]["sha"], doing)
             commits = found["commits"] if found and len(found["commits"]) == found["total_commits"] else []
         if len(commits) < whole["commits"]:
-            what = f"pull request {number} has {whole['commits']} commits, and GitHub lists {len(commits)}"
+            what = f"pull request {number} has {counted(whole['commits'], 'commit')}, and GitHub lists {len(commits)}"
             raise UnapprovedError(Why.INCOMPLETE, f"{what}: not all authors are known", mend="Make it smaller.")
         user = whole["user"] or {}
         return Hand(id=_id(user), name=f"who opened #{number}", address=None), {one["sha"]: one for one in commits}

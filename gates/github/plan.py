@@ -11,6 +11,7 @@ from pathlib import Path
 from gates.errors import GatesError
 from gates.git import failed, repository
 from gates.github.event import Event
+from gates.words import counted
 
 MOST = 256  # jobs of one matrix, by GitHub
 HERE = "{folder}"  # in a pattern: the policy's own folder
@@ -74,7 +75,7 @@ def policies_of(root: Path, folder: str, patterns: Sequence[str]) -> tuple[str, 
             "no policy was named", where="policy", mend="Name gates.yaml, or a pattern such as */gates.yaml."
         )
     if len(found) > MOST:
-        raise GatesError(f"{len(found)} policies; GitHub runs at most {MOST} at once", where="policy")
+        raise GatesError(f"{counted(len(found), 'policy')}; GitHub runs at most {MOST} at once", where="policy")
     return tuple(sorted(found))
 
 

@@ -20,6 +20,7 @@ from gates.metrics import Metric
 from gates.slices import AUTO, OVERALL
 from gates.statistic import Statistic
 from gates.stats.multiplicity import corrected, holm
+from gates.words import counted
 
 KEPT = 5  # of one bar
 _SHORTLIST = 40  # of one bar: those whose bounds are looked at
@@ -60,7 +61,7 @@ def judged(
     made = [Subject.of(metric, rule, bar, [part], evidence, terms, rival) for part in evidence.along(AUTO)]
     subjects = [one for one in made if isinstance(one, Subject)]
     if not subjects:
-        what = f"{metric.name} could be held against the bar in none of the {among:,} slices that were searched"
+        what = f"{metric.name} could be held against the bar in none of {counted(among, 'slice')} searched"
         yield whole, absent(Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, what)
         return
     levels = holm([one.blamed for one in subjects], terms.confidence, among)

@@ -9,7 +9,7 @@ from gates.kinds.protocol import Mistake
 from gates.kinds.rule import Bars, Rule
 from gates.metrics import Metric
 from gates.stats.quantity import Bounds
-from gates.words import bar_text
+from gates.words import written
 
 Decides = Callable[[float, Bounds], bool]  # (bar, the metric's limits)
 _HUNDRED = 100
@@ -57,7 +57,7 @@ def _why(bar: str, value: float, metric: Metric) -> str | None:
 
 
 def _within(limits: Bounds) -> str:
-    low, high = map(bar_text, limits)
+    low, high = map(written, limits)
     if isinf(limits[1]):
         return f"at {low} or above"
     return f"at {high} or below" if isinf(limits[0]) else f"between {low} and {high}"
@@ -69,11 +69,11 @@ def _hint(bar: str, value: float, metric: Metric) -> str:
     if metric.limits != (0.0, 1.0) or not 1 <= value <= _HUNDRED or (level and value == 1):
         return ""
     unit = "%" if level else "point" if value == 1 else "points"
-    return f"; for {bar_text(value)} {unit} write {bar_text(value / _HUNDRED)}"
+    return f"; for {written(value)} {unit} write {written(value / _HUNDRED)}"
 
 
 def _crossed(part: Rule | Bars | None) -> Iterator[tuple[str, str]]:
     for smaller, larger, why in _ORDERED:
         one, other = getattr(part, smaller, None), getattr(part, larger, None)
         if one is not None and other is not None and one > other:
-            yield smaller, f"{bar_text(one)} is above {larger}: {bar_text(other)}; {why}"
+            yield smaller, f"{written(one)} is above {larger}: {written(other)}; {why}"

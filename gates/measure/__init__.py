@@ -23,7 +23,7 @@ from gates.measure.joined import Joined, join
 from gates.measure.labels import MAX_CLASSES, Labels, read_labels
 from gates.measure.models import Files, Served, output_of
 from gates.measure.predictions import Predicted, place, scored_classes
-from gates.measure.rows import Parts, make_rows, parts_of, told_apart
+from gates.measure.rows import Parts, make_rows, parts_of, told_apart, weight_places
 from gates.measure.scoring import Asked, scored
 from gates.measure.search import searched
 from gates.measure.shards import Measured, Shard
@@ -41,6 +41,7 @@ from gates.measure.tables import (
 from gates.metrics.general import is_general
 from gates.policy import Bound
 from gates.slices import Dimension
+from gates.words import plural
 
 
 def _inside(error: GatesError) -> str:
@@ -261,7 +262,7 @@ class Bench:
         parts = parts_of([*self.bound.needs.dimensions, *self._columns])
         values = make_rows(
             self.counter, self.holdout, policy, labels, parts, self._where,
-            told_apart=self._told_apart, hidden=self.hidden,
+            told_apart=self._told_apart, hidden=self.hidden, places=self._places,
         )  # fmt: skip
         self.hidden.refuse_small(self.counter, self.bound.needs.dimensions, values, quoted(self.holdout.name))
         return labels, parts
@@ -294,11 +295,19 @@ class Bench:
                     ]
                 )
         if len(known.classes) > MAX_CLASSES:
-            raise GatesError(f"the models know {len(known.classes)} classes; at most {MAX_CLASSES} are counted")
+            raise GatesError(
+                f"the models know {plural(len(known.classes), 'class', 'classes')}; at most {MAX_CLASSES} are counted"
+            )
         self._known = known
 
     def _joined(self, ours: Predicted, theirs: Predicted | None) -> Joined:
-        return join(self.counter, self.bound.policy, self.rows[1], ours, theirs, told_apart=self._told_apart)
+        policy, parts = self.bound.policy, self.rows[1]
+        apart, places = self._told_apart, self._places
+        return join(self.counter, policy, parts, ours, theirs, told_apart=apart, places=places)
+
+    @cached_property
+    def _places(self) -> int:
+        return weight_places(self.counter, self.holdout, self.bound.policy.data.weight)
 
     @property
     def _told_apart(self) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gates.measure.labels import TOTAL, Labels
 from gates.metrics import Task
-from gates.words import plural
+from gates.words import counted
 
 if TYPE_CHECKING:
     from gates.measure.scoring import Asked
@@ -75,7 +75,7 @@ def _of_array(returned: Any, rows: int, told: Told) -> Any:
         returned = returned.toarray()  # sparse
     values = numpy.asarray(returned)
     if values.ndim == 0 or values.ndim > _TWO:
-        raise UnfitError(f"it returned {_form(values)} for {rows:,} rows")
+        raise UnfitError(f"it returned {_form(values)} for {counted(rows, 'row')}")
     table = pandas.DataFrame(values)
     if told.names and values.ndim == _TWO and len(told.names) == values.shape[1]:
         table.columns = list(told.names)
@@ -84,7 +84,7 @@ def _of_array(returned: Any, rows: int, told: Told) -> Any:
 
 def _form(values: Any) -> str:
     if values.ndim < _TWO:
-        return f"{values.size:,} values"
+        return counted(values.size, "value")
     return "an array of " + " x ".join(f"{size:,}" for size in values.shape)
 
 
@@ -126,8 +126,9 @@ def _few(names: Sequence[str]) -> str:
 def _refuse_rows(table: Any, given: Any) -> None:
     rows, columns = table.shape
     if rows != len(given):
-        of = "" if columns == 1 else f" of {columns} columns"
-        raise UnfitError(f"it returned {rows:,} {'values' if columns == 1 else 'rows'}{of} for {len(given):,} rows")
+        returned = counted(rows, "value") if columns == 1 else f"{counted(rows, 'row')} of {columns}"
+        of = "" if columns == 1 else " columns"
+        raise UnfitError(f"it returned {returned}{of} for {counted(len(given), 'row')}")
 
 
 def _named(table: Any, asked: Asked) -> dict[str, Any] | None:
@@ -189,7 +190,7 @@ def _refuse_total(held: Mapping[str, Any]) -> None:
     wrong = numpy.flatnonzero(numpy.abs(total - 1) > TOTAL + 1e-9)
     if len(wrong):
         raise UnfitError(
-            f"in {plural(len(wrong), 'row', 'rows')}, first in row {wrong[0] + 1}, the scores of {' and '.join(held)} "
+            f"in {counted(len(wrong), 'row')}, first in row {wrong[0] + 1}, the scores of {' and '.join(held)} "
             f"add up to {total[wrong[0]]:.6g}, not 1: they are no probabilities"
         )
 
@@ -199,13 +200,13 @@ def _unnamed(values: Any, told: Told, asked: Asked) -> dict[str, Any]:
     columns = values.shape[1]
     if asked.task not in ("binary", "multiclass"):
         if columns != 1:
-            raise UnfitError(f"it returned {columns} columns; {_wanted(asked)}")
+            raise UnfitError(f"it returned {counted(columns, 'column')}; {_wanted(asked)}")
         return {"prediction" if asked.task == "regression" else "score": values[:, 0]}
     if columns == 1:
         return {_meaning(values[:, 0], told, asked): values[:, 0]}
     names = told.classes or _as_sorted(columns, asked)
     if len(names) != columns:
-        raise UnfitError(f"it returned {columns} columns for the classes {', '.join(names)}")
+        raise UnfitError(f"it returned {counted(columns, 'column')} for the classes {', '.join(names)}")
     named: dict[str, Any] = {}
     for at, name in enumerate(names):
         named[asked.labels.named(name) or name] = values[:, at]
@@ -218,14 +219,14 @@ def _as_sorted(columns: int, asked: Asked) -> Sequence[str]:
     labels = asked.labels
     if columns != len(labels.classes):
         raise UnfitError(
-            f"it returned {columns} columns for {len(labels.classes)} classes, {', '.join(labels.classes)}; "
-            f"{_wanted(asked)}"
+            f"it returned {counted(columns, 'column')} for {counted(len(labels.classes), 'class')}, "
+            f"{', '.join(labels.classes)}; {_wanted(asked)}"
         )
     by: Callable[[str], Any] = float if labels.kind == "number" else str
     if list(labels.classes) != sorted(labels.classes, key=by):
         raise UnfitError(
-            f"it returned {columns} columns without names, and {' before '.join(labels.classes)} is not their sorted "
-            f"order: which is which? {_wanted(asked).capitalize()}"
+            f"it returned {counted(columns, 'column')} without names, and {' before '.join(labels.classes)} is not "
+            f"their sorted order: which is which? {_wanted(asked).capitalize()}"
         )
     return labels.classes
 

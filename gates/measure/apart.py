@@ -8,6 +8,7 @@ from gates.errors import GatesError
 from gates.measure.engines import Engine
 from gates.measure.tables import Opened, content_digest, row_text, run
 from gates.policy import Policy
+from gates.words import counted
 
 MOST = 0.01  # of the holdout's rows may stand in the training data, too, where the contract says nothing of it
 TELLING = 0.9  # so many of the holdout's rows must differ from each other: else equal rows may be equal by chance
@@ -24,7 +25,7 @@ def refuse_shared(engine: Engine, train: Opened, holdout: Opened, policy: Policy
     if not shared and rows == _rows(engine, train) and content_digest(engine, train) == content_digest(engine, holdout):
         shared = rows
     if shared:
-        which = "every row" if shared == rows else f"{shared:,} of {rows:,} rows"
+        which = "every row" if shared == rows else f"{shared:,} of {counted(rows, 'row')}"
         raise GatesError(
             f"{which} of {holdout.path} {'stands' if shared == rows else 'stand'} in {train.path}, too: "
             "a model can't be judged on what it learnt from",

@@ -53,7 +53,7 @@ def _side(opened: Opened, needed: Sequence[tuple[str, Rule]], *, all_flat: bool 
     for column in opened.columns if all_flat else [column for column, _ in needed]:
         if column not in opened.seen:
             raise GatesError(
-                f"{opened.path}: the column {column} is {told(opened.columns[column])}",
+                f"{opened.path}: the column {column} holds {told(opened.columns[column])}",
                 mend="A contract holds text, numbers, booleans, dates and times only. Flatten it, or leave it out.",
             )
     return Side(name=opened.name, path=opened.path, columns=opened.seen)

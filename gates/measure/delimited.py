@@ -13,6 +13,7 @@ from gates.errors import GatesError
 from gates.measure.names import Paths, refuse_twins
 from gates.measure.options import CSV, LONGEST
 from gates.measure.written import Asked, Read, classes, of_cell, type_of
+from gates.words import counted
 
 DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"([^"]|"")*"')
@@ -129,7 +130,10 @@ def fault(file: Path) -> tuple[str, str] | None:
             try:
                 for row in reader:
                     if row and len(row) != len(names):
-                        return f"line {reader.line_num} has {len(row)} fields, the header {len(names)}", WIDTH
+                        return (
+                            f"line {reader.line_num} has {counted(len(row), 'field')}, the header {len(names)}",
+                            WIDTH,
+                        )
             except csv.Error as error:
                 told = str(error).replace("field limit", "limit of bytes of a cell")
                 return f"line {reader.line_num}: {told}", 'Write a quote within a quoted cell twice: "".'

@@ -72,7 +72,7 @@ def _asked(wanted: Mapping[str, Any], rows: Any) -> Asked:
     unknown = [name for name in arguments if name not in names and not any_]
     if unknown:
         raise _UnfitError(f"it takes no {unknown[0]}")
-    if wanted["weighted"] and "sample_weight" not in names and not any_:
+    if wanted["places"] is not None and "sample_weight" not in names and not any_:
         raise _UnfitError("it takes no sample_weight, and the policy has data.weight")
     scores = wanted["takes"] == "scores" or (wanted["takes"] is None and names[1] in _SCORES)
     if scores and not wanted["scored"][0]:
@@ -201,7 +201,7 @@ def answer(wanted: Mapping[str, Any], rows: Any) -> list[Any]:
     """Of each dimension, of each slice: (key, what was found)."""
     asked = _asked(wanted, rows)
     truth = _truth(rows["y"], wanted)
-    weights = rows["w"].to_numpy() / 2.0**30 if wanted["weighted"] else None
+    weights = None if wanted["places"] is None else np.ldexp(rows["w"].to_numpy().astype(float), -wanted["places"])
     units = pd.factorize(rows["u"])[0] if wanted["together"] else np.arange(len(rows))
     found = []
     for id_, columns in wanted["dimensions"]:

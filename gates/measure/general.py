@@ -147,7 +147,7 @@ def _asked(
         "models": [[model.call, model.score, list(model.scores)] for model in joined.models],
         "scored": list(joined.scored_by),
         "together": policy.data.unit is not None,
-        "weighted": policy.data.weight is not None,
+        "places": joined.places if policy.data.weight else None,
         "dimensions": [[dimension.id, joined.columns(dimension)] for dimension in dimensions],
         "root": None if function else str(guest.root),
         **labels.plain(),

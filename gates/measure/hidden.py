@@ -11,7 +11,7 @@ from gates.errors import GatesError
 from gates.measure.engines import Engine
 from gates.measure.tables import run
 from gates.slices import Dimension
-from gates.words import plural
+from gates.words import have, plural
 
 LEAST = 5  # rows of a group, where the contract's ``shown.min_cell`` asks for no more
 FEW = "small groups"
@@ -67,7 +67,7 @@ class Hidden:
                 told = ", ".join(sorted(secret))
                 raise GatesError(
                     f"{told} is x-sensitive, and {plural(small, 'group', 'groups')} of {dimension.id} "
-                    f"{'has' if small == 1 else 'have'} fewer than {self.least} rows",
+                    f"{have(small)} fewer than {self.least} rows",
                     where="slices",
                     mend="Take wider bins, or fewer columns: so small a group tells of people.",
                 )

@@ -32,6 +32,7 @@ class Joined:
     rows: int
     scored_by: tuple[bool, ...]  # of each model: whether it gives scores, not only calls
     classes_of: tuple[int, ...]  # of each model: how many scores by class it gives
+    places: int  # w is a weight in whole 2**-places
 
     def columns(self, dimension: Dimension) -> list[str]:
         """The columns that tell a dimension's slices apart."""
@@ -130,8 +131,10 @@ def join(
     champion: Predicted | None,
     *,
     told_apart: bool = True,
+    places: int,
 ) -> Joined:
-    """Make the table ``joined``. Unless rows are ``told_apart`` they are all of one bucket, which nothing asks for."""
+    """Make the table ``joined``, of weights of so many binary ``places``. Unless rows are ``told_apart`` they are all
+    of one bucket, which nothing asks for."""
     columns = "".join(f", r.{name}" for name in parts.values())
     scores = _further(candidate, "c", "s")
     if champion:
@@ -151,4 +154,5 @@ def join(
         rows=rows,
         scored_by=tuple(one.scored for one in models),
         classes_of=tuple(one.classes for one in models),
+        places=places,
     )

@@ -14,6 +14,7 @@ from gates.measure.engines import Engine
 from gates.measure.tables import Opened, run
 from gates.policy import Policy
 from gates.slices import edge_text
+from gates.words import counted, have
 
 MAX_CLASSES = 100
 TOTAL = 0.001  # so far from 1 the scores of a row's classes may add up: what rounding to three decimals makes of them
@@ -125,7 +126,7 @@ def read_labels(engine: Engine, opened: Opened, policy: Policy) -> Labels:
         return _classes(engine, opened, policy, data.label)
     if not (data.label in opened.seen and opened.seen[data.label].is_number):
         raise GatesError(
-            f"{data.label} is {opened.columns[data.label]}; task: {policy.task} has numbers", where="data.label"
+            f"{data.label} holds {opened.told(data.label)}; task: {policy.task} needs numbers", where="data.label"
         )
     value = f"CAST({column} AS DOUBLE)"
     ((bad, negative),) = run(
@@ -133,9 +134,13 @@ def read_labels(engine: Engine, opened: Opened, policy: Policy) -> Labels:
         f"SELECT count_if({column} IS NULL OR NOT isfinite({value})), count_if({value} < 0) FROM {quoted(opened.name)}",
     )
     if bad:
-        raise GatesError(f"{bad:,} rows of {opened.path} have no number in {data.label}", where="data.label")
+        raise GatesError(
+            f"{counted(bad, 'row')} of {opened.path} {have(bad)} no number in {data.label}", where="data.label"
+        )
     if policy.task == "ranking" and negative:
-        raise GatesError(f"{negative:,} rows of {opened.path} have a relevance below 0", where="data.label")
+        raise GatesError(
+            f"{counted(negative, 'row')} of {opened.path} {have(negative)} a relevance below 0", where="data.label"
+        )
     return Labels(classes=(), kind="value")
 
 
@@ -148,7 +153,9 @@ def _classes(engine: Engine, opened: Opened, policy: Policy, label: str) -> Labe
     found = run(engine, f"SELECT {text} AS v, count(*) FROM {quoted(opened.name)} GROUP BY 1 ORDER BY 1")
     nulls = sum(rows for value, rows in found if value is None)
     if nulls:
-        raise GatesError(f"{nulls:,} rows of {opened.path} have no label in {label}", where="data.label")
+        raise GatesError(
+            f"{counted(nulls, 'row')} of {opened.path} {have(nulls)} no label in {label}", where="data.label"
+        )
     values = [str(value) for value, _ in found]
     declared = [_text(one) for one in policy.data.classes]
     kind = _kind(values, column.category if column else "string")
@@ -189,7 +196,7 @@ def _refuse_many(policy: Policy, label: str, values: Sequence[str]) -> None:
     shown = ", ".join(values[:_SHOWN]) + (", …" if len(values) > _SHOWN else "")
     others = "multiclass (these are classes) or " if policy.task == "binary" and len(values) <= MAX_CLASSES else ""
     raise GatesError(
-        f"{label} has {len(values):,} values ({shown}); "
+        f"{label} has {counted(len(values), 'value')} ({shown}); "
         f"task: {policy.task} has {'two' if most == _TWO else f'at most {most}'}",
         where="data.label",
         mend=f"Write task: {others}regression (a number is predicted).",

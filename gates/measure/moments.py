@@ -18,6 +18,7 @@ from gates.metrics import QUANTITIES
 from gates.metrics.expressions import Staged, double
 from gates.slices import Dimension
 from gates.statistic import Statistic
+from gates.words import counted
 
 _LIMB = 40
 _NARROW, _WIDE = (-20, -60), (60, 20, -20, -60, -100, -140)  # exponents of the limbs; the highest holds 62 bits
@@ -50,7 +51,8 @@ def moments(joined: Joined, dimension: Dimension, statistic: Statistic, *, bucke
         bucket, counts = (rest[:1], rest[1:]) if buckets else ((), rest)
         rows, weights, bad, *parts = (int(value or 0) for value in counts)
         if bad:
-            raise GatesError(f"{statistic.id}: {bad:,} rows have a value that is too large, or none, to be summed")
+            what = f"in {counted(bad, 'row')} its value is missing, not a number, or too large to be summed"
+            raise GatesError(f"{statistic.id}: {what}", mend="Look at the label and the predictions of these rows.")
         if rows:  # of no query that counts there are sums, too: nulls
             found.setdefault(key, []).append((*bucket, rows, weights, *_whole(parts, limbs)))
     ends = _ends(joined, names, quantities.rows(joined.models[0]))

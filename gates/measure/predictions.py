@@ -15,7 +15,7 @@ from gates.measure.tables import Opened, open_table, run
 from gates.metrics import Task
 from gates.policy import Policy
 from gates.validate import nearest
-from gates.words import plural
+from gates.words import counted, plural
 
 _SHOWN = 5
 _SCORE = "score_"
@@ -182,7 +182,7 @@ def _check_totals(engine: Engine, view: Opened, policy: Policy, columns: Sequenc
     if count:
         ((low, high),) = run(engine, f"SELECT min({total}), max({total}) FROM {quoted(view.name)} WHERE {wrong}")
         raise GatesError(
-            f"the scores of {plural(count, 'row', 'rows')} don't add up to 1 ({which}): "
+            f"the scores of {counted(count, 'row')} don't add up to 1 ({which}): "
             f"{', '.join(columns[:_SHOWN])} together are {_span(low, high)}",
             where=view.path,
             mend=f"Scores are probabilities: those of a row's classes add up to 1, give or take {TOTAL:g}.",
@@ -246,7 +246,7 @@ def _match(engine: Engine, name: str, view: Opened, policy: Policy, *, secret: b
     if not policy.data.key:
         if expected != given:
             raise GatesError(
-                f"{given:,} predictions for {expected:,} holdout rows",
+                f"{counted(given, 'prediction')} for {counted(expected, 'holdout row')}",
                 where=view.path,
                 mend="Predict every row of GATES_HOLDOUT once, in its order, or set data.key.",
             )
@@ -296,7 +296,7 @@ def _beside(engine: Engine, name: str, view: Opened, key: str) -> tuple[str, str
     if not first or not lacking:
         return "", None
     alike = {_as_number(one) for one in first} & {_as_number(one) for one in lacking} - {None}
-    told = f"; the predictions have {', '.join(first)} ({view.columns[key]})"
+    told = f"; the predictions have {', '.join(first)} ({view.told(key)})"
     if not alike:
         return told, None
     return told, "They are the same numbers, written otherwise."
@@ -326,7 +326,7 @@ def _check_numbers(engine: Engine, view: Opened, policy: Policy, column: str, *,
     """Every value a finite number; ``unit``: within 0 and 1."""
     form = FORMS[policy.task]
     name, seen = quoted(column), view.seen.get(column)
-    wrong = GatesError(f"{column} holds {_held(view, column)}, not numbers", where=view.path, mend=form)
+    wrong = GatesError(f"{column} holds {view.told(column)}, not numbers", where=view.path, mend=form)
     if not seen or not (seen.is_number or seen.category == "string"):  # NaN makes a CSV's column text
         raise wrong
     value = f"TRY_CAST({name} AS DOUBLE)"
@@ -346,14 +346,6 @@ def _check_numbers(engine: Engine, view: Opened, policy: Policy, column: str, *,
             )
     if not seen.is_number:
         raise wrong
-
-
-def _held(view: Opened, column: str) -> str:
-    """What a column holds, in words."""
-    return _WORDS.get(view.seen[column].category, view.columns[column]) if column in view.seen else view.columns[column]
-
-
-_WORDS = {"string": "text", "boolean": "true and false", "date": "days", "time": "times", "timestamp": "moments"}
 
 
 def _check_calls(engine: Engine, view: Opened, policy: Policy, labels: Labels) -> None:

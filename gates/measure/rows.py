@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import frexp
 
 from gates.contract.columns import literal, quoted
 from gates.errors import GatesError
@@ -11,13 +13,16 @@ from gates.kinds.protocol import Needs
 from gates.measure.engines import Engine
 from gates.measure.hidden import Hidden, Values
 from gates.measure.labels import Labels
-from gates.measure.tables import Opened, exact_text, row_text, run
+from gates.measure.tables import Opened, double_of, exact_text, row_text, run
+from gates.metrics.expressions import double
 from gates.policy import Policy
 from gates.slices import Dimension, bins_of
+from gates.words import counted, have, plural
 
 MAX_SLICES = 1000
-WEIGHT_BITS = 30  # a weight is a whole number of 2**-30
-_MOST = 2**30
+WEIGHT_BITS = 30  # binary digits of the largest weight at least; where there are no weights, of each row's 1
+_DOUBLE = 53  # binary digits of a double
+_ENDS = ("min", "max")
 _NOTHING = "CAST(NULL AS TINYINT)"  # in the place of text that nobody asks for, which takes 16 bytes a row
 
 NOTHING = Hidden()
@@ -41,7 +46,7 @@ def part_sql(opened: Opened, column: str, edges: tuple[float, ...], role: str) -
     if not edges:
         return f"CAST({value} AS VARCHAR)"
     if not numeric:
-        raise GatesError(f"the column {column} is {opened.columns[column]}; only numbers can be cut into bins")
+        raise GatesError(f"the column {column} holds {opened.told(column)}; only numbers can be cut into bins")
     bins = bins_of(edges)
     cases = " ".join(
         f"WHEN ({value}) < {literal(edge)} THEN {literal(name_)}" for edge, name_ in zip(edges, bins, strict=False)
@@ -59,9 +64,10 @@ def make_rows(
     *,
     told_apart: bool = True,
     hidden: Hidden = NOTHING,
+    places: int,
 ) -> Values:
-    """The table ``gates_rows``: k (key), y, w (weight), u (unit; null unless ``told_apart``), q (query) and one
-    column a slice part, of the rows of which ``where`` holds. Gives the SQL of each part.
+    """The table ``gates_rows``: k (key), y, w (weight, in whole 2**-places), u (unit; null unless ``told_apart``),
+    q (query) and one column a slice part, of the rows of which ``where`` holds. Gives the SQL of each part.
 
     Raises ``GatesError`` for keys that repeat, weights or units that are missing, and columns of too many values.
     """
@@ -76,7 +82,7 @@ def make_rows(
     columns = "".join(f", {values[part]} AS {name}" for part, name in parts.items())
     label = labels.value(quoted(data.label)) if data.label else "CAST(NULL AS DOUBLE)"
     query = f"CAST({opened.require(data.query, 'data.query')} AS VARCHAR)" if data.query else _NOTHING
-    weight = _weight(engine, opened, data.weight) if data.weight else f"CAST({2**WEIGHT_BITS} AS BIGINT)"
+    weight = _whole_weight(opened, data.weight, places) if data.weight else f"CAST({2**WEIGHT_BITS} AS BIGINT)"
     unit = _unit(engine, opened, policy) if told_apart else _NOTHING
     run(
         engine,
@@ -96,7 +102,7 @@ def make_rows(
 def too_many(column: str, values: int) -> GatesError:
     """What is said of a column that has more than ``MAX_SLICES`` values."""
     return GatesError(
-        f"{column} has {values:,} values, too many to slice by",
+        f"{column} has {counted(values, 'value')}, too many to slice by",
         where="slices",
         mend=f"Cut it into bins: {{{column}: [..., ...]}}.",
     )
@@ -110,7 +116,7 @@ def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str, hidd
         return
     ((missing,),) = run(engine, f"SELECT count(*) - count(q) FROM {table}")
     if missing:
-        raise GatesError(f"{missing:,} rows of {data.holdout} have no {data.query}", where=role)
+        raise GatesError(f"{counted(missing, 'row')} of {data.holdout} {have(missing)} no {data.query}", where=role)
     of_rows = {"w": data.weight, "u": data.unit} | {name: column for (column, _), name in parts.items()}
     for name, column in of_rows.items():
         if column is None:
@@ -122,7 +128,7 @@ def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str, hidd
         if wrong:
             which = "" if data.query in hidden.columns else f" ({data.query}: {first}{', …' if wrong > 1 else ''})"
             raise GatesError(
-                f"{column} differs within {wrong:,} queries{which}",
+                f"{column} differs within {counted(wrong, 'query')}{which}",
                 where=role,
                 mend="Of a ranking, unit, weight and slices are of whole queries.",
             )
@@ -131,33 +137,56 @@ def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str, hidd
 def _check_keys(engine: Engine, opened: Opened, key: str) -> None:
     ((repeated, missing),) = run(engine, "SELECT count(k) - count(DISTINCT k), count(*) - count(k) FROM gates_rows")
     if repeated or missing:
-        what = f"{repeated:,} rows repeat a key" if repeated else f"{missing:,} rows have no key"
+        twice = plural(repeated, "row repeats", "rows repeat")
+        what = f"{twice} a key" if repeated else f"{counted(missing, 'row')} {have(missing)} no key"
         raise GatesError(f"{opened.path}: {what} in {key}", where="data.key")
 
 
-def _weight(engine: Engine, opened: Opened, column: str) -> str:
-    """SQL of a weight in whole 2**-30."""
+def weight_places(engine: Engine, opened: Opened, column: str | None) -> int:
+    """How many binary places a weight is kept to. What weights are to each other counts, so it is as many as give the
+    largest ``WEIGHT_BITS`` digits at least, and more of few rows: all together then make a double's 53.
+
+    Raises ``GatesError`` for what is no weight, for weights of 0 alone, and for one that would be rounded to 0.
+    """
+    if column is None:
+        return WEIGHT_BITS
+    value = _weight(opened, column)
+    good = f"coalesce(isfinite({value}) AND {value} >= 0, FALSE)"
+    ends = [f"gates_bits(CAST({end}(CASE WHEN {good} AND {value} > 0 THEN {value} END) AS DOUBLE))" for end in _ENDS]
+    counts = f"count(*), count_if(NOT {good}), {', '.join(ends)}"
+    ((rows, bad, *bits),) = run(engine, f"SELECT {counts} FROM {quoted(opened.name)}")
+    if bad or bits[0] is None:
+        what = (
+            f"{counted(bad, 'row')} {have(bad)} a {column} that is not a number of 0 or more"
+            if bad
+            else "every weight is 0"
+        )
+        raise GatesError(f"{opened.path}: {what}", where="data.weight")
+    smallest, largest = (double_of(int(one)) for one in bits)
+    digits = max(WEIGHT_BITS + 1, _DOUBLE - int(rows).bit_length())
+    places = digits - frexp(largest)[1]
+    if Fraction(smallest) * Fraction(2) ** places < 1:
+        raise GatesError(
+            f"{opened.path}: {column} holds the weights {smallest:.6g} and {largest:.6g}; one above 0 must be at least "
+            f"2^-{digits - 1} of the largest to count",
+            where="data.weight",
+            mend="Make so small a weight 0, or the largest smaller.",
+        )
+    return places
+
+
+def _weight(opened: Opened, column: str) -> str:
     name = opened.require(column, "data.weight")
     if not (column in opened.seen and opened.seen[column].is_number):
-        raise GatesError(f"{column} is {opened.columns[column]}, not a number", where="data.weight")
-    value = f"CAST({name} AS DOUBLE)"
-    good = f"isfinite({value}) AND {value} >= 0 AND {value} < {_MOST}"
-    least = 2.0**-WEIGHT_BITS
-    ((bad, positive, small),) = run(
-        engine,
-        f"SELECT count_if(NOT coalesce({good}, FALSE)), count_if({value} > 0), "
-        f"count_if({value} > 0 AND {value} < {least!r}) FROM {quoted(opened.name)}",
-    )
-    if bad or not positive:
-        what = f"{bad:,} rows have a weight that is no number from 0 to 2^30" if bad else "every weight is 0"
-        raise GatesError(f"{opened.path}: {what}", where="data.weight")
-    if small:
-        raise GatesError(
-            f"{opened.path}: {small:,} rows have a weight in {column} that is above 0 but below 2^-{WEIGHT_BITS}",
-            where="data.weight",
-            mend="Multiply all weights by the same number; only how they compare to each other matters.",
-        )
-    return f"CAST(floor({value} * {float(2**WEIGHT_BITS)!r}) AS BIGINT)"
+        raise GatesError(f"{column} holds {opened.told(column)}, not numbers", where="data.weight")
+    return f"CAST({name} AS DOUBLE)"
+
+
+def _whole_weight(opened: Opened, column: str, places: int) -> str:
+    """SQL of a weight in whole 2**-places."""
+    halves = (places // 2, places - places // 2)  # of which both are doubles, however small or large weights are
+    scaled = " * ".join([_weight(opened, column), *(double(2.0**half) for half in halves)])
+    return f"CAST(floor({scaled} + {double(0.5)}) AS BIGINT)"
 
 
 def _unit(engine: Engine, opened: Opened, policy: Policy) -> str:
@@ -171,7 +200,7 @@ def _unit(engine: Engine, opened: Opened, policy: Policy) -> str:
         name = opened.require(column, role)
         ((missing,),) = run(engine, f"SELECT count(*) - count({name}) FROM {quoted(opened.name)}")
         if missing:
-            raise GatesError(f"{missing:,} rows of {opened.path} have no {column}", where=role)
+            raise GatesError(f"{counted(missing, 'row')} of {opened.path} {have(missing)} no {column}", where=role)
     return exact_text(opened, column)
 
 

@@ -74,6 +74,7 @@ class Kept:
     scored_by: tuple[bool, ...] = declare("Of each model, whether it gives scores.")
     classes_of: tuple[int, ...] = declare("Of each model, how many scores by class it gives.")
     columns: tuple[Mapping[str, str], ...] = declare("Of each model its further columns, by their names.")
+    places: int = declare("Weights are whole numbers of 2**-places.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +130,7 @@ def _kept(joined: Joined, target: Path) -> Kept:
         scored_by=joined.scored_by,
         classes_of=joined.classes_of,
         columns=joined.columns_of,
+        places=joined.places,
     )
 
 
@@ -198,6 +200,7 @@ def _sides(bound: Bound, parts: Mapping[Path, Measured], columns: Sequence[Dimen
             rows=sum(part.rows for part in parts.values()),
             scored_by=told.scored_by,
             classes_of=told.classes_of,
+            places=told.places,
         )
 
     candidate, *others = (partial(side, place) for place in range(len(first.sides)))

@@ -13,7 +13,7 @@ from gates.contract.columns import BELOW, Column, Dated, quoted
 from gates.errors import GatesError
 from gates.evidence import Table
 from gates.measure.engines import Engine, Rows
-from gates.measure.types import seen
+from gates.measure.types import seen, told
 from gates.validate import nearest
 
 LANES = 4  # of 60 bits each: a row's SHA-256 is summed lane by lane, so the order of rows does not matter
@@ -33,6 +33,10 @@ class Opened:
     def seen(self) -> dict[str, Column]:
         """The columns as JSON sees them; nested ones have no place among them and are left out."""
         return seen(self.columns, self.dated)
+
+    def told(self, column: str) -> str:
+        """What a column holds, in words."""
+        return self.seen[column].words if column in self.seen else told(self.columns[column])
 
     def require(self, column: str, role: str) -> str:
         """The quoted column; raises ``GatesError`` where the table lacks it."""

@@ -33,17 +33,24 @@ CATEGORIES: Mapping[str, Category] = {
     ZONED: "timestamp",
     "TIMESTAMPTZ_NS": "timestamp",
 }
-REFUSED: Mapping[str, str] = {  # every other type of the engine, with the reason
-    "UHUGEINT": "no other engine has whole numbers of 128 bits without a sign",
+REFUSED: Mapping[str, str] = {  # every other type of the engine, in words
+    "UHUGEINT": "whole numbers of 128 bits without a sign, which other engines lack",
     "BIGNUM": "whole numbers of more than 128 bits",
-    "TIME WITH TIME ZONE": "a time of day in a zone is none without its day",
-    "INTERVAL": "JSON has no span of time",
-    "BLOB": "JSON has no bytes",
-    "BIT": "JSON has no bits",
-    "GEOMETRY": "JSON has no shapes",
+    "TIME WITH TIME ZONE": "times of day in a zone, which mean nothing without their day",
+    "INTERVAL": "spans of time, which JSON lacks",
+    "BLOB": "bytes, which JSON lacks",
+    "BIT": "bits, which JSON lacks",
+    "GEOMETRY": "shapes, which JSON lacks",
     "JSON": "values of several types, or nested ones",
     "VARIANT": "values of several types",
-    "TYPE": "the engine's own",
+    "TYPE": "types of the engine",
+}
+_NESTED = {  # by how a type begins or ends
+    "]": "lists",
+    "ARRAY": "lists",
+    "STRUCT": "records with fields of their own",
+    "MAP": "maps",
+    "UNION": "values of several types",
 }
 _DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
 _ENUM = re.compile(r"ENUM\(.*\)", re.DOTALL)  # a list of them ends in []
@@ -58,9 +65,9 @@ def category_of(kind: str) -> Category | None:
 
 
 def told(kind: str) -> str:
-    """What is said of a type that no contract can hold."""
-    reason = REFUSED.get(kind)
-    return f"{kind[:60]} ({reason})" if reason else kind[:60]
+    """What a column of a type holds that no contract can hold, in words."""
+    nested = (words for mark, words in _NESTED.items() if kind.upper().startswith(mark) or kind.endswith(mark))
+    return REFUSED.get(kind) or next(nested, kind[:60])
 
 
 def seen(columns: Mapping[str, str], dated: Mapping[str, Dated]) -> dict[str, Column]:

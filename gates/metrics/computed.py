@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import sqrt
 
 from gates.evidence import CANDIDATE, CHAMPION, Computed, Slice
-from gates.metrics.record import Better, Metric, unpaired
+from gates.metrics.record import Better, Metric, unmeasured, unpaired
 from gates.metrics.support import Support, known, rows_of
 from gates.statistic import Statistic
 from gates.stats import jackknife
@@ -75,7 +75,7 @@ def metric(
 def _read(part: Slice, statistic: Statistic, *, paired: bool) -> Computed | Undefined:
     found = part.computed_of(statistic)
     if found is None:
-        return Undefined(why="it could not be computed")
+        return Undefined(why=unmeasured(statistic))
     if found.why is not None:
         return Undefined(why=found.why, small=found.groups > 0)
     if paired and not found.paired:

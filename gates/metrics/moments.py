@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import inf, sqrt
 
 from gates.evidence import CANDIDATE, CHAMPION, Moments, Slice
-from gates.metrics.record import Better, Metric, unpaired
+from gates.metrics.record import Better, Metric, unmeasured, unpaired
 from gates.metrics.support import Support, known, rows_of
 from gates.statistic import Statistic
 from gates.stats import jackknife
@@ -93,7 +93,7 @@ def metric(
 def _counted(part: Slice, statistic: Statistic, smooth: Smooth, *, pair: bool) -> Moments | Undefined:
     sums = part.moments_of(statistic)
     if sums is None:
-        return Undefined(why="it could not be counted")
+        return Undefined(why=unmeasured(statistic))
     if not sums.rows or (smooth.constant and sums.constant):
         return Undefined(why=smooth.why)
     if len(sums.sums) < smooth.own * (1 + pair) + smooth.rows:

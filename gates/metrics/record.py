@@ -15,7 +15,7 @@ Change = Callable[[Sequence[Slice]], Found]
 Task = Literal["binary", "multiclass", "regression", "ranking", "score"]
 Better = Literal[-1, 0, 1]
 ANY_TASK: tuple[Task, ...] = ("binary", "multiclass", "regression", "ranking", "score")
-NO_SCORES = "no scores"
+NO_SCORES = "the predictions hold calls only, and it needs scores: write them, too"
 ONE_OF = object()  # a parameter of which one or another must be given
 
 
@@ -56,6 +56,11 @@ class Entry:
     tasks: tuple[Task, ...]
     takes: Mapping[str, object] = field(default_factory=dict)
     make: Callable[[Parameters], Metric]
+
+
+def unmeasured(statistic: Statistic) -> str:
+    """Why the candidate has no number, and what to do."""
+    return f"the predictions have no column {statistic.of}: write it" if statistic.of else NO_SCORES
 
 
 def unpaired(statistic: Statistic) -> str:

@@ -7,6 +7,7 @@ from gates.decision import Code, GateVerdict, Verdict
 from gates.evidence import Finding
 from gates.report import by_badness, sign, word
 from gates.report.terminal import COLOURS, console, flat
+from gates.words import plural, rows
 
 WARNING = "⚠️"
 
@@ -23,11 +24,11 @@ def render(checked: Checked, *, width: int = 120, colour: bool = False) -> str:
     for gate in (*broken, *warned):
         told.print(Text(f"{_sign(gate)} {flat(gate.reason)}", style=_style(gate)))
     held = len(checked.gates) - len(broken) - len(warned)
-    told.print(Text(f"{sign(Verdict.PASS)} {held} of {len(checked.gates)} rules hold"))
+    told.print(Text(f"{sign(Verdict.PASS)} {held} of {plural(len(checked.gates), 'rule holds', 'rules hold')}"))
     if checked.skipped:
         names = flat(", ".join(checked.skipped))
         told.print(Text(f"{sign(None)} {len(checked.skipped)} not looked at, for want of training data: {names}"))
-    last = f"{flat(checked.table)}, {checked.rows:,} rows: {_LAST[checked.verdict]}"
+    last = f"{flat(checked.table)}, {rows(checked.rows)}: {_LAST[checked.verdict]}"
     told.print(Text(f"{sign(checked.verdict)} {last}", style=f"bold {COLOURS[checked.verdict]}"))
     return out.getvalue()
 

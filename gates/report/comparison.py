@@ -14,6 +14,7 @@ from gates.contract.compare import NOT_LOOSER
 from gates.emit import flow
 from gates.fields import Plain
 from gates.report.terminal import console, flat
+from gates.words import all_of, counted
 
 WORDS: Final = {Kind.UNKNOWN: "can't be told", Effect.UNKNOWN: "can't be told"}
 Change = ContractChange | PolicyChange
@@ -29,7 +30,9 @@ def render(changes: Sequence[Change], worse: str, *, width: int = 120, colour: b
         told.print(_table(sorted(changes, key=_kept)))
     loose = sum(not _kept(change) for change in changes)
     last = (
-        f"❌ {worse}, or it can't be told, in {loose} of {len(changes)} changes" if loose else _all_kept(len(changes))
+        f"❌ {worse}, or it can't be told, in {loose} of {counted(len(changes), 'change')}"
+        if loose
+        else _all_kept(len(changes))
     )
     told.print(Text(last, style=f"bold {'red' if loose else 'green'}"))
     return out.getvalue()
@@ -40,7 +43,7 @@ def _kept(change: Change) -> bool:
 
 
 def _all_kept(changes: int) -> str:
-    return f"✅ stricter in all {changes} changes" if changes else "✅ no rule differs"
+    return f"✅ stricter in {all_of(changes, 'change', 'changes')}" if changes else "✅ no rule differs"
 
 
 def _table(changes: list[Change]) -> object:

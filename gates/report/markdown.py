@@ -114,7 +114,7 @@ def _opening(decision: Decision, facts: Facts) -> Iterator[str]:
     reason = why(decision, facts)
     lines = reason.splitlines() if decision.code is Code.COULD_NOT_JUDGE else [reason]
     lines = [line.strip() for line in lines if line.strip()]
-    yield f"**Why:** {f'{len(lines)} mistakes' if len(lines) > 1 else text(reason)}."
+    yield f"**Why:** {plural(len(lines), 'mistake', 'mistakes') if len(lines) > 1 else text(reason)}."
     if len(lines) > 1:
         yield bullets(lines, MOST_LINES)
     yield from (f"> {line}" for line in _notes(decision, facts))

@@ -21,7 +21,7 @@ from gates.report import (
     word,
 )
 from gates.report.interval import TITLE, drawn, figures
-from gates.words import bar_text, number, plural
+from gates.words import bar_text, number, plural, rows
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -87,7 +87,7 @@ def _stacked(gate: GateVerdict) -> object:
     from rich.text import Text
 
     style = COLOURS[gate.verdict] if gate.verdict else "dim"
-    numbers = f"{_models(gate)}; judged {_judged(gate)}; {_bar(gate)}; {gate.n:,} rows"
+    numbers = f"{_models(gate)}; judged {_judged(gate)}; {_bar(gate)}; {rows(gate.n)}"
     return Text(f"{sign(gate.verdict)} {word(gate.verdict)} {flat(_name(gate))}", style=style) + Text(f"\n   {numbers}")
 
 

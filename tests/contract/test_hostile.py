@@ -48,7 +48,7 @@ def parquet(table, **options):
 MANY = "1,2\n" * 30_000
 FILES = {
     "a row too long": ("h.csv", "a,b\n1,2\n3,4,5\n6,7\n", ("line 3 has 3 fields, the header 2",)),
-    "a row too short": ("h.csv", "a,b\n1,2\n3\n", ("line 3 has 1 fields, the header 2",)),
+    "a row too short": ("h.csv", "a,b\n1,2\n3\n", ("line 3 has 1 field, the header 2",)),
     "a row too long after many": ("h.csv", f"a,b\n{MANY}1,2,3\n", ("line 30002 has 3 fields",)),
     "a header too long": ("h.csv", "a,b,c\n1,2\n1,2\n", ("line 2 has 2 fields, the header 3",)),
     "a header too short": ("h.csv", "a\n1,2\n1,2\n", ("line 2", "the header 1")),
@@ -63,8 +63,8 @@ FILES = {
     "bytes": ("h.csv", bytes(range(256)) * 20, ("h.csv",)),
     "no JSON": ("h.jsonl", '{"a": 1}\n{"a": \n', ("h.jsonl is damaged",)),
     "lists of JSON": ("h.jsonl", "[1, 2]\n", ("line 1 is not an object",)),
-    "nested JSON": ("h.jsonl", '{"a": 1, "b": {"c": 2}}\n', ("the column b is JSON (values of several",)),
-    "values of several types": ("h.jsonl", '{"a": 1}\n{"a": "x"}\n', ("the column a is JSON",)),
+    "nested JSON": ("h.jsonl", '{"a": 1, "b": {"c": 2}}\n', ("the column b holds values of several types, or nested",)),
+    "values of several types": ("h.jsonl", '{"a": 1}\n{"a": "x"}\n', ("the column a holds values of several types",)),
     "a key twice": ("h.jsonl", '{"a": 1, "a": 2}\n', ("h.jsonl", "line 1")),
     "no lines": ("h.jsonl", "", ("h.jsonl",)),
     "no Parquet": ("h.parquet", "a,b\n1,2\n", ("h.parquet is damaged",)),
@@ -77,9 +77,9 @@ FILES = {
     "Parquet columns of one name": (
         "h.parquet", parquet(pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"])), ("a stands twice",),
     ),
-    "a list": ("h.parquet", parquet(pa.table({"a": [1], "b": [[1, 2]]})), ("the column b is BIGINT[]",)),
-    "a struct": ("h.parquet", parquet(pa.table({"a": [{"x": 1, "y": "z"}]})), ("the column a is STRUCT",)),
-    "a blob": ("h.parquet", parquet(pa.table({"a": [b"x"]})), ("the column a is BLOB",)),
+    "a list": ("h.parquet", parquet(pa.table({"a": [1], "b": [[1, 2]]})), ("the column b holds lists",)),
+    "a struct": ("h.parquet", parquet(pa.table({"a": [{"x": 1, "y": "z"}]})), ("the column a holds records",)),
+    "a blob": ("h.parquet", parquet(pa.table({"a": [b"x"]})), ("the column a holds bytes",)),
     "Git LFS's pointer": (
         "h.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 7\n", ("pointer", "git lfs pull"),
     ),
@@ -242,7 +242,7 @@ CONTRACTS = {
     "an unknown key": ("table: [{unique: a, maxx: 1}]", ("maxx: unknown key", "did you mean max?")),
     "pairs that don't fit": (
         "table: [{refers: [a, b], to: x.csv, column: id}]",
-        ("refers names 2 columns and column 1",),
+        ("refers and column must name as many columns, not 2 and 1",),
     ),
     "a column that is not there": ("table: [{unique: aa}]", ("h.csv has no column aa", "did you mean a?")),
     "ks of text": ("table: [{drift: t, max: 1, measure: ks, against: h.csv}]", ("ks of t",)),

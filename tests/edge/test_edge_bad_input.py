@@ -146,7 +146,7 @@ COLUMNS: dict[str, Case] = {
         {"gates": [{"metric": "demographic_parity_difference", "by": "sxe", "max": 0.999}]},
         ("sxe", "did you mean sex?"),
     ),
-    "bins of text": (nothing, {"slices": [{"sex": [1, 2]}], "gates": SLICED}, ("sex", "VARCHAR", "bins")),
+    "bins of text": (nothing, {"slices": [{"sex": [1, 2]}], "gates": SLICED}, ("sex", "holds text", "bins")),
     "too many slices": (
         lambda p: (p.holdout(many := changed_all(table(1200), "region")), p.predictions(many)),
         {"slices": ["region"], "gates": SLICED},

@@ -96,10 +96,10 @@ def test_regression_from_a_policy_to_a_verdict(project: Project) -> None:
 @pytest.mark.parametrize(
     ("data", "values", "words"),
     [
-        ({"weight": "w"}, {"w": None}, ["data.weight", "rows have a weight that is no number"]),
-        ({"weight": "w"}, {"w": -1}, ["data.weight", "no number from 0"]),
+        ({"weight": "w"}, {"w": None}, ["data.weight", "that is not a number of 0 or more"]),
+        ({"weight": "w"}, {"w": -1}, ["data.weight", "not a number of 0 or more"]),
         ({"weight": "w"}, {"w": 0}, ["data.weight", "every weight is 0"]),
-        ({"weight": "w"}, {"w": "many"}, ["data.weight", "not a number"]),
+        ({"weight": "w"}, {"w": "many"}, ["data.weight", "w holds text, not numbers"]),
         ({"weight": "gone"}, {}, ["data.weight", "no column gone"]),
         ({"unit": "gone"}, {}, ["data.unit", "no column gone"]),
         ({"unit": "w"}, {"w": None}, ["data.unit", "have no w"]),

@@ -326,7 +326,7 @@ def test_from_nothing_to_a_decision():
 def test_a_contract_that_could_not_be_read_again_is_not_written():
     values = [f"{n:060}" for n in range(20)] * 10
     pyarrow.parquet.write_table(pa.table({f"c{n}": values for n in range(250)}), "wide.parquet")
-    refused(call("init", "wide.parquet"), "wide.parquet: a contract of these 250 columns would be too long")
+    refused(call("init", "wide.parquet"), "wide.parquet: a contract of 250 columns would be too long")
     assert not Path("contract.yaml").exists()
 
 

@@ -231,17 +231,42 @@ def test_zero_weights_do_not_stop_a_search(tmp_path):
     assert {one.verdict for one in found.values()} == {Verdict.PASS}
 
 
-def test_a_weight_that_would_be_cut_to_nothing_is_refused(tmp_path):
-    frame = pd.DataFrame({"y": [0, 1] * 20, "w": [1.0, 1e-10] * 20})
-    with pytest.raises(GatesError, match="20 rows have a weight in w that is above 0 but below"):
-        decided(
-            tmp_path,
-            "binary",
-            [{"metric": "accuracy", "min": 0.1}],
-            frame,
-            pd.DataFrame({"score": [0.5] * 40}),
-            weight="w",
-        )
+WEIGHED = {  # weights of the two kinds of rows -> what they are to each other
+    (1.0, 1.9): 1.9,
+    (1.0e-9, 1.9e-9): 1.9,  # case 39: were cut to whole 2^-30
+    (1e-10, 1.9e-10): 1.9,
+    (1e300, 1.9e300): 1.9,
+    (1e-310, 1.9e-310): 1.9,
+    (1e12, 1.0): 1e-12,
+    (3.0, 0.0): 0.0,
+}
+
+
+@pytest.mark.parametrize("weights", WEIGHED, ids=str)
+def test_weights_count_by_what_they_are_to_each_other(tmp_path, weights):
+    one, other = weights
+    frame = pd.DataFrame({"y": [0, 1] * 50, "w": [one, other] * 50})
+    gates = [{"metric": name, "min": 0.001} for name in ("selection_rate", "roc_auc")]
+    found, *_ = decided(tmp_path, "binary", gates, frame, pd.DataFrame({"score": [0.2, 0.9] * 50}), weight="w")
+    ratio = WEIGHED[weights]
+    assert found["selection_rate", "min", ""].candidate.value == pytest.approx(ratio / (1 + ratio), rel=1e-9, abs=1e-13)
+
+
+@pytest.mark.parametrize("small", [1e-14, 1e-30, 5e-324])
+def test_a_weight_that_would_be_rounded_to_nothing_is_refused(tmp_path, small):
+    """Of 40 rows a weight is kept to 2^-46 of the largest."""
+    frame = pd.DataFrame({"y": [0, 1] * 20, "w": [1.0, small] * 20})
+    gates, scores = [{"metric": "accuracy", "min": 0.1}], pd.DataFrame({"score": [0.5] * 40})
+    with pytest.raises(GatesError, match=rf"w holds the weights {small:.6g} and 1; .* at least 2\^-46 of the largest"):
+        decided(tmp_path, "binary", gates, frame, scores, weight="w")
+
+
+@pytest.mark.parametrize("wrong", [-1.0, math.nan, math.inf])
+def test_what_is_no_weight_is_refused(tmp_path, wrong):
+    frame = pd.DataFrame({"y": [0, 1] * 20, "w": [1.0] * 39 + [wrong]})
+    gates, scores = [{"metric": "accuracy", "min": 0.1}], pd.DataFrame({"score": [0.5] * 40})
+    with pytest.raises(GatesError, match="1 row has a w that is not a number of 0 or more"):
+        decided(tmp_path, "binary", gates, frame, scores, weight="w")
 
 
 def test_scores_of_zero_are_no_perfect_row():

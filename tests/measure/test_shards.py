@@ -209,7 +209,7 @@ def test_a_query_that_is_mixed_over_parts_is_told(tmp_path):
     frame["region"] = np.where(frame["id"] == 0, "z", frame["region"])  # one row of the first query alone
     frame.to_parquet(tmp_path / "holdout.parquet", index=False)
     found = parts(bound, tmp_path, 5)  # so many that this row lies in another than the other two
-    with pytest.raises(GatesError, match="region differs within 1 queries"):
+    with pytest.raises(GatesError, match="region differs within 1 query"):
         merged(bound, tmp_path, found)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gates.evidence import CANDIDATE, CHAMPION, Slice
 from gates.metrics import ANY_TASK, find, table
+from gates.metrics.record import NO_SCORES
 from gates.stats.delong import estimated
 
 NAN = float("nan")
@@ -256,8 +257,8 @@ def test_without_scores_there_is_no_auc():
         moments=(),
         computed=(),
     )
-    assert find("roc_auc", "binary").level([part], CANDIDATE).why == "no scores"
-    assert find("roc_auc", "binary").change([part]).why == "no scores"
+    assert find("roc_auc", "binary").level([part], CANDIDATE).why == NO_SCORES
+    assert find("roc_auc", "binary").change([part]).why == NO_SCORES
 
 
 def test_a_group_without_positives_is_too_small_and_named(slice_of):

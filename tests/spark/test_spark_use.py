@@ -93,7 +93,7 @@ def test_a_frame_of_sparks_and_its_session(spark):
     ("select", "told"),
     [
         ("SELECT 1 AS a, 2 AS A", "not told apart by name"),
-        ("SELECT array(1) AS a", "the column a is array<int>"),
+        ("SELECT array(1) AS a", "the column a holds lists"),
         ("SELECT 1 AS a WHERE false", "has no rows"),
     ],
 )

@@ -18,6 +18,7 @@ from gates.measure.engines import Rows, Seen, scratch
 from gates.measure.names import Paths, found, refuse_twins
 from gates.measure.written import Asked, Read
 from gates.ran import ran
+from gates.words import counted
 
 Source = Callable[[str, Sequence[Path], Asked, Paths], Read]
 Fault = Callable[[Path], tuple[str, str] | None]
@@ -231,8 +232,8 @@ def _has_format(text: str, name: str) -> bool:
 
 
 def _size(files: Sequence[Path]) -> str:
-    many = f"{len(files)} files" if len(files) > 1 else "1 file"
-    return f"{many}, {sum(file.stat().st_size for file in files):,} bytes"
+    size = sum(file.stat().st_size for file in files)
+    return f"{counted(len(files), 'file')}, {counted(size, 'byte')}"
 
 
 def is_file(path: str) -> bool:
