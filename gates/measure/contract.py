@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from math import isfinite
 from struct import pack, unpack
 
@@ -29,6 +30,7 @@ def findings(
     """
     rules = [rule for rule in contract.rules if opened.name in rule.tables]
     this = _side(opened, [(column, rule) for rule in rules for column in rule.columns])
+    opened_beside = cache(beside)
     single = [rule for rule in rules if rule.count]
     rows, counted, split = _counts(engine, this, single)
     shown = _examples(engine, this, [rule for rule in single if counted[rule.id]], contract.shown)
@@ -39,7 +41,7 @@ def findings(
 
     found = {rule.id: made(rule, split[rule.id]) for rule in single}
     for rule in rules:
-        other = beside(rule.beside) if rule.query and rule.beside else None
+        other = opened_beside(rule.beside) if rule.query and rule.beside else None
         if rule.query and other:
             there = _side(other, [(column, rule) for column in rule.columns_beside], all_flat=False)
             found[rule.id] = made(rule, _parts(engine, rule.query(this, there)))

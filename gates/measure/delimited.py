@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from gates.contract.columns import literal, quoted
+from gates.contract.columns import every, literal, quoted
 from gates.errors import GatesError
 from gates.measure.names import Paths, refuse_twins
-from gates.measure.options import CSV, LONGEST
-from gates.measure.written import Asked, Read, classes, of_cell, type_of
+from gates.measure.options import CSV, LONGEST, PARQUET
+from gates.measure.written import Asked, Read, bits_of, first, keeps, of_cell, type_of
 from gates.words import counted
 
 DELIMITERS = ",;\t|"
@@ -20,6 +21,7 @@ _QUOTED = re.compile(r'"([^"]|"")*"')
 _BLOCK = 1 << 24
 WIDTH = "Give every row the header's columns, and quote a cell that holds what parts them."
 UTF8 = "Save it as UTF-8."
+WRITTEN = {"HUGEINT": "VARCHAR"}  # types that Parquet has not -> what is written
 
 
 @contextmanager
@@ -64,23 +66,12 @@ def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> Read:
                 f"{path}: the header of {file.name} is not that of {files[0].name}",
                 mend="Keep files of the same columns, in the same order, in one glob.",
             )
-    for file in files:
-        if _may_end_in(file, delimiter, len(names)) and (wrong := fault(file)):
-            raise GatesError(f"{file.name}: {wrong[0]}", mend=wrong[1])
-    return _read(names, delimiter, [paths.of(file) for file in files], ask)
-
-
-def _read(names: Sequence[str], delimiter: str, files: Sequence[str], ask: Asked) -> Read:
-    listed = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
-    text = CSV.call(files, delim=literal(delimiter), columns=f"{{{listed}}}")
-    bits, rows = classes(names, text, ask, of_cell)
-    types = {name: type_of(one) for name, one in zip(names, bits, strict=True)}
-    typed = ", ".join(
-        quoted(name) if one.kind == "VARCHAR" else f"CAST({quoted(name)} AS {one.kind}) AS {quoted(name)}"
-        for name, one in types.items()
-    )
-    dated = {name: one.dated for name, one in types.items() if one.dated}
-    return Read(sql=f"(SELECT {typed} FROM {text})", dated=dated, rows=rows)
+    read, size = _read(names, delimiter, [paths.of(file) for file in files], ask, paths)
+    if not _all_told(files, size):
+        for file in files:
+            if _may_end_in(file, delimiter, len(names)) and (wrong := fault(file)):
+                raise GatesError(f"{file.name}: {wrong[0]}", mend=wrong[1])
+    return read
 
 
 def again(_: str, files: Sequence[Path], ask: Asked, paths: Paths) -> Read:
@@ -97,7 +88,48 @@ def again(_: str, files: Sequence[Path], ask: Asked, paths: Paths) -> Read:
             rows = csv.reader(old, delimiter=delimiter, strict=True)
             csv.writer(new, delimiter=delimiter, lineterminator="\n").writerows(row for row in rows if row)
         copies.append(known)
-    return _read(names, delimiter, copies, ask)
+    return _read(names, delimiter, copies, ask, paths)[0]
+
+
+def _read(names: Sequence[str], delimiter: str, files: Sequence[str], ask: Asked, paths: Paths) -> tuple[Read, int]:
+    """(SQL of the rows, the bytes of their lines). The files are read once, and what is in them is written down with
+    its types: whatever looks at them does so many times. Columns have the types that the first rows show; where other
+    rows don't keep to these, their classes are told, and the files are read again."""
+    cells, held = [f"c{n}" for n in range(len(names))], [f"t{n}" for n in range(len(names))]
+    listed = ", ".join(f"{cell}: 'VARCHAR'" for cell in cells)
+    text, made = CSV.call(files, delim=literal(delimiter), columns=f"{{{listed}}}"), paths.made(".parquet")
+    table = PARQUET.call([made], union_by_name="false")
+    bits, rows, size, odd = first(cells, text, ask, of_cell), 0, 0, 1
+    while odd:
+        kinds = [type_of(one).kind for one in bits]
+        rows_of = f"(SELECT *, {', '.join(map(_cast, cells, kinds, held))} FROM {text})"
+        kept = every(list(map(keeps, cells, held, bits)))
+        written = [f"CAST({one} AS {WRITTEN.get(kind, kind)}) AS {one}" for one, kind in zip(held, kinds, strict=True)]
+        looked = f"strlen(concat({', '.join(cells)})) AS size, {kept} AS kept"
+        ask(f"COPY (SELECT {', '.join(written)}, {looked} FROM {rows_of}) TO {literal(made)} (FORMAT parquet)")
+        told = ask(f"SELECT count(*), coalesce(sum(size), 0), count(*) FILTER (NOT kept) FROM {table}")
+        rows, size, odd = (int(str(one)) for one in told[0])
+        if odd:
+            more, _ = bits_of(cells, f"(SELECT * FROM {rows_of} WHERE NOT ({kept}))", ask, of_cell)
+            bits = [one | other for one, other in zip(bits, more, strict=True)]
+    named = ", ".join(map(_cast, held, kinds, map(quoted, names)))
+    dated = {name: dated for name, one in zip(names, bits, strict=True) if (dated := type_of(one).dated)}
+    return Read(sql=f"(SELECT {named} FROM {table})", dated=dated, rows=rows), size + rows * len(names)
+
+
+def _cast(value: str, kind: str, name: str) -> str:
+    return f"TRY_CAST({value} AS {kind}) AS {name}"
+
+
+def _all_told(files: Sequence[Path], size: int) -> bool:
+    """Whether headers and lines of ``size`` bytes, each with one for its end, are all that is in the files. If so no
+    cell is hidden; if not, there are quotes, other line ends, or an empty cell too many that the engine dropped."""
+    for file in files:
+        with file.open("rb") as data:
+            size += len(data.readline())
+            data.seek(-1, os.SEEK_END)
+            size -= data.read() != b"\n"
+    return size == sum(file.stat().st_size for file in files)
 
 
 def _may_end_in(file: Path, delimiter: str, width: int) -> bool:

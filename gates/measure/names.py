@@ -63,6 +63,12 @@ class Paths:
         self._files[copy] = file
         return copy, Path(copy)
 
+    def made(self, suffix: str) -> str:
+        """The path of a file that is to be made."""
+        path = os.path.join(self._folder, f"{len(self._files)}{suffix}")
+        self._files[path] = Path(path)
+        return path
+
     def own(self, path: str) -> Path:
         """The file that the engine knows by a path."""
         return self._files.get(path, Path(path))

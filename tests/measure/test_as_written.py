@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 
 from gates.api import check_data
 from gates.errors import GatesError
+from gates.measure import written
 from gates.measure.engines import connect
 from gates.measure.tables import content_digest, open_table
 from gates.pointers import named
@@ -65,6 +67,41 @@ def test_no_order_of_rows_changes_a_type_or_a_cell(engine, tmp_path, cells, rand
         assert [row[0] for row in rows] == cells
     random.shuffle(cells)
     assert line_of(engine, tmp_path, cells) == found
+
+
+KEPT = {  # what a column is by its first rows -> the classes of the cells that leave it so
+    written.INT: written.INT,
+    written.INT | written.WIDE: written.INT | written.WIDE,
+    written.NUM: written.INT | written.WIDE | written.NUM,
+    written.BOOL: written.BOOL,
+    written.DAY: written.DAY,
+    written.AT: written.AT,
+    written.TEXT: 255,
+    written.INT | written.BOOL: 255,
+    0: 0,
+}
+CHARACTERS = "05.-+eE_ /\tax"
+DATED = [f"{year}-{day}{rest}" for year in ("0000", "0001", "9999", "10000", "2024", "-2024") for day in
+         ("01-01", "02-29", "02-30", "1-1", "13-01") for rest in ("", " ", " (BC)", "T10:00:00Z", "T24:00:00Z",
+          "T10:00:00.123456789+14:00", "T10:00:00", " 10:00:00Z", "t10:00:00z")]  # fmt: skip
+LONG = [sign + digit * length + end for sign in ("", "-", "+", "0") for digit in "19" for length in (17, 18, 19, 37, 38,
+        39, 40, 400) for end in ("", ".5", "e1", " ")]  # fmt: skip
+NAMES = re.findall(
+    r"\S+", "true True TRUE tRUE t false False FALSE yes 1 0 nan NaN inf -inf Infinity -Infinity epoch infinity null"
+)
+SHORT = ["".join(cell) for length in (1, 2, 3, 4) for cell in product(CHARACTERS, repeat=length)]
+
+
+@pytest.mark.parametrize("classes", KEPT, ids=lambda one: f"{one:08b}")
+def test_the_quick_question_of_a_cell_has_the_answer_of_its_class(engine, classes):
+    engine.connection.execute(
+        "CREATE OR REPLACE TABLE q AS SELECT unnest($1) AS c", [[*SHORT, *DATED, *LONG, *NAMES, None]]
+    )
+    cell = f"(SELECT c, TRY_CAST(c AS {written.type_of(classes).kind}) AS t FROM q)"  # noqa: S608 -- ours
+    asked = f"SELECT {written.keeps('c', 't', classes)} AS kept, {written.of_cell('c')} AS of FROM {cell}"  # noqa: S608
+    rows = engine.run(f"SELECT DISTINCT kept, of & {255 & ~KEPT[classes]} = 0 FROM ({asked})")  # noqa: S608
+    assert all(kept is same for kept, same in rows)
+    assert (True, True) in rows
 
 
 NAMED = {
