@@ -189,6 +189,7 @@ TOOLS: dict[str, Callable[[str], set[str]]] = {
     "frictionless": frictionless,
 }
 OURS = {"gates": (), "gates, Spark": ("--engine", "spark")}
+Taken = tuple[float, float, float]  # seconds by the clock, by the processor; GB at most
 MEASURED = ["bare scan", "gates", *list(TOOLS)[1:]]
 
 
@@ -207,8 +208,8 @@ def broken(tool: str, out: bytes) -> set[str]:
     return {one["rule"].split(".")[0] for one in json.loads(out)["gates"] if one["verdict"] == "fail"}
 
 
-def measured(tool: str, file: Path) -> tuple[float, float]:
-    """(seconds, GB at most) of one process, which must find what was broken."""
+def measured(tool: str, file: Path) -> Taken:
+    """One process, which must find what was broken."""
     environment = {
         name: value for name, value in os.environ.items() if name not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
     }
@@ -223,12 +224,12 @@ def measured(tool: str, file: Path) -> tuple[float, float]:
         told = out.read()
         if process.returncode != (tool in OURS) or broken(tool, told) != set(BROKEN):
             sys.exit(f"{tool}: exit code {process.returncode}\n{told.decode()[-500:]}\n{err.read().decode()[-2000:]}")
-    return seconds, usage.ru_maxrss / 2**20
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20
 
 
-def rounds(tools: list[str], file: Path, share: Path, runs: int) -> Iterator[tuple[str, list[tuple[float, float]]]]:
+def rounds(tools: list[str], file: Path, share: Path, runs: int) -> Iterator[tuple[str, list[Taken]]]:
     """The tools in turn, so that a machine that slows down slows all alike."""
-    taken: dict[str, list[tuple[float, float]]] = {tool: [] for tool in tools}
+    taken: dict[str, list[Taken]] = {tool: [] for tool in tools}
     for _ in range(runs):
         for tool in tools:
             taken[tool].append(measured(tool, share if tool == "frictionless" else file))
@@ -268,16 +269,17 @@ def main() -> None:
         for rows in map(int, asked.rows.split(",")):
             file = prepare(Path(made), rows, asked.format)
             print(f"\n{rows:,} rows x {len(columns())} columns, {file.stat().st_size >> 20:,} MB, {asked.runs} runs\n")
-            print("| | median | min | max | against the scan | peak memory |\n|:--|--:|--:|--:|--:|--:|")
-            base = None
+            print("| | median | min | max | against the scan | processor | against the scan | peak memory |")
+            print("|:--|--:|--:|--:|--:|--:|--:|--:|", flush=True)
+            base: list[float] = []
             for tool, taken in rounds(tools, file, share, asked.runs):
-                seconds = [one for one, _ in taken]
-                median, memory = statistics.median(seconds), max(gigabytes for _, gigabytes in taken)
-                base = base or median
-                name = f"{tool}, {SHARE:,} rows" if tool == "frictionless" else tool
-                against = "" if tool == "frictionless" else f"{median / base:.1f}×"
-                spread = f"{median:.2f} s | {min(seconds):.2f} | {max(seconds):.2f}"
-                print(f"| {name} | {spread} | {against} | {memory:.2f} GB |")
+                seconds, processor, memory = zip(*taken, strict=True)
+                medians = [statistics.median(seconds), statistics.median(processor)]
+                base = base or medians
+                name, whole = (f"{tool}, {SHARE:,} rows", False) if tool == "frictionless" else (tool, True)
+                clock, spent = (f"{one / of:.1f}×" if whole else "" for one, of in zip(medians, base, strict=True))
+                spread = f"{medians[0]:.2f} s | {min(seconds):.2f} | {max(seconds):.2f} | {clock}"
+                print(f"| {name} | {spread} | {medians[1]:.2f} s | {spent} | {max(memory):.2f} GB |", flush=True)
 
 
 if __name__ == "__main__":

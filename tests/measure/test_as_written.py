@@ -211,6 +211,15 @@ REFUSED = {
     "a quoted empty cell too many": ("t.csv", 'a,b\n1,2\n3,4,""', ["line 3 has 3 fields, the header 2"]),
     "an empty cell too many, and a quote": ("t.csv", 'a,b\n1,\n"3",4,\n', ["line 3 has 3 fields, the header 2"]),
     "an empty cell too many, and \\r": ("t.csv", "a,b\r1,2\r3,4,\r", ["has 3 fields, the header 2"]),
+    "an empty cell too many, and no last line end": ("t.csv", "a,b\n1,2,\n3,4", ["line 2 has 3 fields"]),
+    "an empty cell too many as the last": ("t.csv", "a,b\n1,2\n3,4,", ["line 3 has 3 fields"]),
+    "an empty cell too many, and \\r\\n": ("t.csv", "a,b\r\n1,2,\r\n3,4\r\n", ["line 2 has 3 fields"]),
+    "an empty cell too many, and ends that make up for it": ("t.csv", "a,b\r\n1,2,\n3,4\r\n", ["line 2 has 3 fields"]),
+    "an empty cell too many after many rows": (
+        "t.csv",
+        "a,b\n" + "1,2\n" * 3000 + "1,2,\n",
+        ["line 3002 has 3 fields"],
+    ),
     "an empty first line": ("t.csv", "\na,b\n1,2\n", ["line 1 is empty"]),
     "an open quote": ("t.csv", 'a,b\n1,"2\n3,4\n', ["line 3", "unexpected end of data"]),
     "Latin-1": ("t.csv", "a,b\n1,2\n3,é\n".encode("latin-1"), ["line 3 is not UTF-8 text"]),
@@ -251,6 +260,34 @@ def test_what_needs_no_refusal_is_read(engine, tmp_path, name, text, rows):
     opened = open_table(engine, tmp_path, name, "t")
     told = ", ".join(f'CAST("{column}" AS VARCHAR)' for column in opened.columns)
     assert engine.run(f"SELECT {told} FROM t") == rows  # noqa: S608 -- ours
+
+
+def test_a_csv_file_is_read_once(engine, tmp_path):
+    """What is looked at later is what was opened, whatever becomes of the file."""
+    (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n")
+    open_table(engine, tmp_path, "t.csv", "t")
+    (tmp_path / "t.csv").write_text("a,b\n7,z\n")
+    assert engine.run("SELECT a, b FROM t") == [(1, "x"), (2, "y")]
+    open_table(engine, tmp_path, "t.csv", "t")
+    assert engine.run("SELECT a, b FROM t") == [(7, "z")]
+
+
+LATER = {  # cells after many of another sort -> what the column is, and the cells as the engine has them
+    "1": (["9" * 30], "integer", [1, int("9" * 30)]),
+    "2": (["2.5", "9" * 20], "number", [2.0, 2.5, float("9" * 20)]),
+    "9" * 38: (["-1"], "integer", [-1, int("9" * 38)]),
+    "1.5": (["9" * 40], "string", ["1.5", "9" * 40]),
+    "true": (["1"], "string", ["1", "true"]),
+    "2026-01-01": (["2026-01-01T10:00:00Z"], "string", ["2026-01-01", "2026-01-01T10:00:00Z"]),
+    "": (["7"], "integer", [7, None]),
+}
+
+
+@pytest.mark.parametrize("cell", LATER, ids=LATER)
+def test_what_the_first_rows_are_does_not_bind_the_rest(engine, tmp_path, cell):
+    rest, told, values = LATER[cell]
+    assert line_of(engine, tmp_path, [cell] * 2000 + rest) == told
+    assert engine.run("SELECT a FROM t GROUP BY a ORDER BY a") == [(value,) for value in values]
 
 
 def test_a_folder_is_told_from_a_file_that_is_not_there(tmp_path):
