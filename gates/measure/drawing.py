@@ -41,6 +41,7 @@ class Asked:
     call: Callable[[Any, Any, Any], float]
     predictions: Sequence[Any]  # a model's calls or scores, a row a row
     id: str
+    absent: Sequence[str] = ()  # the classes that no row of the holdout has
     wrong: Callable[[Any], Any] | None = None  # of one row's right prediction a wrong one; None where they are values
 
 
@@ -95,6 +96,7 @@ def _asked(wanted: Mapping[str, Any], rows: Any) -> Asked:
             if scored or not scores
         ],
         id=wanted["id"],
+        absent=wanted["absent"],
         wrong=_wrong(rows, wanted, scores),
     )
 
@@ -142,7 +144,7 @@ def _slice(asked: Asked, held: Any, truth: Any, weights: Any, units: Any, seed: 
     values = [_called(asked, truth, one, weights) for one in models]
     wrong = next((one for one in values if isinstance(one, str)), None)
     if wrong is not None:
-        return _undefined(wrong, 0)
+        return _undefined(f"{wrong}; no row is of the class {', '.join(asked.absent)}" if asked.absent else wrong, 0)
     first, codes = np.unique(units[held], return_inverse=True)
     many = len(first)
     if many < 2:  # noqa: PLR2004 -- one has no spread

@@ -11,7 +11,7 @@ from gates.contract.columns import literal, quoted
 from gates.errors import GatesError
 from gates.measure.engines import Engine
 from gates.measure.labels import TOTAL, Labels
-from gates.measure.tables import Opened, open_table, run
+from gates.measure.tables import Opened, open_table, run, shortest
 from gates.metrics import Task
 from gates.policy import Policy
 from gates.validate import nearest
@@ -19,7 +19,6 @@ from gates.words import counted, plural
 
 _SHOWN = 5
 _SCORE = "score_"
-_PLACES = 10  # decimals of a float of 32 bits that are looked for
 FORMS: Mapping[Task, str] = {
     "binary": "It needs a column score (probability of the positive class) or prediction (the class).",
     "multiclass": "It needs a column score_CLASS (its probability) for every class, or prediction (the class).",
@@ -92,18 +91,8 @@ class _Form:
 
 
 def _double(view: Opened, column: str) -> str:
-    """SQL of a number as a double; + 0.0: -0.0 and 0.0 tie. A float of 32 bits stands for the shortest decimal that it
-    is nearest to: 0.7, not 0.699999988."""
-    value = f"p.{quoted(column)}"
-    double = f"CAST({value} AS DOUBLE)"
-    if view.columns[column] != "FLOAT":
-        return f"{double} + 0.0"
-    tried = []
-    for places in range(_PLACES):
-        scale = literal(10.0**places)
-        decimal = f"(floor({double} * {scale} + 0.5) / {scale})"
-        tried.append(f"WHEN CAST({decimal} AS FLOAT) = {value} THEN {decimal}")
-    return f"(CASE {' '.join(tried)} ELSE {double} END + 0.0)"
+    """SQL of a number as a double; + 0.0: -0.0 and 0.0 tie."""
+    return f"({shortest(view, column, f'p.{quoted(column)}')} + 0.0)"
 
 
 def _reached(view: Opened, threshold: float) -> str:

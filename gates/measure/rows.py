@@ -13,7 +13,7 @@ from gates.kinds.protocol import Needs
 from gates.measure.engines import Engine
 from gates.measure.hidden import Hidden, Values
 from gates.measure.labels import Labels
-from gates.measure.tables import Opened, double_of, exact_text, row_text, run
+from gates.measure.tables import Opened, double_of, exact_text, row_text, run, shortest
 from gates.metrics.expressions import double
 from gates.policy import Policy
 from gates.slices import Dimension, bins_of
@@ -47,6 +47,8 @@ def part_sql(opened: Opened, column: str, edges: tuple[float, ...], role: str) -
         return f"CAST({value} AS VARCHAR)"
     if not numeric:
         raise GatesError(f"the column {column} holds {opened.told(column)}; only numbers can be cut into bins")
+    if opened.columns[column] == "FLOAT":
+        value = f"CASE WHEN isnan({name}) THEN NULL ELSE {shortest(opened, column, name)} END"
     bins = bins_of(edges)
     cases = " ".join(
         f"WHEN ({value}) < {literal(edge)} THEN {literal(name_)}" for edge, name_ in zip(edges, bins, strict=False)
@@ -80,7 +82,7 @@ def make_rows(
         secret = column in hidden.columns and not edges
         values[column, edges] = hidden.grouped(engine, value, quoted(opened.name), MAX_SLICES) if secret else value
     columns = "".join(f", {values[part]} AS {name}" for part, name in parts.items())
-    label = labels.value(quoted(data.label)) if data.label else "CAST(NULL AS DOUBLE)"
+    label = _label(opened, data.label, labels) if data.label else "CAST(NULL AS DOUBLE)"
     query = f"CAST({opened.require(data.query, 'data.query')} AS VARCHAR)" if data.query else _NOTHING
     weight = _whole_weight(opened, data.weight, places) if data.weight else f"CAST({2**WEIGHT_BITS} AS BIGINT)"
     unit = _unit(engine, opened, policy) if told_apart else _NOTHING
@@ -97,6 +99,12 @@ def make_rows(
         if distinct > MAX_SLICES:
             raise too_many(column, distinct)
     return values
+
+
+def _label(opened: Opened, column: str, labels: Labels) -> str:
+    """SQL of the number of a label's class, or of the number that it is."""
+    value = quoted(column)
+    return labels.value(shortest(opened, column, value) if labels.kind == "value" else value)
 
 
 def too_many(column: str, values: int) -> GatesError:
@@ -179,7 +187,7 @@ def _weight(opened: Opened, column: str) -> str:
     name = opened.require(column, "data.weight")
     if not (column in opened.seen and opened.seen[column].is_number):
         raise GatesError(f"{column} holds {opened.told(column)}, not numbers", where="data.weight")
-    return f"CAST({name} AS DOUBLE)"
+    return f"({shortest(opened, column, name)})"
 
 
 def _whole_weight(opened: Opened, column: str, places: int) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gates.contract.columns import BELOW, Column, Dated, quoted
+from gates.contract.columns import BELOW, Column, Dated, literal, quoted
 from gates.errors import GatesError
 from gates.evidence import Table
 from gates.measure.engines import Engine, Rows
@@ -18,6 +18,9 @@ from gates.validate import nearest
 
 LANES = 4  # of 60 bits each: a row's SHA-256 is summed lane by lane, so the order of rows does not matter
 _HEX = 15
+
+
+_PLACES = 10  # decimals of a float of 32 bits that are looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,20 @@ class Opened:
             known = nearest(column, self.columns) or f"; its columns are {', '.join(list(self.columns)[:20])}"
             raise GatesError(f"{role}: {self.path} has no column {column}{known}")
         return quoted(column)
+
+
+def shortest(opened: Opened, column: str, value: str) -> str:
+    """SQL of a number as a double. A float of 32 bits stands for the shortest decimal that it is nearest to: 0.7, not
+    0.699999988."""
+    double = f"CAST({value} AS DOUBLE)"
+    if opened.columns[column] != "FLOAT":
+        return double
+    tried = []
+    for places in range(_PLACES):
+        scale = literal(10.0**places)
+        decimal = f"(floor({double} * {scale} + 0.5) / {scale})"
+        tried.append(f"WHEN CAST({decimal} AS FLOAT) = {value} THEN {decimal}")
+    return f"CASE {' '.join(tried)} ELSE {double} END"
 
 
 def open_table(engine: Engine, root: Path, path: str, name: str) -> Opened:

@@ -218,3 +218,29 @@ def test_median_absolute_error_is_scikit_learns(tmp_path, weight):
     bound, evidence = measured(tmp_path, "regression", gates, frame, side, side, **keys)
     wanted = sm.median_absolute_error(frame.y, c, sample_weight=frame[weight] if weight else None)
     assert level(bound, evidence, task="regression")[0].value == pytest.approx(wanted, abs=1e-9)
+
+
+NARROW = {  # label, prediction, within: whether it is, of columns of 32 bits as of any
+    (0.4, 0.3, 0.1): 1.0,
+    (1.1, 1.0, 0.1): 1.0,
+    (-0.4, -0.3, 0.1): 1.0,
+    (1000.1, 1000.0, 0.1): 1.0,
+    (0.4, 0.299, 0.1): 0.0,
+}
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_floats_of_32_bits_are_the_decimals_they_stand_for(tmp_path, kind):
+    """As labels, predictions, weights and where slices are cut."""
+    for place, ((label, prediction, most), wanted) in enumerate(NARROW.items()):
+        (tmp_path / str(place)).mkdir()
+        frame = pd.DataFrame({"y": [label] * 30, "w": [0.1, 0.2] * 15, "x": [0.7] * 30}).astype(kind)
+        side = pd.DataFrame({"prediction": [prediction] * 30}).astype(kind)
+        gates = [{"metric": "share_within", "within": most, "min": 0.01, "slices": {"min": 0.01}}]
+        gates += [{"metric": "mae", "max": 9}]
+        policy = {"slices": [{"x": [0.7]}]}
+        bound, evidence = measured(tmp_path / str(place), "regression", gates, frame, side, side, policy, weight="w")
+        share, mae = (metric_of(gate.rule, "regression").level(evidence.slices[:1], CANDIDATE) for gate in bound.gates)
+        assert share.value == wanted
+        assert mae.value == pytest.approx(abs(label - prediction), abs=1e-13)
+        assert [dict(part.key) for part in evidence.slices[1:]] == [{"x": ">= 0.7"}]
