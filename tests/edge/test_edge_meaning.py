@@ -66,7 +66,7 @@ def test_a_label_that_is_no_number_is_missing(project: Project) -> None:
     rows, made = calls([0.0, 1.0])
     given(project, rows, made, name="holdout.parquet")
     write_table(project.root / "holdout.parquet", [row | {"y": float("nan")} if not row["id"] else row for row in rows])
-    refused(project.gates("run"), "1 rows", "no label in y")
+    refused(project.gates("run"), "1 row", "no label in y")
 
 
 def test_one_class_of_numbers_is_judged_where_it_can_be(project: Project) -> None:

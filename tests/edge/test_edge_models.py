@@ -121,8 +121,8 @@ def test_what_another_model_may_return(tmp_path: Path, pyfunc: Any, name: str) -
 WRONG = {
     "an exception": ("raise ValueError('too few\\nlines')", "ValueError: too few"),
     "no message": ("assert False", "AssertionError: no message"),
-    "nothing": ("return None", "1 values for 4 rows"),
-    "too few": ("return x[:-3]", "1 values for 4 rows"),
+    "nothing": ("return None", "1 value for 4 rows"),
+    "too few": ("return x[:-3]", "1 value for 4 rows"),
     "too many": ("return numpy.concatenate([x, x])", "8 values for 4 rows"),
 }
 
