@@ -21,6 +21,7 @@ _QUOTED = re.compile(r'"([^"]|"")*"')
 _BLOCK = 1 << 24
 WIDTH = "Give every row the header's columns, and quote a cell that holds what parts them."
 UTF8 = "Save it as UTF-8."
+SMALL = 1 << 28  # bytes of files whose rows are kept in memory
 WRITTEN = {"HUGEINT": "VARCHAR"}  # types that Parquet has not -> what is written
 
 
@@ -92,13 +93,16 @@ def again(_: str, files: Sequence[Path], ask: Asked, paths: Paths) -> Read:
 
 
 def _read(names: Sequence[str], delimiter: str, files: Sequence[str], ask: Asked, paths: Paths) -> tuple[Read, int]:
-    """(SQL of the rows, the bytes of their lines). The files are read once, and what is in them is written down with
-    its types: whatever looks at them does so many times. Columns have the types that the first rows show; where other
-    rows don't keep to these, their classes are told, and the files are read again."""
+    """(SQL of the rows, the bytes of their lines). The files are read once, and what is in them is kept with its types,
+    in memory or as Parquet: whatever looks at them does so many times.
+
+    Columns have the types that the first rows show; where other rows don't keep to these, their classes are told, and
+    the files are read again."""
     cells, held = [f"c{n}" for n in range(len(names))], [f"t{n}" for n in range(len(names))]
     listed = ", ".join(f"{cell}: 'VARCHAR'" for cell in cells)
     text, made = CSV.call(files, delim=literal(delimiter), columns=f"{{{listed}}}"), paths.made(".parquet")
-    table = PARQUET.call([made], union_by_name="false")
+    small = sum(os.stat(file).st_size for file in files) <= SMALL
+    table = quoted(made) if small else PARQUET.call([made], union_by_name="false")
     bits, rows, size, odd = first(cells, text, ask, of_cell), 0, 0, 1
     while odd:
         kinds = [type_of(one).kind for one in bits]
@@ -106,7 +110,9 @@ def _read(names: Sequence[str], delimiter: str, files: Sequence[str], ask: Asked
         kept = every(list(map(keeps, cells, held, bits)))
         written = [f"CAST({one} AS {WRITTEN.get(kind, kind)}) AS {one}" for one, kind in zip(held, kinds, strict=True)]
         looked = f"strlen(concat({', '.join(cells)})) AS size, {kept} AS kept"
-        ask(f"COPY (SELECT {', '.join(written)}, {looked} FROM {rows_of}) TO {literal(made)} (FORMAT parquet)")
+        rows_kept = f"SELECT {', '.join(written)}, {looked} FROM {rows_of}"
+        to_disk = f"COPY ({rows_kept}) TO {literal(made)} (FORMAT parquet)"
+        ask(f"CREATE OR REPLACE TEMP TABLE {table} AS {rows_kept}" if small else to_disk)
         told = ask(f"SELECT count(*), coalesce(sum(size), 0), count(*) FILTER (NOT kept) FROM {table}")
         rows, size, odd = (int(str(one)) for one in told[0])
         if odd:
@@ -126,7 +132,7 @@ def _all_told(files: Sequence[Path], size: int) -> bool:
     cell is hidden; if not, there are quotes, other line ends, or an empty cell too many that the engine dropped."""
     for file in files:
         with file.open("rb") as data:
-            size += len(data.readline())
+            size += len(data.readline(LONGEST))
             data.seek(-1, os.SEEK_END)
             size -= data.read() != b"\n"
     return size == sum(file.stat().st_size for file in files)

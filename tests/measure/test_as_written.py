@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 
 from gates.api import check_data
 from gates.errors import GatesError
-from gates.measure import written
+from gates.measure import delimited, written
 from gates.measure.engines import connect
 from gates.measure.tables import content_digest, open_table
 from gates.pointers import named
@@ -262,6 +262,12 @@ def test_what_needs_no_refusal_is_read(engine, tmp_path, name, text, rows):
     assert engine.run(f"SELECT {told} FROM t") == rows  # noqa: S608 -- ours
 
 
+@pytest.fixture(params=[0, delimited.SMALL], ids=["on disk", "in memory"])
+def _kept_there(request, monkeypatch):
+    monkeypatch.setattr(delimited, "SMALL", request.param)
+
+
+@pytest.mark.usefixtures("_kept_there")
 def test_a_csv_file_is_read_once(engine, tmp_path):
     """What is looked at later is what was opened, whatever becomes of the file."""
     (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n")
@@ -283,6 +289,7 @@ LATER = {  # cells after many of another sort -> what the column is, and the cel
 }
 
 
+@pytest.mark.usefixtures("_kept_there")
 @pytest.mark.parametrize("cell", LATER, ids=LATER)
 def test_what_the_first_rows_are_does_not_bind_the_rest(engine, tmp_path, cell):
     rest, told, values = LATER[cell]
