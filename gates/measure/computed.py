@@ -14,7 +14,7 @@ import numpy as np
 from gates.canonical import settled
 from gates.evidence import BUCKETS, EXACT_ROWS, Computed
 from gates.measure.cells import Key
-from gates.measure.curves import CURVES, UNDEFINED, Curve, ks_statistic, roc_auc, scatter
+from gates.measure.curves import CURVES, UNDEFINED, Curve, roc_auc, scatter
 from gates.measure.joined import Joined
 from gates.measure.tables import run
 from gates.slices import Dimension
@@ -23,6 +23,11 @@ from gates.stats.scores import middle_of
 
 _ONE = 2.0**Computed.UNIT
 _SPLITS = 10  # into halves
+_SHRINKS: Mapping[str, float] = {  # with which power of the rows that shrinks which a curve is too large by on average
+    "ks_statistic": 2 / 3,  # the largest of many gaps (Kim and Pollard, Ann Stat 1990;18:191)
+    "average_precision": 1.0,  # each positive counts towards the precision at its own place
+}
+_SURE = 2  # times as much of it is taken to be error
 
 
 def computed(joined: Joined, dimension: Dimension, statistic: Statistic, *, weighted: bool) -> dict[Key, Computed]:
@@ -96,7 +101,7 @@ def estimated(
             return _undefined(id_, UNDEFINED[name])
         values.append(float(np.mean([value for value, _ in held])))
         without.append(np.mean([left for _, left in held], axis=0))
-        biases.append(_bias(tables[0], name, parameters, weighted=weighted))
+        biases.append(_bias(tables[0], name, curve, parameters, weighted=weighted))
     k = len(buckets)
     spread = [left - left.mean() for left in without]
     products = [  # what a value is too large by on average is part of its squared error
@@ -120,29 +125,28 @@ def estimated(
     )
 
 
-def _bias(table: Any, name: str, parameters: Mapping[str, Any], *, weighted: bool) -> float:
+def _bias(table: Any, name: str, curve: Curve, parameters: Mapping[str, Any], *, weighted: bool) -> float:
     """By how much the curve is too large on average, where it is: twice that, so that with the error, which is squared
     and added, it is not too little."""
     if not table[:, 3].any():
         return 0.0
     if name == "expected_calibration_error":  # of weighted rows: as many of the mean weight
         rows = table[:, 3] / table[:, 3].mean() if weighted else table[:, 3]
-        return 2 * scatter(*_counts(table, rows), parameters)
-    return 2 * _of_halves(table) if name == "ks_statistic" else 0.0
+        return _SURE * scatter(*_counts(table, rows), parameters)
+    return _SURE * _of_halves(table, curve, parameters, _SHRINKS[name]) if name in _SHRINKS else 0.0
 
 
-def _of_halves(table: Any) -> float:
-    """What the largest of many gaps is too large by: in halves of the rows it is so by 2**(2/3) times as much (Kim and
-    Pollard, Ann Stat 1990;18:191, of such a maximum's rate)."""
-    value = ks_statistic(*_counts(table, table[:, 3]), {})
+def _of_halves(table: Any, curve: Curve, parameters: Mapping[str, Any], power: float) -> float:
+    """What a curve is too large by, which is 2**power times as much in halves of the rows."""
+    value = curve(*_counts(table, table[:, 3]), parameters)
     random, halves = np.random.RandomState(0), []
     for _ in range(_SPLITS):
         chosen = random.randint(0, 2, BUCKETS)[table[:, 0].astype(int)] > 0
         for half in (table[chosen], table[~chosen]):
-            found = ks_statistic(*_counts(half, half[:, 3]), {}) if len(half) else None
+            found = curve(*_counts(half, half[:, 3]), parameters) if len(half) else None
             halves += [] if found is None else [found]
     more = float(np.mean(halves)) - (value or 0.0) if halves else 1.0
-    return max(0.0, more) / (2 ** (2 / 3) - 1)
+    return max(0.0, more) / (2**power - 1)
 
 
 def _counts(table: Any, rows: Any) -> tuple[Any, Any, Any]:

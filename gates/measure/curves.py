@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+_BY_CHANCE = 1.645**2  # times its variance: a normal gap's square in 1 of 10 draws
 _LEAST = 2.0**-52  # how far from 0 and 1 a score is cut off before its logit is taken
 
 # A model's scores from the highest down, each once, with the weight of negatives and of positives that have
@@ -93,7 +94,8 @@ def expected_calibration_error(
 def scatter(scores: Any, negatives: Any, positives: Any, parameters: Mapping[str, Any]) -> float:
     """By how much the calibration error is too large on average: a bin's gap has a size even where there is none.
 
-    Of a normal gap that is its mean size (a folded normal's) less the gap itself, of which chance adds its variance.
+    Of a normal gap that is its mean size (a folded normal's) less the gap itself, of which chance may have made as much
+    as it makes in 1 of 10 bins.
     """
     both = positives + negatives
     total, bins, found = both.sum(), int(parameters["bins"]), 0.0
@@ -104,7 +106,7 @@ def scatter(scores: Any, negatives: Any, positives: Any, parameters: Mapping[str
             continue
         share = (hits + 0.5) / (rows + 1)  # of one class alone the other is not impossible
         variance = rows * share * (1 - share)
-        gap = sqrt(max(0.0, float((scores[held] * both[held]).sum() - hits) ** 2 - variance))
+        gap = sqrt(max(0.0, float((scores[held] * both[held]).sum() - hits) ** 2 - _BY_CHANCE * variance))
         far = gap / sqrt(variance)
         found += sqrt(variance) * (sqrt(2 / pi) * exp(-far * far / 2) + far * erf(far / sqrt(2))) - gap
     return found / float(total)

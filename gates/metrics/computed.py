@@ -29,13 +29,13 @@ def metric(
     points: bool = False,
     support: Support = rows_of,
     largest: Told | None = None,
-    ended: bool = False,
+    scales: Sequence[jackknife.Scale] = jackknife.LEVEL,
     tied: bool = False,
 ) -> Metric:
     """The metric that a computed statistic is.
 
     ``support``: how many rows it rests on. ``largest``: of a share of so many rows, or a multiple of one, its value
-    where all of them have it. ``ended``: it may well lie at an end of its limits. ``tied``: an error of zero was found,
+    where all of them have it. ``scales``: those on which its level is bounded. ``tied``: an error of zero was found,
     not for want of rows.
     """
     within = (0.0, 1.0) if largest else limits
@@ -48,7 +48,7 @@ def metric(
         spread = _spread(found, who, known(support(part, part.rows), part.rows, within))
         if largest:
             return _multiple(spread, largest(part), found.method)
-        return jackknife.quantity(spread, limits, found.method, plain=ended, tied=tied)
+        return jackknife.quantity(spread, limits, found.method, scales, tied=tied)
 
     def change(slices: Sequence[Slice]) -> Found:
         part = slices[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import inf, sqrt
 
@@ -14,7 +14,7 @@ from gates.statistic import Statistic
 from gates.stats import jackknife
 from gates.stats.jackknife import Spread
 from gates.stats.proportions import share
-from gates.stats.quantity import ANYWHERE, Bounds, Found, Undefined
+from gates.stats.quantity import ANYWHERE, Bounds, Found, Quantity, Undefined
 
 SCALE = 2**Moments.UNIT
 Value = Callable[..., float | None]  # of the means, exact fractions
@@ -29,6 +29,7 @@ class Smooth:
     """A function of a model's means and the rows' own, with its partial derivatives (the delta method).
 
     ``constant``: it is undefined where the rows' own first quantity is the same in all of them.
+    ``root``: it is the root of a mean.
     """
 
     value: Value
@@ -38,6 +39,7 @@ class Smooth:
     limits: Bounds = ANYWHERE
     why: str = "no rows"
     constant: bool = False
+    root: bool = False
 
 
 MEAN = Smooth(value=float, gradient=lambda _: (1.0,))
@@ -76,7 +78,8 @@ def metric(
         apart, ours, theirs = (_spread(sums, smooth, signs, k) for signs in ((1, -1), (1, 0), (0, 1)))
         if not (apart and ours and theirs):
             return Undefined(why=smooth.why)
-        return jackknife.difference(ours, theirs, apart, (-width, width), "jackknife" if sums.buckets else "t-paired")
+        method = "jackknife" if sums.buckets else "t-paired"
+        return jackknife.difference(ours, theirs, apart, (-width, width), method, level=smooth.limits)
 
     return Metric(
         name=name,
@@ -104,13 +107,30 @@ def _counted(part: Slice, statistic: Statistic, smooth: Smooth, *, pair: bool) -
 def _bounded(sums: Moments, smooth: Smooth, spread: Spread, who: int) -> Found:
     """A share of rows that have it or don't is exact; of rows that have some of it there are as many as its error is
     worth."""
+    method = "jackknife" if sums.buckets else "t"
+    if smooth.root:
+        return _rooted(spread, smooth.limits, method)
     if sums.buckets or smooth.limits != _SHARE:
-        return jackknife.quantity(spread, smooth.limits, "jackknife" if sums.buckets else "t")
+        return jackknife.quantity(spread, smooth.limits, method)
     value, (place,) = spread.value, _places(smooth, len(sums.sums), who)
     if sums.sums[place] == _square(sums, place):
         return share(value * sums.rows, sums.rows)
+    if spread.support < 2:  # noqa: PLR2004 -- one row has no spread
+        return jackknife.quantity(spread, smooth.limits, method)
     rows = value * (1 - value) / spread.error**2 if spread.error and 0 < value < 1 else spread.support
     return share(value * rows, rows, max(1.0, min(spread.freedom, spread.support - 1)), "clopper-pearson-effective")
+
+
+def _rooted(spread: Spread, limits: Bounds, method: str) -> Quantity:
+    """The root of a mean, from that mean's bounds."""
+    value = spread.value
+    mean = jackknife.quantity(replace(spread, value=value**2, error=2 * value * spread.error), limits, method)
+
+    def bounds(confidence: float) -> Bounds:
+        low, high = mean.bounds(confidence)
+        return sqrt(low), sqrt(high)
+
+    return replace(mean, value=value, bounds=bounds)
 
 
 def _square(sums: Moments, place: int) -> int:
@@ -143,17 +163,23 @@ def _plain(sums: Moments, smooth: Smooth, signs: tuple[int, int], support: float
             value += sign * own
             for place, slope in zip(places, smooth.gradient(*(float(means[place]) for place in places)), strict=True):
                 weights[place] += sign * slope
-            if smooth.limits == MEAN_LOSS.limits and not all(signs):
-                support = min(support, _carrying(sums, places[0]))
+            if not all(signs):
+                support = min(support, _carrying(sums, places[0], smooth))
     error = sqrt(_variance(sums, weights)) if n > 1 else 0.0
     return Spread(value=value, error=error, freedom=max(1.0, n - 1), support=support)
 
 
-def _carrying(sums: Moments, place: int) -> float:
-    """As how many rows of one and the same loss the rows' losses count: of few large ones, those few. Half of that, as
-    of the large ones that there are some are not among these rows."""
-    square = _square(sums, place)
-    return max(1.0, sums.sums[place] ** 2 / (square * SCALE) / 2) if square else inf
+def _carrying(sums: Moments, place: int, smooth: Smooth) -> float:
+    """As how many rows of one and the same size the rows of a mean count: of few large losses, those few. Half of them
+    where losses have no end, as of the large ones that there are some are not among these rows; of shares those that
+    have it, or lack it, whichever are fewer."""
+    n, total, square = sums.rows * SCALE, sums.sums[place], _square(sums, place)
+    if smooth.limits == MEAN_LOSS.limits:
+        return max(1.0, total**2 / (square * SCALE) / 2) if square else inf
+    if smooth.limits != _SHARE:
+        return inf
+    sides = (total, square), (n - total, n - 2 * total + square)
+    return max(1.0, min((one**2 / (two * SCALE) for one, two in sides if two > _CUT * sums.rows), default=inf))
 
 
 def _variance(sums: Moments, weights: Sequence[float]) -> float:

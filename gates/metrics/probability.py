@@ -12,8 +12,9 @@ from gates.metrics import computed, moments
 from gates.metrics.expressions import Model, Quantities, Staged, double, ln
 from gates.metrics.moments import MEAN_LOSS, SHARE, Smooth
 from gates.metrics.record import ONE_OF, Better, Entry, Metric, fixed
-from gates.metrics.support import Support, positives, rarer, rows_of
+from gates.metrics.support import Support, enough, positives, rarer, rows_of
 from gates.statistic import Parameters, Statistic, parameters_text
+from gates.stats.jackknife import EITHER, LEVEL, PLAIN, Scale
 from gates.stats.quantity import ANYWHERE, Bounds
 
 _NEAR = 2.0**-52  # scikit-learn cuts probabilities off so far from 0 and 1
@@ -41,10 +42,29 @@ QUANTITIES: Mapping[str, Quantities] = {
 
 _GAP = Smooth(value=float, gradient=lambda _: (1.0,), limits=(-1.0, 1.0))
 
-_MEANS: tuple[tuple[str, Smooth, Better, bool, str], ...] = (
-    ("log_loss", MEAN_LOSS, -1, False, "Mean negative logarithm of the probability given to what happened."),
-    ("brier_score", SHARE, -1, False, "Mean squared difference of probability and outcome."),
-    ("calibration_gap", _GAP, 0, True, "Mean probability less the share of positives: calibration in the large."),
+# Rows of the rarer class. Of fewer there may be no badly scored one among them, and nobody knows how bad it would be;
+# nor by how much the largest of many gaps is too large.
+_OF_A_MEAN = 8
+_OF_A_GAP = 20
+
+_MEANS: tuple[tuple[str, Smooth, Better, bool, Support, str], ...] = (
+    (
+        "log_loss",
+        MEAN_LOSS,
+        -1,
+        False,
+        enough(_OF_A_MEAN),
+        "Mean negative logarithm of the probability given to what happened.",
+    ),
+    ("brier_score", SHARE, -1, False, enough(_OF_A_MEAN), "Mean squared difference of probability and outcome."),
+    (
+        "calibration_gap",
+        _GAP,
+        0,
+        True,
+        enough(_OF_A_MEAN, 0.5),
+        "Mean probability less the share of positives: calibration in the large.",
+    ),
 )
 
 MOST_LOSS = -log(_NEAR)  # of a row, as probabilities are cut off
@@ -67,16 +87,7 @@ class Curve:
     takes: Mapping[str, object] = field(default_factory=dict)
     support: Callable[[Parameters], Support] = lambda _: rarer
     largest: Callable[[Parameters, Slice], float] | None = None
-    ended: bool = False  # it may well lie at an end of its limits
-
-
-_LEAST = 20  # of the rarer class: of fewer nobody knows by how much the largest of many gaps is too large
-
-
-def enough(part: Slice, rows: int) -> int:
-    """Those of the rarer class, of which there must be some; as of one row where there are not."""
-    found = rarer(part, rows)
-    return found if found >= _LEAST else min(1, rows)
+    scales: Sequence[Scale] = LEVEL
 
 
 def _share_called(parameters: Parameters, part: Slice) -> float:
@@ -90,11 +101,15 @@ def _called(parameters: Parameters) -> Support:
 
 
 _CURVES: tuple[Curve, ...] = (
-    Curve(name="average_precision", doc="Mean precision over the positives, from the highest score down."),
+    Curve(
+        name="average_precision",
+        doc="Mean precision over the positives, from the highest score down.",
+        scales=EITHER,
+    ),
     Curve(
         name="ks_statistic",
         doc="Largest gap between the two classes' distributions of scores.",
-        support=lambda _: enough,
+        support=lambda _: enough(_OF_A_GAP),
     ),
     Curve(
         name="precision_at",
@@ -123,7 +138,7 @@ _CURVES: tuple[Curve, ...] = (
         doc="Mean gap between probability and share of positives, over `bins` of equal width.",
         better=-1,
         takes={"bins": 10},
-        ended=True,
+        scales=PLAIN,
     ),
     Curve(
         name="calibration_slope",
@@ -134,7 +149,7 @@ _CURVES: tuple[Curve, ...] = (
 )
 
 
-def _mean(name: str, smooth: Smooth, better: Better, points: bool, doc: str) -> Entry:
+def _mean(name: str, smooth: Smooth, better: Better, points: bool, support: Support, doc: str) -> Entry:
     statistic = Statistic(form="moments", name=name)
     made = moments.metric(
         smooth,
@@ -143,7 +158,7 @@ def _mean(name: str, smooth: Smooth, better: Better, points: bool, doc: str) -> 
         doc=doc,
         better=better,
         points=points,
-        support=rarer,
+        support=support,
         limits=_CLOSER.get(name),
     )
     return fixed(made, "binary")
@@ -160,7 +175,7 @@ def _curve(curve: Curve) -> Entry:
             points=curve.limits == _SHARE,
             support=curve.support(parameters),
             largest=curve.largest and partial(curve.largest, parameters),
-            ended=curve.ended,
+            scales=curve.scales,
         )
 
     return Entry(name=curve.name, doc=curve.doc, better=curve.better, tasks=("binary",), takes=curve.takes, make=make)

@@ -77,7 +77,7 @@ def _of_variances(part: Slice, rows: int) -> int:
     return max(1, rows_of(part, rows) // 3)
 
 
-ROOT = Smooth(value=_root, gradient=lambda mean: (0.5 / sqrt(mean) if mean else 0.0,), limits=(0.0, inf))
+ROOT = Smooth(value=_root, gradient=lambda mean: (0.5 / sqrt(mean) if mean else 0.0,), limits=(0.0, inf), root=True)
 R2 = Smooth(value=_r2, gradient=_r2_slopes, rows=2, limits=(-inf, 1.0), why="all labels are the same", constant=True)
 
 _TABLE: tuple[tuple[str, str, Smooth, Better, str], ...] = (

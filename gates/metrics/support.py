@@ -31,6 +31,17 @@ def rarer(part: Slice, rows: int) -> int:
     return min(found) if len(found) > 1 else min(1, rows)
 
 
+def enough(least: int, each: float = 1) -> Support:
+    """Those of the rarer class, of which ``each`` counts as so much of one, where there are at least so many; as of one
+    row where there are fewer."""
+
+    def found(part: Slice, rows: int) -> int:
+        many = rarer(part, rows)
+        return max(1, int(many * each)) if many >= least else min(1, rows)
+
+    return found
+
+
 def rarest_called(part: Slice, rows: int) -> int:
     """Those of the rarest class among the labels, or among either model's calls."""
     return min((*_of_classes(part), *_of_classes(part, 1), *_of_classes(part, 2)), default=rows)

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite, sqrt
+from math import exp, inf, isfinite, isinf, sqrt
 
 from gates.stats.proportions import unseen
-from gates.stats.quantity import Bounds, Quantity
-from gates.stats.student import around, within
+from gates.stats.quantity import ANYWHERE, Bounds, Quantity
+from gates.stats.student import around, t, within
 
 Statistic = Callable[..., float | None]
+Scale = Callable[[float, float, float, float, Bounds], Bounds]
 ROUNDING = 1e-11  # an error that is so small a part of its value, or of its limits' width, is none
+_FAR = 700.0  # whose exponential is a double's largest
 UNSEEN = 0.5  # rows that a cell without one is taken for: never seen is not impossible
 
 
@@ -124,9 +126,15 @@ def freedom(apart: Sequence[float]) -> float:
     return max(1.0, min(len(apart) - 1, 3 * sum(squares) ** 2 / sum(one * one for one in squares)))
 
 
-def quantity(spread: Spread, limits: Bounds, method: str, *, plain: bool = False, tied: bool = False) -> Quantity:
-    """Bounds by Student's t, of no more degrees of freedom than what the value rests on has; of a level on the scale
-    that its limits have, of a difference, or of one that may lie at an end of them, on its own (``plain``).
+LEVEL: Sequence[Scale] = (within,)  # on the scale that its limits have
+PLAIN: Sequence[Scale] = (around,)  # on its own: a difference, or what may lie at an end of its limits
+EITHER: Sequence[Scale] = (within, around)  # the wider of both
+
+
+def quantity(
+    spread: Spread, limits: Bounds, method: str, scales: Sequence[Scale] = LEVEL, *, tied: bool = False
+) -> Quantity:
+    """Bounds by Student's t, of no more degrees of freedom than what the value rests on has.
 
     An error of zero is not certainty: what never differed in n rows may differ in as many as it may do that was seen in
     none of them, as a share of the limits' width. Where these are infinite, nothing bounds it. Unless it is ``tied``:
@@ -144,21 +152,54 @@ def quantity(spread: Spread, limits: Bounds, method: str, *, plain: bool = False
             return max(limits[0], value - slack), min(limits[1], value + slack)
         if support < 2 or not isfinite(error):  # noqa: PLR2004 -- one row has no spread
             return limits
-        sure = min(spread.freedom, support - 1)
-        made = around if plain else within
-        return made(value, error, confidence, max(1.0, sure), limits)
+        sure = max(1.0, min(spread.freedom, support - 1))
+        low, high = zip(*(scale(value, error, confidence, sure, limits) for scale in scales), strict=True)
+        return min(low), max(high)
 
     return Quantity(value=value, bounds=bounds, method=method, limits=limits)
 
 
 def difference(
-    ours: Spread, theirs: Spread, apart: Spread, limits: Bounds, method: str, *, tied: bool = False
+    ours: Spread,
+    theirs: Spread,
+    apart: Spread,
+    limits: Bounds,
+    method: str,
+    *,
+    level: Bounds = ANYWHERE,
+    tied: bool = False,
 ) -> Quantity:
     """One model's value less another's on the same rows. ``apart``: of that difference, row by row.
 
     Two models that never differed on n rows may do so on the next one, and there differ as much as two rows do: of each
-    one's variance a row's share counts at least.
+    one's variance a row's share counts at least. ``level``: limits of each model's value, where being near one of them
+    makes it lopsided: then so is the difference.
     """
-    least = sqrt((ours.error**2 + theirs.error**2) / apart.support)
-    spread = Spread(value=apart.value, error=max(apart.error, least), freedom=apart.freedom, support=apart.support)
-    return quantity(spread, limits, method, plain=True, tied=tied)
+    both = sqrt(ours.error**2 + theirs.error**2)
+    spread = Spread(
+        value=apart.value,
+        error=max(apart.error, both / sqrt(apart.support)),
+        freedom=apart.freedom,
+        support=apart.support,
+    )
+
+    def lopsided(value: float, error: float, confidence: float, freedom: float, within_: Bounds) -> Bounds:
+        quantile, shared = t(confidence, freedom), error / both if both else 0.0
+        mine, its = (_lean(one, quantile, level) for one in (ours, theirs))
+        below, above = max(0.0, -mine) + max(0.0, its), max(0.0, mine) + max(0.0, -its)
+        low, high = around(value, error, confidence, freedom)
+        return max(within_[0], low - shared * below), min(within_[1], high + shared * above)
+
+    return quantity(spread, limits, method, (lopsided,) if level != ANYWHERE else PLAIN, tied=tied)
+
+
+def _lean(spread: Spread, quantile: float, limits: Bounds) -> float:
+    """By how much further a value may lie from the nearer of its limits than an even bound says, upwards if positive:
+    on the logarithm's scale, the less the more alike both distances are."""
+    below, above = spread.value - limits[0], limits[1] - spread.value
+    near, far = min(below, above), max(below, above)
+    if near <= 0 or isinf(near):
+        return 0.0
+    reach = quantile * spread.error / near
+    longer = near * (exp(min(reach, _FAR)) - 1 - reach) * (1 - near / far)
+    return longer if below <= above else -longer

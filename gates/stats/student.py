@@ -64,20 +64,31 @@ def around(value: float, error: float, confidence: float, freedom: float, limits
 
 def within(value: float, error: float, confidence: float, freedom: float, limits: Bounds) -> Bounds:
     """The same on the scale that has no ends where ``limits`` has them, by the delta method: the logit between two of
-    them, the logarithm of the distance from one. The value must lie inside."""
+    them, the logarithm of the distance from one; away from that one as far as a gamma distribution's mean may lie, for
+    what has one end only is lopsided. The value must lie inside."""
     low, high = limits
     quantile = t(confidence, freedom)
     if isinf(high - low):
         near = low if isfinite(low) else high
         if isinf(near):
             return value - quantile * error, value + quantile * error
-        gap, factor = value - near, _exp(quantile * error / abs(value - near))
-        ends = near + gap / factor, near + gap * factor
+        gap, spread = value - near, error / abs(value - near)
+        ends = near + gap / _exp(quantile * spread), near + gap * _gamma(quantile, spread)
         return min(ends), max(ends)
     width = high - low
     share = (value - low) / width
     centre, half = log(share / (1 - share)), quantile * error / width / (share * (1 - share))
     return low + width * _logistic(centre - half), low + width * _logistic(centre + half)
+
+
+def _gamma(quantile: float, spread: float) -> float:
+    """How many times as large the mean of a gamma distribution may be, of which a value with this relative error is
+    seen; infinite where nothing bounds it.
+
+    Source: Wilson and Hilferty, PNAS 1931;17:684 (the cube root of such a value is nearly normal).
+    """
+    root = 1 - spread * spread / 9 - quantile * spread / 3
+    return root**-3 if root > 0 else inf
 
 
 def _exp(x: float) -> float:

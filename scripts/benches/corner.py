@@ -14,7 +14,7 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from exhaustive import binary, celled, part, summed
+from exhaustive import binary, celled, part
 
 from gates.evidence import BUCKETS, CANDIDATE, Ranks, RankSums, Slice
 from gates.measure.computed import estimated
@@ -117,7 +117,6 @@ def aucs(repeats: int) -> Iterator[Told]:
 # --- curves and losses ---------------------------------------------------------------------------------------------
 
 CURVED = ("average_precision", "ks_statistic", "expected_calibration_error", "recall_at", "precision_at")
-LOST = ("log_loss", "brier_score", "calibration_gap")
 
 
 def _probabilities(random: np.random.Generator, n: int, auc: float, rate: float) -> tuple[np.ndarray, np.ndarray]:
@@ -128,43 +127,104 @@ def _probabilities(random: np.random.Generator, n: int, auc: float, rate: float)
     return y, 1 / (1 + np.exp(-(d * x - d * d / 2 + math.log(rate / (1 - rate)))))
 
 
-def scored(y: np.ndarray, s: np.ndarray, buckets: np.ndarray) -> Slice:
-    """All that the metrics of scores are made of."""
+def _lost(y: np.ndarray, scores_: Sequence[np.ndarray]) -> Slice:
+    """Sums of one or two models' losses."""
+    from coverage import summed as sums
+
+    calls = [(one >= 0.5).astype(int) for one in scores_]
+    cells: dict[tuple[int, ...], int] = {}
+    for cell in zip(y.tolist(), *(one.tolist() for one in (*calls, np.full(len(y), -1))[:2]), strict=True):
+        cells[cell] = cells.get(cell, 0) + 1
+    held = {name: [of(y, one) for one in scores_] for name, of in LOSSES_OF.items()}
+    return part(
+        len(y),
+        cells=tuple((*cell, n) for cell, n in sorted(cells.items())),
+        moments=tuple(sums(name, losses_) for name, losses_ in held.items()),
+    )
+
+
+LOSSES_OF: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "log_loss": lambda y, s: -np.log(np.where(y == 1, s, 1 - s)),
+    "brier_score": lambda y, s: (s - y) ** 2,
+    "calibration_gap": lambda y, s: s - y,
+}
+
+
+def _pair(
+    random: np.random.Generator, n: int, aucs: Sequence[float], together: float, rate: float
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Calibrated scores of models that share so much of their noise, the labels drawn with their rate."""
+    y = (random.random(n) < rate).astype(int)
+    common, found = random.normal(size=n) * math.sqrt(together), []
+    for d in map(_shift, aucs):
+        x = d * y + common + random.normal(size=n) * math.sqrt(1 - together)
+        found.append(1 / (1 + np.exp(-(d * x - d * d / 2 + math.log(rate / (1 - rate))))))
+    return y, found
+
+
+LEVELS = tuple(product(POSITIVES, (0.75, 0.85, 0.97, 0.99, 0.995)))
+CHANGES = tuple(product(POSITIVES[3:], LOSSES, TOGETHER))
+
+
+def losses(repeats: int, levels: Sequence[Any] = LEVELS, changes: Sequence[Any] = CHANGES) -> Iterator[Told]:
+    """Losses of as few positives on average: levels, then differences."""
+    metrics, rate = [binary(name) for name in LOSSES_OF], 0.05
+    for expected, auc in levels:
+        random = np.random.default_rng(expected)
+        large = _lost(*_pair(random, 1_000_000, (auc,), 0.0, rate))
+        drawn = [_lost(*_pair(random, 20 * expected, (auc,), 0.0, rate)) for _ in range(repeats)]
+        for metric in metrics:
+            truth = metric.level([large], CANDIDATE).value
+            told = (metric.level([one], CANDIDATE) for one in drawn)
+            yield judged(f"{metric.name}, about {expected} positives, AUC {auc}", told, truth, repeats)
+    for expected, pair, together in changes:
+        random = np.random.default_rng(expected)
+        large = _lost(*_pair(random, 1_000_000, pair, together, rate))
+        drawn = [_lost(*_pair(random, 20 * expected, pair, together, rate)) for _ in range(repeats)]
+        for metric in metrics:
+            truth, told = metric.change([large]).value, (metric.change([one]) for one in drawn)
+            scene = f"{metric.name}, difference, about {expected} positives, {pair[1]} to {pair[0]}, {together} shared"
+            yield judged(scene, told, truth, repeats)
+
+
+def scored(y: np.ndarray, s: np.ndarray, buckets: np.ndarray, names: Sequence[str] = CURVED) -> Slice:
+    """All that the metrics of a curve are made of."""
     calls = (s >= 0.5).astype(int)
     counts = np.bincount(2 * y + calls, minlength=4)
     cells = celled([(a, b, -1) for a in (0, 1) for b in (0, 1)])([int(one) for one in counts]).cells
     table = np.column_stack([buckets, y, s, np.ones(len(y))])
-    metrics = [(name, binary(name)) for name in CURVED]
+    metrics = [(name, binary(name)) for name in names]
     computed = tuple(
         estimated(one.statistic.id, name, [[table]], CURVES[name], dict(one.statistic.parameters))
         for name, one in metrics
     )
-    losses = {"log_loss": -np.log(np.where(y == 1, s, 1 - s)), "brier_score": (s - y) ** 2, "calibration_gap": s - y}
-    return part(
-        len(y), cells=cells, moments=tuple(summed(name, one) for name, one in losses.items()), computed=computed
-    )
+    return part(len(y), cells=cells, computed=computed)
 
 
-def curves(repeats: int, positives: Sequence[int] = POSITIVES) -> Iterator[Told]:
-    """What needs scores, of as few positives on average."""
-    for expected, auc in product(positives, (0.85, 0.97)):
+CURVES_OF = tuple(product(POSITIVES, (0.75, 0.85, 0.97)))
+
+
+def curves(repeats: int, scenes: Sequence[Any] = CURVES_OF, names: Sequence[str] = CURVED) -> Iterator[Told]:
+    """What needs the whole curve, of as few positives on average."""
+    for expected, auc in scenes:
         n, rate = 20 * expected, 0.05
         random = np.random.default_rng(expected)
-        large = scored(*_probabilities(random, 400_000, auc, rate), np.arange(400_000) % 2)
+        large = scored(*_probabilities(random, 400_000, auc, rate), np.arange(400_000) % 2, names)
         drawn = [
-            scored(*_probabilities(random, n, auc, rate), random.integers(BUCKETS, size=n)) for _ in range(repeats)
+            scored(*_probabilities(random, n, auc, rate), random.integers(BUCKETS, size=n), names)
+            for _ in range(repeats)
         ]
-        for name in (*CURVED, *LOST):
+        for name in names:
             metric = binary(name)
             truth = metric.level([large], CANDIDATE).value
             told = (metric.level([one], CANDIDATE) for one in drawn)
             yield judged(f"{name}, about {expected} positives, AUC {auc}", told, truth, repeats)
 
 
-def regressions(repeats: int) -> Iterator[Told]:
+def regressions(repeats: int, rows: Sequence[int] = (5, 10, 20, 50, 200)) -> Iterator[Told]:
     """R2 and errors of few rows."""
     metrics = [find(name, "regression") for name in ("r2", "mae", "rmse")]
-    for n, noise in product((5, 10, 20, 50, 200), (0.3, 1.0)):
+    for n, noise in product(rows, (0.3, 1.0)):
         random = np.random.default_rng(n)
         y, e = random.normal(size=(repeats, n)), noise * random.normal(size=(repeats, n))
         drawn = [_valued(labels, errors) for labels, errors in zip(y, e, strict=True)]
@@ -282,7 +342,8 @@ MANY = (12, 25, 50, 100)
 
 DRAWN: dict[str, tuple[Callable[[int], Iterator[Told]], float]] = {  # each with its share of the repeats
     "ROC-AUC of few positives": (aucs, 1.0),
-    "curves and losses of few positives": (curves, 0.5),
+    "losses of few positives": (losses, 1.0),
+    "curves of few positives": (curves, 0.5),
     "regression of few rows": (regressions, 2.0),
     "units of skewed sizes": (units, 0.5),
     "gaps at low rates": (gaps, 1.0),

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_reference import measured
@@ -62,6 +63,33 @@ def test_one_positive_decides_nothing_that_rests_on_it(tmp_path):
 def test_enough_positives_decide(tmp_path):
     found, *_ = decided(tmp_path, "binary", RANKED, *separated(600, 60))
     assert {key[0] for key, one in found.items() if one.verdict is not Verdict.PASS} == set()
+
+
+LOSSES = [
+    {"metric": "log_loss", "max": 2},
+    {"metric": "brier_score", "max": 0.1},
+    {"metric": "calibration_gap", "max": 0.3},
+]
+
+
+@pytest.mark.parametrize(("positives", "verdict"), [(7, Verdict.INCONCLUSIVE), (30, Verdict.PASS)])
+def test_losses_rest_on_the_rarer_class(tmp_path, positives, verdict):
+    """Of few positives that are all scored well none was the bad one."""
+    found, *_ = decided(tmp_path, "binary", LOSSES, *separated(20 * positives, positives))
+    assert {one.verdict for one in found.values()} == {verdict}, [one.reason for one in found.values()]
+
+
+@pytest.mark.parametrize("rows", [30, 50, 200])
+def test_squared_errors_are_bounded_as_a_variance_is(tmp_path, rows):
+    """Normal errors' mean square is a chi-square, whose upper bound lies further away than one that is even on the
+    logarithm's scale."""
+    errors = scipy.stats.norm.ppf((np.arange(rows) + 0.5) / rows)
+    exact = float((errors**2).sum() / scipy.stats.chi2.ppf(0.05, rows))
+    gates = [{"metric": "mse", "max": exact}, {"metric": "rmse", "max": math.sqrt(exact)}]
+    y = np.zeros(rows)
+    found, *_ = decided(tmp_path, "regression", gates, pd.DataFrame({"y": y}), pd.DataFrame({"prediction": y + errors}))
+    assert {one.verdict for one in found.values()} == {Verdict.INCONCLUSIVE}
+    assert found["rmse", "max", ""].candidate.high == pytest.approx(math.sqrt(found["mse", "max", ""].candidate.high))
 
 
 OWN = "def share_right(y_true, y_pred):\n    return float((y_true == y_pred).mean())\n"
