@@ -13,14 +13,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from gates import checked, decision, evidence, policy
-from gates import judge as judges
+from gates import policy
+from gates.checkout.workspace import Workspace, load_contract, read_contract
+from gates.documents import decision, evidence
 from gates.errors import GatesError
-from gates.flow import Flow
-from gates.progress import Steps
+from gates.judge import judge as judges
+from gates.judge import table_check
+from gates.pipeline.pipeline import Flow
 from gates.report import notebook
-from gates.source import Source
-from gates.workspace import Workspace, load_contract, read_contract
+from gates.schema.yaml_text import Source
+from gates.system.progress import Steps
 
 __all__ = [
     "Checked", "Decision", "Evidence", "GatesError", "Policy", "check_data", "judge", "load_decision", "load_evidence",
@@ -56,7 +58,7 @@ class Decision(decision.Decision):
         return notebook.decision(self)
 
 
-class Checked(checked.Checked):
+class Checked(table_check.Checked):
     """A table held to a contract."""
 
     __slots__ = ()
@@ -140,9 +142,9 @@ def check_data(
     A frame of Spark's is looked at in its own session, anything else in memory in DuckDB. Raises ``GatesError`` for
     a table that can't be read and for mistakes in the contract.
     """
-    from gates.measure.alone import hold
     from gates.measure.engines import connect
-    from gates.measure.tables import open_table, register
+    from gates.measure.holdout.tables import open_table, register
+    from gates.pipeline.data_check import hold
 
     if isinstance(contract, Mapping):
         rules, root = read_contract(Source(name="contract", value=dict(contract), places={})), Path.cwd()

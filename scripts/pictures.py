@@ -11,11 +11,11 @@ from math import log10, sqrt
 from statistics import NormalDist
 from xml.sax.saxutils import escape
 
-from gates.decision import Verdict
-from gates.kinds.bars import outcome
+from gates.documents.decision import Verdict
+from gates.kinds.metric.bars import outcome
 from gates.stats.power import detectable
 from gates.stats.proportions import exact, mover_difference, paired_difference
-from gates.words import number, signed
+from gates.wording import number, signed
 
 CONFIDENCE = 0.95
 WIDE, LEFT, RIGHT, TOP = 760, 190, 225, 58

@@ -12,12 +12,12 @@ import pytest
 import yaml
 from hypothesis import settings
 
+from gates.documents.evidence import SCHEMA, Evidence, Facts, Finding, Model, Part, Ranks, RankSums, Run, Slice, Table
+from gates.documents.slices import Dimension
+from gates.documents.statistic import RANKS
 from gates.errors import GatesError
-from gates.evidence import SCHEMA, Evidence, Facts, Finding, Model, Part, Ranks, RankSums, Run, Slice, Table
 from gates.policy import Bound
-from gates.policy.read import read
-from gates.slices import Dimension
-from gates.statistic import RANKS
+from gates.policy.policy_file import read
 
 settings.register_profile("gates", deadline=None, derandomize=True, print_blob=False)
 settings.load_profile("gates")

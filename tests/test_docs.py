@@ -13,7 +13,7 @@ import yaml
 from pages import BLOCK, PAGES, ROOT, blocks
 
 from gates.cli import cli
-from gates.decision import Code
+from gates.documents.decision import Code
 
 
 def commands():

@@ -5,13 +5,13 @@ import json
 
 import pytest
 
-from gates.decision import Verdict
+from gates.documents.decision import Verdict
+from gates.documents.evidence import Evidence
 from gates.errors import GatesError
-from gates.evidence import Evidence
-from gates.fields import plain
-from gates.judge import judge
-from gates.policy.read import read
-from gates.validate import read_json
+from gates.judge.judge import judge
+from gates.policy.policy_file import read
+from gates.schema.fields import plain
+from gates.schema.validation import read_json
 
 POLICY = b"""
 version: 1

@@ -15,16 +15,16 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gates.canonical import canonical, digest, settled
-from gates.decision import Decision
+from gates.documents.decision import Decision
+from gates.documents.evidence import Evidence
+from gates.documents.slices import Dimension, edge_text, key_text
 from gates.errors import GatesError
-from gates.evidence import Evidence
-from gates.fields import build, declare, plain, schema_of
 from gates.policy import Policy
 from gates.report import Facts
 from gates.report.markdown import render
-from gates.slices import Dimension, edge_text, key_text
-from gates.validate import nearest, read_json, shown
+from gates.schema.canonical import canonical, digest, settled
+from gates.schema.fields import build, declare, plain, schema_of
+from gates.schema.validation import nearest, read_json, shown
 
 
 class Colour(StrEnum):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 LAYERS, PURE = CONTRACTS
+MOST = 12  # modules of a folder
 
 
 def modules() -> set[str]:
@@ -27,9 +30,43 @@ def test_every_module_is_in_one_layer():
     assert sorted(layered()) == sorted(modules())
 
 
+EFFECTS = {"measure", "system"}  # rooms below report that read files, or start programs
+PARTS = {"gates.project.guesses", "gates.project.policy_text", "gates.github.caller_workflows"}  # pure ones of others
+FILES = {"gates.attestation": "gates.attestation.statement"}  # the other module reads a key
+
+
 def test_all_from_report_downward_is_held_to_be_pure():
-    assert PURE["type"] == "forbidden"
-    assert {f"gates.{name}" for name in layered(LAYERS["layers"].index("report"))} == set(PURE["source_modules"])
+    below = {"report", *layered(next(i for i, layer in enumerate(LAYERS["layers"]) if layer.startswith("judge")))}
+    rooms = {f"gates.{name}" for name in below - EFFECTS}
+    assert {FILES.get(name, name) for name in rooms} | PARTS == set(PURE["source_modules"])
+
+
+def test_nothing_new_stands_at_the_root():
+    files = {path.stem for path in (ROOT / "gates").glob("*.py")}
+    assert files == {"__init__", "__main__", "api", "errors", "wording"}
+
+
+def sources() -> list[Path]:
+    """Every module of the package, less the template's files."""
+    every = (ROOT / "gates").rglob("*.py")
+    return [path for path in every if "template" not in path.parts]
+
+
+def test_no_module_bears_the_name_of_another():
+    names = Counter(path.stem for path in sources() if path.stem != "__init__")
+    assert [name for name, times in names.items() if times > 1] == []
+
+
+def test_no_folder_has_more_than_twelve_modules():
+    folders = Counter(path.parent for path in sources() if path.stem != "__init__")
+    assert [str(folder) for folder, modules in folders.items() if modules > MOST] == []
+
+
+def test_every_package_says_in_one_sentence_what_lives_there():
+    for path in sources():
+        if path.stem == "__init__":
+            told = ast.get_docstring(ast.parse(path.read_text())) or ""
+            assert told.split("\n\n")[0].rstrip().endswith("."), path
 
 
 def test_the_pure_part_may_not_load_the_heavy_one():

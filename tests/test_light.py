@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from gates.canonical import canonical
-from gates.judge import judge
+from gates.judge.judge import judge
+from gates.schema.canonical import canonical
 
 HEAVY = ["numpy", "pandas", "duckdb", "mlflow", "requests", "urllib3", "scipy", "sklearn", "fairlearn", "pyarrow",
          "copier"]  # fmt: skip

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from gates.progress import Steps
+from gates.system.progress import Steps
 
 
 class Terminal(io.StringIO):

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gates import child, files
 from gates.cli import cli
 from gates.errors import GatesError
-from gates.git import Git
-from gates.github.api import Client
+from gates.github.rest_api import Client
 from gates.measure.engines.duckdb import DuckDB
-from gates.progress import Steps
-from gates.ran import LOG, Heard, ran
-from gates.registry.glance import Glance
+from gates.registry.sqlite import Glance
+from gates.system import files, sandbox
+from gates.system.activity import LOG, Heard, ran
+from gates.system.git import Git
+from gates.system.progress import Steps
 
 POLICY = """\
 version: 1
@@ -38,7 +38,7 @@ def heard():
 
 
 def command(folder: Path) -> None:
-    child.run(["/bin/sh", "-c", "echo $TOKEN"], folder, {"TOKEN": "hush"}, folder / "log")
+    sandbox.run(["/bin/sh", "-c", "echo $TOKEN"], folder, {"TOKEN": "hush"}, folder / "log")
 
 
 def api(_: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gates.errors import GatesError
-from gates.source import MAX_BYTES, MAX_DEPTH, MAX_NODES, parse
+from gates.schema.yaml_text import MAX_BYTES, MAX_DEPTH, MAX_NODES, parse
 
 
 def value_of(text: str):

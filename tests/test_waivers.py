@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gates.canonical import canonical, digest
-from gates.decision import SCHEMA, Code, Decision, Estimate, GateVerdict, Verdict, exit_code, unchanged, worst
+from gates.documents.decision import SCHEMA, Code, Decision, Estimate, GateVerdict, Verdict, exit_code, unchanged, worst
+from gates.documents.record import User, Waiver
 from gates.errors import Exit, GatesError
+from gates.judge.waivers import Settled, accept, label_of
+from gates.judge.waivers import acceptable as may_be
+from gates.judge.waivers import settle as waivers_settle
 from gates.metrics import table
-from gates.record import User, Waiver
-from gates.validate import read_json
-from gates.waivers import Settled, accept, label_of
-from gates.waivers import acceptable as may_be
-from gates.waivers import settle as waivers_settle
+from gates.schema.canonical import canonical, digest
+from gates.schema.validation import read_json
 
 PASS, INCONCLUSIVE, FAIL, ERROR = Verdict
 TODAY, LAST = "2026-11-24", "2026-12-31"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import gates
-from gates.words import all_of, counted, have, plural, written
+from gates.wording import all_of, counted, have, plural, written
 
 HERE = Path(gates.__file__).parent
 VERBS = {  # what follows a name, not a number
@@ -18,12 +18,12 @@ VERBS = {  # what follows a name, not a number
     "times", "was",
 }  # fmt: skip
 ALWAYS_MANY = {  # (module, what is counted): it is never one
-    ("source.py", "bytes"), ("source.py", "characters"),  # of what is too large
-    ("github/comment.py", "characters"),
-    ("pointers.py", "pointers"),
+    ("schema/yaml_text.py", "bytes"), ("schema/yaml_text.py", "characters"),  # of what is too large
+    ("github/reporting/comment.py", "characters"),
+    ("checkout/pointers.py", "pointers"),
     ("report/__init__.py", "models"),
-    ("contract/fresh.py", "hours"),
-    ("measure/hidden.py", "rows"),
+    ("contract/rules/freshness.py", "hours"),
+    ("measure/holdout/hidden.py", "rows"),
     ("report/markdown.py", "gates"),  # the tool's name
 }  # fmt: skip
 

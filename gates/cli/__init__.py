@@ -10,11 +10,23 @@ from typing import NoReturn
 
 import click
 
-from gates import __version__, child
-from gates.cli import data, fork, github, jobs, ledger, model, picture, policy, promotion, statement
-from gates.cli.model import SCHEMAS
+from gates import __version__
+from gates.cli import (
+    data_commands,
+    github_commands,
+    job_commands,
+    ledger_commands,
+    other_runs,
+    picture_commands,
+    policy_commands,
+    promotion_commands,
+    statement_commands,
+    steps,
+)
+from gates.cli.steps import SCHEMAS
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
+from gates.system import sandbox
 
 __all__ = ["SCHEMAS", "cli", "main"]
 
@@ -35,40 +47,40 @@ def cli() -> None:
 
 
 for command in (
-    jobs.run,
-    model.check,
-    jobs.plan,
-    jobs.check_data,
-    jobs.train,
-    jobs.score,
-    model.measure,
-    model.merge,
-    model.judge,
-    model.report,
-    promotion.promote,
-    promotion.rollback,
-    promotion.adopt,
-    promotion.waive,
-    ledger.status,
-    ledger.history,
-    ledger.verify,
-    ledger.reproduce,
-    github.comment,
-    github.unchanged,
-    picture.picture,
-    picture.badge,
-    fork.find_fork,
-    fork.report_fork,
-    fork.find_run,
-    github.annotate,
-    github.doctor,
-    model.schema,
-    data.init,
-    data.data,
-    data.contract,
-    policy.policy,
-    statement.statement,
-    statement.card,
+    job_commands.run,
+    steps.check,
+    job_commands.plan,
+    job_commands.check_data,
+    job_commands.train,
+    job_commands.score,
+    steps.measure,
+    steps.merge,
+    steps.judge,
+    steps.report,
+    promotion_commands.promote,
+    promotion_commands.rollback,
+    promotion_commands.adopt,
+    promotion_commands.waive,
+    ledger_commands.status,
+    ledger_commands.history,
+    ledger_commands.verify,
+    ledger_commands.reproduce,
+    github_commands.comment,
+    github_commands.unchanged,
+    picture_commands.picture,
+    picture_commands.badge,
+    other_runs.find_fork,
+    other_runs.report_fork,
+    other_runs.find_run,
+    github_commands.annotate,
+    github_commands.doctor,
+    steps.schema,
+    data_commands.init,
+    data_commands.data,
+    data_commands.contract,
+    policy_commands.policy,
+    statement_commands.statement,
+    statement_commands.card,
 ):
     cli.add_command(command)
 
@@ -99,10 +111,10 @@ def _refuse_windows() -> None:
 
 def main() -> NoReturn:
     """Run the command line; every error ends in its exit code, none in a traceback."""
-    if not github.is_obeyed(sys.argv[1:]):
+    if not github_commands.is_obeyed(sys.argv[1:]):
         stop_commands(os.environ, sys.stderr)
     _refuse_windows()
-    child.guard()
+    sandbox.guard()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a training is ended with us
     try:
         _run_command_line()

@@ -1,12 +1,12 @@
-"""What a table looks like: what a first contract is inferred from. Pure; ``gates.measure.profile`` makes it."""
+"""What a table looks like: what a first contract is inferred from. Pure; ``gates.measure.profiling`` makes it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from gates.contract.columns import Category
-from gates.fields import Plain
+from gates.contract.sql import Category
+from gates.schema.fields import Plain
 
 MOST_VALUES = 20  # of an enum
 REPEATED = 10  # rows that a value of an enum needs on average

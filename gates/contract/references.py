@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urldefrag, urljoin
 
-from gates.contract.record import NOTES, ROW
-from gates.fields import Plain
-from gates.source import Path
+from gates.contract.rules.row_rules import NOTES, ROW
+from gates.schema.fields import Plain
+from gates.schema.yaml_text import Path
 
 LARGEST = 20_000  # schemas and listed values within a schema, its references resolved
 DEEPEST = 60  # schemas within schemas, its references resolved

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gates.contract.keywords import KEYWORDS
-from gates.contract.record import NOTES
 from gates.contract.references import BELOW, FOLDERS, INSIDE, Index, Place, UnresolvedError, combined, resolved
-from gates.fields import Plain
-from gates.source import Path, Source
-from gates.validate import Problem, nearest, problems
+from gates.contract.rules.keywords import KEYWORDS
+from gates.contract.rules.row_rules import NOTES
+from gates.schema.fields import Plain
+from gates.schema.validation import Problem, nearest, problems
+from gates.schema.yaml_text import Path, Source
 
 OTHERS = (  # keywords of JSON Schema that are neither compiled nor notes
     "items", "prefixItems", "contains", "minContains", "maxContains", "minItems", "maxItems", "uniqueItems",

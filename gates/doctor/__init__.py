@@ -10,7 +10,7 @@ from typing import Literal
 
 from gates.doctor.seen import Seen
 from gates.errors import Exit
-from gates.fields import declare
+from gates.schema.fields import declare
 
 SCHEMA: Literal["gates/doctor/v1"] = "gates/doctor/v1"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gates.policy import Bound
-from gates.source import Source
+from gates.schema.yaml_text import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

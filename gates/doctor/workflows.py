@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gates.fields import Plain
-from gates.source import Path, Source
+from gates.schema.fields import Plain
+from gates.schema.yaml_text import Path, Source
 
 # This project's own reusable workflows and actions, wherever its copy lives.
 _ACTIONS = "setup|gate|report|picture|train|check-data|promote|rollback|adopt|badge"

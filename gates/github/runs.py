@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gates.documents.evidence import Evidence
 from gates.errors import GatesError
-from gates.evidence import Evidence
-from gates.files import read
-from gates.github.api import Client
+from gates.github.changed_policies import ALWAYS, HERE
 from gates.github.event import DEPENDABOT, Before, Event
-from gates.github.plan import ALWAYS, HERE
-from gates.validate import read_json
+from gates.github.rest_api import Client
+from gates.schema.validation import read_json
+from gates.system.files import read
 
 BASE = "base"  # the folder of what was measured for the base commit's policy
 PREFIX = "gates-evidence-"  # of the artifacts' names

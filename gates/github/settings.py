@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from gates.doctor.seen import Branch, Environment, Settings
-from gates.github.api import Client, NotPermittedError
+from gates.github.rest_api import Client, NotPermittedError
 
 LEDGER = "gates-ledger"
 T = TypeVar("T")

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Literal
 
-from gates.asks import Named, one
-from gates.canonical import settled
-from gates.contract.rules import NONE, Bounds, share
-from gates.contract.rules import Rule as ContractRule
-from gates.decision import Code, Estimate, GateVerdict, Verdict
-from gates.evidence import Evidence, Finding
-from gates.fields import declare
-from gates.kinds.bars import outcome
+from gates.contract.rules.contract_rule import NONE, Bounds, share
+from gates.contract.rules.contract_rule import Rule as ContractRule
+from gates.documents.decision import Code, Estimate, GateVerdict, Verdict
+from gates.documents.diff import Named, one
+from gates.documents.evidence import Evidence, Finding
+from gates.kinds.metric.bars import outcome
 from gates.kinds.protocol import Mistake, Needs, Terms
+from gates.schema.canonical import settled
+from gates.schema.fields import declare
 from gates.stats.drift import EXPECTED, Distance
-from gates.words import bar_text, number, percent, rows
+from gates.wording import bar_text, number, percent, rows
 
 KEY = "data"
 TIMES = (2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200, 500, 1000)  # the rows, that may settle a question

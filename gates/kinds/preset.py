@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gates.asks import Named, one
-from gates.decision import GateVerdict
-from gates.evidence import Evidence
-from gates.fields import declare
+from gates.documents.decision import GateVerdict
+from gates.documents.diff import Named, one
+from gates.documents.evidence import Evidence
 from gates.kinds import metric
 from gates.kinds.protocol import Mistake, Needs, Terms
+from gates.schema.fields import declare
 
 KEY = "preset"
 

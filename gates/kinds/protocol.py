@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from gates.asks import Named
-from gates.contract.rules import Contract
-from gates.decision import GateVerdict
-from gates.evidence import Evidence
-from gates.metrics.record import Task
-from gates.slices import AUTO, OVERALL, Dimension
-from gates.source import Path
-from gates.statistic import Statistic
+from gates.contract.rules.contract_rule import Contract
+from gates.documents.decision import GateVerdict
+from gates.documents.diff import Named
+from gates.documents.evidence import Evidence
+from gates.documents.slices import AUTO, OVERALL, Dimension
+from gates.documents.statistic import Statistic
+from gates.metrics.definition import Task
+from gates.schema.yaml_text import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

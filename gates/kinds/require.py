@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gates.asks import Named, one
-from gates.decision import Code, GateVerdict, Verdict
-from gates.evidence import Evidence
-from gates.fields import Plain, declare, plain
+from gates.documents.decision import Code, GateVerdict, Verdict
+from gates.documents.diff import Named, one
+from gates.documents.evidence import Evidence
 from gates.kinds import data
 from gates.kinds.protocol import Mistake, Needs, Terms
-from gates.validate import nearest, shown
+from gates.schema.fields import Plain, declare, plain
+from gates.schema.validation import nearest, shown
 
 KEY = "require"
 

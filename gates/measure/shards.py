@@ -16,21 +16,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gates import files
-from gates.contract.columns import literal, quoted
+from gates.contract.sql import literal, quoted
+from gates.documents.evidence import Bucket, Curve, Evidence, Moments, Slice, Table
+from gates.documents.slices import Dimension
 from gates.errors import GatesError
-from gates.evidence import Bucket, Curve, Evidence, Moments, Slice, Table
-from gates.fields import Plain, declare
-from gates.measure.counts import order
 from gates.measure.engines import connect
-from gates.measure.general import Guest
-from gates.measure.joined import Joined
-from gates.measure.labels import Kind, Labels
-from gates.measure.rows import MAX_SLICES, check_queries, parts_of, too_many
-from gates.measure.sides import Counting, Sides, counted
-from gates.measure.tables import run, told_digest
+from gates.measure.holdout.joined import Joined
+from gates.measure.holdout.labels import Kind, Labels
+from gates.measure.holdout.rows import MAX_SLICES, check_queries, parts_of, too_many
+from gates.measure.holdout.tables import run, told_digest
+from gates.measure.pairings import Counting, Sides, counted
+from gates.measure.slice_counts import order
+from gates.measure.statistics.function_calls import Guest
 from gates.policy import Bound
-from gates.slices import Dimension
+from gates.schema.fields import Plain, declare
+from gates.system import files
 
 AGAIN = "Run gates measure --shard again."
 

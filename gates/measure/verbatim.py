@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gates.errors import GatesError
-from gates.measure.delimited import head
+from gates.measure.engines.csv_files import head
 
 SUFFIXES = (".csv", ".tsv")
 _LONGEST = 2**31 - 1  # bytes of a cell

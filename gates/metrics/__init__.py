@@ -6,29 +6,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 
-from gates.metrics import (
-    classification,
-    discrimination,
-    fairness,
-    general,
-    multiclass,
-    probability,
-    ranking,
-    regression,
-    values,
-)
+from gates.documents.statistic import Parameters, parameters_text
+from gates.metrics import columns, functions
+from gates.metrics.definition import ANY_TASK, ONE_OF, Better, Entry, Metric, Task, fixed
 from gates.metrics.expressions import Quantities
-from gates.metrics.record import ANY_TASK, ONE_OF, Better, Entry, Metric, Task, fixed
-from gates.statistic import Parameters, parameters_text
+from gates.metrics.families import classification, fairness, multiclass, probability, ranking, regression, roc_auc
 
-_FAMILIES = (classification, discrimination, probability, multiclass, regression, ranking, values, general)
+_FAMILIES = (classification, roc_auc, probability, multiclass, regression, ranking, columns, functions)
 
 QUANTITIES: Mapping[str, Quantities] = {
     **probability.QUANTITIES,
     **multiclass.QUANTITIES,
     **regression.QUANTITIES,
     **ranking.QUANTITIES,
-    **values.QUANTITIES,
+    **columns.QUANTITIES,
 }
 
 # Gaps that have a name of their own: (name, doc, the metrics whose worst gap it is).
@@ -64,7 +55,7 @@ def _gap(entry: Entry, kind: str) -> Entry:
 
 def _twinned(entry: Entry, own: Mapping[str, Entry], task: Task) -> Entry:
     """A row that is ours where it is only another name for it."""
-    twins = {given: name for (of, given), name in general.TWINS.get(task, {}).items() if of == entry.name}
+    twins = {given: name for (of, given), name in functions.TWINS.get(task, {}).items() if of == entry.name}
 
     def make(parameters: Parameters) -> Metric:
         if parameters not in twins:
@@ -87,13 +78,13 @@ def table(task: Task) -> Mapping[str, Entry]:
 
 def row(name: str, task: Task) -> Entry | None:
     """A row of a task's table, or that of a ``module:function``; None where the task has none of that name."""
-    return table(task).get(name) or general.own(name, task)
+    return table(task).get(name) or functions.own(name, task)
 
 
 def find(name: str, task: Task, parameters: Parameters = ()) -> Metric:
     """A metric of a task, with its parameters. Raises ``KeyError`` where the task has none of that name."""
     plain = next((e for family in _FAMILIES for e in family.METRICS if e.name == name and task in e.tasks), None)
-    return (plain if plain and plain.name not in general.FUNCTIONS else table(task)[name]).make(parameters)
+    return (plain if plain and plain.name not in functions.FUNCTIONS else table(task)[name]).make(parameters)
 
 
 __all__ = ["ANY_TASK", "ONE_OF", "QUANTITIES", "Better", "Entry", "Metric", "Task", "find", "row", "table"]

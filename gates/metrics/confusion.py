@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gates.evidence import CANDIDATE, CHAMPION, Slice
+from gates.documents.evidence import CANDIDATE, CHAMPION, Slice
 from gates.stats import jackknife
 from gates.stats.proportions import paired_difference, share, square_and_add
 from gates.stats.quantity import Bounds, Found, Quantity, Undefined

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import log, sqrt
 from typing import Final
 
-from gates.statistic import Parameters
+from gates.documents.statistic import Parameters
 
 Steps = tuple[Mapping[str, str], ...]  # column -> expression; each step may use the columns of those before
 

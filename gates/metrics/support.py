@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from math import isfinite
 
-from gates.evidence import Slice
+from gates.documents.evidence import Slice
 from gates.stats.quantity import Bounds
 
 FEW = 20  # rows: of fewer, values of any size leave it open what the next one is like

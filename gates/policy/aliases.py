@@ -6,10 +6,10 @@ import re
 from dataclasses import MISSING, fields
 
 from gates.errors import GatesError
-from gates.fields import written
-from gates.policy.bound import Bound
-from gates.policy.written import Policy
-from gates.source import parse
+from gates.policy.resolved import Bound
+from gates.policy.sections import Policy
+from gates.schema.fields import written
+from gates.schema.yaml_text import parse
 
 Alias = tuple[str, str]  # a registered model's name, an alias of it
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gates.errors import Exit, GatesError
-from gates.ran import ran
+from gates.system.activity import ran
 
 if TYPE_CHECKING:
     from requests import Response

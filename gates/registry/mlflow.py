@@ -18,14 +18,14 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from gates.canonical import digest
+from gates.documents.record import Model
 from gates.errors import Exit, GatesError
-from gates.files import folder_digest, manifest
-from gates.measure.models import Served
-from gates.ran import ran
-from gates.record import Model
+from gates.measure.holdout.models import Served
 from gates.registry.address import reached
 from gates.registry.credentials import log_in
+from gates.schema.canonical import digest
+from gates.system.activity import ran
+from gates.system.files import folder_digest, manifest
 
 MODEL = "model"  # where an MLflow model lies in a version's folder
 KEPT = "candidate"  # artifact path of the model's folder

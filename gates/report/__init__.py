@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from gates.decision import Code, Decision, GateVerdict, Past, Verdict, worst
-from gates.evidence import Evidence
-from gates.kinds.bars import BARS
+from gates.documents.champion import Champion
+from gates.documents.decision import Code, Decision, GateVerdict, Past, Verdict, worst
+from gates.documents.evidence import Evidence
+from gates.judge.waivers import Settled, Waived, acceptable
+from gates.kinds.metric.bars import BARS
 from gates.report.interval import held, up
-from gates.report.past import Champion
-from gates.source import Place
-from gates.waivers import Settled, Waived, acceptable
-from gates.words import number, plural, signed
+from gates.schema.yaml_text import Place
+from gates.wording import number, plural, signed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

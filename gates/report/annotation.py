@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from posixpath import dirname, join
 
-from gates.decision import Code, Decision, GateVerdict, Verdict
+from gates.documents.decision import Code, Decision, GateVerdict, Verdict
 from gates.report import Facts, accepted, by_badness
-from gates.source import Place
-from gates.words import plural
+from gates.schema.yaml_text import Place
+from gates.wording import plural
 
 MOST = 9  # the runner shows ten of a level and step; the tenth says how many more there are
 MOST_REASONS = 5

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from gates.decision import Decision
-from gates.report import Facts, annotation, html, junit, markdown, sarif, svg, terminal
+from gates.documents.decision import Decision
+from gates.report import Facts, annotation, html, junit, markdown, sarif, svg
+from gates.report.terminal import verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "markdown": Format(render=markdown.render, file="report.md"),
     "html": Format(render=html.render, file="report.html"),
     "svg": Format(render=svg.render, file="report.svg"),
-    "terminal": Format(render=terminal.render),
+    "terminal": Format(render=verdicts.render),
     "junit": Format(render=junit.render, file="junit.xml"),
     "sarif": Format(render=sarif.render, file="gates.sarif"),
     "annotations": Format(render=annotation.render),

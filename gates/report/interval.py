@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gates.decision import Estimate, GateVerdict
-from gates.kinds.bars import BARS
-from gates.words import apart, number, signed
+from gates.documents.decision import Estimate, GateVerdict
+from gates.kinds.metric.bars import BARS
+from gates.wording import apart, number, signed
 
 HALF = 6  # characters on each side of the bar
 TITLE = "worse │ better"

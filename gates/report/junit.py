@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from gates.decision import Code, Decision, GateVerdict, Verdict
+from gates.documents.decision import Code, Decision, GateVerdict, Verdict
 from gates.report import Facts, acceptances, accepted, word
 from gates.report.escape import xml
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from gates.decision import Code, Decision, GateVerdict, Verdict
+from gates.documents.decision import Code, Decision, GateVerdict, Verdict
 from gates.report import (
     LONGEST_COMMAND,
     MOST_COMMANDS,
@@ -27,8 +27,8 @@ from gates.report import (
     why,
 )
 from gates.report.escape import code, text
-from gates.report.tables import MOST_ROWS, bars, bullets, data, fairness, moved
-from gates.words import percent, plural
+from gates.report.markdown_tables import MOST_ROWS, bars, bullets, data, fairness, moved
+from gates.wording import percent, plural
 
 LIMIT = 62_000  # characters; GitHub takes 65,536, and a marker follows
 SUMMARY_LIMIT = 250_000  # the job's summary takes 1 MiB, and a character is at most 4 bytes

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from gates.checked import Checked
-from gates.decision import Code, Decision, Estimate, GateVerdict, Verdict
-from gates.emit import flow
-from gates.evidence import Evidence
+from gates.documents.decision import Code, Decision, Estimate, GateVerdict, Verdict
+from gates.documents.evidence import Evidence
+from gates.judge.table_check import Checked
 from gates.policy import Bound
 from gates.report import by_badness, headline, sign, word
 from gates.report.escape import flat
-from gates.words import bar_text, number, plural, rows, signed
+from gates.schema.yaml_values import flow
+from gates.wording import bar_text, number, plural, rows, signed
 
 MOST = 20  # rows of a table
 DIGITS = 19  # of a digest, with its name

@@ -6,10 +6,10 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from gates.canonical import digest
-from gates.decision import Code, Decision, GateVerdict, Verdict
+from gates.documents.decision import Code, Decision, GateVerdict, Verdict
 from gates.report import Facts
-from gates.source import Place
+from gates.schema.canonical import digest
+from gates.schema.yaml_text import Place
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {Verdict.FAIL: "error", Verdict.ERROR: "error", Verdict.INCONCLUSIVE: "warning"}

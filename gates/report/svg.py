@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from gates.decision import Decision, GateVerdict, Verdict
+from gates.documents.decision import Decision, GateVerdict, Verdict
 from gates.report import Facts, by_badness, first_line, sign, word
 from gates.report.escape import flat, xml
 from gates.report.html.pictures import HIGH, MARKS, WIDE, coloured, forest
 from gates.report.interval import figures, held
-from gates.words import plural
+from gates.wording import plural
 
 MOST = 12  # rows: the table has all of them
 ROW, TOP, BOTTOM = 24, 40, 30

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from exhaustive import binary, celled, part
 
-from gates.evidence import BUCKETS, CANDIDATE, Ranks, RankSums, Slice
-from gates.measure.computed import estimated
-from gates.measure.curves import CURVES
+from gates.documents.evidence import BUCKETS, CANDIDATE, Ranks, RankSums, Slice
+from gates.measure.statistics.computed import estimated
+from gates.measure.statistics.curves import CURVES
 from gates.metrics import find
 from gates.stats.proportions import share
 

@@ -28,11 +28,11 @@ from typing import Any
 
 import numpy as np
 
-from gates.evidence import BUCKETS, CANDIDATE, Moments, Ranks, RankSums, Slice
-from gates.measure.computed import estimated
-from gates.measure.curves import CURVES
+from gates.documents.evidence import BUCKETS, CANDIDATE, Moments, Ranks, RankSums, Slice
+from gates.measure.statistics.computed import estimated
+from gates.measure.statistics.curves import CURVES
 from gates.metrics import find
-from gates.metrics.record import Metric
+from gates.metrics.definition import Metric
 from gates.stats.multiplicity import holm
 from gates.stats.seeds import pooled
 

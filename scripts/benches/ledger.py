@@ -18,14 +18,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gates.beside import bound_of
-from gates.canonical import canonical, digest_bytes
-from gates.evidence import Evidence
-from gates.git import Git
-from gates.judge import judge
-from gates.ledger import HERE, Ledger
+from gates.documents.evidence import Evidence
+from gates.judge.judge import judge
+from gates.ledger.audit_documents import bound_of
+from gates.ledger.ledger import HERE, Ledger
 from gates.policy import Bound
-from gates.validate import read_json
+from gates.schema.canonical import canonical, digest_bytes
+from gates.schema.validation import read_json
+from gates.system.git import Git
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RECORDS = 10_000

@@ -70,10 +70,10 @@ def policy(metrics: list[str], *, ranks: bool) -> dict[str, Any]:
 
 def measured(folder: Path, metrics: list[str], *, ranks: bool) -> dict[str, float]:
     """Seconds of each step, in this process, and its peak memory in MB."""
-    from gates.judge import judge
-    from gates.measure import Bench
-    from gates.measure.models import Files, Served
-    from gates.policy.read import read
+    from gates.judge.judge import judge
+    from gates.measure.holdout.models import Files, Served
+    from gates.measure.measurement import Bench
+    from gates.policy.policy_file import read
 
     bound = read(json.dumps(policy(metrics, ranks=ranks)).encode(), "gates.yaml", lambda _: b"")
     start = time.perf_counter()

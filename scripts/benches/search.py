@@ -7,13 +7,13 @@ from itertools import combinations
 
 import numpy as np
 
-from gates.decision import Verdict
-from gates.evidence import Evidence, Model, Search, Slice, Table
-from gates.kinds import found
+from gates.documents.decision import Verdict
+from gates.documents.evidence import Evidence, Model, Search, Slice, Table
+from gates.documents.slices import AUTO, Dimension
+from gates.kinds.metric import slice_search
 from gates.kinds.protocol import Terms
-from gates.measure.search import LEAST
+from gates.measure.worst_slices import LEAST
 from gates.metrics import find
-from gates.slices import AUTO, Dimension
 
 ACCURACIES = (0.5, 0.8, 0.95)
 
@@ -52,11 +52,11 @@ def blames_by_chance(
             search=Search(columns=(), crossed=True, slices=len(every)),
             slices=(_slice(hits, ()),),
         )
-        kept = found.suspects(metric, "min", accuracy, every, evidence, terms)
+        kept = slice_search.suspects(metric, "min", accuracy, every, evidence, terms)
         whole = Evidence(
             **{name: getattr(evidence, name) for name in evidence.__slots__} | {"slices": (*evidence.slices, *kept)}
         )
-        outcomes = [one for _, one in found.judged(metric, "min", accuracy, whole, terms, "champion")]
+        outcomes = [one for _, one in slice_search.judged(metric, "min", accuracy, whole, terms, "champion")]
         blamed += any(one.verdict is Verdict.FAIL for one in outcomes)
         searched += len(every)
     return blamed / repeats, searched / repeats

@@ -9,7 +9,7 @@ from fake_github import BOT, FakeGitHub
 from harness import COMMIT, World
 from lengths import long
 
-from gates.scaffold import lay
+from gates.project.starter_repository import lay
 
 
 @long

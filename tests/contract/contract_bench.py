@@ -18,14 +18,14 @@ import pytest
 import yaml
 
 from gates import cli
-from gates.canonical import canonical
-from gates.decision import Decision, GateVerdict
+from gates.documents.decision import Decision, GateVerdict
+from gates.documents.evidence import Evidence
 from gates.errors import GatesError
-from gates.evidence import Evidence
-from gates.fields import plain
-from gates.judge import judge
-from gates.measure import Bench
-from gates.policy.read import read
+from gates.judge.judge import judge
+from gates.measure.measurement import Bench
+from gates.policy.policy_file import read
+from gates.schema.canonical import canonical
+from gates.schema.fields import plain
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 
@@ -62,7 +62,9 @@ class Held:
 
         bound = read(yaml.safe_dump(policy).encode(), "gates.yaml", opened)
         self.bench = Bench(bound, root, root, **({"now": NOW, "threads": 2} | bench))
-        with mock.patch("gates.measure.refuse_shared"):  # the second table is there to be compared with: much is alike
+        with mock.patch(
+            "gates.measure.measurement.refuse_shared"
+        ):  # the second table is there to be compared with: much is alike
             self.evidence: Evidence = self.bench.evidence(self.bench.check())
         self.decision: Decision = judge(bound, self.evidence)
 

@@ -13,9 +13,9 @@ import duckdb
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from gates.contract.columns import Column, quoted
+from gates.contract.sql import Column, quoted
 from gates.measure.engines import connect
-from gates.measure.tables import Opened
+from gates.measure.holdout.tables import Opened
 
 WORDS = [
     "",

@@ -17,13 +17,13 @@ from contract_tables import Sample, broken, engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gates.contract.keywords import KEYWORDS
-from gates.contract.read import SCHEMA, mistakes, read
+from gates.contract.contract_file import SCHEMA, mistakes, read
 from gates.contract.references import resolved
+from gates.contract.rules.keywords import KEYWORDS
+from gates.contract.rules.table_rules import TABLE_RULES
 from gates.contract.schemas import hidden
-from gates.contract.tables import TABLE_RULES
-from gates.fields import schema_of
-from gates.source import Source, parse
+from gates.schema.fields import schema_of
+from gates.schema.yaml_text import Source, parse
 
 ROW = json.loads(
     (Path(__file__).parent / "pydantic_row.json").read_text()

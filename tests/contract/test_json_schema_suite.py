@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from contract_tables import engine
 
-from gates.contract import record, references, schemas
-from gates.contract.columns import Column, quoted
-from gates.source import Source
+from gates.contract import references, schemas
+from gates.contract.rules import row_rules
+from gates.contract.sql import Column, quoted
+from gates.schema.yaml_text import Source
 
 CASES = [
     json.loads(line) for line in (Path(__file__).parent / "json_schema_suite/cases.jsonl").read_text().splitlines()
@@ -67,7 +68,7 @@ def holds(connection, schema, instance):
     values = ", ".join(f"CAST(? AS {kind}) AS {quoted(name)}" for name, (kind, _) in told.items()) or "0 AS nothing"
     resolved = references.resolved(contract)
     resolved = resolved if isinstance(resolved, dict) else {} if resolved else {"not": {}}
-    counts = [rule.count(columns) or "0" for rule in record.rules(resolved)] or ["0"]
+    counts = [rule.count(columns) or "0" for rule in row_rules.rules(resolved)] or ["0"]
     query = f"SELECT {', '.join(counts)} FROM (SELECT {values})"  # noqa: S608 -- the suite's
     (found,) = connection.execute(query, list(row.values())).fetchall()
     return not any(found)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gates.contract.columns import Column, literal, matches
-from gates.contract.keywords import KEYWORDS
-from gates.contract.patterns import LONGEST, UnsupportedError, is_expression, translate
+from gates.contract.rules.keywords import KEYWORDS
+from gates.contract.sql import Column, literal, matches
+from gates.contract.text.patterns import LONGEST, UnsupportedError, is_expression, translate
 
 TEXTS = st.lists(
     st.one_of(

@@ -15,11 +15,12 @@ from contract_tables import KINDS, WORDS, Sample, broken, engine, samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gates.contract import record, references, schemas
-from gates.contract.columns import Column
-from gates.contract.keywords import KEYWORDS as KEYWORDS_OF_VALUES
-from gates.measure.tables import Opened
-from gates.source import Source
+from gates.contract import references, schemas
+from gates.contract.rules import row_rules
+from gates.contract.rules.keywords import KEYWORDS as KEYWORDS_OF_VALUES
+from gates.contract.sql import Column
+from gates.measure.holdout.tables import Opened
+from gates.schema.yaml_text import Source
 
 NAMES = ("a", "b")
 
@@ -160,7 +161,7 @@ def compiled(schema):
     text = json.dumps(schema)
     source = Source(name="contract.json", value=schema, places={})
     assert list(schemas.mistakes(source, schema, ())) == [], text
-    return list(record.rules(references.resolved(schema)))
+    return list(row_rules.rules(references.resolved(schema)))
 
 
 def alone(rule, schema):

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from contract_bench import Held, gates, parquet
 
-from gates.canonical import canonical
-from gates.contract.read import mistakes
-from gates.fields import plain
-from gates.report import Facts, markdown, terminal
-from gates.source import parse
+from gates.contract.contract_file import mistakes
+from gates.report import Facts, markdown
+from gates.report.terminal import verdicts
+from gates.schema.canonical import canonical
+from gates.schema.fields import plain
+from gates.schema.yaml_text import parse
 
 SECRETS = ["Syphilis", "Zoster", "Angina"]
 NUMBERS = [48151623, 42151623, 16151623]
@@ -36,7 +37,7 @@ def everything(root, contract, **more) -> str:
         canonical(plain(held.decision)),
         held.bytes,
         markdown.render(held.decision, Facts()),
-        terminal.render(held.decision),
+        verdicts.render(held.decision),
     ]
     return "\n".join(text.decode() if isinstance(text, bytes) else text for text in texts)
 

@@ -14,11 +14,12 @@ import scipy.spatial.distance
 import scipy.stats
 from contract_bench import NOW, Held, parquet
 
-from gates.canonical import canonical
-from gates.contract.tables import TABLE_RULES
+from gates.contract.rules.table_rules import TABLE_RULES
 from gates.errors import GatesError
-from gates.report import Facts, terminal
+from gates.report import Facts
 from gates.report import markdown as md
+from gates.report.terminal import verdicts
+from gates.schema.canonical import canonical
 from gates.stats.drift import jensen_shannon, psi
 
 
@@ -388,7 +389,7 @@ def test_a_warning_passes_and_is_told(tmp_path):
     assert held.gate("gone.required").code == "warned"
     assert held.gate("unique(y)").code == "within_bar"
     assert "fail" not in {gate.verdict for gate in held.decision.gates}
-    print(md.render(held.decision, Facts()), terminal.render(held.decision))
+    print(md.render(held.decision, Facts()), verdicts.render(held.decision))
 
 
 @pytest.mark.parametrize(
@@ -496,8 +497,8 @@ def write(path, rows):
 def test_every_rule_has_an_example_that_is_one():
     import yaml
 
-    from gates.contract.read import mistakes
-    from gates.source import parse
+    from gates.contract.contract_file import mistakes
+    from gates.schema.yaml_text import parse
 
     for rule in TABLE_RULES.values():
         entry = yaml.safe_load(rule.EXAMPLE)

@@ -14,14 +14,14 @@ import yaml
 from lengths import long
 from pages import PAGES, ROOT, blocks
 
-from gates.beside import bound_of
-from gates.canonical import canonical
-from gates.decision import Verdict
-from gates.judge import judge
-from gates.measure import Bench
-from gates.measure.models import Files, Served
+from gates.documents.decision import Verdict
+from gates.judge.judge import judge
+from gates.ledger.audit_documents import bound_of
+from gates.measure.holdout.models import Files, Served
+from gates.measure.measurement import Bench
 from gates.policy import Bound
-from gates.policy.read import read
+from gates.policy.policy_file import read
+from gates.schema.canonical import canonical
 
 ROWS = 1200
 CONTRACT = b'{"record": {"properties": {"zip": {"x-sensitive": false}}}, "table": [{"rows": {"min": 1}}]}'

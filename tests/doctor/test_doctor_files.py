@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from gates.checkout.survey import repository_of, survey
 from gates.doctor import State, examine
-from gates.doctor.files import FILES
-from gates.doctor.settings import SETTINGS
-from gates.survey import repository_of, survey
+from gates.doctor.file_checks import FILES
+from gates.doctor.setting_checks import SETTINGS
 
 SHA = "1" * 40
 WORKFLOW = f"""\

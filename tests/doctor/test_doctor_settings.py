@@ -14,13 +14,13 @@ from fake_github import FakeGitHub, Trouble
 from fake_settings import Deployable, Settings
 from test_doctor_files import GOOD, POLICY, laid
 
+from gates.checkout.survey import survey
 from gates.cli import SCHEMAS
 from gates.doctor import examine
-from gates.doctor.settings import SETTINGS
+from gates.doctor.setting_checks import SETTINGS
 from gates.errors import GatesError
-from gates.github.api import Client
+from gates.github.rest_api import Client
 from gates.github.settings import read
-from gates.survey import survey
 
 ROLES = f"{POLICY}promotion: {{approvals: [ml-lead]}}\n"
 REVIEW = {

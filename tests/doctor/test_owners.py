@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gates.doctor.owners import owners_of
+from gates.doctor.codeowners import owners_of
 
 TABLE = [
     ("*", "a/b.yaml", True),

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from edge_project import Project, featured
 from fake_github import FakeGitHub
 
-from gates.github.api import Client
+from gates.github.rest_api import Client
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from edge_project import Project
 
 from gates import api
-from gates.canonical import canonical
 from gates.errors import Exit
+from gates.schema.canonical import canonical
 
 PAGE = Path(__file__).parents[2] / "docs/python.md"
 

@@ -8,7 +8,7 @@ import shutil
 import pytest
 from edge_project import Project, call, git
 
-from gates import base
+from gates.checkout import base_policy
 
 STRICT = [{"metric": "roc_auc", "min": 0.99}]
 WEAK = [{"metric": "roc_auc", "min": 0.6}]
@@ -215,7 +215,7 @@ def test_files_that_were_not_looked_through_count_as_weaker(repository, monkeypa
     repository.branch()
     repository.policy("m/gates.yaml", gates=WEAK)
     assert repository.run("m/gates.yaml")[0] == 1  # negative control: all are looked through
-    monkeypatch.setattr(base, "MOST", 10)
+    monkeypatch.setattr(base_policy, "MOST", 10)
     code, out, _ = repository.run("m/gates.yaml")
     assert code == 0
     assert "only 10 of" in out

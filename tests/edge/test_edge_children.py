@@ -17,11 +17,11 @@ from edge_project import Project
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gates import child
+from gates.checkout.workspace import Workspace
 from gates.errors import GatesError
-from gates.measure import Bench
-from gates.measure.models import Files
-from gates.workspace import Workspace
+from gates.measure.holdout.models import Files
+from gates.measure.measurement import Bench
+from gates.system import sandbox
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the promise is Linux's")
 NOBODY = 65534
@@ -36,29 +36,29 @@ USUAL = (
 
 @given(st.dictionaries(st.sampled_from(USUAL) | st.text(min_size=1, max_size=30), st.text(max_size=20), max_size=8))
 def test_a_child_sees_only_what_is_on_the_list(environment: dict[str, str]) -> None:
-    seen = child.without_secrets(environment | {"PATH": "/bin"})
-    assert seen.keys() <= child.ALLOWED
+    seen = sandbox.without_secrets(environment | {"PATH": "/bin"})
+    assert seen.keys() <= sandbox.ALLOWED
     assert seen["PATH"] == "/bin"
 
 
 def test_no_name_on_the_list_is_that_of_a_credential() -> None:
-    assert [name for name in child.ALLOWED if child.SECRETS.search(name)] == []
-    assert child.ALLOWED.isdisjoint({*USUAL, *child.RUNNER_FILES})
+    assert [name for name in sandbox.ALLOWED if sandbox.SECRETS.search(name)] == []
+    assert sandbox.ALLOWED.isdisjoint({*USUAL, *sandbox.RUNNER_FILES})
 
 
 @pytest.mark.parametrize("address", ["http://u:p@proxy", "https://token@proxy:8080/x"])
 def test_an_address_with_a_login_in_it_is_left_out(address: str) -> None:
-    assert child.without_secrets({"HTTPS_PROXY": address, "HTTP_PROXY": "http://proxy"}) == {
+    assert sandbox.without_secrets({"HTTPS_PROXY": address, "HTTP_PROXY": "http://proxy"}) == {
         "HTTP_PROXY": "http://proxy"
     }
 
 
 def test_a_policy_may_name_more_but_no_credential() -> None:
     environment = {"TREES": "100", "GITHUB_TOKEN": CANARY, "OTHER": "x"}
-    assert child.without_secrets(environment, ["TREES", "ABSENT"]) == {"TREES": "100"}
+    assert sandbox.without_secrets(environment, ["TREES", "ABSENT"]) == {"TREES": "100"}
     for name in ("GITHUB_TOKEN", "GITHUB_ENV", "AWS_SECRET_ACCESS_KEY"):
         with pytest.raises(GatesError, match=f"{name} is a credential"):
-            child.without_secrets(environment, [name])
+            sandbox.without_secrets(environment, [name])
 
 
 SPIED = """
@@ -83,7 +83,7 @@ def spied(folder: Path, how: str, user: int | None) -> tuple[str, str]:
     environment = {
         "SECRET_OF_OURS": CANARY,
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(Path(child.__file__).parents[1]),
+        "PYTHONPATH": str(Path(sandbox.__file__).parents[2]),
     }
     done = subprocess.run(
         [sys.executable if user is None else SYSTEMS, "-c", SPIED, str(folder), how], env=environment, user=user,
@@ -134,12 +134,12 @@ LEFT = {
 @LINUX
 @pytest.mark.parametrize("script", LEFT.values(), ids=LEFT)
 def test_nothing_outlives_a_step(tmp_path: Path, script: str) -> None:
-    child.guard()
-    before = child._children()
-    assert child.run(["/bin/sh", "-c", script], tmp_path, dict(os.environ), tmp_path / "log") == 0
+    sandbox.guard()
+    before = sandbox._children()
+    assert sandbox.run(["/bin/sh", "-c", script], tmp_path, dict(os.environ), tmp_path / "log") == 0
     left = int((tmp_path / "left").read_text())
     assert not Path(f"/proc/{left}").exists()
-    assert child._children() <= before
+    assert sandbox._children() <= before
 
 
 @LINUX
@@ -157,10 +157,10 @@ def test_the_control_of_what_outlives_a_group(tmp_path: Path) -> None:
 @LINUX
 def test_what_runs_beside_it_is_left_alone(tmp_path: Path) -> None:
     """A git, a Spark or whatever else this process has started itself."""
-    child.guard()
+    sandbox.guard()
     beside = subprocess.Popen(["sleep", "60"], start_new_session=True)
     try:
-        child.run(["/bin/sh", "-c", "exit 0"], tmp_path, dict(os.environ), tmp_path / "log")
+        sandbox.run(["/bin/sh", "-c", "exit 0"], tmp_path, dict(os.environ), tmp_path / "log")
         assert beside.poll() is None
     finally:
         beside.kill()
@@ -169,7 +169,7 @@ def test_what_runs_beside_it_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_training_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     start = time.monotonic()
-    assert child.run(["/bin/sh", "-c", "sleep 60"], tmp_path, dict(os.environ), tmp_path / "log", 1) is None
+    assert sandbox.run(["/bin/sh", "-c", "sleep 60"], tmp_path, dict(os.environ), tmp_path / "log", 1) is None
     assert time.monotonic() - start < 30
 
 

@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 from edge_project import Project, git
 
-from gates import plumbing
-from gates.branch import trusted
-from gates.canonical import canonical
+from gates.checkout.trusted_policy import trusted
+from gates.checkout.workspace import Workspace
+from gates.documents.record import LEDGER, Kind
 from gates.errors import Exit, GatesError
-from gates.files import folder_digest
-from gates.git import Git, failed, repository
-from gates.github import plan
+from gates.github import changed_policies
 from gates.github.event import Event
-from gates.ledger import Ledger, opened
-from gates.provenance import draft, run
-from gates.record import LEDGER, Kind
-from gates.workspace import Workspace
+from gates.ledger.ledger import Ledger, opened
+from gates.promotion.provenance import draft, run
+from gates.schema.canonical import canonical
+from gates.system import git_settings
+from gates.system.files import folder_digest
+from gates.system.git import Git, failed, repository
 
 POLICY = """
 {version: 1, model: m, data: {holdout: h.csv, label: y}, train: {run: "true"}, gates: [{metric: roc_auc, min: 0.5}]}
@@ -65,7 +65,7 @@ def everything(root: Path, environ: Mapping[str, str] = ENVIRON) -> list[object]
         name="push", repository="a/b", head_sha=base or "", base_sha=base, branch="refs/heads/main", pr=None,
         is_fork=False, actor="a", run_id=1, run_attempt=1, api_url="", server_url="",
     )  # fmt: skip
-    planned = plan.plan(root, happened, ".", ["m/gates.yaml"], [])
+    planned = changed_policies.plan(root, happened, ".", ["m/gates.yaml"], [])
     policy = trusted(Workspace(policy=root / "m/gates.yaml"), environ)
     return [asked.clean(), policy.ref, planned, len(list(ledger.entries(entry.commit.id)))]
 
@@ -143,7 +143,7 @@ def test_no_variable_leads_elsewhere(root: Path) -> None:
 def test_credentials_are_seen_where_a_remote_is_asked_and_those_of_the_registry_nowhere(network: bool) -> None:
     given = {"GITHUB_TOKEN": "x", "MLFLOW_TRACKING_TOKEN": "y", "AWS_SECRET_ACCESS_KEY": "z", "GIT_SSH_COMMAND": "ssh"}
     given["GATES_ARTIFACT_CREDENTIALS"] = "AWS_SECRET_ACCESS_KEY=z"
-    seen = plumbing.environment(ENVIRON | given, network=network)
+    seen = git_settings.environment(ENVIRON | given, network=network)
     assert seen.keys() & given.keys() == ({"GITHUB_TOKEN", "GIT_SSH_COMMAND"} if network else {"GIT_SSH_COMMAND"})
 
 
@@ -178,7 +178,7 @@ def test_a_git_of_a_vendor_is_new_enough(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / "git").write_text(f"#!/bin/sh\necho '{said}'\n")
         (folder / "git").chmod(0o755)
-        plumbing.need({"PATH": f"{folder}:/usr/bin:/bin"})
+        git_settings.need({"PATH": f"{folder}:/usr/bin:/bin"})
 
 
 HEADERS: dict[str, bool] = {
@@ -280,7 +280,7 @@ def test_a_submodule_that_moved_is_a_change_whatever_the_pull_request_says(root:
         name="push", repository="a/b", head_sha=git(root, "rev-parse", "HEAD"), base_sha=base, branch="refs/heads/main",
         pr=None, is_fork=False, actor="a", run_id=1, run_attempt=1, api_url="", server_url="",
     )  # fmt: skip
-    assert plan.plan(root, happened, ".", ["m/gates.yaml"], []).policies == ("m/gates.yaml",)
+    assert changed_policies.plan(root, happened, ".", ["m/gates.yaml"], []).policies == ("m/gates.yaml",)
 
 
 @pytest.mark.parametrize("change", ["an edit", "a submodule", "nothing"])
@@ -340,7 +340,7 @@ def test_a_policy_in_a_folder_that_is_no_utf8_is_told(project: Project) -> None:
 
 def test_every_call_of_git_goes_one_way() -> None:
     """Nothing else in the package starts git."""
-    package = Path(plumbing.__file__).parent
+    package = Path(git_settings.__file__).parents[1]
     told = [path.name for path in package.rglob("*.py") if '["git"' in path.read_text()]
     assert sorted(told) == ["plumbing.py"]
     assert subprocess.run(["git", "version"], capture_output=True, check=True).stdout.startswith(b"git version ")

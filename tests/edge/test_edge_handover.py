@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from edge_project import Project, refused, seeded, table
 
-from gates import handover
+from gates.checkout.workspace import Workspace
 from gates.errors import GatesError
-from gates.files import folder_digest
-from gates.workspace import Workspace
+from gates.pipeline import handover
+from gates.system.files import folder_digest
 
 
 def digests(**folders: Path) -> str:

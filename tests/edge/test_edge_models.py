@@ -21,8 +21,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from test_edge_registry import stored
 
-from gates.measure.labels import Labels
-from gates.measure.scoring import Asked
+from gates.measure.holdout.labels import Labels
+from gates.measure.holdout.scoring import Asked
 
 GATES = [{"metric": "roc_auc", "min": 0.5, "max_worsening": 0.3}]
 HOLDOUT = {"holdout": "holdout.parquet"}
@@ -91,7 +91,7 @@ def scored(folder: Path, model: Path, rows: Rows) -> tuple[str | None, pandas.Da
     asked = Asked(task="binary", labels=Labels(classes=("stayed", "left"), kind="text"), key=None, seconds=60)
     files = [str(folder / name) for name in ("features.parquet", "out.parquet", "answer.json")]
     with mock.patch.object(sys, "argv", ["score", str(model), *files, asked.dump()]):
-        runpy.run_module("gates.measure.scoring", run_name="__main__")
+        runpy.run_module("gates.measure.holdout.scoring", run_name="__main__")
     out = folder / "out.parquet"
     return json.loads((folder / "answer.json").read_text()), pandas.read_parquet(out) if out.exists() else None
 
@@ -225,7 +225,7 @@ def of_csv(folder: Path, model: Any, columns: Rows, types: dict[str, str] | None
     asked = Asked(task="binary", labels=labels, key=None, seconds=60)
     files = [str(folder / name) for name in ("features.csv", "out.parquet", "answer.json")]
     with mock.patch.object(sys, "argv", ["score", str(folder / "m"), *files, asked.dump()]):
-        runpy.run_module("gates.measure.scoring", run_name="__main__")
+        runpy.run_module("gates.measure.holdout.scoring", run_name="__main__")
     out = folder / "out.parquet"
     return json.loads((folder / "answer.json").read_text()), pandas.read_parquet(out) if out.exists() else None
 

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "github"))
 
 from fake_github import FakeGitHub, Trouble
 
-from gates.record import PICTURES
+from gates.documents.record import PICTURES
 
 FAILING = [{"metric": "roc_auc", "min": 0.99}]
 SHOWN = re.compile(r"https://github\.com/acme/churn/blob/gates-pictures/(7/[0-9a-f-]+light-[0-9a-f]+\.svg)\?raw=true")

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 from edge_project import Project, call, pull_request
 
-from gates import files
+from gates.checkout.workspace import Workspace
 from gates.errors import Exit, GatesError
-from gates.flow import Flow
-from gates.progress import Steps
+from gates.pipeline.pipeline import Flow
 from gates.registry import address
 from gates.registry.address import rooted
 from gates.registry.mlflow import Registry, _told
-from gates.workspace import Workspace
+from gates.system import files
+from gates.system.progress import Steps
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,11 +14,11 @@ from edge_project import Project, Rows, table, without, write_table
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from gates.canonical import canonical
-from gates.evidence import Evidence
-from gates.measure import Bench
-from gates.measure.models import Files
-from gates.policy.read import read
+from gates.documents.evidence import Evidence
+from gates.measure.holdout.models import Files
+from gates.measure.measurement import Bench
+from gates.policy.policy_file import read
+from gates.schema.canonical import canonical
 
 SLICED: dict[str, Any] = {
     "slices": ["region", {"age": [30, 50]}, "region * sex"],
@@ -218,7 +218,7 @@ def test_the_counts_are_those_of_plain_python(project: Project, rows: Rows, seed
 @given(rows=st.lists(ROW, min_size=4, max_size=30))
 def test_both_models_are_counted_on_the_same_rows(project: Project, rows: Rows) -> None:
     """Beside a champion: cells of both calls, and the products of both placements."""
-    from gates.measure.models import Served
+    from gates.measure.holdout.models import Served
 
     rows = [row | {"id": number} for number, row in enumerate(rows)]
     rows[0]["churn"], rows[1]["churn"] = "left", "stayed"

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gates.measure.engines import connect
-from gates.measure.hidden import FEW, Hidden
-from gates.measure.tables import run
+from gates.measure.holdout.hidden import FEW, Hidden
+from gates.measure.holdout.tables import run
 
 VALUES = ("Syphilis", "Zoster", "Angina")
 RARE = "Quincke"

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from edge_project import Project, call, refused, without
 
-from gates.report.card import render as card
-from gates.workspace import Workspace
+from gates.checkout.workspace import Workspace
+from gates.report.model_card import render as card
 
 
 @pytest.fixture(scope="module")

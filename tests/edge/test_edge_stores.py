@@ -14,9 +14,9 @@ from mlflow import MlflowClient
 from moto.server import ThreadedMotoServer
 
 from gates.errors import Exit, GatesError
-from gates.files import folder_digest
 from gates.registry.credentials import GIVEN, GOOGLE, log_in
 from gates.registry.mlflow import Registry
+from gates.system.files import folder_digest
 
 KEYS = {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "s3cret", "AWS_DEFAULT_REGION": "us-east-1"}
 

@@ -15,11 +15,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "github"))
 
 from fake_github import FakeGitHub, Trouble
 
-from gates.cli import common
+from gates.cli import options
+from gates.documents.record import User
 from gates.errors import GatesError
-from gates.record import User
-from gates.validate import read_json
-from gates.waivers import accept
+from gates.judge.waivers import accept
+from gates.schema.validation import read_json
 
 FAILING = [{"metric": "roc_auc", "min": 0.99}]
 HEAD = "a" * 40
@@ -34,7 +34,7 @@ def judged(project: Project) -> Project:
 
 
 def on(monkeypatch: pytest.MonkeyPatch, day: str) -> None:
-    monkeypatch.setattr(common, "today", lambda: day)
+    monkeypatch.setattr(options, "today", lambda: day)
 
 
 # -- mode: observe until --
@@ -157,7 +157,7 @@ def test_a_ledger_that_cannot_be_read_is_not_obeyed(judged: Project, monkeypatch
     def holding(*_: object) -> None:
         raise GatesError("bad\n::error::from the ledger")
 
-    monkeypatch.setattr("gates.acceptances.holding", holding)
+    monkeypatch.setattr("gates.ledger.acceptances.holding", holding)
     (command,) = obeyed(judged.gates("annotate", GITHUB_ACTIONS="true"))
     assert "from the ledger" not in command
     assert "can't be read: bad" in judged.gates("report", "--format", "terminal").err
@@ -244,8 +244,8 @@ def test_a_fork_is_told_in_the_report_and_writes_nothing(judged: Project, github
 def test_what_was_accepted_counts_and_is_shown(
     judged: Project, github: FakeGitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gates.decision import Decision
-    from gates.flow import Flow
+    from gates.documents.decision import Decision
+    from gates.pipeline.pipeline import Flow
 
     on(monkeypatch, "2026-11-24")
     judged.policy(gates=FAILING, promotion={"waivable": ["roc_auc"], "open_waivers": True})

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from fake_github import FakeGitHub
 
-from gates.github.api import Client
 from gates.github.event import Event
+from gates.github.rest_api import Client
 
 HEAD = "a" * 40
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gates.documents.record import Environment, User
 from gates.errors import Exit
-from gates.github.approvals import Answer, Asked, Told, UnapprovedError, Why, approved
-from gates.record import Environment, User
+from gates.github.people.approvals import Answer, Asked, Told, UnapprovedError, Why, approved
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 ROLES = ("data-steward", "ml-lead", "compliance")

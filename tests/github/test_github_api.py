@@ -7,7 +7,7 @@ import pytest
 from fake_github import FakeGitHub, Trouble
 
 from gates.errors import Exit, GatesError
-from gates.github.api import Client, UnansweredError
+from gates.github.rest_api import Client, UnansweredError
 
 COMMENTS = "/repos/acme/churn/issues/7/comments"
 WORDS = {"doing": "try", "needs": "pull-requests: write"}

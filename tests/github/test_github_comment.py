@@ -9,12 +9,12 @@ from fake_github import BOT, FakeGitHub, Trouble
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gates.decision import Past, Verdict
+from gates.documents.decision import Past, Verdict
 from gates.errors import Exit, GatesError
-from gates.github import comment
-from gates.github.api import Client
-from gates.github.comment import Marker, Outcome, compose, parse, sync
 from gates.github.event import Event
+from gates.github.reporting import comment
+from gates.github.reporting.comment import Marker, Outcome, compose, parse, sync
+from gates.github.rest_api import Client
 
 HEAD = "a" * 40
 NUMBER = "1001"  # the first comment's, by the fake GitHub

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gates.errors import GatesError
-from gates.github import plan
+from gates.github import changed_policies
 from gates.github.event import Event
 
 GIT = ("git", "-c", "user.name=dana", "-c", "user.email=dana@example.invalid", "-c", "commit.gpgsign=false")
@@ -71,7 +71,7 @@ def planned(
     *paths: str,
     policies: tuple[str, ...] = ("models/*/gates.yaml",),
 ) -> tuple[str, ...]:
-    return plan.plan(repository.root, event(name, base, repository), ".", policies, paths).policies
+    return changed_policies.plan(repository.root, event(name, base, repository), ".", policies, paths).policies
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_name_of_two_lines_is_refused(repository: Repository) -> None:
 )
 def test_no_policy_is_a_mistake(repository: Repository, folder: str, policies: tuple[str, ...], told: str) -> None:
     with pytest.raises(GatesError, match=told):
-        plan.plan(repository.root, event("schedule", None, repository), folder, policies, ())
+        changed_policies.plan(repository.root, event("schedule", None, repository), folder, policies, ())
 
 
 def test_a_policy_that_is_not_committed_is_none(repository: Repository) -> None:
@@ -184,7 +184,7 @@ def test_a_policy_that_is_not_committed_is_none(repository: Repository) -> None:
 
 
 def test_more_than_github_runs_at_once_is_told(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "MOST", 1)
+    monkeypatch.setattr(changed_policies, "MOST", 1)
     with pytest.raises(GatesError, match="2 policies; GitHub runs at most 1"):
         planned(repository, "schedule", None)
 
@@ -195,7 +195,7 @@ def test_outside_a_repository_git_is_quoted(
     happened = replace(event("push", None, repository), base_sha="b" * 40)
     (tmp_path / "empty").mkdir()
     with pytest.raises(GatesError, match="git: fatal: not a git repository"):
-        plan.plan(tmp_path / "empty", happened, ".", ("gates.yaml",), ())
+        changed_policies.plan(tmp_path / "empty", happened, ".", ("gates.yaml",), ())
     monkeypatch.setitem(os.environ, "PATH", "/nowhere")
     with pytest.raises(GatesError, match="git: is not installed"):
-        plan.plan(repository.root, happened, ".", ("gates.yaml",), ())
+        changed_policies.plan(repository.root, happened, ".", ("gates.yaml",), ())

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from fake_github import FakeGitHub, Trouble
 
-from gates.canonical import canonical
+from gates.documents.evidence import Evidence
 from gates.errors import Exit, GatesError
-from gates.evidence import Evidence
 from gates.github import event as events
 from gates.github import runs
-from gates.github.api import Client
 from gates.github.event import Before, Event
+from gates.github.rest_api import Client
+from gates.schema.canonical import canonical
 
 HEAD = "a" * 40
 FORK = Before(id=30433642, event="pull_request", ended="failure", actor="mallory")

@@ -7,12 +7,12 @@ from fake_github import FakeGitHub, Trouble
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gates.decision import Code, Verdict, could_not_judge, unchanged
+from gates.documents.decision import Code, Verdict, could_not_judge, unchanged
 from gates.errors import Exit, GatesError
-from gates.github.api import Client
 from gates.github.event import Event
-from gates.github.status import Status, kept, put
-from gates.publish import LONGEST, status_of
+from gates.github.reporting.commit_status import Status, kept, put
+from gates.github.rest_api import Client
+from gates.pipeline.publish import LONGEST, status_of
 from gates.report import Facts
 
 POST = ("POST", "repos/create-commit-status")

@@ -7,10 +7,10 @@ from fake_github import Trouble
 from fake_promotion import RUN, SHA, FakePromotion, Made, Pulled
 
 from gates.errors import Exit, GatesError
-from gates.github import makers
-from gates.github.api import Client
-from gates.github.approvals import UnapprovedError, Why
-from gates.github.people import Approvers
+from gates.github.people import makers
+from gates.github.people.approvals import UnapprovedError, Why
+from gates.github.people.reviewers import Approvers
+from gates.github.rest_api import Client
 from gates.policy import Promotion, Stage
 
 CAROL, ALICE, DAN = (1, "carol", "User"), (3, "alice", "User"), (6, "dan", "User")

@@ -7,9 +7,9 @@ from fake_github import Trouble
 from fake_promotion import HEAD, RUN, FakePromotion
 
 from gates.errors import Exit, GatesError
-from gates.github.api import Client
-from gates.github.approvals import UnapprovedError, Why
-from gates.github.people import OWN, Approvers, slug, weaker_policy_approved
+from gates.github.people.approvals import UnapprovedError, Why
+from gates.github.people.reviewers import OWN, Approvers, slug, weaker_policy_approved
+from gates.github.rest_api import Client
 from gates.policy import Promotion, Stage
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4

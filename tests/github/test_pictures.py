@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from gates import pictures
+from gates.documents.record import PICTURES
 from gates.errors import Exit, GatesError
-from gates.git import Git
-from gates.ledger import Ledger
-from gates.pictures import BADGES, MOST, address, keep, store
-from gates.record import PICTURES
+from gates.github.reporting import picture_branch
+from gates.github.reporting.picture_branch import BADGES, MOST, address, keep, store
+from gates.ledger.ledger import Ledger
+from gates.system.git import Git
 
 DRAWN = {"light": "<svg>light</svg>", "dark": "<svg>dark</svg>"}
 
@@ -63,7 +63,7 @@ def test_a_newer_picture_takes_the_place_of_the_older_one_under_another_name(clo
 def test_the_branch_is_one_commit_and_forgets_old_pull_requests(
     clone: Git, remote: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "MOST", 3)
+    monkeypatch.setattr(picture_branch, "MOST", 3)
     for pr in (9, 10, 11, 12):
         store(clone, "origin", pr, "gates.yaml", DRAWN)
     assert {path.split("/")[0] for path in held(remote)} == {"10", "11", "12"}
@@ -74,7 +74,7 @@ def test_the_branch_is_one_commit_and_forgets_old_pull_requests(
 
 
 def test_badges_stay_whatever_pull_requests_come(clone: Git, remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MOST", 1)
+    monkeypatch.setattr(picture_branch, "MOST", 1)
     keep(clone, "origin", BADGES, {"a.svg": "old", "b.svg": "other"})
     for pr in (1, 2):
         store(clone, "origin", pr, "gates.yaml", DRAWN)
@@ -87,7 +87,7 @@ def test_badges_stay_whatever_pull_requests_come(clone: Git, remote: Path, monke
 def test_of_two_that_write_at_once_both_are_kept(tmp_path: Path, clone: Git, remote: Path) -> None:
     store(clone, "origin", 1, "gates.yaml", DRAWN)
     other = made(tmp_path / "other", remote)
-    commit, raced = pictures._commit, []
+    commit, raced = picture_branch._commit, []
 
     def slow(*arguments: object) -> str:
         if not raced:
@@ -96,7 +96,7 @@ def test_of_two_that_write_at_once_both_are_kept(tmp_path: Path, clone: Git, rem
         return commit(*arguments)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pictures, "_commit", slow)
+        patched.setattr(picture_branch, "_commit", slow)
         mine = store(clone, "origin", 3, "gates.yaml", DRAWN)
     assert {path.split("/")[0] for path in held(remote)} == {"1", "2", "3"}
     assert set(mine.values()) <= held(remote).keys()

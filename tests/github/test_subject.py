@@ -10,12 +10,12 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from gates.decision import Verdict
+from gates.checkout.workspace import Workspace
+from gates.documents.decision import Verdict
 from gates.errors import GatesError
-from gates.github.comment import Marker, compose, parse
 from gates.github.event import Event
-from gates.github.subject import Subject, subject
-from gates.workspace import Workspace
+from gates.github.reporting.comment import Marker, compose, parse
+from gates.github.reporting.report_subject import Subject, subject
 
 LONGEST = 255  # what GitHub takes of a status context
 FRAGMENTS = (

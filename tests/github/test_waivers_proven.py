@@ -13,12 +13,12 @@ import pytest
 from fake_promotion import RUN, FakePromotion
 from test_approvals_cli import XENIA, git, project_of, push, records
 
-from gates.acceptances import holding
-from gates.github.waived import approvals, proof
-from gates.ledger import Ledger, opened
+from gates.documents.record import Kind, Record, Run, User, Waiver
+from gates.github.people.waived import approvals, proof
+from gates.ledger.acceptances import holding
+from gates.ledger.ledger import Ledger, opened
 from gates.policy import Promotion
-from gates.provenance import draft
-from gates.record import Kind, Record, Run, User, Waiver
+from gates.promotion.provenance import draft
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "promotion"))
 

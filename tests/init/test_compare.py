@@ -10,10 +10,10 @@ from edge_project import call, refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gates.contract.changes import Kind
-from gates.contract.compare import compare
-from gates.source import Source
-from gates.workspace import read_contract
+from gates.checkout.workspace import read_contract
+from gates.contract.contract_diff import compare
+from gates.contract.schema_diff import Kind
+from gates.schema.yaml_text import Source
 
 VALUES = [
     None,

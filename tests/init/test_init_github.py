@@ -13,11 +13,12 @@ import pytest
 import yaml
 from edge_project import call
 
-from gates import callers, connect
-from gates.callers import CALLERS, Home
+from gates.checkout.survey import survey
 from gates.doctor import examine
-from gates.doctor.files import FILES
-from gates.survey import survey
+from gates.doctor.file_checks import FILES
+from gates.github import caller_workflows
+from gates.github.caller_workflows import CALLERS, Home
+from gates.project import github_setup
 
 ROOT = Path(__file__).parents[2]
 PIN = f"acme/gates@{'a1' * 20}"
@@ -72,7 +73,7 @@ def test_it_writes_all_that_a_policy_needs_and_says_what_only_settings_can(repos
 def test_the_auditor_githubs_schema_and_githubs_own_parser_find_nothing(repository):
     laid(repository / "models/b r", POLICY.replace("model: churn", "model: b.r"))
     github("--owners", "@acme/ml", "--gates", PIN)
-    connect.connect(repository / "models/b r", pin=PIN, owners="@acme/ml")
+    github_setup.connect(repository / "models/b r", pin=PIN, owners="@acme/ml")
     files = sorted(repository.glob(".github/workflows/*"))
     assert len(files) == 2 * len(CALLERS)
     commands = (
@@ -98,7 +99,7 @@ THERE = [name for name, (called, _) in CALLERS.items() if (ROOT / ".github/workf
 @pytest.mark.parametrize("name", THERE)
 def test_a_caller_gives_what_is_taken_and_no_more(name):
     home = Home(model="churn", folder="models/churn", requirements="requirements.txt", roles=("ml-lead",))
-    (job,) = yaml.safe_load(callers.workflow(home, name))["jobs"].values()
+    (job,) = yaml.safe_load(caller_workflows.workflow(home, name))["jobs"].values()
     called = callee(name)
     inputs = called.get("inputs") or {}
     required = {key for key, one in inputs.items() if one.get("required")}
@@ -108,7 +109,7 @@ def test_a_caller_gives_what_is_taken_and_no_more(name):
 
 @pytest.mark.parametrize("name", THERE)
 def test_a_caller_permits_what_the_jobs_need_and_no_more(name):
-    (job,) = yaml.safe_load(callers.workflow(Home(model="churn"), name))["jobs"].values()
+    (job,) = yaml.safe_load(caller_workflows.workflow(Home(model="churn"), name))["jobs"].values()
     ranks = ["none", "read", "write"]
     needed: dict[str, str] = {}
     for one in callee(name)["jobs"].values():
@@ -162,7 +163,7 @@ def test_without_owners_the_lines_are_told(repository):
 
 
 def test_without_a_pin_it_is_said_what_is_missing(repository, monkeypatch):
-    monkeypatch.setattr(connect, "origin", lambda: None)
+    monkeypatch.setattr(github_setup, "origin", lambda: None)
     done = github()
     assert "  1. In the workflows: your copy of gates, by a full commit" in done.out
     assert "  2. Owners" in done.out
@@ -174,7 +175,7 @@ def test_without_a_pin_it_is_said_what_is_missing(repository, monkeypatch):
 
 @pytest.mark.usefixtures("repository")
 def test_a_pin_given_later_is_written_in_as_the_first_message_says(monkeypatch):
-    monkeypatch.setattr(connect, "origin", lambda: None)
+    monkeypatch.setattr(github_setup, "origin", lambda: None)
     assert "the same again with --gates OWNER/NAME@COMMIT writes it in" in github().out
     mine = Path(".github/workflows/gates-promote.yml")
     mine.write_text(mine.read_text() + "# mine\n")
@@ -192,7 +193,7 @@ def test_a_pin_given_later_is_written_in_as_the_first_message_says(monkeypatch):
 
 @pytest.mark.usefixtures("repository")
 def test_a_workflow_that_is_a_link_is_not_pinned_through(monkeypatch):
-    monkeypatch.setattr(connect, "origin", lambda: None)
+    monkeypatch.setattr(github_setup, "origin", lambda: None)
     github()
     workflow = Path(".github/workflows/gates.yml")
     workflow.rename("elsewhere.yml")
@@ -260,8 +261,8 @@ def test_where_this_installation_came_from(monkeypatch):
         (None, None),
         ("{", None),
     ):
-        monkeypatch.setattr(connect, "distribution", lambda _, text=text: Dist(text))
-        assert connect.origin() == expected
+        monkeypatch.setattr(github_setup, "distribution", lambda _, text=text: Dist(text))
+        assert github_setup.origin() == expected
 
 
 def test_a_checkout_is_known_once_github_has_its_commit(tmp_path, monkeypatch):
@@ -274,23 +275,23 @@ def test_a_checkout_is_known_once_github_has_its_commit(tmp_path, monkeypatch):
 
     (home := tmp_path / "my gates").mkdir()
     told = json.dumps({"url": home.as_uri(), "dir_info": {"editable": True}})
-    monkeypatch.setattr(connect, "distribution", lambda _: Dist(told))
-    assert connect.origin() is None
+    monkeypatch.setattr(github_setup, "distribution", lambda _: Dist(told))
+    assert github_setup.origin() is None
     git("init", "--quiet")
     git("commit", "--quiet", "--allow-empty", "--message", "one")
     git("remote", "add", "origin", "git@github.com:acme/gates.git")
     head = git("rev-parse", "HEAD")
-    assert connect.origin() is None  # not pushed, as far as can be seen
+    assert github_setup.origin() is None  # not pushed, as far as can be seen
     git("update-ref", "refs/remotes/origin/main", head)
-    assert connect.origin() == f"acme/gates@{head}"
+    assert github_setup.origin() == f"acme/gates@{head}"
 
 
 def test_a_model_cannot_write_into_its_workflow():
     """Names come from gates.yaml, which a pull request may change."""
     home = Home(model="a.b-c_d", folder="mo dels/x: y #z/${{ secrets.X }}", roles=("a'b", 'c"d'))
     for name in CALLERS:
-        value = yaml.safe_load(callers.workflow(home, name))
+        value = yaml.safe_load(caller_workflows.workflow(home, name))
         (job,) = value["jobs"].values()
         for key in ("folder", "working-directory"):
             assert job["with"].get(key, home.folder) == home.folder
-        assert not re.search(r"<[A-Z]+>", callers.workflow(home, name))
+        assert not re.search(r"<[A-Z]+>", caller_workflows.workflow(home, name))

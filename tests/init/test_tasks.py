@@ -10,7 +10,7 @@ import pytest
 import yaml
 from edge_project import call, refused, write_table
 
-from gates.cli.data import TASKS
+from gates.cli.data_commands import TASKS
 from gates.metrics import ANY_TASK
 
 N = 240

@@ -16,13 +16,14 @@ import pytest
 import yaml
 from edge_project import call
 
-from gates import callers, connect, scaffold
-from gates.callers import CALLERS, Home
+from gates.checkout.survey import survey
 from gates.cli import cli
 from gates.doctor import examine
-from gates.doctor.files import FILES
-from gates.scaffold import TEMPLATE
-from gates.survey import survey
+from gates.doctor.file_checks import FILES
+from gates.github import caller_workflows
+from gates.github.caller_workflows import CALLERS, Home
+from gates.project import github_setup, starter_repository
+from gates.project.starter_repository import TEMPLATE
 
 ROOT = Path(__file__).parents[2]
 PIN = f"acme/gates@{'a1' * 20}"
@@ -37,7 +38,7 @@ LAID = {
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty folder, where gates does not know where it came from."""
-    monkeypatch.setattr(scaffold, "origin", lambda: None)
+    monkeypatch.setattr(starter_repository, "origin", lambda: None)
     (home := tmp_path / "churn model").mkdir()
     monkeypatch.chdir(home)
     return home
@@ -86,7 +87,7 @@ def test_without_answers_there_are_defaults_and_what_is_missing_is_told(folder):
 
 
 def test_where_gates_came_from_is_the_default(folder, monkeypatch):
-    monkeypatch.setattr(scaffold, "origin", lambda: PIN)
+    monkeypatch.setattr(starter_repository, "origin", lambda: PIN)
     template()
     assert "_src_path: gh:acme/gates" in (folder / ".copier-answers.yml").read_text()
 
@@ -155,11 +156,11 @@ def test_its_workflows_are_those_of_init_github_and_stay_so(folder):
     project, _, commit = PIN.partition("@")
     home = Home(model="churn-model", requirements="requirements.txt", python="3.13", project=project, commit=commit)
     for name in CALLERS:
-        assert (folder / callers.path(home, name)).read_text() == callers.workflow(home, name)
-    done = connect.connect(folder, pin=None, owners="@acme/ml")
+        assert (folder / caller_workflows.path(home, name)).read_text() == caller_workflows.workflow(home, name)
+    done = github_setup.connect(folder, pin=None, owners="@acme/ml")
     assert (done.written, done.kept, done.unowned) == ((), (), ())
     assert call("init", "data/train.csv", "--label", "malignant", "--force").code == 0
-    assert (folder / callers.path(home, "gates")).read_text() == callers.workflow(home, "gates")
+    assert (folder / caller_workflows.path(home, "gates")).read_text() == caller_workflows.workflow(home, "gates")
 
 
 def test_auditor_schemas_parser_and_doctor_find_nothing(folder):

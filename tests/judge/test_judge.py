@@ -12,13 +12,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gates.canonical import canonical, digest
-from gates.decision import Code, Decision, GateVerdict, Verdict, could_not_judge, exit_code, worst
+from gates.documents.decision import Code, Decision, GateVerdict, Verdict, could_not_judge, exit_code, worst
+from gates.documents.evidence import Evidence
 from gates.errors import Exit, GatesError
-from gates.evidence import Evidence
-from gates.fields import schema_of
-from gates.judge import judge
-from gates.validate import read_json
+from gates.judge.judge import judge
+from gates.schema.canonical import canonical, digest
+from gates.schema.fields import schema_of
+from gates.schema.validation import read_json
 
 HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("*.yaml"))

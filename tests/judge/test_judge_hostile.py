@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from gates.canonical import canonical
-from gates.decision import Verdict
+from gates.documents.decision import Verdict
+from gates.documents.evidence import Evidence
 from gates.errors import GatesError
-from gates.evidence import Evidence
-from gates.judge import judge
-from gates.validate import read_json
+from gates.judge.judge import judge
+from gates.schema.canonical import canonical
+from gates.schema.validation import read_json
 
 GATES = [
     {"metric": "recall", "min": 0.5, "max_worsening": 0.1, "slices": {"min": 0.5}},

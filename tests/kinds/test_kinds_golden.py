@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gates.decision import GateVerdict
-from gates.fields import plain, schema_of
+from gates.documents.decision import GateVerdict
+from gates.documents.slices import OVERALL, Dimension
+from gates.documents.statistic import CELLS, RANKS
 from gates.kinds import KINDS
 from gates.kinds.protocol import Kind, Needs, Terms
 from gates.policy import Gate
-from gates.slices import OVERALL, Dimension
-from gates.statistic import CELLS, RANKS
+from gates.schema.fields import plain, schema_of
 
 HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("*/*.yaml"))

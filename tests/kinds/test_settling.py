@@ -8,9 +8,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gates.decision import Verdict
-from gates.judge import judge
-from gates.words import apart, asked_size, number, plural, size
+from gates.documents.decision import Verdict
+from gates.judge.judge import judge
+from gates.wording import apart, asked_size, number, plural, size
 
 
 def judged(policy_of, evidence_of, bars, blocks, metric="accuracy", runs=(), **policy):

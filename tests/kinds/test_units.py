@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gates.decision import Verdict
-from gates.judge import judge
+from gates.documents.decision import Verdict
+from gates.judge.judge import judge
 
 GATES = [{"metric": "accuracy", "min": 0.5, "max_worsening": 0.02}, {"metric": "f1", "min": 0.1}]
 
@@ -72,7 +72,7 @@ def test_a_training_s_luck_is_told(policy_of, evidence_of):
 def test_reports_say_how_often_a_holdout_has_decided(policy_of, evidence_of):
     from gates.report import Facts
     from gates.report.markdown import render as markdown
-    from gates.report.terminal import render as terminal
+    from gates.report.terminal.verdicts import render as terminal
 
     bound = policy_of({"gates": GATES[:1], "data": {"holdout": "holdout.csv", "label": "left", "reuse": 50}})
     blocks = [{"cells": [[1, 1, 1, 900], [0, 0, 0, 900]]}]

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gates.errors import GatesError
-from gates.kinds.bars import BARS
-from gates.kinds.rule import Rule
-from gates.kinds.vacuous import mistakes
+from gates.kinds.metric.bars import BARS
+from gates.kinds.metric.rule import Rule
+from gates.kinds.metric.vacuous import mistakes
 from gates.metrics import ANY_TASK, ONE_OF, table
 
 GIVEN = {  # of each parameter that a metric may need

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gates.measure.answer import Told, UnfitError, frame
-from gates.measure.labels import Labels
-from gates.measure.scoring import Asked
+from gates.measure.holdout.answer import Told, UnfitError, frame
+from gates.measure.holdout.labels import Labels
+from gates.measure.holdout.scoring import Asked
 
 P = np.array([0.1, 0.6, 0.9, 0.4])
 GIVEN = pd.DataFrame({"id": [7, 3, 5, 9], "x": P})

@@ -13,11 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from gates.api import check_data
+from gates.checkout.pointers import named
 from gates.errors import GatesError
-from gates.measure import delimited, written
-from gates.measure.engines import connect
-from gates.measure.tables import content_digest, open_table
-from gates.pointers import named
+from gates.measure.engines import column_types, connect, csv_files
+from gates.measure.holdout.tables import content_digest, open_table
 
 DOCS = (Path(__file__).parents[2] / "docs/contract.md").read_text(encoding="utf-8")
 TYPES = [
@@ -70,14 +69,14 @@ def test_no_order_of_rows_changes_a_type_or_a_cell(engine, tmp_path, cells, rand
 
 
 KEPT = {  # what a column is by its first rows -> the classes of the cells that leave it so
-    written.INT: written.INT,
-    written.INT | written.WIDE: written.INT | written.WIDE,
-    written.NUM: written.INT | written.WIDE | written.NUM,
-    written.BOOL: written.BOOL,
-    written.DAY: written.DAY,
-    written.AT: written.AT,
-    written.TEXT: 255,
-    written.INT | written.BOOL: 255,
+    column_types.INT: column_types.INT,
+    column_types.INT | column_types.WIDE: column_types.INT | column_types.WIDE,
+    column_types.NUM: column_types.INT | column_types.WIDE | column_types.NUM,
+    column_types.BOOL: column_types.BOOL,
+    column_types.DAY: column_types.DAY,
+    column_types.AT: column_types.AT,
+    column_types.TEXT: 255,
+    column_types.INT | column_types.BOOL: 255,
     0: 0,
 }
 CHARACTERS = "05.-+eE_ /\tax"
@@ -97,8 +96,8 @@ def test_the_quick_question_of_a_cell_has_the_answer_of_its_class(engine, classe
     engine.connection.execute(
         "CREATE OR REPLACE TABLE q AS SELECT unnest($1) AS c", [[*SHORT, *DATED, *LONG, *NAMES, None]]
     )
-    cell = f"(SELECT c, TRY_CAST(c AS {written.type_of(classes).kind}) AS t FROM q)"  # noqa: S608 -- ours
-    asked = f"SELECT {written.keeps('c', 't', classes)} AS kept, {written.of_cell('c')} AS of FROM {cell}"  # noqa: S608
+    cell = f"(SELECT c, TRY_CAST(c AS {column_types.type_of(classes).kind}) AS t FROM q)"  # noqa: S608 -- ours
+    asked = f"SELECT {column_types.keeps('c', 't', classes)} AS kept, {column_types.of_cell('c')} AS of FROM {cell}"  # noqa: S608
     rows = engine.run(f"SELECT DISTINCT kept, of & {255 & ~KEPT[classes]} = 0 FROM ({asked})")  # noqa: S608
     assert all(kept is same for kept, same in rows)
     assert (True, True) in rows
@@ -262,9 +261,9 @@ def test_what_needs_no_refusal_is_read(engine, tmp_path, name, text, rows):
     assert engine.run(f"SELECT {told} FROM t") == rows  # noqa: S608 -- ours
 
 
-@pytest.fixture(params=[0, delimited.SMALL], ids=["on disk", "in memory"])
+@pytest.fixture(params=[0, csv_files.SMALL], ids=["on disk", "in memory"])
 def _kept_there(request, monkeypatch):
-    monkeypatch.setattr(delimited, "SMALL", request.param)
+    monkeypatch.setattr(csv_files, "SMALL", request.param)
 
 
 @pytest.mark.usefixtures("_kept_there")

@@ -7,11 +7,11 @@ from forms import CONTRACT, FILES, FIXED, FRAMES, TABLE, TABLES, written
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from gates.measure.contract import findings
+from gates.checkout.workspace import read_contract
+from gates.measure.contract_check import findings
 from gates.measure.engines import connect
-from gates.measure.tables import content_digest, open_table, register
-from gates.source import Source
-from gates.workspace import read_contract
+from gates.measure.holdout.tables import content_digest, open_table, register
+from gates.schema.yaml_text import Source
 
 
 def rules(*table):

@@ -16,7 +16,7 @@ import pytest
 from gates.api import check_data
 from gates.errors import GatesError
 from gates.measure.engines import connect
-from gates.measure.tables import content_digest, register
+from gates.measure.holdout.tables import content_digest, register
 
 MANY = 5000
 

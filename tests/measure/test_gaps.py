@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_reference import ece, measured
 
-from gates.evidence import CANDIDATE, CHAMPION
-from gates.judge import judge
-from gates.kinds.rule import metric_of
-from gates.slices import Dimension
+from gates.documents.evidence import CANDIDATE, CHAMPION
+from gates.documents.slices import Dimension
+from gates.judge.judge import judge
+from gates.kinds.metric.rule import metric_of
 
 BY = Dimension(columns=("sex",))
 

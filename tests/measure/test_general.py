@@ -12,13 +12,13 @@ import pytest
 import sklearn.metrics as sm
 from test_reference import TASKS, measured
 
+from gates.documents.evidence import CANDIDATE, CHAMPION, Computed
+from gates.documents.slices import OVERALL, Dimension
 from gates.errors import GatesError
-from gates.evidence import CANDIDATE, CHAMPION, Computed
-from gates.judge import judge
-from gates.kinds.rule import metric_of
-from gates.measure import drawing, general
-from gates.metrics.general import FUNCTIONS, direction
-from gates.slices import OVERALL, Dimension
+from gates.judge.judge import judge
+from gates.kinds.metric.rule import metric_of
+from gates.measure.statistics import bootstrap, function_calls
+from gates.metrics.functions import FUNCTIONS, direction
 
 MACRO = {"average": "macro"}
 NEEDED = {  # arguments without which a function can't be called for a task
@@ -68,10 +68,10 @@ def test_the_table_is_scikit_learns(name):
 @pytest.mark.parametrize("task", MAKE)
 def test_values_and_errors_are_those_of_the_function(tmp_path, task, monkeypatch):
     def here(_statistic, wanted, rows, _guest, _seconds):  # one process for all; other tests start real children
-        return drawing.answer(dict(wanted), pd.read_parquet(rows))
+        return bootstrap.answer(dict(wanted), pd.read_parquet(rows))
 
-    monkeypatch.setattr(general, "_answer", here)
-    monkeypatch.setattr(drawing, "DRAWS", 20)
+    monkeypatch.setattr(function_calls, "_answer", here)
+    monkeypatch.setattr(bootstrap, "DRAWS", 20)
     names = [name for name, one in FUNCTIONS.items() if task in one.tasks]
     y, model = MAKE[task](np.random.default_rng(1))
     sides = [model(0.4), model(0.6)]
@@ -257,7 +257,7 @@ def test_a_function_without_weights_can_not_be_weighted(tmp_path):
 
 
 def test_the_child_holds_no_secrets(tmp_path, monkeypatch):
-    from gates.measure.general import Guest
+    from gates.measure.statistics.function_calls import Guest
 
     own(tmp_path, HOSTILE)
     made = Guest.__init__

@@ -12,9 +12,9 @@ from sklearn import datasets
 from test_ranking import GATES as RANKING
 from test_reference import PAIRED, measured, rules
 
-from gates.fields import plain
-from gates.judge import judge
+from gates.judge.judge import judge
 from gates.metrics import table
+from gates.schema.fields import plain
 
 SCORES = [{"metric": "mean"}, {"metric": "share_above", "above": 0.4}, {"metric": "quantile", "q": 0.9}]
 VALUES = [one | {"better": "larger"} for one in SCORES]

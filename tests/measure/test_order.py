@@ -8,7 +8,7 @@ import pytest
 import sklearn.metrics as sm
 from test_scarce import decided
 
-from gates.decision import Verdict
+from gates.documents.decision import Verdict
 
 OURS = ("k", "w", "u", "q", "c", "b", "s", "t", "g", "call", "score", "d0", "x0")
 

@@ -8,9 +8,9 @@ import subprocess
 
 import pytest
 
-from gates import pointers
+from gates.checkout import pointers
 from gates.errors import Exit, GatesError
-from gates.git import Git
+from gates.system.git import Git
 
 ROWS = b"id,y\n1,0\n2,1\n"
 MD5 = hashlib.md5(ROWS, usedforsecurity=False).hexdigest()

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gates.measure.engines import connect
-from gates.measure.options import LONGEST, READERS
-from gates.measure.types import CATEGORIES, REFUSED, category_of
+from gates.measure.engines.engine_types import CATEGORIES, REFUSED, category_of
+from gates.measure.engines.reader_options import LONGEST, READERS
 
 PATHS = {"path", "paths"}
 

@@ -8,7 +8,7 @@ import pytest
 
 from gates.errors import GatesError
 from gates.measure.engines import connect
-from gates.measure.tables import open_table
+from gates.measure.holdout.tables import open_table
 
 REAL = Path(__file__).parent / "real"
 # path -> (rows, columns with their types, the first row as JSON has it); Excel's dates and decimal commas stay text

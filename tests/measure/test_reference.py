@@ -10,14 +10,14 @@ import sklearn.metrics as sm
 import yaml
 from fairlearn import metrics as fm
 
-from gates.evidence import CANDIDATE, CHAMPION
-from gates.kinds.rule import PARAMETERS, metric_of
-from gates.measure import Bench
-from gates.measure.models import Files, Served
+from gates.documents.evidence import CANDIDATE, CHAMPION
+from gates.documents.slices import OVERALL
+from gates.kinds.metric.rule import PARAMETERS, metric_of
+from gates.measure.holdout.models import Files, Served
+from gates.measure.measurement import Bench
 from gates.metrics import ANY_TASK, table
-from gates.metrics.general import FUNCTIONS
-from gates.policy.read import read
-from gates.slices import OVERALL
+from gates.metrics.functions import FUNCTIONS
+from gates.policy.policy_file import read
 
 ROWS = 900
 GROUPS = ("a", "b", "c")

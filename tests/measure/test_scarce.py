@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_reference import measured
 
-from gates.decision import Verdict
+from gates.documents.decision import Verdict
+from gates.documents.evidence import CANDIDATE
+from gates.documents.slices import OVERALL
 from gates.errors import GatesError
-from gates.evidence import CANDIDATE
-from gates.judge import judge
-from gates.kinds.rule import metric_of
-from gates.slices import OVERALL
+from gates.judge.judge import judge
+from gates.kinds.metric.rule import metric_of
 
 
 def decided(folder, task, gates, frame, candidate, champion=None, **keys):
@@ -300,7 +300,7 @@ def test_what_is_no_weight_is_refused(tmp_path, wrong):
 def test_scores_of_zero_are_no_perfect_row():
     """Whatever is refused before it: the loss of a class without a score is the largest there is."""
     from gates.metrics.expressions import Model
-    from gates.metrics.multiclass import QUANTITIES
+    from gates.metrics.families.multiclass import QUANTITIES
 
     duckdb = pytest.importorskip("duckdb")
     model = Model(prefix="m_", label="y", call="c", score="s", scores=("s_0", "s_1"))

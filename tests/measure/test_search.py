@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from gates.decision import Code, Verdict
+from gates.documents.decision import Code, Verdict
+from gates.documents.slices import AUTO
 from gates.errors import GatesError
-from gates.judge import judge
-from gates.measure import Bench
-from gates.measure.models import Files, Served
-from gates.policy.read import read
-from gates.slices import AUTO
+from gates.judge.judge import judge
+from gates.measure.holdout.models import Files, Served
+from gates.measure.measurement import Bench
+from gates.policy.policy_file import read
 
 GATES = [{"metric": "accuracy", "min": 0.2, "max_worsening": 0.2, "slices": {"min": 0.6, "max_worsening": 0.1}}]
 

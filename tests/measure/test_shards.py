@@ -13,16 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lengths import long
 
-from gates.canonical import canonical
 from gates.errors import GatesError
-from gates.measure import Bench, shards
-from gates.measure.general import Guest
-from gates.measure.models import Files, Served
+from gates.measure import shards
+from gates.measure.holdout.models import Files, Served
+from gates.measure.measurement import Bench
 from gates.measure.shards import Measured, Shard
-from gates.policy.read import read
-from gates.validate import read_json
+from gates.measure.statistics.function_calls import Guest
+from gates.policy.policy_file import read
+from gates.schema.canonical import canonical
+from gates.schema.validation import read_json
 
-LIMITS = ("gates.measure.joined.EXACT_ROWS", "gates.measure.computed.EXACT_ROWS")
+LIMITS = ("gates.measure.holdout.joined.EXACT_ROWS", "gates.measure.statistics.computed.EXACT_ROWS")
 SUMS = [
     {"metric": "recall", "min": 0.1, "slices": {"min": 0.1}},
     {"metric": "log_loss", "max": 2, "max_worsening": 1, "slices": {"max": 3}},
@@ -196,7 +197,7 @@ def test_rows_that_were_changed_or_are_gone_are_refused(tmp_path):
 def test_few_values_in_each_part_may_be_too_many_together(tmp_path, gates, monkeypatch):
     bound = project(tmp_path, 60, 1, {}, {"gates": gates, "slices": ["id"]})
     with monkeypatch.context() as patched:
-        patched.setattr("gates.measure.rows.MAX_SLICES", 50)
+        patched.setattr("gates.measure.holdout.rows.MAX_SLICES", 50)
         found = parts(bound, tmp_path, 2)
     monkeypatch.setattr("gates.measure.shards.MAX_SLICES", 50)
     with pytest.raises(GatesError, match="id has 60 values"):

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gates.measure.contract import AT_ONCE, findings
+from gates.checkout.workspace import read_contract
+from gates.measure.contract_check import AT_ONCE, findings
 from gates.measure.engines import connect
-from gates.measure.tables import content_digest, content_lanes, digest_of, open_table, sequence_digest
-from gates.source import Source
-from gates.workspace import read_contract
+from gates.measure.holdout.tables import content_digest, content_lanes, digest_of, open_table, sequence_digest
+from gates.schema.yaml_text import Source
 
 
 def opened(folder, table, name="t"):
@@ -98,7 +98,7 @@ from pathlib import Path
 from gates.measure.contract import findings
 from gates.measure.engines import connect
 from gates.measure.tables import open_table
-from gates.source import Source
+from gates.schema.yaml_text import Source
 from gates.workspace import read_contract
 engine = connect(threads=1)
 engine.connection.execute("SET memory_limit = '150MB'")

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_reference import measured
 
+from gates.documents.evidence import CANDIDATE, CHAMPION, Computed
+from gates.documents.slices import OVERALL, Dimension
 from gates.errors import GatesError
-from gates.evidence import CANDIDATE, CHAMPION, Computed
-from gates.judge import judge
-from gates.kinds.rule import metric_of
-from gates.slices import OVERALL, Dimension
+from gates.judge.judge import judge
+from gates.kinds.metric.rule import metric_of
 
 QUANTILES = (0.5, 0.9, 0.95)
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_reference import BINARY, MULTICLASS, REGRESSION, TASKS, measured, rules
 
-from gates.evidence import CANDIDATE, CHAMPION
-from gates.kinds.rule import metric_of
-from gates.slices import OVERALL
+from gates.documents.evidence import CANDIDATE, CHAMPION
+from gates.documents.slices import OVERALL
+from gates.kinds.metric.rule import metric_of
 
 
 def of_class(function, label=1):

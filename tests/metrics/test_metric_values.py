@@ -11,10 +11,10 @@ import sklearn.metrics as sm
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from gates.evidence import CANDIDATE, CHAMPION, Slice
+from gates.documents.evidence import CANDIDATE, CHAMPION, Slice
 from gates.metrics import ANY_TASK, find, table
-from gates.metrics.record import NO_SCORES
-from gates.stats.delong import estimated
+from gates.metrics.definition import NO_SCORES
+from gates.metrics.delong import estimated
 
 NAN = float("nan")
 

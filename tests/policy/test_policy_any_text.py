@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gates.errors import GatesError, PolicyError
-from gates.policy.read import read, schema
+from gates.policy.policy_file import read, schema
 
 WORDS = [*schema()["properties"], "metric", "by", "min", "max_worsening", "holdout", "label", "contract", "run", "data"]
 SCALARS = st.one_of(

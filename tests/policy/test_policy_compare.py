@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutants import CONTRACT, POLICIES, weaker
 
-from gates.asks import Effect
-from gates.base import Base, Held
-from gates.decision import Code, Verdict, worse
-from gates.fields import build, plain, schema_of
-from gates.flow import Flow
-from gates.judge import judge
-from gates.policy.compare import Comparison, compare, weakened
-from gates.progress import Steps
-from gates.workspace import Workspace
+from gates.checkout.base_policy import Base, Held
+from gates.checkout.workspace import Workspace
+from gates.documents.decision import Code, Verdict, worse
+from gates.documents.diff import Effect
+from gates.judge.judge import judge
+from gates.pipeline.pipeline import Flow
+from gates.policy.policy_diff import Comparison, compare, weakened
+from gates.schema.fields import build, plain, schema_of
+from gates.system.progress import Steps
 
 ROC = {"metric": "roc_auc", "min": 0.8, "max_worsening": 0.01}
 PLAIN = {"gates": [ROC]}

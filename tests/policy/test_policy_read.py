@@ -8,12 +8,12 @@ import jsonschema
 import pytest
 import yaml
 
-from gates import files
 from gates.errors import Exit, GatesError, PolicyError
-from gates.fields import build, plain
 from gates.policy import Policy
-from gates.policy.read import read, schema
-from gates.source import parse
+from gates.policy.policy_file import read, schema
+from gates.schema.fields import build, plain
+from gates.schema.yaml_text import parse
+from gates.system import files
 
 HERE = Path(__file__).parent
 GOOD = sorted(HERE.glob("good/*.yaml"))

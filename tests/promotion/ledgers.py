@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gates.audit import Audit, audit
-from gates.canonical import canonical, digest_bytes
-from gates.git import Git
-from gates.ledger import HERE, Ledger
+from gates.ledger.audit import Audit, audit
+from gates.ledger.ledger import HERE, Ledger
+from gates.schema.canonical import canonical, digest_bytes
+from gates.system.git import Git
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent / "docs" / "verify"))
 

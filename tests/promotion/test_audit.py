@@ -19,11 +19,11 @@ from ledgers import History, audited, chained, load, record, store, with_record
 from lengths import LONG
 from worlds import World
 
-from gates import beside
-from gates.canonical import canonical, digest_bytes
+from gates.documents.record import HOLDS, LACKS, Kind, Record, Refused
+from gates.ledger import audit_documents
 from gates.policy import Bound
-from gates.record import HOLDS, LACKS, Kind, Record, Refused
-from gates.validate import read_json
+from gates.schema.canonical import canonical, digest_bytes
+from gates.schema.validation import read_json
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -308,7 +308,7 @@ def test_several_processes_find_what_one_finds(
 ) -> None:
     made = TAMPERED[name][1](copy.deepcopy(history)) if name in TAMPERED else history
     alone, _ = audited(store(tmp_path / "l.git", made))
-    monkeypatch.setattr(beside, "TOGETHER", 2)
+    monkeypatch.setattr(audit_documents, "TOGETHER", 2)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     assert audited(store(tmp_path / "m.git", made))[0] == alone
 
@@ -368,7 +368,7 @@ def test_any_single_field_changed_is_told(
 
 
 def test_the_policy_document_is_the_policy(policy_of: Any) -> None:
-    from gates.beside import bound_of
+    from gates.ledger.audit_documents import bound_of
 
     keys = {
         "gates": [{"metric": "roc_auc", "min": 0.8, "max_worsening": 0.1, "slices": {"min": 0.1}}],

@@ -8,8 +8,8 @@ from typing import Any
 from test_promotion import better, client, gates, judged
 from worlds import World, git
 
-from gates.champions import champions
-from gates.ledger import opened
+from gates.ledger.champions import champions
+from gates.ledger.ledger import opened
 
 
 def message(world: World, *arguments: str) -> str:

@@ -16,7 +16,7 @@ from ledgers import ledger_of
 from test_promotion import better, client, gates, history, judged, last, served, swap
 from worlds import World, git
 
-from gates.canonical import digest_bytes
+from gates.schema.canonical import digest_bytes
 
 REASON = ("--reason", "as agreed on Tuesday")
 
@@ -251,7 +251,7 @@ EMPTY = dict.fromkeys(("verdict", "decision", "evidence", "policy", "model", "in
 @pytest.mark.parametrize("command", [["promote", "--dry-run"], ["promote"], ["rollback", *REASON]])
 def test_an_intent_that_somebody_pushed_moves_nothing(twice: World, command: list[str], lease: str | None) -> None:
     world = twice
-    from gates.record import Kind, Version
+    from gates.documents.record import Kind, Version
 
     registry = client(world)
     run = registry.create_run(registry.get_experiment_by_name("churn").experiment_id)
@@ -272,7 +272,7 @@ def test_a_rehearsal_settles_nothing_and_status_says_who_waits(twice: World) -> 
     world = twice
     from datetime import UTC, datetime, timedelta
 
-    from gates.record import TIME, Kind, Version
+    from gates.documents.record import TIME, Kind, Version
 
     lease = (datetime.now(UTC) + timedelta(minutes=9)).strftime(TIME)
     after = Version(version="1", digest="sha256:" + "0" * 64)
@@ -421,8 +421,8 @@ def test_a_champion_is_held_to_the_counts_of_its_own_promotion(twice: World) -> 
     """Its predictions are told by their digest; should that be forged, too, the counts of then remain."""
     from dataclasses import replace
 
-    from gates.evidence import Evidence, champion_as_candidate
-    from gates.validate import read_json
+    from gates.documents.evidence import Evidence, champion_as_candidate
+    from gates.schema.validation import read_json
 
     world = twice
     ledger = ledger_of(world.origin)

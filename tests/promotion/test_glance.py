@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from worlds import World
 
-from gates.registry.glance import Glance
 from gates.registry.mlflow import Registry
+from gates.registry.sqlite import Glance
 
 
 def unasked() -> Registry:

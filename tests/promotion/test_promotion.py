@@ -16,13 +16,13 @@ import pytest
 from edge_project import COPY, Done, save_model_to
 from worlds import GATES, World, git
 
-from gates import promote as promotion
-from gates import provenance
-from gates.decision import Decision
-from gates.ledger import opened
+from gates.checkout.workspace import Workspace
+from gates.documents.decision import Decision
+from gates.ledger.ledger import opened
+from gates.promotion import promote as promotion
+from gates.promotion import provenance
 from gates.registry.mlflow import Registry
-from gates.validate import read_json
-from gates.workspace import Workspace
+from gates.schema.validation import read_json
 
 STAGES = {"stages": [{"alias": "staging"}, {"alias": "champion"}]}
 
@@ -558,7 +558,7 @@ def test_a_waiver_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.begin(gates=[GATES[0], RECALL], promotion={"open_waivers": True})
     gates(world, "run")
     assert waive(world, until="2999-01-01").code == 0
-    monkeypatch.setattr("gates.cli.common.today", lambda: "2999-01-02")
+    monkeypatch.setattr("gates.cli.options.today", lambda: "2999-01-02")
     assert (gates(world, "promote").code, served(world)) == (1, None)
 
 

@@ -13,9 +13,9 @@ from ledgers import ledger_of
 from test_promotion import STAGES, better, gates, judged, last, served
 from worlds import World, git
 
-from gates.canonical import digest_bytes
-from gates.provenance import draft
-from gates.record import Data, Kind, Model, Run, User
+from gates.documents.record import Data, Kind, Model, Run, User
+from gates.promotion.provenance import draft
+from gates.schema.canonical import digest_bytes
 
 NAMES = ("rows", "other rows", "one", "two", "first", "second", "third")
 DIGEST = {name: digest_bytes(name.encode()) for name in NAMES}

@@ -22,7 +22,7 @@ GATES = [{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.2}]
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     ["mlflow", "mlflow.store.model_registry.sqlalchemy_store", "mlflow.store.tracking.sqlalchemy_store", "gates.cli",
-     "gates.promote", "gates.measure", "duckdb", "pandas", "jsonschema_rs", "worlds"]
+     "gates.promotion.promote", "gates.measure", "duckdb", "pandas", "jsonschema_rs", "worlds"]
 )  # fmt: skip
 
 REMOTE = ("push", "fetch", "ls-remote")
@@ -74,7 +74,7 @@ def _hooked(hook: dict[str, Any]) -> None:
     """Counts effects, and kills before the k-th, or lets every n-th fail (before or after it was done)."""
     import mlflow
 
-    from gates.git import Git
+    from gates.system.git import Git
 
     counter = Path(hook["counter"])
     if hook.get("watch"):
@@ -138,7 +138,7 @@ def _watched(log: Path) -> None:
 
 def _far_apart(folder: Path) -> None:
     """As if this were a machine of its own: a lock of its own, that tells nothing about others."""
-    from gates import transaction
+    from gates.promotion import transaction
     from gates.registry.mlflow import Registry
 
     Registry.lock = property(lambda _: folder / "lock")  # type: ignore[assignment, method-assign]

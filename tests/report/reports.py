@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from gates.decision import Decision, Past, Verdict, could_not_judge, unchanged
-from gates.provenance import draft
-from gates.record import Approval, Kind, Model, Run, User, Version, Waiver
+from gates.documents.champion import Champion
+from gates.documents.decision import Decision, Past, Verdict, could_not_judge, unchanged
+from gates.documents.record import Approval, Kind, Model, Run, User, Version, Waiver
+from gates.judge.waivers import Settled, accept, acceptable, settle
+from gates.promotion.provenance import draft
 from gates.report import Facts, Picture
-from gates.report.past import Champion
 from gates.report.svg import spoken
-from gates.validate import read_json
-from gates.waivers import Settled, accept, acceptable, settle
+from gates.schema.validation import read_json
 
 DECISIONS = Path(__file__).parent.parent / "judge"
 FACTS = Facts(

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from reports import FAILS, PASSES, TODAY, champion_of, settled
 from test_report_hostile import HOSTILE
 
-from gates.report.badge import badge, shields, svg
+from gates.report.badge_svg import badge, shields, svg
 
 WAIVER = settled(FAILS, 1).waived[0].waiver
 SERVES = champion_of(PASSES, 3)

@@ -15,7 +15,7 @@ from reports import PASSES, champion_of, decision_of
 from telco import settle
 from test_report_html import HOSTILE
 
-from gates.evidence import Curve, Finding, Part
+from gates.documents.evidence import Curve, Finding, Part
 from gates.report import Facts
 from gates.report.html import render
 

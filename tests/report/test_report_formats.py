@@ -15,7 +15,7 @@ from reports import CASES, FACTS, NAMES, PULL, decision_of
 from test_report_hostile import HOSTILE, facts_of, gate
 from test_report_hostile import decision_of as hostile
 
-from gates.decision import Decision, Verdict, could_not_judge
+from gates.documents.decision import Decision, Verdict, could_not_judge
 from gates.report import Facts, annotation, junit, sarif
 from gates.report.formats import FORMATS
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from reports import CASES, FACTS, NAMES, PAST, PULL, decision_of
 
-from gates.decision import Verdict
+from gates.documents.decision import Verdict
 from gates.report import Facts, first_line, headline
 from gates.report.markdown import render as markdown
-from gates.report.terminal import render as terminal
-from gates.words import number
+from gates.report.terminal.verdicts import render as terminal
+from gates.wording import number
 
 HERE = Path(__file__).parent
 

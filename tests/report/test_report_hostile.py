@@ -13,13 +13,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from gates.decision import SCHEMA, Code, Decision, Estimate, GateVerdict, ModelRef, Past, Verdict
-from gates.record import User, Waiver
+from gates.documents.decision import SCHEMA, Code, Decision, Estimate, GateVerdict, ModelRef, Past, Verdict
+from gates.documents.record import User, Waiver
+from gates.judge.waivers import Settled, Void, Waived
 from gates.report import Facts
 from gates.report.escape import LONGEST, code, text
 from gates.report.markdown import render as markdown
-from gates.report.terminal import render as terminal
-from gates.waivers import Settled, Void, Waived
+from gates.report.terminal.verdicts import render as terminal
 
 GITHUB = 65_536
 RUN = "https://github.com/acme/churn/actions/runs/7"

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from reports import FAILS, PASSES, champion_of, settled
 
-from gates.decision import Decision
-from gates.evidence import Curve, Finding, Part
-from gates.fields import plain
-from gates.judge import judge
+from gates.documents.decision import Decision
+from gates.documents.evidence import Curve, Finding, Part
+from gates.judge.judge import judge
 from gates.report import Facts
 from gates.report.html import render
-from gates.validate import read_json
-from gates.words import number, signed
+from gates.schema.fields import plain
+from gates.schema.validation import read_json
+from gates.wording import number, signed
 
 JUDGED = sorted(Path(__file__).parent.parent.joinpath("judge").glob("*.json"))
 VOID = {"meta", "input", "br", "link", "img", "hr"}

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reports import decision_of
 
-from gates.decision import Estimate
+from gates.documents.decision import Estimate
 from gates.report.interval import HALF, drawn
-from gates.report.terminal import render
+from gates.report.terminal.verdicts import render
 
 GATE = next(gate for gate in decision_of("passes").gates if gate.candidate)
 

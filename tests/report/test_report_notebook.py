@@ -12,14 +12,14 @@ from test_report_hostile import decision_of as hostile
 from test_report_html import Page
 
 from gates.api import Checked, Decision, Evidence, Policy, _shown
-from gates.canonical import digest
-from gates.checked import Checked as PlainChecked
-from gates.checked import judge as hold
-from gates.contract.read import read as contract
-from gates.evidence import Finding, Table
+from gates.contract.contract_file import read as contract
+from gates.documents.evidence import Finding, Table
+from gates.judge.table_check import Checked as PlainChecked
+from gates.judge.table_check import judge as hold
 from gates.report import headline, notebook
-from gates.source import Source
-from gates.words import number
+from gates.schema.canonical import digest
+from gates.schema.yaml_text import Source
+from gates.wording import number
 
 TAGS = {"div", "p", "b", "table", "thead", "tbody", "tr", "th", "td"}
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reports import FACTS, decision_of
 
-from gates.decision import Estimate, Verdict
+from gates.documents.decision import Estimate, Verdict
 from gates.report import by_badness
 from gates.report.formats import FORMATS
 from gates.report.interval import figures
 from gates.report.markdown import OPEN_ROWS
-from gates.report.tables import MOST_MOVED, moved
+from gates.report.markdown_tables import MOST_MOVED, moved
 
 PASSES = decision_of("passes")
 GATE = next(gate for gate in PASSES.gates if gate.rule == "min" and not gate.slice)

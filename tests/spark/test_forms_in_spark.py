@@ -6,11 +6,11 @@ import pytest
 from contract_bench import NOW
 from forms import CONTRACT, FILES, FIXED, TABLE, written
 
-from gates.measure.contract import findings
+from gates.checkout.workspace import read_contract
+from gates.measure.contract_check import findings
 from gates.measure.engines import connect
-from gates.measure.tables import content_digest, open_table
-from gates.source import Source
-from gates.workspace import read_contract
+from gates.measure.holdout.tables import content_digest, open_table
+from gates.schema.yaml_text import Source
 
 DRIFT = [{"drift": name, "max": 0, "against": "holdout"} for name in ("i", "d", "m")]
 RULES = read_contract(Source(name="c", value={"record": CONTRACT, "table": [*TABLE, *DRIFT]}, places={}))

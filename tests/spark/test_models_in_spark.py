@@ -18,11 +18,11 @@ import test_ranking
 import test_reference
 from test_shards import served
 
-from gates.canonical import canonical
 from gates.errors import GatesError
-from gates.measure import Bench
-from gates.measure.models import Files
-from gates.policy.read import read
+from gates.measure.holdout.models import Files
+from gates.measure.measurement import Bench
+from gates.policy.policy_file import read
+from gates.schema.canonical import canonical
 
 ROWS = 300
 SLICES = ["region", {"age": [30, 50]}]
@@ -96,7 +96,7 @@ def evidence(folder: Path, engine: str, task: str, data: dict, gates: list, slic
 @long
 @pytest.mark.usefixtures("spark")
 def test_the_same_evidence_of_binned_scores(tmp_path, monkeypatch):
-    monkeypatch.setattr("gates.measure.joined.EXACT_ROWS", 9)
+    monkeypatch.setattr("gates.measure.holdout.joined.EXACT_ROWS", 9)
     files(tmp_path, "binary")
     wanted = evidence(tmp_path, "duckdb", "binary", {}, CURVES[:1], SLICES[:1])
     assert evidence(tmp_path, "spark", "binary", {}, CURVES[:1], SLICES[:1]) == wanted

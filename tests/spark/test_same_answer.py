@@ -17,16 +17,16 @@ from hypothesis import strategies as st
 from test_hostile import FILES
 from test_record_properties import KEYWORDS, VALUE
 
-from gates.contract import record
-from gates.contract.formats import FORMATS
-from gates.contract.moments import micros
-from gates.contract.tables import TABLE_RULES
+from gates.checkout.workspace import read_contract
+from gates.contract.rules import row_rules
+from gates.contract.rules.table_rules import TABLE_RULES
+from gates.contract.text.text_formats import FORMATS
+from gates.contract.text.timestamps import micros
 from gates.errors import GatesError
-from gates.measure.contract import findings
+from gates.measure.contract_check import findings
 from gates.measure.engines import connect
-from gates.measure.tables import content_digest, open_table, sequence_digest
-from gates.source import Source
-from gates.workspace import read_contract
+from gates.measure.holdout.tables import content_digest, open_table, sequence_digest
+from gates.schema.yaml_text import Source
 
 SEEN = [kind for kind in KINDS if kind not in ("hugeint", "uuid")]  # a file has no such column, or Spark can't see it
 ROWS = st.fixed_dictionaries({kind: st.none() | KINDS[kind].values for kind in SEEN})
@@ -56,7 +56,7 @@ def test_any_keyword_of_any_column_row_for_row(duck, spark, tmp_path, rows, sche
     for engine in (duck, spark):
         opened = open_table(engine, tmp_path, "t.parquet", "t")
         asked = [
-            f"CAST({record.kept(schema, column, opened.seen)} AS INTEGER)"
+            f"CAST({row_rules.kept(schema, column, opened.seen)} AS INTEGER)"
             for schema in schemas
             for name, column in opened.seen.items()
             if name != "#"
@@ -127,7 +127,7 @@ def test_every_table_rule_and_the_whole_evidence(spark, tmp_path, monkeypatch):
     pq.write_table(whole.slice(0, N - 100), tmp_path / "holdout.parquet")
     pq.write_table(whole.slice(100, N // 2), tmp_path / "train.parquet")
     pq.write_table(whole.slice(50, N // 3), tmp_path / "other.parquet")
-    monkeypatch.setattr("gates.measure.connect", lambda *_: spark)
+    monkeypatch.setattr("gates.measure.measurement.connect", lambda *_: spark)
     through_spark = Held(tmp_path, EVERYTHING, train="train.parquet", engine="spark")
     monkeypatch.undo()
     assert through_spark.bytes == Held(tmp_path, EVERYTHING, train="train.parquet").bytes

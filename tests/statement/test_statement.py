@@ -12,12 +12,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from gates.canonical import canonical
-from gates.decision import Decision, could_not_judge
+from gates.attestation.dsse import sign, signed_by
+from gates.attestation.statement import BUNDLE, PAYLOAD, PREDICATE, Tier, read, statement
+from gates.documents.decision import Decision, could_not_judge
 from gates.errors import GatesError
-from gates.signing import sign, signed_by
-from gates.statement import BUNDLE, PAYLOAD, PREDICATE, Tier, read, statement
-from gates.validate import read_json
+from gates.schema.canonical import canonical
+from gates.schema.validation import read_json
 
 DECISION = read_json(Decision, (Path(__file__).parents[1] / "judge/passes.json").read_bytes(), "passes.json")
 

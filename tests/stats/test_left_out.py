@@ -10,12 +10,12 @@ import scipy.stats
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gates.evidence import CANDIDATE, Ranks, RankSums, Slice
+from gates.documents.evidence import CANDIDATE, Ranks, RankSums, Slice
 from gates.metrics import find
-from gates.metrics.classification import f1, matthews
 from gates.metrics.confusion import of_candidate, of_champion
+from gates.metrics.delong import auc_difference, estimated
+from gates.metrics.families.classification import f1, matthews
 from gates.stats import jackknife
-from gates.stats.delong import auc_difference, estimated
 from gates.stats.jackknife import UNSEEN
 
 EIGHT = st.tuples(*[st.integers(1, 12)] * 8)

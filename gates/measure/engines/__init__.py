@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from gates.contract.columns import Dated
+from gates.contract.sql import Dated
 from gates.errors import GatesError
 
 Rows = list[tuple[Any, ...]]

@@ -9,16 +9,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gates.contract.columns import literal, quoted
-from gates.contract.formats import CHECK, CHECKS
+from gates.contract.sql import literal, quoted
+from gates.contract.text.text_formats import CHECK, CHECKS
 from gates.errors import Exit, GatesError
-from gates.files import lfs
-from gates.measure import columnar, delimited, frames, jsonlines
-from gates.measure.engines import Rows, Seen, scratch
-from gates.measure.names import Paths, found, refuse_twins
-from gates.measure.written import Asked, Read
-from gates.ran import ran
-from gates.words import counted
+from gates.measure.engines import Rows, Seen, csv_files, frames, jsonl_files, parquet_files, scratch
+from gates.measure.engines.column_types import Asked, Read
+from gates.measure.engines.written_names import Paths, found, refuse_twins
+from gates.system.activity import ran
+from gates.system.files import lfs
+from gates.wording import counted
 
 Source = Callable[[str, Sequence[Path], Asked, Paths], Read]
 Fault = Callable[[Path], tuple[str, str] | None]
@@ -33,10 +32,10 @@ class Format:
     again: Source | None = None  # another way, for files in which nothing is wrong
 
 
-_CSV = Format(delimited.source, delimited.fault, delimited.again)
-_JSON = Format(jsonlines.source, jsonlines.fault)
+_CSV = Format(csv_files.source, csv_files.fault, csv_files.again)
+_JSON = Format(jsonl_files.source, jsonl_files.fault)
 READERS: Mapping[str, Format] = {
-    ".parquet": Format(columnar.source, columnar.fault),
+    ".parquet": Format(parquet_files.source, parquet_files.fault),
     ".csv": _CSV,
     ".tsv": _CSV,
     ".jsonl": _JSON,

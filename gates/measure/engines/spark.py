@@ -16,14 +16,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from gates.contract import formats, hosts, patterns
-from gates.contract.columns import quoted
+from gates.contract.sql import quoted
+from gates.contract.text import hosts, patterns, text_formats
 from gates.errors import Exit, GatesError
 from gates.measure.engines import Rows, Seen, scratch, unordered
 from gates.measure.engines.duckdb import DuckDB, is_file
+from gates.measure.engines.engine_types import told
 from gates.measure.engines.spark_sql import MATCHES, parsed, view_of, written
-from gates.measure.types import told
-from gates.ran import ran
+from gates.system.activity import ran
 
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -226,9 +226,9 @@ def _register_functions(session: Any) -> None:
     from pyspark import cloudpickle
     from pyspark.sql.functions import arrow_udf
 
-    for module in (formats, hosts, patterns):
+    for module in (text_formats, hosts, patterns):
         cloudpickle.register_pickle_by_value(module)
-    checks = dict(formats.CHECKS)
+    checks = dict(text_formats.CHECKS)
 
     def matches(text, pattern):  # type: ignore[no-untyped-def] # what Spark reads are the annotations below
         import pyarrow.compute as pc
@@ -245,7 +245,7 @@ def _register_functions(session: Any) -> None:
     if context is not None and context.master.startswith("local") and "PYSPARK_PYTHON" not in os.environ:
         context.pythonExec = sys.executable  # the one that has Arrow
     session.udf.register(MATCHES, arrow_udf(matches, "boolean"))
-    session.udf.register(formats.CHECK, arrow_udf(has_format, "boolean"))
+    session.udf.register(text_formats.CHECK, arrow_udf(has_format, "boolean"))
 
 
 def _named(name: str) -> str:

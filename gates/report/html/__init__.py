@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gates.canonical import digest
-from gates.contract.beside import GAP
-from gates.decision import Decision, Estimate, GateVerdict
-from gates.evidence import Evidence, Finding
+from gates.contract.rules.reference_rules import GAP
+from gates.documents.decision import Decision, Estimate, GateVerdict
+from gates.documents.evidence import Evidence, Finding
 from gates.report import Facts, acceptances, by_badness, commands, first_line, reuse, sign, waiting, why, word
 from gates.report.html import past, pictures
-from gates.report.html.curves import Scores
+from gates.report.html.score_curves import Scores
 from gates.report.interval import figures
-from gates.words import bar_text, number, percent
+from gates.schema.canonical import digest
+from gates.wording import bar_text, number, percent
 
 if TYPE_CHECKING:
     import jinja2

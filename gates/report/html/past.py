@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gates.decision import Decision, Estimate
-from gates.record import Approval
+from gates.documents.champion import Champion, measured
+from gates.documents.decision import Decision, Estimate
+from gates.documents.record import Approval
 from gates.report.html import pictures
-from gates.report.past import Champion, measured
-from gates.words import number
+from gates.wording import number
 
 MOST_CHARTS = 12
 

@@ -9,11 +9,11 @@ from html import escape
 from math import isfinite
 from typing import Final
 
-from gates.decision import Estimate, GateVerdict
-from gates.kinds.bars import BARS
+from gates.documents.decision import Estimate, GateVerdict
+from gates.kinds.metric.bars import BARS
 from gates.report.escape import flat
 from gates.report.interval import held
-from gates.words import number, signed
+from gates.wording import number, signed
 
 Points = Sequence[tuple[float, float]]
 WIDE, HIGH = 200, 20  # of a forest picture

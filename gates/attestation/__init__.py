@@ -1,0 +1,1 @@
+"""A decision as a signed statement that other tools read."""

@@ -1,0 +1,125 @@
+"""A decision as an in-toto Statement: the model is its subject, the decision what is said of it. Pure.
+
+The same JSON is what a key signs (DSSE, ``signing``) and what GitHub's ``actions/attest`` makes: subject is the model's
+digest, predicate the decision.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from gates.documents.decision import Decision
+from gates.errors import GatesError
+from gates.schema.canonical import canonical
+from gates.schema.fields import Plain, plain
+from gates.schema.validation import read_json
+
+TYPE: Final = "https://in-toto.io/Statement/v1"
+PREDICATE: Final = "urn:mlgates:decision:v1"
+ADOPTED: Final = "urn:mlgates:adoption:v1"
+PAYLOAD: Final = "application/vnd.in-toto+json"
+BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
+
+
+class Tier(StrEnum):
+    """By whose word a statement stands."""
+
+    NONE = "none"  # nobody's: chain and ledger alone say where it comes from
+    KEY = "key"  # a DSSE envelope, signed by a key
+    ATTESTED = "attested"  # a Sigstore bundle of actions/attest: the workflow that made it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A statement's file: the decision in it, its tier, and the envelope of a signed one."""
+
+    decision: Decision
+    tier: Tier
+    envelope: Plain = None
+
+
+def statement(decision: Decision) -> bytes:
+    """The canonical bytes. Raises ``GatesError`` for a decision about no model."""
+    if decision.candidate is None:
+        raise GatesError("the decision is about no model, so that there is nothing to state", where="statement")
+    return canonical(
+        {
+            "_type": TYPE,
+            "subject": [{"name": decision.model, "digest": {"sha256": decision.candidate.digest[7:]}}],
+            "predicateType": PREDICATE,
+            "predicate": plain(decision),
+        }
+    )
+
+
+def adoption(model: str, alias: str, version: str, digest: str, reason: str) -> bytes:
+    """The canonical bytes of the statement that what an alias names was adopted; ``digest`` is the model's."""
+    return canonical(
+        {
+            "_type": TYPE,
+            "subject": [{"name": model, "digest": {"sha256": digest[7:]}}],
+            "predicateType": ADOPTED,
+            "predicate": {"alias": alias, "version": version, "reason": reason},
+        }
+    )
+
+
+def payload_of(data: bytes, name: str) -> tuple[bytes, Plain]:
+    """The bytes that a DSSE envelope is about, and the envelope. Raises ``GatesError`` for anything else."""
+    envelope = dict(_object(data, name))
+    if envelope.get("payloadType") != PAYLOAD:
+        raise GatesError("is not a signed in-toto statement", where=name, mend=MEND)
+    try:
+        return base64.b64decode(str(envelope.get("payload")), validate=True), envelope
+    except binascii.Error as error:
+        raise GatesError("has a payload that is not base64", where=name, mend=MEND) from error
+
+
+def read(data: bytes, name: str) -> Read:
+    """A statement, a DSSE envelope or a Sigstore bundle. Its signature is not looked at.
+
+    Raises ``GatesError`` for anything that is not exactly the statement of a decision.
+    """
+    value = _object(data, name)
+    envelope: Plain = value
+    tier = Tier.KEY
+    if str(value.get("mediaType", "")).startswith(BUNDLE):
+        envelope, tier = value.get("dsseEnvelope"), Tier.ATTESTED
+    if not isinstance(envelope, dict) or "payload" not in envelope:
+        return Read(decision=_decision(data, name), tier=Tier.NONE)
+    if envelope.get("payloadType") != PAYLOAD:
+        raise GatesError("is an envelope, but not of an in-toto statement", where=name, mend=MEND)
+    try:
+        payload = base64.b64decode(str(envelope["payload"]), validate=True)
+    except binascii.Error as error:
+        raise GatesError("has a payload that is no base64", where=name, mend=MEND) from error
+    return Read(decision=_decision(payload, name), tier=tier, envelope=envelope)
+
+
+MEND = "Make it again: gates statement write."
+
+
+def _decision(data: bytes, name: str) -> Decision:
+    value = _object(data, name)
+    if value.get("_type") != TYPE or value.get("predicateType") != PREDICATE:
+        raise GatesError("is no in-toto statement of a decision", where=name, mend=MEND)
+    decision = read_json(Decision, json.dumps(value.get("predicate")).encode(), name)
+    if _object(statement(decision), name) != value:  # a subject of another model, a key too many
+        raise GatesError("does not say of its subject what its decision says", where=name, mend=MEND)
+    return decision
+
+
+def _object(data: bytes, name: str) -> Mapping[str, Plain]:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise GatesError("is no JSON", where=name, mend=MEND) from error
+    if not isinstance(value, dict):
+        raise GatesError("is no JSON object", where=name, mend=MEND)
+    return value

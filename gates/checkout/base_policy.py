@@ -1,0 +1,181 @@
+"""The policies that move the same alias at the commit that a pull request starts from: they judge, too."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gates.checkout.trusted_policy import at
+from gates.checkout.workspace import Workspace
+from gates.documents.diff import Change, Effect
+from gates.errors import GatesError
+from gates.policy import Bound
+from gates.policy.aliases import Alias, aliases, might_move
+from gates.policy.policy_diff import compare, weakened
+from gates.schema.yaml_text import MAX_BYTES
+from gates.system.git import Git, failed, repository
+from gates.wording import counted, plural
+
+MOST = 1_000_000  # files of a commit that are looked through
+_WHOLE = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_FILES = ("100644", "100755")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A policy that the candidate is held to, and the folder where its paths start."""
+
+    bound: Bound
+    root: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """What a commit says about an alias: every policy that moves it there. ``told``: what is to be said besides, of
+    policies that can't be read, that have moved, or that stand beside the one at hand."""
+
+    commit: str
+    policies: tuple[Held, ...] = ()
+    told: tuple[Change, ...] = ()
+
+    def changes(self, head: Bound) -> tuple[Change, ...]:
+        """What the policy at hand asks for differently."""
+        found = list(self.told)
+        for policy in self.policies:
+            found += (change for change in compare(policy.bound, head).changes if change not in found)
+        return tuple(found)
+
+
+def base_of(workspace: Workspace, revision: str, head: Bound, environ: Mapping[str, str]) -> Base:
+    """What a commit says about the alias that this policy moves, whatever its file and its model are called there.
+
+    Raises ``GatesError`` where the commit can't be had: then nobody knows what was asked for.
+    """
+    git, top, commit, path = _found(workspace, revision, environ)
+    try:
+        base, now = _Tree(git, commit), _Tree(git, git.resolve("HEAD^{commit}") or commit)
+        bounds, told = _searched(base, head, path)
+        told += [_unknown("policy file", _shown(name), path) for name in bounds if path not in bounds]
+        told += _beside(base, now, path, bounds, head)
+    except GatesError as error:
+        return Base(commit=commit, told=(_unread(path, path, error),))
+    policies = (Held(bound=one, root=_root(one, (top / name).parent, workspace.root)) for name, one in bounds.items())
+    return Base(commit=commit, policies=tuple(policies), told=tuple(told))
+
+
+def policy_at(workspace: Workspace, revision: str, environ: Mapping[str, str]) -> Bound:
+    """The policy with its contract at a commit. Raises ``GatesError`` where there is none, and for its mistakes."""
+    git, _, commit, path = _found(workspace, revision, environ)
+    return at(git, commit, path, f"{path} at {revision}")
+
+
+def _found(workspace: Workspace, revision: str, environ: Mapping[str, str]) -> tuple[Git, Path, str, str]:
+    """Repository, top folder, commit and the policy's path. A commit that a shallow clone lacks is fetched."""
+    found = repository(workspace.root, environ)
+    if found is None:
+        raise GatesError("is in no git repository", where=str(workspace.root), mend="Commit the policy there first.")
+    git, top = found[0], found[1].resolve()
+    if _WHOLE.fullmatch(revision) and git.resolve(f"{revision}^{{commit}}") is None:
+        git.ask("fetch", "--quiet", "--depth=1", "--no-tags", "origin", revision, network=True)
+    commit = git.resolve(f"{revision}^{{commit}}")
+    if commit is None:
+        mend = "In a workflow check out with `fetch-depth: 0`; elsewhere fetch it first."
+        raise GatesError(f"there is no commit {revision} in this repository", where="git", mend=mend)
+    return git, top, commit, workspace.policy.resolve().relative_to(top).as_posix()
+
+
+class _Tree:
+    """The files of a commit that are small enough for a policy, and the policies among them."""
+
+    def __init__(self, git: Git, commit: str) -> None:
+        self.git, self.commit = git, commit
+        self.missing: list[str] = []  # files whose text this repository lacks
+        self.files: dict[str, str] = {}  # path -> object
+        arguments = ("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
+        listed = git.ask(*arguments)
+        if listed.returncode:
+            raise failed(arguments, listed.stderr)
+        for line in os.fsdecode(listed.stdout).split("\0")[:-1]:
+            about, _, path = line.partition("\t")
+            mode, _, name, size = about.split()
+            if mode in _FILES and not (size.isdigit() and int(size) > MAX_BYTES):  # such a policy is refused anyway
+                self.files[path] = name
+
+    def moving(self, wanted: frozenset[Alias], paths: Collection[str]) -> Iterator[tuple[str, Bound | GatesError]]:
+        """Of these files the policies that move one of the aliases; as errors those that might but can't be read."""
+        with self.git.objects() as objects:
+            for path, data in zip(paths, objects.all([self.files[path] for path in paths]), strict=True):
+                if data is None:
+                    self.missing.append(path)
+                elif might_move(data, wanted):
+                    bound = self.read(path)
+                    if isinstance(bound, GatesError) or aliases(bound) & wanted:
+                        yield path, bound
+
+    def read(self, path: str) -> Bound | GatesError:
+        """The policy at a path, or why it can't be read."""
+        try:
+            return at(self.git, self.commit, path, f"{_shown(path)} at {self.commit[:7]}")
+        except GatesError as error:
+            return error
+
+
+def _searched(base: _Tree, head: Bound, path: str) -> tuple[dict[str, Bound], list[Change]]:
+    """The base's policies of the alias by their paths, and what is to be told of the search. Where none moves it, the
+    one that stood at this path counts: its alias was renamed."""
+    told, paths = [], list(base.files)
+    if len(paths) > MOST:
+        told.append(
+            _unknown(
+                "policy", f"only {MOST:,} of {plural(len(paths), 'file was', 'files were')} looked through for it", path
+            )
+        )
+    found = dict(base.moving(aliases(head), paths[:MOST]))
+    bounds = {name: one for name, one in found.items() if isinstance(one, Bound)}
+    if path in base.files and path not in found and not bounds:
+        found[path] = before = base.read(path)
+        bounds = {path: before} if isinstance(before, Bound) else {}
+    for name, one in found.items():
+        if isinstance(one, GatesError) and (name == path or not bounds):  # by what can't be read nothing is promoted
+            told.append(_unread(name, path, one))
+    if missing := [name for name in base.missing if name != path]:
+        many = f"{counted(len(missing), 'file')} can't be read here, such as {_shown(missing[0])}"
+        told.append(_unknown("policy", many, path))
+    return bounds, told
+
+
+def _beside(base: _Tree, now: _Tree, path: str, bounds: Mapping[str, Bound], head: Bound) -> Iterator[Change]:
+    """What policies that move the alias, too, ask less for than before: whoever adds a second one evades the first."""
+    held = [one for one in bounds.values() if aliases(one) & aliases(head)]
+    other = [
+        name for name, one in now.files.items() if name != path and (name in bounds or base.files.get(name) != one)
+    ]
+    for name, rival in now.moving(aliases(head), other):
+        if isinstance(rival, Bound) and not (name in bounds and bounds[name].digest == rival.digest):
+            for before in held:
+                for change in weakened(before, rival):
+                    yield replace(change, rule=f"{_shown(name)}: {change.rule}")
+
+
+def _root(bound: Bound, own: Path, root: Path) -> Path:
+    """Where a base policy's paths start: in its own folder, or in this one where its tables came along."""
+    holdout = bound.policy.data.holdout
+    lies_there = (own / holdout).exists() or (not Path(holdout).is_absolute() and any(own.glob(holdout)))
+    return own if lies_there else root
+
+
+def _shown(path: str) -> str:
+    """A path that may be no text."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def _unread(name: str, path: str, error: GatesError) -> Change:
+    where = "" if name == path else f"{_shown(name)} "
+    return _unknown("policy", f"{where}can't be read: {str(error).splitlines()[0]}", path)
+
+
+def _unknown(rule: str, before: str, after: str) -> Change:
+    return Change(rule=rule, kind=Effect.UNKNOWN, before=before, after=after)

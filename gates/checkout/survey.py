@@ -1,0 +1,91 @@
+"""A repository as `gates doctor` sees it: files of the checkout, and GitHub's settings where there is a token."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from gates.checkout.workspace import Workspace
+from gates.doctor.codeowners import PLACES
+from gates.doctor.seen import PolicyFile, Seen, Settings
+from gates.errors import GatesError
+from gates.schema.yaml_text import Source, parse
+from gates.system import files
+from gates.system.git import repository, root_above
+
+POLICIES, ACTIONS = ("gates.yaml", "gates.yml"), ("action.yml", "action.yaml")
+MOST_FOLDERS = 20_000
+SKIPPED = {"node_modules", "site-packages", "__pycache__"}
+_REMOTE = re.compile(r"[/:@]([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}?)(?:\.git)?/?$")
+
+
+def survey(folder: Path, repository: str | None, settings: Settings | None) -> Seen:
+    """Look at the checkout that a folder is in."""
+    root = root_above(folder.resolve())
+    workflows, actions, unreadable = list[Source](), list[Source](), dict[str, str]()
+    for path in sorted([*root.glob(".github/workflows/*.yml"), *root.glob(".github/workflows/*.yaml")]):
+        _read(path, root, workflows, unreadable)
+    found = list(_found(root))
+    for path in found:
+        if path.name in ACTIONS:
+            _read(path, root, actions, unreadable)
+    return Seen(
+        repository=repository,
+        policies=tuple(_policy(path, root) for path in found if path.name in POLICIES and ".github" not in path.parts),
+        workflows=tuple(workflows),
+        actions=tuple(actions),
+        unreadable=unreadable,
+        owners=_owners(root),
+        settings=settings,
+    )
+
+
+def _found(root: Path) -> Iterator[Path]:
+    """Every policy and action below, hidden folders and other people's packages left out."""
+    for count, (folder, folders, names) in enumerate(os.walk(root)):
+        if count >= MOST_FOLDERS:
+            raise GatesError(f"more than {MOST_FOLDERS:,} folders", where=str(root), mend="Name a smaller one.")
+        folders[:] = sorted(
+            one for one in folders if one not in SKIPPED and (not one.startswith(".") or one == ".github")
+        )
+        wanted = {*POLICIES, *ACTIONS} & set(names)
+        yield from (Path(folder) / name for name in sorted(wanted))
+
+
+def _read(path: Path, root: Path, into: list[Source], unreadable: dict[str, str]) -> None:
+    name = path.relative_to(root).as_posix()
+    try:
+        into.append(parse(files.read(path, ""), name))
+    except GatesError as error:
+        unreadable[name] = error.what
+
+
+def _policy(path: Path, root: Path) -> PolicyFile:
+    name = path.relative_to(root).as_posix()
+    try:
+        return PolicyFile(path=name, bound=Workspace(policy=path).load())
+    except GatesError as error:
+        told = str(error).splitlines()[0].replace(f"{root}/", "")
+        return PolicyFile(path=name, bound=None, problem=f"can't be read: {told}")
+
+
+def _owners(root: Path) -> tuple[str, str] | None:
+    for name in PLACES:
+        if (root / name).is_file():
+            return name, files.read(root / name, "").decode("utf-8", "replace")
+    return None
+
+
+def repository_of(folder: Path, environ: Mapping[str, str]) -> str | None:
+    """owner/name: what the runner says, else what the remote `origin` is."""
+    if environ.get("GITHUB_REPOSITORY"):
+        return environ["GITHUB_REPOSITORY"]
+    try:
+        found = repository(folder, environ)
+        told = found[0].run("remote", "get-url", "origin", fails=False) if found else ""
+    except GatesError:  # no git, or a repository that somebody else owns
+        return None
+    match = _REMOTE.search(told)
+    return match[1] if match else None

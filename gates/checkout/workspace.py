@@ -1,0 +1,248 @@
+"""The policy's folder and ``.gates/`` in it: where each step finds what the one before left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from gates.contract import contract_file
+from gates.contract.rules.contract_rule import Contract
+from gates.documents.decision import Decision
+from gates.documents.evidence import Evidence
+from gates.errors import GatesError
+from gates.policy import Bound
+from gates.policy.policy_file import read as read_policy
+from gates.schema.canonical import canonical
+from gates.schema.validation import raise_all, read_json
+from gates.schema.yaml_text import Source, parse
+from gates.system import files
+
+
+def read_contract(source: Source) -> Contract:
+    """A contract that stands alone. Raises ``PolicyError`` with every mistake."""
+    raise_all(contract_file.mistakes(source))
+    return contract_file.read(source)
+
+
+def load_contract(path: Path) -> Contract:
+    """A contract's file, without a policy. Raises ``GatesError`` with every mistake."""
+    data = files.read(path, "Name a contract; gates init writes a first one.")
+    return read_contract(parse(data, str(path)))
+
+
+_SHARD = "Run gates measure --shard I/N for every I."
+PART = "part.json"
+STEPS = ("data", "train", "measure", "judge", "report")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """The place of one policy. Paths in the policy are relative to its folder."""
+
+    policy: Path
+
+    @property
+    def root(self) -> Path:
+        """The policy's folder."""
+        return self.policy.resolve().parent
+
+    @property
+    def work(self) -> Path:
+        """The folder for what the steps write."""
+        return self.root / ".gates"
+
+    def within(self, checkout: str | None) -> str:
+        """The policy's path inside a checkout: what tells the policies of one repository apart. Outside of the
+        checkout it is the whole path; without a checkout the file's name, which nothing is told apart by."""
+        path = self.policy.resolve()
+        if not checkout:
+            return path.name
+        top = Path(checkout).resolve()  # a runner may give it by a link
+        return path.relative_to(top).as_posix() if path.is_relative_to(top) else path.as_posix()
+
+    @property
+    def data(self) -> Path:
+        """What the training may see: the holdout without its label, and on another machine the training tables."""
+        return self.work / "data"
+
+    @property
+    def served(self) -> Path:
+        """The champion, as one machine hands it to another."""
+        return self.work / "served"
+
+    @property
+    def scored(self) -> Path:
+        """What models gave for the holdout's rows."""
+        return self.work / "scored"
+
+    @property
+    def candidate(self) -> Path:
+        """What the training wrote."""
+        return self.work / "candidate"
+
+    def trainings(self, seeds: int) -> tuple[Path, ...]:
+        """What each training wrote: the candidate, and further ones of its recipe."""
+        return (self.candidate, *(self.others / str(seed) for seed in range(1, seeds)))
+
+    def handed_trainings(self) -> tuple[Path, ...]:
+        """As many trainings as lie there."""
+        return self.trainings(1 + sum(1 for folder in self.others.glob("*") if folder.is_dir()))
+
+    @property
+    def others(self) -> Path:
+        """What the further trainings of the candidate's recipe wrote, a folder each."""
+        return self.work / "seeds"
+
+    @property
+    def evidence(self) -> Path:
+        """The evidence: evidence.json."""
+        return self.work / "evidence.json"
+
+    @property
+    def _shards(self) -> Path:
+        return self.work / "shards"
+
+    def shard(self, index: int, of: int) -> Path:
+        """What was measured of one part of the holdout: a folder."""
+        return self._shards / f"{index}-of-{of}"
+
+    def shards(self) -> list[Path]:
+        """Every part that was measured: ``part.json`` of each. Raises ``GatesError`` where there is none."""
+        found = sorted(self._shards.glob(f"*-of-*/{PART}"))
+        if not found:
+            raise GatesError("no part of the holdout yet", where=str(self._shards), mend=_SHARD)
+        return found
+
+    @property
+    def decision(self) -> Path:
+        """The decision: decision.json."""
+        return self.work / "decision.json"
+
+    @property
+    def bars(self) -> Path:
+        """The decision's bars by the names that commands take: bars.json."""
+        return self.work / "bars.json"
+
+    @property
+    def report(self) -> Path:
+        """The report: report.md."""
+        return self.work / "report.md"
+
+    @property
+    def html(self) -> Path:
+        """The same with its plots: report.html."""
+        return self.work / "report.html"
+
+    @property
+    def rendered(self) -> tuple[Path, ...]:
+        """Every report that has a file: the two of a run, and what ``gates report --format`` writes."""
+        return (self.report, self.html, *(self.work / name for name in ("report.svg", "junit.xml", "gates.sarif")))
+
+    @property
+    def when(self) -> Path:
+        """When the training on this machine began and ended; absent where it ran on another one."""
+        return self.work / "trained.json"
+
+    def during(self) -> tuple[int, int] | None:
+        """The first and last millisecond of the training, since 1970; None where it ran on another machine."""
+        try:
+            first, last = json.loads(files.read(self.when, ""))
+        except (GatesError, ValueError, TypeError):
+            return None
+        return int(first), int(last)
+
+    @property
+    def took(self) -> Path:
+        """How long each step took, for the next time."""
+        return self.work / "took.json"
+
+    @property
+    def base(self) -> Path:
+        """What was measured for the policy of a pull request's base commit, where that asks for other things."""
+        return self.of_base(0)
+
+    def of_base(self, place: int, work: Path | None = None) -> Path:
+        """The same for the one of that place, where several policies move one alias there."""
+        base = (work or self.work) / "base"
+        return base / str(place) if place else base
+
+    @property
+    def base_files(self) -> list[Path]:
+        """The documents of all of them."""
+        return sorted((*self.base.glob("*.json"), *self.base.glob("[0-9]*/*.json")))
+
+    def load(self) -> Bound:
+        """The policy with its contract. Raises ``GatesError`` with every mistake, and where it lies in a folder whose
+        name no engine can be told."""
+        try:
+            str(self.root).encode()
+        except UnicodeEncodeError as error:
+            where = ascii(os.fsencode(self.root))
+            raise GatesError("the folder's name is no UTF-8", where=where, mend="Rename the folder.") from error
+        data = files.read(self.policy, "Write one, or name it with --policy. The smallest is in docs/quick-start.md.")
+        return read_policy(data, str(self.policy), lambda path: files.read(self.root / path, "Check data.contract."))
+
+    def source(self) -> Source:
+        """The policy's text with the place of every key."""
+        return parse(files.read(self.policy, "Name it with --policy."), str(self.policy))
+
+    def forget(self, step: str) -> None:
+        """Take away what a step is about to write, and all that was made from it: nothing older than its own
+        input can then be taken for a later step's. Raises ``GatesError`` where ``.gates/`` can't be made."""
+        self.prepare()
+        measured = (self.base,) if STEPS.index(step) <= STEPS.index("measure") else ()
+        for path in (*measured, *(path for made in self._made[STEPS.index(step) :] for path in made)):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    @property
+    def _made(self) -> tuple[tuple[Path, ...], ...]:
+        """What each of ``STEPS`` writes."""
+        return (
+            (self.data, self.served),
+            (self.candidate, self.others, self.when, self.scored, self._shards),
+            (self.evidence,),
+            (self.decision, self.bars),
+            self.rendered,
+        )
+
+    def prepare(self) -> None:
+        """Make ``.gates/``. Raises ``GatesError`` where a link stands in its place: it could lead anywhere."""
+        if not self.root.is_dir():
+            raise GatesError("there is no such folder", where=str(self.policy))
+        if self.work.is_symlink() or (self.work.exists() and not self.work.is_dir()):
+            what = "a link" if self.work.is_symlink() else "a file"
+            raise GatesError(f"is {what}", where=str(self.work), mend="Take it away; gates makes a folder there.")
+        try:
+            self.work.mkdir(exist_ok=True)
+            files.write(self.work / ".gitignore", b"*\n")
+        except OSError as error:
+            mend = "gates writes there all that it makes: let it, or work on a copy."
+            raise GatesError(f"can't be written: {error.strerror}", where=str(self.work), mend=mend) from error
+
+    def load_evidence(self, folder: Path | None = None) -> Evidence:
+        """The evidence of ``gates measure``, or one that was handed over in ``folder``."""
+        path = (folder or self.work) / self.evidence.name
+        return read_json(Evidence, files.read(path, "Run gates measure first."), str(path))
+
+    def load_decision(self, path: Path | None = None) -> Decision:
+        """The decision of ``gates judge``, or another one."""
+        path = path or self.decision
+        return read_json(Decision, files.read(path, "Run gates judge first."), str(path))
+
+    def trained(self, seeds: int = 1) -> tuple[Path, ...]:
+        """The folder of each training. Raises ``GatesError`` where one is missing."""
+        folders = self.trainings(seeds)
+        for folder in folders:
+            if not folder.is_dir():
+                raise GatesError("no candidate yet", where=str(folder), mend="Run gates train first.")
+        return folders
+
+    def save(self, path: Path, value: Evidence | Decision) -> None:
+        """Canonical JSON, whole or not at all."""
+        files.write(path, canonical(value) + b"\n")

@@ -1,0 +1,264 @@
+"""Commands about data alone: a first contract from it, holding a table to one, and comparing two."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from gates.checkout.workspace import load_contract
+from gates.cli import options
+from gates.errors import Exit, GatesError
+from gates.github.caller_workflows import UNPINNED
+from gates.schema.fields import plain
+
+if TYPE_CHECKING:
+    from gates.metrics import Task
+    from gates.project.first_policy import Start
+    from gates.project.github_setup import Connected
+    from gates.project.guesses import Guessed
+
+CONTRACT = "contract.yaml"
+TASKS = ("binary", "multiclass", "regression", "ranking", "score")
+
+
+@click.command()
+@click.argument("data", required=False)
+@click.option("--label", help="The column that holds the truth. The default is a guess, told in gates.yaml.")
+@click.option(
+    "--task",
+    type=click.Choice(TASKS),
+    metavar="TASK",
+    help=f"{', '.join(TASKS[:-1])} or {TASKS[-1]}. The default is a guess by the label.",
+)
+@click.option("--query", help="The column of the query that rows are ranked for: task ranking.")
+@click.option("--holdout", help="Labelled rows to judge on; DATA is then what is trained on.")
+@click.option("--key", help="The column by which predictions find their rows; no value may repeat.")
+@click.option("--model", help="The model's name. The default is the folder's.")
+@click.option("--github", is_flag=True, help="Write all workflows and the lines of CODEOWNERS for gates.yaml.")
+@click.option("--template", is_flag=True, help="Lay down a whole starter repository, with data of its own.")
+@click.option("--owners", help="With --github or --template: who owns policy and workflows, such as @acme/ml-leads.")
+@click.option("--gates", "pin", metavar="OWNER/NAME@COMMIT", help="With either: the copy of gates that is called.")
+@click.option("--python", type=click.Choice(["3.11", "3.12", "3.13"]), help="With --template: the Python that trains.")
+@click.option("--defaults", is_flag=True, help="With --template: ask nothing. Without a terminal nothing is asked.")
+@click.option("--force", is_flag=True, help="Overwrite what is there.")
+def init(
+    data: str | None,
+    label: str | None,
+    task: Task | None,
+    query: str | None,
+    holdout: str | None,
+    key: str | None,
+    model: str | None,
+    github: bool,
+    template: bool,
+    owners: str | None,
+    pin: str | None,
+    python: str | None,
+    defaults: bool,
+    force: bool,
+) -> None:
+    """Write a first contract.yaml, gates.yaml and workflow from what the data looks like.
+
+    DATA is CSV, Parquet, JSON lines, or a glob of them. What is written holds for it; read it, and make it yours.
+    With --github and no DATA: what the gates.yaml that stands here needs on GitHub. What stands there stays.
+    With --template and no DATA: a repository to start from, which copier update keeps up to date.
+
+    \b
+    Example:
+      gates init data/train.parquet --holdout data/holdout.parquet --label churn
+      gates init --github --owners @acme/ml-leads
+      gates init --template --gates acme/gates@COMMIT
+    """
+    from gates.project import first_policy as starting
+    from gates.project.guesses import Said
+
+    root = Path.cwd()
+    if template:
+        if data is not None or github:
+            raise GatesError("goes with neither DATA nor --github", where="--template", mend="It brings both along.")
+        ask = not defaults and sys.stdin.isatty()
+        _lay(root, model=model, pin=pin, owners=owners, python=python, ask=ask, force=force)
+        return
+    if data is None and not github:
+        raise GatesError("DATA is missing", where="init", mend="Name a table, or see gates init --help.")
+    made = None
+    if data is not None:
+        said = Said(label=label, key=key, task=task, query=query)
+        asked = starting.Asked(data=data, holdout=holdout, model=model, said=said)
+        with options.steps().step("look", " and ".join(path for path in (data, holdout) if path)):
+            made = starting.init(asked, root, force=force)
+        for path in made.written:
+            click.echo(f"wrote {os.path.relpath(path, root)}")
+    if github:
+        from gates.project.github_setup import connect
+
+        _tell(connect(root, pin=pin, owners=owners, force=force), root)
+    if made:
+        click.echo(_next(made))
+
+
+def _lay(root: Path, **how: Any) -> None:
+    """Lay the template down, and say what to do now."""
+    from gates.project.starter_repository import lay
+
+    laid = lay(root, **how)
+    for path in laid.written:
+        click.echo(f"wrote {os.path.relpath(path, root)}")
+    steps = ["git add --all && git commit", "gates run", "Push it to GitHub; gates doctor tells what is missing there."]
+    if not laid.is_repository:
+        steps.insert(0, "git init --initial-branch main")
+    if not laid.is_pinned:
+        steps.append("Name your copy of gates: the same again with --gates OWNER/NAME@COMMIT --force.")
+    steps.append("README.md says what is what, and how to put your own data and model in.")
+    click.echo("\n".join(["", "Next:", *(f"  {number}. {step}" for number, step in enumerate(steps, 1))]))
+
+
+def _tell(done: Connected, root: Path) -> None:
+    """What came of it, and what is left to do by hand."""
+    for path in done.written:
+        click.echo(f"wrote {os.path.relpath(path, root)}")
+    for path in done.kept:
+        click.echo(f"kept {os.path.relpath(path, root)}, which differs: --force overwrites it")
+    steps = list(done.settings)
+    if done.unowned:
+        steps.insert(0, f"Owners, by --owners or by hand in CODEOWNERS, of {', '.join(done.unowned)}.")
+    if done.home.commit == UNPINNED[1]:
+        how = "the same again with --gates OWNER/NAME@COMMIT writes it in"
+        steps.insert(0, f"In the workflows: your copy of gates, by a full commit; {how}.")
+    click.echo("\nOn GitHub, under Settings:")
+    for number, step in enumerate(steps, 1):
+        click.echo(f"  {number}. {step}")
+    click.echo("gates doctor tells what is still missing.")
+
+
+def _next(made: Start) -> str:
+    """What to do now: the guesses to look at, and the next commands."""
+    path = made.tables[-1].path
+    steps = (
+        *_questions(made.guessed),
+        "Look through the gates in gates.yaml: their bars are where a model can begin, not what yours must reach.",
+        "Look through contract.yaml: the ranges are those of this data, widened.",
+        f"gates data {shlex.quote(path)}",
+        "Write the training command, and name it under train: in gates.yaml; then: gates run",
+        "gates init --github --gates OWNER/NAME@COMMIT writes the other workflows, and your copy of gates into all.",
+    )
+    return "\n".join(["", "Next:", *(f"  {number}. {step}" for number, step in enumerate(steps, 1))])
+
+
+def _questions(guessed: Guessed) -> Iterator[str]:
+    """What was guessed and why, as questions about gates.yaml; and what to change where the answer is no."""
+    guess = guessed.guess
+    if guess.label is None and guessed.task != "score":
+        yield "Name the label in gates.yaml: no column stood out. Or the same again with --label and --force."
+        return
+    if guess.label is not None:
+        why = f"It is {guessed.label_why}." if guessed.label_why else "You said so."
+        yield f"Look through gates.yaml: is {guess.label} the label? {why}"
+    if not guessed.task_said:
+        yield f"Is the task {guessed.task}? {guessed.task_why}. If not: the same again with --task and --force."
+    if guessed.query_why:
+        yield f"Is {guessed.query} the query that rows are ranked for? It is {guessed.query_why}."
+    if guessed.positive_why:
+        positive = f"{guess.positive:g}" if isinstance(guess.positive, float) else str(guess.positive)
+        yield f"Is {positive} the positive class? It is {guessed.positive_why}. If not: change positive in gates.yaml."
+
+
+@click.command()
+@click.argument("file")
+@click.option(
+    "--contract",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The contract. The default is contract.yaml beside the data, else in the current folder.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["duckdb", "spark"]),
+    default="duckdb",
+    show_default=True,
+    help="What looks at the table; to Spark, FILE may be a table of its catalog. Both find the same.",
+)
+@options.as_json
+@options.verbose
+def data(file: str, contract: Path | None, engine: str, as_json: bool) -> NoReturn:
+    """Hold one table to its contract: CSV, Parquet, JSON lines, or a glob of them.
+
+    Needs no policy. Rules that look at the training data are left out, and told.
+
+    \b
+    Exit codes: 0 the contract holds, 1 it is broken, 2 a mistake in data, contract or usage,
+    3 something outside failed.
+
+    \b
+    Example:
+      gates data data/holdout.parquet --contract contract.yaml
+    """
+    from gates.measure.engines import connect
+    from gates.measure.holdout.tables import open_table
+    from gates.pipeline.data_check import hold
+    from gates.report.terminal.checked_table import render
+
+    path = contract or _found(file)
+    rules = load_contract(path)
+    with options.steps(quiet=True).step("data", file):
+        tables = connect(engine=engine)
+        opened = open_table(tables, Path.cwd(), file, Path(file).name)
+        checked = hold(tables, opened, rules, path.resolve().parent)
+    options.tell(checked, partial(render, checked), as_json=as_json)
+    sys.exit(checked.exit_code)
+
+
+def _found(file: str) -> Path:
+    """The contract beside the data, else that of the current folder."""
+    places = (Path(file).parent / CONTRACT, Path(CONTRACT))
+    for place in places:
+        if place.is_file():
+            return place
+    looked = " or ".join(dict.fromkeys(str(place) for place in places))
+    raise GatesError(
+        f"no contract: there is no {looked}", where=file, mend="Name one with --contract; gates init writes a first."
+    )
+
+
+@click.group()
+def contract() -> None:
+    """Commands about contracts, without data.
+
+    \b
+    Example:
+      gates contract diff main/contract.yaml contract.yaml
+    """
+
+
+@contract.command()
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
+@options.as_json
+def diff(before: Path, after: Path, as_json: bool) -> NoReturn:
+    """Tell rule by rule what became stricter, looser, new or gone from the contract BEFORE to AFTER.
+
+    \b
+    Exit codes: 0 AFTER is not looser, 1 some rule is looser, gone, incompatible or can't be told,
+    2 a mistake in a contract.
+
+    \b
+    Example:
+      gates contract diff main/contract.yaml contract.yaml
+    """
+    from gates.contract.contract_diff import compare
+    from gates.report.terminal.differences import render
+
+    compared = compare(load_contract(before), load_contract(after))
+    if as_json:
+        click.echo(json.dumps(plain(compared), ensure_ascii=False, allow_nan=False))
+    else:
+        coloured = options.colour(sys.stdout)
+        click.echo(render(compared.changes, "looser", width=options.width(), colour=coloured), nl=False, color=coloured)
+    sys.exit(Exit.STOP if compared.looser else Exit.SHIP)

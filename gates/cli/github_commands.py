@@ -1,0 +1,240 @@
+"""Commands that speak to GitHub: the comment with its status, annotations, and the look at a repository."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from gates.cli import options
+from gates.documents.decision import Decision, Past
+from gates.documents.decision import unchanged as unchanged_model
+from gates.errors import Exit, GatesError
+from gates.pipeline.pipeline import Flow
+from gates.pipeline.publish import facts, publish, status_of
+from gates.system.progress import Steps
+
+if TYPE_CHECKING:
+    from gates.github.event import Event
+    from gates.github.rest_api import Client
+
+AUTHOR = "github-actions[bot]"  # who writes with the token of a workflow
+NOTHING_NEW = "nothing that the model is made of has changed"
+
+
+@click.command()
+@options.policy
+@options.base
+@click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
+@click.option(
+    "--evidence",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder with the evidence.json of another job. The default is .gates/.",
+)
+@click.option("--reason", default="", help="Why there is no evidence, where there is none.")
+def comment(policy: Path, base: str | None, author: str, folder: Path | None, reason: str) -> NoReturn:
+    """Judge the evidence anew, keep one comment on the pull request that says so, and set the commit's status.
+
+    The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
+
+    \b
+    Example:
+      GITHUB_TOKEN=... gates comment
+    """
+    from gates.github import event
+
+    flow = options.flow(policy, base)
+    happened = event.read(flow.environ)
+    flow = replace(flow, approver=approver(flow, happened))
+    decision = flow.judged_anew(folder or flow.workspace.work, reason)
+    publish(flow, decision)
+    code, failed = tell(flow, happened, decision, author=author)
+    sys.exit(code or (failed[0].exit_code if failed else code))
+
+
+def tell(
+    flow: Flow, happened: Event, decision: Decision, *, author: str, create: bool = True
+) -> tuple[Exit, list[GatesError]]:
+    """Comment and commit status of a decision. Gives the exit code that follows from it, and what GitHub failed at,
+    which never turns a verdict around. Without ``create`` nothing has changed, and a missing comment is not missed."""
+    from gates.github import outputs, rest_api
+    from gates.github.reporting import comment as comments
+    from gates.github.reporting import commit_status
+    from gates.github.reporting.report_subject import subject
+    from gates.report.markdown import render
+
+    verdict, code = flow.settled(decision).verdict, options.code(decision, flow)
+    if code is Exit.SHIP and facts(flow, decision).weaker and not flow.approver and create:
+        code = Exit.STOP
+        click.echo("gates: the policy gets weaker, which nobody who may has approved", err=True)
+    about = subject(flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE")), happened)
+
+    def write(history: tuple[Past, ...]) -> str:
+        return render(decision, facts(flow, decision, history))
+
+    def comment(client: Client) -> None:
+        done = comments.sync(
+            client, happened, write, key=about.key, base=about.base, verdict=verdict, author=author, create=create
+        )
+        click.echo(done.told, err=True)
+        if done in (comments.Outcome.FORK, comments.Outcome.NO_PULL_REQUEST):
+            outputs.write_summary(flow.environ, f"_{done.told}_")
+
+    def set_status(client: Client) -> None:
+        told = status_of(decision, facts(flow, decision), code, about.context)
+        click.echo(commit_status.put(client, happened, told), err=True)
+
+    failed: list[GatesError] = []
+    for act in (comment, set_status):
+        try:
+            act(rest_api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", "")))
+        except GatesError as error:
+            failed.append(error)
+    for trouble in failed:
+        click.echo(f"gates: {trouble}", err=True)
+    if failed:
+        click.echo(f"The verdict stands: {verdict}.", err=True)
+    click.echo(f"{verdict}: {decision.reason}")
+    return code, failed
+
+
+def tell_unchanged(flow: Flow, happened: Event, decision: Decision, *, author: str) -> tuple[Exit, list[GatesError]]:
+    """The same where nothing has changed: a refusal that stands is left standing, and ends with ``Exit.STOP``."""
+    from gates.github import rest_api
+    from gates.github.reporting import commit_status
+    from gates.github.reporting.report_subject import subject
+
+    if happened.may_write:
+        context = subject(flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE")), happened).context
+        try:
+            client = rest_api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
+            stands = commit_status.kept(client, happened, context)
+            if stands:
+                click.echo(f"{commit_status.put(client, happened, stands)} {stands.description}", err=True)
+                return Exit.STOP, []
+        except GatesError as error:
+            click.echo(f"gates: {error}", err=True)
+            return Exit.OUTSIDE, [error]
+    return tell(flow, happened, decision, author=author, create=False)
+
+
+@click.command()
+@click.option("--policies", required=True, help="Policies, from the repository's root, a line each.")
+@click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
+def unchanged(policies: str, author: str) -> NoReturn:
+    """Say of policies whose model has not changed that there is nothing to judge: their commit status, and their
+    comment where there is one. A failure that stands there stays.
+
+    \b
+    Exit codes: 0 told, 1 a failure stands, 2 a mistake in usage, 3 GitHub failed.
+
+    The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
+
+    \b
+    Example:
+      GITHUB_TOKEN=... gates unchanged --policies "$(cat unchanged)"
+    """
+    from gates.github import event
+
+    happened = event.read(os.environ)
+    failed: list[GatesError] = []
+    stands = False
+    for name in filter(None, map(str.strip, policies.splitlines())):
+        flow = options.flow(Path(name))
+        try:
+            decision = unchanged_model(flow.bound.policy.model, NOTHING_NEW)
+            code, trouble = tell_unchanged(flow, happened, decision, author=author)
+            stands, failed = stands or code is Exit.STOP, failed + trouble
+        except GatesError as error:  # a policy that can't be read, which nobody has touched
+            click.echo(f"gates: {error}", err=True)
+    sys.exit(failed[0].exit_code if failed else Exit.STOP if stands else Exit.SHIP)
+
+
+def approver(flow: Flow, happened: Event) -> str | None:
+    """Who approved that the policy gets weaker; None where it does not, or where nobody can be told to have."""
+    from gates.github.people.reviewers import weaker_policy_approved
+    from gates.github.rest_api import Client
+
+    try:
+        weaker = flow.base is not None and any(change.kind.weakens for change in flow.base.changes(flow.bound))
+    except GatesError:  # nothing can be judged either
+        return None
+    if not weaker or happened.pr is None:
+        return None
+    try:
+        client = Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
+        return weaker_policy_approved(client, happened.repository, happened.pr, happened.head_sha)
+    except GatesError as error:
+        click.echo(f"gates: whether the weaker policy is approved can't be told: {error}", err=True)
+        return None
+
+
+@click.command()
+@options.policy_alone
+def annotate(policy: Path) -> None:
+    """Tell the runner of a job which lines of the policy did not hold: `gates report --format annotations`, obeyed.
+
+    It is a step of its own, as any other command here lets the runner obey nothing that it prints.
+
+    \b
+    Example:
+      gates annotate
+    """
+    from gates.report.annotation import render
+
+    flow = replace(options.flow(policy), steps=Steps(sys.stderr, quiet=True))  # what steps say may quote anything
+    decision = flow.workspace.load_decision()
+    click.echo(render(decision, facts(flow, decision)), nl=False)
+    sys.stdout.flush()
+
+
+SPEAKS = annotate.name
+
+
+def is_obeyed(arguments: list[str]) -> bool:
+    """Whether the runner shall obey what this command prints: only where nothing but escaped text is printed."""
+    return arguments[:1] == [SPEAKS] and "GITHUB_ACTIONS" in os.environ
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path())
+@click.option("--repository", help="OWNER/NAME on GitHub. The default is the run's own, or that of the remote origin.")
+@click.option("--offline", is_flag=True, help="Look at files alone, whether there is a token or not.")
+@options.as_json
+@options.verbose
+def doctor(folder: Path, repository: str | None, offline: bool, as_json: bool) -> NoReturn:
+    """Look at a repository and its settings on GitHub, and tell what is missing or unsafe, with the mend.
+
+    Settings are looked at where GITHUB_TOKEN or GH_TOKEN holds a token; those of environments and branches take an
+    administrator's to be seen whole. Nothing is changed.
+
+    \b
+    Exit codes: 0 nothing is missing or unsafe, 1 something is, 2 a mistake in usage, 3 GitHub failed.
+
+    \b
+    Example:
+      GH_TOKEN=$(gh auth token) gates doctor
+    """
+    from gates import doctor as doctors
+    from gates.checkout.survey import repository_of, survey
+    from gates.doctor.file_checks import FILES
+    from gates.doctor.setting_checks import SETTINGS
+    from gates.github import event, rest_api
+    from gates.github.settings import read
+    from gates.report.terminal.diagnosis import render
+
+    name = repository or repository_of(folder, os.environ)
+    token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN")
+    settings = None
+    if token and name and not offline:
+        with options.steps().step("github", name):
+            settings = read(rest_api.Client(event.api_url(os.environ), token), event.named(name))
+    found = doctors.examine(survey(folder, name, settings), (*FILES, *SETTINGS))
+    options.tell(found, partial(render, found), as_json=as_json)
+    sys.exit(found.exit_code)

@@ -1,0 +1,275 @@
+"""Commands for workflows that spread the steps over machines which don't trust each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from gates.cli import options
+from gates.errors import Exit, GatesError
+from gates.pipeline.publish import publish
+from gates.system.files import digest_of, folder_digest
+from gates.wording import counted
+
+if TYPE_CHECKING:
+    from gates.documents.decision import Decision
+    from gates.github.event import Event
+    from gates.pipeline.pipeline import Flow
+
+handed = click.option(
+    "--handed",
+    type=click.Path(path_type=Path),
+    help="A folder with what the jobs before handed over, a folder each. Needs --digests.",
+)
+digests = click.option("--digests", help="Lines `NAME sha256:...`, one for each folder that was handed over.")
+
+
+def given(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The two options of a step that takes what was handed over."""
+    return handed(digests(function))
+
+
+def receive(flow: Flow, handed: Path | None, digests: str | None, *wanted: str) -> bool:
+    """Lay what was handed over into ``.gates/``; False where nothing is meant to be. An empty option counts as none."""
+    if not digests and (handed is None or not str(handed).strip(".")):
+        return False
+    if not digests or handed is None:
+        raise GatesError("one of the two is missing", where="--handed, --digests")
+    from gates.pipeline.handover import receive as lay
+
+    with flow.steps.step("handed", str(handed)):
+        lay(flow.workspace, handed, digests, wanted)
+    flow.workspace.when.unlink(missing_ok=True)  # what was handed over was trained elsewhere
+    return True
+
+
+@contextmanager
+def told(flow: Flow) -> Iterator[None]:
+    """A step that can't be done is published as a decision, so that whoever reports can say why."""
+    try:
+        yield
+    except GatesError as error:
+        with suppress(GatesError):
+            publish(flow, flow.unjudged(error))
+        raise
+
+
+def hand_over(**folders: Path) -> dict[str, str]:
+    """The outputs by which the next job finds and checks what this one made: path and digest of each folder."""
+    values: dict[str, str] = {}
+    for name, folder in folders.items():
+        digest = folder_digest(folder)
+        values |= {name: str(folder), f"{name}-digest": digest}
+        click.echo(f"{name} {digest}")
+    return values
+
+
+def outputs(flow: Flow, **values: str) -> None:
+    """Outputs of this step; an underscore stands for a dash."""
+    from gates.github.outputs import write_outputs
+
+    write_outputs(flow.environ, {name.replace("_", "-"): value for name, value in values.items()})
+
+
+@click.command()
+@click.option("--policy", "policies", default="gates.yaml", show_default=True, help="Policies or globs, a line each.")
+@click.option("--working-directory", "folder", default=".", show_default=True, help="Where the policies' paths start.")
+@click.option(
+    "--paths", default="", help="Globs from the root, a line each; {folder} is a policy's own. Default: that."
+)
+@options.as_json
+def plan(policies: str, folder: str, paths: str, as_json: bool) -> None:
+    """Tell which policies the event of this GitHub Actions run is about: those whose files changed.
+
+    What can't be told is judged: a new branch, a forced push, a schedule; and what was red at the commit before a push,
+    or not judged there. Needs a GitHub Actions run, a checkout with history, and for a push a GITHUB_TOKEN with
+    `statuses: read`.
+
+    \b
+    Example:
+      gates plan --policy 'models/*/gates.yaml'
+    """
+    from gates.github import changed_policies as plans
+    from gates.github import event
+    from gates.github.outputs import write_outputs, write_summary
+
+    happened = event.read(os.environ)
+    lines = [[line.strip() for line in text.splitlines() if line.strip()] for text in (policies, paths)]
+    made = plans.plan(Path.cwd(), happened, folder, lines[0], lines[1], _passed(happened))
+    models = [{"policy": policy, "folder": Path(policy).parent.as_posix()} for policy in made.policies]
+    text = json.dumps(models, ensure_ascii=True)
+    counts = {"count": str(len(models)), "unchanged-count": str(len(made.unchanged))}
+    write_outputs(os.environ, {"models": text, "unchanged": "\n".join(made.unchanged), **counts})
+    if not models:
+        write_summary(os.environ, "**Nothing to judge:** this change touches no model.")
+    if as_json:
+        click.echo(text)
+        return
+    click.echo(f"{len(models)} of {counted(len(models) + len(made.unchanged), 'policy')}, {made.reason}")
+    for model in models:
+        click.echo(f"  {model['policy']}")
+
+
+def _passed(happened: Event) -> Callable[[str], bool]:
+    """Whether a policy's verdict on the commit before a push was a success; not where nobody can say."""
+    from gates.github import rest_api
+    from gates.github.reporting import commit_status
+    from gates.github.reporting.report_subject import subject
+
+    if happened.name != "push" or happened.base_sha is None:
+        return lambda _: True  # of a proposal everything that it changes is judged
+    try:
+        client = rest_api.Client(happened.api_url, os.environ.get("GITHUB_TOKEN", ""))
+        stands = commit_status.standing(client, happened.repository, happened.base_sha)
+    except GatesError as error:
+        click.echo(f"gates: how the commit before was judged can't be told: {error}", err=True)
+        stands = {}
+    return lambda policy: stands.get(subject(policy, happened).context.casefold()) == "success"
+
+
+@click.command("check-data")
+@options.policy
+def check_data(policy: Path) -> NoReturn:
+    """Hold the policy's tables to their contract, and make ready what the jobs after this one may see.
+
+    Into .gates/data: the training tables, and the holdout without its labels. Into .gates/served: the kept predictions
+    of champion and anchor on this holdout, or else their models. Nothing of the candidate runs.
+
+    \b
+    Exit codes: 0 the contract holds, 1 it is broken, 2 a mistake in policy or data,
+    3 something outside failed.
+
+    \b
+    Example:
+      gates check-data --policy models/churn/gates.yaml
+    """
+    from gates.judge.judge import judge
+    from gates.pipeline import handover
+
+    flow = options.flow(policy)
+    with told(flow):
+        flow.workspace.forget("data")
+        broken = flow.broken(flow.check())
+        if broken:
+            decision = judge(flow.bound, broken)
+            publish(flow, decision)
+            _end(decision, flow)
+        data, served = flow.workspace.data, flow.workspace.served
+        serving = {"champion": flow.served(), "anchor": flow.anchor()}
+        with flow.steps.step("hand over", str(data)):
+            handover.hand_data(flow.bench, data)
+            scored = handover.hand_served(serving, flow.bench.holdout_identity, served)
+            checkout = handover.without_holdout(flow.bench, Path(flow.environ.get("GITHUB_WORKSPACE") or "."))
+            made = hand_over(data=data, served=served)
+    outputs(flow, verdict="pass", champion="model" if scored else "", checkout=checkout, **made)
+    click.echo("the data is fit to train on")
+    sys.exit(Exit.SHIP)
+
+
+@click.command()
+@options.policy
+@given
+def train(policy: Path, handed: Path | None, digests: str | None) -> None:
+    """Run the training command; what it writes lies in .gates/candidate, of further seeds in .gates/seeds.
+
+    With --handed it is given the tables of `gates check-data` from another machine, and the policy's own are not
+    opened: the labels of the holdout need not be here.
+
+    \b
+    Example:
+      gates train
+    """
+    flow = options.flow(policy)
+    with told(flow):
+        if receive(flow, handed, digests, "data"):
+            from gates.pipeline.handover import handed_tables
+
+            flow.train_on(*handed_tables(flow.workspace, flow.bound.policy.data.train))
+        else:
+            flow.check()
+            flow.train()
+        trained = flow.workspace.trained(flow.bound.policy.train.seeds)
+        form = "model" if any((one / "model").is_dir() for one in trained) else "predictions"
+        further = {"seeds": flow.workspace.others} if len(trained) > 1 else {}
+        made = hand_over(candidate=flow.workspace.candidate, **further)
+    outputs(flow, form=form, **made)
+
+
+@click.command()
+@options.policy
+@click.option("--model", type=click.Choice(["candidate", "champion"]), required=True, help="Whose model.")
+@given
+def score(policy: Path, model: str, handed: Path | None, digests: str | None) -> None:
+    """Let a model score the holdout that was handed over, where there are neither labels nor credentials. With the
+    candidate's go those of further seeds, with the champion's the anchor's.
+
+    Loading a model runs its author's code. What it gives lies in .gates/scored.
+
+    \b
+    Example:
+      gates score --model candidate --handed handed --digests "$(cat digests)"
+    """
+    from gates.pipeline import handover
+
+    flow = options.flow(policy)
+    with told(flow):
+        receive(flow, handed, digests, "data", *(("candidate", "seeds") if model == "candidate" else ("served",)))
+        with flow.steps.step("score", model):
+            made = hand_over(scores=handover.score(flow.workspace, model, flow.environ))
+    outputs(flow, **made)
+
+
+@click.command()
+@options.policy
+@options.base
+@options.as_json
+@given
+def run(policy: Path, base: str | None, as_json: bool, handed: Path | None, digests: str | None) -> NoReturn:
+    """Check the data, train, measure, judge and report, in one go.
+
+    With --handed the candidate was trained on another machine: it is measured and judged, no model is loaded, and no
+    registry is asked.
+
+    \b
+    Example:
+      gates run --policy models/churn/gates.yaml
+    """
+    flow = options.flow(policy, base)
+    try:
+        if receive(flow, handed, digests, "candidate", "seeds", "served", "scores", "champion-scores"):
+            decision = _judge_handed(flow)
+        else:
+            decision = flow.run()
+    except GatesError as error:
+        decision = flow.unjudged(error)
+        with suppress(GatesError):  # where nothing can be written, the error itself says why
+            publish(flow, decision)
+        if as_json:
+            options.show(decision, flow, as_json=True)
+        raise
+    publish(flow, decision)
+    work = flow.workspace
+    handed_on = (work.evidence, work.decision, work.report, *work.base_files)
+    outputs(flow, evidence_digest=digest_of(handed_on, work.work))
+    options.show(decision, flow, as_json=as_json)
+    _end(decision, flow)
+
+
+def _judge_handed(flow: Flow) -> Decision:
+    from dataclasses import replace
+
+    from gates.pipeline import handover
+
+    elsewhere = replace(flow, elsewhere=lambda name: handover.handed_scores(flow.workspace, name))
+    return elsewhere.run_handed(*(handover.handed_served(flow.workspace, name) for name in handover.SERVING))
+
+
+def _end(decision: Decision, flow: Flow) -> NoReturn:
+    sys.exit(options.code(decision, flow))

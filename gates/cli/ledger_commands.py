@@ -1,0 +1,166 @@
+"""Commands that read the ledger: history, status, verify."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from gates.cli import options
+from gates.errors import Exit
+
+if TYPE_CHECKING:
+    from gates.ledger.ledger import Ledger
+
+
+@click.command()
+@options.policy
+@options.as_json
+@click.option("--last", type=click.IntRange(1), default=None, metavar="N", help="The newest N records alone.")
+def history(policy: Path, last: int | None, as_json: bool) -> None:
+    """What was decided, promoted, refused, waived and taken back, the newest first.
+
+    \b
+    Example:
+      gates history --last 20
+    """
+    from itertools import islice
+
+    from gates.cli import ledger_text
+    from gates.schema.fields import plain
+
+    ledger = _ledger(policy)
+    entries = list(islice(ledger.entries(ledger.head()), last))
+    listed = [{"digest": one.digest, "record": plain(one.record)} for one in entries] if as_json else None
+    options.tell(listed, partial(ledger_text.history, entries), as_json=as_json)
+
+
+@click.command()
+@options.policy
+@options.as_json
+def status(policy: Path, as_json: bool) -> NoReturn:
+    """What serves now, and whether it is still what was promoted.
+
+    Tells an alias that somebody moved by hand, bytes that were changed under it, and whether the model would still pass
+    today's policy. Ends with 1 where something is not as it was promoted, or a promotion was left half way.
+
+    \b
+    Example:
+      gates status
+    """
+    from gates.cli import ledger_text
+    from gates.promotion.status import standing
+
+    flow = options.flow(policy)
+    found = standing(flow.ledger, flow.glance, flow.bound)
+    options.tell(found, partial(ledger_text.standing, found), as_json=as_json)
+    sys.exit(Exit.SHIP if found.sound else Exit.STOP)
+
+
+@click.command()
+@options.policy
+@options.as_json
+@click.argument("record", required=False)
+@click.option("--all", "every", is_flag=True, help="Every record. The default, where no RECORD is named.")
+@click.option("--expect-head", "expected", metavar="DIGEST", help="A record that was the newest once: the anchor.")
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A model's folder: is it what was promoted? Nothing else is checked.",
+)
+@click.option("--stage", help="With --model: the stage's alias. The default is the champion's.")
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The public key (PEM) that must have signed the decision of every promotion.",
+)
+def verify(
+    policy: Path,
+    record: str | None,
+    every: bool,
+    expected: str | None,
+    model: Path | None,
+    stage: str | None,
+    key: Path | None,
+    as_json: bool,
+) -> NoReturn:
+    """Check the ledger's chain, and derive every verdict again from its evidence.
+
+    RECORD is a number of gates history, or the beginning of a record's digest. Ends with 1 where something is wrong.
+
+    \b
+    Example:
+      gates verify --all --expect-head sha256:4f0c...
+      gates verify 2
+      gates verify --model /srv/model
+    """
+    from gates.cli import ledger_text
+    from gates.ledger.audit import audit
+
+    if model is not None:
+        _verify_model(policy, model, stage, as_json=as_json)
+    if every and record:
+        raise click.UsageError("--all and RECORD exclude each other")
+    found = audit(_ledger(policy), only=record, expected=expected, key=key)
+    options.tell(found, partial(ledger_text.audit, found), as_json=as_json)
+    sys.exit(Exit.STOP if found.found else Exit.SHIP)
+
+
+def _verify_model(policy: Path, model: Path, stage: str | None, *, as_json: bool) -> NoReturn:
+    from gates.errors import GatesError
+    from gates.promotion.status import served
+    from gates.system.files import manifest
+
+    flow = options.flow(policy)
+    name, alias = flow.bound.champion
+    if not model.is_dir():
+        raise GatesError("there is no such folder", where=str(model))
+    try:
+        entry = served(flow.ledger, name, stage or alias, manifest(model))
+    except GatesError as error:
+        if as_json:
+            options.write_json({"promoted": False, "reason": error.what})
+        error.exit_code = Exit.STOP if error.exit_code is Exit.INPUT else error.exit_code
+        raise
+    version = entry.record.after.version if entry.record.after else None
+    told = f"{name} version {version}, promoted to {stage or alias} by record {entry.record.sequence}"
+    if as_json:
+        options.write_json({"promoted": True, "version": version, "record": entry.digest})
+    else:
+        click.echo(told)
+    sys.exit(Exit.SHIP)
+
+
+@click.command()
+@options.policy
+@options.as_json
+@click.argument("record")
+def reproduce(policy: Path, record: str, as_json: bool) -> NoReturn:
+    """Train again what a record was about, and tell whether predictions and evidence are the same.
+
+    Its commit is checked out into a fresh folder, which is removed afterwards; data that is not in the commit is taken
+    from beside the policy, and must be what it was. The command that trains is the record's: run it where you would run
+    that commit. Ends with 1 where they part.
+
+    \b
+    Example:
+      gates reproduce 2
+    """
+    import tempfile
+
+    from gates.cli import ledger_text
+    from gates.pipeline.reproduce import reproduce as again
+
+    flow = options.flow(policy)
+    with tempfile.TemporaryDirectory(prefix="gates-reproduce-") as folder:
+        found = again(flow, flow.ledger.find(record), Path(folder))
+    options.tell(found, partial(ledger_text.reproduced, found), as_json=as_json)
+    sys.exit(Exit.SHIP if found.same else Exit.STOP)
+
+
+def _ledger(policy: Path) -> Ledger:
+    """The ledger is found by the policy's place; the policy itself need not be readable for it."""
+    return options.flow(policy).ledger

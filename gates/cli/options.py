@@ -1,0 +1,127 @@
+"""What commands share: options, and how a decision is shown and becomes an exit code."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gates.checkout.workspace import Workspace
+from gates.documents.decision import Decision, exit_code
+from gates.errors import Exit
+from gates.pipeline.pipeline import Flow
+from gates.pipeline.publish import facts
+from gates.report.terminal.verdicts import render
+from gates.schema.canonical import canonical
+from gates.system.activity import Heard
+from gates.system.progress import Steps
+
+HEARD = "gates.heard"  # in click's context
+
+
+def _listen(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if not asked or HEARD in context.meta:
+        return
+    heard = context.meta[HEARD] = Heard()
+    heard.listen()
+    context.call_on_close(heard.close)
+    context.call_on_close(steps().tell)  # what no step told; called first
+
+
+verbose = click.option(
+    "--verbose",
+    "-v",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_listen,
+    help="Say below each step what was run: commands, queries, files, registry, GitHub's API.",
+)
+policy_alone = click.option(
+    "--policy",
+    "-p",
+    type=click.Path(path_type=Path),
+    default=Path("gates.yaml"),
+    show_default=True,
+    help="The policy. Its folder is where paths start and where .gates/ is.",
+)
+
+
+def policy(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every command that has a policy."""
+    return policy_alone(verbose(command))
+
+
+base = click.option(
+    "--base",
+    metavar="REVISION",
+    help="A commit whose policy judges, too: the worse verdict counts. In a pull request's run it is the base commit.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output, and nothing else.")
+
+
+def steps(*, quiet: bool = False, took: Path | None = None) -> Steps:
+    """Progress on standard error. ``quiet``: for somebody at a terminal alone, unless what was run is asked for.
+    ``took``: where a terminal's progress remembers how long steps take."""
+    context = click.get_current_context(silent=True)
+    heard: Heard | None = context.meta.get(HEARD) if context else None
+    return Steps(sys.stderr, quiet=quiet and heard is None, colour=colour(sys.stderr), heard=heard, took=took)
+
+
+def today() -> str:
+    """The day by UTC: YYYY-MM-DD."""
+    return datetime.now(UTC).date().isoformat()
+
+
+def flow(policy: Path, base: str | None = None) -> Flow:
+    """The steps of a policy; ``base`` is a revision whose policy judges, too."""
+    workspace = Workspace(policy=policy)
+    told = steps(took=workspace.took)
+    return Flow(workspace=workspace, steps=told, environ=os.environ, today=today(), against=base)
+
+
+def code(decision: Decision, flow: Flow) -> Exit:
+    """The exit code of what waivers, the policy's mode and its ``on_inconclusive`` make of the decision."""
+    told = facts(flow, decision)
+    return exit_code(
+        decision,
+        verdict=told.verdict(decision),
+        inconclusive_fails=told.strict,
+        observing=told.observing is not None,
+    )
+
+
+def colour(stream: Any) -> bool:
+    """Whether to colour: for somebody at a terminal."""
+    plain = {"NO_COLOR", "CI"} & os.environ.keys()  # a runner may offer a terminal that nobody sits at
+    return stream.isatty() and not plain and os.environ.get("TERM") != "dumb"
+
+
+def width() -> int:
+    """Columns of the terminal; 120 where there is none."""
+    return shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 120
+
+
+def write_json(value: Any) -> None:
+    """Canonical JSON on standard output."""
+    sys.stdout.write(canonical(value).decode() + "\n")
+
+
+def show(decision: Decision, flow: Flow, *, as_json: bool) -> None:
+    """The decision on standard output, as JSON or for people."""
+    tell(decision, lambda **how: render(decision, facts(flow, decision), **how), as_json=as_json)
+
+
+def tell(value: Any, render: Callable[..., str], *, as_json: bool) -> None:
+    """A value on standard output: as JSON, or as ``render(width=..., colour=...)`` writes it for people."""
+    if as_json:
+        write_json(value)
+        return
+    coloured = colour(sys.stdout)
+    click.echo(render(width=width(), colour=coloured), nl=False, color=coloured)

@@ -1,0 +1,123 @@
+"""Commands of workflows that take up what another run has judged: a fork's, or that of a commit to be accepted."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from gates.cli import options
+from gates.cli.github_commands import AUTHOR, NOTHING_NEW, tell, tell_unchanged
+from gates.documents.decision import Decision, unchanged
+from gates.errors import Exit, GatesError
+from gates.pipeline.pipeline import Flow
+from gates.pipeline.publish import publish
+from gates.wording import counted
+
+if TYPE_CHECKING:
+    from gates.github.rest_api import Client
+
+
+def _client(url: str) -> Client:
+    from gates.github.rest_api import Client
+
+    return Client(url, os.environ.get("GITHUB_TOKEN", ""))
+
+
+@click.command("find-fork")
+def find_fork() -> None:
+    """Find the pull request whose run this workflow follows, by its commit, and what that run handed over.
+
+    Sets the outputs pull-request, base, branch and artifacts; none where there is nothing to report. The token comes
+    from GITHUB_TOKEN. Needs a run of a workflow with `on: workflow_run`.
+
+    \b
+    Example:
+      GITHUB_TOKEN=... gates find-fork
+    """
+    from gates.github import event, outputs, runs
+
+    happened, before = event.read(os.environ), event.read_before(os.environ)
+    found = runs.find(_client(happened.api_url), happened, before)
+    if isinstance(found, str):
+        click.echo(found)
+        return
+    ids = ",".join(map(str, found.artifacts))
+    values = {"pull-request": str(found.pr), "base": found.base, "branch": found.branch, "artifacts": ids}
+    outputs.write_outputs(os.environ, values)
+    click.echo(f"pull request {found.pr}: {counted(len(found.artifacts), 'artifact')} with evidence")
+
+
+@click.command("report-fork")
+@click.option("--pull-request", "pr", type=int, required=True, help="The pull request that find-fork found.")
+@click.option("--branch", help="The branch that it asks to change, as find-fork gave it. By default GitHub is asked.")
+@click.option("--evidence", type=click.Path(path_type=Path), required=True, help="Where its artifacts were unpacked.")
+@click.option("--policy", "policies", default="gates.yaml", show_default=True, help="Policies or globs, a line each.")
+@click.option("--working-directory", "folder", default=".", show_default=True, help="Where the policies' paths start.")
+@click.option("--paths", default="", help="As in the workflow that judged.")
+@click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
+def report_fork(
+    pr: int, branch: str | None, evidence: Path, policies: str, folder: str, paths: str, author: str
+) -> NoReturn:
+    """Judge what a fork's run has measured by the policies of the base branch, which is checked out here, and report.
+
+    What was handed over is read as evidence and nothing else. It was measured by the fork's own run, so comment and
+    status say that it is not verified. The exit code is about the reporting, not about the verdict.
+
+    \b
+    Example:
+      GITHUB_TOKEN=... gates report-fork --pull-request 7 --branch main --evidence evidence
+    """
+    from gates.github import changed_policies, event, runs
+
+    happened = event.read(os.environ)
+    client = _client(happened.api_url)
+    asked = branch or runs.base_of(client, happened.repository, pr)
+    happened = replace(happened, pr=pr, branch=f"refs/heads/{asked}", is_fork=True)
+    lines = [[line.strip() for line in text.splitlines() if line.strip()] for text in (policies, paths)]
+    known = changed_policies.policies_of(Path.cwd(), folder, lines[0])
+    names = runs.changed(client, happened, pr)
+    failed: list[GatesError] = []
+    for policy in known:
+        flow = replace(options.flow(Path(policy)), about=happened)
+        touched = runs.may_touch(policy, lines[1], names)
+        try:
+            decision = _decide(flow, evidence, touched=touched)
+        except GatesError as error:
+            decision = flow.unjudged(error)
+        publish(flow, decision)
+        failed += (tell if touched else tell_unchanged)(flow, happened, decision, author=author)[1]
+    sys.exit(failed[0].exit_code if failed else Exit.SHIP)
+
+
+def _decide(flow: Flow, evidence: Path, *, touched: bool) -> Decision:
+    from gates.github import runs
+
+    model = flow.bound.policy.model
+    if not touched:
+        return unchanged(model, NOTHING_NEW)
+    return flow.judged_anew(runs.evidence_of(evidence, model, flow.bound.measured))
+
+
+@click.command("find-run")
+@click.option("--pull-request", "pr", type=click.IntRange(min=1), required=True, help="The pull request's number.")
+@click.option("--commit", required=True, help="Its newest commit, by all 40 digits.")
+def find_run(pr: int, commit: str) -> None:
+    """Find the run that judged a pull request's commit, and what it handed over.
+
+    Sets the outputs run and artifacts. The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
+
+    \b
+    Example:
+      GITHUB_TOKEN=... gates find-run --pull-request 7 --commit "$(git rev-parse HEAD)"
+    """
+    from gates.github import event, outputs, runs
+
+    happened = event.read(os.environ)
+    run, artifacts = runs.judged(_client(happened.api_url), happened.repository, pr, commit)
+    outputs.write_outputs(os.environ, {"run": str(run), "artifacts": ",".join(map(str, artifacts))})
+    click.echo(f"run {run}: {counted(len(artifacts), 'artifact')} with evidence")

@@ -1,0 +1,170 @@
+"""Commands that draw: what was judged, into the pull request's comment; what serves, as a badge."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from gates.cli import options
+from gates.cli.github_commands import AUTHOR, approver
+from gates.errors import Exit, GatesError
+from gates.pipeline.publish import facts
+
+if TYPE_CHECKING:
+    from gates.documents.decision import Decision, Past
+    from gates.github.event import Event
+    from gates.pipeline.pipeline import Flow
+    from gates.report import Picture
+
+
+@click.command()
+@click.option("--evidence", type=click.Path(path_type=Path), required=True, help="Where the run's artifacts lie.")
+@click.option("--policy", "policies", default="gates.yaml", show_default=True, help="Policies or globs, a line each.")
+@click.option("--working-directory", "folder", default=".", show_default=True, help="Where the policies' paths start.")
+@click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
+def picture(evidence: Path, policies: str, folder: str, author: str) -> NoReturn:
+    """Draw what was judged, keep the picture in the branch gates-pictures, and show it in the comment that stands on
+    the pull request.
+
+    Evidence is judged anew, as gates comment does. The comment is whole without a picture: what can't be drawn or
+    stored is told, and blocks nothing. The token comes from GITHUB_TOKEN, and must be one that may write contents.
+    Needs a GitHub Actions run of a pull request.
+
+    \b
+    Exit codes: 0 done or nothing to draw, 2 a mistake in usage, 3 GitHub failed.
+
+    \b
+    Example:
+      GITHUB_TOKEN=... gates picture --evidence evidence
+    """
+    from gates.github import event
+
+    happened = event.read(os.environ)
+    if happened.pr is None or not happened.may_write:
+        click.echo("no picture: this run is for no pull request, or for one of a fork, and may not write")
+        sys.exit(Exit.SHIP)
+    failed: list[GatesError] = []
+    for flow, decision in _judged(happened, evidence, policies, folder):
+        try:
+            click.echo(f"{flow.workspace.policy}: {_shown(flow, decision, happened, author)}")
+        except GatesError as error:
+            click.echo(f"gates: {error}", err=True)
+            failed.append(error)
+    sys.exit(failed[0].exit_code if failed else Exit.SHIP)
+
+
+def _judged(happened: Event, evidence: Path, policies: str, folder: str) -> Iterator[tuple[Flow, Decision]]:
+    """Each policy about whose model the run has measured something that can be drawn."""
+    from gates.github import changed_policies, runs
+    from gates.report.svg import drawable
+
+    lines = [line.strip() for line in policies.splitlines() if line.strip()]
+    for policy in changed_policies.policies_of(Path.cwd(), folder, lines):
+        flow = options.flow(Path(policy))
+        try:
+            found = runs.evidence_of(evidence, flow.bound.policy.model, flow.bound.measured)
+        except GatesError as error:  # its comment says so already
+            click.echo(f"{policy}: no picture: {error.what}")
+            continue
+        flow = replace(flow, approver=approver(flow, happened))
+        decision = flow.judged_anew(found)
+        if drawable(decision):
+            yield flow, decision
+        else:
+            click.echo(f"{policy}: no picture: no bar has an interval")
+
+
+def _shown(flow: Flow, decision: Decision, happened: Event, author: str) -> str:
+    """Store the picture and put it into the comment. Gives what became of that."""
+    from gates.github import rest_api
+    from gates.github.reporting import comment as comments
+    from gates.github.reporting.report_subject import subject
+    from gates.report.markdown import render
+
+    about = subject(flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE")), happened)
+    stored = _stored(flow, decision, happened, about.key)
+
+    def write(history: tuple[Past, ...]) -> str:
+        return render(decision, replace(facts(flow, decision, history), picture=stored))
+
+    client = rest_api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
+    verdict = flow.settled(decision).verdict
+    return comments.sync(
+        client, happened, write, key=about.key, base=about.base, verdict=verdict, author=author, create=False
+    ).told
+
+
+def _stored(flow: Flow, decision: Decision, happened: Event, key: str) -> Picture:
+    """Draw, keep, and tell where it lies."""
+    from gates.github.reporting.picture_branch import address, store
+    from gates.report import Picture, svg
+    from gates.system.git import repository
+
+    found = repository(flow.workspace.root, flow.environ)
+    if found is None or happened.pr is None:
+        raise GatesError("is not in a git repository, so there is no branch for pictures", where=key)
+    told = facts(flow, decision)
+    drawn = {scheme: svg.picture(decision, told, scheme) for scheme in ("light", "dark")}
+    paths = store(found[0], "origin", happened.pr, key, drawn)
+    at = {scheme: address(happened.server_url, happened.repository, path) for scheme, path in paths.items()}
+    return Picture(**at, spoken=svg.spoken(decision, told))
+
+
+@click.command()
+@options.policy
+@click.option("--stage", help="The stage's alias. The default is the champion's.")
+@click.option("--format", "form", type=click.Choice(["svg", "shields"]), default="svg", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The file. Default: standard output.")
+@click.option("--store", "stored", is_flag=True, help="Keep it in the branch gates-pictures, and print its address.")
+def badge(policy: Path, stage: str | None, form: str, output: Path | None, stored: bool) -> None:
+    """Draw what serves now as a badge for a README: model, version, verdict, the first metric with its interval.
+
+    It says by the ledger what was promoted, whether somebody accepted it, and by the registry whether the alias was
+    moved by hand since. shields is the JSON that shields.io's endpoint takes.
+
+    \b
+    Example:
+      gates badge --output badge.svg
+      gates badge --store
+    """
+    from gates.promotion.badge import badge_of
+    from gates.report.badge_svg import shields, svg
+    from gates.system import files
+
+    flow = options.flow(policy)
+    alias = stage or flow.bound.champion[1]
+    made = badge_of(flow.ledger, None if flow.no_registry else flow.glance, flow.bound, alias)
+    text = {"svg": svg, "shields": shields}[form](made)
+    if output:
+        files.write(output, text.encode("utf-8", "replace"))
+    if stored:
+        click.echo(_kept(flow, f"{flow.bound.champion[0]}-{alias}", {".svg": svg(made), ".json": shields(made)}))
+    elif not output:
+        click.echo(text, nl=False)
+
+
+def _kept(flow: Flow, name: str, texts: dict[str, str]) -> str:
+    """Keep the badge in both forms; gives the line that a README on GitHub shows it with."""
+    from gates.github.reporting.picture_branch import BADGES, address, keep
+    from gates.schema.canonical import digest_bytes
+    from gates.system.git import repository
+
+    found = repository(flow.workspace.root, flow.environ)
+    if found is None:
+        raise GatesError(
+            "is not in a git repository, so there is no branch for badges", where=str(flow.workspace.policy)
+        )
+    file = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".")
+    if file != name:  # another name may look the same
+        file = f"{file}-{digest_bytes(name.encode())[-16:]}"
+    keep(found[0], "origin", BADGES, {f"{file}{ending}": text for ending, text in texts.items()})
+    server = flow.environ.get("GITHUB_SERVER_URL", "https://github.com")
+    at = address(server, flow.environ.get("GITHUB_REPOSITORY", "OWNER/NAME"), f"{BADGES}/{file}.svg")
+    return f"![{file}]({at})"

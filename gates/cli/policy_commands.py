@@ -1,0 +1,65 @@
+"""Commands about policies, without data."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from gates.checkout.workspace import Workspace
+from gates.cli import options
+from gates.errors import Exit
+from gates.policy import Bound
+
+
+@click.group()
+def policy() -> None:
+    """Commands about policies, without data.
+
+    \b
+    Example:
+      gates policy diff origin/main
+    """
+
+
+@policy.command()
+@options.policy
+@click.argument("base")
+@click.argument("head", required=False)
+@options.as_json
+def diff(policy: Path, base: str, head: str | None, as_json: bool) -> NoReturn:
+    """Tell rule by rule what became weaker, stricter, new or gone from the policy BASE to HEAD, or can't be told.
+
+    BASE and HEAD are files, or commits, branches and tags: then the policy of --policy as it stands there, with its
+    contract. Without HEAD it is the file as it lies here.
+
+    \b
+    Exit codes: 0 HEAD is not weaker, 1 some rule is weaker, gone or can't be told,
+    2 a mistake in a policy or its contract.
+
+    \b
+    Example:
+      gates policy diff origin/main
+      gates policy diff v1.0 v2.0 --policy models/churn/gates.yaml
+      gates policy diff old.yaml new.yaml --json
+    """
+    from gates.policy.policy_diff import compare
+    from gates.report.terminal.differences import render
+
+    here = str(policy) if head is None else head
+    compared = compare(*(_bound(one, policy) for one in (base, here)))
+    options.tell(compared, partial(render, compared.changes, "weaker"), as_json=as_json)
+    sys.exit(Exit.STOP if compared.weaker else Exit.SHIP)
+
+
+def _bound(named: str, policy: Path) -> Bound:
+    """The policy of a file, or of a commit."""
+    from gates.checkout.base_policy import policy_at
+
+    if Path(named).is_file() or Path(named) == policy:
+        return Workspace(policy=Path(named)).load()
+    return policy_at(Workspace(policy=policy), named, os.environ)

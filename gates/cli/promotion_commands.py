@@ -1,0 +1,271 @@
+"""Commands that move aliases, or say what may be accepted: promote, rollback, waive."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gates.cli import options
+from gates.cli.job_commands import given, outputs, receive
+from gates.pipeline.pipeline import Flow
+
+if TYPE_CHECKING:
+    from gates.documents.record import Approval, Run
+    from gates.policy import Stage
+    from gates.promotion.transaction import Approve, Desk
+
+
+def _trusted(policy: Path) -> Flow:
+    """The steps under the policy of the default branch."""
+    from gates.checkout.trusted_policy import trusted
+
+    flow = options.flow(policy)
+    return replace(flow, trusted=trusted(flow.workspace, flow.environ))
+
+
+def _run(flow: Flow) -> Run:
+    """Who runs this. Outside a repository it is said where the ledger is."""
+    from gates.promotion import provenance
+    from gates.system.git import repository
+
+    found = repository(flow.workspace.root, flow.environ)
+    alone = "" if found else "; not in a git repository, so the policy is the file as it lies here"
+    with flow.steps.step("ledger", flow.ledger.told + alone):
+        return provenance.run(flow.environ, found[0] if found else None)
+
+
+def _desk(flow: Flow) -> Desk:
+    from gates.promotion.transaction import Desk
+
+    name = flow.bound.champion[0]
+    return Desk(name=name, registry=flow.registry, ledger=flow.ledger, run=_run(flow), say=flow.steps.say)
+
+
+def _approvals(flow: Flow) -> Approve:
+    """GitHub, asked with the job's token, once a stage needs somebody; outside of its runs there is nobody to ask."""
+    from gates.promotion.promote import unapproved
+
+    if flow.environ.get("GITHUB_ACTIONS") != "true":
+        return unapproved
+
+    def approve(stage: Stage, model: str) -> tuple[Approval, ...]:
+        from gates.github import event
+        from gates.github.people.reviewers import of_run
+        from gates.ledger.champions import trained_from
+
+        if not stage.approvals:
+            return ()
+        happened = event.read(flow.environ)
+        since = trained_from(flow.ledger, flow.ledger.head(), flow.bound.champion[0], stage.alias)
+        return of_run(happened, flow.environ, happened.run_id, flow.bound.policy.promotion, since)(stage, model)
+
+    return approve
+
+
+key_option = click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A private key (PEM) that signs what is recorded; the signed statement lies beside the record.",
+)
+
+
+@click.command()
+@options.policy
+@options.as_json
+@click.option("--stage", help="The stage's alias. The default is the next one that the candidate does not stand in.")
+@click.option("--dry-run", "rehearse", is_flag=True, help="Verify everything, say what would be done, and do nothing.")
+@key_option
+@click.option(
+    "--uncompared",
+    metavar="REASON",
+    help="Promote by the floors alone, and record why, where the champion's predictions are of another holdout.",
+)
+@given
+def promote(
+    policy: Path,
+    stage: str | None,
+    rehearse: bool,
+    uncompared: str | None,
+    key: Path | None,
+    as_json: bool,
+    handed: Path | None,
+    digests: str | None,
+) -> None:
+    """Make the judged candidate what an alias of the registry names.
+
+    Verifies candidate, evidence and decision by the policy of the default branch, judges anew where the champion is
+    another one by now, asks for approvals, moves the alias, and reads it and the stored bytes back. The ledger says so,
+    of a refusal too. With --handed it is a candidate that was judged on another machine.
+
+    \b
+    Example:
+      gates run && gates promote
+      gates promote --stage champion --dry-run
+      gates promote --uncompared "the holdout was extended, and champion v3 came as predictions"
+    """
+    from gates.promotion import provenance
+    from gates.promotion.promote import promote as promoted
+    from gates.promotion.verification import Candidate
+    from gates.system.git import repository
+
+    flow = _trusted(policy)
+    assert flow.trusted is not None  # noqa: S101 -- just made
+    receive(flow, handed, digests, "candidate", "seeds", "scores", "champion-scores", "evidence")
+    evidence = flow.workspace.load_evidence()  # before anything slow: is there something to promote?
+    if flow.environ.get("GITHUB_ACTIONS") == "true":  # nothing of the repository runs in a job with credentials
+        flow.bench.judged = evidence
+    found = repository(flow.workspace.root, flow.environ)
+    git, top = found or (None, None)
+    candidate = Candidate(
+        workspace=flow.workspace,
+        policy=flow.trusted,
+        bench=flow.bench,
+        code=provenance.code(git, top, flow.workspace.root),
+        served=flow.served,
+        anchor=flow.anchor,
+        approve=_approvals(flow),
+        today=flow.today,
+        proven=flow.proven,
+        uncompared=(uncompared or "").strip() or None,
+        key=key,
+    )
+    for line in provenance.uncommitted(git, top, flow.bound, flow.workspace.root):
+        click.echo(f"gates: warning: {line}", err=True)
+    with flow.steps.step("promote", f"models:/{flow.bound.champion[0]}"):
+        done = promoted(_desk(flow), candidate, stage or None, rehearse=rehearse)
+    entry = done.entry
+    told = {
+        "model": flow.bound.champion[0],
+        "alias": done.alias,
+        "version": done.version,
+        "done": entry is not None,
+        "record": entry.digest if entry else None,
+        "sequence": entry.record.sequence if entry else None,
+    }
+    outputs(flow, alias=done.alias, version=done.version or "", record=entry.digest if entry else "")
+    click.echo(json.dumps(told) if as_json else done.told)
+
+
+@click.command()
+@options.policy
+@options.as_json
+@click.option("--to", "target", metavar="RECORD", help="The promotion to go back to; the default is the one before.")
+@click.option("--stage", help="The stage's alias. The default is the champion's.")
+@click.option("--reason", required=True, help="Why. It is recorded.")
+def rollback(policy: Path, target: str | None, stage: str | None, reason: str, as_json: bool) -> None:
+    """Let an alias name again what an earlier record promoted.
+
+    RECORD is a number of gates history, or the beginning of a record's digest.
+
+    \b
+    Example:
+      gates rollback --reason "calls dropped by half since Tuesday"
+      gates rollback --to 2 --reason "the last one with the old address data"
+    """
+    from gates.promotion.rollback import rollback as rolled_back
+
+    flow = options.flow(policy)
+    alias = stage or flow.bound.champion[1]
+    with flow.steps.step("rollback", f"models:/{flow.bound.champion[0]}@{alias}"):
+        entry = rolled_back(_desk(flow), alias, target or None, reason)
+    version = entry.record.after.version if entry.record.after else None
+    told = {
+        "model": entry.record.name,
+        "alias": alias,
+        "version": version,
+        "record": entry.digest,
+        "sequence": entry.record.sequence,
+    }
+    outputs(flow, alias=alias, version=version or "", record=entry.digest)
+    click.echo(json.dumps(told) if as_json else f"{entry.record.name} version {version} is {alias} again")
+
+
+@click.command()
+@options.policy
+@options.as_json
+@click.option("--stage", help="The stage's alias. The default is the champion's.")
+@click.option("--reason", required=True, help="Why. It is recorded.")
+@key_option
+def adopt(policy: Path, stage: str | None, reason: str, key: Path | None, as_json: bool) -> None:
+    """Record that the version which an alias names now is the one to compare with, though gates did not promote it.
+
+    The way in for a registry that has a champion already, and the way out where somebody moved an alias by hand. The
+    registry stays as it is. It takes the approvals that the stage asks of a promotion.
+
+    \b
+    Example:
+      gates adopt --reason "in production since May, before we used gates"
+    """
+    import tempfile
+
+    from gates.promotion.adopt import adopt as adopted
+
+    flow = _trusted(policy)
+    assert flow.trusted is not None  # noqa: S101 -- just made
+    with (
+        flow.steps.step("adopt", f"models:/{flow.bound.champion[0]}"),
+        tempfile.TemporaryDirectory(prefix="gates-adopt-") as beside,
+    ):
+        entry = adopted(_desk(flow), flow.trusted, stage or None, reason, _approvals(flow), Path(beside), key)
+    record = entry.record
+    version = record.after.version if record.after else ""
+    outputs(flow, alias=record.alias or "", version=version, record=entry.digest)
+    told = {"model": record.name, "alias": record.alias, "version": version, "record": entry.digest,
+            "sequence": record.sequence}  # fmt: skip
+    click.echo(
+        json.dumps(told)
+        if as_json
+        else f"record {record.sequence}: {record.name} version {version} is {record.alias}, as adopted"
+    )
+
+
+def _lay(flow: Flow, folder: Path) -> None:
+    """The evidence about this model among what a run handed over, in its place."""
+    from gates.github.runs import evidence_of
+
+    found = flow.workspace.load_evidence(evidence_of(folder, flow.bound.policy.model, flow.bound.measured))
+    flow.workspace.forget("measure")
+    flow.workspace.save(flow.workspace.evidence, found)
+
+
+@click.command()
+@options.policy
+@options.as_json
+@click.option("--gate", "bars", multiple=True, required=True, metavar="BAR", help="As reports name it.")
+@click.option("--evidence", type=click.Path(path_type=Path), help="Where another run's evidence lies. Default: .gates.")
+@click.option("--reason", required=True, help="Why this is accepted. It is recorded.")
+@click.option("--until", required=True, metavar="YYYY-MM-DD", help="The last day on which it holds, UTC.")
+def waive(policy: Path, bars: tuple[str, ...], evidence: Path | None, reason: str, until: str, as_json: bool) -> None:
+    """Record that somebody accepts named verdicts of the decision, why, and until when.
+
+    What is inconclusive can be accepted, and the fail of a gate that the policy names in promotion.waivable; an error
+    never. It holds while the number gets no worse.
+
+    \b
+    Example:
+      gates waive --gate recall:min --reason "too few rows before March" --until 2027-03-31
+    """
+    from gates.github.people.waived import approvals
+    from gates.judge.waivers import label_of
+    from gates.promotion.waive import waive as accepted
+
+    flow = _trusted(policy)
+    assert flow.trusted is not None  # noqa: S101 -- just made
+    bars = tuple(line.strip() for bar in bars for line in bar.splitlines() if line.strip())
+    if evidence is not None:
+        _lay(flow, evidence)
+    entry = accepted(
+        flow.workspace, flow.trusted, flow.ledger, _run(flow), bars, reason=reason, until=until, today=flow.today,
+        approve=approvals(flow.bound.policy.promotion, flow.environ),
+    )  # fmt: skip
+    outputs(flow, record=entry.digest)
+    told = [f"{label_of(one)}, {one.verdict}, until {one.until}" for one in entry.record.waivers]
+    click.echo(
+        json.dumps({"record": entry.digest, "sequence": entry.record.sequence, "waived": list(bars)})
+        if as_json
+        else f"record {entry.record.sequence}: accepted {'; '.join(told)}"
+    )

@@ -1,0 +1,118 @@
+"""Commands about the decision as others read it: an in-toto statement, signed or not, and the model's card."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from gates.checkout.workspace import Workspace
+from gates.cli import options
+from gates.errors import Exit, GatesError
+from gates.schema.canonical import digest
+from gates.system import files
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group()
+def statement() -> None:
+    """The decision as an in-toto statement about the model: for keys, attestations and other tools.
+
+    \b
+    Example:
+      gates statement write
+    """
+
+
+@statement.command()
+@options.policy
+@click.option("--key", type=_FILE, help="A private key (PEM) that signs it; without one it stands by itself.")
+def write(policy: Path, key: Path | None) -> None:
+    """Write .gates/decision.json as an in-toto statement: .gates/statement.json, or statement.dsse.json where signed.
+
+    actions/attest signs the same: subject-digest is the model's digest, predicate-type urn:mlgates:decision:v1,
+    predicate-path .gates/decision.json.
+
+    \b
+    Example:
+      gates statement write
+      gates statement write --key key.pem
+    """
+    from gates.attestation.dsse import sign
+    from gates.attestation.statement import statement as stated
+
+    workspace = Workspace(policy=policy)
+    made = stated(workspace.load_decision())
+    path = workspace.work / ("statement.dsse.json" if key else "statement.json")
+    files.write(path, (sign(made, key) if key else made) + b"\n")
+    click.echo(str(path))
+
+
+@statement.command()
+@click.argument("file", type=_FILE)
+@click.option("--key", type=_FILE, help="The public key (PEM) that must have signed it.")
+@options.as_json
+def check(file: Path, key: Path | None, as_json: bool) -> NoReturn:
+    """Say what a statement says, and by whose word: none, key, or attested (a bundle of actions/attest).
+
+    \b
+    Exit codes: 0 it is a whole statement, signed by --key where one is named; 1 it is not signed by it;
+    2 it is no statement.
+
+    \b
+    Example:
+      gates statement check .gates/statement.dsse.json --key pub.pem
+    """
+    from gates.attestation.dsse import signed_by
+    from gates.attestation.statement import Tier, read
+
+    found = read(files.read(file, "Name a statement; gates statement write makes one."), str(file))
+    signer = signed_by(found.envelope, key) if key and found.envelope else None
+    if key and found.tier is Tier.ATTESTED:
+        raise GatesError(
+            "is attested by a workflow, not signed by a key",
+            where=str(file),
+            mend=f"gh attestation verify --bundle {file} --predicate-type urn:mlgates:decision:v1 ...",
+        )
+    decision, signed = found.decision, signer is not None
+    assert decision.candidate is not None  # noqa: S101 -- every statement has a subject
+    told = {
+        "tier": found.tier, "signed_by": signer, "model": decision.model, "digest": decision.candidate.digest,
+        "verdict": decision.verdict, "decision": digest(decision),
+    }  # fmt: skip
+    click.echo(json.dumps(told) if as_json else _told(told, named=key is not None))
+    sys.exit(Exit.STOP if key and not signed else Exit.SHIP)
+
+
+def _told(told: dict[str, str | None], *, named: bool) -> str:
+    words = {
+        "none": "nobody has signed it",
+        "key": f"signed by {told['signed_by']}" if told["signed_by"] else "signed; name the key that counts with --key",
+        "attested": "attested by a workflow; gh attestation verify checks that",
+    }
+    word = words[str(told["tier"])] if told["signed_by"] or not named else "not signed by that key"
+    lines = (f"{told['model']}: {told['verdict']}", f"model    {told['digest']}", f"decision {told['decision']}")
+    return "\n".join([*lines, f"tier     {told['tier']}: {word}"])
+
+
+@click.command()
+@options.policy
+def card(policy: Path) -> None:
+    """Print the model's card, in Hugging Face's form: its use, data, metrics by slice, fairness, limits.
+
+    It is made from the policy, .gates/evidence.json and .gates/decision.json; that of a promoted model, with who
+    approved it, lies beside the record in the ledger.
+
+    \b
+    Example:
+      gates card > README.md
+    """
+    from gates.report.model_card import render
+
+    workspace = Workspace(policy=policy)
+    made = render(workspace.load(), workspace.load_evidence(), workspace.load_decision())
+    click.echo(made, nl=False)

@@ -1,0 +1,188 @@
+"""Commands about a model: from the policy to the promotion."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from gates.cli import options
+from gates.contract.contract_diff import Comparison as ContractComparison
+from gates.contract.contract_file import SCHEMA as CONTRACT_SCHEMA
+from gates.doctor import Diagnosis
+from gates.documents.decision import Decision
+from gates.documents.evidence import Evidence
+from gates.documents.record import Record
+from gates.judge.table_check import Checked
+from gates.pipeline.publish import facts, write_bars, write_report
+from gates.policy import Bound
+from gates.policy.policy_diff import Comparison as PolicyComparison
+from gates.policy.policy_file import schema as policy_schema
+from gates.report.formats import FORMATS
+from gates.schema.fields import schema_of
+from gates.schema.yaml_text import dump
+from gates.wording import plural
+
+
+def _audit() -> Any:
+    from gates.ledger.audit import Audit
+
+    return schema_of(Audit)
+
+
+def _reproduced() -> Any:
+    from gates.pipeline.reproduce import Reproduced
+
+    return schema_of(Reproduced)
+
+
+def _standing() -> Any:
+    from gates.promotion.status import Standing
+
+    return schema_of(Standing)
+
+
+SCHEMAS: dict[str, Callable[[], Any]] = {
+    "policy": policy_schema,
+    "contract": lambda: CONTRACT_SCHEMA,
+    "evidence": lambda: schema_of(Evidence),
+    "decision": lambda: schema_of(Decision),
+    "data": lambda: schema_of(Checked),
+    "record": lambda: schema_of(Record),
+    "audit": _audit,
+    "reproduced": _reproduced,
+    "standing": _standing,
+    "contract-diff": lambda: schema_of(ContractComparison),
+    "policy-diff": lambda: schema_of(PolicyComparison),
+    "doctor": lambda: schema_of(Diagnosis),
+}
+
+
+@click.command()
+@options.policy
+@options.as_json
+@click.option("--explain", is_flag=True, help="Write out the whole policy with every default.")
+def check(policy: Path, explain: bool, as_json: bool) -> None:
+    """Read the policy and its contract, and tell every mistake.
+
+    \b
+    Example:
+      gates check --explain
+    """
+    bound = options.flow(policy).bound
+    if as_json:
+        click.echo(json.dumps(bound.explained, ensure_ascii=False))
+    elif explain:
+        click.echo(dump(bound.explained), nl=False)
+    else:
+        _warn_of_groups(bound)
+        click.echo(f"{policy}: {plural(len(bound.policy.gates), 'gate', 'gates')}, no mistakes")
+
+
+def _warn_of_groups(bound: Bound) -> None:
+    """Say what becomes of slices by columns of which no value is shown, where the contract does not."""
+    contract = bound.contract
+    if contract is None or contract.shown.min_cell > 1:
+        return
+    for column in sorted(contract.hidden & {name for one in bound.needs.dimensions for name in one.columns}):
+        click.echo(
+            f"gates: warning: {column} is x-sensitive: its groups are numbered, and those of fewer than 5 rows are put "
+            "together. Say in the contract how small a group may be told of: shown: {min_cell: 10}",
+            err=True,
+        )
+
+
+@click.command()
+@options.policy
+@options.base
+@click.option("--shard", metavar="I/N", help="Measure the I-th of N parts alone, into .gates/shards/, for gates merge.")
+def measure(policy: Path, base: str | None, shard: str | None) -> None:
+    """Check the data, and measure candidate and champion on the holdout, into .gates/evidence.json.
+
+    \b
+    Example:
+      gates measure
+      gates measure --shard 1/4
+    """
+    flow = options.flow(policy, base)
+    if shard:
+        from gates.pipeline import sharding
+
+        click.echo(str(sharding.measure(flow, shard)))
+        return
+    flow.workspace.trained(flow.bound.policy.train.seeds)
+    flow.measure(flow.check(), flow.served(), flow.anchor())
+
+
+@click.command()
+@options.policy
+def merge(policy: Path) -> None:
+    """Put the parts that gates measure --shard left in .gates/shards/ together, into .gates/evidence.json.
+
+    \b
+    Example:
+      gates measure --shard 1/2; gates measure --shard 2/2; gates merge && gates judge
+    """
+    from gates.pipeline import sharding
+
+    sharding.merge(options.flow(policy))
+
+
+@click.command()
+@options.policy
+@options.base
+@options.as_json
+def judge(policy: Path, base: str | None, as_json: bool) -> NoReturn:
+    """Judge .gates/evidence.json by the policy, into .gates/decision.json.
+
+    Reports that lie in .gates/ are written again, so that none tells an older verdict.
+
+    \b
+    Example:
+      gates judge --json | jq .verdict
+    """
+    flow = options.flow(policy, base)
+    old = [path.name for path in flow.workspace.rendered if path.exists()]
+    decision = flow.judge()
+    write_bars(flow, decision)
+    for form in (name for name, one in FORMATS.items() if one.file in old):
+        write_report(flow, decision, form)
+    options.show(decision, flow, as_json=as_json)
+    sys.exit(options.code(decision, flow))
+
+
+@click.command()
+@options.policy
+@options.base
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="markdown", show_default=True)
+def report(policy: Path, base: str | None, form: str) -> None:
+    """Render .gates/decision.json: into a file of .gates/ (markdown, html, svg, junit, sarif), or print it.
+
+    \b
+    Example:
+      gates report --format terminal
+    """
+    flow = options.flow(policy, base)
+    decision = flow.workspace.load_decision()
+    if form == "terminal":
+        options.show(decision, flow, as_json=False)
+    elif FORMATS[form].file is None:
+        click.echo(FORMATS[form].render(decision, facts(flow, decision)), nl=False)
+    else:
+        click.echo(str(write_report(flow, decision, form)))
+
+
+@click.command()
+@click.argument("document", type=click.Choice(list(SCHEMAS)), default="policy")
+def schema(document: str) -> None:
+    """Print the JSON Schema of a document.
+
+    \b
+    Example:
+      gates schema > gates.schema.json
+    """
+    click.echo(json.dumps(SCHEMAS[document](), indent=2, ensure_ascii=False))

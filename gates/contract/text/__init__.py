@@ -1,0 +1,1 @@
+"""What text means: formats, patterns and timestamps as SQL."""

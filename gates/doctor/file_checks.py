@@ -1,0 +1,187 @@
+"""Checks of the repository's files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gates.doctor import Check, Finding, State
+from gates.doctor.codeowners import owners_of
+from gates.doctor.seen import Seen
+from gates.doctor.workflows import OURS, jobs, leaves, secrets, trigger, triggers, used
+from gates.schema.yaml_text import Path, Source
+
+# Names of secrets that open a model registry, or the store behind it.
+CREDENTIAL = re.compile(r"(?i)MLFLOW|DATABRICKS|REGISTRY|SAGEMAKER|^AWS_|^AZURE_|^GOOGLE_|^GCP_|^HF_|HUGGING")
+PICKLE = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
+_PINNED = re.compile(r"^(\.{1,2}/|\$/)|@[0-9a-f]{40}$|^docker://.+@sha256:[0-9a-f]{64}$")
+
+
+def _at(source: Source, path: Path) -> str:
+    return f"{source.name}:{source.where(path)[0]}"
+
+
+def _policy(seen: Seen) -> Iterator[Finding]:
+    if not seen.policies:
+        yield Finding(state=State.MISSING, where="repository", what="there is no gates.yaml")
+    for one in seen.policies:
+        if one.bound is None:
+            yield Finding(state=State.MISSING, where=one.path, what=one.problem)
+
+
+def _readable(seen: Seen) -> Iterator[Finding]:
+    for path, why in seen.unreadable.items():
+        yield Finding(state=State.UNKNOWN, where=path, what=f"was not looked at: {why}")
+
+
+def _judged(seen: Seen) -> Iterator[Finding]:
+    judging = [source for source in seen.workflows if any(job.judges for job in jobs(source))]
+    if not any("pull_request" in triggers(source) for source in judging):
+        yield Finding(state=State.MISSING, where=".github/workflows", what="no workflow judges pull requests")
+    for source in judging:
+        for event in ("pull_request", "merge_group"):
+            for word in sorted({"paths", "paths-ignore"} & trigger(source, event).keys()):
+                what = f"`{word}` skips it: a check that is required then waits for ever"
+                yield Finding(state=State.UNSAFE, where=_at(source, ("on", event, word)), what=what)
+
+
+def _pinned(seen: Seen) -> Iterator[Finding]:
+    for source in (*seen.workflows, *seen.actions):
+        for path, name in used(source):
+            if not _PINNED.search(name):
+                yield Finding(state=State.UNSAFE, where=_at(source, path), what=f"{name} can change under its name")
+
+
+def _triggered(seen: Seen) -> Iterator[Finding]:
+    for source in seen.workflows:
+        if "pull_request_target" in triggers(source):
+            what = "pull_request_target gives strangers' pull requests this repository's token and secrets"
+            yield Finding(state=State.UNSAFE, where=_at(source, ("on", "pull_request_target")), what=what)
+
+
+def _permitted(seen: Seen) -> Iterator[Finding]:
+    for source in seen.workflows:
+        if isinstance(source.value, dict) and "permissions" not in source.value:
+            for job in jobs(source):
+                if (job.gates or OURS.search(job.uses)) and "permissions" not in job.value:
+                    what = "runs gates with whatever the repository gives every token"
+                    yield Finding(state=State.UNSAFE, where=_at(source, job.path), what=what)
+
+
+def _owned(seen: Seen) -> Iterator[Finding]:
+    path, text = seen.owners or (".github/CODEOWNERS", "")
+    wanted = [path, *(source.name for source in seen.workflows if any(_ours(source)))]
+    for one in seen.policies:
+        wanted += [one.path, *([one.contract] if one.contract else [])]
+    if seen.owners is None:
+        yield Finding(state=State.MISSING, where=path, what="there is none: who may change the policy, anybody may")
+        return
+    for name in dict.fromkeys(wanted):
+        if not owners_of(name, text):
+            yield Finding(state=State.UNSAFE, where=name, what="nobody owns it: any reviewer's yes is enough")
+
+
+def _ours(source: Source) -> Iterator[bool]:
+    for job in jobs(source):
+        yield job.gates or bool(OURS.search(job.uses))
+
+
+def _credentials(seen: Seen) -> Iterator[Finding]:
+    for source in seen.workflows:
+        value = source.value if isinstance(source.value, dict) else {}
+        found = list(secrets(value.get("env"), ("env",)))
+        for job in jobs(source):
+            if not job.environment:
+                found += secrets(job.value, job.path)
+        for path, name in found:
+            if name == "*" and not OURS.search(str(value["jobs"][path[1]].get("uses"))):
+                what = "hands every secret to another workflow"
+                yield Finding(state=State.UNSAFE, where=_at(source, path), what=what)
+            elif CREDENTIAL.search(name):
+                what = f"{name} is read outside an environment: any branch's workflow may read it as well"
+                yield Finding(state=State.UNSAFE, where=_at(source, path), what=what)
+
+
+def _pickles(seen: Seen) -> Iterator[Finding]:
+    """MLflow loads pickles unless it is told not to; where a credential is at hand that must never be."""
+    for source in seen.workflows:
+        for path, value in leaves(source.value):
+            if path[-1:] == (PICKLE,) and str(value).lower() != "false":
+                yield Finding(state=State.UNSAFE, where=_at(source, path), what=f"{PICKLE} is {value}")
+        for job in jobs(source):
+            held = [name for _, name in secrets(job.value) if name != "GITHUB_TOKEN"]
+            told = any(path[-1:] == (PICKLE,) for path, _ in leaves({"env": source.value.get("env"), "job": job.value}))
+            if job.gates and held and not told:
+                what = f"holds a secret, and MLflow loads pickles there unless {PICKLE} is false"
+                yield Finding(state=State.UNSAFE, where=_at(source, job.path), what=what)
+
+
+def _observed(seen: Seen) -> Iterator[Finding]:
+    for one in seen.policies:
+        if one.bound and one.bound.policy.mode:
+            what = f"blocks nothing until {one.bound.policy.mode.until}"
+            yield Finding(state=State.UNKNOWN, where=one.path, what=what)
+
+
+FILES = (
+    Check(
+        id="policy",
+        asks="There is a policy, and it can be read.",
+        mend="`gates init DATA` writes a first one; `gates check` tells every mistake.",
+        look=_policy,
+    ),
+    Check(
+        id="readable",
+        asks="Every workflow can be looked at.",
+        mend="Look yourself; gates reads plain YAML without anchors, of 256 KiB at most.",
+        look=_readable,
+    ),
+    Check(
+        id="judged",
+        asks="A workflow judges every pull request.",
+        mend="`gates init --github` writes one. Let gates tell what has not changed, not a filter of paths.",
+        look=_judged,
+    ),
+    Check(
+        id="mode",
+        asks="The policy blocks what does not hold.",
+        mend="Take `mode` away once you trust the gates; it ends by itself.",
+        look=_observed,
+    ),
+    Check(
+        id="pins",
+        asks="Every action and workflow is pinned to a full commit.",
+        mend="Write `@` and 40 digits, with the version as a comment; a tag can be moved.",
+        look=_pinned,
+    ),
+    Check(
+        id="triggers",
+        asks="No workflow runs strangers' code with this repository's rights.",
+        mend="Use pull_request; for comments on forks' pull requests see docs/forks.md.",
+        look=_triggered,
+    ),
+    Check(
+        id="permissions",
+        asks="Workflows that run gates say what their token may.",
+        mend="Write `permissions: {}` at the top, and the least that each job needs.",
+        look=_permitted,
+    ),
+    Check(
+        id="owners",
+        asks="Policy, contract and workflows have owners.",
+        mend="`gates init --github` writes the lines of CODEOWNERS; name your owners there.",
+        look=_owned,
+    ),
+    Check(
+        id="credentials",
+        asks="The registry's credential lives in an environment.",
+        mend="Move the secret into an environment that only the default branch may deploy to, and name it in the job.",
+        look=_credentials,
+    ),
+    Check(
+        id="pickles",
+        asks="No job that holds a secret loads pickles.",
+        mend=f'Set {PICKLE}: "false" in its env; load models in a job without secrets.',
+        look=_pickles,
+    ),
+)

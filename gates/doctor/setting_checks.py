@@ -1,0 +1,223 @@
+"""Checks of GitHub's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gates.doctor import Check, Finding, State
+from gates.doctor.file_checks import CREDENTIAL
+from gates.doctor.seen import Environment, Seen, Settings
+from gates.doctor.workflows import jobs, triggers
+
+ENTERPRISE = "enterprise"
+
+
+def _settings(seen: Seen) -> Settings:
+    assert seen.settings is not None  # noqa: S101 -- ``examine`` asks these checks only where there are some
+    return seen.settings
+
+
+def _unread(settings: Settings, what: str) -> Iterator[Finding]:
+    why = settings.unread.get(what, "GitHub did not say")
+    yield Finding(state=State.UNKNOWN, where=what, what=why)
+
+
+def _named(seen: Seen) -> dict[str, str]:
+    """Every environment that policies and workflows count on, and who names it."""
+    found = dict.fromkeys(seen.roles, "a policy asks for its approval")
+    for source in seen.workflows:
+        for job in jobs(source):
+            for name in (job.environment, job.handed_environment):
+                if name and "${{" not in name:
+                    found.setdefault(name, f"{source.name} names it")
+    return found
+
+
+def _there(seen: Seen) -> Iterator[Environment]:
+    """Those of them that there are."""
+    known = _settings(seen).environments or {}
+    yield from (known[name] for name in _named(seen) if name in known)
+
+
+def _environments(seen: Seen) -> Iterator[Finding]:
+    settings = _settings(seen)
+    if settings.environments is None:
+        yield from _unread(settings, "environments")
+        return
+    for name, why in _named(seen).items():
+        if name not in settings.environments:
+            what = f"there is none, and {why}: GitHub would make it up, open to everyone"
+            yield Finding(state=State.MISSING, where=name, what=what)
+
+
+def _reviewed(seen: Seen) -> Iterator[Finding]:
+    for one in _there(seen):
+        if one.name in seen.roles and not one.reviewers:
+            yield Finding(state=State.UNSAFE, where=one.name, what="nobody must approve")
+        elif one.name in seen.roles and one.self_review:
+            what = "who starts the run may approve it; a promotion refuses that, but only afterwards"
+            yield Finding(state=State.UNKNOWN, where=one.name, what=what)
+
+
+def _branches(seen: Seen) -> Iterator[Finding]:
+    settings = _settings(seen)
+    for one in _there(seen):
+        if one.branches is None:
+            yield Finding(state=State.UNSAFE, where=one.name, what="every branch may deploy to it")
+        elif one.branches == "protected":
+            what = "whatever is protected may deploy to it, and where nothing is, every branch"
+            yield Finding(state=State.UNSAFE, where=one.name, what=what)
+        elif set(one.branches) != {settings.default_branch}:
+            what = f"{', '.join(one.branches) or 'no branch'} may deploy to it; only {settings.default_branch} should"
+            yield Finding(state=State.UNSAFE, where=one.name, what=what)
+
+
+def _bypass(seen: Seen) -> Iterator[Finding]:
+    for one in _there(seen):
+        if one.name in seen.roles and one.bypass:
+            what = "administrators may pass it by; a promotion then finds no approval, and refuses"
+            yield Finding(state=State.UNSAFE, where=one.name, what=what)
+        elif one.name in seen.roles and one.bypass is None:
+            yield Finding(state=State.UNKNOWN, where=one.name, what="GitHub does not say whether administrators may")
+
+
+def _plan(seen: Seen) -> Iterator[Finding]:
+    settings = _settings(seen)
+    if not settings.private or not seen.roles or settings.plan == ENTERPRISE:
+        return
+    if settings.plan is None and not settings.owned_by_user:
+        why = settings.unread.get("plan", "GitHub did not say which plan this is")
+        what = f"private, and below Enterprise GitHub ignores an environment's reviewers there ({why})"
+        yield Finding(state=State.UNKNOWN, where=settings.owner, what=what)
+        return
+    plan = f"on the plan {settings.plan}" if settings.plan else "of a person"
+    what = f"a private repository {plan} has no required reviewers: nobody is asked"
+    yield Finding(state=State.UNSAFE, where=settings.owner, what=what)
+
+
+def _default(seen: Seen) -> Iterator[Finding]:
+    settings = _settings(seen)
+    branch = settings.default
+    if branch is None:
+        yield from _unread(settings, "branch rules")
+        return
+    reviews = branch.rules.get("pull_request", ())
+    if not reviews:
+        yield Finding(state=State.UNSAFE, where=branch.name, what="may be changed without a pull request")
+    elif not any(one.get("require_code_owner_review") for one in reviews):
+        yield Finding(state=State.UNSAFE, where=branch.name, what="does not ask the policy's owners")
+    wanted = _judging(seen)
+    if not any(check.startswith(wanted) for check in branch.required_checks):
+        required = ", ".join(branch.required_checks) or "none"
+        what = f"requires no verdict of gates (required checks: {required})"
+        yield Finding(state=State.MISSING, where=branch.name, what=what)
+    if "merge_queue" in branch.rules:
+        for source in seen.workflows:
+            if any(job.judges for job in jobs(source)) and "merge_group" not in triggers(source):
+                what = "does not listen to merge_group: the merge queue would wait for ever"
+                yield Finding(state=State.MISSING, where=source.name, what=what)
+
+
+def _judging(seen: Seen) -> tuple[str, ...]:
+    """How the checks begin that gates reports: its status, and the jobs that judge."""
+    names = {str(job.value.get("name") or job.name) for one in seen.workflows for job in jobs(one) if job.judges}
+    return ("gates/verdict", *sorted(names))
+
+
+def _ledger(seen: Seen) -> Iterator[Finding]:
+    settings = _settings(seen)
+    if settings.ledger is None:
+        yield from _unread(settings, "ledger branch")
+        return
+    for rule, what in (("non_fast_forward", "its history can be rewritten"), ("deletion", "it can be deleted")):
+        if rule not in settings.ledger.rules:
+            yield Finding(state=State.UNSAFE, where=settings.ledger.name, what=what)
+
+
+def _secrets(seen: Seen) -> Iterator[Finding]:
+    settings = _settings(seen)
+    if settings.secrets is None:
+        yield from _unread(settings, "secrets")
+        return
+    for name in settings.secrets:
+        if CREDENTIAL.search(name):
+            what = "a secret of the whole repository: who may push a branch may read it"
+            yield Finding(state=State.UNSAFE, where=name, what=what)
+
+
+def _token(seen: Seen) -> Iterator[Finding]:
+    settings = _settings(seen)
+    if settings.token_writes is None:
+        yield from _unread(settings, "workflow permissions")
+        return
+    if settings.token_writes:
+        yield Finding(state=State.UNSAFE, where="workflow permissions", what="a token may write by default")
+    if settings.actions_approve:
+        yield Finding(state=State.UNSAFE, where="workflow permissions", what="workflows may approve pull requests")
+
+
+SETTINGS = (
+    Check(
+        id="environments",
+        asks="Every environment that policy and workflows name is there.",
+        mend="Settings → Environments → New environment, under exactly this name.",
+        look=_environments,
+        settings=True,
+    ),
+    Check(
+        id="reviewers",
+        asks="Every role that must approve has reviewers.",
+        mend="Settings → Environments → Required reviewers; tick «Prevent self-review».",
+        look=_reviewed,
+        settings=True,
+    ),
+    Check(
+        id="branches",
+        asks="Only the default branch may deploy to those environments.",
+        mend="Settings → Environments → Deployment branches → Selected branches: the default branch alone.",
+        look=_branches,
+        settings=True,
+    ),
+    Check(
+        id="bypass",
+        asks="Administrators may not pass the reviewers by.",
+        mend="Settings → Environments → take the tick from «Allow administrators to bypass».",
+        look=_bypass,
+        settings=True,
+    ),
+    Check(
+        id="plan",
+        asks="GitHub asks the reviewers on this plan.",
+        mend="Make it public, take GitHub Enterprise, or approve by the review of a promotion pull request.",
+        look=_plan,
+        settings=True,
+    ),
+    Check(
+        id="default-branch",
+        asks="The default branch takes only reviewed pull requests that gates has judged.",
+        mend="Settings → Rules: require a pull request, review from code owners, and the status of gates.",
+        look=_default,
+        settings=True,
+    ),
+    Check(
+        id="ledger-branch",
+        asks="The ledger's branch can only grow.",
+        mend="Settings → Rules: for gates-ledger block force pushes and restrict deletions.",
+        look=_ledger,
+        settings=True,
+    ),
+    Check(
+        id="secrets",
+        asks="No registry credential is a secret of the whole repository.",
+        mend="Move it into the environment that promotes, then delete it here.",
+        look=_secrets,
+        settings=True,
+    ),
+    Check(
+        id="token",
+        asks="A workflow's token may only read unless it says otherwise.",
+        mend="Settings → Actions → General → Workflow permissions: read, and no approving of pull requests.",
+        look=_token,
+        settings=True,
+    ),
+)

@@ -1,0 +1,223 @@
+"""Decision: every gate's verdict and the overall one. Outcome is data; words and exit codes are read off it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from gates.documents.slices import key_text
+from gates.errors import Exit
+from gates.schema.fields import declare
+
+SCHEMA: Literal["gates/decision/v1"] = "gates/decision/v1"
+
+
+class Verdict(StrEnum):
+    """A gate's outcome, from best to worst. A gate that was not judged has none."""
+
+    PASS = "pass"  # noqa: S105 -- a verdict, not a password
+    INCONCLUSIVE = "inconclusive"
+    FAIL = "fail"
+    ERROR = "error"
+
+    @property
+    def badness(self) -> int:
+        """0 (pass) to 3 (error)."""
+        return list(Verdict).index(self)
+
+
+class Code(StrEnum):
+    """Why a verdict is what it is. Codes are stable and never reused."""
+
+    WITHIN_BAR = "within_bar"
+    WARNED = "warned"  # broken, but the contract only warns of it
+    BELOW_BAR = "below_bar"
+    ABOVE_BAR = "above_bar"
+    ACROSS_BAR = "across_bar"
+    TOO_OLD = "too_old"  # the newest row that can be read
+    IN_FUTURE = "in_future"  # all rows that can be read, so that nobody knows how old the newest is
+    UNREADABLE = "unreadable"  # no row tells a time
+    TOO_FEW_ROWS = "too_few_rows"
+    UNDEFINED = "undefined"
+    NOT_FINITE = "not_finite"
+    MISSING_SLICE = "missing_slice"
+    NOTHING_FOUND = "nothing_found"  # of all slices that were searched none is certainly past the bar
+    MET = "met"
+    UNMET = "unmet"
+    MISSING_FACT = "missing_fact"
+    NO_CHAMPION = "no_champion"
+    UNCOMPARED = "uncompared"  # with no champion, for a reason that is told, though there may be one
+    ALIAS_MOVED = "alias_moved"  # the registry's alias names another version than the ledger, or none
+    NOT_ADOPTED = "not_adopted"  # the registry's alias names a version of which the ledger says nothing
+    STORED_BYTES = "stored_bytes"  # the champion's bytes are not those that were promoted
+    SUSPICIOUS = "suspicious"  # better by more than is believable
+    HOLDOUT_SPENT = "holdout_spent"  # it has decided as often as it is good for
+    DIFFERENT_ROWS = "different_rows"
+    NO_SCORES = "no_scores"
+    NOT_MEASURED = "not_measured"
+    NOTHING_JUDGED = "nothing_judged"
+    COULD_NOT_JUDGE = "could_not_judge"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A number and its bounds. Each bound alone holds with the policy's confidence (one-sided)."""
+
+    WRITTEN = "whole"
+    value: float = declare("The point value.")
+    low: float = declare("Lower bound.")
+    high: float = declare("Upper bound.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateVerdict:
+    """The outcome of one bar of one gate, on the whole holdout or on one slice."""
+
+    WRITTEN = "whole"
+    id: str = declare("The gate's name, stable over runs.")
+    kind: str = declare("metric, data, ...")
+    metric: str | None = declare("The metric's name, for a metric gate.")
+    rule: str = declare("min, max, max_worsening, min_improvement, suspicious_gain, or the contract's rule.")
+    bar: float | None = declare("The number held against.")
+    slice: dict[str, str | None] | None = declare("Null for the whole holdout.")
+    by: str | None = declare("The sensitive columns of a fairness gate.")
+    groups: dict[str, float | None] | None = declare("Each group's value, for a fairness gate.")
+    n: int = declare("Rows that it rests on.")
+    verdict: Verdict | None = declare("Null: not judged.")
+    code: Code = declare("The reason as a stable word.")
+    reason: str = declare("The reason as one plain sentence.")
+    candidate: Estimate | None = declare("The candidate's value; of drift, the distance that was found.")
+    champion: Estimate | None = declare("The champion's value.")
+    difference: Estimate | None = declare("Candidate less champion, paired on the same rows.")
+    detectable: float | None = declare(
+        "The smallest difference from the bar that these rows would reveal 8 times in 10."
+    )
+    method: str | None = declare("How the judged bounds were made.")
+    better: int | None = declare(
+        "Of a metric: 1 where larger values are better, -1 where smaller are, 0 where neither is.", default=None
+    )
+    against: str | None = declare("The model compared with, where it is the anchor and not the champion.", default=None)
+    training: float | None = declare(
+        "Share of the squared error that is training, where several seeds were trained; the rest is the holdout.",
+        default=None,
+    )
+
+    searched: int | None = declare(
+        "Of a slice that nobody declared: how many were searched to find it. Its bounds hold for all of them.",
+        default=None,
+    )
+
+    @property
+    def where(self) -> str:
+        """The slice for people: ``tenure < 12``; nothing for the whole holdout."""
+        told = key_text(self.slice) if self.slice else ""
+        return f"{told} (found among {self.searched:,})" if told and self.searched else told
+
+    @property
+    def label(self) -> str:
+        """The name of the bar: ``recall:max_worsening@region=LATAM``, ``f1:max_worsening:anchor``."""
+        return bar_label(self.id, self.rule, self.slice, self.against)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRef:
+    """Which model is meant."""
+
+    WRITTEN = "whole"
+    digest: str = declare("Digest of the sorted file manifest.")
+    version: str | None = declare("Version in the registry; null for a candidate.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """All verdicts of one candidate under one policy."""
+
+    WRITTEN = "whole"
+    schema: Literal["gates/decision/v1"] = declare("Format of this document.")
+    verdict: Verdict = declare("The worst verdict.")
+    code: Code = declare("The reason of the worst verdict.")
+    reason: str = declare("Why, in one plain sentence.")
+    model: str = declare("The policy's model name.")
+    confidence: float | None = declare("Of each bound; null where nothing was judged.")
+    candidate: ModelRef | None = declare("The model under judgement.")
+    champion: ModelRef | None = declare("The model it was compared with.")
+    gates: tuple[GateVerdict, ...] = declare("In the policy's order.")
+    evidence: str | None = declare("Digest of the evidence.")
+    policy: str | None = declare("Digest of the policy with its contract.")
+    used: int | None = declare(
+        "How often this holdout had decided before; null where the policy does not say how often it may.", default=None
+    )
+    reuse: int | None = declare(
+        "How many decisions this holdout is good for; null where the policy does not say.", default=None
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """A verdict that an earlier commit of the pull request got, or this one."""
+
+    verdict: Verdict
+    commit: str
+
+
+def bar_label(gate: str, rule: str, where: dict[str, str | None] | None, against: str | None) -> str:
+    """The name of a bar for people and commands."""
+    return f"{gate}:{rule}" + (f":{against}" if against else "") + (f"@{key_text(where)}" if where else "")
+
+
+def worst(verdicts: Iterable[GateVerdict]) -> GateVerdict | None:
+    """The first of those with the worst verdict; None where none was judged."""
+    judged = [gate for gate in verdicts if gate.verdict is not None]
+    return max(judged, key=lambda gate: gate.verdict.badness if gate.verdict else -1, default=None)
+
+
+def worse(one: Decision, other: Decision) -> Decision:
+    """The decision that counts where two policies judged: the worse one, the first where they are alike."""
+    return max(one, other, key=lambda decision: decision.verdict.badness)
+
+
+def could_not_judge(model: str, reason: str, code: Code = Code.COULD_NOT_JUDGE) -> Decision:
+    """The decision where a step before judging stopped: ``error``, with that step's message."""
+    return _without_gates(model, Verdict.ERROR, code, reason)
+
+
+def unchanged(model: str, reason: str) -> Decision:
+    """The decision where nothing that the model is made of has changed: nothing was judged, and nothing is blocked.
+
+    It is no pass: it can't be promoted.
+    """
+    return _without_gates(model, Verdict.INCONCLUSIVE, Code.UNCHANGED, reason)
+
+
+def _without_gates(model: str, verdict: Verdict, code: Code, reason: str) -> Decision:
+    return Decision(
+        schema=SCHEMA,
+        verdict=verdict,
+        code=code,
+        reason=reason,
+        model=model,
+        confidence=None,
+        candidate=None,
+        champion=None,
+        gates=(),
+        evidence=None,
+        policy=None,
+    )
+
+
+def exit_code(
+    decision: Decision, *, inconclusive_fails: bool, verdict: Verdict | None = None, observing: bool = False
+) -> Exit:
+    """0 for pass, and for inconclusive unless the policy says otherwise; 1 for fail; 2 for error.
+
+    ``verdict``: what waivers made of the decision's own. ``observing``: the policy only tells; what could be judged
+    then blocks nothing.
+    """
+    held = verdict or decision.verdict
+    if held is Verdict.ERROR:
+        return Exit.INPUT
+    undecided = held is Verdict.INCONCLUSIVE and inconclusive_fails and decision.code is not Code.UNCHANGED
+    return Exit.STOP if (held is Verdict.FAIL or undecided) and not observing else Exit.SHIP

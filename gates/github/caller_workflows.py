@@ -1,0 +1,262 @@
+"""What a repository brings along on GitHub: the workflows that call this project's, the lines of CODEOWNERS, and what
+only its settings can say. Pure: text in, text out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gates.schema.yaml_values import flow
+
+PIN = re.compile(r"([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100})@([0-9a-f]{40})")
+UNPINNED = ("OWNER/gates", "FULL-COMMIT-SHA")
+_TO_BE_PINNED = "# Put your copy of gates here, and the full commit that you trust: a tag can move.\n    "
+PRODUCTION, WAIVING, LEDGER = "production", "gates-waive", "gates-ledger"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """Where a policy lives, and which copy of this project judges it. ``folder`` is the policy's, from the
+    repository's root; empty for the root itself. ``python`` is the version that trains, where it is not the
+    workflows' own choice. ``roles`` are the environments that must approve a promotion."""
+
+    model: str
+    folder: str = ""
+    requirements: str | None = None
+    python: str | None = None
+    branch: str = "main"
+    roles: tuple[str, ...] = ()
+    project: str = UNPINNED[0]
+    commit: str = UNPINNED[1]
+
+    @property
+    def policy(self) -> str:
+        """The policy's path from the repository's root."""
+        return f"{self.folder}/gates.yaml" if self.folder else "gates.yaml"
+
+    def name(self, caller: str) -> str:
+        """What a workflow is called: by the model, too, where a repository may have several."""
+        return f"{caller}-{self.model}" if self.folder else caller
+
+
+def path(home: Home, caller: str) -> str:
+    """Where a workflow lies."""
+    return f".github/workflows/{home.name(caller)}.yml"
+
+
+def as_before(home: Home, text: str) -> Home:
+    """The home with what a workflow written before names: the copy of this project, and the Python that trains."""
+    pin = re.search(r"uses: ([^/\s]+/[^/\s]+)/\S+@([0-9a-f]{40})\b", text)
+    python = re.search(r"^ +python-version: '([\d.]+)'$", text, re.MULTILINE)
+    home = replace(home, python=python[1]) if python else home
+    return replace(home, project=pin[1], commit=pin[2]) if pin else home
+
+
+def workflow(home: Home, caller: str) -> str:
+    """The text of a workflow, by its key in ``CALLERS``."""
+    called, text = CALLERS[caller]
+    filled = {
+        "NAME": flow(home.name(caller)),
+        "JUDGING": flow(home.name("gates")),
+        "BRANCH": flow(home.branch),
+        "USES": _uses(home, called),
+        "POLICY": flow(home.policy),
+        "FOLDER": flow(home.folder or "."),
+        "ROLES": flow(json.dumps(home.roles)),
+        "PRODUCTION": PRODUCTION,
+        "WAIVING": WAIVING,
+        "REQUIREMENTS": _requirements(home),
+        "PYTHON": f"\n      python-version: {flow(home.python)}" if home.python else "",
+        "WORKING": f"\n      working-directory: {flow(home.folder)}" if home.folder else "",
+    }
+    return re.sub(r"<([A-Z]+)>", lambda found: filled[found[1]], text)
+
+
+def _uses(home: Home, called: str) -> str:
+    named = f"uses: {home.project}/.github/workflows/{called}@{home.commit}"
+    return named if home.commit != UNPINNED[1] else f"{_TO_BE_PINNED}{named}"
+
+
+def pinned(text: str, home: Home) -> str:
+    """The text of a workflow with the home's copy of this project where it names none yet; all else as it stands."""
+    if home.commit == UNPINNED[1]:
+        return text
+    project, commit = map(re.escape, UNPINNED)
+    unpinned = rf"(?:{re.escape(_TO_BE_PINNED)})?uses: {project}/\.github/workflows/([\w.-]+)@{commit}(?!\S)"
+    return re.sub(unpinned, lambda found: _uses(home, found[1]), text)
+
+
+def _requirements(home: Home) -> str:
+    told = "  # what the training needs"
+    return (
+        f"requirements: {home.requirements}{told}" if home.requirements else f"# requirements: requirements.txt{told}"
+    )
+
+
+_JUDGE = """\
+# Judges the model on every pull request and keeps one comment there. Written by `gates init`.
+name: <NAME>
+on: {pull_request: , merge_group: }
+permissions: {}
+
+jobs:
+  gates:
+    name: <NAME>
+    permissions:
+      actions: read # who approved what was accepted
+      contents: read # to check the repository out
+      deployments: read # when something was approved
+      pull-requests: write # to comment
+      statuses: write # for the verdict beside the commit
+    <USES>
+    with:
+      policy: gates.yaml<WORKING>
+      <REQUIREMENTS><PYTHON>
+      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }} # the registry that knows the champion; none: nothing is compared
+"""
+
+_PROMOTE = """\
+# Judges anew what has landed, waits for the approvals, and promotes. Written by `gates init`.
+name: <NAME>
+on:
+  push: {branches: [<BRANCH>]}
+  workflow_dispatch:
+permissions: {}
+
+jobs:
+  promote:
+    permissions:
+      actions: read # to read the approvals back
+      contents: write # to write into the ledger's branch
+      deployments: read # when they were given
+      pull-requests: write # asked for by the workflow that judges; there is no pull request here
+      statuses: write # for the verdict beside the commit
+    <USES>
+    with:
+      policy: <POLICY>
+      folder: <FOLDER>
+      approvals: <ROLES> # environments that are asked, one a role of the policy
+      environment: <PRODUCTION> # holds the registry's credential
+      <REQUIREMENTS><PYTHON>
+      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }}
+    secrets: inherit # zizmor: ignore[secrets-inherit] an environment's secret reaches a called workflow in no other way
+"""
+
+_REPORT = """\
+# Speaks for pull requests of forks and of Dependabot, whose own runs may not write. Written by `gates init`.
+name: <NAME>
+on: # zizmor: ignore[dangerous-triggers] what is called checks out and runs nothing of the fork, and judges anew
+  workflow_run: {workflows: [<JUDGING>], types: [completed]}
+permissions: {}
+
+jobs:
+  report:
+    if: ${{ github.event.workflow_run.event == 'pull_request' }}
+    permissions:
+      actions: read # to fetch what the run before has measured
+      contents: read # to check the base branch out
+      deployments: read # when something was approved
+      pull-requests: write # to comment
+      statuses: write # for the verdict beside the commit
+    <USES>
+    with:
+      policy: gates.yaml<WORKING>
+"""
+
+_ROLLBACK = """\
+# Lets the registry's alias name an earlier model again. Written by `gates init`.
+name: <NAME>
+on:
+  workflow_dispatch:
+    inputs:
+      reason: {description: Why. It is recorded, required: true, type: string}
+      to: {description: "The promotion to go back to, by number or digest; empty: the one before", type: string}
+permissions: {}
+
+jobs:
+  rollback:
+    permissions:
+      contents: write # to write into the ledger's branch
+    <USES>
+    with:
+      policy: <POLICY>
+      reason: ${{ inputs.reason }}
+      to: ${{ inputs.to }}
+      environment: <PRODUCTION> # holds the registry's credential
+      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }}
+    secrets: inherit # zizmor: ignore[secrets-inherit] an environment's secret reaches a called workflow in no other way
+"""
+
+_WAIVE = """\
+# Somebody accepts, by name and for a time, what a pull request's model fails at. Written by `gates init`.
+name: <NAME>
+on:
+  workflow_dispatch:
+    inputs:
+      pull-request: {description: The pull request's number, required: true, type: string}
+      commit: {description: "Its newest commit, by all 40 digits", required: true, type: string}
+      gate: {description: "The bar, as the comment names it: recall:max_worsening", required: true, type: string}
+      reason: {description: Why. It is recorded, required: true, type: string}
+      until: {description: "The last day on which it holds: YYYY-MM-DD", required: true, type: string}
+permissions: {}
+
+jobs:
+  waive:
+    permissions:
+      actions: read # to fetch what the commit was judged by, and who approved
+      contents: write # to write into the ledger's branch
+      deployments: read # when that was
+      pull-requests: read # to see that the commit is the newest one
+    <USES>
+    with:
+      policy: <POLICY>
+      pull-request: ${{ inputs.pull-request }}
+      commit: ${{ inputs.commit }}
+      gate: ${{ inputs.gate }}
+      reason: ${{ inputs.reason }}
+      until: ${{ inputs.until }}
+      environment: <WAIVING> # asks a second person
+"""
+
+# name of the caller -> the workflow of this project that it calls, and its text
+CALLERS: Final[Mapping[str, tuple[str, str]]] = {
+    "gates": ("model-ci.yml", _JUDGE),
+    "gates-promote": ("model-promote.yml", _PROMOTE),
+    "gates-report": ("model-report.yml", _REPORT),
+    "gates-rollback": ("model-rollback.yml", _ROLLBACK),
+    "gates-waive": ("model-waive.yml", _WAIVE),
+}
+
+
+def owned(home: Home, contract: str | None) -> tuple[str, ...]:
+    """What must have owners: policy, contract, workflows, and the file that says so."""
+    beside = f"{home.folder}/{contract}" if home.folder and contract else contract
+    return (home.policy, *([beside] if beside else []), *(path(home, one) for one in CALLERS), ".github/CODEOWNERS")
+
+
+def owners(text: str, paths: tuple[str, ...], who: str) -> str:
+    """CODEOWNERS with a line for each path, after all that stands there, as the last match counts."""
+    lines = [f"/{one.replace(' ', chr(92) + ' ')} {who}" for one in paths]
+    before = f"{text.rstrip()}\n\n" if text.strip() else ""
+    told = "# What decides whether a model may ship. Written by `gates init`."
+    return before + "\n".join([told, *lines]) + "\n"
+
+
+def settings(home: Home) -> Iterator[str]:
+    """What only the repository's settings can say, a step each."""
+    people = "required reviewers, «Prevent self-review», no bypass for administrators"
+    for role in home.roles:
+        yield f"Environment {role}: {people}; deployment branches: {home.branch} alone."
+    yield f"Environment {PRODUCTION}: deployment branches: {home.branch} alone; it holds the registry's credential."
+    yield f"Environment {WAIVING}: {people}; deployment branches: {home.branch} alone."
+    yield (
+        f"Rules of {home.branch}: a pull request, a review from code owners, and the check "
+        f"`{home.name('gates')} / verdict`."
+    )
+    yield f"Rules of {LEDGER}: no force pushes, no deletion."
+    yield "Variable MLFLOW_TRACKING_URI: the registry."
+    if home.roles:
+        yield "A private repository below Enterprise has no required reviewers: approve by a promotion pull request."

@@ -1,0 +1,1 @@
+"""Who made a change, who approved it, and whether that proves a waiver."""

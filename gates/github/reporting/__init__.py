@@ -1,0 +1,1 @@
+"""What people see on GitHub: the comment, the commit status, and the branch of pictures."""

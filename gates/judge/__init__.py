@@ -1,0 +1,1 @@
+"""Documents into verdicts: pure functions, without clock, network or data."""

@@ -1,0 +1,162 @@
+"""Whether evidence can have been made by measuring: it may have been handed over by somebody hostile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from gates.documents.evidence import BUCKETS, Computed, Evidence, Finding, Moments, Ranks, Slice
+from gates.documents.slices import OVERALL, is_found
+from gates.policy import Bound
+
+_ROUNDED = 50  # a double's last bits, which two roundings of a square may differ in
+_CUT = 60  # binary places of which a value is summed at least
+CELL = 4  # label, candidate's call, champion's call, rows
+
+
+def contradiction(bound: Bound, evidence: Evidence) -> str | None:
+    """Why no measuring under this policy can have made this evidence; None where one can."""
+    return next(_contradictions(bound, evidence), None)
+
+
+def _contradictions(bound: Bound, evidence: Evidence) -> Iterator[str]:
+    tables = {table.name: table.rows for table in evidence.tables}
+    if evidence.model != bound.policy.model:
+        yield "it is about another model"
+    if "holdout" not in tables or len(tables) != len(evidence.tables):
+        yield "it does not name each table once"
+        return
+    yield from _of_findings(evidence.findings)
+    if evidence.candidate is None or evidence.candidate.unscored:
+        return
+    task = bound.policy.task
+    if task == "binary" and len(evidence.classes) != 2:  # noqa: PLR2004 -- a binary task has two
+        yield "it does not name two classes"
+    if len(evidence.runs) != bound.policy.train.seeds - 1:
+        yield "it does not hold every training"
+    champion = evidence.champion is not None and evidence.champion.unscored is None
+    anchor = evidence.anchor is not None and evidence.anchor.unscored is None
+    if bound.policy.anchor is not None and evidence.anchor is None:
+        yield "it lacks the anchor"
+    if evidence.anchor is not None and evidence.anchor.version != str(bound.policy.anchor):
+        yield "its anchor is not the policy's"
+    if bool(evidence.anchored) != anchor:
+        yield "it holds an anchor's slices without the anchor, or the other way round"
+    sides = [(evidence.slices, champion), *((run.slices, champion) for run in evidence.runs)]
+    for slices, paired in sides + ([(evidence.anchored, True)] if anchor else []):
+        yield from _of_slices(bound, evidence, slices, tables["holdout"], paired=paired)
+    if (evidence.search is not None) != bound.needs.searches:
+        yield "it holds a search that nobody asked for, or lacks one"
+    among = sum(is_found(part.dimension) for part in evidence.slices)
+    if among > (evidence.search.slices if evidence.search else 0):
+        yield "it found more slices than were searched"
+    keys = [tuple((part.dimension, part.key) for part in slices) for slices, _ in sides]
+    if len(set(keys)) > 1 or (anchor and keys[0] != tuple((part.dimension, part.key) for part in evidence.anchored)):
+        yield "its trainings, or the anchor, have other slices"
+
+
+def _of_findings(findings: Sequence[Finding]) -> Iterator[str]:
+    for one in findings:
+        counts = [one.rows, one.count, *(count for part in one.parts for count in (part.here, part.there))]
+        if min(counts) < 0:
+            yield f"{one.rule} counts less than no rows"
+
+
+def _of_slices(bound: Bound, evidence: Evidence, slices: Sequence[Slice], rows: int, *, paired: bool) -> Iterator[str]:
+    columns = {dimension.id: dimension.columns for dimension in bound.needs.dimensions}
+    counted: Mapping[str, int] = dict.fromkeys(columns, 0)
+    if len({(part.dimension, part.key) for part in slices}) != len(slices):
+        yield "a slice stands twice"
+    for part in slices:
+        if is_found(part.dimension):
+            if not 0 < len(part.key) <= 2 or part.rows > rows:  # noqa: PLR2004 -- a column or two
+                yield f"{part.dimension} is no slice that a search finds"
+        elif tuple(column for column, _ in part.key) != columns.get(part.dimension):
+            yield f"nobody asked for slices by {part.dimension}, or they name other columns"
+            return
+        else:
+            counted = {**counted, part.dimension: counted[part.dimension] + part.rows}
+        for wrong in _of_slice(part, evidence, called=bound.policy.task in ("binary", "multiclass"), paired=paired):
+            yield f"{part.dimension or 'the whole holdout'}: {wrong}"
+    for name, total in counted.items():
+        if total != rows:
+            yield f"{name or 'its cells'}: not as many rows as the holdout has"
+    if sum(part.dimension == OVERALL.id for part in slices) != 1:
+        yield "it does not hold the whole holdout once"
+
+
+def _of_slice(part: Slice, evidence: Evidence, *, called: bool, paired: bool) -> Iterator[str]:
+    classes = range(len(evidence.classes))
+    calls: Sequence[int] = classes if paired else (-1,)
+    if part.rows < 1:
+        yield "it has no rows"
+    for cell in part.cells:
+        if len(cell) != CELL or cell[0] not in classes or cell[1] not in classes or cell[2] not in calls or cell[3] < 1:
+            yield f"{list(cell)} is no cell"
+            return
+    if len({cell[:3] for cell in part.cells}) != len(part.cells):
+        yield "a cell stands twice"
+    if called and sum(cell[-1] for cell in part.cells) != part.rows:
+        yield "its cells are not as many rows"
+    cells = {cell[:3] for cell in part.cells}
+    for weighted in part.weights:
+        if (
+            len(weighted) != CELL + 1
+            or not 0 <= weighted[0] < BUCKETS
+            or weighted[1:4] not in cells
+            or weighted[-1] < 0
+        ):
+            yield f"{list(weighted)} is no weight of a cell"
+    if part.ranks:
+        yield from _of_ranks(part, part.ranks)
+    for moments in part.moments:
+        yield from _of_moments(part, moments)
+    for computed in part.computed:
+        yield from _of_computed(computed)
+
+
+def _of_ranks(part: Slice, ranks: Ranks) -> Iterator[str]:
+    if (ranks.positives.a, ranks.positives.b) != (ranks.negatives.a, ranks.negatives.b):
+        yield "both classes must tell the same ROC-AUC"
+    for label, sums in ((1, ranks.positives), (0, ranks.negatives)):
+        n = sums.rows
+        if n != sum(cell[3] for cell in part.cells if cell[0] == label):
+            yield "ranks and cells count different rows"
+        most = 2 * (part.rows - n)  # a row beats at most all rows of the other class
+        calls = (sums.b, sums.bb, sums.ab) == (-1, 0, 0)  # of a champion that gave no scores
+        for total, squares in ((sums.a, sums.aa), (0 if calls else sums.b, sums.bb)):
+            if not (0 <= total <= n * most and total * total <= squares * n <= most * total * n):
+                yield "no ranks have these sums"
+        if sums.ab < 0 or sums.ab * sums.ab > sums.aa * sums.bb:
+            yield "no two rankings have these sums"
+    for bucket in ranks.buckets:
+        if len(bucket) != 7 or not 0 <= bucket[0] < BUCKETS or min(bucket) < 0:  # noqa: PLR2004 -- its seven numbers
+            yield f"{list(bucket)} is no bucket of ranks"
+            return
+
+
+def _of_moments(part: Slice, moments: Moments) -> Iterator[str]:
+    size = len(moments.sums)
+    if not 0 <= moments.rows <= part.rows or (moments.rows == 0) != (size == 0):
+        yield f"{moments.id} counts other rows"
+    if moments.buckets:
+        if any(len(one.sums) != size or not 0 <= one.bucket < BUCKETS or one.weight < 0 for one in moments.buckets):
+            yield f"{moments.id} has a bucket that is none"
+    elif len(moments.products) != size * (size + 1) // 2:
+        yield f"{moments.id} lacks products"
+    else:
+        squares = [moments.products[place * size - place * (place - 1) // 2] for place in range(size)]
+        for total, square in zip(moments.sums, squares, strict=True):
+            # a square is rounded to a double before it is cut, and what is cut off is at most 2**-60 a row
+            slack = (square >> _ROUNDED) + (moments.rows << Moments.UNIT - _CUT)
+            if total * total > (moments.rows * (square + slack)) << Moments.UNIT:
+                yield f"{moments.id}: no rows have these sums"
+    if moments.ends and (len(moments.ends) != 2 or moments.ends[0] > moments.ends[1]):  # noqa: PLR2004 -- two ends
+        yield f"{moments.id} has ends that are none"
+
+
+def _of_computed(computed: Computed) -> Iterator[str]:
+    if computed.aa < 0 or computed.bb < 0 or computed.groups < 0:
+        yield f"{computed.id}: no variance is negative"
+    slack = 1 + 2**-30
+    if computed.ab**2 > computed.aa * computed.bb * slack:
+        yield f"{computed.id}: no two values have this covariance"

@@ -1,0 +1,69 @@
+"""(Policy, Evidence) -> Decision. Pure: no clock, no network, no data, no chance."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from gates.documents.decision import SCHEMA, Code, Decision, GateVerdict, ModelRef, Verdict, worst
+from gates.documents.evidence import Evidence
+from gates.errors import GatesError
+from gates.judge.consistency import contradiction
+from gates.policy import Bound
+from gates.schema.canonical import digest
+from gates.wording import all_of
+
+
+def judge(bound: Bound, evidence: Evidence) -> Decision:
+    """Every gate's verdicts in the policy's order, and the worst of them.
+
+    Raises ``GatesError`` where the evidence was measured under a policy that asks for other counts, or can't
+    have been measured at all: it may have been handed over by somebody hostile.
+    """
+    if evidence.measured != bound.measured:
+        raise GatesError(
+            "the evidence was measured under another policy (data, slices, gates or contract changed since)",
+            mend="Run gates measure again.",
+        )
+    wrong = contradiction(bound, evidence)
+    if wrong:
+        raise GatesError(f"the evidence contradicts itself: {wrong}", mend="Run gates measure again.")
+    terms = bound.terms()
+    gates = tuple(verdict for gate in bound.gates for verdict in gate.module.judge(gate.rule, evidence, terms))
+    verdict, code, reason = _overall(gates)
+    candidate, champion = evidence.candidate, evidence.champion
+    return Decision(
+        schema=SCHEMA,
+        verdict=verdict,
+        code=code,
+        reason=reason,
+        model=evidence.model,
+        confidence=bound.policy.confidence,
+        candidate=ModelRef(digest=candidate.digest, version=candidate.version) if candidate else None,
+        champion=ModelRef(digest=champion.digest, version=champion.version) if champion else None,
+        gates=gates,
+        evidence=digest(evidence),
+        policy=bound.digest,
+        used=None if terms.reuse is None else evidence.used,
+        reuse=terms.reuse,
+    )
+
+
+def _overall(gates: tuple[GateVerdict, ...]) -> tuple[Verdict, Code, str]:
+    judged = [gate for gate in gates if gate.verdict is not None]
+    later = "".join(f"; {count} not judged ({why})" for why, count in _waiting(gates).items())
+    found = worst(judged)
+    models = [gate for gate in judged if gate.metric]
+    if found is None or (found.verdict is Verdict.PASS and not models):
+        return Verdict.INCONCLUSIVE, Code.NOTHING_JUDGED, f"no bar of the model was judged{later}"
+    assert found.verdict is not None  # noqa: S101 -- ``worst`` looks at judged ones only
+    if found.verdict is Verdict.PASS:
+        holding = all_of(len(models), "judged bar holds", "judged bars hold")
+        return found.verdict, found.code, f"{holding}{later}"
+    return found.verdict, found.code, found.reason
+
+
+def _waiting(gates: tuple[GateVerdict, ...]) -> Counter[str]:
+    """Why bars were not judged, and how many for each reason."""
+    return Counter(
+        "too few rows" if gate.code is Code.TOO_FEW_ROWS else gate.reason for gate in gates if gate.verdict is None
+    )

@@ -1,0 +1,79 @@
+"""One table held to a contract alone, without a policy: the document that ``gates data --json`` prints. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
+
+from gates.contract.rules.contract_rule import Contract
+from gates.documents.decision import GateVerdict, Verdict, worst
+from gates.documents.evidence import SCHEMA as EVIDENCE
+from gates.documents.evidence import Evidence, Finding, Table
+from gates.errors import Exit
+from gates.kinds import data
+from gates.kinds.protocol import Terms
+from gates.schema.fields import declare
+from gates.wording import all_of, rows
+
+SCHEMA: Literal["gates/data/v1"] = "gates/data/v1"
+EXITS = {Verdict.PASS: Exit.SHIP, Verdict.INCONCLUSIVE: Exit.STOP, Verdict.FAIL: Exit.STOP}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A table held to a contract."""
+
+    WRITTEN = "whole"
+    schema: Literal["gates/data/v1"] = declare("Format of this document.")
+    verdict: Verdict = declare("The worst verdict.")
+    reason: str = declare("Why, in one plain sentence.")
+    table: str = declare("The table's name.")
+    rows: int = declare("Number of rows.")
+    gates: tuple[GateVerdict, ...] = declare("One verdict a rule, in the contract's order.")
+    findings: tuple[Finding, ...] = declare("What each rule counted.")
+    skipped: tuple[str, ...] = declare("Rules that look at the training data and were not looked at.")
+
+    @property
+    def exit_code(self) -> Exit:
+        """0 where the contract holds, 1 where it is broken or may be, 2 where it could not be judged."""
+        return EXITS.get(self.verdict, Exit.INPUT)
+
+
+def alone(contract: Contract, table: str) -> Contract:
+    """The contract's rules that can be held by one table on its own, meant for that table."""
+    rules = tuple(replace(rule, tables=(table,)) for rule in contract.rules if rule.beside != "train")
+    return replace(contract, rules=rules)
+
+
+def judge(contract: Contract, table: str, findings: Sequence[Finding]) -> Checked:
+    """The verdicts on what the rules of ``alone`` counted, of which there must be one at least."""
+    held = alone(contract, table)
+    counted = max((finding.rows for finding in findings), default=0)
+    gates = _gates(held, table, counted, tuple(findings))
+    bad = worst(gates)
+    held_all = bad is None or bad.verdict is Verdict.PASS
+    holding = all_of(len(gates), "rule holds", "rules hold")
+    return Checked(
+        schema=SCHEMA,
+        verdict=Verdict.PASS if bad is None or bad.verdict is None else bad.verdict,
+        reason=f"{holding} in {rows(counted)}" if held_all or bad is None else bad.reason,
+        table=table,
+        rows=counted,
+        gates=gates,
+        findings=tuple(findings),
+        skipped=tuple(rule.id for rule in contract.rules if rule.beside == "train"),
+    )
+
+
+def _gates(held: Contract, table: str, counted: int, findings: tuple[Finding, ...]) -> tuple[GateVerdict, ...]:
+    """What the gate on the data says of the table, as if it were the policy's only one."""
+    evidence = Evidence(
+        schema=EVIDENCE,
+        model="",
+        measured="",
+        tables=(Table(name=table, digest="", rows=counted),),
+        findings=findings,
+    )
+    terms = Terms(confidence=0.95, dimensions=(), contract=held, tables=(table,))
+    return tuple(data.judge(data.Rule(data=cast(Any, (table,))), evidence, terms))

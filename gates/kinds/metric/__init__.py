@@ -1,0 +1,242 @@
+"""A metric must reach a bar, or must not fall behind the champion; overall and slice by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from gates.documents.decision import Code, GateVerdict, Verdict
+from gates.documents.diff import Named
+from gates.documents.diff import asks as fields_ask
+from gates.documents.evidence import Evidence, Slice
+from gates.documents.slices import AUTO, OVERALL, Dimension, twice_cut
+from gates.kinds.metric import rule as written
+from gates.kinds.metric import slice_search, vacuous
+from gates.kinds.metric.bars import BARS
+from gates.kinds.metric.rule import DIRECTIONS, PARAMETERS, Bars, bars_of, metric_of
+from gates.kinds.metric.subject import Held, Subject, absent
+from gates.kinds.metric.verdict import hold
+from gates.kinds.protocol import Mistake, Needs, Terms
+from gates.metrics import ANY_TASK, ONE_OF, Entry, Metric, Task, functions, row, table
+from gates.schema.validation import nearest, shown
+from gates.stats.multiplicity import holm
+
+KEY = "metric"
+Rule = written.Rule
+name = written.name
+
+EXAMPLES = (
+    "metric: roc_auc\nmin: 0.80\nmax_worsening: 0.01\n",
+    "metric: recall\nmax_worsening: 0.02\nslices: {max_worsening: 0.05}\n",
+    "metric: demographic_parity_difference\nby: sex\nmax: 0.10\n",
+    "metric: precision_at\nshare: 0.1\nmin: 0.4\n",
+    "metric: cost\ncosts: [[0, 1], [5, 0]]\nmin_improvement: 0\n",
+)
+
+
+def asks(rule: Rule) -> Iterator[Named]:
+    """Each bar; the metric and its groups are the gate's name."""
+    return fields_ask(rule, name(rule))
+
+
+def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
+    """A metric that the task lacks, parameters and bars that mean nothing for it, columns that are missing or too
+    many."""
+    entry = row(rule.metric, terms.task)
+    if entry is None:
+        yield Mistake(path=("metric",), what=_unknown(rule.metric, terms.task))
+        return
+    wrong = list(_parameter_mistakes(rule, entry))
+    yield from wrong
+    if not any(bars_of(rule)) and rule.slices is None:
+        yield Mistake(path=(), what=f"{rule.metric} has no bar; give it one of {', '.join(BARS)}")
+    if not wrong:
+        yield from _meaning(rule, entry, metric_of(rule, terms.task), terms)
+
+
+def _unknown(metric: str, task: Task) -> str:
+    if ":" in metric:
+        tasks = ", ".join(functions.TASKS)
+        return f"{shown(metric)}: a metric of your own is written module:function, and is for the tasks {tasks}"
+    others = [other for other in ANY_TASK if metric in table(other)]
+    if others:
+        return f"{metric} is a metric of task: {' or '.join(others)}, not of {task}"
+    hint = nearest(metric, table(task)) or f"; those of task: {task} are in docs/metrics.md"
+    return f"no metric is called {shown(metric)}{hint}"
+
+
+def _parameter_mistakes(rule: Rule, entry: Entry) -> Iterator[Mistake]:
+    given = [name for name in PARAMETERS if getattr(rule, name) is not None]
+    for name in given:
+        if name not in entry.takes:
+            known = f"; it takes {', '.join(entry.takes)}" if entry.takes else ""
+            yield Mistake(path=(name,), what=f"{rule.metric} takes no {name}{known}")
+    for name, default in entry.takes.items():
+        if default is ... and name not in given:
+            yield Mistake(path=("metric",), what=f"{rule.metric} needs {name}")
+    choice = [name for name, default in entry.takes.items() if default is ONE_OF]
+    if choice and len([name for name in given if name in choice]) != 1:
+        yield Mistake(path=("metric",), what=f"{rule.metric} needs one of {', '.join(choice)}")
+
+
+def _meaning(rule: Rule, entry: Entry, metric: Metric, terms: Terms) -> Iterator[Mistake]:
+    if rule.better and entry.better:
+        word = next(word for word, direction in DIRECTIONS.items() if direction == entry.better)
+        yield Mistake(path=("better",), what=f"of {rule.metric} {word} is better; take `better` away")
+    if metric.grouped and not rule.by:
+        yield Mistake(path=("metric",), what=f"{rule.metric} compares groups; say of which column with `by:`")
+    if rule.by and not metric.grouped:
+        what = f"{rule.metric} does not compare groups; take `by` away, use `slices`, or its {rule.metric}_difference"
+        yield Mistake(path=("by",), what=what)
+    if len(set(rule.by)) != len(rule.by):
+        yield Mistake(path=("by",), what="a column can't be crossed with itself")
+    for column in rule.by:
+        if twice_cut(column, terms.dimensions):
+            what = f"`slices` cuts {column} into bins in two ways; which of them are its groups?"
+            yield Mistake(path=("by",), what=what)
+    yield from vacuous.mistakes(rule, metric)
+    if rule.slices:
+        yield from _slices_meaning(rule, metric, terms)
+    for path, part in (((), rule), (("slices",), rule.slices)):
+        for bar in BARS:
+            if part is None or not BARS[bar].compares or getattr(part, bar, None) is None:
+                continue
+            if metric.better == 0:
+                yield Mistake(
+                    path=(*path, bar),
+                    what=f"{rule.metric} has no better direction; say which with `better`, or use min or max",
+                )
+            elif metric.change is None:
+                yield Mistake(path=(*path, bar), what=f"{rule.metric} compares the two models already; use min or max")
+
+
+def _slices_meaning(rule: Rule, metric: Metric, terms: Terms) -> Iterator[Mistake]:
+    if metric.grouped:
+        yield Mistake(path=("slices",), what="a fairness gate can't be cut into slices as well; use `by: [a, b]`")
+    if not terms.dimensions:
+        yield Mistake(path=("slices",), what="the policy declares no `slices:` at its top level")
+    if terms.dimensions == (AUTO,) and not slice_search.searchable(metric.statistic):
+        what = f"{rule.metric} takes too long to be searched for; declare slices by name"
+        yield Mistake(path=("slices",), what=what)
+
+
+def needs(rule: Rule, terms: Terms) -> Needs:
+    """The metric's statistic, overall and along the dimensions that the rule looks at."""
+    statistic = metric_of(rule, terms.task).statistic
+    sliced = [one for one in terms.dimensions if rule.slices and (one != AUTO or slice_search.searchable(statistic))]
+    return Needs.of([_groups(rule, terms)] if rule.by else sliced, statistic)
+
+
+def _groups(rule: Rule, terms: Terms) -> Dimension:
+    """The groups of a fairness gate; a column that is declared with bins is taken by them."""
+    return Dimension(columns=rule.by).binned(terms.dimensions)
+
+
+def judge(rule: Rule, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
+    """Each bar on the whole holdout; then each slice bar over all slices as one family. What may not get worse than
+    the champion may not get worse than the anchor either."""
+    better = metric_of(rule, terms.task).better
+    for verdict in _against(rule, bars_of, evidence, terms, "champion"):
+        yield replace(verdict, better=better)
+    if terms.anchored:
+        view = evidence.against_anchor
+        for verdict in _against(rule, _creep, view, terms, "anchor"):
+            yield replace(verdict, better=better, against="anchor")
+
+
+def _creep(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
+    """The bar that small losses, one after the other, would each keep."""
+    return ((name, bar) for name, bar in bars_of(rule) if name == "max_worsening")
+
+
+def _against(
+    rule: Rule,
+    bars: Callable[[Rule | Bars], Iterable[tuple[str, float]]],
+    evidence: Evidence,
+    terms: Terms,
+    rival: str,
+) -> Iterator[GateVerdict]:
+    whole = evidence.along(OVERALL)
+    groups = evidence.along(_groups(rule, terms)) if rule.by else whole
+    for bar_name, bar in bars(rule):
+        yield from _family(rule, bar_name, bar, [groups], evidence, terms, rival)
+    for bar_name, bar in bars(rule.slices or Bars()):
+        declared = [dimension for dimension in terms.dimensions if dimension != AUTO]
+        parts = [[part] for dimension in declared for part in evidence.along(dimension)]
+        yield from _family(rule, bar_name, bar, parts, evidence, terms, rival)
+        yield from _vanished(rule, bar_name, bar, evidence, terms)
+        yield from _searched(rule, bar_name, bar, evidence, terms, rival)
+
+
+def _family(
+    rule: Rule,
+    bar_name: str,
+    bar: float,
+    parts: Sequence[Sequence[Slice]],
+    evidence: Evidence,
+    terms: Terms,
+    rival: str,
+) -> Iterator[GateVerdict]:
+    """One bar over a family of slices: each may pass on its own, but blame must survive Holm's correction."""
+    metric = metric_of(rule, terms.task)
+    subjects = [Subject.of(metric, bar_name, bar, part, evidence, terms, rival) for part in parts]
+    judged = [subject for subject in subjects if isinstance(subject, Subject)]
+    levels = iter(holm([subject.blamed for subject in judged], terms.confidence))
+    for subject, part in zip(subjects, parts, strict=True):
+        held = hold(subject, next(levels)[1], terms, evidence.used) if isinstance(subject, Subject) else subject
+        counted = subject.part if isinstance(subject, Subject) else part
+        yield _verdict(rule, bar_name, bar, counted, held)
+
+
+def _searched(
+    rule: Rule, bar_name: str, bar: float, evidence: Evidence, terms: Terms, rival: str
+) -> Iterator[GateVerdict]:
+    """What a search found, where the policy asks for one."""
+    metric = metric_of(rule, terms.task)
+    if evidence.candidate is None or AUTO not in terms.dimensions or not slice_search.searchable(metric.statistic):
+        return
+    for part, held in slice_search.judged(metric, bar_name, bar, evidence, terms, rival):
+        yield _verdict(rule, bar_name, bar, part, held)
+
+
+def _vanished(rule: Rule, bar_name: str, bar: float, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
+    """Declared bins in which the holdout has no row. Of a crossing not every combination need occur."""
+    if evidence.candidate is None:
+        return
+    for dimension in terms.dimensions:
+        if len(dimension.columns) != 1:
+            continue
+        seen = {part.key[0][1] for part in evidence.along(dimension)}
+        for missing in (name for name in dimension.bins[0] if name not in seen):
+            key: dict[str, str | None] = {dimension.columns[0]: missing}
+            what = f"the holdout has no row in the declared slice {dimension.columns[0]} {missing}"
+            yield _row(rule, bar_name, bar, key, 0, absent(Verdict.ERROR, Code.MISSING_SLICE, what))
+
+
+def _verdict(rule: Rule, bar_name: str, bar: float, part: Sequence[Slice], held: Held) -> GateVerdict:
+    key = dict(part[0].key) if part and part[0].key and not rule.by else None
+    return _row(rule, bar_name, bar, key, sum(one.rows for one in part), held)
+
+
+def _row(rule: Rule, bar_name: str, bar: float, key: dict[str, str | None] | None, n: int, held: Held) -> GateVerdict:
+    return GateVerdict(
+        id=name(rule),
+        kind=KEY,
+        metric=rule.metric,
+        rule=bar_name,
+        bar=bar,
+        slice=key,
+        by=" * ".join(rule.by) or None,
+        groups=held.groups,
+        n=n,
+        verdict=held.verdict,
+        code=held.code,
+        reason=held.reason,
+        candidate=held.candidate,
+        champion=held.champion,
+        difference=held.difference,
+        detectable=held.detectable,
+        method=held.method,
+        training=held.training,
+        searched=held.searched,
+    )

@@ -1,0 +1,48 @@
+"""The rules by which a quantity is held against a bar, and the rule of three verdicts. Not a kind; kinds use it.
+
+With one-sided bounds L and U, oriented so that larger is better: L >= bar passes, U < bar fails, anything
+else is inconclusive, as is what nothing bounds. A value that is no number is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isfinite, isnan
+
+from gates.documents.decision import Code, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """How one rule reads: against the champion or not, which way is up, and where the oriented bar lies."""
+
+    compares: bool
+    sign: Callable[[int], int]  # of the metric's own direction
+    at: Callable[[float], float]
+    broken: Code
+    alarm: bool = False  # silent while the value itself keeps the bar, however wide its bounds
+
+
+BARS: Mapping[str, Bar] = {
+    "min": Bar(compares=False, sign=lambda _: 1, at=lambda bar: bar, broken=Code.BELOW_BAR),
+    "max": Bar(compares=False, sign=lambda _: -1, at=lambda bar: -bar, broken=Code.ABOVE_BAR),
+    "max_worsening": Bar(compares=True, sign=lambda better: better, at=lambda bar: -bar, broken=Code.BELOW_BAR),
+    "min_improvement": Bar(compares=True, sign=lambda better: better, at=lambda bar: bar, broken=Code.BELOW_BAR),
+    "suspicious_gain": Bar(
+        compares=True, sign=lambda better: -better, at=lambda bar: -bar, broken=Code.SUSPICIOUS, alarm=True
+    ),
+}
+
+
+def outcome(value: float, low: float, high: float, bar: float, *, alarm: bool = False) -> Verdict:
+    """The three-valued rule on oriented numbers; values that are not finite, and bounds that are no numbers, are an
+    error, never a pass.
+
+    An ``alarm`` passes where the value itself keeps the bar.
+    """
+    if not (isfinite(value) and isfinite(bar)) or isnan(low) or isnan(high):
+        return Verdict.ERROR
+    if low >= bar or (alarm and value >= bar):
+        return Verdict.PASS
+    return Verdict.FAIL if high < bar else Verdict.INCONCLUSIVE

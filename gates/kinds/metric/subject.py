@@ -1,0 +1,211 @@
+"""What a bar is held against: one metric on one part of the holdout. Not a kind; kinds use it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gates.documents.decision import Code, Estimate, Verdict
+from gates.documents.evidence import CANDIDATE, CHAMPION, Evidence, Slice
+from gates.documents.slices import key_text
+from gates.kinds.metric.bars import BARS
+from gates.kinds.metric.sentences import subject
+from gates.kinds.protocol import Terms
+from gates.metrics import QUANTITIES, Metric
+from gates.schema.canonical import settled
+from gates.stats.multiplicity import corrected
+from gates.stats.quantity import Found, Quantity, Undefined
+from gates.stats.seeds import pooled
+from gates.wording import QUERY, ROW, Noun, rows
+
+MOST_LEFT = 5  # groups that are told by name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The outcome of holding one subject against one bar; the statistics part of a ``GateVerdict``."""
+
+    verdict: Verdict | None
+    code: Code
+    reason: str
+    candidate: Estimate | None = None
+    champion: Estimate | None = None
+    difference: Estimate | None = None
+    groups: dict[str, float | None] | None = None
+    detectable: float | None = None
+    method: str | None = None
+    training: float | None = None
+    searched: int | None = None
+
+
+def absent(verdict: Verdict | None, code: Code, reason: str) -> Held:
+    """An outcome without numbers."""
+    return Held(verdict=verdict, code=code, reason=reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One metric on one part of the holdout, ready to be held against one bar."""
+
+    metric: Metric
+    rule: str
+    bar: float
+    part: Sequence[Slice]
+    judged: Quantity  # what the bar is about
+    candidate: Found
+    champion: Found | None
+    difference: Found | None
+    champion_name: str
+    confidence: float  # the policy's
+    left: str = ""  # of a fairness gate: which groups are too small to be compared
+
+    @classmethod
+    def of(
+        cls,
+        metric: Metric,
+        rule: str,
+        bar: float,
+        part: Sequence[Slice],
+        evidence: Evidence,
+        terms: Terms,
+        rival: str = "champion",
+    ) -> Subject | Held:
+        """The subject, or at once the outcome where there is nothing to hold.
+
+        ``rival``: what stands in the champion's place in the evidence.
+        """
+        candidate, champion = evidence.candidate, evidence.champion
+        compares = BARS[rule].compares or metric.paired
+        if candidate is None:
+            return absent(None, Code.NOT_MEASURED, "the data stopped the run")
+        if candidate.unscored:
+            return absent(Verdict.ERROR, Code.DIFFERENT_ROWS, f"the candidate has no predictions: {candidate.unscored}")
+        if compares and evidence.uncompared and (champion is None or champion.unscored):
+            return absent(None, Code.UNCOMPARED, f"compared with nothing, because {evidence.uncompared}")
+        if compares and champion is None:
+            return absent(None, Code.NO_CHAMPION, "no champion yet")
+        if champion is not None and champion.unscored:
+            if compares:
+                why = f"{rival} v{champion.version} was not scored on the same rows: {champion.unscored}"
+                return absent(Verdict.ERROR, Code.DIFFERENT_ROWS, why)
+            champion = None
+        if metric.statistic.form == "ranks" and any(one.ranks is None for one in part):
+            return absent(Verdict.ERROR, Code.NO_SCORES, f"{metric.name} needs scores; only calls were predicted")
+        small = [one for one in part if one.key and one.rows < terms.min_rows]
+        if small and not metric.grouped:
+            what = f"{key_text(small[0].key)} has {rows(small[0].rows)}; min_rows asks for {terms.min_rows:,}"
+            return absent(None, Code.TOO_FEW_ROWS, what)
+        left = _left_out(small, terms.min_rows)
+        part = [one for one in part if one not in small]
+        if small and len(part) < 2:  # noqa: PLR2004 -- the groups that a gap compares
+            what = f"{subject(metric.name, None, by_text(small))} has fewer than two groups to compare"
+            what += left.replace("not compared, ", "")
+            return absent(Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, what)
+        runs = evidence.trained(part)
+        quantity = pooled([metric.level(run, CANDIDATE) for run in runs])
+        before = metric.level(part, CHAMPION) if champion and not metric.paired else None
+        change = pooled([metric.change(run) for run in runs]) if champion and metric.change else None
+        judged = change if BARS[rule].compares else quantity
+        assert judged is not None  # noqa: S101 -- ``mistakes`` refuses a comparison the metric lacks
+        if isinstance(judged, Undefined):
+            held = _undefined(metric, part, judged, quantity)
+            return replace(held, reason=held.reason + left)
+        return cls(
+            metric=metric,
+            rule=rule,
+            bar=bar,
+            part=part,
+            judged=judged,
+            candidate=quantity,
+            champion=before,
+            difference=change,
+            champion_name=f"{rival} v{champion.version}" if champion else "",
+            confidence=terms.confidence,
+            left=left,
+        )
+
+    @property
+    def sign(self) -> int:
+        """+1 where larger is better for this bar."""
+        return BARS[self.rule].sign(self.metric.better)
+
+    @property
+    def at(self) -> float:
+        """The oriented bar, at as many digits as the bounds that are held against it."""
+        return settled(BARS[self.rule].at(self.bar))
+
+    @property
+    def key(self) -> dict[str, str | None] | None:
+        """The slice's key; None for the whole holdout and for groups."""
+        return _key(self.metric, self.part)
+
+    def oriented(self, confidence: float) -> tuple[float, float]:
+        """Lower and upper bound with larger being better."""
+        low, high = (settled(bound) for bound in self.judged.bounds(confidence))
+        return (low, high) if self.sign > 0 else (-high, -low)
+
+    @property
+    def noun(self) -> Noun:
+        """What it is an average of: rows; of a ranking, queries."""
+        statistic = self.metric.statistic
+        return QUERY if statistic.form == "moments" and QUANTITIES[statistic.name].queries else ROW
+
+    @property
+    def n(self) -> int:
+        """How many of them it rests on."""
+        if self.noun is ROW:
+            return sum(one.rows for one in self.part)
+        held = (one.moments_of(self.metric.statistic) for one in self.part)
+        return sum(one.rows for one in held if one)
+
+    def blaming(self, confidence: float) -> float:
+        """The bound on the blaming side at a confidence that is corrected for how many are judged: it lies so far out
+        that one which isn't exact is asked for more."""
+        if confidence <= self.confidence:
+            return self.oriented(confidence)[1]
+        return self.oriented(corrected(confidence, 1, exact=self.judged.exact))[1]
+
+    def blamed(self, confidence: float) -> bool:
+        """Whether even the best bound at this confidence misses the bar; it can't where the value itself doesn't."""
+        return self.sign * settled(self.judged.value) < self.at and self.blaming(confidence) < self.at
+
+
+def _left_out(small: Sequence[Slice], least: int) -> str:
+    """The groups that are not compared, for the end of a sentence."""
+    if not small:
+        return ""
+    told = [f"{key_text(one.key)} ({rows(one.rows)})" for one in small[:MOST_LEFT]]
+    more = f" and {len(small) - MOST_LEFT} more" if len(small) > MOST_LEFT else ""
+    return f"; not compared, min_rows asks for {least:,}: {', '.join(told)}{more}"
+
+
+def by_text(part: Sequence[Slice]) -> str:
+    """The sensitive columns of a family of groups."""
+    return " * ".join(column for column, _ in part[0].key)
+
+
+def groups_of(metric: Metric, part: Sequence[Slice], candidate: Found) -> dict[str, float | None] | None:
+    """Each group's value, of a fairness gate."""
+    if not metric.grouped:
+        return None
+    return {
+        key_text(one.key): None if value is None else settled(value)
+        for one, value in zip(part, candidate.parts, strict=True)
+    }
+
+
+def _key(metric: Metric, part: Sequence[Slice]) -> dict[str, str | None] | None:
+    return dict(part[0].key) or None if not metric.grouped else None
+
+
+def _undefined(metric: Metric, part: Sequence[Slice], judged: Undefined, candidate: Found) -> Held:
+    """Undefined on the whole holdout is an error; within a slice or group there is too little to tell."""
+    key = _key(metric, part)
+    local = judged.small or key is not None
+    by = by_text(part) if metric.grouped and part else None
+    return Held(
+        verdict=Verdict.INCONCLUSIVE if local else Verdict.ERROR,
+        code=Code.TOO_FEW_ROWS if local else Code.UNDEFINED,
+        reason=f"{subject(metric.name, key, by)} is undefined: {judged.why}",
+        groups=groups_of(metric, part, candidate),
+    )

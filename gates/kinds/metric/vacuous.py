@@ -1,0 +1,79 @@
+"""Bars that decide nothing: no value of the metric breaks them, or none keeps them. Not a kind; ``metric`` uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from math import isinf
+
+from gates.kinds.metric.rule import Bars, Rule
+from gates.kinds.protocol import Mistake
+from gates.metrics import Metric
+from gates.stats.quantity import Bounds
+from gates.wording import written
+
+Decides = Callable[[float, Bounds], bool]  # (bar, the metric's limits)
+_HUNDRED = 100
+
+
+def _span(limits: Bounds) -> float:
+    return limits[1] - limits[0]
+
+
+_NEVER_FAILS: Mapping[str, Decides] = {
+    "min": lambda bar, limits: bar <= limits[0],
+    "max": lambda bar, limits: bar >= limits[1],
+    "max_worsening": lambda bar, limits: bar >= _span(limits),
+    "suspicious_gain": lambda bar, limits: bar >= _span(limits),
+}
+_NEVER_PASSES: Mapping[str, Decides] = {
+    "min": lambda bar, limits: bar > limits[1],
+    "max": lambda bar, limits: bar < limits[0],
+    "min_improvement": lambda bar, limits: bar >= _span(limits),
+}
+_ORDERED = (  # (the smaller bar, the larger one, why both can't hold)
+    ("min", "max", "no value is both"),
+    ("min_improvement", "suspicious_gain", "a gain that is asked for would be suspicious"),
+)
+
+
+def mistakes(rule: Rule, metric: Metric) -> Iterator[Mistake]:
+    """The bars of a rule, and of its slices, that no model can fail or that none can pass."""
+    for path, part in (((), rule), (("slices",), rule.slices)):
+        for bar in (*_NEVER_FAILS, *_NEVER_PASSES) if part else ():
+            value = getattr(part, bar, None)
+            if value is not None and (why := _why(bar, value, metric)):
+                yield Mistake(path=(*path, bar), what=why, idle=True)
+        yield from (Mistake(path=(*path, bar), what=what, idle=True) for bar, what in _crossed(part))
+
+
+def _why(bar: str, value: float, metric: Metric) -> str | None:
+    limits = metric.limits
+    if isinf(value):
+        return None  # told as a number that is not finite
+    for table, ends in ((_NEVER_FAILS, "this bar can't fail"), (_NEVER_PASSES, "no model can pass this bar")):
+        if bar in table and table[bar](value, limits):
+            return f"{metric.name} lies {_within(limits)}, so {ends}{_hint(bar, value, metric)}"
+    return None
+
+
+def _within(limits: Bounds) -> str:
+    low, high = map(written, limits)
+    if isinf(limits[1]):
+        return f"at {low} or above"
+    return f"at {high} or below" if isinf(limits[0]) else f"between {low} and {high}"
+
+
+def _hint(bar: str, value: float, metric: Metric) -> str:
+    """The number that was meant, where it was written in points or in per cent."""
+    level = bar in ("min", "max")
+    if metric.limits != (0.0, 1.0) or not 1 <= value <= _HUNDRED or (level and value == 1):
+        return ""
+    unit = "%" if level else "point" if value == 1 else "points"
+    return f"; for {written(value)} {unit} write {written(value / _HUNDRED)}"
+
+
+def _crossed(part: Rule | Bars | None) -> Iterator[tuple[str, str]]:
+    for smaller, larger, why in _ORDERED:
+        one, other = getattr(part, smaller, None), getattr(part, larger, None)
+        if one is not None and other is not None and one > other:
+            yield smaller, f"{written(one)} is above {larger}: {written(other)}; {why}"

@@ -1,0 +1,130 @@
+"""A subject held against its bar: the verdict, its numbers, and the sentence. Not a kind; kinds use it."""
+
+from __future__ import annotations
+
+from math import isfinite, sqrt
+
+from gates.documents.decision import Code, Estimate, Verdict
+from gates.kinds.metric.bars import BARS, outcome
+from gates.kinds.metric.sentences import Told, sentence, subject
+from gates.kinds.metric.subject import Held, Subject, by_text, groups_of
+from gates.kinds.protocol import Terms
+from gates.schema.canonical import settled
+from gates.stats.power import HOPELESS, detectable, rows_to_settle
+from gates.stats.quantity import Found, Quantity
+from gates.wording import Hopeless
+
+
+def hold(subject_: Subject, blame_confidence: float, terms: Terms, used: int = 0, searched: int | None = None) -> Held:
+    """Judge: the side that clears at the policy's confidence, the side that blames at the corrected one.
+
+    ``used``: how many decisions the holdout has made; past what it is good for nothing it clears is a pass.
+    ``searched``: of how many slices this one was found; it may be blamed, but what is undecided is nothing found.
+    """
+    value = settled(subject_.judged.value)
+    low, high = subject_.oriented(terms.confidence)[0], subject_.blaming(blame_confidence)
+    oriented = Estimate(value=subject_.sign * value, low=low, high=high)
+    bar = BARS[subject_.rule]
+    verdict = outcome(oriented.value, low, high, subject_.at, alarm=bar.alarm)
+    code = {
+        Verdict.PASS: Code.WITHIN_BAR,
+        Verdict.INCONCLUSIVE: Code.ACROSS_BAR,
+        Verdict.FAIL: bar.broken,
+        Verdict.ERROR: Code.NOT_FINITE,
+    }[verdict]
+    if searched is not None and verdict in (Verdict.PASS, Verdict.INCONCLUSIVE):
+        verdict, code = Verdict.PASS, Code.NOTHING_FOUND
+    if verdict is Verdict.INCONCLUSIVE and not (isfinite(low) and isfinite(high)):
+        code = Code.TOO_FEW_ROWS
+    judged = oriented if subject_.sign > 0 else Estimate(value=value, low=-high, high=-low)
+    reason = _reason(subject_, judged, oriented, code, blame_confidence, terms, searched) + subject_.left
+    if verdict is Verdict.PASS and terms.reuse is not None and used >= terms.reuse:
+        verdict, code = Verdict.INCONCLUSIVE, Code.HOLDOUT_SPENT
+        reason += (
+            f"; but this holdout has decided {used:,} of the {terms.reuse:,} times it is good for: take fresh rows"
+        )
+    return Held(
+        verdict=verdict,
+        code=code,
+        reason=reason,
+        candidate=_estimate(subject_.candidate, terms) if bar.compares else _bounded(judged),
+        champion=_estimate(subject_.champion, terms),
+        difference=_bounded(judged) if bar.compares else _estimate(subject_.difference, terms),
+        groups=groups_of(subject_.metric, subject_.part, subject_.candidate),
+        detectable=_detectable(oriented, terms),
+        method=subject_.judged.method,
+        training=None if subject_.judged.training is None else settled(subject_.judged.training.share),
+        searched=searched,
+    )
+
+
+def _detectable(oriented: Estimate, terms: Terms) -> float | None:
+    """None where nothing bounds it on that side."""
+    half = oriented.value - oriented.low
+    return settled(detectable(half, terms.confidence)) if isfinite(half) else None
+
+
+def _reason(
+    subject_: Subject,
+    judged: Estimate,
+    oriented: Estimate,
+    code: Code,
+    blame_confidence: float,
+    terms: Terms,
+    searched: int | None,
+) -> str:
+    if code is Code.NOT_FINITE:
+        by = by_text(subject_.part) if subject_.metric.grouped else None
+        return f"{subject(subject_.metric.name, subject_.key, by)} is not a finite number"
+    settle = _settle(subject_, oriented, blame_confidence, terms)
+    training = subject_.judged.training
+    return sentence(
+        Told(
+            metric=subject_.metric.name,
+            key=subject_.key,
+            by=by_text(subject_.part) if subject_.metric.grouped else None,
+            rule=subject_.rule,
+            bar=subject_.bar,
+            judged=judged,
+            oriented=oriented,
+            code=code,
+            n=subject_.n,
+            noun=subject_.noun,
+            confidence=terms.stated,
+            corrected=code is BARS[subject_.rule].broken and blame_confidence > terms.confidence,
+            searched=searched,
+            charged=terms.reuse,
+            champion=subject_.champion_name,
+            points=subject_.metric.points,
+            detectable=_detectable(oriented, terms),
+            settle=settle,
+            training=None if training is None else training.share,
+        )
+    )
+
+
+def _settle(subject_: Subject, oriented: Estimate, blame_confidence: float, terms: Terms) -> int | Hopeless:
+    """How many rows would settle it, were the value to stay where it is; or why no number of them would."""
+    # what leans towards blame needs the corrected confidence; of a lopsided interval the wider half tells the error
+    confidence = blame_confidence if oriented.value < subject_.at else terms.confidence
+    low, high = subject_.oriented(confidence)
+    half, distance = max(oriented.value - low, high - oriented.value), abs(oriented.value - subject_.at)
+    if not isfinite(half):
+        return Hopeless.AT_BAR
+    training = subject_.judged.training
+    always = detectable(training.half(confidence), confidence) if training else 0.0
+    if training and always >= distance and detectable(half, confidence) < distance * sqrt(HOPELESS):
+        return Hopeless.TRAINING
+    return rows_to_settle(subject_.n, detectable(half, confidence), distance, always) or Hopeless.AT_BAR
+
+
+def _estimate(quantity: Found | None, terms: Terms) -> Estimate | None:
+    if not isinstance(quantity, Quantity):
+        return None
+    low, high = quantity.bounds(terms.confidence)
+    return _bounded(Estimate(value=settled(quantity.value), low=settled(low), high=settled(high)))
+
+
+def _bounded(estimate: Estimate) -> Estimate | None:
+    """Only what has bounds is written: no document holds infinite ones."""
+    return estimate if isfinite(estimate.low) and isfinite(estimate.high) else None

@@ -1,0 +1,113 @@
+"""Hold what the registry says of an alias to what the ledger knows: where they disagree, nothing is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Protocol
+
+from gates.documents.record import Model
+from gates.errors import Exit, GatesError
+from gates.ledger.ledger import Entry, Ledger
+
+
+class State(StrEnum):
+    """How an alias stands. Codes are stable and never reused."""
+
+    AS_PROMOTED = "as_promoted"
+    NOTHING = "nothing"  # neither registry nor ledger knows of anything
+    MOVED = "moved"  # the registry's alias names another version than the ledger, or none
+    UNKNOWN = "unknown"  # the registry's alias names something, and the ledger says nothing of it
+    BYTES_CHANGED = "bytes_changed"
+
+
+CODES = {State.MOVED: "alias_moved", State.UNKNOWN: "not_adopted", State.BYTES_CHANGED: "stored_bytes"}
+AGREED = (State.AS_PROMOTED, State.NOTHING)
+
+
+class Names(Protocol):
+    """What is asked of a registry."""
+
+    def at(self, name: str, alias: str) -> str | None:
+        """The version that an alias names, or None."""
+
+    def stored(self, name: str, version: str) -> str | None:
+        """Digest of the bytes that a version has now; None where they are gone."""
+
+
+class DisagreementError(GatesError):
+    """Registry and ledger say different things of an alias; ``state`` says which."""
+
+    def __init__(self, state: State, what: str, *, where: str, mend: str) -> None:
+        super().__init__(what, where=where, mend=mend, exit_code=Exit.INPUT)
+        self.state = state
+
+    @property
+    def code(self) -> str:
+        """The word by which a decision and a refusal name it."""
+        return CODES[self.state]
+
+
+def moves(ledger: Ledger, head: str | None, name: str, alias: str) -> Iterator[Entry]:
+    """Give every record after which an alias named something, the newest first."""
+    for entry in ledger.entries(head):
+        if entry.record.moved and (entry.record.name, entry.record.alias) == (name, alias):
+            yield entry
+
+
+def last_move(ledger: Ledger, head: str | None, name: str, alias: str) -> Entry | None:
+    """Find the record of what an alias should name now; None where the ledger knows of none."""
+    return next(moves(ledger, head, name, alias), None)
+
+
+def known_of(ledger: Ledger, head: str | None, name: str, version: str) -> Model | None:
+    """Find what the ledger knows of a version's model; None where no alias was ever moved to it."""
+    for entry in ledger.entries(head):
+        record = entry.record
+        if record.moved and record.name == name and record.after and record.after.version == version:
+            return record.model
+    return None
+
+
+def compared(registry: Names | None, name: str, alias: str, entry: Entry | None) -> tuple[State, str, str | None]:
+    """Compare a registry with the ledger's last move of an alias: the state, one sentence, and the version named.
+
+    ``registry`` is None where there is none, which is a registry that names nothing.
+    """
+    version = registry.at(name, alias) if registry else None
+    after = entry.record.after if entry else None
+    if entry is None or after is None:
+        if version is None:
+            return State.NOTHING, "nothing was promoted yet", None
+        told = f"names version {version}, of which the ledger says nothing: it was not promoted by gates"
+        return State.UNKNOWN, told, version
+    number = entry.record.sequence
+    if registry is None or version is None or version != after.version:
+        named = f"version {version}" if version else "nothing"
+        return State.MOVED, f"names {named}; record {number} made it version {after.version}: moved by hand", version
+    if registry.stored(name, version) != after.digest:
+        return State.BYTES_CHANGED, f"the bytes of version {version} are not those of record {number}", version
+    return State.AS_PROMOTED, f"version {version}, since record {number} of {entry.record.at}", version
+
+
+def agreed(ledger: Ledger, head: str | None, registry: Names | None, name: str, alias: str) -> Entry | None:
+    """Give the ledger's last move of an alias, which the registry confirms; None where both know of nothing.
+
+    Raises ``DisagreementError`` where they say different things, ``GatesError`` where one of them can't be asked.
+    """
+    entry = last_move(ledger, head, name, alias)
+    state, told, _ = compared(registry, name, alias, entry)
+    if state in AGREED:
+        return entry
+    raise DisagreementError(state, f"{alias} {told}", where=f"models:/{name}@{alias}", mend=mend(state, entry))
+
+
+def mend(state: State, entry: Entry | None) -> str:
+    """Say what puts registry and ledger in agreement again."""
+    adopt = 'gates adopt --reason "…" records that what stands there now is the one to compare with.'
+    if state is State.UNKNOWN or entry is None:
+        return adopt
+    if state is State.BYTES_CHANGED:
+        return "Restore its files, or go back to a version that is whole: gates rollback --to RECORD (gates history)."
+    back = f'gates rollback --to {entry.record.sequence} --reason "…" puts it back. {adopt}'
+    return f"Is MLFLOW_TRACKING_URI the right registry? If so: {back}"

@@ -1,0 +1,214 @@
+"""The ledger checked: its chain, the documents beside each record, every verdict derived again from its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from gates.documents.record import OUTCOMES, TIME, Kind, Record, Version, Waiver
+from gates.errors import GatesError
+from gates.ledger.audit_documents import Filed, Flaw, Told, check
+from gates.ledger.committed import check as committed
+from gates.ledger.ledger import Commit, Ledger, names, not_one
+from gates.schema.canonical import canonical, digest_bytes
+from gates.schema.fields import declare
+from gates.schema.validation import read_json
+from gates.wording import plural
+
+SCHEMA: Literal["gates/audit/v1"] = "gates/audit/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One thing that is wrong."""
+
+    WRITTEN = "whole"
+    sequence: int = declare("The record's place, counted from the first commit; 0 for the ledger as a whole.")
+    code: Flaw = declare("What is wrong, as a stable word.")
+    what: str = declare("What is wrong, in words.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """A ledger, or one record of it, checked."""
+
+    WRITTEN = "whole"
+    schema: Literal["gates/audit/v1"] = declare("Format of this document.")
+    records: int = declare("How many records were checked.")
+    derived: int = declare("How many different decisions were derived again from their evidence.")
+    head: str | None = declare("Digest of the newest record: the anchor to keep somewhere else.")
+    anchored: bool = declare("Whether an anchor was given and found.")
+    tiers: dict[str, int] = declare("Decisions by whose word they stand: none, key, attested; how many of each.")
+    found: tuple[Found, ...] = declare("What is wrong.")
+    unknown: tuple[str, ...] = declare("What can't be known from this.")
+
+
+@dataclass(slots=True)
+class Chain:
+    """What is kept while the records are gone through, from the first to the newest."""
+
+    digests: list[str] = field(default_factory=list)
+    intents: dict[str, Record] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
+    moves: dict[str, Record] = field(default_factory=dict)  # by digest
+    stood: dict[tuple[str, str | None], Version | None] = field(default_factory=dict)  # (name, alias) -> what it names
+    given: set[tuple[str, bytes]] = field(default_factory=set)  # (name, what was accepted)
+    last: str = ""  # when the record before was written
+
+
+def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = None, key: Path | None = None) -> Audit:
+    """Check the whole ledger; with ``only`` (a sequence number, or the beginning of a digest) the documents of that
+    record alone, and the chain of all. ``expected``: the digest of a record that was the newest once. ``key``: the
+    public key that must have signed the decision of every promotion.
+
+    Raises ``GatesError`` where the ledger can't be read, or ``only`` is no record of it.
+    """
+    files = list(ledger.files(ledger.head()))[::-1]
+    chain, flaws = Chain(), [list[Told]() for _ in files]
+    chosen: dict[int, Filed | None] = {}  # by place
+    for place, (commit, documents, data) in enumerate(files):
+        record, wrong = _chain(chain, place + 1, commit, files[place - 1][0] if place else None, data)
+        told = digest_bytes(data or b"")
+        flaws[place] += wrong + (list(_order(chain, record, told)) if record else [])
+        if only is None or names(only, place + 1, told):
+            chosen[place] = Filed(record, documents) if record else None
+        chain.digests.append(told)
+    if only is not None and len(chosen) != 1:
+        raise not_one(only, len(chosen), "verify")
+    filed = {place: one for place, one in chosen.items() if one}
+    beside = check(ledger.git, list(filed.values()), key)
+    policies = committed(ledger.git, list(filed.values()))
+    for place, wrong, policy in zip(filed, beside.flaws, policies.flaws, strict=True):
+        flaws[place] += wrong + policy
+    found = [Found(sequence=place, code=code, what=what) for place, some in enumerate(flaws, 1) for code, what in some]
+    return Audit(
+        schema=SCHEMA,
+        records=len(chosen),
+        derived=len(beside.derived),
+        head=chain.digests[-1] if chain.digests else None,
+        anchored=expected in chain.digests,
+        tiers=beside.tiers,
+        found=(*found, *_anchor(chain, expected)),
+        unknown=(*(() if expected else UNANCHORED), *_unseen(policies.unknown)),
+    )
+
+
+UNANCHORED = (
+    "whether records were taken from the end, or the whole ledger was written anew: "
+    "keep the newest record's digest somewhere else, and name it with --expect-head",
+)
+
+
+def _unseen(policies: int) -> tuple[str, ...]:
+    what = f"whether {plural(policies, 'record rests', 'records rest')} on the default branch's policy: "
+    return (f"{what}those commits are not in this clone; fetch the default branch whole",) if policies else ()
+
+
+def _anchor(chain: Chain, expected: str | None) -> Iterator[Found]:
+    if expected is not None and expected not in chain.digests:
+        what = f"the expected record {expected} is not in the ledger: it was cut short or written anew"
+        yield Found(sequence=0, code=Flaw.ANCHOR, what=what)
+
+
+def _chain(
+    chain: Chain, place: int, commit: Commit, before: Commit | None, data: bytes | None
+) -> tuple[Record | None, list[Told]]:
+    """The record, and what is wrong with its form and place."""
+    flaws: list[Told] = []
+    if commit.parents != ((before.id,) if before else ()):
+        flaws.append((Flaw.PARENTS, f"commit {commit.id[:12]} does not follow one commit alone"))
+    try:
+        record = read_json(Record, data or b"", f"commit {commit.id[:12]}")
+    except GatesError as error:
+        return None, [*flaws, (Flaw.UNREADABLE, error.what)]
+    if canonical(record) != data:
+        flaws.append((Flaw.NOT_CANONICAL, "its bytes are not those that gates writes"))
+    if record.sequence != place:
+        flaws.append((Flaw.SEQUENCE, f"it says that it is record {record.sequence}"))
+    if record.previous != (chain.digests[-1] if chain.digests else None):
+        flaws.append((Flaw.PREVIOUS, "it names another record as the one before"))
+    return record, flaws
+
+
+SKEW = timedelta(hours=1)  # by which the clocks of two machines may differ
+AGAIN = ("verdict", "decision", "evidence", "policy", "model", "data", "source", "attached")  # of what is gone back to
+KEPT = ("name", "alias", "verdict", "decision", "evidence", "policy", "model", "data", "source", "before", "target",
+        "approvals", "waivers", "attached")  # fmt: skip
+
+
+def _order(chain: Chain, record: Record, told: str) -> Iterator[Told]:
+    """Hold a record to those before it, and remember what those after it are held to."""
+    yield from _form(chain, record)
+    yield from _closes(chain, record, told)
+    yield from _rests(chain, record)
+    if record.kind is Kind.WAIVER:
+        chain.given |= {(record.name, _frozen(one)) for one in record.waivers}
+    if record.moved:
+        chain.moves[told] = record
+        chain.stood[record.name, record.alias] = record.after
+
+
+def _form(chain: Chain, record: Record) -> Iterator[Told]:
+    """It holds what its kind asks for, and was not written before the one that it follows."""
+    if record.misfits:
+        yield Flaw.INCOMPLETE, f"a record of kind {record.kind} must not be like this: {', '.join(record.misfits)}"
+    before = _moment(chain.last or record.at)
+    if before is None or (now := _moment(record.at)) is None or before - now > SKEW:
+        yield Flaw.TIME, f"it was written at {record.at}, before the record that it follows, of {chain.last}"
+    else:
+        chain.last = max(chain.last, record.at)
+
+
+def _closes(chain: Chain, record: Record, told: str) -> Iterator[Told]:
+    """Outcomes close intents, each once, and say of them what they said."""
+    if record.kind is Kind.INTENT:
+        chain.intents[told] = record
+    if record.kind in OUTCOMES:
+        intent = chain.intents.get(record.intent or "")
+        if intent is None or record.intent in chain.closed:
+            yield Flaw.INTENT, "it closes no intent, or one that is closed already"
+            return
+        chain.closed.add(record.intent or "")
+        other = [name for name in KEPT if getattr(record, name) != getattr(intent, name)]
+        if other:
+            yield Flaw.INTENT, f"it says something else than its intent: {', '.join(other)}"
+    if record.moved and (record.after is None or record.model is None or record.after.digest != record.model.digest):
+        yield Flaw.CONTRADICTION, "the version that it names is not the model that it is about"
+
+
+def _rests(chain: Chain, record: Record) -> Iterator[Told]:
+    """What it goes back to, takes the place of, and was accepted by, stands in records before it."""
+    going = record.kind in (Kind.INTENT, Kind.ROLLBACK, Kind.FAILURE)
+    if going and record.target:
+        goal = chain.moves.get(record.target)
+        other = [name for name in ("name", "alias", *AGAIN) if goal and getattr(record, name) != getattr(goal, name)]
+        moved = [] if record.kind is Kind.FAILURE or goal is None or record.after == goal.after else ["after"]
+        if goal is None:
+            yield Flaw.TARGET, "it goes back to a record that moved no alias, or that never was"
+        elif other or moved:
+            yield Flaw.TARGET, f"it says something else than what it goes back to: {', '.join((*other, *moved))}"
+    if record.kind is Kind.INTENT and not record.target:
+        stood = chain.stood.get((record.name, record.alias))
+        if record.before != stood:
+            named = f"version {stood.version}" if stood else "nothing"
+            yield Flaw.BEFORE, f"{record.alias} named {named} by the records before"
+    if record.kind in (Kind.INTENT, Kind.PROMOTION):
+        foreign = [one.gate for one in record.waivers if (record.name, _frozen(one)) not in chain.given]
+        if foreign:
+            yield Flaw.WAIVER, f"no record before it accepts {', '.join(foreign)}"
+
+
+def _frozen(waiver: Waiver) -> bytes:
+    """What can be looked up: a waiver holds a dict."""
+    return canonical(waiver)
+
+
+def _moment(text: str) -> datetime | None:
+    """The moment that a record names; None where the calendar has no such day or hour."""
+    try:
+        return datetime.strptime(text, TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,272 @@
+"""The documents beside records: that they are those that were named, and that the evidence gives the decision again.
+
+What is checked of one record needs no other one, so many records are checked on all processors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from gates import __version__
+from gates.attestation.dsse import signed_by
+from gates.attestation.statement import Tier, adoption, payload_of
+from gates.attestation.statement import read as read_statement
+from gates.documents.decision import Decision, Verdict
+from gates.documents.evidence import Evidence, Table
+from gates.documents.record import EVIDENCE, POLICY, STATEMENT, Kind, Record
+from gates.errors import GatesError
+from gates.judge.judge import judge
+from gates.judge.waivers import settle
+from gates.policy import Bound
+from gates.policy.policy_file import read
+from gates.schema.canonical import canonical, digest, digest_bytes
+from gates.schema.fields import Plain
+from gates.schema.validation import read_json
+from gates.system.git import Git
+
+TOGETHER = 200  # records checked by one process at a time: fewer are not worth another process
+
+
+class Flaw(StrEnum):
+    """What is wrong with a record. Codes are stable and never reused."""
+
+    UNREADABLE = "unreadable"  # no record of this form
+    NOT_CANONICAL = "not_canonical"  # not the bytes that gates writes
+    PARENTS = "parents"  # not one commit after another
+    SEQUENCE = "sequence"  # not its place
+    PREVIOUS = "previous"  # names another record as the one before
+    DOCUMENTS = "documents"  # other documents beside it than it names, or changed ones
+    CONTRADICTION = "contradiction"  # says something else than its documents
+    DECISION_DIFFERS = "decision_differs"  # the evidence gives another decision
+    NOT_ACCEPTED = "not_accepted"  # promoted though neither passed nor waived
+    NOT_APPROVED = "not_approved"  # promoted without the approvals that its policy asks for
+    INTENT = "intent"  # an outcome without its intent, or of one that is closed
+    SIGNATURE = "signature"  # a move of an alias that the key that was named has not signed
+    INCOMPLETE = "incomplete"  # lacks what a record of its kind must hold, or holds what it must not
+    TARGET = "target"  # a rollback to a record that never was, or that says something else
+    WAIVER = "waiver"  # rests on a waiver that no record before it gave
+    BEFORE = "before"  # took the place of another version than the ledger knew
+    TIME = "time"  # was written before the record that it follows
+    POLICY = "policy"  # its policy is not the one at its commit, or that commit is not on the default branch
+    ANCHOR = "anchor"  # the expected record is not in the ledger
+
+
+Told = tuple[Flaw, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A record, and the git names of the documents beside it."""
+
+    record: Record
+    documents: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What a record's documents give: policy, decision and its digest, and the tables measured."""
+
+    bound: Bound
+    decision: Decision
+    digest: str
+    tables: tuple[Table, ...]
+
+
+@dataclass(slots=True)
+class Part:
+    """What was found of some records: of each its flaws, by whose word decisions stand, and which were derived."""
+
+    flaws: list[list[Told]] = field(default_factory=list)
+    tiers: dict[str, int] = field(default_factory=dict)
+    derived: set[tuple[str, str]] = field(default_factory=set)  # digests of policy and evidence
+
+    def add(self, other: Part) -> None:
+        """Take up what was found of the records that follow."""
+        self.flaws += other.flaws
+        self.tiers = {one: self.tiers.get(one, 0) + other.tiers.get(one, 0) for one in self.tiers | other.tiers}
+        self.derived |= other.derived
+
+
+@dataclass(slots=True)
+class Pass:
+    """What is kept while some records are gone through."""
+
+    get: Callable[[str], bytes | None]  # a blob's bytes
+    key: Path | None = None  # the public key that must have signed
+    tiers: dict[str, int] = field(default_factory=dict)
+    blobs: dict[str, str] = field(default_factory=dict)  # to the digest of its bytes
+    policies: dict[str, Bound] = field(default_factory=dict)
+    decisions: dict[tuple[str, str], Derived] = field(default_factory=dict)
+
+
+def check(git: Git, filed: Sequence[Filed], key: Path | None = None) -> Part:
+    """Every record's documents. ``key``: the public key that must have signed the decision of every promotion."""
+    parts = [filed[start : start + TOGETHER] for start in range(0, len(filed), TOGETHER)]
+    found = Part()
+    git = replace(git, environ=dict(git.environ))  # which other processes can be handed
+    for part in _checked(partial(_part, git, key), parts):
+        found.add(part)
+    return found
+
+
+def _checked(one: Callable[[Sequence[Filed]], Part], parts: Sequence[Sequence[Filed]]) -> Iterable[Part]:
+    """In their order, on as many processors as there are, and as many as are worth it."""
+    workers = min(len(parts), os.cpu_count() or 1)
+    if workers < 2:  # noqa: PLR2004
+        yield from map(one, parts)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(one, parts)
+
+
+def _part(git: Git, key: Path | None, filed: Sequence[Filed]) -> Part:
+    with git.objects() as objects:
+        state = Pass(get=objects.get, key=key)
+        flaws = [list(_beside(state, one.record, one.documents)) for one in filed]
+    return Part(flaws=flaws, tiers=state.tiers, derived=set(state.decisions))
+
+
+def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
+    """The documents are those that the record names, and the record says what they say."""
+    if documents.keys() != record.documents.keys():
+        named = sorted(documents.keys() ^ record.documents.keys())
+        yield Flaw.DOCUMENTS, f"other documents lie beside it than it names: {', '.join(named)}"
+        return
+    for name, blob in documents.items():
+        if blob not in state.blobs:
+            state.blobs[blob] = digest_bytes(state.get(blob) or b"")
+        if state.blobs[blob] != record.documents[name]:
+            yield Flaw.DOCUMENTS, f"{name} was changed"
+            return
+    yield from _stated(state, record, documents)
+    if record.policy is not None and record.kind is Kind.ADOPTION:
+        yield from _of_policy(state, record, documents)
+    if record.decision is None or record.evidence is None or record.policy is None:
+        return
+    try:
+        derived = _derived(state, record, documents)
+    except GatesError as error:
+        yield Flaw.CONTRADICTION, f"nothing can be derived from its documents: {error.what}"
+        return
+    decision = derived.decision
+    if derived.digest != record.decision:
+        by = f"; it was made by gates {record.tool}" if record.tool != __version__ else ""
+        yield Flaw.DECISION_DIFFERS, f"its evidence gives {decision.verdict}, {decision.reason}{by}"
+        return
+    if [(one.name, one.digest, one.rows) for one in record.data] != [
+        (t.name, t.digest, t.rows) for t in derived.tables
+    ]:
+        yield Flaw.CONTRADICTION, "it names other tables than its evidence"
+    yield from _says(record, derived.bound, decision)
+
+
+def _stated(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
+    """By whose word the decision stands, and whether that is the word that was asked for."""
+    tier, signed = Tier.NONE, False
+    if STATEMENT in documents:
+        data = state.get(documents[STATEMENT]) or b""
+        try:
+            tier, envelope, same = _adopted(record, data) if record.kind is Kind.ADOPTION else _decided(record, data)
+        except GatesError as error:
+            yield Flaw.CONTRADICTION, str(error).splitlines()[0]
+            return
+        if not same:
+            yield Flaw.CONTRADICTION, "its statement is about something else"
+        signed = state.key is not None and signed_by(envelope, state.key) is not None
+    if record.decision or STATEMENT in documents:
+        state.tiers[tier.value] = state.tiers.get(tier.value, 0) + 1
+    if state.key and not signed and record.moved:
+        yield Flaw.SIGNATURE, f"the key that was named has not signed this {record.kind}"
+
+
+def _decided(record: Record, data: bytes) -> tuple[Tier, Plain, bool]:
+    said = read_statement(data, STATEMENT)
+    return said.tier, said.envelope, digest(said.decision) == record.decision
+
+
+def _adopted(record: Record, data: bytes) -> tuple[Tier, Plain, bool]:
+    payload, envelope = payload_of(data, STATEMENT)
+    after = record.after
+    said = after and adoption(record.name, record.alias or "", after.version, after.digest, record.reason)
+    return Tier.KEY, envelope, payload == said
+
+
+def _of_policy(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
+    """An adoption has nothing but the approvals that its policy asks for."""
+    try:
+        bound = bound_of(state.get(documents[POLICY]) or b"")
+    except GatesError as error:
+        yield Flaw.CONTRADICTION, f"its policy can't be read: {error.what}"
+        return
+    yield from _approvals(record, bound)
+
+
+def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> Derived:
+    """From the documents alone, each decision once."""
+    policy, evidence = record.documents[POLICY], record.documents[EVIDENCE]
+    if policy not in state.policies:
+        state.policies[policy] = bound_of(state.get(documents[POLICY]) or b"")
+    bound = state.policies[policy]
+    if (policy, evidence) not in state.decisions:
+        counted = read_json(Evidence, state.get(documents[EVIDENCE]) or b"", EVIDENCE)
+        decision = judge(bound, counted)
+        state.decisions[policy, evidence] = Derived(bound, decision, digest(decision), counted.tables)
+    return state.decisions[policy, evidence]
+
+
+def bound_of(document: bytes) -> Bound:
+    """The policy with its contract, from the document that ``Bound.document`` wrote."""
+    try:
+        written = json.loads(document)
+        policy, contract = canonical(written["policy"]), (written["contract"] or "").encode()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise GatesError("is no policy with its contract", where=POLICY) from error
+    return read(policy, POLICY, lambda _: contract, of_old=True)
+
+
+def _says(record: Record, bound: Bound, decision: Decision) -> Iterator[Told]:
+    """The record against the decision, and what was promoted against what may be."""
+    candidate, champion = decision.candidate, decision.champion
+    if record.verdict != decision.verdict or record.name != bound.champion[0]:
+        yield Flaw.CONTRADICTION, "it names another verdict or model than its decision"
+    if record.model and (candidate is None or record.model.digest != candidate.digest):
+        yield Flaw.CONTRADICTION, "its model is not the one that was judged"
+    if record.kind is Kind.WAIVER:
+        yield from _asked(record, bound, bound.policy.promotion.waiver_roles)
+    if record.kind not in (Kind.INTENT, Kind.PROMOTION) or record.target:
+        return
+    before = champion.version if champion else None
+    if record.alias == bound.champion[1] and before != (record.before.version if record.before else None):
+        yield Flaw.CONTRADICTION, "it was judged against another champion than the one it took the place of"
+    accepted = settle(decision, record.waivers, record.at[:10], bound.policy.promotion.waivable)
+    if accepted.verdict is not Verdict.PASS:
+        yield Flaw.NOT_ACCEPTED, f"the verdict is {accepted.verdict}, and no waiver accepts it"
+    yield from _approvals(record, bound)
+
+
+def _approvals(record: Record, bound: Bound) -> Iterator[Told]:
+    stage = next((one for one in bound.stages if one.alias == record.alias), None)
+    if stage is None:
+        yield Flaw.CONTRADICTION, f"its policy has no stage {record.alias}"
+        return
+    yield from _asked(record, bound, stage.approvals)
+
+
+def _asked(record: Record, bound: Bound, roles: Sequence[str]) -> Iterator[Told]:
+    """The approvals that were asked for: one a role, of people who did not start the run."""
+    given = [one for one in record.approvals if one.state == "approved"]
+    missing = sorted(set(roles) - {one.role for one in given})
+    if missing:
+        yield Flaw.NOT_APPROVED, f"without the approval of {', '.join(missing)}"
+    people = [one.user.id for one in given]
+    if given and (None in people or {record.run.actor.id} & set(people)):
+        yield Flaw.NOT_APPROVED, "who started the run approved it, or nobody knows who did"
+    if bound.policy.promotion.distinct_people and len(set(people)) != len(people):
+        yield Flaw.NOT_APPROVED, "one person approved in several roles"

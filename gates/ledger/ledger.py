@@ -1,0 +1,311 @@
+"""The ledger: an append-only git branch, one commit a record, with the documents that it names beside it.
+
+It is read and written by plumbing alone, so the user's work tree and index are never touched. Git gives the chain,
+the transport, and the compare-and-swap: a branch is moved only from the commit that was read.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gates.documents.record import FILE, LEDGER, TIME, Record
+from gates.errors import Exit, GatesError
+from gates.schema.canonical import canonical, digest_bytes
+from gates.schema.validation import read_json
+from gates.system.git import TRIES, Git, failed, repository, shorn, upstream
+from gates.wording import counted
+
+HERE = f"refs/heads/{LEDGER}"
+SEEN = f"refs/gates/{LEDGER}"  # the last state that was read from, or written to, the remote
+ALONE = "gates-ledger.git"  # the repository beside a policy that stands in none
+BATCH = 200  # commits read at once
+NO_OBJECT = "0" * 40
+DIGITS = 7  # of a digest name a record
+
+
+class LostRaceError(GatesError):
+    """Somebody else wrote first: what was to be written rests on a state that is no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """A commit of the branch."""
+
+    id: str
+    tree: str
+    parents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A record as it stands in the branch. ``digest`` is that of its bytes; ``documents`` are name to git blob."""
+
+    commit: Commit
+    record: Record
+    digest: str
+    documents: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """The branch in a repository, or in a remote of it (``remote``: a name or an address)."""
+
+    git: Git
+    remote: str | None
+
+    @property
+    def kept(self) -> str:
+        """The ref that remembers the last state of this remote: another one's is no continuation of it."""
+        own = self.remote in (None, "origin")
+        return SEEN if own else f"{SEEN}-{digest_bytes(str(self.remote).encode())[7:19]}"
+
+    @property
+    def told(self) -> str:
+        """Where it is, for people."""
+        return f"{LEDGER} in {shorn(self.remote) if self.remote else self.git.folder}"
+
+    def head(self) -> str | None:
+        """The newest commit, fetched from the remote where there is one; None of an empty ledger.
+
+        Raises ``GatesError`` where the remote can't be asked, or is no longer a continuation of what was seen of it.
+        """
+        if not self.git.folder.is_dir():
+            return None
+        if self.remote is None:
+            return self.git.resolve(HERE)
+        now, seen = self._remote_head(self.remote), self.git.resolve(self.kept)
+        if now and self.git.resolve(f"{now}^{{commit}}") is None:
+            self._retried("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, HERE)
+        if seen and (now is None or not self._descends(seen, now)):
+            self.commits(now)  # a history that was cut off has its own error
+            raise GatesError(
+                f"the ledger was rewritten: its newest record was {seen[:12]} and is {(now or 'none')[:12]}",
+                where=self.told,
+                mend=f"Nobody may do that. If it was meant: git update-ref -d {self.kept}",
+                exit_code=Exit.STOP,
+            )
+        if now and now != seen:
+            self.git.run("update-ref", self.kept, now)
+        return now
+
+    def seen(self) -> str | None:
+        """The newest commit that this machine knows of, without asking anybody."""
+        if not self.git.folder.is_dir():
+            return None
+        return self.git.resolve(self.kept if self.remote else HERE)
+
+    def _remote_head(self, remote: str) -> str | None:
+        lines = self._retried("ls-remote", remote, HERE).splitlines()
+        return next((line.split()[0] for line in lines if line.split()[1:] == [HERE]), None)
+
+    def _descends(self, older: str, newer: str) -> bool:
+        return self.git.ask("merge-base", "--is-ancestor", older, newer).returncode == 0
+
+    def _retried(self, *arguments: str) -> str:
+        """A call to the remote, tried again where it fails."""
+        try:
+            return self.git.retried(*arguments)
+        except GatesError as error:
+            error.mend = "Can this remote be reached, and its branch be written? GATES_LEDGER names another, or local."
+            raise
+
+    def commits(self, head: str | None) -> list[Commit]:
+        """All commits, the newest first."""
+        if head is None:
+            return []
+        lines = self.git.run("rev-list", "--first-parent", "--format=%H %T %P", head).splitlines()
+        words = [line.split() for line in lines if not line.startswith("commit ")]
+        found = [Commit(id=one, tree=tree, parents=tuple(rest)) for one, tree, *rest in words]
+        if found[-1].id in self._cut:
+            raise GatesError(
+                f"this clone has only the newest {counted(len(found), 'commit')} of it: its history was cut off",
+                where=self.told,
+                mend="Fetch the rest: git fetch --unshallow (in a workflow, check out with fetch-depth: 0).",
+            )
+        return found
+
+    @property
+    def _cut(self) -> frozenset[str]:
+        """The commits whose parents a shallow clone lacks."""
+        file = (self.git.top or self.git.folder) / self.git.run("rev-parse", "--git-path", "shallow")
+        return frozenset(file.read_text().split()) if file.is_file() else frozenset()
+
+    def files(self, head: str | None) -> Iterator[tuple[Commit, Mapping[str, str], bytes | None]]:
+        """Of every commit, the newest first: its files as name to blob, and the bytes of its record if there is one."""
+        commits = self.commits(head)
+        if not commits:
+            return
+        with self.git.objects() as objects:
+            for start in range(0, len(commits), BATCH):
+                some = commits[start : start + BATCH]
+                trees = objects.all([commit.tree for commit in some])
+                found = [listing(tree, len(commit.id) // 2) for commit, tree in zip(some, trees, strict=True)]
+                records = objects.all([files.pop(FILE, NO_OBJECT) for files in found])
+                yield from zip(some, found, records, strict=True)
+
+    def entries(self, head: str | None) -> Iterator[Entry]:
+        """All records, the newest first. Raises ``GatesError`` for a commit that holds none, and where a record is not
+        the one that the next one names: who acts on a ledger must not act on a part of it."""
+        after: Record | None = None
+        for commit, documents, data in self.files(head):
+            record, told = read_json(Record, data or b"", f"{LEDGER} {commit.id[:12]}"), digest_bytes(data or b"")
+            if after is not None and (after.previous, after.sequence) != (told, record.sequence + 1):
+                raise self._torn(after)
+            after = record
+            yield Entry(commit=commit, record=record, digest=told, documents=documents)
+        if after is not None and (after.previous, after.sequence) != (None, 1):
+            raise self._torn(after)
+
+    def whole(self, head: str | None) -> None:
+        """Read every record. Raises ``GatesError`` where one is missing, or is not the one that the next one names."""
+        for _ in self.entries(head):
+            pass
+
+    def _torn(self, record: Record) -> GatesError:
+        return GatesError(
+            f"record {record.sequence} does not follow the record that it names as the one before",
+            where=self.told,
+            mend="gates verify --all tells what is wrong with the ledger.",
+            exit_code=Exit.STOP,
+        )
+
+    def document(self, entry: Entry, name: str) -> bytes:
+        """A document beside a record. Raises ``GatesError`` where it is not there or not the one that was named."""
+        wanted = entry.record.documents.get(name)
+        done = self.git.ask("cat-file", "blob", entry.documents.get(name, ""))
+        if wanted is None or done.returncode or digest_bytes(done.stdout) != wanted:
+            raise GatesError(f"{name} is not there or was changed", where=f"record {entry.record.sequence}")
+        return done.stdout
+
+    def append(self, draft: Record, documents: Mapping[str, bytes | str], *, after: str | None) -> Entry:
+        """Write a record behind the commit ``after`` (None: as the first). Place, chain and time are filled in.
+
+        ``documents`` are those that the record names: their bytes, or the blobs that hold them already. Raises
+        ``LostRaceError`` where ``after`` is no longer the newest, ``GatesError`` where git fails.
+        """
+        self._begin()
+        last = next(self.entries(after), None)
+        record = replace(
+            draft,
+            sequence=last.record.sequence + 1 if last else 1,
+            previous=last.digest if last else None,
+            at=datetime.now(UTC).strftime(TIME),
+        )
+        data = canonical(record)
+        assert documents.keys() == record.documents.keys()  # noqa: S101 -- callers hand over what they name
+        blobs = {name: one if isinstance(one, str) else self._blob(one) for name, one in documents.items()}
+        lines = [f"100644 blob {blob}\t{name}\n" for name, blob in {**blobs, FILE: self._blob(data)}.items()]
+        tree = self.git.run("mktree", data="".join(lines).encode())
+        parent = ("-p", after) if after else ()
+        message = f"{record.kind} {record.sequence}: {record.name}\n\nrecord {digest_bytes(data)}\n"
+        new = self.git.run("commit-tree", tree, *parent, data=message.encode())
+        self._swap(after, new)
+        commit = Commit(id=new, tree=tree, parents=(after,) if after else ())
+        return Entry(commit=commit, record=record, digest=digest_bytes(data), documents=blobs)
+
+    def append_last(self, draft: Record, documents: Mapping[str, bytes | str]) -> Entry:
+        """Write a record behind whatever is the newest: for what is true whatever else was written meanwhile."""
+        while True:
+            try:
+                return self.append(draft, documents, after=self.head())
+            except LostRaceError:
+                continue
+
+    def _begin(self) -> None:
+        if not self.git.folder.exists():
+            self.git.run("init", "--quiet", "--bare", str(self.git.folder))
+
+    def _blob(self, data: bytes) -> str:
+        return self.git.run("hash-object", "-w", "--stdin", data=data)
+
+    def _swap(self, old: str | None, new: str) -> None:
+        """Move the branch from ``old`` to ``new``, or not at all."""
+        if self.remote is None:
+            if self.git.ask("update-ref", HERE, new, old or "0" * len(new)).returncode and self._lost(new):
+                raise LostRaceError("somebody else wrote to the ledger first", where=self.told, exit_code=Exit.OUTSIDE)
+            return
+        for attempt in range(TRIES):
+            done = self.git.ask("push", "--quiet", "--no-verify", self.remote, f"{new}:{HERE}", network=True)
+            if done.returncode == 0 or not self._lost(new):
+                self.git.run("update-ref", self.kept, new)
+                return
+            if self._remote_head(self.remote) != old:
+                raise LostRaceError("somebody else wrote to the ledger first", where=self.told, exit_code=Exit.OUTSIDE)
+            time.sleep(0.1 * 2**attempt)
+        raise failed(("push",), done.stderr)
+
+    def _lost(self, new: str) -> bool:
+        """Whether a commit is not part of the branch: an answer may be lost though the branch was moved."""
+        now = self._remote_head(self.remote) if self.remote else self.git.resolve(HERE)
+        if now and self.remote and self.git.resolve(f"{now}^{{commit}}") is None:
+            self._retried("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, HERE)
+        return now is None or not self._descends(new, now)
+
+    def find(self, named: str) -> Entry:
+        """The record of a sequence number, or of the beginning of a digest. Raises ``GatesError`` where it is none, or
+        several."""
+        found = [one for one in self.entries(self.head()) if names(named, one.record.sequence, one.digest)]
+        if len(found) != 1:
+            raise not_one(named, len(found), self.told)
+        return found[0]
+
+    def uses(self, head: str | None, holdout: str, *, own: tuple[str, ...] = ()) -> int:
+        """How many decisions rest on a holdout of that digest; those of digest ``own``, or about a model of that
+        digest, are not counted."""
+        records = (entry.record for entry in self.entries(head))
+        decided = {
+            one.decision
+            for one in records
+            if any(table.name == "holdout" and table.digest == holdout for table in one.data)
+            and one.decision not in own
+            and (one.model is None or one.model.digest not in own)
+        }
+        return len(decided - {None})
+
+
+def opened(folder: Path, environ: Mapping[str, str]) -> Ledger:
+    """The ledger of the repository that holds a policy's folder; of one that stands in none, ``ALONE`` beside it.
+
+    ``GATES_LEDGER`` names the remote, or says ``local``; a relative path starts at the repository's root. The default
+    is the remote ``origin``, or the only one. Raises ``GatesError`` where there are several others.
+    """
+    found = repository(folder, environ)
+    if found is None:
+        return Ledger(git=Git(folder=folder / ALONE, environ=environ), remote=None)
+    git, _ = found
+    named = environ.get("GATES_LEDGER")
+    if named:
+        return Ledger(git=git, remote=None if named == "local" else named)
+    return Ledger(git=git, remote=upstream(git))
+
+
+def not_one(named: str, found: int, where: str) -> GatesError:
+    """Of what should name one record, and names none or several."""
+    if not found:
+        return GatesError(f"no record has the number or digest {named}", where=where, mend="gates history lists them.")
+    told = counted(found, "record")
+    return GatesError(f"{told} have a digest that begins with {named}", where=where, mend="Write more of the digest.")
+
+
+def names(named: str, sequence: int, told: str) -> bool:
+    """Whether a text names a record: its number, or the first seven digits of its digest or more."""
+    start = named.removeprefix("sha256:")
+    return named == str(sequence) or (len(start) >= DIGITS and told.removeprefix("sha256:").startswith(start))
+
+
+def listing(tree: bytes | None, width: int) -> dict[str, str]:
+    """A tree's entries, name to object, whose ids are ``width`` bytes long. What is no plain file is told by its mode,
+    too, and so is never taken for a document."""
+    found: dict[str, str] = {}
+    rest = tree or b""
+    while rest:
+        head, _, rest = rest.partition(b"\0")
+        mode, _, name = head.partition(b" ")
+        text = os.fsdecode(name if mode == b"100644" else head)
+        found[text], rest = rest[:width].hex(), rest[width:]
+    return found

@@ -1,0 +1,260 @@
+"""What a model returned -> the columns that predictions have. A frame is read by its names; what has no name is read by
+its form, and refused where that can be read in two ways.
+
+It runs in the process that loads the model, beside pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from gates.measure.holdout.labels import TOTAL, Labels
+from gates.metrics import Task
+from gates.wording import counted
+
+if TYPE_CHECKING:
+    from gates.measure.holdout.scoring import Asked
+
+Returns = Literal["score", "prediction"]
+_TWO = 2
+_SHOWN = 5
+_FORMS: Mapping[Task, str] = {
+    "binary": "return a frame with the column score (probability of {positive}), prediction (the class), or one named "
+    "like each class",
+    "multiclass": "return a frame with a column named like each class (its probability), or prediction (the class)",
+    "regression": "return one number a row, or a frame with the column prediction",
+    "ranking": "return one number a row, or a frame with the column score",
+    "score": "return one number a row, or a frame with the column score and those that gates name with `of`",
+}
+
+
+class UnfitError(Exception):
+    """The model works, but not for this holdout."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a model says of what it returns: the classes of its columns, the names of its signature, and whether it
+    returns classes or scores."""
+
+    classes: Sequence[str] | None = None
+    names: Sequence[str] | None = None
+    returns: Returns | None = None
+
+
+def frame(returned: Any, given: Any, told: Told, asked: Asked) -> Any:
+    """The columns that predictions have, a row a row of ``given``, the frame that the model was asked about.
+
+    Raises ``UnfitError`` for what does not fit the task, or could mean two things.
+    """
+    import pandas
+
+    if isinstance(returned, Mapping):
+        returned = pandas.DataFrame(dict(returned))
+    if isinstance(returned, pandas.Series):
+        named = returned.name in ("score", "prediction", *asked.further)
+        table = returned.to_frame() if named else returned.to_frame(name=0)
+    elif isinstance(returned, pandas.DataFrame):
+        table = returned
+    else:
+        table = _of_array(returned, len(given), told)
+    table = _in_order(table, given, asked.key)
+    _refuse_rows(table, given)
+    named = not isinstance(table.columns, pandas.RangeIndex)
+    made = (_named(table, asked) if named else None) or _unnamed(table.to_numpy(), told, asked)
+    return pandas.DataFrame(made)
+
+
+def _of_array(returned: Any, rows: int, told: Told) -> Any:
+    import numpy
+    import pandas
+
+    if hasattr(returned, "toarray"):
+        returned = returned.toarray()  # sparse
+    values = numpy.asarray(returned)
+    if values.ndim == 0 or values.ndim > _TWO:
+        raise UnfitError(f"it returned {_form(values)} for {counted(rows, 'row')}")
+    table = pandas.DataFrame(values)
+    if told.names and values.ndim == _TWO and len(told.names) == values.shape[1]:
+        table.columns = list(told.names)
+    return table
+
+
+def _form(values: Any) -> str:
+    if values.ndim < _TWO:
+        return counted(values.size, "value")
+    return "an array of " + " x ".join(f"{size:,}" for size in values.shape)
+
+
+def _in_order(table: Any, given: Any, key: str | None) -> Any:
+    """The rows in the order of those that were given: by the key, where it was returned."""
+    import pandas
+
+    table = table.copy()
+    if not isinstance(table.columns, pandas.RangeIndex):
+        table.columns = [str(name) for name in table.columns]
+        twice = table.columns[table.columns.duplicated()]
+        if len(twice):
+            raise UnfitError(f"it returned two columns {twice[0]}")
+    if key is not None and key in table.columns and key in given.columns:
+        keys = pandas.Index(table[key])
+        wanted = pandas.Index(given[key])
+        strange, lacking = keys.difference(wanted), wanted.difference(keys)
+        for what, found in (
+            ("repeats the keys", keys[keys.duplicated()].unique()),
+            ("returned keys that it was not given", strange),
+            ("returned nothing for the keys", lacking),
+        ):
+            if len(found):
+                raise UnfitError(f"it {what} {_few([str(one) for one in found])} ({key})")
+        return table.drop(columns=[key]).iloc[keys.get_indexer(wanted)].reset_index(drop=True)
+    index = table.index
+    if not index.equals(given.index) and len(index) == len(given) and set(index) == set(given.index):
+        raise UnfitError(
+            "it returned the rows in another order than it was given them, by their index; return them in order"
+            + (f", or with the column {key}" if key else "")
+        )
+    return table.reset_index(drop=True)
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+
+
+def _refuse_rows(table: Any, given: Any) -> None:
+    rows, columns = table.shape
+    if rows != len(given):
+        returned = counted(rows, "value") if columns == 1 else f"{counted(rows, 'row')} of {columns}"
+        of = "" if columns == 1 else " columns"
+        raise UnfitError(f"it returned {returned}{of} for {counted(len(given), 'row')}")
+
+
+def _named(table: Any, asked: Asked) -> dict[str, Any] | None:
+    """By the columns' names; None of one column that says nothing."""
+    names = list(table.columns)
+    found: dict[str, Any] = {}
+    if asked.task in ("binary", "multiclass"):
+        found |= _by_class({name: table[name] for name in names}, asked.labels, asked.task)
+    wanted = {"binary": ("score", "prediction"), "multiclass": ("prediction",), "regression": ("prediction",)}
+    for name in (*wanted.get(asked.task, ("score",)), *asked.further):
+        if name in names:
+            found[name] = table[name]
+    if set(found) - set(asked.further) or (found and asked.task == "score"):
+        return found
+    if len(names) == 1 and not found:
+        return None
+    raise UnfitError(f"it returned the columns {_few(names)}; {_wanted(asked)}")
+
+
+def _wanted(asked: Asked) -> str:
+    return _FORMS[asked.task].format(positive=asked.labels.classes[-1] if asked.labels.classes else "")
+
+
+def _by_class(columns: Mapping[str, Any], labels: Labels, task: Task) -> dict[str, Any]:
+    """The scores of the classes that columns are named after: ``stay``, or ``score_stay``."""
+    held: dict[str, Any] = {}
+    for name, values in columns.items():
+        bare = name.removeprefix("score_")
+        one = labels.named(bare)
+        if one is None and name.startswith("score_") and task == "multiclass":
+            one = bare  # a class that the holdout lacks
+        if one is not None:
+            if one in held:
+                raise UnfitError(f"two of its columns are named after the class {one}")
+            held[one] = values
+    return _scores(held, labels, task) if held else {}
+
+
+def _scores(held: Mapping[str, Any], labels: Labels, task: Task) -> dict[str, Any]:
+    """Scores by class -> the columns of the predictions. Of two classes the positive one's is enough."""
+    needed = [labels.positive] if task == "binary" else [one for one in labels.classes if one not in labels.absent]
+    lacking = [one for one in needed if one not in held]
+    if lacking:
+        raise UnfitError(f"it knows the classes {', '.join(held)}, not {', '.join(lacking)}")
+    if task == "binary":
+        if len(held) > _TWO:
+            raise UnfitError(f"it knows the classes {', '.join(held)}, and task: binary has two")
+        if len(held) == _TWO:
+            _refuse_total(held)
+        return {"score": held[labels.positive]}
+    return {f"score_{name}": values for name, values in held.items()}
+
+
+def _refuse_total(held: Mapping[str, Any]) -> None:
+    """Of two classes, of which one score alone is handed on."""
+    import numpy
+
+    total: Any = sum(numpy.asarray(values, dtype=float) for values in held.values())
+    wrong = numpy.flatnonzero(numpy.abs(total - 1) > TOTAL + 1e-9)
+    if len(wrong):
+        raise UnfitError(
+            f"in {counted(len(wrong), 'row')}, first in row {wrong[0] + 1}, the scores of {' and '.join(held)} "
+            f"add up to {total[wrong[0]]:.6g}, not 1: they are no probabilities"
+        )
+
+
+def _unnamed(values: Any, told: Told, asked: Asked) -> dict[str, Any]:
+    """By the form alone."""
+    columns = values.shape[1]
+    if asked.task not in ("binary", "multiclass"):
+        if columns != 1:
+            raise UnfitError(f"it returned {counted(columns, 'column')}; {_wanted(asked)}")
+        return {"prediction" if asked.task == "regression" else "score": values[:, 0]}
+    if columns == 1:
+        return {_meaning(values[:, 0], told, asked): values[:, 0]}
+    names = told.classes or _as_sorted(columns, asked)
+    if len(names) != columns:
+        raise UnfitError(f"it returned {counted(columns, 'column')} for the classes {', '.join(names)}")
+    named: dict[str, Any] = {}
+    for at, name in enumerate(names):
+        named[asked.labels.named(name) or name] = values[:, at]
+    return _scores(named, asked.labels, asked.task)
+
+
+def _as_sorted(columns: int, asked: Asked) -> Sequence[str]:
+    """The classes of columns without names: sorted, as scikit-learn's, and negative before positive. Where these are
+    two orders nobody can tell which is meant."""
+    labels = asked.labels
+    if columns != len(labels.classes):
+        raise UnfitError(
+            f"it returned {counted(columns, 'column')} for {counted(len(labels.classes), 'class')}, "
+            f"{', '.join(labels.classes)}; {_wanted(asked)}"
+        )
+    by: Callable[[str], Any] = float if labels.kind == "number" else str
+    if list(labels.classes) != sorted(labels.classes, key=by):
+        raise UnfitError(
+            f"it returned {counted(columns, 'column')} without names, and {' before '.join(labels.classes)} is not "
+            f"their sorted order: which is which? {_wanted(asked).capitalize()}"
+        )
+    return labels.classes
+
+
+def _meaning(values: Any, told: Told, asked: Asked) -> Returns:
+    """Whether one value a row is a score or the class. Text, booleans and whole numbers are classes, fractions scores;
+    what is of the numbers 0.0 and 1.0 alone, which are the classes, too, could be both."""
+    import numpy
+
+    if asked.task == "multiclass":
+        return "prediction"
+    declared = told.returns or asked.returns
+    if declared:
+        return declared
+    if values.dtype.kind == "O":
+        kinds = {type(one) for one in values}
+        if not kinds <= {float, numpy.float32, numpy.float64}:
+            return "prediction"
+        values = values.astype(float)
+    if values.dtype.kind != "f" or asked.labels.kind == "text":
+        return "score" if values.dtype.kind == "f" else "prediction"
+    distinct = numpy.unique(values)
+    if any(asked.labels.named(repr(float(one))) is None for one in distinct):
+        return "score"
+    if any(one < 0 or one > 1 for one in distinct):
+        return "prediction"
+    raise UnfitError(
+        f"it returned {' and '.join(f'{one:g}' for one in distinct)} alone, which may be classes or their "
+        "probabilities; write predict.returns: prediction (classes) or score (probabilities), or "
+        f"{_wanted(asked)}"
+    )

@@ -1,0 +1,52 @@
+"""What the training says of its model: ``facts.json`` beside it. Claims, not measurements."""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from pathlib import Path
+from typing import NoReturn
+
+from gates.documents.evidence import Facts
+from gates.errors import GatesError
+from gates.schema.canonical import EXACT
+from gates.schema.fields import build, schema_of
+from gates.schema.validation import problems
+from gates.schema.yaml_text import Source
+from gates.system import files
+
+NAME = "facts.json"
+LARGEST = 2**18  # bytes
+SCHEMA = schema_of(Facts) | {"required": []}  # people leave out what they have nothing to say of
+MEND = 'Write {"parameters": {"name": value}, "tags": {"name": "text"}} there, or nothing.'
+
+
+def read(folder: Path) -> Facts | None:
+    """The facts of a model's folder; None where the training wrote none. Raises ``GatesError`` for anything else."""
+    path = folder / NAME
+    if not path.exists() and not path.is_symlink():
+        return None
+    data = files.read(path, MEND)
+    if len(data) > LARGEST:
+        raise GatesError(f"is larger than {LARGEST // 1024} KiB", where=str(path), mend=MEND)
+    try:
+        value = json.loads(data, parse_constant=_no_number, parse_float=_finite)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except (ValueError, RecursionError) as error:
+        raise GatesError(f"is no JSON: {error}", where=str(path), mend=MEND) from error
+    found = list(problems(Source(name=str(path), value=value, places={}), (), value, SCHEMA))
+    if found:
+        raise GatesError(found[0].text, where=str(path), mend=MEND)
+    facts: Facts = build(Facts, {"parameters": {}, "tags": {}} | value)
+    for name, held in facts.parameters.items():
+        if isinstance(held, int) and abs(held) > EXACT:
+            raise GatesError(f"{name}: no reader of JSON keeps this number", where=str(path), mend="Write it as text.")
+    return facts
+
+
+def _finite(digits: str) -> float:
+    return float(digits) if isfinite(float(digits)) else _no_number(digits)
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number")

@@ -1,0 +1,51 @@
+"""The models that are measured, and where what they gave lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gates.errors import GatesError
+from gates.system.files import folder_digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Where a model's output lies: its folder, which is digested, with ``model/`` or ``predictions.*`` in it."""
+
+    digest: str
+    folder: Path
+
+    @classmethod
+    def of(cls, folder: Path) -> Files:
+        """A folder as it lies there. Raises ``GatesError`` for links in it."""
+        return cls(digest=folder_digest(folder), folder=folder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """The champion. ``predictions(holdout)`` gives its kept predictions on a holdout of that identity, if any;
+    ``folder()`` fetches its files."""
+
+    version: str
+    digest: str
+    predictions: Callable[[str], Path | None]
+    folder: Callable[[], Path]
+
+
+def output_of(folder: Path) -> Path:
+    """What a training wrote: a file of predictions, or the folder of a model. Raises ``GatesError`` where it wrote
+    neither, or more than one."""
+    found = [path for path in (folder / "predictions.parquet", folder / "predictions.csv") if path.is_file()]
+    found += [folder / "model"] if (folder / "model").is_dir() else []
+    if len(found) > 1:
+        names = ", ".join(f"{path.name}/" if path.is_dir() else path.name for path in found)
+        raise GatesError(f"{names} stand side by side: which one is judged?", where=str(folder), mend="Keep one.")
+    if not found:
+        raise GatesError(
+            "the training wrote neither model/ nor predictions.parquet nor predictions.csv",
+            where=str(folder),
+            mend="Write an MLflow model folder to $GATES_OUT/model, or predictions to $GATES_OUT.",
+        )
+    return found[0]

@@ -1,0 +1,233 @@
+"""The holdout's rows as the engine needs them: key, label, weight, bucket, query, and the slice columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from math import frexp
+
+from gates.contract.sql import literal, quoted
+from gates.documents.evidence import BUCKETS
+from gates.documents.slices import Dimension, bins_of
+from gates.errors import GatesError
+from gates.kinds.protocol import Needs
+from gates.measure.engines import Engine
+from gates.measure.holdout.hidden import Hidden, Values
+from gates.measure.holdout.labels import Labels
+from gates.measure.holdout.tables import Opened, double_of, exact_text, row_text, run, shortest
+from gates.metrics.expressions import double
+from gates.policy import Policy
+from gates.wording import counted, have, plural
+
+MAX_SLICES = 1000
+WEIGHT_BITS = 30  # binary digits of the largest weight at least; where there are no weights, of each row's 1
+_DOUBLE = 53  # binary digits of a double
+_ENDS = ("min", "max")
+_NOTHING = "CAST(NULL AS TINYINT)"  # in the place of text that nobody asks for, which takes 16 bytes a row
+
+NOTHING = Hidden()
+Parts = Mapping[tuple[str, tuple[float, ...]], str]  # (column, edges) -> a short column name in the table of rows
+
+
+def parts_of(dimensions: Sequence[Dimension]) -> Parts:
+    """Distinct (column, edges) of the dimensions -> a short column name in the table of rows."""
+    found: dict[tuple[str, tuple[float, ...]], str] = {}
+    for dimension in dimensions:
+        for part in dimension.parts:
+            found.setdefault(part, f"d{len(found)}")
+    return found
+
+
+def part_sql(opened: Opened, column: str, edges: tuple[float, ...], role: str) -> str:
+    """SQL of the slice that a row falls into: its value as text, or its bin; null where there is no value."""
+    name = opened.require(column, role)
+    numeric = column in opened.seen and opened.seen[column].is_number
+    value = f"CASE WHEN isnan(CAST({name} AS DOUBLE)) THEN NULL ELSE {name} END" if numeric else name
+    if not edges:
+        return f"CAST({value} AS VARCHAR)"
+    if not numeric:
+        raise GatesError(f"the column {column} holds {opened.told(column)}; only numbers can be cut into bins")
+    if opened.columns[column] == "FLOAT":
+        value = f"CASE WHEN isnan({name}) THEN NULL ELSE {shortest(opened, column, name)} END"
+    bins = bins_of(edges)
+    cases = " ".join(
+        f"WHEN ({value}) < {literal(edge)} THEN {literal(name_)}" for edge, name_ in zip(edges, bins, strict=False)
+    )
+    return f"CASE WHEN ({value}) IS NULL THEN NULL {cases} ELSE {literal(bins[-1])} END"
+
+
+def make_rows(
+    engine: Engine,
+    opened: Opened,
+    policy: Policy,
+    labels: Labels,
+    parts: Parts,
+    where: str = "TRUE",
+    *,
+    told_apart: bool = True,
+    hidden: Hidden = NOTHING,
+    places: int,
+) -> Values:
+    """The table ``gates_rows``: k (key), y, w (weight, in whole 2**-places), u (unit; null unless ``told_apart``),
+    q (query) and one column a slice part, of the rows of which ``where`` holds. Gives the SQL of each part.
+
+    Raises ``GatesError`` for keys that repeat, weights or units that are missing, and columns of too many values.
+    """
+    data = policy.data
+    sliced = {column for dimension in policy.slices for column in dimension.columns}
+    key = f"CAST({opened.require(data.key, 'data.key')} AS VARCHAR)" if data.key else _NOTHING
+    values: dict[tuple[str, tuple[float, ...]], str] = {}
+    for column, edges in parts:
+        value = part_sql(opened, column, edges, "slices" if column in sliced else "by")
+        secret = column in hidden.columns and not edges
+        values[column, edges] = hidden.grouped(engine, value, quoted(opened.name), MAX_SLICES) if secret else value
+    columns = "".join(f", {values[part]} AS {name}" for part, name in parts.items())
+    label = _label(opened, data.label, labels) if data.label else "CAST(NULL AS DOUBLE)"
+    query = f"CAST({opened.require(data.query, 'data.query')} AS VARCHAR)" if data.query else _NOTHING
+    weight = _whole_weight(opened, data.weight, places) if data.weight else f"CAST({2**WEIGHT_BITS} AS BIGINT)"
+    unit = _unit(engine, opened, policy) if told_apart else _NOTHING
+    run(
+        engine,
+        f"CREATE OR REPLACE TEMP TABLE gates_rows AS SELECT {key} AS k, {label} AS y, "
+        f"{weight} AS w, {unit} AS u, {query} AS q{columns} FROM {quoted(opened.name)} WHERE {where}",
+    )
+    if data.key:
+        _check_keys(engine, opened, data.key)
+    check_queries(engine, policy, parts, "gates_rows", hidden)
+    for (column, _), name in parts.items():
+        ((distinct,),) = run(engine, f"SELECT count(DISTINCT {name}) FROM gates_rows")
+        if distinct > MAX_SLICES:
+            raise too_many(column, distinct)
+    return values
+
+
+def _label(opened: Opened, column: str, labels: Labels) -> str:
+    """SQL of the number of a label's class, or of the number that it is."""
+    value = quoted(column)
+    return labels.value(shortest(opened, column, value) if labels.kind == "value" else value)
+
+
+def too_many(column: str, values: int) -> GatesError:
+    """What is said of a column that has more than ``MAX_SLICES`` values."""
+    return GatesError(
+        f"{column} has {counted(values, 'value')}, too many to slice by",
+        where="slices",
+        mend=f"Cut it into bins: {{{column}: [..., ...]}}.",
+    )
+
+
+def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str, hidden: Hidden = NOTHING) -> None:
+    """Every row of a table has a query, where there are any, and what is counted of queries is the same in all rows
+    of one. Raises ``GatesError`` where it isn't."""
+    data, role = policy.data, "data.query"
+    if data.query is None:
+        return
+    ((missing,),) = run(engine, f"SELECT count(*) - count(q) FROM {table}")
+    if missing:
+        raise GatesError(f"{counted(missing, 'row')} of {data.holdout} {have(missing)} no {data.query}", where=role)
+    of_rows = {"w": data.weight, "u": data.unit} | {name: column for (column, _), name in parts.items()}
+    for name, column in of_rows.items():
+        if column is None:
+            continue
+        mixed = f"min({name}) <> max({name}) OR count({name}) NOT IN (0, count(*))"
+        ((wrong, first),) = run(
+            engine, f"SELECT count(*), min(q) FROM (SELECT q FROM {table} GROUP BY q HAVING {mixed})"
+        )
+        if wrong:
+            which = "" if data.query in hidden.columns else f" ({data.query}: {first}{', …' if wrong > 1 else ''})"
+            raise GatesError(
+                f"{column} differs within {counted(wrong, 'query')}{which}",
+                where=role,
+                mend="Of a ranking, unit, weight and slices are of whole queries.",
+            )
+
+
+def _check_keys(engine: Engine, opened: Opened, key: str) -> None:
+    ((repeated, missing),) = run(engine, "SELECT count(k) - count(DISTINCT k), count(*) - count(k) FROM gates_rows")
+    if repeated or missing:
+        twice = plural(repeated, "row repeats", "rows repeat")
+        what = f"{twice} a key" if repeated else f"{counted(missing, 'row')} {have(missing)} no key"
+        raise GatesError(f"{opened.path}: {what} in {key}", where="data.key")
+
+
+def weight_places(engine: Engine, opened: Opened, column: str | None) -> int:
+    """How many binary places a weight is kept to. What weights are to each other counts, so it is as many as give the
+    largest ``WEIGHT_BITS`` digits at least, and more of few rows: all together then make a double's 53.
+
+    Raises ``GatesError`` for what is no weight, for weights of 0 alone, and for one that would be rounded to 0.
+    """
+    if column is None:
+        return WEIGHT_BITS
+    value = _weight(opened, column)
+    good = f"coalesce(isfinite({value}) AND {value} >= 0, FALSE)"
+    ends = [f"gates_bits(CAST({end}(CASE WHEN {good} AND {value} > 0 THEN {value} END) AS DOUBLE))" for end in _ENDS]
+    counts = f"count(*), count_if(NOT {good}), {', '.join(ends)}"
+    ((rows, bad, *bits),) = run(engine, f"SELECT {counts} FROM {quoted(opened.name)}")
+    if bad or bits[0] is None:
+        what = (
+            f"{counted(bad, 'row')} {have(bad)} a {column} that is not a number of 0 or more"
+            if bad
+            else "every weight is 0"
+        )
+        raise GatesError(f"{opened.path}: {what}", where="data.weight")
+    smallest, largest = (double_of(int(one)) for one in bits)
+    digits = max(WEIGHT_BITS + 1, _DOUBLE - int(rows).bit_length())
+    places = digits - frexp(largest)[1]
+    if Fraction(smallest) * Fraction(2) ** places < 1:
+        raise GatesError(
+            f"{opened.path}: {column} holds the weights {smallest:.6g} and {largest:.6g}; one above 0 must be at least "
+            f"2^-{digits - 1} of the largest to count",
+            where="data.weight",
+            mend="Make so small a weight 0, or the largest smaller.",
+        )
+    return places
+
+
+def _weight(opened: Opened, column: str) -> str:
+    name = opened.require(column, "data.weight")
+    if not (column in opened.seen and opened.seen[column].is_number):
+        raise GatesError(f"{column} holds {opened.told(column)}, not numbers", where="data.weight")
+    return f"({shortest(opened, column, name)})"
+
+
+def _whole_weight(opened: Opened, column: str, places: int) -> str:
+    """SQL of a weight in whole 2**-places."""
+    halves = (places // 2, places - places // 2)  # of which both are doubles, however small or large weights are
+    scaled = " * ".join([_weight(opened, column), *(double(2.0**half) for half in halves)])
+    return f"CAST(floor({scaled} + {double(0.5)}) AS BIGINT)"
+
+
+def _unit(engine: Engine, opened: Opened, policy: Policy) -> str:
+    """SQL of a text that tells units apart; where there is no unit, queries or keys; or else rows by all they hold."""
+    data = policy.data
+    column = data.unit or data.query or data.key
+    if column is None:
+        return f"sha256({row_text(opened)})"
+    if column != data.key:
+        role = "data.unit" if data.unit else "data.query"
+        name = opened.require(column, role)
+        ((missing,),) = run(engine, f"SELECT count(*) - count({name}) FROM {quoted(opened.name)}")
+        if missing:
+            raise GatesError(f"{counted(missing, 'row')} of {opened.path} {have(missing)} no {column}", where=role)
+    return exact_text(opened, column)
+
+
+def bucket_of(text: str) -> str:
+    """SQL of the bucket that a text falls into."""
+    return f"CAST(gates_hex(substr(sha256({text}), 1, 12)) % {BUCKETS} AS SMALLINT)"
+
+
+def identified(policy: Policy) -> bool:
+    """Whether a column tells units, queries or rows apart; without one, equal rows can't be told apart."""
+    return bool(policy.data.unit or policy.data.query or policy.data.key)
+
+
+def told_apart(policy: Policy, needs: Needs) -> bool:
+    """Whether anything needs units, or buckets of rows: hashing every row is dear."""
+    computes = any(statistic.form == "computed" for statistic, _ in needs.wanted)
+    return computes or clustered(policy) or policy.data.query is not None
+
+
+def clustered(policy: Policy) -> bool:
+    """Whether rows belong together or are weighted, so that errors come from buckets."""
+    return policy.data.unit is not None or policy.data.weight is not None

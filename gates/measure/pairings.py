@@ -1,0 +1,62 @@
+"""Whose predictions stand beside the rows -> what the evidence counts of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from gates.documents.evidence import Evidence, Slice
+from gates.documents.slices import Dimension
+from gates.measure.holdout.joined import Joined
+from gates.measure.holdout.labels import Labels
+from gates.measure.slice_counts import count, curves
+from gates.measure.statistics.function_calls import Guest
+from gates.measure.worst_slices import Chosen, kept, search
+from gates.policy import Bound
+
+Side = Callable[[], Joined]  # makes the table ``joined``, in place of the one before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """The candidate beside the champion, the candidate beside the anchor, and each further training of the
+    candidate's recipe beside the champion."""
+
+    candidate: Side
+    anchor: Side | None
+    runs: tuple[Side, ...]
+
+    @property
+    def all(self) -> tuple[Side, ...]:
+        """In the order in which they are counted."""
+        return (self.candidate, *((self.anchor,) if self.anchor else ()), *self.runs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """How they are counted. ``columns``: what a search for slices looks at."""
+
+    bound: Bound
+    labels: Labels
+    columns: Sequence[Dimension]
+    guest: Guest
+
+    def slices(self, joined: Joined, chosen: Chosen) -> tuple[Slice, ...]:
+        """The slices that are declared, and those that a search has chosen."""
+        bound = self.bound
+        return count(joined, bound.policy, bound.needs, self.labels, self.guest) + kept(joined, bound, chosen)
+
+
+def counted(found: Evidence, sides: Sides, how: Counting) -> Evidence:
+    """Evidence that names models, with all that the policy's gates need of them. The anchor and further trainings are
+    counted on the slices that were found worst of the candidate."""
+    joined, runs = sides.candidate(), found.runs
+    slices = how.slices(joined, {})
+    found = replace(found, slices=slices, curves=curves(joined, how.bound.policy), runs=())  # one search for all runs
+    looked, chosen = search(joined, how.bound, found, how.columns)
+    found = replace(found, search=looked, slices=found.slices + kept(joined, how.bound, chosen))
+    return replace(
+        found,
+        anchored=how.slices(sides.anchor(), chosen) if sides.anchor else (),
+        runs=tuple(replace(run, slices=how.slices(side(), chosen)) for run, side in zip(runs, sides.runs, strict=True)),
+    )

@@ -1,0 +1,137 @@
+"""What a table looks like, for a first contract: one pass over all columns, one over those of few or no repeats.
+
+The first pass needs little memory at any number of rows: its numbers of distinct values are estimates. They only
+choose which columns the second pass counts exactly. A wide table is looked at some columns at a time, as the engine
+plans a query of thousands of aggregates for minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gates.contract.profile import MOST_VALUES, SAFE, ColumnProfile, Profile
+from gates.contract.rules.keywords import KEYWORDS
+from gates.contract.sql import TEMPORAL, Column, quoted
+from gates.errors import GatesError
+from gates.measure.engines.engine_types import told
+from gates.measure.holdout.tables import Opened, run
+
+FEW = 2 * MOST_VALUES  # estimated distinct values, up to which they are listed
+FORMATS = {"date": "date", "time": "time", "timestamp": "date-time"}
+AT_ONCE = 50  # columns of one query
+NEARLY = 0.7  # of the rows: from this share of distinct values on, estimated, a column may be a key
+
+
+def profile(connection: Any, opened: Opened) -> Profile:
+    """The columns of a table as they were seen. Raises ``GatesError`` for a column that no contract can hold."""
+    seen = opened.seen
+    unseen = [name for name in opened.columns if name not in seen]
+    if unseen:
+        raise GatesError(
+            f"{opened.path}: the column {unseen[0]} is {told(opened.columns[unseen[0]])}",
+            mend="A contract holds text, numbers, booleans, dates and times only. Flatten it, or leave it out.",
+        )
+    columns = list(seen.values())
+    ((rows,),) = run(connection, f"SELECT count(*) FROM {quoted(opened.name)}")
+    found = _select(connection, opened, [_seen(column) for column in columns])
+    estimates = [one.pop("distinct") for one in found]
+    made = [_column(column, rows, one) for column, one in zip(columns, found, strict=True)]
+    whole = [
+        not one.nulls and column.category in ("integer", "string") for column, one in zip(columns, made, strict=True)
+    ]
+    asked = [
+        _exactly(column, n, key=complete and n >= NEARLY * rows)
+        for column, n, complete in zip(columns, estimates, whole, strict=True)
+    ]
+    exact = _select(connection, opened, asked)
+    known = tuple(
+        replace(one, values=_listed(column, part.get("values")), unique=part.get("distinct") == rows, distinct=n)
+        for column, one, part, n in zip(columns, made, exact, estimates, strict=True)
+    )
+    return Profile(path=opened.path, rows=rows, columns=known)
+
+
+def _select(connection: Any, opened: Opened, asked: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+    """The values of aggregates by name, a mapping for each column; ``AT_ONCE`` columns a query."""
+    made: list[dict[str, Any]] = []
+    for start in range(0, len(asked), AT_ONCE):
+        parts = asked[start : start + AT_ONCE]
+        expressions = [sql for part in parts for sql in part.values()]
+        (row,) = run(connection, f"SELECT {', '.join(['0', *expressions])} FROM {quoted(opened.name)} LIMIT 1")
+        values = iter(row[1:])
+        made += [{name: next(values) for name in part} for part in parts]
+    return made
+
+
+def _seen(column: Column) -> dict[str, str]:
+    """Aggregates of the first pass, by name."""
+    asked = {"present": f"count({column.sql})", "distinct": f"approx_count_distinct({column.sql})"}
+    if column.category == "integer":
+        asked |= {"low": f"min({column.sql})", "high": f"max({column.sql})"}
+    elif column.category == "number":
+        finite = f"CASE WHEN isfinite({column.double}) THEN {column.double} END"
+        asked |= {"low": f"min({finite})", "high": f"max({finite})"}
+        asked["nan"] = f"count_if(isnan({column.double}))"
+        asked["below"] = f"count_if({column.double} = '-infinity'::DOUBLE)"
+        asked["above"] = f"count_if({column.double} = 'infinity'::DOUBLE)"
+    elif column.line in TEMPORAL:
+        asked |= {end: f"CAST({end[:3]}({column.sql}) AS VARCHAR)" for end in ("min", "max")}
+        kept = KEYWORDS["format"].kept(column, FORMATS[column.line])
+        asked["strange"] = f"count_if(NOT ({kept}))"
+    elif column.category == "string":
+        asked |= {"shortest": f"min(length({column.text}))", "longest": f"max(length({column.text}))"}
+    return asked
+
+
+def _column(column: Column, rows: int, found: Mapping[str, Any]) -> ColumnProfile:
+    present = found["present"]
+    shortest, longest = found.get("shortest"), found.get("longest")
+    return ColumnProfile(
+        name=column.name,
+        category=column.line if present else None,
+        rows=rows,
+        nulls=rows - present,
+        low=_whole(column, found.get("low", found.get("min"))),
+        high=_whole(column, found.get("high", found.get("max"))),
+        below=found.get("below") or 0,
+        above=found.get("above") or 0,
+        nan=found.get("nan") or 0,
+        lengths=None if shortest is None or longest is None else (shortest, longest),
+        format=FORMATS[column.line] if found.get("strange") == 0 else None,
+    )
+
+
+def _whole(column: Column, value: Any) -> Any:
+    """A decimal without places is a whole number to the contract."""
+    return int(value) if column.category == "integer" and value is not None else value
+
+
+def _exactly(column: Column, distinct: int, *, key: bool) -> dict[str, str]:
+    """Aggregates of the second pass: values where they seem few, the number of distinct ones where it may be a key."""
+    few = distinct <= FEW and column.line not in TEMPORAL
+    asked = {"values": f"histogram({_value(column)})"} if few else {}
+    return asked | ({"distinct": f"count(DISTINCT {column.sql})"} if key else {})
+
+
+def _value(column: Column) -> str:
+    """The value as the contract compares it."""
+    return column.text if column.category == "string" else column.double if column.category == "number" else column.sql
+
+
+def _listed(column: Column, counts: Mapping[Any, int] | None) -> tuple[tuple[Any, int], ...] | None:
+    """All values where they are few, and such that JSON can say them exactly."""
+    if not counts or len(counts) > MOST_VALUES:
+        return None
+    if column.category == "integer" and any(abs(value) > SAFE for value in counts):
+        return None
+    return tuple((_whole(column, value), n) for value, n in counts.items())
+
+
+def shared(connection: Any, one: Opened, other: Opened, key: str) -> int:
+    """Rows of one table whose key stands in the other, too."""
+    name = quoted(key)
+    sql = f"SELECT count(*) FROM {quoted(one.name)} WHERE {name} IN (SELECT {name} FROM {quoted(other.name)})"
+    ((rows,),) = run(connection, sql)
+    return int(rows)

@@ -1,0 +1,105 @@
+"""Joined rows -> the slices of the evidence: every statistic that a gate needs, along every dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+from gates.documents.evidence import Curve, Moments, Slice
+from gates.documents.slices import Dimension
+from gates.kinds.protocol import Needs
+from gates.measure.holdout.joined import Joined, bin_of, of_scores
+from gates.measure.holdout.labels import Labels
+from gates.measure.holdout.rows import clustered
+from gates.measure.holdout.tables import run
+from gates.measure.statistics import cells
+from gates.measure.statistics.cells import Key
+from gates.measure.statistics.computed import computed
+from gates.measure.statistics.function_calls import Guest, general
+from gates.measure.statistics.moments import moments
+from gates.measure.statistics.quantiles import ordered
+from gates.measure.statistics.ranks import ranks
+from gates.metrics.columns import ORDERED
+from gates.metrics.functions import is_general
+from gates.policy import Policy
+
+
+def count(joined: Joined, policy: Policy, needs: Needs, labels: Labels, guest: Guest) -> tuple[Slice, ...]:
+    """The slices of all dimensions that are needed, the whole holdout first."""
+    found = general(joined, policy, needs, labels, guest)
+    return tuple(part for dimension in needs.dimensions for part in along(joined, dimension, policy, needs, found))
+
+
+def along(
+    joined: Joined,
+    dimension: Dimension,
+    policy: Policy,
+    needs: Needs,
+    found: Mapping[tuple[str, str], Any],
+    wanted: Callable[[Key, int], bool] = lambda _, __: True,
+) -> Iterator[Slice]:
+    """The slices of one dimension. ``found``: what metrics of the general road gave; ``wanted``: which slices, by key
+    and rows, are to be made."""
+    called = policy.task in ("binary", "multiclass")
+    together = clustered(policy)
+    rows = cells.rows(joined, dimension)
+    calls = cells.cells(joined, dimension) if called else {}
+    weights = cells.weights(joined, dimension) if called and together else {}
+    placements: Mapping[Key, Any] = {}
+    sums: list[tuple[str, Mapping[Key, Moments]]] = []
+    values: list[Mapping[Key, Any]] = []
+    for statistic in needs.along(dimension):
+        if is_general(statistic):
+            values.append(found[statistic.id, dimension.id])
+            continue
+        if of_scores(statistic) and not joined.scored:
+            continue
+        if statistic.form == "ranks":
+            placements = ranks(joined, dimension, buckets=together)
+        elif statistic.form == "moments":
+            sums.append((statistic.id, moments(joined, dimension, statistic, buckets=together)))
+        elif statistic.form == "computed":
+            weighted = policy.data.weight is not None
+            if statistic.name in ORDERED:
+                values.append(ordered(joined, dimension, statistic, weighted=weighted, together=together))
+            else:
+                values.append(computed(joined, dimension, statistic, weighted=weighted))
+    made = [key for key, n in rows.items() if wanted(key, n)]
+    for key in sorted(made, key=lambda key: order(dimension, key)):
+        yield Slice(
+            dimension=dimension.id,
+            key=tuple(zip(dimension.columns, key, strict=True)),
+            rows=rows[key],
+            cells=tuple(calls.get(key, ())),
+            weights=tuple(weights.get(key, ())),
+            ranks=placements.get(key),
+            moments=tuple(held.get(key, _no_query(id_)) for id_, held in sums),
+            computed=tuple(one[key] for one in values if key in one),
+        )
+
+
+def _no_query(id_: str) -> Moments:
+    """Of a slice in which no query counts."""
+    return Moments(id=id_, rows=0, sums=(), products=(), buckets=())
+
+
+def order(dimension: Dimension, key: Key) -> list[tuple[bool, int, str]]:
+    """Missing values first, bins as they rise, other values by their text."""
+    held = zip(key, dimension.bins, strict=True)
+    return [(v is not None, bins.index(v) if v in bins else 0, v or "") for v, bins in held]
+
+
+def curves(joined: Joined, policy: Policy) -> tuple[Curve, ...]:
+    """How each model's scores are spread, of a binary task with scores."""
+    if policy.task != "binary" or not joined.scored:
+        return ()
+    names: tuple[Literal["candidate", "champion"], ...] = ("candidate", "champion")
+    found = []
+    for name, model, scored in zip(names, joined.models, joined.scored_by, strict=False):
+        if not scored:
+            continue
+        counted = ", ".join(f"count_if(y = {label})" for label in (0, 1))
+        bins = f"SELECT {bin_of(model.score)} AS bin, y FROM joined"
+        rows = run(joined.engine, f"SELECT bin, {counted} FROM ({bins}) GROUP BY bin ORDER BY bin")
+        found.append(Curve(model=name, bins=tuple((int(at), int(no), int(yes)) for at, no, yes in rows)))
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""What is counted of the rows: cells, ranks, sums, quantiles, curves and resampling."""

@@ -1,0 +1,37 @@
+"""Rows by label and both models' calls, a slice at a time; in weights, by bucket, where rows belong together."""
+
+from __future__ import annotations
+
+from gates.documents.slices import Dimension
+from gates.measure.holdout.joined import Joined
+from gates.measure.holdout.tables import run
+
+Key = tuple[str | None, ...]
+Cells = dict[Key, list[tuple[int, ...]]]
+
+
+def rows(joined: Joined, dimension: Dimension) -> dict[Key, int]:
+    """Number of rows of each slice."""
+    names = joined.columns(dimension)
+    grouped = f" GROUP BY {', '.join(names)}" if names else ""
+    found = run(joined.engine, f"SELECT {', '.join([*names, 'count(*)'])} FROM joined{grouped}")
+    return {tuple(row[: len(names)]): int(row[-1]) for row in found}
+
+
+def cells(joined: Joined, dimension: Dimension) -> Cells:
+    """(label, candidate's call, champion's call, rows) of each slice, sorted."""
+    return _grouped(joined, dimension, ["y", "c", "b"], "count(*)")
+
+
+def weights(joined: Joined, dimension: Dimension) -> Cells:
+    """(bucket, label, candidate's call, champion's call, weight) of each slice, sorted."""
+    return _grouped(joined, dimension, ["g", "y", "c", "b"], "sum(w)")
+
+
+def _grouped(joined: Joined, dimension: Dimension, by: list[str], counted: str) -> Cells:
+    names = joined.columns(dimension)
+    grouped = ", ".join([*names, *by])
+    found: Cells = {}
+    for row in run(joined.engine, f"SELECT {grouped}, {counted} FROM joined GROUP BY {grouped}"):
+        found.setdefault(tuple(row[: len(names)]), []).append(tuple(int(value) for value in row[len(names) :]))
+    return {key: sorted(held) for key, held in found.items()}

@@ -1,0 +1,103 @@
+"""Doubled placements of both models' scores, summed: for a positive 2 x (negatives below) + ties, for a negative
+2 x (positives above) + ties."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gates.documents.evidence import Ranks, RankSums
+from gates.documents.slices import Dimension
+from gates.documents.statistic import RANKS
+from gates.measure.holdout.joined import Joined
+from gates.measure.holdout.tables import run
+from gates.measure.statistics.cells import Key
+
+_CALLS = -1  # in the place of the sum of a champion that gave calls only
+_NONE = RankSums(rows=0, a=0, b=0, aa=0, bb=0, ab=0)
+_WIDE = "HUGEINT"  # a placement's square, times rows, passes 64 bits
+_ROWS = 2**30  # up to so many rows a placement's square does not
+
+
+def ranks(joined: Joined, dimension: Dimension, *, buckets: bool) -> dict[Key, Ranks]:
+    """The sums of each slice; with ``buckets``, weighted ones a bucket at a time beside them."""
+    names = joined.columns(dimension)
+    sums: dict[Key, dict[int, RankSums]] = {}
+    width = len(names)
+    wide = ", ".join(f"CAST({one} AS {_WIDE}) AS {one}" for one in "npq")
+    placed = f"SELECT {', '.join([*names, 'y'])}, {wide} FROM ({_placed(joined, names, weighted=False)})"
+    wanted = ", ".join(f"sum(n * {one})" for one in ("p", "q", "p * p", "q * q", "p * q"))
+    by = ", ".join([*names, "y"])
+    query = f"SELECT {by}, sum(n), {wanted} FROM ({placed}) GROUP BY {by}"
+    for row in run(joined.engine, query):
+        n, a, b, aa, bb, ab = (int(value) for value in row[width + 1 :])
+        if joined.paired and not _rival(joined):
+            b = _CALLS
+        sums.setdefault(tuple(row[:width]), {})[int(row[width])] = RankSums(rows=n, a=a, b=b, aa=aa, bb=bb, ab=ab)
+    parts = _buckets(joined, names) if buckets else {}
+    none = replace(_NONE, b=_CALLS if joined.paired and not _rival(joined) else 0)
+    return {
+        key: Ranks(positives=held.get(1, none), negatives=held.get(0, none), buckets=parts.get(key, ()))
+        for key, held in sums.items()
+    }
+
+
+def _rival(joined: Joined) -> bool:
+    """Whether there is a second model that gives scores."""
+    return len(joined.models_of(RANKS)) > 1
+
+
+def _buckets(joined: Joined, names: list[str]) -> dict[Key, tuple[tuple[int, ...], ...]]:
+    def of(label: int, what: str) -> str:
+        return f"sum(CASE WHEN y = {label} THEN {what} ELSE 0 END)"
+
+    counted = ["n", "p * n", "q * n"]
+    columns = [of(label, counted[place]) for place, label in ((0, 1), (0, 0), (1, 1), (1, 0), (2, 1), (2, 0))]
+    by = ", ".join([*names, "g"])
+    found: dict[Key, list[tuple[int, ...]]] = {}
+    placed = _placed(joined, names, weighted=True)
+    for row in run(joined.engine, f"SELECT {by}, {', '.join(columns)} FROM ({placed}) GROUP BY {by}"):
+        found.setdefault(tuple(row[: len(names)]), []).append(tuple(int(value) for value in row[len(names) :]))
+    return {key: tuple(sorted(held)) for key, held in found.items()}
+
+
+def _placed(joined: Joined, names: list[str], *, weighted: bool) -> str:
+    """Every row's label, bucket, weight n and placements p and q, looked up in one table of scores a model: so that
+    rows are sorted nowhere, and of binned scores the tables are small."""
+    kind = _WIDE if weighted or joined.rows > _ROWS else "BIGINT"
+    columns = [*names, "y", "g", f"CAST({'w' if weighted else '1'} AS {kind}) AS n"]
+    models = list(zip("st", "pq", strict=True))[: 1 + _rival(joined)]
+    rows = f"SELECT {', '.join([*columns, *(f'{joined.score(score)} AS {score}' for score, _ in models)])} FROM joined"
+    if joined.binned and not weighted:
+        rows = _together(joined, rows, [*names, "y", *(score for score, _ in models)], kind)
+    tables = "".join(
+        f" JOIN ({_placements(rows, names, score, kind)}) {place}_ ON {_same([*names, score], place)}"
+        for score, place in models
+    )
+    told = [f"CASE WHEN r.y = 1 THEN {place}_.below ELSE {place}_.above END AS {place}" for _, place in models]
+    told += [] if _rival(joined) else [f"CAST(0 AS {kind}) AS q"]
+    return f"SELECT {', '.join([*(f'r.{name}' for name in names), 'r.y', 'r.g', 'r.n', *told])} FROM ({rows}) r{tables}"
+
+
+def _together(joined: Joined, rows: str, by: list[str], kind: str) -> str:
+    """Rows of the same binned scores as one, in a table of their own: there are far fewer of them."""
+    told = ", ".join(by)
+    counted = f"SELECT {told}, CAST(0 AS SMALLINT) AS g, CAST(sum(n) AS {kind}) AS n FROM ({rows}) GROUP BY {told}"
+    run(joined.engine, f"CREATE OR REPLACE TEMP TABLE gates_scores AS {counted}")
+    return "SELECT * FROM gates_scores"
+
+
+def _same(names: list[str], place: str) -> str:
+    return " AND ".join(f"r.{name} IS NOT DISTINCT FROM {place}_.{name}" for name in names)
+
+
+def _placements(rows: str, names: list[str], score: str, kind: str) -> str:
+    """Of every score the doubled placement of a positive that has it, and of a negative."""
+    part = f"PARTITION BY {', '.join(names)} " if names else ""
+    by = ", ".join([*names, score])
+    counted = (
+        f"SELECT {by}, CAST(sum((1 - y) * n) AS {kind}) AS negatives, CAST(sum(y * n) AS {kind}) AS positives "
+        f"FROM ({rows}) GROUP BY {by}"
+    )
+    below = f"2 * sum(negatives) OVER ({part}ORDER BY {score}) - negatives"
+    above = f"2 * sum(positives) OVER ({part}ORDER BY {score} DESC) - positives"
+    return f"SELECT {by}, CAST({below} AS {kind}) AS below, CAST({above} AS {kind}) AS above FROM ({counted})"

@@ -1,0 +1,128 @@
+"""The search for the worst slices, by a column or by two: what is searched, and which slices of it are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+from gates.contract.sql import quoted
+from gates.documents.evidence import Evidence, Search, Slice
+from gates.documents.slices import AUTO, Dimension
+from gates.kinds import metric
+from gates.kinds.metric import slice_search
+from gates.kinds.metric.rule import bars_of, metric_of
+from gates.kinds.protocol import Needs
+from gates.measure.engines import Engine
+from gates.measure.holdout.joined import Joined
+from gates.measure.holdout.tables import Opened, run
+from gates.measure.slice_counts import along
+from gates.measure.statistics.cells import Key
+from gates.policy import Bound
+
+LEAST = 100  # rows of a slice that is looked at; the policy's min_rows where that is more
+VALUES = 20  # most values of a column that is taken by them
+BINS = 5  # of a column of numbers, at its quantiles; one of no more values is taken by them
+CROSSED = 30  # most columns of which every two are crossed
+
+Chosen = Mapping[Dimension, frozenset[Key]]
+
+
+def searched(engine: Engine, opened: Opened, bound: Bound) -> tuple[Dimension, ...]:
+    """The columns that are searched, in the table's order: text and booleans of few values, numbers in bins of about
+    as many rows each. Columns that have a part of their own in the policy are none, nor are those of one value."""
+    if not bound.needs.searches:
+        return ()
+    data = bound.policy.data
+    taken = {data.label, data.key, data.unit, data.weight, data.query}
+    kinds = {
+        name: column
+        for name, column in opened.seen.items()
+        if name not in taken and (column.is_number or column.line in ("string", "boolean"))
+    }
+    if not kinds:
+        return ()
+    counts = ", ".join(f"count(DISTINCT {quoted(name)})" for name in kinds)
+    (values,) = run(engine, f"SELECT {counts} FROM {quoted(opened.name)}")
+    dimensions = []
+    for (name, column), distinct in zip(kinds.items(), values, strict=True):
+        if column.is_number and distinct > BINS and bound.contract and name in bound.contract.hidden:
+            continue  # where its bins begin would be values of it
+        if column.is_number and distinct > BINS:
+            edges = _edges(engine, opened, column.double)
+            dimensions.append(Dimension(columns=(name,), edges=(edges,) if edges else (), found=True))
+        elif 1 < distinct <= VALUES:
+            dimensions.append(Dimension(columns=(name,), found=True))
+    varying = _varying(engine, opened, data.query, [one.columns[0] for one in dimensions])
+    return tuple(one for one in dimensions if one.columns[0] not in varying)
+
+
+def _edges(engine: Engine, opened: Opened, value: str) -> tuple[float, ...]:
+    """The smallest values that each so many fifths of the rows do not exceed; counted, so that nothing is rounded."""
+    counts = f"SELECT {value} + 0.0 AS p, count(*) AS n FROM {quoted(opened.name)} WHERE isfinite({value}) GROUP BY 1"
+    upto = f"SELECT p, sum(n) OVER (ORDER BY p) AS upto, sum(n) OVER () AS total FROM ({counts})"
+    steps = [f"min(CASE WHEN upto * {BINS} >= {step} * total THEN p END)" for step in range(1, BINS)]
+    ((least, *edges),) = run(engine, f"SELECT min(p), {', '.join(steps)} FROM ({upto})")
+    return tuple(sorted({float(edge) for edge in edges if edge is not None and edge > least}))
+
+
+def _varying(engine: Engine, opened: Opened, query: str | None, columns: Sequence[str]) -> set[str]:
+    """The columns that differ within a query: of a ranking, slices are of whole queries."""
+    if query is None or not columns:
+        return set()
+    names = [quoted(column) for column in columns]
+    mixed = [f"CASE WHEN min({n}) <> max({n}) OR count({n}) NOT IN (0, count(*)) THEN 1 ELSE 0 END" for n in names]
+    of_each = ", ".join(f"{sql} AS m{place}" for place, sql in enumerate(mixed))
+    source = f"SELECT {of_each} FROM {quoted(opened.name)} GROUP BY {quoted(query)}"
+    ((*worst,),) = run(engine, f"SELECT {', '.join(f'max(m{place})' for place in range(len(names)))} FROM ({source})")
+    return {column for column, one in zip(columns, worst, strict=True) if one}
+
+
+def search(
+    joined: Joined, bound: Bound, evidence: Evidence, columns: Sequence[Dimension]
+) -> tuple[Search | None, Chosen]:
+    """Every slice by a column, and by every two of them, is counted; those are kept that come nearest to being blamed
+    under one of the policy's bars of slices."""
+    if not bound.needs.searches:
+        return None, {}
+    crossed = len(columns) <= CROSSED
+    dimensions = [*columns, *(_crossing(one, other) for one, other in combinations(columns, 2) if crossed)]
+    needs = _needs(bound, dimensions)
+    least = max(LEAST, bound.policy.min_rows)
+    slices = {
+        (one.dimension, one.key): (dimension, one)
+        for dimension in dimensions
+        for one in along(joined, dimension, bound.policy, needs, {}, lambda _, n: least <= n < joined.rows)
+    }
+    terms = bound.terms()
+    chosen: dict[Dimension, set[Key]] = {}
+    for gate in bound.gates:
+        if gate.kind != metric.KEY or gate.rule.slices is None:
+            continue
+        made = metric_of(gate.rule, bound.policy.task)
+        for rule, bar in bars_of(gate.rule.slices) if slice_search.searchable(made.statistic) else ():
+            for one in slice_search.suspects(made, rule, bar, [held for _, held in slices.values()], evidence, terms):
+                dimension, _ = slices[one.dimension, one.key]
+                chosen.setdefault(dimension, set()).add(tuple(value for _, value in one.key))
+    told = tuple(Dimension(columns=one.columns, edges=one.edges).id for one in columns)
+    return Search(columns=told, crossed=crossed, slices=len(slices)), {
+        dimension: frozenset(keys) for dimension, keys in sorted(chosen.items(), key=lambda item: item[0].id)
+    }
+
+
+def _crossing(one: Dimension, other: Dimension) -> Dimension:
+    edges = tuple(edges for dimension in (one, other) for _, edges in dimension.parts)
+    return Dimension(columns=one.columns + other.columns, edges=edges if any(edges) else (), found=True)
+
+
+def _needs(bound: Bound, dimensions: Sequence[Dimension]) -> Needs:
+    return Needs(wanted=frozenset((one, at) for one in bound.needs.along(AUTO) for at in dimensions))
+
+
+def kept(joined: Joined, bound: Bound, chosen: Chosen) -> tuple[Slice, ...]:
+    """The slices that a search has chosen."""
+    needs = _needs(bound, list(chosen))
+    return tuple(
+        part
+        for dimension, keys in chosen.items()
+        for part in along(joined, dimension, bound.policy, needs, {}, lambda key, _, keys=keys: key in keys)  # type: ignore[misc]
+    )

@@ -1,0 +1,102 @@
+"""Metrics of any number that is given of each row: `of` names a column of the predictions. In every task; a task of
+scores takes its column `score` where none is named. Which way is better the policy says itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import inf
+
+from gates.documents.statistic import Parameters, Statistic, parameters_text
+from gates.metrics import of_computed, of_moments
+from gates.metrics.definition import ANY_TASK, Better, Entry, Metric, Task
+from gates.metrics.expressions import Model, Quantities, Staged, double
+from gates.metrics.of_moments import MEAN, SHARE, Smooth
+from gates.stats.quantity import Bounds
+
+
+def _of(model: Model, parameters: Parameters) -> str:
+    return model.of[str(dict(parameters)["of"])]
+
+
+def _number(parameters: Parameters, name: str) -> float:
+    return float(dict(parameters)[name])  # type: ignore[arg-type] # a number, by the policy's schema
+
+
+def _above(model: Model, parameters: Parameters) -> Sequence[Staged]:
+    bar = double(_number(parameters, "above"))
+    return [Staged(expression=f"CASE WHEN {_of(model, parameters)} > {bar} THEN 1.0 ELSE 0.0 END")]
+
+
+QUANTITIES: Mapping[str, Quantities] = {
+    "mean": Quantities(models=lambda model, parameters: [Staged(expression=_of(model, parameters))], wide=True),
+    "share_above": Quantities(models=_above),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered:
+    """A quantile of a value of each row: its SQL, and which quantile."""
+
+    value: Callable[[Model, Parameters], str]
+    q: Callable[[Parameters], Fraction]
+
+
+ORDERED: Mapping[str, Ordered] = {
+    "quantile": Ordered(value=_of, q=lambda parameters: Fraction(repr(_number(parameters, "q")))),
+    "median_absolute_error": Ordered(
+        value=lambda model, _: f"abs({model.call} - {model.label})", q=lambda _: Fraction(1, 2)
+    ),
+}
+
+
+def _mean(name: str, smooth: Smooth, doc: str) -> Callable[[Parameters], Metric]:
+    def make(parameters: Parameters) -> Metric:
+        statistic = Statistic(form="moments", name=name, parameters=parameters)
+        told = name + parameters_text(parameters)
+        return of_moments.metric(smooth, statistic, name=told, doc=doc, better=0, points=smooth is SHARE)
+
+    return make
+
+
+def _ordered(name: str, better: Better, limits: Bounds, doc: str) -> Callable[[Parameters], Metric]:
+    def make(parameters: Parameters) -> Metric:
+        statistic = Statistic(form="computed", name=name, parameters=parameters)
+        told = name + parameters_text(parameters)
+        return of_computed.metric(statistic, name=told, doc=doc, better=better, limits=limits, tied=True)
+
+    return make
+
+
+_QUANTILE = "The value of `of` that a share `q` of the rows does not exceed."
+_TABLE: tuple[tuple[str, Mapping[str, object], Callable[[str], Callable[[Parameters], Metric]], str], ...] = (
+    ("mean", {}, lambda doc: _mean("mean", MEAN, doc), "Mean of `of`."),
+    (
+        "share_above",
+        {"above": ...},
+        lambda doc: _mean("share_above", SHARE, doc),
+        "Share of rows whose `of` is larger than `above`.",
+    ),
+    ("quantile", {"q": ...}, lambda doc: _ordered("quantile", 0, (-inf, inf), doc), _QUANTILE),
+)
+_WHERE: tuple[tuple[tuple[Task, ...], object], ...] = (
+    (("score",), "score"),
+    (tuple(task for task in ANY_TASK if task != "score"), ...),
+)
+_MEDIAN = "Median of the absolute errors."
+
+METRICS: tuple[Entry, ...] = (
+    *(
+        Entry(name=name, doc=doc, better=0, tasks=tasks, takes={"of": of, **takes}, make=make(doc))
+        for name, takes, make, doc in _TABLE
+        for tasks, of in _WHERE
+    ),
+    Entry(
+        name="median_absolute_error",
+        doc=_MEDIAN,
+        better=-1,
+        tasks=("regression",),
+        make=_ordered("median_absolute_error", -1, (0.0, inf), _MEDIAN),
+    ),
+)

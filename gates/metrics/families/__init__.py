@@ -1,0 +1,1 @@
+"""The tables of metrics, one family a module."""

@@ -1,0 +1,240 @@
+"""Metrics of a binary classifier's calls, as functions of the confusion matrix. Names as scikit-learn's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from math import sqrt
+
+from gates.documents.evidence import Slice
+from gates.documents.statistic import Parameters, parameters_text
+from gates.metrics.confusion import JOINT, Proportion, Ratio, buckets, joint
+from gates.metrics.definition import Better, Entry, Metric, fixed
+from gates.stats import jackknife
+from gates.stats.proportions import exact, mover_difference, share
+from gates.stats.quantity import Bounds, Found, Quantity, Undefined
+
+
+def f1(tn: float, fp: float, fn: float, tp: float) -> float | None:  # noqa: ARG001 -- the shape all share
+    """2 tp / (2 tp + fp + fn)."""
+    denominator = 2 * tp + fp + fn
+    return 2 * tp / denominator if denominator else None
+
+
+def balanced_accuracy(tn: float, fp: float, fn: float, tp: float) -> float | None:
+    """Mean of recall and specificity."""
+    if not (fn + tp and tn + fp):
+        return None
+    return (tp / (fn + tp) + tn / (tn + fp)) / 2
+
+
+def matthews(tn: float, fp: float, fn: float, tp: float) -> float | None:
+    """Matthews' correlation of label and call."""
+    margins = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+    return (tp * tn - fp * fn) / sqrt(margins) if margins else None
+
+
+_NO_POSITIVE = "no row is positive"
+_NO_NEGATIVE = "no row is negative"
+_NONE_CALLED = "no row is called positive"
+_ALL_CALLED = "no row is called negative"
+_ONE_CLASS = "only one class of label occurs"
+
+PROPORTIONS: dict[str, tuple[Better, Proportion, str]] = {
+    "accuracy": (1, Proportion("tn tp", "tn fp fn tp", "no rows"), "Share of rows called right."),
+    "precision": (1, Proportion("tp", "fp tp", _NONE_CALLED), "Share of called positives that are positive."),
+    "recall": (1, Proportion("tp", "fn tp", _NO_POSITIVE), "Share of positives that are called."),
+    "specificity": (1, Proportion("tn", "tn fp", _NO_NEGATIVE), "Share of negatives that are not called."),
+    "false_positive_rate": (-1, Proportion("fp", "tn fp", _NO_NEGATIVE), "Share of negatives called positive."),
+    "false_negative_rate": (-1, Proportion("fn", "fn tp", _NO_POSITIVE), "Share of positives called negative."),
+    "false_discovery_rate": (-1, Proportion("fp", "fp tp", _NONE_CALLED), "Share of called positives that are not."),
+    "false_omission_rate": (
+        -1,
+        Proportion("fn", "tn fn", _ALL_CALLED),
+        "Share of called negatives that are positive: the default rate among the approved.",
+    ),
+    "selection_rate": (0, Proportion("fp tp", "tn fp fn tp", "no rows"), "Share of rows called positive."),
+}
+
+_CORRECT = {"recall": PROPORTIONS["recall"][1], "specificity": PROPORTIONS["specificity"][1]}
+
+
+def _f1_bounds(cells: Sequence[int], confidence: float) -> Bounds:
+    """F1 is 2 j / (1 + j) of the share j = tp / (tp + fp + fn), and so are its bounds of those for j.
+
+    Source: Lam, Gopal and Qian, arXiv 2309.14621 (2023), with exact bounds in place of Wilson's.
+    """
+    _, fp, fn, tp = cells
+    low, high = exact(tp, tp + fp + fn, confidence)
+    return 2 * low / (1 + low), 2 * high / (1 + high)
+
+
+def _balanced_bounds(cells: Sequence[int], confidence: float) -> Bounds:
+    """Half of recall less half of what specificity lacks: two independent shares, squared and added."""
+    tn, fp, fn, tp = cells
+    (low, high), (least, most) = exact(tp, fn + tp, confidence), exact(fp, tn + fp, confidence)
+    found = mover_difference(tp / (fn + tp), low, high, fp / (tn + fp), least, most)
+    return (1 + found[0]) / 2, (1 + found[1]) / 2
+
+
+def _matthews_bounds(cells: Sequence[int], confidence: float) -> Bounds:
+    """On Fisher's scale, artanh, with the jackknife's error, which rests on the rarest of labels and calls. Source:
+    Itaya et al., Stat Med 2025;44:e10303."""
+    spread = jackknife.of_rows(cells, matthews)
+    assert spread is not None  # noqa: S101 -- asked where there is a value
+    tn, fp, fn, tp = cells
+    rarest = min(tp + fn, tn + fp, tp + fp, tn + fn)
+    held = jackknife.Spread(value=spread.value, error=spread.error, freedom=spread.freedom, support=rarest)
+    return jackknife.quantity(held, (-1.0, 1.0), "").bounds(confidence)
+
+
+def _balanced_change(slices: Sequence[Slice]) -> Found:
+    """Mean of the changes of recall and of specificity: of two classes, so independent, each paired."""
+    if slices[0].weights:
+        return _BALANCED.change(slices)
+    recall, specificity = (correct.change(slices) for correct in _CORRECT.values())
+    if isinstance(recall, Undefined) or isinstance(specificity, Undefined):
+        return Undefined(why=_ONE_CLASS)
+    ours, lack = recall.value, -specificity.value
+
+    def bounds(confidence: float) -> Bounds:
+        (low, high), (least, most) = recall.bounds(confidence), specificity.bounds(confidence)
+        found = mover_difference(ours, low, high, lack, -most, -least)
+        return found[0] / 2, found[1] / 2
+
+    return Quantity(value=(ours - lack) / 2, bounds=bounds, method="newcombe-paired", limits=(-1.0, 1.0))
+
+
+_F1 = Ratio(
+    value=f1,
+    limits=(0.0, 1.0),
+    why="no row is positive or called positive",
+    bounds=_f1_bounds,
+    method="clopper-pearson-indirect",
+    exact=True,
+)
+_BALANCED = Ratio(value=balanced_accuracy, limits=(0.0, 1.0), why=_ONE_CLASS, bounds=_balanced_bounds, method="mover")
+_MATTHEWS = Ratio(
+    value=matthews,
+    limits=(-1.0, 1.0),
+    why="one class only, among the labels or among the calls",
+    bounds=_matthews_bounds,
+    method="jackknife-fisher",
+)
+
+
+def _flips(name: str, doc: str, flipped: Callable[[int, int, int], bool]) -> Metric:
+    """A share of rows that both models' calls decide."""
+
+    def counted(*cells: float) -> float:
+        return sum(one for at, one in zip(JOINT, cells, strict=True) if flipped(*at))
+
+    def of(*cells: float) -> float | None:
+        return counted(*cells) / sum(cells) if sum(cells) else None
+
+    def made(slices: Sequence[Slice], _who: int) -> Found:
+        part = slices[0]
+        if part.weights:
+            spread = jackknife.of_buckets(buckets(part), of)
+            return jackknife.quantity(spread, (0.0, 1.0), "jackknife") if spread else Undefined(why="no rows")
+        cells = joint(part)
+        return share(counted(*cells), sum(cells)) if sum(cells) else Undefined(why="no rows")
+
+    return Metric(name=name, doc=doc, better=-1, paired=True, limits=(0.0, 1.0), level=made, change=None)
+
+
+def _cost_bounds(costs: Sequence[float], cells: Sequence[int], confidence: float) -> Bounds:
+    """What the cells cost beyond the commonest one: each share's own bounds, squared and added with how shares of one
+    whole are correlated.
+
+    Source: Zou, Huang and Zhang, Comput Stat Data Anal 2009;53:1080 (linear functions of several parameters).
+    """
+    n = sum(cells)
+    common = costs[max(range(len(cells)), key=cells.__getitem__)]
+    rest = [(cost - common, count / n, *exact(count, n, confidence)) for cost, count in zip(costs, cells, strict=True)]
+    value = common + sum(cost * p for cost, p, _, _ in rest)
+
+    def half(worse: bool) -> float:
+        """``worse``: towards larger costs, which a share that costs more reaches at its upper bound."""
+        moved = [(cost * ((high - p) if (cost > 0) == worse else (p - low)), p) for cost, p, low, high in rest]
+        total = sum(one * one for one, _ in moved)
+        for (one, p), (other, q) in combinations(moved, 2):
+            if p < 1 and q < 1:
+                total -= 2 * sqrt(p * q / ((1 - p) * (1 - q))) * one * other
+        return sqrt(max(0.0, total))
+
+    return value - half(worse=False), value + half(worse=True)
+
+
+def _cost(parameters: Parameters) -> Metric:
+    """Mean cost a row, by what each cell of the confusion matrix costs: ``[[tn, fp], [fn, tp]]``."""
+    costs = dict(parameters)["costs"]
+    assert isinstance(costs, tuple)  # noqa: S101 -- the policy's schema lets nothing else through
+    (tn_, fp_), (fn_, tp_) = costs
+    limits = float(min(tn_, fp_, fn_, tp_)), float(max(tn_, fp_, fn_, tp_))
+
+    def mean(tn: float, fp: float, fn: float, tp: float) -> float | None:
+        n = tn + fp + fn + tp
+        return (tn_ * tn + fp_ * fp + fn_ * fn + tp_ * tp) / n if n else None
+
+    def bounds(cells: Sequence[int], confidence: float) -> Bounds:
+        low, high = _cost_bounds((tn_, fp_, fn_, tp_), cells, confidence)
+        return max(limits[0], low), min(limits[1], high)
+
+    made = Ratio(value=mean, limits=limits, why="no rows", bounds=bounds, method="mover")
+    return Metric(
+        name=f"cost{parameters_text(parameters)}",
+        doc=_COST,
+        better=-1,
+        limits=limits,
+        level=made.level,
+        change=made.change,
+        points=False,
+    )
+
+
+_COST = "Mean cost of a row: `costs: [[tn, fp], [fn, tp]]`, a gain being negative."
+
+METRICS: tuple[Entry, ...] = (
+    *(
+        fixed(
+            Metric(name=name, doc=doc, better=better, limits=(0.0, 1.0), level=share.level, change=share.change),
+            "binary",
+        )
+        for name, (better, share, doc) in PROPORTIONS.items()
+    ),
+    *(
+        fixed(
+            Metric(
+                name=name,
+                doc=doc,
+                better=1,
+                limits=ratio.limits,
+                level=ratio.level,
+                change=change_,
+                points=ratio is not _MATTHEWS,
+            ),
+            "binary",
+        )
+        for name, ratio, change_, doc in (
+            ("f1", _F1, _F1.change, "Harmonic mean of precision and recall."),
+            ("balanced_accuracy", _BALANCED, _balanced_change, "Mean of recall and specificity."),
+            (
+                "matthews_corrcoef",
+                _MATTHEWS,
+                _MATTHEWS.change,
+                "Matthews' correlation of label and call, -1 to 1.",
+            ),
+        )
+    ),
+    Entry(name="cost", doc=_COST, better=-1, tasks=("binary",), takes={"costs": ...}, make=_cost),
+    fixed(_flips("flip_rate", "Share of rows that the two models call differently.", lambda _, c, b: c != b), "binary"),
+    fixed(
+        _flips(
+            "negative_flip_rate",
+            "Share of rows that the champion calls right and the candidate wrong.",
+            lambda y, c, b: b == y != c,
+        ),
+        "binary",
+    ),
+)

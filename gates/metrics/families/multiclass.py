@@ -1,0 +1,416 @@
+"""Metrics of a multiclass classifier. Names as scikit-learn's; an average is over the classes that occur."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from gates.documents.evidence import CANDIDATE, CHAMPION, Slice
+from gates.documents.statistic import Parameters, Statistic, parameters_text
+from gates.metrics import of_computed, of_moments
+from gates.metrics.definition import Entry, Metric, fixed
+from gates.metrics.expressions import Model, Quantities, Staged, double, ln
+from gates.metrics.families.probability import MOST_LOSS
+from gates.metrics.of_moments import MEAN_LOSS, SHARE
+from gates.metrics.support import Support, rarest, rarest_called, rows_of
+from gates.stats import jackknife
+from gates.stats.proportions import exact, mover_mean, paired_difference, share, square_and_add
+from gates.stats.quantity import Bounds, Found, Quantity, Undefined
+
+Margins = tuple[list[float], list[float], list[float]]  # by class: rows called right, labelled so, called so
+Value = Callable[[Margins], float | None]
+
+
+def accuracy(margins: Margins) -> float | None:
+    """Share of rows called right."""
+    hits, labels, _ = margins
+    total = sum(labels)
+    return sum(hits) / total if total else None
+
+
+def balanced_accuracy(margins: Margins) -> float | None:
+    """Mean recall over the classes of the labels."""
+    hits, labels, _ = margins
+    recalls = [hit / label for hit, label in zip(hits, labels, strict=True) if label]
+    return sum(recalls) / len(recalls) if recalls else None
+
+
+def kappa(margins: Margins) -> float | None:
+    """Cohen's kappa: agreement beyond what the margins give by chance."""
+    hits, labels, calls = margins
+    total = sum(labels)
+    chance = sum(label * call for label, call in zip(labels, calls, strict=True))
+    return (total * sum(hits) - chance) / (total * total - chance) if total * total > chance else None
+
+
+def _share(of: str, hits: float, label: float, call: float) -> float | None:
+    among = {"precision": call, "recall": label, "f1": (label + call) / 2}[of]
+    return hits / among if among else None
+
+
+def averaged(margins: Margins, *, of: str, average: str) -> float | None:
+    """Precision, recall or F1, averaged over the classes that occur: ``macro`` each alike, ``weighted`` by their
+    labels, ``micro`` over all rows. None where a class that counts has none: no row of it is called, or labelled."""
+    if average == "micro":
+        return _share(of, *map(sum, margins))
+    found = [(_share(of, *one), one[1]) for one in zip(*margins, strict=True) if one[1] or one[2]]
+    counted = [(value, weight if average == "weighted" else 1.0) for value, weight in found]
+    total = sum(weight for _, weight in counted)
+    if not total or any(value is None for value, weight in counted if weight):
+        return None
+    return sum(value * weight for value, weight in counted if value is not None) / total
+
+
+def _margins(cells: Iterable[tuple[int, int, float]], size: int) -> Margins:
+    """Of (label, call, weight)."""
+    hits, labels, calls = [0.0] * size, [0.0] * size, [0.0] * size
+    for label, call, weight in cells:
+        labels[label] += weight
+        calls[call] += weight
+        hits[label] += weight if label == call else 0
+    return hits, labels, calls
+
+
+def _influences(
+    table: Mapping[tuple[int, int], int], size: int, statistic: Value
+) -> tuple[float, dict[Any, float]] | None:
+    """The value, and what leaving out one row of each (label, call) adds to it. Margins are all that changes."""
+    margins = _margins(((*at, rows) for at, rows in table.items()), size)
+    value = statistic(margins)
+    if value is None:
+        return None
+    hits, labels, calls = margins
+    found = {}
+    for label, call in table:
+        for step in (-1, 1):
+            labels[label] += step
+            calls[call] += step
+            hits[label] += step if label == call else 0
+            if step < 0:
+                without = statistic(margins)
+        found[label, call] = 0.0 if without is None else without - value
+    return value, found
+
+
+def _sized(part: Slice) -> int:
+    return 1 + max((place for cell in part.cells for place in cell[:3]), default=0)
+
+
+def _called(part: Slice, who: int) -> dict[tuple[int, int], int]:
+    """Rows by label and one model's call."""
+    table: dict[tuple[int, int], int] = {}
+    for cell in part.cells:
+        at = cell[0], cell[2 if who == CHAMPION else 1]
+        table[at] = table.get(at, 0) + cell[3]
+    return table
+
+
+def _found(part: Slice, who: int) -> Margins:
+    return _margins(((*at, rows) for at, rows in _called(part, who).items()), _sized(part))
+
+
+def _moved(part: Slice, statistic: Value, who: int) -> list[float] | None:
+    """What leaving out one row of each of the slice's cells adds to one model's value."""
+    found = _influences(_called(part, who), _sized(part), statistic)
+    place = 2 if who == CHAMPION else 1
+    return found and [found[1][cell[0], cell[place]] for cell in part.cells]
+
+
+def _of_buckets(part: Slice, statistic: Value, support: float, *signs: int) -> jackknife.Spread | None:
+    """Of both models' values, each times its sign (candidate, champion), by leaving out buckets of units."""
+    size = _sized(part)
+    held: dict[int, list[tuple[int, int, int, int]]] = {}
+    for bucket, *cell in part.weights:
+        held.setdefault(bucket, []).append((cell[0], cell[1], cell[2], cell[3]))
+    asked = [(place, sign) for place, sign in enumerate(signs, 1) if sign]
+    rows = [
+        [
+            total
+            for place, _ in asked
+            for column in _margins(((cell[0], cell[place], cell[3]) for cell in cells), size)
+            for total in column
+        ]
+        for cells in held.values()
+    ]
+
+    def value(*totals: float) -> float | None:
+        found = 0.0
+        for at, (_, sign) in enumerate(asked):
+            hits, labels, calls = (list(totals[(3 * at + one) * size : (3 * at + one + 1) * size]) for one in range(3))
+            own = statistic((hits, labels, calls))
+            if own is None:
+                return None
+            found += sign * own
+        return found
+
+    return jackknife.of_buckets(rows, value, support)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Averaged:
+    """A function of the margins. ``bounds``: of a model's, given what leaving out rows tells of it."""
+
+    value: Value
+    limits: Bounds
+    why: str
+    support: Support
+    bounds: Callable[[Margins, Quantity, float], Bounds] = lambda _, jackknifed, confidence: jackknifed.bounds(
+        confidence
+    )
+    method: str = "jackknife"
+
+    def level(self, slices: Sequence[Slice], who: int) -> Found:
+        """One model's value."""
+        part = slices[0]
+        k = self.support(part, part.rows)
+        if part.weights:
+            spread = _of_buckets(part, self.value, k, *((0, 1) if who == CHAMPION else (1, 0)))
+            return jackknife.quantity(spread, self.limits, "jackknife") if spread else Undefined(why=self.why)
+        margins = _found(part, who)
+        value, moved = self.value(margins), _moved(part, self.value, who)
+        if value is None or moved is None:
+            return Undefined(why=self.why)
+        spread = replace(jackknife.of_influences(value, [cell[3] for cell in part.cells], moved), support=k)
+        left_out = jackknife.quantity(spread, self.limits, "jackknife")
+
+        def bounds(confidence: float) -> Bounds:
+            low, high = self.bounds(margins, left_out, confidence)
+            return max(self.limits[0], low), min(self.limits[1], high)
+
+        return replace(left_out, bounds=bounds, method=self.method)
+
+    def change(self, slices: Sequence[Slice]) -> Found:
+        """Candidate less champion: each one's own bounds and how the two are correlated."""
+        part = slices[0]
+        k, width = self.support(part, part.rows), self.limits[1] - self.limits[0]
+        if part.weights:
+            ours, theirs, apart = (_of_buckets(part, self.value, k, *signs) for signs in ((1, 0), (0, 1), (1, -1)))
+            if not (ours and theirs and apart):
+                return Undefined(why=self.why)
+            return jackknife.difference(ours, theirs, apart, (-width, width), "jackknife-paired")
+        levels = [self.level(slices, who) for who in (CANDIDATE, CHAMPION)]
+        moved = [_moved(part, self.value, who) for who in (CANDIDATE, CHAMPION)]
+        defined = [one for one in levels if isinstance(one, Quantity)]
+        if len(defined) < len(levels) or moved[0] is None or moved[1] is None:
+            return Undefined(why=self.why)
+        shared = jackknife.correlated([cell[3] for cell in part.cells], moved[0], moved[1])
+        return square_and_add(defined[0], defined[1], shared * (1 - 1 / k))
+
+
+def _exact(of: Callable[[float, float, float], tuple[float, float]], turned: Callable[[float], float]) -> Any:
+    """Bounds of a mean over classes from each one's own: ``of`` gives a class's (hits, rows among), ``turned`` makes
+    of that share the class's value."""
+
+    def bounds(margins: Margins, _: Quantity, confidence: float) -> Bounds:
+        shares = [of(*one) for one in zip(*margins, strict=True) if one[1] or one[2]]
+        parts = [(hits / n, *(exact(hits, n, confidence) if n > 1 else (0.0, 1.0))) for hits, n in shares if n]
+        return mover_mean([(turned(p), turned(low), turned(high)) for p, low, high in parts])
+
+    return bounds
+
+
+def _wider(one: Any, margins: Margins, left_out: Quantity, confidence: float) -> Bounds:
+    """The wider of some bounds and of those from leaving out rows."""
+    ends = one(margins, left_out, confidence), left_out.bounds(confidence)
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def _of_agreement(margins: Margins, _: Quantity, confidence: float) -> Bounds:
+    """Kappa is the share called right, less what chance gives and over what that leaves: so are its bounds."""
+    hits, labels, calls = margins
+    n = sum(labels)
+    chance = sum(label * call for label, call in zip(labels, calls, strict=True)) / (n * n)
+    low, high = ((end - chance) / (1 - chance) for end in exact(sum(hits), n, confidence))
+    return low, high
+
+
+def _metric(name: str, doc: str, made: Averaged) -> Metric:
+    level, change = made.level, made.change
+    return Metric(
+        name=name, doc=doc, better=1, limits=made.limits, level=level, change=change, points=made.limits[0] == 0
+    )
+
+
+def _accuracy(name: str = "accuracy", doc: str = "Share of rows called right.") -> Metric:
+    """As the binary one: a proportion, with its exact bounds and Newcombe's where rows are alike."""
+    resampled = Averaged(value=accuracy, limits=(0.0, 1.0), why="no rows", support=rows_of)
+
+    def counts(part: Slice) -> tuple[int, int, int, int]:
+        found = {(True, True): 0, (True, False): 0, (False, True): 0, (False, False): 0}
+        for label, candidate, champion, rows in part.cells:
+            found[candidate == label, champion == label] += rows
+        both, first, second, neither = found.values()
+        return both, first, second, neither
+
+    def level(slices: Sequence[Slice], who: int) -> Found:
+        if slices[0].weights:
+            return resampled.level(slices, who)
+        both, first, second, neither = counts(slices[0])
+        hits, n = both + (second if who == CHAMPION else first), both + first + second + neither
+        return share(hits, n) if n else Undefined(why="no rows")
+
+    def change(slices: Sequence[Slice]) -> Found:
+        if slices[0].weights:
+            return resampled.change(slices)
+        cells = counts(slices[0])
+        n = sum(cells)
+        if not n:
+            return Undefined(why="no rows")
+        return Quantity(
+            value=(cells[1] - cells[2]) / n,
+            bounds=lambda c: paired_difference(*cells, c),
+            method="newcombe-paired",
+            limits=(-1.0, 1.0),
+        )
+
+    return Metric(name=name, doc=doc, better=1, limits=(0.0, 1.0), level=level, change=change)
+
+
+def _own_class(model: Model) -> str:
+    """The score of the row's own class."""
+    cases = " ".join(f"WHEN {place} THEN {score}" for place, score in enumerate(model.scores))
+    return f"CASE {model.label} {cases} END"
+
+
+def _log_loss(model: Model, _parameters: Parameters) -> Sequence[Staged]:
+    least, most = double(2.0**-52), double(1 - 2.0**-52)
+    own = f"({_own_class(model)})"  # as it is: the scores of a row add up to 1
+    cut = f"CASE WHEN {own} < {least} THEN {least} WHEN {own} > {most} THEN {most} ELSE {own} END"
+    found = ln(cut, f"{model.prefix}log_")
+    return [Staged(expression=f"-({found.expression})", steps=found.steps)]
+
+
+def _top_k(model: Model, parameters: Parameters) -> Sequence[Staged]:
+    """Whether the own class is among the k highest; of classes that tie the later one counts as higher, as in
+    scikit-learn."""
+    own, k = f"{model.prefix}own", dict(parameters)["k"]
+    above = " + ".join(
+        f"CASE WHEN {score} > {own} OR ({score} = {own} AND {place} > {model.label}) THEN 1 ELSE 0 END"
+        for place, score in enumerate(model.scores)
+    )
+    hit = f"CASE WHEN ({above}) < {k} THEN {double(1.0)} ELSE {double(0.0)} END"
+    return [Staged(expression=hit, steps=({own: _own_class(model)},))]
+
+
+QUANTITIES: Mapping[str, Quantities] = {
+    "multiclass_log_loss": Quantities(models=_log_loss, scores=True),
+    "top_k_accuracy": Quantities(models=_top_k, scores=True),
+}
+
+_NEVER = "a class has no row that is called, or labelled, so"
+_OF = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
+_AVERAGES = {"macro": "averaged over classes", "micro": "over all rows", "weighted": "averaged by the classes' rows"}
+
+
+def _top(parameters: Parameters) -> Metric:
+    return of_moments.metric(
+        SHARE,
+        Statistic(form="moments", name="top_k_accuracy", parameters=parameters),
+        name=f"top_k_accuracy{parameters_text(parameters)}",
+        doc=_TOP,
+        better=1,
+        points=True,
+    )
+
+
+_TOP = "Share of rows whose class is among the `k` scored highest."
+_LOG = "Mean negative logarithm of the probability given to the row's class."
+_AUC = "ROC-AUC of each class against the rest, averaged over classes."
+
+_SHARES: Mapping[str, Callable[[float, float, float], tuple[float, float]]] = {  # of a class: hits, and among how many
+    "precision": lambda hits, _, call: (hits, call),
+    "recall": lambda hits, label, _: (hits, label),
+    "f1": lambda hits, label, call: (hits, label + call - hits),  # of which F1 is a function
+}
+
+
+def _same(share_: float) -> float:
+    return share_
+
+
+def _f1_of(share_: float) -> float:
+    return 2 * share_ / (1 + share_)
+
+
+_MACRO: Mapping[str, tuple[Any, Support]] = {
+    "precision": (_exact(_SHARES["precision"], _same), rarest_called),
+    "recall": (_exact(_SHARES["recall"], _same), rarest),
+    "f1": (partial(_wider, _exact(_SHARES["f1"], _f1_of)), rarest_called),
+}
+
+
+def _average(of: str, average: str) -> Metric:
+    name, doc = f"{of}_{average}", f"{_OF[of]}, {_AVERAGES[average]}."
+    if average == "micro" or name == "recall_weighted":
+        return _accuracy(name, doc)  # which these are
+    made = Averaged(
+        value=partial(averaged, of=of, average=average),
+        limits=(0.0, 1.0),
+        why=f"{_NEVER} its {of} is undefined",
+        support=rows_of,
+    )
+    if average == "macro":
+        bounds, support = _MACRO[of]
+        made = replace(made, bounds=bounds, support=support, method="mover")
+    return _metric(name, doc, made)
+
+
+METRICS: tuple[Entry, ...] = (
+    fixed(_accuracy(), "multiclass"),
+    fixed(
+        _metric(
+            "balanced_accuracy",
+            "Mean recall over classes.",
+            Averaged(
+                value=balanced_accuracy,
+                limits=(0.0, 1.0),
+                why="no rows",
+                support=rarest,
+                bounds=_exact(lambda hits, label, _: (hits, label), _same),
+                method="mover",
+            ),
+        ),
+        "multiclass",
+    ),
+    fixed(
+        _metric(
+            "cohen_kappa",
+            "Agreement beyond chance.",
+            Averaged(
+                value=kappa,
+                limits=(-1.0, 1.0),
+                why="one class only",
+                support=rows_of,
+                bounds=partial(_wider, _of_agreement),
+            ),
+        ),
+        "multiclass",
+    ),
+    *(fixed(_average(of, average), "multiclass") for of in _OF for average in _AVERAGES),
+    fixed(
+        of_moments.metric(
+            MEAN_LOSS,
+            Statistic(form="moments", name="multiclass_log_loss"),
+            name="log_loss",
+            doc=_LOG,
+            better=-1,
+            limits=(0.0, MOST_LOSS),
+        ),
+        "multiclass",
+    ),
+    Entry(name="top_k_accuracy", doc=_TOP, better=1, tasks=("multiclass",), takes={"k": ...}, make=_top),
+    fixed(
+        of_computed.metric(
+            Statistic(form="computed", name="roc_auc_ovr"),
+            name="roc_auc_ovr",
+            doc=_AUC,
+            better=1,
+            limits=(0.0, 1.0),
+            points=True,
+            support=rarest,
+        ),
+        "multiclass",
+    ),
+)

@@ -1,0 +1,217 @@
+"""Metrics that are smooth functions of means: value, error and paired difference from sums alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import inf, sqrt
+
+from gates.documents.evidence import CANDIDATE, CHAMPION, Moments, Slice
+from gates.documents.statistic import Statistic
+from gates.metrics.definition import Better, Metric, unmeasured, unpaired
+from gates.metrics.support import Support, known, rows_of
+from gates.stats import jackknife
+from gates.stats.jackknife import Spread
+from gates.stats.proportions import share
+from gates.stats.quantity import ANYWHERE, Bounds, Found, Quantity, Undefined
+
+SCALE = 2**Moments.UNIT
+Value = Callable[..., float | None]  # of the means, exact fractions
+Gradient = Callable[..., Sequence[float]]  # of the same, in doubles
+_SHARE: Bounds = (0.0, 1.0)
+_CUT = 2 ** (Moments.UNIT - 60)  # the unit in which values are summed at least
+_ROUNDED = 2.0**-48  # of a square: what the rounding of products may add to its mean, or take from it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Smooth:
+    """A function of a model's means and the rows' own, with its partial derivatives (the delta method).
+
+    ``constant``: it is undefined where the rows' own first quantity is the same in all of them.
+    ``root``: it is the root of a mean.
+    """
+
+    value: Value
+    gradient: Gradient
+    own: int = 1  # quantities of a model
+    rows: int = 0  # quantities of the row alone
+    limits: Bounds = ANYWHERE
+    why: str = "no rows"
+    constant: bool = False
+    root: bool = False
+
+
+MEAN = Smooth(value=float, gradient=lambda _: (1.0,))
+MEAN_LOSS = Smooth(value=float, gradient=lambda _: (1.0,), limits=(0.0, inf))
+SHARE = Smooth(value=float, gradient=lambda _: (1.0,), limits=_SHARE)
+
+
+def metric(
+    smooth: Smooth,
+    statistic: Statistic,
+    *,
+    name: str,
+    doc: str,
+    better: Better,
+    points: bool = False,
+    support: Support = rows_of,
+    limits: Bounds | None = None,
+) -> Metric:
+    """The metric that a smooth function of a statistic's means is; ``support``: how many rows it rests on; ``limits``:
+    where its values lie, if that is closer than the function tells."""
+
+    def level(slices: Sequence[Slice], who: int) -> Found:
+        sums = _counted(slices[0], statistic, smooth, pair=who == CHAMPION)
+        if isinstance(sums, Undefined):
+            return sums
+        spread = _spread(sums, smooth, (1, 0) if who == CANDIDATE else (0, 1), support(slices[0], sums.rows))
+        if spread is None:
+            return Undefined(why=smooth.why)
+        return _bounded(sums, smooth, spread, who)
+
+    def change(slices: Sequence[Slice]) -> Found:
+        sums = _counted(slices[0], statistic, smooth, pair=True)
+        if isinstance(sums, Undefined):
+            return sums
+        k, width = support(slices[0], sums.rows), smooth.limits[1] - smooth.limits[0]
+        apart, ours, theirs = (_spread(sums, smooth, signs, k) for signs in ((1, -1), (1, 0), (0, 1)))
+        if not (apart and ours and theirs):
+            return Undefined(why=smooth.why)
+        method = "jackknife" if sums.buckets else "t-paired"
+        return jackknife.difference(ours, theirs, apart, (-width, width), method, level=smooth.limits)
+
+    return Metric(
+        name=name,
+        doc=doc,
+        better=better,
+        statistic=statistic,
+        limits=limits or smooth.limits,
+        level=level,
+        change=change,
+        points=points,
+    )
+
+
+def _counted(part: Slice, statistic: Statistic, smooth: Smooth, *, pair: bool) -> Moments | Undefined:
+    sums = part.moments_of(statistic)
+    if sums is None:
+        return Undefined(why=unmeasured(statistic))
+    if not sums.rows or (smooth.constant and sums.constant):
+        return Undefined(why=smooth.why)
+    if len(sums.sums) < smooth.own * (1 + pair) + smooth.rows:
+        return Undefined(why=unpaired(statistic))
+    return sums
+
+
+def _bounded(sums: Moments, smooth: Smooth, spread: Spread, who: int) -> Found:
+    """A share of rows that have it or don't is exact; of rows that have some of it there are as many as its error is
+    worth."""
+    method = "jackknife" if sums.buckets else "t"
+    if smooth.root:
+        return _rooted(spread, smooth.limits, method)
+    if sums.buckets or smooth.limits != _SHARE:
+        return jackknife.quantity(spread, smooth.limits, method)
+    value, (place,) = spread.value, _places(smooth, len(sums.sums), who)
+    if sums.sums[place] == _square(sums, place):
+        return share(value * sums.rows, sums.rows)
+    if spread.support < 2:  # noqa: PLR2004 -- one row has no spread
+        return jackknife.quantity(spread, smooth.limits, method)
+    rows = value * (1 - value) / spread.error**2 if spread.error and 0 < value < 1 else spread.support
+    return share(value * rows, rows, max(1.0, min(spread.freedom, spread.support - 1)), "clopper-pearson-effective")
+
+
+def _rooted(spread: Spread, limits: Bounds, method: str) -> Quantity:
+    """The root of a mean, from that mean's bounds."""
+    value = spread.value
+    mean = jackknife.quantity(replace(spread, value=value**2, error=2 * value * spread.error), limits, method)
+
+    def bounds(confidence: float) -> Bounds:
+        low, high = mean.bounds(confidence)
+        return sqrt(low), sqrt(high)
+
+    return replace(mean, value=value, bounds=bounds)
+
+
+def _square(sums: Moments, place: int) -> int:
+    size = len(sums.sums)
+    return sums.products[place * size - place * (place - 1) // 2]
+
+
+def _places(smooth: Smooth, size: int, who: int) -> list[int]:
+    """Where a model's quantities, and then the rows' own, stand among ``size`` of them."""
+    first = smooth.own if who == CHAMPION else 0
+    return [*range(first, first + smooth.own), *range(size - smooth.rows, size)]
+
+
+def _spread(sums: Moments, smooth: Smooth, signs: tuple[int, int], support: float) -> Spread | None:
+    """Of both models' values, each times its sign (candidate, champion)."""
+    support = known(support, len(sums.buckets) or sums.rows, smooth.limits)
+    return (_clustered if sums.buckets else _plain)(sums, smooth, signs, support)
+
+
+def _plain(sums: Moments, smooth: Smooth, signs: tuple[int, int], support: float) -> Spread | None:
+    n, size = sums.rows, len(sums.sums)
+    means = [Fraction(one, n * SCALE) for one in sums.sums]
+    value, weights = 0.0, [0.0] * size
+    for who, sign in enumerate(signs):
+        if sign:
+            places = _places(smooth, size, who)
+            own = smooth.value(*(means[place] for place in places))
+            if own is None:
+                return None
+            value += sign * own
+            for place, slope in zip(places, smooth.gradient(*(float(means[place]) for place in places)), strict=True):
+                weights[place] += sign * slope
+            if not all(signs):
+                support = min(support, _carrying(sums, places[0], smooth))
+    error = sqrt(_variance(sums, weights)) if n > 1 else 0.0
+    return Spread(value=value, error=error, freedom=max(1.0, n - 1), support=support)
+
+
+def _carrying(sums: Moments, place: int, smooth: Smooth) -> float:
+    """As how many rows of one and the same size the rows of a mean count: of few large losses, those few. Half of them
+    where losses have no end, as of the large ones that there are some are not among these rows; of shares those that
+    have it, or lack it, whichever are fewer."""
+    n, total, square = sums.rows * SCALE, sums.sums[place], _square(sums, place)
+    if smooth.limits == MEAN_LOSS.limits:
+        return max(1.0, total**2 / (square * SCALE) / 2) if square else inf
+    if smooth.limits != _SHARE:
+        return inf
+    sides = (total, square), (n - total, n - 2 * total + square)
+    return max(1.0, min((one**2 / (two * SCALE) for one, two in sides if two > _CUT * sums.rows), default=inf))
+
+
+def _variance(sums: Moments, weights: Sequence[float]) -> float:
+    """Of the weighted sum of means; 0 where it is no more than what the rounding of products leaves. Each covariance is
+    exact until it becomes a double."""
+    n, size, places = sums.rows, len(sums.sums), iter(sums.products)
+    found = rounded = 0.0
+    cut = 0 if any(product % _CUT for product in sums.products) else _CUT * n  # of values that are summed less finely
+    for i in range(size):
+        for j in range(i, size):
+            product = next(places)
+            if weights[i] and weights[j]:
+                exact = (n * product * SCALE - sums.sums[i] * sums.sums[j]) / (n * n * (n - 1) * SCALE * SCALE)
+                found += (1 if i == j else 2) * weights[i] * weights[j] * exact
+            if weights[i] and i == j:
+                rounded += weights[i] ** 2 * (product * _ROUNDED + cut) / (n * n * SCALE)
+    return found if found > rounded else 0.0
+
+
+def _clustered(sums: Moments, smooth: Smooth, signs: tuple[int, int], support: float) -> Spread | None:
+    size = len(sums.sums)
+
+    def value(weight: float, *totals: float) -> float | None:
+        if weight <= 0:
+            return None
+        found = 0.0
+        for who, sign in enumerate(signs):
+            own = smooth.value(*(totals[place] / weight for place in _places(smooth, size, who))) if sign else 0.0
+            if own is None:
+                return None
+            found += sign * own
+        return found
+
+    rows = [[one.weight / 2**30, *(total / SCALE for total in one.sums)] for one in sums.buckets if one.weight]
+    return jackknife.of_buckets(rows, value, support)

@@ -1,0 +1,1 @@
+"""The steps in their order, and what is published of them."""

@@ -1,0 +1,25 @@
+"""One table held to a contract, without a policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gates.contract.rules.contract_rule import Contract
+from gates.errors import GatesError
+from gates.judge import table_check
+from gates.judge.table_check import Checked
+from gates.measure.contract_check import findings
+from gates.measure.engines import Engine
+from gates.measure.holdout.tables import Opened, open_table
+
+
+def hold(engine: Engine, opened: Opened, contract: Contract, root: Path) -> Checked:
+    """Every rule that one table can be held to; other tables that rules name are looked for beside ``root``.
+
+    Raises ``GatesError`` where there is no such rule: nothing to judge is not a pass.
+    """
+    held = table_check.alone(contract, opened.name)
+    if not held.rules:
+        raise GatesError("the contract has no rule that one table alone can be held to", where=opened.path)
+    counted = findings(engine, opened, held, lambda path: open_table(engine, root, path, f"beside {path}"))
+    return table_check.judge(contract, opened.name, counted)

@@ -1,0 +1,185 @@
+"""A record trained again: its commit in a fresh work tree, by its policy, on the same data; and where they part."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from gates.checkout.trusted_policy import Trusted
+from gates.checkout.workspace import Workspace
+from gates.documents.evidence import Evidence
+from gates.documents.record import EVIDENCE, POLICY
+from gates.errors import Exit, GatesError
+from gates.ledger.alias import known_of
+from gates.ledger.audit_documents import bound_of
+from gates.ledger.ledger import Entry
+from gates.pipeline.pipeline import Flow
+from gates.schema.fields import declare
+from gates.schema.validation import read_json
+from gates.system.files import folder_digest
+from gates.system.git import Git, repository
+from gates.wording import rows
+
+if TYPE_CHECKING:
+    from gates.measure.holdout.models import Served
+
+SCHEMA: Literal["gates/reproduced/v1"] = "gates/reproduced/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproduced:
+    """What came of training again. Null: it could not be compared."""
+
+    WRITTEN = "whole"
+    schema: Literal["gates/reproduced/v1"] = declare("Format of this document.")
+    record: int = declare("The record's place in the ledger.")
+    commit: str = declare("The commit that was trained.")
+    model: bool = declare("Whether the files are the same, byte for byte.")
+    predictions: bool | None = declare("Whether the predictions on the holdout are the same.")
+    evidence: bool = declare("Whether tables and counts are the same, the champion's too.")
+    parts: tuple[str, ...] = declare("Where they part, and what could not be compared.")
+
+    @property
+    def same(self) -> bool:
+        """Whether a verdict on this training would rest on the same numbers."""
+        return self.evidence and self.predictions is not False
+
+
+DIRTY = "code or data that nobody committed can't be had again"
+
+
+def reproduce(flow: Flow, entry: Entry, into: Path) -> Reproduced:
+    """Train in the empty folder ``into``. Raises ``GatesError`` where record, commit or data don't allow it."""
+    record = entry.record
+    found = repository(flow.workspace.root, flow.environ)
+    commit = record.source.commit if record.source else None
+    if (
+        found is None
+        or record.source is None
+        or commit is None
+        or record.policy is None
+        or record.evidence is None
+        or record.model is None
+    ):
+        what = "names no commit, policy, evidence and model to train again"
+        raise GatesError(what, where=f"record {record.sequence}")
+    _checked_out(found[0], commit, into)
+    again = _flow(flow, entry, into)
+    _data(flow.workspace.root, again.workspace.root, [table.path for table in record.data])
+    before = read_json(Evidence, flow.ledger.document(entry, EVIDENCE), EVIDENCE)
+    parts = list(_other_tables(again, before))
+    if parts:
+        dirty = f" The work tree differed from commit {commit[:7]} then." if record.source.clean is False else ""
+        raise GatesError(parts[0], where=f"record {record.sequence}", mend=f"Fetch that version of the data.{dirty}")
+    checked = again.check()
+    again.train()
+    after = again.measure(checked, _champion(flow, before, into))
+    ours = again.bench.predictions(again.workspace.candidate, "candidate")
+    kept = _kept(flow, again, entry, into)
+    parts += list(_predictions(kept, ours)) + list(_counts(before, after))
+    if parts and record.source.clean is False:
+        parts.insert(0, f"the work tree differed from commit {commit[:7]} when it was recorded: {DIRTY}")
+    return Reproduced(
+        schema=SCHEMA,
+        record=record.sequence,
+        commit=commit,
+        model=folder_digest(again.workspace.candidate) == record.model.digest,
+        predictions=None if kept is None else not list(_predictions(kept, ours)),
+        evidence=not list(_counts(before, after)),
+        parts=tuple(parts),
+    )
+
+
+def _checked_out(git: Git, commit: str, into: Path) -> None:
+    """The commit's files, in a repository of their own that borrows the objects: the user's has no part in it."""
+    if git.resolve(f"{commit}^{{commit}}") is None:
+        raise GatesError(f"commit {commit[:12]} is not here", where="git", mend="Fetch it.", exit_code=Exit.OUTSIDE)
+    fresh = Git(folder=into / ".git", environ=git.environ)
+    fresh.run("init", "--quiet", "--template=", str(into / ".git"))
+    objects = (git.top or git.folder) / git.run("rev-parse", "--git-path", "objects")
+    (into / ".git" / "objects" / "info").mkdir(parents=True, exist_ok=True)
+    (into / ".git" / "objects" / "info" / "alternates").write_text(f"{objects}\n")
+    fresh.run("config", "core.bare", "false")
+    fresh.run(f"--work-tree={into}", "checkout", "--quiet", "--force", "--detach", commit)
+
+
+def _flow(flow: Flow, entry: Entry, into: Path) -> Flow:
+    """The same steps in the fresh work tree, by the record's policy."""
+    ref = entry.record.policy
+    assert ref is not None  # noqa: S101 -- the caller has looked
+    workspace = Workspace(policy=into / ref.path)
+    workspace.root.mkdir(parents=True, exist_ok=True)
+    trusted = Trusted(bound=bound_of(flow.ledger.document(entry, POLICY)), ref=ref, elsewhere=None)
+    return replace(flow, workspace=workspace, trusted=trusted)
+
+
+def _data(root: Path, fresh: Path, paths: list[str]) -> None:
+    """Tables that are not in the commit come from beside the policy of now; whether they are the same is looked at."""
+    for pattern in paths:
+        for path in [] if Path(pattern).is_absolute() else sorted(root.glob(pattern)):
+            target = fresh / path.relative_to(root)
+            if target.exists():
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (shutil.copytree if path.is_dir() else shutil.copyfile)(path, target)
+
+
+def _other_tables(again: Flow, before: Evidence) -> Iterator[str]:
+    now = {table.name: table.digest for table in again.bench.evidence(()).tables}
+    for table in before.tables:
+        if now.get(table.name) != table.digest:
+            yield f"the {table.name} data here is not what it was: {table.digest[:19]} then"
+
+
+def _champion(flow: Flow, before: Evidence, into: Path) -> Served | None:
+    champion = before.champion
+    if champion is None or champion.version is None:
+        return None
+    name = flow.bound.champion[0]
+    known = known_of(flow.ledger, flow.ledger.head(), name, champion.version)
+    return flow.registry.served(name, champion.version, known, into / ".git" / "champion")
+
+
+def _kept(flow: Flow, again: Flow, entry: Entry, into: Path) -> Path | None:
+    """The predictions of then, where they were promoted and are still kept."""
+    after = entry.record.after
+    if after is None:
+        return None
+    served = flow.registry.served(entry.record.name, after.version, entry.record.model, into / ".git" / "then")
+    return served.predictions(again.bench.holdout_identity) if served else None
+
+
+def _predictions(then: Path | None, now: Path) -> Iterator[str]:
+    """Where two files of predictions part: columns, rows, or the first row that differs."""
+    import pandas
+
+    if then is None:
+        yield "the predictions of then are not kept: the record promoted nothing"
+        return
+    one, other = (pandas.read_csv(p) if p.suffix == ".csv" else pandas.read_parquet(p) for p in (then, now))
+    if list(one.columns) != list(other.columns) or len(one) != len(other):
+        told = f"{rows(len(one))} of {', '.join(one.columns)} then; {len(other)} of {', '.join(other.columns)} now"
+        yield f"predictions: {told}"
+        return
+    differ = ~((one == other) | (one.isna() & other.isna())).all(axis=1)
+    if differ.any():
+        first = int(differ.to_numpy().argmax())
+        told = f"{one.iloc[first].to_dict()} then, {other.iloc[first].to_dict()} now"
+        yield f"predictions: {int(differ.sum()):,} of {rows(len(one))} differ, first row {first + 1}: {told}"
+
+
+def _counts(then: Evidence, now: Evidence) -> Iterator[str]:
+    """Where two measurements part, the model's own digest aside."""
+    if (then.champion and then.champion.digest) != (now.champion and now.champion.digest):
+        yield "evidence: the champion of then is not the one that is kept"
+    theirs = {(part.dimension, part.key): part for part in now.slices}
+    for part in then.slices:
+        if theirs.get((part.dimension, part.key)) != part:
+            told = ", ".join(f"{column}={value}" for column, value in part.key) or "the whole holdout"
+            yield f"evidence: {told} is counted otherwise"
+            return
+    if len(theirs) != len(then.slices):
+        yield "evidence: there are other slices now"

@@ -1,0 +1,49 @@
+"""A holdout measured in parts, each on a machine of its own, and put together again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from gates.checkout.workspace import PART
+from gates.documents.evidence import Evidence
+from gates.measure.holdout.models import Files
+from gates.measure.measurement import Bench
+from gates.measure.shards import AGAIN, Measured, Shard
+from gates.measure.shards import merge as put_together
+from gates.measure.statistics.function_calls import Guest
+from gates.pipeline.pipeline import Flow
+from gates.schema.canonical import canonical
+from gates.schema.validation import read_json
+from gates.system import files
+from gates.wording import counted
+
+
+def measure(flow: Flow, text: str) -> Path:
+    """Measure one part of the holdout, ``I/N``, and keep what ``merge`` puts together: the folder that holds it."""
+    work, shard = flow.workspace, Shard.read(text)
+    work.prepare()
+    folders = work.trained(flow.bound.policy.train.seeds)
+    target = work.shard(shard.index, shard.of)
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    served, anchor = flow.served(), flow.anchor()
+    with flow.steps.step("measure", f"part {text} of the holdout"):
+        bench = Bench(flow.bound, work.root, work.work, environ=flow.environ, elsewhere=flow.elsewhere, shard=shard)
+        made = [Files.of(folder) for folder in folders]
+        part = bench.part(made, served, anchor, target)
+    files.write(target / PART, canonical(part) + b"\n")
+    return target
+
+
+def merge(flow: Flow) -> Evidence:
+    """Put the parts of the holdout together to the evidence of the whole."""
+    work = flow.workspace
+    work.forget("measure")
+    paths = work.shards()
+    guest = Guest(folder=work.work / "metrics", root=work.root, environ=flow.environ)
+    with flow.steps.step("merge", f"{counted(len(paths), 'part')} of the holdout"):
+        parts = {path.parent: read_json(Measured, files.read(path, AGAIN), str(path)) for path in paths}
+        evidence = flow.charged(put_together(flow.bound, parts, guest))
+    work.save(work.evidence, evidence)
+    return evidence

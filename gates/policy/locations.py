@@ -1,0 +1,28 @@
+"""Where in ``gates.yaml`` the bar of a verdict stands."""
+
+from __future__ import annotations
+
+from gates.documents.decision import Decision, GateVerdict
+from gates.policy import Bound, Gate
+from gates.schema.yaml_text import Path, Place, Source
+
+
+def places(source: Source, bound: Bound, decision: Decision) -> tuple[Place, ...]:
+    """Line and column of each of the decision's gates; of what the policy only implies, those of its cause."""
+    return tuple(source.where(_path(source, bound, verdict)) for verdict in decision.gates)
+
+
+def _path(source: Source, bound: Bound, verdict: GateVerdict) -> Path:
+    for index, gate in enumerate(bound.policy.gates):
+        if _made(gate, verdict):
+            inside = ("slices",) if verdict.slice and verdict.by is None else ()
+            bar: Path = ("gates", index, *inside, verdict.rule)
+            return bar if bar in source.places else ("gates", index, gate.kind)
+    return ("data", "contract")
+
+
+def _made(gate: Gate, verdict: GateVerdict) -> bool:
+    if gate.kind != verdict.kind:
+        return False
+    table = verdict.id.removeprefix("data.")  # a gate on data gives verdicts a table
+    return table in gate.rule.data if gate.kind == "data" else gate.module.name(gate.rule) == verdict.id

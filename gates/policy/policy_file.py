@@ -1,0 +1,240 @@
+"""``gates.yaml`` -> ``Bound``: every mistake of the file, and of its contract, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from gates.contract import contract_file
+from gates.contract.rules.contract_rule import Contract
+from gates.documents.slices import AUTO, Dimension, is_found, twice_cut
+from gates.errors import GatesError
+from gates.kinds import KINDS
+from gates.kinds.protocol import Terms
+from gates.metrics import ANY_TASK
+from gates.policy import Bound, Gate, Policy, Promotion
+from gates.schema.fields import Plain, build, schema_of
+from gates.schema.validation import Problem, nearest, problems, raise_all
+from gates.schema.yaml_text import Path, Source, parse
+
+NO_RULES = Contract(written=None, rules=())
+Open = Callable[[str], bytes]  # a path as the policy writes it -> the file's bytes, or GatesError
+
+
+def schema() -> dict[str, Plain]:
+    """The JSON Schema of ``gates.yaml``: what validates it and what editors complete from."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "gates.yaml",
+        **schema_of(Policy),
+    }
+
+
+def read(data: bytes, name: str, open_file: Open, *, of_old: bool = False) -> Bound:
+    """Raises ``PolicyError`` with all mistakes of policy and contract, sorted by place.
+
+    ``of_old``: a policy that was in force already; rules that decide nothing are then no mistake.
+    """
+    source = parse(data, name)
+    found = list(_form(source))
+    contract, beside = _contract(source, open_file)
+    found += beside
+    found += _meaning(source, contract, of_old=of_old)
+    raise_all(found)
+    return Bound(policy=build(Policy, source.value), contract=contract)
+
+
+def _form(source: Source) -> Iterator[Problem]:
+    """What the schema refuses. A gate is held to the schema of its own kind, so no message speaks of others; and a
+    list of slices to that of a list, though one may stand alone."""
+    whole = schema()
+    if isinstance(_at(source.value, "slices"), list):
+        *_, whole["properties"]["slices"] = whole["properties"]["slices"]["anyOf"]
+    whole["properties"]["gates"] = {key: value for key, value in whole["properties"]["gates"].items() if key != "items"}
+    yield from problems(source, (), source.value, whole)
+    for index, gate in enumerate(_list(source.value, "gates")):
+        yield from _gate_form(source, ("gates", index), gate)
+
+
+def _gate_form(source: Source, path: Path, gate: Plain) -> Iterator[Problem]:
+    words = list(gate) if isinstance(gate, dict) else []
+    kinds = [kind for kind in KINDS if kind in words]
+    known = ", ".join(KINDS)
+    if len(kinds) == 1:
+        yield from problems(source, path, gate, schema_of(KINDS[kinds[0]].Rule))
+    elif kinds:
+        yield Problem.at(source, path, f"is of two kinds at once ({', '.join(kinds)}); write two gates")
+    else:
+        hints = [(word, nearest(word, KINDS)) for word in words]
+        place, hint = next(((((*path, word)), hint) for word, hint in hints if hint), (path, ""))
+        yield Problem.at(source, place, f"names no kind of gate ({known}){hint}")
+
+
+def _at(value: Plain, *path: str) -> Plain:
+    """What stands at a path of keys, or None."""
+    for word in path:
+        value = value.get(word) if isinstance(value, dict) else None
+    return value
+
+
+def _contract(source: Source, open_file: Open) -> tuple[Contract | None, list[Problem]]:
+    path = _at(source.value, "data", "contract")
+    if not isinstance(path, str):
+        return None, []
+    try:
+        data = open_file(path)
+    except GatesError as error:
+        return None, [Problem.at(source, ("data", "contract"), f"{path} {error.what}")]
+    try:
+        contract = parse(data, path)
+    except GatesError as error:
+        return None, [Problem.at(source, ("data", "contract"), " ".join(str(error).split()))]
+    found = list(contract_file.mistakes(contract))
+    return (None if found else contract_file.read(contract)), found
+
+
+def _meaning(source: Source, contract: Contract | None, *, of_old: bool) -> Iterator[Problem]:
+    """What no schema can see, of all parts whose form is right: rules that don't fit their metric, gates and slices
+    that stand twice, edges out of order, slices that no gate looks at."""
+    dimensions, found = _slices_meaning(source)
+    yield from found
+    named = _at(source.value, "data", "contract") is not None  # a contract that can't be read is told on its own
+    task = _at(source.value, "task")
+    terms = Terms(
+        confidence=0.95,
+        task=task if task in ANY_TASK else "binary",
+        dimensions=tuple(dimensions),
+        contract=(contract or NO_RULES) if named else None,
+        tables=tuple(table for table in ("train", "holdout") if _at(source.value, "data", table) is not None),
+    )
+    yield from (Problem.at(source, path, what) for path, what in _columns_meaning(source.value, terms.task))
+    label = _at(source.value, "data", "label")
+    if contract and terms.task in ("binary", "multiclass") and label in contract.hidden:
+        what = f"{label} is x-sensitive in the contract, but evidence and reports name its classes"
+        yield Problem.at(source, ("data", "label"), what)
+    seen: set[str] = set()
+    gates: list[Gate] = []
+    asked = _list(source.value, "gates")
+    for index, value in enumerate(asked):
+        if not list(_gate_form(source, ("gates", index), value)):
+            gate = Gate.read(value)
+            wrong = list(_gate_meaning(source, ("gates", index), gate, seen, terms, of_old=of_old))
+            yield from wrong
+            gates += [] if wrong else [gate]
+    if gates and len(gates) == len(asked) and not found and not of_old:  # else nobody knows what they look at
+        yield from _unused_slices(source, gates, terms)
+    yield from _promotion_meaning(source, seen)
+
+
+def _slices_meaning(source: Source) -> tuple[list[Dimension], list[Problem]]:
+    """The dimensions, and what is wrong with them."""
+    dimensions: list[Dimension] = []
+    found: list[Problem] = []
+    written = _at(source.value, "slices")
+    alone = written is not None and not isinstance(written, list)
+    for index, value in enumerate([written] if alone else _list(source.value, "slices")):
+        at: Path = ("slices", *(() if alone else (index,)))
+        form = list(problems(source, at, value, Dimension.SCHEMA))
+        found += form  # the whole schema tells them, too
+        if not form:
+            dimension = Dimension.read(value)
+            path: Path = (*at, *(dimension.columns if dimension.edges else ()))
+            found += [Problem.at(source, path, what) for what in _dimension_meaning(dimension, dimensions)]
+            dimensions.append(dimension)
+    for index, dimension in enumerate(dimensions):
+        for column in dimension.columns:
+            if len(dimension.columns) > 1 and twice_cut(column, dimensions):
+                what = f"{column} is cut into bins in two ways; which of them should be crossed?"
+                found.append(Problem.at(source, ("slices", index), what))
+    return dimensions, found
+
+
+def _promotion_meaning(source: Source, gates: set[str]) -> Iterator[Problem]:
+    promotion = _at(source.value, "promotion")
+    if list(problems(source, (), promotion, schema_of(Promotion))):
+        return
+    stages = promotion.get("stages", ())
+    for key in ("alias", "approvals"):
+        if stages and key in promotion:
+            yield Problem.at(source, ("promotion", key), "stands beside stages; write it into one of them")
+    aliases: list[str] = []
+    for index, stage in enumerate(stages):
+        after, path = stage.get("after"), ("promotion", "stages", index)
+        if stage["alias"] in aliases:
+            yield Problem.at(source, (*path, "alias"), f"the stage {stage['alias']} stands twice")
+        if after is not None and after not in aliases:
+            yield Problem.at(source, (*path, "after"), f"no stage {after} is declared before{nearest(after, aliases)}")
+        aliases.append(stage["alias"])
+    for index, name in enumerate(promotion.get("waivable", ())):
+        if name not in gates:
+            yield Problem.at(
+                source, ("promotion", "waivable", index), f"no gate is called {name}{nearest(name, gates)}"
+            )
+    last, champion = (aliases or [promotion.get("alias")])[-1], _at(source.value, "champion")
+    if last and isinstance(champion, str) and champion.rpartition("@")[2] != last:
+        what = f"is not the alias of the last stage, {last}: what is promoted would never be compared with"
+        yield Problem.at(source, ("champion",), what)
+
+
+def _columns_meaning(value: Plain, task: str) -> Iterator[tuple[Path, str]]:
+    """Columns that a task needs, and those that mean nothing for it."""
+    if not isinstance(_at(value, "data"), dict):
+        return
+    if task != "score" and _at(value, "data", "label") is None:
+        yield ("data",), "the key label is missing (the column that holds the truth)"
+    if task == "ranking" and _at(value, "data", "query") is None:
+        yield ("data",), "the key query is missing (the column of the query that rows are ranked for)"
+    if task != "ranking" and _at(value, "data", "query") is not None:
+        yield ("data", "query"), f"only task: ranking has queries, not {task}"
+    for path in (("data", "positive"), ("predict", "threshold"), ("predict", "returns")):
+        if task != "binary" and _at(value, *path) is not None:
+            yield path, f"only task: binary has one, not {task}"
+    classes = _at(value, "data", "classes")
+    if isinstance(classes, list):
+        if task not in ("binary", "multiclass"):
+            yield ("data", "classes"), f"task: {task} has no classes"
+        elif task == "binary" and len(classes) > 2:  # noqa: PLR2004 -- negative and positive
+            yield ("data", "classes"), f"task: binary has two classes, not {len(classes)}; write task: multiclass"
+
+
+def _dimension_meaning(dimension: Dimension, before: list[Dimension]) -> Iterator[str]:
+    if any(list(edges) != sorted(set(edges)) for edges in dimension.edges):
+        yield "bins must rise from edge to edge"
+    if not all(dimension.columns):
+        yield "a crossing needs a column on each side of *"
+    if len(set(dimension.columns)) != len(dimension.columns):
+        yield "a column can't be crossed with itself"
+    if dimension != AUTO and is_found(dimension.id):
+        yield "a column whose name begins with auto: can't be sliced by"
+    if dimension.id in {one.id for one in before}:
+        yield f"the slices by {dimension.id} stand twice"
+
+
+def _unused_slices(source: Source, gates: list[Gate], terms: Terms) -> Iterator[Problem]:
+    """Slices that nothing is asked of. Bins are used by a gate that compares groups of their column, too."""
+    looked_at = {dimension for gate in gates for _, dimension in gate.module.needs(gate.rule, terms).wanted}
+    parts = {part for dimension in looked_at for part in dimension.parts}
+    for index, dimension in enumerate(terms.dimensions):
+        if dimension in looked_at or (dimension.edges and set(dimension.parts) <= parts):
+            continue
+        path: Path = ("slices", index) if isinstance(_at(source.value, "slices"), list) else ("slices",)
+        mend = "give a gate bars for them (slices: {min: ...}), or take them away"
+        yield Problem.at(source, path, f"no gate looks at the slices by {dimension.id}; {mend}")
+
+
+def _list(value: Plain, key: str) -> list[Plain]:
+    found = _at(value, key)
+    return found if isinstance(found, list) else []
+
+
+def _gate_meaning(
+    source: Source, path: Path, gate: Gate, seen: set[str], terms: Terms, *, of_old: bool
+) -> Iterator[Problem]:
+    for mistake in gate.module.mistakes(gate.rule, terms):
+        if mistake.idle and of_old:
+            continue
+        where = (*path, *mistake.path) if mistake.path else (*path, gate.kind)
+        yield Problem.at(source, where, mistake.what)
+    name = gate.module.name(gate.rule)
+    if name in seen:
+        yield Problem.at(source, (*path, gate.kind), f"the gate {name} stands twice; put all its bars into one")
+    seen.add(name)

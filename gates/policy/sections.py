@@ -1,0 +1,307 @@
+"""What ``gates.yaml`` says, as typed, frozen objects: one class a section, one declared field a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from gates.documents.diff import Named
+from gates.documents.slices import Dimension
+from gates.kinds import KINDS
+from gates.kinds.protocol import Kind
+from gates.metrics import Task
+from gates.schema.fields import DATE, Plain, build, declare, plain, schema_of
+
+_GATES: dict[str, Plain] = {"anyOf": [schema_of(kind.Rule) for kind in KINDS.values()]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """The tables, and which columns mean what."""
+
+    holdout: str = declare(
+        "Labelled rows on which both models are judged: a file, a glob, or a table of the engine.", minLength=1
+    )
+    label: str | None = declare(
+        "The column that holds the truth: a class, or a number. Only task: score needs none.", default=None, minLength=1
+    )
+    train: str | None = declare(
+        "Rows to train on: a file, a glob, or a table of the engine. Handed to the training as GATES_TRAIN.",
+        default=None,
+    )
+    positive: str | float | bool | None = declare(
+        "The label value that counts as positive; needed unless labels are 0 and 1 or booleans.", default=None
+    )
+    classes: tuple[str | float | bool, ...] = declare(
+        "All classes that there are; needed for one that the holdout may lack. Others than these are refused.",
+        default=(),
+        minItems=2,
+        maxItems=100,
+        uniqueItems=True,
+    )
+    key: str | None = declare(
+        "Column by which predictions find their rows; without it they must stand in the holdout's order.", default=None
+    )
+    unit: str | None = declare(
+        "Column of what varies independently, where several rows belong together: a customer, a patient.", default=None
+    )
+    weight: str | None = declare("Column with each row's weight, 0 and up.", default=None)
+    query: str | None = declare("Column of the query that rows are ranked for; task: ranking.", default=None)
+    contract: str | None = declare("File with the data contract.", default=None, stricter="free")
+    reuse: int | None = declare(
+        "How many decisions this holdout is good for. Each is charged for all of them; past them nothing passes.",
+        default=None,
+        stricter="set",
+        minimum=1,
+    )
+    engine: Literal["duckdb", "spark"] = declare(
+        "What holds the tables to the contract: duckdb, in the process, or spark, the one that Spark's own settings "
+        "name (SPARK_REMOTE, spark.master). Both find the same.",
+        default="duckdb",
+        stricter="free",
+    )
+
+    @property
+    def tables(self) -> tuple[Literal["train", "holdout"], ...]:
+        """The tables there are."""
+        return ("train", "holdout") if self.train else ("holdout",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Train:
+    """How the candidate is made."""
+
+    run: str = declare(
+        "A shell command, run beside the policy; it writes into the folder GATES_OUT.", stricter="free", minLength=1
+    )
+    timeout: str = declare(
+        "After this long a training, or a model that scores, is stopped: 90s, 30m, 2h.",
+        default="60m",
+        stricter="free",
+        pattern="^[0-9]+[smh]$",
+    )
+    environment: tuple[str, ...] = declare(
+        "Environment variables that the training is given beside the usual ones, by name; never a credential.",
+        default=(),
+        stricter="fewer",
+        items={"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,99}$"},
+        uniqueItems=True,
+    )
+    seeds: int = declare(
+        "How many times to train, each with its own GATES_SEED: training noise becomes part of the interval.",
+        default=1,
+        stricter="larger",
+        minimum=1,
+        maximum=100,
+    )
+
+    @property
+    def seconds(self) -> int:
+        """The time-out in seconds."""
+        return int(self.timeout[:-1]) * {"s": 1, "m": 60, "h": 3600}[self.timeout[-1]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predict:
+    """How scores become calls."""
+
+    threshold: float = declare("A score of at least this is called positive.", default=0.5, minimum=0, maximum=1)
+    returns: Literal["score", "prediction"] | None = declare(
+        "What one number a row means that a model returns without naming it: score, the probability of the positive "
+        "class, or prediction, the class. Needed where it could be both.",
+        default=None,
+    )
+
+
+# MLflow takes neither ``latest`` nor ``v1`` for an alias
+_ALIAS = "^(?!latest$|[vV][0-9]+$)[A-Za-z_][A-Za-z0-9_-]{0,99}$"
+_ROLE = "^[A-Za-z0-9][A-Za-z0-9 ._/-]{0,99}$"
+WAIVER_ROLE = "gates-waive"  # the environment that asks who approves a waiver
+_APPROVALS: dict[str, Plain] = {"items": {"type": "string", "pattern": _ROLE}, "uniqueItems": True}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One step on the way to production: an alias, and who must agree."""
+
+    alias: str = declare("The registry's alias that is moved.", stricter="free", pattern=_ALIAS)
+    after: str | None = declare(
+        "The stage that the model must stand in before; the default is the one declared before it.", default=None
+    )
+    approvals: tuple[str, ...] = declare(
+        "Roles that must approve, each the name of a GitHub environment.", default=(), stricter="each", **_APPROVALS
+    )
+
+    @property
+    def id(self) -> str:
+        """What tells it from other stages."""
+        return self.alias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """How a judged model gets to production: one alias, or several stages in their order."""
+
+    alias: str | None = declare(
+        "The registry's alias that is moved, where there is one stage; the default is champion.",
+        default=None,
+        pattern=_ALIAS,
+    )
+    approvals: tuple[str, ...] = declare(
+        "Roles that must approve, each the name of a GitHub environment, where there is one stage.",
+        default=(),
+        stricter="each",
+        **_APPROVALS,
+    )
+    stages: tuple[Stage, ...] = declare("The stages, from the first to the champion's.", default=(), stricter="each")
+    distinct_people: bool = declare("Whether nobody may approve in two roles.", default=True, stricter="larger")
+    quote_digest: bool = declare(
+        "Whether an approval's comment must quote the first 12 digits of the model's digest.",
+        default=False,
+        stricter="larger",
+    )
+    team: str | None = declare(
+        "The GitHub team, ORGANISATION/TEAM, that approvals must come out of.",
+        default=None,
+        stricter="set",
+        pattern="^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$",
+    )
+    waivable: tuple[str, ...] = declare(
+        "Gates whose fail may be waived; what is inconclusive may be in any case, an error never.",
+        default=(),
+        stricter="fewer",
+        items={"type": "string", "minLength": 1},
+        uniqueItems=True,
+    )
+    waiver_approvals: tuple[str, ...] = declare(
+        f"Roles that must approve a waiver, each the name of a GitHub environment; the default is {WAIVER_ROLE}.",
+        default=(),
+        stricter="each",
+        **_APPROVALS,
+    )
+    open_waivers: bool = declare(
+        "Whether whoever may write the ledger may waive, with nobody's approval. Reports say so.",
+        default=False,
+        stricter="smaller",
+    )
+
+    @property
+    def waiver_roles(self) -> tuple[str, ...]:
+        """Who must approve a waiver; nobody where the policy says so openly."""
+        return () if self.open_waivers else self.waiver_approvals or (WAIVER_ROLE,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observe:
+    """The policy tells and doesn't block, up to and including a day."""
+
+    FORM: ClassVar[str] = "observe until "
+    SCHEMA: ClassVar[Mapping[str, Plain]] = {"type": "string", "pattern": f"^{FORM}{DATE[1:]}"}
+    until: str
+
+    @classmethod
+    def read(cls, value: Plain) -> Observe:
+        """``observe until 2027-03-01``."""
+        return cls(until=value.removeprefix(cls.FORM))
+
+    def plain(self) -> Plain:
+        """As it is written."""
+        return f"{self.FORM}{self.until}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What the model's card says that nothing else does."""
+
+    intended_use: str | None = declare("What the model is for, and for whom.", default=None)
+    limits: str | None = declare("What it is not for, and where it is known to fail.", default=None)
+    license: str | None = declare("Its licence, by the name that the Hugging Face hub knows.", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A kind and its rule."""
+
+    SCHEMA: ClassVar[Mapping[str, Plain]] = _GATES
+    kind: str
+    rule: Any
+
+    @classmethod
+    def read(cls, value: Plain) -> Gate:
+        """The kind is the one whose key the mapping has."""
+        kind = next(key for key in KINDS if key in value)
+        return cls(kind=kind, rule=build(KINDS[kind].Rule, value))
+
+    def plain(self) -> Plain:
+        """The rule alone: its keys name its kind."""
+        return plain(self.rule)
+
+    def asks(self, _: str) -> Iterator[Named]:
+        """What its kind says that it asks for; a gate is known by its own name."""
+        return self.module.asks(self.rule)
+
+    @property
+    def module(self) -> Kind:
+        """The kind's module."""
+        return KINDS[self.kind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What must hold before a model may ship."""
+
+    version: Literal[1] = declare("Version of this format.", stricter="free")
+    model: str = declare(
+        "Name of the model, in the registry too: letters, digits, . _ -", pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+    )
+    task: Task = declare("What the model predicts.", default="binary")
+    data: Data = declare("The tables.")
+    train: Train = declare("The training command.", short="run")
+    predict: Predict = declare("From scores to calls.", default=Predict())
+    champion: str | None = declare(
+        "The model that serves now: models:/NAME@ALIAS. The default is this model's alias champion.",
+        default=None,
+        pattern="^models:/[^/@]+@[^/@]+$",
+    )
+    anchor: int | None = declare(
+        "A champion's version that no candidate may fall behind for good: max_worsening is held against it, too.",
+        default=None,
+        stricter="set",
+        minimum=1,
+    )
+    min_rows: int = declare(
+        "A slice with fewer rows, or a group of `by`, is not judged: it is told and counted, and blocks nothing.",
+        default=0,
+        stricter="smaller",
+        minimum=0,
+    )
+    slices: tuple[Dimension, ...] = declare(
+        "Subsets of the holdout: a column, bins of one ({age: [25, 40]}), a crossing (sex * region), or auto: the "
+        "worst slices are searched for.",
+        default=(),
+        single=True,
+        stricter="each",
+    )
+    confidence: float = declare(
+        "Of each bound, one-sided.", default=0.95, stricter="larger", exclusiveMinimum=0.5, maximum=0.999999
+    )
+    on_inconclusive: Literal["warn", "fail"] = declare(
+        "What an inconclusive verdict does to the exit code: warn (0) or fail (1). A promotion never accepts it.",
+        default="warn",
+        stricter=("warn", "fail"),
+    )
+    mode: Observe | None = declare(
+        "`observe until YYYY-MM-DD` tells and doesn't block, up to and including that day (UTC). What could not be "
+        "judged is an error all the same, and a promotion never looks at this.",
+        default=None,
+        stricter="earlier",
+    )
+    gates: tuple[Gate, ...] = declare("What must hold.", stricter="each", minItems=1)
+    promotion: Promotion = declare("How a judged model gets to production.", default=Promotion())
+    card: Card | None = declare("What the model's card says.", default=None, stricter="free")
+
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """The slices' dimensions; a crossing takes the bins that its columns have where they are declared alone."""
+        return tuple(one.binned(self.slices) if len(one.columns) > 1 else one for one in self.slices)

@@ -1,0 +1,1 @@
+"""First files of a project: contract, policy, workflows, or a whole starter repository."""

@@ -1,0 +1,136 @@
+"""A policy put on GitHub: caller workflows, lines of CODEOWNERS, and what is left for the settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from gates.checkout.workspace import Workspace
+from gates.doctor.codeowners import PLACES, owners_of
+from gates.errors import GatesError
+from gates.github import caller_workflows
+from gates.github.caller_workflows import PIN, UNPINNED, Home
+from gates.system import files
+from gates.system.git import Git, repository, root_above
+
+_OWNER = re.compile(r"@[A-Za-z0-9_-]{1,100}(/[A-Za-z0-9._-]{1,100})?|[^\s@#/]+@[^\s@#/]+\.[^\s@#/]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """What was written, what stands there and was kept though it differs, what wants owners, what is to be set."""
+
+    home: Home
+    written: tuple[Path, ...]
+    kept: tuple[Path, ...]
+    unowned: tuple[str, ...]
+    settings: tuple[str, ...]
+
+
+def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = False) -> Connected:
+    """Write what the policy in the folder ``root`` needs on GitHub, all or none. What stands there stays, unless
+    ``force``, but for the copy of gates where it names none yet; of CODEOWNERS only lines are added.
+
+    Raises ``GatesError`` for a policy with mistakes, and for a pin and owners that are none.
+    """
+    bound = Workspace(policy=root / "gates.yaml").load()
+    top = root_above(root)
+    folder = root.relative_to(top).as_posix() if root != top else ""
+    roles = tuple(dict.fromkeys(role for stage in bound.stages for role in stage.approvals))
+    requirements = "requirements.txt" if (root / "requirements.txt").is_file() else None
+    home = Home(model=bound.policy.model, folder=folder, requirements=requirements, branch=_branch(top), roles=roles)
+    before = top / caller_workflows.path(home, "gates")
+    home = caller_workflows.as_before(home, _text(before) if before.is_file() else "")
+    if found := pin or (origin() if home.commit == UNPINNED[1] else None):
+        project, commit = checked_pin(found)
+        home = replace(home, project=project, commit=commit)
+    texts = {
+        top / caller_workflows.path(home, one): caller_workflows.workflow(home, one) for one in caller_workflows.CALLERS
+    }
+    code_owners = next((top / name for name in PLACES if (top / name).is_file()), top / PLACES[0])
+    text = _text(code_owners) if code_owners.is_file() else ""
+    unowned = tuple(one for one in caller_workflows.owned(home, bound.policy.data.contract) if not owners_of(one, text))
+    if owners is not None and unowned:
+        texts[code_owners] = caller_workflows.owners(text, unowned, checked_owners(owners))
+    standing = {path for path in texts if path != code_owners and (path.exists() or path.is_symlink())}
+    differing = {path for path in standing if _text(path) != texts[path]}
+    if not force:
+        texts |= {path: caller_workflows.pinned(_text(path), home) for path in differing}
+    written = tuple(
+        path for path in texts if path not in standing or (path in differing and _text(path) != texts[path])
+    )
+    files.write_all({path: texts[path].encode() for path in written})
+    return Connected(
+        home=home,
+        written=written,
+        kept=() if force else tuple(sorted(differing - set(written))),
+        unowned=() if owners is not None else unowned,
+        settings=tuple(caller_workflows.settings(home)),
+    )
+
+
+def _text(path: Path) -> str:
+    return files.read(path, "Move it away.").decode("utf-8", "replace")
+
+
+def checked_owners(owners: str) -> str:
+    """Owners as CODEOWNERS wants them. Raises ``GatesError`` for what is none."""
+    every = owners.replace(",", " ").split()
+    wrong = [one for one in every if not _OWNER.fullmatch(one)]
+    if wrong or not every:
+        told = f"{wrong[0]} is no owner" if wrong else "names nobody"
+        raise GatesError(told, where="--owners", mend="Write @LOGIN, @ORGANISATION/TEAM or an address.")
+    return " ".join(every)
+
+
+def checked_pin(pin: str) -> tuple[str, str]:
+    """A copy of this project: OWNER/NAME, and its commit. Raises ``GatesError`` for what is none."""
+    match = PIN.fullmatch(pin)
+    if not match:
+        raise GatesError(
+            f"{pin} is no OWNER/NAME@COMMIT", where="--gates", mend="Give all 40 digits of the commit: a tag can move."
+        )
+    return match[1], match[2]
+
+
+def origin() -> str | None:
+    """Where this very installation came from, as OWNER/NAME@COMMIT: pip installed it from a git repository on GitHub,
+    or it is a checkout of one, at a commit that is there."""
+    try:
+        told = json.loads(distribution("mlgates").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        return None
+    url, commit = str(told.get("url", "")), (told.get("vcs_info") or {}).get("commit_id")
+    if (told.get("dir_info") or {}).get("editable") and url.startswith("file://"):
+        url, commit = _checkout(Path(unquote(urlsplit(url).path)))
+    found = re.search(r"github\.com[/:]([^/]+/[^/]+?)(?:\.git)?/?$", url)
+    pin = f"{found[1]}@{commit}" if found and commit else ""
+    return pin if PIN.fullmatch(pin) else None
+
+
+def _checkout(folder: Path) -> tuple[str, str]:
+    """The remote of a checkout and its commit; no commit where the remote is not known to have it."""
+    git = Git(folder=folder / ".git", environ=os.environ)
+    try:
+        url, commit, there = (
+            git.run(*words.split(), fails=False)
+            for words in ("remote get-url origin", "rev-parse HEAD", "branch --remotes --contains HEAD")
+        )
+    except GatesError:  # no git
+        return "", ""
+    return url, commit if there else ""
+
+
+def _branch(top: Path) -> str:
+    """The default branch, where the remote has said which it is; else main."""
+    try:
+        found = repository(top, os.environ)
+        told = found[0].run("symbolic-ref", "--short", "refs/remotes/origin/HEAD", fails=False) if found else ""
+    except GatesError:  # no git, or a repository that somebody else owns
+        return "main"
+    return told.partition("/")[2] or "main"

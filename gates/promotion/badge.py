@@ -1,0 +1,31 @@
+"""The badge of what serves now, by ledger and registry."""
+
+from __future__ import annotations
+
+from gates.ledger.alias import State
+from gates.ledger.champions import champions
+from gates.ledger.ledger import Ledger
+from gates.policy import Bound
+from gates.promotion.status import standing
+from gates.registry.sqlite import Glance
+from gates.report.badge_svg import Badge, badge
+
+TROUBLE = {
+    State.MOVED: "moved by hand: version {}",
+    State.UNKNOWN: "version {} not promoted by gates",
+    State.BYTES_CHANGED: "version {}: bytes changed",
+}
+
+
+def badge_of(ledger: Ledger, registry: Glance | None, bound: Bound, alias: str) -> Badge:
+    """The badge of a stage. Without a registry it is what the ledger says, and nobody knows who moved an alias since.
+
+    Raises ``GatesError`` for a stage that the policy does not have, and where ledger or registry can't be asked.
+    """
+    bound.stage(alias)
+    name = bound.champion[0]
+    last = champions(ledger, ledger.head(), name, alias, most=1)
+    found = next(one for one in standing(ledger, registry, bound).aliases if one.alias == alias) if registry else None
+    trouble = TROUBLE.get(found.state) if found else None
+    told = trouble.format(found.version or "none") if trouble and found else None
+    return badge(name, alias, last[-1] if last else None, told)

@@ -1,0 +1,185 @@
+"""A promotion: what was judged is verified, judged anew where champion or ledger moved on, and becomes what an alias
+names.
+
+Trusts no file that it has not verified, and loads no model.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from gates.documents.record import DECISION, EVIDENCE, MANIFEST, POLICY, Approval, Kind, Refused
+from gates.errors import Exit, GatesError
+from gates.judge.judge import judge
+from gates.ledger.alias import State, compared, last_move
+from gates.ledger.ledger import Entry, LostRaceError
+from gates.policy import Bound, Stage
+from gates.promotion import provenance
+from gates.promotion.transaction import Desk, RefusedError, begin, carry_out
+from gates.promotion.verification import AGAIN, Candidate, Verified, bare, predictions, verified
+from gates.registry.mlflow import TAG_DECISION, TAG_DIGEST, TAG_HOLDOUT, TAG_INTENT, Kept
+from gates.schema.canonical import canonical, digest
+from gates.system import files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promoted:
+    """What was done. ``entry`` is None where nothing was: a rehearsal, or the model stands there already."""
+
+    alias: str
+    version: str | None
+    entry: Entry | None
+    told: str
+
+
+def promote(desk: Desk, candidate: Candidate, wanted: str | None, *, rehearse: bool = False) -> Promoted:
+    """Make the candidate what the stage's alias names; without ``wanted`` the next stage that it has not reached.
+
+    ``rehearse``: verify everything, and change nothing: no alias, no record, no intent that somebody left open.
+    Raises ``RefusedError`` where it may not be, which is a record, too, unless it was only rehearsed.
+    """
+    if rehearse:
+        return _rehearse(desk, candidate, wanted)
+    with desk.locked():
+        kept: Kept | None = None
+        while True:
+            head = desk.settled()
+            model = _manifest(candidate)
+            stage = _stage(desk, candidate.bound, head, wanted, digest(model))
+            if stage is None or _stands(desk, head, stage.alias, digest(model)):
+                return _already(desk, candidate.bound, head, stage)
+            try:
+                found = verified(desk, candidate, head, stage, model)
+                if found.record.after is None:
+                    kept = kept or _kept(desk, candidate, found)
+            except RefusedError as error:
+                _refuse(desk, candidate, stage, error)
+                raise
+            with suppress(LostRaceError):  # else: look, verify and judge again on the state of now
+                intent = begin(desk, found.record, found.documents, after=head)
+                return _carried_out(desk, candidate, intent, kept, found)
+
+
+def _rehearse(desk: Desk, candidate: Candidate, wanted: str | None) -> Promoted:
+    head = desk.ledger.head()
+    if left := desk.open_intent(head):
+        desk.say(f"record {left.record.sequence} was left open: a promotion waits for it, or undoes it, first")
+    model = _manifest(candidate)
+    stage = _stage(desk, candidate.bound, head, wanted, digest(model))
+    if stage is None or _stands(desk, head, stage.alias, digest(model)):
+        return _already(desk, candidate.bound, head, stage)
+    return _rehearsed(verified(desk, candidate, head, stage, model), stage)
+
+
+def _kept(desk: Desk, candidate: Candidate, verified: Verified) -> Kept:
+    """Store the files, of which nothing serves yet: they are those that were judged, whatever happened meanwhile."""
+    kept = desk.registry.keep(desk.name, candidate.workspace.candidate, predictions(candidate.workspace))
+    model = verified.record.model
+    if model is None or (desk.registry.kept(kept.run_id), kept.predictions) != (model.digest, model.predictions):
+        raise RefusedError(Refused.STORED_BYTES, "the stored files are not those that were judged", mend=AGAIN)
+    return kept
+
+
+def _carried_out(desk: Desk, candidate: Candidate, intent: Entry, kept: Kept | None, verified: Verified) -> Promoted:
+    try:
+        if kept:
+            desk.registry.register(desk.name, kept, _tags(candidate, intent, verified))
+        outcome = carry_out(desk, intent)
+    except GatesError:
+        with suppress(GatesError):  # at once, if that can be; else the next promotion does it
+            outcome = carry_out(desk, intent)
+            desk.say(f"record {outcome.record.sequence}: {outcome.record.kind}, {outcome.record.reason}")
+        raise
+    done = outcome.record
+    if done.code:
+        raise RefusedError(done.code, done.reason, mend="Nothing stands half done. " + AGAIN)
+    assert done.after is not None  # noqa: S101 -- every promotion names it
+    how = " (judged anew)" if verified.anew else ""
+    if candidate.uncompared:
+        how = f", compared with nothing, because {candidate.uncompared}"
+    told = f"{desk.name} version {done.after.version} is now {done.alias}{how}"
+    return Promoted(alias=str(done.alias), version=done.after.version, entry=outcome, told=told)
+
+
+def _tags(candidate: Candidate, intent: Entry, verified: Verified) -> dict[str, str]:
+    """Pointers for people; what counts is in the ledger."""
+    record = intent.record
+    tables = {f"gates.data.{table.name}": table.digest for table in record.data}
+    commit = {"gates.commit": record.source.commit} if record.source and record.source.commit else {}
+    return {
+        TAG_DIGEST: record.model.digest if record.model else "",
+        TAG_HOLDOUT: candidate.bench.holdout_identity,
+        TAG_DECISION: digest(verified.decision),
+        TAG_INTENT: intent.digest,
+        **tables,
+        **commit,
+    }
+
+
+def _manifest(candidate: Candidate) -> list[dict[str, str | int]]:
+    return files.manifest(candidate.workspace.trained()[0])
+
+
+def _stage(desk: Desk, bound: Bound, head: str | None, wanted: str | None, model: str) -> Stage | None:
+    """The stage that was asked for, or the first one that the model does not stand in; None where it stands in all."""
+    if wanted is not None:
+        return bound.stage(wanted)
+    return next((stage for stage in bound.stages if not _stands(desk, head, stage.alias, model)), None)
+
+
+def _stands(desk: Desk, head: str | None, alias: str, model: str) -> bool:
+    """Whether the alias names this very model, by ledger and registry, and its bytes are whole."""
+    last = last_move(desk.ledger, head, desk.name, alias)
+    if last is None or last.record.after is None or last.record.after.digest != model:
+        return False
+    return compared(desk.registry, desk.name, alias, last)[0] is State.AS_PROMOTED
+
+
+def _already(desk: Desk, bound: Bound, head: str | None, stage: Stage | None) -> Promoted:
+    alias = (stage or bound.stages[-1]).alias
+    last = last_move(desk.ledger, head, desk.name, alias)
+    version = last.record.after.version if last and last.record.after else None
+    told = f"{desk.name} version {version} is {alias} already: nothing to do"
+    return Promoted(alias=alias, version=version, entry=None, told=told)
+
+
+def _rehearsed(verified: Verified, stage: Stage) -> Promoted:
+    before, after = verified.record.before, verified.record.after
+    what = f"version {after.version}" if after else "a new version"
+    held = f"which names version {before.version} now" if before else "which names nothing yet"
+    told = f"would move {stage.alias}, {held}, to {what}: {verified.decision.verdict}, {verified.decision.reason}"
+    return Promoted(alias=stage.alias, version=after.version if after else None, entry=None, told=told)
+
+
+def unapproved(stage: Stage, _: str) -> tuple[Approval, ...]:
+    """Where nobody can be asked for approvals: enough for a stage that needs none."""
+    if stage.approvals:
+        raise GatesError(
+            f"{stage.alias} needs the approval of {', '.join(stage.approvals)}, which only a GitHub run can show",
+            mend="Promote from a workflow whose environments ask for it.",
+            exit_code=Exit.STOP,
+        )
+    return ()
+
+
+def _refuse(desk: Desk, candidate: Candidate, stage: Stage, error: RefusedError) -> None:
+    """A refusal is a record. Where it can't be written, what was refused is told all the same."""
+    draft = replace(bare(desk, candidate, stage, Kind.REFUSAL, error.what), code=error.code)
+    documents = {POLICY: candidate.bound.document}
+    with suppress(GatesError):
+        model = provenance.model(candidate.workspace.trained()[0], lambda _: None)
+        documents[MANIFEST] = canonical(files.manifest(candidate.workspace.candidate))
+        draft = replace(draft, model=model)
+    with suppress(GatesError):
+        evidence = candidate.workspace.load_evidence()
+        decision = judge(candidate.bound, evidence)
+        documents |= {DECISION: canonical(decision), EVIDENCE: canonical(evidence)}
+        data = provenance.data(candidate.bound, evidence, candidate.workspace.root, desk.ledger.git.environ)
+        draft = replace(
+            draft, verdict=str(decision.verdict), decision=digest(decision), evidence=digest(evidence), data=data
+        )
+    try:
+        desk.ledger.append_last(draft, documents)
+    except GatesError as failed:
+        desk.say(f"the refusal could not be recorded: {failed}")

@@ -1,0 +1,198 @@
+"""Where a decision comes from: the run and its actor, the code and its lock files, the model's files, the data's.
+
+Reads files and asks git; loads no model and no table.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from gates import __version__
+from gates.checkout import pointers
+from gates.documents.evidence import Evidence
+from gates.documents.record import SCHEMA, Code, Data, Kind, Model, Record, Run, User
+from gates.errors import GatesError
+from gates.policy import Bound
+from gates.schema.canonical import digest
+from gates.schema.yaml_text import parse
+from gates.system import files
+from gates.system.git import Git, repository
+
+LOCKS = ("requirements.txt", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.lock", "conda-lock.yml")
+PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # how a pickle of protocol 2 to 5 begins
+PICKLED = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth")
+NAMED = 3  # files that are told by name
+MOST_FILES = 200  # of tables that git is asked about
+SMALL = 1 << 16  # an MLmodel is a few lines
+
+
+def run(environ: Mapping[str, str], git: Git | None) -> Run:
+    """Who and what runs this: GitHub's runner by its variables, else the name that git knows."""
+    if environ.get("GITHUB_ACTIONS") == "true":
+        again = environ.get("GITHUB_TRIGGERING_ACTOR")
+        return Run(
+            provider="github",
+            repository=environ.get("GITHUB_REPOSITORY"),
+            repository_id=_number(environ.get("GITHUB_REPOSITORY_ID")),
+            run_id=_number(environ.get("GITHUB_RUN_ID")),
+            run_attempt=_number(environ.get("GITHUB_RUN_ATTEMPT")),
+            event=environ.get("GITHUB_EVENT_NAME"),
+            actor=User(
+                id=_number(environ.get("GITHUB_ACTOR_ID")), login=environ.get("GITHUB_ACTOR", "unknown"), type=None
+            ),
+            triggering_actor=User(id=None, login=again, type=None) if again else None,
+        )
+    name = environ.get("GIT_AUTHOR_EMAIL") or (git.run("config", "user.email", fails=False) if git else "")
+    return Run(
+        provider="local",
+        repository=None,
+        repository_id=None,
+        run_id=None,
+        run_attempt=None,
+        event=None,
+        actor=User(id=None, login=name or _login(), type=None),
+        triggering_actor=None,
+    )
+
+
+def draft(name: str, run: Run, kind: Kind, alias: str | None, reason: str) -> Record:
+    """A record about a registered model that says nothing more yet; the ledger fills in place, chain and time."""
+    return Record(
+        schema=SCHEMA, kind=kind, sequence=1, previous=None, at="", name=name, alias=alias, reason=reason,
+        time_source="the runner's clock" if run.provider == "github" else "this machine's clock",
+        tool=__version__, python=platform.python_version(), run=run, code=None, verdict=None, decision=None,
+        evidence=None, policy=None, model=None, data=(), source=None, before=None, after=None, intent=None,
+        target=None, holder=None, lease=None, approvals=(), waivers=(), attached={},
+    )  # fmt: skip
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return "unknown"
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() else None
+
+
+def code(git: Git | None, top: Path | None, root: Path) -> Code:
+    """The commit checked out, and the lock files beside policy and repository."""
+    locks = {}
+    for folder in dict.fromkeys((top or root, root)):
+        for path in (folder / name for name in LOCKS):
+            if path.is_file():
+                locks[path.relative_to(top or root).as_posix()] = f"sha256:{files.sha256(path)}"
+    commit = git.resolve("HEAD^{commit}") if git else None
+    return Code(commit=commit, clean=git.clean() if git and top and commit else None, locks=locks)
+
+
+def uncommitted(git: Git | None, top: Path | None, bound: Bound, root: Path) -> Iterator[str]:
+    """Say what of code and data the commit does not hold, a sentence each: a record names that commit all the same."""
+    commit = git.resolve("HEAD^{commit}") if git else None
+    if git is None or top is None or commit is None:
+        return
+    names = git.changed()
+    if changed := ["the work tree"] if names is None else [_printable(one) for one in names]:
+        more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+        verb = "is" if len(changed) == 1 else "are"
+        yield (
+            f"{', '.join(changed[:NAMED])}{more} {verb} not as in commit {commit[:7]}, which the record names: "
+            "gates reproduce would train something else. Commit first."
+        )
+    for name in _untracked(git, top.resolve(), bound, root):
+        yield f"{name} is in no commit: gates reproduce can't take it from there. Commit it, or track it with DVC."
+
+
+def _untracked(git: Git, top: Path, bound: Bound, root: Path) -> list[str]:
+    """The tables' files that git neither tracks nor ignores."""
+    tables = filter(None, (bound.policy.data.train, bound.policy.data.holdout))
+    paths = {one.resolve() for table in tables for one in pointers.named(root, table)}
+    inside = [f":(top,literal){one.relative_to(top).as_posix()}" for one in sorted(paths) if one.is_relative_to(top)]
+    if not inside:
+        return []
+    told = ("ls-files", "-z", "--others", "--exclude-standard", "--full-name", "--", *inside[:MOST_FILES])
+    return [_printable(one) for one in os.fsdecode(git.ask(f"--work-tree={top}", *told).stdout).split("\0")[:-1]]
+
+
+def _printable(name: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
+def data(bound: Bound, evidence: Evidence, root: Path, environ: Mapping[str, str]) -> tuple[Data, ...]:
+    """Give the tables that were read, with the digest of their files' bytes and the pointers that they were held to.
+
+    Raises ``GatesError`` for a file that is not what its pointer names."""
+    checkout = repository(root, environ)
+    paths = {"train": bound.policy.data.train, "holdout": bound.policy.data.holdout}
+    return tuple(
+        Data(
+            name=table.name,
+            path=str(paths.get(table.name)),
+            digest=table.digest,
+            rows=table.rows,
+            files=_files(root, str(paths.get(table.name))),
+            pointer=pointers.of(root, str(paths.get(table.name)), checkout),
+        )
+        for table in evidence.tables
+    )
+
+
+def _files(root: Path, pattern: str) -> str | None:
+    """Digest of the sorted manifest of the files that a path, folder or glob names; None where it names none."""
+    entries = [
+        {
+            "path": one.relative_to(root).as_posix() if one.is_relative_to(root) else one.name,
+            "sha256": files.sha256(one),
+        }
+        for one in pointers.named(root, pattern)
+    ]
+    return digest(entries) if entries else None
+
+
+def _yaml(path: Path) -> Any:
+    if path.stat().st_size > SMALL:
+        return None
+    try:
+        return parse(path.read_bytes(), path.name).value
+    except GatesError:
+        return None
+
+
+def model(folder: Path, parameters: Any) -> Model:
+    """The model of a candidate's folder. ``parameters(run_id)`` gives what a training logged under that run."""
+    written = _yaml(folder / "model" / "MLmodel") if (folder / "model" / "MLmodel").is_file() else None
+    flavours = written.get("flavors") if isinstance(written, dict) else None
+    named = ", ".join(sorted(map(str, flavours))) if isinstance(flavours, dict) else ""
+    run_id = written.get("run_id") if isinstance(written, dict) else None
+    return Model(
+        digest=files.folder_digest(folder),
+        format=f"mlflow ({named})" if (folder / "model").is_dir() else "predictions",
+        pickled=tuple(_pickled(folder)),
+        parameters=parameters(run_id) if isinstance(run_id, str) and run_id.isalnum() else None,
+    )
+
+
+def _pickled(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and (path.suffix in PICKLED or _holds_pickle(path)):
+            yield path.relative_to(folder).as_posix()
+
+
+def _holds_pickle(path: Path) -> bool:
+    """By content: a pickle's first bytes, or an archive with one in it."""
+    with path.open("rb") as file:
+        if file.read(2) in PICKLES:
+            return True
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith(PICKLED) for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False

@@ -1,0 +1,171 @@
+"""What stands in production now: what each alias names by registry and ledger, and whether it would still pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from gates.documents.evidence import Evidence
+from gates.documents.record import EVIDENCE, MANIFEST, OUTCOMES, Kind
+from gates.errors import GatesError
+from gates.judge.judge import judge
+from gates.ledger.alias import AGREED, State, compared, last_move, mend
+from gates.ledger.ledger import Entry, Ledger
+from gates.policy import Bound
+from gates.promotion.transaction import within_lease
+from gates.registry.sqlite import Glance
+from gates.schema.fields import declare
+from gates.schema.validation import read_json
+
+SCHEMA: Literal["gates/standing/v1"] = "gates/standing/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """One alias."""
+
+    WRITTEN = "whole"
+    alias: str = declare("Its name.")
+    state: State = declare("How it stands.")
+    told: str = declare("The same in one sentence.")
+    mend: str | None = declare("What to do about it; null where all is well.")
+    version: str | None = declare("What the registry's alias names.")
+    record: int | None = declare("The ledger's record of what it should name.")
+    digest: str | None = declare("Digest of the model that it should name.")
+    since: str | None = declare("When that was recorded.")
+    today: str | None = declare("The verdict of today's policy on that record's evidence; null where it can't be told.")
+    why: str | None = declare("That verdict's reason, or why there is none.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A model's aliases, and the ledger's state."""
+
+    WRITTEN = "whole"
+    schema: Literal["gates/standing/v1"] = declare("Format of this document.")
+    model: str = declare("The registered model's name.")
+    aliases: tuple[Alias, ...] = declare("In the order of the stages.")
+    records: int = declare("The ledger's length.")
+    head: str | None = declare("Digest of its newest record.")
+    open: int | None = declare("The record of a promotion that was begun and not ended; null for none.")
+    waits: str | None = declare("Until when others wait for it, UTC; null where nobody does, or does any more.")
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything is as it was promoted."""
+        return self.open is None and all(one.state in AGREED for one in self.aliases)
+
+
+def standing(ledger: Ledger, registry: Glance, bound: Bound) -> Standing:
+    """Ask ledger and registry. Reads no more of the ledger than it must."""
+    name, head = bound.champion[0], ledger.head()
+    wanted = [stage.alias for stage in bound.stages]
+    moves: dict[str, Entry] = {}
+    newest, began, ended = None, None, False
+    now = datetime.now(UTC)
+    for entry in ledger.entries(head):
+        record = entry.record
+        newest = newest or entry
+        if record.name != name:
+            continue
+        if record.kind is Kind.INTENT and not ended and began is None:
+            began = record
+        ended = ended or record.kind in OUTCOMES
+        if record.moved and record.alias in wanted:
+            moves.setdefault(record.alias, entry)
+        if len(moves) == len(wanted):
+            break
+    return Standing(
+        schema=SCHEMA,
+        model=name,
+        aliases=tuple(_alias(ledger, registry, bound, alias, moves.get(alias)) for alias in wanted),
+        records=newest.record.sequence if newest else 0,
+        head=newest.digest if newest else None,
+        open=began.sequence if began else None,
+        waits=began.lease if began and within_lease(began, now) else None,
+    )
+
+
+def _alias(ledger: Ledger, registry: Glance, bound: Bound, alias: str, entry: Entry | None) -> Alias:
+    state, told, version = compared(registry, bound.champion[0], alias, entry)
+    today, why = _today(ledger, bound, entry) if entry else (None, "nothing was promoted")
+    after = entry.record.after if entry else None
+    return Alias(
+        alias=alias,
+        state=state,
+        told=told,
+        mend=None if state in AGREED else mend(state, entry),
+        version=version,
+        record=entry.record.sequence if entry else None,
+        digest=after.digest if after else None,
+        since=entry.record.at if entry else None,
+        today=today,
+        why=why,
+    )
+
+
+def _today(ledger: Ledger, bound: Bound, entry: Entry) -> tuple[str | None, str]:
+    """What today's policy says of the evidence that the model was promoted on."""
+    if entry.record.evidence is None:
+        return None, "it was adopted: nothing was measured"
+    evidence = read_json(Evidence, ledger.document(entry, EVIDENCE), EVIDENCE)
+    if evidence.measured != bound.measured:
+        return None, "today's policy measures something else; gates run judges a candidate by it"
+    decision = judge(bound, evidence)
+    return str(decision.verdict), decision.reason
+
+
+def served(ledger: Ledger, name: str, alias: str, files: list[dict[str, str | int]]) -> Entry:
+    """The record of the model whose files these are (as ``files.manifest`` lists them): all of what was promoted
+    to the alias, or of its MLflow model. Raises ``GatesError`` where they are not."""
+    last = last_move(ledger, ledger.head(), name, alias)
+    if last is None:
+        raise GatesError(f"the ledger says of nothing that it was promoted to {alias}", where=name)
+    listed = read_json(_Manifest, b'{"files":' + ledger.document(last, MANIFEST) + b"}", MANIFEST).files
+    every = {(one.path, one.sha256) for one in listed}
+    model = {(path.removeprefix(MODEL), sha256) for path, sha256 in every if path.startswith(MODEL)}
+    mine = {(str(one["path"]), str(one["sha256"])) for one in files if one["path"] not in ADDED}
+    if mine and mine in (every, model):
+        return last
+    changed = next(iter(_differences(mine, model or every)), "no file")
+    raise GatesError(
+        f"these are not the files that record {last.record.sequence} promoted to {alias}: {changed}",
+        where=name,
+        mend=MEND,
+    )
+
+
+MODEL = "model/"
+ADDED = ("registered_model_meta", "model/registered_model_meta")  # what MLflow writes beside what it downloads
+MEND = "Fetch the model again; gates status tells whether the registry's bytes were changed."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A file of a manifest."""
+
+    WRITTEN = "whole"
+    path: str = declare("Below the folder.")
+    size: int = declare("Bytes.")
+    sha256: str = declare("Of its bytes, hex.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Manifest:
+    """A model's files."""
+
+    WRITTEN = "whole"
+    files: tuple[_File, ...] = declare("Sorted by path.")
+
+
+def _differences(mine: set[tuple[str, str]], theirs: set[tuple[str, str]]) -> Iterator[str]:
+    ours, promoted = dict(mine), dict(theirs)
+    for path in sorted(ours.keys() | promoted.keys()):
+        if path not in ours:
+            yield f"{path} is missing"
+        elif path not in promoted:
+            yield f"{path} is no part of it"
+        elif ours[path] != promoted[path]:
+            yield f"{path} was changed"

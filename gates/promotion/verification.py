@@ -1,0 +1,377 @@
+"""What asks to be promoted, and all that must hold before it may be: by the default branch's policy, against the
+champion of now, from the predictions that were judged. Loads no model.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from gates.attestation.dsse import sign
+from gates.attestation.statement import statement
+from gates.checkout.trusted_policy import Trusted
+from gates.checkout.workspace import Workspace
+from gates.documents.decision import Decision, Verdict
+from gates.documents.evidence import Evidence, champion_as_candidate
+from gates.documents.evidence import Model as Measured
+from gates.documents.record import (
+    CARD,
+    DECISION,
+    EVIDENCE,
+    MANIFEST,
+    POLICY,
+    STATEMENT,
+    Code,
+    Kind,
+    Record,
+    Refused,
+    Version,
+    Waiver,
+)
+from gates.errors import Exit, GatesError
+from gates.judge import waivers
+from gates.judge.judge import judge
+from gates.ledger.acceptances import Proven, holding
+from gates.ledger.alias import DisagreementError, agreed, last_move
+from gates.ledger.ledger import Entry
+from gates.measure.holdout.facts import NAME as FACTS
+from gates.measure.holdout.models import Files, Served
+from gates.measure.measurement import Bench
+from gates.policy import Bound, Stage
+from gates.promotion import provenance
+from gates.promotion.transaction import Approve, Desk, RefusedError, approved, on_default_branch
+from gates.report.model_card import render
+from gates.schema.canonical import canonical, digest, digest_bytes
+from gates.schema.validation import read_json
+from gates.system.files import digest_of
+from gates.wording import plural
+
+Found = Callable[[], Served | None]
+AGAIN = "Run gates run again."
+OTHER_ROWS = "the holdout is not the one that the candidate was judged on, or predictions or evidence have changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What lies in a workspace and asks to be promoted, and what it is verified with."""
+
+    workspace: Workspace
+    policy: Trusted
+    bench: Bench
+    code: Code
+    served: Found  # asks the registry for the champion, each time anew
+    anchor: Found
+    approve: Approve
+    today: str  # YYYY-MM-DD, for waivers
+    proven: Proven  # whether a waiver of the ledger holds, asked anew
+    uncompared: str | None = None  # why it shall be compared with nothing, where the champion can't be scored
+    key: Path | None = None  # signs the decision
+
+    @property
+    def bound(self) -> Bound:
+        """The policy that counts."""
+        return self.policy.bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What may be promoted: the record that will say so, and the documents that it names."""
+
+    record: Record
+    documents: Mapping[str, bytes]
+    decision: Decision
+    anew: bool  # whether it was judged anew: against another champion, or as a later use of the holdout
+
+
+def verified(
+    desk: Desk, candidate: Candidate, head: str | None, stage: Stage, manifest: list[dict[str, str | int]]
+) -> Verified:
+    """Everything that must hold, from the cheapest to the dearest."""
+    on_default_branch(candidate.policy, "Promotions")
+    judged = _judged(desk, candidate, head, digest(manifest))
+    decision, evidence = judged.decision, judged.evidence
+    accepted = _accepted(desk, candidate, head, decision)
+    _same_decision(candidate.workspace, decision, anew=judged.anew)
+    after = _from(desk, head, stage, digest(manifest))
+    approvals = approved(candidate.approve, stage, digest(manifest))
+    stood = _agreed(desk, head, stage.alias)
+    logged = partial(desk.registry.parameters, during=candidate.workspace.during())
+    model = provenance.model(candidate.workspace.candidate, logged)
+    record = replace(
+        bare(desk, candidate, stage, Kind.INTENT, decision.reason),
+        verdict=str(decision.verdict),
+        decision=digest(decision),
+        evidence=digest(evidence),
+        model=replace(  # what was verified, whatever lies there by now
+            model,
+            digest=digest(manifest),
+            predictions=judged.predictions,
+            holdout=candidate.bench.holdout_identity,
+        ),
+        data=provenance.data(candidate.bound, evidence, candidate.workspace.root, desk.ledger.git.environ),
+        before=stood.record.after if stood else None,
+        after=after,
+        approvals=approvals,
+        waivers=accepted,
+    )
+    attached = {CARD: render(candidate.bound, evidence, decision, record).encode()}
+    if candidate.key:
+        attached[STATEMENT] = sign(statement(decision), candidate.key)
+    record = replace(record, attached={name: digest_bytes(data) for name, data in attached.items()})
+    documents = {
+        DECISION: canonical(decision),
+        EVIDENCE: canonical(evidence),
+        POLICY: candidate.bound.document,
+        MANIFEST: canonical(manifest),
+        **attached,
+    }
+    return Verified(record=record, documents=documents, decision=decision, anew=judged.anew)
+
+
+def bare(desk: Desk, candidate: Candidate, stage: Stage, kind: Kind, reason: str) -> Record:
+    """A record of a stage that says by which policy, and what code trained."""
+    return replace(desk.draft(kind, stage.alias, reason), policy=candidate.policy.ref, source=candidate.code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What the evidence gives. ``predictions``: the digest of those that the candidate was measured by."""
+
+    decision: Decision
+    evidence: Evidence
+    predictions: str
+    anew: bool
+
+
+def _judged(desk: Desk, candidate: Candidate, head: str | None, model: str) -> _Judged:
+    """Derive the decision anew from the evidence, which is measured anew from the predictions."""
+    bound, seen = candidate.bound, _evidence(candidate)
+    decision = judge(bound, seen)
+    if seen.candidate is None or decision.verdict is Verdict.ERROR:
+        raise RefusedError(Refused.VERDICT, f"the verdict is {decision.verdict}: {decision.reason}", mend=MEND_VERDICT)
+    if model != seen.candidate.digest:
+        raise _changed(Refused.CANDIDATE_CHANGED, "the candidate's files are not those that were judged")
+    served = _served(candidate)
+    fresh, predictions = _measured(candidate, seen, served)
+    fresh = replace(fresh, used=_used(desk, candidate, head, seen, own=(model, digest(decision))))
+    _as_promoted(desk, candidate, head, fresh)
+    why = _moved_on(candidate, seen, fresh)
+    if why is None:  # evidence that shall be compared with nothing gives another decision than people have seen
+        anew = candidate.uncompared is not None
+        return _Judged(decision=decision, evidence=seen, predictions=predictions, anew=anew)
+    again = judge(bound, fresh)
+    if again.verdict is Verdict.ERROR:
+        raise _changed(Refused.CHAMPION_CHANGED, f"{why}; {again.reason}")
+    desk.say(f"{why}: judged anew, {again.verdict}")
+    return _Judged(decision=again, evidence=fresh, predictions=predictions, anew=True)
+
+
+def _evidence(candidate: Candidate) -> Evidence:
+    """Read the evidence, which must have been measured under the policy that counts."""
+    bound, evidence = candidate.bound, candidate.workspace.load_evidence()
+    if evidence.measured != bound.measured:
+        why = "the evidence was measured under another policy than the one that counts"
+        raise RefusedError(Refused.POLICY_CHANGED, why, mend=_other_policy(candidate), exit_code=Exit.INPUT)
+    unscored = evidence.champion is not None and evidence.champion.unscored is not None
+    if candidate.uncompared and not unscored:
+        raise GatesError(
+            "the champion can be compared with: only one that can't be scored on this holdout is left out",
+            where="--uncompared",
+            mend="Leave the option out.",
+        )
+    return replace(evidence, uncompared=candidate.uncompared)
+
+
+def _other_policy(candidate: Candidate) -> str:
+    """Say what helps where the policy here is not the one that counts."""
+    ref = candidate.policy.ref
+    try:
+        here = candidate.workspace.load().digest
+    except GatesError:
+        here = None
+    if here == ref.digest:
+        return AGAIN
+    return f"{ref.path} differs here from the one on {ref.branch}, which counts: commit and merge it, then gates run."
+
+
+def _moved_on(candidate: Candidate, seen: Evidence, fresh: Evidence) -> str | None:
+    """Say what makes judging anew necessary; None where what was measured is what was judged.
+
+    Raises ``RefusedError`` where what may not change has changed.
+    """
+    if not _same(seen.champion, fresh.champion):
+        was, now = (one.champion.version if one.champion else None for one in (seen, fresh))
+        return f"the champion is {_name(now)} by now, but the candidate was judged against {_name(was)}"
+    if _counted(candidate, fresh) != _counted(candidate, seen):
+        raise _changed(Refused.EVIDENCE_CHANGED, OTHER_ROWS)
+    if fresh.used != seen.used:
+        return f"this holdout has decided {plural(fresh.used, 'time', 'times')} by now"
+    return "some data are older by now" if fresh.findings != seen.findings else None
+
+
+def _used(desk: Desk, candidate: Candidate, head: str | None, evidence: Evidence, *, own: tuple[str, ...]) -> int:
+    """How often the holdout has decided, where that is charged: by the ledger, if it knows of more than the evidence.
+    What was decided of this very model is no further look at the holdout."""
+    if candidate.bound.policy.data.reuse is None:
+        return evidence.used
+    holdout = next(one.digest for one in evidence.tables if one.name == "holdout")
+    return max(evidence.used, desk.ledger.uses(head, holdout, own=own))
+
+
+def _same(one: Measured | None, other: Measured | None) -> bool:
+    return (one and (one.version, one.digest)) == (other and (other.version, other.digest))
+
+
+def _counted(candidate: Candidate, evidence: Evidence) -> Evidence:
+    """What must be the same when it is measured again: all but what depends on the clock, how often the holdout has
+    decided, and the sentence that says why a champion has no predictions."""
+    contract, champion = candidate.bound.contract, evidence.champion
+    clocked = {rule.id for rule in contract.rules if rule.clock} if contract else set()
+    if champion and champion.unscored:
+        champion = replace(champion, unscored="somehow")
+    findings = tuple(one for one in evidence.findings if one.rule not in clocked)
+    return replace(evidence, findings=findings, champion=champion, used=0)
+
+
+MEND_VERDICT = "Only a pass is promoted, or what somebody has waived (gates waive)."
+
+
+def _same_decision(workspace: Workspace, derived: Decision, *, anew: bool) -> None:
+    """The decision that people have seen is the one that the evidence gives."""
+    if anew or not workspace.decision.exists():
+        return
+    seen = workspace.load_decision()
+    if seen.policy != derived.policy:
+        raise _changed(Refused.POLICY_CHANGED, "the decision was made under another policy than the one that counts")
+    if seen != derived:
+        raise _changed(Refused.DECISION_CHANGED, "the decision is not the one that the evidence gives")
+
+
+def _as_promoted(desk: Desk, candidate: Candidate, head: str | None, fresh: Evidence) -> None:
+    """The champion's predictions give the counts that it was promoted on, where those are of the same rows."""
+    entry = last_move(desk.ledger, head, *candidate.bound.champion)
+    if entry is None or entry.record.evidence is None:
+        return
+    then = read_json(Evidence, desk.ledger.document(entry, EVIDENCE), EVIDENCE)
+    if then.measured == fresh.measured and not champion_as_candidate(then, fresh):
+        why = "the champion's predictions do not give the counts that it was promoted on"
+        raise RefusedError(Refused.EVIDENCE_CHANGED, why, mend="gates status and gates verify tell what was changed.")
+
+
+def _served(candidate: Candidate) -> Served | None:
+    """The champion of now, which ledger and registry agree about."""
+    try:
+        return candidate.served()
+    except DisagreementError as error:
+        raise _disagree(error) from error
+
+
+def _agreed(desk: Desk, head: str | None, alias: str) -> Entry | None:
+    try:
+        return agreed(desk.ledger, head, desk.registry, desk.name, alias)
+    except DisagreementError as error:
+        raise _disagree(error) from error
+
+
+def _disagree(error: DisagreementError) -> RefusedError:
+    return RefusedError(Refused(error.code), error.what, mend=error.mend)
+
+
+def _measured(candidate: Candidate, evidence: Evidence, served: Served | None) -> tuple[Evidence, str]:
+    """Candidate and champion on the holdout, from their predictions alone: no model is loaded. Gives the digest of the
+    candidate's predictions, too."""
+    bench, work = candidate.bench, candidate.workspace.work
+
+    def kept(of: Served, judged: Measured | None, name: str) -> Callable[[str], Path | None]:
+        same = judged is not None and judged.digest == of.digest
+        return lambda holdout: of.predictions(holdout) or (_found(work / "scored" / name) if same else None)
+
+    def unloaded() -> Path:
+        raise GatesError("there are no predictions of it on this holdout, and no model is loaded here", mend=AGAIN)
+
+    def bare(of: Served | None, judged: Measured | None, name: str) -> Served | None:
+        return replace(of, predictions=kept(of, judged, name), folder=unloaded) if of else None
+
+    with tempfile.TemporaryDirectory() as beside:
+        assert evidence.candidate  # noqa: S101 -- the caller has looked
+        digests = [evidence.candidate.digest, *(run.digest for run in evidence.runs)]
+        ours = [_copied(candidate.workspace, place, Path(beside), known) for place, known in enumerate(digests)]
+        theirs, fixed = bare(served, evidence.champion, "champion"), bare(candidate.anchor(), evidence.anchor, "anchor")
+        try:
+            found = bench.evidence(bench.check(), ours, theirs, fixed, evidence.used)
+            return replace(found, uncompared=evidence.uncompared), _predictions_digest(ours[0].folder)
+        except GatesError as error:
+            if error.exit_code is Exit.OUTSIDE:
+                raise
+            raise _changed(Refused.EVIDENCE_CHANGED, f"{OTHER_ROWS}: {error.what}") from error
+
+
+def _copied(workspace: Workspace, place: int, beside: Path, known: str) -> Files:
+    """A training's predictions and facts, in a folder of their own; of further trainings the files are not kept."""
+    made = predictions(workspace, place)
+    folder = beside / str(place)
+    folder.mkdir()
+    shutil.copyfile(made, folder / f"predictions{made.suffix}")
+    said = workspace.trainings(place + 1)[place] / FACTS
+    if said.is_file():
+        shutil.copyfile(said, folder / FACTS)
+    return Files(digest=known, folder=folder)
+
+
+def _predictions_digest(folder: Path) -> str:
+    made = _found(folder / "predictions")
+    assert made is not None  # noqa: S101 -- just copied
+    return digest_of([made], folder)
+
+
+def predictions(workspace: Workspace, place: int = 0) -> Path:
+    """The predictions that were judged: a training's own, or those made when its model was scored."""
+    folder, name = workspace.trainings(place + 1)[place], f"candidate{place or ''}"
+    found = _found(folder / "predictions") or _found(workspace.work / "scored" / name)
+    if found is None:
+        raise _changed(Refused.EVIDENCE_CHANGED, "the judged predictions are gone")
+    return found
+
+
+def _found(stem: Path) -> Path | None:
+    return next((path for path in map(stem.with_suffix, (".parquet", ".csv")) if path.is_file()), None)
+
+
+def _accepted(desk: Desk, candidate: Candidate, head: str | None, decision: Decision) -> tuple[Waiver, ...]:
+    """The waivers that are needed. Raises ``RefusedError`` where they don't make a pass."""
+    if decision.verdict is Verdict.PASS:
+        return ()
+    given, unproven = holding(desk.ledger, head, desk.name, candidate.proven, candidate.today)
+    settled = waivers.settle(decision, given, candidate.today, candidate.bound.policy.promotion.waivable)
+    if settled.verdict is not Verdict.PASS:
+        void = "".join(f"; the waiver of {one.gate.label}: {one.why}" for one in settled.void)
+        void += "".join(f"; {one}" for one in unproven)
+        why = f"the verdict is {settled.verdict}: {decision.reason}{void}"
+        raise RefusedError(Refused.VERDICT, why, mend=MEND_VERDICT)
+    return tuple(one.waiver for one in settled.waived)
+
+
+def _from(desk: Desk, head: str | None, stage: Stage, model: str) -> Version | None:
+    """The version that moves on from the stage before; None for a first stage, which registers one."""
+    if stage.after is None:
+        return None
+    last = _agreed(desk, head, stage.after)
+    after = last.record.after if last else None
+    if after is None or after.digest != model:
+        raise RefusedError(
+            Refused.STAGE_ORDER,
+            f"{stage.alias} comes after {stage.after}, where this model does not stand",
+            mend=f"gates promote --stage {stage.after} first.",
+        )
+    return after
+
+
+def _name(version: str | None) -> str:
+    return f"version {version}" if version else "none"
+
+
+_changed = partial(RefusedError, mend=AGAIN, exit_code=Exit.INPUT)

@@ -1,0 +1,46 @@
+"""Record who accepts which verdict of the judged decision, why and until when; and tell which of these hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from gates.checkout.trusted_policy import Trusted
+from gates.checkout.workspace import Workspace
+from gates.documents.record import DECISION, EVIDENCE, POLICY, Approval, Kind, Run
+from gates.judge.judge import judge
+from gates.judge.waivers import accept
+from gates.ledger.ledger import Entry, Ledger
+from gates.promotion import provenance
+from gates.schema.canonical import canonical, digest
+
+Approve = Callable[[str], tuple[Approval, ...]]  # the decision's digest -> the approvals of the waiver, or GatesError
+
+
+def waive(
+    workspace: Workspace, policy: Trusted, ledger: Ledger, run: Run, bars: Sequence[str], *, reason: str, until: str,
+    today: str, approve: Approve,
+) -> Entry:  # fmt: skip
+    """Accept the bars of those labels, all or none.
+
+    Raises ``GatesError`` for one that can't be accepted, and where nobody approved that the policy asks.
+    """
+    evidence = workspace.load_evidence()
+    decision = judge(policy.bound, evidence)
+    waivable = policy.bound.policy.promotion.waivable
+    given = tuple(
+        accept(decision, bar, who=run.actor, reason=reason, until=until, today=today, waivable=waivable)
+        for bar in dict.fromkeys(bars)
+    )
+    record = replace(
+        provenance.draft(policy.bound.champion[0], run, Kind.WAIVER, None, reason.strip()),
+        verdict=str(decision.verdict),
+        decision=digest(decision),
+        evidence=digest(evidence),
+        policy=policy.ref,
+        data=provenance.data(policy.bound, evidence, workspace.root, ledger.git.environ),
+        waivers=given,
+        approvals=approve(digest(decision)),
+    )
+    documents = {DECISION: canonical(decision), EVIDENCE: canonical(evidence), POLICY: policy.bound.document}
+    return ledger.append_last(record, documents)

@@ -1,0 +1,62 @@
+"""A look at a registry that is an SQLite file, without MLflow, whose import alone takes seconds.
+
+For `gates status`, which changes nothing: whoever moves an alias asks MLflow. What can't be told from the file's tables
+is asked of MLflow here, too, so the answer is the same.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from gates.registry.mlflow import KEPT, MODEL, Registry, hashed
+from gates.system.activity import ran
+
+ALIAS = """
+SELECT v.version FROM registered_model_aliases AS a
+JOIN model_versions AS v ON (v.name, v.version) = (a.name, a.version)
+WHERE a.name = ? AND a.alias = ? AND v.current_stage != 'Deleted_Internal'
+"""
+VERSION = """
+SELECT v.source, r.artifact_uri FROM model_versions AS v JOIN runs AS r ON r.run_uuid = v.run_id
+WHERE v.name = ? AND v.version = ? AND v.current_stage != 'Deleted_Internal'
+"""
+
+
+class Glance:
+    """One registry, of which ``asked`` is MLflow's own view, made once it is needed."""
+
+    def __init__(self, uri: str, asked: Callable[[], Registry]) -> None:
+        self._file = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+        self._asked = asked
+
+    def at(self, name: str, alias: str) -> str | None:
+        """The version that an alias names, or None."""
+        rows = self._rows(ALIAS, name, alias)
+        if rows is None or len(rows) > 1:  # several: of several workspaces
+            return self._asked().at(name, alias)
+        return str(rows[0][0]) if rows else None
+
+    def stored(self, name: str, version: str) -> str | None:
+        """Digest of the bytes that a version has now; None where they are gone."""
+        rows = self._rows(VERSION, name, version) or []
+        if len(rows) != 1 or not rows[0][1].startswith("file:///"):
+            return self._asked().stored(name, version)
+        source, kept = rows[0][0], f"{rows[0][1]}/{KEPT}"
+        return hashed(kept) if source in (kept, f"{kept}/{MODEL}") else self._asked().stored(name, version)
+
+    def _rows(self, query: str, *values: str) -> list[Any] | None:
+        """None where this is no such file, or its tables are others."""
+        if self._file is None or not self._file.is_file():
+            return None
+        try:
+            with (
+                ran("registry", f"look into {self._file.name}"),
+                closing(sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=ro", uri=True)) as opened,
+            ):
+                return opened.execute(query, values).fetchall()
+        except sqlite3.Error:
+            return None

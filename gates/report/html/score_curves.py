@@ -1,0 +1,75 @@
+"""What can be drawn of a binary model's scores, from how many of each class fall into each bin of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gates.documents.evidence import Curve
+from gates.stats.score_bins import middle_of
+
+Points = list[tuple[float, float]]
+_TENTHS, _TWENTIETHS = 10, 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """One model's scores: (score, negatives, positives), from the highest down."""
+
+    model: str
+    bins: tuple[tuple[float, int, int], ...]
+
+    @classmethod
+    def of(cls, curve: Curve) -> Scores:
+        """From the evidence."""
+        falling = tuple((middle_of(at), negatives, positives) for at, negatives, positives in reversed(curve.bins))
+        return cls(model=curve.model, bins=falling)
+
+    @property
+    def totals(self) -> tuple[int, int]:
+        """(negatives, positives)."""
+        return sum(row[1] for row in self.bins), sum(row[2] for row in self.bins)
+
+    def _called(self) -> list[tuple[int, int]]:
+        """(false, true) positives with ever more rows called positive."""
+        found, false, true = [], 0, 0
+        for _, negatives, positives in self.bins:
+            false, true = false + negatives, true + positives
+            found.append((false, true))
+        return found
+
+    def roc(self) -> Points:
+        """False and true positive rates."""
+        n, m = self.totals
+        return [(0.0, 0.0), *((false / n, true / m) for false, true in self._called())] if n and m else []
+
+    def precision_recall(self) -> Points:
+        """Recall and precision."""
+        _, m = self.totals
+        return [(true / m, true / (false + true)) for false, true in self._called() if false + true] if m else []
+
+    def calibration(self) -> Points:
+        """Mean score and share of positives, by tenths of the score that have rows."""
+        found = []
+        for place in range(_TENTHS):
+            held = [row for row in self.bins if min(int(row[0] * _TENTHS), _TENTHS - 1) == place]
+            rows = sum(negatives + positives for _, negatives, positives in held)
+            if rows:
+                mean = sum(score * (negatives + positives) for score, negatives, positives in held) / rows
+                found.append((mean, sum(row[2] for row in held) / rows))
+        return found
+
+    def spread(self, label: int) -> Sequence[float]:
+        """Share of one class's rows in each twentieth of the score."""
+        total = self.totals[label] or 1
+        found = [0.0] * _TWENTIETHS
+        for row in self.bins:
+            found[min(int(row[0] * _TWENTIETHS), _TWENTIETHS - 1)] += row[1 + label] / total
+        return found
+
+    def thresholds(self) -> list[list[float]]:
+        """[score, false positives, true positives] where at least that score is called, by hundredths."""
+        found: dict[float, list[float]] = {}
+        for (score, _, _), (false, true) in zip(self.bins, self._called(), strict=True):
+            found[round(score, 2)] = [round(score, 2), false, true]
+        return sorted(found.values())

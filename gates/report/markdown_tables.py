@@ -1,0 +1,148 @@
+"""The tables and lists of the Markdown report: bars, slices that moved, fairness, data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gates.documents.decision import Decision, Estimate, GateVerdict, Verdict
+from gates.documents.slices import key_text
+from gates.report import sign, word
+from gates.report.escape import code, line, text
+from gates.report.interval import figures
+from gates.wording import bar_text, number, plural, rows
+
+MOST_ROWS = 40  # of one table
+MOST_MOVED = 10
+MOST_GROUPS = 12
+
+
+def bars(decision: Decision, gates: Sequence[GateVerdict], most: int = MOST_ROWS) -> str:
+    """A row a bar; those beyond ``most`` are counted in a last row."""
+    champion = f"Champion v{text(decision.champion.version or '?')}" if decision.champion else "Champion"
+    lines = [
+        f"| | Gate | {champion} | Candidate | Change (bounds) | Rule |",
+        "|:--|:--|--:|--:|--:|:--|",
+        *(_row(gate) for gate in gates[:most]),
+    ]
+    if len(gates) > most:
+        lines.append(f"| | {len(gates) - most} more | | | | |")
+    return "\n".join(lines)
+
+
+def _row(gate: GateVerdict) -> str:
+    name = code(gate.label) + (f" (found among {gate.searched:,})" if gate.searched else "")
+    level = gate.rule in ("min", "max")
+    cells = (
+        f"{sign(gate.verdict)} {word(gate.verdict)}",
+        name,
+        _value(gate, gate.champion, bounds=False),
+        _value(gate, gate.candidate, bounds=level),
+        _change(gate),
+        _rule(gate),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _value(gate: GateVerdict, estimate: Estimate | None, *, bounds: bool) -> str:
+    if estimate is None:
+        return "–"
+    value, within = figures(gate, estimate)
+    return f"**{value}** ({within})" if bounds else value
+
+
+def _change(gate: GateVerdict) -> str:
+    difference = gate.difference
+    if difference is None:
+        return "–"
+    value, within = figures(gate, difference, change=True)
+    return f"{value} ({within}){', noise' if difference.low <= 0 <= difference.high else ''}"
+
+
+_RULES = {
+    "min": "at least {}",
+    "max": "at most {}",
+    "max_worsening": "worse by at most {}",
+    "min_improvement": "better by at least {}",
+}
+
+
+def _rule(gate: GateVerdict) -> str:
+    if gate.rule in _RULES and gate.bar is not None:
+        return _RULES[gate.rule].format(bar_text(gate.bar))
+    return code(gate.rule)
+
+
+def _compared(gate: GateVerdict) -> bool:
+    """Whether it is of a slice that was declared: of one that was searched for, the change looks larger than it is."""
+    return bool(gate.slice) and gate.searched is None and gate.difference is not None
+
+
+def moved(gates: Iterable[GateVerdict]) -> tuple[str, str]:
+    """Slices whose difference is more than noise, by metric, the largest change of each first: a line, and a table or
+    nothing."""
+    compared = {(g.id, g.where): g for g in gates if _compared(g) and not g.against}.values()
+    found = [g for g in compared if g.difference and not g.difference.low <= 0 <= g.difference.high]
+    if not compared:
+        return "", ""
+    shown = _largest(found)
+    cut = f" ({len(shown)} of them shown, the largest changes of each metric)" if len(shown) < len(found) else ""
+    told = f"**Slices that moved:** {len(found)} of {len(compared)} by more than noise{cut}"
+    if not found:
+        return told, ""
+    lines = ["| Slice | Rows | Metric | Champion → candidate | Change |", "|:--|--:|:--|:--|--:|"]
+    for gate in shown:
+        values = f"{_value(gate, gate.champion, bounds=False)} → {_value(gate, gate.candidate, bounds=False)}"
+        lines.append(
+            f"| {code(key_text(gate.slice or {}))} | {gate.n:,} | {code(gate.metric or gate.id)} | {values} "
+            f"| {_change(gate)} |"
+        )
+    return told, "\n".join(lines)
+
+
+def _largest(found: Sequence[GateVerdict]) -> list[GateVerdict]:
+    """At most ``MOST_MOVED``, by metric: changes of different metrics have different units, so each has its own order,
+    and the largest of each is shown before the second of any."""
+    by_metric: dict[str, list[GateVerdict]] = {}
+    for gate in sorted(found, key=lambda one: -abs(one.difference.value if one.difference else 0)):
+        by_metric.setdefault(gate.id, []).append(gate)
+    rounds = sorted((place, name) for name, ones in by_metric.items() for place in range(len(ones)))
+    kept = set(rounds[:MOST_MOVED])
+    names = dict.fromkeys(gate.id for gate in found)  # in the policy's order
+    return [gate for name in names for place, gate in enumerate(by_metric[name]) if (place, name) in kept]
+
+
+def fairness(gates: Iterable[GateVerdict], *, said: str) -> list[str]:
+    """A line a fairness gate, with the values of its groups; what was ``said`` is not said again."""
+    told = []
+    for gate in gates:
+        if gate.by:
+            what = text(f"{gate.metric} by {gate.by}" if gate.reason == said else gate.reason)
+            groups = f" By group: {_groups(gate.groups)}." if gate.groups else ""
+            told.append(f"**Fairness:** {sign(gate.verdict)} {what}.{groups}")
+    return told
+
+
+def _groups(groups: dict[str, float | None]) -> str:
+    told = [f"{code(name)} {'undefined' if value is None else number(value)}" for name, value in groups.items()]
+    more = f" and {len(told) - MOST_GROUPS} more" if len(told) > MOST_GROUPS else ""
+    return ", ".join(told[:MOST_GROUPS]) + more
+
+
+def data(gates: Iterable[GateVerdict]) -> tuple[str, str]:
+    """How the data keeps its contract: a line, and a list of what is broken or nothing."""
+    held = [gate for gate in gates if gate.kind == "data"]
+    if not held:
+        return "", ""
+    broken = [gate for gate in held if gate.verdict is not Verdict.PASS]
+    tables = {gate.id.removeprefix("data."): gate.n for gate in held}
+    counts = ", ".join(f"{text(name)} {rows(n)}" for name, n in tables.items())
+    if not broken:
+        return f"**Data:** ✅ the contract holds ({plural(len(held), 'rule', 'rules')}; {counts}).", ""
+    told = f"{len(held) - len(broken)} of {plural(len(held), 'rule', 'rules')} of the contract hold ({counts})"
+    return f"**Data:** {told}:", bullets([f"{sign(gate.verdict)} {gate.reason}" for gate in broken])
+
+
+def bullets(lines: Sequence[str], most: int = MOST_ROWS) -> str:
+    """A list of foreign lines; those beyond ``most`` are counted in a last one."""
+    more = [f"- {len(lines) - most} more"] if len(lines) > most else []
+    return "\n".join([*(f"- {line(one)}" for one in lines[:most]), *more])

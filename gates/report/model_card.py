@@ -1,0 +1,147 @@
+"""The model's card: Hugging Face's front matter, then Markdown, from decision, policy, evidence and record.
+
+It is for people to read. What counts is the decision and the record, which it names by their digests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gates.documents.decision import Decision, GateVerdict, Verdict
+from gates.documents.evidence import Evidence
+from gates.documents.record import Record
+from gates.documents.slices import OVERALL
+from gates.policy import Bound, Card
+from gates.report.escape import code, text
+from gates.report.markdown_tables import bars, fairness
+from gates.schema.canonical import digest
+from gates.schema.yaml_values import flow
+from gates.wording import percent, plural, rows
+
+MOST = 400  # bars of the card's tables
+_PIPELINES = {  # the hub's name for a task; it has none for the others
+    "binary": "tabular-classification",
+    "multiclass": "tabular-classification",
+    "regression": "tabular-regression",
+}
+
+
+def render(bound: Bound, evidence: Evidence, decision: Decision, record: Record | None = None) -> str:
+    """The card. Without a record it says that the model was not promoted."""
+    about = bound.policy.card or Card()
+    sections = [
+        _front(about, bound, evidence, decision),
+        f"# {text(decision.model)}",
+        _opening(decision),
+        "## Intended use",
+        text(about.intended_use) if about.intended_use else "The policy (`card.intended_use`) does not say.",
+        "## Limits",
+        *_limits(about, bound, evidence, decision),
+        "## Data",
+        *_data(bound, evidence),
+        "## How good it is",
+        *_measured(decision),
+        "## Fairness",
+        *(fairness(decision.gates, said="") or ["No gate compares groups."]),
+        "## Who approved it",
+        *_approvals(record),
+        "## Where this comes from",
+        *_sources(decision, record),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _front(about: Card, bound: Bound, evidence: Evidence, decision: Decision) -> str:
+    """The metadata that the Hugging Face hub reads."""
+    pipeline = _PIPELINES.get(bound.policy.task)
+    found = [gate for gate in decision.gates if gate.metric and not gate.slice and gate.candidate]
+    metrics = {gate.id: gate for gate in reversed(found)}  # a bar each; they tell one value
+    lines = ["---", f"model_name: {flow(decision.model)}", *([f"pipeline_tag: {pipeline}"] if pipeline else [])]
+    if about.license:
+        lines.append(f"license: {flow(about.license)}")
+    lines += [f"tags: [{pipeline}, gates]" if pipeline else "tags: [gates]"]
+    if metrics:
+        holdout = next(table for table in evidence.tables if table.name == "holdout")
+        lines += [
+            "model-index:",
+            f"- name: {flow(decision.model)}",
+            "  results:",
+            f"  - task: {{type: {pipeline or 'other'}}}",
+            f"    dataset: {{type: tabular, name: {flow(holdout.name)}, revision: {flow(holdout.digest)}}}",
+            "    metrics:",
+            *(_metric(gate) for gate in reversed(metrics.values())),
+        ]
+    return "\n".join([*lines, "---"])
+
+
+def _metric(gate: GateVerdict) -> str:
+    assert gate.candidate is not None  # noqa: S101 -- the caller has looked
+    return f"    - {{type: {flow(gate.metric)}, name: {flow(gate.id)}, value: {flow(gate.candidate.value)}}}"
+
+
+def _opening(decision: Decision) -> str:
+    digest_ = decision.candidate.digest if decision.candidate else "none"
+    return f"Model {code(digest_)}. The verdict on it is **{decision.verdict}**: {text(decision.reason)}."
+
+
+def _limits(about: Card, bound: Bound, evidence: Evidence, decision: Decision) -> Iterator[str]:
+    if about.limits:
+        yield text(about.limits)
+    held = sum(part.rows for part in evidence.along(OVERALL))
+    lines = [f"- Measured on {rows(held)} of one holdout: nothing is known of data unlike it."]
+    if bound.policy.task == "binary":
+        lines += [f"- A score of at least {bound.policy.predict.threshold:.10g} is called positive."]
+    open_ = [gate for gate in decision.gates if gate.verdict in (Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR)]
+    lines += [f"- {text(gate.reason)}." for gate in open_[:MOST]]
+    yield "\n".join(lines)
+
+
+def _data(bound: Bound, evidence: Evidence) -> Iterator[str]:
+    paths = {"train": bound.policy.data.train, "holdout": bound.policy.data.holdout}
+    lines = ["| table | from | rows | digest |", "|:--|:--|--:|:--|"]
+    for table in evidence.tables:
+        source = code(paths.get(table.name) or "?")
+        lines.append(f"| {text(table.name)} | {source} | {table.rows:,} | {code(table.digest)} |")
+    yield "\n".join(lines)
+    if bound.contract and bound.contract.hidden:
+        yield f"Columns marked sensitive: {', '.join(code(name) for name in sorted(bound.contract.hidden))}."
+
+
+def _measured(decision: Decision) -> Iterator[str]:
+    judged = [gate for gate in decision.gates if gate.kind == "metric" and gate.verdict is not None]
+    if not judged:
+        yield "No bar of the model was judged."
+        return
+    confidence = f" Each bound holds with {percent(decision.confidence)} confidence." if decision.confidence else ""
+    yield f"{plural(len(judged), 'bar', 'bars')}, slice by slice.{confidence}"
+    yield bars(decision, judged, MOST)
+
+
+def _approvals(record: Record | None) -> Iterator[str]:
+    if record is None:
+        yield "It was not promoted."
+        return
+    if not record.approvals:
+        yield "The policy asks for nobody's approval."
+    for one in record.approvals:
+        when = " to ".join(dict.fromkeys(time for time in (one.not_before, one.not_after) if time)) or "a time unknown"
+        comment = f": {text(one.comment)}" if one.comment else ""
+        yield f"- {text(one.role)}: {code(one.user.login)}, {text(one.state)} ({when}){comment}"
+    for waived in record.waivers:
+        yield f"- Accepted by {code(waived.who.login)} until {waived.until}: {code(waived.gate)}, {text(waived.reason)}"
+
+
+def _sources(decision: Decision, record: Record | None) -> Iterator[str]:
+    lines = [f"- decision {code(digest(decision))}"]
+    lines += [f"- evidence {code(decision.evidence)}"] if decision.evidence else []
+    lines += [f"- policy {code(decision.policy)}"] if decision.policy else []
+    if decision.champion:
+        lines.append(
+            f"- compared with version {text(decision.champion.version or '?')}, {code(decision.champion.digest)}"
+        )
+    if record and record.source and record.source.commit:
+        lines.append(f"- code {code(record.source.commit)}")
+    if record and record.model:
+        pickled = f", and holds pickles: {', '.join(map(code, record.model.pickled))}" if record.model.pickled else ""
+        lines.append(f"- format {text(record.model.format)}{pickled}")
+    yield "\n".join(lines)

@@ -1,0 +1,80 @@
+"""A table held to a contract, on a terminal: what is broken, what is warned of, and how much holds."""
+
+from __future__ import annotations
+
+from gates.documents.decision import Code, GateVerdict, Verdict
+from gates.documents.evidence import Finding
+from gates.judge.table_check import Checked
+from gates.report import by_badness, sign, word
+from gates.report.terminal.verdicts import COLOURS, console, flat
+from gates.wording import plural, rows
+
+WARNING = "⚠️"
+
+
+def render(checked: Checked, *, width: int = 120, colour: bool = False) -> str:
+    """Text for a terminal of ``width`` columns; escape codes only where ``colour``."""
+    from rich.text import Text
+
+    out, told = console(width, colour=colour)
+    broken = [gate for gate in by_badness(checked.gates) if gate.verdict is not Verdict.PASS]
+    warned = [gate for gate in checked.gates if gate.code is Code.WARNED]
+    if broken or warned:
+        told.print(_table([*broken, *warned], {finding.rule: finding for finding in checked.findings}))
+    for gate in (*broken, *warned):
+        told.print(Text(f"{_sign(gate)} {flat(gate.reason)}", style=_style(gate)))
+    held = len(checked.gates) - len(broken) - len(warned)
+    told.print(Text(f"{sign(Verdict.PASS)} {held} of {plural(len(checked.gates), 'rule holds', 'rules hold')}"))
+    if checked.skipped:
+        names = flat(", ".join(checked.skipped))
+        told.print(Text(f"{sign(None)} {len(checked.skipped)} not looked at, for want of training data: {names}"))
+    last = f"{flat(checked.table)}, {rows(checked.rows)}: {_LAST[checked.verdict]}"
+    told.print(Text(f"{sign(checked.verdict)} {last}", style=f"bold {COLOURS[checked.verdict]}"))
+    return out.getvalue()
+
+
+_LAST = {
+    Verdict.PASS: "the contract holds",
+    Verdict.INCONCLUSIVE: "whether the contract holds can't be told",
+    Verdict.FAIL: "the contract is broken",
+    Verdict.ERROR: "could not be held to the contract",
+}
+
+
+def _sign(gate: GateVerdict) -> str:
+    return WARNING if gate.code is Code.WARNED else sign(gate.verdict)
+
+
+def _style(gate: GateVerdict) -> str:
+    return "yellow" if gate.code is Code.WARNED or gate.verdict is None else COLOURS[gate.verdict]
+
+
+def _table(gates: list[GateVerdict], findings: dict[str, Finding]) -> object:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("rule", overflow="fold")
+    table.add_column("rows", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    table.add_column("examples", overflow="fold")
+    for gate in gates:
+        finding = findings.get(gate.rule)
+        table.add_row(
+            Text(f"{_sign(gate)} {'warned' if gate.code is Code.WARNED else word(gate.verdict)}", style=_style(gate)),
+            Text(flat(gate.rule)),
+            *(_counted(finding) if finding else ("–", "–")),
+            Text(flat(", ".join(finding.examples)) if finding else ""),
+        )
+    return table
+
+
+def _counted(finding: Finding) -> tuple[str, str]:
+    """Rows that a rule counted, and their share; of a distance to another table there is neither."""
+    if finding.parts:
+        return "–", "–"
+    if finding.rule == "rows" or not finding.rows:  # all of them, always
+        return f"{finding.count:,}", "–"
+    return f"{finding.count:,}", f"{100 * finding.count / finding.rows:.3g} %"

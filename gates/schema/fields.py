@@ -1,0 +1,253 @@
+"""Declared fields: a frozen dataclass is its own JSON Schema, its own reader and its own writer.
+
+Policy, contract, evidence and decision are all such dataclasses, so there is one way in and one way out.
+A class whose written form is not an object brings ``SCHEMA`` and ``read`` (and ``plain``) of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from functools import cache
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin
+
+Plain = Any  # None, bool, int, float, str, list and dict with text keys
+Stricter = (
+    str | tuple[str, ...]
+)  # a word that ``gates.documents.diff`` knows, or options from the laxest to the strictest
+T = TypeVar("T")
+DATE = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"  # a day: days so written compare as text
+
+
+def declare(
+    doc: str,
+    *,
+    default: Any = dataclasses.MISSING,
+    big: bool = False,
+    single: bool = False,
+    short: str | None = None,
+    stricter: Stricter | None = None,
+    **schema: Plain,
+) -> Any:
+    """A documented field.
+
+    ``big``: an integer, or a tuple of them, that may pass 2**53 and is therefore written as decimal text.
+    ``single``: one item may stand for a list of one. ``short``: a bare value may stand for an object with only this
+    key.
+    ``stricter``: which of two values asks for more: the ``larger`` or the ``smaller`` number (of yes and no, yes is
+    the larger), the later one of some options, the ``earlier`` day (none at all being the earliest), the list of
+    ``fewer`` items, or any that is ``set``. ``each``: every item of a list is asked for on its own. ``free``: it asks
+    for nothing. Left out: that can't be told.
+    ``schema``: further JSON Schema keywords of the value, such as ``minimum``.
+    """
+    metadata = {"doc": doc, "big": big, "single": single, "short": short, "stricter": stricter, "schema": schema}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@cache
+def hints(cls: type) -> Mapping[str, Any]:
+    """Field name -> type of a dataclass."""
+    return typing.get_type_hints(cls)
+
+
+def written(field: dataclasses.Field[Any]) -> str:
+    """The key under which a field is written: its name less a trailing underscore."""
+    return field.name.removesuffix("_")
+
+
+def _optional(kind: Any) -> tuple[Any, bool]:
+    """``X | None`` -> (X, True)."""
+    if get_origin(kind) in (typing.Union, types.UnionType):
+        inner = [item for item in get_args(kind) if item is not type(None)]
+        rest = inner[0] if len(inner) == 1 else typing.Union[tuple(inner)]  # noqa: UP007 -- built at run time
+        return rest, len(inner) < len(get_args(kind))
+    return kind, False
+
+
+_SCALARS: Mapping[Any, dict[str, Plain]] = {
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    Any: {},
+}
+
+
+def _schema_of_type(kind: Any) -> dict[str, Plain]:
+    kind, nullable = _optional(kind)
+    origin = get_origin(kind)
+    if kind in _SCALARS:
+        schema = dict(_SCALARS[kind])
+    elif origin is Literal:
+        options = list(get_args(kind))
+        schema = {"enum": options}
+        if all(isinstance(option, str) for option in options):
+            schema["type"] = "string"
+    elif origin is tuple and get_args(kind)[-1] is Ellipsis:
+        schema = {"type": "array", "items": _schema_of_type(get_args(kind)[0])}
+    elif origin is tuple:
+        items = [_schema_of_type(item) for item in get_args(kind)]
+        schema = {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
+    elif origin in (typing.Union, types.UnionType):
+        schema = {"type": [_SCALARS[item]["type"] for item in get_args(kind)]}
+    elif origin in (dict, Mapping):
+        schema = {"type": "object", "additionalProperties": _schema_of_type(get_args(kind)[1])}
+    elif isinstance(kind, type) and issubclass(kind, StrEnum):
+        schema = {"enum": [str(item) for item in kind]}
+    else:
+        schema = schema_of(kind)
+    return {"anyOf": [schema, {"type": "null"}]} if nullable else schema
+
+
+_BIG: Mapping[str, Plain] = {"type": "string", "pattern": "^-?[0-9]{1,120}$"}
+
+
+def _big_schema(kind: Any) -> dict[str, Plain]:
+    """Of an integer as text, or of a list, or list of lists, of such."""
+    kind, nullable = _optional(kind)
+    of_many = get_origin(kind) is tuple
+    schema = {"type": "array", "items": _big_schema(get_args(kind)[0])} if of_many else dict(_BIG)
+    return {"anyOf": [schema, {"type": "null"}]} if nullable else schema
+
+
+def _small(value: Plain) -> Plain:
+    """Integers written as text -> integers."""
+    if isinstance(value, list):
+        return [_small(item) for item in value]
+    return None if value is None else int(value)
+
+
+def _large(value: Any) -> Plain:
+    """Integers -> text; the inverse of ``_small``."""
+    if isinstance(value, tuple):
+        return [_large(item) for item in value]
+    return None if value is None else str(value)
+
+
+def _field_schema(cls: type, field: dataclasses.Field[Any], *, strict: bool) -> dict[str, Plain]:
+    meta = field.metadata
+    kind = hints(cls)[field.name]
+    if not strict:  # people leave a key out; they don't write null
+        kind, _ = _optional(kind)
+    schema = _big_schema(kind) if meta["big"] else _schema_of_type(kind)
+    if meta["short"]:
+        inner = next(f for f in dataclasses.fields(kind) if written(f) == meta["short"])
+        schema = {"anyOf": [_field_schema(kind, inner, strict=strict), schema]}
+    schema |= meta["schema"]
+    if meta["single"]:
+        schema = {"anyOf": [schema["items"], schema]}
+    if isinstance(field.default, str | int | float):
+        schema = schema | {"default": field.default}
+    return {"description": meta["doc"]} | schema
+
+
+def schema_of(cls: Any) -> dict[str, Plain]:
+    """The JSON Schema (2020-12) of a declared dataclass; unknown keys are refused.
+
+    Where a class sets ``WRITTEN = "whole"`` (evidence, decision) every key must be there and absent
+    values are null; elsewhere (what people write) a key with a default may be left out.
+    """
+    if hasattr(cls, "SCHEMA"):
+        return dict(cls.SCHEMA)
+    strict = getattr(cls, "WRITTEN", "") == "whole"
+    every = dataclasses.fields(cls)
+    required = [written(f) for f in every if strict or f.default is dataclasses.MISSING]
+    return {
+        "type": "object",
+        "description": (cls.__doc__ or "").split("\n\n")[0].replace("\n", " ").strip(),
+        "properties": {written(f): _field_schema(cls, f, strict=strict) for f in every},
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+Make = Callable[[Plain], Any]
+
+
+def build(kind: Any, value: Plain) -> Any:
+    """A value that its schema has accepted -> the typed object."""
+    return _maker(kind)(value)
+
+
+@cache
+def _maker(kind: Any) -> Make:
+    """How values of a type are made: looked up once a type, as there are many values."""
+    kind, nullable = _optional(kind)
+    make = _plainly(kind)
+    return (lambda value: None if value is None else make(value)) if nullable else make
+
+
+def _plainly(kind: Any) -> Make:
+    origin, inner = get_origin(kind), get_args(kind)
+    if hasattr(kind, "read"):
+        return cast(Make, kind.read)
+    if dataclasses.is_dataclass(kind):
+        return _object(cast(type, kind))
+    if origin is tuple and inner[-1] is Ellipsis:
+        one = _maker(inner[0])
+        return lambda value: tuple([one(item) for item in value])
+    if origin is tuple:
+        every = [_maker(item) for item in inner]
+        return lambda value: tuple(make(item) for make, item in zip(every, value, strict=True))
+    if origin in (dict, Mapping):
+        named = _maker(inner[1])
+        return lambda value: {name: named(item) for name, item in value.items()}
+    if kind is float or (isinstance(kind, type) and issubclass(kind, StrEnum)):
+        return cast(Make, kind)
+    return lambda value: value
+
+
+def _object(cls: type) -> Make:
+    """A declared dataclass from its keys. Its fields are looked at when the first one is made, not before."""
+
+    @cache
+    def fields() -> tuple[tuple[str, str, Mapping[str, Any], Any], ...]:
+        every = dataclasses.fields(cls)
+        return tuple((written(f), f.name, f.metadata, hints(cls)[f.name]) for f in every)
+
+    def make(value: dict[str, Plain]) -> Any:
+        made: dict[str, Any] = {}
+        for key, name, meta, kind in fields():
+            if key not in value:
+                continue
+            item = value[key]
+            if meta["big"]:
+                item = _small(item)
+            if meta["single"] and not isinstance(item, list):
+                item = [item]
+            if meta["short"] and not isinstance(item, dict):
+                item = {meta["short"]: item}
+            made[name] = _maker(kind)(item)
+        return cls(**made)
+
+    return make
+
+
+_LEAVES = frozenset({type(None), str, int, float, bool})  # looked for first: nearly all values are such
+
+
+def plain(value: Any) -> Plain:
+    """A typed object -> what JSON can hold; the inverse of ``build``."""
+    kind: Any = type(value)
+    return value if kind in _LEAVES else _writer(kind)(value)
+
+
+@cache
+def _writer(cls: Any) -> Make:
+    """How values of a class are written: looked up once a class, as there are many values."""
+    if hasattr(cls, "plain"):
+        return lambda value: value.plain()
+    if dataclasses.is_dataclass(cls):
+        keys = [(f.name, written(f), _large if f.metadata.get("big") else plain) for f in dataclasses.fields(cls)]
+        return lambda value: {
+            key: item if type(item := getattr(value, name)) in _LEAVES and write is plain else write(item)
+            for name, key, write in keys
+        }
+    if issubclass(cls, Mapping):
+        return lambda value: {str(name): plain(item) for name, item in value.items()}
+    if issubclass(cls, tuple | list):
+        return lambda value: [item if type(item) in _LEAVES else plain(item) for item in value]
+    return next((kind for kind in (str, float, int) if issubclass(cls, kind)), lambda value: value)

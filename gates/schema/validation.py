@@ -1,0 +1,170 @@
+"""A plain value against its JSON Schema -> every mistake at once, each with place, nearest word and mend."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from gates.errors import GatesError, PolicyError
+from gates.schema.fields import Plain, build, schema_of
+from gates.schema.yaml_text import Path, Source
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+
+T = TypeVar("T")
+SHOWN = 60  # characters of a value that a message repeats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Problem:
+    """One mistake and its place."""
+
+    file: str
+    line: int
+    column: int
+    text: str
+
+    @classmethod
+    def at(cls, source: Source, path: Path, text: str) -> Problem:
+        """A mistake at a path of a source; the message names the key, or the path to an item of a list."""
+        line, column = source.where(path)
+        return cls(file=source.name, line=line, column=column, text=f"{_name(path)}: {text}" if path else text)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.text}"
+
+
+def raise_all(problems: Iterable[Problem]) -> None:
+    """Raise ``PolicyError`` with all problems, sorted by place, if there are any."""
+    every = sorted(set(problems))
+    if every:
+        raise PolicyError([str(problem) for problem in every])
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """``; did you mean X?`` where a known word is near, else nothing."""
+    found = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def shown(value: Plain) -> str:
+    """A value for a message, cut short."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def problems(source: Source, path: Path, value: Plain, schema: Mapping[str, Plain]) -> Iterator[Problem]:
+    """Every way in which the value at ``path`` breaks its schema."""
+    import jsonschema_rs
+
+    errors = list(jsonschema_rs.Draft202012Validator(dict(schema)).iter_errors(value))
+    mistyped = {tuple(error.instance_path) for error in errors if error.kind.name == "type"}
+    for error in errors:  # of a value of the wrong type nothing else is worth saying
+        if error.kind.name == "type" or tuple(error.instance_path) not in mistyped:
+            yield from _told(source, path, value, schema, error)
+
+
+@cache
+def _validator(cls: Any) -> jsonschema_rs.Draft202012Validator:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator(schema_of(cls))
+
+
+def read_json(cls: type[T], data: bytes, name: str) -> T:
+    """JSON bytes -> a declared dataclass. Raises ``GatesError`` where it is no JSON or of another form."""
+    try:
+        value = json.loads(data)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except (ValueError, RecursionError) as error:
+        raise GatesError(f"is no JSON: {error}", where=name, mend="Make it again.") from error
+    if not _validator(cast(Any, cls)).is_valid(value):
+        found = list(problems(Source(name=name, value=value, places={}), (), value, schema_of(cls)))
+        raise GatesError(found[0].text, where=name, mend="Make it again with this version of gates.")
+    try:
+        made: T = build(cls, value)
+    except (ValueError, OverflowError) as error:
+        raise GatesError(f"holds a number that is none: {error}", where=name, mend="Make it again.") from error
+    return made
+
+
+_TYPES = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "null": "nothing",
+    "number": "a number",
+    "object": "keys with values",
+    "string": "text",
+}
+
+
+def _name(path: Path) -> str:
+    """The last key; for an item of a list the key of the list with the item's number."""
+    *rest, last = path
+    if isinstance(last, str) or not rest:
+        return str(last)
+    return f"{_name(tuple(rest))}[{last}]"
+
+
+def _told(
+    source: Source, base: Path, value: Plain, schema: Mapping[str, Plain], error: jsonschema_rs.ValidationError
+) -> Iterator[Problem]:
+    path: Path = (*base, *error.instance_path)
+    kind: Any = error.kind
+    known = _schema_at(schema, error.schema_path)
+    match kind.name:
+        case "additionalProperties":
+            present = error.instance if isinstance(error.instance, dict) else {}
+            free = [word for word in known.get("properties", {}) if word not in present]
+            for word in kind.unexpected:
+                yield Problem.at(source, (*path, word), f"unknown key{nearest(word, free)}")
+        case "required":
+            doc = known.get("properties", {}).get(kind.property, {}).get("description", "")
+            yield Problem.at(source, path, f"the key {kind.property} is missing{f' ({doc})' if doc else ''}")
+        case "anyOf":
+            yield from _nearest_branch(source, base, value, schema, error)
+        case "enum":
+            options = ", ".join(str(option) for option in kind.options)
+            text = f"{shown(error.instance)} is none of {options}{nearest(str(error.instance), map(str, kind.options))}"
+            yield Problem.at(source, path, text)
+        case "type":
+            wanted = " or ".join(_TYPES[name] for name in kind.types)
+            yield Problem.at(source, path, f"expected {wanted}, found {shown(error.instance)}")
+        case "pattern":
+            hint = known.get("description", "")
+            yield Problem.at(source, path, f"{shown(error.instance)} has the wrong form{f' ({hint})' if hint else ''}")
+        case _:
+            yield Problem.at(source, path, error.message)
+
+
+def _nearest_branch(
+    source: Source, base: Path, value: Plain, schema: Mapping[str, Plain], error: jsonschema_rs.ValidationError
+) -> Iterator[Problem]:
+    """Of several allowed forms, tell the mistakes of the one that the value was meant to be: that of its type."""
+    kind: Any = error.kind
+    branches: Sequence[Sequence[Any]] = kind.context
+    for branch in branches:
+        if not any(inner.kind.name == "type" and list(inner.instance_path) == error.instance_path for inner in branch):
+            for inner in branch:
+                yield from _told(source, base, value, schema, inner)
+            return
+    names = {name for branch in branches for inner in branch for name in getattr(inner.kind, "types", [])}
+    wanted = " or ".join(sorted(_TYPES[name] for name in names))
+    yield Problem.at(source, (*base, *error.instance_path), f"expected {wanted}, found {shown(error.instance)}")
+
+
+def _schema_at(schema: Mapping[str, Plain], path: Sequence[str | int]) -> dict[str, Plain]:
+    """The schema that holds the failed keyword; empty where the path leads outside."""
+    here: Any = schema
+    for step in path[:-1]:
+        try:
+            here = here[step]
+        except (KeyError, IndexError, TypeError):
+            return {}
+    return here if isinstance(here, dict) else {}

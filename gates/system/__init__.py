@@ -1,0 +1,1 @@
+"""Files, child processes and git on this machine, and what is told while they work."""

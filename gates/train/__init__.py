@@ -1,1 +1,0 @@
-"""Launchers: ways of making a candidate. Each gets the policy's ``train`` and a folder to fill."""

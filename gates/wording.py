@@ -1,0 +1,132 @@
+"""Numbers in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from enum import Enum
+
+POINT = 100  # one point is a hundredth
+MINUS = "−"
+_SMALL, _LARGE = Decimal("1e-6"), Decimal("1e15")  # between them a number has few enough digits to be written out
+_DIGITS = 12  # that are shown at most beyond the usual ones, as numbers are judged at so many
+Noun = tuple[str, str]  # of one, of many
+ROW: Noun = ("row", "rows")
+QUERY: Noun = ("query", "queries")
+
+
+class Hopeless(Enum):
+    """Why no number of rows would settle a question."""
+
+    AT_BAR = "it lies at the bar: more {of} are unlikely to decide, so move the bar or accept it"
+    TRAINING = "more {of} leave the noise of training as it is: train more seeds, move the bar or accept it"
+
+
+def number(value: float, more: int = 0) -> str:
+    """A value at three decimals, more where it is small: ``0.812``, ``0.0004``, ``−1,234.5``. ``more`` digits."""
+    if value and abs(value) < 0.01:  # noqa: PLR2004 -- three decimals would show one digit or none
+        return _plain(f"{value:.{2 + more}g}")
+    return _plain(f"{value:,.{3 + more}f}" if abs(value) < POINT else f"{value:,.{1 + more}f}")
+
+
+def _plain(told: str) -> str:
+    """A number without a power of ten where a reader can do without, and with a real minus."""
+    if "e" in told and _SMALL <= abs(Decimal(told)) < _LARGE:
+        told = f"{Decimal(told):,f}"
+    return told.replace("-", MINUS)
+
+
+def apart(text: Callable[[float, int], str], value: float, bar: float, unit: float = 1.0) -> str:
+    """A value in as many digits as show on which side of the bar it lies. ``unit``: what the text counts in."""
+    told = text(value, 0)
+    for more in range(_DIGITS):
+        told = text(value, more)
+        shown = float(told.replace(",", "").replace(MINUS, "-")) / unit
+        if (shown > bar) - (shown < bar) == (value > bar) - (value < bar):
+            break
+    return told
+
+
+def bar_text(value: float) -> str:
+    """A bar as its author wrote it: ``0.8``, ``500``."""
+    return _plain(f"{value:,.10g}")
+
+
+def written(value: float) -> str:
+    """A number as it is written in YAML, to be pasted: ``-0.05``, ``1234.5``."""
+    return f"{value:.10g}"
+
+
+def signed(value: float, more: int = 0) -> str:
+    """A difference with its sign: ``+0.018``, ``−0.071``, ``0``. ``more`` digits."""
+    return f"{'+' if value > 0 else MINUS}{number(abs(value), more)}" if value else "0"
+
+
+def size(value: float, *, points: bool, bar: float | None = None) -> str:
+    """The size of a difference: ``1.4 points``, ``0.25 points``; as a number where points make no sense. ``bar``: from
+    which it is told apart."""
+    if not points:
+        return number(abs(value)) if bar is None else apart(number, abs(value), abs(bar))
+    told = _points(abs(value)) if bar is None else apart(_points, abs(value), abs(bar), POINT)
+    return f"{told} point{'' if told == '1' else 's'}"
+
+
+def asked_size(bar: float, *, points: bool) -> str:
+    """The size of a difference as the policy's author wrote it: ``10``, ``1.25 points``."""
+    told = bar_text(bar * POINT if points else bar)
+    return f"{told} point{'' if told == '1' else 's'}" if points else told
+
+
+def _points(value: float, more: int = 0) -> str:
+    scaled = value * POINT
+    if scaled and scaled < 0.01:  # noqa: PLR2004 -- two decimals would show nothing
+        return _plain(f"{scaled:.{2 + more}g}")
+    return f"{scaled:.{1 + more}f}".removesuffix(".0") if scaled >= 1 or scaled == 0 else f"{scaled:.{2 + more}f}"
+
+
+def moved(low: float, high: float, *, points: bool, bar: float | None = None) -> str:
+    """A range of change with signs: ``−8.8 to −2.2 points``. ``bar``: from which both ends are told apart."""
+
+    def end(value: float) -> str:
+        sign = "+" if value > 0 else "−" if value < 0 else ""
+        same = bar is not None and value * bar > 0  # on different sides of zero they are apart as it is
+        if points:
+            return sign + (apart(_points, abs(value), abs(bar or 0.0), POINT) if same else _points(abs(value)))
+        return sign + (apart(number, abs(value), abs(bar or 0.0)) if same else number(abs(value))) if value else "0"
+
+    return f"{end(low)} to {end(high)}{' points' if points else ''}"
+
+
+def moved_by(value: float, *, points: bool = True) -> str:
+    """One change with its sign: ``−2.2 points``."""
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{size(value, points=points)}"
+
+
+def percent(confidence: float) -> str:
+    """0.95 -> ``95 %``."""
+    return f"{confidence * 100:.6g} %"
+
+
+def rows(n: int) -> str:
+    """1 -> ``1 row``, 48210 -> ``48,210 rows``."""
+    return plural(n, *ROW)
+
+
+def plural(n: int, one: str, many: str) -> str:
+    """``1 bar holds``, ``3 bars hold``."""
+    return f"{n:,} {one if n == 1 else many}"
+
+
+def all_of(n: int, one: str, many: str) -> str:
+    """``the one rule holds``, ``all 3 rules hold``."""
+    return f"the one {one}" if n == 1 else f"all {plural(n, one, many)}"
+
+
+def have(n: int) -> str:
+    """The verb of so many: ``has`` of one, ``have``."""
+    return "has" if n == 1 else "have"
+
+
+def counted(n: int, noun: str) -> str:
+    """``1 row``, ``3 queries``, of a noun with a plural by the rule."""
+    return plural(n, noun, f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}{'e' * noun.endswith('s')}s")
