@@ -61,7 +61,7 @@ PYTHON = Path()
 DIGEST = """
 import sys
 from pathlib import Path
-from gates.files import folder_digest
+from gates.system.files import folder_digest
 print(folder_digest(Path(sys.argv[1])))
 """
 

@@ -64,11 +64,11 @@ def test_a_policy_may_name_more_but_no_credential() -> None:
 SPIED = """
 import sys
 from pathlib import Path
-from gates import child
+from gates.system import sandbox
 if sys.argv[2] == "guarded":
-    child.guard()
+    sandbox.guard()
 spy = 'cat /proc/$PPID/environ > environ; head -c 1 /proc/$PPID/mem > mem; readlink /proc/$PPID/exe > exe; env > own'
-child.run(["/bin/sh", "-c", spy], Path(sys.argv[1]), {"PATH": "/usr/bin:/bin"}, Path(sys.argv[1]) / "log")
+sandbox.run(["/bin/sh", "-c", spy], Path(sys.argv[1]), {"PATH": "/usr/bin:/bin"}, Path(sys.argv[1]) / "log")
 import os, subprocess
 asked = subprocess.run(["sh", "-c", "echo $SECRET_OF_OURS"], capture_output=True, text=True)
 print(os.environ["SECRET_OF_OURS"], asked.stdout)

@@ -196,10 +196,11 @@ def test_the_unforeseen_is_3_and_never_a_verdict(project: Project, body: str) ->
     project.ready()
     code = f"""
 import sys
-from gates import cli, flow
+from gates import cli
+from gates.pipeline import pipeline
 def run(self):
     {body}
-flow.Flow.run = run
+pipeline.Flow.run = run
 sys.argv = ["gates", "run"]
 cli.main()
 """

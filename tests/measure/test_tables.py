@@ -95,11 +95,11 @@ def test_a_wide_table_is_planned_in_seconds(tmp_path):
 MEMORY = """
 import resource, sys
 from pathlib import Path
-from gates.measure.contract import findings
+from gates.measure.contract_check import findings
 from gates.measure.engines import connect
-from gates.measure.tables import open_table
+from gates.measure.holdout.tables import open_table
 from gates.schema.yaml_text import Source
-from gates.workspace import read_contract
+from gates.checkout.workspace import read_contract
 engine = connect(threads=1)
 engine.connection.execute("SET memory_limit = '150MB'")
 rules = read_contract(Source(name="c", value={"table": [{"unique": "a"}, {"unique": ["a", "b"]}]}, places={}))

@@ -255,7 +255,7 @@ def _named(name: str) -> str:
 def _type_of(kind: str, where: str) -> str:
     decimal = _DECIMAL.fullmatch(kind)
     if not decimal and kind not in TYPES:
-        raise GatesError(f"{where} is {told(kind)}; the engine spark can't see it", mend="Use data.engine: duckdb.")
+        raise GatesError(f"{where} holds {told(kind)}; the engine spark can't see it", mend="Use data.engine: duckdb.")
     return kind.lower() if decimal else TYPES[kind]
 
 
@@ -263,7 +263,7 @@ def _name_of(kind: str, where: str) -> str:
     if kind.startswith("decimal("):
         return kind.upper()
     if kind not in _NAMES:
-        raise GatesError(f"{where} is {kind[:60]}; the engine spark sees flat columns only")
+        raise GatesError(f"{where} holds {told(kind)}; the engine spark sees flat columns only")
     return _NAMES[kind]
 
 
