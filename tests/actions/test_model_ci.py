@@ -166,7 +166,7 @@ def test_a_model_is_scored_apart_and_so_is_a_champion_on_a_new_holdout(world: Wo
     assert run.verdicts == {"data": "pass", "judge": "fail", "report": "fail"}, run.log
     assert {job for job, end in run.jobs.items() if end == "succeeded"} >= {"score", "champion", "train"}
     assert "worse than champion v1" in ours(world)
-    assert "<code>recall:max_worsening</code> against the anchor" in ours(world)
+    assert "<code>recall:max_worsening:anchor</code>" in ours(world)
     for job in ("train", "score", "champion"):
         seen = (world.seen / f"{job}.env").read_text()
         assert "ghs_bot" not in seen

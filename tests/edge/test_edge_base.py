@@ -214,7 +214,7 @@ def test_the_diff_of_two_commits_and_of_two_files(project):
     where = ("--policy", str(project.root / "gates.yaml"))
     assert call("policy", "diff", "main", "main~1", *where).code == 0
     shown = call("policy", "diff", "main~1", "main", *where)
-    assert (shown.code, "weaker, or it can't be told, in 1 of 1 changes" in shown.out) == (1, True)
+    assert (shown.code, "weaker, or it can't be told, in 1 of 1 change" in shown.out) == (1, True)
     strict = project.root / "strict.yaml"
     strict.write_text(git(project.root, "show", "main~1:gates.yaml"))
     assert call("policy", "diff", str(strict), str(project.root / "gates.yaml")).code == 1
