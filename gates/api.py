@@ -25,13 +25,13 @@ from gates.schema.yaml_text import Source
 from gates.system.progress import Steps
 
 __all__ = [
-    "Checked", "Decision", "Evidence", "GatesError", "Policy", "check_data", "judge", "load_decision", "load_evidence",
-    "load_policy", "measure", "run",
+    "GatesError", "ShownDecision", "ShownEvidence", "ShownPolicy", "ShownTableCheck", "check_data", "judge",
+    "load_decision", "load_evidence", "load_policy", "measure", "run",
 ]  # fmt: skip
 Place = str | PathLike[str]
 
 
-class Policy(policy.Bound):
+class ShownPolicy(policy.ResolvedPolicy):
     """A policy with its contract."""
 
     __slots__ = ()
@@ -40,7 +40,7 @@ class Policy(policy.Bound):
         return notebook.policy(self)
 
 
-class Evidence(evidence.Evidence):
+class ShownEvidence(evidence.Evidence):
     """What was measured: the same bytes whatever order the rows were in."""
 
     __slots__ = ()
@@ -49,7 +49,7 @@ class Evidence(evidence.Evidence):
         return notebook.evidence(self)
 
 
-class Decision(decision.Decision):
+class ShownDecision(decision.Decision):
     """All verdicts of one candidate under one policy."""
 
     __slots__ = ()
@@ -58,7 +58,7 @@ class Decision(decision.Decision):
         return notebook.decision(self)
 
 
-class Checked(table_check.Checked):
+class ShownTableCheck(table_check.Checked):
     """A table held to a contract."""
 
     __slots__ = ()
@@ -75,40 +75,40 @@ def _shown(kind: type[_T], value: Any) -> _T:
     return kind(**{one.name: getattr(value, one.name) for one in fields(value) if one.init})
 
 
-def load_policy(path: Place = "gates.yaml") -> Policy:
+def load_policy(path: Place = "gates.yaml") -> ShownPolicy:
     """Read a policy with its contract. Raises ``GatesError`` with every mistake in them."""
-    return _shown(Policy, Workspace(policy=Path(path)).load())
+    return _shown(ShownPolicy, Workspace(policy=Path(path)).load())
 
 
-def load_evidence(folder: Place = ".gates") -> Evidence:
+def load_evidence(folder: Place = ".gates") -> ShownEvidence:
     """The evidence that ``gates measure`` left in a folder. Raises ``GatesError`` where it is none."""
-    return _shown(Evidence, Workspace(policy=Path("gates.yaml")).load_evidence(Path(folder)))
+    return _shown(ShownEvidence, Workspace(policy=Path("gates.yaml")).load_evidence(Path(folder)))
 
 
-def load_decision(path: Place = ".gates/decision.json") -> Decision:
+def load_decision(path: Place = ".gates/decision.json") -> ShownDecision:
     """A decision that was made before. Raises ``GatesError`` where it is none."""
-    return _shown(Decision, Workspace(policy=Path("gates.yaml")).load_decision(Path(path)))
+    return _shown(ShownDecision, Workspace(policy=Path("gates.yaml")).load_decision(Path(path)))
 
 
-def judge(policy: policy.Bound, evidence: evidence.Evidence) -> Decision:
+def judge(policy: policy.ResolvedPolicy, evidence: evidence.Evidence) -> ShownDecision:
     """Judge evidence by a policy: no clock, no network, no data, and the same decision each time.
 
     Raises ``GatesError`` for evidence that was measured for another policy.
     """
-    return _shown(Decision, judges.judge(policy, evidence))
+    return _shown(ShownDecision, judges.judge(policy, evidence))
 
 
-def measure(path: Place = "gates.yaml") -> Evidence:
+def measure(path: Place = "gates.yaml") -> ShownEvidence:
     """What ``gates measure`` does: check the data, and measure the candidate that was trained beside the champion.
 
     Leaves the evidence in ``.gates``. Raises ``GatesError`` at the first step that can't be done.
     """
     flow = _flow(path)
     flow.workspace.trained(flow.bound.policy.train.seeds)
-    return _shown(Evidence, flow.measure(flow.check(), flow.served(), flow.anchor()))
+    return _shown(ShownEvidence, flow.measure(flow.check(), flow.served(), flow.anchor()))
 
 
-def run(path: Place = "gates.yaml") -> Decision:
+def run(path: Place = "gates.yaml") -> ShownDecision:
     """What ``gates run`` does, up to the decision: check the data, train, measure, judge.
 
     Leaves evidence and decision in ``.gates``. Raises ``GatesError`` at the first step that can't be done.
@@ -116,7 +116,7 @@ def run(path: Place = "gates.yaml") -> Decision:
     flow = _flow(path)
     made = flow.run()
     flow.workspace.save(flow.workspace.decision, made)
-    return _shown(Decision, made)
+    return _shown(ShownDecision, made)
 
 
 def _flow(path: Place) -> Flow:
@@ -132,7 +132,7 @@ def check_data(
     *,
     name: str = "table",
     engine: Literal["duckdb", "spark"] = "duckdb",
-) -> Checked:
+) -> ShownTableCheck:
     """Hold a table to a contract.
 
     ``table``: a path or a glob, or what ``engine`` calls a table; or an Arrow table, a pandas or polars frame, a
@@ -156,4 +156,4 @@ def check_data(
     with closing(connect(engine=kind, session=session)) as opened:
         path = str(table)
         seen = open_table(opened, Path.cwd(), path, Path(path).name) if is_path else register(opened, table, name)
-        return _shown(Checked, hold(opened, seen, rules, root))
+        return _shown(ShownTableCheck, hold(opened, seen, rules, root))

@@ -12,11 +12,23 @@ import pytest
 import yaml
 from hypothesis import settings
 
-from gates.documents.evidence import SCHEMA, Evidence, Facts, Finding, Model, Part, Ranks, RankSums, Run, Slice, Table
+from gates.documents.evidence import (
+    SCHEMA,
+    Evidence,
+    Finding,
+    MeasuredModel,
+    Part,
+    Ranks,
+    RankSums,
+    Slice,
+    Table,
+    TrainingFacts,
+    TrainingRun,
+)
 from gates.documents.slices import Dimension
 from gates.documents.statistic import RANKS
 from gates.errors import GatesError
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read
 
 settings.register_profile("gates", deadline=None, derandomize=True, print_blob=False)
@@ -116,7 +128,7 @@ def make_slice(rows: list[tuple], key: tuple = ()) -> Slice:
     )
 
 
-def make_policy(keys: dict, contract: dict | str | None = None) -> Bound:
+def make_policy(keys: dict, contract: dict | str | None = None) -> ResolvedPolicy:
     written = POLICY | keys
     files = {}
     if contract is not None:
@@ -132,7 +144,7 @@ def make_policy(keys: dict, contract: dict | str | None = None) -> Bound:
 
 
 def make_evidence(
-    bound: Bound,
+    bound: ResolvedPolicy,
     blocks: list[dict],
     *,
     champion: str | None = "3",
@@ -187,20 +199,23 @@ def make_evidence(
             for table, rule, seen, count, *more in findings
         ),
         used=used,
-        candidate=Model(
-            digest="sha256:" + "c" * 64, version=None, unscored=candidate_unscored, facts=facts and Facts(**facts)
+        candidate=MeasuredModel(
+            digest="sha256:" + "c" * 64,
+            version=None,
+            unscored=candidate_unscored,
+            facts=facts and TrainingFacts(**facts),
         )
         if measured
         else None,
-        champion=Model(digest="sha256:" + "b" * 64, version=champion, unscored=champion_unscored)
+        champion=MeasuredModel(digest="sha256:" + "b" * 64, version=champion, unscored=champion_unscored)
         if measured and champion
         else None,
-        anchor=Model(digest="sha256:" + "a" * 64, version=str(named), unscored=anchor_unscored)
+        anchor=MeasuredModel(digest="sha256:" + "a" * 64, version=str(named), unscored=anchor_unscored)
         if measured and named
         else None,
         slices=parts,
         anchored=slices(anchored),
-        runs=tuple(Run(digest=f"sha256:{place:064}", slices=slices(run)) for place, run in enumerate(runs)),
+        runs=tuple(TrainingRun(digest=f"sha256:{place:064}", slices=slices(run)) for place, run in enumerate(runs)),
     )
 
 

@@ -57,6 +57,16 @@ def test_no_module_bears_the_name_of_another():
     assert [name for name, times in names.items() if times > 1] == []
 
 
+def test_no_public_class_bears_the_name_of_another():
+    found = [
+        node.name
+        for path in sources()
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert [name for name, times in Counter(found).items() if times > 1] == []
+
+
 def test_no_folder_has_more_than_twelve_modules():
     folders = Counter(path.parent for path in sources() if path.stem != "__init__")
     assert [str(folder) for folder, modules in folders.items() if modules > MOST] == []

@@ -14,9 +14,9 @@ from gates.cli import cli
 from gates.errors import GatesError
 from gates.github.rest_api import Client
 from gates.measure.engines.duckdb import DuckDB
-from gates.registry.sqlite import Glance
+from gates.registry.sqlite import SQLiteRegistry
 from gates.system import files, sandbox
-from gates.system.activity import LOG, Heard, ran
+from gates.system.activity import LOG, ActivityLog, ran
 from gates.system.git import Git
 from gates.system.progress import Steps
 
@@ -31,7 +31,7 @@ gates: [{metric: recall, min: 0.5}]
 
 @pytest.fixture
 def heard():
-    made = Heard()
+    made = ActivityLog()
     made.listen()
     yield made
     made.close()
@@ -66,7 +66,7 @@ def document(folder: Path) -> None:
 
 def registry(folder: Path) -> None:
     sqlite3.connect(folder / "mlflow.db").close()
-    Glance(f"sqlite:///{folder}/mlflow.db", lambda: pytest.fail("asked"))._rows("SELECT 1")
+    SQLiteRegistry(f"sqlite:///{folder}/mlflow.db", lambda: pytest.fail("asked"))._rows("SELECT 1")
 
 
 @pytest.mark.parametrize(

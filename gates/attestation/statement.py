@@ -36,7 +36,7 @@ class Tier(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
+class ReadStatement:
     """A statement's file: the decision in it, its tier, and the envelope of a signed one."""
 
     decision: Decision
@@ -81,7 +81,7 @@ def payload_of(data: bytes, name: str) -> tuple[bytes, Plain]:
         raise GatesError("has a payload that is not base64", where=name, mend=MEND) from error
 
 
-def read(data: bytes, name: str) -> Read:
+def read(data: bytes, name: str) -> ReadStatement:
     """A statement, a DSSE envelope or a Sigstore bundle. Its signature is not looked at.
 
     Raises ``GatesError`` for anything that is not exactly the statement of a decision.
@@ -92,14 +92,14 @@ def read(data: bytes, name: str) -> Read:
     if str(value.get("mediaType", "")).startswith(BUNDLE):
         envelope, tier = value.get("dsseEnvelope"), Tier.ATTESTED
     if not isinstance(envelope, dict) or "payload" not in envelope:
-        return Read(decision=_decision(data, name), tier=Tier.NONE)
+        return ReadStatement(decision=_decision(data, name), tier=Tier.NONE)
     if envelope.get("payloadType") != PAYLOAD:
         raise GatesError("is an envelope, but not of an in-toto statement", where=name, mend=MEND)
     try:
         payload = base64.b64decode(str(envelope["payload"]), validate=True)
     except binascii.Error as error:
         raise GatesError("has a payload that is no base64", where=name, mend=MEND) from error
-    return Read(decision=_decision(payload, name), tier=tier, envelope=envelope)
+    return ReadStatement(decision=_decision(payload, name), tier=tier, envelope=envelope)
 
 
 MEND = "Make it again: gates statement write."

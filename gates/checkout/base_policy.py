@@ -12,7 +12,7 @@ from gates.checkout.trusted_policy import at
 from gates.checkout.workspace import Workspace
 from gates.documents.diff import Change, Effect
 from gates.errors import GatesError
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.policy.aliases import Alias, aliases, might_move
 from gates.policy.policy_diff import compare, weakened
 from gates.schema.yaml_text import MAX_BYTES
@@ -25,10 +25,10 @@ _FILES = ("100644", "100755")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class BaseVerdict:
     """A policy that the candidate is held to, and the folder where its paths start."""
 
-    bound: Bound
+    bound: ResolvedPolicy
     root: Path
 
 
@@ -38,10 +38,10 @@ class Base:
     policies that can't be read, that have moved, or that stand beside the one at hand."""
 
     commit: str
-    policies: tuple[Held, ...] = ()
+    policies: tuple[BaseVerdict, ...] = ()
     told: tuple[Change, ...] = ()
 
-    def changes(self, head: Bound) -> tuple[Change, ...]:
+    def changes(self, head: ResolvedPolicy) -> tuple[Change, ...]:
         """What the policy at hand asks for differently."""
         found = list(self.told)
         for policy in self.policies:
@@ -49,7 +49,7 @@ class Base:
         return tuple(found)
 
 
-def base_of(workspace: Workspace, revision: str, head: Bound, environ: Mapping[str, str]) -> Base:
+def base_of(workspace: Workspace, revision: str, head: ResolvedPolicy, environ: Mapping[str, str]) -> Base:
     """What a commit says about the alias that this policy moves, whatever its file and its model are called there.
 
     Raises ``GatesError`` where the commit can't be had: then nobody knows what was asked for.
@@ -62,11 +62,13 @@ def base_of(workspace: Workspace, revision: str, head: Bound, environ: Mapping[s
         told += _beside(base, now, path, bounds, head)
     except GatesError as error:
         return Base(commit=commit, told=(_unread(path, path, error),))
-    policies = (Held(bound=one, root=_root(one, (top / name).parent, workspace.root)) for name, one in bounds.items())
+    policies = (
+        BaseVerdict(bound=one, root=_root(one, (top / name).parent, workspace.root)) for name, one in bounds.items()
+    )
     return Base(commit=commit, policies=tuple(policies), told=tuple(told))
 
 
-def policy_at(workspace: Workspace, revision: str, environ: Mapping[str, str]) -> Bound:
+def policy_at(workspace: Workspace, revision: str, environ: Mapping[str, str]) -> ResolvedPolicy:
     """The policy with its contract at a commit. Raises ``GatesError`` where there is none, and for its mistakes."""
     git, _, commit, path = _found(workspace, revision, environ)
     return at(git, commit, path, f"{path} at {revision}")
@@ -104,7 +106,9 @@ class _Tree:
             if mode in _FILES and not (size.isdigit() and int(size) > MAX_BYTES):  # such a policy is refused anyway
                 self.files[path] = name
 
-    def moving(self, wanted: frozenset[Alias], paths: Collection[str]) -> Iterator[tuple[str, Bound | GatesError]]:
+    def moving(
+        self, wanted: frozenset[Alias], paths: Collection[str]
+    ) -> Iterator[tuple[str, ResolvedPolicy | GatesError]]:
         """Of these files the policies that move one of the aliases; as errors those that might but can't be read."""
         with self.git.objects() as objects:
             for path, data in zip(paths, objects.all([self.files[path] for path in paths]), strict=True):
@@ -115,7 +119,7 @@ class _Tree:
                     if isinstance(bound, GatesError) or aliases(bound) & wanted:
                         yield path, bound
 
-    def read(self, path: str) -> Bound | GatesError:
+    def read(self, path: str) -> ResolvedPolicy | GatesError:
         """The policy at a path, or why it can't be read."""
         try:
             return at(self.git, self.commit, path, f"{_shown(path)} at {self.commit[:7]}")
@@ -123,7 +127,7 @@ class _Tree:
             return error
 
 
-def _searched(base: _Tree, head: Bound, path: str) -> tuple[dict[str, Bound], list[Change]]:
+def _searched(base: _Tree, head: ResolvedPolicy, path: str) -> tuple[dict[str, ResolvedPolicy], list[Change]]:
     """The base's policies of the alias by their paths, and what is to be told of the search. Where none moves it, the
     one that stood at this path counts: its alias was renamed."""
     told, paths = [], list(base.files)
@@ -134,10 +138,10 @@ def _searched(base: _Tree, head: Bound, path: str) -> tuple[dict[str, Bound], li
             )
         )
     found = dict(base.moving(aliases(head), paths[:MOST]))
-    bounds = {name: one for name, one in found.items() if isinstance(one, Bound)}
+    bounds = {name: one for name, one in found.items() if isinstance(one, ResolvedPolicy)}
     if path in base.files and path not in found and not bounds:
         found[path] = before = base.read(path)
-        bounds = {path: before} if isinstance(before, Bound) else {}
+        bounds = {path: before} if isinstance(before, ResolvedPolicy) else {}
     for name, one in found.items():
         if isinstance(one, GatesError) and (name == path or not bounds):  # by what can't be read nothing is promoted
             told.append(_unread(name, path, one))
@@ -147,20 +151,22 @@ def _searched(base: _Tree, head: Bound, path: str) -> tuple[dict[str, Bound], li
     return bounds, told
 
 
-def _beside(base: _Tree, now: _Tree, path: str, bounds: Mapping[str, Bound], head: Bound) -> Iterator[Change]:
+def _beside(
+    base: _Tree, now: _Tree, path: str, bounds: Mapping[str, ResolvedPolicy], head: ResolvedPolicy
+) -> Iterator[Change]:
     """What policies that move the alias, too, ask less for than before: whoever adds a second one evades the first."""
     held = [one for one in bounds.values() if aliases(one) & aliases(head)]
     other = [
         name for name, one in now.files.items() if name != path and (name in bounds or base.files.get(name) != one)
     ]
     for name, rival in now.moving(aliases(head), other):
-        if isinstance(rival, Bound) and not (name in bounds and bounds[name].digest == rival.digest):
+        if isinstance(rival, ResolvedPolicy) and not (name in bounds and bounds[name].digest == rival.digest):
             for before in held:
                 for change in weakened(before, rival):
                     yield replace(change, rule=f"{_shown(name)}: {change.rule}")
 
 
-def _root(bound: Bound, own: Path, root: Path) -> Path:
+def _root(bound: ResolvedPolicy, own: Path, root: Path) -> Path:
     """Where a base policy's paths start: in its own folder, or in this one where its tables came along."""
     holdout = bound.policy.data.holdout
     lies_there = (own / holdout).exists() or (not Path(holdout).is_absolute() and any(own.glob(holdout)))

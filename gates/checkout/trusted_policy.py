@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from gates.checkout.workspace import Workspace
 from gates.documents.record import LEDGER, PICTURES, TIME, PolicyRef
 from gates.errors import GatesError
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read
 from gates.system import files
 from gates.system.git import FETCHED, Git, repository, upstream
@@ -20,16 +20,16 @@ OURS = (LEDGER, PICTURES)  # branches that hold no code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trusted:
+class TrustedPolicy:
     """The policy with its contract, and where it stood. ``elsewhere``: the branch that this run is of, where it is a
     GitHub run of another one than the default branch."""
 
-    bound: Bound
+    bound: ResolvedPolicy
     ref: PolicyRef
     elsewhere: str | None
 
 
-def trusted(workspace: Workspace, environ: Mapping[str, str]) -> Trusted:
+def trusted(workspace: Workspace, environ: Mapping[str, str]) -> TrustedPolicy:
     """The policy of the default branch; outside a repository, the file as it lies there.
 
     Raises ``GatesError`` where that branch can't be told or has no such policy, and with every mistake in it.
@@ -38,17 +38,17 @@ def trusted(workspace: Workspace, environ: Mapping[str, str]) -> Trusted:
     if found is None:
         bound = workspace.load()
         ref = PolicyRef(digest=bound.digest, path=workspace.policy.name, branch=None, commit=None, committed_at=None)
-        return Trusted(bound=bound, ref=ref, elsewhere=None)
+        return TrustedPolicy(bound=bound, ref=ref, elsewhere=None)
     git, top = found
     name, commit, elsewhere = _default(git, environ)
     path = workspace.policy.resolve().relative_to(top.resolve()).as_posix()
     bound = at(git, commit, path, f"{path} on {name}")
     made = datetime.fromtimestamp(_committed(git, commit), UTC).strftime(TIME)
     ref = PolicyRef(digest=bound.digest, path=path, branch=name, commit=commit, committed_at=made)
-    return Trusted(bound=bound, ref=ref, elsewhere=elsewhere)
+    return TrustedPolicy(bound=bound, ref=ref, elsewhere=elsewhere)
 
 
-def at(git: Git, commit: str, path: str, name: str) -> Bound:
+def at(git: Git, commit: str, path: str, name: str) -> ResolvedPolicy:
     """The policy at a path of a commit, with the contract beside it in that commit."""
 
     def blob(inside: str) -> bytes:

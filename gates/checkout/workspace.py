@@ -13,7 +13,7 @@ from gates.contract.rules.contract_rule import Contract
 from gates.documents.decision import Decision
 from gates.documents.evidence import Evidence
 from gates.errors import GatesError
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read as read_policy
 from gates.schema.canonical import canonical
 from gates.schema.validation import raise_all, read_json
@@ -174,7 +174,7 @@ class Workspace:
         """The documents of all of them."""
         return sorted((*self.base.glob("*.json"), *self.base.glob("[0-9]*/*.json")))
 
-    def load(self) -> Bound:
+    def load(self) -> ResolvedPolicy:
         """The policy with its contract. Raises ``GatesError`` with every mistake, and where it lies in a folder whose
         name no engine can be told."""
         try:

@@ -92,7 +92,7 @@ def init(
     made = None
     if data is not None:
         said = Said(label=label, key=key, task=task, query=query)
-        asked = starting.Asked(data=data, holdout=holdout, model=model, said=said)
+        asked = starting.FirstPolicy(data=data, holdout=holdout, model=model, said=said)
         with options.steps().step("look", " and ".join(path for path in (data, holdout) if path)):
             made = starting.init(asked, root, force=force)
         for path in made.written:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gates.documents.record import Kind, Record
+from gates.documents.record import Record, RecordKind
 from gates.judge.waivers import label_of
 from gates.ledger.alias import AGREED
 from gates.ledger.audit import Audit
@@ -14,7 +14,12 @@ from gates.promotion.status import Standing
 from gates.report.terminal.verdicts import console, flat
 from gates.wording import plural
 
-STYLES = {Kind.PROMOTION: "green", Kind.ROLLBACK: "yellow", Kind.FAILURE: "red", Kind.REFUSAL: "red"}
+STYLES = {
+    RecordKind.PROMOTION: "green",
+    RecordKind.ROLLBACK: "yellow",
+    RecordKind.FAILURE: "red",
+    RecordKind.REFUSAL: "red",
+}
 
 
 def history(entries: Sequence[Entry], *, width: int, colour: bool) -> str:

@@ -19,7 +19,7 @@ from gates.pipeline.pipeline import Flow
 from gates.pipeline.publish import facts
 from gates.report.terminal.verdicts import render
 from gates.schema.canonical import canonical
-from gates.system.activity import Heard
+from gates.system.activity import ActivityLog
 from gates.system.progress import Steps
 
 HEARD = "gates.heard"  # in click's context
@@ -28,7 +28,7 @@ HEARD = "gates.heard"  # in click's context
 def _listen(context: click.Context, _: click.Parameter, asked: bool) -> None:
     if not asked or HEARD in context.meta:
         return
-    heard = context.meta[HEARD] = Heard()
+    heard = context.meta[HEARD] = ActivityLog()
     heard.listen()
     context.call_on_close(heard.close)
     context.call_on_close(steps().tell)  # what no step told; called first
@@ -70,7 +70,7 @@ def steps(*, quiet: bool = False, took: Path | None = None) -> Steps:
     """Progress on standard error. ``quiet``: for somebody at a terminal alone, unless what was run is asked for.
     ``took``: where a terminal's progress remembers how long steps take."""
     context = click.get_current_context(silent=True)
-    heard: Heard | None = context.meta.get(HEARD) if context else None
+    heard: ActivityLog | None = context.meta.get(HEARD) if context else None
     return Steps(sys.stderr, quiet=quiet and heard is None, colour=colour(sys.stderr), heard=heard, took=took)
 
 

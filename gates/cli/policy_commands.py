@@ -13,7 +13,7 @@ import click
 from gates.checkout.workspace import Workspace
 from gates.cli import options
 from gates.errors import Exit
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 
 
 @click.group()
@@ -56,7 +56,7 @@ def diff(policy: Path, base: str, head: str | None, as_json: bool) -> NoReturn:
     sys.exit(Exit.STOP if compared.weaker else Exit.SHIP)
 
 
-def _bound(named: str, policy: Path) -> Bound:
+def _bound(named: str, policy: Path) -> ResolvedPolicy:
     """The policy of a file, or of a commit."""
     from gates.checkout.base_policy import policy_at
 

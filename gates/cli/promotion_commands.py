@@ -16,7 +16,7 @@ from gates.pipeline.pipeline import Flow
 if TYPE_CHECKING:
     from gates.documents.record import Approval, Run
     from gates.policy import Stage
-    from gates.promotion.transaction import Approve, Desk
+    from gates.promotion.transaction import Approve, PromotionContext
 
 
 def _trusted(policy: Path) -> Flow:
@@ -38,11 +38,11 @@ def _run(flow: Flow) -> Run:
         return provenance.run(flow.environ, found[0] if found else None)
 
 
-def _desk(flow: Flow) -> Desk:
-    from gates.promotion.transaction import Desk
+def _desk(flow: Flow) -> PromotionContext:
+    from gates.promotion.transaction import PromotionContext
 
     name = flow.bound.champion[0]
-    return Desk(name=name, registry=flow.registry, ledger=flow.ledger, run=_run(flow), say=flow.steps.say)
+    return PromotionContext(name=name, registry=flow.registry, ledger=flow.ledger, run=_run(flow), say=flow.steps.say)
 
 
 def _approvals(flow: Flow) -> Approve:

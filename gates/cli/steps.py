@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from gates.cli import options
-from gates.contract.contract_diff import Comparison as ContractComparison
+from gates.contract.contract_diff import ContractDiff as ContractComparison
 from gates.contract.contract_file import SCHEMA as CONTRACT_SCHEMA
 from gates.doctor import Diagnosis
 from gates.documents.decision import Decision
@@ -19,8 +19,8 @@ from gates.documents.evidence import Evidence
 from gates.documents.record import Record
 from gates.judge.table_check import Checked
 from gates.pipeline.publish import facts, write_bars, write_report
-from gates.policy import Bound
-from gates.policy.policy_diff import Comparison as PolicyComparison
+from gates.policy import ResolvedPolicy
+from gates.policy.policy_diff import PolicyDiff as PolicyComparison
 from gates.policy.policy_file import schema as policy_schema
 from gates.report.formats import FORMATS
 from gates.schema.fields import schema_of
@@ -83,7 +83,7 @@ def check(policy: Path, explain: bool, as_json: bool) -> None:
         click.echo(f"{policy}: {plural(len(bound.policy.gates), 'gate', 'gates')}, no mistakes")
 
 
-def _warn_of_groups(bound: Bound) -> None:
+def _warn_of_groups(bound: ResolvedPolicy) -> None:
     """Say what becomes of slices by columns of which no value is shown, where the contract does not."""
     contract = bound.contract
     if contract is None or contract.shown.min_cell > 1:

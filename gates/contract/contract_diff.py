@@ -11,30 +11,30 @@ from typing import Literal
 
 from gates.contract.contract_file import PARTS
 from gates.contract.references import resolved
-from gates.contract.rules.contract_rule import Contract, Rule
+from gates.contract.rules.contract_rule import Contract, ContractRule
 from gates.contract.rules.freshness import SECONDS
 from gates.contract.rules.table_rules import TABLE_RULES, written
-from gates.contract.schema_diff import SEVERITIES, Change, Kind, Schema, by_inclusion, keywords, same, told
+from gates.contract.schema_diff import SEVERITIES, ChangeKind, Schema, SchemaChange, by_inclusion, keywords, same, told
 from gates.schema.fields import Plain, build, declare, plain
 
 SCHEMA: Literal["gates/contract-diff/v1"] = "gates/contract-diff/v1"
-NOT_LOOSER = (Kind.STRICTER, Kind.NEW)
+NOT_LOOSER = (ChangeKind.STRICTER, ChangeKind.NEW)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class ContractDiff:
     """Two contracts compared."""
 
     WRITTEN = "whole"
     schema: Literal["gates/contract-diff/v1"] = declare("Format of this document.")
     looser: bool = declare("Whether the second may take what the first refuses.")
-    changes: tuple[Change, ...] = declare("Rules that differ: columns, the row, the table, then what is shown.")
+    changes: tuple[SchemaChange, ...] = declare("Rules that differ: columns, the row, the table, then what is shown.")
 
 
-def compare(before: Contract, after: Contract) -> Comparison:
+def compare(before: Contract, after: Contract) -> ContractDiff:
     """What changed from the first contract to the second."""
     changes = (*_record(_schema(before), _schema(after)), *_tables(before, after), *_shown(before, after))
-    return Comparison(schema=SCHEMA, looser=any(one.kind not in NOT_LOOSER for one in changes), changes=changes)
+    return ContractDiff(schema=SCHEMA, looser=any(one.kind not in NOT_LOOSER for one in changes), changes=changes)
 
 
 def _whole(contract: Contract) -> Plain:
@@ -51,7 +51,7 @@ def _plain_schema(schema: Plain) -> Schema:
     return ({} if schema else {"not": {}}) if isinstance(schema, bool) else schema
 
 
-def _record(before: Schema, after: Schema) -> Iterator[Change]:
+def _record(before: Schema, after: Schema) -> Iterator[SchemaChange]:
     sides = (before, after)
     first, second = ({name: _plain_schema(one) for name, one in side.get("properties", {}).items()} for side in sides)
     for name in dict.fromkeys((*first, *second)):
@@ -75,37 +75,37 @@ def _is_closed(schema: Schema) -> bool:
     return schema.get("additionalProperties") is False
 
 
-def _further(before: Schema, after: Schema) -> Iterator[Change]:
+def _further(before: Schema, after: Schema) -> Iterator[SchemaChange]:
     """Columns that are not named. Of a schema for them can be told whether all is the same, and no more."""
     word = "additionalProperties"
     a, b = ({word: side[word]} if side.get(word, True) is not True else {} for side in (before, after))
 
-    def judge(*_: Schema) -> Kind | None:
+    def judge(*_: Schema) -> ChangeKind | None:
         names = [frozenset(side.get("properties", {})) for side in (before, after)]
         if _is_closed(before) and _is_closed(after):
             return by_inclusion(lambda side: frozenset(side.get("properties", {})))(before, after)
-        return same(a, b) or (None if names[0] == names[1] else Kind.UNKNOWN)
+        return same(a, b) or (None if names[0] == names[1] else ChangeKind.UNKNOWN)
 
     yield from told("record", a, b, judge)
 
 
-def _tables(before: Contract, after: Contract) -> Iterator[Change]:
+def _tables(before: Contract, after: Contract) -> Iterator[SchemaChange]:
     first, second = _entries(before), _entries(after)
     for id_ in dict.fromkeys((*first, *second)):
         a, b = first.get(id_), second.get(id_)
         if a and b:
             yield from _entry_changes(id_, a, b)
         else:
-            kind = Kind.GONE if a else Kind.NEW
-            yield Change(rule=id_, kind=kind, before=a.written if a else None, after=b.written if b else None)
+            kind = ChangeKind.GONE if a else ChangeKind.NEW
+            yield SchemaChange(rule=id_, kind=kind, before=a.written if a else None, after=b.written if b else None)
 
 
-def _shown(before: Contract, after: Contract) -> Iterator[Change]:
+def _shown(before: Contract, after: Contract) -> Iterator[SchemaChange]:
     """Telling less of the data is stricter."""
     a, b = before.shown, after.shown
     for kind in (_moved(-a.values, -b.values), _moved(a.min_cell, b.min_cell)):
         if kind:
-            yield Change(rule="shown", kind=kind, before=plain(a), after=plain(b))
+            yield SchemaChange(rule="shown", kind=kind, before=plain(a), after=plain(b))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class _Entry:
 
     written: dict[str, Plain]
     said: dict[str, Plain]
-    rule: Rule
+    rule: ContractRule
     columns: tuple[str, ...]  # that the record names
 
 
@@ -127,7 +127,7 @@ def _entries(contract: Contract) -> dict[str, _Entry]:
     return {one.rule.id: one for one in made}
 
 
-def _entry_changes(id_: str, before: _Entry, after: _Entry) -> Iterator[Change]:
+def _entry_changes(id_: str, before: _Entry, after: _Entry) -> Iterator[SchemaChange]:
     a, b = before.rule, after.rule
     facets = (
         _moved(a.bounds.low, b.bounds.low),
@@ -139,12 +139,12 @@ def _entry_changes(id_: str, before: _Entry, after: _Entry) -> Iterator[Change]:
     )
     for kind in facets:
         if kind:
-            yield Change(rule=id_, kind=kind, before=before.written, after=after.written)
+            yield SchemaChange(rule=id_, kind=kind, before=before.written, after=after.written)
 
 
-def _moved(before: float, after: float) -> Kind | None:
+def _moved(before: float, after: float) -> ChangeKind | None:
     """Larger is stricter."""
-    return None if before == after else Kind.STRICTER if after > before else Kind.LOOSER
+    return None if before == after else ChangeKind.STRICTER if after > before else ChangeKind.LOOSER
 
 
 def _seconds(entry: _Entry) -> int:
@@ -152,17 +152,17 @@ def _seconds(entry: _Entry) -> int:
     return int(text[:-1]) * SECONDS[text[-1]]
 
 
-def _column_set(before: _Entry, after: _Entry) -> Kind | None:
+def _column_set(before: _Entry, after: _Entry) -> ChangeKind | None:
     a, b = before.said.get("columns"), after.said.get("columns")
     if a is None:
         return None
     ordered = a == b == "ordered"
     if before.columns != after.columns and (ordered or set(before.columns) != set(after.columns)):
-        return Kind.INCOMPATIBLE
-    return None if a == b else Kind.STRICTER if b == "ordered" else Kind.LOOSER
+        return ChangeKind.INCOMPATIBLE
+    return None if a == b else ChangeKind.STRICTER if b == "ordered" else ChangeKind.LOOSER
 
 
-def _rest(before: _Entry, after: _Entry) -> Kind | None:
+def _rest(before: _Entry, after: _Entry) -> ChangeKind | None:
     """What has no direction, such as another reference."""
     directed = ("rows", "min", "max", "severity", "within", "columns")
     a, b = ({key: value for key, value in one.said.items() if key not in directed} for one in (before, after))

@@ -8,7 +8,7 @@ from typing import Any
 
 from gates.contract import references, schemas
 from gates.contract.rules import row_rules
-from gates.contract.rules.contract_rule import Contract, Known, Rule, Shown, TableRule
+from gates.contract.rules.contract_rule import Contract, ContractRule, Known, Shown, TableRule
 from gates.contract.rules.table_rules import TABLE_RULES, written
 from gates.schema.fields import Plain, build, schema_of
 from gates.schema.validation import Problem, nearest, problems
@@ -101,12 +101,12 @@ def read(source: Source) -> Contract:
     )
 
 
-def _record(schema: Plain, known: Known) -> Iterator[Rule]:
+def _record(schema: Plain, known: Known) -> Iterator[ContractRule]:
     if isinstance(schema, bool):
         schema = {} if schema else {"not": {}}
     yield from row_rules.rules(schema, known.hidden)
 
 
-def _table(entry: Plain, place: int, known: Known) -> Rule:
+def _table(entry: Plain, place: int, known: Known) -> ContractRule:
     made: TableRule = build(TABLE_RULES[str(written(entry))], entry)
     return made.rule(replace(known, place=place))

@@ -53,7 +53,7 @@ class UnresolvedError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SchemaPlace:
     """A schema with the URI that its own `$id` is relative to, and where it has none its references."""
 
     schema: Plain
@@ -64,10 +64,10 @@ class Index:
     """The schemas of a file by what they are called."""
 
     def __init__(self, root: Plain) -> None:
-        self._called: dict[str, Place] = {"": Place(root, "")}
-        self._enter(Place(root, ""))
+        self._called: dict[str, SchemaPlace] = {"": SchemaPlace(root, "")}
+        self._enter(SchemaPlace(root, ""))
 
-    def _enter(self, place: Place) -> None:
+    def _enter(self, place: SchemaPlace) -> None:
         if not isinstance(place.schema, dict):
             return
         here = self.within(place)
@@ -78,14 +78,14 @@ class Index:
             self._called.setdefault(f"{here.base}#{anchor}", place)
         for word, value in place.schema.items():
             for _, inner in INSIDE[word](value) if word in INSIDE else ():
-                self._enter(Place(inner, here.base))
+                self._enter(SchemaPlace(inner, here.base))
 
-    def within(self, place: Place) -> Place:
+    def within(self, place: SchemaPlace) -> SchemaPlace:
         """The same schema with its own `$id` as the base."""
         id_ = place.schema.get("$id") if isinstance(place.schema, dict) else None
-        return Place(place.schema, urldefrag(_joined(place.base, id_)).url) if isinstance(id_, str) else place
+        return SchemaPlace(place.schema, urldefrag(_joined(place.base, id_)).url) if isinstance(id_, str) else place
 
-    def named_by(self, reference: str, base: str) -> Place:
+    def named_by(self, reference: str, base: str) -> SchemaPlace:
         """What a reference names that stands where ``base`` is the base. Raises ``LookupError`` where it leads out of
         the file, or to what is no schema."""
         target, _, fragment = _joined(base, reference).partition("#")
@@ -94,7 +94,7 @@ class Index:
         here = self._called[target]
         return self._along(here, fragment)
 
-    def _along(self, here: Place, pointer: str) -> Place:
+    def _along(self, here: SchemaPlace, pointer: str) -> SchemaPlace:
         parts = [unquote(part).replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
         while parts:
             word, schema = parts.pop(0), here.schema
@@ -102,7 +102,7 @@ class Index:
                 raise LookupError(pointer)
             single = INSIDE[word] is _itself
             inner = schema[word] if single else _member(schema[word], parts.pop(0) if parts else "")
-            here = Place(inner, self.within(here).base)
+            here = SchemaPlace(inner, self.within(here).base)
         return here
 
 
@@ -127,7 +127,7 @@ def resolved(root: Plain) -> Plain:
 
     A column's value is no object, so what a schema of one says of objects is left out: circles of references end there.
     """
-    return _Resolver(Index(root)).schema(Place(root, ""), (), 0, of_row=True)
+    return _Resolver(Index(root)).schema(SchemaPlace(root, ""), (), 0, of_row=True)
 
 
 class _Resolver:
@@ -135,7 +135,7 @@ class _Resolver:
         self._index = index
         self._left = LARGEST
 
-    def schema(self, place: Place, above: tuple[tuple[int, bool], ...], depth: int, *, of_row: bool) -> Plain:
+    def schema(self, place: SchemaPlace, above: tuple[tuple[int, bool], ...], depth: int, *, of_row: bool) -> Plain:
         if depth > DEEPEST:
             raise UnresolvedError(f"with its references written out it is more than {DEEPEST} levels deep")
         value = place.schema
@@ -165,7 +165,7 @@ class _Resolver:
         inner_row = of_row and word not in BELOW
         passed = above if inner_row == of_row else ()
         found = [
-            (path, self.schema(Place(one, base), passed, depth + 1, of_row=inner_row))
+            (path, self.schema(SchemaPlace(one, base), passed, depth + 1, of_row=inner_row))
             for path, one in INSIDE[word](value)
         ]
         if INSIDE[word] is _itself:

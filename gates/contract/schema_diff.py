@@ -17,7 +17,7 @@ from gates.schema.fields import Plain, declare
 Schema = Mapping[str, Plain]
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What became of a rule. ``INCOMPATIBLE``: each refuses something that the other takes."""
 
     STRICTER = "stricter"
@@ -29,17 +29,19 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class SchemaChange:
     """One rule of which the two contracts say different things."""
 
     WRITTEN = "whole"
     rule: str = declare("The rule's id, such as ``tenure.minimum``.")
-    kind: Kind = declare("What became of it; incompatible: each refuses what the other takes; unknown: can't be told.")
+    kind: ChangeKind = declare(
+        "What became of it; incompatible: each refuses what the other takes; unknown: can't be told."
+    )
     before: dict[str, Plain] | None = declare("What the first contract says; null where it says nothing.")
     after: dict[str, Plain] | None = declare("What the second contract says; null where it says nothing.")
 
 
-Judge = Callable[[Schema, Schema], Kind | None]  # of what both say; None where it is the same
+Judge = Callable[[Schema, Schema], ChangeKind | None]  # of what both say; None where it is the same
 
 
 def _numbers(pick: Callable[[list[tuple[Plain, bool]]], Plain], *words: str) -> Callable[[Schema], Plain]:
@@ -59,9 +61,9 @@ def _lowest(ends: list[tuple[Plain, bool]]) -> Plain:
 def _by_size(size: Callable[[Schema], Plain]) -> Judge:
     """Of two sizes the larger is the stricter one."""
 
-    def judge(before: Schema, after: Schema) -> Kind | None:
+    def judge(before: Schema, after: Schema) -> ChangeKind | None:
         a, b = size(before), size(after)
-        return None if a == b else Kind.STRICTER if b > a else Kind.LOOSER
+        return None if a == b else ChangeKind.STRICTER if b > a else ChangeKind.LOOSER
 
     return judge
 
@@ -69,18 +71,18 @@ def _by_size(size: Callable[[Schema], Plain]) -> Judge:
 def by_inclusion(taken: Callable[[Schema], frozenset[str]]) -> Judge:
     """Of two sets of what is taken the smaller is the stricter one, if the other holds it."""
 
-    def judge(before: Schema, after: Schema) -> Kind | None:
+    def judge(before: Schema, after: Schema) -> ChangeKind | None:
         a, b = taken(before), taken(after)
         if a == b:
             return None
-        return Kind.STRICTER if b < a else Kind.LOOSER if a < b else Kind.INCOMPATIBLE
+        return ChangeKind.STRICTER if b < a else ChangeKind.LOOSER if a < b else ChangeKind.INCOMPATIBLE
 
     return judge
 
 
-def same(before: Schema, after: Schema) -> Kind | None:
+def same(before: Schema, after: Schema) -> ChangeKind | None:
     """Nothing where both say the same; of all else it can't be told."""
-    return None if _text(before) == _text(after) else Kind.UNKNOWN
+    return None if _text(before) == _text(after) else ChangeKind.UNKNOWN
 
 
 def _text(value: Plain) -> str:
@@ -116,13 +118,13 @@ def _type(value: Plain) -> str:
     return names.get(type(value), "object")
 
 
-def _multiple(before: Schema, after: Schema) -> Kind | None:
+def _multiple(before: Schema, after: Schema) -> ChangeKind | None:
     a, b = before["multipleOf"], after["multipleOf"]
     if a == b:
         return None
     if not (isinstance(a, int) and isinstance(b, int)):
-        return Kind.UNKNOWN
-    return Kind.STRICTER if b % a == 0 else Kind.LOOSER if a % b == 0 else Kind.INCOMPATIBLE
+        return ChangeKind.UNKNOWN
+    return ChangeKind.STRICTER if b % a == 0 else ChangeKind.LOOSER if a % b == 0 else ChangeKind.INCOMPATIBLE
 
 
 TOGETHER: tuple[tuple[tuple[str, ...], Judge], ...] = (  # keywords that are understood together, and how
@@ -138,7 +140,7 @@ SEVERITIES = ("warn", "error")
 APART = ("type", "properties", "required", "additionalProperties", *NOTES)  # told in ways of their own
 
 
-def keywords(name: str, before: Schema, after: Schema) -> Iterator[Change]:
+def keywords(name: str, before: Schema, after: Schema) -> Iterator[SchemaChange]:
     """What two schemas say about one value, or of a row as a whole."""
     yield from _type_change(name, before, after)
     known = {word for words, _ in TOGETHER for word in words} | set(APART)
@@ -149,27 +151,27 @@ def keywords(name: str, before: Schema, after: Schema) -> Iterator[Change]:
     yield from _notes(name, before, after)
 
 
-def told(name: str, before: Schema, after: Schema, judge: Judge) -> Iterator[Change]:
+def told(name: str, before: Schema, after: Schema, judge: Judge) -> Iterator[SchemaChange]:
     """A rule that both, one or none of them has; its name is that of the first keyword."""
     if not before and not after:
         return
-    kind = judge(before, after) if before and after else Kind.GONE if before else Kind.NEW
+    kind = judge(before, after) if before and after else ChangeKind.GONE if before else ChangeKind.NEW
     if kind:
         word = next(iter(after or before))
-        yield Change(rule=f"{name}.{word}", kind=kind, before=dict(before) or None, after=dict(after) or None)
+        yield SchemaChange(rule=f"{name}.{word}", kind=kind, before=dict(before) or None, after=dict(after) or None)
 
 
-def _type_change(name: str, before: Schema, after: Schema) -> Iterator[Change]:
+def _type_change(name: str, before: Schema, after: Schema) -> Iterator[SchemaChange]:
     """Types are told by listed values, too, so that an enum may take the place of a type."""
     if "type" not in before and "type" not in after:
         return
     a, b = ({word: said[word] for word in ("type", "enum", "const") if word in said} for said in (before, after))
     for change in told(name, a, b, by_inclusion(_types)):
         first, second = ({"type": said["type"]} if "type" in said else dict(said) for said in (a, b))
-        yield Change(rule=f"{name}.type", kind=change.kind, before=first or None, after=second or None)
+        yield SchemaChange(rule=f"{name}.type", kind=change.kind, before=first or None, after=second or None)
 
 
-def _notes(name: str, before: Schema, after: Schema) -> Iterator[Change]:
+def _notes(name: str, before: Schema, after: Schema) -> Iterator[SchemaChange]:
     """How a broken rule is taken, and whether values are shown."""
     grades: tuple[tuple[str, Plain, Judge], ...] = (
         ("x-severity", "error", _by_size(lambda said: SEVERITIES.index(said["x-severity"]))),
@@ -182,9 +184,9 @@ def _notes(name: str, before: Schema, after: Schema) -> Iterator[Change]:
     yield from told(name, a, b, same)
 
 
-def _tolerance(before: Schema, after: Schema) -> Kind | None:
+def _tolerance(before: Schema, after: Schema) -> ChangeKind | None:
     """Below 1 it is a share of the rows, from 1 on a number of them; 0 is both."""
     a, b = before["x-tolerance"], after["x-tolerance"]
     if a and b and (a < 1) != (b < 1):
-        return Kind.UNKNOWN
-    return None if a == b else Kind.STRICTER if b < a else Kind.LOOSER
+        return ChangeKind.UNKNOWN
+    return None if a == b else ChangeKind.STRICTER if b < a else ChangeKind.LOOSER

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gates.contract.references import BELOW, FOLDERS, INSIDE, Index, Place, UnresolvedError, combined, resolved
+from gates.contract.references import BELOW, FOLDERS, INSIDE, Index, SchemaPlace, UnresolvedError, combined, resolved
 from gates.contract.rules.keywords import KEYWORDS
 from gates.contract.rules.row_rules import NOTES
 from gates.schema.fields import Plain
@@ -72,7 +72,7 @@ def _marked(schema: Plain) -> bool:
 
 def mistakes(source: Source, root: Plain, path: Path) -> Iterator[Problem]:
     """Everything in the schema at ``path`` that can't be compiled, an unknown keyword first of all."""
-    found = list(_Looking(source=source, index=Index(root), base=path).at(Place(root, ""), path))
+    found = list(_Looking(source=source, index=Index(root), base=path).at(SchemaPlace(root, ""), path))
     yield from found
     if found:
         return
@@ -108,7 +108,7 @@ class _Looking:
     index: Index
     base: Path
 
-    def at(self, place: Place, path: Path) -> Iterator[Problem]:
+    def at(self, place: SchemaPlace, path: Path) -> Iterator[Problem]:
         schema = place.schema
         if isinstance(schema, bool):
             return
@@ -124,7 +124,7 @@ class _Looking:
     def _keyword(self, word: str, value: Plain, uri: str, here: Path) -> Iterator[Problem]:
         if word in INSIDE:
             for step, inner in INSIDE[word](value):
-                yield from self.at(Place(inner, uri), (*here, *step))
+                yield from self.at(SchemaPlace(inner, uri), (*here, *step))
         if word == "dependencies" and isinstance(value, dict):
             for name, one in value.items():
                 yield from problems(self.source, (*here, name), one, _NAMES) if isinstance(one, list) else ()

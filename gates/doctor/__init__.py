@@ -15,7 +15,7 @@ from gates.schema.fields import declare
 SCHEMA: Literal["gates/doctor/v1"] = "gates/doctor/v1"
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """How a check ended, from best to worst."""
 
     OK = "ok"
@@ -26,11 +26,11 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Diagnosed:
     """One thing that a check found."""
 
     WRITTEN = "whole"
-    state: State = declare("How bad it is.")
+    state: CheckState = declare("How bad it is.")
     where: str = declare("The file with its line, the environment, the branch.")
     what: str = declare("What is so there.")
 
@@ -42,7 +42,7 @@ class Check:
     id: str
     asks: str
     mend: str
-    look: Callable[[Seen], Iterator[Finding]]
+    look: Callable[[Seen], Iterator[Diagnosed]]
     settings: bool = False
 
 
@@ -52,9 +52,9 @@ class Looked:
 
     WRITTEN = "whole"
     id: str = declare("The check's name; stable.")
-    state: State = declare("The worst of its findings.")
+    state: CheckState = declare("The worst of its findings.")
     asks: str = declare("What should be so.")
-    findings: tuple[Finding, ...] = declare("What is not so.")
+    findings: tuple[Diagnosed, ...] = declare("What is not so.")
     mend: str = declare("What to do about it.")
 
 
@@ -70,7 +70,7 @@ class Diagnosis:
     @property
     def exit_code(self) -> Exit:
         """0 where nothing is missing or unsafe, else 1."""
-        bad = any(one.state in (State.MISSING, State.UNSAFE) for one in self.checks)
+        bad = any(one.state in (CheckState.MISSING, CheckState.UNSAFE) for one in self.checks)
         return Exit.STOP if bad else Exit.SHIP
 
 
@@ -82,6 +82,6 @@ def examine(seen: Seen, checks: tuple[Check, ...]) -> Diagnosis:
 def _looked(seen: Seen, check: Check) -> Looked:
     skipped = check.settings and seen.settings is None
     findings = () if skipped else tuple(check.look(seen))
-    states = [State.SKIPPED if skipped else State.OK, *(finding.state for finding in findings)]
-    state = max(states, key=list(State).index)
+    states = [CheckState.SKIPPED if skipped else CheckState.OK, *(finding.state for finding in findings)]
+    state = max(states, key=list(CheckState).index)
     return Looked(id=check.id, state=state, asks=check.asks, findings=findings, mend=check.mend)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gates.doctor import Check, Finding, State
+from gates.doctor import Check, CheckState, Diagnosed
 from gates.doctor.codeowners import owners_of
 from gates.doctor.seen import Seen
 from gates.doctor.workflows import OURS, jobs, leaves, secrets, trigger, triggers, used
@@ -21,64 +21,68 @@ def _at(source: Source, path: Path) -> str:
     return f"{source.name}:{source.where(path)[0]}"
 
 
-def _policy(seen: Seen) -> Iterator[Finding]:
+def _policy(seen: Seen) -> Iterator[Diagnosed]:
     if not seen.policies:
-        yield Finding(state=State.MISSING, where="repository", what="there is no gates.yaml")
+        yield Diagnosed(state=CheckState.MISSING, where="repository", what="there is no gates.yaml")
     for one in seen.policies:
         if one.bound is None:
-            yield Finding(state=State.MISSING, where=one.path, what=one.problem)
+            yield Diagnosed(state=CheckState.MISSING, where=one.path, what=one.problem)
 
 
-def _readable(seen: Seen) -> Iterator[Finding]:
+def _readable(seen: Seen) -> Iterator[Diagnosed]:
     for path, why in seen.unreadable.items():
-        yield Finding(state=State.UNKNOWN, where=path, what=f"was not looked at: {why}")
+        yield Diagnosed(state=CheckState.UNKNOWN, where=path, what=f"was not looked at: {why}")
 
 
-def _judged(seen: Seen) -> Iterator[Finding]:
+def _judged(seen: Seen) -> Iterator[Diagnosed]:
     judging = [source for source in seen.workflows if any(job.judges for job in jobs(source))]
     if not any("pull_request" in triggers(source) for source in judging):
-        yield Finding(state=State.MISSING, where=".github/workflows", what="no workflow judges pull requests")
+        yield Diagnosed(state=CheckState.MISSING, where=".github/workflows", what="no workflow judges pull requests")
     for source in judging:
         for event in ("pull_request", "merge_group"):
             for word in sorted({"paths", "paths-ignore"} & trigger(source, event).keys()):
                 what = f"`{word}` skips it: a check that is required then waits for ever"
-                yield Finding(state=State.UNSAFE, where=_at(source, ("on", event, word)), what=what)
+                yield Diagnosed(state=CheckState.UNSAFE, where=_at(source, ("on", event, word)), what=what)
 
 
-def _pinned(seen: Seen) -> Iterator[Finding]:
+def _pinned(seen: Seen) -> Iterator[Diagnosed]:
     for source in (*seen.workflows, *seen.actions):
         for path, name in used(source):
             if not _PINNED.search(name):
-                yield Finding(state=State.UNSAFE, where=_at(source, path), what=f"{name} can change under its name")
+                yield Diagnosed(
+                    state=CheckState.UNSAFE, where=_at(source, path), what=f"{name} can change under its name"
+                )
 
 
-def _triggered(seen: Seen) -> Iterator[Finding]:
+def _triggered(seen: Seen) -> Iterator[Diagnosed]:
     for source in seen.workflows:
         if "pull_request_target" in triggers(source):
             what = "pull_request_target gives strangers' pull requests this repository's token and secrets"
-            yield Finding(state=State.UNSAFE, where=_at(source, ("on", "pull_request_target")), what=what)
+            yield Diagnosed(state=CheckState.UNSAFE, where=_at(source, ("on", "pull_request_target")), what=what)
 
 
-def _permitted(seen: Seen) -> Iterator[Finding]:
+def _permitted(seen: Seen) -> Iterator[Diagnosed]:
     for source in seen.workflows:
         if isinstance(source.value, dict) and "permissions" not in source.value:
             for job in jobs(source):
                 if (job.gates or OURS.search(job.uses)) and "permissions" not in job.value:
                     what = "runs gates with whatever the repository gives every token"
-                    yield Finding(state=State.UNSAFE, where=_at(source, job.path), what=what)
+                    yield Diagnosed(state=CheckState.UNSAFE, where=_at(source, job.path), what=what)
 
 
-def _owned(seen: Seen) -> Iterator[Finding]:
+def _owned(seen: Seen) -> Iterator[Diagnosed]:
     path, text = seen.owners or (".github/CODEOWNERS", "")
     wanted = [path, *(source.name for source in seen.workflows if any(_ours(source)))]
     for one in seen.policies:
         wanted += [one.path, *([one.contract] if one.contract else [])]
     if seen.owners is None:
-        yield Finding(state=State.MISSING, where=path, what="there is none: who may change the policy, anybody may")
+        yield Diagnosed(
+            state=CheckState.MISSING, where=path, what="there is none: who may change the policy, anybody may"
+        )
         return
     for name in dict.fromkeys(wanted):
         if not owners_of(name, text):
-            yield Finding(state=State.UNSAFE, where=name, what="nobody owns it: any reviewer's yes is enough")
+            yield Diagnosed(state=CheckState.UNSAFE, where=name, what="nobody owns it: any reviewer's yes is enough")
 
 
 def _ours(source: Source) -> Iterator[bool]:
@@ -86,7 +90,7 @@ def _ours(source: Source) -> Iterator[bool]:
         yield job.gates or bool(OURS.search(job.uses))
 
 
-def _credentials(seen: Seen) -> Iterator[Finding]:
+def _credentials(seen: Seen) -> Iterator[Diagnosed]:
     for source in seen.workflows:
         value = source.value if isinstance(source.value, dict) else {}
         found = list(secrets(value.get("env"), ("env",)))
@@ -96,31 +100,31 @@ def _credentials(seen: Seen) -> Iterator[Finding]:
         for path, name in found:
             if name == "*" and not OURS.search(str(value["jobs"][path[1]].get("uses"))):
                 what = "hands every secret to another workflow"
-                yield Finding(state=State.UNSAFE, where=_at(source, path), what=what)
+                yield Diagnosed(state=CheckState.UNSAFE, where=_at(source, path), what=what)
             elif CREDENTIAL.search(name):
                 what = f"{name} is read outside an environment: any branch's workflow may read it as well"
-                yield Finding(state=State.UNSAFE, where=_at(source, path), what=what)
+                yield Diagnosed(state=CheckState.UNSAFE, where=_at(source, path), what=what)
 
 
-def _pickles(seen: Seen) -> Iterator[Finding]:
+def _pickles(seen: Seen) -> Iterator[Diagnosed]:
     """MLflow loads pickles unless it is told not to; where a credential is at hand that must never be."""
     for source in seen.workflows:
         for path, value in leaves(source.value):
             if path[-1:] == (PICKLE,) and str(value).lower() != "false":
-                yield Finding(state=State.UNSAFE, where=_at(source, path), what=f"{PICKLE} is {value}")
+                yield Diagnosed(state=CheckState.UNSAFE, where=_at(source, path), what=f"{PICKLE} is {value}")
         for job in jobs(source):
             held = [name for _, name in secrets(job.value) if name != "GITHUB_TOKEN"]
             told = any(path[-1:] == (PICKLE,) for path, _ in leaves({"env": source.value.get("env"), "job": job.value}))
             if job.gates and held and not told:
                 what = f"holds a secret, and MLflow loads pickles there unless {PICKLE} is false"
-                yield Finding(state=State.UNSAFE, where=_at(source, job.path), what=what)
+                yield Diagnosed(state=CheckState.UNSAFE, where=_at(source, job.path), what=what)
 
 
-def _observed(seen: Seen) -> Iterator[Finding]:
+def _observed(seen: Seen) -> Iterator[Diagnosed]:
     for one in seen.policies:
         if one.bound and one.bound.policy.mode:
             what = f"blocks nothing until {one.bound.policy.mode.until}"
-            yield Finding(state=State.UNKNOWN, where=one.path, what=what)
+            yield Diagnosed(state=CheckState.UNKNOWN, where=one.path, what=what)
 
 
 FILES = (

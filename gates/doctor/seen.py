@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.schema.yaml_text import Source
 
 
@@ -15,7 +15,7 @@ class PolicyFile:
     """A policy of the repository; ``bound`` is None where it can't be read, ``problem`` says why."""
 
     path: str
-    bound: Bound | None
+    bound: ResolvedPolicy | None
     problem: str = ""
 
     @property
@@ -27,7 +27,7 @@ class PolicyFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class EnvironmentSettings:
     """A GitHub environment. ``branches``: patterns of what may deploy; None for everything, ``protected`` for whatever
     is protected. ``bypass``: whether administrators may pass it by, None where GitHub does not say."""
 
@@ -61,7 +61,7 @@ class Settings:
     owned_by_user: bool
     default_branch: str
     plan: str | None = None
-    environments: Mapping[str, Environment] | None = None
+    environments: Mapping[str, EnvironmentSettings] | None = None
     default: Branch | None = None
     ledger: Branch | None = None
     secrets: tuple[str, ...] | None = None

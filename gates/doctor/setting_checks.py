@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gates.doctor import Check, Finding, State
+from gates.doctor import Check, CheckState, Diagnosed
 from gates.doctor.file_checks import CREDENTIAL
-from gates.doctor.seen import Environment, Seen, Settings
+from gates.doctor.seen import EnvironmentSettings, Seen, Settings
 from gates.doctor.workflows import jobs, triggers
 
 ENTERPRISE = "enterprise"
@@ -17,9 +17,9 @@ def _settings(seen: Seen) -> Settings:
     return seen.settings
 
 
-def _unread(settings: Settings, what: str) -> Iterator[Finding]:
+def _unread(settings: Settings, what: str) -> Iterator[Diagnosed]:
     why = settings.unread.get(what, "GitHub did not say")
-    yield Finding(state=State.UNKNOWN, where=what, what=why)
+    yield Diagnosed(state=CheckState.UNKNOWN, where=what, what=why)
 
 
 def _named(seen: Seen) -> dict[str, str]:
@@ -33,13 +33,13 @@ def _named(seen: Seen) -> dict[str, str]:
     return found
 
 
-def _there(seen: Seen) -> Iterator[Environment]:
+def _there(seen: Seen) -> Iterator[EnvironmentSettings]:
     """Those of them that there are."""
     known = _settings(seen).environments or {}
     yield from (known[name] for name in _named(seen) if name in known)
 
 
-def _environments(seen: Seen) -> Iterator[Finding]:
+def _environments(seen: Seen) -> Iterator[Diagnosed]:
     settings = _settings(seen)
     if settings.environments is None:
         yield from _unread(settings, "environments")
@@ -47,55 +47,57 @@ def _environments(seen: Seen) -> Iterator[Finding]:
     for name, why in _named(seen).items():
         if name not in settings.environments:
             what = f"there is none, and {why}: GitHub would make it up, open to everyone"
-            yield Finding(state=State.MISSING, where=name, what=what)
+            yield Diagnosed(state=CheckState.MISSING, where=name, what=what)
 
 
-def _reviewed(seen: Seen) -> Iterator[Finding]:
+def _reviewed(seen: Seen) -> Iterator[Diagnosed]:
     for one in _there(seen):
         if one.name in seen.roles and not one.reviewers:
-            yield Finding(state=State.UNSAFE, where=one.name, what="nobody must approve")
+            yield Diagnosed(state=CheckState.UNSAFE, where=one.name, what="nobody must approve")
         elif one.name in seen.roles and one.self_review:
             what = "who starts the run may approve it; a promotion refuses that, but only afterwards"
-            yield Finding(state=State.UNKNOWN, where=one.name, what=what)
+            yield Diagnosed(state=CheckState.UNKNOWN, where=one.name, what=what)
 
 
-def _branches(seen: Seen) -> Iterator[Finding]:
+def _branches(seen: Seen) -> Iterator[Diagnosed]:
     settings = _settings(seen)
     for one in _there(seen):
         if one.branches is None:
-            yield Finding(state=State.UNSAFE, where=one.name, what="every branch may deploy to it")
+            yield Diagnosed(state=CheckState.UNSAFE, where=one.name, what="every branch may deploy to it")
         elif one.branches == "protected":
             what = "whatever is protected may deploy to it, and where nothing is, every branch"
-            yield Finding(state=State.UNSAFE, where=one.name, what=what)
+            yield Diagnosed(state=CheckState.UNSAFE, where=one.name, what=what)
         elif set(one.branches) != {settings.default_branch}:
             what = f"{', '.join(one.branches) or 'no branch'} may deploy to it; only {settings.default_branch} should"
-            yield Finding(state=State.UNSAFE, where=one.name, what=what)
+            yield Diagnosed(state=CheckState.UNSAFE, where=one.name, what=what)
 
 
-def _bypass(seen: Seen) -> Iterator[Finding]:
+def _bypass(seen: Seen) -> Iterator[Diagnosed]:
     for one in _there(seen):
         if one.name in seen.roles and one.bypass:
             what = "administrators may pass it by; a promotion then finds no approval, and refuses"
-            yield Finding(state=State.UNSAFE, where=one.name, what=what)
+            yield Diagnosed(state=CheckState.UNSAFE, where=one.name, what=what)
         elif one.name in seen.roles and one.bypass is None:
-            yield Finding(state=State.UNKNOWN, where=one.name, what="GitHub does not say whether administrators may")
+            yield Diagnosed(
+                state=CheckState.UNKNOWN, where=one.name, what="GitHub does not say whether administrators may"
+            )
 
 
-def _plan(seen: Seen) -> Iterator[Finding]:
+def _plan(seen: Seen) -> Iterator[Diagnosed]:
     settings = _settings(seen)
     if not settings.private or not seen.roles or settings.plan == ENTERPRISE:
         return
     if settings.plan is None and not settings.owned_by_user:
         why = settings.unread.get("plan", "GitHub did not say which plan this is")
         what = f"private, and below Enterprise GitHub ignores an environment's reviewers there ({why})"
-        yield Finding(state=State.UNKNOWN, where=settings.owner, what=what)
+        yield Diagnosed(state=CheckState.UNKNOWN, where=settings.owner, what=what)
         return
     plan = f"on the plan {settings.plan}" if settings.plan else "of a person"
     what = f"a private repository {plan} has no required reviewers: nobody is asked"
-    yield Finding(state=State.UNSAFE, where=settings.owner, what=what)
+    yield Diagnosed(state=CheckState.UNSAFE, where=settings.owner, what=what)
 
 
-def _default(seen: Seen) -> Iterator[Finding]:
+def _default(seen: Seen) -> Iterator[Diagnosed]:
     settings = _settings(seen)
     branch = settings.default
     if branch is None:
@@ -103,19 +105,19 @@ def _default(seen: Seen) -> Iterator[Finding]:
         return
     reviews = branch.rules.get("pull_request", ())
     if not reviews:
-        yield Finding(state=State.UNSAFE, where=branch.name, what="may be changed without a pull request")
+        yield Diagnosed(state=CheckState.UNSAFE, where=branch.name, what="may be changed without a pull request")
     elif not any(one.get("require_code_owner_review") for one in reviews):
-        yield Finding(state=State.UNSAFE, where=branch.name, what="does not ask the policy's owners")
+        yield Diagnosed(state=CheckState.UNSAFE, where=branch.name, what="does not ask the policy's owners")
     wanted = _judging(seen)
     if not any(check.startswith(wanted) for check in branch.required_checks):
         required = ", ".join(branch.required_checks) or "none"
         what = f"requires no verdict of gates (required checks: {required})"
-        yield Finding(state=State.MISSING, where=branch.name, what=what)
+        yield Diagnosed(state=CheckState.MISSING, where=branch.name, what=what)
     if "merge_queue" in branch.rules:
         for source in seen.workflows:
             if any(job.judges for job in jobs(source)) and "merge_group" not in triggers(source):
                 what = "does not listen to merge_group: the merge queue would wait for ever"
-                yield Finding(state=State.MISSING, where=source.name, what=what)
+                yield Diagnosed(state=CheckState.MISSING, where=source.name, what=what)
 
 
 def _judging(seen: Seen) -> tuple[str, ...]:
@@ -124,17 +126,17 @@ def _judging(seen: Seen) -> tuple[str, ...]:
     return ("gates/verdict", *sorted(names))
 
 
-def _ledger(seen: Seen) -> Iterator[Finding]:
+def _ledger(seen: Seen) -> Iterator[Diagnosed]:
     settings = _settings(seen)
     if settings.ledger is None:
         yield from _unread(settings, "ledger branch")
         return
     for rule, what in (("non_fast_forward", "its history can be rewritten"), ("deletion", "it can be deleted")):
         if rule not in settings.ledger.rules:
-            yield Finding(state=State.UNSAFE, where=settings.ledger.name, what=what)
+            yield Diagnosed(state=CheckState.UNSAFE, where=settings.ledger.name, what=what)
 
 
-def _secrets(seen: Seen) -> Iterator[Finding]:
+def _secrets(seen: Seen) -> Iterator[Diagnosed]:
     settings = _settings(seen)
     if settings.secrets is None:
         yield from _unread(settings, "secrets")
@@ -142,18 +144,20 @@ def _secrets(seen: Seen) -> Iterator[Finding]:
     for name in settings.secrets:
         if CREDENTIAL.search(name):
             what = "a secret of the whole repository: who may push a branch may read it"
-            yield Finding(state=State.UNSAFE, where=name, what=what)
+            yield Diagnosed(state=CheckState.UNSAFE, where=name, what=what)
 
 
-def _token(seen: Seen) -> Iterator[Finding]:
+def _token(seen: Seen) -> Iterator[Diagnosed]:
     settings = _settings(seen)
     if settings.token_writes is None:
         yield from _unread(settings, "workflow permissions")
         return
     if settings.token_writes:
-        yield Finding(state=State.UNSAFE, where="workflow permissions", what="a token may write by default")
+        yield Diagnosed(state=CheckState.UNSAFE, where="workflow permissions", what="a token may write by default")
     if settings.actions_approve:
-        yield Finding(state=State.UNSAFE, where="workflow permissions", what="workflows may approve pull requests")
+        yield Diagnosed(
+            state=CheckState.UNSAFE, where="workflow permissions", what="workflows may approve pull requests"
+        )
 
 
 SETTINGS = (

@@ -31,7 +31,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class TrainingFacts:
     """What a training says of its model: claims, for gates of the kind `require`."""
 
     WRITTEN = "whole"
@@ -40,14 +40,14 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class MeasuredModel:
     """A model that was measured."""
 
     WRITTEN = "whole"
     digest: str = declare("Digest of the sorted file manifest.")
     version: str | None = declare("Version in the registry; null for a candidate.")
     unscored: str | None = declare("Why it could not be scored on these rows; null where it was.")
-    facts: Facts | None = declare("What the training says of it; null where it said nothing.", default=None)
+    facts: TrainingFacts | None = declare("What the training says of it; null where it said nothing.", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +201,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class TrainingRun:
     """A further training of the same recipe, with another seed, measured on the same rows."""
 
     WRITTEN = "whole"
@@ -240,15 +240,17 @@ class Evidence:
     tables: tuple[Table, ...] = declare("The tables read.")
     findings: tuple[Finding, ...] = declare("What the contract's rules counted.")
     used: int = declare("How many decisions the holdout had made before.", default=0, minimum=0)
-    candidate: Model | None = declare("Null where the data stopped the run before a model was measured.", default=None)
-    champion: Model | None = declare("Null where there is no champion yet.", default=None)
+    candidate: MeasuredModel | None = declare(
+        "Null where the data stopped the run before a model was measured.", default=None
+    )
+    champion: MeasuredModel | None = declare("Null where there is no champion yet.", default=None)
     uncompared: str | None = declare(
         "Why the candidate is compared with no champion though there may be one; null where it is compared.",
         default=None,
     )
-    anchor: Model | None = declare("Null where the policy names none.", default=None)
+    anchor: MeasuredModel | None = declare("Null where the policy names none.", default=None)
     slices: tuple[Slice, ...] = declare("The whole holdout first, then every slice, sorted.", default=())
-    runs: tuple[Run, ...] = declare("Further trainings of the candidate's recipe.", default=())
+    runs: tuple[TrainingRun, ...] = declare("Further trainings of the candidate's recipe.", default=())
     search: Search | None = declare("Null where the policy asks for no search of slices.", default=None)
     anchored: tuple[Slice, ...] = declare("The slices with the anchor in the champion's place.", default=())
     curves: tuple[Curve, ...] = declare("Scores of each model of a binary task, over the whole holdout.", default=())

@@ -25,7 +25,7 @@ _DIGEST = "^sha256:[0-9a-f]{64}$"
 _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 
 
-class Kind(StrEnum):
+class RecordKind(StrEnum):
     """What a record tells."""
 
     DECISION = "decision"  # a candidate was judged; nothing was moved
@@ -43,28 +43,32 @@ _PREDICTED = ("model.predictions", "model.holdout")
 _MODEL = ("alias", "policy", "model")
 # What a record of each kind must hold, and what it must not. Checked by kind, not by what happens to be there: a
 # promotion without a decision is no promotion.
-HOLDS: Mapping[Kind, tuple[str, ...]] = {
-    Kind.DECISION: (*_JUDGED, "model"),
-    Kind.INTENT: (*_MODEL, "holder", "lease"),
-    Kind.PROMOTION: (*_JUDGED, *_MODEL, "intent", "after"),
-    Kind.ROLLBACK: (*_MODEL, "intent", "after", "target"),
-    Kind.REFUSAL: ("alias", "policy", "code"),
-    Kind.FAILURE: (*_MODEL, "intent", "code"),
-    Kind.WAIVER: (*_JUDGED, "waivers"),
-    Kind.ADOPTION: (*_MODEL, "after"),
+HOLDS: Mapping[RecordKind, tuple[str, ...]] = {
+    RecordKind.DECISION: (*_JUDGED, "model"),
+    RecordKind.INTENT: (*_MODEL, "holder", "lease"),
+    RecordKind.PROMOTION: (*_JUDGED, *_MODEL, "intent", "after"),
+    RecordKind.ROLLBACK: (*_MODEL, "intent", "after", "target"),
+    RecordKind.REFUSAL: ("alias", "policy", "code"),
+    RecordKind.FAILURE: (*_MODEL, "intent", "code"),
+    RecordKind.WAIVER: (*_JUDGED, "waivers"),
+    RecordKind.ADOPTION: (*_MODEL, "after"),
 }
-LACKS: Mapping[Kind, tuple[str, ...]] = {
-    Kind.DECISION: ("intent", "target", "after", "code"),
-    Kind.INTENT: ("intent", "code"),
-    Kind.PROMOTION: ("target", "code", "holder", "lease"),
-    Kind.ROLLBACK: ("code", "holder", "lease"),
-    Kind.REFUSAL: ("intent", "holder", "lease"),
-    Kind.FAILURE: ("after", "holder", "lease"),
-    Kind.WAIVER: ("alias", "intent", "target", "before", "after", "code", "holder", "lease"),
-    Kind.ADOPTION: ("verdict", "decision", "evidence", "intent", "target", "code", "holder", "lease", "waivers"),
+LACKS: Mapping[RecordKind, tuple[str, ...]] = {
+    RecordKind.DECISION: ("intent", "target", "after", "code"),
+    RecordKind.INTENT: ("intent", "code"),
+    RecordKind.PROMOTION: ("target", "code", "holder", "lease"),
+    RecordKind.ROLLBACK: ("code", "holder", "lease"),
+    RecordKind.REFUSAL: ("intent", "holder", "lease"),
+    RecordKind.FAILURE: ("after", "holder", "lease"),
+    RecordKind.WAIVER: ("alias", "intent", "target", "before", "after", "code", "holder", "lease"),
+    RecordKind.ADOPTION: ("verdict", "decision", "evidence", "intent", "target", "code", "holder", "lease", "waivers"),
 }
-OUTCOMES = (Kind.PROMOTION, Kind.ROLLBACK, Kind.FAILURE)  # what closes an intent
-MOVES = (Kind.PROMOTION, Kind.ROLLBACK, Kind.ADOPTION)  # after these an alias is known to name a version
+OUTCOMES = (RecordKind.PROMOTION, RecordKind.ROLLBACK, RecordKind.FAILURE)  # what closes an intent
+MOVES = (
+    RecordKind.PROMOTION,
+    RecordKind.ROLLBACK,
+    RecordKind.ADOPTION,
+)  # after these an alias is known to name a version
 
 
 class Refused(StrEnum):
@@ -153,7 +157,7 @@ class PolicyRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class RecordedModel:
     """The model, told by its files."""
 
     WRITTEN = "whole"
@@ -174,7 +178,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Data:
+class RecordedTable:
     """A table that model or verdict rests on."""
 
     WRITTEN = "whole"
@@ -190,7 +194,7 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
+class TrainingCode:
     """The code that trained."""
 
     WRITTEN = "whole"
@@ -229,7 +233,7 @@ class Record:
 
     WRITTEN = "whole"
     schema: Literal["gates/record/v1"] = declare("Format of this document.")
-    kind: Kind = declare("What it tells.")
+    kind: RecordKind = declare("What it tells.")
     sequence: int = declare("Its place in the ledger, from 1: the ledger's length once it is written.", minimum=1)
     previous: str | None = declare("Digest of the record before; null for the first.", pattern=_DIGEST)
     at: str = declare("When it was written, UTC.", pattern=_TIME)
@@ -244,9 +248,9 @@ class Record:
     decision: str | None = declare("Digest of the decision, which lies beside the record.", pattern=_DIGEST)
     evidence: str | None = declare("Digest of the evidence, which lies beside the record.", pattern=_DIGEST)
     policy: PolicyRef | None = declare("The policy, which lies beside the record with its contract.")
-    model: Model | None = declare("The model, whose file manifest lies beside the record.")
-    data: tuple[Data, ...] = declare("The tables.")
-    source: Code | None = declare("The code that trained.")
+    model: RecordedModel | None = declare("The model, whose file manifest lies beside the record.")
+    data: tuple[RecordedTable, ...] = declare("The tables.")
+    source: TrainingCode | None = declare("The code that trained.")
     run: Run = declare("Who and what wrote the record.")
     before: Version | None = declare("What the alias named before; null for nothing.")
     after: Version | None = declare("What the alias names now; null for nothing, or where nothing was moved.")
@@ -272,13 +276,13 @@ class Record:
     @property
     def misfits(self) -> tuple[str, ...]:
         """The fields that a record of this kind must hold and lacks, or holds and must not."""
-        judged = (*_JUDGED, *_PREDICTED) if self.kind is Kind.PROMOTION or self._is_promotion_to_be else ()
+        judged = (*_JUDGED, *_PREDICTED) if self.kind is RecordKind.PROMOTION or self._is_promotion_to_be else ()
         missing = [one for one in (*HOLDS[self.kind], *judged) if not self._at(one)]
         return tuple(dict.fromkeys((*missing, *(one for one in LACKS[self.kind] if self._at(one)))))
 
     @property
     def _is_promotion_to_be(self) -> bool:
-        return self.kind is Kind.INTENT and self.target is None
+        return self.kind is RecordKind.INTENT and self.target is None
 
     def _at(self, path: str) -> object:
         """A field, or one of the model's: ``model.predictions``."""

@@ -31,7 +31,7 @@ _CANCELLED = {"cancelled", "skipped", "stale"}  # a newer run is the one to repo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundRun:
     """The pull request of the run before, the branch that it asks to change and that branch's commit, and the
     artifacts with evidence."""
 
@@ -41,7 +41,7 @@ class Found:
     artifacts: tuple[int, ...]
 
 
-def find(client: Client, event: Event, before: Before) -> Found | str:
+def find(client: Client, event: Event, before: Before) -> FoundRun | str:
     """What there is to report, or in one sentence why there is nothing."""
     if before.event != "pull_request":
         return f"The run before was for {before.event}, not for a pull request."
@@ -54,7 +54,7 @@ def find(client: Client, event: Event, before: Before) -> Found | str:
         return "No open pull request has this commit at its head: it has newer ones, or is closed."
     artifacts = tuple(_artifacts(client, event.repository, before.id))
     base = pull["base"]
-    return Found(pr=int(pull["number"]), base=str(base["sha"]), branch=str(base["ref"]), artifacts=artifacts)
+    return FoundRun(pr=int(pull["number"]), base=str(base["sha"]), branch=str(base["ref"]), artifacts=artifacts)
 
 
 def _head_of(pull: dict[str, Any]) -> tuple[str | None, str | None]:

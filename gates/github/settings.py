@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from gates.doctor.seen import Branch, Environment, Settings
+from gates.doctor.seen import Branch, EnvironmentSettings, Settings
 from gates.github.rest_api import Client, NotPermittedError
 
 LEDGER = "gates-ledger"
@@ -27,7 +27,7 @@ def read(client: Client, repository: str) -> Settings:
             unread[what] = f"this token may not see it ({error.what})"
             return None
 
-    def environments() -> dict[str, Environment]:
+    def environments() -> dict[str, EnvironmentSettings]:
         told: dict[str, Any] = {"doing": f"list the environments of {repository}", "needs": "actions: read"}
         found = client.pages(f"{at}/environments", key="environments", **told)
         return {one["name"]: _environment(client, at, one) for one in found}
@@ -61,10 +61,10 @@ def read(client: Client, repository: str) -> Settings:
 _ADMIN = "administration: read"
 
 
-def _environment(client: Client, at: str, one: Mapping[str, Any]) -> Environment:
+def _environment(client: Client, at: str, one: Mapping[str, Any]) -> EnvironmentSettings:
     rules = [rule for rule in one.get("protection_rules") or () if rule["type"] == "required_reviewers"]
     people = (who.get("reviewer") or {} for rule in rules for who in rule.get("reviewers") or ())
-    return Environment(
+    return EnvironmentSettings(
         name=one["name"],
         reviewers=tuple(str(who.get("login") or who.get("slug")) for who in people),
         self_review=not any(rule.get("prevent_self_review") for rule in rules),

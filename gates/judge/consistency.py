@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gates.documents.evidence import BUCKETS, Computed, Evidence, Finding, Moments, Ranks, Slice
 from gates.documents.slices import OVERALL, is_found
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 
 _ROUNDED = 50  # a double's last bits, which two roundings of a square may differ in
 _CUT = 60  # binary places of which a value is summed at least
 CELL = 4  # label, candidate's call, champion's call, rows
 
 
-def contradiction(bound: Bound, evidence: Evidence) -> str | None:
+def contradiction(bound: ResolvedPolicy, evidence: Evidence) -> str | None:
     """Why no measuring under this policy can have made this evidence; None where one can."""
     return next(_contradictions(bound, evidence), None)
 
 
-def _contradictions(bound: Bound, evidence: Evidence) -> Iterator[str]:
+def _contradictions(bound: ResolvedPolicy, evidence: Evidence) -> Iterator[str]:
     tables = {table.name: table.rows for table in evidence.tables}
     if evidence.model != bound.policy.model:
         yield "it is about another model"
@@ -61,7 +61,9 @@ def _of_findings(findings: Sequence[Finding]) -> Iterator[str]:
             yield f"{one.rule} counts less than no rows"
 
 
-def _of_slices(bound: Bound, evidence: Evidence, slices: Sequence[Slice], rows: int, *, paired: bool) -> Iterator[str]:
+def _of_slices(
+    bound: ResolvedPolicy, evidence: Evidence, slices: Sequence[Slice], rows: int, *, paired: bool
+) -> Iterator[str]:
     columns = {dimension.id: dimension.columns for dimension in bound.needs.dimensions}
     counted: Mapping[str, int] = dict.fromkeys(columns, 0)
     if len({(part.dimension, part.key) for part in slices}) != len(slices):

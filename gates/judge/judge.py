@@ -8,12 +8,12 @@ from gates.documents.decision import SCHEMA, Code, Decision, GateVerdict, ModelR
 from gates.documents.evidence import Evidence
 from gates.errors import GatesError
 from gates.judge.consistency import contradiction
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.schema.canonical import digest
 from gates.wording import all_of
 
 
-def judge(bound: Bound, evidence: Evidence) -> Decision:
+def judge(bound: ResolvedPolicy, evidence: Evidence) -> Decision:
     """Every gate's verdicts in the policy's order, and the worst of them.
 
     Raises ``GatesError`` where the evidence was measured under a policy that asks for other counts, or can't

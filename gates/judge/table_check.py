@@ -12,7 +12,7 @@ from gates.documents.evidence import SCHEMA as EVIDENCE
 from gates.documents.evidence import Evidence, Finding, Table
 from gates.errors import Exit
 from gates.kinds import data
-from gates.kinds.protocol import Terms
+from gates.kinds.protocol import GateContext
 from gates.schema.fields import declare
 from gates.wording import all_of, rows
 
@@ -75,5 +75,5 @@ def _gates(held: Contract, table: str, counted: int, findings: tuple[Finding, ..
         tables=(Table(name=table, digest="", rows=counted),),
         findings=findings,
     )
-    terms = Terms(confidence=0.95, dimensions=(), contract=held, tables=(table,))
-    return tuple(data.judge(data.Rule(data=cast(Any, (table,))), evidence, terms))
+    terms = GateContext(confidence=0.95, dimensions=(), contract=held, tables=(table,))
+    return tuple(data.judge(data.DataRule(data=cast(Any, (table,))), evidence, terms))

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Literal
 
-from gates.contract.rules.contract_rule import NONE, Bounds, share
-from gates.contract.rules.contract_rule import Rule as ContractRule
+from gates.contract.rules.contract_rule import NONE, AllowedRange, ContractRule, share
 from gates.documents.decision import Code, Estimate, GateVerdict, Verdict
 from gates.documents.diff import Named, one
 from gates.documents.evidence import Evidence, Finding
 from gates.kinds.metric.bars import outcome
-from gates.kinds.protocol import Mistake, Needs, Terms
+from gates.kinds.protocol import GateContext, GateMistake, Needs
 from gates.schema.canonical import settled
 from gates.schema.fields import declare
 from gates.stats.drift import EXPECTED, Distance
@@ -26,38 +25,41 @@ EXAMPLES = ("data: [train, holdout]\n", "data: holdout\n")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
+class DataRule:
     """Tables held to the contract. Implied for all tables where `data.contract` is set."""
 
     data: tuple[Literal["train", "holdout"], ...] = declare("The tables.", single=True, minItems=1)
 
 
-def name(rule: Rule) -> str:
+RULE = DataRule
+
+
+def name(rule: DataRule) -> str:
     """``data train, holdout``."""
     return f"data {', '.join(rule.data)}"
 
 
-def asks(rule: Rule) -> Iterator[Named]:
+def asks(rule: DataRule) -> Iterator[Named]:
     """Each table on its own, however the gates are written."""
     for table in rule.data:
         yield from one(f"data({table})")
 
 
-def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
+def mistakes(rule: DataRule, terms: GateContext) -> Iterator[GateMistake]:
     """A gate on a contract that the policy does not name."""
     if terms.contract is None:
-        yield Mistake(path=("data",), what="the policy has no contract; name one under data.contract")
+        yield GateMistake(path=("data",), what="the policy has no contract; name one under data.contract")
     for table in rule.data:
         if table not in terms.tables:
-            yield Mistake(path=("data",), what=f"the policy has no table {table}; name one under data.{table}")
+            yield GateMistake(path=("data",), what=f"the policy has no table {table}; name one under data.{table}")
 
 
-def needs(rule: Rule, terms: Terms) -> Needs:  # noqa: ARG001 -- the shape all kinds share
+def needs(rule: DataRule, terms: GateContext) -> Needs:  # noqa: ARG001 -- the shape all kinds share
     """Nothing of the models: the contract's counts are always made."""
     return Needs()
 
 
-def judge(rule: Rule, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
+def judge(rule: DataRule, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
     """One verdict a rule and table; a rule that was not counted is an error, never a pass."""
     assert terms.contract is not None  # noqa: S101 -- ``mistakes`` refuses a policy without one
     found = {(finding.table, finding.rule): finding for finding in evidence.findings}
@@ -80,7 +82,7 @@ class _Outcome:
     judged: Estimate | None = None
 
 
-def _verdict(table: str, rule: ContractRule, finding: Finding | None, terms: Terms) -> GateVerdict:
+def _verdict(table: str, rule: ContractRule, finding: Finding | None, terms: GateContext) -> GateVerdict:
     if finding is None:
         found = _Outcome(verdict=Verdict.ERROR, code=Code.NOT_MEASURED, reason=f"{rule.id} was not counted")
     else:
@@ -111,7 +113,7 @@ def _verdict(table: str, rule: ContractRule, finding: Finding | None, terms: Ter
     )
 
 
-def _held(rule: ContractRule, finding: Finding, terms: Terms) -> _Outcome:
+def _held(rule: ContractRule, finding: Finding, terms: GateContext) -> _Outcome:
     if rule.distance:
         return _far(rule, rule.distance(finding), finding, terms)
     if rule.judge:
@@ -133,12 +135,12 @@ def _counted(rule: ContractRule, finding: Finding) -> _Outcome:
     return _Outcome(verdict=verdict, code=code, reason=reason, value=value)
 
 
-def _settled_ends(bounds: Bounds) -> Bounds:
+def _settled_ends(bounds: AllowedRange) -> AllowedRange:
     """At as many digits as what is held against them: 2 of 3 rows keep a bar of 0.6666666666666666."""
     return replace(bounds, low=settled(bounds.low), high=settled(bounds.high))
 
 
-def _far(rule: ContractRule, distance: Distance, finding: Finding, terms: Terms) -> _Outcome:
+def _far(rule: ContractRule, distance: Distance, finding: Finding, terms: GateContext) -> _Outcome:
     """An estimated distance, whose bounds are held against the bar; at the policy's own confidence, as the tables'
     likeness tells nothing of any model."""
     if distance.value is None:
@@ -198,7 +200,7 @@ def _level(rule: ContractRule, finding: Finding, value: float) -> str:
     return f"{rule.asks}: {told}; asked for is {_bounds(rule.bounds)}"
 
 
-def _bounds(bounds: Bounds) -> str:
+def _bounds(bounds: AllowedRange) -> str:
     ends = (("at least", bounds.low), ("at most", bounds.high))
     trivial = (0, -inf, inf) if not bounds.share else (0, -inf, inf, 1)
     told = [

@@ -16,51 +16,55 @@ from gates.documents.decision import GateVerdict
 from gates.documents.diff import Named, one
 from gates.documents.evidence import Evidence
 from gates.kinds import metric
-from gates.kinds.protocol import Mistake, Needs, Terms
+from gates.kinds.metric.rule import MetricRule
+from gates.kinds.protocol import GateContext, GateMistake, Needs
 from gates.schema.fields import declare
 
 KEY = "preset"
 
 EXAMPLES = ("preset: four_fifths\nby: sex\n", "preset: four_fifths\nby: [sex, age_group]\n")
 
-_MEANS: Mapping[str, metric.Rule] = {"four_fifths": metric.Rule(metric="demographic_parity_ratio", min=0.8)}
+_MEANS: Mapping[str, MetricRule] = {"four_fifths": MetricRule(metric="demographic_parity_ratio", min=0.8)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
+class PresetRule:
     """A named rule over the groups of a column."""
 
     preset: Literal["four_fifths"] = declare("Its name.")
     by: tuple[str, ...] = declare("Sensitive column; several columns are crossed.", single=True, minItems=1)
 
 
-def means(rule: Rule) -> metric.Rule:
+RULE = PresetRule
+
+
+def means(rule: PresetRule) -> MetricRule:
     """The rule of a metric that it stands for."""
     return replace(_MEANS[rule.preset], by=rule.by)
 
 
-def name(rule: Rule) -> str:
+def name(rule: PresetRule) -> str:
     """``four_fifths by sex``."""
     return f"{rule.preset} by {' * '.join(rule.by)}"
 
 
-def asks(rule: Rule) -> Iterator[Named]:
+def asks(rule: PresetRule) -> Iterator[Named]:
     """Itself: there is nothing about it to weaken."""
     yield from one(name(rule))
 
 
-def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
+def mistakes(rule: PresetRule, terms: GateContext) -> Iterator[GateMistake]:
     """Those of what it stands for."""
     for mistake in metric.mistakes(means(rule), terms):
         yield replace(mistake, path=mistake.path if mistake.path == ("by",) else (KEY,))
 
 
-def needs(rule: Rule, terms: Terms) -> Needs:
+def needs(rule: PresetRule, terms: GateContext) -> Needs:
     """Those of what it stands for."""
     return metric.needs(means(rule), terms)
 
 
-def judge(rule: Rule, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
+def judge(rule: PresetRule, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
     """Its verdicts under its own name."""
     for verdict in metric.judge(means(rule), evidence, terms):
         yield replace(verdict, id=name(rule), kind=KEY)

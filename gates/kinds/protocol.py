@@ -17,7 +17,7 @@ from gates.schema.yaml_text import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class GateContext:
     """What all gates of a policy share."""
 
     confidence: float  # of each bound, charged for the uses of the holdout
@@ -73,7 +73,7 @@ class Needs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mistake:
+class GateMistake:
     """Something that the schema can't see. ``path`` is relative to the gate.
 
     ``idle``: the rule means something, but decides nothing; policies of old may hold such rules.
@@ -84,14 +84,14 @@ class Mistake:
     idle: bool = False
 
 
-class Kind(Protocol):
-    """A module of this folder. ``Rule`` is its frozen dataclass: the fields are the YAML keys."""
+class GateKind(Protocol):
+    """A module of this folder. ``RULE`` is its frozen dataclass: the fields are the YAML keys."""
 
     KEY: str
     EXAMPLES: tuple[str, ...]
 
     @property
-    def Rule(self) -> type[Any]:  # noqa: N802 -- a class in the module
+    def RULE(self) -> type[Any]:  # noqa: N802 -- a class in the module
         """The frozen dataclass of the gate's keys."""
         ...
 
@@ -103,14 +103,14 @@ class Kind(Protocol):
         """What it asks for, each with the direction in which it is stricter."""
         ...
 
-    def mistakes(self, rule: Any, terms: Terms) -> Iterator[Mistake]:
+    def mistakes(self, rule: Any, terms: GateContext) -> Iterator[GateMistake]:
         """What is wrong with a rule that its schema accepts."""
         ...
 
-    def needs(self, rule: Any, terms: Terms) -> Needs:
+    def needs(self, rule: Any, terms: GateContext) -> Needs:
         """What must be counted."""
         ...
 
-    def judge(self, rule: Any, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
+    def judge(self, rule: Any, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
         """The verdicts, one a bar and slice. Pure."""
         ...

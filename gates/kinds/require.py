@@ -16,7 +16,7 @@ from gates.documents.decision import Code, GateVerdict, Verdict
 from gates.documents.diff import Named, one
 from gates.documents.evidence import Evidence
 from gates.kinds import data
-from gates.kinds.protocol import Mistake, Needs, Terms
+from gates.kinds.protocol import GateContext, GateMistake, Needs
 from gates.schema.fields import Plain, declare, plain
 from gates.schema.validation import nearest, shown
 
@@ -36,41 +36,44 @@ _UNKNOWN = re.compile(r"undeclared reference to '(\w+)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
+class RequireRule:
     """An expression that must be true."""
 
     require: str = declare("A CEL expression over the run's facts.", minLength=1, maxLength=2000)
 
 
-def name(rule: Rule) -> str:
+RULE = RequireRule
+
+
+def name(rule: RequireRule) -> str:
     """``require(train.rows >= 500)``, its white space made one."""
     return f"require({' '.join(rule.require.split())})"
 
 
-def asks(rule: Rule) -> Iterator[Named]:
+def asks(rule: RequireRule) -> Iterator[Named]:
     """The expression: of two of them it can't be told which is stricter, so that one goes and another comes."""
     yield from one(name(rule))
 
 
-def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
+def mistakes(rule: RequireRule, terms: GateContext) -> Iterator[GateMistake]:
     """An expression that is none, is not about facts, or is neither true nor false."""
     try:
         kind = _compiled(rule.require).return_type().name()
     except (RuntimeError, TypeError) as error:
-        yield Mistake(path=("require",), what=_complaint(error))
+        yield GateMistake(path=("require",), what=_complaint(error))
         return
     if kind not in ("BOOL", "DYN"):
-        yield Mistake(path=("require",), what=f"gives {kind.lower()}, but must be true or false")
+        yield GateMistake(path=("require",), what=f"gives {kind.lower()}, but must be true or false")
     if "contract" in rule.require and terms.contract is None and re.search(r"\bdata\s*\.\s*contract\b", rule.require):
-        yield Mistake(path=("require",), what="the policy has no contract; name one under data.contract")
+        yield GateMistake(path=("require",), what="the policy has no contract; name one under data.contract")
 
 
-def needs(rule: Rule, terms: Terms) -> Needs:  # noqa: ARG001 -- the shape all kinds share
+def needs(rule: RequireRule, terms: GateContext) -> Needs:  # noqa: ARG001 -- the shape all kinds share
     """Nothing of the models: facts are always there."""
     return Needs()
 
 
-def judge(rule: Rule, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
+def judge(rule: RequireRule, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
     """One verdict; without a candidate none, as half of the facts are still to come."""
     if evidence.candidate is None:
         yield _verdict(rule, None, Code.NOT_MEASURED, "the data stopped the run")
@@ -91,7 +94,7 @@ def judge(rule: Rule, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]
         yield _verdict(rule, Verdict.ERROR, Code.UNDEFINED, f"{name(rule)} is neither true nor false: {shown(found)}")
 
 
-def facts(evidence: Evidence, terms: Terms) -> dict[str, Plain]:
+def facts(evidence: Evidence, terms: GateContext) -> dict[str, Plain]:
     """All that an expression may ask. Raises nothing: what isn't known isn't there."""
     tables = {
         table.name: {"source": terms.sources.get(table.name, ""), "rows": table.rows, "digest": table.digest}
@@ -107,10 +110,10 @@ def facts(evidence: Evidence, terms: Terms) -> dict[str, Plain]:
     }
 
 
-def _data(evidence: Evidence, terms: Terms) -> dict[str, Plain]:
+def _data(evidence: Evidence, terms: GateContext) -> dict[str, Plain]:
     if terms.contract is None:
         return {"sensitive": []}
-    held = data.judge(data.Rule(data=terms.tables), evidence, terms)  # type: ignore[arg-type] # their names
+    held = data.judge(data.DataRule(data=terms.tables), evidence, terms)  # type: ignore[arg-type] # their names
     passed = all(verdict.verdict is Verdict.PASS for verdict in held)
     return {"contract": {"passed": passed}, "sensitive": sorted(terms.contract.hidden)}
 
@@ -132,7 +135,7 @@ def _complaint(error: Exception) -> str:
     return told[:300]
 
 
-def _failed(rule: Rule, complaint: str) -> tuple[Code, str]:
+def _failed(rule: RequireRule, complaint: str) -> tuple[Code, str]:
     missing = _MISSING.search(complaint)
     if missing:
         named = (path for path in _PATH.findall(rule.require) if path.endswith(f".{missing[1]}"))
@@ -140,7 +143,7 @@ def _failed(rule: Rule, complaint: str) -> tuple[Code, str]:
     return Code.UNDEFINED, f"{name(rule)} can't be told: {complaint.partition(': ')[2] or complaint}"
 
 
-def _seen(rule: Rule, known: Mapping[str, Plain]) -> str:
+def _seen(rule: RequireRule, known: Mapping[str, Plain]) -> str:
     """The facts that the expression names, with their values."""
     told = []
     for path in dict.fromkeys(_PATH.findall(rule.require)):
@@ -152,7 +155,7 @@ def _seen(rule: Rule, known: Mapping[str, Plain]) -> str:
     return f" ({', '.join(told)})" if told else ""
 
 
-def _verdict(rule: Rule, verdict: Verdict | None, code: Code, reason: str) -> GateVerdict:
+def _verdict(rule: RequireRule, verdict: Verdict | None, code: Code, reason: str) -> GateVerdict:
     return GateVerdict(
         id=name(rule),
         kind=KEY,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gates.documents.record import Kind, Record, Waiver
+from gates.documents.record import Record, RecordKind, Waiver
 from gates.ledger.ledger import Ledger
 
 Proven = Callable[[Record], str | None]  # why the record of a waiver proves nothing; None where somebody approved it
@@ -20,7 +20,7 @@ def holding(
     held: list[Waiver] = []
     told: list[str] = []
     runs: set[int] = set()
-    given = [entry.record for entry in ledger.entries(head) if entry.record.kind is Kind.WAIVER]
+    given = [entry.record for entry in ledger.entries(head) if entry.record.kind is RecordKind.WAIVER]
     for record in reversed(given):
         run = record.run.run_id
         again = run is not None and run in runs

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Protocol
 
-from gates.documents.record import Model
+from gates.documents.record import RecordedModel
 from gates.errors import Exit, GatesError
 from gates.ledger.ledger import Entry, Ledger
 
 
-class State(StrEnum):
+class AliasState(StrEnum):
     """How an alias stands. Codes are stable and never reused."""
 
     AS_PROMOTED = "as_promoted"
@@ -21,8 +21,8 @@ class State(StrEnum):
     BYTES_CHANGED = "bytes_changed"
 
 
-CODES = {State.MOVED: "alias_moved", State.UNKNOWN: "not_adopted", State.BYTES_CHANGED: "stored_bytes"}
-AGREED = (State.AS_PROMOTED, State.NOTHING)
+CODES = {AliasState.MOVED: "alias_moved", AliasState.UNKNOWN: "not_adopted", AliasState.BYTES_CHANGED: "stored_bytes"}
+AGREED = (AliasState.AS_PROMOTED, AliasState.NOTHING)
 
 
 class Names(Protocol):
@@ -38,7 +38,7 @@ class Names(Protocol):
 class DisagreementError(GatesError):
     """Registry and ledger say different things of an alias; ``state`` says which."""
 
-    def __init__(self, state: State, what: str, *, where: str, mend: str) -> None:
+    def __init__(self, state: AliasState, what: str, *, where: str, mend: str) -> None:
         super().__init__(what, where=where, mend=mend, exit_code=Exit.INPUT)
         self.state = state
 
@@ -60,7 +60,7 @@ def last_move(ledger: Ledger, head: str | None, name: str, alias: str) -> Entry 
     return next(moves(ledger, head, name, alias), None)
 
 
-def known_of(ledger: Ledger, head: str | None, name: str, version: str) -> Model | None:
+def known_of(ledger: Ledger, head: str | None, name: str, version: str) -> RecordedModel | None:
     """Find what the ledger knows of a version's model; None where no alias was ever moved to it."""
     for entry in ledger.entries(head):
         record = entry.record
@@ -69,7 +69,7 @@ def known_of(ledger: Ledger, head: str | None, name: str, version: str) -> Model
     return None
 
 
-def compared(registry: Names | None, name: str, alias: str, entry: Entry | None) -> tuple[State, str, str | None]:
+def compared(registry: Names | None, name: str, alias: str, entry: Entry | None) -> tuple[AliasState, str, str | None]:
     """Compare a registry with the ledger's last move of an alias: the state, one sentence, and the version named.
 
     ``registry`` is None where there is none, which is a registry that names nothing.
@@ -78,16 +78,20 @@ def compared(registry: Names | None, name: str, alias: str, entry: Entry | None)
     after = entry.record.after if entry else None
     if entry is None or after is None:
         if version is None:
-            return State.NOTHING, "nothing was promoted yet", None
+            return AliasState.NOTHING, "nothing was promoted yet", None
         told = f"names version {version}, of which the ledger says nothing: it was not promoted by gates"
-        return State.UNKNOWN, told, version
+        return AliasState.UNKNOWN, told, version
     number = entry.record.sequence
     if registry is None or version is None or version != after.version:
         named = f"version {version}" if version else "nothing"
-        return State.MOVED, f"names {named}; record {number} made it version {after.version}: moved by hand", version
+        return (
+            AliasState.MOVED,
+            f"names {named}; record {number} made it version {after.version}: moved by hand",
+            version,
+        )
     if registry.stored(name, version) != after.digest:
-        return State.BYTES_CHANGED, f"the bytes of version {version} are not those of record {number}", version
-    return State.AS_PROMOTED, f"version {version}, since record {number} of {entry.record.at}", version
+        return AliasState.BYTES_CHANGED, f"the bytes of version {version} are not those of record {number}", version
+    return AliasState.AS_PROMOTED, f"version {version}, since record {number} of {entry.record.at}", version
 
 
 def agreed(ledger: Ledger, head: str | None, registry: Names | None, name: str, alias: str) -> Entry | None:
@@ -102,12 +106,12 @@ def agreed(ledger: Ledger, head: str | None, registry: Names | None, name: str, 
     raise DisagreementError(state, f"{alias} {told}", where=f"models:/{name}@{alias}", mend=mend(state, entry))
 
 
-def mend(state: State, entry: Entry | None) -> str:
+def mend(state: AliasState, entry: Entry | None) -> str:
     """Say what puts registry and ledger in agreement again."""
     adopt = 'gates adopt --reason "…" records that what stands there now is the one to compare with.'
-    if state is State.UNKNOWN or entry is None:
+    if state is AliasState.UNKNOWN or entry is None:
         return adopt
-    if state is State.BYTES_CHANGED:
+    if state is AliasState.BYTES_CHANGED:
         return "Restore its files, or go back to a version that is whole: gates rollback --to RECORD (gates history)."
     back = f'gates rollback --to {entry.record.sequence} --reason "…" puts it back. {adopt}'
     return f"Is MLFLOW_TRACKING_URI the right registry? If so: {back}"

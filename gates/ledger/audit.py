@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from gates.documents.record import OUTCOMES, TIME, Kind, Record, Version, Waiver
+from gates.documents.record import OUTCOMES, TIME, Record, RecordKind, Version, Waiver
 from gates.errors import GatesError
 from gates.ledger.audit_documents import Filed, Flaw, Told, check
 from gates.ledger.committed import check as committed
@@ -22,7 +22,7 @@ SCHEMA: Literal["gates/audit/v1"] = "gates/audit/v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class AuditFinding:
     """One thing that is wrong."""
 
     WRITTEN = "whole"
@@ -42,7 +42,7 @@ class Audit:
     head: str | None = declare("Digest of the newest record: the anchor to keep somewhere else.")
     anchored: bool = declare("Whether an anchor was given and found.")
     tiers: dict[str, int] = declare("Decisions by whose word they stand: none, key, attested; how many of each.")
-    found: tuple[Found, ...] = declare("What is wrong.")
+    found: tuple[AuditFinding, ...] = declare("What is wrong.")
     unknown: tuple[str, ...] = declare("What can't be known from this.")
 
 
@@ -83,7 +83,9 @@ def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = Non
     policies = committed(ledger.git, list(filed.values()))
     for place, wrong, policy in zip(filed, beside.flaws, policies.flaws, strict=True):
         flaws[place] += wrong + policy
-    found = [Found(sequence=place, code=code, what=what) for place, some in enumerate(flaws, 1) for code, what in some]
+    found = [
+        AuditFinding(sequence=place, code=code, what=what) for place, some in enumerate(flaws, 1) for code, what in some
+    ]
     return Audit(
         schema=SCHEMA,
         records=len(chosen),
@@ -107,10 +109,10 @@ def _unseen(policies: int) -> tuple[str, ...]:
     return (f"{what}those commits are not in this clone; fetch the default branch whole",) if policies else ()
 
 
-def _anchor(chain: Chain, expected: str | None) -> Iterator[Found]:
+def _anchor(chain: Chain, expected: str | None) -> Iterator[AuditFinding]:
     if expected is not None and expected not in chain.digests:
         what = f"the expected record {expected} is not in the ledger: it was cut short or written anew"
-        yield Found(sequence=0, code=Flaw.ANCHOR, what=what)
+        yield AuditFinding(sequence=0, code=Flaw.ANCHOR, what=what)
 
 
 def _chain(
@@ -144,7 +146,7 @@ def _order(chain: Chain, record: Record, told: str) -> Iterator[Told]:
     yield from _form(chain, record)
     yield from _closes(chain, record, told)
     yield from _rests(chain, record)
-    if record.kind is Kind.WAIVER:
+    if record.kind is RecordKind.WAIVER:
         chain.given |= {(record.name, _frozen(one)) for one in record.waivers}
     if record.moved:
         chain.moves[told] = record
@@ -164,7 +166,7 @@ def _form(chain: Chain, record: Record) -> Iterator[Told]:
 
 def _closes(chain: Chain, record: Record, told: str) -> Iterator[Told]:
     """Outcomes close intents, each once, and say of them what they said."""
-    if record.kind is Kind.INTENT:
+    if record.kind is RecordKind.INTENT:
         chain.intents[told] = record
     if record.kind in OUTCOMES:
         intent = chain.intents.get(record.intent or "")
@@ -181,21 +183,21 @@ def _closes(chain: Chain, record: Record, told: str) -> Iterator[Told]:
 
 def _rests(chain: Chain, record: Record) -> Iterator[Told]:
     """What it goes back to, takes the place of, and was accepted by, stands in records before it."""
-    going = record.kind in (Kind.INTENT, Kind.ROLLBACK, Kind.FAILURE)
+    going = record.kind in (RecordKind.INTENT, RecordKind.ROLLBACK, RecordKind.FAILURE)
     if going and record.target:
         goal = chain.moves.get(record.target)
         other = [name for name in ("name", "alias", *AGAIN) if goal and getattr(record, name) != getattr(goal, name)]
-        moved = [] if record.kind is Kind.FAILURE or goal is None or record.after == goal.after else ["after"]
+        moved = [] if record.kind is RecordKind.FAILURE or goal is None or record.after == goal.after else ["after"]
         if goal is None:
             yield Flaw.TARGET, "it goes back to a record that moved no alias, or that never was"
         elif other or moved:
             yield Flaw.TARGET, f"it says something else than what it goes back to: {', '.join((*other, *moved))}"
-    if record.kind is Kind.INTENT and not record.target:
+    if record.kind is RecordKind.INTENT and not record.target:
         stood = chain.stood.get((record.name, record.alias))
         if record.before != stood:
             named = f"version {stood.version}" if stood else "nothing"
             yield Flaw.BEFORE, f"{record.alias} named {named} by the records before"
-    if record.kind in (Kind.INTENT, Kind.PROMOTION):
+    if record.kind in (RecordKind.INTENT, RecordKind.PROMOTION):
         foreign = [one.gate for one in record.waivers if (record.name, _frozen(one)) not in chain.given]
         if foreign:
             yield Flaw.WAIVER, f"no record before it accepts {', '.join(foreign)}"

@@ -20,11 +20,11 @@ from gates.attestation.statement import Tier, adoption, payload_of
 from gates.attestation.statement import read as read_statement
 from gates.documents.decision import Decision, Verdict
 from gates.documents.evidence import Evidence, Table
-from gates.documents.record import EVIDENCE, POLICY, STATEMENT, Kind, Record
+from gates.documents.record import EVIDENCE, POLICY, STATEMENT, Record, RecordKind
 from gates.errors import GatesError
 from gates.judge.judge import judge
 from gates.judge.waivers import settle
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read
 from gates.schema.canonical import canonical, digest, digest_bytes
 from gates.schema.fields import Plain
@@ -73,21 +73,21 @@ class Filed:
 class Derived:
     """What a record's documents give: policy, decision and its digest, and the tables measured."""
 
-    bound: Bound
+    bound: ResolvedPolicy
     decision: Decision
     digest: str
     tables: tuple[Table, ...]
 
 
 @dataclass(slots=True)
-class Part:
+class AuditPart:
     """What was found of some records: of each its flaws, by whose word decisions stand, and which were derived."""
 
     flaws: list[list[Told]] = field(default_factory=list)
     tiers: dict[str, int] = field(default_factory=dict)
     derived: set[tuple[str, str]] = field(default_factory=set)  # digests of policy and evidence
 
-    def add(self, other: Part) -> None:
+    def add(self, other: AuditPart) -> None:
         """Take up what was found of the records that follow."""
         self.flaws += other.flaws
         self.tiers = {one: self.tiers.get(one, 0) + other.tiers.get(one, 0) for one in self.tiers | other.tiers}
@@ -102,21 +102,21 @@ class Pass:
     key: Path | None = None  # the public key that must have signed
     tiers: dict[str, int] = field(default_factory=dict)
     blobs: dict[str, str] = field(default_factory=dict)  # to the digest of its bytes
-    policies: dict[str, Bound] = field(default_factory=dict)
+    policies: dict[str, ResolvedPolicy] = field(default_factory=dict)
     decisions: dict[tuple[str, str], Derived] = field(default_factory=dict)
 
 
-def check(git: Git, filed: Sequence[Filed], key: Path | None = None) -> Part:
+def check(git: Git, filed: Sequence[Filed], key: Path | None = None) -> AuditPart:
     """Every record's documents. ``key``: the public key that must have signed the decision of every promotion."""
     parts = [filed[start : start + TOGETHER] for start in range(0, len(filed), TOGETHER)]
-    found = Part()
+    found = AuditPart()
     git = replace(git, environ=dict(git.environ))  # which other processes can be handed
     for part in _checked(partial(_part, git, key), parts):
         found.add(part)
     return found
 
 
-def _checked(one: Callable[[Sequence[Filed]], Part], parts: Sequence[Sequence[Filed]]) -> Iterable[Part]:
+def _checked(one: Callable[[Sequence[Filed]], AuditPart], parts: Sequence[Sequence[Filed]]) -> Iterable[AuditPart]:
     """In their order, on as many processors as there are, and as many as are worth it."""
     workers = min(len(parts), os.cpu_count() or 1)
     if workers < 2:  # noqa: PLR2004
@@ -126,11 +126,11 @@ def _checked(one: Callable[[Sequence[Filed]], Part], parts: Sequence[Sequence[Fi
         yield from pool.map(one, parts)
 
 
-def _part(git: Git, key: Path | None, filed: Sequence[Filed]) -> Part:
+def _part(git: Git, key: Path | None, filed: Sequence[Filed]) -> AuditPart:
     with git.objects() as objects:
         state = Pass(get=objects.get, key=key)
         flaws = [list(_beside(state, one.record, one.documents)) for one in filed]
-    return Part(flaws=flaws, tiers=state.tiers, derived=set(state.decisions))
+    return AuditPart(flaws=flaws, tiers=state.tiers, derived=set(state.decisions))
 
 
 def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
@@ -146,7 +146,7 @@ def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
             yield Flaw.DOCUMENTS, f"{name} was changed"
             return
     yield from _stated(state, record, documents)
-    if record.policy is not None and record.kind is Kind.ADOPTION:
+    if record.policy is not None and record.kind is RecordKind.ADOPTION:
         yield from _of_policy(state, record, documents)
     if record.decision is None or record.evidence is None or record.policy is None:
         return
@@ -173,7 +173,9 @@ def _stated(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
     if STATEMENT in documents:
         data = state.get(documents[STATEMENT]) or b""
         try:
-            tier, envelope, same = _adopted(record, data) if record.kind is Kind.ADOPTION else _decided(record, data)
+            tier, envelope, same = (
+                _adopted(record, data) if record.kind is RecordKind.ADOPTION else _decided(record, data)
+            )
         except GatesError as error:
             yield Flaw.CONTRADICTION, str(error).splitlines()[0]
             return
@@ -221,8 +223,8 @@ def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> Deriv
     return state.decisions[policy, evidence]
 
 
-def bound_of(document: bytes) -> Bound:
-    """The policy with its contract, from the document that ``Bound.document`` wrote."""
+def bound_of(document: bytes) -> ResolvedPolicy:
+    """The policy with its contract, from the document that ``ResolvedPolicy.document`` wrote."""
     try:
         written = json.loads(document)
         policy, contract = canonical(written["policy"]), (written["contract"] or "").encode()
@@ -231,16 +233,16 @@ def bound_of(document: bytes) -> Bound:
     return read(policy, POLICY, lambda _: contract, of_old=True)
 
 
-def _says(record: Record, bound: Bound, decision: Decision) -> Iterator[Told]:
+def _says(record: Record, bound: ResolvedPolicy, decision: Decision) -> Iterator[Told]:
     """The record against the decision, and what was promoted against what may be."""
     candidate, champion = decision.candidate, decision.champion
     if record.verdict != decision.verdict or record.name != bound.champion[0]:
         yield Flaw.CONTRADICTION, "it names another verdict or model than its decision"
     if record.model and (candidate is None or record.model.digest != candidate.digest):
         yield Flaw.CONTRADICTION, "its model is not the one that was judged"
-    if record.kind is Kind.WAIVER:
+    if record.kind is RecordKind.WAIVER:
         yield from _asked(record, bound, bound.policy.promotion.waiver_roles)
-    if record.kind not in (Kind.INTENT, Kind.PROMOTION) or record.target:
+    if record.kind not in (RecordKind.INTENT, RecordKind.PROMOTION) or record.target:
         return
     before = champion.version if champion else None
     if record.alias == bound.champion[1] and before != (record.before.version if record.before else None):
@@ -251,7 +253,7 @@ def _says(record: Record, bound: Bound, decision: Decision) -> Iterator[Told]:
     yield from _approvals(record, bound)
 
 
-def _approvals(record: Record, bound: Bound) -> Iterator[Told]:
+def _approvals(record: Record, bound: ResolvedPolicy) -> Iterator[Told]:
     stage = next((one for one in bound.stages if one.alias == record.alias), None)
     if stage is None:
         yield Flaw.CONTRADICTION, f"its policy has no stage {record.alias}"
@@ -259,7 +261,7 @@ def _approvals(record: Record, bound: Bound) -> Iterator[Told]:
     yield from _asked(record, bound, stage.approvals)
 
 
-def _asked(record: Record, bound: Bound, roles: Sequence[str]) -> Iterator[Told]:
+def _asked(record: Record, bound: ResolvedPolicy, roles: Sequence[str]) -> Iterator[Told]:
     """The approvals that were asked for: one a role, of people who did not start the run."""
     given = [one for one in record.approvals if one.state == "approved"]
     missing = sorted(set(roles) - {one.role for one in given})

@@ -7,13 +7,13 @@ from functools import cache
 from math import isfinite
 from struct import pack, unpack
 
-from gates.contract.rules.contract_rule import Contract, Rule, Shown, Side
+from gates.contract.rules.contract_rule import Contract, ContractRule, Shown, TableSide
 from gates.contract.sql import Column, quoted
 from gates.documents.evidence import Finding, Part
 from gates.errors import GatesError
 from gates.measure.engines import Engine
 from gates.measure.engines.engine_types import told
-from gates.measure.holdout.tables import Opened, run
+from gates.measure.holdout.tables import OpenTable, run
 
 SHOWN = 40  # characters of an example
 AT_ONCE = 500  # aggregates of one query: the time to plan it grows with the square
@@ -21,7 +21,7 @@ SHOWN_AT_ONCE = 25  # rules whose examples are found by one query
 
 
 def findings(
-    engine: Engine, opened: Opened, contract: Contract, beside: Callable[[str], Opened | None]
+    engine: Engine, opened: OpenTable, contract: Contract, beside: Callable[[str], OpenTable | None]
 ) -> list[Finding]:
     """What every rule of the contract counts in this table.
 
@@ -35,7 +35,7 @@ def findings(
     rows, counted, split = _counts(engine, this, single)
     shown = _examples(engine, this, [rule for rule in single if counted[rule.id]], contract.shown)
 
-    def made(rule: Rule, parts: tuple[Part, ...] = ()) -> Finding:
+    def made(rule: ContractRule, parts: tuple[Part, ...] = ()) -> Finding:
         count, examples = counted.get(rule.id, 0), shown.get(rule.id, ())
         return Finding(table=opened.name, rule=rule.id, rows=rows, count=count, examples=examples, parts=parts)
 
@@ -48,7 +48,7 @@ def findings(
     return [found[rule.id] for rule in rules if rule.id in found]
 
 
-def _side(opened: Opened, needed: Sequence[tuple[str, Rule]], *, all_flat: bool = True) -> Side:
+def _side(opened: OpenTable, needed: Sequence[tuple[str, ContractRule]], *, all_flat: bool = True) -> TableSide:
     """The table as rules see it. Raises ``GatesError`` where a column is missing or nested."""
     for column, rule in needed:
         opened.require(column, f"contract, {rule.id}")
@@ -58,10 +58,12 @@ def _side(opened: Opened, needed: Sequence[tuple[str, Rule]], *, all_flat: bool 
                 f"{opened.path}: the column {column} holds {told(opened.columns[column])}",
                 mend="A contract holds text, numbers, booleans, dates and times only. Flatten it, or leave it out.",
             )
-    return Side(name=opened.name, path=opened.path, columns=opened.seen)
+    return TableSide(name=opened.name, path=opened.path, columns=opened.seen)
 
 
-def _counts(engine: Engine, this: Side, rules: list[Rule]) -> tuple[int, dict[str, int], dict[str, tuple[Part, ...]]]:
+def _counts(
+    engine: Engine, this: TableSide, rules: list[ContractRule]
+) -> tuple[int, dict[str, int], dict[str, tuple[Part, ...]]]:
     """What each rule counts, and its further aggregates as parts: all in one pass over the table; of a wide one,
     ``AT_ONCE`` aggregates a pass."""
     named = [(rule.id, label, sql) for rule in rules for label, sql in _aggregates(rule, this)]
@@ -82,7 +84,7 @@ def _counts(engine: Engine, this: Side, rules: list[Rule]) -> tuple[int, dict[st
     return rows, counted, {id_: tuple(parts) for id_, parts in split.items()}
 
 
-def _aggregates(rule: Rule, this: Side) -> Iterator[tuple[str | None, str]]:
+def _aggregates(rule: ContractRule, this: TableSide) -> Iterator[tuple[str | None, str]]:
     """What one rule asks of all rows: its own count has no label."""
     if rule.count:
         yield None, rule.count(this.columns) or "0"
@@ -90,7 +92,7 @@ def _aggregates(rule: Rule, this: Side) -> Iterator[tuple[str | None, str]]:
         yield from rule.split(this.columns).items()
 
 
-def _examples(engine: Engine, this: Side, broken: list[Rule], may: Shown) -> dict[str, tuple[str, ...]]:
+def _examples(engine: Engine, this: TableSide, broken: list[ContractRule], may: Shown) -> dict[str, tuple[str, ...]]:
     """A few distinct offending values of each rule that shows any, most frequent first; in one query, of many rules in
     several.
 

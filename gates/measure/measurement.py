@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from gates.contract.sql import literal, quoted
-from gates.documents.evidence import SCHEMA, Evidence, Finding, Model, Run
+from gates.documents.evidence import SCHEMA, Evidence, Finding, MeasuredModel, TrainingRun
 from gates.documents.slices import Dimension
 from gates.errors import Exit, GatesError
 from gates.measure import shards, verbatim
@@ -20,14 +20,14 @@ from gates.measure.engines.duckdb import is_file
 from gates.measure.holdout import facts
 from gates.measure.holdout.apart import refuse_shared
 from gates.measure.holdout.hidden import Hidden
-from gates.measure.holdout.joined import Joined, join
+from gates.measure.holdout.joined import ScoredRows, join
 from gates.measure.holdout.labels import MAX_CLASSES, Labels, read_labels
-from gates.measure.holdout.models import Files, Served, output_of
+from gates.measure.holdout.models import ModelOutput, RegisteredModel, output_of
 from gates.measure.holdout.predictions import Predicted, place, scored_classes
 from gates.measure.holdout.rows import Parts, make_rows, parts_of, told_apart, weight_places
-from gates.measure.holdout.scoring import Asked, scored
+from gates.measure.holdout.scoring import ScoringRequest, scored
 from gates.measure.holdout.tables import (
-    Opened,
+    OpenTable,
     columns_told,
     content_digest,
     content_lanes,
@@ -36,12 +36,12 @@ from gates.measure.holdout.tables import (
     sequence_digest,
     table_of,
 )
-from gates.measure.pairings import Counting, Sides, counted
+from gates.measure.pairings import Counting, Pairings, counted
 from gates.measure.shards import Measured, Shard
-from gates.measure.statistics.function_calls import Guest, is_foreign, taken
+from gates.measure.statistics.function_calls import GuestMetric, is_foreign, taken
 from gates.measure.worst_slices import searched
 from gates.metrics.functions import is_general
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.wording import plural
 
 
@@ -52,7 +52,7 @@ def _inside(error: GatesError) -> str:
     return error.what
 
 
-class Bench:
+class Measurement:
     """The policy's tables, open in its engine, to check data and measure models on.
 
     ``work`` is the folder for what is made on the way (``.gates``), ``environ`` what a model that is scored gets to
@@ -64,7 +64,7 @@ class Bench:
 
     def __init__(
         self,
-        bound: Bound,
+        bound: ResolvedPolicy,
         root: Path,
         work: Path,
         *,
@@ -107,7 +107,7 @@ class Bench:
         tables = list(self.opened.values())
         return tuple(one for table in tables for one in findings(self.engine, table, contract, self._beside))
 
-    def _beside(self, name: str) -> Opened | None:
+    def _beside(self, name: str) -> OpenTable | None:
         """A second table for a rule that looks at one."""
         if name == "train":
             return self.opened.get("train")
@@ -141,10 +141,10 @@ class Bench:
         return f"SELECT *{but} FROM {quoted('holdout')}"
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> ScoringRequest:
         """What a model is asked about the holdout's rows."""
         policy = self.bound.policy
-        return Asked(
+        return ScoringRequest(
             task=policy.task,
             labels=self.rows[0],
             key=policy.data.key,
@@ -156,9 +156,9 @@ class Bench:
     def evidence(
         self,
         checked: tuple[Finding, ...],
-        candidates: Sequence[Files] = (),
-        served: Served | None = None,
-        anchor: Served | None = None,
+        candidates: Sequence[ModelOutput] = (),
+        served: RegisteredModel | None = None,
+        anchor: RegisteredModel | None = None,
         used: int = 0,
     ) -> Evidence:
         """Everything that the policy's gates need, counted. Without a candidate: the data's part alone.
@@ -192,7 +192,13 @@ class Bench:
         key = self.bound.policy.data.key
         return self.shard.where(key) if self.shard and key else "TRUE"
 
-    def part(self, candidates: Sequence[Files], served: Served | None, anchor: Served | None, folder: Path) -> Measured:
+    def part(
+        self,
+        candidates: Sequence[ModelOutput],
+        served: RegisteredModel | None,
+        anchor: RegisteredModel | None,
+        folder: Path,
+    ) -> Measured:
         """What a merge needs to know of the bench's part; the rows that it counts go to files in ``folder``."""
         assert self.shard  # noqa: S101 -- callers have made the bench for one
         found = self.evidence(self.check() if self._first else ())
@@ -211,8 +217,12 @@ class Bench:
         )
 
     def _sides(
-        self, found: Evidence, candidates: Sequence[Files], served: Served | None, anchor: Served | None
-    ) -> tuple[Evidence, Sides]:
+        self,
+        found: Evidence,
+        candidates: Sequence[ModelOutput],
+        served: RegisteredModel | None,
+        anchor: RegisteredModel | None,
+    ) -> tuple[Evidence, Pairings]:
         """The evidence with the models that it is about, and their predictions beside the rows."""
         first, *others = candidates
         files = [self.predictions(one.folder, f"candidate{place or ''}") for place, one in enumerate(candidates)]
@@ -223,17 +233,17 @@ class Bench:
         theirs, champion = self._beside_it(served, champion_file, champion_why, "champion")
         fixed, anchored = self._beside_it(anchor, anchor_file, anchor_why, "anchor")
 
-        def again(file: Path, name: str) -> Joined:
+        def again(file: Path, name: str) -> ScoredRows:
             return self._joined(self._placed(file, name), theirs)
 
         return replace(
             found,
             classes=self._known.classes,
-            candidate=Model(digest=first.digest, version=None, unscored=None, facts=facts.read(first.folder)),
+            candidate=MeasuredModel(digest=first.digest, version=None, unscored=None, facts=facts.read(first.folder)),
             champion=champion,
             anchor=anchored,
-            runs=tuple(Run(digest=one.digest, slices=()) for one in others),
-        ), Sides(
+            runs=tuple(TrainingRun(digest=one.digest, slices=()) for one in others),
+        ), Pairings(
             candidate=lambda: self._joined(ours, theirs),
             anchor=(lambda: self._joined(ours, fixed)) if fixed else None,
             runs=tuple(partial(again, file, f"candidate{place}") for place, file in enumerate(files[1:], 1)),
@@ -242,7 +252,7 @@ class Bench:
     @property
     def _counting(self) -> Counting:
         called = self.judged is None
-        guest = Guest(folder=self.work / "metrics", root=self.root, environ=self.environ, called=called)
+        guest = GuestMetric(folder=self.work / "metrics", root=self.root, environ=self.environ, called=called)
         return Counting(bound=self.bound, labels=self._known, columns=self._columns, guest=guest)
 
     @property
@@ -301,7 +311,7 @@ class Bench:
             )
         self._known = known
 
-    def _joined(self, ours: Predicted, theirs: Predicted | None) -> Joined:
+    def _joined(self, ours: Predicted, theirs: Predicted | None) -> ScoredRows:
         policy, parts = self.bound.policy, self.rows[1]
         apart, places = self._told_apart, self._places
         return join(self.counter, policy, parts, ours, theirs, told_apart=apart, places=places)
@@ -320,7 +330,7 @@ class Bench:
         return [Path(row[0]) for row in run(self.engine, f"SELECT file FROM glob({path}) ORDER BY file")]
 
     @property
-    def holdout(self) -> Opened:
+    def holdout(self) -> OpenTable:
         """The holdout's table."""
         return self.opened["holdout"]
 
@@ -331,7 +341,7 @@ class Bench:
             return sequence_digest(self.engine, self.holdout)
         return content_digest(self.engine, self.holdout)[0]
 
-    def _serving(self, served: Served | None, name: str) -> tuple[Path | None, str | None]:
+    def _serving(self, served: RegisteredModel | None, name: str) -> tuple[Path | None, str | None]:
         """Its predictions on these very rows, the kept ones or its model's, or why there are none. Any other are not
         about these rows."""
         if served is None:
@@ -342,8 +352,8 @@ class Bench:
             return None, _inside(error)
 
     def _beside_it(
-        self, served: Served | None, file: Path | None, why: str | None, name: str
-    ) -> tuple[Predicted | None, Model | None]:
+        self, served: RegisteredModel | None, file: Path | None, why: str | None, name: str
+    ) -> tuple[Predicted | None, MeasuredModel | None]:
         """Its predictions beside the rows, and what is told of it."""
         if served is None:
             return None, None
@@ -352,7 +362,7 @@ class Bench:
             predicted = self._placed(file, name) if file else None
         except GatesError as error:
             why = _inside(error)
-        return predicted, Model(digest=served.digest, version=served.version, unscored=why)
+        return predicted, MeasuredModel(digest=served.digest, version=served.version, unscored=why)
 
     def _scored_again(self, folder: Path, name: str) -> Path:
         if not (folder / "model").is_dir():

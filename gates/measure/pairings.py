@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 
 from gates.documents.evidence import Evidence, Slice
 from gates.documents.slices import Dimension
-from gates.measure.holdout.joined import Joined
+from gates.measure.holdout.joined import ScoredRows
 from gates.measure.holdout.labels import Labels
 from gates.measure.slice_counts import count, curves
-from gates.measure.statistics.function_calls import Guest
+from gates.measure.statistics.function_calls import GuestMetric
 from gates.measure.worst_slices import Chosen, kept, search
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 
-Side = Callable[[], Joined]  # makes the table ``joined``, in place of the one before
+Side = Callable[[], ScoredRows]  # makes the table ``joined``, in place of the one before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sides:
+class Pairings:
     """The candidate beside the champion, the candidate beside the anchor, and each further training of the
     candidate's recipe beside the champion."""
 
@@ -36,18 +36,18 @@ class Sides:
 class Counting:
     """How they are counted. ``columns``: what a search for slices looks at."""
 
-    bound: Bound
+    bound: ResolvedPolicy
     labels: Labels
     columns: Sequence[Dimension]
-    guest: Guest
+    guest: GuestMetric
 
-    def slices(self, joined: Joined, chosen: Chosen) -> tuple[Slice, ...]:
+    def slices(self, joined: ScoredRows, chosen: Chosen) -> tuple[Slice, ...]:
         """The slices that are declared, and those that a search has chosen."""
         bound = self.bound
         return count(joined, bound.policy, bound.needs, self.labels, self.guest) + kept(joined, bound, chosen)
 
 
-def counted(found: Evidence, sides: Sides, how: Counting) -> Evidence:
+def counted(found: Evidence, sides: Pairings, how: Counting) -> Evidence:
     """Evidence that names models, with all that the policy's gates need of them. The anchor and further trainings are
     counted on the slices that were found worst of the candidate."""
     joined, runs = sides.candidate(), found.runs

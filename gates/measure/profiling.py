@@ -16,7 +16,7 @@ from gates.contract.rules.keywords import KEYWORDS
 from gates.contract.sql import TEMPORAL, Column, quoted
 from gates.errors import GatesError
 from gates.measure.engines.engine_types import told
-from gates.measure.holdout.tables import Opened, run
+from gates.measure.holdout.tables import OpenTable, run
 
 FEW = 2 * MOST_VALUES  # estimated distinct values, up to which they are listed
 FORMATS = {"date": "date", "time": "time", "timestamp": "date-time"}
@@ -24,7 +24,7 @@ AT_ONCE = 50  # columns of one query
 NEARLY = 0.7  # of the rows: from this share of distinct values on, estimated, a column may be a key
 
 
-def profile(connection: Any, opened: Opened) -> Profile:
+def profile(connection: Any, opened: OpenTable) -> Profile:
     """The columns of a table as they were seen. Raises ``GatesError`` for a column that no contract can hold."""
     seen = opened.seen
     unseen = [name for name in opened.columns if name not in seen]
@@ -53,7 +53,7 @@ def profile(connection: Any, opened: Opened) -> Profile:
     return Profile(path=opened.path, rows=rows, columns=known)
 
 
-def _select(connection: Any, opened: Opened, asked: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+def _select(connection: Any, opened: OpenTable, asked: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
     """The values of aggregates by name, a mapping for each column; ``AT_ONCE`` columns a query."""
     made: list[dict[str, Any]] = []
     for start in range(0, len(asked), AT_ONCE):
@@ -129,7 +129,7 @@ def _listed(column: Column, counts: Mapping[Any, int] | None) -> tuple[tuple[Any
     return tuple((_whole(column, value), n) for value, n in counts.items())
 
 
-def shared(connection: Any, one: Opened, other: Opened, key: str) -> int:
+def shared(connection: Any, one: OpenTable, other: OpenTable, key: str) -> int:
     """Rows of one table whose key stands in the other, too."""
     name = quoted(key)
     sql = f"SELECT count(*) FROM {quoted(one.name)} WHERE {name} IN (SELECT {name} FROM {quoted(other.name)})"

@@ -21,14 +21,14 @@ from gates.documents.evidence import Bucket, Curve, Evidence, Moments, Slice, Ta
 from gates.documents.slices import Dimension
 from gates.errors import GatesError
 from gates.measure.engines import connect
-from gates.measure.holdout.joined import Joined
+from gates.measure.holdout.joined import ScoredRows
 from gates.measure.holdout.labels import Kind, Labels
 from gates.measure.holdout.rows import MAX_SLICES, check_queries, parts_of, too_many
 from gates.measure.holdout.tables import run, told_digest
-from gates.measure.pairings import Counting, Sides, counted
+from gates.measure.pairings import Counting, Pairings, counted
 from gates.measure.slice_counts import order
-from gates.measure.statistics.function_calls import Guest
-from gates.policy import Bound
+from gates.measure.statistics.function_calls import GuestMetric
+from gates.policy import ResolvedPolicy
 from gates.schema.fields import Plain, declare
 from gates.system import files
 
@@ -66,7 +66,7 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class KeptRows:
     """Rows with predictions beside them, the table ``joined`` of one side, as a file."""
 
     WRITTEN = "whole"
@@ -89,10 +89,10 @@ class Measured:
     lanes: tuple[int, ...] = declare("Sums of the hashes of the part's rows.", big=True)
     kind: Kind = declare("When two spellings of a label are one class.")
     searched: tuple[tuple[str, tuple[float, ...]], ...] = declare("What is searched for slices: columns, edges.")
-    sides: tuple[Kept, ...] = declare("The rows that are kept: of the candidate, the anchor, and each further run.")
+    sides: tuple[KeptRows, ...] = declare("The rows that are kept: of the candidate, the anchor, and each further run.")
 
 
-def refuse(bound: Bound) -> None:
+def refuse(bound: ResolvedPolicy) -> None:
     """Raises ``GatesError`` for what can't be measured in parts."""
     data = bound.policy.data
     if data.key is None:
@@ -107,14 +107,14 @@ def refuse(bound: Bound) -> None:
         )
 
 
-def adds_up(bound: Bound) -> bool:
+def adds_up(bound: ResolvedPolicy) -> bool:
     """Whether all that a policy asks for adds up over parts. A ranking's queries may lie in several."""
     needs = bound.needs
     sums = all(one.form in ("cells", "moments") for one, _ in needs.wanted)
     return sums and not needs.searches and bound.policy.task != "ranking"
 
 
-def keep(sides: Sides, folder: Path) -> tuple[Kept, ...]:
+def keep(sides: Pairings, folder: Path) -> tuple[KeptRows, ...]:
     """Every side's rows as a file."""
     return tuple(_kept(side(), _file(folder, place)) for place, side in enumerate(sides.all))
 
@@ -123,9 +123,9 @@ def _file(folder: Path, place: int) -> Path:
     return folder / f"rows-{place}.parquet"
 
 
-def _kept(joined: Joined, target: Path) -> Kept:
+def _kept(joined: ScoredRows, target: Path) -> KeptRows:
     joined.engine.write("SELECT * FROM joined", target)
-    return Kept(
+    return KeptRows(
         sha256=files.sha256(target),
         scored_by=joined.scored_by,
         classes_of=joined.classes_of,
@@ -134,7 +134,7 @@ def _kept(joined: Joined, target: Path) -> Kept:
     )
 
 
-def merge(bound: Bound, parts: Mapping[Path, Measured], guest: Guest) -> Evidence:
+def merge(bound: ResolvedPolicy, parts: Mapping[Path, Measured], guest: GuestMetric) -> Evidence:
     """The evidence of the whole. ``parts``: by the folders in which their rows lie.
 
     Raises ``GatesError`` where the parts are not all there, or not of one whole.
@@ -156,7 +156,7 @@ def merge(bound: Bound, parts: Mapping[Path, Measured], guest: Guest) -> Evidenc
     return whole
 
 
-def _one_whole(bound: Bound, parts: Sequence[Measured]) -> None:
+def _one_whole(bound: ResolvedPolicy, parts: Sequence[Measured]) -> None:
     of = parts[0].shard.of
     lacking = sorted(set(range(1, of + 1)) - {part.shard.index for part in parts})
     if lacking or len(parts) != of or {part.shard.of for part in parts} != {of}:
@@ -181,19 +181,19 @@ def _one_whole(bound: Bound, parts: Sequence[Measured]) -> None:
         raise GatesError("the parts are not those of one holdout: it was changed between", mend="Measure all anew.")
 
 
-def _sides(bound: Bound, parts: Mapping[Path, Measured], columns: Sequence[Dimension]) -> Sides:
+def _sides(bound: ResolvedPolicy, parts: Mapping[Path, Measured], columns: Sequence[Dimension]) -> Pairings:
     """The kept rows of all parts together, a side at a time."""
     first = next(iter(parts.values()))
     engine = connect()
     names = parts_of([*bound.needs.dimensions, *columns])
 
-    def side(place: int) -> Joined:
+    def side(place: int) -> ScoredRows:
         paths = [_whole(_file(folder, place), part.sides[place]) for folder, part in parts.items()]
         rows = f"read_parquet([{', '.join(literal(str(path)) for path in paths)}])"
         run(engine, f"CREATE OR REPLACE TEMP TABLE joined AS SELECT * FROM {rows}")
         check_queries(engine, bound.policy, names, "joined")
         told = first.sides[place]
-        return Joined(
+        return ScoredRows(
             engine=engine,
             parts=names,
             columns_of=told.columns,
@@ -206,10 +206,10 @@ def _sides(bound: Bound, parts: Mapping[Path, Measured], columns: Sequence[Dimen
     candidate, *others = (partial(side, place) for place in range(len(first.sides)))
     runs = len(first.evidence.runs)
     anchor = others[0] if len(others) > runs else None
-    return Sides(candidate=candidate, anchor=anchor, runs=tuple(others[len(others) - runs :]))
+    return Pairings(candidate=candidate, anchor=anchor, runs=tuple(others[len(others) - runs :]))
 
 
-def _whole(path: Path, told: Kept) -> Path:
+def _whole(path: Path, told: KeptRows) -> Path:
     """A file of rows that is the one which was kept."""
     if path.is_symlink() or not path.is_file() or files.sha256(path) != told.sha256:
         raise GatesError("is not the file of rows that its part was measured with", where=str(path), mend=AGAIN)
@@ -227,7 +227,7 @@ def _few(slices: Sequence[Slice]) -> None:
             raise too_many(column, len(held - {None}))
 
 
-def _added_up(bound: Bound, parts: Sequence[Evidence]) -> Evidence:
+def _added_up(bound: ResolvedPolicy, parts: Sequence[Evidence]) -> Evidence:
     runs = tuple(
         replace(run_, slices=_slices(bound, [part.runs[at].slices for part in parts]))
         for at, run_ in enumerate(parts[0].runs)
@@ -241,7 +241,7 @@ def _added_up(bound: Bound, parts: Sequence[Evidence]) -> Evidence:
     )
 
 
-def _slices(bound: Bound, parts: Sequence[Sequence[Slice]]) -> tuple[Slice, ...]:
+def _slices(bound: ResolvedPolicy, parts: Sequence[Sequence[Slice]]) -> tuple[Slice, ...]:
     """The slices of all parts, added up and put into their order."""
     by_id = {dimension.id: (place, dimension) for place, dimension in enumerate(bound.needs.dimensions)}
     together: dict[tuple[str, Any], list[Slice]] = {}

@@ -8,14 +8,14 @@ from typing import Any, Literal
 from gates.documents.evidence import Curve, Moments, Slice
 from gates.documents.slices import Dimension
 from gates.kinds.protocol import Needs
-from gates.measure.holdout.joined import Joined, bin_of, of_scores
+from gates.measure.holdout.joined import ScoredRows, bin_of, of_scores
 from gates.measure.holdout.labels import Labels
 from gates.measure.holdout.rows import clustered
 from gates.measure.holdout.tables import run
 from gates.measure.statistics import cells
 from gates.measure.statistics.cells import Key
 from gates.measure.statistics.computed import computed
-from gates.measure.statistics.function_calls import Guest, general
+from gates.measure.statistics.function_calls import GuestMetric, general
 from gates.measure.statistics.moments import moments
 from gates.measure.statistics.quantiles import ordered
 from gates.measure.statistics.ranks import ranks
@@ -24,14 +24,14 @@ from gates.metrics.functions import is_general
 from gates.policy import Policy
 
 
-def count(joined: Joined, policy: Policy, needs: Needs, labels: Labels, guest: Guest) -> tuple[Slice, ...]:
+def count(joined: ScoredRows, policy: Policy, needs: Needs, labels: Labels, guest: GuestMetric) -> tuple[Slice, ...]:
     """The slices of all dimensions that are needed, the whole holdout first."""
     found = general(joined, policy, needs, labels, guest)
     return tuple(part for dimension in needs.dimensions for part in along(joined, dimension, policy, needs, found))
 
 
 def along(
-    joined: Joined,
+    joined: ScoredRows,
     dimension: Dimension,
     policy: Policy,
     needs: Needs,
@@ -89,7 +89,7 @@ def order(dimension: Dimension, key: Key) -> list[tuple[bool, int, str]]:
     return [(v is not None, bins.index(v) if v in bins else 0, v or "") for v, bins in held]
 
 
-def curves(joined: Joined, policy: Policy) -> tuple[Curve, ...]:
+def curves(joined: ScoredRows, policy: Policy) -> tuple[Curve, ...]:
     """How each model's scores are spread, of a binary task with scores."""
     if policy.task != "binary" or not joined.scored:
         return ()

@@ -13,11 +13,11 @@ from gates.kinds.metric import slice_search
 from gates.kinds.metric.rule import bars_of, metric_of
 from gates.kinds.protocol import Needs
 from gates.measure.engines import Engine
-from gates.measure.holdout.joined import Joined
-from gates.measure.holdout.tables import Opened, run
+from gates.measure.holdout.joined import ScoredRows
+from gates.measure.holdout.tables import OpenTable, run
 from gates.measure.slice_counts import along
 from gates.measure.statistics.cells import Key
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 
 LEAST = 100  # rows of a slice that is looked at; the policy's min_rows where that is more
 VALUES = 20  # most values of a column that is taken by them
@@ -27,7 +27,7 @@ CROSSED = 30  # most columns of which every two are crossed
 Chosen = Mapping[Dimension, frozenset[Key]]
 
 
-def searched(engine: Engine, opened: Opened, bound: Bound) -> tuple[Dimension, ...]:
+def searched(engine: Engine, opened: OpenTable, bound: ResolvedPolicy) -> tuple[Dimension, ...]:
     """The columns that are searched, in the table's order: text and booleans of few values, numbers in bins of about
     as many rows each. Columns that have a part of their own in the policy are none, nor are those of one value."""
     if not bound.needs.searches:
@@ -56,7 +56,7 @@ def searched(engine: Engine, opened: Opened, bound: Bound) -> tuple[Dimension, .
     return tuple(one for one in dimensions if one.columns[0] not in varying)
 
 
-def _edges(engine: Engine, opened: Opened, value: str) -> tuple[float, ...]:
+def _edges(engine: Engine, opened: OpenTable, value: str) -> tuple[float, ...]:
     """The smallest values that each so many fifths of the rows do not exceed; counted, so that nothing is rounded."""
     counts = f"SELECT {value} + 0.0 AS p, count(*) AS n FROM {quoted(opened.name)} WHERE isfinite({value}) GROUP BY 1"
     upto = f"SELECT p, sum(n) OVER (ORDER BY p) AS upto, sum(n) OVER () AS total FROM ({counts})"
@@ -65,7 +65,7 @@ def _edges(engine: Engine, opened: Opened, value: str) -> tuple[float, ...]:
     return tuple(sorted({float(edge) for edge in edges if edge is not None and edge > least}))
 
 
-def _varying(engine: Engine, opened: Opened, query: str | None, columns: Sequence[str]) -> set[str]:
+def _varying(engine: Engine, opened: OpenTable, query: str | None, columns: Sequence[str]) -> set[str]:
     """The columns that differ within a query: of a ranking, slices are of whole queries."""
     if query is None or not columns:
         return set()
@@ -78,7 +78,7 @@ def _varying(engine: Engine, opened: Opened, query: str | None, columns: Sequenc
 
 
 def search(
-    joined: Joined, bound: Bound, evidence: Evidence, columns: Sequence[Dimension]
+    joined: ScoredRows, bound: ResolvedPolicy, evidence: Evidence, columns: Sequence[Dimension]
 ) -> tuple[Search | None, Chosen]:
     """Every slice by a column, and by every two of them, is counted; those are kept that come nearest to being blamed
     under one of the policy's bars of slices."""
@@ -114,11 +114,11 @@ def _crossing(one: Dimension, other: Dimension) -> Dimension:
     return Dimension(columns=one.columns + other.columns, edges=edges if any(edges) else (), found=True)
 
 
-def _needs(bound: Bound, dimensions: Sequence[Dimension]) -> Needs:
+def _needs(bound: ResolvedPolicy, dimensions: Sequence[Dimension]) -> Needs:
     return Needs(wanted=frozenset((one, at) for one in bound.needs.along(AUTO) for at in dimensions))
 
 
-def kept(joined: Joined, bound: Bound, chosen: Chosen) -> tuple[Slice, ...]:
+def kept(joined: ScoredRows, bound: ResolvedPolicy, chosen: Chosen) -> tuple[Slice, ...]:
     """The slices that a search has chosen."""
     needs = _needs(bound, list(chosen))
     return tuple(

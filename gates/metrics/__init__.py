@@ -8,7 +8,7 @@ from functools import cache
 
 from gates.documents.statistic import Parameters, parameters_text
 from gates.metrics import columns, functions
-from gates.metrics.definition import ANY_TASK, ONE_OF, Better, Entry, Metric, Task, fixed
+from gates.metrics.definition import ANY_TASK, ONE_OF, Better, Metric, MetricEntry, Task, fixed
 from gates.metrics.expressions import Quantities
 from gates.metrics.families import classification, fairness, multiclass, probability, ranking, regression, roc_auc
 
@@ -35,7 +35,7 @@ _NAMED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 
 
-def _named() -> Iterator[Entry]:
+def _named() -> Iterator[MetricEntry]:
     for name, words, of in _NAMED:
         for kind in ("difference", "ratio"):
             whole = f"{name}_{kind}"
@@ -43,7 +43,7 @@ def _named() -> Iterator[Entry]:
             yield fixed(fairness.worst([find(one, "binary") for one in of], kind, whole, doc), "binary")
 
 
-def _gap(entry: Entry, kind: str) -> Entry:
+def _gap(entry: MetricEntry, kind: str) -> MetricEntry:
     """The row of a metric's gap between groups, with the same parameters."""
     doc, better = fairness.doc_of(kind, entry.name), fairness.GAPS[kind].better(entry.better)
 
@@ -53,7 +53,7 @@ def _gap(entry: Entry, kind: str) -> Entry:
     return replace(entry, name=f"{entry.name}_{kind}", doc=doc, better=better, make=make)
 
 
-def _twinned(entry: Entry, own: Mapping[str, Entry], task: Task) -> Entry:
+def _twinned(entry: MetricEntry, own: Mapping[str, MetricEntry], task: Task) -> MetricEntry:
     """A row that is ours where it is only another name for it."""
     twins = {given: name for (of, given), name in functions.TWINS.get(task, {}).items() if of == entry.name}
 
@@ -67,7 +67,7 @@ def _twinned(entry: Entry, own: Mapping[str, Entry], task: Task) -> Entry:
 
 
 @cache
-def table(task: Task) -> Mapping[str, Entry]:
+def table(task: Task) -> Mapping[str, MetricEntry]:
     """Every metric of a task, by name; the gaps between groups after those that they are made of."""
     own = {entry.name: entry for family in _FAMILIES for entry in family.METRICS if task in entry.tasks}
     plain = {name: _twinned(entry, own, task) for name, entry in own.items()}
@@ -76,7 +76,7 @@ def table(task: Task) -> Mapping[str, Entry]:
     return plain | named | gaps
 
 
-def row(name: str, task: Task) -> Entry | None:
+def row(name: str, task: Task) -> MetricEntry | None:
     """A row of a task's table, or that of a ``module:function``; None where the task has none of that name."""
     return table(task).get(name) or functions.own(name, task)
 
@@ -87,4 +87,4 @@ def find(name: str, task: Task, parameters: Parameters = ()) -> Metric:
     return (plain if plain and plain.name not in functions.FUNCTIONS else table(task)[name]).make(parameters)
 
 
-__all__ = ["ANY_TASK", "ONE_OF", "QUANTITIES", "Better", "Entry", "Metric", "Task", "find", "row", "table"]
+__all__ = ["ANY_TASK", "ONE_OF", "QUANTITIES", "Better", "Metric", "MetricEntry", "Task", "find", "row", "table"]

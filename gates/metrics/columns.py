@@ -10,13 +10,13 @@ from math import inf
 
 from gates.documents.statistic import Parameters, Statistic, parameters_text
 from gates.metrics import of_computed, of_moments
-from gates.metrics.definition import ANY_TASK, Better, Entry, Metric, Task
-from gates.metrics.expressions import Model, Quantities, Staged, double
+from gates.metrics.definition import ANY_TASK, Better, Metric, MetricEntry, Task
+from gates.metrics.expressions import ModelColumns, Quantities, Staged, double
 from gates.metrics.of_moments import MEAN, SHARE, Smooth
 from gates.stats.quantity import Bounds
 
 
-def _of(model: Model, parameters: Parameters) -> str:
+def _of(model: ModelColumns, parameters: Parameters) -> str:
     return model.of[str(dict(parameters)["of"])]
 
 
@@ -24,7 +24,7 @@ def _number(parameters: Parameters, name: str) -> float:
     return float(dict(parameters)[name])  # type: ignore[arg-type] # a number, by the policy's schema
 
 
-def _above(model: Model, parameters: Parameters) -> Sequence[Staged]:
+def _above(model: ModelColumns, parameters: Parameters) -> Sequence[Staged]:
     bar = double(_number(parameters, "above"))
     return [Staged(expression=f"CASE WHEN {_of(model, parameters)} > {bar} THEN 1.0 ELSE 0.0 END")]
 
@@ -39,7 +39,7 @@ QUANTITIES: Mapping[str, Quantities] = {
 class Ordered:
     """A quantile of a value of each row: its SQL, and which quantile."""
 
-    value: Callable[[Model, Parameters], str]
+    value: Callable[[ModelColumns, Parameters], str]
     q: Callable[[Parameters], Fraction]
 
 
@@ -86,13 +86,13 @@ _WHERE: tuple[tuple[tuple[Task, ...], object], ...] = (
 )
 _MEDIAN = "Median of the absolute errors."
 
-METRICS: tuple[Entry, ...] = (
+METRICS: tuple[MetricEntry, ...] = (
     *(
-        Entry(name=name, doc=doc, better=0, tasks=tasks, takes={"of": of, **takes}, make=make(doc))
+        MetricEntry(name=name, doc=doc, better=0, tasks=tasks, takes={"of": of, **takes}, make=make(doc))
         for name, takes, make, doc in _TABLE
         for tasks, of in _WHERE
     ),
-    Entry(
+    MetricEntry(
         name="median_absolute_error",
         doc=_MEDIAN,
         better=-1,

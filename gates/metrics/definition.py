@@ -11,7 +11,7 @@ from gates.documents.statistic import CELLS, Parameters, Statistic
 from gates.stats.quantity import ANYWHERE, Bounds, Found
 
 Level = Callable[[Sequence[Slice], int], Found]
-Change = Callable[[Sequence[Slice]], Found]
+DifferenceOf = Callable[[Sequence[Slice]], Found]
 Task = Literal["binary", "multiclass", "regression", "ranking", "score"]
 Better = Literal[-1, 0, 1]
 ANY_TASK: tuple[Task, ...] = ("binary", "multiclass", "regression", "ranking", "score")
@@ -39,11 +39,11 @@ class Metric:
     paired: bool = False
     limits: Bounds = ANYWHERE
     level: Level
-    change: Change | None
+    change: DifferenceOf | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class MetricEntry:
     """A row of a family's table: a metric for tasks, made from its parameters.
 
     ``takes``: the parameters it knows, each with its default; ``...`` where it must be given, ``ONE_OF`` where it or
@@ -68,6 +68,6 @@ def unpaired(statistic: Statistic) -> str:
     return f"the champion's predictions have no {statistic.of or 'scores'}; its own value can be judged, by min or max"
 
 
-def fixed(metric: Metric, *tasks: Task) -> Entry:
+def fixed(metric: Metric, *tasks: Task) -> MetricEntry:
     """The row of a metric without parameters."""
-    return Entry(name=metric.name, doc=metric.doc, better=metric.better, tasks=tasks, make=lambda _: metric)
+    return MetricEntry(name=metric.name, doc=metric.doc, better=metric.better, tasks=tasks, make=lambda _: metric)

@@ -28,7 +28,7 @@ _HALVINGS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class PlacementPart:
     """One class's share of a squared error: what was seen, and of how many rows, or buckets of them."""
 
     squared: float
@@ -40,7 +40,7 @@ class Estimated:
     """A value with its squared error by parts, and the degrees of freedom that it is worth at most."""
 
     value: float
-    parts: tuple[Part, ...]
+    parts: tuple[PlacementPart, ...]
     freedom: float | None = None  # None: Satterthwaite's, of the parts
 
     @property
@@ -120,7 +120,7 @@ def _score(found: Estimated, confidence: float) -> Bounds:
         seen = part.squared * part.rows / expected if expected else 1.0
         ratio = ((part.rows - 1) * seen + drawn) / (part.rows - 1 + drawn) / part.rows
         scale += ratio
-        widened.append(Part(squared=ratio, rows=part.rows + drawn))
+        widened.append(PlacementPart(squared=ratio, rows=part.rows + drawn))
     freedom = _freedom(widened, None if found.freedom is None else found.freedom + _drawn(found.rarest))
     reach = t(confidence, freedom) ** 2 * scale
 
@@ -144,7 +144,7 @@ def _last(near: float, end: float, far: Callable[[float], bool]) -> float:
     return end
 
 
-def _freedom(parts: Sequence[Part], most: float | None) -> float:
+def _freedom(parts: Sequence[PlacementPart], most: float | None) -> float:
     """Satterthwaite's degrees of freedom of a sum of squared errors."""
     total = sum(part.squared for part in parts)
     if most is not None:
@@ -163,7 +163,7 @@ def estimated(ranks: Ranks, wa: int, wb: int) -> Estimated | None:
         return None
     value = (wa * ranks.positives.a + wb * ranks.positives.b) / (2 * m * n)
     classes = (ranks.positives, n), (ranks.negatives, m)
-    parts = tuple(Part(squared=_component(sums, wa, wb, others), rows=sums.rows) for sums, others in classes)
+    parts = tuple(PlacementPart(squared=_component(sums, wa, wb, others), rows=sums.rows) for sums, others in classes)
     return Estimated(value=value, parts=parts)
 
 
@@ -201,5 +201,7 @@ def _clustered(ranks: Ranks, wa: int, wb: int) -> Estimated | None:
     )
     squared = k / (k - 1) * sum(one * one for one in influence) if k > 1 else 0.0
     return Estimated(
-        value=value, parts=(Part(squared=squared, rows=k),), freedom=max(1.0, min(k - 1, freedom_of(influence)))
+        value=value,
+        parts=(PlacementPart(squared=squared, rows=k),),
+        freedom=max(1.0, min(k - 1, freedom_of(influence))),
     )

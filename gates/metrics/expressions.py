@@ -17,7 +17,7 @@ Steps = tuple[Mapping[str, str], ...]  # column -> expression; each step may use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class ModelColumns:
     """The columns of one model in the joined table of rows: label and call as class numbers, or as values.
 
     ``scores``: one a class, in the order of the classes, for a multiclass model. ``of``: further numbers that it gives
@@ -49,8 +49,8 @@ class Quantities:
     and this condition, an aggregate too, says which queries count.
     """
 
-    models: Callable[[Model, Parameters], Sequence[Staged]]
-    rows: Callable[[Model], Sequence[Staged]] = lambda _: ()
+    models: Callable[[ModelColumns, Parameters], Sequence[Staged]]
+    rows: Callable[[ModelColumns], Sequence[Staged]] = lambda _: ()
     wide: bool = False
     scores: bool = False
     queries: Callable[[Parameters], str] | None = None

@@ -14,7 +14,7 @@ from typing import Literal
 
 from gates.documents.statistic import Parameters, Statistic, parameters_text
 from gates.metrics import of_computed
-from gates.metrics.definition import Better, Entry, Metric, Task
+from gates.metrics.definition import Better, Metric, MetricEntry, Task
 from gates.metrics.support import rarest_called
 from gates.stats.quantity import ANYWHERE, Bounds
 
@@ -123,7 +123,7 @@ def is_general(statistic: Statistic) -> bool:
     return statistic.form == "computed" and (statistic.name in FUNCTIONS or ":" in statistic.name)
 
 
-def _entry(name: str, tasks: tuple[Task, ...], limits: Bounds, doc: str) -> Entry:
+def _entry(name: str, tasks: tuple[Task, ...], limits: Bounds, doc: str) -> MetricEntry:
     better = direction(name)
 
     def make(parameters: Parameters) -> Metric:
@@ -140,16 +140,16 @@ def _entry(name: str, tasks: tuple[Task, ...], limits: Bounds, doc: str) -> Entr
             support=rarest_called,
         )
 
-    return Entry(name=name, doc=doc, better=better, tasks=tasks, takes={"arguments": None}, make=make)
+    return MetricEntry(name=name, doc=doc, better=better, tasks=tasks, takes={"arguments": None}, make=make)
 
 
-def own(name: str, task: Task) -> Entry | None:
+def own(name: str, task: Task) -> MetricEntry | None:
     """The row of a function of the user's own, ``module:function``; None where the name is none."""
     if task not in TASKS or not FUNCTION.fullmatch(name):
         return None
     return _entry(name, TASKS, ANYWHERE, "A metric of your own.")
 
 
-METRICS: Sequence[Entry] = tuple(
+METRICS: Sequence[MetricEntry] = tuple(
     _entry(name, function.tasks, function.limits, f"scikit-learn's `{name}`.") for name, function in FUNCTIONS.items()
 )

@@ -10,10 +10,10 @@ from gates.judge import table_check
 from gates.judge.table_check import Checked
 from gates.measure.contract_check import findings
 from gates.measure.engines import Engine
-from gates.measure.holdout.tables import Opened, open_table
+from gates.measure.holdout.tables import OpenTable, open_table
 
 
-def hold(engine: Engine, opened: Opened, contract: Contract, root: Path) -> Checked:
+def hold(engine: Engine, opened: OpenTable, contract: Contract, root: Path) -> Checked:
     """Every rule that one table can be held to; other tables that rules name are looked for beside ``root``.
 
     Raises ``GatesError`` where there is no such rule: nothing to judge is not a pass.

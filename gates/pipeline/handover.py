@@ -22,9 +22,9 @@ from pathlib import Path
 
 from gates.checkout.workspace import Workspace
 from gates.errors import Exit, GatesError
-from gates.measure.holdout.models import Served
-from gates.measure.holdout.scoring import Asked, scored
-from gates.measure.measurement import Bench
+from gates.measure.holdout.models import RegisteredModel
+from gates.measure.holdout.scoring import ScoringRequest, scored
+from gates.measure.measurement import Measurement
 from gates.system import files
 
 MOST_FILES = 10_000
@@ -134,7 +134,7 @@ def plain_files(folder: Path) -> dict[str, int]:
 # -- what training may see --
 
 
-def hand_data(bench: Bench, folder: Path) -> None:
+def hand_data(bench: Measurement, folder: Path) -> None:
     """The parcel ``data``: the training tables, the holdout without its label, and what a model will be asked."""
     folder.mkdir(parents=True)
     bench.unlabelled(folder)
@@ -164,7 +164,7 @@ def handed_tables(work: Workspace, train: str | None) -> tuple[Path, Path | None
     return holdout, folder / "train" / split(work.root, train)[1] if train else None
 
 
-def without_holdout(bench: Bench, checkout: Path) -> str:
+def without_holdout(bench: Measurement, checkout: Path) -> str:
     """Patterns for a sparse checkout without the files that hold the holdout's labels."""
     lines = ["/*"]
     for file in bench.files("holdout"):
@@ -180,7 +180,7 @@ def without_holdout(bench: Bench, checkout: Path) -> str:
 # -- champion and anchor --
 
 
-def hand_served(serving: Mapping[str, Served | None], identity: str, folder: Path) -> bool:
+def hand_served(serving: Mapping[str, RegisteredModel | None], identity: str, folder: Path) -> bool:
     """The parcel ``served``, a folder a model by its name; gives whether one of them must be scored first.
 
     ``identity`` is that of the holdout, on which kept predictions must be.
@@ -189,7 +189,7 @@ def hand_served(serving: Mapping[str, Served | None], identity: str, folder: Pat
     return any(handed)
 
 
-def _hand_one(served: Served | None, identity: str, folder: Path) -> bool:
+def _hand_one(served: RegisteredModel | None, identity: str, folder: Path) -> bool:
     """With what is known of it, and why it can't be compared where that is so."""
     folder.mkdir(parents=True)
     told: dict[str, str | None] = {}
@@ -206,7 +206,7 @@ def _hand_one(served: Served | None, identity: str, folder: Path) -> bool:
     return scored
 
 
-def _hand_model(served: Served, identity: str, folder: Path) -> bool:
+def _hand_model(served: RegisteredModel, identity: str, folder: Path) -> bool:
     """Whether it is the model: there are no predictions on this holdout."""
     if kept := served.predictions(identity):
         shutil.copyfile(kept, folder / f"predictions{kept.suffix}")
@@ -218,7 +218,7 @@ def _hand_model(served: Served, identity: str, folder: Path) -> bool:
     return True
 
 
-def handed_served(work: Workspace, name: str) -> Served | None:
+def handed_served(work: Workspace, name: str) -> RegisteredModel | None:
     """The champion, or the anchor, that was handed over; its predictions are the kept ones, or those of the parcel with
     its scores."""
     folder, scores = work.served / name, work.scored
@@ -237,7 +237,9 @@ def handed_served(work: Workspace, name: str) -> Served | None:
             raise GatesError("its scores were not handed over")
         return found
 
-    return Served(version=told["version"], digest=told["digest"], predictions=predictions, folder=lambda: folder)
+    return RegisteredModel(
+        version=told["version"], digest=told["digest"], predictions=predictions, folder=lambda: folder
+    )
 
 
 def _json(path: Path) -> dict[str, str]:
@@ -258,7 +260,7 @@ def score(work: Workspace, name: str, environ: Mapping[str, str]) -> Path:
     A champion that can't says why, in place of its scores: that is a finding about the comparison, not a failure.
     """
     data, folder = work.data, work.scored
-    asked = Asked.load(files.read(data / SCORING, _AGAIN))
+    asked = ScoringRequest.load(files.read(data / SCORING, _AGAIN))
     features = next(iter(sorted(data.glob(f"{FEATURES}.*"))), None)
     if features is None:
         raise GatesError("no rows were handed over", where=str(data), mend=_AGAIN)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gates.checkout import pointers
-from gates.checkout.base_policy import Base, Held, base_of
+from gates.checkout.base_policy import Base, BaseVerdict, base_of
 from gates.checkout.workspace import Workspace
 from gates.documents.decision import Code, Decision, Verdict, could_not_judge, worse
 from gates.documents.evidence import Evidence, Finding
@@ -21,19 +21,19 @@ from gates.github import event
 from gates.judge.judge import judge
 from gates.judge.waivers import Settled, settle
 from gates.ledger.alias import DisagreementError, agreed, known_of
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.system import files
 from gates.system.git import repository
 from gates.system.progress import Steps
 from gates.wording import plural
 
 if TYPE_CHECKING:
-    from gates.checkout.trusted_policy import Trusted
+    from gates.checkout.trusted_policy import TrustedPolicy
     from gates.ledger.ledger import Ledger
-    from gates.measure.holdout.models import Files, Served
-    from gates.measure.measurement import Bench
+    from gates.measure.holdout.models import ModelOutput, RegisteredModel
+    from gates.measure.measurement import Measurement
     from gates.registry.mlflow import Registry
-    from gates.registry.sqlite import Glance
+    from gates.registry.sqlite import SQLiteRegistry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +47,14 @@ class Flow:
     steps: Steps
     environ: Mapping[str, str]
     today: str
-    trusted: Trusted | None = None
+    trusted: TrustedPolicy | None = None
     about: event.Event | None = None  # where the run's own event does not say what it is about
     elsewhere: Callable[[str], Path] | None = None  # gives the scores that a model gave on another machine
     against: str | None = None
     approver: str | None = None
 
     @cached_property
-    def bound(self) -> Bound:
+    def bound(self) -> ResolvedPolicy:
         """The policy with its contract."""
         return self.trusted.bound if self.trusted else self.workspace.load()
 
@@ -72,21 +72,21 @@ class Flow:
         return base_of(self.workspace, revision, self.bound, self.environ) if revision else None
 
     @property
-    def before(self) -> tuple[Bound, ...]:
+    def before(self) -> tuple[ResolvedPolicy, ...]:
         """The base commit's policies that move the same alias: one, if any, as a rule."""
         return tuple(one.bound for one in self._held)
 
     @property
-    def _held(self) -> tuple[Held, ...]:
+    def _held(self) -> tuple[BaseVerdict, ...]:
         return self.base.policies if self.base else ()
 
     @cached_property
-    def bench(self) -> Bench:
+    def bench(self) -> Measurement:
         """The engine with the policy's tables."""
-        from gates.measure.measurement import Bench
+        from gates.measure.measurement import Measurement
 
         self.workspace.prepare()
-        return Bench(
+        return Measurement(
             self.bound, self.workspace.root, self.workspace.work, environ=self.environ, elsewhere=self.elsewhere
         )
 
@@ -98,11 +98,11 @@ class Flow:
         return Registry(self._registry_uri, self.workspace.root)
 
     @property
-    def glance(self) -> Glance:
+    def glance(self) -> SQLiteRegistry:
         """The same for who only looks, in no time where it is an SQLite file."""
-        from gates.registry.sqlite import Glance
+        from gates.registry.sqlite import SQLiteRegistry
 
-        return Glance(self._registry_uri, lambda: self.registry)
+        return SQLiteRegistry(self._registry_uri, lambda: self.registry)
 
     @property
     def _registry_uri(self) -> str:
@@ -111,12 +111,12 @@ class Flow:
 
         return rooted(self.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db", self.workspace.root)
 
-    def served(self) -> Served | None:
+    def served(self) -> RegisteredModel | None:
         """The champion, or None. An SQLite registry that nobody made yet holds none, and is not made to see that."""
         with self.steps.step("champion", "models:/{}@{}".format(*self.bound.champion)):
             return self._served(self.bound, self.workspace.work)
 
-    def _served(self, bound: Bound, folder: Path) -> Served | None:
+    def _served(self, bound: ResolvedPolicy, folder: Path) -> RegisteredModel | None:
         """What the ledger says that the alias names, and the registry confirms."""
         name, alias = bound.champion
         if self.apart:
@@ -140,11 +140,11 @@ class Flow:
         wants = refuses(self._registry_uri, self.environ)
         return "the run of a fork's pull request has no credential of the registry" if wants else None
 
-    def anchor(self) -> Served | None:
+    def anchor(self) -> RegisteredModel | None:
         """The anchor, where the policy names one. Raises ``GatesError`` where the registry lacks that version."""
         return self._anchor(self.bound, self.workspace.work)
 
-    def _anchor(self, bound: Bound, folder: Path) -> Served | None:
+    def _anchor(self, bound: ResolvedPolicy, folder: Path) -> RegisteredModel | None:
         version, (name, _) = bound.policy.anchor, bound.champion
         if version is None:
             return None
@@ -156,7 +156,7 @@ class Flow:
             )
         return found
 
-    def _version(self, name: str, version: str, folder: Path) -> Served | None:
+    def _version(self, name: str, version: str, folder: Path) -> RegisteredModel | None:
         """A version by its number, held to what the ledger knows of it."""
         known = known_of(self.ledger, self.ledger.head(), name, version)
         return self.registry.served(name, version, known, folder / "anchor")
@@ -183,11 +183,11 @@ class Flow:
             decision = worse(decision, self._by_base(place, held, evidence, folder or self.workspace.work))
         return decision
 
-    def _alike(self, held: Held) -> bool:
+    def _alike(self, held: BaseVerdict) -> bool:
         """Whether what is measured for the policy at hand is what that one asks for, too."""
         return held.bound.measured == self.bound.measured and held.root == self.workspace.root
 
-    def _by_base(self, place: int, held: Held, evidence: Evidence, folder: Path) -> Decision:
+    def _by_base(self, place: int, held: BaseVerdict, evidence: Evidence, folder: Path) -> Decision:
         """The same candidate's evidence judged by a base commit's policy; what that could not measure is an error."""
         beside = self.workspace.of_base(place, folder)
         try:
@@ -218,7 +218,7 @@ class Flow:
         self.train()
         return self.measure(checked, served, anchor)
 
-    def run_handed(self, served: Served | None, anchor: Served | None) -> Decision:
+    def run_handed(self, served: RegisteredModel | None, anchor: RegisteredModel | None) -> Decision:
         """Measure and judge a candidate that was trained, and scored where need be, on another machine."""
         self.workspace.forget("measure")
         checked = self.check()
@@ -278,21 +278,25 @@ class Flow:
                     raise
         files.write(work.when, json.dumps([began, time.time_ns() // 10**6]).encode())
 
-    def measure(self, checked: tuple[Finding, ...], served: Served | None, anchor: Served | None = None) -> Evidence:
+    def measure(
+        self, checked: tuple[Finding, ...], served: RegisteredModel | None, anchor: RegisteredModel | None = None
+    ) -> Evidence:
         """Measure candidate, champion and anchor on the same rows, and keep the evidence."""
-        from gates.measure.holdout.models import Files
+        from gates.measure.holdout.models import ModelOutput
 
         self.workspace.forget("measure")
         folders = self.workspace.trained(self.bound.policy.train.seeds)
         with self.steps.step("measure", "no champion yet" if served is None else f"against version {served.version}"):
-            made = [Files.of(folder) for folder in folders]
+            made = [ModelOutput.of(folder) for folder in folders]
             evidence = self.charged(self.bench.evidence(checked, made, served, anchor))
             evidence = replace(evidence, uncompared=None if served else self.apart)
         self.workspace.save(self.workspace.evidence, evidence)
         self._measure_for_base(made, served, anchor)
         return evidence
 
-    def _measure_for_base(self, made: Sequence[Files], served: Served | None, anchor: Served | None) -> None:
+    def _measure_for_base(
+        self, made: Sequence[ModelOutput], served: RegisteredModel | None, anchor: RegisteredModel | None
+    ) -> None:
         """Where a base commit's policy looks at other things, they are measured, too: the same candidate, or the
         data alone. Why that could not be done takes the place of the evidence."""
         for place, held in enumerate(self._held):
@@ -300,15 +304,20 @@ class Flow:
                 self._measure_held(held, self.workspace.of_base(place), made, served, anchor)
 
     def _measure_held(
-        self, held: Held, folder: Path, made: Sequence[Files], served: Served | None, anchor: Served | None
+        self,
+        held: BaseVerdict,
+        folder: Path,
+        made: Sequence[ModelOutput],
+        served: RegisteredModel | None,
+        anchor: RegisteredModel | None,
     ) -> None:
-        from gates.measure.measurement import Bench
+        from gates.measure.measurement import Measurement
 
         base, work = held.bound, folder / "work"
         work.mkdir(parents=True)
         try:
             with self.steps.step("measure", "for the base commit's policy"):
-                bench = Bench(base, held.root, work, environ=self.environ, elsewhere=self.elsewhere)
+                bench = Measurement(base, held.root, work, environ=self.environ, elsewhere=self.elsewhere)
                 before = self._served_before(base, served, work) if made else None
                 fixed = self._anchor_before(base, anchor, work) if made else None
                 evidence = bench.evidence(bench.check(), made[: base.policy.train.seeds], before, fixed)
@@ -320,7 +329,7 @@ class Flow:
             told = could_not_judge(base.policy.model, str(error))
             self.workspace.save(folder / self.workspace.decision.name, told)
 
-    def charged(self, evidence: Evidence, bound: Bound | None = None) -> Evidence:
+    def charged(self, evidence: Evidence, bound: ResolvedPolicy | None = None) -> Evidence:
         """With how often its holdout has decided, by the ledger, where the policy charges for that. A ledger that can't
         be asked is an error: nobody may take it for one without decisions."""
         if (bound or self.bound).policy.data.reuse is None:
@@ -328,7 +337,9 @@ class Flow:
         holdout = next(one.digest for one in evidence.tables if one.name == "holdout")
         return replace(evidence, used=self.ledger.uses(self.ledger.head(), holdout))
 
-    def _served_before(self, base: Bound, served: Served | None, work: Path) -> Served | None:
+    def _served_before(
+        self, base: ResolvedPolicy, served: RegisteredModel | None, work: Path
+    ) -> RegisteredModel | None:
         """The champion of the base commit's policy; on a machine without a registry, the one that was handed over."""
         if self.elsewhere is None:
             return self._served(base, work)
@@ -336,7 +347,9 @@ class Flow:
             raise GatesError("its champion is another one, which was not handed over")
         return served
 
-    def _anchor_before(self, base: Bound, anchor: Served | None, work: Path) -> Served | None:
+    def _anchor_before(
+        self, base: ResolvedPolicy, anchor: RegisteredModel | None, work: Path
+    ) -> RegisteredModel | None:
         """The anchor of the base commit's policy: a pull request may have named one that asks for less."""
         asked, ours = ((one.champion[0], one.policy.anchor) for one in (base, self.bound))
         if asked == ours:

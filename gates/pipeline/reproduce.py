@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from gates.checkout.trusted_policy import Trusted
+from gates.checkout.trusted_policy import TrustedPolicy
 from gates.checkout.workspace import Workspace
 from gates.documents.evidence import Evidence
 from gates.documents.record import EVIDENCE, POLICY
@@ -24,7 +24,7 @@ from gates.system.git import Git, repository
 from gates.wording import rows
 
 if TYPE_CHECKING:
-    from gates.measure.holdout.models import Served
+    from gates.measure.holdout.models import RegisteredModel
 
 SCHEMA: Literal["gates/reproduced/v1"] = "gates/reproduced/v1"
 
@@ -112,7 +112,7 @@ def _flow(flow: Flow, entry: Entry, into: Path) -> Flow:
     assert ref is not None  # noqa: S101 -- the caller has looked
     workspace = Workspace(policy=into / ref.path)
     workspace.root.mkdir(parents=True, exist_ok=True)
-    trusted = Trusted(bound=bound_of(flow.ledger.document(entry, POLICY)), ref=ref, elsewhere=None)
+    trusted = TrustedPolicy(bound=bound_of(flow.ledger.document(entry, POLICY)), ref=ref, elsewhere=None)
     return replace(flow, workspace=workspace, trusted=trusted)
 
 
@@ -134,7 +134,7 @@ def _other_tables(again: Flow, before: Evidence) -> Iterator[str]:
             yield f"the {table.name} data here is not what it was: {table.digest[:19]} then"
 
 
-def _champion(flow: Flow, before: Evidence, into: Path) -> Served | None:
+def _champion(flow: Flow, before: Evidence, into: Path) -> RegisteredModel | None:
     champion = before.champion
     if champion is None or champion.version is None:
         return None

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from gates.checkout.workspace import PART
 from gates.documents.evidence import Evidence
-from gates.measure.holdout.models import Files
-from gates.measure.measurement import Bench
+from gates.measure.holdout.models import ModelOutput
+from gates.measure.measurement import Measurement
 from gates.measure.shards import AGAIN, Measured, Shard
 from gates.measure.shards import merge as put_together
-from gates.measure.statistics.function_calls import Guest
+from gates.measure.statistics.function_calls import GuestMetric
 from gates.pipeline.pipeline import Flow
 from gates.schema.canonical import canonical
 from gates.schema.validation import read_json
@@ -29,8 +29,10 @@ def measure(flow: Flow, text: str) -> Path:
     target.mkdir(parents=True)
     served, anchor = flow.served(), flow.anchor()
     with flow.steps.step("measure", f"part {text} of the holdout"):
-        bench = Bench(flow.bound, work.root, work.work, environ=flow.environ, elsewhere=flow.elsewhere, shard=shard)
-        made = [Files.of(folder) for folder in folders]
+        bench = Measurement(
+            flow.bound, work.root, work.work, environ=flow.environ, elsewhere=flow.elsewhere, shard=shard
+        )
+        made = [ModelOutput.of(folder) for folder in folders]
         part = bench.part(made, served, anchor, target)
     files.write(target / PART, canonical(part) + b"\n")
     return target
@@ -41,7 +43,7 @@ def merge(flow: Flow) -> Evidence:
     work = flow.workspace
     work.forget("measure")
     paths = work.shards()
-    guest = Guest(folder=work.work / "metrics", root=work.root, environ=flow.environ)
+    guest = GuestMetric(folder=work.work / "metrics", root=work.root, environ=flow.environ)
     with flow.steps.step("merge", f"{counted(len(paths), 'part')} of the holdout"):
         parts = {path.parent: read_json(Measured, files.read(path, AGAIN), str(path)) for path in paths}
         evidence = flow.charged(put_together(flow.bound, parts, guest))

@@ -1,6 +1,6 @@
 """What ``gates.yaml`` says: pure data, read once, frozen."""
 
-from gates.policy.resolved import Bound
+from gates.policy.resolved import ResolvedPolicy
 from gates.policy.sections import Card, Gate, Policy, Promotion, Stage
 
-__all__ = ["Bound", "Card", "Gate", "Policy", "Promotion", "Stage"]
+__all__ = ["Card", "Gate", "Policy", "Promotion", "ResolvedPolicy", "Stage"]

@@ -6,7 +6,7 @@ import re
 from dataclasses import MISSING, fields
 
 from gates.errors import GatesError
-from gates.policy.resolved import Bound
+from gates.policy.resolved import ResolvedPolicy
 from gates.policy.sections import Policy
 from gates.schema.fields import written
 from gates.schema.yaml_text import parse
@@ -21,7 +21,7 @@ _INLINE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s|#[^\n]*\n)*\{")
 _FENCE = re.compile(rb"(?m)^(?:```|~~~)")  # a page that shows a policy is none
 
 
-def aliases(bound: Bound) -> frozenset[Alias]:
+def aliases(bound: ResolvedPolicy) -> frozenset[Alias]:
     """Every alias that a promotion by this policy may move: the champion's, and those of the stages before it."""
     name, alias = bound.champion
     return frozenset({(name, alias), *((name, stage.alias) for stage in bound.stages)})

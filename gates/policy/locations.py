@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from gates.documents.decision import Decision, GateVerdict
-from gates.policy import Bound, Gate
+from gates.policy import Gate, ResolvedPolicy
 from gates.schema.yaml_text import Path, Place, Source
 
 
-def places(source: Source, bound: Bound, decision: Decision) -> tuple[Place, ...]:
+def places(source: Source, bound: ResolvedPolicy, decision: Decision) -> tuple[Place, ...]:
     """Line and column of each of the decision's gates; of what the policy only implies, those of its cause."""
     return tuple(source.where(_path(source, bound, verdict)) for verdict in decision.gates)
 
 
-def _path(source: Source, bound: Bound, verdict: GateVerdict) -> Path:
+def _path(source: Source, bound: ResolvedPolicy, verdict: GateVerdict) -> Path:
     for index, gate in enumerate(bound.policy.gates):
         if _made(gate, verdict):
             inside = ("slices",) if verdict.slice and verdict.by is None else ()

@@ -10,25 +10,25 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from gates.contract.contract_diff import compare as compare_contracts
-from gates.contract.schema_diff import Kind
+from gates.contract.schema_diff import ChangeKind
 from gates.documents.diff import Ask, Change, Effect, asks
 from gates.documents.diff import compare as compare_asks
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.schema.fields import declare
 
 SCHEMA: Literal["gates/policy-diff/v1"] = "gates/policy-diff/v1"
 _EFFECTS: Final = {  # of a contract's rule
-    Kind.STRICTER: Effect.STRICTER,
-    Kind.LOOSER: Effect.WEAKER,
-    Kind.NEW: Effect.NEW,
-    Kind.GONE: Effect.GONE,
-    Kind.INCOMPATIBLE: Effect.UNKNOWN,
-    Kind.UNKNOWN: Effect.UNKNOWN,
+    ChangeKind.STRICTER: Effect.STRICTER,
+    ChangeKind.LOOSER: Effect.WEAKER,
+    ChangeKind.NEW: Effect.NEW,
+    ChangeKind.GONE: Effect.GONE,
+    ChangeKind.INCOMPATIBLE: Effect.UNKNOWN,
+    ChangeKind.UNKNOWN: Effect.UNKNOWN,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class PolicyDiff:
     """Two policies, with their contracts, compared."""
 
     WRITTEN = "whole"
@@ -37,25 +37,25 @@ class Comparison:
     changes: tuple[Change, ...] = declare("What they ask for differently: the policy's keys, gates, then the contract.")
 
 
-def compare(base: Bound, head: Bound) -> Comparison:
+def compare(base: ResolvedPolicy, head: ResolvedPolicy) -> PolicyDiff:
     """What changed from the first policy to the second."""
     changes = (*compare_asks(_asks(base), _asks(head)), *_contract(base, head))
-    return Comparison(schema=SCHEMA, weaker=any(one.kind.weakens for one in changes), changes=changes)
+    return PolicyDiff(schema=SCHEMA, weaker=any(one.kind.weakens for one in changes), changes=changes)
 
 
-def weakened(base: Bound, head: Bound) -> tuple[Change, ...]:
+def weakened(base: ResolvedPolicy, head: ResolvedPolicy) -> tuple[Change, ...]:
     """What the second policy asks less for, or may: the changes that need an approval of their own."""
     return tuple(change for change in compare(base, head).changes if change.kind.weakens)
 
 
-def _asks(bound: Bound) -> dict[str, Ask]:
+def _asks(bound: ResolvedPolicy) -> dict[str, Ask]:
     """Every default counts as written, the implied gate, too."""
     champion = "models:/{}@{}".format(*bound.champion)
     promotion = replace(bound.policy.promotion, alias=None, approvals=(), stages=bound.stages)
     return dict(asks(replace(bound.policy, champion=champion, gates=bound.gates, promotion=promotion)))
 
 
-def _contract(base: Bound, head: Bound) -> Iterator[Change]:
+def _contract(base: ResolvedPolicy, head: ResolvedPolicy) -> Iterator[Change]:
     if base.contract is None or head.contract is None:
         return  # that one has a contract and the other has none is told of the gates that hold the tables to it
     for change in compare_contracts(base.contract, head.contract).changes:

@@ -1,4 +1,4 @@
-"""``gates.yaml`` -> ``Bound``: every mistake of the file, and of its contract, at once."""
+"""``gates.yaml`` -> ``ResolvedPolicy``: every mistake of the file, and of its contract, at once."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from gates.contract.rules.contract_rule import Contract
 from gates.documents.slices import AUTO, Dimension, is_found, twice_cut
 from gates.errors import GatesError
 from gates.kinds import KINDS
-from gates.kinds.protocol import Terms
+from gates.kinds.protocol import GateContext
 from gates.metrics import ANY_TASK
-from gates.policy import Bound, Gate, Policy, Promotion
+from gates.policy import Gate, Policy, Promotion, ResolvedPolicy
 from gates.schema.fields import Plain, build, schema_of
 from gates.schema.validation import Problem, nearest, problems, raise_all
 from gates.schema.yaml_text import Path, Source, parse
@@ -29,7 +29,7 @@ def schema() -> dict[str, Plain]:
     }
 
 
-def read(data: bytes, name: str, open_file: Open, *, of_old: bool = False) -> Bound:
+def read(data: bytes, name: str, open_file: Open, *, of_old: bool = False) -> ResolvedPolicy:
     """Raises ``PolicyError`` with all mistakes of policy and contract, sorted by place.
 
     ``of_old``: a policy that was in force already; rules that decide nothing are then no mistake.
@@ -40,7 +40,7 @@ def read(data: bytes, name: str, open_file: Open, *, of_old: bool = False) -> Bo
     found += beside
     found += _meaning(source, contract, of_old=of_old)
     raise_all(found)
-    return Bound(policy=build(Policy, source.value), contract=contract)
+    return ResolvedPolicy(policy=build(Policy, source.value), contract=contract)
 
 
 def _form(source: Source) -> Iterator[Problem]:
@@ -60,7 +60,7 @@ def _gate_form(source: Source, path: Path, gate: Plain) -> Iterator[Problem]:
     kinds = [kind for kind in KINDS if kind in words]
     known = ", ".join(KINDS)
     if len(kinds) == 1:
-        yield from problems(source, path, gate, schema_of(KINDS[kinds[0]].Rule))
+        yield from problems(source, path, gate, schema_of(KINDS[kinds[0]].RULE))
     elif kinds:
         yield Problem.at(source, path, f"is of two kinds at once ({', '.join(kinds)}); write two gates")
     else:
@@ -99,7 +99,7 @@ def _meaning(source: Source, contract: Contract | None, *, of_old: bool) -> Iter
     yield from found
     named = _at(source.value, "data", "contract") is not None  # a contract that can't be read is told on its own
     task = _at(source.value, "task")
-    terms = Terms(
+    terms = GateContext(
         confidence=0.95,
         task=task if task in ANY_TASK else "binary",
         dimensions=tuple(dimensions),
@@ -209,7 +209,7 @@ def _dimension_meaning(dimension: Dimension, before: list[Dimension]) -> Iterato
         yield f"the slices by {dimension.id} stand twice"
 
 
-def _unused_slices(source: Source, gates: list[Gate], terms: Terms) -> Iterator[Problem]:
+def _unused_slices(source: Source, gates: list[Gate], terms: GateContext) -> Iterator[Problem]:
     """Slices that nothing is asked of. Bins are used by a gate that compares groups of their column, too."""
     looked_at = {dimension for gate in gates for _, dimension in gate.module.needs(gate.rule, terms).wanted}
     parts = {part for dimension in looked_at for part in dimension.parts}
@@ -227,7 +227,7 @@ def _list(value: Plain, key: str) -> list[Plain]:
 
 
 def _gate_meaning(
-    source: Source, path: Path, gate: Gate, seen: set[str], terms: Terms, *, of_old: bool
+    source: Source, path: Path, gate: Gate, seen: set[str], terms: GateContext, *, of_old: bool
 ) -> Iterator[Problem]:
     for mistake in gate.module.mistakes(gate.rule, terms):
         if mistake.idle and of_old:

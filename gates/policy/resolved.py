@@ -9,8 +9,8 @@ from typing import cast
 
 from gates.contract.rules.contract_rule import Contract
 from gates.errors import GatesError
-from gates.kinds.data import Rule as DataRule
-from gates.kinds.protocol import Needs, Terms
+from gates.kinds.data import DataRule
+from gates.kinds.protocol import GateContext, Needs
 from gates.policy.sections import Gate, Policy, Stage
 from gates.schema.canonical import canonical, digest, digest_bytes
 from gates.schema.fields import Plain, plain
@@ -25,7 +25,7 @@ def _without_absent(value: Plain) -> Plain:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bound:
+class ResolvedPolicy:
     """A policy with its contract: all that a judge needs to know. What is made of them is made once."""
 
     policy: Policy
@@ -71,10 +71,10 @@ class Bound:
         mode = self.policy.mode
         return mode is not None and today <= mode.until
 
-    def terms(self) -> Terms:
+    def terms(self) -> GateContext:
         """What all gates share."""
         policy = self.policy
-        return Terms(
+        return GateContext(
             confidence=1 - (1 - policy.confidence) / (policy.data.reuse or 1),
             stated=policy.confidence,
             task=policy.task,

@@ -9,15 +9,15 @@ from typing import Any, ClassVar, Literal
 from gates.documents.diff import Named
 from gates.documents.slices import Dimension
 from gates.kinds import KINDS
-from gates.kinds.protocol import Kind
+from gates.kinds.protocol import GateKind
 from gates.metrics import Task
 from gates.schema.fields import DATE, Plain, build, declare, plain, schema_of
 
-_GATES: dict[str, Plain] = {"anyOf": [schema_of(kind.Rule) for kind in KINDS.values()]}
+_GATES: dict[str, Plain] = {"anyOf": [schema_of(kind.RULE) for kind in KINDS.values()]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Data:
+class DataSection:
     """The tables, and which columns mean what."""
 
     holdout: str = declare(
@@ -231,7 +231,7 @@ class Gate:
     def read(cls, value: Plain) -> Gate:
         """The kind is the one whose key the mapping has."""
         kind = next(key for key in KINDS if key in value)
-        return cls(kind=kind, rule=build(KINDS[kind].Rule, value))
+        return cls(kind=kind, rule=build(KINDS[kind].RULE, value))
 
     def plain(self) -> Plain:
         """The rule alone: its keys name its kind."""
@@ -242,7 +242,7 @@ class Gate:
         return self.module.asks(self.rule)
 
     @property
-    def module(self) -> Kind:
+    def module(self) -> GateKind:
         """The kind's module."""
         return KINDS[self.kind]
 
@@ -256,7 +256,7 @@ class Policy:
         "Name of the model, in the registry too: letters, digits, . _ -", pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
     )
     task: Task = declare("What the model predicts.", default="binary")
-    data: Data = declare("The tables.")
+    data: DataSection = declare("The tables.")
     train: Train = declare("The training command.", short="run")
     predict: Predict = declare("From scores to calls.", default=Predict())
     champion: str | None = declare(

@@ -25,7 +25,7 @@ NAMED = 3  # of the files that stand in the way: a few tell what the folder is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class FirstPolicy:
     """What the user said: the data, a holdout beside it, the model's name, and what the columns mean."""
 
     data: str
@@ -43,7 +43,7 @@ class Start:
     tables: tuple[Profile, ...]
 
 
-def init(asked: Asked, root: Path, *, force: bool = False) -> Start:
+def init(asked: FirstPolicy, root: Path, *, force: bool = False) -> Start:
     """Look at the data and write contract, policy and workflow of the folder ``root``, all or none.
 
     Raises ``GatesError`` where one stands there already, unless ``force``; for data that can't be read; and for
@@ -71,7 +71,7 @@ def init(asked: Asked, root: Path, *, force: bool = False) -> Start:
     return Start(written=tuple(contents), guessed=guessed, tables=tables)
 
 
-def look(asked: Asked, root: Path) -> tuple[Guessed, tuple[Profile, ...]]:
+def look(asked: FirstPolicy, root: Path) -> tuple[Guessed, tuple[Profile, ...]]:
     """Profiles of the tables, and what their columns seem to mean."""
     connection = connect()
     paths = [_portable(path, root) for path in (asked.data, asked.holdout) if path is not None]

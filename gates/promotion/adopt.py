@@ -8,19 +8,25 @@ from pathlib import Path
 
 from gates.attestation.dsse import sign
 from gates.attestation.statement import adoption
-from gates.checkout.trusted_policy import Trusted
-from gates.documents.record import MANIFEST, POLICY, STATEMENT, Kind, Model, Version
+from gates.checkout.trusted_policy import TrustedPolicy
+from gates.documents.record import MANIFEST, POLICY, STATEMENT, RecordedModel, RecordKind, Version
 from gates.errors import GatesError
-from gates.ledger.alias import State, compared, known_of, last_move
+from gates.ledger.alias import AliasState, compared, known_of, last_move
 from gates.ledger.ledger import Entry, LostRaceError
 from gates.promotion import provenance
-from gates.promotion.transaction import Approve, Desk, approved, on_default_branch
+from gates.promotion.transaction import Approve, PromotionContext, approved, on_default_branch
 from gates.schema.canonical import canonical, digest, digest_bytes
 from gates.system import files
 
 
 def adopt(
-    desk: Desk, policy: Trusted, wanted: str | None, reason: str, approve: Approve, beside: Path, key: Path | None
+    desk: PromotionContext,
+    policy: TrustedPolicy,
+    wanted: str | None,
+    reason: str,
+    approve: Approve,
+    beside: Path,
+    key: Path | None,
 ) -> Entry:
     """Record that what an alias names is, from now on, what candidates are compared with; the registry stays as it is.
 
@@ -37,14 +43,14 @@ def adopt(
             head = desk.settled()
             last = last_move(desk.ledger, head, desk.name, stage.alias)
             state, _, version = compared(desk.registry, desk.name, stage.alias, last)
-            if version is None or state is State.AS_PROMOTED:
+            if version is None or state is AliasState.AS_PROMOTED:
                 what = "names nothing" if version is None else f"names version {version}, as the ledger says"
                 raise GatesError(f"{stage.alias} {what}: there is nothing to adopt", where="adopt")
             folder = desk.registry.files(desk.name, version, beside)
             manifest = files.manifest(folder)
             approvals = approved(approve, stage, digest(manifest))
             record = replace(
-                desk.draft(Kind.ADOPTION, stage.alias, reason.strip()),
+                desk.draft(RecordKind.ADOPTION, stage.alias, reason.strip()),
                 policy=policy.ref,
                 model=_model(desk, head, version, folder, digest(manifest)),
                 before=last.record.after if last else None,
@@ -60,7 +66,7 @@ def adopt(
                 return desk.ledger.append(record, documents, after=head)
 
 
-def _model(desk: Desk, head: str | None, version: str, folder: Path, told: str) -> Model:
+def _model(desk: PromotionContext, head: str | None, version: str, folder: Path, told: str) -> RecordedModel:
     """What the ledger knows of that version, with the predictions that it was judged by, where its bytes are whole."""
     known = known_of(desk.ledger, head, desk.name, version)
     return known if known and known.digest == told else provenance.model(folder, lambda _: None)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from gates.ledger.alias import State
+from gates.ledger.alias import AliasState
 from gates.ledger.champions import champions
 from gates.ledger.ledger import Ledger
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.promotion.status import standing
-from gates.registry.sqlite import Glance
+from gates.registry.sqlite import SQLiteRegistry
 from gates.report.badge_svg import Badge, badge
 
 TROUBLE = {
-    State.MOVED: "moved by hand: version {}",
-    State.UNKNOWN: "version {} not promoted by gates",
-    State.BYTES_CHANGED: "version {}: bytes changed",
+    AliasState.MOVED: "moved by hand: version {}",
+    AliasState.UNKNOWN: "version {} not promoted by gates",
+    AliasState.BYTES_CHANGED: "version {}: bytes changed",
 }
 
 
-def badge_of(ledger: Ledger, registry: Glance | None, bound: Bound, alias: str) -> Badge:
+def badge_of(ledger: Ledger, registry: SQLiteRegistry | None, bound: ResolvedPolicy, alias: str) -> Badge:
     """The badge of a stage. Without a registry it is what the ledger says, and nobody knows who moved an alias since.
 
     Raises ``GatesError`` for a stage that the policy does not have, and where ledger or registry can't be asked.

@@ -9,16 +9,16 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from gates.documents.record import DECISION, EVIDENCE, MANIFEST, POLICY, Approval, Kind, Refused
+from gates.documents.record import DECISION, EVIDENCE, MANIFEST, POLICY, Approval, RecordKind, Refused
 from gates.errors import Exit, GatesError
 from gates.judge.judge import judge
-from gates.ledger.alias import State, compared, last_move
+from gates.ledger.alias import AliasState, compared, last_move
 from gates.ledger.ledger import Entry, LostRaceError
-from gates.policy import Bound, Stage
+from gates.policy import ResolvedPolicy, Stage
 from gates.promotion import provenance
-from gates.promotion.transaction import Desk, RefusedError, begin, carry_out
+from gates.promotion.transaction import PromotionContext, RefusedError, begin, carry_out
 from gates.promotion.verification import AGAIN, Candidate, Verified, bare, predictions, verified
-from gates.registry.mlflow import TAG_DECISION, TAG_DIGEST, TAG_HOLDOUT, TAG_INTENT, Kept
+from gates.registry.mlflow import TAG_DECISION, TAG_DIGEST, TAG_HOLDOUT, TAG_INTENT, StoredRun
 from gates.schema.canonical import canonical, digest
 from gates.system import files
 
@@ -33,7 +33,7 @@ class Promoted:
     told: str
 
 
-def promote(desk: Desk, candidate: Candidate, wanted: str | None, *, rehearse: bool = False) -> Promoted:
+def promote(desk: PromotionContext, candidate: Candidate, wanted: str | None, *, rehearse: bool = False) -> Promoted:
     """Make the candidate what the stage's alias names; without ``wanted`` the next stage that it has not reached.
 
     ``rehearse``: verify everything, and change nothing: no alias, no record, no intent that somebody left open.
@@ -42,7 +42,7 @@ def promote(desk: Desk, candidate: Candidate, wanted: str | None, *, rehearse: b
     if rehearse:
         return _rehearse(desk, candidate, wanted)
     with desk.locked():
-        kept: Kept | None = None
+        kept: StoredRun | None = None
         while True:
             head = desk.settled()
             model = _manifest(candidate)
@@ -61,7 +61,7 @@ def promote(desk: Desk, candidate: Candidate, wanted: str | None, *, rehearse: b
                 return _carried_out(desk, candidate, intent, kept, found)
 
 
-def _rehearse(desk: Desk, candidate: Candidate, wanted: str | None) -> Promoted:
+def _rehearse(desk: PromotionContext, candidate: Candidate, wanted: str | None) -> Promoted:
     head = desk.ledger.head()
     if left := desk.open_intent(head):
         desk.say(f"record {left.record.sequence} was left open: a promotion waits for it, or undoes it, first")
@@ -72,7 +72,7 @@ def _rehearse(desk: Desk, candidate: Candidate, wanted: str | None) -> Promoted:
     return _rehearsed(verified(desk, candidate, head, stage, model), stage)
 
 
-def _kept(desk: Desk, candidate: Candidate, verified: Verified) -> Kept:
+def _kept(desk: PromotionContext, candidate: Candidate, verified: Verified) -> StoredRun:
     """Store the files, of which nothing serves yet: they are those that were judged, whatever happened meanwhile."""
     kept = desk.registry.keep(desk.name, candidate.workspace.candidate, predictions(candidate.workspace))
     model = verified.record.model
@@ -81,7 +81,9 @@ def _kept(desk: Desk, candidate: Candidate, verified: Verified) -> Kept:
     return kept
 
 
-def _carried_out(desk: Desk, candidate: Candidate, intent: Entry, kept: Kept | None, verified: Verified) -> Promoted:
+def _carried_out(
+    desk: PromotionContext, candidate: Candidate, intent: Entry, kept: StoredRun | None, verified: Verified
+) -> Promoted:
     try:
         if kept:
             desk.registry.register(desk.name, kept, _tags(candidate, intent, verified))
@@ -121,22 +123,24 @@ def _manifest(candidate: Candidate) -> list[dict[str, str | int]]:
     return files.manifest(candidate.workspace.trained()[0])
 
 
-def _stage(desk: Desk, bound: Bound, head: str | None, wanted: str | None, model: str) -> Stage | None:
+def _stage(
+    desk: PromotionContext, bound: ResolvedPolicy, head: str | None, wanted: str | None, model: str
+) -> Stage | None:
     """The stage that was asked for, or the first one that the model does not stand in; None where it stands in all."""
     if wanted is not None:
         return bound.stage(wanted)
     return next((stage for stage in bound.stages if not _stands(desk, head, stage.alias, model)), None)
 
 
-def _stands(desk: Desk, head: str | None, alias: str, model: str) -> bool:
+def _stands(desk: PromotionContext, head: str | None, alias: str, model: str) -> bool:
     """Whether the alias names this very model, by ledger and registry, and its bytes are whole."""
     last = last_move(desk.ledger, head, desk.name, alias)
     if last is None or last.record.after is None or last.record.after.digest != model:
         return False
-    return compared(desk.registry, desk.name, alias, last)[0] is State.AS_PROMOTED
+    return compared(desk.registry, desk.name, alias, last)[0] is AliasState.AS_PROMOTED
 
 
-def _already(desk: Desk, bound: Bound, head: str | None, stage: Stage | None) -> Promoted:
+def _already(desk: PromotionContext, bound: ResolvedPolicy, head: str | None, stage: Stage | None) -> Promoted:
     alias = (stage or bound.stages[-1]).alias
     last = last_move(desk.ledger, head, desk.name, alias)
     version = last.record.after.version if last and last.record.after else None
@@ -163,9 +167,9 @@ def unapproved(stage: Stage, _: str) -> tuple[Approval, ...]:
     return ()
 
 
-def _refuse(desk: Desk, candidate: Candidate, stage: Stage, error: RefusedError) -> None:
+def _refuse(desk: PromotionContext, candidate: Candidate, stage: Stage, error: RefusedError) -> None:
     """A refusal is a record. Where it can't be written, what was refused is told all the same."""
-    draft = replace(bare(desk, candidate, stage, Kind.REFUSAL, error.what), code=error.code)
+    draft = replace(bare(desk, candidate, stage, RecordKind.REFUSAL, error.what), code=error.code)
     documents = {POLICY: candidate.bound.document}
     with suppress(GatesError):
         model = provenance.model(candidate.workspace.trained()[0], lambda _: None)

@@ -16,9 +16,9 @@ from typing import Any
 from gates import __version__
 from gates.checkout import pointers
 from gates.documents.evidence import Evidence
-from gates.documents.record import SCHEMA, Code, Data, Kind, Model, Record, Run, User
+from gates.documents.record import SCHEMA, Record, RecordedModel, RecordedTable, RecordKind, Run, TrainingCode, User
 from gates.errors import GatesError
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.schema.canonical import digest
 from gates.schema.yaml_text import parse
 from gates.system import files
@@ -61,7 +61,7 @@ def run(environ: Mapping[str, str], git: Git | None) -> Run:
     )
 
 
-def draft(name: str, run: Run, kind: Kind, alias: str | None, reason: str) -> Record:
+def draft(name: str, run: Run, kind: RecordKind, alias: str | None, reason: str) -> Record:
     """A record about a registered model that says nothing more yet; the ledger fills in place, chain and time."""
     return Record(
         schema=SCHEMA, kind=kind, sequence=1, previous=None, at="", name=name, alias=alias, reason=reason,
@@ -83,7 +83,7 @@ def _number(text: str | None) -> int | None:
     return int(text) if text and text.isdecimal() else None
 
 
-def code(git: Git | None, top: Path | None, root: Path) -> Code:
+def code(git: Git | None, top: Path | None, root: Path) -> TrainingCode:
     """The commit checked out, and the lock files beside policy and repository."""
     locks = {}
     for folder in dict.fromkeys((top or root, root)):
@@ -91,10 +91,10 @@ def code(git: Git | None, top: Path | None, root: Path) -> Code:
             if path.is_file():
                 locks[path.relative_to(top or root).as_posix()] = f"sha256:{files.sha256(path)}"
     commit = git.resolve("HEAD^{commit}") if git else None
-    return Code(commit=commit, clean=git.clean() if git and top and commit else None, locks=locks)
+    return TrainingCode(commit=commit, clean=git.clean() if git and top and commit else None, locks=locks)
 
 
-def uncommitted(git: Git | None, top: Path | None, bound: Bound, root: Path) -> Iterator[str]:
+def uncommitted(git: Git | None, top: Path | None, bound: ResolvedPolicy, root: Path) -> Iterator[str]:
     """Say what of code and data the commit does not hold, a sentence each: a record names that commit all the same."""
     commit = git.resolve("HEAD^{commit}") if git else None
     if git is None or top is None or commit is None:
@@ -111,7 +111,7 @@ def uncommitted(git: Git | None, top: Path | None, bound: Bound, root: Path) -> 
         yield f"{name} is in no commit: gates reproduce can't take it from there. Commit it, or track it with DVC."
 
 
-def _untracked(git: Git, top: Path, bound: Bound, root: Path) -> list[str]:
+def _untracked(git: Git, top: Path, bound: ResolvedPolicy, root: Path) -> list[str]:
     """The tables' files that git neither tracks nor ignores."""
     tables = filter(None, (bound.policy.data.train, bound.policy.data.holdout))
     paths = {one.resolve() for table in tables for one in pointers.named(root, table)}
@@ -126,14 +126,16 @@ def _printable(name: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
-def data(bound: Bound, evidence: Evidence, root: Path, environ: Mapping[str, str]) -> tuple[Data, ...]:
+def data(
+    bound: ResolvedPolicy, evidence: Evidence, root: Path, environ: Mapping[str, str]
+) -> tuple[RecordedTable, ...]:
     """Give the tables that were read, with the digest of their files' bytes and the pointers that they were held to.
 
     Raises ``GatesError`` for a file that is not what its pointer names."""
     checkout = repository(root, environ)
     paths = {"train": bound.policy.data.train, "holdout": bound.policy.data.holdout}
     return tuple(
-        Data(
+        RecordedTable(
             name=table.name,
             path=str(paths.get(table.name)),
             digest=table.digest,
@@ -166,13 +168,13 @@ def _yaml(path: Path) -> Any:
         return None
 
 
-def model(folder: Path, parameters: Any) -> Model:
+def model(folder: Path, parameters: Any) -> RecordedModel:
     """The model of a candidate's folder. ``parameters(run_id)`` gives what a training logged under that run."""
     written = _yaml(folder / "model" / "MLmodel") if (folder / "model" / "MLmodel").is_file() else None
     flavours = written.get("flavors") if isinstance(written, dict) else None
     named = ", ".join(sorted(map(str, flavours))) if isinstance(flavours, dict) else ""
     run_id = written.get("run_id") if isinstance(written, dict) else None
-    return Model(
+    return RecordedModel(
         digest=files.folder_digest(folder),
         format=f"mlflow ({named})" if (folder / "model").is_dir() else "predictions",
         pickled=tuple(_pickled(folder)),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from gates.documents.record import Kind, Record, Refused, Version
+from gates.documents.record import Record, RecordKind, Refused, Version
 from gates.errors import GatesError
 from gates.ledger.alias import moves
 from gates.ledger.ledger import Entry, LostRaceError, names
-from gates.promotion.transaction import Desk, RefusedError, begin, carry_out
+from gates.promotion.transaction import PromotionContext, RefusedError, begin, carry_out
 
 
-def rollback(desk: Desk, alias: str, target: str | None, reason: str) -> Entry:
+def rollback(desk: PromotionContext, alias: str, target: str | None, reason: str) -> Entry:
     """Go back to ``target`` (a sequence number, or the beginning of a digest), or to what stood before; gives the
     outcome. An alias that names nothing, though the ledger knows what it should name, is put back there.
 
@@ -29,7 +29,7 @@ def rollback(desk: Desk, alias: str, target: str | None, reason: str) -> Entry:
             try:
                 _whole(desk, goal)
             except RefusedError as error:
-                refusal = replace(draft, kind=Kind.REFUSAL, reason=error.what, code=error.code)
+                refusal = replace(draft, kind=RecordKind.REFUSAL, reason=error.what, code=error.code)
                 desk.ledger.append_last(refusal, goal.documents)
                 raise
             held = Version(version=now, digest=desk.registry.stored(desk.name, now) or GONE) if now else None
@@ -41,11 +41,11 @@ def rollback(desk: Desk, alias: str, target: str | None, reason: str) -> Entry:
 GONE = "sha256:" + "0" * 64
 
 
-def _drafted(desk: Desk, goal: Entry, alias: str, reason: str) -> Record:
+def _drafted(desk: PromotionContext, goal: Entry, alias: str, reason: str) -> Record:
     """The intent: what the goal says of the model, and nothing of how it was promoted."""
     past = goal.record
     return replace(
-        desk.draft(Kind.INTENT, alias, reason),
+        desk.draft(RecordKind.INTENT, alias, reason),
         verdict=past.verdict,
         decision=past.decision,
         evidence=past.evidence,
@@ -59,7 +59,7 @@ def _drafted(desk: Desk, goal: Entry, alias: str, reason: str) -> Record:
     )
 
 
-def _carried_out(desk: Desk, intent: Entry) -> Entry:
+def _carried_out(desk: PromotionContext, intent: Entry) -> Entry:
     try:
         outcome = carry_out(desk, intent)
     except GatesError:
@@ -71,7 +71,7 @@ def _carried_out(desk: Desk, intent: Entry) -> Entry:
     return outcome
 
 
-def _goal(desk: Desk, head: str | None, alias: str, target: str | None, now: str | None) -> Entry:
+def _goal(desk: PromotionContext, head: str | None, alias: str, target: str | None, now: str | None) -> Entry:
     """The record to go back to."""
     every = list(moves(desk.ledger, head, desk.name, alias))
     if target is None:
@@ -115,7 +115,7 @@ def _before(moves: list[Entry]) -> list[Entry]:
     return stack[:-1][::-1]
 
 
-def _whole(desk: Desk, goal: Entry) -> None:
+def _whole(desk: PromotionContext, goal: Entry) -> None:
     after = goal.record.after
     if after is None or desk.registry.stored(desk.name, after.version) != after.digest:
         version = after.version if after else "?"

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from gates.documents.evidence import Evidence
-from gates.documents.record import EVIDENCE, MANIFEST, OUTCOMES, Kind
+from gates.documents.record import EVIDENCE, MANIFEST, OUTCOMES, RecordKind
 from gates.errors import GatesError
 from gates.judge.judge import judge
-from gates.ledger.alias import AGREED, State, compared, last_move, mend
+from gates.ledger.alias import AGREED, AliasState, compared, last_move, mend
 from gates.ledger.ledger import Entry, Ledger
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.promotion.transaction import within_lease
-from gates.registry.sqlite import Glance
+from gates.registry.sqlite import SQLiteRegistry
 from gates.schema.fields import declare
 from gates.schema.validation import read_json
 
@@ -23,12 +23,12 @@ SCHEMA: Literal["gates/standing/v1"] = "gates/standing/v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alias:
+class ServedAlias:
     """One alias."""
 
     WRITTEN = "whole"
     alias: str = declare("Its name.")
-    state: State = declare("How it stands.")
+    state: AliasState = declare("How it stands.")
     told: str = declare("The same in one sentence.")
     mend: str | None = declare("What to do about it; null where all is well.")
     version: str | None = declare("What the registry's alias names.")
@@ -46,7 +46,7 @@ class Standing:
     WRITTEN = "whole"
     schema: Literal["gates/standing/v1"] = declare("Format of this document.")
     model: str = declare("The registered model's name.")
-    aliases: tuple[Alias, ...] = declare("In the order of the stages.")
+    aliases: tuple[ServedAlias, ...] = declare("In the order of the stages.")
     records: int = declare("The ledger's length.")
     head: str | None = declare("Digest of its newest record.")
     open: int | None = declare("The record of a promotion that was begun and not ended; null for none.")
@@ -58,7 +58,7 @@ class Standing:
         return self.open is None and all(one.state in AGREED for one in self.aliases)
 
 
-def standing(ledger: Ledger, registry: Glance, bound: Bound) -> Standing:
+def standing(ledger: Ledger, registry: SQLiteRegistry, bound: ResolvedPolicy) -> Standing:
     """Ask ledger and registry. Reads no more of the ledger than it must."""
     name, head = bound.champion[0], ledger.head()
     wanted = [stage.alias for stage in bound.stages]
@@ -70,7 +70,7 @@ def standing(ledger: Ledger, registry: Glance, bound: Bound) -> Standing:
         newest = newest or entry
         if record.name != name:
             continue
-        if record.kind is Kind.INTENT and not ended and began is None:
+        if record.kind is RecordKind.INTENT and not ended and began is None:
             began = record
         ended = ended or record.kind in OUTCOMES
         if record.moved and record.alias in wanted:
@@ -88,11 +88,13 @@ def standing(ledger: Ledger, registry: Glance, bound: Bound) -> Standing:
     )
 
 
-def _alias(ledger: Ledger, registry: Glance, bound: Bound, alias: str, entry: Entry | None) -> Alias:
+def _alias(
+    ledger: Ledger, registry: SQLiteRegistry, bound: ResolvedPolicy, alias: str, entry: Entry | None
+) -> ServedAlias:
     state, told, version = compared(registry, bound.champion[0], alias, entry)
     today, why = _today(ledger, bound, entry) if entry else (None, "nothing was promoted")
     after = entry.record.after if entry else None
-    return Alias(
+    return ServedAlias(
         alias=alias,
         state=state,
         told=told,
@@ -106,7 +108,7 @@ def _alias(ledger: Ledger, registry: Glance, bound: Bound, alias: str, entry: En
     )
 
 
-def _today(ledger: Ledger, bound: Bound, entry: Entry) -> tuple[str | None, str]:
+def _today(ledger: Ledger, bound: ResolvedPolicy, entry: Entry) -> tuple[str | None, str]:
     """What today's policy says of the evidence that the model was promoted on."""
     if entry.record.evidence is None:
         return None, "it was adopted: nothing was measured"

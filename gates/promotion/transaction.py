@@ -19,8 +19,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gates import __version__
-from gates.checkout.trusted_policy import Trusted
-from gates.documents.record import CARD, OUTCOMES, TIME, Approval, Kind, Record, Refused, Run, Version
+from gates.checkout.trusted_policy import TrustedPolicy
+from gates.documents.record import CARD, OUTCOMES, TIME, Approval, Record, RecordKind, Refused, Run, Version
 from gates.errors import Exit, GatesError
 from gates.ledger.alias import known_of, last_move
 from gates.ledger.ledger import Entry, Ledger, LostRaceError
@@ -52,7 +52,7 @@ def approved(approve: Approve, stage: Stage, model: str) -> tuple[Approval, ...]
         raise RefusedError(Refused.APPROVALS, error.what, mend=error.mend, exit_code=error.exit_code) from error
 
 
-def on_default_branch(policy: Trusted, what: str) -> None:
+def on_default_branch(policy: TrustedPolicy, what: str) -> None:
     """Raise ``RefusedError`` in a GitHub run of another branch. ``what`` would begin there: ``Promotions``."""
     if policy.elsewhere:
         why = f"this run is of {policy.elsewhere}, not of {policy.ref.branch}"
@@ -60,7 +60,7 @@ def on_default_branch(policy: Trusted, what: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class PromotionContext:
     """Registry and ledger of one registered model, who works on them, and somebody to tell."""
 
     name: str
@@ -70,7 +70,7 @@ class Desk:
     say: Callable[[str], None]
     held: list[str] = field(default_factory=list)  # the id of the lock, while it is held
 
-    def draft(self, kind: Kind, alias: str, reason: str) -> Record:
+    def draft(self, kind: RecordKind, alias: str, reason: str) -> Record:
         """A record that says nothing more yet."""
         return draft(self.name, self.run, kind, alias, reason)
 
@@ -94,8 +94,8 @@ class Desk:
     def open_intent(self, head: str | None) -> Entry | None:
         """The intent of this model that nothing has closed yet: there is never more than one."""
         for entry in self.ledger.entries(head):
-            if entry.record.name == self.name and entry.record.kind in (Kind.INTENT, *OUTCOMES):
-                return entry if entry.record.kind is Kind.INTENT else None
+            if entry.record.name == self.name and entry.record.kind in (RecordKind.INTENT, *OUTCOMES):
+                return entry if entry.record.kind is RecordKind.INTENT else None
         return None
 
     def settled(self) -> str | None:
@@ -128,13 +128,13 @@ def within_lease(intent: Record, now: datetime) -> bool:
     return intent.lease is not None and now.strftime(TIME) <= intent.lease <= (now + LEASE + SKEW).strftime(TIME)
 
 
-def begin(desk: Desk, intent: Record, documents: Mapping[str, bytes | str], *, after: str | None) -> Entry:
+def begin(desk: PromotionContext, intent: Record, documents: Mapping[str, bytes | str], *, after: str | None) -> Entry:
     """Write the intent. Raises ``LostRaceError`` where the ledger has moved on from ``after``."""
     lease = (datetime.now(UTC) + LEASE).strftime(TIME)
     return desk.ledger.append(replace(intent, holder=desk.held[-1], lease=lease), documents, after=after)
 
 
-def undo(desk: Desk, entry: Entry) -> Entry:
+def undo(desk: PromotionContext, entry: Entry) -> Entry:
     """Close an intent that somebody left open, and undo what was done of it.
 
     It is never finished: what it rests on was verified by the process that died. A record that whoever may push can
@@ -149,7 +149,7 @@ def undo(desk: Desk, entry: Entry) -> Entry:
     return _undo(desk, entry, version, Refused.INTERRUPTED, "it was left open, and is undone")
 
 
-def carry_out(desk: Desk, entry: Entry) -> Entry:
+def carry_out(desk: PromotionContext, entry: Entry) -> Entry:
     """From an intent that was just verified to its outcome: finished where its version is whole, undone where not.
 
     Does the same whether it goes on or begins again: each step looks first at what is.
@@ -184,7 +184,7 @@ def carry_out(desk: Desk, entry: Entry) -> Entry:
     return _close(desk, entry, None, done, after=Version(version=version, digest=digest))
 
 
-def _undo(desk: Desk, entry: Entry, version: str | None, code: Refused, why: str) -> Entry:
+def _undo(desk: PromotionContext, entry: Entry, version: str | None, code: Refused, why: str) -> Entry:
     """Let the alias name again what the ledger says, where it names what this intent was to make of it.
 
     Not what the intent says stood there before: that would be an order, too.
@@ -198,13 +198,15 @@ def _undo(desk: Desk, entry: Entry, version: str | None, code: Refused, why: str
     return _close(desk, entry, code, why)
 
 
-def _close(desk: Desk, entry: Entry, code: Refused | None, why: str, *, after: Version | None = None) -> Entry:
+def _close(
+    desk: PromotionContext, entry: Entry, code: Refused | None, why: str, *, after: Version | None = None
+) -> Entry:
     """Write the outcome, unless somebody else has closed the intent: then theirs is the outcome."""
     intent = entry.record
-    done = Kind.ROLLBACK if intent.target else Kind.PROMOTION
+    done = RecordKind.ROLLBACK if intent.target else RecordKind.PROMOTION
     outcome = replace(
         intent,
-        kind=Kind.FAILURE if code else done,
+        kind=RecordKind.FAILURE if code else done,
         reason=why if not intent.target or code else f"{why} again: {intent.reason}",
         code=code,
         after=after,
@@ -226,7 +228,7 @@ def _close(desk: Desk, entry: Entry, code: Refused | None, why: str, *, after: V
             continue
 
 
-def _closing(desk: Desk, entry: Entry, head: str | None) -> Entry | None:
+def _closing(desk: PromotionContext, entry: Entry, head: str | None) -> Entry | None:
     """The outcome that somebody else, after our lease, has written for an intent."""
     still = desk.open_intent(head)
     if still is not None and still.digest == entry.digest:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from gates.attestation.dsse import sign
 from gates.attestation.statement import statement
-from gates.checkout.trusted_policy import Trusted
+from gates.checkout.trusted_policy import TrustedPolicy
 from gates.checkout.workspace import Workspace
 from gates.documents.decision import Decision, Verdict
 from gates.documents.evidence import Evidence, champion_as_candidate
-from gates.documents.evidence import Model as Measured
+from gates.documents.evidence import MeasuredModel as Measured
 from gates.documents.record import (
     CARD,
     DECISION,
@@ -25,10 +25,10 @@ from gates.documents.record import (
     MANIFEST,
     POLICY,
     STATEMENT,
-    Code,
-    Kind,
     Record,
+    RecordKind,
     Refused,
+    TrainingCode,
     Version,
     Waiver,
 )
@@ -39,18 +39,18 @@ from gates.ledger.acceptances import Proven, holding
 from gates.ledger.alias import DisagreementError, agreed, last_move
 from gates.ledger.ledger import Entry
 from gates.measure.holdout.facts import NAME as FACTS
-from gates.measure.holdout.models import Files, Served
-from gates.measure.measurement import Bench
-from gates.policy import Bound, Stage
+from gates.measure.holdout.models import ModelOutput, RegisteredModel
+from gates.measure.measurement import Measurement
+from gates.policy import ResolvedPolicy, Stage
 from gates.promotion import provenance
-from gates.promotion.transaction import Approve, Desk, RefusedError, approved, on_default_branch
+from gates.promotion.transaction import Approve, PromotionContext, RefusedError, approved, on_default_branch
 from gates.report.model_card import render
 from gates.schema.canonical import canonical, digest, digest_bytes
 from gates.schema.validation import read_json
 from gates.system.files import digest_of
 from gates.wording import plural
 
-Found = Callable[[], Served | None]
+Found = Callable[[], RegisteredModel | None]
 AGAIN = "Run gates run again."
 OTHER_ROWS = "the holdout is not the one that the candidate was judged on, or predictions or evidence have changed"
 
@@ -60,9 +60,9 @@ class Candidate:
     """What lies in a workspace and asks to be promoted, and what it is verified with."""
 
     workspace: Workspace
-    policy: Trusted
-    bench: Bench
-    code: Code
+    policy: TrustedPolicy
+    bench: Measurement
+    code: TrainingCode
     served: Found  # asks the registry for the champion, each time anew
     anchor: Found
     approve: Approve
@@ -72,7 +72,7 @@ class Candidate:
     key: Path | None = None  # signs the decision
 
     @property
-    def bound(self) -> Bound:
+    def bound(self) -> ResolvedPolicy:
         """The policy that counts."""
         return self.policy.bound
 
@@ -88,7 +88,7 @@ class Verified:
 
 
 def verified(
-    desk: Desk, candidate: Candidate, head: str | None, stage: Stage, manifest: list[dict[str, str | int]]
+    desk: PromotionContext, candidate: Candidate, head: str | None, stage: Stage, manifest: list[dict[str, str | int]]
 ) -> Verified:
     """Everything that must hold, from the cheapest to the dearest."""
     on_default_branch(candidate.policy, "Promotions")
@@ -102,7 +102,7 @@ def verified(
     logged = partial(desk.registry.parameters, during=candidate.workspace.during())
     model = provenance.model(candidate.workspace.candidate, logged)
     record = replace(
-        bare(desk, candidate, stage, Kind.INTENT, decision.reason),
+        bare(desk, candidate, stage, RecordKind.INTENT, decision.reason),
         verdict=str(decision.verdict),
         decision=digest(decision),
         evidence=digest(evidence),
@@ -132,7 +132,7 @@ def verified(
     return Verified(record=record, documents=documents, decision=decision, anew=judged.anew)
 
 
-def bare(desk: Desk, candidate: Candidate, stage: Stage, kind: Kind, reason: str) -> Record:
+def bare(desk: PromotionContext, candidate: Candidate, stage: Stage, kind: RecordKind, reason: str) -> Record:
     """A record of a stage that says by which policy, and what code trained."""
     return replace(desk.draft(kind, stage.alias, reason), policy=candidate.policy.ref, source=candidate.code)
 
@@ -147,7 +147,7 @@ class _Judged:
     anew: bool
 
 
-def _judged(desk: Desk, candidate: Candidate, head: str | None, model: str) -> _Judged:
+def _judged(desk: PromotionContext, candidate: Candidate, head: str | None, model: str) -> _Judged:
     """Derive the decision anew from the evidence, which is measured anew from the predictions."""
     bound, seen = candidate.bound, _evidence(candidate)
     decision = judge(bound, seen)
@@ -213,7 +213,9 @@ def _moved_on(candidate: Candidate, seen: Evidence, fresh: Evidence) -> str | No
     return "some data are older by now" if fresh.findings != seen.findings else None
 
 
-def _used(desk: Desk, candidate: Candidate, head: str | None, evidence: Evidence, *, own: tuple[str, ...]) -> int:
+def _used(
+    desk: PromotionContext, candidate: Candidate, head: str | None, evidence: Evidence, *, own: tuple[str, ...]
+) -> int:
     """How often the holdout has decided, where that is charged: by the ledger, if it knows of more than the evidence.
     What was decided of this very model is no further look at the holdout."""
     if candidate.bound.policy.data.reuse is None:
@@ -251,7 +253,7 @@ def _same_decision(workspace: Workspace, derived: Decision, *, anew: bool) -> No
         raise _changed(Refused.DECISION_CHANGED, "the decision is not the one that the evidence gives")
 
 
-def _as_promoted(desk: Desk, candidate: Candidate, head: str | None, fresh: Evidence) -> None:
+def _as_promoted(desk: PromotionContext, candidate: Candidate, head: str | None, fresh: Evidence) -> None:
     """The champion's predictions give the counts that it was promoted on, where those are of the same rows."""
     entry = last_move(desk.ledger, head, *candidate.bound.champion)
     if entry is None or entry.record.evidence is None:
@@ -262,7 +264,7 @@ def _as_promoted(desk: Desk, candidate: Candidate, head: str | None, fresh: Evid
         raise RefusedError(Refused.EVIDENCE_CHANGED, why, mend="gates status and gates verify tell what was changed.")
 
 
-def _served(candidate: Candidate) -> Served | None:
+def _served(candidate: Candidate) -> RegisteredModel | None:
     """The champion of now, which ledger and registry agree about."""
     try:
         return candidate.served()
@@ -270,7 +272,7 @@ def _served(candidate: Candidate) -> Served | None:
         raise _disagree(error) from error
 
 
-def _agreed(desk: Desk, head: str | None, alias: str) -> Entry | None:
+def _agreed(desk: PromotionContext, head: str | None, alias: str) -> Entry | None:
     try:
         return agreed(desk.ledger, head, desk.registry, desk.name, alias)
     except DisagreementError as error:
@@ -281,19 +283,19 @@ def _disagree(error: DisagreementError) -> RefusedError:
     return RefusedError(Refused(error.code), error.what, mend=error.mend)
 
 
-def _measured(candidate: Candidate, evidence: Evidence, served: Served | None) -> tuple[Evidence, str]:
+def _measured(candidate: Candidate, evidence: Evidence, served: RegisteredModel | None) -> tuple[Evidence, str]:
     """Candidate and champion on the holdout, from their predictions alone: no model is loaded. Gives the digest of the
     candidate's predictions, too."""
     bench, work = candidate.bench, candidate.workspace.work
 
-    def kept(of: Served, judged: Measured | None, name: str) -> Callable[[str], Path | None]:
+    def kept(of: RegisteredModel, judged: Measured | None, name: str) -> Callable[[str], Path | None]:
         same = judged is not None and judged.digest == of.digest
         return lambda holdout: of.predictions(holdout) or (_found(work / "scored" / name) if same else None)
 
     def unloaded() -> Path:
         raise GatesError("there are no predictions of it on this holdout, and no model is loaded here", mend=AGAIN)
 
-    def bare(of: Served | None, judged: Measured | None, name: str) -> Served | None:
+    def bare(of: RegisteredModel | None, judged: Measured | None, name: str) -> RegisteredModel | None:
         return replace(of, predictions=kept(of, judged, name), folder=unloaded) if of else None
 
     with tempfile.TemporaryDirectory() as beside:
@@ -310,7 +312,7 @@ def _measured(candidate: Candidate, evidence: Evidence, served: Served | None) -
             raise _changed(Refused.EVIDENCE_CHANGED, f"{OTHER_ROWS}: {error.what}") from error
 
 
-def _copied(workspace: Workspace, place: int, beside: Path, known: str) -> Files:
+def _copied(workspace: Workspace, place: int, beside: Path, known: str) -> ModelOutput:
     """A training's predictions and facts, in a folder of their own; of further trainings the files are not kept."""
     made = predictions(workspace, place)
     folder = beside / str(place)
@@ -319,7 +321,7 @@ def _copied(workspace: Workspace, place: int, beside: Path, known: str) -> Files
     said = workspace.trainings(place + 1)[place] / FACTS
     if said.is_file():
         shutil.copyfile(said, folder / FACTS)
-    return Files(digest=known, folder=folder)
+    return ModelOutput(digest=known, folder=folder)
 
 
 def _predictions_digest(folder: Path) -> str:
@@ -341,7 +343,7 @@ def _found(stem: Path) -> Path | None:
     return next((path for path in map(stem.with_suffix, (".parquet", ".csv")) if path.is_file()), None)
 
 
-def _accepted(desk: Desk, candidate: Candidate, head: str | None, decision: Decision) -> tuple[Waiver, ...]:
+def _accepted(desk: PromotionContext, candidate: Candidate, head: str | None, decision: Decision) -> tuple[Waiver, ...]:
     """The waivers that are needed. Raises ``RefusedError`` where they don't make a pass."""
     if decision.verdict is Verdict.PASS:
         return ()
@@ -355,7 +357,7 @@ def _accepted(desk: Desk, candidate: Candidate, head: str | None, decision: Deci
     return tuple(one.waiver for one in settled.waived)
 
 
-def _from(desk: Desk, head: str | None, stage: Stage, model: str) -> Version | None:
+def _from(desk: PromotionContext, head: str | None, stage: Stage, model: str) -> Version | None:
     """The version that moves on from the stage before; None for a first stage, which registers one."""
     if stage.after is None:
         return None

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from gates.checkout.trusted_policy import Trusted
+from gates.checkout.trusted_policy import TrustedPolicy
 from gates.checkout.workspace import Workspace
-from gates.documents.record import DECISION, EVIDENCE, POLICY, Approval, Kind, Run
+from gates.documents.record import DECISION, EVIDENCE, POLICY, Approval, RecordKind, Run
 from gates.judge.judge import judge
 from gates.judge.waivers import accept
 from gates.ledger.ledger import Entry, Ledger
 from gates.promotion import provenance
 from gates.schema.canonical import canonical, digest
 
-Approve = Callable[[str], tuple[Approval, ...]]  # the decision's digest -> the approvals of the waiver, or GatesError
+ApproveWaiver = Callable[
+    [str], tuple[Approval, ...]
+]  # the decision's digest -> the approvals of the waiver, or GatesError
 
 
 def waive(
-    workspace: Workspace, policy: Trusted, ledger: Ledger, run: Run, bars: Sequence[str], *, reason: str, until: str,
-    today: str, approve: Approve,
+    workspace: Workspace, policy: TrustedPolicy, ledger: Ledger, run: Run, bars: Sequence[str], *, reason: str,
+    until: str, today: str, approve: ApproveWaiver,
 ) -> Entry:  # fmt: skip
     """Accept the bars of those labels, all or none.
 
@@ -33,7 +35,7 @@ def waive(
         for bar in dict.fromkeys(bars)
     )
     record = replace(
-        provenance.draft(policy.bound.champion[0], run, Kind.WAIVER, None, reason.strip()),
+        provenance.draft(policy.bound.champion[0], run, RecordKind.WAIVER, None, reason.strip()),
         verdict=str(decision.verdict),
         decision=digest(decision),
         evidence=digest(evidence),

@@ -18,9 +18,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from gates.documents.record import Model
+from gates.documents.record import RecordedModel
 from gates.errors import Exit, GatesError
-from gates.measure.holdout.models import Served
+from gates.measure.holdout.models import RegisteredModel
 from gates.registry.address import reached
 from gates.registry.credentials import log_in
 from gates.schema.canonical import digest
@@ -71,7 +71,7 @@ def _lacking(doing: str, error: ImportError) -> GatesError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class StoredRun:
     """Files stored as a run: its id, the digest of the predictions, and whether there is a model among them."""
 
     run_id: str
@@ -95,7 +95,7 @@ class Registry:
             self._uri = uri
             self._artifacts = (root / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
 
-    def served(self, name: str, version: str, known: Model | None, cache: Path) -> Served | None:
+    def served(self, name: str, version: str, known: RecordedModel | None, cache: Path) -> RegisteredModel | None:
         """A version by its number, or None where there is none. ``cache`` is a folder to fetch into.
 
         ``known`` is what the ledger says of its model, and binds: bytes and kept predictions that are others are
@@ -108,7 +108,7 @@ class Registry:
         into = cache / f"v{found.version}"
         return self._known(found, known, into, place) if known else self._unknown(found, into)
 
-    def _known(self, found: Any, known: Model, into: Path, place: str) -> Served:
+    def _known(self, found: Any, known: RecordedModel, into: Path, place: str) -> RegisteredModel:
         def fetch() -> Path:
             folder = self._fetched(found, into)
             if folder_digest(folder) != known.digest:
@@ -130,11 +130,11 @@ class Registry:
                 )
             return next(folder.iterdir())
 
-        return Served(version=str(found.version), digest=known.digest, predictions=kept, folder=fetch)
+        return RegisteredModel(version=str(found.version), digest=known.digest, predictions=kept, folder=fetch)
 
-    def _unknown(self, found: Any, into: Path) -> Served:
+    def _unknown(self, found: Any, into: Path) -> RegisteredModel:
         folder = self._fetched(found, into)
-        return Served(
+        return RegisteredModel(
             version=str(found.version),
             digest=folder_digest(folder),
             predictions=lambda _: None,
@@ -199,13 +199,13 @@ class Registry:
                     return None
                 raise
 
-    def keep(self, name: str, folder: Path, predictions: Path) -> Kept:
+    def keep(self, name: str, folder: Path, predictions: Path) -> StoredRun:
         """Store the files as a run, of which nothing serves yet."""
         with _told(f"store the files of {name}"):
             run_id, digest = self._run(name, folder, predictions)
-            return Kept(run_id=run_id, predictions=digest, model=(folder / MODEL).is_dir())
+            return StoredRun(run_id=run_id, predictions=digest, model=(folder / MODEL).is_dir())
 
-    def register(self, name: str, kept: Kept, tags: Mapping[str, str]) -> str:
+    def register(self, name: str, kept: StoredRun, tags: Mapping[str, str]) -> str:
         """Make a version of stored files, which no alias names yet; gives its number."""
         with _told(f"register {name}"):
             _unless_there(lambda: self._client.create_registered_model(name))

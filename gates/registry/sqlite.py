@@ -26,7 +26,7 @@ WHERE v.name = ? AND v.version = ? AND v.current_stage != 'Deleted_Internal'
 """
 
 
-class Glance:
+class SQLiteRegistry:
     """One registry, of which ``asked`` is MLflow's own view, made once it is needed."""
 
     def __init__(self, uri: str, asked: Callable[[], Registry]) -> None:

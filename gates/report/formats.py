@@ -12,19 +12,19 @@ from gates.report.terminal import verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
+class ReportFormat:
     """How a decision is rendered. ``file``: its name in ``.gates/``; None where it is printed."""
 
     render: Callable[[Decision, Facts], str]
     file: str | None = None
 
 
-FORMATS: Final[Mapping[str, Format]] = {
-    "markdown": Format(render=markdown.render, file="report.md"),
-    "html": Format(render=html.render, file="report.html"),
-    "svg": Format(render=svg.render, file="report.svg"),
-    "terminal": Format(render=verdicts.render),
-    "junit": Format(render=junit.render, file="junit.xml"),
-    "sarif": Format(render=sarif.render, file="gates.sarif"),
-    "annotations": Format(render=annotation.render),
+FORMATS: Final[Mapping[str, ReportFormat]] = {
+    "markdown": ReportFormat(render=markdown.render, file="report.md"),
+    "html": ReportFormat(render=html.render, file="report.html"),
+    "svg": ReportFormat(render=svg.render, file="report.svg"),
+    "terminal": ReportFormat(render=verdicts.render),
+    "junit": ReportFormat(render=junit.render, file="junit.xml"),
+    "sarif": ReportFormat(render=sarif.render, file="gates.sarif"),
+    "annotations": ReportFormat(render=annotation.render),
 }

@@ -11,7 +11,7 @@ from gates.documents.decision import Decision, GateVerdict, Verdict
 from gates.documents.evidence import Evidence
 from gates.documents.record import Record
 from gates.documents.slices import OVERALL
-from gates.policy import Bound, Card
+from gates.policy import Card, ResolvedPolicy
 from gates.report.escape import code, text
 from gates.report.markdown_tables import bars, fairness
 from gates.schema.canonical import digest
@@ -26,7 +26,7 @@ _PIPELINES = {  # the hub's name for a task; it has none for the others
 }
 
 
-def render(bound: Bound, evidence: Evidence, decision: Decision, record: Record | None = None) -> str:
+def render(bound: ResolvedPolicy, evidence: Evidence, decision: Decision, record: Record | None = None) -> str:
     """The card. Without a record it says that the model was not promoted."""
     about = bound.policy.card or Card()
     sections = [
@@ -51,7 +51,7 @@ def render(bound: Bound, evidence: Evidence, decision: Decision, record: Record 
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _front(about: Card, bound: Bound, evidence: Evidence, decision: Decision) -> str:
+def _front(about: Card, bound: ResolvedPolicy, evidence: Evidence, decision: Decision) -> str:
     """The metadata that the Hugging Face hub reads."""
     pipeline = _PIPELINES.get(bound.policy.task)
     found = [gate for gate in decision.gates if gate.metric and not gate.slice and gate.candidate]
@@ -84,7 +84,7 @@ def _opening(decision: Decision) -> str:
     return f"Model {code(digest_)}. The verdict on it is **{decision.verdict}**: {text(decision.reason)}."
 
 
-def _limits(about: Card, bound: Bound, evidence: Evidence, decision: Decision) -> Iterator[str]:
+def _limits(about: Card, bound: ResolvedPolicy, evidence: Evidence, decision: Decision) -> Iterator[str]:
     if about.limits:
         yield text(about.limits)
     held = sum(part.rows for part in evidence.along(OVERALL))
@@ -96,7 +96,7 @@ def _limits(about: Card, bound: Bound, evidence: Evidence, decision: Decision) -
     yield "\n".join(lines)
 
 
-def _data(bound: Bound, evidence: Evidence) -> Iterator[str]:
+def _data(bound: ResolvedPolicy, evidence: Evidence) -> Iterator[str]:
     paths = {"train": bound.policy.data.train, "holdout": bound.policy.data.holdout}
     lines = ["| table | from | rows | digest |", "|:--|:--|--:|:--|"]
     for table in evidence.tables:

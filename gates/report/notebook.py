@@ -8,7 +8,7 @@ from html import escape
 from gates.documents.decision import Code, Decision, Estimate, GateVerdict, Verdict
 from gates.documents.evidence import Evidence
 from gates.judge.table_check import Checked
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.report import by_badness, headline, sign, word
 from gates.report.escape import flat
 from gates.schema.yaml_values import flow
@@ -50,7 +50,7 @@ def evidence(counted: Evidence) -> str:
     return _piece(f"Evidence about {counted.model}", lines, ("table", "rows", "digest"), tables)
 
 
-def policy(bound: Bound) -> str:
+def policy(bound: ResolvedPolicy) -> str:
     """What must hold, a row a gate, with what was not left at nothing."""
     written = bound.explained["gates"]
     gates = [

@@ -26,7 +26,7 @@ def ran(kind: Kind, what: str) -> Iterator[None]:
         LOG.debug("%s", what, extra={"kind": kind, "seconds": time.monotonic() - start})
 
 
-class Heard(logging.Handler):
+class ActivityLog(logging.Handler):
     """Keeps what was run until it is told: the same thing done many times is one line."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gates.system import files
-from gates.system.activity import Heard
+from gates.system.activity import ActivityLog
 
 MOST = 10**6  # seconds that a step is believed to have taken
 
@@ -26,7 +26,7 @@ class Steps:
         *,
         quiet: bool = False,
         colour: bool = False,
-        heard: Heard | None = None,
+        heard: ActivityLog | None = None,
         took: Path | None = None,
     ) -> None:
         self._stream = stream

@@ -22,7 +22,7 @@ from gates.documents.evidence import Evidence
 from gates.judge.judge import judge
 from gates.ledger.audit_documents import bound_of
 from gates.ledger.ledger import HERE, Ledger
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.schema.canonical import canonical, digest_bytes
 from gates.schema.validation import read_json
 from gates.system.git import Git
@@ -69,7 +69,7 @@ def grown(first: list[Files], records: int) -> Iterator[Files]:
         yield files
 
 
-def _judged(bound: Bound, evidence: dict[str, Any], place: int, stood: dict[str, str] | None) -> Files:
+def _judged(bound: ResolvedPolicy, evidence: dict[str, Any], place: int, stood: dict[str, str] | None) -> Files:
     """Evidence that differs from any other, and its decision, beside a champion that is not compared with."""
     if stood:
         evidence["champion"] = {**stood, "unscored": "it was judged on other rows", "facts": None}

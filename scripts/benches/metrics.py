@@ -71,16 +71,16 @@ def policy(metrics: list[str], *, ranks: bool) -> dict[str, Any]:
 def measured(folder: Path, metrics: list[str], *, ranks: bool) -> dict[str, float]:
     """Seconds of each step, in this process, and its peak memory in MB."""
     from gates.judge.judge import judge
-    from gates.measure.holdout.models import Files, Served
-    from gates.measure.measurement import Bench
+    from gates.measure.holdout.models import ModelOutput, RegisteredModel
+    from gates.measure.measurement import Measurement
     from gates.policy.policy_file import read
 
     bound = read(json.dumps(policy(metrics, ranks=ranks)).encode(), "gates.yaml", lambda _: b"")
     start = time.perf_counter()
-    bench = Bench(bound, folder, folder)
-    ours = Files(digest="sha256:a", folder=folder / "candidate")
+    bench = Measurement(bound, folder, folder)
+    ours = ModelOutput(digest="sha256:a", folder=folder / "candidate")
     champion = folder / "champion"
-    theirs = Served(
+    theirs = RegisteredModel(
         version="1",
         digest="sha256:b",
         predictions=lambda _: champion / "predictions.parquet",

@@ -8,10 +8,10 @@ from itertools import combinations
 import numpy as np
 
 from gates.documents.decision import Verdict
-from gates.documents.evidence import Evidence, Model, Search, Slice, Table
+from gates.documents.evidence import Evidence, MeasuredModel, Search, Slice, Table
 from gates.documents.slices import AUTO, Dimension
 from gates.kinds.metric import slice_search
-from gates.kinds.protocol import Terms
+from gates.kinds.protocol import GateContext
 from gates.measure.worst_slices import LEAST
 from gates.metrics import find
 
@@ -32,7 +32,7 @@ def blames_by_chance(
     """(share of searches that blame a slice, mean number of slices searched) of ``repeats`` holdouts of so many rows,
     columns and values a column; nominal is at most 0.05."""
     random, metric = np.random.default_rng(1), find("accuracy", "binary")
-    terms = Terms(confidence=0.95, dimensions=(AUTO,), contract=None, tables=("holdout",))
+    terms = GateContext(confidence=0.95, dimensions=(AUTO,), contract=None, tables=("holdout",))
     blamed, searched = 0, 0
     for _ in range(repeats):
         hits = random.random(rows) < accuracy
@@ -48,7 +48,7 @@ def blames_by_chance(
             measured="",
             tables=(Table(name="holdout", digest="", rows=rows),),
             findings=(),
-            candidate=Model(digest="", version=None, unscored=None),
+            candidate=MeasuredModel(digest="", version=None, unscored=None),
             search=Search(columns=(), crossed=True, slices=len(every)),
             slices=(_slice(hits, ()),),
         )

@@ -22,7 +22,7 @@ from gates.documents.decision import Decision, GateVerdict
 from gates.documents.evidence import Evidence
 from gates.errors import GatesError
 from gates.judge.judge import judge
-from gates.measure.measurement import Bench
+from gates.measure.measurement import Measurement
 from gates.policy.policy_file import read
 from gates.schema.canonical import canonical
 from gates.schema.fields import plain
@@ -61,7 +61,7 @@ class Held:
                 raise GatesError(f"can't be read: {error.strerror}") from error
 
         bound = read(yaml.safe_dump(policy).encode(), "gates.yaml", opened)
-        self.bench = Bench(bound, root, root, **({"now": NOW, "threads": 2} | bench))
+        self.bench = Measurement(bound, root, root, **({"now": NOW, "threads": 2} | bench))
         with mock.patch(
             "gates.measure.measurement.refuse_shared"
         ):  # the second table is there to be compared with: much is alike

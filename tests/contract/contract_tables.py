@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gates.contract.sql import Column, quoted
 from gates.measure.engines import connect
-from gates.measure.holdout.tables import Opened
+from gates.measure.holdout.tables import OpenTable
 
 WORDS = [
     "",
@@ -148,7 +148,7 @@ class Sample:
         connection.register("source", table)
         connection.execute(f'CREATE OR REPLACE TABLE {quoted(name)} AS SELECT "#"{columns} FROM source')  # noqa: S608 -- ours
         kinds = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {quoted(name)}").fetchall() if row[0] != "#"}
-        return Opened(name=name, path=name, columns=kinds).seen
+        return OpenTable(name=name, path=name, columns=kinds).seen
 
 
 def broken(connection: Any, rule: Any, columns: dict[str, Column], rows: int) -> set[int]:

@@ -19,7 +19,7 @@ from gates.contract import references, schemas
 from gates.contract.rules import row_rules
 from gates.contract.rules.keywords import KEYWORDS as KEYWORDS_OF_VALUES
 from gates.contract.sql import Column
-from gates.measure.holdout.tables import Opened
+from gates.measure.holdout.tables import OpenTable
 from gates.schema.yaml_text import Source
 
 NAMES = ("a", "b")
@@ -331,7 +331,7 @@ TYPED = {
 def test_a_column_of_times_has_the_format_that_its_text_has(connection, kind):
     """Judged by the type, or by what `Column.text` makes of the value: the answer is the same."""
     name = {"DATE": "date", "TIME": "time"}.get(kind, "date-time")
-    column = Opened(name="t", path="t", columns={"a": kind}).seen["a"]
+    column = OpenTable(name="t", path="t", columns={"a": kind}).seen["a"]
     typed, texts = (
         KEYWORDS_OF_VALUES["format"].kept(one, name) for one in (column, Column(name="b", category="string"))
     )

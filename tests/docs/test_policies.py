@@ -17,9 +17,9 @@ from pages import PAGES, ROOT, blocks
 from gates.documents.decision import Verdict
 from gates.judge.judge import judge
 from gates.ledger.audit_documents import bound_of
-from gates.measure.holdout.models import Files, Served
-from gates.measure.measurement import Bench
-from gates.policy import Bound
+from gates.measure.holdout.models import ModelOutput, RegisteredModel
+from gates.measure.measurement import Measurement
+from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read
 from gates.schema.canonical import canonical
 
@@ -94,7 +94,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def whole(part: dict[str, Any]) -> Bound:
+def whole(part: dict[str, Any]) -> ResolvedPolicy:
     """The policy that a page shows, with what it leaves out."""
     data = {"train": "train.parquet", "holdout": "holdout.parquet", "label": "churned", "key": "id"}
     policy = {
@@ -115,12 +115,12 @@ def test_a_policy_of_a_page_judges(home: Path, part: dict[str, Any]) -> None:
     bound = whole(part)
     if bound.policy.data.engine == "spark":
         pytest.skip("tests/spark holds what Spark finds to be what DuckDB finds")
-    champion = Served(
+    champion = RegisteredModel(
         version="1", digest="sha256:" + "b" * 64, folder=lambda: home / "champion",
         predictions=lambda _: home / "champion/predictions.parquet",
     )  # fmt: skip
-    bench = Bench(bound, home, home / ".gates")
-    candidate = Files(digest="sha256:" + "a" * 64, folder=home / "candidate")
+    bench = Measurement(bound, home, home / ".gates")
+    candidate = ModelOutput(digest="sha256:" + "a" * 64, folder=home / "candidate")
     evidence = bench.evidence(bench.check(), [candidate], champion)
     decision = judge(bound, evidence)
     unsure = [(gate.label, gate.reason) for gate in decision.gates if gate.verdict in (None, Verdict.ERROR)]
@@ -135,7 +135,7 @@ def test_a_contract_of_a_page_is_counted_in_every_table(home: Path, text: str) -
     data = {"train": "train.parquet", "holdout": "holdout.parquet", "label": "y", "contract": "contract.yaml"}
     policy = {"version": 1, "model": "m", "train": "true", "data": data, "gates": [{"data": ["train", "holdout"]}]}
     bound = read(yaml.safe_dump(policy).encode(), "gates.yaml", lambda _: text.encode())
-    bench = Bench(bound, home, home / ".gates")
+    bench = Measurement(bound, home, home / ".gates")
     decision = judge(bound, bench.evidence(bench.check()))
     assert [gate.reason for gate in decision.gates if gate.verdict is Verdict.ERROR] == []
     assert {gate.id for gate in decision.gates} >= {"data.holdout"}

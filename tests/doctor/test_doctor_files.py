@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gates.checkout.survey import repository_of, survey
-from gates.doctor import State, examine
+from gates.doctor import CheckState, examine
 from gates.doctor.file_checks import FILES
 from gates.doctor.setting_checks import SETTINGS
 
@@ -214,7 +214,7 @@ def test_the_repository_is_the_remote_origin(tmp_path, url):
 
 
 def test_states_are_ordered():
-    assert [str(state) for state in State] == ["ok", "skipped", "unknown", "missing", "unsafe"]
+    assert [str(state) for state in CheckState] == ["ok", "skipped", "unknown", "missing", "unsafe"]
 
 
 def test_the_page_tells_every_check_in_its_order():

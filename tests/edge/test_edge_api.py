@@ -41,7 +41,7 @@ def test_its_page_does_what_it_says() -> None:
     for block in blocks:
         exec(block, known)  # noqa: S102 -- our own
     decision, stricter = known["decision"], known["stricter"]
-    assert isinstance(decision, api.Decision)
+    assert isinstance(decision, api.ShownDecision)
     assert (str(decision.verdict), stricter["gates"][0]["min"]) == ("pass", 0.99)  # type: ignore[index]
     assert str(api.judge(api.load_policy("stricter.yaml"), api.load_evidence()).verdict) == "fail"
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from gates.checkout.workspace import Workspace
 from gates.errors import GatesError
-from gates.measure.holdout.models import Files
-from gates.measure.measurement import Bench
+from gates.measure.holdout.models import ModelOutput
+from gates.measure.measurement import Measurement
 from gates.system import sandbox
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the promise is Linux's")
@@ -187,9 +187,9 @@ def test_a_promotion_on_github_runs_no_function_of_the_repository(project: Proje
     workspace = Workspace(policy=project.root / "gates.yaml")
     evidence = workspace.load_evidence()
     assert evidence.candidate
-    bench = Bench(workspace.load(), project.root, project.work, environ={})
+    bench = Measurement(workspace.load(), project.root, project.work, environ={})
     bench.judged = evidence
-    files = Files(digest=evidence.candidate.digest, folder=workspace.candidate)
+    files = ModelOutput(digest=evidence.candidate.digest, folder=workspace.candidate)
     assert bench.evidence(bench.check(), [files]) == evidence
     assert not (project.root / "mine.py.called").exists()
     bench.judged = replace(evidence, champion=replace(evidence.candidate, version="7"))

@@ -13,7 +13,7 @@ from edge_project import Project, git
 
 from gates.checkout.trusted_policy import trusted
 from gates.checkout.workspace import Workspace
-from gates.documents.record import LEDGER, Kind
+from gates.documents.record import LEDGER, RecordKind
 from gates.errors import Exit, GatesError
 from gates.github import changed_policies
 from gates.github.event import Event
@@ -59,7 +59,7 @@ def everything(root: Path, environ: Mapping[str, str] = ENVIRON) -> list[object]
     asked = found(root, environ)
     ledger = opened(root / "m", environ)
     here = run(environ, asked)
-    entry = ledger.append_last(draft("m", here, Kind.REFUSAL, "champion", "why"), {})
+    entry = ledger.append_last(draft("m", here, RecordKind.REFUSAL, "champion", "why"), {})
     base = asked.resolve("HEAD")
     happened = Event(
         name="push", repository="a/b", head_sha=base or "", base_sha=base, branch="refs/heads/main", pr=None,

@@ -22,7 +22,7 @@ from sklearn.preprocessing import OneHotEncoder
 from test_edge_registry import stored
 
 from gates.measure.holdout.labels import Labels
-from gates.measure.holdout.scoring import Asked
+from gates.measure.holdout.scoring import ScoringRequest
 
 GATES = [{"metric": "roc_auc", "min": 0.5, "max_worsening": 0.3}]
 HOLDOUT = {"holdout": "holdout.parquet"}
@@ -88,7 +88,7 @@ def scored(folder: Path, model: Path, rows: Rows) -> tuple[str | None, pandas.Da
     """The command that scores a model, run in this process, where MLflow is loaded already: complaint and answer."""
     frame = pandas.DataFrame(rows)
     frame.to_parquet(folder / "features.parquet")
-    asked = Asked(task="binary", labels=Labels(classes=("stayed", "left"), kind="text"), key=None, seconds=60)
+    asked = ScoringRequest(task="binary", labels=Labels(classes=("stayed", "left"), kind="text"), key=None, seconds=60)
     files = [str(folder / name) for name in ("features.parquet", "out.parquet", "answer.json")]
     with mock.patch.object(sys, "argv", ["score", str(model), *files, asked.dump()]):
         runpy.run_module("gates.measure.holdout.scoring", run_name="__main__")
@@ -222,7 +222,7 @@ def of_csv(folder: Path, model: Any, columns: Rows, types: dict[str, str] | None
     )
     frame.to_csv(folder / "features.csv", index=False)
     labels = Labels(classes=("0", "1"), kind="number")
-    asked = Asked(task="binary", labels=labels, key=None, seconds=60)
+    asked = ScoringRequest(task="binary", labels=labels, key=None, seconds=60)
     files = [str(folder / name) for name in ("features.csv", "out.parquet", "answer.json")]
     with mock.patch.object(sys, "argv", ["score", str(folder / "m"), *files, asked.dump()]):
         runpy.run_module("gates.measure.holdout.scoring", run_name="__main__")

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gates.documents.evidence import Evidence
-from gates.measure.holdout.models import Files
-from gates.measure.measurement import Bench
+from gates.measure.holdout.models import ModelOutput
+from gates.measure.measurement import Measurement
 from gates.policy.policy_file import read
 from gates.schema.canonical import canonical
 
@@ -109,8 +109,8 @@ def test_the_size_of_row_groups_and_their_compression_are_nothing(project: Proje
 def measured(root: Path, threads: int | None = None) -> Evidence:
     """The evidence of the predictions in `made`, from an engine of so many threads."""
     bound = read((root / "gates.yaml").read_bytes(), "gates.yaml", lambda path: (root / path).read_bytes())
-    bench = Bench(bound, root, root / ".gates", environ={}, threads=threads)
-    return bench.evidence(bench.check(), [Files(digest="sha256:0", folder=root / "made")])
+    bench = Measurement(bound, root, root / ".gates", environ={}, threads=threads)
+    return bench.evidence(bench.check(), [ModelOutput(digest="sha256:0", folder=root / "made")])
 
 
 @pytest.mark.parametrize("key", ["id", None])
@@ -218,7 +218,7 @@ def test_the_counts_are_those_of_plain_python(project: Project, rows: Rows, seed
 @given(rows=st.lists(ROW, min_size=4, max_size=30))
 def test_both_models_are_counted_on_the_same_rows(project: Project, rows: Rows) -> None:
     """Beside a champion: cells of both calls, and the products of both placements."""
-    from gates.measure.holdout.models import Served
+    from gates.measure.holdout.models import RegisteredModel
 
     rows = [row | {"id": number} for number, row in enumerate(rows)]
     rows[0]["churn"], rows[1]["churn"] = "left", "stayed"
@@ -229,9 +229,11 @@ def test_both_models_are_counted_on_the_same_rows(project: Project, rows: Rows) 
     kept = write_table(project.root / "kept.csv", [{"id": row["id"], "score": row["other"]} for row in rows[::-1]])
     root = project.root
     bound = read((root / "gates.yaml").read_bytes(), "gates.yaml", lambda path: (root / path).read_bytes())
-    bench = Bench(bound, root, root / ".gates", environ={})
-    served = Served(version="3", digest="sha256:1", predictions=lambda _: kept, folder=lambda: root / "nowhere")
-    found = bench.evidence((), [Files(digest="sha256:0", folder=root / "made")], served)
+    bench = Measurement(bound, root, root / ".gates", environ={})
+    served = RegisteredModel(
+        version="3", digest="sha256:1", predictions=lambda _: kept, folder=lambda: root / "nowhere"
+    )
+    found = bench.evidence((), [ModelOutput(digest="sha256:0", folder=root / "made")], served)
     assert found.champion is not None
     assert (found.champion.version, found.champion.unscored) == ("3", None)
     (whole,) = found.slices
@@ -278,5 +280,5 @@ def test_values_that_only_look_alike_are_told_apart(project: Project) -> None:
         )
         project.gates("run")
         bound = read((project.root / "gates.yaml").read_bytes(), "gates.yaml", lambda _: b"")
-        found.add(Bench(bound, project.root, project.work, environ={}).holdout_identity)
+        found.add(Measurement(bound, project.root, project.work, environ={}).holdout_identity)
     assert len(found) == len(pairs)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gates.documents.record import Environment, User
 from gates.errors import Exit
-from gates.github.people.approvals import Answer, Asked, Told, UnapprovedError, Why, approved
+from gates.github.people.approvals import Answer, ApprovalRequest, GivenApproval, UnapprovedError, Why, approved
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 ROLES = ("data-steward", "ml-lead", "compliance")
@@ -30,11 +30,11 @@ def answer(role=ROLES[0], user=XENIA, state="approved", comment="fine", **other)
 
 def told(*answers, **other):
     usual = {"attempt": 1, "starters": frozenset({STARTER}), "authors": frozenset({AUTHOR})}
-    return Told(**usual | {"guarded": dict.fromkeys(ROLES, True), "answers": answers} | other)
+    return GivenApproval(**usual | {"guarded": dict.fromkeys(ROLES, True), "answers": answers} | other)
 
 
 def ask(*roles, **other):
-    return Asked(roles=roles or ROLES[:1], digest=DIGEST, **other)
+    return ApprovalRequest(roles=roles or ROLES[:1], digest=DIGEST, **other)
 
 
 def refused(asked, said):
@@ -116,7 +116,7 @@ def test_somebody_else_takes_the_role_that_only_they_can():
         (Why.DIGEST_NOT_QUOTED, ask(quote=True), told(answer())),
         (Why.DIGEST_NOT_QUOTED, ask(quote=True), told(answer(comment="0123456789a"))),
         (Why.DIGEST_NOT_QUOTED, ask(quote=True), told(answer(comment="123456789abc"))),
-        (Why.DIGEST_NOT_QUOTED, Asked(roles=ROLES[:1], digest="sha256:", quote=True), told(answer())),
+        (Why.DIGEST_NOT_QUOTED, ApprovalRequest(roles=ROLES[:1], digest="sha256:", quote=True), told(answer())),
         (Why.NOT_DISTINCT, ask(*ROLES), told(*(answer(role) for role in ROLES))),
         (Why.NOT_DISTINCT, ask(*ROLES), told(*(answer(role, who) for role in ROLES for who in (XENIA, YURI)))),
     ],
@@ -137,7 +137,7 @@ def test_the_control_of_the_refusals_above():
 
 
 def test_no_roles_need_nobody():
-    assert approved(Asked(roles=(), digest=DIGEST), told(attempt=9, authors=frozenset({None}))) == ()
+    assert approved(ApprovalRequest(roles=(), digest=DIGEST), told(attempt=9, authors=frozenset({None}))) == ()
 
 
 def test_a_comment_that_was_not_asked_to_quote_is_told_all_the_same():

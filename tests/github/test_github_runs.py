@@ -29,7 +29,7 @@ def followed(github: FakeGitHub, event: Event) -> Event:
 
 
 def test_the_pull_request_is_found_by_its_commit(client: Client, followed: Event) -> None:
-    assert runs.find(client, followed, FORK) == runs.Found(pr=7, base="b" * 40, branch="main", artifacts=(1,))
+    assert runs.find(client, followed, FORK) == runs.FoundRun(pr=7, base="b" * 40, branch="main", artifacts=(1,))
 
 
 def test_it_is_found_among_many_pages(github: FakeGitHub, client: Client, followed: Event) -> None:
@@ -38,7 +38,7 @@ def test_it_is_found_among_many_pages(github: FakeGitHub, client: Client, follow
     github.heads = {number: f"{number:040x}" for number in range(100, 105)} | {8: HEAD, 7: HEAD}
     github.into[8] = "mallory/churn"
     github.hand_over(FORK.id, *[(number, f"gates-evidence-{number}", 10) for number in range(5)])
-    assert runs.find(client, followed, FORK) == runs.Found(
+    assert runs.find(client, followed, FORK) == runs.FoundRun(
         pr=7, base="b" * 40, branch="main", artifacts=(0, 1, 2, 3, 4)
     )
 
@@ -49,7 +49,7 @@ def test_somebody_elses_pull_request_with_the_same_commit_takes_no_report_away(
     github.heads = {9: HEAD, 7: HEAD, 8: HEAD}
     github.offered, github.branches = {9: "copied", 7: "better", 8: "copied"}, {9: "lax"}
     found = runs.find(client, followed, replace(FORK, head=("octocat/Hello-World", "better")))
-    assert isinstance(found, runs.Found)
+    assert isinstance(found, runs.FoundRun)
     assert (found.pr, found.branch) == (7, "main")
 
 
@@ -71,7 +71,7 @@ def test_where_there_is_nothing_to_report_it_says_why(client: Client, followed: 
 
 def test_dependabots_token_cannot_write_either(client: Client, followed: Event) -> None:
     before = replace(FORK, actor="dependabot[bot]")
-    assert isinstance(runs.find(client, replace(followed, is_fork=False), before), runs.Found)
+    assert isinstance(runs.find(client, replace(followed, is_fork=False), before), runs.FoundRun)
 
 
 def test_what_is_too_large_for_evidence_or_gone_is_left_where_it_is(
@@ -85,7 +85,7 @@ def test_what_is_too_large_for_evidence_or_gone_is_left_where_it_is(
     )
     github.artifacts[FORK.id][2]["expired"] = True
     found = runs.find(client, followed, FORK)
-    assert isinstance(found, runs.Found)
+    assert isinstance(found, runs.FoundRun)
     assert found.artifacts == (2,)
 
 

@@ -15,7 +15,7 @@ from gates.documents.decision import Verdict
 from gates.errors import GatesError
 from gates.github.event import Event
 from gates.github.reporting.comment import Marker, compose, parse
-from gates.github.reporting.report_subject import Subject, subject
+from gates.github.reporting.report_subject import ReportSubject, subject
 
 LONGEST = 255  # what GitHub takes of a status context
 FRAGMENTS = (
@@ -43,15 +43,15 @@ BRANCHES = st.sampled_from(
     ["refs/heads/main", "refs/heads/Main", "refs/tags/main", "refs/heads/refs/tags/main", "refs/heads/main,"]
 )
 EVENTS = st.sampled_from(["pull_request", "pull_request_target", "push", "schedule", "workflow_dispatch"])
-SUBJECTS = st.builds(Subject, policy=PATHS, branch=BRANCHES, event=EVENTS, fork=st.booleans())
+SUBJECTS = st.builds(ReportSubject, policy=PATHS, branch=BRANCHES, event=EVENTS, fork=st.booleans())
 
 
 @given(SUBJECTS, SUBJECTS)
 @example(
-    Subject(policy="a", event="push", branch="refs/heads/main", fork=False),
-    Subject(policy="A", event="push", branch="refs/heads/main", fork=False),
+    ReportSubject(policy="a", event="push", branch="refs/heads/main", fork=False),
+    ReportSubject(policy="A", event="push", branch="refs/heads/main", fork=False),
 )
-def test_what_differs_has_another_name(one: Subject, other: Subject) -> None:
+def test_what_differs_has_another_name(one: ReportSubject, other: ReportSubject) -> None:
     assume(one != other)
     assert one.context.casefold() != other.context.casefold()  # GitHub tells no capitals apart
     if (one.policy, one.fork, one.branch) != (other.policy, other.fork, other.branch):
@@ -59,7 +59,7 @@ def test_what_differs_has_another_name(one: Subject, other: Subject) -> None:
 
 
 @given(SUBJECTS)
-def test_a_name_fits_and_goes_into_a_marker_and_back(one: Subject) -> None:
+def test_a_name_fits_and_goes_into_a_marker_and_back(one: ReportSubject) -> None:
     for name in (one.context, one.key, one.base):
         assert name.isprintable()
         assert len(name.encode()) <= LONGEST
@@ -68,7 +68,7 @@ def test_a_name_fits_and_goes_into_a_marker_and_back(one: Subject) -> None:
 
 
 def test_names_are_read_by_people() -> None:
-    one = Subject(policy="models/churn/gates.yaml", event="pull_request", branch="refs/heads/main", fork=False)
+    one = ReportSubject(policy="models/churn/gates.yaml", event="pull_request", branch="refs/heads/main", fork=False)
     assert one.context == "gates/verdict (models/churn/gates.yaml into main)"
     assert replace(one, fork=True).context == "gates/verdict (models/churn/gates.yaml into main, not verified)"
     assert replace(one, event="push").context == "gates/verdict (models/churn/gates.yaml on main, push)"
@@ -77,13 +77,13 @@ def test_names_are_read_by_people() -> None:
 
 def test_the_merge_queue_reports_the_status_that_pull_requests_report() -> None:
     """GitHub asks both for the same required status."""
-    one = Subject(policy="gates.yaml", event="pull_request", branch="refs/heads/main", fork=False)
+    one = ReportSubject(policy="gates.yaml", event="pull_request", branch="refs/heads/main", fork=False)
     assert replace(one, event="merge_group").context == one.context
 
 
 def test_names_that_agree_in_their_first_thousand_characters_differ() -> None:
     paths = [f"{'深' * 1000}/{name}/gates.yaml" for name in "abc"]
-    made = [Subject(policy=path, event="push", branch="refs/heads/main", fork=False) for path in paths]
+    made = [ReportSubject(policy=path, event="push", branch="refs/heads/main", fork=False) for path in paths]
     assert len({one.context for one in made}) == len({one.key for one in made}) == len(paths)
 
 

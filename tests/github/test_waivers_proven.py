@@ -13,7 +13,7 @@ import pytest
 from fake_promotion import RUN, FakePromotion
 from test_approvals_cli import XENIA, git, project_of, push, records
 
-from gates.documents.record import Kind, Record, Run, User, Waiver
+from gates.documents.record import Record, RecordKind, Run, User, Waiver
 from gates.github.people.waived import approvals, proof
 from gates.ledger.acceptances import holding
 from gates.ledger.ledger import Ledger, opened
@@ -60,7 +60,9 @@ def given(**run: Any) -> Record:
         provider="github", repository="acme/churn", repository_id=1, run_id=RUN, run_attempt=1, event="push",
         actor=User(id=2, login="starter", type=None), triggering_actor=None,
     )  # fmt: skip
-    return replace(draft("churn", replace(made, **run), Kind.WAIVER, None, "why"), decision=DIGEST, waivers=(WAIVER,))
+    return replace(
+        draft("churn", replace(made, **run), RecordKind.WAIVER, None, "why"), decision=DIGEST, waivers=(WAIVER,)
+    )
 
 
 def approved_by(*people: Any, state: str = "approved") -> Callable[[FakePromotion], None]:

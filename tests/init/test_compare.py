@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gates.checkout.workspace import read_contract
 from gates.contract.contract_diff import compare
-from gates.contract.schema_diff import Kind
+from gates.contract.schema_diff import ChangeKind
 from gates.schema.yaml_text import Source
 
 VALUES = [
@@ -106,9 +106,9 @@ def kinds(before, after):
 
 def hold(said, taken):
     """What is said against (taken before, taken after, what) of many rows or values."""
-    if said <= {Kind.STRICTER, Kind.NEW}:
+    if said <= {ChangeKind.STRICTER, ChangeKind.NEW}:
         assert [one for before, after, one in taken if after and not before] == []
-    if said <= {Kind.LOOSER, Kind.GONE}:
+    if said <= {ChangeKind.LOOSER, ChangeKind.GONE}:
         assert [one for before, after, one in taken if before and not after] == []
 
 
@@ -141,7 +141,12 @@ def test_what_is_said_of_two_contracts_holds_for_every_row(pair, rows):
     hold(kinds(before, after), [(first.is_valid(row), second.is_valid(row), row) for row in rows])
 
 
-MIRROR = {Kind.STRICTER: Kind.LOOSER, Kind.LOOSER: Kind.STRICTER, Kind.NEW: Kind.GONE, Kind.GONE: Kind.NEW}
+MIRROR = {
+    ChangeKind.STRICTER: ChangeKind.LOOSER,
+    ChangeKind.LOOSER: ChangeKind.STRICTER,
+    ChangeKind.NEW: ChangeKind.GONE,
+    ChangeKind.GONE: ChangeKind.NEW,
+}
 
 
 @settings(max_examples=200)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gates.documents.decision import Code, Verdict
 from gates.errors import PolicyError
 from gates.kinds.metric.bars import BARS, outcome
-from gates.kinds.metric.subject import Subject
+from gates.kinds.metric.subject import JudgedPart
 from gates.kinds.metric.verdict import hold
 from gates.metrics import find
 from gates.metrics.definition import Metric
@@ -70,8 +70,8 @@ def held(policy_of, evidence_of, rule, value, low, high, bar=0.5):
     bound = policy_of({"gates": [{"metric": "accuracy", rule: 0.5}]})
     evidence = evidence_of(bound, [{"cells": [[1, 1, 1, 100]]}])
     terms = bound.terms()
-    subject = Subject.of(metric_of(value, low, high), rule, bar, evidence.slices, evidence, terms)
-    return hold(subject, terms.confidence, terms) if isinstance(subject, Subject) else subject
+    subject = JudgedPart.of(metric_of(value, low, high), rule, bar, evidence.slices, evidence, terms)
+    return hold(subject, terms.confidence, terms) if isinstance(subject, JudgedPart) else subject
 
 
 @pytest.mark.parametrize("rule", BARS)
@@ -121,7 +121,7 @@ def test_which_way_is_up(policy_of, evidence_of, rule, better, low, high, verdic
     evidence = evidence_of(bound, [{"cells": [[1, 1, 1, 100]]}])
     quantity = Quantity(value=(low + high) / 2, bounds=lambda _: (low, high), method="fixed")
     metric = Metric(name="m", doc="M.", better=better, level=lambda *_: quantity, change=lambda *_: quantity)
-    subject = Subject.of(metric, rule, 0.5, evidence.slices, evidence, bound.terms())
+    subject = JudgedPart.of(metric, rule, 0.5, evidence.slices, evidence, bound.terms())
     found = hold(subject, 0.95, bound.terms())
     assert found.verdict is verdict
     judged = found.difference if BARS[rule].compares else found.candidate

@@ -14,7 +14,7 @@ from gates.documents.decision import GateVerdict
 from gates.documents.slices import OVERALL, Dimension
 from gates.documents.statistic import CELLS, RANKS
 from gates.kinds import KINDS
-from gates.kinds.protocol import Kind, Needs, Terms
+from gates.kinds.protocol import GateContext, GateKind, Needs
 from gates.policy import Gate
 from gates.schema.fields import plain, schema_of
 
@@ -58,17 +58,17 @@ def test_a_kind_brings_what_the_protocol_asks(key):
     kind = KINDS[key]
     assert key == kind.KEY
     assert inspect.getdoc(kind)
-    assert dataclasses.is_dataclass(kind.Rule)
-    assert kind.Rule.__dataclass_params__.frozen
-    assert key in {field.name for field in dataclasses.fields(kind.Rule)}
+    assert dataclasses.is_dataclass(kind.RULE)
+    assert kind.RULE.__dataclass_params__.frozen
+    assert key in {field.name for field in dataclasses.fields(kind.RULE)}
     for name in ("name", "asks", "mistakes", "needs", "judge"):
-        wanted = list(inspect.signature(getattr(Kind, name)).parameters)[1:]
+        wanted = list(inspect.signature(getattr(GateKind, name)).parameters)[1:]
         assert list(inspect.signature(getattr(kind, name)).parameters) == wanted
 
 
 @pytest.mark.parametrize("key", KINDS)
 def test_every_key_of_a_kind_is_documented(key):
-    assert all(one.get("description") for one in schema_of(KINDS[key].Rule)["properties"].values())
+    assert all(one.get("description") for one in schema_of(KINDS[key].RULE)["properties"].values())
 
 
 EXAMPLES = [(key, example) for key in KINDS for example in KINDS[key].EXAMPLES]
@@ -101,6 +101,6 @@ def test_needs_are_joined():
 
 
 def test_terms_are_frozen():
-    terms = Terms(confidence=0.95, dimensions=(), contract=None, tables=())
+    terms = GateContext(confidence=0.95, dimensions=(), contract=None, tables=())
     with pytest.raises(dataclasses.FrozenInstanceError):
         terms.confidence = 0.5

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gates.errors import GatesError
 from gates.kinds.metric.bars import BARS
-from gates.kinds.metric.rule import Rule
+from gates.kinds.metric.rule import MetricRule
 from gates.kinds.metric.vacuous import mistakes
 from gates.metrics import ANY_TASK, ONE_OF, table
 
@@ -93,7 +93,7 @@ def test_the_ends_of_every_metric(task):
         limits = limits_of(name, metric.grouped)
         for bar in bars_of(metric):
             for value in beside(limits, bar):
-                told = list(mistakes(Rule(metric=name, **{bar: value}), metric))
+                told = list(mistakes(MetricRule(metric=name, **{bar: value}), metric))
                 assert bool(told) is refused(limits, bar, value), (name, keys, bar, value, told)
                 assert all(one.idle and one.path == (bar,) for one in told)
 

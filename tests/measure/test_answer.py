@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gates.measure.holdout.answer import Told, UnfitError, frame
+from gates.measure.holdout.answer import ToldAnswer, UnfitError, frame
 from gates.measure.holdout.labels import Labels
-from gates.measure.holdout.scoring import Asked
+from gates.measure.holdout.scoring import ScoringRequest
 
 P = np.array([0.1, 0.6, 0.9, 0.4])
 GIVEN = pd.DataFrame({"id": [7, 3, 5, 9], "x": P})
@@ -23,9 +23,11 @@ VALUES = Labels(classes=(), kind="value")
 K3 = np.array([[0.2, 0.3, 0.5], [0.1, 0.1, 0.8], [1, 0, 0], [0.3, 0.3, 0.4]])
 
 
-def read(returned: Any, task: str = "binary", labels: Labels = TEXT, told: Told | None = None, **asked: Any) -> Any:
-    made = Asked(task=task, labels=labels, key="id", seconds=1, **asked)  # type: ignore[arg-type] # a task
-    return frame(returned, GIVEN, told or Told(), made).to_dict("list")
+def read(
+    returned: Any, task: str = "binary", labels: Labels = TEXT, told: ToldAnswer | None = None, **asked: Any
+) -> Any:
+    made = ScoringRequest(task=task, labels=labels, key="id", seconds=1, **asked)  # type: ignore[arg-type] # a task
+    return frame(returned, GIVEN, told or ToldAnswer(), made).to_dict("list")
 
 
 S = {"score": list(P)}
@@ -68,8 +70,8 @@ READ: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
     ),
     "floats where classes are text": (np.array([0.0, 1.0, 1.0, 0.0]), {}, {"score": [0.0, 1.0, 1.0, 0.0]}),
     "two columns in both orders at once": (np.stack([1 - P, P], axis=1), {"labels": NUMBERS}, S),
-    "the signature's names": (np.stack([P, 1 - P], axis=1), {"told": Told(names=["churn", "stay"])}, S),
-    "scikit-learn's classes": (np.stack([P, 1 - P], axis=1), {"told": Told(classes=["churn", "stay"])}, S),
+    "the signature's names": (np.stack([P, 1 - P], axis=1), {"told": ToldAnswer(names=["churn", "stay"])}, S),
+    "scikit-learn's classes": (np.stack([P, 1 - P], axis=1), {"told": ToldAnswer(classes=["churn", "stay"])}, S),
     "three by name": (
         pd.DataFrame(K3[:, ::-1], columns=["c", "b", "a"]),
         {"task": "multiclass", "labels": THREE},
@@ -77,12 +79,12 @@ READ: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
     ),
     "a class more": (
         np.column_stack([K3 / 2, np.full(4, 0.5)]),
-        {"task": "multiclass", "labels": THREE, "told": Told(classes=["a", "b", "c", "d"])},
+        {"task": "multiclass", "labels": THREE, "told": ToldAnswer(classes=["a", "b", "c", "d"])},
         {**{f"score_{name}": list(K3[:, at] / 2) for at, name in enumerate("abc")}, "score_d": [0.5] * 4},
     ),
     "a class less that no row has": (
         K3,
-        {"task": "multiclass", "labels": THREE.also(["d"]), "told": Told(classes=["a", "b", "c"])},
+        {"task": "multiclass", "labels": THREE.also(["d"]), "told": ToldAnswer(classes=["a", "b", "c"])},
         {f"score_{name}": list(K3[:, at]) for at, name in enumerate("abc")},
     ),
     "values": (P, {"task": "regression", "labels": VALUES}, {"prediction": list(P)}),
@@ -122,11 +124,11 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "columns that say nothing": (pd.DataFrame({"p0": P, "p1": P}), {}, "the columns p0, p1; return a frame with"),
     "the negative class alone": (pd.DataFrame({"stay": P}), {}, "it knows the classes stay, not churn"),
     "no probabilities": (pd.DataFrame({"churn": P, "stay": P}), {}, "add up to 0.2, not 1"),
-    "three classes for two": (K3, {"told": Told(classes=["churn", "stay", "x"])}, "task: binary has two"),
+    "three classes for two": (K3, {"told": ToldAnswer(classes=["churn", "stay", "x"])}, "task: binary has two"),
     "three columns": (K3, {}, "3 columns for 2 classes, stay, churn"),
     "a class that it does not know": (
         K3[:, :2],
-        {"task": "multiclass", "labels": THREE, "told": Told(classes=["a", "b"])},
+        {"task": "multiclass", "labels": THREE, "told": ToldAnswer(classes=["a", "b"])},
         "it knows the classes a, b, not c",
     ),
     "several numbers a row": (K3, {"task": "regression", "labels": VALUES}, "3 columns; return one number a row"),

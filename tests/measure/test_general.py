@@ -257,15 +257,15 @@ def test_a_function_without_weights_can_not_be_weighted(tmp_path):
 
 
 def test_the_child_holds_no_secrets(tmp_path, monkeypatch):
-    from gates.measure.statistics.function_calls import Guest
+    from gates.measure.statistics.function_calls import GuestMetric
 
     own(tmp_path, HOSTILE)
-    made = Guest.__init__
+    made = GuestMetric.__init__
 
     def handed(self, **keys):
         made(self, **{**keys, "environ": {**os.environ, "MY_TOKEN": "s3cret", "TZ": "UTC"}})
 
-    monkeypatch.setattr(Guest, "__init__", handed)
+    monkeypatch.setattr(GuestMetric, "__init__", handed)
     _, evidence, _ = binary(tmp_path, [{"metric": "mine:sees", "min": 0}])
     assert evidence.slices[0].computed[0].candidate == 0
 

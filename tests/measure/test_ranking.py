@@ -112,7 +112,7 @@ def test_the_error_is_that_of_queries_not_of_rows(tmp_path):
     from scipy.stats import t
 
     half = t.ppf(0.95, len(one) - 1) * np.std(one, ddof=1) / np.sqrt(len(one))
-    # exact ones of as many rows as the error is worth are a little wider: a mean within 0 and 1 rests on those that carry it
+    # exact ones of as many rows as the error is worth are a little wider, as a mean rests on those that carry it
     low, high = found.bounds(0.95)
     assert half < (high - low) / 2 < 1.08 * half
     assert evidence.slices[0].moments[0].rows == len(one)

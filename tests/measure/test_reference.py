@@ -13,8 +13,8 @@ from fairlearn import metrics as fm
 from gates.documents.evidence import CANDIDATE, CHAMPION
 from gates.documents.slices import OVERALL
 from gates.kinds.metric.rule import PARAMETERS, metric_of
-from gates.measure.holdout.models import Files, Served
-from gates.measure.measurement import Bench
+from gates.measure.holdout.models import ModelOutput, RegisteredModel
+from gates.measure.measurement import Measurement
 from gates.metrics import ANY_TASK, table
 from gates.metrics.functions import FUNCTIONS
 from gates.policy.policy_file import read
@@ -153,7 +153,7 @@ def measured(folder, task, gates, frame, candidate, champion, policy=None, **dat
         "gates": gates,
     } | (policy or {})
     bound = read(yaml.safe_dump(written).encode(), "gates.yaml", lambda _: b"")
-    served = Served(
+    served = RegisteredModel(
         version="1",
         digest="sha256:1",
         predictions=lambda _: folder / "champion" / "predictions.parquet",
@@ -161,8 +161,8 @@ def measured(folder, task, gates, frame, candidate, champion, policy=None, **dat
     )
     work = folder / "work"
     work.mkdir()
-    bench = Bench(bound, folder, work)
-    return bound, bench.evidence((), [Files(digest="sha256:2", folder=folder / "candidate")], served)
+    bench = Measurement(bound, folder, work)
+    return bound, bench.evidence((), [ModelOutput(digest="sha256:2", folder=folder / "candidate")], served)
 
 
 def rules(task):

@@ -299,11 +299,11 @@ def test_what_is_no_weight_is_refused(tmp_path, wrong):
 
 def test_scores_of_zero_are_no_perfect_row():
     """Whatever is refused before it: the loss of a class without a score is the largest there is."""
-    from gates.metrics.expressions import Model
+    from gates.metrics.expressions import ModelColumns
     from gates.metrics.families.multiclass import QUANTITIES
 
     duckdb = pytest.importorskip("duckdb")
-    model = Model(prefix="m_", label="y", call="c", score="s", scores=("s_0", "s_1"))
+    model = ModelColumns(prefix="m_", label="y", call="c", score="s", scores=("s_0", "s_1"))
     (staged,) = QUANTITIES["multiclass_log_loss"].models(model, ())
     source = "(SELECT 0 AS y, CAST(0 AS DOUBLE) AS s_0, CAST(0 AS DOUBLE) AS s_1)"
     for step in staged.steps:

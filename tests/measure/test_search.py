@@ -11,8 +11,8 @@ from gates.documents.decision import Code, Verdict
 from gates.documents.slices import AUTO
 from gates.errors import GatesError
 from gates.judge.judge import judge
-from gates.measure.holdout.models import Files, Served
-from gates.measure.measurement import Bench
+from gates.measure.holdout.models import ModelOutput, RegisteredModel
+from gates.measure.measurement import Measurement
 from gates.policy.policy_file import read
 
 GATES = [{"metric": "accuracy", "min": 0.2, "max_worsening": 0.2, "slices": {"min": 0.6, "max_worsening": 0.1}}]
@@ -32,14 +32,14 @@ def searched(folder, frame, candidate, champion=None, **top):
         "data": {"holdout": "holdout.parquet", "label": "y", "key": "id"},
     } | top  # fmt: skip
     bound = read(yaml.safe_dump(policy).encode(), "gates.yaml", lambda _: b"")
-    bench = Bench(bound, folder, folder)
-    served = Served(
+    bench = Measurement(bound, folder, folder)
+    served = RegisteredModel(
         version="1",
         digest="sha256:1",
         predictions=lambda _: folder / "champion" / "predictions.parquet",
         folder=lambda: folder,
     )
-    made = [Files(digest="sha256:2", folder=folder / "candidate")]
+    made = [ModelOutput(digest="sha256:2", folder=folder / "candidate")]
     return bound, bench.evidence((), made, served if champion is not None else None)
 
 

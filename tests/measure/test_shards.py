@@ -15,10 +15,10 @@ from lengths import long
 
 from gates.errors import GatesError
 from gates.measure import shards
-from gates.measure.holdout.models import Files, Served
-from gates.measure.measurement import Bench
+from gates.measure.holdout.models import ModelOutput, RegisteredModel
+from gates.measure.measurement import Measurement
 from gates.measure.shards import Measured, Shard
-from gates.measure.statistics.function_calls import Guest
+from gates.measure.statistics.function_calls import GuestMetric
 from gates.policy.policy_file import read
 from gates.schema.canonical import canonical
 from gates.schema.validation import read_json
@@ -110,7 +110,7 @@ def project(folder, rows, seed, data, top):
 
 
 def served(folder):
-    return Served(
+    return RegisteredModel(
         version="1",
         digest="sha256:" + "b" * 64,
         predictions=lambda _: folder / "predictions.parquet",
@@ -119,8 +119,8 @@ def served(folder):
 
 
 def measured(bound, folder, shard=None):
-    bench = Bench(bound, folder, folder, shard=shard)
-    made = [Files(digest=f"sha256:{name:c<64.1}", folder=folder / name) for name in ("candidate", "again")]
+    bench = Measurement(bound, folder, folder, shard=shard)
+    made = [ModelOutput(digest=f"sha256:{name:c<64.1}", folder=folder / name) for name in ("candidate", "again")]
     both = served(folder / "champion"), served(folder / "champion")
     if shard is None:
         return bench.evidence(bench.check(), made, *both)
@@ -139,7 +139,7 @@ def parts(bound, folder, of):
 
 
 def merged(bound, folder, found):
-    return shards.merge(bound, found, Guest(folder=folder / "metrics", root=folder, environ={}))
+    return shards.merge(bound, found, GuestMetric(folder=folder / "metrics", root=folder, environ={}))
 
 
 @settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -240,7 +240,7 @@ def test_what_can_not_be_split_is_named(tmp_path, data, words):
     bound = project(tmp_path, 10, 1, {}, {})
     bound = replace(bound, policy=replace(bound.policy, data=replace(bound.policy.data, **data)))
     with pytest.raises(GatesError, match=words):
-        Bench(bound, tmp_path, tmp_path, shard=Shard(index=1, of=2))
+        Measurement(bound, tmp_path, tmp_path, shard=Shard(index=1, of=2))
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "a/b", "1", "1/", "-1/2", "²/2", ""])

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutants import CONTRACT, POLICIES, weaker
 
-from gates.checkout.base_policy import Base, Held
+from gates.checkout.base_policy import Base, BaseVerdict
 from gates.checkout.workspace import Workspace
 from gates.documents.decision import Code, Verdict, worse
 from gates.documents.diff import Effect
 from gates.judge.judge import judge
 from gates.pipeline.pipeline import Flow
-from gates.policy.policy_diff import Comparison, compare, weakened
+from gates.policy.policy_diff import PolicyDiff, compare, weakened
 from gates.schema.fields import build, plain, schema_of
 from gates.system.progress import Steps
 
@@ -152,7 +152,7 @@ def judged_as_in_a_pull_request(folder, bound, evidence, base, of_base):
     workspace = Workspace(policy=folder / "gates.yaml")
     flow = Flow(workspace=workspace, steps=Steps(None, quiet=True), environ={}, today="2027-01-01")
     flow.__dict__["bound"] = bound
-    held = Held(bound=base, root=workspace.root) if base else None
+    held = BaseVerdict(bound=base, root=workspace.root) if base else None
     flow.__dict__["base"] = held and Base(commit="0" * 40, policies=(held,))
     workspace.prepare()
     workspace.save(workspace.evidence, evidence)
@@ -268,5 +268,5 @@ def test_there_and_back(policy_of, one, other):
 
 def test_the_document_keeps_its_schema(policy_of):
     made = compare(policy_of(PLAIN, CONTRACT), policy_of({"gates": [{"metric": "f1", "min": 0.1}], "confidence": 0.9}))
-    jsonschema.validate(json.loads(json.dumps(plain(made))), schema_of(Comparison))
-    assert build(Comparison, plain(made)) == made
+    jsonschema.validate(json.loads(json.dumps(plain(made))), schema_of(PolicyDiff))
+    assert build(PolicyDiff, plain(made)) == made

@@ -19,9 +19,9 @@ from ledgers import History, audited, chained, load, record, store, with_record
 from lengths import LONG
 from worlds import World
 
-from gates.documents.record import HOLDS, LACKS, Kind, Record, Refused
+from gates.documents.record import HOLDS, LACKS, Record, RecordKind, Refused
 from gates.ledger import audit_documents
-from gates.policy import Bound
+from gates.policy import ResolvedPolicy
 from gates.schema.canonical import canonical, digest_bytes
 from gates.schema.validation import read_json
 
@@ -232,13 +232,17 @@ VALUES: dict[str, Any] = {
 
 @pytest.mark.parametrize(("kind", "field", "value"), MISFITS)
 def test_a_record_lacks_nothing_that_its_kind_must_hold_and_holds_nothing_else(
-    kinds: dict[str, Record], kind: Kind, field: str, value: str | None
+    kinds: dict[str, Record], kind: RecordKind, field: str, value: str | None
 ) -> None:
     """Every kind with every field that it must hold taken away, and every one that it must not hold put there."""
     one = kinds[kind]
     assert one.misfits == (), "the control"
     empty: Any = () if isinstance(getattr(one, field), tuple) else None
-    held = kinds[Kind.PROMOTION].waivers or kinds[Kind.WAIVER].waivers if field == "waivers" else VALUES.get(field)
+    held = (
+        kinds[RecordKind.PROMOTION].waivers or kinds[RecordKind.WAIVER].waivers
+        if field == "waivers"
+        else VALUES.get(field)
+    )
     assert field in replace(one, **{field: empty if value is None else held}).misfits
 
 
@@ -246,16 +250,16 @@ def test_a_record_lacks_nothing_that_its_kind_must_hold_and_holds_nothing_else(
 def kinds(history: History) -> dict[str, Record]:
     """A record of every kind, from the history or made of one."""
     found = {one.kind: one for one in (read_json(Record, f["record.json"], "record") for f in history)}
-    promotion, rollback = found[Kind.PROMOTION], found[Kind.ROLLBACK]
+    promotion, rollback = found[RecordKind.PROMOTION], found[RecordKind.ROLLBACK]
     nothing: dict[str, Any] = {"intent": None, "after": None, "before": None, "code": None}
     intents = [one for one in (read_json(Record, f["record.json"], "record") for f in history) if one.kind == "intent"]
-    found[Kind.INTENT] = next(one for one in intents if one.target is None)
+    found[RecordKind.INTENT] = next(one for one in intents if one.target is None)
     assert next(one for one in intents if one.target).misfits == ()
-    found[Kind.DECISION] = replace(promotion, kind=Kind.DECISION, **nothing)
-    found[Kind.FAILURE] = replace(promotion, kind=Kind.FAILURE, after=None, code=Refused.ALIAS_MOVED)
+    found[RecordKind.DECISION] = replace(promotion, kind=RecordKind.DECISION, **nothing)
+    found[RecordKind.FAILURE] = replace(promotion, kind=RecordKind.FAILURE, after=None, code=Refused.ALIAS_MOVED)
     alone: dict[str, Any] = {"verdict": None, "decision": None, "evidence": None, "intent": None, "target": None}
-    found[Kind.ADOPTION] = replace(rollback, kind=Kind.ADOPTION, waivers=(), **alone)
-    assert found.keys() == set(Kind)
+    found[RecordKind.ADOPTION] = replace(rollback, kind=RecordKind.ADOPTION, waivers=(), **alone)
+    assert found.keys() == set(RecordKind)
     return dict(found)
 
 
@@ -385,7 +389,7 @@ def test_the_policy_document_is_the_policy(policy_of: Any) -> None:
     )
     others = [policy_of({"task": task, "gates": [{"metric": name, "min": 0.001}]} | more) for task, name, more in tasks]
     for bound in (policy_of(keys), policy_of(keys, contract), policy_of(keys, unsorted), *others):
-        again: Bound = bound_of(bound.document)
+        again: ResolvedPolicy = bound_of(bound.document)
         assert (again.digest, again.measured, again.document) == (bound.digest, bound.measured, bound.document)
         for one, other in zip(
             again.contract.rules if again.contract else (), bound.contract.rules if bound.contract else (), strict=True

@@ -251,13 +251,13 @@ EMPTY = dict.fromkeys(("verdict", "decision", "evidence", "policy", "model", "in
 @pytest.mark.parametrize("command", [["promote", "--dry-run"], ["promote"], ["rollback", *REASON]])
 def test_an_intent_that_somebody_pushed_moves_nothing(twice: World, command: list[str], lease: str | None) -> None:
     world = twice
-    from gates.documents.record import Kind, Version
+    from gates.documents.record import RecordKind, Version
 
     registry = client(world)
     run = registry.create_run(registry.get_experiment_by_name("churn").experiment_id)
     registry.create_model_version("churn", run.info.artifact_uri, run.info.run_id)  # registered, never judged: 3
     after = Version(version="3", digest="sha256:" + "0" * 64)
-    forged(world, **EMPTY | {"kind": Kind.INTENT, "after": after, "holder": None, "lease": lease})
+    forged(world, **EMPTY | {"kind": RecordKind.INTENT, "after": after, "holder": None, "lease": lease})
     before = len(history(world))
     done = gates(world, *command)
     assert served(world) != "3"
@@ -272,11 +272,11 @@ def test_a_rehearsal_settles_nothing_and_status_says_who_waits(twice: World) -> 
     world = twice
     from datetime import UTC, datetime, timedelta
 
-    from gates.documents.record import TIME, Kind, Version
+    from gates.documents.record import TIME, RecordKind, Version
 
     lease = (datetime.now(UTC) + timedelta(minutes=9)).strftime(TIME)
     after = Version(version="1", digest="sha256:" + "0" * 64)
-    forged(world, kind=Kind.INTENT, after=after, holder="somebody", lease=lease, intent=None)
+    forged(world, kind=RecordKind.INTENT, after=after, holder="somebody", lease=lease, intent=None)
     told = json.loads(gates(world, "status", "--json").out)
     assert (told["open"], told["waits"]) == (len(history(world)), lease)
     assert gates(world, "promote", "--dry-run").code == 0

@@ -13,7 +13,7 @@ import pytest
 from worlds import World
 
 from gates.registry.mlflow import Registry
-from gates.registry.sqlite import Glance
+from gates.registry.sqlite import SQLiteRegistry
 
 
 def unasked() -> Registry:
@@ -32,7 +32,7 @@ def uri(world: World) -> str:
 
 
 def test_it_is_told_from_the_file_alone(world: World, registry: Registry) -> None:
-    glance = Glance(uri(world), unasked)
+    glance = SQLiteRegistry(uri(world), unasked)
     assert glance.at("churn", "champion") == registry.at("churn", "champion") == "1"
     assert glance.at("churn", "shadow") is registry.at("churn", "shadow") is None
     assert glance.at("another", "champion") is registry.at("another", "champion") is None
@@ -76,9 +76,9 @@ def test_other_tables_are_left_to_mlflow(world: World, registry: Registry, chang
     assert registry.at("churn", "champion") == "1"
     change(world.database)
     with pytest.raises(AssertionError, match="MLflow was asked"):
-        Glance(uri(world), unasked).at("churn", "champion")
+        SQLiteRegistry(uri(world), unasked).at("churn", "champion")
 
 
 def test_a_registry_behind_an_address_is_mlflows() -> None:
     with pytest.raises(AssertionError, match="MLflow was asked"):
-        Glance("https://registry.example", unasked).stored("churn", "1")
+        SQLiteRegistry("https://registry.example", unasked).stored("churn", "1")

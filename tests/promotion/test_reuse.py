@@ -13,7 +13,7 @@ from ledgers import ledger_of
 from test_promotion import STAGES, better, gates, judged, last, served
 from worlds import World, git
 
-from gates.documents.record import Data, Kind, Model, Run, User
+from gates.documents.record import RecordedModel, RecordedTable, RecordKind, Run, User
 from gates.promotion.provenance import draft
 from gates.schema.canonical import digest_bytes
 
@@ -23,18 +23,21 @@ RUN = Run(
     provider="local", repository=None, repository_id=None, run_id=None, run_attempt=None, event=None,
     actor=User(id=None, login="ada", type=None), triggering_actor=None,
 )  # fmt: skip
-Decided = tuple[Kind, str | None, str, str | None]  # kind, decision, holdout, model
+Decided = tuple[RecordKind, str | None, str, str | None]  # kind, decision, holdout, model
 
 COUNTED: dict[str, tuple[list[Decided], int]] = {
     "nothing": ([], 0),
     "a decision in all of its records": (
-        [(kind, "first", "rows", "one") for kind in (Kind.REFUSAL, Kind.INTENT, Kind.PROMOTION)],
+        [(kind, "first", "rows", "one") for kind in (RecordKind.REFUSAL, RecordKind.INTENT, RecordKind.PROMOTION)],
         1,
     ),
-    "two decisions": ([(Kind.REFUSAL, "first", "rows", "one"), (Kind.PROMOTION, "second", "rows", "two")], 2),
-    "a waiver, which names no model": ([(Kind.WAIVER, "first", "rows", None)], 1),
-    "another holdout": ([(Kind.PROMOTION, "first", "other rows", "one")], 0),
-    "a record of no decision": ([(Kind.REFUSAL, None, "rows", "one")], 0),
+    "two decisions": (
+        [(RecordKind.REFUSAL, "first", "rows", "one"), (RecordKind.PROMOTION, "second", "rows", "two")],
+        2,
+    ),
+    "a waiver, which names no model": ([(RecordKind.WAIVER, "first", "rows", None)], 1),
+    "another holdout": ([(RecordKind.PROMOTION, "first", "other rows", "one")], 0),
+    "a record of no decision": ([(RecordKind.REFUSAL, None, "rows", "one")], 0),
 }
 
 
@@ -43,12 +46,14 @@ def written(folder: Path, records: list[Decided]) -> Any:
     git(folder, "init", "-q")
     ledger = ledger_of(folder / ".git")
     for kind, decision, rows, model in records:
-        holdout = Data(name="holdout", path="h.csv", digest=DIGEST[rows], rows=9, files=None, pointer=None)
+        holdout = RecordedTable(name="holdout", path="h.csv", digest=DIGEST[rows], rows=9, files=None, pointer=None)
         record = replace(
             draft("churn", RUN, kind, "champion", "because"),
             decision=decision and DIGEST[decision],
             data=(replace(holdout, name="train", digest=DIGEST["rows"]), holdout),
-            model=Model(digest=DIGEST[model], format="predictions", pickled=(), parameters=None) if model else None,
+            model=RecordedModel(digest=DIGEST[model], format="predictions", pickled=(), parameters=None)
+            if model
+            else None,
         )
         ledger.append(record, dict.fromkeys(record.documents, b"{}"), after=ledger.head())
     return ledger
@@ -66,9 +71,9 @@ def test_the_ledger_counts_the_decisions_of_a_holdout(tmp_path: Path, name: str)
 )
 def test_what_is_ones_own_is_not_counted(tmp_path: Path, own: tuple[str, ...], uses: int) -> None:
     told: list[Decided] = [
-        (Kind.WAIVER, "first", "rows", None),
-        (Kind.REFUSAL, "second", "rows", "one"),
-        (Kind.PROMOTION, "third", "rows", "two"),
+        (RecordKind.WAIVER, "first", "rows", None),
+        (RecordKind.REFUSAL, "second", "rows", "one"),
+        (RecordKind.PROMOTION, "third", "rows", "two"),
     ]
     ledger = written(tmp_path, told)
     assert ledger.uses(ledger.head(), DIGEST["rows"], own=tuple(DIGEST[one] for one in own)) == uses

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gates.documents.champion import Champion
 from gates.documents.decision import Decision, Past, Verdict, could_not_judge, unchanged
-from gates.documents.record import Approval, Kind, Model, Run, User, Version, Waiver
+from gates.documents.record import Approval, RecordedModel, RecordKind, Run, User, Version, Waiver
 from gates.judge.waivers import Settled, accept, acceptable, settle
 from gates.promotion.provenance import draft
 from gates.report import Facts, Picture
@@ -99,9 +99,9 @@ def champion_of(
               actor=user, triggering_actor=None)  # fmt: skip
     yes = Approval(role=foreign, environment=None, user=user, state="approved", comment=foreign, meaning="approval",
                    not_before=None, not_after=None, time_source=foreign, quoted_digest=True)  # fmt: skip
-    model = Model(digest=digest, format="mlflow", pickled=(), parameters=None)
+    model = RecordedModel(digest=digest, format="mlflow", pickled=(), parameters=None)
     record = replace(
-        draft(foreign, run, Kind.ROLLBACK if back else Kind.PROMOTION, "champion", f"because {foreign}"),
+        draft(foreign, run, RecordKind.ROLLBACK if back else RecordKind.PROMOTION, "champion", f"because {foreign}"),
         sequence=2 * version, at=f"2026-{version:02d}-01T09:30:00Z", verdict=str(decision.verdict), model=model,
         after=Version(version=str(version), digest=digest), approvals=(yes,), waivers=waivers,
         evidence=decision.evidence, policy=None,

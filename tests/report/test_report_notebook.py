@@ -11,7 +11,7 @@ from test_report_hostile import HOSTILE
 from test_report_hostile import decision_of as hostile
 from test_report_html import Page
 
-from gates.api import Checked, Decision, Evidence, Policy, _shown
+from gates.api import ShownDecision, ShownEvidence, ShownPolicy, ShownTableCheck, _shown
 from gates.contract.contract_file import read as contract
 from gates.documents.evidence import Finding, Table
 from gates.judge.table_check import Checked as PlainChecked
@@ -34,7 +34,7 @@ def page(html: str) -> Page:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_decision_shows_its_verdict_why_and_the_judged_numbers(name):
     plain = decision_of(name)
-    made = _shown(Decision, plain)
+    made = _shown(ShownDecision, plain)
     assert digest(made) == digest(plain)
     text = page(made._repr_html_()).text
     assert headline(plain) in text
@@ -46,7 +46,7 @@ def test_a_decision_shows_its_verdict_why_and_the_judged_numbers(name):
 def test_of_many_bars_the_worst_are_shown_and_the_rest_counted():
     gate = next(gate for gate in decision_of("passes").gates if gate.candidate)
     many = replace(decision_of("fails"), gates=(*[gate] * 100, *decision_of("fails").gates))
-    html = _shown(Decision, many)._repr_html_()
+    html = _shown(ShownDecision, many)._repr_html_()
     assert len(html) < 10_000
     text = page(html).text
     assert f"{len(many.gates) - notebook.MOST} more" in text
@@ -57,7 +57,7 @@ def test_a_policy_shows_what_must_hold(policy_of):
     bound = policy_of(
         {"gates": [{"metric": "roc_auc", "min": 0.75, "max_worsening": 0.01}]}, {"table": [{"rows": {"min": 10}}]}
     )
-    shown = _shown(Policy, bound)
+    shown = _shown(ShownPolicy, bound)
     assert shown.digest == bound.digest
     text = page(shown._repr_html_()).text
     assert "metric: roc_auc, min: 0.75, max_worsening: 0.01" in text
@@ -67,12 +67,12 @@ def test_a_policy_shows_what_must_hold(policy_of):
 def test_evidence_shows_which_models_were_measured_on_what(policy_of, evidence_of):
     bound = policy_of({"gates": [{"metric": "accuracy", "min": 0.5}]})
     counted = evidence_of(bound, [{"cells": [[1, 1, 1, 50], [0, 0, 0, 50]]}])
-    text = page(_shown(Evidence, counted)._repr_html_()).text
+    text = page(_shown(ShownEvidence, counted)._repr_html_()).text
     assert f"candidate {counted.candidate.digest[:19]}" in text
     assert "champion " in text
     assert (
         "no model was measured"
-        in page(_shown(Evidence, replace(counted, candidate=None, champion=None))._repr_html_()).text
+        in page(_shown(ShownEvidence, replace(counted, candidate=None, champion=None))._repr_html_()).text
     )
 
 
@@ -85,9 +85,9 @@ def test_foreign_text_stays_text(foreign):
     finding = Finding(table=foreign, rule=rules.rules[0].id, rows=3, count=1, examples=(foreign,), parts=())
     held = hold(rules, foreign, [finding])
     assert isinstance(held, PlainChecked)
-    assert "fail" in page(_shown(Checked, held)._repr_html_()).text
+    assert "fail" in page(_shown(ShownTableCheck, held)._repr_html_()).text
     table = Table(name=foreign, digest=foreign, rows=3)
     page(notebook.evidence(replace(EMPTY, model=foreign, tables=(table,), findings=(finding,))))
 
 
-EMPTY = Evidence(schema="gates/evidence/v1", model="m", measured="", tables=(), findings=())
+EMPTY = ShownEvidence(schema="gates/evidence/v1", model="m", measured="", tables=(), findings=())

@@ -19,8 +19,8 @@ import test_reference
 from test_shards import served
 
 from gates.errors import GatesError
-from gates.measure.holdout.models import Files
-from gates.measure.measurement import Bench
+from gates.measure.holdout.models import ModelOutput
+from gates.measure.measurement import Measurement
 from gates.policy.policy_file import read
 from gates.schema.canonical import canonical
 
@@ -87,9 +87,9 @@ def evidence(folder: Path, engine: str, task: str, data: dict, gates: list, slic
     }  # fmt: skip
     policy["data"] = {name: value for name, value in policy["data"].items() if value is not None}
     bound = read(yaml.safe_dump(policy).encode(), "gates.yaml", lambda _: b"")
-    bench = Bench(bound, folder, folder / "work")
+    bench = Measurement(bound, folder, folder / "work")
     return canonical(
-        bench.evidence((), [Files(digest="sha256:2", folder=folder / "candidate")], served(folder / "champion"))
+        bench.evidence((), [ModelOutput(digest="sha256:2", folder=folder / "candidate")], served(folder / "champion"))
     )
 
 

@@ -22,7 +22,7 @@ SEVERITY: Final = "What breaking it does: error stops the run, warn is only told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class AllowedRange:
     """What is allowed, both ends included: of the rows counted, or (``share``) of their share in all rows."""
 
     low: float = -inf
@@ -34,7 +34,7 @@ class Bounds:
         return isfinite(value) and self.low <= value <= self.high
 
 
-NONE = Bounds(high=0)
+NONE = AllowedRange(high=0)
 
 
 def share(finding: Finding) -> float:
@@ -43,7 +43,7 @@ def share(finding: Finding) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class TableSide:
     """One of two tables: its name in the engine, what people call it, and its columns."""
 
     name: str
@@ -52,7 +52,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class ContractRule:
     """One rule. ``id`` is stable and no two rules of a contract share it; ``asks`` says it in words.
 
     ``count`` gives SQL of an aggregate over the table, a whole number, or None where it asks nothing of these
@@ -72,11 +72,11 @@ class Rule:
     derive: Callable[[Columns], Mapping[str, str]] | None = None
     split: Callable[[Columns], Mapping[str, str]] | None = None
     judge: Callable[[Finding], tuple[Code, str]] | None = None
-    query: Callable[[Side, Side], str] | None = None
+    query: Callable[[TableSide, TableSide], str] | None = None
     value: Callable[[Finding], float] | None = None
     distance: Callable[[Finding], Distance] | None = None
     example: Callable[[Columns], tuple[Column, str] | None] | None = None
-    bounds: Bounds = NONE
+    bounds: AllowedRange = NONE
     severity: Severity = "error"
     columns: tuple[str, ...] = ()
     tables: tuple[str, ...] = ("train", "holdout")
@@ -109,7 +109,7 @@ class Contract:
     the columns whose values may be shown nowhere."""
 
     written: Plain
-    rules: tuple[Rule, ...]
+    rules: tuple[ContractRule, ...]
     hidden: frozenset[str] = frozenset()
     shown: Shown = Shown()
 
@@ -132,7 +132,7 @@ class Known:
 class TableRule(Protocol):
     """One entry of ``table``, as it is written."""
 
-    def rule(self, known: Known, /) -> Rule:
+    def rule(self, known: Known, /) -> ContractRule:
         """The rule that it makes."""
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gates.contract.rules.contract_rule import SEVERITY, Known, Rule, Severity
+from gates.contract.rules.contract_rule import SEVERITY, ContractRule, Known, Severity
 from gates.contract.rules.row_rules import counted
 from gates.contract.sql import Columns, quoted
 from gates.contract.text.timestamps import moment
@@ -36,9 +36,9 @@ class Fresh:
     within: str = declare("A time such as 30m, 36h, 7d or 2w.", pattern="^[1-9][0-9]{0,5}[mhdw]$")
     severity: Severity = declare(SEVERITY, default="error")
 
-    def rule(self, known: Known, /) -> Rule:
+    def rule(self, known: Known, /) -> ContractRule:
         """Count rows that are fresh, old, or ahead of time, and those that tell no time."""
-        return Rule(
+        return ContractRule(
             id=f"fresh({self.fresh})",
             asks=f"the newest of {self.fresh} within {self.within}",
             derive=lambda columns: {self._at: self._read(columns)[0]},

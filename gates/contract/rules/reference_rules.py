@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gates.contract.rules.contract_rule import SEVERITY, Bounds, Known, Rule, Severity, Side, listed
+from gates.contract.rules.contract_rule import SEVERITY, AllowedRange, ContractRule, Known, Severity, TableSide, listed
 from gates.contract.sql import TEMPORAL, Column, literal, quoted
 from gates.documents.evidence import Finding
 from gates.errors import GatesError
@@ -32,14 +32,14 @@ class Leakage:
     max: float = declare("The largest share of holdout rows, 0 to 1.", default=0, minimum=0, maximum=1)
     severity: Severity = declare(SEVERITY, default="error")
 
-    def rule(self, _: Known, /) -> Rule:
+    def rule(self, _: Known, /) -> ContractRule:
         """Count holdout rows whose columns stand in a training row as well."""
-        return Rule(
+        return ContractRule(
             id=f"leakage({listed(self.leakage)})",
             asks=f"{listed(self.leakage)} in the training data, too",
             query=lambda this, other: _found(this, self.leakage, other, self.leakage, found=True),
             value=_first_share,
-            bounds=Bounds(high=self.max, share=True),
+            bounds=AllowedRange(high=self.max, share=True),
             severity=self.severity,
             columns=self.leakage,
             columns_beside=self.leakage,
@@ -59,15 +59,15 @@ class Refers:
     max: float = declare("The largest share of rows without a partner, 0 to 1.", default=0, minimum=0, maximum=1)
     severity: Severity = declare(SEVERITY, default="error")
 
-    def rule(self, _: Known, /) -> Rule:
+    def rule(self, _: Known, /) -> ContractRule:
         """Count rows whose value is not there."""
         there = self.column or self.refers
-        return Rule(
+        return ContractRule(
             id=f"refers({listed(self.refers)})",
             asks=f"{listed(self.refers)} not in {self.to}",
             query=lambda this, other: _found(this, self.refers, other, there, found=False),
             value=_first_share,
-            bounds=Bounds(high=self.max, share=True),
+            bounds=AllowedRange(high=self.max, share=True),
             severity=self.severity,
             columns=self.refers,
             columns_beside=there,
@@ -107,16 +107,16 @@ class Drift:
     against: str = declare("The reference: train, or a file or a glob.", default="train", minLength=1)
     severity: Severity = declare(SEVERITY, default="error")
 
-    def rule(self, known: Known, /) -> Rule:
+    def rule(self, known: Known, /) -> ContractRule:
         """Count both tables' rows by bins at the reference's quantiles, or by value."""
         plain = (self.measure, self.against) == ("psi", "train")
         more = "" if plain else f", {self.measure}, {self.against}"
-        return Rule(
+        return ContractRule(
             id=f"drift({self.drift}{more})",
             asks=f"{self.measure} of {self.drift} against {self.against}",
             query=lambda this, other: self._query(this, other, secret=self.drift in known.hidden),
             distance=lambda finding: MEASURES[self.measure]([(part.here, part.there) for part in finding.parts]),
-            bounds=Bounds(high=self.max),
+            bounds=AllowedRange(high=self.max),
             severity=self.severity,
             columns=(self.drift,),
             columns_beside=(self.drift,),
@@ -124,7 +124,7 @@ class Drift:
             beside=self.against,
         )
 
-    def _query(self, this: Side, other: Side, *, secret: bool) -> str:
+    def _query(self, this: TableSide, other: TableSide, *, secret: bool) -> str:
         column, there = _same_kind(this, self.drift, other, self.drift)
         measurable = column.is_number or (column.line == there.line and column.line in TEMPORAL)
         if self.measure == "ks":
@@ -138,7 +138,7 @@ class Drift:
         return f"SELECT {label}, n, m FROM ({counts}) ORDER BY v NULLS FIRST"
 
 
-def _same_kind(this: Side, here: str, other: Side, there: str) -> tuple[Column, Column]:
+def _same_kind(this: TableSide, here: str, other: TableSide, there: str) -> tuple[Column, Column]:
     """Both columns, if values of both can be equal at all. Raises ``GatesError``."""
     one, two = this.columns[here], other.columns[there]
     if one.json == two.json or (one.is_number and two.is_number):
@@ -146,7 +146,7 @@ def _same_kind(this: Side, here: str, other: Side, there: str) -> tuple[Column, 
     raise GatesError(f"contract: {here} holds {one.words} in {this.path}, but {there} {two.words} in {other.path}")
 
 
-def _found(this: Side, here: Sequence[str], other: Side, there: Sequence[str], *, found: bool) -> str:
+def _found(this: TableSide, here: Sequence[str], other: TableSide, there: Sequence[str], *, found: bool) -> str:
     """One row: rows of ``this`` whose columns are (not) found in ``other``, and all its rows."""
     pairs = [_same_kind(this, one, other, two) for one, two in zip(here, there, strict=True)]
     ours, theirs = (
@@ -173,7 +173,7 @@ def _first_share(finding: Finding) -> float:
     return part.here / part.there if part.there else 0.0
 
 
-def _sides(this: Side, other: Side, value: str, where: str = "TRUE") -> str:
+def _sides(this: TableSide, other: TableSide, value: str, where: str = "TRUE") -> str:
     """Both tables' rows, one under the other, each telling on which side it stands."""
     return " UNION ALL ".join(
         f"SELECT {value}, {here} AS here, {1 - here} AS there FROM {quoted(side.name)} WHERE {where}"
@@ -187,7 +187,7 @@ _NAMED = " ".join(f"WHEN {number} THEN '{name}'" for name, number in _OUTSIDE.it
 _BIN = f"CASE v {_NAMED} ELSE CAST(v AS VARCHAR) END"
 
 
-def _binned(this: Side, other: Side, position: str) -> str:
+def _binned(this: TableSide, other: TableSide, position: str) -> str:
     """Rows with the number of the bin that a value falls into.
 
     Bins lie between cuts: all values of the reference where these are few, else its quantiles. The quantile of ``k``
@@ -224,7 +224,7 @@ def _binned(this: Side, other: Side, position: str) -> str:
     return f"SELECT {bin_} AS v, here, there FROM ({rows}) CROSS JOIN (SELECT {', '.join(found)} FROM ({upto}))"
 
 
-def _valued(this: Side, other: Side, column: Column) -> str:
+def _valued(this: TableSide, other: TableSide, column: Column) -> str:
     """Rows by value. Those that are frequent in both tables together are told apart, and those that hold a good part of
     one of them: a choice by the reference alone would take whatever a small one lacks for new."""
     rows = _sides(this, other, f"CAST({column.sql} AS VARCHAR) AS v")
@@ -236,7 +236,7 @@ def _valued(this: Side, other: Side, column: Column) -> str:
     return f"SELECT {shown} AS v, here, there FROM ({counts}) CROSS JOIN ({totals})"
 
 
-def _ks(this: Side, other: Side, position: str) -> str:
+def _ks(this: TableSide, other: TableSide, position: str) -> str:
     """The rows that have a value; and the largest gap between the two step functions, times both numbers of rows: a
     whole number."""
     rows = _sides(this, other, f"{position} AS v", f"{position} IS NOT NULL")

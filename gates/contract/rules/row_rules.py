@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from gates.contract.rules.contract_rule import Bounds, Rule
+from gates.contract.rules.contract_rule import AllowedRange, ContractRule
 from gates.contract.rules.keywords import KEYWORDS
 from gates.contract.sql import Category, Column, Columns, every, literal, negated, some
 from gates.schema.fields import Plain
@@ -191,7 +191,7 @@ _ASKS = {
 }
 
 
-def rules(schema: Mapping[str, Plain], hidden: frozenset[str] = frozenset()) -> Iterator[Rule]:
+def rules(schema: Mapping[str, Plain], hidden: frozenset[str] = frozenset()) -> Iterator[ContractRule]:
     """A rule for every keyword of every property, and for every keyword of the row itself.
 
     The id of the first sort is ``property.keyword``, that of the second the keyword alone. ``hidden`` are the
@@ -218,7 +218,7 @@ def _asks_of_rows(word: str, parameter: Plain) -> bool:
     return word in ROW or word in _COMBINE or _row_keeps(word, parameter) == "FALSE"
 
 
-def _property_rules(name: str, schema: Plain, *, hidden: bool) -> Iterator[Rule]:
+def _property_rules(name: str, schema: Plain, *, hidden: bool) -> Iterator[ContractRule]:
     if isinstance(schema, bool):
         schema = {} if schema else {"not": {}}
     for word in schema:
@@ -236,7 +236,9 @@ def _asks(word: str, value: Plain) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
-def _rule(id_: str, asks: str, schema: Mapping[str, Plain], word: str, name: str | None, *, hidden: bool) -> Rule:
+def _rule(
+    id_: str, asks: str, schema: Mapping[str, Plain], word: str, name: str | None, *, hidden: bool
+) -> ContractRule:
     """One keyword of a schema, about the column ``name``, or None: about the row."""
 
     def breaking(columns: Columns) -> str | None:
@@ -248,7 +250,7 @@ def _rule(id_: str, asks: str, schema: Mapping[str, Plain], word: str, name: str
         condition = breaking(columns)
         return None if name is None or condition is None or hidden else (columns[name], condition)
 
-    return Rule(
+    return ContractRule(
         id=id_,
         asks=asks,
         count=lambda columns: None if (condition := breaking(columns)) is None else counted(condition),
@@ -258,9 +260,9 @@ def _rule(id_: str, asks: str, schema: Mapping[str, Plain], word: str, name: str
     )
 
 
-def _required(name: str, notes: Mapping[str, Plain]) -> Rule:
+def _required(name: str, notes: Mapping[str, Plain]) -> ContractRule:
     """A column is in all rows or in none, so there is nothing to tolerate."""
-    return Rule(
+    return ContractRule(
         id=f"{name}.required",
         asks="the column must be there",
         count=lambda columns: "0" if name in columns else "count(*)",
@@ -268,9 +270,9 @@ def _required(name: str, notes: Mapping[str, Plain]) -> Rule:
     )
 
 
-def _tolerated(most: float) -> Bounds:
+def _tolerated(most: float) -> AllowedRange:
     """Below 1 a share of the rows, from 1 on a number of rows."""
-    return Bounds(high=most, share=0 < most < 1)
+    return AllowedRange(high=most, share=0 < most < 1)
 
 
 def counted(condition: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Final, Literal
 
-from gates.contract.rules.contract_rule import SEVERITY, Bounds, Known, Rule, Severity, listed
+from gates.contract.rules.contract_rule import SEVERITY, AllowedRange, ContractRule, Known, Severity, listed
 from gates.contract.rules.freshness import Fresh
 from gates.contract.rules.reference_rules import Drift, Leakage, Refers
 from gates.contract.rules.row_rules import counted, kept
@@ -27,17 +27,17 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class RowsRule:
     """How many rows there may be."""
 
     EXAMPLE = "rows: {min: 500, max: 1000000}"
     rows: Range = declare("The bounds.", minProperties=1)
     severity: Severity = declare(SEVERITY, default="error")
 
-    def rule(self, _: Known, /) -> Rule:
+    def rule(self, _: Known, /) -> ContractRule:
         """Count all rows."""
-        bounds = Bounds(low=self.rows.min, high=inf if self.rows.max is None else self.rows.max)
-        return Rule(id="rows", asks="rows", count=lambda _: "count(*)", bounds=bounds, severity=self.severity)
+        bounds = AllowedRange(low=self.rows.min, high=inf if self.rows.max is None else self.rows.max)
+        return ContractRule(id="rows", asks="rows", count=lambda _: "count(*)", bounds=bounds, severity=self.severity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +49,16 @@ class Unique:
     max: float = declare("The largest share of rows that repeat, 0 to 1.", default=0, minimum=0, maximum=1)
     severity: Severity = declare(SEVERITY, default="error")
 
-    def rule(self, _: Known, /) -> Rule:
+    def rule(self, _: Known, /) -> ContractRule:
         """Count rows beyond the first of each value."""
         columns = [quoted(column) for column in self.unique]
         present = every([f"{column} IS NOT NULL" for column in columns])
         together = f"({', '.join(columns)})" if len(columns) > 1 else columns[0]
-        return Rule(
+        return ContractRule(
             id=f"unique({listed(self.unique)})",
             asks=f"{listed(self.unique)} repeated or missing" if self.max else "no value twice, none missing",
             count=lambda _: f"count(*) - count(DISTINCT {together}) FILTER (WHERE {present})",
-            bounds=Bounds(high=self.max, share=self.max > 0),
+            bounds=AllowedRange(high=self.max, share=self.max > 0),
             severity=self.severity,
             columns=self.unique,
         )
@@ -73,20 +73,20 @@ class Nulls:
     max: float = declare("The largest share, 0 to 1.", default=0, minimum=0, maximum=1)
     severity: Severity = declare(SEVERITY, default="error")
 
-    def rule(self, _: Known, /) -> Rule:
+    def rule(self, _: Known, /) -> ContractRule:
         """Count nulls."""
-        return Rule(
+        return ContractRule(
             id=f"nulls({self.nulls})",
             asks=f"{self.nulls} missing",
             count=lambda _: counted(f"{quoted(self.nulls)} IS NULL"),
-            bounds=Bounds(high=self.max, share=True),
+            bounds=AllowedRange(high=self.max, share=True),
             severity=self.severity,
             columns=(self.nulls,),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Values:
+class ValuesRule:
     """The share of the rows that have a value, such as the balance of classes."""
 
     EXAMPLE = 'values: churn\nequal: "Yes"\nmin: 0.1\nmax: 0.5'
@@ -96,15 +96,15 @@ class Values:
     max: float = declare("The largest share, 0 to 1.", default=1, minimum=0, maximum=1)
     severity: Severity = declare(SEVERITY, default="error")
 
-    def rule(self, known: Known, /) -> Rule:
+    def rule(self, known: Known, /) -> ContractRule:
         """Count rows with the value; of a column whose values are shown nowhere the rule doesn't name it either."""
         value = str(self.equal).lower() if isinstance(self.equal, bool) else str(self.equal)
         told = f"entry {known.place} of table" if self.values in known.hidden else value
-        return Rule(
+        return ContractRule(
             id=f"values({self.values}={told})",
             asks=f"{self.values} is {told}",
             count=lambda columns: counted(kept({"const": self.equal}, columns[self.values], columns)),
-            bounds=Bounds(low=self.min, high=self.max, share=True),
+            bounds=AllowedRange(low=self.min, high=self.max, share=True),
             severity=self.severity,
             columns=(self.values,),
         )
@@ -118,7 +118,7 @@ class ColumnSet:
     columns: Literal["exact", "ordered"] = declare("exact: these and no others; ordered: in the record's order, too.")
     severity: Severity = declare(SEVERITY, default="error")
 
-    def rule(self, known: Known, /) -> Rule:
+    def rule(self, known: Known, /) -> ContractRule:
         """Columns are in all rows or in none: one too many, too few or out of place is told of every row."""
 
         def count(columns: Columns) -> str:
@@ -127,14 +127,14 @@ class ColumnSet:
             return "0" if same else "count(*)"
 
         asks = "the record's columns and no others" + (", in its order" if self.columns == "ordered" else "")
-        return Rule(id="columns", asks=asks, count=count, severity=self.severity)
+        return ContractRule(id="columns", asks=asks, count=count, severity=self.severity)
 
 
 TABLE_RULES: Final[Mapping[str, type[Any]]] = {
-    "rows": Rows,
+    "rows": RowsRule,
     "unique": Unique,
     "nulls": Nulls,
-    "values": Values,
+    "values": ValuesRule,
     "fresh": Fresh,
     "leakage": Leakage,
     "refers": Refers,

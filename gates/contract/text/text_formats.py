@@ -69,7 +69,7 @@ def _mailbox(expression: str) -> Callable[[str], str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
+class TextFormat:
     """A format: SQL that holds where a text has it, and the columns of which the type tells, by ``typed``."""
 
     doc: str
@@ -82,36 +82,38 @@ def _of_our_time(column: Column) -> str:
     return f"coalesce(year({column.sql}) BETWEEN 0 AND 9999, FALSE)"
 
 
-FORMATS: Mapping[str, Format] = {
-    "date": Format(
+FORMATS: Mapping[str, TextFormat] = {
+    "date": TextFormat(
         doc="A day that exists (RFC 3339): `2026-02-28`.",
         kept=lambda text: every([_date(text), f"length({text}) = 10"]),
         category="date",
         typed=_of_our_time,
     ),
-    "date-time": Format(
+    "date-time": TextFormat(
         doc="A day, `T`, a time with its zone (RFC 3339): `2026-02-28T12:00:00Z`.",
         kept=_moment,
         category="timestamp",
         typed=_of_our_time,
     ),
-    "time": Format(
+    "time": TextFormat(
         doc="A time with its zone (RFC 3339): `12:00:00+02:00`. A leap second ends a day in UTC.", kept=_time
     ),
-    "duration": Format(doc="A duration (RFC 3339, appendix A): `P3DT4H`, `P2W`.", kept=_is(grammars.DURATION)),
-    "email": Format(doc="A mailbox (RFC 5321): `joe.bloggs@example.com`.", kept=_mailbox(grammars.EMAIL)),
-    "idn-email": Format(doc="A mailbox in any script (RFC 6531).", kept=_mailbox(grammars.IDN_EMAIL)),
-    "hostname": Format(doc="A host name (RFC 1123); punycode must decode (RFC 5891).", kept=_hostname),
-    "idn-hostname": Format(doc="A host name in any script (RFC 5890 to 5893).", kept=_checked("idn-hostname")),
-    "ipv4": Format(doc="Four numbers from 0 to 255 (RFC 2673).", kept=_is(grammars.IPV4)),
-    "ipv6": Format(doc="An IPv6 address (RFC 4291), without zone or prefix: `::1`.", kept=_is(grammars.IPV6)),
-    "uuid": Format(doc="32 hexadecimal digits in five groups (RFC 4122).", kept=_is(grammars.UUID)),
-    "uri": Format(doc="A URI with its scheme (RFC 3986).", kept=_is(grammars.URI)),
-    "uri-reference": Format(doc="A URI, or what is relative to one (RFC 3986).", kept=_is(grammars.URI_REFERENCE)),
-    "iri": Format(doc="A URI in any script (RFC 3987).", kept=_is(grammars.IRI)),
-    "iri-reference": Format(doc="An IRI, or what is relative to one (RFC 3987).", kept=_is(grammars.IRI_REFERENCE)),
-    "uri-template": Format(doc="A template of URIs (RFC 6570): `/users/{id}`.", kept=_is(grammars.URI_TEMPLATE)),
-    "json-pointer": Format(doc="A JSON pointer (RFC 6901): `/a/0`.", kept=_is(grammars.JSON_POINTER)),
-    "relative-json-pointer": Format(doc="A relative JSON pointer: `1/a`.", kept=_is(grammars.RELATIVE_JSON_POINTER)),
-    "regex": Format(doc="A regular expression of ECMA 262.", kept=_checked("regex")),
+    "duration": TextFormat(doc="A duration (RFC 3339, appendix A): `P3DT4H`, `P2W`.", kept=_is(grammars.DURATION)),
+    "email": TextFormat(doc="A mailbox (RFC 5321): `joe.bloggs@example.com`.", kept=_mailbox(grammars.EMAIL)),
+    "idn-email": TextFormat(doc="A mailbox in any script (RFC 6531).", kept=_mailbox(grammars.IDN_EMAIL)),
+    "hostname": TextFormat(doc="A host name (RFC 1123); punycode must decode (RFC 5891).", kept=_hostname),
+    "idn-hostname": TextFormat(doc="A host name in any script (RFC 5890 to 5893).", kept=_checked("idn-hostname")),
+    "ipv4": TextFormat(doc="Four numbers from 0 to 255 (RFC 2673).", kept=_is(grammars.IPV4)),
+    "ipv6": TextFormat(doc="An IPv6 address (RFC 4291), without zone or prefix: `::1`.", kept=_is(grammars.IPV6)),
+    "uuid": TextFormat(doc="32 hexadecimal digits in five groups (RFC 4122).", kept=_is(grammars.UUID)),
+    "uri": TextFormat(doc="A URI with its scheme (RFC 3986).", kept=_is(grammars.URI)),
+    "uri-reference": TextFormat(doc="A URI, or what is relative to one (RFC 3986).", kept=_is(grammars.URI_REFERENCE)),
+    "iri": TextFormat(doc="A URI in any script (RFC 3987).", kept=_is(grammars.IRI)),
+    "iri-reference": TextFormat(doc="An IRI, or what is relative to one (RFC 3987).", kept=_is(grammars.IRI_REFERENCE)),
+    "uri-template": TextFormat(doc="A template of URIs (RFC 6570): `/users/{id}`.", kept=_is(grammars.URI_TEMPLATE)),
+    "json-pointer": TextFormat(doc="A JSON pointer (RFC 6901): `/a/0`.", kept=_is(grammars.JSON_POINTER)),
+    "relative-json-pointer": TextFormat(
+        doc="A relative JSON pointer: `1/a`.", kept=_is(grammars.RELATIVE_JSON_POINTER)
+    ),
+    "regex": TextFormat(doc="A regular expression of ECMA 262.", kept=_checked("regex")),
 }

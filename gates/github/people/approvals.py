@@ -46,7 +46,7 @@ class UnapprovedError(GatesError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ApprovalRequest:
     """What the policy asks for: roles, each by a person of its own (``distinct``), out of a team, quoting the model's
     digest (``sha256:...``) where ``quote``."""
 
@@ -77,7 +77,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class GivenApproval:
     """What the API told of a run. ``guarded``: of each role's environment, whether its rules required a reviewer; a
     role that is not in it has no environment. ``members``: who is in the team that is asked for, None for no team."""
 
@@ -90,7 +90,7 @@ class Told:
     unknown: Sequence[str] = ()  # authors whom GitHub does not know, as their commits name them
 
 
-def approved(asked: Asked, told: Told) -> tuple[Approval, ...]:
+def approved(asked: ApprovalRequest, told: GivenApproval) -> tuple[Approval, ...]:
     """One approval a role, in the policy's order. Raises ``UnapprovedError`` for whatever is not proven."""
     if not asked.roles:
         return ()
@@ -119,7 +119,7 @@ def approved(asked: Asked, told: Told) -> tuple[Approval, ...]:
     return tuple(_approval(answer, asked) for answer in chosen)
 
 
-def _fit(role: str, asked: Asked, told: Told) -> Iterator[Answer]:
+def _fit(role: str, asked: ApprovalRequest, told: GivenApproval) -> Iterator[Answer]:
     """The answers that count for a role. Raises where there are none."""
     if role not in told.guarded:
         raise UnapprovedError(Why.NO_ENVIRONMENT, f"there is no environment {role}", mend=_settings(role))
@@ -156,7 +156,7 @@ _FAULTS: Mapping[Why, str] = {
 }
 
 
-def _fault(answer: Answer, asked: Asked, told: Told) -> Why | None:
+def _fault(answer: Answer, asked: ApprovalRequest, told: GivenApproval) -> Why | None:
     """Why an approval does not count; None where it does."""
     user = answer.user
     faults = {
@@ -170,7 +170,7 @@ def _fault(answer: Answer, asked: Asked, told: Told) -> Why | None:
     return next((why for why, wrong in faults.items() if wrong), None)
 
 
-def _quotes(answer: Answer, asked: Asked) -> bool:
+def _quotes(answer: Answer, asked: ApprovalRequest) -> bool:
     return len(asked.quoted) == QUOTED and asked.quoted in answer.comment.lower()
 
 
@@ -186,7 +186,7 @@ def _distinct(fit: Sequence[Sequence[Answer]], taken: frozenset[int | None] = fr
     return None
 
 
-def _approval(answer: Answer, asked: Asked) -> Approval:
+def _approval(answer: Answer, asked: ApprovalRequest) -> Approval:
     return Approval(
         role=answer.role,
         environment=answer.environment,

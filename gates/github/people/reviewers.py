@@ -15,7 +15,7 @@ from urllib.parse import quote
 from gates.documents.record import Approval, Environment, User
 from gates.errors import Exit
 from gates.github.event import Event
-from gates.github.people.approvals import Answer, Asked, Told, UnapprovedError, Why, approved
+from gates.github.people.approvals import Answer, ApprovalRequest, GivenApproval, UnapprovedError, Why, approved
 from gates.github.people.makers import NEEDS as _NEEDS
 from gates.github.people.makers import Makers
 from gates.github.rest_api import Client
@@ -46,7 +46,7 @@ class Approvers:
         """The approvals of a stage for a model. Raises ``GatesError``: no answer, or half of one, is no approval."""
         if not stage.approvals:
             return ()
-        asked = Asked(
+        asked = ApprovalRequest(
             roles=stage.approvals,
             digest=digest,
             distinct=self.promotion.distinct_people,
@@ -57,7 +57,7 @@ class Approvers:
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise UnapprovedError(Why.INCOMPLETE, HALF, exit_code=Exit.OUTSIDE) from error
 
-    def _told(self, asked: Asked) -> Told:
+    def _told(self, asked: ApprovalRequest) -> GivenApproval:
         run = self._get(f"/actions/runs/{self.run_id}", "read this run")
         if run["id"] != self.run_id:
             raise UnapprovedError(Why.INCOMPLETE, "GitHub answered for another run", exit_code=Exit.OUTSIDE)
@@ -71,7 +71,7 @@ class Approvers:
             guarded = dict.fromkeys(asked.roles, True) if answers else guarded
         head, makers = run["head_sha"], self._makers
         made = makers.of_commit(head) if self.since == OWN else makers.since(self.since, head)
-        return Told(
+        return GivenApproval(
             attempt=run["run_attempt"],
             starters=frozenset({_id(run["actor"]), _id(run["triggering_actor"])}),
             authors=made.ids,

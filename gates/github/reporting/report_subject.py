@@ -17,7 +17,7 @@ _BMP = 0xFFFF  # GitHub refuses what lies beyond in a status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class ReportSubject:
     """One policy, judged for one branch, by one kind of run.
 
     Runs of a merge queue share the name of the pull requests into the same branch: GitHub asks both for the same
@@ -56,13 +56,13 @@ class Subject:
         return f", {UNVERIFIED}" if self.fork else ""
 
 
-def subject(policy: str, event: Event) -> Subject:
+def subject(policy: str, event: Event) -> ReportSubject:
     """The subject of a run's report about a policy, by its path from the repository's root."""
     if not event.branch:
         raise GatesError("the branch that this run is for is missing", where="GitHub's event", exit_code=Exit.OUTSIDE)
     reports = event.name == "workflow_run" and event.pr is not None  # it speaks for a pull request's run
     name = "pull_request" if reports else event.name
-    return Subject(policy=policy, event=name, branch=event.branch, fork=event.is_fork)
+    return ReportSubject(policy=policy, event=name, branch=event.branch, fork=event.is_fork)
 
 
 def _named(said: str, *foreign: str) -> str:

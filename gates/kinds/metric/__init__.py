@@ -14,15 +14,15 @@ from gates.kinds.metric import rule as written
 from gates.kinds.metric import slice_search, vacuous
 from gates.kinds.metric.bars import BARS
 from gates.kinds.metric.rule import DIRECTIONS, PARAMETERS, Bars, bars_of, metric_of
-from gates.kinds.metric.subject import Held, Subject, absent
+from gates.kinds.metric.subject import BarOutcome, JudgedPart, absent
 from gates.kinds.metric.verdict import hold
-from gates.kinds.protocol import Mistake, Needs, Terms
-from gates.metrics import ANY_TASK, ONE_OF, Entry, Metric, Task, functions, row, table
+from gates.kinds.protocol import GateContext, GateMistake, Needs
+from gates.metrics import ANY_TASK, ONE_OF, Metric, MetricEntry, Task, functions, row, table
 from gates.schema.validation import nearest, shown
 from gates.stats.multiplicity import holm
 
 KEY = "metric"
-Rule = written.Rule
+RULE = written.MetricRule
 name = written.name
 
 EXAMPLES = (
@@ -34,22 +34,22 @@ EXAMPLES = (
 )
 
 
-def asks(rule: Rule) -> Iterator[Named]:
+def asks(rule: RULE) -> Iterator[Named]:
     """Each bar; the metric and its groups are the gate's name."""
     return fields_ask(rule, name(rule))
 
 
-def mistakes(rule: Rule, terms: Terms) -> Iterator[Mistake]:
+def mistakes(rule: RULE, terms: GateContext) -> Iterator[GateMistake]:
     """A metric that the task lacks, parameters and bars that mean nothing for it, columns that are missing or too
     many."""
     entry = row(rule.metric, terms.task)
     if entry is None:
-        yield Mistake(path=("metric",), what=_unknown(rule.metric, terms.task))
+        yield GateMistake(path=("metric",), what=_unknown(rule.metric, terms.task))
         return
     wrong = list(_parameter_mistakes(rule, entry))
     yield from wrong
     if not any(bars_of(rule)) and rule.slices is None:
-        yield Mistake(path=(), what=f"{rule.metric} has no bar; give it one of {', '.join(BARS)}")
+        yield GateMistake(path=(), what=f"{rule.metric} has no bar; give it one of {', '.join(BARS)}")
     if not wrong:
         yield from _meaning(rule, entry, metric_of(rule, terms.task), terms)
 
@@ -65,35 +65,35 @@ def _unknown(metric: str, task: Task) -> str:
     return f"no metric is called {shown(metric)}{hint}"
 
 
-def _parameter_mistakes(rule: Rule, entry: Entry) -> Iterator[Mistake]:
+def _parameter_mistakes(rule: RULE, entry: MetricEntry) -> Iterator[GateMistake]:
     given = [name for name in PARAMETERS if getattr(rule, name) is not None]
     for name in given:
         if name not in entry.takes:
             known = f"; it takes {', '.join(entry.takes)}" if entry.takes else ""
-            yield Mistake(path=(name,), what=f"{rule.metric} takes no {name}{known}")
+            yield GateMistake(path=(name,), what=f"{rule.metric} takes no {name}{known}")
     for name, default in entry.takes.items():
         if default is ... and name not in given:
-            yield Mistake(path=("metric",), what=f"{rule.metric} needs {name}")
+            yield GateMistake(path=("metric",), what=f"{rule.metric} needs {name}")
     choice = [name for name, default in entry.takes.items() if default is ONE_OF]
     if choice and len([name for name in given if name in choice]) != 1:
-        yield Mistake(path=("metric",), what=f"{rule.metric} needs one of {', '.join(choice)}")
+        yield GateMistake(path=("metric",), what=f"{rule.metric} needs one of {', '.join(choice)}")
 
 
-def _meaning(rule: Rule, entry: Entry, metric: Metric, terms: Terms) -> Iterator[Mistake]:
+def _meaning(rule: RULE, entry: MetricEntry, metric: Metric, terms: GateContext) -> Iterator[GateMistake]:
     if rule.better and entry.better:
         word = next(word for word, direction in DIRECTIONS.items() if direction == entry.better)
-        yield Mistake(path=("better",), what=f"of {rule.metric} {word} is better; take `better` away")
+        yield GateMistake(path=("better",), what=f"of {rule.metric} {word} is better; take `better` away")
     if metric.grouped and not rule.by:
-        yield Mistake(path=("metric",), what=f"{rule.metric} compares groups; say of which column with `by:`")
+        yield GateMistake(path=("metric",), what=f"{rule.metric} compares groups; say of which column with `by:`")
     if rule.by and not metric.grouped:
         what = f"{rule.metric} does not compare groups; take `by` away, use `slices`, or its {rule.metric}_difference"
-        yield Mistake(path=("by",), what=what)
+        yield GateMistake(path=("by",), what=what)
     if len(set(rule.by)) != len(rule.by):
-        yield Mistake(path=("by",), what="a column can't be crossed with itself")
+        yield GateMistake(path=("by",), what="a column can't be crossed with itself")
     for column in rule.by:
         if twice_cut(column, terms.dimensions):
             what = f"`slices` cuts {column} into bins in two ways; which of them are its groups?"
-            yield Mistake(path=("by",), what=what)
+            yield GateMistake(path=("by",), what=what)
     yield from vacuous.mistakes(rule, metric)
     if rule.slices:
         yield from _slices_meaning(rule, metric, terms)
@@ -102,37 +102,39 @@ def _meaning(rule: Rule, entry: Entry, metric: Metric, terms: Terms) -> Iterator
             if part is None or not BARS[bar].compares or getattr(part, bar, None) is None:
                 continue
             if metric.better == 0:
-                yield Mistake(
+                yield GateMistake(
                     path=(*path, bar),
                     what=f"{rule.metric} has no better direction; say which with `better`, or use min or max",
                 )
             elif metric.change is None:
-                yield Mistake(path=(*path, bar), what=f"{rule.metric} compares the two models already; use min or max")
+                yield GateMistake(
+                    path=(*path, bar), what=f"{rule.metric} compares the two models already; use min or max"
+                )
 
 
-def _slices_meaning(rule: Rule, metric: Metric, terms: Terms) -> Iterator[Mistake]:
+def _slices_meaning(rule: RULE, metric: Metric, terms: GateContext) -> Iterator[GateMistake]:
     if metric.grouped:
-        yield Mistake(path=("slices",), what="a fairness gate can't be cut into slices as well; use `by: [a, b]`")
+        yield GateMistake(path=("slices",), what="a fairness gate can't be cut into slices as well; use `by: [a, b]`")
     if not terms.dimensions:
-        yield Mistake(path=("slices",), what="the policy declares no `slices:` at its top level")
+        yield GateMistake(path=("slices",), what="the policy declares no `slices:` at its top level")
     if terms.dimensions == (AUTO,) and not slice_search.searchable(metric.statistic):
         what = f"{rule.metric} takes too long to be searched for; declare slices by name"
-        yield Mistake(path=("slices",), what=what)
+        yield GateMistake(path=("slices",), what=what)
 
 
-def needs(rule: Rule, terms: Terms) -> Needs:
+def needs(rule: RULE, terms: GateContext) -> Needs:
     """The metric's statistic, overall and along the dimensions that the rule looks at."""
     statistic = metric_of(rule, terms.task).statistic
     sliced = [one for one in terms.dimensions if rule.slices and (one != AUTO or slice_search.searchable(statistic))]
     return Needs.of([_groups(rule, terms)] if rule.by else sliced, statistic)
 
 
-def _groups(rule: Rule, terms: Terms) -> Dimension:
+def _groups(rule: RULE, terms: GateContext) -> Dimension:
     """The groups of a fairness gate; a column that is declared with bins is taken by them."""
     return Dimension(columns=rule.by).binned(terms.dimensions)
 
 
-def judge(rule: Rule, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
+def judge(rule: RULE, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
     """Each bar on the whole holdout; then each slice bar over all slices as one family. What may not get worse than
     the champion may not get worse than the anchor either."""
     better = metric_of(rule, terms.task).better
@@ -144,16 +146,16 @@ def judge(rule: Rule, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]
             yield replace(verdict, better=better, against="anchor")
 
 
-def _creep(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
+def _creep(rule: RULE | Bars) -> Iterator[tuple[str, float]]:
     """The bar that small losses, one after the other, would each keep."""
     return ((name, bar) for name, bar in bars_of(rule) if name == "max_worsening")
 
 
 def _against(
-    rule: Rule,
-    bars: Callable[[Rule | Bars], Iterable[tuple[str, float]]],
+    rule: RULE,
+    bars: Callable[[RULE | Bars], Iterable[tuple[str, float]]],
     evidence: Evidence,
-    terms: Terms,
+    terms: GateContext,
     rival: str,
 ) -> Iterator[GateVerdict]:
     whole = evidence.along(OVERALL)
@@ -169,27 +171,27 @@ def _against(
 
 
 def _family(
-    rule: Rule,
+    rule: RULE,
     bar_name: str,
     bar: float,
     parts: Sequence[Sequence[Slice]],
     evidence: Evidence,
-    terms: Terms,
+    terms: GateContext,
     rival: str,
 ) -> Iterator[GateVerdict]:
     """One bar over a family of slices: each may pass on its own, but blame must survive Holm's correction."""
     metric = metric_of(rule, terms.task)
-    subjects = [Subject.of(metric, bar_name, bar, part, evidence, terms, rival) for part in parts]
-    judged = [subject for subject in subjects if isinstance(subject, Subject)]
+    subjects = [JudgedPart.of(metric, bar_name, bar, part, evidence, terms, rival) for part in parts]
+    judged = [subject for subject in subjects if isinstance(subject, JudgedPart)]
     levels = iter(holm([subject.blamed for subject in judged], terms.confidence))
     for subject, part in zip(subjects, parts, strict=True):
-        held = hold(subject, next(levels)[1], terms, evidence.used) if isinstance(subject, Subject) else subject
-        counted = subject.part if isinstance(subject, Subject) else part
+        held = hold(subject, next(levels)[1], terms, evidence.used) if isinstance(subject, JudgedPart) else subject
+        counted = subject.part if isinstance(subject, JudgedPart) else part
         yield _verdict(rule, bar_name, bar, counted, held)
 
 
 def _searched(
-    rule: Rule, bar_name: str, bar: float, evidence: Evidence, terms: Terms, rival: str
+    rule: RULE, bar_name: str, bar: float, evidence: Evidence, terms: GateContext, rival: str
 ) -> Iterator[GateVerdict]:
     """What a search found, where the policy asks for one."""
     metric = metric_of(rule, terms.task)
@@ -199,7 +201,7 @@ def _searched(
         yield _verdict(rule, bar_name, bar, part, held)
 
 
-def _vanished(rule: Rule, bar_name: str, bar: float, evidence: Evidence, terms: Terms) -> Iterator[GateVerdict]:
+def _vanished(rule: RULE, bar_name: str, bar: float, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
     """Declared bins in which the holdout has no row. Of a crossing not every combination need occur."""
     if evidence.candidate is None:
         return
@@ -213,12 +215,14 @@ def _vanished(rule: Rule, bar_name: str, bar: float, evidence: Evidence, terms: 
             yield _row(rule, bar_name, bar, key, 0, absent(Verdict.ERROR, Code.MISSING_SLICE, what))
 
 
-def _verdict(rule: Rule, bar_name: str, bar: float, part: Sequence[Slice], held: Held) -> GateVerdict:
+def _verdict(rule: RULE, bar_name: str, bar: float, part: Sequence[Slice], held: BarOutcome) -> GateVerdict:
     key = dict(part[0].key) if part and part[0].key and not rule.by else None
     return _row(rule, bar_name, bar, key, sum(one.rows for one in part), held)
 
 
-def _row(rule: Rule, bar_name: str, bar: float, key: dict[str, str | None] | None, n: int, held: Held) -> GateVerdict:
+def _row(
+    rule: RULE, bar_name: str, bar: float, key: dict[str, str | None] | None, n: int, held: BarOutcome
+) -> GateVerdict:
     return GateVerdict(
         id=name(rule),
         kind=KEY,

@@ -29,7 +29,7 @@ class Bars:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
+class MetricRule:
     """A metric held to bars."""
 
     metric: str = declare("The metric's name.", stricter="free", minLength=1, examples=NAMES)
@@ -110,7 +110,7 @@ PARAMETERS = ("arguments", "of", "above", "q", "k", "share", "bins", "alpha", "w
 DIRECTIONS: Mapping[str, Better] = {"larger": 1, "smaller": -1}
 
 
-def _given(rule: Rule) -> dict[str, Parameter]:
+def _given(rule: MetricRule) -> dict[str, Parameter]:
     """The parameters that are written, those of a function among them."""
     given: dict[str, Parameter] = {
         name: getattr(rule, name) for name in PARAMETERS if name != "arguments" and getattr(rule, name) is not None
@@ -118,7 +118,7 @@ def _given(rule: Rule) -> dict[str, Parameter]:
     return {**(rule.arguments or {}), **given}
 
 
-def metric_of(rule: Rule, task: Task) -> Metric:
+def metric_of(rule: MetricRule, task: Task) -> Metric:
     """The metric that a rule names, with its parameters. Raises ``KeyError`` where the task has none of that name."""
     entry = row(rule.metric, task)
     if entry is None:
@@ -128,7 +128,7 @@ def metric_of(rule: Rule, task: Task) -> Metric:
     return replace(made, name=_told(rule), better=DIRECTIONS[rule.better] if rule.better else made.better)
 
 
-def bars_of(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
+def bars_of(rule: MetricRule | Bars) -> Iterator[tuple[str, float]]:
     """(rule name, bar) of the bars that are set."""
     for name in BARS:
         value = getattr(rule, name, None)
@@ -136,11 +136,11 @@ def bars_of(rule: Rule | Bars) -> Iterator[tuple[str, float]]:
             yield name, value
 
 
-def name(rule: Rule) -> str:
+def name(rule: MetricRule) -> str:
     """``recall``; ``precision_at[share=0.1]``; ``demographic_parity_difference by sex``."""
     return _told(rule) + (f" by {' * '.join(rule.by)}" if rule.by else "")
 
 
-def _told(rule: Rule) -> str:
+def _told(rule: MetricRule) -> str:
     """A metric with the parameters that are written: what sentences call it, too."""
     return rule.metric + parameters_text(tuple(_given(rule).items()))

@@ -24,7 +24,7 @@ from gates.wording import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class SentenceFacts:
     """What a sentence about one judged bar is made of. ``oriented``: larger is better."""
 
     metric: str
@@ -48,7 +48,7 @@ class Told:
     training: float | None = None  # share of the uncertainty that several trainings showed
 
 
-def sentence(told: Told) -> str:
+def sentence(told: SentenceFacts) -> str:
     """One plain sentence: what was found, how sure, and what the policy asks."""
     if told.code is Code.NOTHING_FOUND:
         text = _nothing_found(told)
@@ -64,7 +64,7 @@ def subject(metric: str, key: dict[str, str | None] | None, by: str | None) -> s
     return metric + (f" by {by}" if by else "") + (f" for {key_text(key)}" if key else "")
 
 
-def _basis(told: Told) -> str:
+def _basis(told: SentenceFacts) -> str:
     for_what = [
         *(["corrected for the number of slices"] if told.corrected and not told.searched else []),
         *([f"corrected for the {plural(told.searched, 'slice', 'slices')} searched"] if told.searched else []),
@@ -74,7 +74,7 @@ def _basis(told: Told) -> str:
     return f"({sure}, {plural(told.n, *told.noun)})"
 
 
-def _nothing_found(told: Told) -> str:
+def _nothing_found(told: SentenceFacts) -> str:
     """Of a search that found no slice to blame."""
     level = told.rule in ("min", "max")
     nearest = f"the nearest to it is {key_text(told.key or {})}, which "
@@ -91,7 +91,7 @@ def _nothing_found(told: Told) -> str:
     return f"{told.metric} is certainly {bar} in none of {among} searched; {nearest} {_basis(told)}"
 
 
-def _settle(told: Told) -> str:
+def _settle(told: SentenceFacts) -> str:
     if isinstance(told.settle, Hopeless):
         return told.settle.value.format(of=told.noun[1])
     level = told.rule in ("min", "max")
@@ -99,7 +99,7 @@ def _settle(told: Told) -> str:
     return f"about {plural(told.settle, *told.noun)} would settle it if it stays at {stays}"
 
 
-def _unbounded(told: Told) -> str:
+def _unbounded(told: SentenceFacts) -> str:
     """Of a value whose rows tell nothing of how far off it may be."""
     what = subject(told.metric, told.key, told.by)
     level = told.rule in ("min", "max")
@@ -109,7 +109,7 @@ def _unbounded(told: Told) -> str:
     return f"{what} {found}, but {rows_} too little of how far off that may be; {_asked(told)}"
 
 
-def _asked(told: Told) -> str:
+def _asked(told: SentenceFacts) -> str:
     """What the policy asks for."""
     if told.rule in ("min", "max"):
         return f"you {'ask for at least' if told.rule == 'min' else 'allow'} {bar_text(told.bar)}"
@@ -119,7 +119,7 @@ def _asked(told: Told) -> str:
     return f"you allow {bar}" if told.rule == "max_worsening" else f"you ask for {bar if told.bar else 'no loss'}"
 
 
-def _level(told: Told) -> str:
+def _level(told: SentenceFacts) -> str:
     what, floor = subject(told.metric, told.key, told.by), told.rule == "min"
     low, high = (apart(number, end, told.bar) for end in (told.judged.low, told.judged.high))
     if told.code is Code.WITHIN_BAR:
@@ -134,7 +134,7 @@ def _level(told: Told) -> str:
     return f"{what} is {side} {_basis(told)}; {_asked(told)}"
 
 
-def _comparison(told: Told) -> str:
+def _comparison(told: SentenceFacts) -> str:
     what, points, asked = subject(told.metric, told.key, told.by), told.points, _asked(told)
     worsening = told.rule == "max_worsening"
     low, high = told.oriented.low, told.oriented.high
@@ -153,7 +153,7 @@ def _comparison(told: Told) -> str:
     return f"{what} is at best {size(high, points=points, bar=bar)} ahead of {told.champion} {basis}; {asked}"
 
 
-def _undecided(told: Told, what: str, *, worsening: bool) -> str:
+def _undecided(told: SentenceFacts, what: str, *, worsening: bool) -> str:
     bar = -told.bar if worsening else told.bar
     span = moved(told.oriented.low, told.oriented.high, points=told.points, bar=bar)
     sure = f"minus is worse; {percent(told.confidence)} sure, {plural(told.n, *told.noun)}"
@@ -166,7 +166,7 @@ def _undecided(told: Told, what: str, *, worsening: bool) -> str:
     return f"{text}; {_settle(told)}"
 
 
-def _gain(told: Told) -> str:
+def _gain(told: SentenceFacts) -> str:
     """Of an improvement too good to be true."""
     what, bar = subject(told.metric, told.key, told.by), asked_size(told.bar, points=told.points)
     gain = moved_by(-told.oriented.value, points=told.points)
@@ -179,7 +179,7 @@ def _gain(told: Told) -> str:
     )
 
 
-_SENTENCES: Mapping[str, Callable[[Told], str]] = {
+_SENTENCES: Mapping[str, Callable[[SentenceFacts], str]] = {
     "min": _level,
     "max": _level,
     "max_worsening": _comparison,

@@ -15,9 +15,9 @@ from gates.documents.decision import Code, Verdict
 from gates.documents.evidence import Evidence, Slice
 from gates.documents.slices import AUTO, OVERALL
 from gates.documents.statistic import Statistic
-from gates.kinds.metric.subject import Held, Subject, absent
+from gates.kinds.metric.subject import BarOutcome, JudgedPart, absent
 from gates.kinds.metric.verdict import hold
-from gates.kinds.protocol import Terms
+from gates.kinds.protocol import GateContext
 from gates.metrics import Metric
 from gates.stats.multiplicity import corrected, holm
 from gates.wording import counted
@@ -31,17 +31,17 @@ def searchable(statistic: Statistic) -> bool:
     return statistic.form != "computed"
 
 
-def _all_at_once(one: Subject, among: int) -> float:
+def _all_at_once(one: JudgedPart, among: int) -> float:
     """The confidence at which every bound of ``among`` slices holds with the policy's."""
     return corrected(one.confidence, max(1, among), exact=one.judged.exact)
 
 
 def suspects(
-    metric: Metric, rule: str, bar: float, slices: Sequence[Slice], evidence: Evidence, terms: Terms
+    metric: Metric, rule: str, bar: float, slices: Sequence[Slice], evidence: Evidence, terms: GateContext
 ) -> list[Slice]:
     """Of all slices that are searched the few that come nearest to being blamed under a bar."""
-    made = [Subject.of(metric, rule, bar, [part], evidence, terms) for part in slices]
-    subjects = [one for one in made if isinstance(one, Subject)]
+    made = [JudgedPart.of(metric, rule, bar, [part], evidence, terms) for part in slices]
+    subjects = [one for one in made if isinstance(one, JudgedPart)]
     subjects.sort(key=lambda one: (one.sign * one.judged.value - one.at) * sqrt(one.n))
     among = len(slices)
     nearest = sorted(subjects[:_SHORTLIST], key=lambda one: one.oriented(_all_at_once(one, among))[1] - one.at)
@@ -49,17 +49,17 @@ def suspects(
 
 
 def judged(
-    metric: Metric, rule: str, bar: float, evidence: Evidence, terms: Terms, rival: str
-) -> Iterator[tuple[Sequence[Slice], Held]]:
+    metric: Metric, rule: str, bar: float, evidence: Evidence, terms: GateContext, rival: str
+) -> Iterator[tuple[Sequence[Slice], BarOutcome]]:
     """Each found slice that is to blame; where none is, the one that comes nearest to it, which passes."""
     whole = evidence.along(OVERALL)
-    first = Subject.of(metric, rule, bar, whole, evidence, terms, rival)
-    if isinstance(first, Held) and first.code is not Code.UNDEFINED:
+    first = JudgedPart.of(metric, rule, bar, whole, evidence, terms, rival)
+    if isinstance(first, BarOutcome) and first.code is not Code.UNDEFINED:
         yield whole, first  # no champion, no predictions: true of every slice
         return
     among = evidence.search.slices if evidence.search else 0
-    made = [Subject.of(metric, rule, bar, [part], evidence, terms, rival) for part in evidence.along(AUTO)]
-    subjects = [one for one in made if isinstance(one, Subject)]
+    made = [JudgedPart.of(metric, rule, bar, [part], evidence, terms, rival) for part in evidence.along(AUTO)]
+    subjects = [one for one in made if isinstance(one, JudgedPart)]
     if not subjects:
         what = f"{metric.name} could be held against the bar in none of {counted(among, 'slice')} searched"
         yield whole, absent(Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, what)

@@ -10,7 +10,7 @@ from gates.documents.evidence import CANDIDATE, CHAMPION, Evidence, Slice
 from gates.documents.slices import key_text
 from gates.kinds.metric.bars import BARS
 from gates.kinds.metric.sentences import subject
-from gates.kinds.protocol import Terms
+from gates.kinds.protocol import GateContext
 from gates.metrics import QUANTITIES, Metric
 from gates.schema.canonical import settled
 from gates.stats.multiplicity import corrected
@@ -22,7 +22,7 @@ MOST_LEFT = 5  # groups that are told by name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class BarOutcome:
     """The outcome of holding one subject against one bar; the statistics part of a ``GateVerdict``."""
 
     verdict: Verdict | None
@@ -38,13 +38,13 @@ class Held:
     searched: int | None = None
 
 
-def absent(verdict: Verdict | None, code: Code, reason: str) -> Held:
+def absent(verdict: Verdict | None, code: Code, reason: str) -> BarOutcome:
     """An outcome without numbers."""
-    return Held(verdict=verdict, code=code, reason=reason)
+    return BarOutcome(verdict=verdict, code=code, reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class JudgedPart:
     """One metric on one part of the holdout, ready to be held against one bar."""
 
     metric: Metric
@@ -67,9 +67,9 @@ class Subject:
         bar: float,
         part: Sequence[Slice],
         evidence: Evidence,
-        terms: Terms,
+        terms: GateContext,
         rival: str = "champion",
-    ) -> Subject | Held:
+    ) -> JudgedPart | BarOutcome:
         """The subject, or at once the outcome where there is nothing to hold.
 
         ``rival``: what stands in the champion's place in the evidence.
@@ -198,12 +198,12 @@ def _key(metric: Metric, part: Sequence[Slice]) -> dict[str, str | None] | None:
     return dict(part[0].key) or None if not metric.grouped else None
 
 
-def _undefined(metric: Metric, part: Sequence[Slice], judged: Undefined, candidate: Found) -> Held:
+def _undefined(metric: Metric, part: Sequence[Slice], judged: Undefined, candidate: Found) -> BarOutcome:
     """Undefined on the whole holdout is an error; within a slice or group there is too little to tell."""
     key = _key(metric, part)
     local = judged.small or key is not None
     by = by_text(part) if metric.grouped and part else None
-    return Held(
+    return BarOutcome(
         verdict=Verdict.INCONCLUSIVE if local else Verdict.ERROR,
         code=Code.TOO_FEW_ROWS if local else Code.UNDEFINED,
         reason=f"{subject(metric.name, key, by)} is undefined: {judged.why}",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from math import isinf
 
-from gates.kinds.metric.rule import Bars, Rule
-from gates.kinds.protocol import Mistake
+from gates.kinds.metric.rule import Bars, MetricRule
+from gates.kinds.protocol import GateMistake
 from gates.metrics import Metric
 from gates.stats.quantity import Bounds
 from gates.wording import written
@@ -36,14 +36,14 @@ _ORDERED = (  # (the smaller bar, the larger one, why both can't hold)
 )
 
 
-def mistakes(rule: Rule, metric: Metric) -> Iterator[Mistake]:
+def mistakes(rule: MetricRule, metric: Metric) -> Iterator[GateMistake]:
     """The bars of a rule, and of its slices, that no model can fail or that none can pass."""
     for path, part in (((), rule), (("slices",), rule.slices)):
         for bar in (*_NEVER_FAILS, *_NEVER_PASSES) if part else ():
             value = getattr(part, bar, None)
             if value is not None and (why := _why(bar, value, metric)):
-                yield Mistake(path=(*path, bar), what=why, idle=True)
-        yield from (Mistake(path=(*path, bar), what=what, idle=True) for bar, what in _crossed(part))
+                yield GateMistake(path=(*path, bar), what=why, idle=True)
+        yield from (GateMistake(path=(*path, bar), what=what, idle=True) for bar, what in _crossed(part))
 
 
 def _why(bar: str, value: float, metric: Metric) -> str | None:
@@ -72,7 +72,7 @@ def _hint(bar: str, value: float, metric: Metric) -> str:
     return f"; for {written(value)} {unit} write {written(value / _HUNDRED)}"
 
 
-def _crossed(part: Rule | Bars | None) -> Iterator[tuple[str, str]]:
+def _crossed(part: MetricRule | Bars | None) -> Iterator[tuple[str, str]]:
     for smaller, larger, why in _ORDERED:
         one, other = getattr(part, smaller, None), getattr(part, larger, None)
         if one is not None and other is not None and one > other:

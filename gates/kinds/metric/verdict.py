@@ -6,16 +6,18 @@ from math import isfinite, sqrt
 
 from gates.documents.decision import Code, Estimate, Verdict
 from gates.kinds.metric.bars import BARS, outcome
-from gates.kinds.metric.sentences import Told, sentence, subject
-from gates.kinds.metric.subject import Held, Subject, by_text, groups_of
-from gates.kinds.protocol import Terms
+from gates.kinds.metric.sentences import SentenceFacts, sentence, subject
+from gates.kinds.metric.subject import BarOutcome, JudgedPart, by_text, groups_of
+from gates.kinds.protocol import GateContext
 from gates.schema.canonical import settled
 from gates.stats.power import HOPELESS, detectable, rows_to_settle
 from gates.stats.quantity import Found, Quantity
 from gates.wording import Hopeless
 
 
-def hold(subject_: Subject, blame_confidence: float, terms: Terms, used: int = 0, searched: int | None = None) -> Held:
+def hold(
+    subject_: JudgedPart, blame_confidence: float, terms: GateContext, used: int = 0, searched: int | None = None
+) -> BarOutcome:
     """Judge: the side that clears at the policy's confidence, the side that blames at the corrected one.
 
     ``used``: how many decisions the holdout has made; past what it is good for nothing it clears is a pass.
@@ -43,7 +45,7 @@ def hold(subject_: Subject, blame_confidence: float, terms: Terms, used: int = 0
         reason += (
             f"; but this holdout has decided {used:,} of the {terms.reuse:,} times it is good for: take fresh rows"
         )
-    return Held(
+    return BarOutcome(
         verdict=verdict,
         code=code,
         reason=reason,
@@ -58,19 +60,19 @@ def hold(subject_: Subject, blame_confidence: float, terms: Terms, used: int = 0
     )
 
 
-def _detectable(oriented: Estimate, terms: Terms) -> float | None:
+def _detectable(oriented: Estimate, terms: GateContext) -> float | None:
     """None where nothing bounds it on that side."""
     half = oriented.value - oriented.low
     return settled(detectable(half, terms.confidence)) if isfinite(half) else None
 
 
 def _reason(
-    subject_: Subject,
+    subject_: JudgedPart,
     judged: Estimate,
     oriented: Estimate,
     code: Code,
     blame_confidence: float,
-    terms: Terms,
+    terms: GateContext,
     searched: int | None,
 ) -> str:
     if code is Code.NOT_FINITE:
@@ -79,7 +81,7 @@ def _reason(
     settle = _settle(subject_, oriented, blame_confidence, terms)
     training = subject_.judged.training
     return sentence(
-        Told(
+        SentenceFacts(
             metric=subject_.metric.name,
             key=subject_.key,
             by=by_text(subject_.part) if subject_.metric.grouped else None,
@@ -103,7 +105,7 @@ def _reason(
     )
 
 
-def _settle(subject_: Subject, oriented: Estimate, blame_confidence: float, terms: Terms) -> int | Hopeless:
+def _settle(subject_: JudgedPart, oriented: Estimate, blame_confidence: float, terms: GateContext) -> int | Hopeless:
     """How many rows would settle it, were the value to stay where it is; or why no number of them would."""
     # what leans towards blame needs the corrected confidence; of a lopsided interval the wider half tells the error
     confidence = blame_confidence if oriented.value < subject_.at else terms.confidence
@@ -118,7 +120,7 @@ def _settle(subject_: Subject, oriented: Estimate, blame_confidence: float, term
     return rows_to_settle(subject_.n, detectable(half, confidence), distance, always) or Hopeless.AT_BAR
 
 
-def _estimate(quantity: Found | None, terms: Terms) -> Estimate | None:
+def _estimate(quantity: Found | None, terms: GateContext) -> Estimate | None:
     if not isinstance(quantity, Quantity):
         return None
     low, high = quantity.bounds(terms.confidence)

@@ -21,7 +21,7 @@ from gates.errors import GatesError
 Rows = list[tuple[Any, ...]]
 
 
-class Seen(NamedTuple):
+class SeenFile(NamedTuple):
     """A view: its columns with their types, in DuckDB's names; its number of rows; which text is dates."""
 
     columns: dict[str, str]
@@ -50,12 +50,12 @@ class Engine(Protocol):
         """The rows of a query as a file, in the format that its name says. Raises ``GatesError`` as ``run`` does."""
         ...
 
-    def open(self, root: Path, path: str, name: str) -> Seen:
+    def open(self, root: Path, path: str, name: str) -> SeenFile:
         """A file or a glob beside ``root``, or a table of the engine, as the view ``name``. Raises ``GatesError``
         where it can't be read."""
         ...
 
-    def register(self, table: Any, name: str) -> Seen:
+    def register(self, table: Any, name: str) -> SeenFile:
         """An object in memory as the view ``name``. Raises ``GatesError`` for what the engine can't see."""
         ...
 

@@ -42,7 +42,7 @@ class Type:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
+class ReadColumns:
     """SQL that reads a table, which of its columns of text hold dates, and its number of rows where it is known."""
 
     sql: str

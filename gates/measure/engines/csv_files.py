@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gates.contract.sql import every, literal, quoted
 from gates.errors import GatesError
-from gates.measure.engines.column_types import Asked, Read, bits_of, first, keeps, of_cell, type_of
+from gates.measure.engines.column_types import Asked, ReadColumns, bits_of, first, keeps, of_cell, type_of
 from gates.measure.engines.reader_options import CSV, LONGEST, PARQUET
 from gates.measure.engines.written_names import Paths, refuse_twins
 from gates.wording import counted
@@ -53,7 +53,7 @@ def head(file: Path) -> tuple[str, list[str]]:
         raise GatesError(f"{file.name}: {_encoding(file)}", mend=UTF8) from error
 
 
-def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> Read:
+def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadColumns:
     """SQL that reads files of one header. Raises ``GatesError`` where headers differ, or rows have other columns."""
     delimiter, names = head(files[0])
     if not files[0].stat().st_size:
@@ -75,7 +75,7 @@ def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> Read:
     return read
 
 
-def again(_: str, files: Sequence[Path], ask: Asked, paths: Paths) -> Read:
+def again(_: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadColumns:
     """The same from copies with line ends of one sort: mixed ones the engine can't read."""
     delimiter, names = head(files[0])
     copies = []
@@ -92,7 +92,9 @@ def again(_: str, files: Sequence[Path], ask: Asked, paths: Paths) -> Read:
     return _read(names, delimiter, copies, ask, paths)[0]
 
 
-def _read(names: Sequence[str], delimiter: str, files: Sequence[str], ask: Asked, paths: Paths) -> tuple[Read, int]:
+def _read(
+    names: Sequence[str], delimiter: str, files: Sequence[str], ask: Asked, paths: Paths
+) -> tuple[ReadColumns, int]:
     """(SQL of the rows, the bytes of their lines). The files are read once, and what is in them is kept with its types,
     in memory or as Parquet: whatever looks at them does so many times.
 
@@ -120,7 +122,7 @@ def _read(names: Sequence[str], delimiter: str, files: Sequence[str], ask: Asked
             bits = [one | other for one, other in zip(bits, more, strict=True)]
     named = ", ".join(map(_cast, held, kinds, map(quoted, names)))
     dated = {name: dated for name, one in zip(names, bits, strict=True) if (dated := type_of(one).dated)}
-    return Read(sql=f"(SELECT {named} FROM {table})", dated=dated, rows=rows), size + rows * len(names)
+    return ReadColumns(sql=f"(SELECT {named} FROM {table})", dated=dated, rows=rows), size + rows * len(names)
 
 
 def _cast(value: str, kind: str, name: str) -> str:

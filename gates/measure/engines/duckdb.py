@@ -12,19 +12,19 @@ from typing import Any
 from gates.contract.sql import literal, quoted
 from gates.contract.text.text_formats import CHECK, CHECKS
 from gates.errors import Exit, GatesError
-from gates.measure.engines import Rows, Seen, csv_files, frames, jsonl_files, parquet_files, scratch
-from gates.measure.engines.column_types import Asked, Read
+from gates.measure.engines import Rows, SeenFile, csv_files, frames, jsonl_files, parquet_files, scratch
+from gates.measure.engines.column_types import Asked, ReadColumns
 from gates.measure.engines.written_names import Paths, found, refuse_twins
 from gates.system.activity import ran
 from gates.system.files import lfs
 from gates.wording import counted
 
-Source = Callable[[str, Sequence[Path], Asked, Paths], Read]
+Source = Callable[[str, Sequence[Path], Asked, Paths], ReadColumns]
 Fault = Callable[[Path], tuple[str, str] | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class FileFormat:
     """How files of a format are read, and what is wrong with one that can't be."""
 
     source: Source
@@ -32,10 +32,10 @@ class Format:
     again: Source | None = None  # another way, for files in which nothing is wrong
 
 
-_CSV = Format(csv_files.source, csv_files.fault, csv_files.again)
-_JSON = Format(jsonl_files.source, jsonl_files.fault)
-READERS: Mapping[str, Format] = {
-    ".parquet": Format(parquet_files.source, parquet_files.fault),
+_CSV = FileFormat(csv_files.source, csv_files.fault, csv_files.again)
+_JSON = FileFormat(jsonl_files.source, jsonl_files.fault)
+READERS: Mapping[str, FileFormat] = {
+    ".parquet": FileFormat(parquet_files.source, parquet_files.fault),
     ".csv": _CSV,
     ".tsv": _CSV,
     ".jsonl": _JSON,
@@ -125,7 +125,7 @@ class DuckDB:
         """The files that a path or a glob beside ``root`` names."""
         return found(root, path)
 
-    def open(self, root: Path, path: str, name: str) -> Seen:
+    def open(self, root: Path, path: str, name: str) -> SeenFile:
         """See ``Engine``."""
         reader = READERS[suffix_of(path)]
         role = name if name != Path(path).name else None  # the message names the path already
@@ -152,7 +152,7 @@ class DuckDB:
             raise GatesError(f"{path} is a Git LFS pointer: the data was not fetched", where=role, mend=LFS_MEND)
         return files
 
-    def _opened(self, reader: Format, path: str, files: list[Path], name: str) -> Seen:
+    def _opened(self, reader: FileFormat, path: str, files: list[Path], name: str) -> SeenFile:
         import duckdb
 
         try:
@@ -171,14 +171,14 @@ class DuckDB:
             place = f"{wrong[0].name}: " if wrong and len(files) > 1 else ""
             raise GatesError(f"{path} is damaged or no table: {place}{what}", mend=mend) from error
 
-    def _seen(self, name: str, read: Read | None = None) -> Seen:
+    def _seen(self, name: str, read: ReadColumns | None = None) -> SeenFile:
         columns = {row[0]: row[1] for row in self._ask(f"DESCRIBE {quoted(name)}")}
         rows = read.rows if read else None
         if rows is None:
             ((rows,),) = self._ask(f"SELECT count(*) FROM {quoted(name)}")
-        return Seen(columns, rows, read.dated if read else {})
+        return SeenFile(columns, rows, read.dated if read else {})
 
-    def register(self, table: Any, name: str) -> Seen:
+    def register(self, table: Any, name: str) -> SeenFile:
         """An object of Arrow, pandas or polars, or a relation of DuckDB's."""
         import duckdb
 
@@ -191,7 +191,7 @@ class DuckDB:
             raise GatesError("its columns are not told apart by name", where=name, mend="Give each a name of its own.")
         return seen
 
-    def _registered(self, table: Any, name: str) -> Seen:
+    def _registered(self, table: Any, name: str) -> SeenFile:
         import duckdb
 
         try:

@@ -10,7 +10,18 @@ from pathlib import Path
 
 from gates.contract.sql import literal
 from gates.errors import GatesError
-from gates.measure.engines.column_types import BOOL, INT, NESTED, NUM, WIDE, Asked, Read, classes, of_json, type_of
+from gates.measure.engines.column_types import (
+    BOOL,
+    INT,
+    NESTED,
+    NUM,
+    WIDE,
+    Asked,
+    ReadColumns,
+    classes,
+    of_json,
+    type_of,
+)
 from gates.measure.engines.reader_options import JSON, JSON_OBJECTS
 from gates.measure.engines.written_names import Paths, refuse_twins
 
@@ -20,7 +31,7 @@ ONCE = "Give each key a name of its own."
 _SORTS = (BOOL, NESTED, INT | WIDE | NUM)  # of values; all others are text
 
 
-def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> Read:
+def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadColumns:
     """SQL that reads files. Raises ``GatesError`` for lines that are no objects, and for keys that are no names."""
     known = [_unmarked(file, paths) for file in files]
     names = _keys(path, files, JSON_OBJECTS.call(known), ask)
@@ -30,7 +41,7 @@ def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> Read:
     types = {name: type_of(one) for name, one in zip(names, bits, strict=True)}
     kinds = {name: "JSON" if _mixed(one) else types[name].kind for name, one in zip(names, bits, strict=True)}
     dated = {name: one.dated for name, one in types.items() if one.dated}
-    return Read(sql=JSON.call(known, columns=_struct(kinds)), dated=dated, rows=rows)
+    return ReadColumns(sql=JSON.call(known, columns=_struct(kinds)), dated=dated, rows=rows)
 
 
 def _struct(kinds: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gates.contract.sql import literal
 from gates.errors import GatesError
-from gates.measure.engines.column_types import Asked, Read
+from gates.measure.engines.column_types import Asked, ReadColumns
 from gates.measure.engines.reader_options import PARQUET
 from gates.measure.engines.written_names import Paths, refuse_twins
 
@@ -15,7 +15,7 @@ LEAST = 12  # bytes: the mark at both ends, and a length
 PLAIN, ENCRYPTED = b"PAR1", b"PARE"
 
 
-def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> Read:
+def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadColumns:
     """SQL that reads files of the same columns, in any order; where their types differ, as the wider one. Raises
     ``GatesError`` where one has other columns: the engine would fill them with nulls."""
     known = [paths.of(file) for file in files]
@@ -27,7 +27,7 @@ def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> Read:
                 f"{path}: {file.name} has other columns than {files[0].name}",
                 mend="Keep files of the same columns in one glob.",
             )
-    return Read(sql=PARQUET.call(known, union_by_name="true" if len(files) > 1 else "false"))
+    return ReadColumns(sql=PARQUET.call(known, union_by_name="true" if len(files) > 1 else "false"))
 
 
 def _names(known: str, ask: Asked) -> list[str]:

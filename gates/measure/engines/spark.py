@@ -19,7 +19,7 @@ from typing import Any
 from gates.contract.sql import quoted
 from gates.contract.text import hosts, patterns, text_formats
 from gates.errors import Exit, GatesError
-from gates.measure.engines import Rows, Seen, scratch, unordered
+from gates.measure.engines import Rows, SeenFile, scratch, unordered
 from gates.measure.engines.duckdb import DuckDB, is_file
 from gates.measure.engines.engine_types import told
 from gates.measure.engines.spark_sql import MATCHES, parsed, view_of, written
@@ -123,7 +123,7 @@ class Spark:
         frame.createOrReplaceTempView(_named(view))
         self._views.add(view)
 
-    def open(self, root: Path, path: str, name: str) -> Seen:
+    def open(self, root: Path, path: str, name: str) -> SeenFile:
         """A local file or a glob; else a table of Spark's catalog, or Parquet wherever Spark can read it."""
         if not is_file(path) and ("://" in path or not Path(path).suffix or self.session.catalog.tableExists(path)):
             return self._opened(path, name)
@@ -140,7 +140,7 @@ class Spark:
         self._view(self.session.read.schema(schema).parquet(*(file.as_uri() for file in files)), seen.columns, name)
         return seen
 
-    def _opened(self, path: str, name: str) -> Seen:
+    def _opened(self, path: str, name: str) -> SeenFile:
         from pyspark.errors import PySparkException
 
         try:
@@ -158,7 +158,7 @@ class Spark:
         self._duckdb.write(f"SELECT {cast} FROM {quoted(name)}", target)
         return target
 
-    def register(self, table: Any, name: str) -> Seen:
+    def register(self, table: Any, name: str) -> SeenFile:
         """A frame of Spark's own."""
         from pyspark.sql import DataFrame
 
@@ -166,7 +166,7 @@ class Spark:
             raise GatesError(f"{type(table).__name__}: no table that Spark can see", where=name)
         return self._seen(table, name, name)
 
-    def _seen(self, frame: Any, path: str, name: str) -> Seen:
+    def _seen(self, frame: Any, path: str, name: str) -> SeenFile:
         fields = [(field.name, field.dataType.simpleString()) for field in frame.schema]
         if len({column.lower() for column, _ in fields}) < len(fields):
             raise GatesError(f"{path}: its columns are not told apart by name", mend="Give each a name of its own.")
@@ -174,7 +174,7 @@ class Spark:
         self._view(frame, columns, name)
         self._brought[name] = False
         ((rows,),) = self.run(f"SELECT count(*) FROM {quoted(name)}")
-        return Seen(columns, rows)
+        return SeenFile(columns, rows)
 
     def _view(self, frame: Any, columns: Mapping[str, str], name: str) -> None:
         """The view, in which text that is not UTF-8 is an error, as it is in DuckDB."""

@@ -15,7 +15,7 @@ from gates.metrics import Task
 from gates.wording import counted
 
 if TYPE_CHECKING:
-    from gates.measure.holdout.scoring import Asked
+    from gates.measure.holdout.scoring import ScoringRequest
 
 Returns = Literal["score", "prediction"]
 _TWO = 2
@@ -35,7 +35,7 @@ class UnfitError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class ToldAnswer:
     """What a model says of what it returns: the classes of its columns, the names of its signature, and whether it
     returns classes or scores."""
 
@@ -44,7 +44,7 @@ class Told:
     returns: Returns | None = None
 
 
-def frame(returned: Any, given: Any, told: Told, asked: Asked) -> Any:
+def frame(returned: Any, given: Any, told: ToldAnswer, asked: ScoringRequest) -> Any:
     """The columns that predictions have, a row a row of ``given``, the frame that the model was asked about.
 
     Raises ``UnfitError`` for what does not fit the task, or could mean two things.
@@ -67,7 +67,7 @@ def frame(returned: Any, given: Any, told: Told, asked: Asked) -> Any:
     return pandas.DataFrame(made)
 
 
-def _of_array(returned: Any, rows: int, told: Told) -> Any:
+def _of_array(returned: Any, rows: int, told: ToldAnswer) -> Any:
     import numpy
     import pandas
 
@@ -131,7 +131,7 @@ def _refuse_rows(table: Any, given: Any) -> None:
         raise UnfitError(f"it returned {returned}{of} for {counted(len(given), 'row')}")
 
 
-def _named(table: Any, asked: Asked) -> dict[str, Any] | None:
+def _named(table: Any, asked: ScoringRequest) -> dict[str, Any] | None:
     """By the columns' names; None of one column that says nothing."""
     names = list(table.columns)
     found: dict[str, Any] = {}
@@ -148,7 +148,7 @@ def _named(table: Any, asked: Asked) -> dict[str, Any] | None:
     raise UnfitError(f"it returned the columns {_few(names)}; {_wanted(asked)}")
 
 
-def _wanted(asked: Asked) -> str:
+def _wanted(asked: ScoringRequest) -> str:
     return _FORMS[asked.task].format(positive=asked.labels.classes[-1] if asked.labels.classes else "")
 
 
@@ -195,7 +195,7 @@ def _refuse_total(held: Mapping[str, Any]) -> None:
         )
 
 
-def _unnamed(values: Any, told: Told, asked: Asked) -> dict[str, Any]:
+def _unnamed(values: Any, told: ToldAnswer, asked: ScoringRequest) -> dict[str, Any]:
     """By the form alone."""
     columns = values.shape[1]
     if asked.task not in ("binary", "multiclass"):
@@ -213,7 +213,7 @@ def _unnamed(values: Any, told: Told, asked: Asked) -> dict[str, Any]:
     return _scores(named, asked.labels, asked.task)
 
 
-def _as_sorted(columns: int, asked: Asked) -> Sequence[str]:
+def _as_sorted(columns: int, asked: ScoringRequest) -> Sequence[str]:
     """The classes of columns without names: sorted, as scikit-learn's, and negative before positive. Where these are
     two orders nobody can tell which is meant."""
     labels = asked.labels
@@ -231,7 +231,7 @@ def _as_sorted(columns: int, asked: Asked) -> Sequence[str]:
     return labels.classes
 
 
-def _meaning(values: Any, told: Told, asked: Asked) -> Returns:
+def _meaning(values: Any, told: ToldAnswer, asked: ScoringRequest) -> Returns:
     """Whether one value a row is a score or the class. Text, booleans and whole numbers are classes, fractions scores;
     what is of the numbers 0.0 and 1.0 alone, which are the classes, too, could be both."""
     import numpy

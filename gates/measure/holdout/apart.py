@@ -6,7 +6,7 @@ from gates.contract.rules.contract_rule import Contract
 from gates.contract.sql import quoted
 from gates.errors import GatesError
 from gates.measure.engines import Engine
-from gates.measure.holdout.tables import Opened, content_digest, row_text, run
+from gates.measure.holdout.tables import OpenTable, content_digest, row_text, run
 from gates.policy import Policy
 from gates.wording import counted
 
@@ -15,7 +15,9 @@ TELLING = 0.9  # so many of the holdout's rows must differ from each other: else
 _CHANCE = 2  # times as many rows as chance makes equal
 
 
-def refuse_shared(engine: Engine, train: Opened, holdout: Opened, policy: Policy, contract: Contract | None) -> None:
+def refuse_shared(
+    engine: Engine, train: OpenTable, holdout: OpenTable, policy: Policy, contract: Contract | None
+) -> None:
     """Raise ``GatesError`` where the training data holds the holdout's rows, unless the contract says how many may
     stand in both, or nothing is learnt (``task: score``)."""
     told = contract is not None and any(rule.id.startswith("leakage(") for rule in contract.rules)
@@ -34,12 +36,12 @@ def refuse_shared(engine: Engine, train: Opened, holdout: Opened, policy: Policy
         )
 
 
-def _rows(engine: Engine, table: Opened) -> int:
+def _rows(engine: Engine, table: OpenTable) -> int:
     ((rows,),) = run(engine, f"SELECT count(*) FROM {quoted(table.name)}")
     return int(rows)
 
 
-def _shared(engine: Engine, train: Opened, holdout: Opened, key: str | None) -> tuple[int, int]:
+def _shared(engine: Engine, train: OpenTable, holdout: OpenTable, key: str | None) -> tuple[int, int]:
     """(rows of the holdout, how many of them stand in the training data; 0 where these are few, or chance).
 
     Rows are told apart by what both tables hold beside the key, as they may have been numbered anew; where that is too
@@ -68,9 +70,9 @@ def _shared(engine: Engine, train: Opened, holdout: Opened, key: str | None) -> 
     return int(rows), int(shared) if shared > few else 0
 
 
-def _hashed(table: Opened, columns: list[str], key: str | None) -> str:
+def _hashed(table: OpenTable, columns: list[str], key: str | None) -> str:
     """SQL of each row's hash over some columns, with its key."""
-    part = Opened(name=table.name, path=table.path, columns={name: table.columns[name] for name in columns})
+    part = OpenTable(name=table.name, path=table.path, columns={name: table.columns[name] for name in columns})
     named = f"CAST({quoted(key)} AS VARCHAR)" if key in table.columns and key is not None else "CAST(NULL AS VARCHAR)"
     text = f"gates_hex(substr(sha256({row_text(part)}), 1, 15))"
     return f"SELECT {text} AS h, {named} AS k FROM {quoted(table.name)}"

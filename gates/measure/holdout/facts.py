@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 from typing import NoReturn
 
-from gates.documents.evidence import Facts
+from gates.documents.evidence import TrainingFacts
 from gates.errors import GatesError
 from gates.schema.canonical import EXACT
 from gates.schema.fields import build, schema_of
@@ -17,11 +17,11 @@ from gates.system import files
 
 NAME = "facts.json"
 LARGEST = 2**18  # bytes
-SCHEMA = schema_of(Facts) | {"required": []}  # people leave out what they have nothing to say of
+SCHEMA = schema_of(TrainingFacts) | {"required": []}  # people leave out what they have nothing to say of
 MEND = 'Write {"parameters": {"name": value}, "tags": {"name": "text"}} there, or nothing.'
 
 
-def read(folder: Path) -> Facts | None:
+def read(folder: Path) -> TrainingFacts | None:
     """The facts of a model's folder; None where the training wrote none. Raises ``GatesError`` for anything else."""
     path = folder / NAME
     if not path.exists() and not path.is_symlink():
@@ -37,7 +37,7 @@ def read(folder: Path) -> Facts | None:
     found = list(problems(Source(name=str(path), value=value, places={}), (), value, SCHEMA))
     if found:
         raise GatesError(found[0].text, where=str(path), mend=MEND)
-    facts: Facts = build(Facts, {"parameters": {}, "tags": {}} | value)
+    facts: TrainingFacts = build(TrainingFacts, {"parameters": {}, "tags": {}} | value)
     for name, held in facts.parameters.items():
         if isinstance(held, int) and abs(held) > EXACT:
             raise GatesError(f"{name}: no reader of JSON keeps this number", where=str(path), mend="Write it as text.")

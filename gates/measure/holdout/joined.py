@@ -14,14 +14,14 @@ from gates.measure.holdout.rows import Parts, bucket_of, identified
 from gates.measure.holdout.tables import run
 from gates.metrics import QUANTITIES
 from gates.metrics.columns import ORDERED
-from gates.metrics.expressions import Model
+from gates.metrics.expressions import ModelColumns
 from gates.metrics.functions import is_general
 from gates.policy import Policy
 from gates.stats.score_bins import BITS, HALF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Joined:
+class ScoredRows:
     """The table ``joined``: y, w, g, q, the slice columns, and of each model its call (c, b), score (s, t), scores by
     class (s_0, ..., t_0, ...) and further columns (s_of0, ..., t_of0, ...). Without a second model b is -1 and t is
     null."""
@@ -39,11 +39,11 @@ class Joined:
         return [self.parts[part] for part in dimension.parts]
 
     @property
-    def models(self) -> tuple[Model, ...]:
+    def models(self) -> tuple[ModelColumns, ...]:
         """The columns of the candidate, and of the champion where there is one."""
         both = zip(("c", "b"), "st", self.columns_of, self.classes_of, strict=False)
         return tuple(
-            Model(
+            ModelColumns(
                 prefix=f"{score}_",
                 label="y",
                 call=call,
@@ -54,7 +54,7 @@ class Joined:
             for call, score, of, classes in both
         )
 
-    def models_of(self, statistic: Statistic) -> tuple[Model, ...]:
+    def models_of(self, statistic: Statistic) -> tuple[ModelColumns, ...]:
         """The models that give what a statistic is about; the candidate always does."""
         needs_scores = of_scores(statistic)
         return tuple(
@@ -132,7 +132,7 @@ def join(
     *,
     told_apart: bool = True,
     places: int,
-) -> Joined:
+) -> ScoredRows:
     """Make the table ``joined``, of weights of so many binary ``places``. Unless rows are ``told_apart`` they are all
     of one bucket, which nothing asks for."""
     columns = "".join(f", r.{name}" for name in parts.values())
@@ -147,7 +147,7 @@ def join(
     run(engine, f"CREATE OR REPLACE TEMP TABLE joined AS SELECT *, {bucket} AS g FROM ({rows})")
     ((rows,),) = run(engine, "SELECT count(*) FROM joined")
     models = [one for one in (candidate, champion) if one]
-    return Joined(
+    return ScoredRows(
         engine=engine,
         parts=parts,
         columns_of=tuple(one.columns for one in models),

@@ -11,7 +11,7 @@ from gates.contract.sql import literal, quoted
 from gates.documents.slices import edge_text
 from gates.errors import GatesError
 from gates.measure.engines import Engine
-from gates.measure.holdout.tables import Opened, run
+from gates.measure.holdout.tables import OpenTable, run
 from gates.policy import Policy
 from gates.schema.fields import Plain
 from gates.wording import counted, have
@@ -116,7 +116,7 @@ def _kind(values: Sequence[str], category: str) -> Kind:
     return "number" if numbers and len({_number(value) for value in values}) == len(values) else "text"
 
 
-def read_labels(engine: Engine, opened: Opened, policy: Policy) -> Labels:
+def read_labels(engine: Engine, opened: OpenTable, policy: Policy) -> Labels:
     """What labels there are. Raises ``GatesError`` for those that are missing, or don't fit the task."""
     data = policy.data
     if data.label is None:
@@ -144,7 +144,7 @@ def read_labels(engine: Engine, opened: Opened, policy: Policy) -> Labels:
     return Labels(classes=(), kind="value")
 
 
-def _classes(engine: Engine, opened: Opened, policy: Policy, label: str) -> Labels:
+def _classes(engine: Engine, opened: OpenTable, policy: Policy, label: str) -> Labels:
     column = opened.seen.get(label)
     double = column is not None and column.is_double
     value = f"({quoted(label)} + 0.0)" if double else quoted(label)  # -0.0 is 0

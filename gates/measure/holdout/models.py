@@ -11,20 +11,20 @@ from gates.system.files import folder_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
+class ModelOutput:
     """Where a model's output lies: its folder, which is digested, with ``model/`` or ``predictions.*`` in it."""
 
     digest: str
     folder: Path
 
     @classmethod
-    def of(cls, folder: Path) -> Files:
+    def of(cls, folder: Path) -> ModelOutput:
         """A folder as it lies there. Raises ``GatesError`` for links in it."""
         return cls(digest=folder_digest(folder), folder=folder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class RegisteredModel:
     """The champion. ``predictions(holdout)`` gives its kept predictions on a holdout of that identity, if any;
     ``folder()`` fetches its files."""
 

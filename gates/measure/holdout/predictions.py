@@ -11,7 +11,7 @@ from gates.contract.sql import literal, quoted
 from gates.errors import GatesError
 from gates.measure.engines import Engine
 from gates.measure.holdout.labels import TOTAL, Labels
-from gates.measure.holdout.tables import Opened, open_table, run, shortest
+from gates.measure.holdout.tables import OpenTable, open_table, run, shortest
 from gates.metrics import Task
 from gates.policy import Policy
 from gates.schema.validation import nearest
@@ -90,19 +90,19 @@ class _Form:
     scored: bool = False
 
 
-def _double(view: Opened, column: str) -> str:
+def _double(view: OpenTable, column: str) -> str:
     """SQL of a number as a double; + 0.0: -0.0 and 0.0 tie."""
     return f"({shortest(view, column, f'p.{quoted(column)}')} + 0.0)"
 
 
-def _reached(view: Opened, threshold: float) -> str:
+def _reached(view: OpenTable, threshold: float) -> str:
     """SQL: whether a score is at least the threshold; the double of its float of 32 bits is the threshold, too."""
     score = _double(view, "score")
     (narrow,) = struct.unpack("f", struct.pack("f", threshold))
     return f"({score} >= {literal(threshold)} OR {score} = {literal(float(narrow))})"
 
 
-def _binary(engine: Engine, view: Opened, policy: Policy, labels: Labels) -> _Form:
+def _binary(engine: Engine, view: OpenTable, policy: Policy, labels: Labels) -> _Form:
     _need(view, policy, "score", "prediction")
     scored = "score" in view.columns
     if scored:
@@ -117,7 +117,7 @@ def _binary(engine: Engine, view: Opened, policy: Policy, labels: Labels) -> _Fo
     return _Form(call=call, score=_double(view, "score") if scored else "CAST(NULL AS DOUBLE)", scored=scored)
 
 
-def _multiclass(engine: Engine, view: Opened, policy: Policy, labels: Labels) -> _Form:
+def _multiclass(engine: Engine, view: OpenTable, policy: Policy, labels: Labels) -> _Form:
     held = _columns_of(view, labels)
     needed = [name for name in labels.classes if name not in labels.absent]
     if "prediction" not in view.columns or held:
@@ -151,7 +151,7 @@ def scored_classes(engine: Engine, file: Path, name: str, policy: Policy) -> lis
     return [column.removeprefix(_SCORE) for column in named if view.seen[column].is_number]
 
 
-def _columns_of(view: Opened, labels: Labels) -> dict[str, str]:
+def _columns_of(view: OpenTable, labels: Labels) -> dict[str, str]:
     """The column with each class's score: score_1 is that of a class 1.0, too."""
     held: dict[str, str] = {}
     for column in view.columns:
@@ -163,7 +163,7 @@ def _columns_of(view: Opened, labels: Labels) -> dict[str, str]:
     return held
 
 
-def _check_totals(engine: Engine, view: Opened, policy: Policy, columns: Sequence[str]) -> None:
+def _check_totals(engine: Engine, view: OpenTable, policy: Policy, columns: Sequence[str]) -> None:
     """The scores of a row add up to 1."""
     total = " + ".join(f"CAST({quoted(column)} AS DOUBLE)" for column in columns)
     wrong = f"abs({total} - 1.0) > {literal(TOTAL + 1e-9)}"
@@ -182,26 +182,26 @@ def _span(low: float, high: float) -> str:
     return f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
 
 
-def _regression(engine: Engine, view: Opened, policy: Policy, _labels: Labels) -> _Form:
+def _regression(engine: Engine, view: OpenTable, policy: Policy, _labels: Labels) -> _Form:
     _need(view, policy, "prediction")
     _check_numbers(engine, view, policy, "prediction")
     return _Form(call=_double(view, "prediction"))
 
 
-def _ranking(engine: Engine, view: Opened, policy: Policy, _labels: Labels) -> _Form:
+def _ranking(engine: Engine, view: OpenTable, policy: Policy, _labels: Labels) -> _Form:
     _need(view, policy, "score")
     _check_numbers(engine, view, policy, "score")
     return _Form(call="CAST(NULL AS DOUBLE)", score=_double(view, "score"), scored=True)
 
 
-def _score(engine: Engine, view: Opened, policy: Policy, _labels: Labels) -> _Form:
+def _score(engine: Engine, view: OpenTable, policy: Policy, _labels: Labels) -> _Form:
     if "score" not in view.columns:
         return _Form(call="CAST(NULL AS DOUBLE)")
     _check_numbers(engine, view, policy, "score")
     return _Form(call="CAST(NULL AS DOUBLE)", score=_double(view, "score"), scored=True)
 
 
-_FORMS: Mapping[Task, Callable[[Engine, Opened, Policy, Labels], _Form]] = {
+_FORMS: Mapping[Task, Callable[[Engine, OpenTable, Policy, Labels], _Form]] = {
     "binary": _binary,
     "multiclass": _multiclass,
     "regression": _regression,
@@ -210,7 +210,7 @@ _FORMS: Mapping[Task, Callable[[Engine, Opened, Policy, Labels], _Form]] = {
 }
 
 
-def _further(engine: Engine, view: Opened, policy: Policy, wanted: Sequence[str], *, must: bool) -> dict[str, str]:
+def _further(engine: Engine, view: OpenTable, policy: Policy, wanted: Sequence[str], *, must: bool) -> dict[str, str]:
     """Further columns of numbers, and what each is called in the table."""
     for column in wanted if must else ():
         if column not in view.columns:
@@ -222,13 +222,13 @@ def _further(engine: Engine, view: Opened, policy: Policy, wanted: Sequence[str]
     return {column: f"of{place}" for place, column in enumerate(held)}
 
 
-def _need(view: Opened, policy: Policy, *columns: str) -> None:
+def _need(view: OpenTable, policy: Policy, *columns: str) -> None:
     form = FORMS[policy.task]
     if not set(columns) & view.columns.keys():
         raise GatesError(f"the predictions have the columns {', '.join(view.columns)}", where=view.path, mend=form)
 
 
-def _match(engine: Engine, name: str, view: Opened, policy: Policy, *, secret: bool) -> None:
+def _match(engine: Engine, name: str, view: OpenTable, policy: Policy, *, secret: bool) -> None:
     """The same rows on both sides, or an error that says how many differ and which."""
     ((expected,),) = run(engine, "SELECT count(*) FROM gates_rows")
     ((given,),) = run(engine, f"SELECT count(*) FROM {name}")
@@ -274,7 +274,7 @@ def _spelt(engine: Engine, name: str) -> str | None:
     return f"No key is the holdout's: write them as there, {ours}, not {theirs}; read them as text, with dtype=str."
 
 
-def _beside(engine: Engine, name: str, view: Opened, key: str) -> tuple[str, str | None]:
+def _beside(engine: Engine, name: str, view: OpenTable, key: str) -> tuple[str, str | None]:
     """The predictions' own keys, where they are none of the holdout's, and how they may have come to differ."""
     strange = f"SELECT k FROM {name} WHERE k IS NOT NULL EXCEPT SELECT k FROM gates_rows"
     first = [str(row[0]) for row in run(engine, f"SELECT k FROM ({strange}) ORDER BY k LIMIT {_SHOWN}")]
@@ -298,7 +298,7 @@ def _as_number(text: str) -> float | None:
         return None
 
 
-def _wrong_rows(engine: Engine, view: Opened, policy: Policy, condition: str) -> tuple[int, str]:
+def _wrong_rows(engine: Engine, view: OpenTable, policy: Policy, condition: str) -> tuple[int, str]:
     """How many rows are wrong, and the first of them, by their key where there is one."""
     ((count,),) = run(engine, f"SELECT count(*) FROM {quoted(view.name)} WHERE {condition}")
     if not count:
@@ -311,7 +311,7 @@ def _wrong_rows(engine: Engine, view: Opened, policy: Policy, condition: str) ->
     return count, f"{key}: {told}" if key else f"{'row' if count == 1 else 'rows'} {told}"
 
 
-def _check_numbers(engine: Engine, view: Opened, policy: Policy, column: str, *, unit: bool = False) -> None:
+def _check_numbers(engine: Engine, view: OpenTable, policy: Policy, column: str, *, unit: bool = False) -> None:
     """Every value a finite number; ``unit``: within 0 and 1."""
     form = FORMS[policy.task]
     name, seen = quoted(column), view.seen.get(column)
@@ -337,7 +337,7 @@ def _check_numbers(engine: Engine, view: Opened, policy: Policy, column: str, *,
         raise wrong
 
 
-def _check_calls(engine: Engine, view: Opened, policy: Policy, labels: Labels) -> None:
+def _check_calls(engine: Engine, view: OpenTable, policy: Policy, labels: Labels) -> None:
     known = f"coalesce({labels.is_one('prediction', *labels.classes)}, FALSE)"
     count, which = _wrong_rows(engine, view, policy, f"NOT {known}")
     if not count:

@@ -14,7 +14,7 @@ from gates.kinds.protocol import Needs
 from gates.measure.engines import Engine
 from gates.measure.holdout.hidden import Hidden, Values
 from gates.measure.holdout.labels import Labels
-from gates.measure.holdout.tables import Opened, double_of, exact_text, row_text, run, shortest
+from gates.measure.holdout.tables import OpenTable, double_of, exact_text, row_text, run, shortest
 from gates.metrics.expressions import double
 from gates.policy import Policy
 from gates.wording import counted, have, plural
@@ -38,7 +38,7 @@ def parts_of(dimensions: Sequence[Dimension]) -> Parts:
     return found
 
 
-def part_sql(opened: Opened, column: str, edges: tuple[float, ...], role: str) -> str:
+def part_sql(opened: OpenTable, column: str, edges: tuple[float, ...], role: str) -> str:
     """SQL of the slice that a row falls into: its value as text, or its bin; null where there is no value."""
     name = opened.require(column, role)
     numeric = column in opened.seen and opened.seen[column].is_number
@@ -58,7 +58,7 @@ def part_sql(opened: Opened, column: str, edges: tuple[float, ...], role: str) -
 
 def make_rows(
     engine: Engine,
-    opened: Opened,
+    opened: OpenTable,
     policy: Policy,
     labels: Labels,
     parts: Parts,
@@ -101,7 +101,7 @@ def make_rows(
     return values
 
 
-def _label(opened: Opened, column: str, labels: Labels) -> str:
+def _label(opened: OpenTable, column: str, labels: Labels) -> str:
     """SQL of the number of a label's class, or of the number that it is."""
     value = quoted(column)
     return labels.value(shortest(opened, column, value) if labels.kind == "value" else value)
@@ -142,7 +142,7 @@ def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str, hidd
             )
 
 
-def _check_keys(engine: Engine, opened: Opened, key: str) -> None:
+def _check_keys(engine: Engine, opened: OpenTable, key: str) -> None:
     ((repeated, missing),) = run(engine, "SELECT count(k) - count(DISTINCT k), count(*) - count(k) FROM gates_rows")
     if repeated or missing:
         twice = plural(repeated, "row repeats", "rows repeat")
@@ -150,7 +150,7 @@ def _check_keys(engine: Engine, opened: Opened, key: str) -> None:
         raise GatesError(f"{opened.path}: {what} in {key}", where="data.key")
 
 
-def weight_places(engine: Engine, opened: Opened, column: str | None) -> int:
+def weight_places(engine: Engine, opened: OpenTable, column: str | None) -> int:
     """How many binary places a weight is kept to. What weights are to each other counts, so it is as many as give the
     largest ``WEIGHT_BITS`` digits at least, and more of few rows: all together then make a double's 53.
 
@@ -183,21 +183,21 @@ def weight_places(engine: Engine, opened: Opened, column: str | None) -> int:
     return places
 
 
-def _weight(opened: Opened, column: str) -> str:
+def _weight(opened: OpenTable, column: str) -> str:
     name = opened.require(column, "data.weight")
     if not (column in opened.seen and opened.seen[column].is_number):
         raise GatesError(f"{column} holds {opened.told(column)}, not numbers", where="data.weight")
     return f"({shortest(opened, column, name)})"
 
 
-def _whole_weight(opened: Opened, column: str, places: int) -> str:
+def _whole_weight(opened: OpenTable, column: str, places: int) -> str:
     """SQL of a weight in whole 2**-places."""
     halves = (places // 2, places - places // 2)  # of which both are doubles, however small or large weights are
     scaled = " * ".join([_weight(opened, column), *(double(2.0**half) for half in halves)])
     return f"CAST(floor({scaled} + {double(0.5)}) AS BIGINT)"
 
 
-def _unit(engine: Engine, opened: Opened, policy: Policy) -> str:
+def _unit(engine: Engine, opened: OpenTable, policy: Policy) -> str:
     """SQL of a text that tells units apart; where there is no unit, queries or keys; or else rows by all they hold."""
     data = policy.data
     column = data.unit or data.query or data.key

@@ -16,7 +16,7 @@ from gates.contract.sql import literal, quoted
 from gates.errors import GatesError
 from gates.measure.engines import connect
 from gates.measure.holdout import inputs
-from gates.measure.holdout.answer import Returns, Told, UnfitError, frame
+from gates.measure.holdout.answer import Returns, ToldAnswer, UnfitError, frame
 from gates.measure.holdout.labels import Labels
 from gates.measure.holdout.tables import open_table, run
 from gates.metrics import Task
@@ -26,7 +26,7 @@ _LONGEST = 1000  # characters of a complaint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ScoringRequest:
     """What a model is asked, beside the rows: what its answer means, the key to put beside it, and how long it has.
 
     ``further``: columns that gates name with `of`; ``returns``: what the policy says of one number a row.
@@ -45,13 +45,13 @@ class Asked:
         return json.dumps(told | {"labels": self.labels.plain(), "further": self.further, "returns": self.returns})
 
     @classmethod
-    def load(cls, text: str | bytes) -> Asked:
+    def load(cls, text: str | bytes) -> ScoringRequest:
         """What ``dump`` wrote."""
         told = json.loads(text)
         return cls(**told | {"labels": Labels.read(told["labels"]), "further": tuple(told["further"])})
 
 
-def scored(model: Path, features: Path, target: Path, asked: Asked, environment: Mapping[str, str]) -> Path:
+def scored(model: Path, features: Path, target: Path, asked: ScoringRequest, environment: Mapping[str, str]) -> Path:
     """Let an MLflow model folder score ``features``, and write its scores with the key beside them."""
     bare = target.with_name(f"{target.stem}-scores.parquet")
     score(model, features, bare, asked, environment)
@@ -67,7 +67,7 @@ def scored(model: Path, features: Path, target: Path, asked: Asked, environment:
     return target
 
 
-def score(model: Path, features: Path, out: Path, asked: Asked, environment: Mapping[str, str]) -> None:
+def score(model: Path, features: Path, out: Path, asked: ScoringRequest, environment: Mapping[str, str]) -> None:
     """Write ``out`` (Parquet): the columns that predictions have, a row a row.
 
     ``features``: the holdout without its label, as Parquet, or as CSV where the holdout is. A scikit-learn classifier
@@ -104,7 +104,7 @@ def _complaint(answer: Path) -> str | None:
     return None if told is None else str(told)[:_LONGEST]
 
 
-def _predict(model: Path, features: Path, asked: Asked) -> tuple[Any, Any, Told]:
+def _predict(model: Path, features: Path, asked: ScoringRequest) -> tuple[Any, Any, ToldAnswer]:
     """(what the model returned, the rows that it was given, what it says of its answer)."""
     import mlflow
 
@@ -114,7 +114,7 @@ def _predict(model: Path, features: Path, asked: Asked) -> tuple[Any, Any, Told]
     names = outputs.input_names() if outputs is not None and outputs.has_input_names() else None
     if "sklearn" not in described.flavors:
         given = inputs.fitted(table, schema)
-        return mlflow.pyfunc.load_model(str(model)).predict(given), table, Told(names=names)
+        return mlflow.pyfunc.load_model(str(model)).predict(given), table, ToldAnswer(names=names)
     native = mlflow.sklearn.load_model(str(model))
     given = inputs.fitted(table, schema) if inputs.kinds(schema) else _seen(native, table)
     returned, told = _of_sklearn(native, given, asked)
@@ -127,7 +127,7 @@ def _seen(native: Any, table: Any) -> Any:
     return table[names] if names and set(names) <= set(table.columns) else table
 
 
-def _of_sklearn(native: Any, given: Any, asked: Asked) -> tuple[Any, Told]:
+def _of_sklearn(native: Any, given: Any, asked: ScoringRequest) -> tuple[Any, ToldAnswer]:
     """A classifier's probabilities with their classes, or its classes; another's numbers."""
     from sklearn.base import is_classifier
 
@@ -136,13 +136,13 @@ def _of_sklearn(native: Any, given: Any, asked: Asked) -> tuple[Any, Told]:
         if is_classifier(native):
             known = f" of the classes {', '.join(classes)}" if classes else ""
             raise UnfitError(f"it is a classifier{known}, and task: {asked.task} asks for numbers")
-        return native.predict(given), Told()
+        return native.predict(given), ToldAnswer()
     if hasattr(native, "predict_proba"):
-        return native.predict_proba(given), Told(classes=classes or None)
-    return native.predict(given), Told(returns="prediction" if is_classifier(native) else "score")
+        return native.predict_proba(given), ToldAnswer(classes=classes or None)
+    return native.predict(given), ToldAnswer(returns="prediction" if is_classifier(native) else "score")
 
 
-def _answer(model: Path, features: Path, out: Path, asked: Asked) -> str | None:
+def _answer(model: Path, features: Path, out: Path, asked: ScoringRequest) -> str | None:
     """Score and write; gives the complaint where that fails."""
     try:
         returned, given, told = _predict(model, features, asked)
@@ -163,5 +163,5 @@ def _reason(text: str) -> str:
 
 
 if __name__ == "__main__":
-    _told = _answer(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), Asked.load(sys.argv[5]))
+    _told = _answer(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), ScoringRequest.load(sys.argv[5]))
     Path(sys.argv[4]).write_text(json.dumps(_told))

@@ -24,7 +24,7 @@ _PLACES = 10  # decimals of a float of 32 bits that are looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class OpenTable:
     """A table of the engine: its name there, what the policy calls it, and its columns."""
 
     name: str
@@ -49,7 +49,7 @@ class Opened:
         return quoted(column)
 
 
-def shortest(opened: Opened, column: str, value: str) -> str:
+def shortest(opened: OpenTable, column: str, value: str) -> str:
     """SQL of a number as a double. A float of 32 bits stands for the shortest decimal that it is nearest to: 0.7, not
     0.699999988."""
     double = f"CAST({value} AS DOUBLE)"
@@ -63,20 +63,20 @@ def shortest(opened: Opened, column: str, value: str) -> str:
     return f"CASE {' '.join(tried)} ELSE {double} END"
 
 
-def open_table(engine: Engine, root: Path, path: str, name: str) -> Opened:
+def open_table(engine: Engine, root: Path, path: str, name: str) -> OpenTable:
     """A file or a glob, beside ``root``, as a view. Raises ``GatesError`` where it can't be read or is empty."""
     found = engine.open(root, path, name)
     if not found.rows:
         raise GatesError(f"{path} has no rows", where=name if name != Path(path).name else None)
-    return Opened(name=name, path=path, columns=found.columns, dated=found.dated)
+    return OpenTable(name=name, path=path, columns=found.columns, dated=found.dated)
 
 
-def register(engine: Engine, table: Any, name: str) -> Opened:
+def register(engine: Engine, table: Any, name: str) -> OpenTable:
     """An object in memory as a view. Raises ``GatesError`` for what the engine can't see, and for one without rows."""
     found = engine.register(table, name)
     if not found.rows:
         raise GatesError("has no rows", where=name)
-    return Opened(name=name, path=name, columns=found.columns, dated=found.dated)
+    return OpenTable(name=name, path=name, columns=found.columns, dated=found.dated)
 
 
 def run(engine: Engine, sql: str) -> Rows:
@@ -89,19 +89,19 @@ def double_of(bits: int) -> float:
     return float(struct.unpack("<d", struct.pack("<q", bits))[0])
 
 
-def table_of(engine: Engine, opened: Opened) -> Table:
+def table_of(engine: Engine, opened: OpenTable) -> Table:
     """Number of rows and digest of a table."""
     digest, rows = content_digest(engine, opened)
     return Table(name=opened.name, digest=digest, rows=rows)
 
 
-def content_digest(engine: Engine, opened: Opened) -> tuple[str, int]:
+def content_digest(engine: Engine, opened: OpenTable) -> tuple[str, int]:
     """(digest, rows) of column names, what JSON sees in them, and the multiset of rows. The same of every engine."""
     lanes, rows = content_lanes(engine, opened)
     return digest_of(opened, lanes, rows), rows
 
 
-def sequence_digest(engine: Engine, opened: Opened) -> str:
+def sequence_digest(engine: Engine, opened: OpenTable) -> str:
     """Digest of column names, what JSON sees in them, and the sequence of rows. Raises ``GatesError`` where rows have
     no order."""
     hasher = hashlib.sha256(repr(columns_told(opened)).encode())
@@ -110,12 +110,12 @@ def sequence_digest(engine: Engine, opened: Opened) -> str:
     return f"sha256:{hasher.hexdigest()}"
 
 
-def digest_of(opened: Opened, lanes: Sequence[int], rows: int) -> str:
+def digest_of(opened: OpenTable, lanes: Sequence[int], rows: int) -> str:
     """The digest of a table from its lanes, which may have been added up over shards."""
     return told_digest(columns_told(opened), lanes, rows)
 
 
-def columns_told(opened: Opened) -> list[tuple[str, str]]:
+def columns_told(opened: OpenTable) -> list[tuple[str, str]]:
     """Each column with its type in JSON, or else in the engine."""
     columns = opened.seen
     return [(name, columns[name].json if name in columns else kind) for name, kind in opened.columns.items()]
@@ -126,7 +126,7 @@ def told_digest(columns: Sequence[tuple[str, str]], lanes: Sequence[int], rows: 
     return "sha256:" + hashlib.sha256(repr((list(columns), rows, list(lanes))).encode()).hexdigest()
 
 
-def content_lanes(engine: Engine, opened: Opened, *, where: str = "TRUE") -> tuple[tuple[int, ...], int]:
+def content_lanes(engine: Engine, opened: OpenTable, *, where: str = "TRUE") -> tuple[tuple[int, ...], int]:
     """(lanes, rows): each row's length-prefixed text is hashed with SHA-256, and the hashes are added up lane by
     lane, so files may be split and rows shuffled, and lanes of shards add up to those of the whole."""
     lanes = ", ".join(f"sum(gates_hex(substr(h, {1 + _HEX * lane}, {_HEX})))" for lane in range(LANES))
@@ -135,13 +135,13 @@ def content_lanes(engine: Engine, opened: Opened, *, where: str = "TRUE") -> tup
     return tuple(int(lane or 0) for lane in sums), rows
 
 
-def row_text(opened: Opened) -> str:
+def row_text(opened: OpenTable) -> str:
     """SQL of a text of a whole row that only an equal row has: each value's, prefixed by its length."""
     exact = [exact_text(opened, name) for name in opened.columns]
     return " || ',' || ".join(f"coalesce(length({text}) || ':' || {text}, '~')" for text in exact)
 
 
-def exact_text(opened: Opened, name: str) -> str:
+def exact_text(opened: OpenTable, name: str) -> str:
     """SQL of a text that only an equal value of a column has, and that every engine spells alike."""
     columns = opened.seen
     return _exact(columns[name]) if name in columns else f"CAST({quoted(name)} AS VARCHAR)"

@@ -35,7 +35,7 @@ class _UnfitError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class MetricRequest:
     """The function, ready to be called with (y_true, predictions, weights or None)."""
 
     call: Callable[[Any, Any, Any], float]
@@ -61,7 +61,7 @@ def _function(wanted: Mapping[str, Any]) -> Callable[..., Any]:
     return made
 
 
-def _asked(wanted: Mapping[str, Any], rows: Any) -> Asked:
+def _asked(wanted: Mapping[str, Any], rows: Any) -> MetricRequest:
     function, arguments = _function(wanted), wanted["arguments"]
     try:
         parameters = inspect.signature(function).parameters
@@ -88,7 +88,7 @@ def _asked(wanted: Mapping[str, Any], rows: Any) -> Asked:
             raise _UnfitError(f"it gave {type(value).__name__}, not one number")
         return float(value)
 
-    return Asked(
+    return MetricRequest(
         call=call,
         predictions=[
             _predicted(rows, one, wanted, scores)
@@ -126,7 +126,7 @@ def _truth(column: Any, wanted: Mapping[str, Any]) -> Any:
     return np.array(named)[values.astype(int)]
 
 
-def _called(asked: Asked, truth: Any, predicted: Any, weights: Any) -> float | str:
+def _called(asked: MetricRequest, truth: Any, predicted: Any, weights: Any) -> float | str:
     """The value; in words why there is none."""
     try:
         value = asked.call(truth, predicted, weights)
@@ -137,7 +137,7 @@ def _called(asked: Asked, truth: Any, predicted: Any, weights: Any) -> float | s
     return value if np.isfinite(value) else "it is not a finite number"
 
 
-def _slice(asked: Asked, held: Any, truth: Any, weights: Any, units: Any, seed: str) -> dict[str, Any]:
+def _slice(asked: MetricRequest, held: Any, truth: Any, weights: Any, units: Any, seed: str) -> dict[str, Any]:
     """Values, variances and covariance of both models on the rows ``held``."""
     truth, weights = truth[held], None if weights is None else weights[held]
     models = [one[held] for one in asked.predictions]
@@ -171,7 +171,7 @@ def _slice(asked: Asked, held: Any, truth: Any, weights: Any, units: Any, seed: 
     }
 
 
-def _unseen(asked: Asked, truth: Any, model: Any, weights: Any, value: Any) -> float:
+def _unseen(asked: MetricRequest, truth: Any, model: Any, weights: Any, value: Any) -> float:
     """The squared error that there is at least: that of two wrong rows, of the class of which one moves the value most.
     Where all rows are right, no draw of them shows any. 0 of values, of which nobody knows what a wrong one is."""
     if asked.wrong is None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from gates.documents.slices import Dimension
-from gates.measure.holdout.joined import Joined
+from gates.measure.holdout.joined import ScoredRows
 from gates.measure.holdout.tables import run
 
 Key = tuple[str | None, ...]
 Cells = dict[Key, list[tuple[int, ...]]]
 
 
-def rows(joined: Joined, dimension: Dimension) -> dict[Key, int]:
+def rows(joined: ScoredRows, dimension: Dimension) -> dict[Key, int]:
     """Number of rows of each slice."""
     names = joined.columns(dimension)
     grouped = f" GROUP BY {', '.join(names)}" if names else ""
@@ -18,17 +18,17 @@ def rows(joined: Joined, dimension: Dimension) -> dict[Key, int]:
     return {tuple(row[: len(names)]): int(row[-1]) for row in found}
 
 
-def cells(joined: Joined, dimension: Dimension) -> Cells:
+def cells(joined: ScoredRows, dimension: Dimension) -> Cells:
     """(label, candidate's call, champion's call, rows) of each slice, sorted."""
     return _grouped(joined, dimension, ["y", "c", "b"], "count(*)")
 
 
-def weights(joined: Joined, dimension: Dimension) -> Cells:
+def weights(joined: ScoredRows, dimension: Dimension) -> Cells:
     """(bucket, label, candidate's call, champion's call, weight) of each slice, sorted."""
     return _grouped(joined, dimension, ["g", "y", "c", "b"], "sum(w)")
 
 
-def _grouped(joined: Joined, dimension: Dimension, by: list[str], counted: str) -> Cells:
+def _grouped(joined: ScoredRows, dimension: Dimension, by: list[str], counted: str) -> Cells:
     names = joined.columns(dimension)
     grouped = ", ".join([*names, *by])
     found: Cells = {}

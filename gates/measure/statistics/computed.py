@@ -14,7 +14,7 @@ import numpy as np
 from gates.documents.evidence import BUCKETS, EXACT_ROWS, Computed
 from gates.documents.slices import Dimension
 from gates.documents.statistic import Statistic
-from gates.measure.holdout.joined import Joined
+from gates.measure.holdout.joined import ScoredRows
 from gates.measure.holdout.tables import run
 from gates.measure.statistics.cells import Key
 from gates.measure.statistics.curves import CURVES, UNDEFINED, Curve, roc_auc, scatter
@@ -30,7 +30,7 @@ _SHRINKS: Mapping[str, float] = {  # with which power of the rows that shrinks w
 _SURE = 2  # times as much of it is taken to be error
 
 
-def computed(joined: Joined, dimension: Dimension, statistic: Statistic, *, weighted: bool) -> dict[Key, Computed]:
+def computed(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, weighted: bool) -> dict[Key, Computed]:
     """The metric of each slice and both models."""
     name, parameters, models = statistic.name, dict(statistic.parameters), joined.models_of(statistic)
     if name == "roc_auc_ovr":
@@ -59,7 +59,7 @@ def computed(joined: Joined, dimension: Dimension, statistic: Statistic, *, weig
     }
 
 
-def _counted(joined: Joined, dimension: Dimension, score: str, label: str, *, weighted: bool) -> dict[Key, Any]:
+def _counted(joined: ScoredRows, dimension: Dimension, score: str, label: str, *, weighted: bool) -> dict[Key, Any]:
     """Of each slice an array of (bucket, label, score, rows or weight)."""
     names = joined.columns(dimension)
     value = joined.score(score)

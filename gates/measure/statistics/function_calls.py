@@ -19,7 +19,7 @@ from gates.documents.slices import Dimension
 from gates.documents.statistic import Statistic
 from gates.errors import GatesError
 from gates.kinds.protocol import Needs
-from gates.measure.holdout.joined import Joined
+from gates.measure.holdout.joined import ScoredRows
 from gates.measure.holdout.labels import Labels
 from gates.measure.statistics.cells import Key
 from gates.metrics.functions import FUNCTIONS, is_general
@@ -34,7 +34,7 @@ _SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guest:
+class GuestMetric:
     """How somebody else's code is run: ``folder`` for what is made on the way, ``root`` where its modules lie. Where
     the repository's own may not be ``called``, as beside credentials, its metrics are left out."""
 
@@ -47,7 +47,7 @@ class Guest:
 Found = dict[tuple[str, str], dict[Key, Computed]]  # (statistic's id, dimension's id) -> of each slice
 
 
-def general(joined: Joined, policy: Policy, needs: Needs, labels: Labels, guest: Guest) -> Found:
+def general(joined: ScoredRows, policy: Policy, needs: Needs, labels: Labels, guest: GuestMetric) -> Found:
     """Every such metric along every dimension that asks for it: one child a metric. Raises ``GatesError`` with the
     function's own complaint where it can't be called at all."""
     wanted = sorted({one for one, _ in needs.wanted if is_general(one)})
@@ -114,7 +114,7 @@ def _with(fresh: Sequence[Slice], judged: Sequence[Slice], wanted: set[str]) -> 
     )
 
 
-def _write(joined: Joined, target: Path) -> None:
+def _write(joined: ScoredRows, target: Path) -> None:
     """The rows in an order that is theirs alone: by unit or key, then by all that the child sees."""
     models = joined.models
     columns = [
@@ -129,10 +129,10 @@ def _write(joined: Joined, target: Path) -> None:
 
 
 def _asked(
-    joined: Joined,
+    joined: ScoredRows,
     policy: Policy,
     labels: Labels,
-    guest: Guest,
+    guest: GuestMetric,
     rows: Path,
     statistic: Statistic,
     along: Iterable[Dimension],
@@ -167,7 +167,7 @@ def _failed(statistic: Statistic, why: str) -> GatesError:
     return GatesError(f"{statistic.name} could not be computed: {why}", where="gates")
 
 
-def _answer(statistic: Statistic, wanted: Mapping[str, Any], rows: Path, guest: Guest, seconds: int) -> Any:
+def _answer(statistic: Statistic, wanted: Mapping[str, Any], rows: Path, guest: GuestMetric, seconds: int) -> Any:
     asked, answer, log = (rows.with_name(name) for name in ("asked.json", "answer.json", "metric.log"))
     answer.unlink(missing_ok=True)
     asked.write_text(json.dumps(wanted))

@@ -12,7 +12,7 @@ from gates.documents.evidence import Bucket, Moments
 from gates.documents.slices import Dimension
 from gates.documents.statistic import Statistic
 from gates.errors import GatesError
-from gates.measure.holdout.joined import Joined
+from gates.measure.holdout.joined import ScoredRows
 from gates.measure.holdout.rows import WEIGHT_BITS
 from gates.measure.holdout.tables import double_of, run
 from gates.measure.statistics.cells import Key
@@ -25,7 +25,7 @@ _NARROW, _WIDE = (-20, -60), (60, 20, -20, -60, -100, -140)  # exponents of the 
 _TOP = 62
 
 
-def moments(joined: Joined, dimension: Dimension, statistic: Statistic, *, buckets: bool) -> dict[Key, Moments]:
+def moments(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, buckets: bool) -> dict[Key, Moments]:
     """The sums of each slice. Raises ``GatesError`` where a value is too large to be summed."""
     quantities = QUANTITIES[statistic.name]
     names = joined.columns(dimension)
@@ -60,7 +60,7 @@ def moments(joined: Joined, dimension: Dimension, statistic: Statistic, *, bucke
     return {key: replace(one, ends=ends.get(key, ())) for key, one in made.items()}
 
 
-def _ends(joined: Joined, names: Sequence[str], rows: Sequence[Staged]) -> dict[Key, tuple[int, ...]]:
+def _ends(joined: ScoredRows, names: Sequence[str], rows: Sequence[Staged]) -> dict[Key, tuple[int, ...]]:
     """Of each slice the smallest and the largest value of the first quantity of the row alone, where there is one;
     exact, unlike what sums tell of them. Rows without weight don't count."""
     if not rows:

@@ -16,7 +16,7 @@ from gates.contract.sql import literal
 from gates.documents.evidence import Computed
 from gates.documents.slices import Dimension
 from gates.documents.statistic import Statistic
-from gates.measure.holdout.joined import Joined
+from gates.measure.holdout.joined import ScoredRows
 from gates.measure.holdout.tables import double_of, run
 from gates.measure.statistics.cells import Key
 from gates.metrics.columns import ORDERED
@@ -51,7 +51,7 @@ class _Found:
 
 
 def ordered(
-    joined: Joined, dimension: Dimension, statistic: Statistic, *, weighted: bool, together: bool
+    joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, weighted: bool, together: bool
 ) -> dict[Key, Computed]:
     """The quantile of each slice and both models. ``together``: rows belong together or are weighted, so that the
     error is that of buckets."""
@@ -83,7 +83,7 @@ def _running(names: Sequence[str], told: Mapping[str, str], weight: str) -> str:
 
 
 def _tallied(
-    joined: Joined, names: list[str], source: str, models: int, q: Fraction, together: bool
+    joined: ScoredRows, names: list[str], source: str, models: int, q: Fraction, together: bool
 ) -> dict[Key, list[tuple[int, ...]]]:
     """Of each slice and bucket: (bits of each model's lower and upper order statistic, then a tally)."""
     places, whole = range(models), _over(names)
@@ -183,7 +183,7 @@ def _correlation(tallies: Sequence[_Tally], rows: int, weight: int, *, together:
 
 
 def _ends(
-    joined: Joined, names: list[str], source: str, models: int, spreads: Mapping[Key, _Spread]
+    joined: ScoredRows, names: list[str], source: str, models: int, spreads: Mapping[Key, _Spread]
 ) -> dict[Key, tuple[float, ...]]:
     """Of each slice the values that bound each model's quantile."""
     if not spreads:

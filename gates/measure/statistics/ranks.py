@@ -8,7 +8,7 @@ from dataclasses import replace
 from gates.documents.evidence import Ranks, RankSums
 from gates.documents.slices import Dimension
 from gates.documents.statistic import RANKS
-from gates.measure.holdout.joined import Joined
+from gates.measure.holdout.joined import ScoredRows
 from gates.measure.holdout.tables import run
 from gates.measure.statistics.cells import Key
 
@@ -18,7 +18,7 @@ _WIDE = "HUGEINT"  # a placement's square, times rows, passes 64 bits
 _ROWS = 2**30  # up to so many rows a placement's square does not
 
 
-def ranks(joined: Joined, dimension: Dimension, *, buckets: bool) -> dict[Key, Ranks]:
+def ranks(joined: ScoredRows, dimension: Dimension, *, buckets: bool) -> dict[Key, Ranks]:
     """The sums of each slice; with ``buckets``, weighted ones a bucket at a time beside them."""
     names = joined.columns(dimension)
     sums: dict[Key, dict[int, RankSums]] = {}
@@ -41,12 +41,12 @@ def ranks(joined: Joined, dimension: Dimension, *, buckets: bool) -> dict[Key, R
     }
 
 
-def _rival(joined: Joined) -> bool:
+def _rival(joined: ScoredRows) -> bool:
     """Whether there is a second model that gives scores."""
     return len(joined.models_of(RANKS)) > 1
 
 
-def _buckets(joined: Joined, names: list[str]) -> dict[Key, tuple[tuple[int, ...], ...]]:
+def _buckets(joined: ScoredRows, names: list[str]) -> dict[Key, tuple[tuple[int, ...], ...]]:
     def of(label: int, what: str) -> str:
         return f"sum(CASE WHEN y = {label} THEN {what} ELSE 0 END)"
 
@@ -60,7 +60,7 @@ def _buckets(joined: Joined, names: list[str]) -> dict[Key, tuple[tuple[int, ...
     return {key: tuple(sorted(held)) for key, held in found.items()}
 
 
-def _placed(joined: Joined, names: list[str], *, weighted: bool) -> str:
+def _placed(joined: ScoredRows, names: list[str], *, weighted: bool) -> str:
     """Every row's label, bucket, weight n and placements p and q, looked up in one table of scores a model: so that
     rows are sorted nowhere, and of binned scores the tables are small."""
     kind = _WIDE if weighted or joined.rows > _ROWS else "BIGINT"
@@ -78,7 +78,7 @@ def _placed(joined: Joined, names: list[str], *, weighted: bool) -> str:
     return f"SELECT {', '.join([*(f'r.{name}' for name in names), 'r.y', 'r.g', 'r.n', *told])} FROM ({rows}) r{tables}"
 
 
-def _together(joined: Joined, rows: str, by: list[str], kind: str) -> str:
+def _together(joined: ScoredRows, rows: str, by: list[str], kind: str) -> str:
     """Rows of the same binned scores as one, in a table of their own: there are far fewer of them."""
     told = ", ".join(by)
     counted = f"SELECT {told}, CAST(0 AS SMALLINT) AS g, CAST(sum(n) AS {kind}) AS n FROM ({rows}) GROUP BY {told}"

@@ -9,7 +9,7 @@ from math import sqrt
 from gates.documents.evidence import Slice
 from gates.documents.statistic import Parameters, parameters_text
 from gates.metrics.confusion import JOINT, Proportion, Ratio, buckets, joint
-from gates.metrics.definition import Better, Entry, Metric, fixed
+from gates.metrics.definition import Better, Metric, MetricEntry, fixed
 from gates.stats import jackknife
 from gates.stats.proportions import exact, mover_difference, share
 from gates.stats.quantity import Bounds, Found, Quantity, Undefined
@@ -195,7 +195,7 @@ def _cost(parameters: Parameters) -> Metric:
 
 _COST = "Mean cost of a row: `costs: [[tn, fp], [fn, tp]]`, a gain being negative."
 
-METRICS: tuple[Entry, ...] = (
+METRICS: tuple[MetricEntry, ...] = (
     *(
         fixed(
             Metric(name=name, doc=doc, better=better, limits=(0.0, 1.0), level=share.level, change=share.change),
@@ -227,7 +227,7 @@ METRICS: tuple[Entry, ...] = (
             ),
         )
     ),
-    Entry(name="cost", doc=_COST, better=-1, tasks=("binary",), takes={"costs": ...}, make=_cost),
+    MetricEntry(name="cost", doc=_COST, better=-1, tasks=("binary",), takes={"costs": ...}, make=_cost),
     fixed(_flips("flip_rate", "Share of rows that the two models call differently.", lambda _, c, b: c != b), "binary"),
     fixed(
         _flips(

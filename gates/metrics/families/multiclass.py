@@ -10,8 +10,8 @@ from typing import Any
 from gates.documents.evidence import CANDIDATE, CHAMPION, Slice
 from gates.documents.statistic import Parameters, Statistic, parameters_text
 from gates.metrics import of_computed, of_moments
-from gates.metrics.definition import Entry, Metric, fixed
-from gates.metrics.expressions import Model, Quantities, Staged, double, ln
+from gates.metrics.definition import Metric, MetricEntry, fixed
+from gates.metrics.expressions import ModelColumns, Quantities, Staged, double, ln
 from gates.metrics.families.probability import MOST_LOSS
 from gates.metrics.of_moments import MEAN_LOSS, SHARE
 from gates.metrics.support import Support, rarest, rarest_called, rows_of
@@ -268,13 +268,13 @@ def _accuracy(name: str = "accuracy", doc: str = "Share of rows called right.") 
     return Metric(name=name, doc=doc, better=1, limits=(0.0, 1.0), level=level, change=change)
 
 
-def _own_class(model: Model) -> str:
+def _own_class(model: ModelColumns) -> str:
     """The score of the row's own class."""
     cases = " ".join(f"WHEN {place} THEN {score}" for place, score in enumerate(model.scores))
     return f"CASE {model.label} {cases} END"
 
 
-def _log_loss(model: Model, _parameters: Parameters) -> Sequence[Staged]:
+def _log_loss(model: ModelColumns, _parameters: Parameters) -> Sequence[Staged]:
     least, most = double(2.0**-52), double(1 - 2.0**-52)
     own = f"({_own_class(model)})"  # as it is: the scores of a row add up to 1
     cut = f"CASE WHEN {own} < {least} THEN {least} WHEN {own} > {most} THEN {most} ELSE {own} END"
@@ -282,7 +282,7 @@ def _log_loss(model: Model, _parameters: Parameters) -> Sequence[Staged]:
     return [Staged(expression=f"-({found.expression})", steps=found.steps)]
 
 
-def _top_k(model: Model, parameters: Parameters) -> Sequence[Staged]:
+def _top_k(model: ModelColumns, parameters: Parameters) -> Sequence[Staged]:
     """Whether the own class is among the k highest; of classes that tie the later one counts as higher, as in
     scikit-learn."""
     own, k = f"{model.prefix}own", dict(parameters)["k"]
@@ -357,7 +357,7 @@ def _average(of: str, average: str) -> Metric:
     return _metric(name, doc, made)
 
 
-METRICS: tuple[Entry, ...] = (
+METRICS: tuple[MetricEntry, ...] = (
     fixed(_accuracy(), "multiclass"),
     fixed(
         _metric(
@@ -400,7 +400,7 @@ METRICS: tuple[Entry, ...] = (
         ),
         "multiclass",
     ),
-    Entry(name="top_k_accuracy", doc=_TOP, better=1, tasks=("multiclass",), takes={"k": ...}, make=_top),
+    MetricEntry(name="top_k_accuracy", doc=_TOP, better=1, tasks=("multiclass",), takes={"k": ...}, make=_top),
     fixed(
         of_computed.metric(
             Statistic(form="computed", name="roc_auc_ovr"),

@@ -10,8 +10,8 @@ from math import inf, log
 from gates.documents.evidence import Slice
 from gates.documents.statistic import Parameters, Statistic, parameters_text
 from gates.metrics import of_computed, of_moments
-from gates.metrics.definition import ONE_OF, Better, Entry, Metric, fixed
-from gates.metrics.expressions import Model, Quantities, Staged, double, ln
+from gates.metrics.definition import ONE_OF, Better, Metric, MetricEntry, fixed
+from gates.metrics.expressions import ModelColumns, Quantities, Staged, double, ln
 from gates.metrics.of_moments import MEAN_LOSS, SHARE, Smooth
 from gates.metrics.support import Support, enough, positives, rarer, rows_of
 from gates.stats.jackknife import EITHER, LEVEL, PLAIN, Scale
@@ -20,7 +20,7 @@ from gates.stats.quantity import ANYWHERE, Bounds
 _NEAR = 2.0**-52  # scikit-learn cuts probabilities off so far from 0 and 1
 
 
-def _log_loss(model: Model, _parameters: Parameters) -> Sequence[Staged]:
+def _log_loss(model: ModelColumns, _parameters: Parameters) -> Sequence[Staged]:
     own = f"CASE WHEN {model.label} = 1 THEN {model.score} ELSE {double(1.0)} - {model.score} END"
     least, most = double(_NEAR), double(1 - _NEAR)
     cut = f"CASE WHEN {own} < {least} THEN {least} WHEN {own} > {most} THEN {most} ELSE {own} END"
@@ -28,7 +28,7 @@ def _log_loss(model: Model, _parameters: Parameters) -> Sequence[Staged]:
     return [Staged(expression=f"-({found.expression})", steps=found.steps)]
 
 
-def _residual(model: Model) -> str:
+def _residual(model: ModelColumns) -> str:
     return f"({model.score} - CAST({model.label} AS DOUBLE))"
 
 
@@ -76,7 +76,7 @@ _SHARE: Bounds = (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
+class CurveMetric:
     """What needs the whole curve of scores: how many rows it rests on, and, of a share of rows or a multiple of one,
     its largest value."""
 
@@ -100,32 +100,32 @@ def _called(parameters: Parameters) -> Support:
     return lambda part, rows: max(1, min(rows_of(part, rows), round(_share_called(parameters, part) * part.rows)))
 
 
-_CURVES: tuple[Curve, ...] = (
-    Curve(
+_CURVES: tuple[CurveMetric, ...] = (
+    CurveMetric(
         name="average_precision",
         doc="Mean precision over the positives, from the highest score down.",
         scales=EITHER,
     ),
-    Curve(
+    CurveMetric(
         name="ks_statistic",
         doc="Largest gap between the two classes' distributions of scores.",
         support=lambda _: enough(_OF_A_GAP),
     ),
-    Curve(
+    CurveMetric(
         name="precision_at",
         doc="Share of positives among the `k` rows, or the `share`, scored highest.",
         takes=_TOP,
         support=_called,
         largest=lambda *_: 1.0,
     ),
-    Curve(
+    CurveMetric(
         name="recall_at",
         doc="Share of all positives among the `k` rows, or the `share`, scored highest.",
         takes=_TOP,
         support=lambda _: positives,
         largest=lambda *_: 1.0,
     ),
-    Curve(
+    CurveMetric(
         name="lift_at",
         doc="Precision among the rows scored highest over the share of positives.",
         limits=(0.0, inf),
@@ -133,14 +133,14 @@ _CURVES: tuple[Curve, ...] = (
         support=lambda _: positives,
         largest=lambda parameters, part: 1 / _share_called(parameters, part),
     ),
-    Curve(
+    CurveMetric(
         name="expected_calibration_error",
         doc="Mean gap between probability and share of positives, over `bins` of equal width.",
         better=-1,
         takes={"bins": 10},
         scales=PLAIN,
     ),
-    Curve(
+    CurveMetric(
         name="calibration_slope",
         doc="Slope of a logistic regression of the outcome on the score's logit; 1 is calibrated, less overconfident.",
         limits=ANYWHERE,
@@ -149,7 +149,7 @@ _CURVES: tuple[Curve, ...] = (
 )
 
 
-def _mean(name: str, smooth: Smooth, better: Better, points: bool, support: Support, doc: str) -> Entry:
+def _mean(name: str, smooth: Smooth, better: Better, points: bool, support: Support, doc: str) -> MetricEntry:
     statistic = Statistic(form="moments", name=name)
     made = of_moments.metric(
         smooth,
@@ -164,7 +164,7 @@ def _mean(name: str, smooth: Smooth, better: Better, points: bool, support: Supp
     return fixed(made, "binary")
 
 
-def _curve(curve: Curve) -> Entry:
+def _curve(curve: CurveMetric) -> MetricEntry:
     def make(parameters: Parameters) -> Metric:
         return of_computed.metric(
             Statistic(form="computed", name=curve.name, parameters=parameters),
@@ -178,7 +178,9 @@ def _curve(curve: Curve) -> Entry:
             scales=curve.scales,
         )
 
-    return Entry(name=curve.name, doc=curve.doc, better=curve.better, tasks=("binary",), takes=curve.takes, make=make)
+    return MetricEntry(
+        name=curve.name, doc=curve.doc, better=curve.better, tasks=("binary",), takes=curve.takes, make=make
+    )
 
 
-METRICS: tuple[Entry, ...] = (*(_mean(*row) for row in _MEANS), *(_curve(curve) for curve in _CURVES))
+METRICS: tuple[MetricEntry, ...] = (*(_mean(*row) for row in _MEANS), *(_curve(curve) for curve in _CURVES))

@@ -12,8 +12,8 @@ from math import log
 
 from gates.documents.statistic import Parameters, Statistic, parameters_text
 from gates.metrics import of_moments
-from gates.metrics.definition import Entry, Metric
-from gates.metrics.expressions import Model, Quantities, Staged, double, ln
+from gates.metrics.definition import Metric, MetricEntry
+from gates.metrics.expressions import ModelColumns, Quantities, Staged, double, ln
 
 _ONE = 2.0**44  # sums of doubles depend on their order; of whole multiples of 2**-44 they don't
 _FINE = 2.0**33  # of NDCG, to which many such roundings add up: as fine as it is told, so that the ideal one is 1
@@ -29,7 +29,7 @@ def _counts(parameters: Parameters) -> str:
     return f"sum(CASE WHEN {_relevant('y', parameters)} THEN 1 ELSE 0 END) > 0"
 
 
-def _found(model: Model, parameters: Parameters) -> tuple[str, str, Mapping[str, str]]:
+def _found(model: ModelColumns, parameters: Parameters) -> tuple[str, str, Mapping[str, str]]:
     """(whether a row is relevant and within the k highest, its rank, the step that makes it).
 
     The rank is the number of rows of its query that are scored at least as high.
@@ -40,18 +40,18 @@ def _found(model: Model, parameters: Parameters) -> tuple[str, str, Mapping[str,
     return f"{_relevant(model.label, parameters)}{within}", rank, step
 
 
-def _mrr(model: Model, parameters: Parameters) -> Staged:
+def _mrr(model: ModelColumns, parameters: Parameters) -> Staged:
     found, rank, step = _found(model, parameters)
     first = f"max(CASE WHEN {found} THEN {double(1.0)} / CAST({rank} AS DOUBLE) END)"
     return Staged(expression=f"coalesce({first}, {double(0.0)})", steps=(step,))
 
 
-def _hit_rate(model: Model, parameters: Parameters) -> Staged:
+def _hit_rate(model: ModelColumns, parameters: Parameters) -> Staged:
     found, _, step = _found(model, parameters)
     return Staged(expression=f"max(CASE WHEN {found} THEN {double(1.0)} ELSE {double(0.0)} END)", steps=(step,))
 
 
-def _recall(model: Model, parameters: Parameters) -> Staged:
+def _recall(model: ModelColumns, parameters: Parameters) -> Staged:
     found, _, step = _found(model, parameters)
     hits, all_ = (
         f"CAST(sum(CASE WHEN {which} THEN 1 ELSE 0 END) AS DOUBLE)"
@@ -60,7 +60,7 @@ def _recall(model: Model, parameters: Parameters) -> Staged:
     return Staged(expression=f"{hits} / {all_}", steps=(step,))
 
 
-def _average_precision(model: Model, parameters: Parameters) -> Staged:
+def _average_precision(model: ModelColumns, parameters: Parameters) -> Staged:
     """Precision at each relevant row within the k highest, summed, over the most that there could be of them."""
     found, rank, step = _found(model, parameters)
     relevant, hits = f"CASE WHEN {_relevant(model.label, parameters)} THEN 1 ELSE 0 END", f"{model.prefix}hits"
@@ -73,7 +73,7 @@ def _average_precision(model: Model, parameters: Parameters) -> Staged:
     return Staged(expression=value, steps=({**step, **counted},))
 
 
-def _ndcg(model: Model, parameters: Parameters) -> Staged:
+def _ndcg(model: ModelColumns, parameters: Parameters) -> Staged:
     """Discounted gain over the ideal ranking's; the gain is the label, the discount 1 / log2(1 + rank).
 
     Source: Jarvelin and Kekalainen, ACM TOIS 2002;20:422; ties: McSherry and Najork, ECIR 2008.
@@ -111,7 +111,7 @@ def _rounded(value: str) -> str:
 _K: Mapping[str, object] = {"k": None, "relevant": None}
 _NEEDS_K: Mapping[str, object] = {"k": ..., "relevant": None}
 
-_TABLE: tuple[tuple[str, Callable[[Model, Parameters], Staged], Mapping[str, object], str], ...] = (
+_TABLE: tuple[tuple[str, Callable[[ModelColumns, Parameters], Staged], Mapping[str, object], str], ...] = (
     (
         "ndcg",
         _ndcg,
@@ -141,13 +141,13 @@ QUANTITIES: Mapping[str, Quantities] = {
 _MEAN = of_moments.Smooth(value=float, gradient=lambda _: (1.0,), limits=(0.0, 1.0), why="no query has a relevant row")
 
 
-def _entry(name: str, takes: Mapping[str, object], doc: str) -> Entry:
+def _entry(name: str, takes: Mapping[str, object], doc: str) -> MetricEntry:
     def make(parameters: Parameters) -> Metric:
         statistic = Statistic(form="moments", name=f"ranking_{name}", parameters=parameters)
         told = name + parameters_text(parameters)
         return of_moments.metric(_MEAN, statistic, name=told, doc=doc, better=1, points=True)
 
-    return Entry(name=name, doc=doc, better=1, tasks=("ranking",), takes=takes, make=make)
+    return MetricEntry(name=name, doc=doc, better=1, tasks=("ranking",), takes=takes, make=make)
 
 
-METRICS: Sequence[Entry] = tuple(_entry(name, takes, doc) for name, _, takes, doc in _TABLE)
+METRICS: Sequence[MetricEntry] = tuple(_entry(name, takes, doc) for name, _, takes, doc in _TABLE)

@@ -9,39 +9,39 @@ from math import inf, sqrt
 from gates.documents.evidence import Slice
 from gates.documents.statistic import Parameters, Statistic, parameters_text
 from gates.metrics import of_moments
-from gates.metrics.definition import Better, Entry, Metric
-from gates.metrics.expressions import Model, Quantities, Staged, double, within
+from gates.metrics.definition import Better, Metric, MetricEntry
+from gates.metrics.expressions import ModelColumns, Quantities, Staged, double, within
 from gates.metrics.of_moments import MEAN, MEAN_LOSS, SHARE, Smooth
 from gates.metrics.support import rows_of
 
 _EPSILON = 2.0**-52  # scikit-learn's least denominator of a percentage error
 
 
-def _error(model: Model) -> str:
+def _error(model: ModelColumns) -> str:
     return f"({model.call} - {model.label})"
 
 
-def _pinball(model: Model, parameters: Parameters) -> Sequence[Staged]:
+def _pinball(model: ModelColumns, parameters: Parameters) -> Sequence[Staged]:
     alpha, gap = dict(parameters)["alpha"], f"({model.label} - {model.call})"
     above, below = double(float(alpha)), double(1 - float(alpha))  # type: ignore[arg-type] # a number, by the schema
     return [Staged(expression=f"CASE WHEN {gap} >= 0 THEN {above} * {gap} ELSE -({below} * {gap}) END")]
 
 
-def _within(model: Model, parameters: Parameters) -> Sequence[Staged]:
+def _within(model: ModelColumns, parameters: Parameters) -> Sequence[Staged]:
     tolerance = float(dict(parameters)["within"])  # type: ignore[arg-type] # a number, by the schema
     return [Staged(expression=f"CASE WHEN {within(model.call, model.label, tolerance)} THEN 1.0 ELSE 0.0 END")]
 
 
-def _one(expression: Callable[[Model], str]) -> Callable[[Model, Parameters], Sequence[Staged]]:
+def _one(expression: Callable[[ModelColumns], str]) -> Callable[[ModelColumns, Parameters], Sequence[Staged]]:
     return lambda model, _: [Staged(expression=expression(model))]
 
 
-def _percentage(model: Model) -> str:
+def _percentage(model: ModelColumns) -> str:
     least = double(_EPSILON)
     return f"abs({_error(model)}) / CASE WHEN abs({model.label}) < {least} THEN {least} ELSE abs({model.label}) END"
 
 
-def _label_moments(model: Model) -> Sequence[Staged]:
+def _label_moments(model: ModelColumns) -> Sequence[Staged]:
     return [Staged(expression=model.label), Staged(expression=f"{model.label} * {model.label}")]
 
 
@@ -116,8 +116,8 @@ def _maker(name: str, quantity: str, smooth: Smooth, better: Better, doc: str) -
     return make
 
 
-METRICS: tuple[Entry, ...] = tuple(
-    Entry(
+METRICS: tuple[MetricEntry, ...] = tuple(
+    MetricEntry(
         name=name,
         doc=doc,
         better=better,

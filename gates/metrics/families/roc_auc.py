@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gates.documents.evidence import CHAMPION, Ranks, Slice
 from gates.documents.statistic import RANKS
 from gates.metrics import delong
-from gates.metrics.definition import NO_SCORES, Entry, Metric, fixed, unpaired
+from gates.metrics.definition import NO_SCORES, Metric, MetricEntry, fixed, unpaired
 from gates.stats.quantity import Found, Undefined
 
 
@@ -30,7 +30,7 @@ def _change(slices: Sequence[Slice]) -> Found:
     return Undefined(why=unpaired(RANKS)) if _calls(ranks) else delong.auc_difference(ranks)
 
 
-METRICS: tuple[Entry, ...] = (
+METRICS: tuple[MetricEntry, ...] = (
     fixed(
         Metric(
             name="roc_auc",

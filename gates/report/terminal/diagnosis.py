@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from gates.doctor import Diagnosis, Looked, State
+from gates.doctor import CheckState, Diagnosis, Looked
 from gates.report.terminal.verdicts import console, flat
 from gates.wording import plural
 
 SIGNS: Final = {
-    State.OK: "✅",
-    State.SKIPPED: "➖",
-    State.UNKNOWN: "❔",
-    State.MISSING: "❌",
-    State.UNSAFE: "❌",
+    CheckState.OK: "✅",
+    CheckState.SKIPPED: "➖",
+    CheckState.UNKNOWN: "❔",
+    CheckState.MISSING: "❌",
+    CheckState.UNSAFE: "❌",
 }
-COLOURS: Final = {State.UNSAFE: "red", State.MISSING: "red", State.UNKNOWN: "yellow"}
+COLOURS: Final = {CheckState.UNSAFE: "red", CheckState.MISSING: "red", CheckState.UNKNOWN: "yellow"}
 
 
 def render(diagnosis: Diagnosis, *, width: int = 120, colour: bool = False) -> str:
@@ -23,14 +23,17 @@ def render(diagnosis: Diagnosis, *, width: int = 120, colour: bool = False) -> s
     from rich.text import Text
 
     out, told = console(width, colour=colour)
-    states = list(State)
+    states = list(CheckState)
     for one in sorted(diagnosis.checks, key=lambda one: -states.index(one.state)):
         if one.findings:
             told.print(Text(f"{SIGNS[one.state]} {one.id}: {one.asks}", style=f"bold {COLOURS[one.state]}"))
             for finding in one.findings:
                 told.print(Text(f"   {finding.state} {flat(finding.where)}: {flat(finding.what)}"))
             told.print(Text(f"   → {one.mend}", style="dim"))
-    for state, words in ((State.OK, "as it should be"), (State.SKIPPED, "not looked at, for want of a token")):
+    for state, words in (
+        (CheckState.OK, "as it should be"),
+        (CheckState.SKIPPED, "not looked at, for want of a token"),
+    ):
         names = [one.id for one in diagnosis.checks if one.state is state]
         if names:
             told.print(Text(f"{SIGNS[state]} {len(names)} {words}: {', '.join(names)}"))
@@ -39,7 +42,7 @@ def render(diagnosis: Diagnosis, *, width: int = 120, colour: bool = False) -> s
 
 
 def _last(checks: tuple[Looked, ...]) -> str:
-    bad = sum(one.state in (State.MISSING, State.UNSAFE) for one in checks)
+    bad = sum(one.state in (CheckState.MISSING, CheckState.UNSAFE) for one in checks)
     if bad:
         return f"{plural(bad, 'check', 'checks')} of {len(checks)} found something missing or unsafe"
     return "nothing is missing or unsafe, as far as could be seen"

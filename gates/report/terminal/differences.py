@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from gates.contract.contract_diff import NOT_LOOSER
-from gates.contract.schema_diff import Change as ContractChange
-from gates.contract.schema_diff import Kind
+from gates.contract.schema_diff import ChangeKind
+from gates.contract.schema_diff import SchemaChange as ContractChange
 from gates.documents.diff import Change as PolicyChange
 from gates.documents.diff import Effect
 from gates.report.terminal.verdicts import console, flat
@@ -16,7 +16,7 @@ from gates.schema.fields import Plain
 from gates.schema.yaml_values import flow
 from gates.wording import all_of, counted
 
-WORDS: Final = {Kind.UNKNOWN: "can't be told", Effect.UNKNOWN: "can't be told"}
+WORDS: Final = {ChangeKind.UNKNOWN: "can't be told", Effect.UNKNOWN: "can't be told"}
 Change = ContractChange | PolicyChange
 
 
