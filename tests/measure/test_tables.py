@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gates.checkout.workspace import read_contract
+from gates.errors import Exit, GatesError
 from gates.measure.contract_check import AT_ONCE, findings
 from gates.measure.engines import connect
 from gates.measure.holdout.tables import content_digest, content_lanes, digest_of, open_table, sequence_digest
@@ -100,6 +101,7 @@ from gates.measure.engines import connect
 from gates.measure.holdout.tables import open_table
 from gates.schema.yaml_text import Source
 from gates.checkout.workspace import read_contract
+from gates.errors import Exit, GatesError
 engine = connect(threads=1)
 engine.connection.execute("SET memory_limit = '150MB'")
 rules = read_contract(Source(name="c", value={"table": [{"unique": "a"}, {"unique": ["a", "b"]}]}, places={}))
@@ -120,3 +122,10 @@ def test_what_can_not_be_done_from_disk_gets_more_memory(tmp_path):
     engine, _ = opened(tmp_path, pa.table({"a": [1]}))
     engine.connection.execute("SET memory_limit = '20MB'")
     assert engine.run("SELECT len(list(i)) FROM range(5000000) t(i)") == [(5_000_000,)]
+
+
+def test_a_full_disk_is_told_and_no_fault_of_the_data():
+    with pytest.raises(GatesError, match="the disk for temporary files is full") as caught:
+        connect().run("COPY (FROM range(1000000)) TO '/dev/full' (FORMAT csv)")
+    assert caught.value.exit_code is Exit.OUTSIDE
+    assert "TMPDIR" in str(caught.value.mend)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gates.documents.evidence import CANDIDATE
+
 BENCHES = Path(__file__).parents[2] / "scripts/benches"
 MOST = 0.06  # nominal are 5 in 100
 
@@ -31,13 +33,26 @@ def test_every_outcome_is_there_once(bench):
 
 @pytest.mark.parametrize(
     ("place", "rows"),
-    [(0, (1, 2, 5)), (1, (1, 3)), (2, (2, 3)), (3, (1, 2, 6)), (4, (1, 3))],
+    [(0, (1, 2, 5, 8)), (1, (1, 3)), (2, (2, 3)), (3, (1, 2, 6)), (4, (1, 3))],
     ids=["calls", "two models", "scores", "values", "classes"],
 )
 def test_verdicts_at_the_bar_are_seldom_wrong(bench, place, rows):
     for n in rows:
         for one in bench.enumerated(bench.FAMILIES[place], n):
             assert one.worst <= MOST, one
+
+
+def test_half_of_seven_rows_is_not_half(bench):
+    """The top half of 7 rows is 3 or 4 of them, so that recall there says little of recall at a half."""
+    truth = (0.45, 0.05, 0.0, 0.0, 0.025, 0.475)  # chances of (label, score)
+    family = next(one for one in bench.FAMILIES if "recall_at" in one.names)
+    metric, wrong = bench.binary("recall_at"), 0.0
+    value = metric.level([family.make([round(one * 2000) for one in truth])], CANDIDATE).value
+    for counts in bench.outcomes(7, len(truth)):
+        seen = bench.chance(counts, truth)
+        told = metric.level([family.make(counts)], CANDIDATE) if seen else None
+        wrong += seen if told is not None and told.value is not None and told.bounds(0.95)[1] < value else 0.0
+    assert wrong <= MOST
 
 
 def test_bounds_that_are_too_narrow_are_found(bench, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,6 +44,7 @@ READERS: Mapping[str, FileFormat] = {
     ".ndjson": _JSON,
 }
 LFS_MEND = "Run git lfs pull; in the workflows, give lfs: true."
+_ROOM = "Make room there, or let TMPDIR name a folder of a disk that has some: a CSV file takes half of its size."
 MEMORY = (256, 1024, None)  # MB a thread, each tried before the next; None: most of the machine's
 QUERY = "query of DuckDB"  # what one asks may hold values of the data, so none is told
 AT_ONCE = 100_000  # rows of a stream
@@ -164,6 +167,8 @@ class DuckDB:
                 return self._opened(reader, path, files, name)
             raise _failed(error) from error
         except duckdb.Error as error:
+            if _full(error):
+                raise _failed(error) from error
             wrong = next(((file, told) for file in files if (told := reader.fault(file))), None)
             if wrong is None and reader.again:
                 return self._opened(replace(reader, source=reader.again, again=None), path, files, name)
@@ -253,7 +258,13 @@ def _failed(error: Exception) -> GatesError:
 
     if isinstance(error, duckdb.OutOfMemoryException):
         return GatesError(f"the engine ran out of memory: {_told_by(error)}", exit_code=Exit.OUTSIDE)
+    if _full(error):
+        return GatesError("the disk for temporary files is full", mend=_ROOM, exit_code=Exit.OUTSIDE)
     return GatesError(f"the data can't be read: {_told_by(error)}")
+
+
+def _full(error: Exception) -> bool:
+    return os.strerror(errno.ENOSPC) in str(error)
 
 
 def _told_by(error: Exception) -> str:

@@ -14,6 +14,8 @@ from gates.stats import jackknife
 from gates.stats.proportions import exact, mover_difference, share
 from gates.stats.quantity import Bounds, Found, Quantity, Undefined
 
+_ADDED = 10  # rows: of fewer, both classes' bounds are added as they are
+
 
 def f1(tn: float, fp: float, fn: float, tp: float) -> float | None:  # noqa: ARG001 -- the shape all share
     """2 tp / (2 tp + fp + fn)."""
@@ -70,9 +72,12 @@ def _f1_bounds(cells: Sequence[int], confidence: float) -> Bounds:
 
 
 def _balanced_bounds(cells: Sequence[int], confidence: float) -> Bounds:
-    """Half of recall less half of what specificity lacks: two independent shares, squared and added."""
+    """Half of recall less half of what specificity lacks: two independent shares, squared and added; of very few rows,
+    where that errs more often than it may, added as they are."""
     tn, fp, fn, tp = cells
     (low, high), (least, most) = exact(tp, fn + tp, confidence), exact(fp, tn + fp, confidence)
+    if sum(cells) < _ADDED:
+        return (1 + low - most) / 2, (1 + high - least) / 2
     found = mover_difference(tp / (fn + tp), low, high, fp / (tn + fp), least, most)
     return (1 + found[0]) / 2, (1 + found[1]) / 2
 

@@ -73,6 +73,7 @@ _CLOSER: Mapping[str, Bounds] = {"log_loss": (0.0, MOST_LOSS)}
 _TOP: Mapping[str, object] = {"k": ONE_OF, "share": ONE_OF}
 
 _SHARE: Bounds = (0.0, 1.0)
+_WHOLE = 10  # rows: of fewer, half of them is 3 of 7 or 4 of 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,11 @@ def _called(parameters: Parameters) -> Support:
     return lambda part, rows: max(1, min(rows_of(part, rows), round(_share_called(parameters, part) * part.rows)))
 
 
+def _found(part: Slice, rows: int) -> int:
+    """The positives that could be found; as of one row where there are so few rows that a share of them is another."""
+    return positives(part, rows) if part.rows >= _WHOLE else 1
+
+
 _CURVES: tuple[CurveMetric, ...] = (
     CurveMetric(
         name="average_precision",
@@ -122,7 +128,7 @@ _CURVES: tuple[CurveMetric, ...] = (
         name="recall_at",
         doc="Share of all positives among the `k` rows, or the `share`, scored highest.",
         takes=_TOP,
-        support=lambda _: positives,
+        support=lambda _: _found,
         largest=lambda *_: 1.0,
     ),
     CurveMetric(
@@ -130,7 +136,7 @@ _CURVES: tuple[CurveMetric, ...] = (
         doc="Precision among the rows scored highest over the share of positives.",
         limits=(0.0, inf),
         takes=_TOP,
-        support=lambda _: positives,
+        support=lambda _: _found,
         largest=lambda parameters, part: 1 / _share_called(parameters, part),
     ),
     CurveMetric(
