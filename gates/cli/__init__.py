@@ -5,33 +5,52 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from importlib import import_module
 from importlib.util import find_spec
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import click
 
 from gates import __version__
-from gates.cli import (
-    data_commands,
-    github_commands,
-    job_commands,
-    ledger_commands,
-    other_runs,
-    picture_commands,
-    policy_commands,
-    promotion_commands,
-    statement_commands,
-    steps,
-)
-from gates.cli.steps import SCHEMAS
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
 from gates.system import sandbox
 
-__all__ = ["SCHEMAS", "cli", "main"]
+MODULES = {  # the module of each command; it is imported when the command is asked for
+    "job_commands": ("run", "plan", "check-data", "train", "score"),
+    "steps": ("check", "measure", "merge", "judge", "report", "schema"),
+    "promotion_commands": ("promote", "rollback", "adopt", "waive"),
+    "ledger_commands": ("status", "history", "verify", "reproduce"),
+    "github_commands": ("comment", "unchanged", "annotate", "doctor"),
+    "picture_commands": ("picture", "badge"),
+    "other_runs": ("find-fork", "report-fork", "find-run"),
+    "data_commands": ("init", "data", "contract"),
+    "policy_commands": ("policy",),
+    "statement_commands": ("statement", "card"),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(Mapping[str, click.Command]):
+    """The commands by their names."""
+
+    _module: Mapping[str, str] = {name: module for module, names in MODULES.items() for name in names}
+
+    def __getitem__(self, name: str) -> click.Command:
+        found: click.Command = getattr(import_module(f"gates.cli.{self._module[name]}"), name.replace("-", "_"))
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._module)
+
+    def __len__(self) -> int:
+        return len(self._module)
+
+
+@click.group(
+    commands=cast(MutableMapping[str, click.Command], Commands()),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="gates")
 def cli() -> None:
     """Decide whether a machine-learning model may ship, by the rules in gates.yaml.
@@ -44,45 +63,6 @@ def cli() -> None:
     Example:
       gates run
     """
-
-
-for command in (
-    job_commands.run,
-    steps.check,
-    job_commands.plan,
-    job_commands.check_data,
-    job_commands.train,
-    job_commands.score,
-    steps.measure,
-    steps.merge,
-    steps.judge,
-    steps.report,
-    promotion_commands.promote,
-    promotion_commands.rollback,
-    promotion_commands.adopt,
-    promotion_commands.waive,
-    ledger_commands.status,
-    ledger_commands.history,
-    ledger_commands.verify,
-    ledger_commands.reproduce,
-    github_commands.comment,
-    github_commands.unchanged,
-    picture_commands.picture,
-    picture_commands.badge,
-    other_runs.find_fork,
-    other_runs.report_fork,
-    other_runs.find_run,
-    github_commands.annotate,
-    github_commands.doctor,
-    steps.schema,
-    data_commands.init,
-    data_commands.data,
-    data_commands.contract,
-    policy_commands.policy,
-    statement_commands.statement,
-    statement_commands.card,
-):
-    cli.add_command(command)
 
 
 def _run_command_line() -> NoReturn:
@@ -109,9 +89,14 @@ def _refuse_windows() -> None:
     sys.exit(Exit.INPUT)
 
 
+def _is_obeyed(arguments: list[str]) -> bool:
+    """Whether the runner shall obey what this command prints: only where nothing but escaped text is printed."""
+    return arguments[:1] == ["annotate"] and "GITHUB_ACTIONS" in os.environ
+
+
 def main() -> NoReturn:
     """Run the command line; every error ends in its exit code, none in a traceback."""
-    if not github_commands.is_obeyed(sys.argv[1:]):
+    if not _is_obeyed(sys.argv[1:]):
         stop_commands(os.environ, sys.stderr)
     _refuse_windows()
     sandbox.guard()

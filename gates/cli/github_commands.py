@@ -194,14 +194,6 @@ def annotate(policy: Path) -> None:
     sys.stdout.flush()
 
 
-SPEAKS = annotate.name
-
-
-def is_obeyed(arguments: list[str]) -> bool:
-    """Whether the runner shall obey what this command prints: only where nothing but escaped text is printed."""
-    return arguments[:1] == [SPEAKS] and "GITHUB_ACTIONS" in os.environ
-
-
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path())
 @click.option("--repository", help="OWNER/NAME on GitHub. The default is the run's own, or that of the remote origin.")

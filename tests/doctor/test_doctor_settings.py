@@ -15,7 +15,7 @@ from fake_settings import Deployable, Settings
 from test_doctor_files import GOOD, POLICY, laid
 
 from gates.checkout.survey import survey
-from gates.cli import SCHEMAS
+from gates.cli.steps import SCHEMAS
 from gates.doctor import examine
 from gates.doctor.setting_checks import SETTINGS
 from gates.errors import GatesError
