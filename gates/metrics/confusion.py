@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from gates.documents.evidence import CANDIDATE, CHAMPION, Slice
 from gates.stats import jackknife
@@ -55,6 +56,12 @@ def of_champion(cells: Sequence[float]) -> tuple[float, float, float, float]:
 SIDES = (of_candidate, of_champion)
 
 
+@cache
+def _places(names: str) -> tuple[int, ...]:
+    """Where the named cells stand in a confusion matrix."""
+    return tuple(list(NAMES).index(name) for name in names.split())
+
+
 @dataclass(frozen=True, slots=True)
 class Proportion:
     """A share: ``hits`` out of ``among``, both named by cells of the confusion matrix."""
@@ -65,8 +72,8 @@ class Proportion:
 
     def counts(self, part: Slice, who: int) -> tuple[int, int]:
         """(hits, among) of one model in one slice."""
-        cell = dict(zip(NAMES, confusion(part, who), strict=True))
-        return sum(cell[name] for name in self.hits.split()), sum(cell[name] for name in self.among.split())
+        cells = confusion(part, who)
+        return sum([cells[place] for place in _places(self.hits)]), sum([cells[place] for place in _places(self.among)])
 
     def level(self, slices: Sequence[Slice], who: int) -> Found:
         """The share with exact bounds; of units or weighted rows with as many rows as their variance is worth."""
@@ -88,18 +95,16 @@ class Proportion:
     def _buckets(self, part: Slice, who: int) -> tuple[list[Sequence[float]], Confusion, int]:
         """The confusion matrix of each bucket, the share, and in how many buckets there is anything among."""
         held: list[Sequence[float]] = [SIDES[who](one) for one in buckets(part)]
-        places = [list(NAMES).index(name) for name in self.among.split()]
-        return held, self.statistic, sum(any(one[place] for place in places) for one in held)
+        return held, self.statistic, sum(any(one[place] for place in _places(self.among)) for one in held)
 
     @property
     def statistic(self) -> Confusion:
         """The share as a function of the confusion matrix."""
-        hits, among = self.hits.split(), self.among.split()
+        hits, among = _places(self.hits), _places(self.among)
 
         def value(*cells: float) -> float | None:
-            cell = dict(zip(NAMES, cells, strict=True))
-            total = sum(cell[name] for name in among)
-            return sum(cell[name] for name in hits) / total if total else None
+            total = sum([cells[place] for place in among])
+            return sum([cells[place] for place in hits]) / total if total else None
 
         return value
 

@@ -87,9 +87,9 @@ def _influences(counts: Sequence[float], statistic: Statistic) -> tuple[float, l
 
 def _covariance(counts: Sequence[float], one: Sequence[float], other: Sequence[float]) -> float:
     n = sum(counts)
-    here = sum(count * a for count, a in zip(counts, one, strict=True)) / n
-    there = sum(count * b for count, b in zip(counts, other, strict=True)) / n
-    total = sum(count * (a - here) * (b - there) for count, a, b in zip(counts, one, other, strict=True))
+    here = sum([count * a for count, a in zip(counts, one, strict=True)]) / n
+    there = sum([count * b for count, b in zip(counts, other, strict=True)]) / n
+    total = sum([count * (a - here) * (b - there) for count, a, b in zip(counts, one, other, strict=True)])
     return (n - 1) / n * total
 
 

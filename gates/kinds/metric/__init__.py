@@ -13,7 +13,7 @@ from gates.documents.slices import AUTO, OVERALL, Dimension, twice_cut
 from gates.kinds.metric import rule as written
 from gates.kinds.metric import slice_search, vacuous
 from gates.kinds.metric.bars import BARS
-from gates.kinds.metric.rule import DIRECTIONS, PARAMETERS, Bars, bars_of, metric_of
+from gates.kinds.metric.rule import DIRECTIONS, PARAMETERS, Bars, MetricRule, bars_of, metric_of
 from gates.kinds.metric.subject import BarOutcome, JudgedPart, absent
 from gates.kinds.metric.verdict import hold
 from gates.kinds.protocol import GateContext, GateMistake, Needs
@@ -22,7 +22,7 @@ from gates.schema.validation import nearest, shown
 from gates.stats.multiplicity import holm
 
 KEY = "metric"
-RULE = written.MetricRule
+RULE = MetricRule
 name = written.name
 
 EXAMPLES = (
@@ -34,12 +34,12 @@ EXAMPLES = (
 )
 
 
-def asks(rule: RULE) -> Iterator[Named]:
+def asks(rule: MetricRule) -> Iterator[Named]:
     """Each bar; the metric and its groups are the gate's name."""
     return fields_ask(rule, name(rule))
 
 
-def mistakes(rule: RULE, terms: GateContext) -> Iterator[GateMistake]:
+def mistakes(rule: MetricRule, terms: GateContext) -> Iterator[GateMistake]:
     """A metric that the task lacks, parameters and bars that mean nothing for it, columns that are missing or too
     many."""
     entry = row(rule.metric, terms.task)
@@ -65,7 +65,7 @@ def _unknown(metric: str, task: Task) -> str:
     return f"no metric is called {shown(metric)}{hint}"
 
 
-def _parameter_mistakes(rule: RULE, entry: MetricEntry) -> Iterator[GateMistake]:
+def _parameter_mistakes(rule: MetricRule, entry: MetricEntry) -> Iterator[GateMistake]:
     given = [name for name in PARAMETERS if getattr(rule, name) is not None]
     for name in given:
         if name not in entry.takes:
@@ -79,7 +79,7 @@ def _parameter_mistakes(rule: RULE, entry: MetricEntry) -> Iterator[GateMistake]
         yield GateMistake(path=("metric",), what=f"{rule.metric} needs one of {', '.join(choice)}")
 
 
-def _meaning(rule: RULE, entry: MetricEntry, metric: Metric, terms: GateContext) -> Iterator[GateMistake]:
+def _meaning(rule: MetricRule, entry: MetricEntry, metric: Metric, terms: GateContext) -> Iterator[GateMistake]:
     if rule.better and entry.better:
         word = next(word for word, direction in DIRECTIONS.items() if direction == entry.better)
         yield GateMistake(path=("better",), what=f"of {rule.metric} {word} is better; take `better` away")
@@ -112,7 +112,7 @@ def _meaning(rule: RULE, entry: MetricEntry, metric: Metric, terms: GateContext)
                 )
 
 
-def _slices_meaning(rule: RULE, metric: Metric, terms: GateContext) -> Iterator[GateMistake]:
+def _slices_meaning(rule: MetricRule, metric: Metric, terms: GateContext) -> Iterator[GateMistake]:
     if metric.grouped:
         yield GateMistake(path=("slices",), what="a fairness gate can't be cut into slices as well; use `by: [a, b]`")
     if not terms.dimensions:
@@ -122,38 +122,36 @@ def _slices_meaning(rule: RULE, metric: Metric, terms: GateContext) -> Iterator[
         yield GateMistake(path=("slices",), what=what)
 
 
-def needs(rule: RULE, terms: GateContext) -> Needs:
+def needs(rule: MetricRule, terms: GateContext) -> Needs:
     """The metric's statistic, overall and along the dimensions that the rule looks at."""
     statistic = metric_of(rule, terms.task).statistic
     sliced = [one for one in terms.dimensions if rule.slices and (one != AUTO or slice_search.searchable(statistic))]
     return Needs.of([_groups(rule, terms)] if rule.by else sliced, statistic)
 
 
-def _groups(rule: RULE, terms: GateContext) -> Dimension:
+def _groups(rule: MetricRule, terms: GateContext) -> Dimension:
     """The groups of a fairness gate; a column that is declared with bins is taken by them."""
     return Dimension(columns=rule.by).binned(terms.dimensions)
 
 
-def judge(rule: RULE, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
+def judge(rule: MetricRule, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
     """Each bar on the whole holdout; then each slice bar over all slices as one family. What may not get worse than
     the champion may not get worse than the anchor either."""
-    better = metric_of(rule, terms.task).better
-    for verdict in _against(rule, bars_of, evidence, terms, "champion"):
-        yield replace(verdict, better=better)
+    yield from _against(rule, bars_of, evidence, terms, "champion")
     if terms.anchored:
         view = evidence.against_anchor
         for verdict in _against(rule, _creep, view, terms, "anchor"):
-            yield replace(verdict, better=better, against="anchor")
+            yield replace(verdict, against="anchor")
 
 
-def _creep(rule: RULE | Bars) -> Iterator[tuple[str, float]]:
+def _creep(rule: MetricRule | Bars) -> Iterator[tuple[str, float]]:
     """The bar that small losses, one after the other, would each keep."""
     return ((name, bar) for name, bar in bars_of(rule) if name == "max_worsening")
 
 
 def _against(
-    rule: RULE,
-    bars: Callable[[RULE | Bars], Iterable[tuple[str, float]]],
+    rule: MetricRule,
+    bars: Callable[[MetricRule | Bars], Iterable[tuple[str, float]]],
     evidence: Evidence,
     terms: GateContext,
     rival: str,
@@ -171,7 +169,7 @@ def _against(
 
 
 def _family(
-    rule: RULE,
+    rule: MetricRule,
     bar_name: str,
     bar: float,
     parts: Sequence[Sequence[Slice]],
@@ -187,24 +185,27 @@ def _family(
     for subject, part in zip(subjects, parts, strict=True):
         held = hold(subject, next(levels)[1], terms, evidence.used) if isinstance(subject, JudgedPart) else subject
         counted = subject.part if isinstance(subject, JudgedPart) else part
-        yield _verdict(rule, bar_name, bar, counted, held)
+        yield _verdict(rule, metric, bar_name, bar, counted, held)
 
 
 def _searched(
-    rule: RULE, bar_name: str, bar: float, evidence: Evidence, terms: GateContext, rival: str
+    rule: MetricRule, bar_name: str, bar: float, evidence: Evidence, terms: GateContext, rival: str
 ) -> Iterator[GateVerdict]:
     """What a search found, where the policy asks for one."""
     metric = metric_of(rule, terms.task)
     if evidence.candidate is None or AUTO not in terms.dimensions or not slice_search.searchable(metric.statistic):
         return
     for part, held in slice_search.judged(metric, bar_name, bar, evidence, terms, rival):
-        yield _verdict(rule, bar_name, bar, part, held)
+        yield _verdict(rule, metric, bar_name, bar, part, held)
 
 
-def _vanished(rule: RULE, bar_name: str, bar: float, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
+def _vanished(
+    rule: MetricRule, bar_name: str, bar: float, evidence: Evidence, terms: GateContext
+) -> Iterator[GateVerdict]:
     """Declared bins in which the holdout has no row. Of a crossing not every combination need occur."""
     if evidence.candidate is None:
         return
+    metric = metric_of(rule, terms.task)
     for dimension in terms.dimensions:
         if len(dimension.columns) != 1:
             continue
@@ -212,16 +213,24 @@ def _vanished(rule: RULE, bar_name: str, bar: float, evidence: Evidence, terms: 
         for missing in (name for name in dimension.bins[0] if name not in seen):
             key: dict[str, str | None] = {dimension.columns[0]: missing}
             what = f"the holdout has no row in the declared slice {dimension.columns[0]} {missing}"
-            yield _row(rule, bar_name, bar, key, 0, absent(Verdict.ERROR, Code.MISSING_SLICE, what))
+            yield _row(rule, metric, bar_name, bar, key, 0, absent(Verdict.ERROR, Code.MISSING_SLICE, what))
 
 
-def _verdict(rule: RULE, bar_name: str, bar: float, part: Sequence[Slice], held: BarOutcome) -> GateVerdict:
+def _verdict(
+    rule: MetricRule, metric: Metric, bar_name: str, bar: float, part: Sequence[Slice], held: BarOutcome
+) -> GateVerdict:
     key = dict(part[0].key) if part and part[0].key and not rule.by else None
-    return _row(rule, bar_name, bar, key, sum(one.rows for one in part), held)
+    return _row(rule, metric, bar_name, bar, key, sum(one.rows for one in part), held)
 
 
 def _row(
-    rule: RULE, bar_name: str, bar: float, key: dict[str, str | None] | None, n: int, held: BarOutcome
+    rule: MetricRule,
+    metric: Metric,
+    bar_name: str,
+    bar: float,
+    key: dict[str, str | None] | None,
+    n: int,
+    held: BarOutcome,
 ) -> GateVerdict:
     return GateVerdict(
         id=name(rule),
@@ -241,6 +250,7 @@ def _row(
         difference=held.difference,
         detectable=held.detectable,
         method=held.method,
+        better=metric.better,
         training=held.training,
         searched=held.searched,
     )

@@ -39,7 +39,8 @@ def hold(
     if verdict is Verdict.INCONCLUSIVE and not (isfinite(low) and isfinite(high)):
         code = Code.TOO_FEW_ROWS
     judged = oriented if subject_.sign > 0 else Estimate(value=value, low=-high, high=-low)
-    reason = _reason(subject_, judged, oriented, code, blame_confidence, terms, searched) + subject_.left
+    revealed = _detectable(oriented, terms)
+    reason = _reason(subject_, judged, oriented, code, blame_confidence, terms, searched, revealed) + subject_.left
     if verdict is Verdict.PASS and terms.reuse is not None and used >= terms.reuse:
         verdict, code = Verdict.INCONCLUSIVE, Code.HOLDOUT_SPENT
         reason += (
@@ -53,7 +54,7 @@ def hold(
         champion=_estimate(subject_.champion, terms),
         difference=_bounded(judged) if bar.compares else _estimate(subject_.difference, terms),
         groups=groups_of(subject_.metric, subject_.part, subject_.candidate),
-        detectable=_detectable(oriented, terms),
+        detectable=revealed,
         method=subject_.judged.method,
         training=None if subject_.judged.training is None else settled(subject_.judged.training.share),
         searched=searched,
@@ -74,11 +75,13 @@ def _reason(
     blame_confidence: float,
     terms: GateContext,
     searched: int | None,
+    revealed: float | None,
 ) -> str:
     if code is Code.NOT_FINITE:
         by = by_text(subject_.part) if subject_.metric.grouped else None
         return f"{subject(subject_.metric.name, subject_.key, by)} is not a finite number"
-    settle = _settle(subject_, oriented, blame_confidence, terms)
+    undecided = code is Code.ACROSS_BAR  # of nothing else it is told what would settle it
+    settle = _settle(subject_, oriented, blame_confidence, terms) if undecided else Hopeless.AT_BAR
     training = subject_.judged.training
     return sentence(
         SentenceFacts(
@@ -98,7 +101,7 @@ def _reason(
             charged=terms.reuse,
             champion=subject_.champion_name,
             points=subject_.metric.points,
-            detectable=_detectable(oriented, terms),
+            detectable=revealed,
             settle=settle,
             training=None if training is None else training.share,
         )
