@@ -173,9 +173,11 @@ def _kill(processes: set[int]) -> None:
 def _parents() -> dict[int, int]:
     """Each process on this machine and its parent; none where there is no /proc."""
     found = {}
-    for place in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError, ValueError, IndexError):
-            found[int(place.parent.name)] = int(place.read_text(errors="replace").rpartition(")")[2].split()[1])
+    names = os.listdir("/proc") if os.path.isdir("/proc") else []
+    for name in filter(str.isdigit, names):
+        with suppress(OSError, ValueError, IndexError):  # a process may end while it is looked at
+            told = Path("/proc", name, "stat").read_text(errors="replace")
+            found[int(name)] = int(told.rpartition(")")[2].split()[1])
     return found
 
 

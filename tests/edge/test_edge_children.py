@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -198,3 +199,17 @@ def test_a_promotion_on_github_runs_no_function_of_the_repository(project: Proje
     bench.judged = None
     bench.evidence(bench.check(), [files])
     assert (project.root / "mine.py.called").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_process_that_ends_while_it_is_looked_at_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its entry in /proc is still there, but nothing can be asked of it."""
+    ask = os.stat
+
+    def gone(path: object, *arguments: object, **named: object) -> os.stat_result:
+        if str(path).startswith("/proc/") and str(path).endswith("/stat"):
+            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH), str(path))
+        return ask(path, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", gone)
+    assert sandbox.run(["true"], tmp_path, {"PATH": os.environ["PATH"]}, tmp_path / "log") == 0
