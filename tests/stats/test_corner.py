@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
-BENCHES = Path(__file__).parents[2] / "scripts/benches"
 REPEATS = 500
 MOST = 0.06 + 0.02  # nominal are 5 in 100, 6 are meant; two standard errors of the repeats
 
 
 @pytest.fixture(scope="module")
-def bench():
-    sys.path.insert(0, str(BENCHES))
-    try:
-        import corner
-
-        yield corner
-    finally:
-        sys.path.remove(str(BENCHES))
-        for name in ("corner", "exhaustive", "coverage"):
-            sys.modules.pop(name, None)
+def bench(benches):
+    return benches("corner")
 
 
 def worst(found):

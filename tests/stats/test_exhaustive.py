@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from gates.documents.evidence import CANDIDATE
 
-BENCHES = Path(__file__).parents[2] / "scripts/benches"
 MOST = 0.06  # nominal are 5 in 100
 
 
 @pytest.fixture(scope="module")
-def bench():
-    sys.path.insert(0, str(BENCHES))
-    try:
-        import exhaustive
-
-        yield exhaustive
-    finally:
-        sys.path.remove(str(BENCHES))
-        sys.modules.pop("exhaustive", None)
+def bench(benches):
+    return benches("exhaustive")
 
 
 def test_every_outcome_is_there_once(bench):
@@ -73,16 +62,11 @@ def test_bounds_that_are_too_narrow_are_found(bench, monkeypatch):
     assert max(one.worst for one in found) > 0.3
 
 
-@pytest.mark.usefixtures("bench")
 @pytest.mark.parametrize("p", [0.8, 0.95, 0.99])
 @pytest.mark.parametrize("n", [50, 200])
-def test_slices_at_the_bar_are_blamed_in_no_more_than_five_of_a_hundred(n, p):
+def test_slices_at_the_bar_are_blamed_in_no_more_than_five_of_a_hundred(benches, n, p):
     """Exactly: each slice's successes are binomial, and Holm's first step decides whether any is blamed."""
-    import corner
-
-    try:
-        assert max(corner.errors_of_a_share(n, p)) <= 0.05
-        for many in (12, 100):
-            assert corner.blamed(many, n, p) <= 0.05
-    finally:
-        sys.modules.pop("corner", None)
+    corner = benches("corner")
+    assert max(corner.errors_of_a_share(n, p)) <= 0.05
+    for many in (12, 100):
+        assert corner.blamed(many, n, p) <= 0.05
