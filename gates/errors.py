@@ -1,4 +1,4 @@
-"""What can go wrong, told so that the reader can mend it. Holds no wording of verdicts: those are data."""
+"""What can go wrong, told so that the reader can fix it. Holds no wording of verdicts: those are data."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ class GatesError(Exception):
     """A failure with a place, a cause and a way out.
 
     ``what`` says what is wrong, ``where`` names the file (with line and column if known), the key or
-    the step, ``mend`` says what to do. ``exit_code`` is ``Exit.INPUT`` for the user's mistakes and
+    the step, ``hint`` says what to do. ``exit_code`` is ``Exit.INPUT`` for the user's mistakes and
     ``Exit.OUTSIDE`` for failures of the world.
     """
 
     def __init__(
-        self, what: str, *, where: str | None = None, mend: str | None = None, exit_code: Exit = Exit.INPUT
+        self, what: str, *, where: str | None = None, hint: str | None = None, exit_code: Exit = Exit.INPUT
     ) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
-        self.mend = mend
+        self.hint = hint
         self.exit_code = exit_code
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        mend = f"\n  {self.mend}" if self.mend else ""
-        return f"{place}{self.what}{mend}"
+        hint = f"\n  {self.hint}" if self.hint else ""
+        return f"{place}{self.what}{hint}"
 
 
 class PolicyError(GatesError):

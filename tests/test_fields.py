@@ -205,7 +205,7 @@ def test_json_that_is_not_ours_is_told(data, told):
     with pytest.raises(GatesError, match=told) as caught:
         read_json(Evidence, data, "evidence.json")
     assert caught.value.where == "evidence.json"
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("change", [{"model": "\ud800"}, {"confidence": 10**400}])

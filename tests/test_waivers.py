@@ -84,7 +84,7 @@ CHANGED = {
     "worse by far": (bar(low=-0.2), "it got worse: −0.100 at worst was accepted, now it is −0.200"),
     "no number any more": (bar(INCONCLUSIVE, difference=None), "there was a number then or now, not both times"),
     "not finite": (bar(low=float("nan")), "it got worse: −0.100 at worst was accepted, now it is nan"),
-    "an error": (bar(ERROR), "an error can't be accepted; mend what it names"),
+    "an error": (bar(ERROR), "an error can't be accepted; fix what it names"),
 }
 
 
@@ -156,7 +156,7 @@ def test_worse_is_what_the_bar_calls_worse(rule, metric, better, low, high, move
 REFUSED = {
     "no such bar": (decision_of(bar()), "recall:max_worsening@region=LATM", "did you mean recall:max_worsening@region"),
     "holds": (decision_of(bar(PASS)), bar().label, "it holds"),
-    "error": (decision_of(bar(ERROR)), bar().label, "can't be accepted; mend what it names"),
+    "error": (decision_of(bar(ERROR)), bar().label, "can't be accepted; fix what it names"),
     "not judged": (decision_of(bar(None)), bar().label, "was not judged"),
     "data": (
         decision_of(bar(kind="data", id="data.train", rule="rows")),

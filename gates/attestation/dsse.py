@@ -47,7 +47,7 @@ def _loaded(load: Any, key: Path, kind: str) -> Any:
     try:
         return load(data)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        mend = (
+        hint = (
             "Make one: openssl genpkey -algorithm ed25519 -out key.pem && openssl pkey -in key.pem -pubout -out pub.pem"
         )
-        raise GatesError(f"is no {kind} key without a password, in PEM", where=str(key), mend=mend) from error
+        raise GatesError(f"is no {kind} key without a password, in PEM", where=str(key), hint=hint) from error

@@ -74,11 +74,11 @@ def payload_of(data: bytes, name: str) -> tuple[bytes, Plain]:
     """The bytes that a DSSE envelope is about, and the envelope. Raises ``GatesError`` for anything else."""
     envelope = dict(_object(data, name))
     if envelope.get("payloadType") != PAYLOAD:
-        raise GatesError("is not a signed in-toto statement", where=name, mend=MEND)
+        raise GatesError("is not a signed in-toto statement", where=name, hint=HINT)
     try:
         return base64.b64decode(str(envelope.get("payload")), validate=True), envelope
     except binascii.Error as error:
-        raise GatesError("has a payload that is not base64", where=name, mend=MEND) from error
+        raise GatesError("has a payload that is not base64", where=name, hint=HINT) from error
 
 
 def read(data: bytes, name: str) -> ReadStatement:
@@ -94,24 +94,24 @@ def read(data: bytes, name: str) -> ReadStatement:
     if not isinstance(envelope, dict) or "payload" not in envelope:
         return ReadStatement(decision=_decision(data, name), tier=Tier.NONE)
     if envelope.get("payloadType") != PAYLOAD:
-        raise GatesError("is an envelope, but not of an in-toto statement", where=name, mend=MEND)
+        raise GatesError("is an envelope, but not of an in-toto statement", where=name, hint=HINT)
     try:
         payload = base64.b64decode(str(envelope["payload"]), validate=True)
     except binascii.Error as error:
-        raise GatesError("has a payload that is no base64", where=name, mend=MEND) from error
+        raise GatesError("has a payload that is no base64", where=name, hint=HINT) from error
     return ReadStatement(decision=_decision(payload, name), tier=tier, envelope=envelope)
 
 
-MEND = "Make it again: gates statement write."
+HINT = "Make it again: gates statement write."
 
 
 def _decision(data: bytes, name: str) -> Decision:
     value = _object(data, name)
     if value.get("_type") != TYPE or value.get("predicateType") != PREDICATE:
-        raise GatesError("is no in-toto statement of a decision", where=name, mend=MEND)
+        raise GatesError("is no in-toto statement of a decision", where=name, hint=HINT)
     decision = read_json(Decision, json.dumps(value.get("predicate")).encode(), name)
     if _object(statement(decision), name) != value:  # a subject of another model, a key too many
-        raise GatesError("does not say of its subject what its decision says", where=name, mend=MEND)
+        raise GatesError("does not say of its subject what its decision says", where=name, hint=HINT)
     return decision
 
 
@@ -119,7 +119,7 @@ def _object(data: bytes, name: str) -> Mapping[str, Plain]:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise GatesError("is no JSON", where=name, mend=MEND) from error
+        raise GatesError("is no JSON", where=name, hint=HINT) from error
     if not isinstance(value, dict):
-        raise GatesError("is no JSON object", where=name, mend=MEND)
+        raise GatesError("is no JSON object", where=name, hint=HINT)
     return value

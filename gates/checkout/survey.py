@@ -46,7 +46,7 @@ def _found(root: Path) -> Iterator[Path]:
     """Every policy and action below, hidden folders and other people's packages left out."""
     for count, (folder, folders, names) in enumerate(os.walk(root)):
         if count >= MOST_FOLDERS:
-            raise GatesError(f"more than {MOST_FOLDERS:,} folders", where=str(root), mend="Name a smaller one.")
+            raise GatesError(f"more than {MOST_FOLDERS:,} folders", where=str(root), hint="Name a smaller one.")
         folders[:] = sorted(
             one for one in folders if one not in SKIPPED and (not one.startswith(".") or one == ".github")
         )

@@ -54,7 +54,7 @@ def at(git: Git, commit: str, path: str, name: str) -> ResolvedPolicy:
     def blob(inside: str) -> bytes:
         done = git.ask("cat-file", "blob", f"{commit}:{posixpath.normpath(inside)}")
         if done.returncode:
-            raise GatesError(f"is not in commit {commit[:12]}", where=name, mend="Commit it, and merge it there.")
+            raise GatesError(f"is not in commit {commit[:12]}", where=name, hint="Commit it, and merge it there.")
         if len(done.stdout) > files.LARGEST:
             raise GatesError(f"is larger than {files.LARGEST // 2**20} MiB", where=name)
         return done.stdout
@@ -77,7 +77,7 @@ def _default(git: Git, environ: Mapping[str, str]) -> tuple[str, str, str | None
         raise GatesError(
             "this checkout has no remote, so its default branch can't be asked for",
             where="git",
-            mend="Check out with actions/checkout.",
+            hint="Check out with actions/checkout.",
         )
     else:
         name, commit = _of_here(git)
@@ -99,7 +99,7 @@ def _of_remote(git: Git, remote: str) -> tuple[str, str]:
         raise GatesError(
             f"{remote} does not say which branch is its default one",
             where="git",
-            mend="Push the branch with the policy, and make it the default branch of the repository.",
+            hint="Push the branch with the policy, and make it the default branch of the repository.",
         )
     if git.resolve(f"{commit}^{{commit}}") is None:
         git.retried("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, f"+refs/heads/{name}:{FETCHED}")
@@ -119,7 +119,7 @@ def _of_here(git: Git) -> tuple[str, str]:
         raise GatesError(
             f"there is no default branch here: {what}",
             where="git",
-            mend=f"The policy that counts is the one on it: commit it to {USUAL[0]}.",
+            hint=f"The policy that counts is the one on it: commit it to {USUAL[0]}.",
         )
     return name, commit
 

@@ -83,12 +83,12 @@ def init(
     root = Path.cwd()
     if template:
         if data is not None or github:
-            raise GatesError("goes with neither DATA nor --github", where="--template", mend="It brings both along.")
+            raise GatesError("goes with neither DATA nor --github", where="--template", hint="It brings both along.")
         ask = not defaults and sys.stdin.isatty()
         _lay(root, model=model, pin=pin, owners=owners, python=python, ask=ask, force=force)
         return
     if data is None and not github:
-        raise GatesError("DATA is missing", where="init", mend="Name a table, or see gates init --help.")
+        raise GatesError("DATA is missing", where="init", hint="Name a table, or see gates init --help.")
     made = None
     if data is not None:
         said = Said(label=label, key=key, task=task, query=query)
@@ -223,7 +223,7 @@ def _found(file: str) -> Path:
             return place
     looked = " or ".join(dict.fromkeys(str(place) for place in places))
     raise GatesError(
-        f"no contract: there is no {looked}", where=file, mend="Name one with --contract; gates init writes a first."
+        f"no contract: there is no {looked}", where=file, hint="Name one with --contract; gates init writes a first."
     )
 
 

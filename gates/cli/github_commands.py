@@ -201,7 +201,7 @@ def annotate(policy: Path) -> None:
 @options.as_json
 @options.verbose
 def doctor(folder: Path, repository: str | None, offline: bool, as_json: bool) -> NoReturn:
-    """Look at a repository and its settings on GitHub, and tell what is missing or unsafe, with the mend.
+    """Look at a repository and its settings on GitHub, and tell what is missing or unsafe, and how to fix it.
 
     Settings are looked at where GITHUB_TOKEN or GH_TOKEN holds a token; those of environments and branches take an
     administrator's to be seen whole. Nothing is changed.

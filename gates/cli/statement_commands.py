@@ -76,7 +76,7 @@ def check(file: Path, key: Path | None, as_json: bool) -> NoReturn:
         raise GatesError(
             "is attested by a workflow, not signed by a key",
             where=str(file),
-            mend=f"gh attestation verify --bundle {file} --predicate-type urn:mlgates:decision:v1 ...",
+            hint=f"gh attestation verify --bundle {file} --predicate-type urn:mlgates:decision:v1 ...",
         )
     decision, signed = found.decision, signer is not None
     assert decision.candidate is not None  # noqa: S101 -- every statement has a subject

@@ -1,4 +1,4 @@
-"""What is missing or unsafe about a repository that gates models: a table of checks, each with its mend. Pure: files
+"""What is missing or unsafe about a repository that gates models: a table of checks, each with its hint. Pure: files
 and GitHub's settings are given."""
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Check:
 
     id: str
     asks: str
-    mend: str
+    hint: str
     look: Callable[[Seen], Iterator[Diagnosed]]
     settings: bool = False
 
@@ -84,4 +84,4 @@ def _looked(seen: Seen, check: Check) -> Looked:
     findings = () if skipped else tuple(check.look(seen))
     states = [CheckState.SKIPPED if skipped else CheckState.OK, *(finding.state for finding in findings)]
     state = max(states, key=list(CheckState).index)
-    return Looked(id=check.id, state=state, asks=check.asks, findings=findings, mend=check.mend)
+    return Looked(id=check.id, state=state, asks=check.asks, findings=findings, mend=check.hint)

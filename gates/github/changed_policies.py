@@ -64,15 +64,15 @@ def policies_of(root: Path, folder: str, patterns: Sequence[str]) -> tuple[str, 
         whole = pattern if start in ("", ".") else f"{start}/{pattern}"
         here = _git(root, "ls-files", "-z", "--", f":(top,glob){whole}").split("\0")
         if here == [""]:
-            mend = "Commit one, or name it: patterns start at the working directory."
-            raise GatesError(f"no policy: no file of this commit fits {whole!r}", where="policy", mend=mend)
+            hint = "Commit one, or name it: patterns start at the working directory."
+            raise GatesError(f"no policy: no file of this commit fits {whole!r}", where="policy", hint=hint)
         found |= set(filter(None, here))
     for name in sorted(found):
         if not name.isprintable():
             raise GatesError(f"{name!r} is no name for a policy", where="policy")
     if not found:
         raise GatesError(
-            "no policy was named", where="policy", mend="Name gates.yaml, or a pattern such as */gates.yaml."
+            "no policy was named", where="policy", hint="Name gates.yaml, or a pattern such as */gates.yaml."
         )
     if len(found) > MOST:
         raise GatesError(f"{counted(len(found), 'policy')}; GitHub runs at most {MOST} at once", where="policy")
@@ -114,10 +114,10 @@ def _git(root: Path, *arguments: str, quiet: bool = False) -> str:
     """What git says of the repository's root; with ``quiet`` nothing where it fails."""
     found = repository(root, os.environ)
     if found is None:
-        raise GatesError("fatal: not a git repository", where="git", mend=_CHECKOUT)
+        raise GatesError("fatal: not a git repository", where="git", hint=_CHECKOUT)
     done = found[0].ask(*arguments)
     if done.returncode and not quiet:
         error = failed(arguments, done.stderr)
-        error.mend = _CHECKOUT
+        error.hint = _CHECKOUT
         raise error
     return "" if done.returncode else os.fsdecode(done.stdout)

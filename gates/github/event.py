@@ -98,7 +98,7 @@ def read_before(environ: Mapping[str, str]) -> Before:
         raise GatesError(
             "this command follows another workflow's run",
             where="environment",
-            mend="Call model-report.yml from a workflow with `on: workflow_run`.",
+            hint="Call model-report.yml from a workflow with `on: workflow_run`.",
         )
     payload = _payload(environ)
     return Before(
@@ -210,7 +210,7 @@ def _variable(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "")
     if not value:
         raise GatesError(
-            f"{name} is not set", where="environment", mend="This command runs inside GitHub Actions only."
+            f"{name} is not set", where="environment", hint="This command runs inside GitHub Actions only."
         )
     return value
 

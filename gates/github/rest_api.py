@@ -166,7 +166,7 @@ def _session(token: str, adapter: HTTPAdapter) -> Session:
     from requests import Session
 
     if not _TOKEN.fullmatch(token):  # a header with it would be refused in words that hold the token
-        raise GatesError("is not set, or holds what no token does", where="GITHUB_TOKEN", mend=_SET)
+        raise GatesError("is not set, or holds what no token does", where="GITHUB_TOKEN", hint=_SET)
 
     def sign(request: PreparedRequest) -> PreparedRequest:
         request.headers["Authorization"] = f"Bearer {token}"
@@ -226,13 +226,13 @@ def _mend(response: Response, needs: str) -> str:
     if status in _TROUBLE or status == _TOO_MANY or "rate limit" in message:
         return _LATER
     grant = f"Give the job, and the job that calls it, this line under `permissions:`: `{needs}`."
-    mends = {
+    hints = {
         401: "The token is missing, wrong or out of date; in a workflow pass `token: ${{ github.token }}`.",
         403: grant,
         404: f"Either it does not exist, or the token may not see it. {grant}",
         410: "It was deleted, or its thread is closed to everyone.",
     }
-    return mends.get(status, "This is not what GitHub documents; please report it.")
+    return hints.get(status, "This is not what GitHub documents; please report it.")
 
 
 def _cause(error: Exception) -> str:
@@ -247,5 +247,5 @@ def _cause(error: Exception) -> str:
     return "GitHub can't be reached, or broke off"
 
 
-def _outside(what: str, mend: str | None = None, kind: type[GatesError] = GatesError) -> GatesError:
-    return kind(what, where="GitHub", mend=mend, exit_code=Exit.OUTSIDE)
+def _outside(what: str, hint: str | None = None, kind: type[GatesError] = GatesError) -> GatesError:
+    return kind(what, where="GitHub", hint=hint, exit_code=Exit.OUTSIDE)

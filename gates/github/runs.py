@@ -104,22 +104,22 @@ def judged(client: Client, repository: str, pr: int, commit: str) -> tuple[int, 
     """
     if not _SHA.fullmatch(commit):
         raise GatesError(
-            f"{commit[:60]!r} is no commit", where="--commit", mend="All 40 digits: a short one can be forged."
+            f"{commit[:60]!r} is no commit", where="--commit", hint="All 40 digits: a short one can be forged."
         )
     doing = f"read {repository}#{pr}"
     head = (
         client.get(f"/repos/{repository}/pulls/{pr}", doing=doing, needs="pull-requests: read").get("head") or {}
     ).get("sha")
     if head != commit:
-        mend = "Look at what it is now, and accept that."
-        raise GatesError(f"the newest commit of pull request {pr} is {head}, not {commit}", where="--commit", mend=mend)
+        hint = "Look at what it is now, and accept that."
+        raise GatesError(f"the newest commit of pull request {pr} is {head}, not {commit}", where="--commit", hint=hint)
     path, query = f"/repos/{repository}/actions/runs", {"head_sha": commit}
     doing = "list the runs of the commit"
     for run in client.pages(path, doing=doing, needs="actions: read", query=query, key="workflow_runs"):
         artifacts = tuple(_artifacts(client, repository, int(run["id"])))
         if artifacts:
             return int(run["id"]), artifacts
-    raise GatesError(f"no run of {commit} has handed over evidence", where="GitHub", mend="Let it be judged first.")
+    raise GatesError(f"no run of {commit} has handed over evidence", where="GitHub", hint="Let it be judged first.")
 
 
 def changed(client: Client, event: Event, pr: int) -> tuple[str, ...]:

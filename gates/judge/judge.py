@@ -22,11 +22,11 @@ def judge(bound: ResolvedPolicy, evidence: Evidence) -> Decision:
     if evidence.measured != bound.measured:
         raise GatesError(
             "the evidence was measured under another policy (data, slices, gates or contract changed since)",
-            mend="Run gates measure again.",
+            hint="Run gates measure again.",
         )
     wrong = contradiction(bound, evidence)
     if wrong:
-        raise GatesError(f"the evidence contradicts itself: {wrong}", mend="Run gates measure again.")
+        raise GatesError(f"the evidence contradicts itself: {wrong}", hint="Run gates measure again.")
     terms = bound.terms()
     gates = tuple(verdict for gate in bound.gates for verdict in gate.module.judge(gate.rule, evidence, terms))
     verdict, code, reason = _overall(gates)

@@ -137,7 +137,7 @@ def accept(
     if not reason.strip():
         raise GatesError("a waiver needs a reason", where="--reason")
     if not re.fullmatch(DATE, until) or until < today:
-        raise GatesError(f"{until} is no day to come", where="--until", mend="Write it as YYYY-MM-DD.")
+        raise GatesError(f"{until} is no day to come", where="--until", hint="Write it as YYYY-MM-DD.")
     value, bound = _numbers(gate)
     return Waiver(
         decision=digest(decision),
@@ -163,7 +163,7 @@ def _chosen(decision: Decision, bar: str, waivable: Collection[str]) -> GateVerd
         raise GatesError(f"{bar}: several bars of this decision are called so", where="--gate")
     if not named:
         hint = nearest(bar, (gate.label for gate in decision.gates if acceptable(gate, waivable)))
-        raise GatesError(f"this decision has no bar {bar}{hint}", where="--gate", mend=_labels(decision, waivable))
+        raise GatesError(f"this decision has no bar {bar}{hint}", where="--gate", hint=_labels(decision, waivable))
     if acceptable(named[0], waivable):
         return named[0]
     told = _REFUSED.get(named[0].verdict, _UNWAIVABLE)
@@ -187,7 +187,7 @@ def label_of(waiver: Waiver) -> str:
 
 _REFUSED = {
     Verdict.PASS: "it holds: there is nothing to accept",
-    Verdict.ERROR: "an error can't be accepted; mend what it names",
+    Verdict.ERROR: "an error can't be accepted; fix what it names",
     None: "it was not judged",
 }
 _UNWAIVABLE = "the policy does not say that this may be accepted (promotion.waivable)"

@@ -38,8 +38,8 @@ class Names(Protocol):
 class DisagreementError(GatesError):
     """Registry and ledger say different things of an alias; ``state`` says which."""
 
-    def __init__(self, state: AliasState, what: str, *, where: str, mend: str) -> None:
-        super().__init__(what, where=where, mend=mend, exit_code=Exit.INPUT)
+    def __init__(self, state: AliasState, what: str, *, where: str, hint: str) -> None:
+        super().__init__(what, where=where, hint=hint, exit_code=Exit.INPUT)
         self.state = state
 
     @property
@@ -103,10 +103,10 @@ def agreed(ledger: Ledger, head: str | None, registry: Names | None, name: str, 
     state, told, _ = compared(registry, name, alias, entry)
     if state in AGREED:
         return entry
-    raise DisagreementError(state, f"{alias} {told}", where=f"models:/{name}@{alias}", mend=mend(state, entry))
+    raise DisagreementError(state, f"{alias} {told}", where=f"models:/{name}@{alias}", hint=hint(state, entry))
 
 
-def mend(state: AliasState, entry: Entry | None) -> str:
+def hint(state: AliasState, entry: Entry | None) -> str:
     """Say what puts registry and ledger in agreement again."""
     adopt = 'gates adopt --reason "…" records that what stands there now is the one to compare with.'
     if state is AliasState.UNKNOWN or entry is None:

@@ -86,7 +86,7 @@ class Ledger:
             raise GatesError(
                 f"the ledger was rewritten: its newest record was {seen[:12]} and is {(now or 'none')[:12]}",
                 where=self.told,
-                mend=f"Nobody may do that. If it was meant: git update-ref -d {self.kept}",
+                hint=f"Nobody may do that. If it was meant: git update-ref -d {self.kept}",
                 exit_code=Exit.STOP,
             )
         if now and now != seen:
@@ -111,7 +111,7 @@ class Ledger:
         try:
             return self.git.retried(*arguments)
         except GatesError as error:
-            error.mend = "Can this remote be reached, and its branch be written? GATES_LEDGER names another, or local."
+            error.hint = "Can this remote be reached, and its branch be written? GATES_LEDGER names another, or local."
             raise
 
     def commits(self, head: str | None) -> list[Commit]:
@@ -125,7 +125,7 @@ class Ledger:
             raise GatesError(
                 f"this clone has only the newest {counted(len(found), 'commit')} of it: its history was cut off",
                 where=self.told,
-                mend="Fetch the rest: git fetch --unshallow (in a workflow, check out with fetch-depth: 0).",
+                hint="Fetch the rest: git fetch --unshallow (in a workflow, check out with fetch-depth: 0).",
             )
         return found
 
@@ -170,7 +170,7 @@ class Ledger:
         return GatesError(
             f"record {record.sequence} does not follow the record that it names as the one before",
             where=self.told,
-            mend="gates verify --all tells what is wrong with the ledger.",
+            hint="gates verify --all tells what is wrong with the ledger.",
             exit_code=Exit.STOP,
         )
 
@@ -287,9 +287,9 @@ def opened(folder: Path, environ: Mapping[str, str]) -> Ledger:
 def not_one(named: str, found: int, where: str) -> GatesError:
     """Of what should name one record, and names none or several."""
     if not found:
-        return GatesError(f"no record has the number or digest {named}", where=where, mend="gates history lists them.")
+        return GatesError(f"no record has the number or digest {named}", where=where, hint="gates history lists them.")
     told = counted(found, "record")
-    return GatesError(f"{told} have a digest that begins with {named}", where=where, mend="Write more of the digest.")
+    return GatesError(f"{told} have a digest that begins with {named}", where=where, hint="Write more of the digest.")
 
 
 def names(named: str, sequence: int, told: str) -> bool:

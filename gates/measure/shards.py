@@ -49,10 +49,10 @@ class Shard:
         """``2/8``. Raises ``GatesError`` for anything else."""
         left, _, right = text.partition("/")
         if not (left.isascii() and right.isascii() and left.isdecimal() and right.isdecimal()):
-            raise GatesError(f"{text} is no part of a holdout", mend="Write --shard I/N, such as 1/4.")
+            raise GatesError(f"{text} is no part of a holdout", hint="Write --shard I/N, such as 1/4.")
         made = cls(index=int(left), of=int(right))
         if not 1 <= made.index <= made.of:
-            raise GatesError(f"there is no part {made.index} of {made.of}", mend="Parts are counted from 1.")
+            raise GatesError(f"there is no part {made.index} of {made.of}", hint="Parts are counted from 1.")
         return made
 
     def plain(self) -> str:
@@ -97,13 +97,13 @@ def refuse(bound: ResolvedPolicy) -> None:
     data = bound.policy.data
     if data.key is None:
         raise GatesError(
-            "can't be measured in shards: a row's part is told by its key", where="data.key", mend="Name a key column."
+            "can't be measured in shards: a row's part is told by its key", where="data.key", hint="Name a key column."
         )
     if data.engine != "duckdb":
         raise GatesError(
             f"can't be measured in shards: {data.engine} divides the work itself",
             where="data.engine",
-            mend="Measure the holdout whole.",
+            hint="Measure the holdout whole.",
         )
 
 
@@ -161,9 +161,9 @@ def _one_whole(bound: ResolvedPolicy, parts: Sequence[Measured]) -> None:
     lacking = sorted(set(range(1, of + 1)) - {part.shard.index for part in parts})
     if lacking or len(parts) != of or {part.shard.of for part in parts} != {of}:
         missing = f"lacks {', '.join(map(str, lacking))}" if lacking else "holds parts of several splits"
-        raise GatesError(f"the split into {of} {missing}", mend="Run gates measure --shard I/N for every I.")
+        raise GatesError(f"the split into {of} {missing}", hint="Run gates measure --shard I/N for every I.")
     if any(part.evidence.measured != bound.measured for part in parts):
-        raise GatesError("a part was measured under another policy", mend=AGAIN)
+        raise GatesError("a part was measured under another policy", hint=AGAIN)
 
     def told(part: Measured) -> tuple[Any, ...]:
         one = part.evidence
@@ -178,7 +178,7 @@ def _one_whole(bound: ResolvedPolicy, parts: Sequence[Measured]) -> None:
     lanes = [sum(column) for column in zip(*(part.lanes for part in parts), strict=True)]
     rows = sum(part.rows for part in parts)
     if (told_digest(parts[0].columns, lanes, rows), rows) != (holdout.digest, holdout.rows):
-        raise GatesError("the parts are not those of one holdout: it was changed between", mend="Measure all anew.")
+        raise GatesError("the parts are not those of one holdout: it was changed between", hint="Measure all anew.")
 
 
 def _sides(bound: ResolvedPolicy, parts: Mapping[Path, Measured], columns: Sequence[Dimension]) -> Pairings:
@@ -212,7 +212,7 @@ def _sides(bound: ResolvedPolicy, parts: Mapping[Path, Measured], columns: Seque
 def _whole(path: Path, told: KeptRows) -> Path:
     """A file of rows that is the one which was kept."""
     if path.is_symlink() or not path.is_file() or files.sha256(path) != told.sha256:
-        raise GatesError("is not the file of rows that its part was measured with", where=str(path), mend=AGAIN)
+        raise GatesError("is not the file of rows that its part was measured with", where=str(path), hint=AGAIN)
     return path
 
 

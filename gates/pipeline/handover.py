@@ -90,7 +90,7 @@ def read_digests(text: str, wanted: Collection[str]) -> dict[str, str]:
         if name in digests:
             raise GatesError(f"{name} stands twice", where="digests")
         if digest and not _DIGEST.fullmatch(digest):
-            raise GatesError(f"{name}: {digest[:80]!r} is no digest", where="digests", mend="sha256: and 64 hex digits")
+            raise GatesError(f"{name}: {digest[:80]!r} is no digest", where="digests", hint="sha256: and 64 hex digits")
         digests[name] = digest
     return {name: digest for name, digest in digests.items() if digest}
 
@@ -104,7 +104,7 @@ def _take(work: Path, folder: Path, parcel: Parcel, digest: str) -> None:
         raise GatesError(
             "is not what the job before handed over: its digest is another one",
             where=str(folder),
-            mend="Run the workflow again; if it happens again, somebody changed the files on their way.",
+            hint="Run the workflow again; if it happens again, somebody changed the files on their way.",
         )
     for name in entries:
         target = work / parcel.place / name
@@ -160,7 +160,7 @@ def handed_tables(work: Workspace, train: str | None) -> tuple[Path, Path | None
     folder = work.data
     holdout = next(iter(sorted(folder.glob("holdout.*"))), None)
     if holdout is None:
-        raise GatesError("no holdout was handed over", where=str(folder), mend="Hand over what gates check-data made.")
+        raise GatesError("no holdout was handed over", where=str(folder), hint="Hand over what gates check-data made.")
     return holdout, folder / "train" / split(work.root, train)[1] if train else None
 
 
@@ -263,7 +263,7 @@ def score(work: Workspace, name: str, environ: Mapping[str, str]) -> Path:
     asked = ScoringRequest.load(files.read(data / SCORING, _AGAIN))
     features = next(iter(sorted(data.glob(f"{FEATURES}.*"))), None)
     if features is None:
-        raise GatesError("no rows were handed over", where=str(data), mend=_AGAIN)
+        raise GatesError("no rows were handed over", where=str(data), hint=_AGAIN)
     folder.mkdir(parents=True, exist_ok=True)
     made = set()
     for of, model in _models(work, name):
@@ -299,6 +299,6 @@ def handed_scores(work: Workspace, name: str) -> Path:
         raise GatesError(
             f"the {name} is a model, and its scores were not handed over",
             where=str(path),
-            mend="Let gates score make them, in a job that has neither labels nor credentials.",
+            hint="Let gates score make them, in a job that has neither labels nor credentials.",
         )
     return path

@@ -152,7 +152,7 @@ class Flow:
             found = None if self.no_registry else self._version(name, str(version), folder)
         if found is None:
             raise GatesError(
-                f"the registry has no version {version} of {name}", where="anchor", mend="Check `anchor:`."
+                f"the registry has no version {version} of {name}", where="anchor", hint="Check `anchor:`."
             )
         return found
 

@@ -73,7 +73,7 @@ def reproduce(flow: Flow, entry: Entry, into: Path) -> Reproduced:
     parts = list(_other_tables(again, before))
     if parts:
         dirty = f" The work tree differed from commit {commit[:7]} then." if record.source.clean is False else ""
-        raise GatesError(parts[0], where=f"record {record.sequence}", mend=f"Fetch that version of the data.{dirty}")
+        raise GatesError(parts[0], where=f"record {record.sequence}", hint=f"Fetch that version of the data.{dirty}")
     checked = again.check()
     again.train()
     after = again.measure(checked, _champion(flow, before, into))
@@ -96,7 +96,7 @@ def reproduce(flow: Flow, entry: Entry, into: Path) -> Reproduced:
 def _checked_out(git: Git, commit: str, into: Path) -> None:
     """The commit's files, in a repository of their own that borrows the objects: the user's has no part in it."""
     if git.resolve(f"{commit}^{{commit}}") is None:
-        raise GatesError(f"commit {commit[:12]} is not here", where="git", mend="Fetch it.", exit_code=Exit.OUTSIDE)
+        raise GatesError(f"commit {commit[:12]} is not here", where="git", hint="Fetch it.", exit_code=Exit.OUTSIDE)
     fresh = Git(folder=into / ".git", environ=git.environ)
     fresh.run("init", "--quiet", "--template=", str(into / ".git"))
     objects = (git.top or git.folder) / git.run("rev-parse", "--git-path", "objects")

@@ -11,7 +11,7 @@ from gates.policy import Policy
 from gates.system import sandbox
 
 SHOWN = 20  # last lines of a failed training
-MEND = "Write an MLflow model folder to $GATES_OUT/model, or $GATES_OUT/predictions.parquet or .csv."
+HINT = "Write an MLflow model folder to $GATES_OUT/model, or $GATES_OUT/predictions.parquet or .csv."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +38,12 @@ def train(
     status = sandbox.run(command, root, {**seen, **given}, log, policy.train.seconds)
     where = f"train: {policy.train.run}"
     if status is None:
-        raise GatesError(f"stopped after {policy.train.timeout}", where=where, mend="Set train.timeout higher.")
+        raise GatesError(f"stopped after {policy.train.timeout}", where=where, hint="Set train.timeout higher.")
     if status:
         last = "\n".join(f"  | {line}" for line in sandbox.last_lines(log, SHOWN)) or "  (it printed nothing)"
         raise GatesError(f"ended with exit code {status}; its last lines:\n{last}", where=where)
     if out.is_symlink() or not out.is_dir():
         what = "a link" if out.is_symlink() else "a file" if out.exists() else "nothing"
-        raise GatesError(f"left {what} in place of the folder $GATES_OUT", where=where, mend=MEND)
+        raise GatesError(f"left {what} in place of the folder $GATES_OUT", where=where, hint=HINT)
     if not any(out.iterdir()):
-        raise GatesError("wrote nothing into $GATES_OUT", where=where, mend=MEND)
+        raise GatesError("wrote nothing into $GATES_OUT", where=where, hint=HINT)

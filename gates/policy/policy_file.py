@@ -217,8 +217,8 @@ def _unused_slices(source: Source, gates: list[Gate], terms: GateContext) -> Ite
         if dimension in looked_at or (dimension.edges and set(dimension.parts) <= parts):
             continue
         path: Path = ("slices", index) if isinstance(_at(source.value, "slices"), list) else ("slices",)
-        mend = "give a gate bars for them (slices: {min: ...}), or take them away"
-        yield Problem.at(source, path, f"no gate looks at the slices by {dimension.id}; {mend}")
+        hint = "give a gate bars for them (slices: {min: ...}), or take them away"
+        yield Problem.at(source, path, f"no gate looks at the slices by {dimension.id}; {hint}")
 
 
 def _list(value: Plain, key: str) -> list[Plain]:

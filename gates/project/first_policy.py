@@ -79,7 +79,7 @@ def look(asked: FirstPolicy, root: Path) -> tuple[Guessed, tuple[Profile, ...]]:
     opened = [open_table(connection, root, path, name) for path, name in zip(paths, names, strict=True)]
     tables = tuple(profile(connection, one) for one in opened)
     if not list(common(tables)):
-        raise GatesError(f"{' and '.join(paths)} have no column in common", mend="Name two files of one table.")
+        raise GatesError(f"{' and '.join(paths)} have no column in common", hint="Name two files of one table.")
     guessed = guess(tables, asked.said)
     meant = guessed.guess
     if meant.keys and len(opened) > 1:
@@ -101,7 +101,7 @@ def refuse_standing(paths: Sequence[Path], root: Path, *, force: bool) -> None:
         names += f" and {len(standing) - NAMED} more" if len(standing) > NAMED else ""
         raise GatesError(
             f"{names}: {'stands' if len(standing) == 1 else 'stand'} in the way; nothing was written",
-            mend="Move it away, or overwrite it with --force.",
+            hint="Move it away, or overwrite it with --force.",
         )
     for path in standing:
         if path.is_symlink() or not path.is_file():
@@ -112,7 +112,7 @@ def checked_model(name: str | None) -> str | None:
     """A model's name as it is given. Raises ``GatesError`` for what is none."""
     if name is not None and not policy_text.MODEL.fullmatch(name):
         raise GatesError(
-            f"--model: {name} is no model's name", mend="Take letters, digits, . _ and -, a letter or digit first."
+            f"--model: {name} is no model's name", hint="Take letters, digits, . _ and -, a letter or digit first."
         )
     return name
 
@@ -125,5 +125,5 @@ def _refuse_long(contract: bytes, table: Profile) -> None:
         raise GatesError(
             f"a contract of {counted(len(table.columns), 'column')} would be too long: {error.what}",
             where=table.path,
-            mend="Write one by hand, for the columns that matter.",
+            hint="Write one by hand, for the columns that matter.",
         ) from error

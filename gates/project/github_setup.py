@@ -84,7 +84,7 @@ def checked_owners(owners: str) -> str:
     wrong = [one for one in every if not _OWNER.fullmatch(one)]
     if wrong or not every:
         told = f"{wrong[0]} is no owner" if wrong else "names nobody"
-        raise GatesError(told, where="--owners", mend="Write @LOGIN, @ORGANISATION/TEAM or an address.")
+        raise GatesError(told, where="--owners", hint="Write @LOGIN, @ORGANISATION/TEAM or an address.")
     return " ".join(every)
 
 
@@ -93,7 +93,7 @@ def checked_pin(pin: str) -> tuple[str, str]:
     match = PIN.fullmatch(pin)
     if not match:
         raise GatesError(
-            f"{pin} is no OWNER/NAME@COMMIT", where="--gates", mend="Give all 40 digits of the commit: a tag can move."
+            f"{pin} is no OWNER/NAME@COMMIT", where="--gates", hint="Give all 40 digits of the commit: a tag can move."
         )
     return match[1], match[2]
 

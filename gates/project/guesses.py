@@ -108,10 +108,10 @@ def _refuse(tables: Sequence[Profile], said: Said) -> None:
     if said.key is not None:
         _require_unique(tables, said.key)
     if said.query is not None and said.task not in (None, "ranking"):
-        raise GatesError(f"--query: only task: ranking has queries, not {said.task}", mend="Leave out one of the two.")
+        raise GatesError(f"--query: only task: ranking has queries, not {said.task}", hint="Leave out one of the two.")
     if said.label is not None and said.task == "score":
         raise GatesError(
-            "--label: what task: score judges has no label", mend="Leave out --label, or take another task."
+            "--label: what task: score judges has no label", hint="Leave out --label, or take another task."
         )
     if said.label is not None and said.label == said.query:
         raise GatesError(f"--query: {said.query} can't be the label and the query")
@@ -126,7 +126,7 @@ def _require_unique(tables: Sequence[Profile], key: str) -> None:
                 if column.nulls
                 else "its values repeat, or are no text or integers"
             )
-            raise GatesError(f"--key: {key} is no key of {table.path}: {what}", mend="Name a column without repeats.")
+            raise GatesError(f"--key: {key} is no key of {table.path}: {what}", hint="Name a column without repeats.")
 
 
 def classes(column: ColumnProfile) -> tuple[Plain, ...]:
@@ -213,7 +213,7 @@ def _task(whole: Profile, said: Said, label: str | None, query: str | None) -> t
     wanted = said.task or ("ranking" if said.query is not None else None)
     if wanted == "ranking" and query is None:
         raise GatesError(
-            "--task: no column looks like the query that rows are ranked for", mend="Name it with --query."
+            "--task: no column looks like the query that rows are ranked for", hint="Name it with --query."
         )
     if wanted is not None:
         if label is not None and (why := _unfit(whole[label], wanted)):
@@ -226,7 +226,7 @@ def _task(whole: Profile, said: Said, label: str | None, query: str | None) -> t
     found = _fitting(whole[label])
     if found is None:
         why = _unfit(whole[label], "multiclass") or "has no value twice, and classes repeat"
-        raise GatesError(f"{label} can't be a label: it {why}", where="--label", mend="Name a class or a number.")
+        raise GatesError(f"{label} can't be a label: it {why}", where="--label", hint="Name a class or a number.")
     return found
 
 

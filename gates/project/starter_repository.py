@@ -55,7 +55,7 @@ def lay(
         raise GatesError(
             f"{root} lies in the repository {top}, and GitHub looks for workflows at its root",
             where="--template",
-            mend="For one model of several: gates init DATA, then gates init --github.",
+            hint="For one model of several: gates init DATA, then gates init --github.",
         )
     given = {"model": checked_model(model), "python": python, "owners": checked_owners(owners) if owners else None}
     contents = _render(

@@ -77,7 +77,7 @@ def _kept(desk: PromotionContext, candidate: Candidate, verified: Verified) -> S
     kept = desk.registry.keep(desk.name, candidate.workspace.candidate, predictions(candidate.workspace))
     model = verified.record.model
     if model is None or (desk.registry.kept(kept.run_id), kept.predictions) != (model.digest, model.predictions):
-        raise RefusedError(Refused.STORED_BYTES, "the stored files are not those that were judged", mend=AGAIN)
+        raise RefusedError(Refused.STORED_BYTES, "the stored files are not those that were judged", hint=AGAIN)
     return kept
 
 
@@ -95,7 +95,7 @@ def _carried_out(
         raise
     done = outcome.record
     if done.code:
-        raise RefusedError(done.code, done.reason, mend="Nothing stands half done. " + AGAIN)
+        raise RefusedError(done.code, done.reason, hint="Nothing stands half done. " + AGAIN)
     assert done.after is not None  # noqa: S101 -- every promotion names it
     how = " (judged anew)" if verified.anew else ""
     if candidate.uncompared:
@@ -161,7 +161,7 @@ def unapproved(stage: Stage, _: str) -> tuple[Approval, ...]:
     if stage.approvals:
         raise GatesError(
             f"{stage.alias} needs the approval of {', '.join(stage.approvals)}, which only a GitHub run can show",
-            mend="Promote from a workflow whose environments ask for it.",
+            hint="Promote from a workflow whose environments ask for it.",
             exit_code=Exit.STOP,
         )
     return ()

@@ -11,7 +11,7 @@ from gates.documents.evidence import Evidence
 from gates.documents.record import EVIDENCE, MANIFEST, OUTCOMES, RecordKind
 from gates.errors import GatesError
 from gates.judge.judge import judge
-from gates.ledger.alias import AGREED, AliasState, compared, last_move, mend
+from gates.ledger.alias import AGREED, AliasState, compared, hint, last_move
 from gates.ledger.ledger import Entry, Ledger
 from gates.policy import ResolvedPolicy
 from gates.promotion.transaction import within_lease
@@ -98,7 +98,7 @@ def _alias(
         alias=alias,
         state=state,
         told=told,
-        mend=None if state in AGREED else mend(state, entry),
+        mend=None if state in AGREED else hint(state, entry),
         version=version,
         record=entry.record.sequence if entry else None,
         digest=after.digest if after else None,
@@ -135,13 +135,13 @@ def served(ledger: Ledger, name: str, alias: str, files: list[dict[str, str | in
     raise GatesError(
         f"these are not the files that record {last.record.sequence} promoted to {alias}: {changed}",
         where=name,
-        mend=MEND,
+        hint=HINT,
     )
 
 
 MODEL = "model/"
 ADDED = ("registered_model_meta", "model/registered_model_meta")  # what MLflow writes beside what it downloads
-MEND = "Fetch the model again; gates status tells whether the registry's bytes were changed."
+HINT = "Fetch the model again; gates status tells whether the registry's bytes were changed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

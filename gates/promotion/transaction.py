@@ -36,8 +36,8 @@ POLL = 2.0  # seconds between two looks at somebody else's intent
 class RefusedError(GatesError):
     """A promotion or rollback that may not be, or that was undone; ``code`` is its stable reason."""
 
-    def __init__(self, code: Refused, what: str, *, mend: str | None = None, exit_code: Exit = Exit.STOP) -> None:
-        super().__init__(what, where=code.value, mend=mend, exit_code=exit_code)
+    def __init__(self, code: Refused, what: str, *, hint: str | None = None, exit_code: Exit = Exit.STOP) -> None:
+        super().__init__(what, where=code.value, hint=hint, exit_code=exit_code)
         self.code = code
 
 
@@ -49,14 +49,14 @@ def approved(approve: Approve, stage: Stage, model: str) -> tuple[Approval, ...]
     try:
         return approve(stage, model)
     except GatesError as error:
-        raise RefusedError(Refused.APPROVALS, error.what, mend=error.mend, exit_code=error.exit_code) from error
+        raise RefusedError(Refused.APPROVALS, error.what, hint=error.hint, exit_code=error.exit_code) from error
 
 
 def on_default_branch(policy: TrustedPolicy, what: str) -> None:
     """Raise ``RefusedError`` in a GitHub run of another branch. ``what`` would begin there: ``Promotions``."""
     if policy.elsewhere:
         why = f"this run is of {policy.elsewhere}, not of {policy.ref.branch}"
-        raise RefusedError(Refused.NOT_DEFAULT_BRANCH, why, mend=f"{what} start on the default branch.")
+        raise RefusedError(Refused.NOT_DEFAULT_BRANCH, why, hint=f"{what} start on the default branch.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,7 +152,7 @@ def _judged(desk: PromotionContext, candidate: Candidate, head: str | None, mode
     bound, seen = candidate.bound, _evidence(candidate)
     decision = judge(bound, seen)
     if seen.candidate is None or decision.verdict is Verdict.ERROR:
-        raise RefusedError(Refused.VERDICT, f"the verdict is {decision.verdict}: {decision.reason}", mend=MEND_VERDICT)
+        raise RefusedError(Refused.VERDICT, f"the verdict is {decision.verdict}: {decision.reason}", hint=HINT_VERDICT)
     if model != seen.candidate.digest:
         raise _changed(Refused.CANDIDATE_CHANGED, "the candidate's files are not those that were judged")
     served = _served(candidate)
@@ -175,13 +175,13 @@ def _evidence(candidate: Candidate) -> Evidence:
     bound, evidence = candidate.bound, candidate.workspace.load_evidence()
     if evidence.measured != bound.measured:
         why = "the evidence was measured under another policy than the one that counts"
-        raise RefusedError(Refused.POLICY_CHANGED, why, mend=_other_policy(candidate), exit_code=Exit.INPUT)
+        raise RefusedError(Refused.POLICY_CHANGED, why, hint=_other_policy(candidate), exit_code=Exit.INPUT)
     unscored = evidence.champion is not None and evidence.champion.unscored is not None
     if candidate.uncompared and not unscored:
         raise GatesError(
             "the champion can be compared with: only one that can't be scored on this holdout is left out",
             where="--uncompared",
-            mend="Leave the option out.",
+            hint="Leave the option out.",
         )
     return replace(evidence, uncompared=candidate.uncompared)
 
@@ -239,7 +239,7 @@ def _counted(candidate: Candidate, evidence: Evidence) -> Evidence:
     return replace(evidence, findings=findings, champion=champion, used=0)
 
 
-MEND_VERDICT = "Only a pass is promoted, or what somebody has waived (gates waive)."
+HINT_VERDICT = "Only a pass is promoted, or what somebody has waived (gates waive)."
 
 
 def _same_decision(workspace: Workspace, derived: Decision, *, anew: bool) -> None:
@@ -261,7 +261,7 @@ def _as_promoted(desk: PromotionContext, candidate: Candidate, head: str | None,
     then = read_json(Evidence, desk.ledger.document(entry, EVIDENCE), EVIDENCE)
     if then.measured == fresh.measured and not champion_as_candidate(then, fresh):
         why = "the champion's predictions do not give the counts that it was promoted on"
-        raise RefusedError(Refused.EVIDENCE_CHANGED, why, mend="gates status and gates verify tell what was changed.")
+        raise RefusedError(Refused.EVIDENCE_CHANGED, why, hint="gates status and gates verify tell what was changed.")
 
 
 def _served(candidate: Candidate) -> RegisteredModel | None:
@@ -280,7 +280,7 @@ def _agreed(desk: PromotionContext, head: str | None, alias: str) -> Entry | Non
 
 
 def _disagree(error: DisagreementError) -> RefusedError:
-    return RefusedError(Refused(error.code), error.what, mend=error.mend)
+    return RefusedError(Refused(error.code), error.what, hint=error.hint)
 
 
 def _measured(candidate: Candidate, evidence: Evidence, served: RegisteredModel | None) -> tuple[Evidence, str]:
@@ -293,7 +293,7 @@ def _measured(candidate: Candidate, evidence: Evidence, served: RegisteredModel 
         return lambda holdout: of.predictions(holdout) or (_found(work / "scored" / name) if same else None)
 
     def unloaded() -> Path:
-        raise GatesError("there are no predictions of it on this holdout, and no model is loaded here", mend=AGAIN)
+        raise GatesError("there are no predictions of it on this holdout, and no model is loaded here", hint=AGAIN)
 
     def bare(of: RegisteredModel | None, judged: Measured | None, name: str) -> RegisteredModel | None:
         return replace(of, predictions=kept(of, judged, name), folder=unloaded) if of else None
@@ -353,7 +353,7 @@ def _accepted(desk: PromotionContext, candidate: Candidate, head: str | None, de
         void = "".join(f"; the waiver of {one.gate.label}: {one.why}" for one in settled.void)
         void += "".join(f"; {one}" for one in unproven)
         why = f"the verdict is {settled.verdict}: {decision.reason}{void}"
-        raise RefusedError(Refused.VERDICT, why, mend=MEND_VERDICT)
+        raise RefusedError(Refused.VERDICT, why, hint=HINT_VERDICT)
     return tuple(one.waiver for one in settled.waived)
 
 
@@ -367,7 +367,7 @@ def _from(desk: PromotionContext, head: str | None, stage: Stage, model: str) ->
         raise RefusedError(
             Refused.STAGE_ORDER,
             f"{stage.alias} comes after {stage.after}, where this model does not stand",
-            mend=f"gates promote --stage {stage.after} first.",
+            hint=f"gates promote --stage {stage.after} first.",
         )
     return after
 
@@ -376,4 +376,4 @@ def _name(version: str | None) -> str:
     return f"version {version}" if version else "none"
 
 
-_changed = partial(RefusedError, mend=AGAIN, exit_code=Exit.INPUT)
+_changed = partial(RefusedError, hint=AGAIN, exit_code=Exit.INPUT)

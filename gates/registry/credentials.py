@@ -11,7 +11,7 @@ from gates.errors import GatesError
 GIVEN = "GATES_ARTIFACT_CREDENTIALS"  # lines NAME=VALUE, as a workflow's secret holds them
 GOOGLE = "GOOGLE_APPLICATION_CREDENTIALS"  # names a file; a line may hold the file's JSON in its place
 _NAMES = re.compile(r"(AWS|AZURE|GOOGLE|GCLOUD|MLFLOW_S3|MLFLOW_GCS|MLFLOW_ARTIFACT)_[A-Z0-9_]+")
-_MEND = f"{GIVEN} takes lines such as AWS_ACCESS_KEY_ID=…; # begins a comment."
+_HINT = f"{GIVEN} takes lines such as AWS_ACCESS_KEY_ID=…; # begins a comment."
 
 
 def log_in(environ: MutableMapping[str, str]) -> None:
@@ -32,10 +32,10 @@ def _lines(text: str) -> dict[str, str]:
         if not line or line.startswith("#"):
             continue
         if not equals or not value:
-            raise GatesError(f"line {number} is not NAME=VALUE", where=GIVEN, mend=_MEND)
+            raise GatesError(f"line {number} is not NAME=VALUE", where=GIVEN, hint=_HINT)
         if not _NAMES.fullmatch(name):
             what = f"line {number} names a variable that no client of S3, GCS or Azure reads"
-            raise GatesError(what, where=GIVEN, mend=_MEND)
+            raise GatesError(what, where=GIVEN, hint=_HINT)
         found[name] = value
     return found
 

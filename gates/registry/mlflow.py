@@ -58,16 +58,16 @@ def _told(doing: str) -> Iterator[None]:
             if not isinstance(error, known) and type(error).__module__.partition(".")[0] not in CLIENTS:
                 raise
             line = _CREDENTIALS.sub("//…@", (str(error).strip().splitlines() or [type(error).__name__])[0])[:300]
-            mend = "Is MLFLOW_TRACKING_URI right, and the registry up?"
-            raise GatesError(f"{doing}: {line}", where="registry", mend=mend, exit_code=Exit.OUTSIDE) from error
+            hint = "Is MLFLOW_TRACKING_URI right, and the registry up?"
+            raise GatesError(f"{doing}: {line}", where="registry", hint=hint, exit_code=Exit.OUTSIDE) from error
 
 
 def _lacking(doing: str, error: ImportError) -> GatesError:
     """What is said where the client of a store of artifacts is not installed."""
     module = error.name or str(error)
     extra = CLIENTS.get(module.partition(".")[0])
-    mend = f"Install it: pip install 'mlgates[{extra}]'." if extra else f"Install {module}."
-    return GatesError(f"{doing}: {module} is not installed", where="registry", mend=mend, exit_code=Exit.OUTSIDE)
+    hint = f"Install it: pip install 'mlgates[{extra}]'." if extra else f"Install {module}."
+    return GatesError(f"{doing}: {module} is not installed", where="registry", hint=hint, exit_code=Exit.OUTSIDE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ class Registry:
                 raise GatesError(
                     f"the bytes of version {found.version} are not those of the ledger's record",
                     where=place,
-                    mend="Promote again, or move the alias back to a version whose bytes are whole.",
+                    hint="Promote again, or move the alias back to a version whose bytes are whole.",
                 )
             return folder
 
@@ -313,8 +313,8 @@ def hashed(source: str, below: str = "") -> str | None:
     folder = Path(url2pathname(urlsplit(source).path))
     store = folder.parent.parent.parent  # STORE/RUN/artifacts/candidate
     if not store.is_dir():
-        mend = "Is its disk there, and MLFLOW_TRACKING_URI the right registry?"
-        raise GatesError(f"there is no folder {store}", where="registry", mend=mend, exit_code=Exit.OUTSIDE)
+        hint = "Is its disk there, and MLFLOW_TRACKING_URI the right registry?"
+        raise GatesError(f"there is no folder {store}", where="registry", hint=hint, exit_code=Exit.OUTSIDE)
     return digest_below(folder, below) if folder.is_dir() else None
 
 

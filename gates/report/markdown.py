@@ -188,7 +188,7 @@ def _next(decision: Decision, facts: Facts) -> str:
 def _mend(decision: Decision, facts: Facts) -> str:
     again = "push: this comment updates itself" if facts.run_url else "run it again"
     steps = {
-        Verdict.FAIL: f"If the loss is real, mend the model and {again}.",
+        Verdict.FAIL: f"If the loss is real, fix the model and {again}.",
         Verdict.ERROR: f"Mend what is named above and {again}.",
         Verdict.INCONCLUSIVE: "More holdout rows, or a larger change, would settle it.",
         Verdict.PASS: "",

@@ -49,7 +49,7 @@ def _no_unicode(error: UnicodeEncodeError) -> GatesError:
     return GatesError(
         f"this is no Unicode, and so can't be recorded: {around!a}",
         where="text",
-        mend="Give the file or folder a name in UTF-8.",
+        hint="Give the file or folder a name in UTF-8.",
     )
 
 

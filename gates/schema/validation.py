@@ -1,4 +1,4 @@
-"""A plain value against its JSON Schema -> every mistake at once, each with place, nearest word and mend."""
+"""A plain value against its JSON Schema -> every mistake at once, each with place, nearest word and hint."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ def read_json(cls: type[T], data: bytes, name: str) -> T:
         value = json.loads(data)
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
-        raise GatesError(f"is no JSON: {error}", where=name, mend="Make it again.") from error
+        raise GatesError(f"is no JSON: {error}", where=name, hint="Make it again.") from error
     if not _validator(cast(Any, cls)).is_valid(value):
         found = list(problems(Source(name=name, value=value, places={}), (), value, schema_of(cls)))
-        raise GatesError(found[0].text, where=name, mend="Make it again with this version of gates.")
+        raise GatesError(found[0].text, where=name, hint="Make it again with this version of gates.")
     try:
         made: T = build(cls, value)
     except (ValueError, OverflowError) as error:
-        raise GatesError(f"holds a number that is none: {error}", where=name, mend="Make it again.") from error
+        raise GatesError(f"holds a number that is none: {error}", where=name, hint="Make it again.") from error
     return made
 
 

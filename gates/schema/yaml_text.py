@@ -60,7 +60,7 @@ def parse(data: bytes, name: str) -> Source:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise GatesError(f"not UTF-8 text (byte {error.start})", where=name, mend="Save it as UTF-8.") from error
+        raise GatesError(f"not UTF-8 text (byte {error.start})", where=name, hint="Save it as UTF-8.") from error
     text = _as_yaml(text)
     try:
         _refuse(yaml.parse(text, Loader=_LOADER), name)
@@ -72,13 +72,13 @@ def parse(data: bytes, name: str) -> Source:
     except yaml.YAMLError as error:
         raise GatesError(f"no YAML: {str(error).splitlines()[0]}", where=name) from error
     if node is None:
-        raise GatesError("is empty", where=name, mend="The smallest policy is in docs/quick-start.md.")
+        raise GatesError("is empty", where=name, hint="The smallest policy is in docs/quick-start.md.")
     places: dict[Path, Place] = {(): (1, 1)}
     return Source(name=name, value=_value(node, (), places, name), places=places)
 
 
 def _as_yaml(text: str) -> str:
-    """JSON is YAML but for two things, which are mended in their places: tabs between values, and characters written
+    """JSON is YAML but for two things, which are put right in place: tabs between values, and characters written
     as two escapes. In a JSON text no tab stands inside a string."""
     try:
         json.loads(text)
@@ -108,10 +108,10 @@ def _refuse(events: Iterator[Any], name: str) -> None:
             (depth > MAX_DEPTH, f"nested deeper than {MAX_DEPTH} levels", None),
             (nodes > MAX_NODES, f"more than {MAX_NODES:,} values", None),
         )
-        for refused, what, mend in refusals:
+        for refused, what, hint in refusals:
             if refused:
                 mark = event.start_mark
-                raise GatesError(what, where=f"{name}:{mark.line + 1}:{mark.column + 1}", mend=mend)
+                raise GatesError(what, where=f"{name}:{mark.line + 1}:{mark.column + 1}", hint=hint)
 
 
 def _place(node: Any) -> Place:
@@ -138,7 +138,7 @@ def _mapping(node: Any, path: Path, places: dict[Path, Place], name: str) -> dic
         word = key_node.value
         if word in made:
             first = places[*path, word][0]
-            raise GatesError(f"{word}: stands twice (first on line {first})", where=where, mend="Keep one.")
+            raise GatesError(f"{word}: stands twice (first on line {first})", where=where, hint="Keep one.")
         places[*path, word] = (line, column)
         made[word] = _value(value_node, (*path, word), places, name)
     return made

@@ -51,10 +51,10 @@ def write_all(contents: Mapping[Path, bytes]) -> None:
             raise GatesError(f"can't be written: {error.strerror}", where=str(path)) from error
 
 
-def read(path: Path, mend: str) -> bytes:
+def read(path: Path, hint: str) -> bytes:
     """The bytes of a plain file of at most ``LARGEST``: it may have been handed over by somebody hostile.
 
-    Raises ``GatesError``, with ``mend`` where there is no such file.
+    Raises ``GatesError``, with ``hint`` where there is no such file.
     """
     try:
         with ran("file", str(path)), open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
@@ -63,7 +63,7 @@ def read(path: Path, mend: str) -> bytes:
             data = file.read(LARGEST + 1)
     except OSError as error:
         what = "is a link" if error.errno == errno.ELOOP else f"can't be read: {error.strerror}"
-        raise GatesError(what, where=str(path), mend=mend) from error
+        raise GatesError(what, where=str(path), hint=hint) from error
     if len(data) > LARGEST:
         raise GatesError(f"is larger than {LARGEST // 2**20} MiB", where=str(path))
     return data
@@ -90,7 +90,7 @@ def _told(name: str, folder: Path) -> str:
         raise GatesError(
             f"holds a file whose name is not plain text: {os.fsencode(name)!r}",
             where=str(folder),
-            mend="Give it a name of printable UTF-8 characters.",
+            hint="Give it a name of printable UTF-8 characters.",
         )
     return name
 

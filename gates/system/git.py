@@ -60,7 +60,7 @@ class Git:
                     timeout=git_settings.SECONDS,
                 )
         except FileNotFoundError as error:
-            raise GatesError("is not installed", where="git", mend=git_settings.MISSING) from error
+            raise GatesError("is not installed", where="git", hint=git_settings.MISSING) from error
         except subprocess.TimeoutExpired as error:
             raise failed(arguments, f"no answer within {git_settings.SECONDS} seconds".encode()) from error
 
@@ -213,7 +213,7 @@ def _parsed(folder: Path, environ: Mapping[str, str], asked: str) -> Path | None
             timeout=git_settings.SECONDS,
         )
     except FileNotFoundError as error:
-        raise GatesError("is not installed", where="git", mend=git_settings.MISSING) from error
+        raise GatesError("is not installed", where="git", hint=git_settings.MISSING) from error
     told = done.stderr.decode(errors="replace")
     if done.returncode and "not a git repository" not in told and "work tree" not in told:
         raise failed(("rev-parse",), done.stderr)  # such as a repository that somebody else owns
@@ -228,13 +228,13 @@ def _none_expected(folder: Path, environ: Mapping[str, str]) -> None:
         raise GatesError(
             "git takes this for no repository",
             where=str(broken),
-            mend="Fix the checkout: git -C with this folder says what is wrong. Without git no policy counts.",
+            hint="Fix the checkout: git -C with this folder says what is wrong. Without git no policy counts.",
         )
     if environ.get("GITHUB_ACTIONS") == "true":
         raise GatesError(
             "this run on GitHub has no git repository, so nobody knows which policy counts",
             where=str(folder),
-            mend="Check the repository out with actions/checkout, which needs git 2.18 or later on the runner.",
+            hint="Check the repository out with actions/checkout, which needs git 2.18 or later on the runner.",
         )
 
 
@@ -249,7 +249,7 @@ def upstream(git: Git) -> str | None:
         raise GatesError(
             f"which remote holds the ledger and the default branch? There are {told}, and none is called origin",
             where="git remote",
-            mend=f"Call it origin: git remote rename {remotes[0]} origin. GATES_LEDGER names one for the ledger alone.",
+            hint=f"Call it origin: git remote rename {remotes[0]} origin. GATES_LEDGER names one for the ledger alone.",
         )
     return "origin" if "origin" in remotes else next(iter(remotes), None)
 

@@ -103,7 +103,7 @@ def _need(path: str) -> None:
             timeout=SECONDS,
         )
     except OSError as error:
-        raise GatesError("is not installed", where="git", mend=MISSING) from error
+        raise GatesError("is not installed", where="git", hint=MISSING) from error
     told = done.stdout.decode(errors="replace").strip()
     found = re.match(r"git version (\d+)\.(\d+)", told)
     if not found or tuple(map(int, found.groups())) < LEAST:

@@ -222,7 +222,7 @@ def test_the_page_tells_every_check_in_its_order():
     assert re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE) == [one.id for one in (*FILES, *SETTINGS)]
 
 
-def test_every_check_says_what_should_be_and_how_to_mend_it():
+def test_every_check_says_what_should_be_and_how_to_fix_it():
     every = (*FILES, *SETTINGS)
     assert len({one.id for one in every}) == len(every)
-    assert all(one.asks.endswith(".") and one.mend.endswith(".") for one in every)
+    assert all(one.asks.endswith(".") and one.hint.endswith(".") for one in every)

@@ -368,7 +368,7 @@ CASES = {
 def test_lasting_trouble_is_told_and_never_leaves_two(
     github: FakeGitHub, say: Say, asked: tuple[str, str], name: str
 ) -> None:
-    trouble, told, mend = LASTING[name]
+    trouble, told, hint = LASTING[name]
     if asked in (EDIT, DELETE):
         say("one")
     github.fail(*asked, *[trouble] * 12)
@@ -382,7 +382,7 @@ def test_lasting_trouble_is_told_and_never_leaves_two(
         assert caught.value.where == "GitHub"
         assert caught.value.what.startswith(f"could not {TRIED[asked]} acme/churn#7: ")
         assert told in caught.value.what
-        assert mend in str(caught.value.mend)
+        assert hint in str(caught.value.hint)
         assert "ghs_bot" not in str(caught.value)
     assert len(github.bodies()) <= 1
 

@@ -121,7 +121,7 @@ def test_where_nobody_may_write_it_is_told_with_the_mend(clone: Git, remote: Pat
     with pytest.raises(GatesError, match="push") as caught:
         store(clone, "origin", 7, "gates.yaml", DRAWN)
     assert caught.value.exit_code is Exit.OUTSIDE
-    assert "contents: write" in (caught.value.mend or "")
+    assert "contents: write" in (caught.value.hint or "")
 
 
 def test_where_there_is_no_remote_it_is_told(clone: Git) -> None:

@@ -139,7 +139,7 @@ def test_names_that_can_not_be_told_apart_are_refused_in_every_form(tmp_path, na
             check_data(form, {"properties": {"a": {}}})
         twice = isinstance(form, str) and form.endswith(".jsonl") and len(set(names)) < len(names)
         assert ("twice" if twice else told) in str(caught.value), form
-        assert caught.value.mend
+        assert caught.value.hint
 
 
 def test_keys_of_different_lines_and_files_are_twins_too(tmp_path):
@@ -237,7 +237,7 @@ def test_what_is_refused_is_told_by_file_and_line_and_how_to_fix_it(tmp_path, na
         check_data(str(tmp_path / name), {"properties": {"a": {}}})
     message = str(caught.value)
     assert all(word in message for word in [name, *told]), message
-    assert caught.value.mend
+    assert caught.value.hint
     assert "…" not in message
 
 
@@ -300,7 +300,7 @@ def test_a_folder_is_told_from_a_file_that_is_not_there(tmp_path):
     (tmp_path / "spark.parquet").mkdir()
     with pytest.raises(GatesError, match="it is a folder") as caught:
         check_data(str(tmp_path / "spark.parquet"), {"properties": {"a": {}}})
-    assert "spark.parquet/*.parquet" in caught.value.mend
+    assert "spark.parquet/*.parquet" in caught.value.hint
 
 
 def test_a_message_of_the_engine_keeps_its_reason_and_shows_no_value():

@@ -106,8 +106,8 @@ def test_a_file_of_another_tool_is_read(engine, path):
 
 @pytest.mark.parametrize("path", REFUSED)
 def test_a_file_of_another_tool_is_refused_with_a_way_out(engine, path):
-    what, mend = REFUSED[path]
+    what, hint = REFUSED[path]
     with pytest.raises(GatesError) as caught:
         open_table(engine, REAL, path, "t")
     assert what in caught.value.what
-    assert mend in caught.value.mend
+    assert hint in caught.value.hint

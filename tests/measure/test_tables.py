@@ -128,4 +128,4 @@ def test_a_full_disk_is_told_and_no_fault_of_the_data():
     with pytest.raises(GatesError, match="the disk for temporary files is full") as caught:
         connect().run("COPY (FROM range(1000000)) TO '/dev/full' (FORMAT csv)")
     assert caught.value.exit_code is Exit.OUTSIDE
-    assert "TMPDIR" in str(caught.value.mend)
+    assert "TMPDIR" in str(caught.value.hint)

@@ -40,8 +40,8 @@ class Why(StrEnum):
 class UnapprovedError(GatesError):
     """A promotion that may not be for want of approvals; ``why`` is the stable reason."""
 
-    def __init__(self, why: Why, what: str, *, mend: str | None = None, exit_code: Exit = Exit.STOP) -> None:
-        super().__init__(f"{what} ({why})", where="approvals", mend=mend, exit_code=exit_code)
+    def __init__(self, why: Why, what: str, *, hint: str | None = None, exit_code: Exit = Exit.STOP) -> None:
+        super().__init__(f"{what} ({why})", where="approvals", hint=hint, exit_code=exit_code)
         self.why = why
 
 
@@ -98,14 +98,14 @@ def approved(asked: ApprovalRequest, told: GivenApproval) -> tuple[Approval, ...
         raise UnapprovedError(
             Why.NOT_FIRST_ATTEMPT,
             f"this is attempt {told.attempt} of the run, and approvals do not say which attempt they are for",
-            mend="Start a new run; approvals of an earlier attempt do not count.",
+            hint="Start a new run; approvals of an earlier attempt do not count.",
         )
     if told.unknown or None in told.authors or None in told.starters:
         who = f" ({', '.join(told.unknown[:NAMED])})" if told.unknown else ""
         raise UnapprovedError(
             Why.UNKNOWN_AUTHOR,
             f"GitHub does not know who made the change or started the run{who}, so nobody can be told from them",
-            mend="Add the address to its owner's GitHub account and commit with it once; or map it to one that GitHub "
+            hint="Add the address to its owner's GitHub account and commit with it once; or map it to one that GitHub "
             "knows in .mailmap (docs/approvals.md).",
         )
     fit = [list(_fit(role, asked, told)) for role in asked.roles]
@@ -114,7 +114,7 @@ def approved(asked: ApprovalRequest, told: GivenApproval) -> tuple[Approval, ...
         raise UnapprovedError(
             Why.NOT_DISTINCT,
             f"{', '.join(asked.roles)} must be different people, and there are not as many who approved",
-            mend="Let somebody else approve in one of the roles, in a new run.",
+            hint="Let somebody else approve in one of the roles, in a new run.",
         )
     return tuple(_approval(answer, asked) for answer in chosen)
 
@@ -122,10 +122,10 @@ def approved(asked: ApprovalRequest, told: GivenApproval) -> tuple[Approval, ...
 def _fit(role: str, asked: ApprovalRequest, told: GivenApproval) -> Iterator[Answer]:
     """The answers that count for a role. Raises where there are none."""
     if role not in told.guarded:
-        raise UnapprovedError(Why.NO_ENVIRONMENT, f"there is no environment {role}", mend=_settings(role))
+        raise UnapprovedError(Why.NO_ENVIRONMENT, f"there is no environment {role}", hint=_settings(role))
     if not told.guarded[role]:
         what = f"the environment {role} requires no reviewer, so that nobody was asked"
-        raise UnapprovedError(Why.NO_REVIEWERS, what, mend=_settings(role))
+        raise UnapprovedError(Why.NO_REVIEWERS, what, hint=_settings(role))
     answers = [answer for answer in told.answers if answer.role == role]
     rejected = next((answer for answer in answers if answer.state == "rejected"), None)
     if rejected:
@@ -135,7 +135,7 @@ def _fit(role: str, asked: ApprovalRequest, told: GivenApproval) -> Iterator[Ans
         raise UnapprovedError(
             Why.NO_APPROVAL,
             f"nobody approved as {role}",
-            mend="A job that waits for the environment must run, and a reviewer approve it; a bypass is no approval.",
+            hint="A job that waits for the environment must run, and a reviewer approve it; a bypass is no approval.",
         )
     faults = [(answer, _fault(answer, asked, told)) for answer in given]
     fit = [answer for answer, fault in faults if fault is None]

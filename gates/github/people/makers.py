@@ -90,7 +90,7 @@ class Makers:
             raise UnapprovedError(
                 Why.INCOMPLETE,
                 f"GitHub does not know the last promotion's commit, {before[:12]}: nobody can tell who made the change",
-                mend=f"Push it again, for instance as a tag: git push origin {before}:refs/tags/promoted-{before[:12]}",
+                hint=f"Push it again, for instance as a tag: git push origin {before}:refs/tags/promoted-{before[:12]}",
             )
         commits = {one["sha"]: one for one in found["commits"]}
         ends = commits or {found["merge_base_commit"]["sha"]: None}  # an older commit brings nothing new
@@ -141,7 +141,7 @@ class Makers:
             commits = found["commits"] if found and len(found["commits"]) == found["total_commits"] else []
         if len(commits) < whole["commits"]:
             what = f"pull request {number} has {counted(whole['commits'], 'commit')}, and GitHub lists {len(commits)}"
-            raise UnapprovedError(Why.INCOMPLETE, f"{what}: not all authors are known", mend="Make it smaller.")
+            raise UnapprovedError(Why.INCOMPLETE, f"{what}: not all authors are known", hint="Make it smaller.")
         user = whole["user"] or {}
         return Hand(id=_id(user), name=f"who opened #{number}", address=None), {one["sha"]: one for one in commits}
 

@@ -53,7 +53,7 @@ def approvals(promotion: Promotion, environ: Mapping[str, str]) -> Callable[[str
             return ()
         if environ.get("GITHUB_ACTIONS") != "true":
             what = f"a waiver takes the approval of {', '.join(roles)}, and {ELSEWHERE}"
-            raise UnapprovedError(Why.NO_APPROVAL, what, mend=WORKFLOW)
+            raise UnapprovedError(Why.NO_APPROVAL, what, hint=WORKFLOW)
         happened = event.read(environ)
         return _asked(promotion, happened, environ, happened.run_id)(_stage(roles), decision)
 

@@ -99,7 +99,7 @@ def compose(body: str, marker: Marker) -> str:
         raise GatesError(
             f"the comment has {len(text):,} characters; GitHub takes {LONGEST:,}",
             where="comment",
-            mend="This is a mistake of the report; please report it. The run's summary holds it whole.",
+            hint="This is a mistake of the report; please report it. The run's summary holds it whole.",
             exit_code=Exit.OUTSIDE,
         )
     return text
@@ -254,7 +254,7 @@ class _Thread:
         raise GatesError(
             f"this token writes as {login}, not as {wanted.author}: the comment was taken back",
             where="GitHub",
-            mend=f"Name the author: `--author '{login}'`, or the input `author` of the action.",
+            hint=f"Name the author: `--author '{login}'`, or the input `author` of the action.",
         )
 
     def bind(self, comment: dict[str, Any], wanted: _Wanted, earlier: Marker | None) -> None:

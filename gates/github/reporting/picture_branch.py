@@ -20,7 +20,7 @@ BADGES = "badges"  # the folder of those that a README shows
 MOST = 100  # pull requests, the newest, whose pictures are kept
 TRIES = 4
 DIGITS = 12  # of a digest, in a file's name
-MEND = (
+HINT = (
     "Give the job, and the job that calls it, `contents: write`, and let no rule of the repository protect the branch."
 )
 
@@ -51,7 +51,7 @@ def keep(git: Git, remote: str, folder: str, texts: Mapping[str, str], *, replac
             return
         time.sleep(0.1 * 2**attempt)
     error = failed(("push",), done.stderr)
-    error.mend = MEND
+    error.hint = HINT
     raise error
 
 

@@ -70,8 +70,8 @@ class Engine(Protocol):
 
 def unordered() -> GatesError:
     """What is said where something rests on an order that rows don't have."""
-    mend = "Name a key column in data.key, or take data.engine: duckdb."
-    return GatesError("rows have no order in Spark", mend=mend)
+    hint = "Name a key column in data.key, or take data.engine: duckdb."
+    return GatesError("rows have no order in Spark", hint=hint)
 
 
 def scratch(owner: object) -> str:

@@ -50,7 +50,7 @@ def head(file: Path) -> tuple[str, list[str]]:
             delimiter = max(DELIMITERS, key=bare.count)
             return delimiter, next(csv.reader(first.splitlines(keepends=True), delimiter=delimiter), [])
     except UnicodeDecodeError as error:
-        raise GatesError(f"{file.name}: {_encoding(file)}", mend=UTF8) from error
+        raise GatesError(f"{file.name}: {_encoding(file)}", hint=UTF8) from error
 
 
 def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadColumns:
@@ -59,19 +59,19 @@ def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadCo
     if not files[0].stat().st_size:
         raise GatesError(f"{path} has no rows")
     if not names:
-        raise GatesError(f"{path}: line 1 is empty; the header must be there", mend="Delete the line.")
+        raise GatesError(f"{path}: line 1 is empty; the header must be there", hint="Delete the line.")
     refuse_twins(path, names)
     for file in files[1:]:
         if head(file) != (delimiter, names):
             raise GatesError(
                 f"{path}: the header of {file.name} is not that of {files[0].name}",
-                mend="Keep files of the same columns, in the same order, in one glob.",
+                hint="Keep files of the same columns, in the same order, in one glob.",
             )
     read, size = _read(names, delimiter, [paths.of(file) for file in files], ask, paths)
     if not _all_told(files, size):
         for file in files:
             if _may_end_in(file, delimiter, len(names)) and (wrong := fault(file)):
-                raise GatesError(f"{file.name}: {wrong[0]}", mend=wrong[1])
+                raise GatesError(f"{file.name}: {wrong[0]}", hint=wrong[1])
     return read
 
 
@@ -180,7 +180,7 @@ def fault(file: Path) -> tuple[str, str] | None:
     except UnicodeDecodeError:
         return _encoding(file), UTF8
     except GatesError as error:
-        return error.what.removeprefix(f"{file.name}: "), error.mend or UTF8
+        return error.what.removeprefix(f"{file.name}: "), error.hint or UTF8
     return None
 
 

@@ -43,7 +43,7 @@ READERS: Mapping[str, FileFormat] = {
     ".jsonl": _JSON,
     ".ndjson": _JSON,
 }
-LFS_MEND = "Run git lfs pull; in the workflows, give lfs: true."
+LFS_HINT = "Run git lfs pull; in the workflows, give lfs: true."
 _ROOM = "Make room there, or let TMPDIR name a folder of a disk that has some: a CSV file takes half of its size."
 MEMORY = (256, 1024, None)  # MB a thread, each tried before the next; None: most of the machine's
 QUERY = "query of DuckDB"  # what one asks may hold values of the data, so none is told
@@ -137,7 +137,7 @@ class DuckDB:
             with ran("file", f"{path}: {_size(files)}"):
                 return self._opened(reader, path, files, name)
         except OSError as error:
-            raise GatesError(f"{path} can't be read: {error.strerror}", where=role, mend="Check the path.") from error
+            raise GatesError(f"{path} can't be read: {error.strerror}", where=role, hint="Check the path.") from error
         except GatesError as error:
             error.where = error.where or role
             raise
@@ -146,13 +146,13 @@ class DuckDB:
         """The files. Raises ``GatesError`` where there are none, or none with data."""
         files = self.files(root, path)
         if not files and Path(root, path).is_dir():
-            mend = f"Name its files: {path.rstrip('/')}/*{Path(path).suffix}"
-            raise GatesError(f"{path} can't be read: it is a folder", where=role, mend=mend)
+            hint = f"Name its files: {path.rstrip('/')}/*{Path(path).suffix}"
+            raise GatesError(f"{path} can't be read: it is a folder", where=role, hint=hint)
         if not files:
             dvc = "Run dvc pull." if (root / f"{path}.dvc").is_file() else "Check the path."
-            raise GatesError(f"{path} can't be read: there is no such file", where=role, mend=dvc)
+            raise GatesError(f"{path} can't be read: there is no such file", where=role, hint=dvc)
         if any(map(lfs, files)):
-            raise GatesError(f"{path} is a Git LFS pointer: the data was not fetched", where=role, mend=LFS_MEND)
+            raise GatesError(f"{path} is a Git LFS pointer: the data was not fetched", where=role, hint=LFS_HINT)
         return files
 
     def _opened(self, reader: FileFormat, path: str, files: list[Path], name: str) -> SeenFile:
@@ -172,9 +172,9 @@ class DuckDB:
             wrong = next(((file, told) for file in files if (told := reader.fault(file))), None)
             if wrong is None and reader.again:
                 return self._opened(replace(reader, source=reader.again, again=None), path, files, name)
-            what, mend = wrong[1] if wrong else (self._paths.told(_told_by(error)), None)
+            what, hint = wrong[1] if wrong else (self._paths.told(_told_by(error)), None)
             place = f"{wrong[0].name}: " if wrong and len(files) > 1 else ""
-            raise GatesError(f"{path} is damaged or no table: {place}{what}", mend=mend) from error
+            raise GatesError(f"{path} is damaged or no table: {place}{what}", hint=hint) from error
 
     def _seen(self, name: str, read: ReadColumns | None = None) -> SeenFile:
         columns = {row[0]: row[1] for row in self._ask(f"DESCRIBE {quoted(name)}")}
@@ -193,7 +193,7 @@ class DuckDB:
         refuse_twins(name, names or [])
         seen = self._registered(frames.plain(table, name), name)
         if names is not None and names != list(seen.columns):  # the engine gave a column a name of its own
-            raise GatesError("its columns are not told apart by name", where=name, mend="Give each a name of its own.")
+            raise GatesError("its columns are not told apart by name", where=name, hint="Give each a name of its own.")
         return seen
 
     def _registered(self, table: Any, name: str) -> SeenFile:
@@ -219,7 +219,7 @@ class DuckDB:
                 self._ask("SELECT count(*) FROM gates_part")
             except (duckdb.Error, TypeError) as error:
                 what = f"the column {column} can't be read: {_told_by(error)}"
-                return GatesError(what, where=name, mend="Give it a type of text, numbers, booleans, dates or times.")
+                return GatesError(what, where=name, hint="Give it a type of text, numbers, booleans, dates or times.")
         return GatesError(f"{type(table).__name__}: no table that the engine can see", where=name)
 
     def embedded(self, _: str) -> DuckDB:
@@ -259,7 +259,7 @@ def _failed(error: Exception) -> GatesError:
     if isinstance(error, duckdb.OutOfMemoryException):
         return GatesError(f"the engine ran out of memory: {_told_by(error)}", exit_code=Exit.OUTSIDE)
     if _full(error):
-        return GatesError("the disk for temporary files is full", mend=_ROOM, exit_code=Exit.OUTSIDE)
+        return GatesError("the disk for temporary files is full", hint=_ROOM, exit_code=Exit.OUTSIDE)
     return GatesError(f"the data can't be read: {_told_by(error)}")
 
 

@@ -80,7 +80,7 @@ def _of_one_type(series: Any, where: str) -> Any:
     unknown = kinds - _TEXT.keys()
     if unknown and len(kinds) > 1:
         told = " and ".join(sorted(kind.__name__ for kind in kinds))
-        raise GatesError(f"{where} holds {told}", mend="Give it one type.")
+        raise GatesError(f"{where} holds {told}", hint="Give it one type.")
     if kinds == {dt.datetime}:
         values = values.map(_utc) if len({value.tzinfo is None for value in values}) > 1 else values
     elif kinds <= _NUMBERS and len(kinds) > 1:

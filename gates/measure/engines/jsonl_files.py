@@ -36,7 +36,7 @@ def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadCo
     known = [_unmarked(file, paths) for file in files]
     names = _keys(path, files, JSON_OBJECTS.call(known), ask)
     if not names:
-        raise GatesError(f"{path} has no keys", mend=OBJECT)
+        raise GatesError(f"{path} has no keys", hint=OBJECT)
     bits, rows = classes(names, JSON.call(known, columns=_struct(dict.fromkeys(names, "JSON"))), ask, of_json)
     types = {name: type_of(one) for name, one in zip(names, bits, strict=True)}
     kinds = {name: "JSON" if _mixed(one) else types[name].kind for name, one in zip(names, bits, strict=True)}
@@ -61,8 +61,8 @@ def _keys(path: str, files: Sequence[Path], objects: str, ask: Asked) -> list[st
     wrong = "count_if(kind <> 'OBJECT'), count_if(len(keys) <> len(list_distinct(keys)))"
     ((others, repeated),) = ask(f"SELECT {wrong} FROM gates_keys")
     if others or repeated:
-        told, mend = next((one for file in files if (one := _told(file, len(files) > 1))), ("", OBJECT))
-        raise GatesError(f"{path}: {told}", mend=mend)
+        told, hint = next((one for file in files if (one := _told(file, len(files) > 1))), ("", OBJECT))
+        raise GatesError(f"{path}: {told}", hint=hint)
     each = "SELECT unnest(keys) AS key, generate_subscripts(keys, 1) AS place FROM gates_keys"
     names = [str(row[0]) for row in ask(f"SELECT key, min(place) FROM ({each}) GROUP BY key ORDER BY 2, 1")]
     ask("DROP TABLE gates_keys")

@@ -148,7 +148,7 @@ class Spark:
             return self._seen(frame, path, name)
         except PySparkException as error:
             raise GatesError(
-                f"{path} can't be read: {_told(error).what}", where=name, mend="Check its name."
+                f"{path} can't be read: {_told(error).what}", where=name, hint="Check its name."
             ) from error
 
     def _as_parquet(self, name: str, columns: Mapping[str, str]) -> Path:
@@ -169,7 +169,7 @@ class Spark:
     def _seen(self, frame: Any, path: str, name: str) -> SeenFile:
         fields = [(field.name, field.dataType.simpleString()) for field in frame.schema]
         if len({column.lower() for column, _ in fields}) < len(fields):
-            raise GatesError(f"{path}: its columns are not told apart by name", mend="Give each a name of its own.")
+            raise GatesError(f"{path}: its columns are not told apart by name", hint="Give each a name of its own.")
         columns = {column: _name_of(kind, f"{path}: the column {column}") for column, kind in fields}
         self._view(frame, columns, name)
         self._brought[name] = False
@@ -201,7 +201,7 @@ def _session() -> Any:
         from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession
     except ImportError as error:
-        raise GatesError(f"the engine spark needs {error.name}", mend=f"{EXTRA}.") from error
+        raise GatesError(f"the engine spark needs {error.name}", hint=f"{EXTRA}.") from error
     active = SparkSession.getActiveSession()
     if active is not None:
         return active
@@ -214,7 +214,7 @@ def _session() -> Any:
     except (PySparkException, OSError, RuntimeError) as error:
         raise GatesError(
             f"Spark did not start: {str(error).strip().splitlines()[0][:200]}",
-            mend="It needs Java 17 or later on the PATH or in JAVA_HOME, or a server named by SPARK_REMOTE.",
+            hint="It needs Java 17 or later on the PATH or in JAVA_HOME, or a server named by SPARK_REMOTE.",
             exit_code=Exit.OUTSIDE,
         ) from error
 
@@ -255,7 +255,7 @@ def _named(name: str) -> str:
 def _type_of(kind: str, where: str) -> str:
     decimal = _DECIMAL.fullmatch(kind)
     if not decimal and kind not in TYPES:
-        raise GatesError(f"{where} holds {told(kind)}; the engine spark can't see it", mend="Use data.engine: duckdb.")
+        raise GatesError(f"{where} holds {told(kind)}; the engine spark can't see it", hint="Use data.engine: duckdb.")
     return kind.lower() if decimal else TYPES[kind]
 
 

@@ -19,14 +19,14 @@ def refuse_twins(path: str, names: Sequence[str]) -> None:
     for place, name in enumerate(names):
         key = name.strip().lower()
         if not name:
-            mend = "Give it a name, or leave it out: in pandas to_csv(index=False), in R row.names=FALSE."
-            raise GatesError(f"{path}: column {place + 1} has no name", mend=mend)
+            hint = "Give it a name, or leave it out: in pandas to_csv(index=False), in R row.names=FALSE."
+            raise GatesError(f"{path}: column {place + 1} has no name", hint=hint)
         if key in first:
             other, places = names[first[key]], f"columns {first[key] + 1} and {place + 1}"
             told = f"the column {name} stands twice: {places}"
             if other != name:
                 told = f"{places} are {other!r} and {name!r}, which only case or blanks tell apart"
-            raise GatesError(f"{path}: {told}", mend="Give each column a name of its own.")
+            raise GatesError(f"{path}: {told}", hint="Give each column a name of its own.")
         first[key] = place
 
 

@@ -32,7 +32,7 @@ def refuse_shared(
             f"{which} of {holdout.path} {'stands' if shared == rows else 'stand'} in {train.path}, too: "
             "a model can't be judged on what it learnt from",
             where="data.train",
-            mend="Take other rows, or say how many may be shared: a rule `leakage:` of the contract.",
+            hint="Take other rows, or say how many may be shared: a rule `leakage:` of the contract.",
         )
 
 

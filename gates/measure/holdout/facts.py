@@ -18,7 +18,7 @@ from gates.system import files
 NAME = "facts.json"
 LARGEST = 2**18  # bytes
 SCHEMA = schema_of(TrainingFacts) | {"required": []}  # people leave out what they have nothing to say of
-MEND = 'Write {"parameters": {"name": value}, "tags": {"name": "text"}} there, or nothing.'
+HINT = 'Write {"parameters": {"name": value}, "tags": {"name": "text"}} there, or nothing.'
 
 
 def read(folder: Path) -> TrainingFacts | None:
@@ -26,21 +26,21 @@ def read(folder: Path) -> TrainingFacts | None:
     path = folder / NAME
     if not path.exists() and not path.is_symlink():
         return None
-    data = files.read(path, MEND)
+    data = files.read(path, HINT)
     if len(data) > LARGEST:
-        raise GatesError(f"is larger than {LARGEST // 1024} KiB", where=str(path), mend=MEND)
+        raise GatesError(f"is larger than {LARGEST // 1024} KiB", where=str(path), hint=HINT)
     try:
         value = json.loads(data, parse_constant=_no_number, parse_float=_finite)
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
-        raise GatesError(f"is no JSON: {error}", where=str(path), mend=MEND) from error
+        raise GatesError(f"is no JSON: {error}", where=str(path), hint=HINT) from error
     found = list(problems(Source(name=str(path), value=value, places={}), (), value, SCHEMA))
     if found:
-        raise GatesError(found[0].text, where=str(path), mend=MEND)
+        raise GatesError(found[0].text, where=str(path), hint=HINT)
     facts: TrainingFacts = build(TrainingFacts, {"parameters": {}, "tags": {}} | value)
     for name, held in facts.parameters.items():
         if isinstance(held, int) and abs(held) > EXACT:
-            raise GatesError(f"{name}: no reader of JSON keeps this number", where=str(path), mend="Write it as text.")
+            raise GatesError(f"{name}: no reader of JSON keeps this number", where=str(path), hint="Write it as text.")
     return facts
 
 

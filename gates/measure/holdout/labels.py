@@ -173,7 +173,7 @@ def _classes(engine: Engine, opened: OpenTable, policy: Policy, label: str) -> L
         raise GatesError(
             f"{label} has one value only, {values[0]}",
             where="data.label",
-            mend="Name all classes there are: data.classes.",
+            hint="Name all classes there are: data.classes.",
         )
     ordered = sorted(values, key=lambda text: _number(text) or 0.0) if kind == "number" else sorted(values)
     return Labels(classes=tuple(ordered), kind=kind).also(absent)
@@ -185,7 +185,7 @@ def _all_declared(occurring: Labels, declared: Sequence[str], label: str) -> Non
         raise GatesError(
             f"{label} holds {', '.join(strange[:_SHOWN])}, which data.classes does not name",
             where="data.classes",
-            mend="Name every class there is.",
+            hint="Name every class there is.",
         )
 
 
@@ -199,7 +199,7 @@ def _refuse_many(policy: Policy, label: str, values: Sequence[str]) -> None:
         f"{label} has {counted(len(values), 'value')} ({shown}); "
         f"task: {policy.task} has {'two' if most == _TWO else f'at most {most}'}",
         where="data.label",
-        mend=f"Write task: {others}regression (a number is predicted).",
+        hint=f"Write task: {others}regression (a number is predicted).",
     )
 
 
@@ -214,7 +214,7 @@ def _binary(occurring: Labels, declared: Sequence[str], label: str, positive: Pl
         raise GatesError(
             f"{wanted} does not occur in {label}; its values are {', '.join(classes)}",
             where="data.positive",
-            mend=f"Write data.positive: {told}.",
+            hint=f"Write data.positive: {told}.",
         )
     other = next((one for one in classes if one != named), _OTHER.get(_short(named, occurring.kind), f"not {named}"))
     absent = tuple(one for one in (other, named) if occurring.named(one) is None)
@@ -234,7 +234,7 @@ def _positive(values: Sequence[str], declared: Plain, told: str) -> str:
         raise GatesError(
             f"which of {' and '.join(values)} is positive?",
             where="data.positive",
-            mend=f"Write data.positive: {told}.",
+            hint=f"Write data.positive: {told}.",
         )
     return _text(declared)
 

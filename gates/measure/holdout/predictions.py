@@ -124,7 +124,7 @@ def _multiclass(engine: Engine, view: OpenTable, policy: Policy, labels: Labels)
         _need(view, policy, "prediction", *(held or {"": f"score_{needed[0]}"}).values())
         lacking = [f"score_{name}" for name in needed if name not in held]
         if lacking:
-            raise GatesError(f"the predictions lack {', '.join(lacking)}", where=view.path, mend=FORMS["multiclass"])
+            raise GatesError(f"the predictions lack {', '.join(lacking)}", where=view.path, hint=FORMS["multiclass"])
     for column in held.values():
         _check_numbers(engine, view, policy, column, unit=True)
     if held:
@@ -174,7 +174,7 @@ def _check_totals(engine: Engine, view: OpenTable, policy: Policy, columns: Sequ
             f"the scores of {counted(count, 'row')} don't add up to 1 ({which}): "
             f"{', '.join(columns[:_SHOWN])} together are {_span(low, high)}",
             where=view.path,
-            mend=f"Scores are probabilities: those of a row's classes add up to 1, give or take {TOTAL:g}.",
+            hint=f"Scores are probabilities: those of a row's classes add up to 1, give or take {TOTAL:g}.",
         )
 
 
@@ -225,7 +225,7 @@ def _further(engine: Engine, view: OpenTable, policy: Policy, wanted: Sequence[s
 def _need(view: OpenTable, policy: Policy, *columns: str) -> None:
     form = FORMS[policy.task]
     if not set(columns) & view.columns.keys():
-        raise GatesError(f"the predictions have the columns {', '.join(view.columns)}", where=view.path, mend=form)
+        raise GatesError(f"the predictions have the columns {', '.join(view.columns)}", where=view.path, hint=form)
 
 
 def _match(engine: Engine, name: str, view: OpenTable, policy: Policy, *, secret: bool) -> None:
@@ -237,7 +237,7 @@ def _match(engine: Engine, name: str, view: OpenTable, policy: Policy, *, secret
             raise GatesError(
                 f"{counted(given, 'prediction')} for {counted(expected, 'holdout row')}",
                 where=view.path,
-                mend="Predict every row of GATES_HOLDOUT once, in its order, or set data.key.",
+                hint="Predict every row of GATES_HOLDOUT once, in its order, or set data.key.",
             )
         return
     for what, sql in (
@@ -261,8 +261,8 @@ def _match(engine: Engine, name: str, view: OpenTable, policy: Policy, *, secret
             shown = ", ".join(str(row[0]) for row in first if row[0] is not None) + (", …" if wrong > _SHOWN else "")
             which = f" ({policy.data.key}: {shown})" if first[0][0] is not None else f" in {policy.data.key}"
             beside, why = _beside(engine, name, view, policy.data.key)
-            mend = " ".join(filter(None, (why, _spelt(engine, name)))) or None
-            raise GatesError(f"{plural(wrong, *what)}{which}{beside}", where=view.path, mend=mend)
+            hint = " ".join(filter(None, (why, _spelt(engine, name)))) or None
+            raise GatesError(f"{plural(wrong, *what)}{which}{beside}", where=view.path, hint=hint)
 
 
 def _spelt(engine: Engine, name: str) -> str | None:
@@ -315,7 +315,7 @@ def _check_numbers(engine: Engine, view: OpenTable, policy: Policy, column: str,
     """Every value a finite number; ``unit``: within 0 and 1."""
     form = FORMS[policy.task]
     name, seen = quoted(column), view.seen.get(column)
-    wrong = GatesError(f"{column} holds {view.told(column)}, not numbers", where=view.path, mend=form)
+    wrong = GatesError(f"{column} holds {view.told(column)}, not numbers", where=view.path, hint=form)
     if not seen or not (seen.is_number or seen.category == "string"):  # NaN makes a CSV's column text
         raise wrong
     value = f"TRY_CAST({name} AS DOUBLE)"
@@ -329,9 +329,9 @@ def _check_numbers(engine: Engine, view: OpenTable, policy: Policy, column: str,
         if count:
             what = "score" if column == "score" else f"value of {column}"
             several = "scores" if column == "score" else f"values of {column}"
-            mend = "A score is a probability, from 0 to 1." if unit and "lie" in one else form
+            hint = "A score is a probability, from 0 to 1." if unit and "lie" in one else form
             raise GatesError(
-                f"{plural(count, f'{what} {one}', f'{several} {many}')} ({which})", where=view.path, mend=mend
+                f"{plural(count, f'{what} {one}', f'{several} {many}')} ({which})", where=view.path, hint=hint
             )
     if not seen.is_number:
         raise wrong
@@ -354,5 +354,5 @@ def _check_calls(engine: Engine, view: OpenTable, policy: Policy, labels: Labels
     raise GatesError(
         f"{plural(count, 'prediction is', 'predictions are')} {named} ({which}){shown}",
         where=view.path,
-        mend="Write the classes as they stand in the holdout; one that it lacks must be named in data.classes.",
+        hint="Write the classes as they stand in the holdout; one that it lacks must be named in data.classes.",
     )

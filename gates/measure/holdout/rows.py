@@ -112,7 +112,7 @@ def too_many(column: str, values: int) -> GatesError:
     return GatesError(
         f"{column} has {counted(values, 'value')}, too many to slice by",
         where="slices",
-        mend=f"Cut it into bins: {{{column}: [..., ...]}}.",
+        hint=f"Cut it into bins: {{{column}: [..., ...]}}.",
     )
 
 
@@ -138,7 +138,7 @@ def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str, hidd
             raise GatesError(
                 f"{column} differs within {counted(wrong, 'query')}{which}",
                 where=role,
-                mend="Of a ranking, unit, weight and slices are of whole queries.",
+                hint="Of a ranking, unit, weight and slices are of whole queries.",
             )
 
 
@@ -178,7 +178,7 @@ def weight_places(engine: Engine, opened: OpenTable, column: str | None) -> int:
             f"{opened.path}: {column} holds the weights {smallest:.6g} and {largest:.6g}; one above 0 must be at least "
             f"2^-{digits - 1} of the largest to count",
             where="data.weight",
-            mend="Make so small a weight 0, or the largest smaller.",
+            hint="Make so small a weight 0, or the largest smaller.",
         )
     return places
 

@@ -52,7 +52,7 @@ def moments(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, b
         rows, weights, bad, *parts = (int(value or 0) for value in counts)
         if bad:
             what = f"in {counted(bad, 'row')} its value is missing, not a number, or too large to be summed"
-            raise GatesError(f"{statistic.id}: {what}", mend="Look at the label and the predictions of these rows.")
+            raise GatesError(f"{statistic.id}: {what}", hint="Look at the label and the predictions of these rows.")
         if rows:  # of no query that counts there are sums, too: nulls
             found.setdefault(key, []).append((*bucket, rows, weights, *_whole(parts, limbs)))
     ends = _ends(joined, names, quantities.rows(joined.models[0]))

@@ -1,4 +1,4 @@
-"""What `gates doctor` found, on a terminal: what is wrong with its mend first, then how much is well."""
+"""What `gates doctor` found, on a terminal: what is wrong and how to fix it first, then how much is well."""
 
 from __future__ import annotations
 
