@@ -104,7 +104,7 @@ def measure(path: Place = "gates.yaml") -> ShownEvidence:
     Leaves the evidence in ``.gates``. Raises ``GatesError`` at the first step that can't be done.
     """
     flow = _flow(path)
-    flow.workspace.trained(flow.bound.policy.train.seeds)
+    flow.workspace.trained(flow.resolved.policy.train.seeds)
     return _shown(ShownEvidence, flow.measure(flow.check(), flow.served(), flow.anchor()))
 
 

@@ -144,7 +144,7 @@ def make_policy(keys: dict, contract: dict | str | None = None) -> ResolvedPolic
 
 
 def make_evidence(
-    bound: ResolvedPolicy,
+    resolved: ResolvedPolicy,
     blocks: list[dict],
     *,
     champion: str | None = "3",
@@ -162,7 +162,7 @@ def make_evidence(
     ``scores`` [label, candidate's score, champion's score, rows], called from 0.5 on. A block with a ``bucket`` holds
     rows whose units fall into it, each with the block's ``weight``. ``anchored``: blocks with the anchor in the
     champion's place; ``runs``: the blocks of each further training."""
-    needs = bound.needs
+    needs = resolved.needs
 
     def slices(given: list[dict]) -> tuple[Slice, ...]:
         rows = [row for block in given for row in _rows(block, champion)] if measured else []
@@ -174,12 +174,12 @@ def make_evidence(
 
     parts = slices(blocks)
     total = sum(part.rows for part in parts[:1])
-    named = bound.policy.anchor
-    names = ["train"] * bool(bound.policy.data.train) + ["holdout"]
+    named = resolved.policy.anchor
+    names = ["train"] * bool(resolved.policy.data.train) + ["holdout"]
     return Evidence(
         schema=SCHEMA,
-        model=bound.policy.model,
-        measured=bound.measured,
+        model=resolved.policy.model,
+        measured=resolved.measured,
         classes=("no", "yes") if measured else (),
         tables=tuple(Table(name=name, digest=f"sha256:{name}", rows=total) for name in names),
         findings=tuple(

@@ -44,13 +44,13 @@ print(json.dumps({"code": int(code or 0), "heavy": heavy}), file=sys.stderr)
 @pytest.fixture
 def project(tmp_path, policy_of, evidence_of):
     """A folder with a policy, and what measure and judge leave in .gates."""
-    bound = policy_of(POLICY, CONTRACT)
-    evidence = evidence_of(bound, ROWS, findings=[["holdout", "age.type", 800, 0], ["holdout", "rows", 800, 800]])
+    resolved = policy_of(POLICY, CONTRACT)
+    evidence = evidence_of(resolved, ROWS, findings=[["holdout", "age.type", 800, 0], ["holdout", "rows", 800, 800]])
     files = {
-        "gates.yaml": json.dumps(bound.explained),
+        "gates.yaml": json.dumps(resolved.explained),
         "contract.yaml": json.dumps(CONTRACT),
         ".gates/evidence.json": canonical(evidence).decode(),
-        ".gates/decision.json": canonical(judge(bound, evidence)).decode(),
+        ".gates/decision.json": canonical(judge(resolved, evidence)).decode(),
     }
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -28,7 +28,7 @@ _FILES = ("100644", "100755")
 class BaseVerdict:
     """A policy that the candidate is held to, and the folder where its paths start."""
 
-    bound: ResolvedPolicy
+    resolved: ResolvedPolicy
     root: Path
 
 
@@ -45,7 +45,7 @@ class Base:
         """What the policy at hand asks for differently."""
         found = list(self.told)
         for policy in self.policies:
-            found += (change for change in compare(policy.bound, head).changes if change not in found)
+            found += (change for change in compare(policy.resolved, head).changes if change not in found)
         return tuple(found)
 
 
@@ -63,7 +63,7 @@ def base_of(workspace: Workspace, revision: str, head: ResolvedPolicy, environ: 
     except GatesError as error:
         return Base(commit=commit, told=(_unread(path, path, error),))
     policies = (
-        BaseVerdict(bound=one, root=_root(one, (top / name).parent, workspace.root)) for name, one in bounds.items()
+        BaseVerdict(resolved=one, root=_root(one, (top / name).parent, workspace.root)) for name, one in bounds.items()
     )
     return Base(commit=commit, policies=tuple(policies), told=tuple(told))
 
@@ -115,9 +115,9 @@ class _Tree:
                 if data is None:
                     self.missing.append(path)
                 elif might_move(data, wanted):
-                    bound = self.read(path)
-                    if isinstance(bound, GatesError) or aliases(bound) & wanted:
-                        yield path, bound
+                    resolved = self.read(path)
+                    if isinstance(resolved, GatesError) or aliases(resolved) & wanted:
+                        yield path, resolved
 
     def read(self, path: str) -> ResolvedPolicy | GatesError:
         """The policy at a path, or why it can't be read."""
@@ -166,9 +166,9 @@ def _beside(
                     yield replace(change, rule=f"{_shown(name)}: {change.rule}")
 
 
-def _root(bound: ResolvedPolicy, own: Path, root: Path) -> Path:
+def _root(resolved: ResolvedPolicy, own: Path, root: Path) -> Path:
     """Where a base policy's paths start: in its own folder, or in this one where its tables came along."""
-    holdout = bound.policy.data.holdout
+    holdout = resolved.policy.data.holdout
     lies_there = (own / holdout).exists() or (not Path(holdout).is_absolute() and any(own.glob(holdout)))
     return own if lies_there else root
 

@@ -65,10 +65,10 @@ def _read(path: Path, root: Path, into: list[Source], unreadable: dict[str, str]
 def _policy(path: Path, root: Path) -> PolicyFile:
     name = path.relative_to(root).as_posix()
     try:
-        return PolicyFile(path=name, bound=Workspace(policy=path).load())
+        return PolicyFile(path=name, resolved=Workspace(policy=path).load())
     except GatesError as error:
         told = str(error).splitlines()[0].replace(f"{root}/", "")
-        return PolicyFile(path=name, bound=None, problem=f"can't be read: {told}")
+        return PolicyFile(path=name, resolved=None, problem=f"can't be read: {told}")
 
 
 def _owners(root: Path) -> tuple[str, str] | None:

@@ -24,7 +24,7 @@ class TrustedPolicy:
     """The policy with its contract, and where it stood. ``elsewhere``: the branch that this run is of, where it is a
     GitHub run of another one than the default branch."""
 
-    bound: ResolvedPolicy
+    resolved: ResolvedPolicy
     ref: PolicyRef
     elsewhere: str | None
 
@@ -36,16 +36,16 @@ def trusted(workspace: Workspace, environ: Mapping[str, str]) -> TrustedPolicy:
     """
     found = repository(workspace.root, environ)
     if found is None:
-        bound = workspace.load()
-        ref = PolicyRef(digest=bound.digest, path=workspace.policy.name, branch=None, commit=None, committed_at=None)
-        return TrustedPolicy(bound=bound, ref=ref, elsewhere=None)
+        resolved = workspace.load()
+        ref = PolicyRef(digest=resolved.digest, path=workspace.policy.name, branch=None, commit=None, committed_at=None)
+        return TrustedPolicy(resolved=resolved, ref=ref, elsewhere=None)
     git, top = found
     name, commit, elsewhere = _default(git, environ)
     path = workspace.policy.resolve().relative_to(top.resolve()).as_posix()
-    bound = at(git, commit, path, f"{path} on {name}")
+    resolved = at(git, commit, path, f"{path} on {name}")
     made = datetime.fromtimestamp(_committed(git, commit), UTC).strftime(TIME)
-    ref = PolicyRef(digest=bound.digest, path=path, branch=name, commit=commit, committed_at=made)
-    return TrustedPolicy(bound=bound, ref=ref, elsewhere=elsewhere)
+    ref = PolicyRef(digest=resolved.digest, path=path, branch=name, commit=commit, committed_at=made)
+    return TrustedPolicy(resolved=resolved, ref=ref, elsewhere=elsewhere)
 
 
 def at(git: Git, commit: str, path: str, name: str) -> ResolvedPolicy:

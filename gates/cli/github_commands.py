@@ -148,7 +148,7 @@ def unchanged(policies: str, author: str) -> NoReturn:
     for name in filter(None, map(str.strip, policies.splitlines())):
         flow = options.flow(Path(name))
         try:
-            decision = unchanged_model(flow.bound.policy.model, NOTHING_NEW)
+            decision = unchanged_model(flow.resolved.policy.model, NOTHING_NEW)
             code, trouble = tell_unchanged(flow, happened, decision, author=author)
             stands, failed = stands or code is Exit.STOP, failed + trouble
         except GatesError as error:  # a policy that can't be read, which nobody has touched
@@ -162,7 +162,7 @@ def approver(flow: Flow, happened: Event) -> str | None:
     from gates.github.rest_api import Client
 
     try:
-        weaker = flow.base is not None and any(change.kind.weakens for change in flow.base.changes(flow.bound))
+        weaker = flow.base is not None and any(change.kind.weakens for change in flow.base.changes(flow.resolved))
     except GatesError:  # nothing can be judged either
         return None
     if not weaker or happened.pr is None:

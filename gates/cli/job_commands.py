@@ -158,7 +158,7 @@ def check_data(policy: Path) -> NoReturn:
         flow.workspace.forget("data")
         broken = flow.broken(flow.check())
         if broken:
-            decision = judge(flow.bound, broken)
+            decision = judge(flow.resolved, broken)
             publish(flow, decision)
             _end(decision, flow)
         data, served = flow.workspace.data, flow.workspace.served
@@ -191,11 +191,11 @@ def train(policy: Path, handed: Path | None, digests: str | None) -> None:
         if receive(flow, handed, digests, "data"):
             from gates.pipeline.handover import handed_tables
 
-            flow.train_on(*handed_tables(flow.workspace, flow.bound.policy.data.train))
+            flow.train_on(*handed_tables(flow.workspace, flow.resolved.policy.data.train))
         else:
             flow.check()
             flow.train()
-        trained = flow.workspace.trained(flow.bound.policy.train.seeds)
+        trained = flow.workspace.trained(flow.resolved.policy.train.seeds)
         form = "model" if any((one / "model").is_dir() for one in trained) else "predictions"
         further = {"seeds": flow.workspace.others} if len(trained) > 1 else {}
         made = hand_over(candidate=flow.workspace.candidate, **further)

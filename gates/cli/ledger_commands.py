@@ -55,7 +55,7 @@ def status(policy: Path, as_json: bool) -> NoReturn:
     from gates.promotion.status import standing
 
     flow = options.flow(policy)
-    found = standing(flow.ledger, flow.glance, flow.bound)
+    found = standing(flow.ledger, flow.glance, flow.resolved)
     options.tell(found, partial(ledger_text.standing, found), as_json=as_json)
     sys.exit(Exit.SHIP if found.sound else Exit.STOP)
 
@@ -115,7 +115,7 @@ def _verify_model(policy: Path, model: Path, stage: str | None, *, as_json: bool
     from gates.system.files import manifest
 
     flow = options.flow(policy)
-    name, alias = flow.bound.champion
+    name, alias = flow.resolved.champion
     if not model.is_dir():
         raise GatesError("there is no such folder", where=str(model))
     try:

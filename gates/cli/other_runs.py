@@ -97,10 +97,10 @@ def report_fork(
 def _decide(flow: Flow, evidence: Path, *, touched: bool) -> Decision:
     from gates.github import runs
 
-    model = flow.bound.policy.model
+    model = flow.resolved.policy.model
     if not touched:
         return unchanged(model, NOTHING_NEW)
-    return flow.judged_anew(runs.evidence_of(evidence, model, flow.bound.measured))
+    return flow.judged_anew(runs.evidence_of(evidence, model, flow.resolved.measured))
 
 
 @click.command("find-run")

@@ -69,7 +69,7 @@ def _judged(happened: Event, evidence: Path, policies: str, folder: str) -> Iter
     for policy in changed_policies.policies_of(Path.cwd(), folder, lines):
         flow = options.flow(Path(policy))
         try:
-            found = runs.evidence_of(evidence, flow.bound.policy.model, flow.bound.measured)
+            found = runs.evidence_of(evidence, flow.resolved.policy.model, flow.resolved.measured)
         except GatesError as error:  # its comment says so already
             click.echo(f"{policy}: no picture: {error.what}")
             continue
@@ -139,13 +139,13 @@ def badge(policy: Path, stage: str | None, form: str, output: Path | None, store
     from gates.system import files
 
     flow = options.flow(policy)
-    alias = stage or flow.bound.champion[1]
-    made = badge_of(flow.ledger, None if flow.no_registry else flow.glance, flow.bound, alias)
+    alias = stage or flow.resolved.champion[1]
+    made = badge_of(flow.ledger, None if flow.no_registry else flow.glance, flow.resolved, alias)
     text = {"svg": svg, "shields": shields}[form](made)
     if output:
         files.write(output, text.encode("utf-8", "replace"))
     if stored:
-        click.echo(_kept(flow, f"{flow.bound.champion[0]}-{alias}", {".svg": svg(made), ".json": shields(made)}))
+        click.echo(_kept(flow, f"{flow.resolved.champion[0]}-{alias}", {".svg": svg(made), ".json": shields(made)}))
     elif not output:
         click.echo(text, nl=False)
 

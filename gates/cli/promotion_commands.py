@@ -41,7 +41,7 @@ def _run(flow: Flow) -> Run:
 def _desk(flow: Flow) -> PromotionContext:
     from gates.promotion.transaction import PromotionContext
 
-    name = flow.bound.champion[0]
+    name = flow.resolved.champion[0]
     return PromotionContext(name=name, registry=flow.registry, ledger=flow.ledger, run=_run(flow), say=flow.steps.say)
 
 
@@ -60,8 +60,8 @@ def _approvals(flow: Flow) -> Approve:
         if not stage.approvals:
             return ()
         happened = event.read(flow.environ)
-        since = trained_from(flow.ledger, flow.ledger.head(), flow.bound.champion[0], stage.alias)
-        return of_run(happened, flow.environ, happened.run_id, flow.bound.policy.promotion, since)(stage, model)
+        since = trained_from(flow.ledger, flow.ledger.head(), flow.resolved.champion[0], stage.alias)
+        return of_run(happened, flow.environ, happened.run_id, flow.resolved.policy.promotion, since)(stage, model)
 
     return approve
 
@@ -133,13 +133,13 @@ def promote(
         uncompared=(uncompared or "").strip() or None,
         key=key,
     )
-    for line in provenance.uncommitted(git, top, flow.bound, flow.workspace.root):
+    for line in provenance.uncommitted(git, top, flow.resolved, flow.workspace.root):
         click.echo(f"gates: warning: {line}", err=True)
-    with flow.steps.step("promote", f"models:/{flow.bound.champion[0]}"):
+    with flow.steps.step("promote", f"models:/{flow.resolved.champion[0]}"):
         done = promoted(_desk(flow), candidate, stage or None, rehearse=rehearse)
     entry = done.entry
     told = {
-        "model": flow.bound.champion[0],
+        "model": flow.resolved.champion[0],
         "alias": done.alias,
         "version": done.version,
         "done": entry is not None,
@@ -169,8 +169,8 @@ def rollback(policy: Path, target: str | None, stage: str | None, reason: str, a
     from gates.promotion.rollback import rollback as rolled_back
 
     flow = options.flow(policy)
-    alias = stage or flow.bound.champion[1]
-    with flow.steps.step("rollback", f"models:/{flow.bound.champion[0]}@{alias}"):
+    alias = stage or flow.resolved.champion[1]
+    with flow.steps.step("rollback", f"models:/{flow.resolved.champion[0]}@{alias}"):
         entry = rolled_back(_desk(flow), alias, target or None, reason)
     version = entry.record.after.version if entry.record.after else None
     told = {
@@ -207,7 +207,7 @@ def adopt(policy: Path, stage: str | None, reason: str, key: Path | None, as_jso
     flow = _trusted(policy)
     assert flow.trusted is not None  # noqa: S101 -- just made
     with (
-        flow.steps.step("adopt", f"models:/{flow.bound.champion[0]}"),
+        flow.steps.step("adopt", f"models:/{flow.resolved.champion[0]}"),
         tempfile.TemporaryDirectory(prefix="gates-adopt-") as beside,
     ):
         entry = adopted(_desk(flow), flow.trusted, stage or None, reason, _approvals(flow), Path(beside), key)
@@ -227,7 +227,7 @@ def _lay(flow: Flow, folder: Path) -> None:
     """The evidence about this model among what a run handed over, in its place."""
     from gates.github.runs import evidence_of
 
-    found = flow.workspace.load_evidence(evidence_of(folder, flow.bound.policy.model, flow.bound.measured))
+    found = flow.workspace.load_evidence(evidence_of(folder, flow.resolved.policy.model, flow.resolved.measured))
     flow.workspace.forget("measure")
     flow.workspace.save(flow.workspace.evidence, found)
 
@@ -260,7 +260,7 @@ def waive(policy: Path, bars: tuple[str, ...], evidence: Path | None, reason: st
         _lay(flow, evidence)
     entry = accepted(
         flow.workspace, flow.trusted, flow.ledger, _run(flow), bars, reason=reason, until=until, today=flow.today,
-        approve=approvals(flow.bound.policy.promotion, flow.environ),
+        approve=approvals(flow.resolved.policy.promotion, flow.environ),
     )  # fmt: skip
     outputs(flow, record=entry.digest)
     told = [f"{label_of(one)}, {one.verdict}, until {one.until}" for one in entry.record.waivers]

@@ -73,22 +73,22 @@ def check(policy: Path, explain: bool, as_json: bool) -> None:
     Example:
       gates check --explain
     """
-    bound = options.flow(policy).bound
+    resolved = options.flow(policy).resolved
     if as_json:
-        click.echo(json.dumps(bound.explained, ensure_ascii=False))
+        click.echo(json.dumps(resolved.explained, ensure_ascii=False))
     elif explain:
-        click.echo(dump(bound.explained), nl=False)
+        click.echo(dump(resolved.explained), nl=False)
     else:
-        _warn_of_groups(bound)
-        click.echo(f"{policy}: {plural(len(bound.policy.gates), 'gate', 'gates')}, no mistakes")
+        _warn_of_groups(resolved)
+        click.echo(f"{policy}: {plural(len(resolved.policy.gates), 'gate', 'gates')}, no mistakes")
 
 
-def _warn_of_groups(bound: ResolvedPolicy) -> None:
+def _warn_of_groups(resolved: ResolvedPolicy) -> None:
     """Say what becomes of slices by columns of which no value is shown, where the contract does not."""
-    contract = bound.contract
+    contract = resolved.contract
     if contract is None or contract.shown.min_cell > 1:
         return
-    for column in sorted(contract.hidden & {name for one in bound.needs.dimensions for name in one.columns}):
+    for column in sorted(contract.hidden & {name for one in resolved.needs.dimensions for name in one.columns}):
         click.echo(
             f"gates: warning: {column} is x-sensitive: its groups are numbered, and those of fewer than 5 rows are put "
             "together. Say in the contract how small a group may be told of: shown: {min_cell: 10}",
@@ -114,7 +114,7 @@ def measure(policy: Path, base: str | None, shard: str | None) -> None:
 
         click.echo(str(sharding.measure(flow, shard)))
         return
-    flow.workspace.trained(flow.bound.policy.train.seeds)
+    flow.workspace.trained(flow.resolved.policy.train.seeds)
     flow.measure(flow.check(), flow.served(), flow.anchor())
 
 

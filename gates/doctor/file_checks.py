@@ -25,7 +25,7 @@ def _policy(seen: Seen) -> Iterator[Diagnosed]:
     if not seen.policies:
         yield Diagnosed(state=CheckState.MISSING, where="repository", what="there is no gates.yaml")
     for one in seen.policies:
-        if one.bound is None:
+        if one.resolved is None:
             yield Diagnosed(state=CheckState.MISSING, where=one.path, what=one.problem)
 
 
@@ -122,8 +122,8 @@ def _pickles(seen: Seen) -> Iterator[Diagnosed]:
 
 def _observed(seen: Seen) -> Iterator[Diagnosed]:
     for one in seen.policies:
-        if one.bound and one.bound.policy.mode:
-            what = f"blocks nothing until {one.bound.policy.mode.until}"
+        if one.resolved and one.resolved.policy.mode:
+            what = f"blocks nothing until {one.resolved.policy.mode.until}"
             yield Diagnosed(state=CheckState.UNKNOWN, where=one.path, what=what)
 
 

@@ -12,16 +12,16 @@ from gates.schema.yaml_text import Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyFile:
-    """A policy of the repository; ``bound`` is None where it can't be read, ``problem`` says why."""
+    """A policy of the repository; ``resolved`` is None where it can't be read, ``problem`` says why."""
 
     path: str
-    bound: ResolvedPolicy | None
+    resolved: ResolvedPolicy | None
     problem: str = ""
 
     @property
     def contract(self) -> str | None:
         """The contract's path in the repository."""
-        name = self.bound.policy.data.contract if self.bound else None
+        name = self.resolved.policy.data.contract if self.resolved else None
         folder = self.path.rpartition("/")[0]
         return f"{folder}/{name}" if name and folder else name
 
@@ -85,5 +85,5 @@ class Seen:
     @property
     def roles(self) -> tuple[str, ...]:
         """The roles whose approval some policy asks for, each the name of an environment."""
-        stages = (stage for one in self.policies if one.bound for stage in one.bound.stages)
+        stages = (stage for one in self.policies if one.resolved for stage in one.resolved.stages)
         return tuple(dict.fromkeys(role for stage in stages for role in stage.approvals))

@@ -13,14 +13,14 @@ _CUT = 60  # binary places of which a value is summed at least
 CELL = 4  # label, candidate's call, champion's call, rows
 
 
-def contradiction(bound: ResolvedPolicy, evidence: Evidence) -> str | None:
+def contradiction(resolved: ResolvedPolicy, evidence: Evidence) -> str | None:
     """Why no measuring under this policy can have made this evidence; None where one can."""
-    return next(_contradictions(bound, evidence), None)
+    return next(_contradictions(resolved, evidence), None)
 
 
-def _contradictions(bound: ResolvedPolicy, evidence: Evidence) -> Iterator[str]:
+def _contradictions(resolved: ResolvedPolicy, evidence: Evidence) -> Iterator[str]:
     tables = {table.name: table.rows for table in evidence.tables}
-    if evidence.model != bound.policy.model:
+    if evidence.model != resolved.policy.model:
         yield "it is about another model"
     if "holdout" not in tables or len(tables) != len(evidence.tables):
         yield "it does not name each table once"
@@ -28,23 +28,23 @@ def _contradictions(bound: ResolvedPolicy, evidence: Evidence) -> Iterator[str]:
     yield from _of_findings(evidence.findings)
     if evidence.candidate is None or evidence.candidate.unscored:
         return
-    task = bound.policy.task
+    task = resolved.policy.task
     if task == "binary" and len(evidence.classes) != 2:  # noqa: PLR2004 -- a binary task has two
         yield "it does not name two classes"
-    if len(evidence.runs) != bound.policy.train.seeds - 1:
+    if len(evidence.runs) != resolved.policy.train.seeds - 1:
         yield "it does not hold every training"
     champion = evidence.champion is not None and evidence.champion.unscored is None
     anchor = evidence.anchor is not None and evidence.anchor.unscored is None
-    if bound.policy.anchor is not None and evidence.anchor is None:
+    if resolved.policy.anchor is not None and evidence.anchor is None:
         yield "it lacks the anchor"
-    if evidence.anchor is not None and evidence.anchor.version != str(bound.policy.anchor):
+    if evidence.anchor is not None and evidence.anchor.version != str(resolved.policy.anchor):
         yield "its anchor is not the policy's"
     if bool(evidence.anchored) != anchor:
         yield "it holds an anchor's slices without the anchor, or the other way round"
     sides = [(evidence.slices, champion), *((run.slices, champion) for run in evidence.runs)]
     for slices, paired in sides + ([(evidence.anchored, True)] if anchor else []):
-        yield from _of_slices(bound, evidence, slices, tables["holdout"], paired=paired)
-    if (evidence.search is not None) != bound.needs.searches:
+        yield from _of_slices(resolved, evidence, slices, tables["holdout"], paired=paired)
+    if (evidence.search is not None) != resolved.needs.searches:
         yield "it holds a search that nobody asked for, or lacks one"
     among = sum(is_found(part.dimension) for part in evidence.slices)
     if among > (evidence.search.slices if evidence.search else 0):
@@ -62,9 +62,9 @@ def _of_findings(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _of_slices(
-    bound: ResolvedPolicy, evidence: Evidence, slices: Sequence[Slice], rows: int, *, paired: bool
+    resolved: ResolvedPolicy, evidence: Evidence, slices: Sequence[Slice], rows: int, *, paired: bool
 ) -> Iterator[str]:
-    columns = {dimension.id: dimension.columns for dimension in bound.needs.dimensions}
+    columns = {dimension.id: dimension.columns for dimension in resolved.needs.dimensions}
     counted: Mapping[str, int] = dict.fromkeys(columns, 0)
     if len({(part.dimension, part.key) for part in slices}) != len(slices):
         yield "a slice stands twice"
@@ -77,7 +77,7 @@ def _of_slices(
             return
         else:
             counted = {**counted, part.dimension: counted[part.dimension] + part.rows}
-        for wrong in _of_slice(part, evidence, called=bound.policy.task in ("binary", "multiclass"), paired=paired):
+        for wrong in _of_slice(part, evidence, called=resolved.policy.task in ("binary", "multiclass"), paired=paired):
             yield f"{part.dimension or 'the whole holdout'}: {wrong}"
     for name, total in counted.items():
         if total != rows:

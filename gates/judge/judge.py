@@ -13,22 +13,22 @@ from gates.schema.canonical import digest
 from gates.wording import all_of
 
 
-def judge(bound: ResolvedPolicy, evidence: Evidence) -> Decision:
+def judge(resolved: ResolvedPolicy, evidence: Evidence) -> Decision:
     """Every gate's verdicts in the policy's order, and the worst of them.
 
     Raises ``GatesError`` where the evidence was measured under a policy that asks for other counts, or can't
     have been measured at all: it may have been handed over by somebody hostile.
     """
-    if evidence.measured != bound.measured:
+    if evidence.measured != resolved.measured:
         raise GatesError(
             "the evidence was measured under another policy (data, slices, gates or contract changed since)",
             hint="Run gates measure again.",
         )
-    wrong = contradiction(bound, evidence)
+    wrong = contradiction(resolved, evidence)
     if wrong:
         raise GatesError(f"the evidence contradicts itself: {wrong}", hint="Run gates measure again.")
-    terms = bound.terms()
-    gates = tuple(verdict for gate in bound.gates for verdict in gate.module.judge(gate.rule, evidence, terms))
+    terms = resolved.terms()
+    gates = tuple(verdict for gate in resolved.gates for verdict in gate.module.judge(gate.rule, evidence, terms))
     verdict, code, reason = _overall(gates)
     candidate, champion = evidence.candidate, evidence.champion
     return Decision(
@@ -37,12 +37,12 @@ def judge(bound: ResolvedPolicy, evidence: Evidence) -> Decision:
         code=code,
         reason=reason,
         model=evidence.model,
-        confidence=bound.policy.confidence,
+        confidence=resolved.policy.confidence,
         candidate=ModelRef(digest=candidate.digest, version=candidate.version) if candidate else None,
         champion=ModelRef(digest=champion.digest, version=champion.version) if champion else None,
         gates=gates,
         evidence=digest(evidence),
-        policy=bound.digest,
+        policy=resolved.digest,
         used=None if terms.reuse is None else evidence.used,
         reuse=terms.reuse,
     )

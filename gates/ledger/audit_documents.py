@@ -73,7 +73,7 @@ class Filed:
 class Derived:
     """What a record's documents give: policy, decision and its digest, and the tables measured."""
 
-    bound: ResolvedPolicy
+    resolved: ResolvedPolicy
     decision: Decision
     digest: str
     tables: tuple[Table, ...]
@@ -164,7 +164,7 @@ def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
         (t.name, t.digest, t.rows) for t in derived.tables
     ]:
         yield Flaw.CONTRADICTION, "it names other tables than its evidence"
-    yield from _says(record, derived.bound, decision)
+    yield from _says(record, derived.resolved, decision)
 
 
 def _stated(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
@@ -203,27 +203,27 @@ def _adopted(record: Record, data: bytes) -> tuple[Tier, Plain, bool]:
 def _of_policy(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
     """An adoption has nothing but the approvals that its policy asks for."""
     try:
-        bound = bound_of(state.get(documents[POLICY]) or b"")
+        resolved = resolved_of(state.get(documents[POLICY]) or b"")
     except GatesError as error:
         yield Flaw.CONTRADICTION, f"its policy can't be read: {error.what}"
         return
-    yield from _approvals(record, bound)
+    yield from _approvals(record, resolved)
 
 
 def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> Derived:
     """From the documents alone, each decision once."""
     policy, evidence = record.documents[POLICY], record.documents[EVIDENCE]
     if policy not in state.policies:
-        state.policies[policy] = bound_of(state.get(documents[POLICY]) or b"")
-    bound = state.policies[policy]
+        state.policies[policy] = resolved_of(state.get(documents[POLICY]) or b"")
+    resolved = state.policies[policy]
     if (policy, evidence) not in state.decisions:
         counted = read_json(Evidence, state.get(documents[EVIDENCE]) or b"", EVIDENCE)
-        decision = judge(bound, counted)
-        state.decisions[policy, evidence] = Derived(bound, decision, digest(decision), counted.tables)
+        decision = judge(resolved, counted)
+        state.decisions[policy, evidence] = Derived(resolved, decision, digest(decision), counted.tables)
     return state.decisions[policy, evidence]
 
 
-def bound_of(document: bytes) -> ResolvedPolicy:
+def resolved_of(document: bytes) -> ResolvedPolicy:
     """The policy with its contract, from the document that ``ResolvedPolicy.document`` wrote."""
     try:
         written = json.loads(document)
@@ -233,35 +233,35 @@ def bound_of(document: bytes) -> ResolvedPolicy:
     return read(policy, POLICY, lambda _: contract, of_old=True)
 
 
-def _says(record: Record, bound: ResolvedPolicy, decision: Decision) -> Iterator[Told]:
+def _says(record: Record, resolved: ResolvedPolicy, decision: Decision) -> Iterator[Told]:
     """The record against the decision, and what was promoted against what may be."""
     candidate, champion = decision.candidate, decision.champion
-    if record.verdict != decision.verdict or record.name != bound.champion[0]:
+    if record.verdict != decision.verdict or record.name != resolved.champion[0]:
         yield Flaw.CONTRADICTION, "it names another verdict or model than its decision"
     if record.model and (candidate is None or record.model.digest != candidate.digest):
         yield Flaw.CONTRADICTION, "its model is not the one that was judged"
     if record.kind is RecordKind.WAIVER:
-        yield from _asked(record, bound, bound.policy.promotion.waiver_roles)
+        yield from _asked(record, resolved, resolved.policy.promotion.waiver_roles)
     if record.kind not in (RecordKind.INTENT, RecordKind.PROMOTION) or record.target:
         return
     before = champion.version if champion else None
-    if record.alias == bound.champion[1] and before != (record.before.version if record.before else None):
+    if record.alias == resolved.champion[1] and before != (record.before.version if record.before else None):
         yield Flaw.CONTRADICTION, "it was judged against another champion than the one it took the place of"
-    accepted = settle(decision, record.waivers, record.at[:10], bound.policy.promotion.waivable)
+    accepted = settle(decision, record.waivers, record.at[:10], resolved.policy.promotion.waivable)
     if accepted.verdict is not Verdict.PASS:
         yield Flaw.NOT_ACCEPTED, f"the verdict is {accepted.verdict}, and no waiver accepts it"
-    yield from _approvals(record, bound)
+    yield from _approvals(record, resolved)
 
 
-def _approvals(record: Record, bound: ResolvedPolicy) -> Iterator[Told]:
-    stage = next((one for one in bound.stages if one.alias == record.alias), None)
+def _approvals(record: Record, resolved: ResolvedPolicy) -> Iterator[Told]:
+    stage = next((one for one in resolved.stages if one.alias == record.alias), None)
     if stage is None:
         yield Flaw.CONTRADICTION, f"its policy has no stage {record.alias}"
         return
-    yield from _asked(record, bound, stage.approvals)
+    yield from _asked(record, resolved, stage.approvals)
 
 
-def _asked(record: Record, bound: ResolvedPolicy, roles: Sequence[str]) -> Iterator[Told]:
+def _asked(record: Record, resolved: ResolvedPolicy, roles: Sequence[str]) -> Iterator[Told]:
     """The approvals that were asked for: one a role, of people who did not start the run."""
     given = [one for one in record.approvals if one.state == "approved"]
     missing = sorted(set(roles) - {one.role for one in given})
@@ -270,5 +270,5 @@ def _asked(record: Record, bound: ResolvedPolicy, roles: Sequence[str]) -> Itera
     people = [one.user.id for one in given]
     if given and (None in people or {record.run.actor.id} & set(people)):
         yield Flaw.NOT_APPROVED, "who started the run approved it, or nobody knows who did"
-    if bound.policy.promotion.distinct_people and len(set(people)) != len(people):
+    if resolved.policy.promotion.distinct_people and len(set(people)) != len(people):
         yield Flaw.NOT_APPROVED, "one person approved in several roles"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gates.documents.record import POLICY, PolicyRef
 from gates.errors import GatesError
-from gates.ledger.audit_documents import Filed, Flaw, Told, bound_of
+from gates.ledger.audit_documents import Filed, Flaw, Told, resolved_of
 from gates.policy.policy_file import read
 from gates.system.git import FETCHED, Git, Objects, upstream
 
@@ -98,5 +98,5 @@ def _digest_beside(seen: _Seen, blob: str | None) -> str | None:
         return None
     key = (data, b"beside")
     if key not in seen.digests:
-        seen.digests[key] = bound_of(data).digest
+        seen.digests[key] = resolved_of(data).digest
     return seen.digests[key]

@@ -64,7 +64,7 @@ class Measurement:
 
     def __init__(
         self,
-        bound: ResolvedPolicy,
+        resolved: ResolvedPolicy,
         root: Path,
         work: Path,
         *,
@@ -75,15 +75,15 @@ class Measurement:
         shard: Shard | None = None,
     ) -> None:
         if shard:
-            shards.refuse(bound)
-        self.bound = bound
+            shards.refuse(resolved)
+        self.resolved = resolved
         self.shard = shard
         self.root = root
         self.work = work
         self.environ = environ or {}
         self.elsewhere = elsewhere
         self.judged: Evidence | None = None  # what has the repository's own metrics, where its code may not run
-        data = bound.policy.data
+        data = resolved.policy.data
         self.engine = connect(now, threads, data.engine)
         named = [("train", data.train), ("holdout", data.holdout)]
         self.opened = {name: open_table(self.engine, root, path, name) for name, path in named if path}
@@ -91,7 +91,7 @@ class Measurement:
     @cached_property
     def counter(self) -> Engine:
         """What rows are counted in. Without a key they are told apart by their order, which files have alone."""
-        data = self.bound.policy.data
+        data = self.resolved.policy.data
         if data.key is None and not is_file(data.holdout):
             raise unordered()
         return self.engine if data.key else self.engine.embedded("holdout")
@@ -99,9 +99,9 @@ class Measurement:
     def check(self) -> tuple[Finding, ...]:
         """What the contract's rules count in every table. Raises ``GatesError`` where training and holdout are the same
         rows."""
-        contract = self.bound.contract
+        contract = self.resolved.contract
         if "train" in self.opened:
-            refuse_shared(self.engine, self.opened["train"], self.holdout, self.bound.policy, contract)
+            refuse_shared(self.engine, self.opened["train"], self.holdout, self.resolved.policy, contract)
         if contract is None:
             return ()
         tables = list(self.opened.values())
@@ -115,17 +115,17 @@ class Measurement:
 
     def unlabelled(self, folder: Path) -> Path:
         """The holdout without its label, in its own order and format, as a file in ``folder``."""
-        path = self.bound.policy.data.holdout
+        path = self.resolved.policy.data.holdout
         return self.features(folder, "holdout", Path(path).suffix.lower() if is_file(path) else ".parquet")
 
     def asked_about(self, folder: Path, name: str = "features") -> Path:
         """The rows that a model is asked about: as Parquet, or of a CSV file as they are written there."""
-        suffix = Path(self.bound.policy.data.holdout).suffix.lower()
+        suffix = Path(self.resolved.policy.data.holdout).suffix.lower()
         return self.features(folder, name, suffix if suffix in verbatim.SUFFIXES else ".parquet")
 
     def features(self, folder: Path, name: str, suffix: str) -> Path:
         """The holdout without its label, in its own order, as a file of that format."""
-        data, target = self.bound.policy.data, folder / f"{name}{suffix}"
+        data, target = self.resolved.policy.data, folder / f"{name}{suffix}"
         if data.label is not None:
             self.holdout.require(data.label, "data.label")
         if suffix in verbatim.SUFFIXES:
@@ -136,20 +136,20 @@ class Measurement:
     @property
     def _features(self) -> str:
         """SQL of the holdout without its label."""
-        label = self.bound.policy.data.label
+        label = self.resolved.policy.data.label
         but = f" EXCLUDE ({quoted(label)})" if label is not None else ""
         return f"SELECT *{but} FROM {quoted('holdout')}"
 
     @property
     def asked(self) -> ScoringRequest:
         """What a model is asked about the holdout's rows."""
-        policy = self.bound.policy
+        policy = self.resolved.policy
         return ScoringRequest(
             task=policy.task,
             labels=self.rows[0],
             key=policy.data.key,
             seconds=policy.train.seconds,
-            further=self.bound.needs.columns,
+            further=self.resolved.needs.columns,
             returns=policy.predict.returns,
         )
 
@@ -168,8 +168,8 @@ class Measurement:
         """
         found = Evidence(
             schema=SCHEMA,
-            model=self.bound.policy.model,
-            measured=self.bound.measured,
+            model=self.resolved.policy.model,
+            measured=self.resolved.measured,
             tables=tuple(table_of(self.engine, one) for one in self.opened.values()) if self._first else (),
             findings=checked,
             used=used,
@@ -178,7 +178,7 @@ class Measurement:
             return found
         found, sides = self._sides(found, candidates, served, anchor)
         found = counted(found, sides, self._counting)
-        foreign = (one.id for one, _ in self.bound.needs.wanted if is_general(one) and is_foreign(one.name))
+        foreign = (one.id for one, _ in self.resolved.needs.wanted if is_general(one) and is_foreign(one.name))
         return taken(found, self.judged, foreign) if self.judged else found
 
     @property
@@ -189,7 +189,7 @@ class Measurement:
     @property
     def _where(self) -> str:
         """SQL that holds of the rows that are measured."""
-        key = self.bound.policy.data.key
+        key = self.resolved.policy.data.key
         return self.shard.where(key) if self.shard and key else "TRUE"
 
     def part(
@@ -203,7 +203,7 @@ class Measurement:
         assert self.shard  # noqa: S101 -- callers have made the bench for one
         found = self.evidence(self.check() if self._first else ())
         found, sides = self._sides(found, candidates, served, anchor)
-        adds = shards.adds_up(self.bound)
+        adds = shards.adds_up(self.resolved)
         lanes, rows = content_lanes(self.counter, self.holdout, where=self._where)
         return Measured(
             shard=self.shard,
@@ -253,39 +253,39 @@ class Measurement:
     def _counting(self) -> Counting:
         called = self.judged is None
         guest = GuestMetric(folder=self.work / "metrics", root=self.root, environ=self.environ, called=called)
-        return Counting(bound=self.bound, labels=self._known, columns=self._columns, guest=guest)
+        return Counting(resolved=self.resolved, labels=self._known, columns=self._columns, guest=guest)
 
     @property
     def hidden(self) -> Hidden:
         """The columns of which no value is shown."""
-        return Hidden.of(self.bound.contract)
+        return Hidden.of(self.resolved.contract)
 
     @cached_property
     def _columns(self) -> tuple[Dimension, ...]:
         """What a search for slices looks at."""
-        return searched(self.counter, self.holdout, self.bound)
+        return searched(self.counter, self.holdout, self.resolved)
 
     @cached_property
     def rows(self) -> tuple[Labels, Parts]:
         """The labels and the slices' columns, with the table of rows made from them."""
-        policy = self.bound.policy
+        policy = self.resolved.policy
         labels = read_labels(self.counter, self.holdout, policy)
-        parts = parts_of([*self.bound.needs.dimensions, *self._columns])
+        parts = parts_of([*self.resolved.needs.dimensions, *self._columns])
         values = make_rows(
             self.counter, self.holdout, policy, labels, parts, self._where,
             told_apart=self._told_apart, hidden=self.hidden, places=self._places,
         )  # fmt: skip
-        self.hidden.refuse_small(self.counter, self.bound.needs.dimensions, values, quoted(self.holdout.name))
+        self.hidden.refuse_small(self.counter, self.resolved.needs.dimensions, values, quoted(self.holdout.name))
         return labels, parts
 
     def _placed(self, file: Path, name: str) -> Predicted:
-        further, must = self.bound.needs.columns, name not in ("champion", "anchor")
-        secret = self.bound.policy.data.key in self.hidden.columns
+        further, must = self.resolved.needs.columns, name not in ("champion", "anchor")
+        secret = self.resolved.policy.data.key in self.hidden.columns
         return place(
             self.counter,
             file,
             name,
-            self.bound.policy,
+            self.resolved.policy,
             self._known,
             further,
             must=must,
@@ -301,8 +301,8 @@ class Measurement:
                 known = known.also(
                     [
                         name
-                        for name in scored_classes(self.counter, file, "the", self.bound.policy)
-                        if f"score_{name}" not in self.bound.needs.columns
+                        for name in scored_classes(self.counter, file, "the", self.resolved.policy)
+                        if f"score_{name}" not in self.resolved.needs.columns
                     ]
                 )
         if len(known.classes) > MAX_CLASSES:
@@ -312,17 +312,17 @@ class Measurement:
         self._known = known
 
     def _joined(self, ours: Predicted, theirs: Predicted | None) -> ScoredRows:
-        policy, parts = self.bound.policy, self.rows[1]
+        policy, parts = self.resolved.policy, self.rows[1]
         apart, places = self._told_apart, self._places
         return join(self.counter, policy, parts, ours, theirs, told_apart=apart, places=places)
 
     @cached_property
     def _places(self) -> int:
-        return weight_places(self.counter, self.holdout, self.bound.policy.data.weight)
+        return weight_places(self.counter, self.holdout, self.resolved.policy.data.weight)
 
     @property
     def _told_apart(self) -> bool:
-        return told_apart(self.bound.policy, self.bound.needs)
+        return told_apart(self.resolved.policy, self.resolved.needs)
 
     def files(self, name: str) -> list[Path]:
         """The files that a table is made of."""
@@ -337,7 +337,7 @@ class Measurement:
     @cached_property
     def holdout_identity(self) -> str:
         """Which rows predictions belong to: the multiset of rows where a key finds them, else their sequence."""
-        if self.bound.policy.data.key is None:
+        if self.resolved.policy.data.key is None:
             return sequence_digest(self.engine, self.holdout)
         return content_digest(self.engine, self.holdout)[0]
 

@@ -36,15 +36,15 @@ class Pairings:
 class Counting:
     """How they are counted. ``columns``: what a search for slices looks at."""
 
-    bound: ResolvedPolicy
+    resolved: ResolvedPolicy
     labels: Labels
     columns: Sequence[Dimension]
     guest: GuestMetric
 
     def slices(self, joined: ScoredRows, chosen: Chosen) -> tuple[Slice, ...]:
         """The slices that are declared, and those that a search has chosen."""
-        bound = self.bound
-        return count(joined, bound.policy, bound.needs, self.labels, self.guest) + kept(joined, bound, chosen)
+        resolved = self.resolved
+        return count(joined, resolved.policy, resolved.needs, self.labels, self.guest) + kept(joined, resolved, chosen)
 
 
 def counted(found: Evidence, sides: Pairings, how: Counting) -> Evidence:
@@ -52,9 +52,11 @@ def counted(found: Evidence, sides: Pairings, how: Counting) -> Evidence:
     counted on the slices that were found worst of the candidate."""
     joined, runs = sides.candidate(), found.runs
     slices = how.slices(joined, {})
-    found = replace(found, slices=slices, curves=curves(joined, how.bound.policy), runs=())  # one search for all runs
-    looked, chosen = search(joined, how.bound, found, how.columns)
-    found = replace(found, search=looked, slices=found.slices + kept(joined, how.bound, chosen))
+    found = replace(
+        found, slices=slices, curves=curves(joined, how.resolved.policy), runs=()
+    )  # one search for all runs
+    looked, chosen = search(joined, how.resolved, found, how.columns)
+    found = replace(found, search=looked, slices=found.slices + kept(joined, how.resolved, chosen))
     return replace(
         found,
         anchored=how.slices(sides.anchor(), chosen) if sides.anchor else (),

@@ -92,9 +92,9 @@ class Measured:
     sides: tuple[KeptRows, ...] = declare("The rows that are kept: of the candidate, the anchor, and each further run.")
 
 
-def refuse(bound: ResolvedPolicy) -> None:
+def refuse(resolved: ResolvedPolicy) -> None:
     """Raises ``GatesError`` for what can't be measured in parts."""
-    data = bound.policy.data
+    data = resolved.policy.data
     if data.key is None:
         raise GatesError(
             "can't be measured in shards: a row's part is told by its key", where="data.key", hint="Name a key column."
@@ -107,11 +107,11 @@ def refuse(bound: ResolvedPolicy) -> None:
         )
 
 
-def adds_up(bound: ResolvedPolicy) -> bool:
+def adds_up(resolved: ResolvedPolicy) -> bool:
     """Whether all that a policy asks for adds up over parts. A ranking's queries may lie in several."""
-    needs = bound.needs
+    needs = resolved.needs
     sums = all(one.form in ("cells", "moments") for one, _ in needs.wanted)
-    return sums and not needs.searches and bound.policy.task != "ranking"
+    return sums and not needs.searches and resolved.policy.task != "ranking"
 
 
 def keep(sides: Pairings, folder: Path) -> tuple[KeptRows, ...]:
@@ -134,35 +134,35 @@ def _kept(joined: ScoredRows, target: Path) -> KeptRows:
     )
 
 
-def merge(bound: ResolvedPolicy, parts: Mapping[Path, Measured], guest: GuestMetric) -> Evidence:
+def merge(resolved: ResolvedPolicy, parts: Mapping[Path, Measured], guest: GuestMetric) -> Evidence:
     """The evidence of the whole. ``parts``: by the folders in which their rows lie.
 
     Raises ``GatesError`` where the parts are not all there, or not of one whole.
     """
     parts = dict(sorted(parts.items(), key=lambda item: item[1].shard.index))
     measured = list(parts.values())
-    _one_whole(bound, measured)
+    _one_whole(resolved, measured)
     first = measured[0]
     if first.sides:
         columns = [
             Dimension(columns=(name,), edges=(edges,) if edges else (), found=True) for name, edges in first.searched
         ]
         labels = Labels(classes=first.evidence.classes, kind=first.kind)
-        how = Counting(bound=bound, labels=labels, columns=columns, guest=guest)
-        whole = counted(first.evidence, _sides(bound, parts, columns), how)
+        how = Counting(resolved=resolved, labels=labels, columns=columns, guest=guest)
+        whole = counted(first.evidence, _sides(resolved, parts, columns), how)
     else:
-        whole = _added_up(bound, [part.evidence for part in measured])
+        whole = _added_up(resolved, [part.evidence for part in measured])
     _few(whole.slices)
     return whole
 
 
-def _one_whole(bound: ResolvedPolicy, parts: Sequence[Measured]) -> None:
+def _one_whole(resolved: ResolvedPolicy, parts: Sequence[Measured]) -> None:
     of = parts[0].shard.of
     lacking = sorted(set(range(1, of + 1)) - {part.shard.index for part in parts})
     if lacking or len(parts) != of or {part.shard.of for part in parts} != {of}:
         missing = f"lacks {', '.join(map(str, lacking))}" if lacking else "holds parts of several splits"
         raise GatesError(f"the split into {of} {missing}", hint="Run gates measure --shard I/N for every I.")
-    if any(part.evidence.measured != bound.measured for part in parts):
+    if any(part.evidence.measured != resolved.measured for part in parts):
         raise GatesError("a part was measured under another policy", hint=AGAIN)
 
     def told(part: Measured) -> tuple[Any, ...]:
@@ -181,17 +181,17 @@ def _one_whole(bound: ResolvedPolicy, parts: Sequence[Measured]) -> None:
         raise GatesError("the parts are not those of one holdout: it was changed between", hint="Measure all anew.")
 
 
-def _sides(bound: ResolvedPolicy, parts: Mapping[Path, Measured], columns: Sequence[Dimension]) -> Pairings:
+def _sides(resolved: ResolvedPolicy, parts: Mapping[Path, Measured], columns: Sequence[Dimension]) -> Pairings:
     """The kept rows of all parts together, a side at a time."""
     first = next(iter(parts.values()))
     engine = connect()
-    names = parts_of([*bound.needs.dimensions, *columns])
+    names = parts_of([*resolved.needs.dimensions, *columns])
 
     def side(place: int) -> ScoredRows:
         paths = [_whole(_file(folder, place), part.sides[place]) for folder, part in parts.items()]
         rows = f"read_parquet([{', '.join(literal(str(path)) for path in paths)}])"
         run(engine, f"CREATE OR REPLACE TEMP TABLE joined AS SELECT * FROM {rows}")
-        check_queries(engine, bound.policy, names, "joined")
+        check_queries(engine, resolved.policy, names, "joined")
         told = first.sides[place]
         return ScoredRows(
             engine=engine,
@@ -227,23 +227,23 @@ def _few(slices: Sequence[Slice]) -> None:
             raise too_many(column, len(held - {None}))
 
 
-def _added_up(bound: ResolvedPolicy, parts: Sequence[Evidence]) -> Evidence:
+def _added_up(resolved: ResolvedPolicy, parts: Sequence[Evidence]) -> Evidence:
     runs = tuple(
-        replace(run_, slices=_slices(bound, [part.runs[at].slices for part in parts]))
+        replace(run_, slices=_slices(resolved, [part.runs[at].slices for part in parts]))
         for at, run_ in enumerate(parts[0].runs)
     )
     return replace(
         parts[0],
-        slices=_slices(bound, [part.slices for part in parts]),
-        anchored=_slices(bound, [part.anchored for part in parts]),
+        slices=_slices(resolved, [part.slices for part in parts]),
+        anchored=_slices(resolved, [part.anchored for part in parts]),
         runs=runs,
         curves=_curves([part.curves for part in parts]),
     )
 
 
-def _slices(bound: ResolvedPolicy, parts: Sequence[Sequence[Slice]]) -> tuple[Slice, ...]:
+def _slices(resolved: ResolvedPolicy, parts: Sequence[Sequence[Slice]]) -> tuple[Slice, ...]:
     """The slices of all parts, added up and put into their order."""
-    by_id = {dimension.id: (place, dimension) for place, dimension in enumerate(bound.needs.dimensions)}
+    by_id = {dimension.id: (place, dimension) for place, dimension in enumerate(resolved.needs.dimensions)}
     together: dict[tuple[str, Any], list[Slice]] = {}
     for one in (one for slices in parts for one in slices if one.rows):
         together.setdefault((one.dimension, one.key), []).append(one)

@@ -27,12 +27,12 @@ CROSSED = 30  # most columns of which every two are crossed
 Chosen = Mapping[Dimension, frozenset[Key]]
 
 
-def searched(engine: Engine, opened: OpenTable, bound: ResolvedPolicy) -> tuple[Dimension, ...]:
+def searched(engine: Engine, opened: OpenTable, resolved: ResolvedPolicy) -> tuple[Dimension, ...]:
     """The columns that are searched, in the table's order: text and booleans of few values, numbers in bins of about
     as many rows each. Columns that have a part of their own in the policy are none, nor are those of one value."""
-    if not bound.needs.searches:
+    if not resolved.needs.searches:
         return ()
-    data = bound.policy.data
+    data = resolved.policy.data
     taken = {data.label, data.key, data.unit, data.weight, data.query}
     kinds = {
         name: column
@@ -45,7 +45,7 @@ def searched(engine: Engine, opened: OpenTable, bound: ResolvedPolicy) -> tuple[
     (values,) = run(engine, f"SELECT {counts} FROM {quoted(opened.name)}")
     dimensions = []
     for (name, column), distinct in zip(kinds.items(), values, strict=True):
-        if column.is_number and distinct > BINS and bound.contract and name in bound.contract.hidden:
+        if column.is_number and distinct > BINS and resolved.contract and name in resolved.contract.hidden:
             continue  # where its bins begin would be values of it
         if column.is_number and distinct > BINS:
             edges = _edges(engine, opened, column.double)
@@ -78,27 +78,27 @@ def _varying(engine: Engine, opened: OpenTable, query: str | None, columns: Sequ
 
 
 def search(
-    joined: ScoredRows, bound: ResolvedPolicy, evidence: Evidence, columns: Sequence[Dimension]
+    joined: ScoredRows, resolved: ResolvedPolicy, evidence: Evidence, columns: Sequence[Dimension]
 ) -> tuple[Search | None, Chosen]:
     """Every slice by a column, and by every two of them, is counted; those are kept that come nearest to being blamed
     under one of the policy's bars of slices."""
-    if not bound.needs.searches:
+    if not resolved.needs.searches:
         return None, {}
     crossed = len(columns) <= CROSSED
     dimensions = [*columns, *(_crossing(one, other) for one, other in combinations(columns, 2) if crossed)]
-    needs = _needs(bound, dimensions)
-    least = max(LEAST, bound.policy.min_rows)
+    needs = _needs(resolved, dimensions)
+    least = max(LEAST, resolved.policy.min_rows)
     slices = {
         (one.dimension, one.key): (dimension, one)
         for dimension in dimensions
-        for one in along(joined, dimension, bound.policy, needs, {}, lambda _, n: least <= n < joined.rows)
+        for one in along(joined, dimension, resolved.policy, needs, {}, lambda _, n: least <= n < joined.rows)
     }
-    terms = bound.terms()
+    terms = resolved.terms()
     chosen: dict[Dimension, set[Key]] = {}
-    for gate in bound.gates:
+    for gate in resolved.gates:
         if gate.kind != metric.KEY or gate.rule.slices is None:
             continue
-        made = metric_of(gate.rule, bound.policy.task)
+        made = metric_of(gate.rule, resolved.policy.task)
         for rule, bar in bars_of(gate.rule.slices) if slice_search.searchable(made.statistic) else ():
             for one in slice_search.suspects(made, rule, bar, [held for _, held in slices.values()], evidence, terms):
                 dimension, _ = slices[one.dimension, one.key]
@@ -114,15 +114,15 @@ def _crossing(one: Dimension, other: Dimension) -> Dimension:
     return Dimension(columns=one.columns + other.columns, edges=edges if any(edges) else (), found=True)
 
 
-def _needs(bound: ResolvedPolicy, dimensions: Sequence[Dimension]) -> Needs:
-    return Needs(wanted=frozenset((one, at) for one in bound.needs.along(AUTO) for at in dimensions))
+def _needs(resolved: ResolvedPolicy, dimensions: Sequence[Dimension]) -> Needs:
+    return Needs(wanted=frozenset((one, at) for one in resolved.needs.along(AUTO) for at in dimensions))
 
 
-def kept(joined: ScoredRows, bound: ResolvedPolicy, chosen: Chosen) -> tuple[Slice, ...]:
+def kept(joined: ScoredRows, resolved: ResolvedPolicy, chosen: Chosen) -> tuple[Slice, ...]:
     """The slices that a search has chosen."""
-    needs = _needs(bound, list(chosen))
+    needs = _needs(resolved, list(chosen))
     return tuple(
         part
         for dimension, keys in chosen.items()
-        for part in along(joined, dimension, bound.policy, needs, {}, lambda key, _, keys=keys: key in keys)  # type: ignore[misc]
+        for part in along(joined, dimension, resolved.policy, needs, {}, lambda key, _, keys=keys: key in keys)  # type: ignore[misc]
     )

@@ -140,8 +140,8 @@ def hand_data(bench: Measurement, folder: Path) -> None:
     bench.unlabelled(folder)
     bench.asked_about(folder, FEATURES)
     files.write(folder / SCORING, bench.asked.dump().encode())
-    if bench.bound.policy.data.train:
-        base, _ = split(bench.root, bench.bound.policy.data.train)
+    if bench.resolved.policy.data.train:
+        base, _ = split(bench.root, bench.resolved.policy.data.train)
         for file in bench.files("train"):
             target = folder / "train" / file.relative_to(base)
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """One policy's steps. ``bound`` is read, and engine and registry are opened, when they are first needed.
+    """One policy's steps. ``resolved`` is read, and engine and registry are opened, when they are first needed.
     ``today`` is the day (YYYY-MM-DD, UTC) by which waivers and observing end. ``trusted``: the default branch's policy,
     where that is the one that counts. ``against`` is a revision whose policy judges, too; of a pull request it is the
     base commit. ``approver`` is who approved that the policy asks for less than that one: then it judges alone."""
@@ -54,9 +54,9 @@ class Flow:
     approver: str | None = None
 
     @cached_property
-    def bound(self) -> ResolvedPolicy:
+    def resolved(self) -> ResolvedPolicy:
         """The policy with its contract."""
-        return self.trusted.bound if self.trusted else self.workspace.load()
+        return self.trusted.resolved if self.trusted else self.workspace.load()
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -69,12 +69,12 @@ class Flow:
     def base(self) -> Base | None:
         """The commit that this policy is held against, with its policies; None where there is no such commit."""
         revision = self.against or event.base_commit(self.environ)
-        return base_of(self.workspace, revision, self.bound, self.environ) if revision else None
+        return base_of(self.workspace, revision, self.resolved, self.environ) if revision else None
 
     @property
     def before(self) -> tuple[ResolvedPolicy, ...]:
         """The base commit's policies that move the same alias: one, if any, as a rule."""
-        return tuple(one.bound for one in self._held)
+        return tuple(one.resolved for one in self._held)
 
     @property
     def _held(self) -> tuple[BaseVerdict, ...]:
@@ -87,7 +87,7 @@ class Flow:
 
         self.workspace.prepare()
         return Measurement(
-            self.bound, self.workspace.root, self.workspace.work, environ=self.environ, elsewhere=self.elsewhere
+            self.resolved, self.workspace.root, self.workspace.work, environ=self.environ, elsewhere=self.elsewhere
         )
 
     @cached_property
@@ -113,12 +113,12 @@ class Flow:
 
     def served(self) -> RegisteredModel | None:
         """The champion, or None. An SQLite registry that nobody made yet holds none, and is not made to see that."""
-        with self.steps.step("champion", "models:/{}@{}".format(*self.bound.champion)):
-            return self._served(self.bound, self.workspace.work)
+        with self.steps.step("champion", "models:/{}@{}".format(*self.resolved.champion)):
+            return self._served(self.resolved, self.workspace.work)
 
-    def _served(self, bound: ResolvedPolicy, folder: Path) -> RegisteredModel | None:
+    def _served(self, resolved: ResolvedPolicy, folder: Path) -> RegisteredModel | None:
         """What the ledger says that the alias names, and the registry confirms."""
-        name, alias = bound.champion
+        name, alias = resolved.champion
         if self.apart:
             return None
         entry = agreed(self.ledger, self.ledger.head(), None if self.no_registry else self.registry, name, alias)
@@ -142,10 +142,10 @@ class Flow:
 
     def anchor(self) -> RegisteredModel | None:
         """The anchor, where the policy names one. Raises ``GatesError`` where the registry lacks that version."""
-        return self._anchor(self.bound, self.workspace.work)
+        return self._anchor(self.resolved, self.workspace.work)
 
-    def _anchor(self, bound: ResolvedPolicy, folder: Path) -> RegisteredModel | None:
-        version, (name, _) = bound.policy.anchor, bound.champion
+    def _anchor(self, resolved: ResolvedPolicy, folder: Path) -> RegisteredModel | None:
+        version, (name, _) = resolved.policy.anchor, resolved.champion
         if version is None:
             return None
         with self.steps.step("anchor", f"models:/{name}/{version}"):
@@ -171,35 +171,35 @@ class Flow:
         """Policy, data, training, measuring, judging. Raises ``GatesError`` at the first step that can't be done."""
         self.workspace.forget("train")
         with self.steps.step("policy", str(self.workspace.policy)):
-            bound, _ = self.bound, self.base
+            resolved, _ = self.resolved, self.base
         evidence = self._measured()
-        with self.steps.step("judge", plural(len(bound.gates), "gate", "gates")):
+        with self.steps.step("judge", plural(len(resolved.gates), "gate", "gates")):
             return self._decided(evidence)
 
     def _decided(self, evidence: Evidence, folder: Path | None = None) -> Decision:
         """The worst of the verdicts by the policy at hand and by those of the base commit."""
-        decision = judge(self.bound, evidence)
+        decision = judge(self.resolved, evidence)
         for place, held in enumerate(() if self.approver else self._held):
             decision = worse(decision, self._by_base(place, held, evidence, folder or self.workspace.work))
         return decision
 
     def _alike(self, held: BaseVerdict) -> bool:
         """Whether what is measured for the policy at hand is what that one asks for, too."""
-        return held.bound.measured == self.bound.measured and held.root == self.workspace.root
+        return held.resolved.measured == self.resolved.measured and held.root == self.workspace.root
 
     def _by_base(self, place: int, held: BaseVerdict, evidence: Evidence, folder: Path) -> Decision:
         """The same candidate's evidence judged by a base commit's policy; what that could not measure is an error."""
         beside = self.workspace.of_base(place, folder)
         try:
             if self._alike(held):
-                return judge(held.bound, evidence)
+                return judge(held.resolved, evidence)
             other = self.workspace.load_evidence(beside)
             if other.candidate != evidence.candidate:
                 raise GatesError("its evidence is about another candidate")
-            return judge(held.bound, other)
+            return judge(held.resolved, other)
         except GatesError as error:
             why = self._reason(beside) or str(error)
-        return could_not_judge(held.bound.policy.model, f"by the base commit's policy: {why}")
+        return could_not_judge(held.resolved.policy.model, f"by the base commit's policy: {why}")
 
     def _reason(self, folder: Path) -> str | None:
         """Why nothing could be measured for the base commit's policy, where the measuring said so."""
@@ -223,13 +223,13 @@ class Flow:
         self.workspace.forget("measure")
         checked = self.check()
         evidence = self.broken(checked) or self.measure(checked, served, anchor)
-        with self.steps.step("judge", plural(len(self.bound.gates), "gate", "gates")):
+        with self.steps.step("judge", plural(len(self.resolved.gates), "gate", "gates")):
             return self._decided(evidence)
 
     def broken(self, checked: tuple[Finding, ...]) -> Evidence | None:
         """The evidence about the data alone, where it breaks its contract: nothing is trained on it."""
         evidence = self.bench.evidence(checked)
-        if judge(self.bound, evidence).verdict not in (Verdict.FAIL, Verdict.ERROR):
+        if judge(self.resolved, evidence).verdict not in (Verdict.FAIL, Verdict.ERROR):
             return None
         self.workspace.save(self.workspace.evidence, evidence)
         self._measure_for_base((), None, None)
@@ -246,8 +246,8 @@ class Flow:
     def _as_pointed_at(self) -> None:
         """Hold the tables to DVC's pointers. Those of Git LFS are held to at a promotion: they are of a commit."""
         checkout = repository(self.workspace.root, self.environ)
-        for name in self.bound.policy.data.tables:
-            pointers.of(self.workspace.root, getattr(self.bound.policy.data, name), checkout, lfs=False)
+        for name in self.resolved.policy.data.tables:
+            pointers.of(self.workspace.root, getattr(self.resolved.policy.data, name), checkout, lfs=False)
 
     def train(self) -> None:
         """Make a candidate from the tables of the policy."""
@@ -255,7 +255,7 @@ class Flow:
 
         self.workspace.forget("data")
         self.workspace.data.mkdir()
-        table = self.bound.policy.data.train
+        table = self.resolved.policy.data.train
         tables = self.workspace.root / table if table and is_file(table) else table
         self.train_on(self.bench.unlabelled(self.workspace.data), tables)
 
@@ -266,13 +266,13 @@ class Flow:
         work = self.workspace
         work.forget("train")
         given = Tables(holdout=holdout, train=tables)
-        seeds, began = self.bound.policy.train.seeds, time.time_ns() // 10**6
+        seeds, began = self.resolved.policy.train.seeds, time.time_ns() // 10**6
         for seed, folder in enumerate(work.trainings(seeds)):
             told = f" (seed {seed}, {seed + 1} of {seeds})" if seeds > 1 else ""
-            with self.steps.step("train", self.bound.policy.train.run + told):
+            with self.steps.step("train", self.resolved.policy.train.run + told):
                 folder.mkdir(parents=True)
                 try:
-                    train(self.bound.policy, work.root, folder, given, self.environ, work.work / "train.log", seed)
+                    train(self.resolved.policy, work.root, folder, given, self.environ, work.work / "train.log", seed)
                 except BaseException:
                     work.forget("train")
                     raise
@@ -285,7 +285,7 @@ class Flow:
         from gates.measure.holdout.models import ModelOutput
 
         self.workspace.forget("measure")
-        folders = self.workspace.trained(self.bound.policy.train.seeds)
+        folders = self.workspace.trained(self.resolved.policy.train.seeds)
         with self.steps.step("measure", "no champion yet" if served is None else f"against version {served.version}"):
             made = [ModelOutput.of(folder) for folder in folders]
             evidence = self.charged(self.bench.evidence(checked, made, served, anchor))
@@ -313,7 +313,7 @@ class Flow:
     ) -> None:
         from gates.measure.measurement import Measurement
 
-        base, work = held.bound, folder / "work"
+        base, work = held.resolved, folder / "work"
         work.mkdir(parents=True)
         try:
             with self.steps.step("measure", "for the base commit's policy"):
@@ -329,10 +329,10 @@ class Flow:
             told = could_not_judge(base.policy.model, str(error))
             self.workspace.save(folder / self.workspace.decision.name, told)
 
-    def charged(self, evidence: Evidence, bound: ResolvedPolicy | None = None) -> Evidence:
+    def charged(self, evidence: Evidence, resolved: ResolvedPolicy | None = None) -> Evidence:
         """With how often its holdout has decided, by the ledger, where the policy charges for that. A ledger that can't
         be asked is an error: nobody may take it for one without decisions."""
-        if (bound or self.bound).policy.data.reuse is None:
+        if (resolved or self.resolved).policy.data.reuse is None:
             return evidence
         holdout = next(one.digest for one in evidence.tables if one.name == "holdout")
         return replace(evidence, used=self.ledger.uses(self.ledger.head(), holdout))
@@ -343,7 +343,7 @@ class Flow:
         """The champion of the base commit's policy; on a machine without a registry, the one that was handed over."""
         if self.elsewhere is None:
             return self._served(base, work)
-        if base.champion != self.bound.champion:
+        if base.champion != self.resolved.champion:
             raise GatesError("its champion is another one, which was not handed over")
         return served
 
@@ -351,7 +351,7 @@ class Flow:
         self, base: ResolvedPolicy, anchor: RegisteredModel | None, work: Path
     ) -> RegisteredModel | None:
         """The anchor of the base commit's policy: a pull request may have named one that asks for less."""
-        asked, ours = ((one.champion[0], one.policy.anchor) for one in (base, self.bound))
+        asked, ours = ((one.champion[0], one.policy.anchor) for one in (base, self.resolved))
         if asked == ours:
             return anchor
         if base.policy.anchor is not None and self.elsewhere is not None:
@@ -361,7 +361,7 @@ class Flow:
     def judge(self) -> Decision:
         """Judge the evidence as it lies there, and keep the decision."""
         self.workspace.forget("judge")
-        _ = self.bound  # its mistakes come first
+        _ = self.resolved  # its mistakes come first
         decision = self._decided(self.workspace.load_evidence())
         self.workspace.save(self.workspace.decision, decision)
         return decision
@@ -370,7 +370,7 @@ class Flow:
         """The decision where a step stopped before anything could be judged."""
         code = Code(why.code) if isinstance(why, DisagreementError) else Code.COULD_NOT_JUDGE
         try:
-            name = self.bound.policy.model
+            name = self.resolved.policy.model
         except GatesError:
             name = self.workspace.policy.name  # the policy's own name for its model can't be read
         return could_not_judge(name, str(why), code)
@@ -379,7 +379,7 @@ class Flow:
         """The decision from the evidence in ``folder``, never from one that was handed over with it. ``reason`` says
         why there is no evidence, where there is none."""
         try:
-            _ = self.bound  # its mistakes come first
+            _ = self.resolved  # its mistakes come first
             return self._decided(self.workspace.load_evidence(folder), folder)
         except GatesError as error:
             why = str(error)
@@ -398,7 +398,7 @@ class Flow:
     @property
     def waivable(self) -> tuple[str, ...]:
         """What may be waived by the base commit's policies, too."""
-        named = [one.policy.promotion.waivable for one in (self.bound, *self.before)]
+        named = [one.policy.promotion.waivable for one in (self.resolved, *self.before)]
         return tuple(one for one in named[0] if all(one in others for others in named))
 
     @cached_property
@@ -408,7 +408,7 @@ class Flow:
         from gates.ledger.acceptances import holding
 
         try:
-            held, told = holding(self.ledger, self.told, self.bound.champion[0], self.proven, self.today)
+            held, told = holding(self.ledger, self.told, self.resolved.champion[0], self.proven, self.today)
         except GatesError as error:
             self.steps.say(f"nothing is accepted, as the ledger's waivers can't be read: {error}")
             return ()
@@ -420,7 +420,7 @@ class Flow:
         """Why a waiver's record proves nothing; None where it holds by this policy and by the base commit's."""
         from gates.github.people.waived import proof
 
-        policies = [one.policy.promotion for one in (self.bound, *self.before)]
+        policies = [one.policy.promotion for one in (self.resolved, *self.before)]
         return next((why for one in policies if (why := proof(one, self.environ)(record))), None)
 
     @cached_property

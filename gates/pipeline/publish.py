@@ -90,29 +90,29 @@ def facts(flow: Flow, decision: Decision, history: tuple[Past, ...] = ()) -> Fac
         waive=_waive(flow),
     )
     try:
-        bound, before = flow.bound, flow.before
+        resolved, before = flow.resolved, flow.before
     except GatesError:
         return told
-    mode = bound.policy.mode
-    observing = all(one.observing(flow.today) for one in (bound, *before))
-    changes = flow.base.changes(bound) if flow.base else ()
+    mode = resolved.policy.mode
+    observing = all(one.observing(flow.today) for one in (resolved, *before))
+    changes = flow.base.changes(resolved) if flow.base else ()
     return replace(
         told,
-        strict="fail" in {one.policy.on_inconclusive for one in (bound, *before)},
+        strict="fail" in {one.policy.on_inconclusive for one in (resolved, *before)},
         waivable=flow.waivable,
-        open_waivers=bound.policy.promotion.open_waivers,
+        open_waivers=resolved.policy.promotion.open_waivers,
         approver=flow.approver,
         weaker=tuple(change.told for change in changes if change.kind.weakens),
         changes=tuple(change.told for change in changes if not change.kind.weakens),
         observing=mode.until if mode and observing else None,
-        observed=mode.until if mode and not bound.observing(flow.today) else None,
+        observed=mode.until if mode and not resolved.observing(flow.today) else None,
         places=_places(flow, decision),
-        threshold=bound.policy.predict.threshold if bound.policy.task == "binary" else None,
+        threshold=resolved.policy.predict.threshold if resolved.policy.task == "binary" else None,
     )
 
 
 def _places(flow: Flow, decision: Decision) -> tuple[Place, ...]:
-    return places(flow.workspace.source(), flow.bound, decision)
+    return places(flow.workspace.source(), flow.resolved, decision)
 
 
 def _reproduce(flow: Flow, happened: event.Event | None) -> str:
@@ -149,7 +149,7 @@ def _evidence_of(flow: Flow, decision: Decision) -> Evidence | None:
 def _champions(flow: Flow) -> tuple[Champion, ...]:
     """What the champion's alias has named, by the ledger. A report is whole without it."""
     try:
-        named = flow.bound.champion
+        named = flow.resolved.champion
     except GatesError:  # a policy that can't be read, which was told
         return ()
     try:

@@ -14,7 +14,7 @@ from gates.documents.evidence import Evidence
 from gates.documents.record import EVIDENCE, POLICY
 from gates.errors import Exit, GatesError
 from gates.ledger.alias import known_of
-from gates.ledger.audit_documents import bound_of
+from gates.ledger.audit_documents import resolved_of
 from gates.ledger.ledger import Entry
 from gates.pipeline.pipeline import Flow
 from gates.schema.fields import declare
@@ -112,7 +112,7 @@ def _flow(flow: Flow, entry: Entry, into: Path) -> Flow:
     assert ref is not None  # noqa: S101 -- the caller has looked
     workspace = Workspace(policy=into / ref.path)
     workspace.root.mkdir(parents=True, exist_ok=True)
-    trusted = TrustedPolicy(bound=bound_of(flow.ledger.document(entry, POLICY)), ref=ref, elsewhere=None)
+    trusted = TrustedPolicy(resolved=resolved_of(flow.ledger.document(entry, POLICY)), ref=ref, elsewhere=None)
     return replace(flow, workspace=workspace, trusted=trusted)
 
 
@@ -138,7 +138,7 @@ def _champion(flow: Flow, before: Evidence, into: Path) -> RegisteredModel | Non
     champion = before.champion
     if champion is None or champion.version is None:
         return None
-    name = flow.bound.champion[0]
+    name = flow.resolved.champion[0]
     known = known_of(flow.ledger, flow.ledger.head(), name, champion.version)
     return flow.registry.served(name, champion.version, known, into / ".git" / "champion")
 

@@ -23,14 +23,14 @@ def measure(flow: Flow, text: str) -> Path:
     """Measure one part of the holdout, ``I/N``, and keep what ``merge`` puts together: the folder that holds it."""
     work, shard = flow.workspace, Shard.read(text)
     work.prepare()
-    folders = work.trained(flow.bound.policy.train.seeds)
+    folders = work.trained(flow.resolved.policy.train.seeds)
     target = work.shard(shard.index, shard.of)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     served, anchor = flow.served(), flow.anchor()
     with flow.steps.step("measure", f"part {text} of the holdout"):
         bench = Measurement(
-            flow.bound, work.root, work.work, environ=flow.environ, elsewhere=flow.elsewhere, shard=shard
+            flow.resolved, work.root, work.work, environ=flow.environ, elsewhere=flow.elsewhere, shard=shard
         )
         made = [ModelOutput.of(folder) for folder in folders]
         part = bench.part(made, served, anchor, target)
@@ -46,6 +46,6 @@ def merge(flow: Flow) -> Evidence:
     guest = GuestMetric(folder=work.work / "metrics", root=work.root, environ=flow.environ)
     with flow.steps.step("merge", f"{counted(len(paths), 'part')} of the holdout"):
         parts = {path.parent: read_json(Measured, files.read(path, AGAIN), str(path)) for path in paths}
-        evidence = flow.charged(put_together(flow.bound, parts, guest))
+        evidence = flow.charged(put_together(flow.resolved, parts, guest))
     work.save(work.evidence, evidence)
     return evidence

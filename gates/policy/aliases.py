@@ -21,10 +21,10 @@ _INLINE = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:\s|#[^\n]*\n)*\{")
 _FENCE = re.compile(rb"(?m)^(?:```|~~~)")  # a page that shows a policy is none
 
 
-def aliases(bound: ResolvedPolicy) -> frozenset[Alias]:
+def aliases(resolved: ResolvedPolicy) -> frozenset[Alias]:
     """Every alias that a promotion by this policy may move: the champion's, and those of the stages before it."""
-    name, alias = bound.champion
-    return frozenset({(name, alias), *((name, stage.alias) for stage in bound.stages)})
+    name, alias = resolved.champion
+    return frozenset({(name, alias), *((name, stage.alias) for stage in resolved.stages)})
 
 
 def might_move(data: bytes, wanted: frozenset[Alias]) -> bool:

@@ -7,13 +7,13 @@ from gates.policy import Gate, ResolvedPolicy
 from gates.schema.yaml_text import Path, Place, Source
 
 
-def places(source: Source, bound: ResolvedPolicy, decision: Decision) -> tuple[Place, ...]:
+def places(source: Source, resolved: ResolvedPolicy, decision: Decision) -> tuple[Place, ...]:
     """Line and column of each of the decision's gates; of what the policy only implies, those of its cause."""
-    return tuple(source.where(_path(source, bound, verdict)) for verdict in decision.gates)
+    return tuple(source.where(_path(source, resolved, verdict)) for verdict in decision.gates)
 
 
-def _path(source: Source, bound: ResolvedPolicy, verdict: GateVerdict) -> Path:
-    for index, gate in enumerate(bound.policy.gates):
+def _path(source: Source, resolved: ResolvedPolicy, verdict: GateVerdict) -> Path:
+    for index, gate in enumerate(resolved.policy.gates):
         if _made(gate, verdict):
             inside = ("slices",) if verdict.slice and verdict.by is None else ()
             bar: Path = ("gates", index, *inside, verdict.rule)

@@ -48,11 +48,11 @@ def weakened(base: ResolvedPolicy, head: ResolvedPolicy) -> tuple[Change, ...]:
     return tuple(change for change in compare(base, head).changes if change.kind.weakens)
 
 
-def _asks(bound: ResolvedPolicy) -> dict[str, Ask]:
+def _asks(resolved: ResolvedPolicy) -> dict[str, Ask]:
     """Every default counts as written, the implied gate, too."""
-    champion = "models:/{}@{}".format(*bound.champion)
-    promotion = replace(bound.policy.promotion, alias=None, approvals=(), stages=bound.stages)
-    return dict(asks(replace(bound.policy, champion=champion, gates=bound.gates, promotion=promotion)))
+    champion = "models:/{}@{}".format(*resolved.champion)
+    promotion = replace(resolved.policy.promotion, alias=None, approvals=(), stages=resolved.stages)
+    return dict(asks(replace(resolved.policy, champion=champion, gates=resolved.gates, promotion=promotion)))
 
 
 def _contract(base: ResolvedPolicy, head: ResolvedPolicy) -> Iterator[Change]:

@@ -38,12 +38,12 @@ def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = Fa
 
     Raises ``GatesError`` for a policy with mistakes, and for a pin and owners that are none.
     """
-    bound = Workspace(policy=root / "gates.yaml").load()
+    resolved = Workspace(policy=root / "gates.yaml").load()
     top = root_above(root)
     folder = root.relative_to(top).as_posix() if root != top else ""
-    roles = tuple(dict.fromkeys(role for stage in bound.stages for role in stage.approvals))
+    roles = tuple(dict.fromkeys(role for stage in resolved.stages for role in stage.approvals))
     requirements = "requirements.txt" if (root / "requirements.txt").is_file() else None
-    home = Home(model=bound.policy.model, folder=folder, requirements=requirements, branch=_branch(top), roles=roles)
+    home = Home(model=resolved.policy.model, folder=folder, requirements=requirements, branch=_branch(top), roles=roles)
     before = top / caller_workflows.path(home, "gates")
     home = caller_workflows.as_before(home, _text(before) if before.is_file() else "")
     if found := pin or (origin() if home.commit == UNPINNED[1] else None):
@@ -54,7 +54,9 @@ def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = Fa
     }
     code_owners = next((top / name for name in PLACES if (top / name).is_file()), top / PLACES[0])
     text = _text(code_owners) if code_owners.is_file() else ""
-    unowned = tuple(one for one in caller_workflows.owned(home, bound.policy.data.contract) if not owners_of(one, text))
+    unowned = tuple(
+        one for one in caller_workflows.owned(home, resolved.policy.data.contract) if not owners_of(one, text)
+    )
     if owners is not None and unowned:
         texts[code_owners] = caller_workflows.owners(text, unowned, checked_owners(owners))
     standing = {path for path in texts if path != code_owners and (path.exists() or path.is_symlink())}

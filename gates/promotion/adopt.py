@@ -36,7 +36,7 @@ def adopt(
     """
     if not reason.strip():
         raise GatesError("an adoption needs a reason", where="--reason")
-    stage = policy.bound.stage(wanted) if wanted else policy.bound.stages[-1]
+    stage = policy.resolved.stage(wanted) if wanted else policy.resolved.stages[-1]
     on_default_branch(policy, "Adoptions")
     with desk.locked():
         while True:
@@ -57,7 +57,7 @@ def adopt(
                 after=Version(version=version, digest=digest(manifest)),
                 approvals=approvals,
             )
-            documents = {POLICY: policy.bound.document, MANIFEST: canonical(manifest)}
+            documents = {POLICY: policy.resolved.document, MANIFEST: canonical(manifest)}
             if key:
                 said = adoption(desk.name, stage.alias, version, digest(manifest), record.reason)
                 documents[STATEMENT] = sign(said, key)

@@ -46,9 +46,9 @@ def promote(desk: PromotionContext, candidate: Candidate, wanted: str | None, *,
         while True:
             head = desk.settled()
             model = _manifest(candidate)
-            stage = _stage(desk, candidate.bound, head, wanted, digest(model))
+            stage = _stage(desk, candidate.resolved, head, wanted, digest(model))
             if stage is None or _stands(desk, head, stage.alias, digest(model)):
-                return _already(desk, candidate.bound, head, stage)
+                return _already(desk, candidate.resolved, head, stage)
             try:
                 found = verified(desk, candidate, head, stage, model)
                 if found.record.after is None:
@@ -66,9 +66,9 @@ def _rehearse(desk: PromotionContext, candidate: Candidate, wanted: str | None) 
     if left := desk.open_intent(head):
         desk.say(f"record {left.record.sequence} was left open: a promotion waits for it, or undoes it, first")
     model = _manifest(candidate)
-    stage = _stage(desk, candidate.bound, head, wanted, digest(model))
+    stage = _stage(desk, candidate.resolved, head, wanted, digest(model))
     if stage is None or _stands(desk, head, stage.alias, digest(model)):
-        return _already(desk, candidate.bound, head, stage)
+        return _already(desk, candidate.resolved, head, stage)
     return _rehearsed(verified(desk, candidate, head, stage, model), stage)
 
 
@@ -124,12 +124,12 @@ def _manifest(candidate: Candidate) -> list[dict[str, str | int]]:
 
 
 def _stage(
-    desk: PromotionContext, bound: ResolvedPolicy, head: str | None, wanted: str | None, model: str
+    desk: PromotionContext, resolved: ResolvedPolicy, head: str | None, wanted: str | None, model: str
 ) -> Stage | None:
     """The stage that was asked for, or the first one that the model does not stand in; None where it stands in all."""
     if wanted is not None:
-        return bound.stage(wanted)
-    return next((stage for stage in bound.stages if not _stands(desk, head, stage.alias, model)), None)
+        return resolved.stage(wanted)
+    return next((stage for stage in resolved.stages if not _stands(desk, head, stage.alias, model)), None)
 
 
 def _stands(desk: PromotionContext, head: str | None, alias: str, model: str) -> bool:
@@ -140,8 +140,8 @@ def _stands(desk: PromotionContext, head: str | None, alias: str, model: str) ->
     return compared(desk.registry, desk.name, alias, last)[0] is AliasState.AS_PROMOTED
 
 
-def _already(desk: PromotionContext, bound: ResolvedPolicy, head: str | None, stage: Stage | None) -> Promoted:
-    alias = (stage or bound.stages[-1]).alias
+def _already(desk: PromotionContext, resolved: ResolvedPolicy, head: str | None, stage: Stage | None) -> Promoted:
+    alias = (stage or resolved.stages[-1]).alias
     last = last_move(desk.ledger, head, desk.name, alias)
     version = last.record.after.version if last and last.record.after else None
     told = f"{desk.name} version {version} is {alias} already: nothing to do"
@@ -170,16 +170,16 @@ def unapproved(stage: Stage, _: str) -> tuple[Approval, ...]:
 def _refuse(desk: PromotionContext, candidate: Candidate, stage: Stage, error: RefusedError) -> None:
     """A refusal is a record. Where it can't be written, what was refused is told all the same."""
     draft = replace(bare(desk, candidate, stage, RecordKind.REFUSAL, error.what), code=error.code)
-    documents = {POLICY: candidate.bound.document}
+    documents = {POLICY: candidate.resolved.document}
     with suppress(GatesError):
         model = provenance.model(candidate.workspace.trained()[0], lambda _: None)
         documents[MANIFEST] = canonical(files.manifest(candidate.workspace.candidate))
         draft = replace(draft, model=model)
     with suppress(GatesError):
         evidence = candidate.workspace.load_evidence()
-        decision = judge(candidate.bound, evidence)
+        decision = judge(candidate.resolved, evidence)
         documents |= {DECISION: canonical(decision), EVIDENCE: canonical(evidence)}
-        data = provenance.data(candidate.bound, evidence, candidate.workspace.root, desk.ledger.git.environ)
+        data = provenance.data(candidate.resolved, evidence, candidate.workspace.root, desk.ledger.git.environ)
         draft = replace(
             draft, verdict=str(decision.verdict), decision=digest(decision), evidence=digest(evidence), data=data
         )

@@ -94,7 +94,7 @@ def code(git: Git | None, top: Path | None, root: Path) -> TrainingCode:
     return TrainingCode(commit=commit, clean=git.clean() if git and top and commit else None, locks=locks)
 
 
-def uncommitted(git: Git | None, top: Path | None, bound: ResolvedPolicy, root: Path) -> Iterator[str]:
+def uncommitted(git: Git | None, top: Path | None, resolved: ResolvedPolicy, root: Path) -> Iterator[str]:
     """Say what of code and data the commit does not hold, a sentence each: a record names that commit all the same."""
     commit = git.resolve("HEAD^{commit}") if git else None
     if git is None or top is None or commit is None:
@@ -107,13 +107,13 @@ def uncommitted(git: Git | None, top: Path | None, bound: ResolvedPolicy, root: 
             f"{', '.join(changed[:NAMED])}{more} {verb} not as in commit {commit[:7]}, which the record names: "
             "gates reproduce would train something else. Commit first."
         )
-    for name in _untracked(git, top.resolve(), bound, root):
+    for name in _untracked(git, top.resolve(), resolved, root):
         yield f"{name} is in no commit: gates reproduce can't take it from there. Commit it, or track it with DVC."
 
 
-def _untracked(git: Git, top: Path, bound: ResolvedPolicy, root: Path) -> list[str]:
+def _untracked(git: Git, top: Path, resolved: ResolvedPolicy, root: Path) -> list[str]:
     """The tables' files that git neither tracks nor ignores."""
-    tables = filter(None, (bound.policy.data.train, bound.policy.data.holdout))
+    tables = filter(None, (resolved.policy.data.train, resolved.policy.data.holdout))
     paths = {one.resolve() for table in tables for one in pointers.named(root, table)}
     inside = [f":(top,literal){one.relative_to(top).as_posix()}" for one in sorted(paths) if one.is_relative_to(top)]
     if not inside:
@@ -127,13 +127,13 @@ def _printable(name: str) -> str:
 
 
 def data(
-    bound: ResolvedPolicy, evidence: Evidence, root: Path, environ: Mapping[str, str]
+    resolved: ResolvedPolicy, evidence: Evidence, root: Path, environ: Mapping[str, str]
 ) -> tuple[RecordedTable, ...]:
     """Give the tables that were read, with the digest of their files' bytes and the pointers that they were held to.
 
     Raises ``GatesError`` for a file that is not what its pointer names."""
     checkout = repository(root, environ)
-    paths = {"train": bound.policy.data.train, "holdout": bound.policy.data.holdout}
+    paths = {"train": resolved.policy.data.train, "holdout": resolved.policy.data.holdout}
     return tuple(
         RecordedTable(
             name=table.name,

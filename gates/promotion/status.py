@@ -58,10 +58,10 @@ class Standing:
         return self.open is None and all(one.state in AGREED for one in self.aliases)
 
 
-def standing(ledger: Ledger, registry: SQLiteRegistry, bound: ResolvedPolicy) -> Standing:
+def standing(ledger: Ledger, registry: SQLiteRegistry, resolved: ResolvedPolicy) -> Standing:
     """Ask ledger and registry. Reads no more of the ledger than it must."""
-    name, head = bound.champion[0], ledger.head()
-    wanted = [stage.alias for stage in bound.stages]
+    name, head = resolved.champion[0], ledger.head()
+    wanted = [stage.alias for stage in resolved.stages]
     moves: dict[str, Entry] = {}
     newest, began, ended = None, None, False
     now = datetime.now(UTC)
@@ -80,7 +80,7 @@ def standing(ledger: Ledger, registry: SQLiteRegistry, bound: ResolvedPolicy) ->
     return Standing(
         schema=SCHEMA,
         model=name,
-        aliases=tuple(_alias(ledger, registry, bound, alias, moves.get(alias)) for alias in wanted),
+        aliases=tuple(_alias(ledger, registry, resolved, alias, moves.get(alias)) for alias in wanted),
         records=newest.record.sequence if newest else 0,
         head=newest.digest if newest else None,
         open=began.sequence if began else None,
@@ -89,10 +89,10 @@ def standing(ledger: Ledger, registry: SQLiteRegistry, bound: ResolvedPolicy) ->
 
 
 def _alias(
-    ledger: Ledger, registry: SQLiteRegistry, bound: ResolvedPolicy, alias: str, entry: Entry | None
+    ledger: Ledger, registry: SQLiteRegistry, resolved: ResolvedPolicy, alias: str, entry: Entry | None
 ) -> ServedAlias:
-    state, told, version = compared(registry, bound.champion[0], alias, entry)
-    today, why = _today(ledger, bound, entry) if entry else (None, "nothing was promoted")
+    state, told, version = compared(registry, resolved.champion[0], alias, entry)
+    today, why = _today(ledger, resolved, entry) if entry else (None, "nothing was promoted")
     after = entry.record.after if entry else None
     return ServedAlias(
         alias=alias,
@@ -108,14 +108,14 @@ def _alias(
     )
 
 
-def _today(ledger: Ledger, bound: ResolvedPolicy, entry: Entry) -> tuple[str | None, str]:
+def _today(ledger: Ledger, resolved: ResolvedPolicy, entry: Entry) -> tuple[str | None, str]:
     """What today's policy says of the evidence that the model was promoted on."""
     if entry.record.evidence is None:
         return None, "it was adopted: nothing was measured"
     evidence = read_json(Evidence, ledger.document(entry, EVIDENCE), EVIDENCE)
-    if evidence.measured != bound.measured:
+    if evidence.measured != resolved.measured:
         return None, "today's policy measures something else; gates run judges a candidate by it"
-    decision = judge(bound, evidence)
+    decision = judge(resolved, evidence)
     return str(decision.verdict), decision.reason
 
 

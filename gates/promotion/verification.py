@@ -72,9 +72,9 @@ class Candidate:
     key: Path | None = None  # signs the decision
 
     @property
-    def bound(self) -> ResolvedPolicy:
+    def resolved(self) -> ResolvedPolicy:
         """The policy that counts."""
-        return self.policy.bound
+        return self.policy.resolved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,20 +112,20 @@ def verified(
             predictions=judged.predictions,
             holdout=candidate.bench.holdout_identity,
         ),
-        data=provenance.data(candidate.bound, evidence, candidate.workspace.root, desk.ledger.git.environ),
+        data=provenance.data(candidate.resolved, evidence, candidate.workspace.root, desk.ledger.git.environ),
         before=stood.record.after if stood else None,
         after=after,
         approvals=approvals,
         waivers=accepted,
     )
-    attached = {CARD: render(candidate.bound, evidence, decision, record).encode()}
+    attached = {CARD: render(candidate.resolved, evidence, decision, record).encode()}
     if candidate.key:
         attached[STATEMENT] = sign(statement(decision), candidate.key)
     record = replace(record, attached={name: digest_bytes(data) for name, data in attached.items()})
     documents = {
         DECISION: canonical(decision),
         EVIDENCE: canonical(evidence),
-        POLICY: candidate.bound.document,
+        POLICY: candidate.resolved.document,
         MANIFEST: canonical(manifest),
         **attached,
     }
@@ -149,8 +149,8 @@ class _Judged:
 
 def _judged(desk: PromotionContext, candidate: Candidate, head: str | None, model: str) -> _Judged:
     """Derive the decision anew from the evidence, which is measured anew from the predictions."""
-    bound, seen = candidate.bound, _evidence(candidate)
-    decision = judge(bound, seen)
+    resolved, seen = candidate.resolved, _evidence(candidate)
+    decision = judge(resolved, seen)
     if seen.candidate is None or decision.verdict is Verdict.ERROR:
         raise RefusedError(Refused.VERDICT, f"the verdict is {decision.verdict}: {decision.reason}", hint=HINT_VERDICT)
     if model != seen.candidate.digest:
@@ -163,7 +163,7 @@ def _judged(desk: PromotionContext, candidate: Candidate, head: str | None, mode
     if why is None:  # evidence that shall be compared with nothing gives another decision than people have seen
         anew = candidate.uncompared is not None
         return _Judged(decision=decision, evidence=seen, predictions=predictions, anew=anew)
-    again = judge(bound, fresh)
+    again = judge(resolved, fresh)
     if again.verdict is Verdict.ERROR:
         raise _changed(Refused.CHAMPION_CHANGED, f"{why}; {again.reason}")
     desk.say(f"{why}: judged anew, {again.verdict}")
@@ -172,8 +172,8 @@ def _judged(desk: PromotionContext, candidate: Candidate, head: str | None, mode
 
 def _evidence(candidate: Candidate) -> Evidence:
     """Read the evidence, which must have been measured under the policy that counts."""
-    bound, evidence = candidate.bound, candidate.workspace.load_evidence()
-    if evidence.measured != bound.measured:
+    resolved, evidence = candidate.resolved, candidate.workspace.load_evidence()
+    if evidence.measured != resolved.measured:
         why = "the evidence was measured under another policy than the one that counts"
         raise RefusedError(Refused.POLICY_CHANGED, why, hint=_other_policy(candidate), exit_code=Exit.INPUT)
     unscored = evidence.champion is not None and evidence.champion.unscored is not None
@@ -218,7 +218,7 @@ def _used(
 ) -> int:
     """How often the holdout has decided, where that is charged: by the ledger, if it knows of more than the evidence.
     What was decided of this very model is no further look at the holdout."""
-    if candidate.bound.policy.data.reuse is None:
+    if candidate.resolved.policy.data.reuse is None:
         return evidence.used
     holdout = next(one.digest for one in evidence.tables if one.name == "holdout")
     return max(evidence.used, desk.ledger.uses(head, holdout, own=own))
@@ -231,7 +231,7 @@ def _same(one: Measured | None, other: Measured | None) -> bool:
 def _counted(candidate: Candidate, evidence: Evidence) -> Evidence:
     """What must be the same when it is measured again: all but what depends on the clock, how often the holdout has
     decided, and the sentence that says why a champion has no predictions."""
-    contract, champion = candidate.bound.contract, evidence.champion
+    contract, champion = candidate.resolved.contract, evidence.champion
     clocked = {rule.id for rule in contract.rules if rule.clock} if contract else set()
     if champion and champion.unscored:
         champion = replace(champion, unscored="somehow")
@@ -255,7 +255,7 @@ def _same_decision(workspace: Workspace, derived: Decision, *, anew: bool) -> No
 
 def _as_promoted(desk: PromotionContext, candidate: Candidate, head: str | None, fresh: Evidence) -> None:
     """The champion's predictions give the counts that it was promoted on, where those are of the same rows."""
-    entry = last_move(desk.ledger, head, *candidate.bound.champion)
+    entry = last_move(desk.ledger, head, *candidate.resolved.champion)
     if entry is None or entry.record.evidence is None:
         return
     then = read_json(Evidence, desk.ledger.document(entry, EVIDENCE), EVIDENCE)
@@ -348,7 +348,7 @@ def _accepted(desk: PromotionContext, candidate: Candidate, head: str | None, de
     if decision.verdict is Verdict.PASS:
         return ()
     given, unproven = holding(desk.ledger, head, desk.name, candidate.proven, candidate.today)
-    settled = waivers.settle(decision, given, candidate.today, candidate.bound.policy.promotion.waivable)
+    settled = waivers.settle(decision, given, candidate.today, candidate.resolved.policy.promotion.waivable)
     if settled.verdict is not Verdict.PASS:
         void = "".join(f"; the waiver of {one.gate.label}: {one.why}" for one in settled.void)
         void += "".join(f"; {one}" for one in unproven)

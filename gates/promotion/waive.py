@@ -28,21 +28,21 @@ def waive(
     Raises ``GatesError`` for one that can't be accepted, and where nobody approved that the policy asks.
     """
     evidence = workspace.load_evidence()
-    decision = judge(policy.bound, evidence)
-    waivable = policy.bound.policy.promotion.waivable
+    decision = judge(policy.resolved, evidence)
+    waivable = policy.resolved.policy.promotion.waivable
     given = tuple(
         accept(decision, bar, who=run.actor, reason=reason, until=until, today=today, waivable=waivable)
         for bar in dict.fromkeys(bars)
     )
     record = replace(
-        provenance.draft(policy.bound.champion[0], run, RecordKind.WAIVER, None, reason.strip()),
+        provenance.draft(policy.resolved.champion[0], run, RecordKind.WAIVER, None, reason.strip()),
         verdict=str(decision.verdict),
         decision=digest(decision),
         evidence=digest(evidence),
         policy=policy.ref,
-        data=provenance.data(policy.bound, evidence, workspace.root, ledger.git.environ),
+        data=provenance.data(policy.resolved, evidence, workspace.root, ledger.git.environ),
         waivers=given,
         approvals=approve(digest(decision)),
     )
-    documents = {DECISION: canonical(decision), EVIDENCE: canonical(evidence), POLICY: policy.bound.document}
+    documents = {DECISION: canonical(decision), EVIDENCE: canonical(evidence), POLICY: policy.resolved.document}
     return ledger.append_last(record, documents)

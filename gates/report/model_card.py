@@ -26,19 +26,19 @@ _PIPELINES = {  # the hub's name for a task; it has none for the others
 }
 
 
-def render(bound: ResolvedPolicy, evidence: Evidence, decision: Decision, record: Record | None = None) -> str:
+def render(resolved: ResolvedPolicy, evidence: Evidence, decision: Decision, record: Record | None = None) -> str:
     """The card. Without a record it says that the model was not promoted."""
-    about = bound.policy.card or Card()
+    about = resolved.policy.card or Card()
     sections = [
-        _front(about, bound, evidence, decision),
+        _front(about, resolved, evidence, decision),
         f"# {text(decision.model)}",
         _opening(decision),
         "## Intended use",
         text(about.intended_use) if about.intended_use else "The policy (`card.intended_use`) does not say.",
         "## Limits",
-        *_limits(about, bound, evidence, decision),
+        *_limits(about, resolved, evidence, decision),
         "## Data",
-        *_data(bound, evidence),
+        *_data(resolved, evidence),
         "## How good it is",
         *_measured(decision),
         "## Fairness",
@@ -51,9 +51,9 @@ def render(bound: ResolvedPolicy, evidence: Evidence, decision: Decision, record
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _front(about: Card, bound: ResolvedPolicy, evidence: Evidence, decision: Decision) -> str:
+def _front(about: Card, resolved: ResolvedPolicy, evidence: Evidence, decision: Decision) -> str:
     """The metadata that the Hugging Face hub reads."""
-    pipeline = _PIPELINES.get(bound.policy.task)
+    pipeline = _PIPELINES.get(resolved.policy.task)
     found = [gate for gate in decision.gates if gate.metric and not gate.slice and gate.candidate]
     metrics = {gate.id: gate for gate in reversed(found)}  # a bar each; they tell one value
     lines = ["---", f"model_name: {flow(decision.model)}", *([f"pipeline_tag: {pipeline}"] if pipeline else [])]
@@ -84,27 +84,27 @@ def _opening(decision: Decision) -> str:
     return f"Model {code(digest_)}. The verdict on it is **{decision.verdict}**: {text(decision.reason)}."
 
 
-def _limits(about: Card, bound: ResolvedPolicy, evidence: Evidence, decision: Decision) -> Iterator[str]:
+def _limits(about: Card, resolved: ResolvedPolicy, evidence: Evidence, decision: Decision) -> Iterator[str]:
     if about.limits:
         yield text(about.limits)
     held = sum(part.rows for part in evidence.along(OVERALL))
     lines = [f"- Measured on {rows(held)} of one holdout: nothing is known of data unlike it."]
-    if bound.policy.task == "binary":
-        lines += [f"- A score of at least {bound.policy.predict.threshold:.10g} is called positive."]
+    if resolved.policy.task == "binary":
+        lines += [f"- A score of at least {resolved.policy.predict.threshold:.10g} is called positive."]
     open_ = [gate for gate in decision.gates if gate.verdict in (Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR)]
     lines += [f"- {text(gate.reason)}." for gate in open_[:MOST]]
     yield "\n".join(lines)
 
 
-def _data(bound: ResolvedPolicy, evidence: Evidence) -> Iterator[str]:
-    paths = {"train": bound.policy.data.train, "holdout": bound.policy.data.holdout}
+def _data(resolved: ResolvedPolicy, evidence: Evidence) -> Iterator[str]:
+    paths = {"train": resolved.policy.data.train, "holdout": resolved.policy.data.holdout}
     lines = ["| table | from | rows | digest |", "|:--|:--|--:|:--|"]
     for table in evidence.tables:
         source = code(paths.get(table.name) or "?")
         lines.append(f"| {text(table.name)} | {source} | {table.rows:,} | {code(table.digest)} |")
     yield "\n".join(lines)
-    if bound.contract and bound.contract.hidden:
-        yield f"Columns marked sensitive: {', '.join(code(name) for name in sorted(bound.contract.hidden))}."
+    if resolved.contract and resolved.contract.hidden:
+        yield f"Columns marked sensitive: {', '.join(code(name) for name in sorted(resolved.contract.hidden))}."
 
 
 def _measured(decision: Decision) -> Iterator[str]:

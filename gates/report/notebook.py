@@ -50,16 +50,16 @@ def evidence(counted: Evidence) -> str:
     return _piece(f"Evidence about {counted.model}", lines, ("table", "rows", "digest"), tables)
 
 
-def policy(bound: ResolvedPolicy) -> str:
+def policy(resolved: ResolvedPolicy) -> str:
     """What must hold, a row a gate, with what was not left at nothing."""
-    written = bound.explained["gates"]
+    written = resolved.explained["gates"]
     gates = [
         flow({key: value for key, value in gate.items() if value is not False})[1:-1]
         for gate in (written if isinstance(written, list) else [])
         if isinstance(gate, dict)
     ]
-    about = bound.policy
-    lines = [f"{about.task}, on {about.data.holdout}, against models:/{'@'.join(bound.champion)}"]
+    about = resolved.policy
+    lines = [f"{about.task}, on {about.data.holdout}, against models:/{'@'.join(resolved.champion)}"]
     return _piece(f"Policy of {about.model}", lines, ("gate",), [(one,) for one in gates])
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from gates.documents.evidence import Evidence
 from gates.judge.judge import judge
-from gates.ledger.audit_documents import bound_of
+from gates.ledger.audit_documents import resolved_of
 from gates.ledger.ledger import HERE, Ledger
 from gates.policy import ResolvedPolicy
 from gates.schema.canonical import canonical, digest_bytes
@@ -50,12 +50,12 @@ def grown(first: list[Files], records: int) -> Iterator[Files]:
     """The first two records, and as many after them as are asked for: intents and promotions, each pair of its own."""
     previous, last = None, None
     stood = json.loads(first[1]["record.json"])["after"]  # each promotion takes the place of the one before
-    bound = bound_of(first[0]["policy.json"])
+    resolved = resolved_of(first[0]["policy.json"])
     for place in range(1, records + 1):
         files = dict(first[(place - 1) % 2])
         record = json.loads(files["record.json"])
         if place % 2:
-            files |= _judged(bound, json.loads(files["evidence.json"]), place, stood if place > 2 else None)
+            files |= _judged(resolved, json.loads(files["evidence.json"]), place, stood if place > 2 else None)
         else:
             files |= {name: last["files"][name] for name in ("evidence.json", "decision.json")} if last else {}
         record |= {"sequence": place, "previous": previous, "before": stood if place > 2 else None}
@@ -69,14 +69,14 @@ def grown(first: list[Files], records: int) -> Iterator[Files]:
         yield files
 
 
-def _judged(bound: ResolvedPolicy, evidence: dict[str, Any], place: int, stood: dict[str, str] | None) -> Files:
+def _judged(resolved: ResolvedPolicy, evidence: dict[str, Any], place: int, stood: dict[str, str] | None) -> Files:
     """Evidence that differs from any other, and its decision, beside a champion that is not compared with."""
     if stood:
         evidence["champion"] = {**stood, "unscored": "it was judged on other rows", "facts": None}
         evidence["uncompared"] = "this measures the ledger alone"
     evidence["tables"][0]["digest"] = f"sha256:{place:064x}"
     made = canonical(evidence)
-    return {"evidence.json": made, "decision.json": canonical(judge(bound, read_json(Evidence, made, "evidence")))}
+    return {"evidence.json": made, "decision.json": canonical(judge(resolved, read_json(Evidence, made, "evidence")))}
 
 
 def imported(history: Iterator[Files]) -> Iterator[bytes]:

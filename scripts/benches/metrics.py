@@ -75,9 +75,9 @@ def measured(folder: Path, metrics: list[str], *, ranks: bool) -> dict[str, floa
     from gates.measure.measurement import Measurement
     from gates.policy.policy_file import read
 
-    bound = read(json.dumps(policy(metrics, ranks=ranks)).encode(), "gates.yaml", lambda _: b"")
+    resolved = read(json.dumps(policy(metrics, ranks=ranks)).encode(), "gates.yaml", lambda _: b"")
     start = time.perf_counter()
-    bench = Measurement(bound, folder, folder)
+    bench = Measurement(resolved, folder, folder)
     ours = ModelOutput(digest="sha256:a", folder=folder / "candidate")
     champion = folder / "champion"
     theirs = RegisteredModel(
@@ -98,7 +98,7 @@ def measured(folder: Path, metrics: list[str], *, ranks: bool) -> dict[str, floa
     evidence = bench.evidence((), [ours], theirs)
     took["evidence"] = time.perf_counter() - start
     start = time.perf_counter()
-    decision = judge(bound, evidence)
+    decision = judge(resolved, evidence)
     took["judged"] = time.perf_counter() - start
     took["verdicts"] = len(decision.gates)
     took["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -16,7 +16,7 @@ from pages import PAGES, ROOT, blocks
 
 from gates.documents.decision import Verdict
 from gates.judge.judge import judge
-from gates.ledger.audit_documents import bound_of
+from gates.ledger.audit_documents import resolved_of
 from gates.measure.holdout.models import ModelOutput, RegisteredModel
 from gates.measure.measurement import Measurement
 from gates.policy import ResolvedPolicy
@@ -112,21 +112,21 @@ def whole(part: dict[str, Any]) -> ResolvedPolicy:
 
 @pytest.mark.parametrize("part", shown())
 def test_a_policy_of_a_page_judges(home: Path, part: dict[str, Any]) -> None:
-    bound = whole(part)
-    if bound.policy.data.engine == "spark":
+    resolved = whole(part)
+    if resolved.policy.data.engine == "spark":
         pytest.skip("tests/spark holds what Spark finds to be what DuckDB finds")
     champion = RegisteredModel(
         version="1", digest="sha256:" + "b" * 64, folder=lambda: home / "champion",
         predictions=lambda _: home / "champion/predictions.parquet",
     )  # fmt: skip
-    bench = Measurement(bound, home, home / ".gates")
+    bench = Measurement(resolved, home, home / ".gates")
     candidate = ModelOutput(digest="sha256:" + "a" * 64, folder=home / "candidate")
     evidence = bench.evidence(bench.check(), [candidate], champion)
-    decision = judge(bound, evidence)
+    decision = judge(resolved, evidence)
     unsure = [(gate.label, gate.reason) for gate in decision.gates if gate.verdict in (None, Verdict.ERROR)]
     assert unsure == []
     assert decision.gates
-    again = bound_of(bound.document)
+    again = resolved_of(resolved.document)
     assert canonical(judge(again, evidence)) == canonical(decision), "the record of the policy judges otherwise"
 
 
@@ -134,8 +134,8 @@ def test_a_policy_of_a_page_judges(home: Path, part: dict[str, Any]) -> None:
 def test_a_contract_of_a_page_is_counted_in_every_table(home: Path, text: str) -> None:
     data = {"train": "train.parquet", "holdout": "holdout.parquet", "label": "y", "contract": "contract.yaml"}
     policy = {"version": 1, "model": "m", "train": "true", "data": data, "gates": [{"data": ["train", "holdout"]}]}
-    bound = read(yaml.safe_dump(policy).encode(), "gates.yaml", lambda _: text.encode())
-    bench = Measurement(bound, home, home / ".gates")
-    decision = judge(bound, bench.evidence(bench.check()))
+    resolved = read(yaml.safe_dump(policy).encode(), "gates.yaml", lambda _: text.encode())
+    bench = Measurement(resolved, home, home / ".gates")
+    decision = judge(resolved, bench.evidence(bench.check()))
     assert [gate.reason for gate in decision.gates if gate.verdict is Verdict.ERROR] == []
     assert {gate.id for gate in decision.gates} >= {"data.holdout"}

@@ -108,8 +108,8 @@ def test_the_size_of_row_groups_and_their_compression_are_nothing(project: Proje
 
 def measured(root: Path, threads: int | None = None) -> Evidence:
     """The evidence of the predictions in `made`, from an engine of so many threads."""
-    bound = read((root / "gates.yaml").read_bytes(), "gates.yaml", lambda path: (root / path).read_bytes())
-    bench = Measurement(bound, root, root / ".gates", environ={}, threads=threads)
+    resolved = read((root / "gates.yaml").read_bytes(), "gates.yaml", lambda path: (root / path).read_bytes())
+    bench = Measurement(resolved, root, root / ".gates", environ={}, threads=threads)
     return bench.evidence(bench.check(), [ModelOutput(digest="sha256:0", folder=root / "made")])
 
 
@@ -228,8 +228,8 @@ def test_both_models_are_counted_on_the_same_rows(project: Project, rows: Rows) 
     project.predictions(shuffled(rows))
     kept = write_table(project.root / "kept.csv", [{"id": row["id"], "score": row["other"]} for row in rows[::-1]])
     root = project.root
-    bound = read((root / "gates.yaml").read_bytes(), "gates.yaml", lambda path: (root / path).read_bytes())
-    bench = Measurement(bound, root, root / ".gates", environ={})
+    resolved = read((root / "gates.yaml").read_bytes(), "gates.yaml", lambda path: (root / path).read_bytes())
+    bench = Measurement(resolved, root, root / ".gates", environ={})
     served = RegisteredModel(
         version="3", digest="sha256:1", predictions=lambda _: kept, folder=lambda: root / "nowhere"
     )
@@ -279,6 +279,6 @@ def test_values_that_only_look_alike_are_told_apart(project: Project) -> None:
             project.root / "h.parquet", without(rows, "score"), {"region": pyarrow.string(), "sex": pyarrow.string()}
         )
         project.gates("run")
-        bound = read((project.root / "gates.yaml").read_bytes(), "gates.yaml", lambda _: b"")
-        found.add(Measurement(bound, project.root, project.work, environ={}).holdout_identity)
+        resolved = read((project.root / "gates.yaml").read_bytes(), "gates.yaml", lambda _: b"")
+        found.add(Measurement(resolved, project.root, project.work, environ={}).holdout_identity)
     assert len(found) == len(pairs)

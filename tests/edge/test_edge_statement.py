@@ -102,9 +102,9 @@ def test_the_card(project):
 )
 def test_the_card_says_what_the_task_is(project, task, threshold, line, pipeline):
     work = Workspace(policy=project.root / "gates.yaml")
-    bound = work.load()
-    policy = replace(bound.policy, task=task, predict=replace(bound.policy.predict, threshold=threshold))
-    made = card(replace(bound, policy=policy), work.load_evidence(), work.load_decision())
+    resolved = work.load()
+    policy = replace(resolved.policy, task=task, predict=replace(resolved.policy.predict, threshold=threshold))
+    made = card(replace(resolved, policy=policy), work.load_evidence(), work.load_decision())
     told = yaml.safe_load(made.split("---\n", 2)[1])
     assert told.get("pipeline_tag") == pipeline
     assert told["model-index"][0]["results"][0]["task"]["type"] == (pipeline or "other")

@@ -164,8 +164,8 @@ def evidence(folder: Path, evidence: Evidence) -> None:
 
 @pytest.fixture
 def made(policy_of: Any, evidence_of: Any) -> Evidence:
-    bound = policy_of({"gates": [{"metric": "recall", "min": 0.5}]})
-    counted: Evidence = evidence_of(bound, [{"cells": [[1, 1, 1, 9], [0, 0, 0, 9]]}])
+    resolved = policy_of({"gates": [{"metric": "recall", "min": 0.5}]})
+    counted: Evidence = evidence_of(resolved, [{"cells": [[1, 1, 1, 9], [0, 0, 0, 9]]}])
     return counted
 
 

@@ -32,33 +32,33 @@ def stem(path):
 def case_of(policy_of, evidence_of):
     def load(path):
         case = yaml.safe_load(path.read_text(encoding="utf-8"))
-        bound = policy_of(case.pop("policy"), case.pop("contract", None))
+        resolved = policy_of(case.pop("policy"), case.pop("contract", None))
         expect = case.pop("expect")
-        return bound, evidence_of(bound, case.pop("rows"), **case), expect
+        return resolved, evidence_of(resolved, case.pop("rows"), **case), expect
 
     return load
 
 
 @pytest.mark.parametrize("path", CASES, ids=stem)
 def test_decision(path, golden, case_of):
-    bound, evidence, expect = case_of(path)
-    decision = judge(bound, evidence)
+    resolved, evidence, expect = case_of(path)
+    decision = judge(resolved, evidence)
     assert f"{decision.verdict} {decision.code}" == expect
     golden(path.with_suffix(".json"), canonical(decision).decode() + "\n")
 
 
 @pytest.mark.parametrize("path", CASES, ids=stem)
 def test_judging_twice_gives_the_same_bytes(path, case_of):
-    bound, evidence, _ = case_of(path)
+    resolved, evidence, _ = case_of(path)
     again = read_json(Evidence, canonical(evidence), "evidence.json")
     assert again == evidence
-    assert canonical(judge(bound, again)) == canonical(judge(bound, evidence))
+    assert canonical(judge(resolved, again)) == canonical(judge(resolved, evidence))
 
 
 @pytest.mark.parametrize("path", CASES, ids=stem)
 def test_a_decision_is_what_its_published_schema_says(path, case_of):
-    bound, evidence, _ = case_of(path)
-    decision = judge(bound, evidence)
+    resolved, evidence, _ = case_of(path)
+    decision = judge(resolved, evidence)
     for value in (decision, evidence):
         schema = schema_of(type(value))
         jsonschema.Draft202012Validator.check_schema(schema)
@@ -68,10 +68,10 @@ def test_a_decision_is_what_its_published_schema_says(path, case_of):
 
 @pytest.mark.parametrize("path", CASES, ids=stem)
 def test_a_decision_names_what_it_rests_on(path, case_of):
-    bound, evidence, _ = case_of(path)
-    decision = judge(bound, evidence)
+    resolved, evidence, _ = case_of(path)
+    decision = judge(resolved, evidence)
     assert decision.evidence == digest(evidence)
-    assert decision.policy == bound.digest
+    assert decision.policy == resolved.digest
     assert decision.model == "churn"
     assert (decision.candidate is None) == (evidence.candidate is None)
     assert (decision.champion is None) == (evidence.champion is None)
@@ -79,8 +79,8 @@ def test_a_decision_names_what_it_rests_on(path, case_of):
 
 @pytest.mark.parametrize("path", CASES, ids=stem)
 def test_the_worst_verdict_wins_and_no_not_judged_counts(path, case_of):
-    bound, evidence, _ = case_of(path)
-    decision = judge(bound, evidence)
+    resolved, evidence, _ = case_of(path)
+    decision = judge(resolved, evidence)
     verdicts = {gate.verdict for gate in decision.gates if gate.verdict}
     if decision.code is not Code.NOTHING_JUDGED:
         assert decision.verdict is max(verdicts, key=lambda one: one.badness)
@@ -136,10 +136,10 @@ def test_a_default_counts_the_same_whether_it_is_written_or_not(policy_of):
 
 def test_nothing_is_drawn_at_random(policy_of, evidence_of):
     """Evidence of another digest, but of the same counts, gives the same numbers."""
-    bound = policy_of({"gates": [{"metric": "f1", "min": 0.5}]})
-    evidence = evidence_of(bound, ROWS)
+    resolved = policy_of({"gates": [{"metric": "f1", "min": 0.5}]})
+    evidence = evidence_of(resolved, ROWS)
     other = dataclasses.replace(evidence, tables=(dataclasses.replace(evidence.tables[0], digest="sha256:x"),))
-    first, second = (judge(bound, one).gates[0].candidate for one in (evidence, other))
+    first, second = (judge(resolved, one).gates[0].candidate for one in (evidence, other))
     assert first == second
 
 
@@ -187,9 +187,9 @@ def test_could_not_judge_is_an_error_that_says_why():
 
 def test_evidence_may_be_large_and_stays_exact(policy_of, evidence_of):
     """Sums past 2**53 are written as text and read back whole."""
-    bound = policy_of({"gates": [{"metric": "roc_auc", "min": 0.5}]})
+    resolved = policy_of({"gates": [{"metric": "roc_auc", "min": 0.5}]})
     n = 3_000_000
-    evidence = evidence_of(bound, [{"scores": [[1, 0.9, 0.8, n], [0, 0.1, 0.9, n], [0, 0.9, 0.2, 1]]}])
+    evidence = evidence_of(resolved, [{"scores": [[1, 0.9, 0.8, n], [0, 0.1, 0.9, n], [0, 0.9, 0.2, 1]]}])
     assert evidence.slices[0].ranks.positives.aa > 2**53
     assert read_json(Evidence, canonical(evidence), "evidence.json") == evidence
-    assert judge(bound, evidence).verdict is Verdict.PASS
+    assert judge(resolved, evidence).verdict is Verdict.PASS

@@ -57,11 +57,11 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_ends_in_a_decision_or_a_message(change, policy_of, evidence_of):
-    bound = policy_of({"slices": ["sex"], "gates": GATES})
-    value = json.loads(canonical(evidence_of(bound, ROWS)))
+    resolved = policy_of({"slices": ["sex"], "gates": GATES})
+    value = json.loads(canonical(evidence_of(resolved, ROWS)))
     change(value)
     try:
-        decision = judge(bound, read_json(Evidence, json.dumps(value).encode(), "evidence.json"))
+        decision = judge(resolved, read_json(Evidence, json.dumps(value).encode(), "evidence.json"))
         canonical(decision)
     except GatesError:
         return
@@ -70,5 +70,5 @@ def test_ends_in_a_decision_or_a_message(change, policy_of, evidence_of):
 
 def test_what_was_not_changed_passes(policy_of, evidence_of):
     """The yardstick of the test above."""
-    bound = policy_of({"slices": ["sex"], "gates": GATES})
-    assert judge(bound, evidence_of(bound, ROWS)).verdict is Verdict.PASS
+    resolved = policy_of({"slices": ["sex"], "gates": GATES})
+    assert judge(resolved, evidence_of(resolved, ROWS)).verdict is Verdict.PASS

@@ -67,9 +67,9 @@ def metric_of(value, low, high):
 
 
 def held(policy_of, evidence_of, rule, value, low, high, bar=0.5):
-    bound = policy_of({"gates": [{"metric": "accuracy", rule: 0.5}]})
-    evidence = evidence_of(bound, [{"cells": [[1, 1, 1, 100]]}])
-    terms = bound.terms()
+    resolved = policy_of({"gates": [{"metric": "accuracy", rule: 0.5}]})
+    evidence = evidence_of(resolved, [{"cells": [[1, 1, 1, 100]]}])
+    terms = resolved.terms()
     subject = JudgedPart.of(metric_of(value, low, high), rule, bar, evidence.slices, evidence, terms)
     return hold(subject, terms.confidence, terms) if isinstance(subject, JudgedPart) else subject
 
@@ -117,12 +117,12 @@ def test_none_is_undefined(policy_of, evidence_of, rule):
 )  # fmt: skip
 def test_which_way_is_up(policy_of, evidence_of, rule, better, low, high, verdict):
     """A comparison goes the metric's way, a level the way it says."""
-    bound = policy_of({"gates": [{"metric": "accuracy", rule: 0.5}]})
-    evidence = evidence_of(bound, [{"cells": [[1, 1, 1, 100]]}])
+    resolved = policy_of({"gates": [{"metric": "accuracy", rule: 0.5}]})
+    evidence = evidence_of(resolved, [{"cells": [[1, 1, 1, 100]]}])
     quantity = Quantity(value=(low + high) / 2, bounds=lambda _: (low, high), method="fixed")
     metric = Metric(name="m", doc="M.", better=better, level=lambda *_: quantity, change=lambda *_: quantity)
-    subject = JudgedPart.of(metric, rule, 0.5, evidence.slices, evidence, bound.terms())
-    found = hold(subject, 0.95, bound.terms())
+    subject = JudgedPart.of(metric, rule, 0.5, evidence.slices, evidence, resolved.terms())
+    found = hold(subject, 0.95, resolved.terms())
     assert found.verdict is verdict
     judged = found.difference if BARS[rule].compares else found.candidate
     assert (judged.low, judged.high) == (low, high)
@@ -139,10 +139,10 @@ def test_a_verdict_and_its_numbers_agree(policy_of, evidence_of, name, rule, cou
     """Whatever the counts: the verdict follows from the numbers that are told with it."""
     if BARS[rule].compares and find(name, "binary").better == 0:
         return
-    bound = policy_of({"gates": [{"metric": name, rule: bar}]})
+    resolved = policy_of({"gates": [{"metric": name, rule: bar}]})
     blocks = [{"cells": [[*at, n] for at, n in zip(AT, counts, strict=True)]}]
-    (gate,) = bound.gates
-    (found,) = gate.module.judge(gate.rule, evidence_of(bound, blocks), bound.terms())
+    (gate,) = resolved.gates
+    (found,) = gate.module.judge(gate.rule, evidence_of(resolved, blocks), resolved.terms())
     judged = found.difference if BARS[rule].compares else found.candidate
     if judged is None:
         assert found.verdict is Verdict.ERROR
@@ -170,10 +170,10 @@ ROWS = re.compile(r"about ([\d,]+) rows would settle it")
 def test_what_is_undecided_would_be_settled_by_more_rows_than_there_are(
     policy_of, evidence_of, name, rule, counts, bar
 ):
-    bound = policy_of({"gates": [{"metric": name, rule: bar / (10 if BARS[rule].compares else 1)}]})
+    resolved = policy_of({"gates": [{"metric": name, rule: bar / (10 if BARS[rule].compares else 1)}]})
     blocks = [{"cells": [[*at, n] for at, n in zip(AT, counts, strict=True)]}]
-    (gate,) = bound.gates
-    (found,) = gate.module.judge(gate.rule, evidence_of(bound, blocks), bound.terms())
+    (gate,) = resolved.gates
+    (found,) = gate.module.judge(gate.rule, evidence_of(resolved, blocks), resolved.terms())
     settling = ROWS.search(found.reason)
     if settling:
         assert found.verdict is Verdict.INCONCLUSIVE
@@ -182,11 +182,11 @@ def test_what_is_undecided_would_be_settled_by_more_rows_than_there_are(
 
 def test_an_undecided_slice_would_be_settled_by_more_rows_than_it_has(policy_of, evidence_of):
     """Undecided for the sake of Holm's correction alone: fewer rows can't be what would settle it."""
-    bound = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "slices": {"min": 0.9}}]})
+    resolved = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "slices": {"min": 0.9}}]})
     blocks = [{"shop": f"s{i}", "cells": [[1, 1, 0, 450], [1, 0, 0, 50]]} for i in range(200)]
     blocks.append({"shop": "worst", "cells": [[1, 1, 0, 870], [1, 0, 0, 130]]})
-    (gate,) = bound.gates
-    verdicts = gate.module.judge(gate.rule, evidence_of(bound, blocks, champion=None), bound.terms())
+    (gate,) = resolved.gates
+    verdicts = gate.module.judge(gate.rule, evidence_of(resolved, blocks, champion=None), resolved.terms())
     worst = next(one for one in verdicts if one.slice == {"shop": "worst"})
     assert worst.verdict is Verdict.INCONCLUSIVE
     assert int(ROWS.search(worst.reason)[1].replace(",", "")) > worst.n
@@ -203,10 +203,10 @@ def test_any_confidence_that_is_accepted_can_be_judged(policy_of, evidence_of, c
         with pytest.raises(PolicyError, match="confidence: "):
             policy_of(policy)
         return
-    bound = policy_of(policy)
+    resolved = policy_of(policy)
     blocks = [{"shop": shop, "cells": [[1, 1, 1, 450], [1, 0, 0, 50]]} for shop in "abc"]
-    (gate,) = bound.gates
-    found = list(gate.module.judge(gate.rule, evidence_of(bound, blocks), bound.terms()))
+    (gate,) = resolved.gates
+    found = list(gate.module.judge(gate.rule, evidence_of(resolved, blocks), resolved.terms()))
     assert len(found) == 5
     assert not [one.reason for one in found if one.verdict is Verdict.ERROR]
 
@@ -214,35 +214,36 @@ def test_any_confidence_that_is_accepted_can_be_judged(policy_of, evidence_of, c
 def test_holm_blames_few_of_many_slices_that_are_all_alike(policy_of, evidence_of):
     """400 slices of the same model, bar at its true value: at 95 % alone some 20 would be blamed."""
     rng = random.Random(11)  # noqa: S311 -- statistics
-    bound = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "slices": {"min": 0.9}}]})
+    resolved = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "slices": {"min": 0.9}}]})
     hits = [sum(rng.random() < 0.9 for _ in range(300)) for _ in range(400)]
     blocks = [{"shop": f"s{i:03}", "cells": [[1, 1, 0, k], [1, 0, 0, 300 - k]]} for i, k in enumerate(hits)]
-    (gate,) = bound.gates
-    found = list(gate.module.judge(gate.rule, evidence_of(bound, blocks, champion=None), bound.terms()))
+    (gate,) = resolved.gates
+    found = list(gate.module.judge(gate.rule, evidence_of(resolved, blocks, champion=None), resolved.terms()))
     assert len(found) == 400
     assert sum(one.verdict is Verdict.FAIL for one in found) <= 1
     alone = [
-        gate.module.judge(gate.rule, evidence_of(bound, [block], champion=None), bound.terms()) for block in blocks
+        gate.module.judge(gate.rule, evidence_of(resolved, [block], champion=None), resolved.terms())
+        for block in blocks
     ]
     assert sum(next(one).verdict is Verdict.FAIL for one in alone) > 8
 
 
 def test_a_slice_passes_on_its_own_however_many_others_there_are(policy_of, evidence_of):
-    bound = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "slices": {"min": 0.9}}]})
+    resolved = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "slices": {"min": 0.9}}]})
     good = {"shop": "good", "cells": [[1, 1, 0, 950], [1, 0, 0, 50]]}
     bad = [{"shop": f"bad{i}", "cells": [[1, 1, 0, 10], [1, 0, 0, 10 + i]]} for i in range(50)]
-    (gate,) = bound.gates
+    (gate,) = resolved.gates
     for blocks in ([good], [good, *bad]):
-        verdicts = gate.module.judge(gate.rule, evidence_of(bound, blocks, champion=None), bound.terms())
+        verdicts = gate.module.judge(gate.rule, evidence_of(resolved, blocks, champion=None), resolved.terms())
         found = {one.slice["shop"]: one for one in verdicts}
         assert found["good"].verdict is Verdict.PASS
         assert found["good"].candidate.low == pytest.approx(0.9374, abs=1e-3)
 
 
 def test_a_clearly_bad_slice_is_blamed_among_many(policy_of, evidence_of):
-    bound = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "slices": {"min": 0.9}}]})
+    resolved = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "slices": {"min": 0.9}}]})
     good = [{"shop": f"good{i}", "cells": [[1, 1, 0, 950], [1, 0, 0, 50]]} for i in range(199)]
     bad = {"shop": "bad", "cells": [[1, 1, 0, 70], [1, 0, 0, 30]]}
-    (gate,) = bound.gates
-    found = gate.module.judge(gate.rule, evidence_of(bound, [*good, bad], champion=None), bound.terms())
+    (gate,) = resolved.gates
+    found = gate.module.judge(gate.rule, evidence_of(resolved, [*good, bad], champion=None), resolved.terms())
     assert [one.slice["shop"] for one in found if one.verdict is Verdict.FAIL] == ["bad"]

@@ -29,9 +29,9 @@ def name_of(path):
 
 def load(path, policy_of, evidence_of):
     case = yaml.safe_load(path.read_text(encoding="utf-8"))
-    bound = policy_of(case.pop("policy"), case.pop("contract", None))
+    resolved = policy_of(case.pop("policy"), case.pop("contract", None))
     expect = case.pop("expect")
-    return bound, evidence_of(bound, case.pop("rows"), **case), expect
+    return resolved, evidence_of(resolved, case.pop("rows"), **case), expect
 
 
 def told(verdict: GateVerdict) -> str:
@@ -42,9 +42,9 @@ def told(verdict: GateVerdict) -> str:
 
 @pytest.mark.parametrize("path", CASES, ids=name_of)
 def test_verdicts(path, golden, policy_of, evidence_of):
-    bound, evidence, expect = load(path, policy_of, evidence_of)
-    gates = [gate for gate in bound.gates if gate.kind == path.parent.name]
-    verdicts = [one for gate in gates for one in gate.module.judge(gate.rule, evidence, bound.terms())]
+    resolved, evidence, expect = load(path, policy_of, evidence_of)
+    gates = [gate for gate in resolved.gates if gate.kind == path.parent.name]
+    verdicts = [one for gate in gates for one in gate.module.judge(gate.rule, evidence, resolved.terms())]
     assert [told(one) for one in verdicts] == expect
     golden(path.with_suffix(".json"), json.dumps(plain(tuple(verdicts)), indent=1, ensure_ascii=False) + "\n")
 
@@ -79,8 +79,8 @@ def test_an_example_is_a_gate_of_its_kind(key, example, policy_of):
     gate = yaml.safe_load(example)
     data = {"data": {"train": "train.csv", "holdout": "holdout.csv", "label": "left"}}
     slices = {"slices": ["region"]} if "slices" in gate else {}
-    bound = policy_of(slices | {"gates": [gate]} | data, CONTRACT)
-    (read,) = bound.policy.gates
+    resolved = policy_of(slices | {"gates": [gate]} | data, CONTRACT)
+    (read,) = resolved.policy.gates
     assert read.kind == key
     assert read.module is KINDS[key]
     assert Gate.read({k: v for k, v in read.plain().items() if v not in (None, [])}) == read

@@ -14,8 +14,8 @@ from gates.wording import apart, asked_size, number, plural, size
 
 
 def judged(policy_of, evidence_of, bars, blocks, metric="accuracy", runs=(), **policy):
-    bound = policy_of({"gates": [{"metric": metric, **bars}], **policy})
-    return {one.rule: one for one in judge(bound, evidence_of(bound, blocks, runs=runs)).gates}
+    resolved = policy_of({"gates": [{"metric": metric, **bars}], **policy})
+    return {one.rule: one for one in judge(resolved, evidence_of(resolved, blocks, runs=runs)).gates}
 
 
 def changed(better, worse, same=1000):

@@ -11,10 +11,10 @@ GATES = [{"metric": "accuracy", "min": 0.5, "max_worsening": 0.02}, {"metric": "
 
 
 def estimates(policy_of, evidence_of, blocks, data):
-    bound = policy_of({"gates": GATES, "data": {"holdout": "holdout.csv", "label": "left", **data}})
+    resolved = policy_of({"gates": GATES, "data": {"holdout": "holdout.csv", "label": "left", **data}})
     return [
         (one.value, one.high - one.low)
-        for gate in judge(bound, evidence_of(bound, blocks)).gates
+        for gate in judge(resolved, evidence_of(resolved, blocks)).gates
         for one in [gate.difference if gate.rule == "max_worsening" else gate.candidate]
     ]
 
@@ -53,19 +53,19 @@ def test_weights_count_by_what_they_are_to_each_other(policy_of, evidence_of):
 
 
 def test_one_unit_alone_says_nothing(policy_of, evidence_of):
-    bound = policy_of({"gates": GATES[:1], "data": {"holdout": "holdout.csv", "label": "left", "unit": "patient"}})
-    decision = judge(bound, evidence_of(bound, [{"bucket": 3, "cells": [[1, 1, 1, 500], [1, 0, 1, 10]]}]))
+    resolved = policy_of({"gates": GATES[:1], "data": {"holdout": "holdout.csv", "label": "left", "unit": "patient"}})
+    decision = judge(resolved, evidence_of(resolved, [{"bucket": 3, "cells": [[1, 1, 1, 500], [1, 0, 1, 10]]}]))
     assert decision.verdict is not Verdict.PASS
 
 
 def test_a_training_s_luck_is_told(policy_of, evidence_of):
     blocks = [[{"cells": [[1, 1, 1, 800 - lost], [1, 0, 1, lost], [0, 0, 0, 1000]]}] for lost in (2, 60, 140)]
-    bound = policy_of({"gates": GATES[:1], "train": {"run": "t", "seeds": 3}})
-    decision = judge(bound, evidence_of(bound, blocks[0], runs=blocks[1:]))
+    resolved = policy_of({"gates": GATES[:1], "train": {"run": "t", "seeds": 3}})
+    decision = judge(resolved, evidence_of(resolved, blocks[0], runs=blocks[1:]))
     compared = decision.gates[1]
     assert compared.training > 0.5
     assert "of the uncertainty is training" in compared.reason
-    same = judge(bound, evidence_of(bound, blocks[0], runs=[blocks[0], blocks[0]]))
+    same = judge(resolved, evidence_of(resolved, blocks[0], runs=[blocks[0], blocks[0]]))
     assert same.gates[1].training == 0
 
 
@@ -74,11 +74,11 @@ def test_reports_say_how_often_a_holdout_has_decided(policy_of, evidence_of):
     from gates.report.markdown import render as markdown
     from gates.report.terminal.verdicts import render as terminal
 
-    bound = policy_of({"gates": GATES[:1], "data": {"holdout": "holdout.csv", "label": "left", "reuse": 50}})
+    resolved = policy_of({"gates": GATES[:1], "data": {"holdout": "holdout.csv", "label": "left", "reuse": 50}})
     blocks = [{"cells": [[1, 1, 1, 900], [0, 0, 0, 900]]}]
     told = {14: "after 36 more", 45: "due soon, after 5 more", 50: "it is used up"}
     for used, words in told.items():
-        decision = judge(bound, evidence_of(bound, blocks, used=used))
+        decision = judge(resolved, evidence_of(resolved, blocks, used=used))
         for text in (markdown(decision, Facts()), terminal(decision, width=200)):
             assert f"this holdout has decided {used} of 50 times" in text
             assert words in text

@@ -104,9 +104,9 @@ def run(folder, frame, gates, **keys):
 def test_named_gaps_equal_fairlearns_from_files(tmp_path):
     frame = people(np.random.default_rng(1), groups="fmx", shift=0.1)
     gates = [{"metric": name, "by": "sex", "max": 0.999} for name in (*ODDS, *PARITY)]
-    bound, evidence = run(tmp_path, frame, gates)
+    resolved, evidence = run(tmp_path, frame, gates)
     parts = evidence.along(BY)
-    for gate in bound.policy.gates:
+    for gate in resolved.policy.gates:
         metric, name = metric_of(gate.rule, "binary"), gate.rule.metric
         values = []
         for who, score in ((CANDIDATE, frame.s), (CHAMPION, frame.t)):
@@ -127,11 +127,11 @@ def test_calibration_within_groups(tmp_path):
         {"metric": "calibration_gap_difference", "by": "sex", "max": 0.999},
         {"metric": "calibration_gap_group_min", "by": "sex", "max": 0.999},
     ]
-    bound, evidence = run(tmp_path, frame, gates)
+    resolved, evidence = run(tmp_path, frame, gates)
     by = [part for _, part in frame.groupby("sex")]
     gaps = [part.s.mean() - part.y.mean() for part in by]
     errors = [ece(part.y.to_numpy(), part.s.to_numpy(), 10) for part in by]
-    found = [metric_of(g.rule, "binary").level(evidence.along(BY), CANDIDATE).value for g in bound.policy.gates]
+    found = [metric_of(g.rule, "binary").level(evidence.along(BY), CANDIDATE).value for g in resolved.policy.gates]
     assert found == pytest.approx([max(errors), max(gaps) - min(gaps), min(gaps)], abs=1e-9)
 
 
@@ -145,8 +145,8 @@ def test_a_gap_may_not_become_worse_than_the_champions(tmp_path, shift, verdict,
         {"metric": name, "by": "sex", "max_worsening": 0.1}
         for name in ("demographic_parity_difference", "equalized_odds_difference", "demographic_parity_ratio")
     ]
-    bound, evidence = run(tmp_path, frame, gates, **keys)
-    told = judge(bound, evidence).gates
+    resolved, evidence = run(tmp_path, frame, gates, **keys)
+    told = judge(resolved, evidence).gates
     assert [one.verdict for one in told] == [verdict] * 3
     assert all(one.difference.low < one.difference.value < one.difference.high for one in told)
 
@@ -155,8 +155,10 @@ def test_the_error_of_a_change_is_that_of_the_bootstrap(tmp_path):
     random = np.random.default_rng(4)
     frame = people(random, rows=2000, shift=0.15)
     frame["t"] = (frame.s + random.normal(size=2000) * 0.05).clip(0.001, 0.999)
-    bound, evidence = run(tmp_path, frame, [{"metric": "selection_rate_difference", "by": "sex", "max_worsening": 0.9}])
-    low, high = metric_of(bound.policy.gates[0].rule, "binary").change(evidence.along(BY)).bounds(0.95)
+    resolved, evidence = run(
+        tmp_path, frame, [{"metric": "selection_rate_difference", "by": "sex", "max_worsening": 0.9}]
+    )
+    low, high = metric_of(resolved.policy.gates[0].rule, "binary").change(evidence.along(BY)).bounds(0.95)
     calls = np.stack([frame.s >= 0.5, frame.t >= 0.5])
     women = (frame.sex == "f").to_numpy()
     drawn = []

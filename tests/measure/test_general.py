@@ -76,9 +76,9 @@ def test_values_and_errors_are_those_of_the_function(tmp_path, task, monkeypatch
     y, model = MAKE[task](np.random.default_rng(1))
     sides = [model(0.4), model(0.6)]
     gates = [gate(name, task) for name in names]
-    bound, evidence = measured(tmp_path, task, gates, pd.DataFrame({"y": y}), *(side for side, *_ in sides))
+    resolved, evidence = measured(tmp_path, task, gates, pd.DataFrame({"y": y}), *(side for side, *_ in sides))
     part = evidence.along(OVERALL)
-    for name, one in zip(names, bound.policy.gates, strict=True):
+    for name, one in zip(names, resolved.policy.gates, strict=True):
         metric, given = metric_of(one.rule, task), arguments(name, task)
         function = getattr(sm, name)
         wanted = [function(y, s if FUNCTIONS[name].takes == "scores" else c, **given) for _, c, s in sides]
@@ -129,8 +129,8 @@ def test_a_function_of_ones_own_in_a_real_child(tmp_path):
         {"metric": "mine:brier_loss", "max": 0.3, "max_worsening": 0.01},
         {"metric": "mine:profit", "arguments": {"gain": 2}, "min": -1},
     ]
-    bound, evidence, frame = binary(tmp_path, gates)
-    values = {one.id: one.candidate.value for one in judge(bound, evidence).gates if one.rule in ("min", "max")}
+    resolved, evidence, frame = binary(tmp_path, gates)
+    values = {one.id: one.candidate.value for one in judge(resolved, evidence).gates if one.rule in ("min", "max")}
     call = (frame.s >= 0.5).astype(int)
     assert values == pytest.approx(
         {
@@ -140,7 +140,7 @@ def test_a_function_of_ones_own_in_a_real_child(tmp_path):
         },
         abs=1e-9,
     )
-    assert [one.better for one in judge(bound, evidence).gates] == [1, 1, -1, -1, 0]
+    assert [one.better for one in judge(resolved, evidence).gates] == [1, 1, -1, -1, 0]
     mean = next(one for one in evidence.slices[0].computed if one.id == "mine:profit")
     exact = np.std(call * (frame.y * 5 - 1)) / np.sqrt(len(frame))
     assert float(mean.aa) ** 0.5 / 2.0**Computed.UNIT == pytest.approx(exact, rel=0.15)
@@ -161,10 +161,10 @@ def test_any_order_of_rows_gives_the_same_bytes(tmp_path, keys):
 def test_weights_are_handed_on_and_units_are_drawn_whole(tmp_path):
     own(tmp_path / "weights", PROFIT)
     gates = [{"metric": "mine:profit", "min": 0}]
-    bound, evidence, frame = binary(tmp_path / "weights", gates, weight="w")
+    resolved, evidence, frame = binary(tmp_path / "weights", gates, weight="w")
     part = evidence.along(OVERALL)
     wanted = np.average((frame.s >= 0.5) * (frame.y * 5 - 1), weights=frame.w)
-    assert metric_of(bound.policy.gates[0].rule, "binary").level(part, CANDIDATE).value == pytest.approx(wanted)
+    assert metric_of(resolved.policy.gates[0].rule, "binary").level(part, CANDIDATE).value == pytest.approx(wanted)
     frame = pd.DataFrame({"y": np.repeat(np.arange(80) % 2, 5), "user": np.repeat(np.arange(80), 5)})
     side = pd.DataFrame({"prediction": np.repeat(np.random.default_rng(3).integers(0, 2, 80), 5)})
     errors = []
@@ -179,10 +179,10 @@ def test_groups_and_slices_of_a_function(tmp_path):
         {"metric": "f1_score_difference", "by": "region", "max": 0.999},
         {"metric": "f1_score", "min": 0.001, "slices": {"min": 0.001}},
     ]
-    bound, evidence, frame = binary(tmp_path, gates, policy={"slices": ["region"]})
+    resolved, evidence, frame = binary(tmp_path, gates, policy={"slices": ["region"]})
     by = [sm.f1_score(part.y, part.s >= 0.5) for _, part in frame.groupby("region")]
     parts = evidence.along(Dimension(columns=("region",)))
-    gap = metric_of(bound.policy.gates[0].rule, "binary").level(parts, CANDIDATE)
+    gap = metric_of(resolved.policy.gates[0].rule, "binary").level(parts, CANDIDATE)
     assert gap.value == pytest.approx(max(by) - min(by), abs=1e-9)
 
 
@@ -237,17 +237,17 @@ def test_a_function_that_does_not_work_is_told(tmp_path, metric, told):
 )
 def test_what_is_no_number_is_an_error_never_a_pass(tmp_path, metric, told):
     own(tmp_path, HOSTILE)
-    bound, evidence, _ = binary(tmp_path, [{"metric": metric, "min": 0.001}])
-    (verdict,) = judge(bound, evidence).gates
+    resolved, evidence, _ = binary(tmp_path, [{"metric": metric, "min": 0.001}])
+    (verdict,) = judge(resolved, evidence).gates
     assert verdict.verdict == "error"
     assert told in verdict.reason
 
 
 def test_forged_errors_are_refused_by_the_judge(tmp_path):
     own(tmp_path, HOSTILE)
-    bound, evidence, _ = binary(tmp_path, [{"metric": "mine:lies", "min": 0}])
+    resolved, evidence, _ = binary(tmp_path, [{"metric": "mine:lies", "min": 0}])
     with pytest.raises(GatesError, match="no variance is negative"):
-        judge(bound, evidence)
+        judge(resolved, evidence)
 
 
 def test_a_function_without_weights_can_not_be_weighted(tmp_path):
@@ -273,8 +273,8 @@ def test_the_child_holds_no_secrets(tmp_path, monkeypatch):
 def test_what_scikit_learn_calls_zero_with_a_warning_is_undefined(tmp_path):
     frame = pd.DataFrame({"y": [0, 1] * 50})
     side = pd.DataFrame({"prediction": [0] * 100})
-    bound, evidence = measured(tmp_path, "binary", [{"metric": "precision_score", "min": 0.001}], frame, side, side)
-    (verdict,) = judge(bound, evidence).gates
+    resolved, evidence = measured(tmp_path, "binary", [{"metric": "precision_score", "min": 0.001}], frame, side, side)
+    (verdict,) = judge(resolved, evidence).gates
     assert verdict.verdict == "error"
     assert "undefined" in verdict.reason
 
@@ -283,8 +283,8 @@ def test_too_few_rows_of_a_class_are_undecided(tmp_path):
     frame = pd.DataFrame({"y": [1] + [0] * 59})
     side = pd.DataFrame({"score": np.linspace(1, 0, 60)})
     gates = [{"metric": "d2_log_loss_score", "min": 0.1}]
-    bound, evidence = measured(tmp_path, "binary", gates, frame, side.clip(0.01, 0.99), side.clip(0.01, 0.99))
-    (verdict,) = judge(bound, evidence).gates
+    resolved, evidence = measured(tmp_path, "binary", gates, frame, side.clip(0.01, 0.99), side.clip(0.01, 0.99))
+    (verdict,) = judge(resolved, evidence).gates
     assert (verdict.verdict, verdict.code) == ("inconclusive", "too_few_rows")
 
 
@@ -292,5 +292,5 @@ def test_classes_reach_a_function_by_their_names(tmp_path):
     own(tmp_path, "def share_score(y_true, y_pred): return float((y_true == 'cat').mean())")
     frame = pd.DataFrame({"y": ["cat", "dog", "emu", "cat"] * 20})
     side = pd.DataFrame({"prediction": frame.y[::-1].to_numpy()})
-    bound, evidence = measured(tmp_path, "multiclass", [{"metric": "mine:share_score", "min": 0}], frame, side, side)
-    assert judge(bound, evidence).gates[0].candidate.value == 0.5
+    resolved, evidence = measured(tmp_path, "multiclass", [{"metric": "mine:share_score", "min": 0}], frame, side, side)
+    assert judge(resolved, evidence).gates[0].candidate.value == 0.5

@@ -87,8 +87,8 @@ def test_what_is_said_of_every_metric(make, tmp_path, golden):
     task = make.__name__
     held, candidate, champion, asked = make()
     gates = [bars(one, task) for one in asked]
-    bound, evidence = measured(tmp_path, task, gates, held, candidate, champion, **KEYS.get(task, {}))
-    decision = judge(bound, evidence)
+    resolved, evidence = measured(tmp_path, task, gates, held, candidate, champion, **KEYS.get(task, {}))
+    decision = judge(resolved, evidence)
     told = [plain(gate) for gate in decision.gates]
     assert {gate["metric"] for gate in told} == {one["metric"] for one in gates}
     golden(Path(__file__).parent / f"golden/{task}.json", json.dumps(told, indent=1, ensure_ascii=False) + "\n")

@@ -58,9 +58,9 @@ CASES = (
 GATES = [{**gate, "max": 0.999} for gate, _ in CASES]
 
 
-def values(bound, evidence, who=CANDIDATE, part=None):
+def values(resolved, evidence, who=CANDIDATE, part=None):
     part = part or evidence.along(OVERALL)
-    return [metric_of(gate.rule, "ranking").level(part, who).value for gate in bound.policy.gates]
+    return [metric_of(gate.rule, "ranking").level(part, who).value for gate in resolved.policy.gates]
 
 
 def expected(frame, score, weight=None):
@@ -92,12 +92,12 @@ def run(folder, frame, gates=GATES, **keys):
 @pytest.mark.parametrize("keys", [{}, {"unit": "user"}, {"weight": "w"}, {"unit": "user", "weight": "w"}], ids=str)
 def test_equals_the_definition_query_by_query(tmp_path, keys, seed):
     frame = rows(np.random.default_rng(seed))
-    bound, evidence = run(tmp_path, frame, **keys)
+    resolved, evidence = run(tmp_path, frame, **keys)
     weight = keys.get("weight")
     ours, theirs = (expected(frame, name, weight) for name in "st")
-    assert values(bound, evidence) == pytest.approx(ours, abs=1e-9)
-    assert values(bound, evidence, CHAMPION) == pytest.approx(theirs, abs=1e-9)
-    for gate, a, b in zip(bound.policy.gates, ours, theirs, strict=True):
+    assert values(resolved, evidence) == pytest.approx(ours, abs=1e-9)
+    assert values(resolved, evidence, CHAMPION) == pytest.approx(theirs, abs=1e-9)
+    for gate, a, b in zip(resolved.policy.gates, ours, theirs, strict=True):
         change = metric_of(gate.rule, "ranking").change(evidence.along(OVERALL))
         low, high = change.bounds(0.95)
         assert change.value == pytest.approx(a - b, abs=1e-9)
@@ -106,9 +106,9 @@ def test_equals_the_definition_query_by_query(tmp_path, keys, seed):
 
 def test_the_error_is_that_of_queries_not_of_rows(tmp_path):
     frame = rows(np.random.default_rng(3))
-    bound, evidence = run(tmp_path, frame)
+    resolved, evidence = run(tmp_path, frame)
     one = [CASES[0][1](part.y.to_numpy(), part.s.to_numpy()) for _, part in frame.groupby("q") if (part.y > 0).any()]
-    found = metric_of(bound.policy.gates[0].rule, "ranking").level(evidence.along(OVERALL), CANDIDATE)
+    found = metric_of(resolved.policy.gates[0].rule, "ranking").level(evidence.along(OVERALL), CANDIDATE)
     from scipy.stats import t
 
     half = t.ppf(0.95, len(one) - 1) * np.std(one, ddof=1) / np.sqrt(len(one))
@@ -130,11 +130,11 @@ QUERY = st.lists(
 def test_any_ranking_equals_the_definition(tmp_path_factory, queries):
     flat = [(at, *row) for at, held in enumerate(queries) for row in held]
     frame = pd.DataFrame(flat, columns=["q", "y", "s"]).assign(t=0.0, region="a", user=1, w=1.0)
-    bound, evidence = run(tmp_path_factory.mktemp("ranking"), frame)
+    resolved, evidence = run(tmp_path_factory.mktemp("ranking"), frame)
     if (frame.y > 0).any():
-        assert values(bound, evidence) == pytest.approx(expected(frame, "s"), abs=1e-9)
+        assert values(resolved, evidence) == pytest.approx(expected(frame, "s"), abs=1e-9)
     else:
-        assert set(values(bound, evidence)) == {None}
+        assert set(values(resolved, evidence)) == {None}
 
 
 def test_a_perfect_ranking_is_exactly_one_and_no_order_of_rows_matters(tmp_path):
@@ -143,17 +143,17 @@ def test_a_perfect_ranking_is_exactly_one_and_no_order_of_rows_matters(tmp_path)
     for place in range(2):
         folder = tmp_path / str(place)
         folder.mkdir()
-        bound, evidence = run(folder, frame.sample(frac=1, random_state=place))
+        resolved, evidence = run(folder, frame.sample(frac=1, random_state=place))
         found.append(evidence.slices)
     assert found[0] == found[1]
-    assert values(bound, evidence)[0] == 1.0
+    assert values(resolved, evidence)[0] == 1.0
 
 
 def test_a_label_from_which_rows_are_relevant(tmp_path):
     frame = rows(np.random.default_rng(6))
-    bound, evidence = run(tmp_path, frame, [{"metric": "map", "k": 3, "relevant": 2, "max": 0.999}])
+    resolved, evidence = run(tmp_path, frame, [{"metric": "map", "k": 3, "relevant": 2, "max": 0.999}])
     held = [part for _, part in frame.groupby("q") if (part.y >= 2).any()]
-    assert values(bound, evidence) == pytest.approx(
+    assert values(resolved, evidence) == pytest.approx(
         [np.mean([ap(one.y.to_numpy(), one.s.to_numpy(), 3, 2) for one in held])], abs=1e-9
     )
 
@@ -164,8 +164,8 @@ def test_no_relevant_row_anywhere_is_an_error_and_in_a_slice_undecided(tmp_path)
         (tmp_path / name).mkdir()
         frame = rows(np.random.default_rng(7))
         frame.loc[frame.region.eq(where) if isinstance(where, str) else slice(None), "y"] = 0.0
-        bound, evidence = run(tmp_path / name, frame, gates, policy={"slices": ["region"]})
-        told = {str(one.slice): one for one in judge(bound, evidence).gates}
+        resolved, evidence = run(tmp_path / name, frame, gates, policy={"slices": ["region"]})
+        told = {str(one.slice): one for one in judge(resolved, evidence).gates}
         north, overall = told["{'region': 'north'}"], told["None"]
         assert (north.verdict, north.code) == ("inconclusive", "too_few_rows")
         assert "no query has a relevant row" in north.reason
@@ -194,7 +194,7 @@ def test_what_is_no_ranking_is_told(tmp_path, change, keys, told):
 
 def test_groups_of_queries(tmp_path):
     frame = rows(np.random.default_rng(9))
-    bound, evidence = run(tmp_path, frame, [{"metric": "ndcg_difference", "by": "region", "max": 0.999}])
+    resolved, evidence = run(tmp_path, frame, [{"metric": "ndcg_difference", "by": "region", "max": 0.999}])
     parts = evidence.along(Dimension(columns=("region",)))
     by = [expected(part, "s")[0] for _, part in frame.groupby("region")]
-    assert values(bound, evidence, part=parts) == pytest.approx([max(by) - min(by)], abs=1e-9)
+    assert values(resolved, evidence, part=parts) == pytest.approx([max(by) - min(by)], abs=1e-9)

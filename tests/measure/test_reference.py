@@ -152,7 +152,7 @@ def measured(folder, task, gates, frame, candidate, champion, policy=None, **dat
         "train": "true",
         "gates": gates,
     } | (policy or {})
-    bound = read(yaml.safe_dump(written).encode(), "gates.yaml", lambda _: b"")
+    resolved = read(yaml.safe_dump(written).encode(), "gates.yaml", lambda _: b"")
     served = RegisteredModel(
         version="1",
         digest="sha256:1",
@@ -161,8 +161,8 @@ def measured(folder, task, gates, frame, candidate, champion, policy=None, **dat
     )
     work = folder / "work"
     work.mkdir()
-    bench = Measurement(bound, folder, work)
-    return bound, bench.evidence((), [ModelOutput(digest="sha256:2", folder=folder / "candidate")], served)
+    bench = Measurement(resolved, folder, work)
+    return resolved, bench.evidence((), [ModelOutput(digest="sha256:2", folder=folder / "candidate")], served)
 
 
 def rules(task):
@@ -186,9 +186,9 @@ def test_measured_values_equal_the_reference(tmp_path, task, seed):
     reference, make = TASKS[task]
     y, model = make(np.random.default_rng(seed))
     (candidate, c, s), (champion, b, t) = model(1.0), model(1.2)
-    bound, evidence = measured(tmp_path, task, rules(task), pd.DataFrame({"y": y}), candidate, champion)
+    resolved, evidence = measured(tmp_path, task, rules(task), pd.DataFrame({"y": y}), candidate, champion)
     part = evidence.along(OVERALL)
-    for gate in bound.policy.gates:
+    for gate in resolved.policy.gates:
         metric = metric_of(gate.rule, task)
         if metric.paired:
             assert metric.level(part, CANDIDATE).value == pytest.approx(PAIRED[metric.name](y, c, b), abs=1e-9)

@@ -23,11 +23,11 @@ from gates.kinds.metric.rule import metric_of
 def decided(folder, task, gates, frame, candidate, champion=None, **keys):
     """Verdicts by (gate, rule, slice) of predictions beside a holdout."""
     policy = {name: keys.pop(name) for name in ("slices", "min_rows") if name in keys}
-    bound, evidence = measured(
+    resolved, evidence = measured(
         folder, task, gates, frame, candidate, candidate if champion is None else champion, policy, **keys
     )
-    decision = judge(bound, evidence)
-    return {(one.id, one.rule, one.where): one for one in decision.gates}, bound, evidence
+    decision = judge(resolved, evidence)
+    return {(one.id, one.rule, one.where): one for one in decision.gates}, resolved, evidence
 
 
 def separated(rows=60, positives=1):
@@ -344,7 +344,7 @@ def test_any_holdout_of_a_few_rows_is_judged(tmp_path_factory, rows, unit):
     y, s, t = zip(*rows, strict=True)
     frame = pd.DataFrame({"y": y, "unit": np.arange(len(y)) // 2})
     keys = {"unit": "unit"} if unit else {}
-    found, bound, evidence = decided(
+    found, resolved, evidence = decided(
         tmp_path_factory.mktemp("few"),
         "binary",
         [one | {"max_worsening": 0.5} if one["metric"] != "calibration_gap" and one["metric"] != "calibration_slope"
@@ -358,7 +358,7 @@ def test_any_holdout_of_a_few_rows_is_judged(tmp_path_factory, rows, unit):
         assert one.code != "not_finite", one.reason
         if one.verdict is Verdict.ERROR:
             assert "undefined" in one.reason
-    for gate in bound.policy.gates:
+    for gate in resolved.policy.gates:
         metric = metric_of(gate.rule, "binary")
         for quantity in (metric.level(evidence.along(OVERALL), CANDIDATE), metric.change(evidence.along(OVERALL))):
             if quantity.value is not None:

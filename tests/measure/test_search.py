@@ -31,8 +31,8 @@ def searched(folder, frame, candidate, champion=None, **top):
         "version": 1, "model": "m", "train": "true", "slices": "auto", "gates": GATES,
         "data": {"holdout": "holdout.parquet", "label": "y", "key": "id"},
     } | top  # fmt: skip
-    bound = read(yaml.safe_dump(policy).encode(), "gates.yaml", lambda _: b"")
-    bench = Measurement(bound, folder, folder)
+    resolved = read(yaml.safe_dump(policy).encode(), "gates.yaml", lambda _: b"")
+    bench = Measurement(resolved, folder, folder)
     served = RegisteredModel(
         version="1",
         digest="sha256:1",
@@ -40,7 +40,7 @@ def searched(folder, frame, candidate, champion=None, **top):
         folder=lambda: folder,
     )
     made = [ModelOutput(digest="sha256:2", folder=folder / "candidate")]
-    return bound, bench.evidence((), made, served if champion is not None else None)
+    return resolved, bench.evidence((), made, served if champion is not None else None)
 
 
 def table(random, rows):
@@ -63,8 +63,8 @@ def right(random, frame, share):
     return np.where(random.random(len(frame)) < share, frame["y"], 1 - frame["y"])
 
 
-def found(bound, evidence):
-    return [gate for gate in judge(bound, evidence).gates if gate.searched]
+def found(resolved, evidence):
+    return [gate for gate in judge(resolved, evidence).gates if gate.searched]
 
 
 def test_a_bad_crossing_is_found_and_blamed(tmp_path):
@@ -73,21 +73,21 @@ def test_a_bad_crossing_is_found_and_blamed(tmp_path):
     calls = right(random, frame, 0.85)
     bad = (frame["region"] == "b") & frame["member"]
     calls = np.where(bad, right(random, frame, 0.35), calls)
-    bound, evidence = searched(tmp_path, frame, calls, right(random, frame, 0.85))
-    blamed = {(gate.rule, tuple(sorted(gate.slice.items()))) for gate in found(bound, evidence)}
-    assert {gate.verdict for gate in found(bound, evidence)} == {Verdict.FAIL}
+    resolved, evidence = searched(tmp_path, frame, calls, right(random, frame, 0.85))
+    blamed = {(gate.rule, tuple(sorted(gate.slice.items()))) for gate in found(resolved, evidence)}
+    assert {gate.verdict for gate in found(resolved, evidence)} == {Verdict.FAIL}
     for rule in ("min", "max_worsening"):
         assert (rule, (("member", "true"), ("region", "b"))) in blamed
     assert evidence.search.columns == ("region", "member", "age[30,43,55,67]", "stars")
     assert evidence.search.crossed
-    assert "slices searched" in found(bound, evidence)[0].reason
+    assert "slices searched" in found(resolved, evidence)[0].reason
 
 
 def test_what_is_found_is_counted_whole_and_every_slice_is_counted_in(tmp_path):
     random = np.random.default_rng(2)
     frame = table(random, 1200)[["id", "y", "region", "member"]]
     calls = right(random, frame, 0.8)
-    bound, evidence = searched(tmp_path, frame, calls, right(random, frame, 0.8))
+    resolved, evidence = searched(tmp_path, frame, calls, right(random, frame, 0.8))
     assert evidence.search.slices == 4 + 2 + 8
     for part in evidence.along(AUTO):
         held = np.ones(len(frame), dtype=bool)
@@ -96,14 +96,14 @@ def test_what_is_found_is_counted_whole_and_every_slice_is_counted_in(tmp_path):
         assert part.rows == held.sum()
         hits = sum(n for label, call, _, n in part.cells if label == call)
         assert hits == (calls == frame["y"])[held].sum()
-    assert judge(bound, evidence).verdict is not Verdict.ERROR
+    assert judge(resolved, evidence).verdict is not Verdict.ERROR
 
 
 def test_rows_that_hold_nothing_to_blame_pass_and_are_told(tmp_path):
     random = np.random.default_rng(3)
     frame = table(random, 1000)
-    bound, evidence = searched(tmp_path, frame, right(random, frame, 0.9), right(random, frame, 0.9))
-    rows = found(bound, evidence)
+    resolved, evidence = searched(tmp_path, frame, right(random, frame, 0.9), right(random, frame, 0.9))
+    rows = found(resolved, evidence)
     assert [(gate.rule, gate.verdict, gate.code) for gate in rows] == [
         ("min", Verdict.PASS, Code.NOTHING_FOUND),
         ("max_worsening", Verdict.PASS, Code.NOTHING_FOUND),
@@ -118,25 +118,25 @@ def test_chance_alone_is_seldom_blamed(tmp_path):
         random = np.random.default_rng(seed)
         frame = table(random, 600)[["id", "y", "region", "member", "stars"]]
         gates = [{"metric": "accuracy", "min": 0.1, "slices": {"min": 0.8}}]
-        bound, evidence = searched(tmp_path, frame, right(random, frame, 0.8), gates=gates)
-        wrong += any(gate.verdict is Verdict.FAIL for gate in found(bound, evidence))
+        resolved, evidence = searched(tmp_path, frame, right(random, frame, 0.8), gates=gates)
+        wrong += any(gate.verdict is Verdict.FAIL for gate in found(resolved, evidence))
     assert wrong <= 4  # of 30 at 5 %: more than 4 in 1.6 % of runs
 
 
 def test_without_a_champion_levels_are_searched_all_the_same(tmp_path):
     random = np.random.default_rng(4)
     frame = table(random, 400)
-    bound, evidence = searched(tmp_path, frame, right(random, frame, 0.9))
-    told = [(gate.rule, gate.code) for gate in judge(bound, evidence).gates]
+    resolved, evidence = searched(tmp_path, frame, right(random, frame, 0.9))
+    told = [(gate.rule, gate.code) for gate in judge(resolved, evidence).gates]
     assert told[2:] == [("min", Code.NOTHING_FOUND), ("max_worsening", Code.NO_CHAMPION)]
 
 
 def test_a_holdout_too_small_to_search_is_undecided(tmp_path):
     random = np.random.default_rng(5)
     frame = table(random, 40)[["id", "y", "region"]]
-    bound, evidence = searched(tmp_path, frame, right(random, frame, 1.0))
+    resolved, evidence = searched(tmp_path, frame, right(random, frame, 1.0))
     assert evidence.search.slices == 0
-    row = judge(bound, evidence).gates[2]
+    row = judge(resolved, evidence).gates[2]
     assert (row.verdict, row.code) == (Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS)
 
 
@@ -151,8 +151,8 @@ def test_auto_stands_beside_declared_slices_and_alone(tmp_path):
     random = np.random.default_rng(7)
     frame = table(random, 400)
     for place, slices in enumerate((["auto", "region"], ["auto"], "auto")):
-        bound, evidence = searched(tmp_path / str(place), frame, right(random, frame, 0.9), slices=slices)
-        assert bound.policy.dimensions[0] == AUTO
+        resolved, evidence = searched(tmp_path / str(place), frame, right(random, frame, 0.9), slices=slices)
+        assert resolved.policy.dimensions[0] == AUTO
         assert evidence.search
         assert bool([one for one in evidence.slices if one.dimension == "region"]) == ("region" in slices)
 
@@ -177,7 +177,7 @@ def test_a_crossing_and_groups_take_the_bins_that_are_declared(tmp_path):
         {"metric": "selection_rate_difference", "by": ["age", "sex"], "max": 0.999},
     ]
     frame = frame[~((frame["sex"] == "f") & (frame["age"] >= 50))]  # a combination that does not occur is no slice
-    bound, evidence = searched(tmp_path, frame, right(random, frame, 0.9), slices=CROSSED, gates=gates)
+    resolved, evidence = searched(tmp_path, frame, right(random, frame, 0.9), slices=CROSSED, gates=gates)
     keys = [part.key for part in evidence.slices if part.dimension == "sex * age[30,50]"]
     assert keys == [
         (("sex", "f"), ("age", "< 30")),
@@ -186,7 +186,7 @@ def test_a_crossing_and_groups_take_the_bins_that_are_declared(tmp_path):
         (("sex", "m"), ("age", "[30, 50)")),
         (("sex", "m"), ("age", ">= 50")),
     ]
-    decision = judge(bound, evidence)
+    decision = judge(resolved, evidence)
     assert decision.verdict is Verdict.PASS
     assert list(decision.gates[-2].groups) == ["age < 30", "age=[30, 50)", "age >= 50"]
 

@@ -118,8 +118,8 @@ def served(folder):
     )
 
 
-def measured(bound, folder, shard=None):
-    bench = Measurement(bound, folder, folder, shard=shard)
+def measured(resolved, folder, shard=None):
+    bench = Measurement(resolved, folder, folder, shard=shard)
     made = [ModelOutput(digest=f"sha256:{name:c<64.1}", folder=folder / name) for name in ("candidate", "again")]
     both = served(folder / "champion"), served(folder / "champion")
     if shard is None:
@@ -129,17 +129,17 @@ def measured(bound, folder, shard=None):
     return bench.part(made, *both, target)
 
 
-def parts(bound, folder, of):
+def parts(resolved, folder, of):
     """All parts, in no order, each as it is read back."""
     found = {}
     for index in range(of, 0, -1):
-        part = measured(bound, folder, Shard(index=index, of=of))
+        part = measured(resolved, folder, Shard(index=index, of=of))
         found[folder / f"{index}-of-{of}"] = read_json(Measured, canonical(part), "part")
     return found
 
 
-def merged(bound, folder, found):
-    return shards.merge(bound, found, GuestMetric(folder=folder / "metrics", root=folder, environ={}))
+def merged(resolved, folder, found):
+    return shards.merge(resolved, found, GuestMetric(folder=folder / "metrics", root=folder, environ={}))
 
 
 @settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -152,11 +152,11 @@ def merged(bound, folder, found):
     scores=st.booleans(),
 )
 def test_any_split_gives_the_bytes_of_the_whole(tmp_path, of, rows, seed, data, exact, scores):
-    bound = project(tmp_path, rows, seed, data, {"gates": SUMS + SCORES} if scores else {})
+    resolved = project(tmp_path, rows, seed, data, {"gates": SUMS + SCORES} if scores else {})
     with mock.patch(LIMITS[0], exact), mock.patch(LIMITS[1], exact):
-        whole = measured(bound, tmp_path)
-        found = parts(bound, tmp_path, of)
-        assert canonical(merged(bound, tmp_path, found)) == canonical(whole)
+        whole = measured(resolved, tmp_path)
+        found = parts(resolved, tmp_path, of)
+        assert canonical(merged(resolved, tmp_path, found)) == canonical(whole)
     assert whole.anchored
     assert len(whole.runs) == 1
     assert all(bool(part.sides) == scores for part in found.values())
@@ -166,68 +166,68 @@ def test_any_split_gives_the_bytes_of_the_whole(tmp_path, of, rows, seed, data, 
     "name", [pytest.param(name, marks=[long] if name == "somebody else's" else []) for name in TASKS]
 )
 def test_what_does_not_add_up_is_counted_of_kept_rows(tmp_path, name):
-    bound = project(tmp_path, 300 if "search" in name else 60, 1, *TASKS[name])
-    whole = measured(bound, tmp_path)
-    found = parts(bound, tmp_path, 3)
+    resolved = project(tmp_path, 300 if "search" in name else 60, 1, *TASKS[name])
+    whole = measured(resolved, tmp_path)
+    found = parts(resolved, tmp_path, 3)
     assert len(found[tmp_path / "1-of-3"].sides) == 3
-    assert canonical(merged(bound, tmp_path, found)) == canonical(whole)
+    assert canonical(merged(resolved, tmp_path, found)) == canonical(whole)
     assert all(one.rows for one in whole.slices)
     assert ("search" in name) == (whole.search is not None)
 
 
 def test_what_adds_up_keeps_no_rows(tmp_path):
-    bound = project(tmp_path, 60, 1, {}, {})
-    assert parts(bound, tmp_path, 2)
+    resolved = project(tmp_path, 60, 1, {}, {})
+    assert parts(resolved, tmp_path, 2)
     assert list(tmp_path.glob("*-of-2/*")) == []
 
 
 def test_rows_that_were_changed_or_are_gone_are_refused(tmp_path):
-    bound = project(tmp_path, 60, 1, {}, {"gates": SCORES})
-    found = parts(bound, tmp_path, 2)
+    resolved = project(tmp_path, 60, 1, {}, {"gates": SCORES})
+    found = parts(resolved, tmp_path, 2)
     rows = tmp_path / "2-of-2" / "rows-0.parquet"
     rows.write_bytes((tmp_path / "1-of-2" / "rows-0.parquet").read_bytes())
     with pytest.raises(GatesError, match=r"rows-0\.parquet.*is not the file of rows"):
-        merged(bound, tmp_path, found)
+        merged(resolved, tmp_path, found)
     rows.unlink()
     with pytest.raises(GatesError, match="is not the file of rows"):
-        merged(bound, tmp_path, found)
+        merged(resolved, tmp_path, found)
 
 
 @pytest.mark.parametrize("gates", [SUMS, SCORES])
 def test_few_values_in_each_part_may_be_too_many_together(tmp_path, gates, monkeypatch):
-    bound = project(tmp_path, 60, 1, {}, {"gates": gates, "slices": ["id"]})
+    resolved = project(tmp_path, 60, 1, {}, {"gates": gates, "slices": ["id"]})
     with monkeypatch.context() as patched:
         patched.setattr("gates.measure.holdout.rows.MAX_SLICES", 50)
-        found = parts(bound, tmp_path, 2)
+        found = parts(resolved, tmp_path, 2)
     monkeypatch.setattr("gates.measure.shards.MAX_SLICES", 50)
     with pytest.raises(GatesError, match="id has 60 values"):
-        merged(bound, tmp_path, found)
+        merged(resolved, tmp_path, found)
 
 
 def test_a_query_that_is_mixed_over_parts_is_told(tmp_path):
-    bound = project(tmp_path, 60, 1, *TASKS["ranking"])
+    resolved = project(tmp_path, 60, 1, *TASKS["ranking"])
     frame = pd.read_parquet(tmp_path / "holdout.parquet")
     frame["region"] = np.where(frame["id"] == 0, "z", frame["region"])  # one row of the first query alone
     frame.to_parquet(tmp_path / "holdout.parquet", index=False)
-    found = parts(bound, tmp_path, 5)  # so many that this row lies in another than the other two
+    found = parts(resolved, tmp_path, 5)  # so many that this row lies in another than the other two
     with pytest.raises(GatesError, match="region differs within 1 query"):
-        merged(bound, tmp_path, found)
+        merged(resolved, tmp_path, found)
 
 
 def test_what_is_not_one_whole_is_refused(tmp_path):
-    bound = project(tmp_path, 40, 1, {}, {})
-    both = parts(bound, tmp_path, 2)
+    resolved = project(tmp_path, 40, 1, {}, {})
+    both = parts(resolved, tmp_path, 2)
     first, second = tmp_path / "1-of-2", tmp_path / "2-of-2"
     two = both[second]
     with pytest.raises(GatesError, match="lacks 2"):
-        merged(bound, tmp_path, {first: both[first]})
+        merged(resolved, tmp_path, {first: both[first]})
     with pytest.raises(GatesError, match="several splits"):
-        merged(bound, tmp_path, both | {tmp_path: replace(two, shard=Shard(index=2, of=3))})
+        merged(resolved, tmp_path, both | {tmp_path: replace(two, shard=Shard(index=2, of=3))})
     other = replace(two.evidence, candidate=replace(two.evidence.candidate, digest="sha256:" + "9" * 64))
     with pytest.raises(GatesError, match="other models"):
-        merged(bound, tmp_path, both | {second: replace(two, evidence=other)})
+        merged(resolved, tmp_path, both | {second: replace(two, evidence=other)})
     with pytest.raises(GatesError, match="changed between"):
-        merged(bound, tmp_path, both | {second: replace(two, lanes=tuple(lane + 1 for lane in two.lanes))})
+        merged(resolved, tmp_path, both | {second: replace(two, lanes=tuple(lane + 1 for lane in two.lanes))})
     changed = project(tmp_path, 40, 1, {}, {"slices": ["region"]})
     with pytest.raises(GatesError, match="another policy"):
         merged(changed, tmp_path, both)
@@ -237,10 +237,10 @@ def test_what_is_not_one_whole_is_refused(tmp_path):
 
 @pytest.mark.parametrize(("data", "words"), [({"key": None}, "its key"), ({"engine": "spark"}, "spark")])
 def test_what_can_not_be_split_is_named(tmp_path, data, words):
-    bound = project(tmp_path, 10, 1, {}, {})
-    bound = replace(bound, policy=replace(bound.policy, data=replace(bound.policy.data, **data)))
+    resolved = project(tmp_path, 10, 1, {}, {})
+    resolved = replace(resolved, policy=replace(resolved.policy, data=replace(resolved.policy.data, **data)))
     with pytest.raises(GatesError, match=words):
-        Measurement(bound, tmp_path, tmp_path, shard=Shard(index=1, of=2))
+        Measurement(resolved, tmp_path, tmp_path, shard=Shard(index=1, of=2))
 
 
 @pytest.mark.parametrize("text", ["0/2", "3/2", "a/b", "1", "1/", "-1/2", "²/2", ""])

@@ -43,9 +43,9 @@ def run(folder, frame, gates, task="score", names=("a", "b"), column="score", **
     return measured(folder, task, gates, frame[["user", "w", "region"]], *sides, label=None, **keys)
 
 
-def level(bound, evidence, who=CANDIDATE, part=None, task="score"):
+def level(resolved, evidence, who=CANDIDATE, part=None, task="score"):
     part = part or evidence.along(OVERALL)
-    return [metric_of(gate.rule, task).level(part, who) for gate in bound.policy.gates]
+    return [metric_of(gate.rule, task).level(part, who) for gate in resolved.policy.gates]
 
 
 @pytest.mark.parametrize("keys", [{}, {"unit": "user"}, {"weight": "w"}, {"unit": "user", "weight": "w"}], ids=str)
@@ -56,11 +56,11 @@ def test_values_are_numpys(tmp_path, keys):
         {"metric": "share_above", "above": 100, "max": 0.999},
         *({"metric": "quantile", "q": q, "max": 1e9} for q in QUANTILES),
     ]
-    bound, evidence = run(tmp_path, frame, gates, **keys)
+    resolved, evidence = run(tmp_path, frame, gates, **keys)
     w = frame.w.to_numpy() if "weight" in keys else None
     for who, x in ((CANDIDATE, frame.a.to_numpy()), (CHAMPION, frame.b.to_numpy())):
         wanted = [np.average(x, weights=w), np.average(x > 100, weights=w), *(quantile(x, q, w) for q in QUANTILES)]
-        found = level(bound, evidence, who)
+        found = level(resolved, evidence, who)
         assert [one.value for one in found] == pytest.approx(wanted, rel=1e-9)
         assert all(one.bounds(0.95)[0] < one.value < one.bounds(0.95)[1] for one in found)
 
@@ -88,9 +88,9 @@ def test_a_quantile_of_any_rows_is_the_order_statistic(tmp_path_factory, rows, q
 def test_numpys_own_quantile(tmp_path):
     frame = latencies(np.random.default_rng(2), rows=400)
     gates = [{"metric": "quantile", "q": q, "max": 1e9} for q in QUANTILES]
-    bound, evidence = run(tmp_path, frame, gates)
+    resolved, evidence = run(tmp_path, frame, gates)
     wanted = [np.quantile(frame.a, q, method="averaged_inverted_cdf") for q in QUANTILES]
-    assert [one.value for one in level(bound, evidence)] == pytest.approx(wanted, rel=1e-9)
+    assert [one.value for one in level(resolved, evidence)] == pytest.approx(wanted, rel=1e-9)
 
 
 def test_the_error_of_a_paired_quantile_is_that_of_the_bootstrap(tmp_path):
@@ -115,8 +115,8 @@ def test_units_that_vary_together_widen_the_error(tmp_path):
     widths = []
     for place, keys in enumerate(({}, {"unit": "user"})):
         (tmp_path / str(place)).mkdir()
-        bound, evidence = run(tmp_path / str(place), frame, [{"metric": "quantile", "q": 0.5, "max": 1e9}], **keys)
-        low, high = level(bound, evidence)[0].bounds(0.95)
+        resolved, evidence = run(tmp_path / str(place), frame, [{"metric": "quantile", "q": 0.5, "max": 1e9}], **keys)
+        low, high = level(resolved, evidence)[0].bounds(0.95)
         widths.append(high - low)
     assert widths[1] > 2.5 * widths[0]
 
@@ -124,16 +124,16 @@ def test_units_that_vary_together_widen_the_error(tmp_path):
 @pytest.mark.parametrize("rows", [1, 30])
 def test_too_few_rows_for_a_quantile_are_undecided(tmp_path, rows):
     frame = latencies(np.random.default_rng(5), rows=rows)
-    bound, evidence = run(tmp_path, frame, [{"metric": "quantile", "q": 0.95, "max": 1e9}])
-    (told,) = judge(bound, evidence).gates
+    resolved, evidence = run(tmp_path, frame, [{"metric": "quantile", "q": 0.95, "max": 1e9}])
+    (told,) = judge(resolved, evidence).gates
     assert (told.verdict, told.code) == ("inconclusive", "too_few_rows")
     assert "too few rows" in told.reason
 
 
 def test_none_of_fifty_rows_is_not_none_at_all(tmp_path):
     frame = latencies(np.random.default_rng(6), rows=50)
-    bound, evidence = run(tmp_path, frame, [{"metric": "share_above", "above": 1e6, "max": 0.01}])
-    (told,) = judge(bound, evidence).gates
+    resolved, evidence = run(tmp_path, frame, [{"metric": "share_above", "above": 1e6, "max": 0.01}])
+    (told,) = judge(resolved, evidence).gates
     assert told.candidate.value == 0
     assert told.verdict == "inconclusive"
 
@@ -144,12 +144,12 @@ def test_slices_and_groups(tmp_path):
         {"metric": "quantile", "q": 0.8, "max": 1e9, "slices": {"max": 1e9}},
         {"metric": "quantile_difference", "q": 0.5, "by": "region", "max": 1e9},
     ]
-    bound, evidence = run(tmp_path, frame, gates, policy={"slices": ["region"]})
+    resolved, evidence = run(tmp_path, frame, gates, policy={"slices": ["region"]})
     parts = {dict(part.key)["region"]: part for part in evidence.along(Dimension(columns=("region",)))}
     for region, part in parts.items():
         x = frame.a[frame.region == region].to_numpy()
-        assert level(bound, evidence, part=[part])[0].value == pytest.approx(quantile(x, 0.8), rel=1e-9)
-    gap = metric_of(bound.policy.gates[1].rule, "score").level(list(parts.values()), CANDIDATE)
+        assert level(resolved, evidence, part=[part])[0].value == pytest.approx(quantile(x, 0.8), rel=1e-9)
+    gap = metric_of(resolved.policy.gates[1].rule, "score").level(list(parts.values()), CANDIDATE)
     medians = [quantile(frame.a[frame.region == region].to_numpy(), 0.5) for region in parts]
     assert gap.value == pytest.approx(max(medians) - min(medians), rel=1e-9)
 
@@ -175,8 +175,8 @@ def binary(folder, gates, champion=True, **keys):
 
 def test_of_works_beside_any_task(tmp_path):
     gates = [{"metric": "mean", "of": "latency", "max": 9, "better": "smaller", "max_worsening": 0.1}]
-    (bound, evidence), side = binary(tmp_path, gates)
-    level_, change = judge(bound, evidence).gates
+    (resolved, evidence), side = binary(tmp_path, gates)
+    level_, change = judge(resolved, evidence).gates
     assert level_.candidate.value == pytest.approx(side.latency.mean(), rel=1e-9)
     assert (change.verdict, change.better) == ("pass", -1)
 
@@ -187,8 +187,8 @@ def test_a_champion_without_the_column_is_not_compared_and_does_not_hinder(tmp_p
         {"metric": "quantile", "of": "latency", "q": 0.5, "max": 9, "better": "smaller", "max_worsening": 0.1},
         {"metric": "roc_auc", "max_worsening": 0.5},
     ]
-    (bound, evidence), _ = binary(tmp_path, gates, champion=False)
-    told = judge(bound, evidence).gates
+    (resolved, evidence), _ = binary(tmp_path, gates, champion=False)
+    told = judge(resolved, evidence).gates
     assert [one.verdict for one in told] == ["pass", "error", "pass", "error", "pass"]
     assert "the champion's predictions have no latency" in told[1].reason
     assert "the champion's predictions have no latency" in told[3].reason
@@ -215,9 +215,9 @@ def test_median_absolute_error_is_scikit_learns(tmp_path, weight):
     side = pd.DataFrame({"prediction": c})
     keys = {"weight": weight} if weight else {}
     gates = [{"metric": "median_absolute_error", "max": 9}]
-    bound, evidence = measured(tmp_path, "regression", gates, frame, side, side, **keys)
+    resolved, evidence = measured(tmp_path, "regression", gates, frame, side, side, **keys)
     wanted = sm.median_absolute_error(frame.y, c, sample_weight=frame[weight] if weight else None)
-    assert level(bound, evidence, task="regression")[0].value == pytest.approx(wanted, abs=1e-9)
+    assert level(resolved, evidence, task="regression")[0].value == pytest.approx(wanted, abs=1e-9)
 
 
 NARROW = {  # label, prediction, within: whether it is, of columns of 32 bits as of any
@@ -239,8 +239,10 @@ def test_floats_of_32_bits_are_the_decimals_they_stand_for(tmp_path, kind):
         gates = [{"metric": "share_within", "within": most, "min": 0.01, "slices": {"min": 0.01}}]
         gates += [{"metric": "mae", "max": 9}]
         policy = {"slices": [{"x": [0.7]}]}
-        bound, evidence = measured(tmp_path / str(place), "regression", gates, frame, side, side, policy, weight="w")
-        share, mae = (metric_of(gate.rule, "regression").level(evidence.slices[:1], CANDIDATE) for gate in bound.gates)
+        resolved, evidence = measured(tmp_path / str(place), "regression", gates, frame, side, side, policy, weight="w")
+        share, mae = (
+            metric_of(gate.rule, "regression").level(evidence.slices[:1], CANDIDATE) for gate in resolved.gates
+        )
         assert share.value == wanted
         assert mae.value == pytest.approx(abs(label - prediction), abs=1e-13)
         assert [dict(part.key) for part in evidence.slices[1:]] == [{"x": ">= 0.7"}]

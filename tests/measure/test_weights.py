@@ -112,9 +112,9 @@ def test_weighted_values_are_those_of_sample_weight(tmp_path_factory, task, seed
     w = np.exp(random.normal(size=len(y)) * spread) * (random.random(len(y)) > 0.05)
     gates = [gate for gate in rules(task) if WEIGHTED[task].get(gate["metric"])]
     folder, frame = tmp_path_factory.mktemp("weights"), pd.DataFrame({"y": y, "w": w})
-    bound, evidence = measured(folder, task, gates, frame, candidate, champion, weight="w")
+    resolved, evidence = measured(folder, task, gates, frame, candidate, champion, weight="w")
     part = evidence.along(OVERALL)
-    for gate in bound.policy.gates:
+    for gate in resolved.policy.gates:
         metric, reference = metric_of(gate.rule, task), WEIGHTED[task][gate.rule.metric]
         wanted = [reference(y, c, s, w), reference(y, b, t, w)]
         found = [metric.level(part, who) for who in (CANDIDATE, CHAMPION)]
@@ -134,8 +134,8 @@ def test_units_change_no_value(tmp_path_factory, task, seed):
     sides = []
     for keys in ({}, {"unit": "user"}):
         folder = tmp_path_factory.mktemp("units")
-        bound, evidence = measured(folder, task, rules(task), frame, candidate, champion, **keys)
-        sides.append([metric_of(one.rule, task).level(evidence.along(OVERALL), CANDIDATE) for one in bound.gates])
+        resolved, evidence = measured(folder, task, rules(task), frame, candidate, champion, **keys)
+        sides.append([metric_of(one.rule, task).level(evidence.along(OVERALL), CANDIDATE) for one in resolved.gates])
     for plain, clustered in zip(*sides, strict=True):
         assert clustered.value == pytest.approx(plain.value, rel=1e-9, abs=1e-9)
         assert clustered.method != plain.method or plain.method in ("jackknife", "woodruff")

@@ -140,19 +140,19 @@ def test_every_weakening_is_named(policy_of, policy, contract, mutant, of_mutant
     assert weakened(policy_of(policy, contract), policy_of(mutant, of_mutant))
 
 
-def findings(bound, contract):
+def findings(resolved, contract):
     """Every rule is broken."""
     count = {"rows": 10, "values(left=1)": 0}
-    names = [rule.id for rule in bound.contract.rules] if contract else []
-    return [[table, name, 390, count.get(name, 390)] for name in names for table in bound.policy.data.tables]
+    names = [rule.id for rule in resolved.contract.rules] if contract else []
+    return [[table, name, 390, count.get(name, 390)] for name in names for table in resolved.policy.data.tables]
 
 
-def judged_as_in_a_pull_request(folder, bound, evidence, base, of_base):
+def judged_as_in_a_pull_request(folder, resolved, evidence, base, of_base):
     """Through the steps themselves: evidence as it lies in files, the base commit's policy at hand."""
     workspace = Workspace(policy=folder / "gates.yaml")
     flow = Flow(workspace=workspace, steps=Steps(None, quiet=True), environ={}, today="2027-01-01")
-    flow.__dict__["bound"] = bound
-    held = BaseVerdict(bound=base, root=workspace.root) if base else None
+    flow.__dict__["resolved"] = resolved
+    held = BaseVerdict(resolved=base, root=workspace.root) if base else None
     flow.__dict__["base"] = held and Base(commit="0" * 40, policies=(held,))
     workspace.prepare()
     workspace.save(workspace.evidence, evidence)
@@ -247,7 +247,7 @@ POLICY = st.fixed_dictionaries(
 def test_what_only_the_second_lets_pass_is_weaker(policy_of, evidence_of, one, other, rows):
     """The judge as an oracle: no evidence passes a policy that is not weaker and fails the one before."""
     base, head = policy_of(one), policy_of(other)
-    before, after = (judge(bound, evidence_of(bound, rows)) for bound in (base, head))
+    before, after = (judge(resolved, evidence_of(resolved, rows)) for resolved in (base, head))
     nothing = before.code is Code.NOTHING_JUDGED  # a first bar that needs no champion
     if after.verdict is Verdict.PASS and before.verdict is not Verdict.PASS and not nothing:
         assert weakened(base, head)

@@ -58,16 +58,16 @@ def test_mistakes_are_sorted_by_place_and_told_once(path):
 
 @pytest.mark.parametrize("path", GOOD, ids=stem)
 def test_an_explained_policy_is_the_same_policy(path):
-    bound = load(path)
+    resolved = load(path)
     again = read(
-        yaml.safe_dump(bound.explained).encode(),
+        yaml.safe_dump(resolved.explained).encode(),
         "explained.yaml",
         lambda name: files.read(path.parent / name, "Check data.contract."),
     )
-    assert again.explained == bound.explained
-    assert again.digest == bound.digest
-    assert again.measured == bound.measured
-    assert again.needs == bound.needs
+    assert again.explained == resolved.explained
+    assert again.digest == resolved.digest
+    assert again.measured == resolved.measured
+    assert again.needs == resolved.needs
 
 
 def without_null(value):
@@ -109,10 +109,10 @@ def test_the_jsonschema_package_agrees_on_the_form(path):
 
 
 def test_observing_ends_by_itself(policy_of):
-    bound = policy_of({"gates": [{"metric": "recall", "min": 0.5}], "mode": "observe until 2027-03-01"})
+    resolved = policy_of({"gates": [{"metric": "recall", "min": 0.5}], "mode": "observe until 2027-03-01"})
     days = ("2026-11-24", "2027-02-28", "2027-03-01", "2027-03-02", "2030-01-01")
-    assert [bound.observing(day) for day in days] == [True, True, True, False, False]
-    assert bound.explained["mode"] == "observe until 2027-03-01"
+    assert [resolved.observing(day) for day in days] == [True, True, True, False, False]
+    assert resolved.explained["mode"] == "observe until 2027-03-01"
     assert not policy_of({"gates": [{"metric": "recall", "min": 0.5}]}).observing("2026-11-24")
 
 

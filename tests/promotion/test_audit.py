@@ -372,7 +372,7 @@ def test_any_single_field_changed_is_told(
 
 
 def test_the_policy_document_is_the_policy(policy_of: Any) -> None:
-    from gates.ledger.audit_documents import bound_of
+    from gates.ledger.audit_documents import resolved_of
 
     keys = {
         "gates": [{"metric": "roc_auc", "min": 0.8, "max_worsening": 0.1, "slices": {"min": 0.1}}],
@@ -388,11 +388,13 @@ def test_the_policy_document_is_the_policy(policy_of: Any) -> None:
         ("ranking", "mrr", of_a_query),
     )
     others = [policy_of({"task": task, "gates": [{"metric": name, "min": 0.001}]} | more) for task, name, more in tasks]
-    for bound in (policy_of(keys), policy_of(keys, contract), policy_of(keys, unsorted), *others):
-        again: ResolvedPolicy = bound_of(bound.document)
-        assert (again.digest, again.measured, again.document) == (bound.digest, bound.measured, bound.document)
+    for resolved in (policy_of(keys), policy_of(keys, contract), policy_of(keys, unsorted), *others):
+        again: ResolvedPolicy = resolved_of(resolved.document)
+        assert (again.digest, again.measured, again.document) == (resolved.digest, resolved.measured, resolved.document)
         for one, other in zip(
-            again.contract.rules if again.contract else (), bound.contract.rules if bound.contract else (), strict=True
+            again.contract.rules if again.contract else (),
+            resolved.contract.rules if resolved.contract else (),
+            strict=True,
         ):
             assert (one.id, one.asks) == (other.id, other.asks)
     backwards = {**unsorted, "record": {"required": ["z"], "properties": {"a": {}, "z": {}}}}

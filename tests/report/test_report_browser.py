@@ -82,8 +82,8 @@ ALONE = {name: value for name, value in os.environ.items() if not name.startswit
 def hostile(policy_of, evidence_of) -> str:
     """Every place that foreign text can reach holds markup, and words that no line can break."""
     nasty = f"{HOSTILE} {LONG}"
-    bound = policy_of({"gates": [{"metric": "roc_auc", "min": 0.5}]})
-    evidence = evidence_of(bound, [{"scores": [[1, 0.9, 0.8, 40], [0, 0.2, 0.3, 60]]}])
+    resolved = policy_of({"gates": [{"metric": "roc_auc", "min": 0.5}]})
+    evidence = evidence_of(resolved, [{"scores": [[1, 0.9, 0.8, 40], [0, 0.2, 0.3, 60]]}])
     parts = (Part(label=nasty, here=1, there=2), Part(label=None, here=2, there=1))
     finding = Finding(table=nasty, rule=nasty, rows=3, count=1, examples=(nasty,), parts=parts)
     curves = tuple(Curve(model=model, bins=((20000, 60, 0), (40000, 0, 40))) for model in ("candidate", "champion"))

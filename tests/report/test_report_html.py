@@ -81,11 +81,11 @@ def test_the_numbers_are_those_that_were_judged(path):
 
 
 def test_foreign_text_stays_text(policy_of, evidence_of):
-    bound = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "min": 0.5, "slices": {"min": 0.5}}]})
-    evidence = evidence_of(bound, [{"shop": HOSTILE, "cells": [[1, 1, 1, 50], [0, 0, 0, 50]]}])
+    resolved = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "min": 0.5, "slices": {"min": 0.5}}]})
+    evidence = evidence_of(resolved, [{"shop": HOSTILE, "cells": [[1, 1, 1, 50], [0, 0, 0, 50]]}])
     part = (Part(label=HOSTILE, here=1, there=2), Part(label=None, here=2, there=1))
     finding = Finding(table=HOSTILE, rule=HOSTILE, rows=3, count=1, examples=(HOSTILE,), parts=part)
-    decision = replace(judge(bound, evidence), model=HOSTILE, reason=HOSTILE)
+    decision = replace(judge(resolved, evidence), model=HOSTILE, reason=HOSTILE)
     facts = Facts(evidence=replace(evidence, findings=(finding,)), weaker=(HOSTILE,), commit=HOSTILE, version=HOSTILE)
     text = render(decision, facts)
     page = Page(text)
@@ -96,17 +96,18 @@ def test_foreign_text_stays_text(policy_of, evidence_of):
 
 
 def test_curves_are_drawn_where_the_evidence_has_them(policy_of, evidence_of):
-    bound = policy_of({"gates": [{"metric": "roc_auc", "min": 0.5}]})
-    evidence = evidence_of(bound, [{"scores": [[1, 0.9, 0.8, 40], [0, 0.2, 0.3, 60], [1, 0.4, 0.6, 10]]}])
+    resolved = policy_of({"gates": [{"metric": "roc_auc", "min": 0.5}]})
+    evidence = evidence_of(resolved, [{"scores": [[1, 0.9, 0.8, 40], [0, 0.2, 0.3, 60], [1, 0.4, 0.6, 10]]}])
     bins = ((20000, 60, 0), (30000, 0, 10), (40000, 0, 40))
     curves = tuple(Curve(model=model, bins=bins) for model in ("candidate", "champion"))
-    page = Page(render(judge(bound, evidence), Facts(evidence=replace(evidence, curves=curves))))
+    page = Page(render(judge(resolved, evidence), Facts(evidence=replace(evidence, curves=curves))))
     labels = [
         attributes["aria-label"] for name, attributes in page.tags if name == "svg" and "plot" in attributes["class"]
     ]
     assert labels == ["ROC", "Precision and recall", "Calibration", "Scores of the candidate", "Scores of the champion"]
     (embedded,) = re.findall(
-        r'id="curves">(.*?)</script>', render(judge(bound, evidence), Facts(evidence=replace(evidence, curves=curves)))
+        r'id="curves">(.*?)</script>',
+        render(judge(resolved, evidence), Facts(evidence=replace(evidence, curves=curves))),
     )
     assert [one["totals"] for one in json.loads(embedded)] == [[60, 50], [60, 50]]
 
@@ -115,10 +116,10 @@ def test_curves_are_drawn_where_the_evidence_has_them(policy_of, evidence_of):
     ("threshold", "starts", "told"), [(0.4, "0.40", "0.4"), (0.375, "0.38", "0.375"), (None, "0.50", None)]
 )
 def test_the_threshold_explorer_starts_at_the_policys(policy_of, evidence_of, threshold, starts, told):
-    bound = policy_of({"gates": [{"metric": "recall", "min": 0.5}]})
-    evidence = evidence_of(bound, [{"cells": [[1, 1, 0, 40], [0, 0, 0, 60], [1, 0, 1, 10]]}])
+    resolved = policy_of({"gates": [{"metric": "recall", "min": 0.5}]})
+    evidence = evidence_of(resolved, [{"cells": [[1, 1, 0, 40], [0, 0, 0, 60], [1, 0, 1, 10]]}])
     evidence = replace(evidence, curves=(Curve(model="candidate", bins=((20000, 60, 10), (40000, 0, 40))),))
-    page = Page(render(judge(bound, evidence), Facts(evidence=evidence, threshold=threshold)))
+    page = Page(render(judge(resolved, evidence), Facts(evidence=evidence, threshold=threshold)))
     (slider,) = (attributes for _, attributes in page.tags if attributes.get("id") == "threshold")
     assert slider["value"] == starts
     assert (f"a score of at least {told} is called" in page.text) == (told is not None)

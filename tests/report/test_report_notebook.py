@@ -54,19 +54,19 @@ def test_of_many_bars_the_worst_are_shown_and_the_rest_counted():
 
 
 def test_a_policy_shows_what_must_hold(policy_of):
-    bound = policy_of(
+    resolved = policy_of(
         {"gates": [{"metric": "roc_auc", "min": 0.75, "max_worsening": 0.01}]}, {"table": [{"rows": {"min": 10}}]}
     )
-    shown = _shown(ShownPolicy, bound)
-    assert shown.digest == bound.digest
+    shown = _shown(ShownPolicy, resolved)
+    assert shown.digest == resolved.digest
     text = page(shown._repr_html_()).text
     assert "metric: roc_auc, min: 0.75, max_worsening: 0.01" in text
     assert "data: [" in text
 
 
 def test_evidence_shows_which_models_were_measured_on_what(policy_of, evidence_of):
-    bound = policy_of({"gates": [{"metric": "accuracy", "min": 0.5}]})
-    counted = evidence_of(bound, [{"cells": [[1, 1, 1, 50], [0, 0, 0, 50]]}])
+    resolved = policy_of({"gates": [{"metric": "accuracy", "min": 0.5}]})
+    counted = evidence_of(resolved, [{"cells": [[1, 1, 1, 50], [0, 0, 0, 50]]}])
     text = page(_shown(ShownEvidence, counted)._repr_html_()).text
     assert f"candidate {counted.candidate.digest[:19]}" in text
     assert "champion " in text

@@ -86,8 +86,8 @@ def evidence(folder: Path, engine: str, task: str, data: dict, gates: list, slic
         "data": {"holdout": holdout, "label": "y", "key": "id", "engine": engine} | data,
     }  # fmt: skip
     policy["data"] = {name: value for name, value in policy["data"].items() if value is not None}
-    bound = read(yaml.safe_dump(policy).encode(), "gates.yaml", lambda _: b"")
-    bench = Measurement(bound, folder, folder / "work")
+    resolved = read(yaml.safe_dump(policy).encode(), "gates.yaml", lambda _: b"")
+    bench = Measurement(resolved, folder, folder / "work")
     return canonical(
         bench.evidence((), [ModelOutput(digest="sha256:2", folder=folder / "candidate")], served(folder / "champion"))
     )
