@@ -71,10 +71,10 @@ def facts_of(foreign: str, decision: Decision | None = None, **other) -> Facts:
     for one in decision.gates if decision else ():
         waiver = Waiver(
             decision="sha256:" + "0" * 64, gate=one.id, rule=one.rule, slice=one.slice, against=one.against,
-            verdict="fail", value=0.5, resolved=0.4, who=user, reason=foreign, until="2027-03-01",
+            verdict="fail", value=0.5, bound=0.4, who=user, reason=foreign, until="2027-03-01",
         )  # fmt: skip
         if one.verdict is Verdict.FAIL and one.kind == "metric":
-            waived.append(Waived(gate=one, waiver=waiver, value=0.5, resolved=0.4))
+            waived.append(Waived(gate=one, waiver=waiver, value=0.5, bound=0.4))
             void.append(Void(gate=one, waiver=waiver, why=f"since {foreign}"))
     settled = Settled(verdict=Verdict.FAIL, waived=tuple(waived[:1]), void=tuple(void[1:]))
     return Facts(
