@@ -11,7 +11,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from gates import policy
 from gates.checkout.workspace import Workspace, load_contract, read_contract
@@ -20,6 +20,7 @@ from gates.errors import GatesError
 from gates.judge import judge as judges
 from gates.judge import table_check
 from gates.pipeline.pipeline import Flow
+from gates.policy.sections import EngineName
 from gates.report import notebook
 from gates.schema.yaml_text import Source
 from gates.system.progress import Steps
@@ -131,7 +132,7 @@ def check_data(
     contract: Place | Mapping[str, Any],
     *,
     name: str = "table",
-    engine: Literal["duckdb", "spark"] = "duckdb",
+    engine: EngineName = "duckdb",
 ) -> ShownTableCheck:
     """Hold a table to a contract.
 
@@ -152,7 +153,7 @@ def check_data(
         rules, root = load_contract(Path(contract)), Path(contract).resolve().parent
     is_path = isinstance(table, str | PathLike)
     session = getattr(table, "sparkSession", None)
-    kind = "spark" if session is not None else engine if is_path else "duckdb"
+    kind: EngineName = "spark" if session is not None else engine if is_path else "duckdb"
     with closing(connect(engine=kind, session=session)) as opened:
         path = str(table)
         seen = open_table(opened, Path.cwd(), path, Path(path).name) if is_path else register(opened, table, name)

@@ -138,8 +138,8 @@ class Workspace:
 
     @property
     def rendered(self) -> tuple[Path, ...]:
-        """Every report that has a file: the two of a run, and what ``gates report --format`` writes."""
-        return (self.report, self.html, *(self.work / name for name in ("report.svg", "junit.xml", "gates.sarif")))
+        """Every report there is, by its name: ``report.*``, and the two whose names other tools expect."""
+        return (*sorted(self.work.glob("report.*")), self.work / "junit.xml", self.work / "gates.sarif")
 
     @property
     def when(self) -> Path:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 import click
 
@@ -17,6 +17,7 @@ from gates.checkout.workspace import load_contract
 from gates.cli import options
 from gates.errors import Exit, GatesError
 from gates.github.caller_workflows import UNPINNED
+from gates.policy.sections import EngineName
 from gates.schema.fields import plain
 
 if TYPE_CHECKING:
@@ -180,14 +181,14 @@ def _questions(guessed: Guessed) -> Iterator[str]:
 )
 @click.option(
     "--engine",
-    type=click.Choice(["duckdb", "spark"]),
+    type=click.Choice(get_args(EngineName)),
     default="duckdb",
     show_default=True,
     help="What looks at the table; to Spark, FILE may be a table of its catalog. Both find the same.",
 )
 @options.as_json
 @options.verbose
-def data(file: str, contract: Path | None, engine: str, as_json: bool) -> NoReturn:
+def data(file: str, contract: Path | None, engine: EngineName, as_json: bool) -> NoReturn:
     """Hold one table to its contract: CSV, Parquet, JSON lines, or a glob of them.
 
     Needs no policy. Rules that look at the training data are left out, and told.

@@ -110,6 +110,41 @@ class GateVerdict:
         default=None,
     )
 
+    @classmethod
+    def without_metric(
+        cls,
+        *,
+        id: str,  # noqa: A002 -- the field's name
+        kind: str,
+        rule: str,
+        verdict: Verdict | None,
+        code: Code,
+        reason: str,
+        bar: float | None = None,
+        n: int = 0,
+        candidate: Estimate | None = None,
+    ) -> GateVerdict:
+        """Return the verdict of a gate on no metric: no slice, no champion, no method."""
+        return cls(
+            id=id,
+            kind=kind,
+            metric=None,
+            rule=rule,
+            bar=bar,
+            slice=None,
+            by=None,
+            groups=None,
+            n=n,
+            verdict=verdict,
+            code=code,
+            reason=reason,
+            candidate=candidate,
+            champion=None,
+            difference=None,
+            detectable=None,
+            method=None,
+        )
+
     @property
     def where(self) -> str:
         """The slice for people: ``tenure < 12``; nothing for the whole holdout."""

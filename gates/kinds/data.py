@@ -92,24 +92,16 @@ def _verdict(table: str, rule: ContractRule, finding: Finding | None, terms: Gat
         verdict, code, reason = Verdict.PASS, Code.WARNED, f"{reason} (only warned of)"
     low = isfinite(bounds.low) and (found.value is None or found.value < settled(bounds.low))
     bar = bounds.low if low else bounds.high
-    return GateVerdict(
+    return GateVerdict.without_metric(
         id=f"data.{table}",
         kind=KEY,
-        metric=None,
         rule=rule.id,
-        bar=bar if isfinite(bar) else bounds.low,
-        slice=None,
-        by=None,
-        groups=None,
-        n=finding.rows if finding else 0,
         verdict=verdict,
         code=code,
         reason=f"{table}: {reason}",
+        bar=bar if isfinite(bar) else bounds.low,
+        n=finding.rows if finding else 0,
         candidate=found.judged,
-        champion=None,
-        difference=None,
-        detectable=None,
-        method=None,
     )
 
 

@@ -156,22 +156,6 @@ def _seen(rule: RequireRule, known: Mapping[str, Plain]) -> str:
 
 
 def _verdict(rule: RequireRule, verdict: Verdict | None, code: Code, reason: str) -> GateVerdict:
-    return GateVerdict(
-        id=name(rule),
-        kind=KEY,
-        metric=None,
-        rule="require",
-        bar=None,
-        slice=None,
-        by=None,
-        groups=None,
-        n=0,
-        verdict=verdict,
-        code=code,
-        reason=reason,
-        candidate=None,
-        champion=None,
-        difference=None,
-        detectable=None,
-        method=None,
+    return GateVerdict.without_metric(
+        id=name(rule), kind=KEY, rule="require", verdict=verdict, code=code, reason=reason
     )

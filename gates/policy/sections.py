@@ -13,6 +13,7 @@ from gates.kinds.protocol import GateKind
 from gates.metrics import Task
 from gates.schema.fields import DATE, Plain, build, declare, plain, schema_of
 
+EngineName = Literal["duckdb", "spark"]  # each is a module of gates/measure/engines
 _GATES: dict[str, Plain] = {"anyOf": [schema_of(kind.RULE) for kind in KINDS.values()]}
 
 
@@ -55,7 +56,7 @@ class DataSection:
         stricter="set",
         minimum=1,
     )
-    engine: Literal["duckdb", "spark"] = declare(
+    engine: EngineName = declare(
         "What holds the tables to the contract: duckdb, in the process, or spark, the one that Spark's own settings "
         "name (SPARK_REMOTE, spark.master). Both find the same.",
         default="duckdb",

@@ -1,7 +1,7 @@
-"""Engines: what holds tables and answers SQL. One module each, and one line in ``ENGINES``.
+"""Engines hold tables and answer SQL. Each is one module with a function ``connect``.
 
-SQL is written once, in DuckDB's dialect, and means the same to every engine: the same rows, whole numbers and text.
-What an engine can't do in the same way it refuses by name.
+``EngineName`` lists them; an engine and its module share a name. SQL is written once, in DuckDB's dialect, and every
+engine must give the same rows, whole numbers and text. An engine refuses, by name, what it can't do in the same way.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast, get_args
 
 from gates.contract.sql import Dated
 from gates.errors import GatesError
+from gates.policy.sections import EngineName
 
 Rows = list[tuple[Any, ...]]
 
@@ -68,6 +70,14 @@ class Engine(Protocol):
         ...
 
 
+class EngineModule(Protocol):
+    """A module of this folder that brings an engine."""
+
+    def connect(self, now: datetime, threads: int | None, session: Any) -> Engine:
+        """Return an engine without tables. ``session``: the caller's own, for an engine that has sessions."""
+        ...
+
+
 def unordered() -> GatesError:
     """What is said where something rests on an order that rows don't have."""
     hint = "Name a key column in data.key, or take data.engine: duckdb."
@@ -81,24 +91,16 @@ def scratch(owner: object) -> str:
     return folder
 
 
-def _duckdb(now: datetime, threads: int | None, _: Any) -> Engine:
-    from gates.measure.engines.duckdb import DuckDB
-
-    return DuckDB(now, threads)
-
-
-def _spark(now: datetime, threads: int | None, session: Any) -> Engine:
-    from gates.measure.engines.spark import Spark
-
-    return Spark(now, threads, session)
-
-
-ENGINES: Mapping[str, Callable[[datetime, int | None, Any], Engine]] = {"duckdb": _duckdb, "spark": _spark}
-
-
 def connect(
-    now: datetime | None = None, threads: int | None = None, engine: str = "duckdb", session: Any = None
+    now: datetime | None = None, threads: int | None = None, engine: EngineName = "duckdb", session: Any = None
 ) -> Engine:
-    """An engine without tables, which is told what time it is: the clock's, if not given. ``session``: somebody's
-    session of it, to work in."""
-    return ENGINES[engine]((now or datetime.now(UTC)).astimezone(UTC), threads, session)
+    """Return an engine without tables. ``now``: the time it is told, the clock's by default. ``session``: the caller's
+    own session of it, to work in.
+
+    Raises ``GatesError`` for an engine that gates does not know.
+    """
+    known = get_args(EngineName)
+    if engine not in known:
+        raise GatesError(f"unknown engine {engine}", hint=f"Use one of {', '.join(known)}.")
+    module = cast("EngineModule", import_module(f"{__name__}.{engine}"))
+    return module.connect((now or datetime.now(UTC)).astimezone(UTC), threads, session)

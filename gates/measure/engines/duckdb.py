@@ -231,6 +231,11 @@ class DuckDB:
         self.connection.close()
 
 
+def connect(now: datetime, threads: int | None, session: Any) -> DuckDB:  # noqa: ARG001 -- the shape all engines share
+    """See ``EngineModule``."""
+    return DuckDB(now, threads)
+
+
 def _has_format(text: str, name: str) -> bool:
     return CHECKS[name](text)
 

@@ -194,6 +194,11 @@ class Spark:
         return self._duckdb
 
 
+def connect(now: datetime, threads: int | None, session: Any) -> Spark:
+    """See ``EngineModule``."""
+    return Spark(now, threads, session)
+
+
 def _session() -> Any:
     """The session that is active, or a new one by Spark's own settings: SPARK_REMOTE, spark-defaults.conf, ..."""
     try:
