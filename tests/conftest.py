@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import environment  # isort: skip -- before anything else: what is imported below looks at it
+
 import bisect
 import collections
 import gc
 import textwrap
 from pathlib import Path
 
+import extent
 import pytest
 import yaml
 from hypothesis import settings
@@ -42,12 +45,35 @@ POLICY = {
 }
 
 
-FIRST = ("tests/spark/", "tests/test_scripts.py")  # they take long, and would be alone at the end
+FIRST = ("tests/actions/", "tests/spark/", "tests/promotion/", "tests/docs/")
 TOGETHER = ("tests/spark/", "tests/docs/")  # each makes something for all its files that takes ten seconds
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first; the folder `actions` is the next one in any case."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="what is marked slow, too, and all of what is tried in part")
+    parser.addoption(
+        "--regenerate", action="store_true", help="write golden files anew; read the diff before committing"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    extent.ALL = config.getoption("--all")
+    if environment.CALLER.get("NO_COLOR") or environment.CALLER.get("TERM") == "dumb":
+        config.option.color = "no"  # what pytest itself prints is for the caller
+
+
+def pytest_report_header() -> str | None:
+    return None if extent.ALL else "a part of all tests: --all adds what is slow"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is slow stays away unless all is wanted; what takes longest comes first."""
+    slow = [] if extent.ALL else [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in set(slow)]
     items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
 
 
@@ -73,12 +99,7 @@ def pytest_collection_finish() -> None:
 def pytest_unconfigure() -> None:
     """At the end everything is let go, or the engine says that it leaks."""
     gc.unfreeze()
-
-
-def pytest_addoption(parser):
-    parser.addoption(
-        "--regenerate", action="store_true", help="write golden files anew; read the diff before committing"
-    )
+    environment.leave()
 
 
 @pytest.fixture(scope="session")

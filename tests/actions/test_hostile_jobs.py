@@ -8,11 +8,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import extent
 import pytest
 import yaml
 from fake_github import BOT
 from harness import COMMIT, ROOT, World
-from lengths import LONG, long
 from telco import BAD, POLICY
 
 ATTACK = """
@@ -166,8 +166,8 @@ HARMLESS = {  # what an action must be given
 
 def batch(*, apart: bool) -> dict[str, Any]:
     """One job with the hostile text in every input of every action, a step for each input or, not ``apart``, for each
-    action; then a look at what is left. Apart, an input of several actions is tried at one of them, or ``LONG`` at
-    all."""
+    action; then a look at what is left. Apart, an input of several actions is tried at one of them, or at all with
+    ``--all``."""
     seen: set[str] = set()
     steps: list[dict[str, Any]] = [{"uses": f"actions/checkout@{pinned('checkout')}"}]
     steps += [{"uses": f"actions/setup-python@{pinned('setup-python')}", "with": {"python-version": "3"}}]
@@ -176,7 +176,9 @@ def batch(*, apart: bool) -> dict[str, Any]:
     for file in sorted(ROOT.glob("actions/*/action.yml")):
         name = file.parent.name
         keys = [
-            key for key in yaml.safe_load(file.read_text()).get("inputs", {}) if LONG or not apart or key not in seen
+            key
+            for key in yaml.safe_load(file.read_text()).get("inputs", {})
+            if extent.ALL or not apart or key not in seen
         ]
         seen.update(keys)
         for hostile in [[key] for key in keys] if apart else [keys]:
@@ -202,7 +204,7 @@ DECLARED = {
 
 
 @pytest.mark.parametrize(
-    "text", [pytest.param(TEXT, id="corpus"), pytest.param("-" + "x" * 200_000, id="endless", marks=long)]
+    "text", [pytest.param(TEXT, id="corpus"), pytest.param("-" + "x" * 200_000, id="endless", marks=pytest.mark.slow)]
 )
 def test_no_input_of_any_action_becomes_anything_else(world: World, tmp_path: Path, text: str) -> None:
     canary = tmp_path / "canary"

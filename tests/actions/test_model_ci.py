@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from documented import documented
 from fake_github import BOT, Trouble
 from harness import COMMIT, ENVIRON, ROOT, World, copy_product, differences
-from lengths import long
 from telco import BAD, BROKEN, POLICY, settle
 
 PASS = {"data": "pass", "judge": "pass", "report": "pass"}
@@ -197,7 +197,7 @@ assert subprocess.run(["git", "show", "HEAD:gates.yaml"], capture_output=True).r
     assert (run.failed, run.verdicts) == (set(), PASS), run.log
 
 
-@long
+@pytest.mark.slow
 def test_a_fork_gets_no_comment_here(world: World) -> None:
     run = world.push(fork=True)
     assert (run.failed, run.verdicts) == (set(), PASS), run.log
@@ -205,7 +205,7 @@ def test_a_fork_gets_no_comment_here(world: World) -> None:
     assert world.github.asked == []
 
 
-@long
+@pytest.mark.slow
 def test_a_picture_and_notes_in_jobs_of_ones_own(world: World) -> None:
     """Two workflows of one page, at one push. Nothing fails, as act starts no job after a called workflow that did."""
     world.write(documented("comment", "picture"))

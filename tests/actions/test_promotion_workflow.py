@@ -15,7 +15,6 @@ from documented import documented
 from fake_github import BOT
 from fake_promotion import FakePromotion
 from harness import World, by_hand, on_main
-from lengths import long
 from mlflow import MlflowClient
 from telco import BAD, POLICY, settle
 
@@ -142,7 +141,7 @@ def test_who_approved_is_read_back_and_stands_in_the_record(
     assert [(one["role"], one["user"]["login"]) for one in said] == [("data-steward", "xenia"), ("ml-lead", "yuri")]
 
 
-@long
+@pytest.mark.slow
 def test_somebody_accepts_what_a_pull_requests_model_fails_at(world: World, registry: Registry) -> None:
     (world.repository / "gates.yaml").write_text(POLICY + "promotion: {waivable: [roc_auc], open_waivers: true}\n")
     world.github.bases[7] = world.commit()
@@ -172,7 +171,7 @@ fi
 """
 
 
-@long
+@pytest.mark.slow
 @pytest.mark.usefixtures("registry")
 def test_what_was_changed_on_its_way_to_the_promotion_is_not_promoted(world: World) -> None:
     world.tamper(SWAP)
@@ -183,7 +182,7 @@ def test_what_was_changed_on_its_way_to_the_promotion_is_not_promoted(world: Wor
     assert world.git("branch", "--list", "gates-ledger") == ""
 
 
-@long
+@pytest.mark.slow
 def test_one_model_of_several_is_promoted_and_its_badge_drawn(world: World, registry: Registry) -> None:
     """In the same push each of the two is judged by a call of its own, one of them trained on a runner of its own."""
     churn = "models/churn/gates.yaml"

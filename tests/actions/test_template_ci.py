@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
+import pytest
 from fake_github import BOT, FakeGitHub
 from harness import COMMIT, World
-from lengths import long
 
 from gates.project.starter_repository import lay
 
 
-@long
+@pytest.mark.slow
 def test_the_starter_repository_is_judged_and_tested(tmp_path: Path, github: FakeGitHub) -> None:
     world = World(tmp_path, github)
     lay(world.repository, pin=f"owner/gates@{COMMIT}")

@@ -225,9 +225,9 @@ def test_what_can_not_be_said_is_refused_with_the_reason(pattern, why):
 
 @pytest.mark.parametrize("pattern", [r"(a+)+$", r"(a|aa)+$", r"(.*)*x", r"(\w+\s?)*$", "(a?){30}a{30}"])
 def test_patterns_that_backtrack_do_no_harm(pattern):
-    start = time.monotonic()
+    start = time.process_time()
     assert len(found(pattern, ["a" * 50_000 + "!"])) == 1
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 30  # about 0.1; what backtracks takes for ever
 
 
 @settings(max_examples=80)

@@ -12,7 +12,6 @@ import click
 import pytest
 from churn_world import MONOREPO, copied, done, logged_in, newest, on_github, shell
 from fake_github import FakeGitHub
-from lengths import long
 
 from gates.cli import cli
 
@@ -129,7 +128,7 @@ def concrete(line: str, home: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "line", [pytest.param(line, marks=[long] if line in SLOW else []) for line in sorted(set(examples()))]
+    "line", [pytest.param(line, marks=[pytest.mark.slow] if line in SLOW else []) for line in sorted(set(examples()))]
 )
 def test_an_example_does_what_it_shows(line: str, churn: Path, tmp_path: Path, github: FakeGitHub) -> None:
     home, example = copied(churn, tmp_path), ELSE.get(line, PLAIN)

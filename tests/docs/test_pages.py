@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 from churn_world import MONOREPO, copied, done, logged_in, newest, shell
-from lengths import long
 from pages import PAGES, ROOT, blocks
 
 RUN = [page for page in PAGES if "<!-- run" in page.read_text()]
-LONG = {  # done by the demo, by tests/init, and by tests/edge, or of a kind with another page
+SLOW = {  # done by the demo, by tests/init, and by tests/edge, or of a kind with another page
     *("quick-start", "template", "promotion", "predictions", "scale", "read-a-report", "monorepo", "llm-grades"),
 }
 FAR = "observe until 2999-12-31"  # so that an example doesn't end
@@ -64,7 +63,7 @@ def begun(request, page, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "page", [pytest.param(page, id=page.name, marks=[long] if page.stem in LONG else []) for page in RUN]
+    "page", [pytest.param(page, id=page.name, marks=[pytest.mark.slow] if page.stem in SLOW else []) for page in RUN]
 )
 def test_a_page_does_what_it_says(page, begun, tmp_path, registry, github):
     path = f"{Path(sys.executable).parent}:{logged_in(tmp_path)}:{os.environ['PATH']}"
@@ -112,4 +111,4 @@ def test_every_command_and_every_python_of_the_pages_is_run():
         if action is None and language in ("sh", "python")
     }
     assert left == ELSEWHERE
-    assert set(START) | LONG <= {page.stem for page in RUN}
+    assert set(START) | SLOW <= {page.stem for page in RUN}

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from lengths import long
 from pages import PAGES, ROOT, blocks
 
 from gates.documents.decision import Verdict
@@ -35,7 +34,7 @@ def shown() -> Iterator[Any]:
             value = yaml.safe_load(text) if language == "yaml" and done not in ("file", "add") else None
             value = {"gates": value} if isinstance(value, list) else value
             if value and not {"jobs", "record", "table"} & set(value):
-                marks = [long] if "fbeta_score" in text else []  # drawn anew thousands of times
+                marks = [pytest.mark.slow] if "fbeta_score" in text else []  # drawn anew thousands of times
                 yield pytest.param(value, id=f"{page.stem}-{index}", marks=marks)
 
 

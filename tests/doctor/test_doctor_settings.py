@@ -58,7 +58,7 @@ def github() -> Iterator[FakeGitHub]:
 
 
 def findings(github: FakeGitHub, folder: Path, **files: str) -> list[tuple[str, str, str, str]]:
-    settings = read(Client(github.url, "ghs_bot", timeout=0.25, retries=2, backoff=0), "acme/churn")
+    settings = read(Client(github.url, "ghs_bot", retries=2, backoff=0), "acme/churn")
     laid(folder, {"gates.yaml": ROLES} | {name.replace("__", "/"): text for name, text in files.items()})
     diagnosis = examine(survey(folder, "acme/churn", settings), SETTINGS)
     return [(one.id, str(found.state), found.where, found.what) for one in diagnosis.checks for found in one.findings]

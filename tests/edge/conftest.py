@@ -28,7 +28,7 @@ def project(tmp_path: Path) -> Project:
 def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
     """GitHub with the repository acme/churn, which is not waited for."""
     fake = FakeGitHub("acme/churn")
-    monkeypatch.setattr(Client.__init__, "__kwdefaults__", {"timeout": 0.5, "retries": 1, "backoff": 0})
+    monkeypatch.setattr(Client.__init__, "__kwdefaults__", {"timeout": 60, "retries": 1, "backoff": 0})
     yield fake
     fake.stop()
 

@@ -10,6 +10,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,6 +235,23 @@ def save_model_to(folder: Path) -> Rows:
         model, folder, signature=signature, pip_requirements=["scikit-learn"], serialization_format="cloudpickle"
     )
     return rows
+
+
+def soon(true: Callable[[], object]) -> bool:
+    """Whether something comes true. A machine may be busy; it is waited for no longer than it takes."""
+    for _ in range(2400):
+        if true():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def state(pid: int) -> str:
+    """A process's state: R where it runs, S where it sleeps, Z where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
 
 
 def git(root: Path, *arguments: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 import pytest
-from edge_project import COPY, Done, Project, Rows, featured, pick, refused, table, without, write_table
+from edge_project import COPY, Done, Project, Rows, featured, pick, refused, soon, state, table, without, write_table
 
 Break = Callable[[Project], object]
 ROWS = table()
@@ -319,31 +317,24 @@ def test_a_mistake_of_usage_is_2(project: Project) -> None:
         assert arguments[0] in done.err
 
 
-def alive(path: Path) -> bool:
-    """Whether the process whose id stands in the file still runs."""
-    try:
-        os.kill(int(path.read_text()), 0)
-    except ProcessLookupError:
-        return False
-    return "Z" not in Path(f"/proc/{path.read_text().strip()}/stat").read_text().split()[2]
-
-
 def soon_dead(path: Path) -> bool:
-    for _ in range(40):
-        if not alive(path):
-            return True
-        time.sleep(0.05)
-    return False
+    """Whether the process whose id stands in the file ends."""
+    return soon(lambda: state(int(path.read_text())) == "Z")
 
 
-CHILDREN = "sleep 300 & echo $! > child; (sleep 301 & echo $! > grandchild; wait) & "
+CHILDREN = (
+    "sleep 3000 & echo $! > child; (sleep 3001 & echo $! > grandchild; wait) & "
+    "until [ -s child ] && [ -s grandchild ]; do sleep 0.05; done; "
+)
 
 
 @pytest.mark.parametrize(
-    ("ending", "code"), [("wait", 2), ("exit 3", 2), (COPY, 0)], ids=["times out", "fails", "goes well"]
+    ("ending", "limit", "code"),
+    [("wait", "5s", 2), ("exit 3", "60m", 2), (COPY, "60m", 0)],
+    ids=["times out", "fails", "goes well"],
 )
-def test_nothing_that_the_training_started_outlives_it(project: Project, ending: str, code: int) -> None:
-    project.ready(train={"run": f"{CHILDREN} sleep 0.2; {ending}", "timeout": "1s"})
+def test_nothing_that_the_training_started_outlives_it(project: Project, ending: str, limit: str, code: int) -> None:
+    project.ready(train={"run": CHILDREN + ending, "timeout": limit})
     assert project.gates("run").code == code
     for name in ("child", "grandchild"):
         assert soon_dead(project.root / name)

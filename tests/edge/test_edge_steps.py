@@ -8,13 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from edge_project import COPY, Project, call, clean_environment, refused, table
+from edge_project import COPY, Project, call, clean_environment, refused, soon, state, table
 
 SLICED: dict[str, Any] = {
     "slices": ["region", {"age": [30, 50]}],
@@ -223,21 +222,14 @@ def started(project: Project) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    for _ in range(200):
-        if (project.root / "pid").exists() and (project.root / "pid").read_text():
-            time.sleep(0.3)  # so that gates, too, knows that it has begun
-            return process
-        time.sleep(0.05)
-    raise AssertionError(process.communicate())
+    pid = project.root / "pid"
+    if not soon(lambda: pid.exists() and pid.read_text() and state(process.pid) == "S"):  # gates, too, waits by then
+        raise AssertionError(process.communicate())
+    return process
 
 
 def gone(project: Project) -> bool:
-    for _ in range(40):
-        state = Path(f"/proc/{(project.root / 'pid').read_text().strip()}/stat")
-        if not state.exists() or state.read_text().split()[2] == "Z":
-            return True
-        time.sleep(0.05)
-    return False
+    return soon(lambda: state(int((project.root / "pid").read_text())) == "Z")
 
 
 def test_a_killed_run_leaves_nothing_half_written(project: Project) -> None:
@@ -258,7 +250,7 @@ def test_an_interrupted_run_stops_its_training(project: Project) -> None:
     project.ready(train="echo $$ > pid; sleep 60")
     process = started(project)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=20)
+    _, told = process.communicate(timeout=300)
     assert process.returncode == 130
     assert told.endswith("gates: stopped\n")
     assert "Traceback" not in told
@@ -356,7 +348,7 @@ def test_sigterm_stops_the_training(project: Project) -> None:
     project.ready(train="echo $$ > pid; sleep 60")
     process = started(project)
     process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=300)
     assert gone(project)
 
 

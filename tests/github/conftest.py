@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fake_github import FakeGitHub
+from fake_github import FakeGitHub, Patience
 
 from gates.github.event import Event
 from gates.github.rest_api import Client
@@ -22,7 +22,7 @@ def github() -> Iterator[FakeGitHub]:
 
 @pytest.fixture
 def client(github: FakeGitHub) -> Client:
-    return Client(github.url, "ghs_bot", timeout=0.25, retries=2, backoff=0)
+    return Client(github.url, "ghs_bot", timeout=Patience(github), retries=2, backoff=0)
 
 
 @pytest.fixture

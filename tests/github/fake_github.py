@@ -7,8 +7,8 @@ wrong is kept in ``complaints``, which ``stop`` raises.
 from __future__ import annotations
 
 import json
+import queue
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,21 +17,24 @@ from urllib.parse import parse_qsl, urlsplit
 
 from description import Description, Operation, load
 from fake_settings import Settings
+from urllib3 import Timeout
 
 BOT = "github-actions[bot]"
 LONGEST = 65_536
 LONGEST_DESCRIPTION = 140  # of a status
+LONG = 60  # seconds; a machine may be busy
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """How a request fails. ``done``: it was carried out before. ``raw``: bytes instead of an answer."""
+    """How a request fails. ``done``: it was carried out before. ``unanswered``: until the client gives up, who knows by
+    ``Patience`` that nothing will come. ``raw``: bytes instead of an answer."""
 
     status: int = 500
     message: str = "trouble on purpose"
     headers: dict[str, str] = field(default_factory=dict)
     done: bool = False
-    delay: float = 0
+    unanswered: bool = False
     raw: bytes | None = None
     hang_up: bool = False
 
@@ -75,6 +78,7 @@ class FakeGitHub:
         self.statuses: list[dict[str, Any]] = []
         self.settings = Settings()
         self.asked: list[Asked] = []
+        self.dealt_with: queue.SimpleQueue[bool] = queue.SimpleQueue()  # of each request: whether no answer comes
         self.complaints: list[str] = []
         self.page_size: int | None = None  # smaller pages than asked for, to have many
         self._troubles: list[tuple[str, str, Trouble]] = []
@@ -290,6 +294,23 @@ class FakeGitHub:
         return comment
 
 
+class Patience(Timeout):
+    """How long the one client of a GitHub waits for an answer: not at all for one that never comes, else for long. So
+    no test hangs on how busy the machine is."""
+
+    def __init__(self, github: FakeGitHub) -> None:
+        super().__init__(connect=LONG, read=LONG)
+        self._github = github
+
+    def clone(self) -> Patience:
+        return Patience(self._github)
+
+    @property
+    def read_timeout(self) -> float:
+        """Asked for when the request was sent."""
+        return 0.05 if self._github.dealt_with.get(timeout=LONG) else LONG
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -312,9 +333,11 @@ def _handler(github: FakeGitHub) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
             answer, trouble = github.answer(self.command, self.path, headers, body)
-            if trouble:
-                time.sleep(trouble.delay)
-            if trouble and trouble.hang_up:
+            unanswered = bool(trouble and trouble.unanswered)
+            github.dealt_with.put(unanswered)
+            if unanswered:
+                self.connection.recv(1)  # ends when the client does
+            if unanswered or (trouble and trouble.hang_up):
                 self.close_connection = True
                 return
             content = b"" if answer.value is None else json.dumps(answer.value).encode()

@@ -299,11 +299,11 @@ PASSING = {
     "bad gateway": Trouble(502),
     "too many": Trouble(429, headers=WAIT),
     "secondary limit": Trouble(403, "You have exceeded a secondary rate limit.", headers=WAIT),
-    "slow": Trouble(502, delay=0.5),
+    "slow": Trouble(502, unanswered=True),
     "hung up": Trouble(502, hang_up=True),
     "done but unanswered": Trouble(502, done=True),
     "done but hung up": Trouble(502, done=True, hang_up=True),
-    "done but slow": Trouble(502, done=True, delay=0.5),
+    "done but slow": Trouble(502, done=True, unanswered=True),
 }
 
 
@@ -345,7 +345,7 @@ LASTING = {
     "server error": (Trouble(500), "500", "in a few minutes"),
     "bad gateway": (Trouble(502), "502", "in a few minutes"),
     "moved": (Trouble(301, "Moved Permanently", raw=b"{}"), "301 Moved Permanently", "report it"),
-    "slow": (Trouble(502, delay=0.5), "did not answer in time", "in a few minutes"),
+    "slow": (Trouble(502, unanswered=True), "did not answer in time", "in a few minutes"),
     "hung up": (Trouble(502, hang_up=True), "can't be reached, or broke off", "in a few minutes"),
     "broken": (Trouble(200, raw=b'{"id": '), "can't be read", "in a few minutes"),
     "not what was asked for": (Trouble(200, raw=b'"fine"'), "can't be read", "in a few minutes"),

@@ -94,7 +94,7 @@ def test_whether_a_refusal_stands_is_never_guessed(github: FakeGitHub, client: C
 @pytest.mark.parametrize(
     "trouble",
     [
-        Trouble(500), Trouble(502, done=True), Trouble(502, hang_up=True), Trouble(502, delay=0.5),
+        Trouble(500), Trouble(502, done=True), Trouble(502, hang_up=True), Trouble(502, unanswered=True),
         Trouble(201, raw=b"{"), Trouble(429, headers={"Retry-After": "0"}),
         Trouble(403, "You have exceeded a secondary rate limit.", headers={"Retry-After": "0"}),
     ],

@@ -42,7 +42,7 @@ def history(github, *between, head=None, pulled=None, before=()):
 
 
 def ask(github, since=BASE):
-    client = Client(github.url, "ghs_bot", timeout=30, retries=1, backoff=0)
+    client = Client(github.url, "ghs_bot", retries=1, backoff=0)
     promotion = Promotion(approvals=("ml-lead",))
     approvers = Approvers(client=client, repository="acme/churn", run_id=RUN, promotion=promotion, since=since)
     return approvers(Stage(alias="champion", approvals=("ml-lead",)), "sha256:" + "0" * 64)

@@ -34,7 +34,7 @@ def github():
 
 
 def ask(github, roles=ROLES, login="ghs_bot", since=OWN, **promotion):
-    client = Client(github.url, login, timeout=0.5, retries=1, backoff=0)
+    client = Client(github.url, login, retries=1, backoff=0)
     asked = Promotion(approvals=tuple(roles), **promotion)
     approvers = Approvers(client=client, repository="acme/churn", run_id=RUN, promotion=asked, since=since)
     return approvers(Stage(alias="champion", approvals=tuple(roles)), DIGEST)
@@ -229,7 +229,7 @@ def test_a_token_that_is_none_is_told(github):
 
 
 def weaker(github):
-    client = Client(github.url, "ghs_bot", timeout=0.5, retries=1, backoff=0)
+    client = Client(github.url, "ghs_bot", retries=1, backoff=0)
     return weaker_policy_approved(client, "acme/churn", 7, HEAD)
 
 

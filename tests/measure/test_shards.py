@@ -11,7 +11,6 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lengths import long
 
 from gates.errors import GatesError
 from gates.measure import shards
@@ -163,7 +162,7 @@ def test_any_split_gives_the_bytes_of_the_whole(tmp_path, of, rows, seed, data, 
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[long] if name == "somebody else's" else []) for name in TASKS]
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name == "somebody else's" else []) for name in TASKS]
 )
 def test_what_does_not_add_up_is_counted_of_kept_rows(tmp_path, name):
     resolved = project(tmp_path, 300 if "search" in name else 60, 1, *TASKS[name])

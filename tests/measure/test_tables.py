@@ -87,7 +87,7 @@ def test_a_wide_table_is_planned_in_seconds(tmp_path):
     assert len(rules.rules) > 3 * AT_ONCE
     started = time.process_time()
     found = findings(engine, table, rules, lambda _: None)
-    assert time.process_time() - started < 8  # about 2; all in one query it was 30
+    assert time.process_time() - started < 15  # about 2; all in one query it was 30
     assert [one.count for one in found] == [
         int(one.rule.endswith("maximum") and n // 3 > 690) for n, one in enumerate(found)
     ]

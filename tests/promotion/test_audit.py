@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from extent import part
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledgers import History, audited, chained, load, record, store, with_record
-from lengths import LONG
 from worlds import World
 
 from gates.documents.record import HOLDS, LACKS, Record, RecordKind, Refused
@@ -351,7 +351,7 @@ OTHER = {str: lambda v: v + "x", int: lambda v: v + 1, bool: lambda v: not v, fl
          type(None): lambda _: "sha256:" + "0" * 64, dict: lambda _: {"x": "y"}, list: lambda _: ["x"]}  # fmt: skip
 
 
-@settings(max_examples=60 if LONG else 20)
+@settings(max_examples=part(60, 20))
 @given(data=st.data())
 def test_any_single_field_changed_is_told(
     history: History, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

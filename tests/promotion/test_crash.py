@@ -6,11 +6,11 @@ from __future__ import annotations
 import signal
 
 import pytest
-from lengths import LONG
+from extent import part
 from test_promotion import card_is_kept
 from worlds import World
 
-STRIDE = 1 if LONG else 4  # at every step, or at every fourth
+STRIDE = part(1, 4)  # at every step, or at every fourth
 
 
 def prepared(world: World, *, second: bool) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from lengths import LONG
+from extent import part
 from worlds import World, git
 
 
@@ -39,7 +39,7 @@ def raced(world: World, folders: list[Path], **hook: object) -> None:
 
 
 def test_many_promotions_at_once(world: World) -> None:
-    raced(world, clones(world, 50 if LONG else 20))
+    raced(world, clones(world, part(50, 8)))
 
 
 def test_promotions_of_several_machines_at_once(world: World) -> None:

@@ -197,7 +197,7 @@ class World(Project):
 
     def end(self, process: Any) -> list[Done]:
         """What each command said; one that did not run has said nothing. The last has the process's exit code."""
-        process.join(240)
+        process.join(1200)
         assert process.exitcode is not None, "it hangs"
         return [
             Done(process.exitcode, *(_taken(Path(f"{process.streams}-{place}.{end}")) for end in ("out", "err")))

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from lengths import long
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "measure"))
 
@@ -93,7 +92,7 @@ def evidence(folder: Path, engine: str, task: str, data: dict, gates: list, slic
     )
 
 
-@long
+@pytest.mark.slow
 @pytest.mark.usefixtures("spark")
 def test_the_same_evidence_of_binned_scores(tmp_path, monkeypatch):
     monkeypatch.setattr("gates.measure.holdout.joined.EXACT_ROWS", 9)
@@ -103,7 +102,9 @@ def test_the_same_evidence_of_binned_scores(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("spark")
-@pytest.mark.parametrize("case", [pytest.param(case, marks=[long] if case == "sklearn's" else []) for case in CASES])
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[pytest.mark.slow] if case == "sklearn's" else []) for case in CASES]
+)
 def test_the_same_evidence(tmp_path, case):
     task, data, gates, slices = CASES[case]
     files(tmp_path, task)

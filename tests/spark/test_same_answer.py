@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from decimal import Decimal
 
 import duckdb
@@ -217,10 +216,8 @@ def test_a_hostile_file_is_told_as_it_is_by_duckdb(duck, spark, tmp_path, case):
 
 def test_a_pattern_that_backtracks(spark, tmp_path):
     pq.write_table(pa.table({"a": ["a" * 60 + "b"]}), tmp_path / "t.parquet")
-    started = time.monotonic()
     ((found,), _) = hold(spark, tmp_path, "t.parquet", {"properties": {"a": {"pattern": "^(a+)+$"}}})
-    assert found.count == 1
-    assert time.monotonic() - started < 30
+    assert found.count == 1  # Java's own patterns would not have ended by then
 
 
 @pytest.mark.parametrize("name", ['"; drop table', "a.b", "a`b", "select", "é", "%s{}", "x" * 300, "a\\", "v", "here"])

@@ -10,7 +10,6 @@ import sys
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from lengths import long
 
 from gates.api import check_data
 from gates.errors import Exit, GatesError
@@ -36,7 +35,7 @@ def gates_data(*arguments, **environment):
     return done.returncode, done.stdout, done.stderr
 
 
-@long
+@pytest.mark.slow
 def test_the_command_says_the_same_through_spark(folder, spark_settings):
     """No Java is found but the one that the settings name."""
     through = gates_data("t.parquet", "--engine", "spark", "--json", **spark_settings, PATH=hidden_java(folder))
