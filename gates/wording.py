@@ -18,8 +18,8 @@ QUERY: Noun = ("query", "queries")
 class Hopeless(Enum):
     """Why no number of rows would settle a question."""
 
-    AT_BAR = "it lies at the bar: more {of} are unlikely to decide, so move the bar or accept it"
-    TRAINING = "more {of} leave the noise of training as it is: train more seeds, move the bar or accept it"
+    AT_BAR = "it lies at the limit: more {of} are unlikely to decide, so move the limit or accept it"
+    TRAINING = "more {of} leave the noise of training as it is: train more seeds, move the limit or accept it"
 
 
 def number(value: float, more: int = 0) -> str:
@@ -37,7 +37,7 @@ def _plain(told: str) -> str:
 
 
 def apart(text: Callable[[float, int], str], value: float, bar: float, unit: float = 1.0) -> str:
-    """A value in as many digits as show on which side of the bar it lies. ``unit``: what the text counts in."""
+    """A value in as many digits as show on which side of the limit it lies. ``unit``: what the text counts in."""
     told = text(value, 0)
     for more in range(_DIGITS):
         told = text(value, more)
@@ -48,7 +48,7 @@ def apart(text: Callable[[float, int], str], value: float, bar: float, unit: flo
 
 
 def bar_text(value: float) -> str:
-    """A bar as its author wrote it: ``0.8``, ``500``."""
+    """A limit as its author wrote it: ``0.8``, ``500``."""
     return _plain(f"{value:,.10g}")
 
 
@@ -113,7 +113,7 @@ def rows(n: int) -> str:
 
 
 def plural(n: int, one: str, many: str) -> str:
-    """``1 bar holds``, ``3 bars hold``."""
+    """``1 rule holds``, ``3 rules hold``."""
     return f"{n:,} {one if n == 1 else many}"
 
 

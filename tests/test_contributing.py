@@ -115,7 +115,8 @@ def test_the_kind_has_a_schema_and_an_error_message(copy):
     assert re.search(r"broken\.yaml:7:\d+: .*holdout_rows", told.stderr)
 
 
-def test_the_format_renders(copy, verdicts):
+@pytest.mark.usefixtures("verdicts")
+def test_the_format_renders(copy):
     (command,) = [text for _, _, language, text in BLOCKS if language == "sh" and "gates report" in text]
     assert copy.gates(*command.split()[1:]).returncode == 0
     lines = (copy.home / ".gates/report.tsv").read_text().splitlines()
@@ -144,4 +145,4 @@ def test_a_block_that_no_longer_fits_would_be_found():
 def test_every_block_is_applied_or_run():
     used = {("file", "python"), ("change", "diff"), ("", "yaml"), ("", "sh")}
     assert {(action, language) for action, _, language, _ in BLOCKS} == used
-    assert [text for _, _, language, text in BLOCKS if language == "sh"][0].count("scripts/") == 3
+    assert next(text for _, _, language, text in BLOCKS if language == "sh").count("scripts/") == 3

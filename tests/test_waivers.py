@@ -177,7 +177,7 @@ def test_two_bars_that_read_alike_are_told_apart():
     assert one.label == two.label
     settled = settle(decision_of(two), [waiver_of(decision_of(one), one.label)], TODAY)
     assert (settled.verdict, settled.waived) == (FAIL, ())
-    with pytest.raises(GatesError, match="several bars"):
+    with pytest.raises(GatesError, match="several rules"):
         waiver_of(decision_of(one, two), one.label)
 
 

@@ -90,7 +90,7 @@ def test_verbs_follow_the_number():
     assert (have(1), have(0), have(2)) == ("has", "have", "have")
     assert all_of(1, "rule holds", "rules hold") == "the one rule holds"
     assert all_of(3, "rule holds", "rules hold") == "all 3 rules hold"
-    assert plural(1, "bar holds", "bars hold") == "1 bar holds"
+    assert plural(1, "rule holds", "rules hold") == "1 rule holds"
 
 
 @pytest.mark.parametrize(("value", "text"), [(-0.05, "-0.05"), (1234.5, "1234.5"), (1.0, "1"), (1e-7, "1e-07")])

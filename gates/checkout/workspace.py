@@ -123,7 +123,7 @@ class Workspace:
 
     @property
     def bars(self) -> Path:
-        """The decision's bars by the names that commands take: bars.json."""
+        """The decision's rules by the names that commands take: bars.json."""
         return self.work / "bars.json"
 
     @property

@@ -145,7 +145,7 @@ def _next(made: Start) -> str:
     path = made.tables[-1].path
     steps = (
         *_questions(made.guessed),
-        "Look through the gates in gates.yaml: their bars are where a model can begin, not what yours must reach.",
+        "Look through the gates in gates.yaml: their limits are where a model can begin, not what yours must reach.",
         "Look through contract.yaml: the ranges are those of this data, widened.",
         f"gates data {shlex.quote(path)}",
         "Write the training command, and name it under train: in gates.yaml; then: gates run",

@@ -78,7 +78,7 @@ def _judged(happened: Event, evidence: Path, policies: str, folder: str) -> Iter
         if drawable(decision):
             yield flow, decision
         else:
-            click.echo(f"{policy}: no picture: no bar has an interval")
+            click.echo(f"{policy}: no picture: no rule has an interval")
 
 
 def _shown(flow: Flow, decision: Decision, happened: Event, author: str) -> str:

@@ -235,7 +235,7 @@ def _lay(flow: Flow, folder: Path) -> None:
 @click.command()
 @options.policy
 @options.as_json
-@click.option("--gate", "bars", multiple=True, required=True, metavar="BAR", help="As reports name it.")
+@click.option("--gate", "bars", multiple=True, required=True, metavar="RULE", help="As reports name it.")
 @click.option("--evidence", type=click.Path(path_type=Path), help="Where another run's evidence lies. Default: .gates.")
 @click.option("--reason", required=True, help="Why this is accepted. It is recorded.")
 @click.option("--until", required=True, metavar="YYYY-MM-DD", help="The last day on which it holds, UTC.")

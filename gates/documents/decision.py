@@ -43,7 +43,7 @@ class Code(StrEnum):
     UNDEFINED = "undefined"
     NOT_FINITE = "not_finite"
     MISSING_SLICE = "missing_slice"
-    NOTHING_FOUND = "nothing_found"  # of all slices that were searched none is certainly past the bar
+    NOTHING_FOUND = "nothing_found"  # of all slices that were searched none is certainly past the limit
     MET = "met"
     UNMET = "unmet"
     MISSING_FACT = "missing_fact"
@@ -74,7 +74,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateVerdict:
-    """The outcome of one bar of one gate, on the whole holdout or on one slice."""
+    """The outcome of one rule of one gate, on the whole holdout or on one slice."""
 
     WRITTEN = "whole"
     id: str = declare("The gate's name, stable over runs.")
@@ -93,7 +93,7 @@ class GateVerdict:
     champion: Estimate | None = declare("The champion's value.")
     difference: Estimate | None = declare("Candidate less champion, paired on the same rows.")
     detectable: float | None = declare(
-        "The smallest difference from the bar that these rows would reveal 8 times in 10."
+        "The smallest difference from the limit that these rows would reveal 8 times in 10."
     )
     method: str | None = declare("How the judged bounds were made.")
     better: int | None = declare(
@@ -153,7 +153,7 @@ class GateVerdict:
 
     @property
     def label(self) -> str:
-        """The name of the bar: ``recall:max_worsening@region=LATAM``, ``f1:max_worsening:anchor``."""
+        """The name of the rule: ``recall:max_worsening@region=LATAM``, ``f1:max_worsening:anchor``."""
         return bar_label(self.id, self.rule, self.slice, self.against)
 
 
@@ -199,7 +199,7 @@ class Past:
 
 
 def bar_label(gate: str, rule: str, where: dict[str, str | None] | None, against: str | None) -> str:
-    """The name of a bar for people and commands."""
+    """The name of a rule for people and commands."""
     return f"{gate}:{rule}" + (f":{against}" if against else "") + (f"@{key_text(where)}" if where else "")
 
 

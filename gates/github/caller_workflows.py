@@ -198,7 +198,7 @@ on:
     inputs:
       pull-request: {description: The pull request's number, required: true, type: string}
       commit: {description: "Its newest commit, by all 40 digits", required: true, type: string}
-      gate: {description: "The bar, as the comment names it: recall:max_worsening", required: true, type: string}
+      gate: {description: "The rule, as the comment names it: recall:max_worsening", required: true, type: string}
       reason: {description: Why. It is recorded, required: true, type: string}
       until: {description: "The last day on which it holds: YYYY-MM-DD", required: true, type: string}
 permissions: {}

@@ -54,16 +54,16 @@ def _overall(gates: tuple[GateVerdict, ...]) -> tuple[Verdict, Code, str]:
     found = worst(judged)
     models = [gate for gate in judged if gate.metric]
     if found is None or (found.verdict is Verdict.PASS and not models):
-        return Verdict.INCONCLUSIVE, Code.NOTHING_JUDGED, f"no bar of the model was judged{later}"
+        return Verdict.INCONCLUSIVE, Code.NOTHING_JUDGED, f"no rule of the model was judged{later}"
     assert found.verdict is not None  # noqa: S101 -- ``worst`` looks at judged ones only
     if found.verdict is Verdict.PASS:
-        holding = all_of(len(models), "judged bar holds", "judged bars hold")
+        holding = all_of(len(models), "judged rule holds", "judged rules hold")
         return found.verdict, found.code, f"{holding}{later}"
     return found.verdict, found.code, found.reason
 
 
 def _waiting(gates: tuple[GateVerdict, ...]) -> Counter[str]:
-    """Why bars were not judged, and how many for each reason."""
+    """Why rules were not judged, and how many for each reason."""
     return Counter(
         "too few rows" if gate.code is Code.TOO_FEW_ROWS else gate.reason for gate in gates if gate.verdict is None
     )

@@ -1,4 +1,4 @@
-"""Waivers: somebody's recorded, expiring acceptance of one bar of one decision, and what they make of another. Pure.
+"""Waivers: somebody's recorded, expiring acceptance of one rule of one decision, and what they make of another. Pure.
 
 A waiver holds only while what fails stays within what was accepted: the same gate, rule and slice, a verdict no
 worse, and a bound on the worse side that lies no further out. An ``error`` is never accepted, and a broken data
@@ -27,7 +27,7 @@ MOST_LABELS = 20  # that an error lists
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waived:
-    """A bar that a waiver covers, and what was held against it: ``value`` and its ``bound`` on the worse side."""
+    """A rule that a waiver covers, and what was held against it: ``value`` and its ``bound`` on the worse side."""
 
     gate: GateVerdict
     waiver: Waiver
@@ -37,7 +37,7 @@ class Waived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Void:
-    """A waiver of a bar that did not pass, and why it does not cover it."""
+    """A waiver of a rule that did not pass, and why it does not cover it."""
 
     gate: GateVerdict
     waiver: Waiver
@@ -46,7 +46,7 @@ class Void:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """A decision in the light of its waivers. ``verdict`` is that of the bars which nobody accepted."""
+    """A decision in the light of its waivers. ``verdict`` is that of the rules which nobody accepted."""
 
     verdict: Verdict
     waived: tuple[Waived, ...] = ()
@@ -86,7 +86,7 @@ def _rest(decision: Decision, waived: list[Waived]) -> Verdict:
 
 
 def _why_not(gate: GateVerdict, waiver: Waiver, today: str, waivable: Collection[str]) -> str | None:
-    """Why this waiver does not cover this bar; None where it does."""
+    """Why this waiver does not cover this rule; None where it does."""
     if waiver.until < today:
         return f"it ended on {waiver.until}"
     if not acceptable(gate, waivable):
@@ -102,18 +102,18 @@ def _why_not(gate: GateVerdict, waiver: Waiver, today: str, waivable: Collection
 
 
 def _judged(gate: GateVerdict) -> Estimate | None:
-    """The estimate that was held against the bar."""
+    """The estimate that was held against the limit."""
     bar = BARS.get(gate.rule)
     return None if bar is None else gate.difference if bar.compares else gate.candidate
 
 
 def _direction(gate: GateVerdict) -> int:
-    """+1 where larger is better for this bar, -1 where smaller is, 0 where nobody knows."""
+    """+1 where larger is better for this rule, -1 where smaller is, 0 where nobody knows."""
     return BARS[gate.rule].sign(gate.better or 0)
 
 
 def _numbers(gate: GateVerdict) -> tuple[float | None, float | None]:
-    """The value that was held against the bar, and its bound on the worse side."""
+    """The value that was held against the limit, and its bound on the worse side."""
     judged = _judged(gate)
     if judged is None:
         return None, None
@@ -128,9 +128,9 @@ def _within(bound: float, accepted: float, direction: int) -> bool:
 def accept(
     decision: Decision, bar: str, *, who: User, reason: str, until: str, today: str, waivable: Collection[str]
 ) -> Waiver:
-    """The waiver of one bar, named by its label, as this decision judged it.
+    """The waiver of one rule, named by its label, as this decision judged it.
 
-    Raises ``GatesError`` for a bar that isn't there, needs no waiver or can't have one, and for a waiver without
+    Raises ``GatesError`` for a rule that isn't there, needs no waiver or can't have one, and for a waiver without
     reason or with an end that is no day to come.
     """
     gate = _chosen(decision, bar, waivable)
@@ -160,10 +160,10 @@ def _chosen(decision: Decision, bar: str, waivable: Collection[str]) -> GateVerd
         gate for gate in decision.gates if gate.label == copied
     ]
     if len(named) > 1:
-        raise GatesError(f"{bar}: several bars of this decision are called so", where="--gate")
+        raise GatesError(f"{bar}: several rules of this decision are called so", where="--gate")
     if not named:
         hint = nearest(bar, (gate.label for gate in decision.gates if acceptable(gate, waivable)))
-        raise GatesError(f"this decision has no bar {bar}{hint}", where="--gate", hint=_labels(decision, waivable))
+        raise GatesError(f"this decision has no rule {bar}{hint}", where="--gate", hint=_labels(decision, waivable))
     if acceptable(named[0], waivable):
         return named[0]
     told = _REFUSED.get(named[0].verdict, _UNWAIVABLE)
@@ -171,17 +171,17 @@ def _chosen(decision: Decision, bar: str, waivable: Collection[str]) -> GateVerd
 
 
 def _labels(decision: Decision, waivable: Collection[str]) -> str:
-    """The bars that there are: those that may be accepted, or where there are none all of them."""
+    """The rules that there are: those that may be accepted, or where there are none all of them."""
     every = list(dict.fromkeys(gate.label for gate in decision.gates if gate.kind != "data"))
     named = list(dict.fromkeys(gate.label for gate in decision.gates if acceptable(gate, waivable)))
-    what = "May be accepted" if named else "No bar may be accepted; there are"
+    what = "May be accepted" if named else "No rule may be accepted; there are"
     shown = named or every
     more = f", and {len(shown) - MOST_LABELS} more" if len(shown) > MOST_LABELS else ""
-    return f"{what}: {', '.join(shown[:MOST_LABELS])}{more}." if shown else "It has no bars."
+    return f"{what}: {', '.join(shown[:MOST_LABELS])}{more}." if shown else "It has no rules."
 
 
 def label_of(waiver: Waiver) -> str:
-    """The label of the bar that a waiver accepts: ``recall:max_worsening@region=LATAM``."""
+    """The label of the rule that a waiver accepts: ``recall:max_worsening@region=LATAM``."""
     return bar_label(waiver.gate, waiver.rule, waiver.slice, waiver.against)
 
 

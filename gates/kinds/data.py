@@ -128,12 +128,12 @@ def _counted(rule: ContractRule, finding: Finding) -> _Outcome:
 
 
 def _settled_ends(bounds: AllowedRange) -> AllowedRange:
-    """At as many digits as what is held against them: 2 of 3 rows keep a bar of 0.6666666666666666."""
+    """At as many digits as what is held against them: 2 of 3 rows keep a limit of 0.6666666666666666."""
     return replace(bounds, low=settled(bounds.low), high=settled(bounds.high))
 
 
 def _far(rule: ContractRule, distance: Distance, finding: Finding, terms: GateContext) -> _Outcome:
-    """An estimated distance, whose bounds are held against the bar; at the policy's own confidence, as the tables'
+    """An estimated distance, whose bounds are held against the limit; at the policy's own confidence, as the tables'
     likeness tells nothing of any model."""
     if distance.value is None:
         reason = f"{rule.asks} is undefined: one of the tables has no rows to compare"

@@ -112,5 +112,5 @@ class GateKind(Protocol):
         ...
 
     def judge(self, rule: Any, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
-        """The verdicts, one a bar and slice. Pure."""
+        """The verdicts, one a rule and slice. Pure."""
         ...

@@ -81,7 +81,7 @@ def search(
     joined: ScoredRows, resolved: ResolvedPolicy, evidence: Evidence, columns: Sequence[Dimension]
 ) -> tuple[Search | None, Chosen]:
     """Every slice by a column, and by every two of them, is counted; those are kept that come nearest to being blamed
-    under one of the policy's bars of slices."""
+    under one of the policy's rules of slices."""
     if not resolved.needs.searches:
         return None, {}
     crossed = len(columns) <= CROSSED

@@ -52,7 +52,7 @@ def publish(flow: Flow, decision: Decision) -> None:
 
 
 def write_bars(flow: Flow, decision: Decision) -> Facts:
-    """The decision's bars by the names that commands take, beside it."""
+    """The decision's rules by the names that commands take, beside it."""
     told = facts(flow, decision)
     files.write(flow.workspace.bars, canonical({"schema": BARS, "bars": labelled(decision, told)}) + b"\n")
     return told

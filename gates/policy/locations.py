@@ -1,4 +1,4 @@
-"""Where in ``gates.yaml`` the bar of a verdict stands."""
+"""Where in ``gates.yaml`` the rule of a verdict stands."""
 
 from __future__ import annotations
 

@@ -217,7 +217,7 @@ def _unused_slices(source: Source, gates: list[Gate], terms: GateContext) -> Ite
         if dimension in looked_at or (dimension.edges and set(dimension.parts) <= parts):
             continue
         path: Path = ("slices", index) if isinstance(_at(source.value, "slices"), list) else ("slices",)
-        hint = "give a gate bars for them (slices: {min: ...}), or take them away"
+        hint = "give a gate rules for them (slices: {min: ...}), or take them away"
         yield Problem.at(source, path, f"no gate looks at the slices by {dimension.id}; {hint}")
 
 
@@ -236,5 +236,5 @@ def _gate_meaning(
         yield Problem.at(source, where, mistake.what)
     name = gate.module.name(gate.rule)
     if name in seen:
-        yield Problem.at(source, (*path, gate.kind), f"the gate {name} stands twice; put all its bars into one")
+        yield Problem.at(source, (*path, gate.kind), f"the gate {name} stands twice; put all its rules into one")
     seen.add(name)

@@ -23,7 +23,7 @@ REACH = "put here what your model must reach"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class First:
-    """The first gate of a task: its metric and bars, what a slice may lose, and another metric to think of."""
+    """The first gate of a task: its metric and limits, what a slice may lose, and another metric to think of."""
 
     metric: str
     bars: Mapping[str, tuple[object, str]]  # each with its comment

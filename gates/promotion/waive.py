@@ -23,7 +23,7 @@ def waive(
     workspace: Workspace, policy: TrustedPolicy, ledger: Ledger, run: Run, bars: Sequence[str], *, reason: str,
     until: str, today: str, approve: ApproveWaiver,
 ) -> Entry:  # fmt: skip
-    """Accept the bars of those labels, all or none.
+    """Accept the rules of those labels, all or none.
 
     Raises ``GatesError`` for one that can't be accepted, and where nobody approved that the policy asks.
     """

@@ -80,7 +80,7 @@ SIGNS: Final = {
     Verdict.ERROR: "💥",
     None: "➖",
 }
-MOST_COMMANDS = 10  # of accepting a bar
+MOST_COMMANDS = 10  # of accepting a rule
 LONGEST_COMMAND = 300
 MOST_SMALL = 5  # slices with too few rows that are told by name
 DUE = 0.8  # of a holdout's uses, from which a fresh one should be got ready
@@ -136,7 +136,7 @@ def headline(decision: Decision, facts: Facts | None = None) -> str:
     models = [gate for gate in decision.gates if gate.kind != "data" and gate.verdict is not None]
     if covered and facts.verdict(decision) is Verdict.PASS:
         return (
-            f"mergeable with {plural(len(covered), 'accepted bar', 'accepted bars')} of {len(models)} — {_who(facts)}"
+            f"mergeable with {plural(len(covered), 'accepted rule', 'accepted rules')} of {len(models)} — {_who(facts)}"
             f"{_too_small(decision)}"
         )
     line = _line(decision, facts.verdict(decision), models, covered) + _too_small(decision)
@@ -144,7 +144,7 @@ def headline(decision: Decision, facts: Facts | None = None) -> str:
 
 
 def _too_small(decision: Decision) -> str:
-    """How many bars nobody judged because their slices have too few rows."""
+    """How many rules nobody judged because their slices have too few rows."""
     count = sum(gate.verdict is None and gate.code is Code.TOO_FEW_ROWS for gate in decision.gates)
     return f", {count} not judged (too few rows)" if count else ""
 
@@ -154,7 +154,7 @@ def _line(decision: Decision, verdict: Verdict, models: list[GateVerdict], cover
     if not worst:
         uncounted = verdict is Verdict.ERROR
         return "could not judge — the data contract" if uncounted else "do not merge yet — the data breaks its contract"
-    holding, of_all = plural(worst, "bar holds", "bars hold"), plural(len(models), "bar", "bars")
+    holding, of_all = plural(worst, "rule holds", "rules hold"), plural(len(models), "rule", "rules")
     if verdict is Verdict.PASS and any(gate.code is Code.UNCOMPARED for gate in decision.gates):
         return f"compared with nothing — {holding}"
     if verdict is Verdict.PASS and decision.champion is None:
@@ -168,7 +168,7 @@ def _line(decision: Decision, verdict: Verdict, models: list[GateVerdict], cover
 
 
 def why(decision: Decision, facts: Facts) -> str:
-    """The reason in one plain sentence: that of the worst bar which nobody accepted."""
+    """The reason in one plain sentence: that of the worst rule which nobody accepted."""
     covered = accepted(facts)
     if not covered:
         return decision.reason
@@ -179,7 +179,7 @@ def why(decision: Decision, facts: Facts) -> str:
 
 
 def accepted(facts: Facts) -> tuple[GateVerdict, ...]:
-    """The bars that somebody accepted."""
+    """The rules that somebody accepted."""
     return tuple(one.gate for one in facts.settled.waived) if facts.settled else ()
 
 
@@ -191,17 +191,17 @@ def _who(facts: Facts) -> str:
 
 
 def waiting(decision: Decision) -> list[str]:
-    """One line a reason for the bars that were not judged; of slices with too few rows, one line for all."""
+    """One line a reason for the rules that were not judged; of slices with too few rows, one line for all."""
     reasons: dict[str, int] = {}
     for gate in (one for one in decision.gates if one.verdict is None and one.code is not Code.TOO_FEW_ROWS):
         reasons[gate.reason] = reasons.get(gate.reason, 0) + 1
-    told = [f"{plural(count, 'bar', 'bars')} not judged: {reason}" for reason, count in reasons.items()]
+    told = [f"{plural(count, 'rule', 'rules')} not judged: {reason}" for reason, count in reasons.items()]
     small = [gate for gate in decision.gates if gate.verdict is None and gate.code is Code.TOO_FEW_ROWS]
     if small:
         named = list(dict.fromkeys(gate.reason for gate in small))
         more = f"; and {len(named) - MOST_SMALL} more" if len(named) > MOST_SMALL else ""
         told.append(
-            f"{plural(len(small), 'bar', 'bars')} not judged, too few rows: {'; '.join(named[:MOST_SMALL])}{more}"
+            f"{plural(len(small), 'rule', 'rules')} not judged, too few rows: {'; '.join(named[:MOST_SMALL])}{more}"
         )
     return told
 
@@ -213,13 +213,13 @@ def acceptable_bars(decision: Decision, facts: Facts) -> list[GateVerdict]:
 
 
 def commands(decision: Decision, facts: Facts) -> list[str]:
-    """The commands that accept the bars which may be accepted, worst first, to be copied."""
+    """The commands that accept the rules which may be accepted, worst first, to be copied."""
     told = (command(gate, facts) for gate in acceptable_bars(decision, facts)[:MOST_COMMANDS])
     return [one for one in told if one]
 
 
 def command(gate: GateVerdict, facts: Facts) -> str | None:
-    """The command that accepts a bar; None for one that would have to be cut, or holds what a terminal obeys."""
+    """The command that accepts a rule; None for one that would have to be cut, or holds what a terminal obeys."""
     policy = [] if facts.policy == "gates.yaml" else ["--policy", facts.policy]
     words = shlex.join(["gates", "waive", *policy, "--gate", gate.label])
     fits = words.isprintable() and len(words) <= LONGEST_COMMAND
@@ -227,7 +227,7 @@ def command(gate: GateVerdict, facts: Facts) -> str | None:
 
 
 def labelled(decision: Decision, facts: Facts) -> list[dict[str, str | None]]:
-    """Every bar by the name that commands take, and the command that accepts it where it may be accepted."""
+    """Every rule by the name that commands take, and the command that accepts it where it may be accepted."""
     open_ = acceptable_bars(decision, facts)
     return [
         {
@@ -292,6 +292,6 @@ def by_badness(gates: tuple[GateVerdict, ...]) -> list[GateVerdict]:
 
 
 def _missed(gate: GateVerdict) -> float:
-    """By how much the value misses its bar; what has no value misses most."""
+    """By how much the value misses its limit; what has no value misses most."""
     found = held(gate) if gate.rule in BARS else None
     return inf if found is None else up(gate) * (found[1] - found[0].value)

@@ -51,7 +51,7 @@ def render(decision: Decision, facts: Facts) -> str:
 
 
 def _verdicts(decision: Decision, facts: Facts) -> Iterator[Note]:
-    """One annotation a line of the policy and level: a bar that many slices miss is told once."""
+    """One annotation a line of the policy and level: a rule that many slices miss is told once."""
     covered, at = accepted(facts), dict(zip(map(id, decision.gates), facts.places, strict=False))
     grouped: dict[tuple[str, Place], list[GateVerdict]] = {}
     for gate in by_badness(decision.gates):
@@ -65,9 +65,9 @@ def _verdicts(decision: Decision, facts: Facts) -> Iterator[Note]:
         reasons = [gate.reason[:LONGEST] + (" (accepted)" if gate in covered else "") for gate in gates]
         more = [f"and {len(reasons) - MOST_REASONS} more"] if len(reasons) > MOST_REASONS else []
         worst = gates[0].verdict
-        title = f"{gates[0].id}: {worst}" if len(gates) == 1 else f"{gates[0].id}: {plural(len(gates), 'bar', 'bars')}"
+        shown = str(worst) if len(gates) == 1 else plural(len(gates), "rule", "rules")
         text = "\n".join([*reasons[:MOST_REASONS], *more])
-        yield Note(level=level, file=facts.path, place=place, title=title, text=text)
+        yield Note(level=level, file=facts.path, place=place, title=f"{gates[0].id}: {shown}", text=text)
 
 
 def _mistakes(decision: Decision, facts: Facts) -> Iterator[Note]:

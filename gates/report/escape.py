@@ -11,7 +11,7 @@ _MARKUP = re.compile(r"[\\`*\[\]<>|~&\"$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LEADING = re.compile(r"^([0-9]{0,9})([-+#=.)])")
-_RULES = "(?:m(?:in|ax)|max_worsening|min_improvement|suspicious_gain)"  # they stand behind a colon in a bar's label
+_RULES = "(?:m(?:in|ax)|max_worsening|min_improvement|suspicious_gain)"  # they stand behind a colon in a rule's label
 _EMOJI = rf":(?!{_RULES}:)(?=[a-z0-9_+\-]*[a-z+\-][a-z0-9_+\-]*:)"
 _LINKED = re.compile(rf"[@#]|{_EMOJI}|(?<=:)//|(?<=[Ww]{{3}})\.|(?<=[Gg][Hh])-(?=\d)")
 

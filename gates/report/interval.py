@@ -1,4 +1,4 @@
-"""The interval that was judged beside its bar: where both lie, and as a little bar of characters."""
+"""The interval that was judged beside its limit: where both lie, and as a little bar of characters."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from gates.documents.decision import Estimate, GateVerdict
 from gates.kinds.metric.bars import BARS
 from gates.wording import apart, number, signed
 
-HALF = 6  # characters on each side of the bar
+HALF = 6  # characters on each side of the limit
 TITLE = "worse │ better"
 
 
 def held(gate: GateVerdict) -> tuple[Estimate, float] | None:
-    """What was held against the bar, in the metric's own direction, and where on its scale the bar lies. None where
+    """What was held against the limit, in the metric's own direction, and where on its scale the limit lies. None where
     nothing was."""
     rule = BARS.get(gate.rule)
     judged = gate.difference if rule and rule.compares else gate.candidate
@@ -21,7 +21,7 @@ def held(gate: GateVerdict) -> tuple[Estimate, float] | None:
 
 
 def figures(gate: GateVerdict, estimate: Estimate, *, change: bool = False) -> tuple[str, str]:
-    """A value and its bounds. What was held against the bar has as many digits as show on which side of it each lies.
+    """A value and its bounds. What was held against the limit has as many digits as show on which side of it each lies.
     ``change``: with signs."""
     text, found = signed if change else number, held(gate)
     edge = found[1] if found and found[0] is estimate else None
@@ -38,8 +38,10 @@ def up(gate: GateVerdict) -> int:
 
 
 def drawn(gate: GateVerdict) -> str:
-    """The number that was held against the bar, and its bounds; right of the bar ``│`` is better. Each gate has a scale
-    of its own. Empty where there is nothing to draw."""
+    """Draw the number that was held against the limit ``│``, and its bounds; right of it is better.
+
+    Each rule has a scale of its own. Empty where there is nothing to draw.
+    """
     found = held(gate) if gate.rule in BARS else None
     if found is None:
         return ""
@@ -56,5 +58,5 @@ def drawn(gate: GateVerdict) -> str:
 
 
 def _place(share: float) -> int:
-    """Characters from the bar; what lies beside it never stands on it."""
+    """Characters from the limit; what lies beside it never stands on it."""
     return round(share * HALF) or (share > 0) - (share < 0)

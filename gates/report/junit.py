@@ -1,4 +1,4 @@
-"""The decision as JUnit's XML, for whoever collects test results: a case a bar."""
+"""The decision as JUnit's XML, for whoever collects test results: a case a rule."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gates.report.escape import xml
 
 
 def render(decision: Decision, facts: Facts) -> str:
-    """A whole document. What blocks is a failure or an error; undecided, accepted and unjudged bars are skipped."""
+    """A whole document. What blocks is a failure or an error; undecided, accepted and unjudged rules are skipped."""
     suites = Element("testsuites")
     suite = SubElement(suites, "testsuite", name=xml(f"gates {decision.model}"))
     properties = SubElement(suite, "properties")

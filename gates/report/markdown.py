@@ -83,7 +83,7 @@ def _sections(decision: Decision, facts: Facts) -> Iterator[Section]:
     yield from _accepted(facts)
     if held:
         more = "more " if loud or covered else ""
-        told = f"✅ {plural(len(held), f'{more}bar holds', f'{more}bars hold')}"
+        told = f"✅ {plural(len(held), f'{more}rule holds', f'{more}rules hold')}"
         yield Section(name="held", whole=_folded(told, bars(decision, held)), folded=f"{told}.")
     for line in waiting(decision):
         yield Section(name="waiting", whole=f"{sign(None)} {text(line)}.")
@@ -159,7 +159,7 @@ def _notes(decision: Decision, facts: Facts) -> Iterator[str]:
 
 def _loud(decision: Decision, loud: list[GateVerdict]) -> Iterator[Section]:
     if loud:
-        shown = plural(len(loud), "bar", "bars")
+        shown = plural(len(loud), "rule", "rules")
         yield Section(name="open", whole=bars(decision, loud[:OPEN_ROWS]), folded=f"{shown} did not pass.")
     if len(loud) > OPEN_ROWS:
         more = f"{len(loud) - OPEN_ROWS} more did not pass"
@@ -170,7 +170,7 @@ def _loud(decision: Decision, loud: list[GateVerdict]) -> Iterator[Section]:
 def _accepted(facts: Facts) -> Iterator[Section]:
     covered, lines = accepted(facts), acceptances(facts)
     if lines:
-        folded = f"{plural(len(covered), 'bar was', 'bars were')} accepted."
+        folded = f"{plural(len(covered), 'rule was', 'rules were')} accepted."
         yield Section(name="accepted", whole=f"**Accepted:**\n\n{bullets(lines, MOST_LINES)}", folded=folded)
 
 
@@ -194,7 +194,7 @@ def _mend(decision: Decision, facts: Facts) -> str:
         Verdict.PASS: "",
     }
     if decision.code is Code.NOTHING_JUDGED:
-        steps[Verdict.INCONCLUSIVE] = "Give a gate a bar that needs no champion: min or max."
+        steps[Verdict.INCONCLUSIVE] = "Give a gate a rule that needs no champion: min or max."
     if decision.code is Code.UNCHANGED:
         steps[Verdict.INCONCLUSIVE] = ""
     if not any(gate.kind != "data" and gate.verdict for gate in decision.gates):
@@ -203,7 +203,7 @@ def _mend(decision: Decision, facts: Facts) -> str:
 
 
 def _acceptance(decision: Decision, facts: Facts) -> str:
-    """The commands by which somebody accepts the bars that may be accepted, the worst first."""
+    """The commands by which somebody accepts the rules that may be accepted, the worst first."""
     open_ = acceptable_bars(decision, facts)
     if not open_:
         return ""
@@ -230,7 +230,7 @@ def _one_a_line(told: list[str]) -> str:
 def _measured(decision: Decision, facts: Facts) -> Iterator[str]:
     if decision.confidence is not None:
         yield (
-            f"- Each bound alone holds with {percent(decision.confidence)} confidence. A bar passes when the whole "
+            f"- Each bound alone holds with {percent(decision.confidence)} confidence. A rule passes when the whole "
             "interval clears it, fails when all of it misses, and is inconclusive between."
         )
     if decision.champion:
@@ -247,7 +247,7 @@ def _measured(decision: Decision, facts: Facts) -> Iterator[str]:
     changed = ""
     if facts.pull_request is not None:
         changed = " Changed by this pull request." if facts.weaker or facts.changes else ""
-    yield f"- Rules: {code(facts.policy)}" + (f", {code(decision.policy)}.{changed}" if decision.policy else ".")
+    yield f"- Policy: {code(facts.policy)}" + (f", {code(decision.policy)}.{changed}" if decision.policy else ".")
 
 
 def _footer(decision: Decision, facts: Facts) -> str:

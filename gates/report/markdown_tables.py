@@ -1,4 +1,4 @@
-"""The tables and lists of the Markdown report: bars, slices that moved, fairness, data."""
+"""The tables and lists of the Markdown report: rules, slices that moved, fairness, data."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MOST_GROUPS = 12
 
 
 def bars(decision: Decision, gates: Sequence[GateVerdict], most: int = MOST_ROWS) -> str:
-    """A row a bar; those beyond ``most`` are counted in a last row."""
+    """A row a rule; those beyond ``most`` are counted in a last row."""
     champion = f"Champion v{text(decision.champion.version or '?')}" if decision.champion else "Champion"
     lines = [
-        f"| | Gate | {champion} | Candidate | Change (bounds) | Rule |",
+        f"| | Rule | {champion} | Candidate | Change (bounds) | Limit |",
         "|:--|:--|--:|--:|--:|:--|",
         *(_row(gate) for gate in gates[:most]),
     ]

@@ -18,7 +18,7 @@ from gates.schema.canonical import digest
 from gates.schema.yaml_values import flow
 from gates.wording import percent, plural, rows
 
-MOST = 400  # bars of the card's tables
+MOST = 400  # rules of the card's tables
 _PIPELINES = {  # the hub's name for a task; it has none for the others
     "binary": "tabular-classification",
     "multiclass": "tabular-classification",
@@ -55,7 +55,7 @@ def _front(about: Card, resolved: ResolvedPolicy, evidence: Evidence, decision: 
     """The metadata that the Hugging Face hub reads."""
     pipeline = _PIPELINES.get(resolved.policy.task)
     found = [gate for gate in decision.gates if gate.metric and not gate.slice and gate.candidate]
-    metrics = {gate.id: gate for gate in reversed(found)}  # a bar each; they tell one value
+    metrics = {gate.id: gate for gate in reversed(found)}  # a rule each; they tell one value
     lines = ["---", f"model_name: {flow(decision.model)}", *([f"pipeline_tag: {pipeline}"] if pipeline else [])]
     if about.license:
         lines.append(f"license: {flow(about.license)}")
@@ -110,10 +110,10 @@ def _data(resolved: ResolvedPolicy, evidence: Evidence) -> Iterator[str]:
 def _measured(decision: Decision) -> Iterator[str]:
     judged = [gate for gate in decision.gates if gate.kind == "metric" and gate.verdict is not None]
     if not judged:
-        yield "No bar of the model was judged."
+        yield "No rule of the model was judged."
         return
     confidence = f" Each bound holds with {percent(decision.confidence)} confidence." if decision.confidence else ""
-    yield f"{plural(len(judged), 'bar', 'bars')}, slice by slice.{confidence}"
+    yield f"{plural(len(judged), 'rule', 'rules')}, slice by slice.{confidence}"
     yield bars(decision, judged, MOST)
 
 

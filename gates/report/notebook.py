@@ -19,9 +19,9 @@ DIGITS = 19  # of a digest, with its name
 
 
 def decision(made: Decision) -> str:
-    """The verdict and why; then the bars, the worst first."""
+    """The verdict and why; then the rules, the worst first."""
     judged = by_badness(tuple(gate for gate in made.gates if gate.kind != "data" or gate.verdict is not Verdict.PASS))
-    heads = ("", "bar", "asked", "candidate", "change", "rows")
+    heads = ("", "rule", "limit", "candidate", "change", "rows")
     title = f"{sign(made.verdict)} {headline(made)} ({made.model})"
     return _piece(title, [made.reason], heads, [_bar(gate) for gate in judged])
 

@@ -1,4 +1,4 @@
-"""The decision as one small picture, which GitHub shows in a comment: the verdict, and each interval beside its bar."""
+"""Draw the decision as one small picture for a comment: the verdict, and each interval beside its limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST = 12  # rows: the table has all of them
 ROW, TOP, BOTTOM = 24, 40, 30
 WIDTH = 840  # what a comment has room for
 VERDICT, NAME, PICTURE, VALUES = 12, 124, 424, 640  # where the columns begin
-LEGEND = "line: the judged interval · dot: its value · tall mark: the bar · thin mark: the champion, or no change"
+LEGEND = "line: the judged interval · dot: its value · tall mark: the limit · thin mark: the champion, or no change"
 STYLE = f"""text {{ font: 13px system-ui, sans-serif; fill: var(--ink); }}
 .head {{ font-size: 15px; font-weight: bold; }} .quiet {{ fill: var(--quiet); font-size: 12px; }}
 .paper {{ fill: var(--paper); stroke: var(--line); }} .rule {{ stroke: var(--line); }}
@@ -37,19 +37,19 @@ def picture(decision: Decision, facts: Facts, scheme: str) -> str:
 
 
 def drawable(decision: Decision) -> bool:
-    """Whether any bar has an interval to draw."""
+    """Whether any rule has an interval to draw."""
     return any(map(forest, decision.gates))
 
 
 def spoken(decision: Decision, facts: Facts) -> str:
-    """The same in words, for who can't see it: the verdict, and how many bars came out how. Not yet escaped."""
+    """The same in words, for who can't see it: the verdict, and how many rules came out how. Not yet escaped."""
     counts = {verdict: sum(gate.verdict is verdict for gate in _drawn_of(decision)) for verdict in Verdict}
     bars = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    return flat(f"{decision.model}: {first_line(decision, facts)[1]}. Intervals and bars: {bars or 'none'}.")
+    return flat(f"{decision.model}: {first_line(decision, facts)[1]}. Intervals and limits: {bars or 'none'}.")
 
 
 def _drawn_of(decision: Decision) -> list[GateVerdict]:
-    """The bars that can be drawn, the worst first."""
+    """The rules that can be drawn, the worst first."""
     return by_badness(tuple(gate for gate in decision.gates if forest(gate)))
 
 
@@ -58,7 +58,7 @@ def _drawn(decision: Decision, facts: Facts, style: str) -> str:
     shown = gates[:MOST]
     height = TOP + ROW * len(shown) + BOTTOM
     shown_sign, told = first_line(decision, facts)
-    more = f"{plural(len(gates) - len(shown), 'more bar', 'more bars')} not drawn · " if len(gates) > MOST else ""
+    more = f"{plural(len(gates) - len(shown), 'more rule', 'more rules')} not drawn · " if len(gates) > MOST else ""
     aloud = _text(spoken(decision, facts))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" '

@@ -49,7 +49,7 @@ def _fraction(x: float, a: float, b: float) -> float:
     return value
 
 
-@lru_cache(maxsize=2**16)  # of a thousand slices under a few bars
+@lru_cache(maxsize=2**16)  # of a thousand slices under a few rules
 def quantile(chance: float, a: float, b: float) -> float:
     """The value that lies above with ``chance``'s complement; ``a`` and ``b`` above 0.
 

@@ -7,11 +7,11 @@ from math import ceil, inf, sqrt
 from gates.stats.quantity import z
 
 POWER = 0.80
-HOPELESS = 100  # times as many rows: what lies so near the bar is told to lie at it
+HOPELESS = 100  # times as many rows: what lies so near the limit is told to lie at it
 
 
 def detectable(half_width: float, confidence: float) -> float:
-    """The smallest distance from the bar that would be found in ``POWER`` of holdouts of this size.
+    """The smallest distance from the limit that would be found in ``POWER`` of holdouts of this size.
 
     ``half_width`` is the distance from the value to its one-sided bound at ``confidence``; a bound
     z(c) standard errors away reveals what is z(c) + z(power) standard errors away.

@@ -99,7 +99,7 @@ def test_what_fails_is_told_and_leaves_the_comment_whole(judged: Project, github
 
 
 @pytest.mark.parametrize(
-    ("evidence", "told"), [("nothing", "handed over no evidence about this model"), ("", "no bar has an interval")]
+    ("evidence", "told"), [("nothing", "handed over no evidence about this model"), ("", "no rule has an interval")]
 )
 def test_where_nothing_can_be_drawn_the_comment_stays(
     judged: Project, github: FakeGitHub, evidence: str, told: str

@@ -387,10 +387,10 @@ def test_a_rare_value_blocks_nothing_where_the_policy_says_how_many_rows_it_take
     done = project.gates("run")
     assert (done.code, project.decision["verdict"]) == (0, "pass")
     assert "1 not judged (too few rows)" in done.out
-    assert "1 bar not judged, too few rows: region=rare has 12 rows; min_rows asks for 100" in " ".join(
+    assert "1 rule not judged, too few rows: region=rare has 12 rows; min_rows asks for 100" in " ".join(
         done.out.split()
     )
-    assert project.decision["reason"] == "all 2 judged bars hold; 1 not judged (too few rows)"
+    assert project.decision["reason"] == "all 2 judged rules hold; 1 not judged (too few rows)"
     project.policy(slices=["region"], gates=[{"metric": "accuracy", "slices": {"min": 0.7}}], min_rows=1000)
     assert project.gates("run").code == 0
     assert project.decision["verdict"] == "inconclusive"  # nothing at all was judged

@@ -205,7 +205,7 @@ def test_one_comment_and_one_status_from_push_to_push(judged: Project, github: F
     told = html.unescape(body)
     assert f"git fetch origin pull/7/head && git checkout {HEAD} && gates run" in told
     assert github.statuses[-1]["state"] == "failure"
-    assert github.statuses[-1]["description"] == "do not merge yet — 1 of 1 bar failed"
+    assert github.statuses[-1]["description"] == "do not merge yet — 1 of 1 rule failed"
     judged.policy(gates=[{"metric": "roc_auc", "min": 0.6}])
     assert comment(judged, github, head="d" * 40).code == 0
     (body,) = github.bodies()
@@ -256,7 +256,7 @@ def test_what_was_accepted_counts_and_is_shown(
     monkeypatch.setattr(Flow, "waivers", (waiver,))
     assert comment(judged, github).code == 0
     (body,) = github.bodies()
-    assert body.startswith("## 🟡 gates: mergeable with 1 accepted bar of 1 — by dana, until 2026-12-31")
+    assert body.startswith("## 🟡 gates: mergeable with 1 accepted rule of 1 — by dana, until 2026-12-31")
     assert "roc_auc:min: fail, accepted by dana until 2026-12-31" in body
     assert "whoever may write the ledger may accept" in body
     assert github.statuses[-1]["state"] == "success"

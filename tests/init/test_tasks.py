@@ -129,7 +129,7 @@ def test_what_stands_there_as_a_comment_works_once_the_sign_is_taken_away(starte
 def test_slices_alone_are_told_to_need_a_gate(started):
     started("binary")
     change("# slices: [cut, color]", "slices: [cut, color]")
-    refused(call("check"), "no gate looks at the slices by cut", "give a gate bars for them")
+    refused(call("check"), "no gate looks at the slices by cut", "give a gate rules for them")
 
 
 GUESSES = [  # columns, options, and the task, label, query that are written

@@ -43,7 +43,7 @@ def test_what_lies_at_the_bar_is_told_to(policy_of, evidence_of, bars):
     blocks = [{"cells": [[1, 1, 1, 501], [1, 0, 0, 500]]}]
     (found,) = judged(policy_of, evidence_of, bars, blocks).values()
     assert found.verdict is Verdict.INCONCLUSIVE
-    assert "it lies at the bar: more rows are unlikely to decide" in found.reason
+    assert "it lies at the limit: more rows are unlikely to decide" in found.reason
     assert "would settle" not in found.reason
 
 
@@ -112,4 +112,4 @@ def test_a_difference_is_never_told_as_nothing():
 
 
 def test_one_bar_is_singular():
-    assert plural(1, "bar", "bars") == "1 bar"
+    assert plural(1, "rule", "rules") == "1 rule"

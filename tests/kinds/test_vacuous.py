@@ -118,4 +118,4 @@ def test_any_bar_of_any_metric_through_a_policy(policy_of, data):
     except GatesError as error:
         told = str(error)
     assert bool(told) is refused(limits, bar, value), (bar, value, told)
-    assert not told or "this bar can't fail" in told or "no model can pass this bar" in told
+    assert not told or "this rule can't fail" in told or "no model can pass this rule" in told

@@ -108,7 +108,9 @@ def test_rows_that_hold_nothing_to_blame_pass_and_are_told(tmp_path):
         ("min", Verdict.PASS, Code.NOTHING_FOUND),
         ("max_worsening", Verdict.PASS, Code.NOTHING_FOUND),
     ]
-    assert rows[0].reason.startswith(f"accuracy is certainly below your bar of 0.6 in none of {evidence.search.slices}")
+    assert rows[0].reason.startswith(
+        f"accuracy is certainly below your limit of 0.6 in none of {evidence.search.slices}"
+    )
 
 
 def test_chance_alone_is_seldom_blamed(tmp_path):

@@ -235,7 +235,7 @@ def test_every_forest_mark_stands_where_its_numbers_say(opened):
     for told, dot, bar in marks:
         value, limit = (
             float(text.replace("−", "-").replace("+", "").rstrip("%"))
-            for text in (told.split(",")[0], told.split("the bar is ")[1])
+            for text in (told.split(",")[0], told.split("the limit is ")[1])
         )
         assert (value < limit) == (dot < bar), told
 

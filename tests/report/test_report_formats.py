@@ -202,7 +202,7 @@ def test_a_line_is_annotated_once_and_a_step_ten_times_at_most():
     found = notes(decision, Facts(places=places))
     assert len(found) == 10
     assert [one["line"] for _, one, _ in found[:9]] == [str(n) for n in range(1, 10)]
-    assert found[0][1]["title"] == "g0: 50 bars"
+    assert found[0][1]["title"] == "g0: 50 rules"
     assert found[0][2].count("\n") == 5
     assert found[9][2] == "11 more; the report has them all"
 

@@ -140,7 +140,7 @@ def test_data_that_was_not_counted_is_not_said_to_break_its_contract():
 @pytest.mark.parametrize("name", NAMES)
 def test_one_is_singular(name):
     text = terminal(decision_of(name))
-    assert " 1 bars" not in text
+    assert " 1 rules" not in text
     assert " 1 rules" not in text
     assert "all 1 " not in text
 

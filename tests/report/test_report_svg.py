@@ -69,7 +69,7 @@ def test_the_worst_stand_first_and_the_rest_is_counted():
     root = tree(svg.render(many, FACTS))
     verdicts = [text.split(" ", 1)[1] for text in words(root)[1:-1:3]]
     assert verdicts == ["fail", "inconclusive", *["pass"] * (svg.MOST - 2)]
-    assert words(root)[-1].startswith("31 more bars not drawn · ")
+    assert words(root)[-1].startswith("31 more rules not drawn · ")
 
 
 @settings(max_examples=60)

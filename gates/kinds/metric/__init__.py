@@ -1,4 +1,4 @@
-"""A metric must reach a bar, or must not fall behind the champion; overall and slice by slice."""
+"""A metric must reach a limit, or must not fall behind the champion; overall and slice by slice."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ EXAMPLES = (
 
 
 def asks(rule: MetricRule) -> Iterator[Named]:
-    """Each bar; the metric and its groups are the gate's name."""
+    """Each rule; the metric and its groups are the gate's name."""
     return fields_ask(rule, name(rule))
 
 
 def mistakes(rule: MetricRule, terms: GateContext) -> Iterator[GateMistake]:
-    """A metric that the task lacks, parameters and bars that mean nothing for it, columns that are missing or too
+    """A metric that the task lacks, parameters and limits that mean nothing for it, columns that are missing or too
     many."""
     entry = row(rule.metric, terms.task)
     if entry is None:
@@ -49,7 +49,7 @@ def mistakes(rule: MetricRule, terms: GateContext) -> Iterator[GateMistake]:
     wrong = list(_parameter_mistakes(rule, entry))
     yield from wrong
     if not any(bars_of(rule)) and rule.slices is None:
-        yield GateMistake(path=(), what=f"{rule.metric} has no bar; give it one of {', '.join(BARS)}")
+        yield GateMistake(path=(), what=f"{rule.metric} has no rule; give it one of {', '.join(BARS)}")
     if not wrong:
         yield from _meaning(rule, entry, metric_of(rule, terms.task), terms)
 
@@ -135,7 +135,7 @@ def _groups(rule: MetricRule, terms: GateContext) -> Dimension:
 
 
 def judge(rule: MetricRule, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
-    """Each bar on the whole holdout; then each slice bar over all slices as one family. What may not get worse than
+    """Each rule on the whole holdout; then each slice rule over all slices as one family. What may not get worse than
     the champion may not get worse than the anchor either."""
     yield from _against(rule, bars_of, evidence, terms, "champion")
     if terms.anchored:
@@ -145,7 +145,7 @@ def judge(rule: MetricRule, evidence: Evidence, terms: GateContext) -> Iterator[
 
 
 def _creep(rule: MetricRule | Bars) -> Iterator[tuple[str, float]]:
-    """The bar that small losses, one after the other, would each keep."""
+    """The rule that small losses, one after the other, would each keep."""
     return ((name, bar) for name, bar in bars_of(rule) if name == "max_worsening")
 
 
@@ -177,7 +177,7 @@ def _family(
     terms: GateContext,
     rival: str,
 ) -> Iterator[GateVerdict]:
-    """One bar over a family of slices: each may pass on its own, but blame must survive Holm's correction."""
+    """One rule over a family of slices: each may pass on its own, but blame must survive Holm's correction."""
     metric = metric_of(rule, terms.task)
     subjects = [JudgedPart.of(metric, bar_name, bar, part, evidence, terms, rival) for part in parts]
     judged = [subject for subject in subjects if isinstance(subject, JudgedPart)]

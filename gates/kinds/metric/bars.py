@@ -1,6 +1,6 @@
-"""The rules by which a quantity is held against a bar, and the rule of three verdicts. Not a kind; kinds use it.
+"""The rules by which a quantity is held against a limit, and the rule of three verdicts. Not a kind; kinds use it.
 
-With one-sided bounds L and U, oriented so that larger is better: L >= bar passes, U < bar fails, anything
+With one-sided bounds L and U, oriented so that larger is better: L >= limit passes, U < limit fails, anything
 else is inconclusive, as is what nothing bounds. A value that is no number is an error.
 """
 
@@ -15,13 +15,13 @@ from gates.documents.decision import Code, Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """How one rule reads: against the champion or not, which way is up, and where the oriented bar lies."""
+    """How one rule reads: against the champion or not, which way is up, and where the oriented limit lies."""
 
     compares: bool
     sign: Callable[[int], int]  # of the metric's own direction
     at: Callable[[float], float]
     broken: Code
-    alarm: bool = False  # silent while the value itself keeps the bar, however wide its bounds
+    alarm: bool = False  # silent while the value itself keeps the limit, however wide its bounds
 
 
 BARS: Mapping[str, Bar] = {
@@ -39,7 +39,7 @@ def outcome(value: float, low: float, high: float, bar: float, *, alarm: bool = 
     """The three-valued rule on oriented numbers; values that are not finite, and bounds that are no numbers, are an
     error, never a pass.
 
-    An ``alarm`` passes where the value itself keeps the bar.
+    An ``alarm`` passes where the value itself keeps the limit.
     """
     if not (isfinite(value) and isfinite(bar)) or isnan(low) or isnan(high):
         return Verdict.ERROR

@@ -1,4 +1,4 @@
-"""What a gate of the kind ``metric`` says: a metric with its parameters, and bars. Not a kind; ``metric`` uses it."""
+"""What a gate of the kind ``metric`` says: a metric with its parameters, and limits. Not a kind; ``metric`` uses it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMES = sorted({name for task in ANY_TASK for name in table(task)})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bars:
-    """The same bars, for every slice of the policy's `slices`."""
+    """The same rules, for every slice of the policy's `slices`."""
 
     min: float | None = declare("The value must be at least this.", default=None, stricter="larger")
     max: float | None = declare("The value must be at most this.", default=None, stricter="smaller")
@@ -30,7 +30,7 @@ class Bars:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MetricRule:
-    """A metric held to bars."""
+    """A metric held to limits."""
 
     metric: str = declare("The metric's name.", stricter="free", minLength=1, examples=NAMES)
     by: tuple[str, ...] = declare(
@@ -129,7 +129,7 @@ def metric_of(rule: MetricRule, task: Task) -> Metric:
 
 
 def bars_of(rule: MetricRule | Bars) -> Iterator[tuple[str, float]]:
-    """(rule name, bar) of the bars that are set."""
+    """(rule, limit) of the rules that are set."""
     for name in BARS:
         value = getattr(rule, name, None)
         if value is not None:

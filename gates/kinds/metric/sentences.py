@@ -25,7 +25,7 @@ from gates.wording import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceFacts:
-    """What a sentence about one judged bar is made of. ``oriented``: larger is better."""
+    """What a sentence about one judged rule is made of. ``oriented``: larger is better."""
 
     metric: str
     key: dict[str, str | None] | None
@@ -79,7 +79,7 @@ def _nothing_found(told: SentenceFacts) -> str:
     level = told.rule in ("min", "max")
     nearest = f"the nearest to it is {key_text(told.key or {})}, which "
     if level:
-        bar = f"{'below' if told.rule == 'min' else 'above'} your bar of {bar_text(told.bar)}"
+        bar = f"{'below' if told.rule == 'min' else 'above'} your limit of {bar_text(told.bar)}"
         ends = [apart(number, end, told.bar) for end in (told.judged.low, told.judged.high)]
         nearest += f"lies between {ends[0]} and {ends[1]}"
     else:
@@ -127,7 +127,7 @@ def _level(told: SentenceFacts) -> str:
         return f"{what} is {side} {_basis(told)}; {_asked(told)}"
     if told.code is Code.ACROSS_BAR:
         return (
-            f"{what} lies between {low} and {high} {_basis(told)}, on both sides of your bar of "
+            f"{what} lies between {low} and {high} {_basis(told)}, on both sides of your limit of "
             f"{bar_text(told.bar)}; {_settle(told)}"
         )
     side = f"at most {high}" if floor else f"at least {low}"

@@ -1,6 +1,6 @@
 """Slices that nobody declared: which of those that were searched are kept, and which of the kept may be blamed.
 
-A search only blames. That no slice of all that there are is past the bar can't be shown by any holdout, as the small
+A search only blames. That no slice of all that there are is past the limit can't be shown by any holdout, as the small
 ones say too little; so what is not blamed counts as nothing found. Blame must survive Holm's correction over all
 slices that were searched, not over the kept ones: then it does not matter how these were chosen.
 """
@@ -22,7 +22,7 @@ from gates.metrics import Metric
 from gates.stats.multiplicity import corrected, holm
 from gates.wording import counted
 
-KEPT = 5  # of one bar
+KEPT = 5  # of one rule
 _SHORTLIST = 40  # of one bar: those whose bounds are looked at
 
 
@@ -39,7 +39,7 @@ def _all_at_once(one: JudgedPart, among: int) -> float:
 def suspects(
     metric: Metric, rule: str, bar: float, slices: Sequence[Slice], evidence: Evidence, terms: GateContext
 ) -> list[Slice]:
-    """Of all slices that are searched the few that come nearest to being blamed under a bar."""
+    """Of all slices that are searched the few that come nearest to being blamed under a rule."""
     made = [JudgedPart.of(metric, rule, bar, [part], evidence, terms) for part in slices]
     subjects = [one for one in made if isinstance(one, JudgedPart)]
     subjects.sort(key=lambda one: (one.sign * one.judged.value - one.at) * sqrt(one.n))
@@ -61,7 +61,7 @@ def judged(
     made = [JudgedPart.of(metric, rule, bar, [part], evidence, terms, rival) for part in evidence.along(AUTO)]
     subjects = [one for one in made if isinstance(one, JudgedPart)]
     if not subjects:
-        what = f"{metric.name} could be held against the bar in none of {counted(among, 'slice')} searched"
+        what = f"{metric.name} could be held against the limit in none of {counted(among, 'slice')} searched"
         yield whole, absent(Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, what)
         return
     levels = holm([one.blamed for one in subjects], terms.confidence, among)

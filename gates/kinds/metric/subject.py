@@ -1,4 +1,4 @@
-"""What a bar is held against: one metric on one part of the holdout. Not a kind; kinds use it."""
+"""What a rule is held against: one metric on one part of the holdout. Not a kind; kinds use it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_LEFT = 5  # groups that are told by name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarOutcome:
-    """The outcome of holding one subject against one bar; the statistics part of a ``GateVerdict``."""
+    """The outcome of holding one subject against one limit; the statistics part of a ``GateVerdict``."""
 
     verdict: Verdict | None
     code: Code
@@ -45,13 +45,13 @@ def absent(verdict: Verdict | None, code: Code, reason: str) -> BarOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedPart:
-    """One metric on one part of the holdout, ready to be held against one bar."""
+    """One metric on one part of the holdout, ready to be held against one limit."""
 
     metric: Metric
     rule: str
     bar: float
     part: Sequence[Slice]
-    judged: Quantity  # what the bar is about
+    judged: Quantity  # what the limit is about
     candidate: Found
     champion: Found | None
     difference: Found | None
@@ -126,12 +126,12 @@ class JudgedPart:
 
     @property
     def sign(self) -> int:
-        """+1 where larger is better for this bar."""
+        """+1 where larger is better for this rule."""
         return BARS[self.rule].sign(self.metric.better)
 
     @property
     def at(self) -> float:
-        """The oriented bar, at as many digits as the bounds that are held against it."""
+        """The oriented limit, at as many digits as the bounds that are held against it."""
         return settled(BARS[self.rule].at(self.bar))
 
     @property
@@ -166,7 +166,7 @@ class JudgedPart:
         return self.oriented(corrected(confidence, 1, exact=self.judged.exact))[1]
 
     def blamed(self, confidence: float) -> bool:
-        """Whether even the best bound at this confidence misses the bar; it can't where the value itself doesn't."""
+        """Whether even the best bound at this confidence misses the limit; it can't where the value itself doesn't."""
         return self.sign * settled(self.judged.value) < self.at and self.blaming(confidence) < self.at
 
 

@@ -11,7 +11,7 @@ from gates.metrics import Metric
 from gates.stats.quantity import Bounds
 from gates.wording import written
 
-Decides = Callable[[float, Bounds], bool]  # (bar, the metric's limits)
+Decides = Callable[[float, Bounds], bool]  # (limit, the metric's limits)
 _HUNDRED = 100
 
 
@@ -30,14 +30,14 @@ _NEVER_PASSES: Mapping[str, Decides] = {
     "max": lambda bar, limits: bar < limits[0],
     "min_improvement": lambda bar, limits: bar >= _span(limits),
 }
-_ORDERED = (  # (the smaller bar, the larger one, why both can't hold)
+_ORDERED = (  # (the smaller limit, the larger one, why both can't hold)
     ("min", "max", "no value is both"),
     ("min_improvement", "suspicious_gain", "a gain that is asked for would be suspicious"),
 )
 
 
 def mistakes(rule: MetricRule, metric: Metric) -> Iterator[GateMistake]:
-    """The bars of a rule, and of its slices, that no model can fail or that none can pass."""
+    """The rules of a rule, and of its slices, that no model can fail or that none can pass."""
     for path, part in (((), rule), (("slices",), rule.slices)):
         for bar in (*_NEVER_FAILS, *_NEVER_PASSES) if part else ():
             value = getattr(part, bar, None)
@@ -50,7 +50,7 @@ def _why(bar: str, value: float, metric: Metric) -> str | None:
     limits = metric.limits
     if isinf(value):
         return None  # told as a number that is not finite
-    for table, ends in ((_NEVER_FAILS, "this bar can't fail"), (_NEVER_PASSES, "no model can pass this bar")):
+    for table, ends in ((_NEVER_FAILS, "this rule can't fail"), (_NEVER_PASSES, "no model can pass this rule")):
         if bar in table and table[bar](value, limits):
             return f"{metric.name} lies {_within(limits)}, so {ends}{_hint(bar, value, metric)}"
     return None

@@ -1,4 +1,4 @@
-"""Training and holdout must be other rows: a model that was trained on the rows it is judged on passes every bar."""
+"""Training and holdout must be other rows: a model that was trained on the rows it is judged on passes every rule."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Gaps between groups of a sensitive column, of any metric that has a level. Names and values as fairlearn's.
 
 A raw largest-minus-smallest grows with the number of groups even where all are alike. So a gap is blamed
-only if some pair of groups differs by more than the bar after correcting for the number of ordered pairs
+only if some pair of groups differs by more than the limit after correcting for the number of ordered pairs
 (Bonferroni), and cleared only if every pair stays within it (intersection-union, no correction needed).
 A pair's bounds are made of each group's own (the method of variance estimates recovery; for proportions it is
 Newcombe's method 10). Sources: Donner and Zou, Stat Methods Med Res 2012;21:347; Newcombe, Stat Med 1998;17:873.

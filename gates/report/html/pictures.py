@@ -1,4 +1,4 @@
-"""Small pictures as SVG text: an interval beside its bar, curves, histograms. Numbers come from the decision and the
+"""Small pictures as SVG text: an interval beside its limit, curves, histograms. Numbers come from the decision and the
 evidence; nothing foreign is drawn but numbers, and escaped names. Their colours are those of the page."""
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
         "good": "#56d364", "bad": "#ff7b72", "unsure": "#e3b341", "ours": "#79c0ff", "theirs": "#ffa657",
     },
 }  # fmt: skip
-# Of a forest picture, by variables of those names: the interval, its value, the bar, the thin mark.
+# Of a forest picture, by variables of those names: the interval, its value, the limit, the thin mark.
 MARKS = """.f .i { stroke: var(--ink); stroke-width: 2; } .f .p { fill: var(--ink); }
 .f .b { stroke: var(--bad); stroke-width: 2.5; } .z { stroke: var(--quiet); stroke-width: 1; }
 .f.pass .i { stroke: var(--good); } .f.pass .p { fill: var(--good); }"""
@@ -51,7 +51,7 @@ def coloured(css: str, scheme: str) -> str:
 
 
 def forest(gate: GateVerdict, place: str = "") -> str:
-    """A judged interval as a line with its value, the champion's value or no change, and the bar.
+    """A judged interval as a line with its value, the champion's value or no change, and the limit.
 
     Empty where nothing was judged. ``place``: attributes that say where it lies within another picture.
     """
@@ -81,7 +81,7 @@ def forest(gate: GateVerdict, place: str = "") -> str:
 
 def _aloud(judged: Estimate, bar: float, compares: bool) -> str:
     told = signed if compares else number
-    return f"{told(judged.value)}, from {told(judged.low)} to {told(judged.high)}; the bar is {told(bar)}"
+    return f"{told(judged.value)}, from {told(judged.low)} to {told(judged.high)}; the limit is {told(bar)}"
 
 
 def thinned(points: Points) -> Points:

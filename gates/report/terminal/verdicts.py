@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TABLE_WIDTH = 110  # columns; below, numbers of the table would be cut
-PICTURE_WIDTH = 140  # from here on there is room for intervals as bars, too
+PICTURE_WIDTH = 140  # from here on there is room for intervals as little bars, too
 COLOURS = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow", Verdict.FAIL: "red", Verdict.ERROR: "red"}
 
 
@@ -111,8 +111,8 @@ def _table(gates: list[GateVerdict], *, pictures: bool) -> object:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("verdict", no_wrap=True)
-    table.add_column("gate", overflow="fold")
-    for title in ("champion → candidate", "judged (bounds)", "bar", "rows"):
+    table.add_column("rule", overflow="fold")
+    for title in ("champion → candidate", "judged (bounds)", "limit", "rows"):
         table.add_column(title, justify="right", no_wrap=True)
     if pictures:
         table.add_column(TITLE, no_wrap=True)
@@ -134,7 +134,7 @@ def _value(estimate: Estimate | None) -> str:
 
 
 def _judged(gate: GateVerdict) -> str:
-    """The number that was held against the bar, with its bounds."""
+    """The number that was held against the limit, with its bounds."""
     level = gate.rule in ("min", "max")
     estimate = gate.candidate if level else gate.difference
     return "{} ({})".format(*figures(gate, estimate, change=not level)) if estimate else "–"
