@@ -7,10 +7,13 @@ import environment  # isort: skip -- before anything else: what is imported belo
 import bisect
 import collections
 import gc
+import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
 import extent
+import prefork
 import pytest
 import yaml
 from hypothesis import settings
@@ -34,9 +37,6 @@ from gates.errors import GatesError
 from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read
 
-settings.register_profile("gates", deadline=None, derandomize=True, print_blob=False)
-settings.load_profile("gates")
-
 POLICY = {
     "version": 1,
     "model": "churn",
@@ -45,6 +45,7 @@ POLICY = {
 }
 
 
+PYTHON = sys.executable
 FIRST = ("tests/actions/", "tests/spark/", "tests/promotion/", "tests/docs/")
 TOGETHER = ("tests/spark/", "tests/docs/")  # each makes something for all its files that takes ten seconds
 
@@ -59,6 +60,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     extent.ALL = config.getoption("--all")
+    some = extent.examples(100)
+    settings.register_profile("gates", deadline=None, derandomize=True, print_blob=False, max_examples=some)
+    settings.load_profile("gates")
     if environment.CALLER.get("NO_COLOR") or environment.CALLER.get("TERM") == "dumb":
         config.option.color = "no"  # what pytest itself prints is for the caller
 
@@ -114,6 +118,27 @@ def golden(request):
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def forked():
+    """A folder with a `gates` that need not import what takes long."""
+    with tempfile.TemporaryDirectory(prefix="gates-tests-") as folder, prefork.started(Path(folder)) as programs:
+        yield programs
+
+
+@pytest.fixture(scope="module")
+def forked_children(forked):
+    """The children that score models and call metrics for this process need not import what takes long, either."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", str(forked / "python"))
+        yield
+
+
+@pytest.fixture
+def own_children(monkeypatch):
+    """But the children of this test are processes of their own."""
+    monkeypatch.setattr(sys, "executable", PYTHON)
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,9 @@ def github(request: pytest.FixtureRequest) -> FakeGitHub:
 
 
 @pytest.fixture
-def world(tmp_path: Path, github: FakeGitHub) -> Iterator[World]:
+def world(tmp_path: Path, github: FakeGitHub, forked: Path) -> Iterator[World]:
     """A user's repository with a model at its root, and a workflow that calls model-ci.yml."""
-    world = World(tmp_path, github)
+    world = World(tmp_path, github, forked / "gates")
     world.call("workflows", "Model", requirements=None)
     settle(world.repository)
     yield world

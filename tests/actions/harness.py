@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,8 @@ from documented import documented
 from fake_github import FakeGitHub
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("actions", "gates", "locks", "scripts", ".github/workflows", "pyproject.toml", "README.md", "LICENSE")
+USED = ("actions", ".github/workflows")
+INSTALLED = ("gates", "locks", "scripts", "pyproject.toml", "README.md", "LICENSE")
 COMMIT = "1" * 40  # what users pin
 OWN = re.compile(r"(uses: )\$/(\S+)")
 PLACEHOLDER = re.compile(r"OWNER/(gates/\S+)@(?:FULL-COMMIT-)?SHA")  # what pages show in the place of both
@@ -32,12 +32,12 @@ ENVIRON["MLFLOW_DISABLE_TELEMETRY"] = "true"
 PATTERNS = shutil.ignore_patterns("__pycache__", ".*_cache")
 
 
-def copy_product(target: Path) -> None:
-    """This checkout as users get it, with `$/x`, which act doesn't know, spelt out."""
-    for name in SHIPPED:
+def copy_product(target: Path, *names: str) -> None:
+    """Parts of this checkout as users get them, with `$/x`, which act doesn't know, spelt out."""
+    for name in names:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, target / name, ignore=PATTERNS)
+            shutil.copytree(source, target / name, ignore=PATTERNS, dirs_exist_ok=True)
         else:
             shutil.copy(source, target / name)
     for file in [*target.glob("actions/*/action.yml"), *target.glob(".github/workflows/*.yml")]:
@@ -73,15 +73,16 @@ class World:
 
     PR = 7
 
-    def __init__(self, folder: Path, github: FakeGitHub) -> None:
+    def __init__(self, folder: Path, github: FakeGitHub, gates: Path) -> None:
         self.github = github
+        self.gates = gates  # the command that the jobs run
         self.repository = folder / "user"
         self.artifacts = folder / "artifacts"
         self.product = folder / "product"
         self.seen = folder / "seen"
         for path in (self.repository / ".github/workflows", self.artifacts, self.product, self.seen):
             path.mkdir(parents=True)
-        copy_product(self.product)
+        copy_product(self.product, *USED)  # act copies all that is there at each step
         self.git("init", "--quiet", "--initial-branch=main")
         self.git("remote", "add", "origin", "https://github.com/acme/churn")
         self.git("commit", "--quiet", "--allow-empty", "--message=start")
@@ -121,8 +122,10 @@ class World:
         event.write_text(json.dumps(payload))
         given = {"GITHUB_API_URL": self.github.url, "TEST_ARTIFACTS": self.artifacts, "TEST_SEEN": self.seen}
         given |= {"TEST_ORIGIN": self.repository, "TEST_SHA": self.git("rev-parse", "HEAD")}
-        if not install:  # as in an image that has gates ready
-            given["TEST_GATES"] = Path(sys.executable).with_name("gates")
+        if install:
+            copy_product(self.product, *INSTALLED)
+        else:  # as in an image that has gates ready
+            given["TEST_GATES"] = self.gates
         local = {f"owner/gates@{COMMIT}": self.product} | third_parties()
         command = [
             "act",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,9 @@ def test_hostile_training_code_does_not_change_the_verdict(world: World, tmp_pat
     train = world.repository / "train.py"
     train.write_text(ATTACK.format(canary=str(canary)) + train.read_text())
     (world.repository / "columns.txt").write_text(BAD)
+    world.gates = Path(sys.executable).with_name(
+        "gates"
+    )  # processes of their own, with all that Python does at its start
     run = world.push()
     assert run.jobs["train"] == "succeeded", run.log
     assert run.verdicts["report"] == "fail", run.log

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from documented import documented
 from fake_github import BOT, Trouble
-from harness import COMMIT, ENVIRON, ROOT, World, copy_product, differences
+from harness import COMMIT, ENVIRON, INSTALLED, ROOT, USED, World, copy_product, differences
 from telco import BAD, BROKEN, POLICY, settle
 
 PASS = {"data": "pass", "judge": "pass", "report": "pass"}
@@ -31,14 +31,13 @@ def marked(world: World) -> str:
     return str(found)
 
 
-def gates(*arguments: str, **given: Any) -> None:
-    command = [str(Path(sys.executable).with_name("gates")), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **given)
+def gates(world: World, *arguments: str, **given: Any) -> None:
+    done = subprocess.run([world.gates, *arguments], capture_output=True, text=True, check=False, **given)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_copy_under_test_differs_in_nothing_but_the_spelling_of_our_own_actions(tmp_path: Path) -> None:
-    copy_product(tmp_path)
+    copy_product(tmp_path, *USED, *INSTALLED)
     pairs = differences(tmp_path)
     assert pairs
     for here, there in pairs:
@@ -153,7 +152,7 @@ def test_a_model_is_scored_apart_and_so_is_a_champion_on_a_new_holdout(world: Wo
     subprocess.run([sys.executable, "prepare.py"], check=True, **given)
     world.commit()  # the policy that counts is that of the default branch
     for command in ("run", "promote"):
-        gates(command, **given)
+        gates(world, command, **given)
     shutil.rmtree(home / ".gates")
     subprocess.run([sys.executable, "-c", FEWER], check=True, **given)
     shutil.copy(home / "candidates/worse.json", home / "params.json")

@@ -13,8 +13,8 @@ from gates.project.starter_repository import lay
 
 
 @pytest.mark.slow
-def test_the_starter_repository_is_judged_and_tested(tmp_path: Path, github: FakeGitHub) -> None:
-    world = World(tmp_path, github)
+def test_the_starter_repository_is_judged_and_tested(tmp_path: Path, github: FakeGitHub, forked: Path) -> None:
+    world = World(tmp_path, github, forked / "gates")
     lay(world.repository, pin=f"owner/gates@{COMMIT}")
     run = world.push(workflow="")  # every one that a pull request starts
     github.stop()

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from contract_bench import Held, parquet
 from contract_tables import Sample, broken, engine
+from extent import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -245,7 +246,7 @@ def connection():
     return engine()
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     LIKELY,
     LIKELY,

@@ -8,6 +8,7 @@ import time
 
 import duckdb
 import pytest
+from extent import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -153,7 +154,7 @@ def told_by_node(asked):
     return json.loads(ran.stdout)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(st.lists(st.tuples(ANY_PATTERN, TEXTS), min_size=30, max_size=60))
 def test_translated_patterns_find_what_ecma_finds(asked):
     for (pattern, texts), (strict, loose, wanted) in zip(asked, told_by_node(asked), strict=True):
@@ -230,7 +231,7 @@ def test_patterns_that_backtrack_do_no_harm(pattern):
     assert time.process_time() - start < 30  # about 0.1; what backtracks takes for ever
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(ATOMS, st.integers(1, 1001), st.integers(1, 60), st.integers(1, 40))
 def test_what_is_translated_the_engine_takes(atom, times, outer, beside):
     """The reckoning of sizes never lets pass what RE2 finds too large."""

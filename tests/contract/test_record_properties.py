@@ -12,6 +12,7 @@ import jsonschema
 import jsonschema_rs
 import pytest
 from contract_tables import KINDS, WORDS, Sample, broken, engine, samples
+from extent import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -199,7 +200,7 @@ def check(connection, sample: Sample, schema) -> None:
 
 @pytest.mark.parametrize("word", sorted(KEYWORDS))
 def test_one_keyword(connection, word):
-    @settings(max_examples=70)
+    @settings(max_examples=examples(70))
     @given(samples(("a",)), KEYWORDS[word])
     def holds(sample, parameter):
         check(connection, sample, {"properties": {"a": {word: parameter}}})
@@ -241,7 +242,7 @@ def test_whole_numbers_are_multiples_of_what_is_written(connection):
 NEAR = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "const", "multipleOf")
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.data())
 def test_numbers_beside_their_bounds(connection, data):
     """The bound is a value of the column, or its nearest neighbour."""
@@ -257,7 +258,7 @@ def test_numbers_beside_their_bounds(connection, data):
     check(connection, sample, {"properties": {"a": {word: bound}}})
 
 
-@settings(max_examples=220)
+@settings(max_examples=examples(220))
 @given(samples(NAMES), WHOLE, DEFINITIONS)
 def test_whole_records(connection, sample, schema, definitions):
     if "$ref" in json.dumps(schema):
@@ -300,7 +301,7 @@ FORMED = {
 
 @pytest.mark.parametrize("name", sorted(FORMED))
 def test_formats_of_text_that_nearly_has_them(connection, name):
-    @settings(max_examples=50)
+    @settings(max_examples=examples(50))
     @given(st.lists(FORMED[name], min_size=1, max_size=8))
     def holds(texts):
         check(

@@ -75,6 +75,13 @@ def newest(home: Path) -> str:
     return done(home, "gates verify | grep -o 'sha256:[0-9a-f]*'")
 
 
+def commands(forked: Path, folder: Path) -> Path:
+    """A folder with the command `gates` alone; `python` is the reader's own."""
+    (folder / "commands").mkdir()
+    (folder / "commands/gates").symlink_to(forked / "gates")
+    return folder / "commands"
+
+
 def logged_in(folder: Path) -> str:
     """A folder with a `gh` that somebody has logged in to."""
     (folder / "gh").write_text("#!/bin/sh\necho ...\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
-from churn_world import MONOREPO, copied, done, logged_in, newest, on_github, shell
+from churn_world import MONOREPO, commands, copied, done, logged_in, newest, on_github, shell
 from fake_github import FakeGitHub
 
 from gates.cli import cli
@@ -130,9 +130,12 @@ def concrete(line: str, home: Path) -> str:
 @pytest.mark.parametrize(
     "line", [pytest.param(line, marks=[pytest.mark.slow] if line in SLOW else []) for line in sorted(set(examples()))]
 )
-def test_an_example_does_what_it_shows(line: str, churn: Path, tmp_path: Path, github: FakeGitHub) -> None:
+def test_an_example_does_what_it_shows(
+    line: str, churn: Path, tmp_path: Path, github: FakeGitHub, forked: Path
+) -> None:
     home, example = copied(churn, tmp_path), ELSE.get(line, PLAIN)
-    more = {"PATH": f"{logged_in(tmp_path)}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"}
+    path = f"{commands(forked, tmp_path)}:{logged_in(tmp_path)}:{Path(sys.executable).parent}"
+    more = {"PATH": f"{path}:/usr/local/bin:/usr/bin:/bin"}
     if example.event:
         more |= on_github(home, github.url, example.event)
         github.heads[7] = head = more["GITHUB_SHA"]

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from churn_world import MONOREPO, copied, done, logged_in, newest, shell
+from churn_world import MONOREPO, commands, copied, done, logged_in, newest, shell
 from pages import PAGES, ROOT, blocks
 
 RUN = [page for page in PAGES if "<!-- run" in page.read_text()]
@@ -65,8 +65,8 @@ def begun(request, page, tmp_path):
 @pytest.mark.parametrize(
     "page", [pytest.param(page, id=page.name, marks=[pytest.mark.slow] if page.stem in SLOW else []) for page in RUN]
 )
-def test_a_page_does_what_it_says(page, begun, tmp_path, registry, github):
-    path = f"{Path(sys.executable).parent}:{logged_in(tmp_path)}:{os.environ['PATH']}"
+def test_a_page_does_what_it_says(page, begun, tmp_path, registry, github, forked):
+    path = f"{commands(forked, tmp_path)}:{Path(sys.executable).parent}:{logged_in(tmp_path)}:{os.environ['PATH']}"
     environment = {"PATH": path, "GATES_OUT": str(tmp_path)}
     if page.stem == "doctor":
         environment |= {"GITHUB_REPOSITORY": github.repository, "GITHUB_API_URL": github.url}

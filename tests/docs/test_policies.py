@@ -22,6 +22,8 @@ from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read
 from gates.schema.canonical import canonical
 
+pytestmark = pytest.mark.usefixtures("forked_children")
+
 ROWS = 1200
 CONTRACT = b'{"record": {"properties": {"zip": {"x-sensitive": false}}}, "table": [{"rows": {"min": 1}}]}'
 TABLES = ("train.parquet", "holdout.parquet", "prompts.parquet", "data/train.parquet", "data/holdout.parquet")

@@ -8,6 +8,8 @@ import shutil
 import pytest
 from edge_project import Project, call, git, refused, table
 
+pytestmark = pytest.mark.usefixtures("forked_children")
+
 WEAK = [{"metric": "roc_auc", "min": 0.6}]
 STRICT = [{"metric": "roc_auc", "min": 0.99}]
 

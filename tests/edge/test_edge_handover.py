@@ -17,6 +17,8 @@ from gates.errors import GatesError
 from gates.pipeline import handover
 from gates.system.files import folder_digest
 
+pytestmark = pytest.mark.usefixtures("forked_children")
+
 
 def digests(**folders: Path) -> str:
     return "\n".join(f"{name.replace('_', '-')} {folder_digest(folder)}" for name, folder in folders.items())

@@ -12,6 +12,8 @@ from edge_project import Project, Rows, refused, write_table
 
 from gates.measure import verbatim
 
+pytestmark = pytest.mark.usefixtures("forked_children")
+
 
 def given(project: Project, rows: Rows, made: Rows, *, name: str = "holdout.csv", **policy: Any) -> None:
     """A holdout of ``rows`` with the label y, and predictions."""

@@ -24,6 +24,7 @@ from test_edge_registry import stored
 from gates.measure.holdout.labels import Labels
 from gates.measure.holdout.scoring import ScoringRequest
 
+pytestmark = pytest.mark.usefixtures("forked_children")
 GATES = [{"metric": "roc_auc", "min": 0.5, "max_worsening": 0.3}]
 HOLDOUT = {"holdout": "holdout.parquet"}
 TEXT = ("stayed", "left")  # in scikit-learn's order the positive class is the first column
@@ -63,6 +64,7 @@ def test_a_scikit_learn_model_is_asked_for_the_positive_class(
     assert project.decision["candidate"]["digest"].startswith("sha256:")
 
 
+@pytest.mark.usefixtures("own_children")
 def test_another_model_is_scored_without_secrets_and_prints_nowhere(project: Project, pyfunc: Any) -> None:
     """Scoring runs the training's code: it sees no token of the job, and its words are no part of the JSON."""
     body = "import os\nprint('{}' if 'GITHUB_TOKEN' in os.environ else '[]')\nassert 'GITHUB_TOKEN' not in os.environ\n"
@@ -73,6 +75,7 @@ def test_another_model_is_scored_without_secrets_and_prints_nowhere(project: Pro
     assert gate["candidate"]["value"] == pytest.approx(auc(rows), abs=1e-9)
 
 
+@pytest.mark.usefixtures("own_children")
 @pytest.mark.parametrize("end", ["import sys; sys.exit(0)", "import os; os._exit(0)"])
 def test_a_model_that_ends_its_process_gives_no_verdict(project: Project, pyfunc: Any, end: str) -> None:
     given(project, pyfunc(end))

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from edge_project import Project, refused, seeded, table, write_table
 
+pytestmark = pytest.mark.usefixtures("forked_children")
+
 
 def test_three_trainings_are_one_candidate(project: Project) -> None:
     rows = [row | {"x": row["score"]} for row in table(400)]

@@ -11,6 +11,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from edge_project import Project, Rows, table, without, write_table
+from extent import examples
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -185,7 +186,7 @@ def rank_sums(part: Rows, positive: bool) -> dict[str, Any]:
     return {"rows": len(a), "a": sum(a), "aa": sum(one * one for one in a)}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROW, min_size=2, max_size=40), seed=st.integers(0, 99))
 @example(rows=[{"churn": c, "score": 0.5, "other": 0.5, "region": None, "age": None, "sex": "f"} for c in
                ("left", "stayed")], seed=0)  # fmt: skip
@@ -214,7 +215,7 @@ def test_the_counts_are_those_of_plain_python(project: Project, rows: Rows, seed
     assert dict(seen) == dict.fromkeys(["", "region", "age[30,50]", "region * sex", "sex"], len(rows))
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROW, min_size=4, max_size=30))
 def test_both_models_are_counted_on_the_same_rows(project: Project, rows: Rows) -> None:
     """Beside a champion: cells of both calls, and the products of both placements."""

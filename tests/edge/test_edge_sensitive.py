@@ -17,6 +17,8 @@ from gates.measure.engines import connect
 from gates.measure.holdout.hidden import FEW, Hidden
 from gates.measure.holdout.tables import run
 
+pytestmark = pytest.mark.usefixtures("forked_children")
+
 VALUES = ("Syphilis", "Zoster", "Angina")
 RARE = "Quincke"
 ENGINE = connect()

@@ -7,6 +7,7 @@ import json
 import jsonschema
 import pytest
 from edge_project import call, refused
+from extent import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -125,7 +126,7 @@ def columns(draw):
 FAMILIES = [["type", "enum"], ["enum", "const"], ["minimum", "exclusiveMinimum"], ["maximum", "exclusiveMaximum"]]
 
 
-@settings(max_examples=600)
+@settings(max_examples=examples(600))
 @given(columns())
 def test_what_is_said_of_two_columns_holds_for_every_value(pair):
     first, second = (jsonschema.Draft202012Validator(one) for one in pair)
@@ -133,7 +134,7 @@ def test_what_is_said_of_two_columns_holds_for_every_value(pair):
     hold(kinds(before, after), [(first.is_valid(value), second.is_valid(value), value) for value in VALUES])
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(pairs(), st.lists(ROWS, min_size=40, max_size=40))
 def test_what_is_said_of_two_contracts_holds_for_every_row(pair, rows):
     first, second = (jsonschema.Draft202012Validator(one) for one in pair)
@@ -149,7 +150,7 @@ MIRROR = {
 }
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(pairs())
 def test_the_other_way_round_the_contrary_is_said(pair):
     there, back = (compare(*(contract({"record": one}) for one in sides)).changes for sides in (pair, pair[::-1]))

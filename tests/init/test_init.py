@@ -17,6 +17,7 @@ import pyarrow.parquet
 import pytest
 import yaml
 from edge_project import call, refused, write_table
+from extent import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -99,7 +100,7 @@ def holds(path: str) -> None:
         assert done.code == 0, f"{done.err}{done.out}{Path('contract.yaml').read_text()}"
 
 
-@settings(max_examples=50, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(50), suppress_health_check=list(HealthCheck))
 @given(tables())
 def test_what_is_written_holds_for_any_parquet(table):
     with folder():
@@ -120,7 +121,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.sampled_from(NAMES[:20]), min_size=2, max_size=4, unique_by=_apart),
     st.lists(CELLS, min_size=1, max_size=5),
@@ -139,7 +140,7 @@ def test_what_is_written_holds_for_any_text_file(names, cells, rows):
             holds(path)
 
 
-@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(15), suppress_health_check=list(HealthCheck))
 @given(tables(), tables())
 def test_with_a_holdout_what_is_written_holds_for_both(train, other):
     holdout = pa.table(dict(zip(train.column_names, other.columns, strict=False)))

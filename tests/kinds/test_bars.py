@@ -9,6 +9,7 @@ import re
 from math import inf, nan
 
 import pytest
+from extent import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -134,7 +135,7 @@ SWIFT = sorted(classification.PROPORTIONS)
 
 
 @given(st.sampled_from(SWIFT), st.sampled_from(sorted(BARS)), CELLS, st.floats(0.001, 0.999))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_a_verdict_and_its_numbers_agree(policy_of, evidence_of, name, rule, counts, bar):
     """Whatever the counts: the verdict follows from the numbers that are told with it."""
     if BARS[rule].compares and find(name, "binary").better == 0:
@@ -166,7 +167,7 @@ ROWS = re.compile(r"about ([\d,]+) rows would settle it")
     CELLS,
     st.floats(0.001, 0.999),
 )
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_what_is_undecided_would_be_settled_by_more_rows_than_there_are(
     policy_of, evidence_of, name, rule, counts, bar
 ):

@@ -7,6 +7,7 @@ import math
 from math import inf
 
 import pytest
+from extent import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,7 +99,7 @@ def test_the_ends_of_every_metric(task):
                 assert all(one.idle and one.path == (bar,) for one in told)
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(st.data())
 def test_any_bar_of_any_metric_through_a_policy(policy_of, data):
     task, name = data.draw(st.sampled_from(EVERY))

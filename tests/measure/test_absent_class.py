@@ -8,6 +8,8 @@ import pytest
 import sklearn.metrics as sm
 from test_scarce import decided
 
+pytestmark = pytest.mark.usefixtures("forked_children")
+
 
 def rows(seed=5):
     """Labels a, b, c of a model that knows d as well."""

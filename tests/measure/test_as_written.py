@@ -10,6 +10,7 @@ import hypothesis.strategies as st
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from extent import examples
 from hypothesis import HealthCheck, given, settings
 
 from gates.api import check_data
@@ -56,7 +57,7 @@ WORDS = "1 -0 007 1.5 1e3 0x1F true True t 2026-02-28 2026-2-8 2026-02-28T10:00:
 ODD = st.sampled_from([*WORDS.split(), "2026-02-28 10:00:00", "", " 1", "9" * 19, "9" * 38, "9" * 39, "0000-01-01"])
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(ODD, TEXT), min_size=1, max_size=6), st.randoms())
 def test_no_order_of_rows_changes_a_type_or_a_cell(engine, tmp_path, cells, random):
     """Cells that are text to the contract are those of the file, character by character."""

@@ -20,6 +20,8 @@ from gates.kinds.metric.rule import metric_of
 from gates.measure.statistics import bootstrap, function_calls
 from gates.metrics.functions import FUNCTIONS, direction
 
+pytestmark = pytest.mark.usefixtures("forked_children")
+
 MACRO = {"average": "macro"}
 NEEDED = {  # arguments without which a function can't be called for a task
     "fbeta_score": {"beta": 2},
@@ -122,6 +124,7 @@ PROFIT = """
 """
 
 
+@pytest.mark.usefixtures("own_children")
 def test_a_function_of_ones_own_in_a_real_child(tmp_path):
     own(tmp_path, PROFIT)
     gates = [

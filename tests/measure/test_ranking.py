@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.metrics as sm
+from extent import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_reference import measured
@@ -126,7 +127,7 @@ QUERY = st.lists(
 
 
 @given(queries=st.lists(QUERY, min_size=1, max_size=6))
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_any_ranking_equals_the_definition(tmp_path_factory, queries):
     flat = [(at, *row) for at, held in enumerate(queries) for row in held]
     frame = pd.DataFrame(flat, columns=["q", "y", "s"]).assign(t=0.0, region="a", user=1, w=1.0)

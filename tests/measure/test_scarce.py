@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+from extent import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_reference import measured
@@ -18,6 +19,8 @@ from gates.documents.slices import OVERALL
 from gates.errors import GatesError
 from gates.judge.judge import judge
 from gates.kinds.metric.rule import metric_of
+
+pytestmark = pytest.mark.usefixtures("forked_children")
 
 
 def decided(folder, task, gates, frame, candidate, champion=None, **keys):
@@ -338,7 +341,7 @@ ROW = st.tuples(st.integers(0, 1), st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]), s
 @given(
     rows=st.lists(ROW, min_size=2, max_size=12).filter(lambda rows: len({y for y, *_ in rows}) == 2), unit=st.booleans()
 )
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_holdout_of_a_few_rows_is_judged(tmp_path_factory, rows, unit):
     """No crash, no error that a number is none, no certainty."""
     y, s, t = zip(*rows, strict=True)

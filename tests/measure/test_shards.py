@@ -22,6 +22,8 @@ from gates.policy.policy_file import read
 from gates.schema.canonical import canonical
 from gates.schema.validation import read_json
 
+pytestmark = pytest.mark.usefixtures("forked_children")
+
 LIMITS = ("gates.measure.holdout.joined.EXACT_ROWS", "gates.measure.statistics.computed.EXACT_ROWS")
 SUMS = [
     {"metric": "recall", "min": 0.1, "slices": {"min": 0.1}},

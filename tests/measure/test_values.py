@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.metrics as sm
+from extent import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_reference import measured
@@ -70,7 +71,7 @@ def test_values_are_numpys(tmp_path, keys):
     q=st.sampled_from([0.1, 0.25, 0.5, 0.75]),
     weighted=st.booleans(),
 )
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_a_quantile_of_any_rows_is_the_order_statistic(tmp_path_factory, rows, q, weighted):
     x, w = (np.array(column, float) for column in zip(*rows, strict=True))
     if weighted and not w.any():

@@ -8,6 +8,7 @@ import fairlearn.metrics as fm
 import numpy as np
 import pytest
 import sklearn.metrics as sm
+from extent import examples
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -93,7 +94,7 @@ def same(found, expected):
 @example(rows=[])
 @example(rows=[(1, 1, 1, 0.5, 0.5)])
 @example(rows=[(0, 1, 0, 0.5, 0.5), (1, 1, 0, 0.5, 0.5)])
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 def test_equals_scikit_learn(slice_of, name, rows):
     part, metric = slice_of(rows), find(name, "binary")
     y = column(rows, 0)
@@ -118,7 +119,7 @@ def fairlearn_s(name, y, calls, groups):
 @given(rows=st.lists(st.tuples(ROW, st.sampled_from("abc")), min_size=1, max_size=40))
 @example(rows=[((1, 0, 0, 0.5, 0.5), "a"), ((1, 0, 0, 0.5, 0.5), "b")])
 @example(rows=[((1, 1, 0, 0.5, 0.5), "a")])
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_equals_fairlearn(slice_of, name, rows):
     groups = [group for _, group in rows]
     parts = [slice_of([row for row, g in rows if g == group], (("g", group),)) for group in sorted(set(groups))]
@@ -173,7 +174,7 @@ LIMITS = {"matthews_corrcoef": (-1, 1)}
 
 @pytest.mark.parametrize("name", PLAIN)
 @given(rows=ROWS)
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 def test_bounds_hold_the_value_stay_in_range_and_widen(slice_of, name, rows):
     part, metric = slice_of(rows), find(name, "binary")
     low_limit, high_limit = LIMITS.get(name, (0, 1))
@@ -192,7 +193,7 @@ def test_bounds_hold_the_value_stay_in_range_and_widen(slice_of, name, rows):
 
 @pytest.mark.parametrize("name", GROUPED)
 @given(counts=st.lists(st.tuples(*[st.integers(0, 30)] * 4), min_size=2, max_size=4))
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_bounds_of_gaps_hold_the_value_stay_in_range_and_widen(name, counts):
     labels = ((0, 0), (0, 1), (1, 0), (1, 1))
     parts = [

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import duckdb
 import pytest
+from extent import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,7 +63,7 @@ def test_as_it_is_written(engine, case):
 PLACES = st.integers(0, 6)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.integers(-(10**8), 10**8), st.integers(-(10**8), 10**8), PLACES, PLACES, st.integers(-2, 2), PLACES)
 def test_any_decimals(engine, one, other, places, others, beside, step):
     """The distance itself, and the next ones at so many places more, of numbers of up to 15 digits."""

@@ -8,6 +8,7 @@ import json
 
 import jsonschema
 import pytest
+from extent import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutants import CONTRACT, POLICIES, weaker
@@ -242,7 +243,7 @@ POLICY = st.fixed_dictionaries(
 ).map(used)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(one=POLICY, other=POLICY, rows=st.sampled_from([ROWS, FEW]))
 def test_what_only_the_second_lets_pass_is_weaker(policy_of, evidence_of, one, other, rows):
     """The judge as an oracle: no evidence passes a policy that is not weaker and fails the one before."""

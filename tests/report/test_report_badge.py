@@ -7,6 +7,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
+from extent import examples
 from hypothesis import example, given, settings
 from reports import FAILS, PASSES, TODAY, champion_of, settled
 from test_report_hostile import HOSTILE
@@ -45,7 +46,7 @@ def test_the_metric_is_the_number_that_was_judged():
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(foreign=HOSTILE)
 @example(foreign='"/><script>alert(1)</script>')
 def test_foreign_text_stays_text(foreign):

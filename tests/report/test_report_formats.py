@@ -10,6 +10,7 @@ from pathlib import Path
 import jsonschema
 import junitparser
 import pytest
+from extent import examples
 from hypothesis import given, settings
 from reports import CASES, FACTS, NAMES, PULL, decision_of
 from test_report_hostile import HOSTILE, facts_of, gate
@@ -68,7 +69,7 @@ def test_junit_fails_what_blocks_and_nothing_else():
 
 
 @given(HOSTILE)
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_junit_keeps_foreign_text_inside(foreign):
     decision = hostile(foreign)
     suite = parsed(decision, facts_of(foreign, decision))
@@ -96,7 +97,7 @@ def test_sarif_is_what_its_schema_says(name, validator):
 
 
 @given(HOSTILE)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_sarif_keeps_foreign_text_inside(validator, foreign):
     decision = hostile(foreign)
     log = json.loads(sarif.render(decision, facts_of(foreign, decision)))
@@ -184,7 +185,7 @@ def test_what_has_no_line_stands_at_the_first(why):
 
 
 @given(HOSTILE)
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_no_foreign_text_becomes_a_command(foreign):
     decision = hostile(foreign)
     places = tuple((number + 1, 1) for number in range(len(decision.gates)))

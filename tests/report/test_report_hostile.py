@@ -9,6 +9,7 @@ import shlex
 from dataclasses import replace
 
 import pytest
+from extent import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -105,14 +106,14 @@ PLAIN, PLAIN_WHOLE = structure(markdown(decision_of("harmless"), Facts(version="
 @example("</code></details>")
 @example("<!--")
 @example("@acme/team " * 20_000)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_foreign_text_changes_nothing_of_the_structure(foreign):
     assert structure(markdown(decision_of(foreign), Facts(version="1"))) == PLAIN
     assert structure(whole(foreign)) == PLAIN_WHOLE
 
 
 @given(HOSTILE)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_foreign_text_links_to_nothing_and_nobody(foreign):
     report = whole(foreign).replace(RUN, "")
     seen = html.unescape(report)  # what GitHub's filters look at
@@ -145,7 +146,7 @@ def test_nothing_that_can_be_seen_is_lost(foreign):
 
 
 @given(HOSTILE, st.integers(60, 200))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_the_terminal_obeys_no_foreign_text(foreign, width):
     decision = decision_of(foreign)
     shown = terminal(decision, facts_of(foreign, decision), width=width)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from extent import examples
 from hypothesis import example, given, settings
 from reports import NAMES, decision_of
 from test_report_hostile import HOSTILE
@@ -76,7 +77,7 @@ def test_evidence_shows_which_models_were_measured_on_what(policy_of, evidence_o
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(foreign=HOSTILE)
 @example(foreign="<script>alert(1)</script>")
 def test_foreign_text_stays_text(foreign):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
+from extent import examples
 from hypothesis import example, given, settings
 from reports import CASES, FACTS, NAMES, PICTURE, PULL, decision_of
 from test_report_hostile import HOSTILE, facts_of
@@ -72,7 +73,7 @@ def test_the_worst_stand_first_and_the_rest_is_counted():
     assert words(root)[-1].startswith("31 more rules not drawn · ")
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(foreign=HOSTILE)
 @example(foreign='"><script>alert(1)</script><image href="https://evil.example"/>')
 @example(foreign="]]></style><style>@import url(https://evil.example)")

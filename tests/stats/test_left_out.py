@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+from extent import examples
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -32,7 +33,7 @@ def left_out(counts, statistic):
 
 @pytest.mark.parametrize("statistic", [f1, matthews])
 @given(counts=st.tuples(*[st.integers(2, 20)] * 4))
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_leaving_out_one_row_of_each_cell_is_leaving_out_every_row(statistic, counts):
     n, without = sum(counts), left_out(counts, statistic)
     spread = jackknife.of_rows(counts, statistic)
@@ -41,7 +42,7 @@ def test_leaving_out_one_row_of_each_cell_is_leaving_out_every_row(statistic, co
 
 
 @given(counts=EIGHT)
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_correlation_is_that_of_the_values_without_each_row(counts):
     sides = [lambda *cells, of=of: f1(*of(cells)) for of in (of_candidate, of_champion)]
     one, other = (left_out(counts, side) for side in sides)
@@ -55,7 +56,7 @@ def test_what_was_never_seen_to_differ_is_not_taken_to_be_the_same():
 
 
 @given(rows=st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=8, max_size=40))
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @pytest.mark.parametrize("name", ["precision_weighted", "f1_weighted"])
 def test_multiclass_errors_are_those_of_rows_left_out(name, rows):
     def part(held):

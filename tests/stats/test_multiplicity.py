@@ -5,6 +5,7 @@ from __future__ import annotations
 from unittest.mock import patch
 
 import pytest
+from extent import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
@@ -23,7 +24,7 @@ P = st.floats(1e-9, 1) | st.floats(1e-9, 0.02)
 @given(st.lists(P, min_size=1, max_size=30), st.sampled_from([0.8, 0.95, 0.99]))
 @example([0.01, 0.013, 0.02], 0.95)
 @example([0.02] * 3, 0.95)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_equals_statsmodels(p_values, confidence):
     at = 1 - confidence
     near = any(abs(p * k - at) < 1e-9 for p in p_values for k in range(1, len(p_values) + 1))
