@@ -19,7 +19,7 @@ class Hopeless(Enum):
     """Why no number of rows would settle a question."""
 
     AT_BAR = "it lies at the limit: more {of} are unlikely to decide, so move the limit or accept it"
-    TRAINING = "more {of} leave the noise of training as it is: train more seeds, move the limit or accept it"
+    TRAINING = "more {of} don't reduce the noise of training: train more seeds, move the limit or accept it"
 
 
 def number(value: float, more: int = 0) -> str:

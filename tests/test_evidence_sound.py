@@ -105,7 +105,7 @@ def test_evidence_that_contradicts_itself_is_refused(tamper):
 
 
 FORMS = {
-    "no JSON": b"{",
+    "not valid JSON": b"{",
     "too deep": b"[" * 100_000,
     "another document": b"{}",
     "an unknown key": json.dumps(evidence() | {"verdict": "pass"}).encode(),

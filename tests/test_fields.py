@@ -192,10 +192,10 @@ def test_there_is_no_negative_zero():
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b"", "is no JSON"),
-        (b"{", "is no JSON"),
-        (b"\xff", "is no JSON"),
-        (b"[" * 100_000, "is no JSON"),
+        (b"", "is not valid JSON"),
+        (b"{", "is not valid JSON"),
+        (b"\xff", "is not valid JSON"),
+        (b"[" * 100_000, "is not valid JSON"),
         (b"[]", "expected keys with values"),
         (b"{}", "is missing"),
         (b"NaN", "expected keys with values"),

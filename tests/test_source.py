@@ -100,12 +100,12 @@ REFUSED = {
     "too deep": (nested(MAX_DEPTH + 1), "f.yaml:1:25: nested deeper than 24 levels"),
     "too many": (b"[" + b"1," * MAX_NODES + b"1]", "f.yaml:1:40000: more than 20,000 values"),
     "long number": (b"a: 1" + b"0" * 40, "f.yaml:1:4: a number of 41 characters"),
-    "alias": (b"a: *x", "f.yaml:1:4: aliases (*name) are not allowed\n  Write the value out."),
-    "anchor": (b"a: &x 1", "f.yaml:1:4: anchors (&name) are not allowed\n  Write the value out."),
-    "tag": (b"a: !x 1", "f.yaml:1:4: tags (!name) are not allowed\n  Take the tag away."),
-    "documents": (b"a: 1\n---\nb: 1", "f.yaml:2:1: a second document starts here\n  Keep one document a file."),
-    "twice": (b"a: 1\nb: {c: 1, c: 2}", "f.yaml:2:11: c: stands twice (first on line 2)\n  Keep one."),
-    "twice as text": (b"1: a\n'1': b", "f.yaml:2:1: 1: stands twice (first on line 1)\n  Keep one."),
+    "alias": (b"a: *x", "f.yaml:1:4: aliases (*name) are not allowed\n  Write the value in full."),
+    "anchor": (b"a: &x 1", "f.yaml:1:4: anchors (&name) are not allowed\n  Write the value in full."),
+    "tag": (b"a: !x 1", "f.yaml:1:4: tags (!name) are not allowed\n  Remove the tag."),
+    "documents": (b"a: 1\n---\nb: 1", "f.yaml:2:1: a second document starts here\n  Put only one document in a file."),
+    "twice": (b"a: 1\nb: {c: 1, c: 2}", "f.yaml:2:11: c: occurs twice (first on line 2)\n  Keep one."),
+    "twice as text": (b"1: a\n'1': b", "f.yaml:2:1: 1: occurs twice (first on line 1)\n  Keep one."),
     "a list as key": (b"{[a]: 1}", "f.yaml:1:2: a key must be plain text"),
 }
 

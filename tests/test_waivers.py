@@ -82,7 +82,7 @@ CHANGED = {
     "passes": (bar(PASS, low=0, high=0.1), None),
     "worse": (bar(low=-0.1001), "it got worse: −0.100 at worst was accepted, now it is −0.100"),
     "worse by far": (bar(low=-0.2), "it got worse: −0.100 at worst was accepted, now it is −0.200"),
-    "no number any more": (bar(INCONCLUSIVE, difference=None), "there was a number then or now, not both times"),
+    "no number any more": (bar(INCONCLUSIVE, difference=None), "only one of the two verdicts has a number"),
     "not finite": (bar(low=float("nan")), "it got worse: −0.100 at worst was accepted, now it is nan"),
     "an error": (bar(ERROR), "an error can't be accepted; fix what it names"),
 }
@@ -155,13 +155,13 @@ def test_worse_is_what_the_bar_calls_worse(rule, metric, better, low, high, move
 
 REFUSED = {
     "no such bar": (decision_of(bar()), "recall:max_worsening@region=LATM", "did you mean recall:max_worsening@region"),
-    "holds": (decision_of(bar(PASS)), bar().label, "it holds"),
+    "holds": (decision_of(bar(PASS)), bar().label, "it passes"),
     "error": (decision_of(bar(ERROR)), bar().label, "can't be accepted; fix what it names"),
     "not judged": (decision_of(bar(None)), bar().label, "was not judged"),
     "data": (
         decision_of(bar(kind="data", id="data.train", rule="rows")),
         bar(id="data.train", rule="rows").label,
-        "does not say that this may",
+        "does not allow accepting",
     ),
 }
 
@@ -198,9 +198,7 @@ def test_a_failure_is_accepted_only_where_the_policy_says_so_and_doubt_anywhere(
     failed, doubt = decision_of(bar()), decision_of(bar(INCONCLUSIVE, high=0.0))
     settled = settle(failed, [waiver_of(failed)], TODAY, waivable=("precision",))
     assert settled.verdict is FAIL
-    assert [one.why for one in settled.void] == [
-        "the policy does not say that this may be accepted (promotion.waivable)"
-    ]
+    assert [one.why for one in settled.void] == ["the policy does not allow accepting it (promotion.waivable)"]
     assert settle(doubt, [waiver_of(doubt)], TODAY, waivable=()).verdict is PASS
     with pytest.raises(GatesError, match=r"promotion\.waivable"):
         accept(failed, bar().label, who=DANA, reason="x", until=LAST, today=TODAY, waivable=())
@@ -208,7 +206,7 @@ def test_a_failure_is_accepted_only_where_the_policy_says_so_and_doubt_anywhere(
 
 @pytest.mark.parametrize("until", ["2026-11-23", "", "soon", "2026-13-01", "2027-01-01 ", "2027-1-1"])
 def test_the_end_is_a_day_to_come(until):
-    with pytest.raises(GatesError, match="no day to come"):
+    with pytest.raises(GatesError, match="not a date in the future"):
         waiver_of(decision_of(bar()), until=until)
 
 
@@ -244,7 +242,7 @@ def test_exit_codes_of_what_waivers_and_observing_left(strict, observing, settle
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_an_unchanged_model_blocks_nothing_and_is_no_pass(strict):
-    decision = unchanged("churn", "nothing that the model is made of has changed")
+    decision = unchanged("churn", "nothing that goes into the model has changed")
     assert exit_code(decision, inconclusive_fails=strict) is Exit.SHIP
     assert decision.verdict is not PASS
     assert read_json(Decision, canonical(decision), "decision.json") == decision

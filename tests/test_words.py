@@ -13,8 +13,8 @@ from gates.wording import all_of, counted, have, plural, written
 
 HERE = Path(gates.__file__).parent
 VERBS = {  # what follows a name, not a number
-    "as", "asks", "comes", "compares", "counts", "differs", "divides", "does", "has", "holds", "is", "lacks", "leads",
-    "less", "lies", "names", "needs", "puts", "repeats", "requires", "rises", "says", "stands", "takes", "tells",
+    "as", "asks", "comes", "compares", "counts", "differs", "divides", "does", "exists", "has", "holds", "is", "lacks", "leads",
+    "less", "lies", "names", "needs", "occurs", "puts", "repeats", "requires", "rises", "says", "stands", "takes", "tells",
     "times", "was",
 }  # fmt: skip
 ALWAYS_MANY = {  # (module, what is counted): it is never one

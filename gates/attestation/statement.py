@@ -47,7 +47,7 @@ class ReadStatement:
 def statement(decision: Decision) -> bytes:
     """The canonical bytes. Raises ``GatesError`` for a decision about no model."""
     if decision.candidate is None:
-        raise GatesError("the decision is about no model, so that there is nothing to state", where="statement")
+        raise GatesError("the decision is about no model, so there is nothing to state", where="statement")
     return canonical(
         {
             "_type": TYPE,
@@ -98,20 +98,20 @@ def read(data: bytes, name: str) -> ReadStatement:
     try:
         payload = base64.b64decode(str(envelope["payload"]), validate=True)
     except binascii.Error as error:
-        raise GatesError("has a payload that is no base64", where=name, hint=HINT) from error
+        raise GatesError("has a payload that is not base64", where=name, hint=HINT) from error
     return ReadStatement(decision=_decision(payload, name), tier=tier, envelope=envelope)
 
 
-HINT = "Make it again: gates statement write."
+HINT = "Create it again with gates statement write."
 
 
 def _decision(data: bytes, name: str) -> Decision:
     value = _object(data, name)
     if value.get("_type") != TYPE or value.get("predicateType") != PREDICATE:
-        raise GatesError("is no in-toto statement of a decision", where=name, hint=HINT)
+        raise GatesError("is not an in-toto statement about a decision", where=name, hint=HINT)
     decision = read_json(Decision, json.dumps(value.get("predicate")).encode(), name)
     if _object(statement(decision), name) != value:  # a subject of another model, a key too many
-        raise GatesError("does not say of its subject what its decision says", where=name, hint=HINT)
+        raise GatesError("says something about its subject that its decision does not say", where=name, hint=HINT)
     return decision
 
 
@@ -119,7 +119,7 @@ def _object(data: bytes, name: str) -> Mapping[str, Plain]:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise GatesError("is no JSON", where=name, hint=HINT) from error
+        raise GatesError("is not valid JSON", where=name, hint=HINT) from error
     if not isinstance(value, dict):
-        raise GatesError("is no JSON object", where=name, hint=HINT)
+        raise GatesError("is not a JSON object", where=name, hint=HINT)
     return value

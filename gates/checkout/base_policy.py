@@ -78,14 +78,14 @@ def _found(workspace: Workspace, revision: str, environ: Mapping[str, str]) -> t
     """Repository, top folder, commit and the policy's path. A commit that a shallow clone lacks is fetched."""
     found = repository(workspace.root, environ)
     if found is None:
-        raise GatesError("is in no git repository", where=str(workspace.root), hint="Commit the policy there first.")
+        raise GatesError("is not in a git repository", where=str(workspace.root), hint="Commit the policy there first.")
     git, top = found[0], found[1].resolve()
     if _WHOLE.fullmatch(revision) and git.resolve(f"{revision}^{{commit}}") is None:
         git.ask("fetch", "--quiet", "--depth=1", "--no-tags", "origin", revision, network=True)
     commit = git.resolve(f"{revision}^{{commit}}")
     if commit is None:
         hint = "In a workflow check out with `fetch-depth: 0`; elsewhere fetch it first."
-        raise GatesError(f"there is no commit {revision} in this repository", where="git", hint=hint)
+        raise GatesError(f"there is not a commit {revision} in this repository", where="git", hint=hint)
     return git, top, commit, workspace.policy.resolve().relative_to(top).as_posix()
 
 
@@ -133,9 +133,7 @@ def _searched(base: _Tree, head: ResolvedPolicy, path: str) -> tuple[dict[str, R
     told, paths = [], list(base.files)
     if len(paths) > MOST:
         told.append(
-            _unknown(
-                "policy", f"only {MOST:,} of {plural(len(paths), 'file was', 'files were')} looked through for it", path
-            )
+            _unknown("policy", f"only {MOST:,} of {plural(len(paths), 'file was', 'files were')} searched for it", path)
         )
     found = dict(base.moving(aliases(head), paths[:MOST]))
     bounds = {name: one for name, one in found.items() if isinstance(one, ResolvedPolicy)}

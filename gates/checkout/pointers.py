@@ -101,7 +101,7 @@ def _outs(file: Path, below: list[Path]) -> Iterator[Out]:
     except GatesError as error:
         starts = {place.relative_to(file.parent).parts[0] for place in below}
         if any(os.fsencode(one) in data or file.name == f"{one}.dvc" for one in starts):
-            error.hint = "It says which data belong to this commit. Write it again: dvc add, or dvc commit."
+            error.hint = "It names the data of this commit. Write it again with dvc add or dvc commit."
             raise
         return
     stages = value.get("stages") if file.name == LOCK and isinstance(value, dict) else {"": value}
@@ -185,7 +185,7 @@ def _differs(place: Path, out: Out, root: Path, says: str) -> GatesError:
     return GatesError(
         f"is not what {os.path.relpath(out.file, root)} names ({says})",
         where=os.path.relpath(place, root),
-        hint="Run dvc pull to get the data that it names, or dvc add if the data are meant to change.",
+        hint="Run dvc pull to get the data it names, or dvc add if you changed the data on purpose.",
     )
 
 
@@ -202,7 +202,7 @@ def _lfs(path: Path, checkout: tuple[Git, Path] | None) -> str | None:
         raise GatesError(
             f"is not what its committed Git LFS pointer names ({oid}; its own is {made})",
             where=path.name,
-            hint="Run git lfs pull to get the data of the commit, or commit the file if the data are meant to change.",
+            hint="Run git lfs pull to get the data of the commit, or commit the file if you meant to change it.",
         )
     return oid
 

@@ -32,7 +32,7 @@ class TrustedPolicy:
 def trusted(workspace: Workspace, environ: Mapping[str, str]) -> TrustedPolicy:
     """The policy of the default branch; outside a repository, the file as it lies there.
 
-    Raises ``GatesError`` where that branch can't be told or has no such policy, and with every mistake in it.
+    Raises ``GatesError`` where that branch can't be determined or has no such policy, and with every mistake in it.
     """
     found = repository(workspace.root, environ)
     if found is None:
@@ -75,7 +75,7 @@ def _default(git: Git, environ: Mapping[str, str]) -> tuple[str, str, str | None
         name, commit = _of_remote(git, remote)
     elif on_github:
         raise GatesError(
-            "this checkout has no remote, so its default branch can't be asked for",
+            "this checkout has no remote to ask for its default branch",
             where="git",
             hint="Check out with actions/checkout.",
         )
@@ -97,7 +97,7 @@ def _of_remote(git: Git, remote: str) -> tuple[str, str]:
     commit = heads.get(name) if name else None
     if name is None or commit is None:
         raise GatesError(
-            f"{remote} does not say which branch is its default one",
+            f"{remote} does not name its default branch",
             where="git",
             hint="Push the branch with the policy, and make it the default branch of the repository.",
         )
@@ -115,11 +115,11 @@ def _of_here(git: Git) -> tuple[str, str]:
     name = usual[0] if usual else names[0] if len(names) == 1 else None
     commit = git.resolve(f"refs/heads/{name}^{{commit}}") if name else None
     if name is None or commit is None:
-        what = f"none of {', '.join(names)} is a usual default branch" if names else "nothing is committed yet"
+        what = f"none of {', '.join(names)} exists" if names else "nothing is committed yet"
         raise GatesError(
-            f"there is no default branch here: {what}",
+            f"no default branch found: {what}",
             where="git",
-            hint=f"The policy that counts is the one on it: commit it to {USUAL[0]}.",
+            hint=f"gates takes the policy from the default branch: commit it to {USUAL[0]}.",
         )
     return name, commit
 

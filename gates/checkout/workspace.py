@@ -113,7 +113,7 @@ class Workspace:
         """Every part that was measured: ``part.json`` of each. Raises ``GatesError`` where there is none."""
         found = sorted(self._shards.glob(f"*-of-*/{PART}"))
         if not found:
-            raise GatesError("no part of the holdout yet", where=str(self._shards), hint=_SHARD)
+            raise GatesError("no part of the holdout was measured yet", where=str(self._shards), hint=_SHARD)
         return found
 
     @property
@@ -181,7 +181,7 @@ class Workspace:
             str(self.root).encode()
         except UnicodeEncodeError as error:
             where = ascii(os.fsencode(self.root))
-            raise GatesError("the folder's name is no UTF-8", where=where, hint="Rename the folder.") from error
+            raise GatesError("the folder's name is not UTF-8", where=where, hint="Rename the folder.") from error
         data = files.read(self.policy, "Write one, or name it with --policy. The smallest is in docs/quick-start.md.")
         return read_policy(data, str(self.policy), lambda path: files.read(self.root / path, "Check data.contract."))
 
@@ -217,12 +217,12 @@ class Workspace:
             raise GatesError("there is no such folder", where=str(self.policy))
         if self.work.is_symlink() or (self.work.exists() and not self.work.is_dir()):
             what = "a link" if self.work.is_symlink() else "a file"
-            raise GatesError(f"is {what}", where=str(self.work), hint="Take it away; gates makes a folder there.")
+            raise GatesError(f"is {what}", where=str(self.work), hint="Remove it; gates creates a folder there.")
         try:
             self.work.mkdir(exist_ok=True)
             files.write(self.work / ".gitignore", b"*\n")
         except OSError as error:
-            hint = "gates writes there all that it makes: let it, or work on a copy."
+            hint = "gates writes its results there: make it writable, or work on a copy."
             raise GatesError(f"can't be written: {error.strerror}", where=str(self.work), hint=hint) from error
 
     def load_evidence(self, folder: Path | None = None) -> Evidence:

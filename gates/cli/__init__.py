@@ -124,5 +124,5 @@ def main() -> NoReturn:
         if os.environ.get("GATES_DEBUG"):
             raise
         line = (str(error).splitlines() or [""])[0]
-        click.echo(f"gates: unforeseen: {type(error).__name__}: {line} (GATES_DEBUG=1 shows where)", err=True)
+        click.echo(f"gates: unexpected error: {type(error).__name__}: {line} (GATES_DEBUG=1 shows where)", err=True)
         sys.exit(Exit.OUTSIDE)

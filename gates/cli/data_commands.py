@@ -32,23 +32,25 @@ TASKS = ("binary", "multiclass", "regression", "ranking", "score")
 
 @click.command()
 @click.argument("data", required=False)
-@click.option("--label", help="The column that holds the truth. The default is a guess, told in gates.yaml.")
+@click.option("--label", help="The column with the truth. By default it is guessed, and gates.yaml says why.")
 @click.option(
     "--task",
     type=click.Choice(TASKS),
     metavar="TASK",
-    help=f"{', '.join(TASKS[:-1])} or {TASKS[-1]}. The default is a guess by the label.",
+    help=f"{', '.join(TASKS[:-1])} or {TASKS[-1]}. By default it is guessed from the label.",
 )
 @click.option("--query", help="The column of the query that rows are ranked for: task ranking.")
-@click.option("--holdout", help="Labelled rows to judge on; DATA is then what is trained on.")
+@click.option("--holdout", help="Labelled rows to judge on; DATA is then the training data.")
 @click.option("--key", help="The column by which predictions find their rows; no value may repeat.")
 @click.option("--model", help="The model's name. The default is the folder's.")
 @click.option("--github", is_flag=True, help="Write all workflows and the lines of CODEOWNERS for gates.yaml.")
-@click.option("--template", is_flag=True, help="Lay down a whole starter repository, with data of its own.")
-@click.option("--owners", help="With --github or --template: who owns policy and workflows, such as @acme/ml-leads.")
-@click.option("--gates", "pin", metavar="OWNER/NAME@COMMIT", help="With either: the copy of gates that is called.")
+@click.option("--template", is_flag=True, help="Create a whole starter repository, with its own data.")
+@click.option(
+    "--owners", help="With --github or --template: who owns the policy and the workflows, such as @acme/ml-leads."
+)
+@click.option("--gates", "pin", metavar="OWNER/NAME@COMMIT", help="With either: the copy of gates to call.")
 @click.option("--python", type=click.Choice(["3.11", "3.12", "3.13"]), help="With --template: the Python that trains.")
-@click.option("--defaults", is_flag=True, help="With --template: ask nothing. Without a terminal nothing is asked.")
+@click.option("--defaults", is_flag=True, help="With --template: ask nothing. Without a terminal, gates never asks.")
 @click.option("--force", is_flag=True, help="Overwrite what is there.")
 def init(
     data: str | None,
@@ -68,7 +70,7 @@ def init(
 ) -> None:
     """Write a first contract.yaml, gates.yaml and workflow from what the data looks like.
 
-    DATA is CSV, Parquet, JSON lines, or a glob of them. What is written holds for it; read it, and make it yours.
+    DATA is CSV, Parquet, JSON lines, or a glob of them. What is written holds for it; read it, and edit it.
     With --github and no DATA: what the gates.yaml that stands here needs on GitHub. What stands there stays.
     With --template and no DATA: a repository to start from, which copier update keeps up to date.
 
@@ -84,7 +86,7 @@ def init(
     root = Path.cwd()
     if template:
         if data is not None or github:
-            raise GatesError("goes with neither DATA nor --github", where="--template", hint="It brings both along.")
+            raise GatesError("goes with neither DATA nor --github", where="--template", hint="It includes both.")
         ask = not defaults and sys.stdin.isatty()
         _lay(root, model=model, pin=pin, owners=owners, python=python, ask=ask, force=force)
         return
@@ -113,12 +115,12 @@ def _lay(root: Path, **how: Any) -> None:
     laid = lay(root, **how)
     for path in laid.written:
         click.echo(f"wrote {os.path.relpath(path, root)}")
-    steps = ["git add --all && git commit", "gates run", "Push it to GitHub; gates doctor tells what is missing there."]
+    steps = ["git add --all && git commit", "gates run", "Push it to GitHub; gates doctor then shows what is missing."]
     if not laid.is_repository:
         steps.insert(0, "git init --initial-branch main")
     if not laid.is_pinned:
-        steps.append("Name your copy of gates: the same again with --gates OWNER/NAME@COMMIT --force.")
-    steps.append("README.md says what is what, and how to put your own data and model in.")
+        steps.append("To name your copy of gates, run this again with --gates OWNER/NAME@COMMIT --force.")
+    steps.append("README.md explains each file, and how to add your own data and model.")
     click.echo("\n".join(["", "Next:", *(f"  {number}. {step}" for number, step in enumerate(steps, 1))]))
 
 
@@ -127,17 +129,17 @@ def _tell(done: Connected, root: Path) -> None:
     for path in done.written:
         click.echo(f"wrote {os.path.relpath(path, root)}")
     for path in done.kept:
-        click.echo(f"kept {os.path.relpath(path, root)}, which differs: --force overwrites it")
+        click.echo(f"kept {os.path.relpath(path, root)}, which differs; --force overwrites it")
     steps = list(done.settings)
     if done.unowned:
         steps.insert(0, f"Owners, by --owners or by hand in CODEOWNERS, of {', '.join(done.unowned)}.")
     if done.home.commit == UNPINNED[1]:
-        how = "the same again with --gates OWNER/NAME@COMMIT writes it in"
+        how = "run this again with --gates OWNER/NAME@COMMIT to write it"
         steps.insert(0, f"In the workflows: your copy of gates, by a full commit; {how}.")
     click.echo("\nOn GitHub, under Settings:")
     for number, step in enumerate(steps, 1):
         click.echo(f"  {number}. {step}")
-    click.echo("gates doctor tells what is still missing.")
+    click.echo("gates doctor shows what is still missing.")
 
 
 def _next(made: Start) -> str:
@@ -145,8 +147,8 @@ def _next(made: Start) -> str:
     path = made.tables[-1].path
     steps = (
         *_questions(made.guessed),
-        "Look through the gates in gates.yaml: their limits are where a model can begin, not what yours must reach.",
-        "Look through contract.yaml: the ranges are those of this data, widened.",
+        "Review the gates in gates.yaml: their limits are a start, not what your model must reach.",
+        "Review contract.yaml: its ranges are those of this data, widened.",
         f"gates data {shlex.quote(path)}",
         "Write the training command, and name it under train: in gates.yaml; then: gates run",
         "gates init --github --gates OWNER/NAME@COMMIT writes the other workflows, and your copy of gates into all.",
@@ -158,18 +160,18 @@ def _questions(guessed: Guessed) -> Iterator[str]:
     """What was guessed and why, as questions about gates.yaml; and what to change where the answer is no."""
     guess = guessed.guess
     if guess.label is None and guessed.task != "score":
-        yield "Name the label in gates.yaml: no column stood out. Or the same again with --label and --force."
+        yield "Name the label in gates.yaml: no column stood out. Or run this again with --label and --force."
         return
     if guess.label is not None:
         why = f"It is {guessed.label_why}." if guessed.label_why else "You said so."
-        yield f"Look through gates.yaml: is {guess.label} the label? {why}"
+        yield f"Review gates.yaml: is {guess.label} the label? {why}"
     if not guessed.task_said:
-        yield f"Is the task {guessed.task}? {guessed.task_why}. If not: the same again with --task and --force."
+        yield f"Is the task {guessed.task}? {guessed.task_why}. If not, run this again with --task and --force."
     if guessed.query_why:
         yield f"Is {guessed.query} the query that rows are ranked for? It is {guessed.query_why}."
     if guessed.positive_why:
         positive = f"{guess.positive:g}" if isinstance(guess.positive, float) else str(guess.positive)
-        yield f"Is {positive} the positive class? It is {guessed.positive_why}. If not: change positive in gates.yaml."
+        yield f"Is {positive} the positive class? It is {guessed.positive_why}. If not, change positive in gates.yaml."
 
 
 @click.command()
@@ -184,7 +186,7 @@ def _questions(guessed: Guessed) -> Iterator[str]:
     type=click.Choice(get_args(EngineName)),
     default="duckdb",
     show_default=True,
-    help="What looks at the table; to Spark, FILE may be a table of its catalog. Both find the same.",
+    help="The engine that reads the table. With spark, FILE may be a table of its catalog. Both give the same result.",
 )
 @options.as_json
 @options.verbose
@@ -224,7 +226,9 @@ def _found(file: str) -> Path:
             return place
     looked = " or ".join(dict.fromkeys(str(place) for place in places))
     raise GatesError(
-        f"no contract: there is no {looked}", where=file, hint="Name one with --contract; gates init writes a first."
+        f"no contract found: there is no {looked}",
+        where=file,
+        hint="Name one with --contract; gates init writes a first.",
     )
 
 
@@ -246,7 +250,7 @@ def diff(before: Path, after: Path, as_json: bool) -> NoReturn:
     """Tell rule by rule what became stricter, looser, new or gone from the contract BEFORE to AFTER.
 
     \b
-    Exit codes: 0 AFTER is not looser, 1 some rule is looser, gone, incompatible or can't be told,
+    Exit codes: 0 AFTER is not looser, 1 some rule is looser, gone, incompatible or can't be determined,
     2 a mistake in a contract.
 
     \b

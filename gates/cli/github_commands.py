@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gates.github.rest_api import Client
 
 AUTHOR = "github-actions[bot]"  # who writes with the token of a workflow
-NOTHING_NEW = "nothing that the model is made of has changed"
+NOTHING_NEW = "nothing that goes into the model has changed"
 
 
 @click.command()
@@ -37,7 +37,7 @@ NOTHING_NEW = "nothing that the model is made of has changed"
     type=click.Path(path_type=Path, file_okay=False),
     help="A folder with the evidence.json of another job. The default is .gates/.",
 )
-@click.option("--reason", default="", help="Why there is no evidence, where there is none.")
+@click.option("--reason", default="", help="Why there is no evidence, if there is none.")
 def comment(policy: Path, base: str | None, author: str, folder: Path | None, reason: str) -> NoReturn:
     """Judge the evidence anew, keep one comment on the pull request that says so, and set the commit's status.
 
@@ -72,7 +72,7 @@ def tell(
     verdict, code = flow.settled(decision).verdict, options.code(decision, flow)
     if code is Exit.SHIP and facts(flow, decision).weaker and not flow.approver and create:
         code = Exit.STOP
-        click.echo("gates: the policy gets weaker, which nobody who may has approved", err=True)
+        click.echo("gates: the policy gets weaker, and nobody has approved that", err=True)
     about = subject(flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE")), happened)
 
     def write(history: tuple[Past, ...]) -> str:
@@ -125,7 +125,7 @@ def tell_unchanged(flow: Flow, happened: Event, decision: Decision, *, author: s
 
 
 @click.command()
-@click.option("--policies", required=True, help="Policies, from the repository's root, a line each.")
+@click.option("--policies", required=True, help="Policies, from the repository's root, one a line.")
 @click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
 def unchanged(policies: str, author: str) -> NoReturn:
     """Say of policies whose model has not changed that there is nothing to judge: their commit status, and their
@@ -171,7 +171,7 @@ def approver(flow: Flow, happened: Event) -> str | None:
         client = Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
         return weaker_policy_approved(client, happened.repository, happened.pr, happened.head_sha)
     except GatesError as error:
-        click.echo(f"gates: whether the weaker policy is approved can't be told: {error}", err=True)
+        click.echo(f"gates: whether the weaker policy is approved can't be determined: {error}", err=True)
         return None
 
 
@@ -197,7 +197,7 @@ def annotate(policy: Path) -> None:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path())
 @click.option("--repository", help="OWNER/NAME on GitHub. The default is the run's own, or that of the remote origin.")
-@click.option("--offline", is_flag=True, help="Look at files alone, whether there is a token or not.")
+@click.option("--offline", is_flag=True, help="Check files only, even with a token.")
 @options.as_json
 @options.verbose
 def doctor(folder: Path, repository: str | None, offline: bool, as_json: bool) -> NoReturn:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 handed = click.option(
     "--handed",
     type=click.Path(path_type=Path),
-    help="A folder with what the jobs before handed over, a folder each. Needs --digests.",
+    help="A folder with one folder for each job that handed something over. Needs --digests.",
 )
-digests = click.option("--digests", help="Lines `NAME sha256:...`, one for each folder that was handed over.")
+digests = click.option("--digests", help="Lines `NAME sha256:...`, one for each folder handed over.")
 
 
 def given(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,7 +41,7 @@ def receive(flow: Flow, handed: Path | None, digests: str | None, *wanted: str) 
     if not digests and (handed is None or not str(handed).strip(".")):
         return False
     if not digests or handed is None:
-        raise GatesError("one of the two is missing", where="--handed, --digests")
+        raise GatesError("give both or neither", where="--handed, --digests")
     from gates.pipeline.handover import receive as lay
 
     with flow.steps.step("handed", str(handed)):
@@ -79,18 +79,22 @@ def outputs(flow: Flow, **values: str) -> None:
 
 
 @click.command()
-@click.option("--policy", "policies", default="gates.yaml", show_default=True, help="Policies or globs, a line each.")
-@click.option("--working-directory", "folder", default=".", show_default=True, help="Where the policies' paths start.")
+@click.option("--policy", "policies", default="gates.yaml", show_default=True, help="Policies or globs, one a line.")
 @click.option(
-    "--paths", default="", help="Globs from the root, a line each; {folder} is a policy's own. Default: that."
+    "--working-directory", "folder", default=".", show_default=True, help="The folder where the policies' paths start."
+)
+@click.option(
+    "--paths",
+    default="",
+    help="Globs from the root, one a line; {folder} is the policy's folder. Default: {folder}/**.",
 )
 @options.as_json
 def plan(policies: str, folder: str, paths: str, as_json: bool) -> None:
-    """Tell which policies the event of this GitHub Actions run is about: those whose files changed.
+    """List the policies that the event of this GitHub Actions run is about: those whose files changed.
 
-    What can't be told is judged: a new branch, a forced push, a schedule; and what was red at the commit before a push,
-    or not judged there. Needs a GitHub Actions run, a checkout with history, and for a push a GITHUB_TOKEN with
-    `statuses: read`.
+    All are judged where changes can't be determined: a new branch, a forced push, a schedule. So is what was red, or
+    not judged, at the commit before a push. Needs a GitHub Actions run, a checkout with history, and for a push a
+    GITHUB_TOKEN with `statuses: read`.
 
     \b
     Example:
@@ -129,7 +133,7 @@ def _passed(happened: Event) -> Callable[[str], bool]:
         client = rest_api.Client(happened.api_url, os.environ.get("GITHUB_TOKEN", ""))
         stands = commit_status.standing(client, happened.repository, happened.base_sha)
     except GatesError as error:
-        click.echo(f"gates: how the commit before was judged can't be told: {error}", err=True)
+        click.echo(f"gates: how the commit before was judged can't be determined: {error}", err=True)
         stands = {}
     return lambda policy: stands.get(subject(policy, happened).context.casefold()) == "success"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.policy
 @options.as_json
-@click.option("--last", type=click.IntRange(1), default=None, metavar="N", help="The newest N records alone.")
+@click.option("--last", type=click.IntRange(1), default=None, metavar="N", help="Only the newest N records.")
 def history(policy: Path, last: int | None, as_json: bool) -> None:
     """What was decided, promoted, refused, waived and taken back, the newest first.
 
@@ -64,14 +64,19 @@ def status(policy: Path, as_json: bool) -> NoReturn:
 @options.policy
 @options.as_json
 @click.argument("record", required=False)
-@click.option("--all", "every", is_flag=True, help="Every record. The default, where no RECORD is named.")
-@click.option("--expect-head", "expected", metavar="DIGEST", help="A record that was the newest once: the anchor.")
+@click.option("--all", "every", is_flag=True, help="Every record: the default if no RECORD is named.")
+@click.option(
+    "--expect-head",
+    "expected",
+    metavar="DIGEST",
+    help="The digest of a record you saved earlier, which must still be in the ledger.",
+)
 @click.option(
     "--model",
     type=click.Path(path_type=Path, file_okay=False),
-    help="A model's folder: is it what was promoted? Nothing else is checked.",
+    help="Check only that this model folder is what was promoted.",
 )
-@click.option("--stage", help="With --model: the stage's alias. The default is the champion's.")
+@click.option("--stage", help="With --model: the stage's alias. Default: the champion's.")
 @click.option(
     "--key",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -103,7 +108,7 @@ def verify(
     if model is not None:
         _verify_model(policy, model, stage, as_json=as_json)
     if every and record:
-        raise click.UsageError("--all and RECORD exclude each other")
+        raise click.UsageError("give --all or RECORD, not both")
     found = audit(_ledger(policy), only=record, expected=expected, key=key)
     options.tell(found, partial(ledger_text.audit, found), as_json=as_json)
     sys.exit(Exit.STOP if found.found else Exit.SHIP)

@@ -78,7 +78,9 @@ def standing(found: Standing, *, width: int, colour: bool) -> str:
             told.print(Text(flat(f"   by today's policy: {one.today or 'cannot be told'}, {one.why}")))
     if found.open is not None:
         waits = f"; others wait for it until {found.waits}" if found.waits else ""
-        what = f"record {found.open} was begun and not ended{waits}: the next gates promote or rollback undoes it"
+        what = (
+            f"record {found.open} was started but not finished{waits}: the next gates promote or rollback will undo it"
+        )
         told.print(Text(f"❌ {what}", style="red"))
     for one in found.aliases:
         if one.mend:
@@ -118,12 +120,10 @@ def reproduced(found: Reproduced, *, width: int, colour: bool) -> str:
     for part in found.parts:
         told.print(Text(flat(f"❔ {part}"), style="yellow"))
     if not found.model:
-        told.print(
-            Text("   the model's files are not the same, byte for byte: many formats hold times or random names")
-        )
+        told.print(Text("   the model's files differ in bytes: many formats contain times or random names"))
     if found.same:
         what = "predictions and evidence are" if found.predictions else "the evidence is"
         told.print(Text(f"✅ {what} the same as record {found.record}'s", style="bold green"))
     else:
-        told.print(Text(f"❌ training commit {found.commit[:12]} again gave something else", style="bold red"))
+        told.print(Text(f"❌ training commit {found.commit[:12]} again gave a different result", style="bold red"))
     return out.getvalue()

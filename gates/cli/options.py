@@ -41,7 +41,7 @@ verbose = click.option(
     expose_value=False,
     is_eager=True,
     callback=_listen,
-    help="Say below each step what was run: commands, queries, files, registry, GitHub's API.",
+    help="Show what each step runs: commands, queries, files, registry, GitHub's API.",
 )
 policy_alone = click.option(
     "--policy",
@@ -49,7 +49,7 @@ policy_alone = click.option(
     type=click.Path(path_type=Path),
     default=Path("gates.yaml"),
     show_default=True,
-    help="The policy. Its folder is where paths start and where .gates/ is.",
+    help="The policy. Its paths start in its folder, and .gates/ is there.",
 )
 
 
@@ -61,9 +61,9 @@ def policy(command: Callable[..., Any]) -> Callable[..., Any]:
 base = click.option(
     "--base",
     metavar="REVISION",
-    help="A commit whose policy judges, too: the worse verdict counts. In a pull request's run it is the base commit.",
+    help="A commit whose policy judges as well; the worse verdict counts. In a run of a pull request: the base commit.",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output, and nothing else.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
 
 
 def steps(*, quiet: bool = False, took: Path | None = None) -> Steps:

@@ -55,9 +55,13 @@ def find_fork() -> None:
 @click.command("report-fork")
 @click.option("--pull-request", "pr", type=int, required=True, help="The pull request that find-fork found.")
 @click.option("--branch", help="The branch that it asks to change, as find-fork gave it. By default GitHub is asked.")
-@click.option("--evidence", type=click.Path(path_type=Path), required=True, help="Where its artifacts were unpacked.")
-@click.option("--policy", "policies", default="gates.yaml", show_default=True, help="Policies or globs, a line each.")
-@click.option("--working-directory", "folder", default=".", show_default=True, help="Where the policies' paths start.")
+@click.option(
+    "--evidence", type=click.Path(path_type=Path), required=True, help="The folder with its unpacked artifacts."
+)
+@click.option("--policy", "policies", default="gates.yaml", show_default=True, help="Policies or globs, one a line.")
+@click.option(
+    "--working-directory", "folder", default=".", show_default=True, help="The folder where the policies' paths start."
+)
 @click.option("--paths", default="", help="As in the workflow that judged.")
 @click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
 def report_fork(
@@ -105,7 +109,7 @@ def _decide(flow: Flow, evidence: Path, *, touched: bool) -> Decision:
 
 @click.command("find-run")
 @click.option("--pull-request", "pr", type=click.IntRange(min=1), required=True, help="The pull request's number.")
-@click.option("--commit", required=True, help="Its newest commit, by all 40 digits.")
+@click.option("--commit", required=True, help="Its newest commit, all 40 digits.")
 def find_run(pr: int, commit: str) -> None:
     """Find the run that judged a pull request's commit, and what it handed over.
 

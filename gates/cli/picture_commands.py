@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--evidence", type=click.Path(path_type=Path), required=True, help="Where the run's artifacts lie.")
-@click.option("--policy", "policies", default="gates.yaml", show_default=True, help="Policies or globs, a line each.")
-@click.option("--working-directory", "folder", default=".", show_default=True, help="Where the policies' paths start.")
+@click.option("--evidence", type=click.Path(path_type=Path), required=True, help="The folder with the run's artifacts.")
+@click.option("--policy", "policies", default="gates.yaml", show_default=True, help="Policies or globs, one a line.")
+@click.option(
+    "--working-directory", "folder", default=".", show_default=True, help="The folder where the policies' paths start."
+)
 @click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
 def picture(evidence: Path, policies: str, folder: str, author: str) -> NoReturn:
     """Draw what was judged, keep the picture in the branch gates-pictures, and show it in the comment that stands on
@@ -48,7 +50,7 @@ def picture(evidence: Path, policies: str, folder: str, author: str) -> NoReturn
 
     happened = event.read(os.environ)
     if happened.pr is None or not happened.may_write:
-        click.echo("no picture: this run is for no pull request, or for one of a fork, and may not write")
+        click.echo("no picture: this run is not for a pull request, or is for a fork's, and may not write")
         sys.exit(Exit.SHIP)
     failed: list[GatesError] = []
     for flow, decision in _judged(happened, evidence, policies, folder):
@@ -119,7 +121,7 @@ def _stored(flow: Flow, decision: Decision, happened: Event, key: str) -> Pictur
 
 @click.command()
 @options.policy
-@click.option("--stage", help="The stage's alias. The default is the champion's.")
+@click.option("--stage", help="The stage's alias. Default: the champion's.")
 @click.option("--format", "form", type=click.Choice(["svg", "shields"]), default="svg", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The file. Default: standard output.")
 @click.option("--store", "stored", is_flag=True, help="Keep it in the branch gates-pictures, and print its address.")

@@ -1,4 +1,4 @@
-"""Commands that move aliases, or say what may be accepted: promote, rollback, waive."""
+"""Commands that move aliases, or say what can be accepted: promote, rollback, waive."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _run(flow: Flow) -> Run:
     from gates.system.git import repository
 
     found = repository(flow.workspace.root, flow.environ)
-    alone = "" if found else "; not in a git repository, so the policy is the file as it lies here"
+    alone = "" if found else "; not in a git repository, so the policy is the local file"
     with flow.steps.step("ledger", flow.ledger.told + alone):
         return provenance.run(flow.environ, found[0] if found else None)
 
@@ -69,20 +69,22 @@ def _approvals(flow: Flow) -> Approve:
 key_option = click.option(
     "--key",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A private key (PEM) that signs what is recorded; the signed statement lies beside the record.",
+    help="A private key (PEM) that signs the decision; the signed statement is stored with the record.",
 )
 
 
 @click.command()
 @options.policy
 @options.as_json
-@click.option("--stage", help="The stage's alias. The default is the next one that the candidate does not stand in.")
-@click.option("--dry-run", "rehearse", is_flag=True, help="Verify everything, say what would be done, and do nothing.")
+@click.option("--stage", help="The stage's alias. Default: the candidate's next stage.")
+@click.option(
+    "--dry-run", "rehearse", is_flag=True, help="Verify everything and say what would be done, but change nothing."
+)
 @key_option
 @click.option(
     "--uncompared",
     metavar="REASON",
-    help="Promote by the floors alone, and record why, where the champion's predictions are of another holdout.",
+    help="Promote by the floors alone, for this reason, if the champion has predictions for another holdout only.",
 )
 @given
 def promote(
@@ -98,7 +100,7 @@ def promote(
     """Make the judged candidate what an alias of the registry names.
 
     Verifies candidate, evidence and decision by the policy of the default branch, judges anew where the champion is
-    another one by now, asks for approvals, moves the alias, and reads it and the stored bytes back. The ledger says so,
+    another one now, asks for approvals, moves the alias, and reads it and the stored bytes back. The ledger says so,
     of a refusal too. With --handed it is a candidate that was judged on another machine.
 
     \b
@@ -153,9 +155,9 @@ def promote(
 @click.command()
 @options.policy
 @options.as_json
-@click.option("--to", "target", metavar="RECORD", help="The promotion to go back to; the default is the one before.")
-@click.option("--stage", help="The stage's alias. The default is the champion's.")
-@click.option("--reason", required=True, help="Why. It is recorded.")
+@click.option("--to", "target", metavar="RECORD", help="The promotion to go back to. Default: the one before.")
+@click.option("--stage", help="The stage's alias. Default: the champion's.")
+@click.option("--reason", required=True, help="The reason. It is recorded.")
 def rollback(policy: Path, target: str | None, stage: str | None, reason: str, as_json: bool) -> None:
     """Let an alias name again what an earlier record promoted.
 
@@ -187,8 +189,8 @@ def rollback(policy: Path, target: str | None, stage: str | None, reason: str, a
 @click.command()
 @options.policy
 @options.as_json
-@click.option("--stage", help="The stage's alias. The default is the champion's.")
-@click.option("--reason", required=True, help="Why. It is recorded.")
+@click.option("--stage", help="The stage's alias. Default: the champion's.")
+@click.option("--reason", required=True, help="The reason. It is recorded.")
 @key_option
 def adopt(policy: Path, stage: str | None, reason: str, key: Path | None, as_json: bool) -> None:
     """Record that the version which an alias names now is the one to compare with, though gates did not promote it.
@@ -235,10 +237,12 @@ def _lay(flow: Flow, folder: Path) -> None:
 @click.command()
 @options.policy
 @options.as_json
-@click.option("--gate", "bars", multiple=True, required=True, metavar="RULE", help="As reports name it.")
-@click.option("--evidence", type=click.Path(path_type=Path), help="Where another run's evidence lies. Default: .gates.")
-@click.option("--reason", required=True, help="Why this is accepted. It is recorded.")
-@click.option("--until", required=True, metavar="YYYY-MM-DD", help="The last day on which it holds, UTC.")
+@click.option("--gate", "bars", multiple=True, required=True, metavar="RULE", help="The rule, as reports name it.")
+@click.option(
+    "--evidence", type=click.Path(path_type=Path), help="The folder with another run's evidence. Default: .gates."
+)
+@click.option("--reason", required=True, help="The reason for accepting it. It is recorded.")
+@click.option("--until", required=True, metavar="YYYY-MM-DD", help="The last day on which it holds (UTC).")
 def waive(policy: Path, bars: tuple[str, ...], evidence: Path | None, reason: str, until: str, as_json: bool) -> None:
     """Record that somebody accepts named verdicts of the decision, why, and until when.
 

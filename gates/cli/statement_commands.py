@@ -30,7 +30,7 @@ def statement() -> None:
 
 @statement.command()
 @options.policy
-@click.option("--key", type=_FILE, help="A private key (PEM) that signs it; without one it stands by itself.")
+@click.option("--key", type=_FILE, help="A private key (PEM) to sign it with. Without one it is unsigned.")
 def write(policy: Path, key: Path | None) -> None:
     """Write .gates/decision.json as an in-toto statement: .gates/statement.json, or statement.dsse.json where signed.
 
@@ -90,8 +90,10 @@ def check(file: Path, key: Path | None, as_json: bool) -> NoReturn:
 
 def _told(told: dict[str, str | None], *, named: bool) -> str:
     words = {
-        "none": "nobody has signed it",
-        "key": f"signed by {told['signed_by']}" if told["signed_by"] else "signed; name the key that counts with --key",
+        "none": "it is not signed",
+        "key": f"signed by {told['signed_by']}"
+        if told["signed_by"]
+        else "it is signed; name the key to check it with --key",
         "attested": "attested by a workflow; gh attestation verify checks that",
     }
     word = words[str(told["tier"])] if told["signed_by"] or not named else "not signed by that key"

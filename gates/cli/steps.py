@@ -65,7 +65,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
 @click.command()
 @options.policy
 @options.as_json
-@click.option("--explain", is_flag=True, help="Write out the whole policy with every default.")
+@click.option("--explain", is_flag=True, help="Print the whole policy with every default.")
 def check(policy: Path, explain: bool, as_json: bool) -> None:
     """Read the policy and its contract, and tell every mistake.
 
@@ -91,7 +91,7 @@ def _warn_of_groups(resolved: ResolvedPolicy) -> None:
     for column in sorted(contract.hidden & {name for one in resolved.needs.dimensions for name in one.columns}):
         click.echo(
             f"gates: warning: {column} is x-sensitive: its groups are numbered, and those of fewer than 5 rows are put "
-            "together. Say in the contract how small a group may be told of: shown: {min_cell: 10}",
+            "together. Say in the contract how small a group may be shown: shown: {min_cell: 10}",
             err=True,
         )
 
@@ -99,7 +99,7 @@ def _warn_of_groups(resolved: ResolvedPolicy) -> None:
 @click.command()
 @options.policy
 @options.base
-@click.option("--shard", metavar="I/N", help="Measure the I-th of N parts alone, into .gates/shards/, for gates merge.")
+@click.option("--shard", metavar="I/N", help="Measure only part I of N, into .gates/shards/, for gates merge.")
 def measure(policy: Path, base: str | None, shard: str | None) -> None:
     """Check the data, and measure candidate and champion on the holdout, into .gates/evidence.json.
 

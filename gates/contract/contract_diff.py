@@ -27,7 +27,7 @@ class ContractDiff:
 
     WRITTEN = "whole"
     schema: Literal["gates/contract-diff/v1"] = declare("Format of this document.")
-    looser: bool = declare("Whether the second may take what the first refuses.")
+    looser: bool = declare("Whether the second may accept what the first refuses.")
     changes: tuple[SchemaChange, ...] = declare("Rules that differ: columns, the row, the table, then what is shown.")
 
 

@@ -28,7 +28,7 @@ SCHEMA: dict[str, Plain] = {
             "type": "array",
             "items": {"anyOf": [schema_of(rule) for rule in TABLE_RULES.values()]},
         },
-        "shown": {"description": "Which values may be told as examples.", **schema_of(Shown)},
+        "shown": {"description": "Which values may be shown as examples.", **schema_of(Shown)},
     },
     "additionalProperties": False,
 }
@@ -68,7 +68,7 @@ def _table_mistakes(source: Source, entries: Plain, known: Known) -> Iterator[Pr
         if kind is None:
             words = list(entry) if isinstance(entry, dict) else []
             hint = next((nearest(word, TABLE_RULES) for word in words if nearest(word, TABLE_RULES)), "")
-            yield Problem.at(source, path, f"names no rule ({', '.join(TABLE_RULES)}){hint}")
+            yield Problem.at(source, path, f"is not a rule ({', '.join(TABLE_RULES)}){hint}")
             continue
         found = list(problems(source, path, entry, schema_of(TABLE_RULES[kind])))
         yield from found
@@ -83,7 +83,7 @@ def _meaning(source: Source, path: Path, entry: Any, known: Known, place: int, s
         yield Problem.at(source, path, wrong)
     name = entry.rule(replace(known, place=place)).id
     if name in seen:
-        yield Problem.at(source, path, f"the rule {name} stands twice")
+        yield Problem.at(source, path, f"the rule {name} occurs twice")
     seen.add(name)
 
 

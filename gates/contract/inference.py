@@ -91,7 +91,7 @@ def note(column: ColumnProfile, made: dict[str, Plain]) -> str:
         return "empty in all rows, so nothing is known"
     parts = []
     if column.category is None:
-        parts.append("of different types in the two tables")
+        parts.append("has different types in the two tables")
     elif column.low is not None and "enum" not in made:
         parts.append(f"{flow(column.low)} to {flow(column.high)}")
     if column.lengths and "maxLength" in made:
@@ -160,8 +160,8 @@ def contract(guess: Guess, tables: Sequence[Profile]) -> str:
 
 def _suggested(profile: Profile) -> Iterator[str]:
     """Rules that only the user can decide on, as comments."""
-    yield "  # More that a contract can say; take the # away from what you want to hold:"
-    yield "  # - columns: exact  # no column that is not named above"
+    yield "  # More that a contract can say; remove the # from what you want:"
+    yield "  # - columns: exact  # no columns but those named above"
     when = next((one for one in profile.columns if one.category in ("date", "timestamp")), None)
     if when:
         yield f"  # - {entry('fresh', when.name, '')}"
@@ -174,7 +174,7 @@ def _suggested(profile: Profile) -> Iterator[str]:
 
 _HEADER = """\
 # What a row and a table of data must look like: a JSON Schema of one row, and rules over the table.
-# Written by `gates init` from {seen}; make it yours.
-# Ranges and lengths leave room beyond what was seen: tighten what you know. Values that were seen stand in
-# enums and comments: look them through before you commit this. `x-sensitive: true` on a column keeps its
+# Written by `gates init` from {seen}; edit it.
+# Ranges and lengths leave room beyond what was seen: tighten what you know. Values that were seen are in
+# enums and comments: review them before you commit this. `x-sensitive: true` on a column keeps its
 # values out of every report."""

@@ -137,13 +137,13 @@ class _Resolver:
 
     def schema(self, place: SchemaPlace, above: tuple[tuple[int, bool], ...], depth: int, *, of_row: bool) -> Plain:
         if depth > DEEPEST:
-            raise UnresolvedError(f"with its references written out it is more than {DEEPEST} levels deep")
+            raise UnresolvedError(f"with its references expanded it is more than {DEEPEST} levels deep")
         value = place.schema
         if not isinstance(value, dict):
             return value
         place, step = self._index.within(place), (id(value), of_row)
         if step in above:
-            raise UnresolvedError("a reference leads back to itself")
+            raise UnresolvedError("a reference refers to itself")
         above = (*above, step)
         said = [(word, one) for word, one in value.items() if word not in REFERENCES]
         made = {
@@ -177,7 +177,7 @@ class _Resolver:
     def _charge(self, value: Plain) -> None:
         self._left -= len(value) if isinstance(value, list) else 1
         if self._left < 0:
-            raise UnresolvedError(f"with its references written out it holds more than {LARGEST:,} schemas and values")
+            raise UnresolvedError(f"with its references expanded it holds more than {LARGEST:,} schemas and values")
 
 
 def _beside(made: dict[str, Plain], named: Plain) -> Plain:

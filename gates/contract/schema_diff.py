@@ -35,7 +35,7 @@ class SchemaChange:
     WRITTEN = "whole"
     rule: str = declare("The rule's id, such as ``tenure.minimum``.")
     kind: ChangeKind = declare(
-        "What became of it; incompatible: each refuses what the other takes; unknown: can't be told."
+        "What changed; incompatible: each refuses something that the other accepts; unknown: can't be determined."
     )
     before: dict[str, Plain] | None = declare("What the first contract says; null where it says nothing.")
     after: dict[str, Plain] | None = declare("What the second contract says; null where it says nothing.")
@@ -81,7 +81,7 @@ def by_inclusion(taken: Callable[[Schema], frozenset[str]]) -> Judge:
 
 
 def same(before: Schema, after: Schema) -> ChangeKind | None:
-    """Nothing where both say the same; of all else it can't be told."""
+    """Nothing where both say the same; of all else it can't be determined."""
     return None if _text(before) == _text(after) else ChangeKind.UNKNOWN
 
 

@@ -33,7 +33,7 @@ _NOTED: dict[str, Plain] = {  # keywords that are neither about one value nor ho
 }
 _OF_RULES = ("x-severity", "x-tolerance")
 DOCS: Mapping[str, str] = {  # keywords that are not about one value
-    "properties": "Columns by name, each with a schema. Of a column that is not there nothing is asked.",
+    "properties": "Columns by name, each with a schema. A column that is missing breaks none of them.",
     "required": "Columns that must be there. A null in one of them is a value: `type` says whether there may be any.",
     "dependentRequired": "Columns that must be there if another one is.",
     "dependentSchemas": "A schema that rows keep if a column is there. `dependencies` of earlier drafts is either.",
@@ -41,8 +41,8 @@ DOCS: Mapping[str, str] = {  # keywords that are not about one value
     "additionalProperties": "`false`: no columns but those of `properties` and `patternProperties`; or a schema.",
     "unevaluatedProperties": "The same of columns that no schema which holds has looked at, beside this one or within.",
     "propertyNames": "A schema of the columns' names.",
-    "minProperties": "At least so many columns.",
-    "maxProperties": "At most so many columns.",
+    "minProperties": "At least this many columns.",
+    "maxProperties": "At most this many columns.",
     "allOf": "All of these schemas hold.",
     "anyOf": "One of these schemas holds, or several.",
     "oneOf": "Exactly one of these schemas holds.",
@@ -83,9 +83,7 @@ def mistakes(source: Source, root: Plain, path: Path) -> Iterator[Problem]:
         return
     word = next(_secrets_of_unnamed(whole), None)
     if word:
-        told = (
-            f"x-sensitive in {word} names no column, so nothing would be hidden; write it into the column's properties"
-        )
+        told = f"x-sensitive in {word} names no column, so it would hide nothing; write it into the column's properties"
         yield Problem.at(source, path, told)
 
 
@@ -134,13 +132,13 @@ class _Looking:
         elif word == "$ref":
             yield from self._reference(value, uri, here)
         elif word == "$schema" and DRAFTS not in str(value):
-            told = "a vocabulary that is not known, and may have other keywords; name a draft of json-schema.org"
+            told = "unknown vocabulary, which may have other keywords; name a draft of json-schema.org"
             yield Problem.at(self.source, here, told)
         elif word in KEYWORDS or word in _NOTED:
             yield from _parameter(self.source, word, value, here)
         elif word not in NOTES and word not in INSIDE:
             known = nearest(word, [*KEYWORDS, *_NOTED, *INSIDE, *NOTES])
-            other = "this keyword of JSON Schema can't be compiled; take it out"
+            other = "gates does not support this keyword of JSON Schema; remove it"
             yield Problem.at(self.source, here, other if word in OTHERS else f"unknown keyword{known}")
 
     def _reference(self, value: Plain, uri: str, here: Path) -> Iterator[Problem]:
@@ -154,10 +152,10 @@ def _misplaced(source: Source, word: str, base: Path, here: Path) -> Iterator[Pr
     """What would be without effect where it stands."""
     within = here[len(base) : -1]
     if word == "x-sensitive" and not {"properties", *FOLDERS} & set(within):
-        yield Problem.at(source, here, "is of one column; write it into the column's properties")
+        yield Problem.at(source, here, "belongs to one column; write it into the column's properties")
     of_a_rule = not within or (len(within) == 2 and within[0] in ("properties", *FOLDERS))  # noqa: PLR2004 -- and a name
     if word in _OF_RULES and not of_a_rule:
-        yield Problem.at(source, here, "is of a whole rule; write it beside the property's other keywords")
+        yield Problem.at(source, here, "belongs to a whole rule; write it next to the property's other keywords")
 
 
 def _parameter(source: Source, word: str, value: Plain, path: Path) -> Iterator[Problem]:

@@ -32,12 +32,12 @@ class Diagnosed:
     WRITTEN = "whole"
     state: CheckState = declare("How bad it is.")
     where: str = declare("The file with its line, the environment, the branch.")
-    what: str = declare("What is so there.")
+    what: str = declare("What was found there.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """A row of the table. ``look`` yields what is not as it should be; ``settings``: it looks at GitHub's settings."""
+    """A row of the table. ``look`` yields what is not ok; ``settings``: it looks at GitHub's settings."""
 
     id: str
     asks: str
@@ -53,8 +53,8 @@ class Looked:
     WRITTEN = "whole"
     id: str = declare("The check's name; stable.")
     state: CheckState = declare("The worst of its findings.")
-    asks: str = declare("What should be so.")
-    findings: tuple[Diagnosed, ...] = declare("What is not so.")
+    asks: str = declare("What should hold.")
+    findings: tuple[Diagnosed, ...] = declare("What does not hold.")
     mend: str = declare("What to do about it.")
 
 

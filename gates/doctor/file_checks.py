@@ -41,7 +41,7 @@ def _judged(seen: Seen) -> Iterator[Diagnosed]:
     for source in judging:
         for event in ("pull_request", "merge_group"):
             for word in sorted({"paths", "paths-ignore"} & trigger(source, event).keys()):
-                what = f"`{word}` skips it: a check that is required then waits for ever"
+                what = f"`{word}` skips it: a required check then waits forever"
                 yield Diagnosed(state=CheckState.UNSAFE, where=_at(source, ("on", event, word)), what=what)
 
 
@@ -66,7 +66,7 @@ def _permitted(seen: Seen) -> Iterator[Diagnosed]:
         if isinstance(source.value, dict) and "permissions" not in source.value:
             for job in jobs(source):
                 if (job.gates or OURS.search(job.uses)) and "permissions" not in job.value:
-                    what = "runs gates with whatever the repository gives every token"
+                    what = "runs gates with the repository's default token permissions"
                     yield Diagnosed(state=CheckState.UNSAFE, where=_at(source, job.path), what=what)
 
 
@@ -76,13 +76,13 @@ def _owned(seen: Seen) -> Iterator[Diagnosed]:
     for one in seen.policies:
         wanted += [one.path, *([one.contract] if one.contract else [])]
     if seen.owners is None:
-        yield Diagnosed(
-            state=CheckState.MISSING, where=path, what="there is none: who may change the policy, anybody may"
-        )
+        yield Diagnosed(state=CheckState.MISSING, where=path, what="it is missing: anybody may change the policy")
         return
     for name in dict.fromkeys(wanted):
         if not owners_of(name, text):
-            yield Diagnosed(state=CheckState.UNSAFE, where=name, what="nobody owns it: any reviewer's yes is enough")
+            yield Diagnosed(
+                state=CheckState.UNSAFE, where=name, what="it has no owner: any reviewer's approval is enough"
+            )
 
 
 def _ours(source: Source) -> Iterator[bool]:
@@ -102,7 +102,7 @@ def _credentials(seen: Seen) -> Iterator[Diagnosed]:
                 what = "hands every secret to another workflow"
                 yield Diagnosed(state=CheckState.UNSAFE, where=_at(source, path), what=what)
             elif CREDENTIAL.search(name):
-                what = f"{name} is read outside an environment: any branch's workflow may read it as well"
+                what = f"{name} is read outside an environment: a workflow of any branch may read it"
                 yield Diagnosed(state=CheckState.UNSAFE, where=_at(source, path), what=what)
 
 
@@ -130,26 +130,26 @@ def _observed(seen: Seen) -> Iterator[Diagnosed]:
 FILES = (
     Check(
         id="policy",
-        asks="There is a policy, and it can be read.",
-        hint="`gates init DATA` writes a first one; `gates check` tells every mistake.",
+        asks="There is a policy, and it is valid.",
+        hint="`gates init DATA` writes a first one; `gates check` reports every mistake.",
         look=_policy,
     ),
     Check(
         id="readable",
-        asks="Every workflow can be looked at.",
-        hint="Look yourself; gates reads plain YAML without anchors, of 256 KiB at most.",
+        asks="Every workflow can be read.",
+        hint="Check it yourself; gates reads plain YAML without anchors, up to 256 KiB.",
         look=_readable,
     ),
     Check(
         id="judged",
         asks="A workflow judges every pull request.",
-        hint="`gates init --github` writes one. Let gates tell what has not changed, not a filter of paths.",
+        hint="`gates init --github` writes one. Let gates find out what changed; don't filter by paths.",
         look=_judged,
     ),
     Check(
         id="mode",
-        asks="The policy blocks what does not hold.",
-        hint="Take `mode` away once you trust the gates; it ends by itself.",
+        asks="The policy blocks what fails.",
+        hint="Remove `mode` once you trust the gates; it also ends by itself.",
         look=_observed,
     ),
     Check(
@@ -160,13 +160,13 @@ FILES = (
     ),
     Check(
         id="triggers",
-        asks="No workflow runs strangers' code with this repository's rights.",
+        asks="No workflow runs strangers' code with this repository's permissions.",
         hint="Use pull_request; for comments on forks' pull requests see docs/forks.md.",
         look=_triggered,
     ),
     Check(
         id="permissions",
-        asks="Workflows that run gates say what their token may.",
+        asks="Workflows that run gates declare their token's permissions.",
         hint="Write `permissions: {}` at the top, and the least that each job needs.",
         look=_permitted,
     ),
@@ -178,7 +178,7 @@ FILES = (
     ),
     Check(
         id="credentials",
-        asks="The registry's credential lives in an environment.",
+        asks="The registry's credential is in an environment.",
         hint="Move the secret into an environment that only the default branch may deploy to, and name it in the job.",
         look=_credentials,
     ),

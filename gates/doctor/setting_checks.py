@@ -46,7 +46,7 @@ def _environments(seen: Seen) -> Iterator[Diagnosed]:
         return
     for name, why in _named(seen).items():
         if name not in settings.environments:
-            what = f"there is none, and {why}: GitHub would make it up, open to everyone"
+            what = f"it does not exist, and {why}: GitHub would create it, open to everyone"
             yield Diagnosed(state=CheckState.MISSING, where=name, what=what)
 
 
@@ -55,7 +55,7 @@ def _reviewed(seen: Seen) -> Iterator[Diagnosed]:
         if one.name in seen.roles and not one.reviewers:
             yield Diagnosed(state=CheckState.UNSAFE, where=one.name, what="nobody must approve")
         elif one.name in seen.roles and one.self_review:
-            what = "who starts the run may approve it; a promotion refuses that, but only afterwards"
+            what = "whoever starts the run may approve it; a promotion refuses that, but only afterwards"
             yield Diagnosed(state=CheckState.UNKNOWN, where=one.name, what=what)
 
 
@@ -65,7 +65,7 @@ def _branches(seen: Seen) -> Iterator[Diagnosed]:
         if one.branches is None:
             yield Diagnosed(state=CheckState.UNSAFE, where=one.name, what="every branch may deploy to it")
         elif one.branches == "protected":
-            what = "whatever is protected may deploy to it, and where nothing is, every branch"
+            what = "every protected branch may deploy to it, and every branch if none is protected"
             yield Diagnosed(state=CheckState.UNSAFE, where=one.name, what=what)
         elif set(one.branches) != {settings.default_branch}:
             what = f"{', '.join(one.branches) or 'no branch'} may deploy to it; only {settings.default_branch} should"
@@ -75,11 +75,11 @@ def _branches(seen: Seen) -> Iterator[Diagnosed]:
 def _bypass(seen: Seen) -> Iterator[Diagnosed]:
     for one in _there(seen):
         if one.name in seen.roles and one.bypass:
-            what = "administrators may pass it by; a promotion then finds no approval, and refuses"
+            what = "administrators may bypass it; a promotion then finds no approval, and refuses"
             yield Diagnosed(state=CheckState.UNSAFE, where=one.name, what=what)
         elif one.name in seen.roles and one.bypass is None:
             yield Diagnosed(
-                state=CheckState.UNKNOWN, where=one.name, what="GitHub does not say whether administrators may"
+                state=CheckState.UNKNOWN, where=one.name, what="GitHub does not say if administrators may bypass it"
             )
 
 
@@ -116,7 +116,7 @@ def _default(seen: Seen) -> Iterator[Diagnosed]:
     if "merge_queue" in branch.rules:
         for source in seen.workflows:
             if any(job.judges for job in jobs(source)) and "merge_group" not in triggers(source):
-                what = "does not listen to merge_group: the merge queue would wait for ever"
+                what = "does not listen to merge_group: the merge queue would wait forever"
                 yield Diagnosed(state=CheckState.MISSING, where=source.name, what=what)
 
 
@@ -143,7 +143,7 @@ def _secrets(seen: Seen) -> Iterator[Diagnosed]:
         return
     for name in settings.secrets:
         if CREDENTIAL.search(name):
-            what = "a secret of the whole repository: who may push a branch may read it"
+            what = "a secret of the whole repository: whoever may push a branch may read it"
             yield Diagnosed(state=CheckState.UNSAFE, where=name, what=what)
 
 
@@ -153,7 +153,7 @@ def _token(seen: Seen) -> Iterator[Diagnosed]:
         yield from _unread(settings, "workflow permissions")
         return
     if settings.token_writes:
-        yield Diagnosed(state=CheckState.UNSAFE, where="workflow permissions", what="a token may write by default")
+        yield Diagnosed(state=CheckState.UNSAFE, where="workflow permissions", what="tokens may write by default")
     if settings.actions_approve:
         yield Diagnosed(
             state=CheckState.UNSAFE, where="workflow permissions", what="workflows may approve pull requests"
@@ -163,7 +163,7 @@ def _token(seen: Seen) -> Iterator[Diagnosed]:
 SETTINGS = (
     Check(
         id="environments",
-        asks="Every environment that policy and workflows name is there.",
+        asks="Every environment that the policy and the workflows name exists.",
         hint="Settings → Environments → New environment, under exactly this name.",
         look=_environments,
         settings=True,
@@ -171,34 +171,34 @@ SETTINGS = (
     Check(
         id="reviewers",
         asks="Every role that must approve has reviewers.",
-        hint="Settings → Environments → Required reviewers; tick «Prevent self-review».",
+        hint='Settings → Environments → Required reviewers; tick "Prevent self-review".',
         look=_reviewed,
         settings=True,
     ),
     Check(
         id="branches",
         asks="Only the default branch may deploy to those environments.",
-        hint="Settings → Environments → Deployment branches → Selected branches: the default branch alone.",
+        hint="Settings → Environments → Deployment branches → Selected branches: only the default branch.",
         look=_branches,
         settings=True,
     ),
     Check(
         id="bypass",
-        asks="Administrators may not pass the reviewers by.",
-        hint="Settings → Environments → take the tick from «Allow administrators to bypass».",
+        asks="Administrators can't bypass the reviewers.",
+        hint='Settings → Environments → untick "Allow administrators to bypass".',
         look=_bypass,
         settings=True,
     ),
     Check(
         id="plan",
-        asks="GitHub asks the reviewers on this plan.",
-        hint="Make it public, take GitHub Enterprise, or approve by the review of a promotion pull request.",
+        asks="GitHub asks reviewers on this plan.",
+        hint="Make it public, use GitHub Enterprise, or approve by reviewing a promotion pull request.",
         look=_plan,
         settings=True,
     ),
     Check(
         id="default-branch",
-        asks="The default branch takes only reviewed pull requests that gates has judged.",
+        asks="The default branch accepts only reviewed pull requests that gates judged.",
         hint="Settings → Rules: require a pull request, review from code owners, and the status of gates.",
         look=_default,
         settings=True,
@@ -219,8 +219,8 @@ SETTINGS = (
     ),
     Check(
         id="token",
-        asks="A workflow's token may only read unless it says otherwise.",
-        hint="Settings → Actions → General → Workflow permissions: read, and no approving of pull requests.",
+        asks="A workflow's token is read-only by default.",
+        hint="Settings → Actions → General → Workflow permissions: read-only, and no approving of pull requests.",
         look=_token,
         settings=True,
     ),

@@ -38,7 +38,7 @@ class Code(StrEnum):
     ACROSS_BAR = "across_bar"
     TOO_OLD = "too_old"  # the newest row that can be read
     IN_FUTURE = "in_future"  # all rows that can be read, so that nobody knows how old the newest is
-    UNREADABLE = "unreadable"  # no row tells a time
+    UNREADABLE = "unreadable"  # no row has a readable time
     TOO_FEW_ROWS = "too_few_rows"
     UNDEFINED = "undefined"
     NOT_FINITE = "not_finite"
@@ -81,11 +81,11 @@ class GateVerdict:
     kind: str = declare("metric, data, ...")
     metric: str | None = declare("The metric's name, for a metric gate.")
     rule: str = declare("min, max, max_worsening, min_improvement, suspicious_gain, or the contract's rule.")
-    bar: float | None = declare("The number held against.")
+    bar: float | None = declare("The limit: the number that the estimate is held against.")
     slice: dict[str, str | None] | None = declare("Null for the whole holdout.")
     by: str | None = declare("The sensitive columns of a fairness gate.")
     groups: dict[str, float | None] | None = declare("Each group's value, for a fairness gate.")
-    n: int = declare("Rows that it rests on.")
+    n: int = declare("How many rows it rests on.")
     verdict: Verdict | None = declare("Null: not judged.")
     code: Code = declare("The reason as a stable word.")
     reason: str = declare("The reason as one plain sentence.")
@@ -99,7 +99,7 @@ class GateVerdict:
     better: int | None = declare(
         "Of a metric: 1 where larger values are better, -1 where smaller are, 0 where neither is.", default=None
     )
-    against: str | None = declare("The model compared with, where it is the anchor and not the champion.", default=None)
+    against: str | None = declare("The model compared with, if it is the anchor and not the champion.", default=None)
     training: float | None = declare(
         "Share of the squared error that is training, where several seeds were trained; the rest is the holdout.",
         default=None,
@@ -176,17 +176,17 @@ class Decision:
     code: Code = declare("The reason of the worst verdict.")
     reason: str = declare("Why, in one plain sentence.")
     model: str = declare("The policy's model name.")
-    confidence: float | None = declare("Of each bound; null where nothing was judged.")
+    confidence: float | None = declare("The confidence of each bound; null if nothing was judged.")
     candidate: ModelRef | None = declare("The model under judgement.")
     champion: ModelRef | None = declare("The model it was compared with.")
     gates: tuple[GateVerdict, ...] = declare("In the policy's order.")
     evidence: str | None = declare("Digest of the evidence.")
     policy: str | None = declare("Digest of the policy with its contract.")
     used: int | None = declare(
-        "How often this holdout had decided before; null where the policy does not say how often it may.", default=None
+        "How many decisions this holdout had made before; null if the policy sets no number.", default=None
     )
     reuse: int | None = declare(
-        "How many decisions this holdout is good for; null where the policy does not say.", default=None
+        "How many decisions this holdout is good for; null if the policy does not say.", default=None
     )
 
 
@@ -220,7 +220,7 @@ def could_not_judge(model: str, reason: str, code: Code = Code.COULD_NOT_JUDGE) 
 
 
 def unchanged(model: str, reason: str) -> Decision:
-    """The decision where nothing that the model is made of has changed: nothing was judged, and nothing is blocked.
+    """The decision where nothing that goes into the model has changed: nothing was judged, and nothing is blocked.
 
     It is no pass: it can't be promoted.
     """

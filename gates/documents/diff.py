@@ -15,7 +15,7 @@ from gates.schema.fields import Plain, Stricter, declare, plain, written
 
 
 class Effect(StrEnum):
-    """What became of something that is asked for. ``UNKNOWN``: which of two is stricter can't be told."""
+    """What became of something that is asked for. ``UNKNOWN``: which of two is stricter can't be determined."""
 
     WEAKER = "weaker"
     STRICTER = "stricter"
@@ -25,7 +25,7 @@ class Effect(StrEnum):
 
     @property
     def weakens(self) -> bool:
-        """Whether something may pass now that did not before. What can't be told counts as if it did."""
+        """Whether something may pass now that did not before. What can't be determined counts as if it did."""
         return self not in (Effect.STRICTER, Effect.NEW)
 
 
@@ -43,7 +43,7 @@ class Change:
 
     WRITTEN = "whole"
     rule: str = declare("What is asked for, such as `roc_auc.min`.")
-    kind: Effect = declare("What became of it; unknown: which is stricter can't be told, which counts as weaker.")
+    kind: Effect = declare("What changed; unknown: which is stricter can't be determined, and counts as weaker.")
     before: Any = declare("What the first asks for; null where it asks for nothing.")
     after: Any = declare("What the second asks for; null where it asks for nothing.")
 
@@ -53,7 +53,7 @@ class Change:
         if (self.before is True and self.after is None) or (self.before is None and self.after is True):
             return f"{self.rule} ({self.kind})"
         sides = ("–" if side is None else str(side) for side in (self.before, self.after))
-        word = "which is stricter can't be told" if self.kind is Effect.UNKNOWN else self.kind
+        word = "which is stricter can't be determined" if self.kind is Effect.UNKNOWN else self.kind
         return f"{self.rule}: {' -> '.join(sides)} ({word})"
 
 

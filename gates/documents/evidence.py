@@ -276,7 +276,7 @@ class Evidence:
 
 
 def champion_as_candidate(then: Evidence, now: Evidence) -> bool:
-    """Tell whether today's champion gave what it gave when it was the candidate, on the same rows.
+    """Tell whether today's champion gave what it returned when it was the candidate, on the same rows.
 
     True where there is nothing to compare: other rows, or a champion without predictions here.
     """

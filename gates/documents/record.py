@@ -118,10 +118,10 @@ class Approval:
     environment: Environment | None = declare("The environment; null for a review of a promotion pull request.")
     user: User = declare("Who answered.")
     state: str = declare("approved or rejected, as GitHub writes it.")
-    comment: str = declare("What was said.")
+    comment: str = declare("The comment.")
     meaning: str = declare("approval, review or responsibility.")
-    not_before: str | None = declare("The earliest time that the API can prove.", pattern=_TIME)
-    not_after: str | None = declare("The latest time that the API can prove.", pattern=_TIME)
+    not_before: str | None = declare("The earliest time that the API proves.", pattern=_TIME)
+    not_after: str | None = declare("The latest time that the API proves.", pattern=_TIME)
     time_source: str = declare("What the two times were read from.")
     quoted_digest: bool = declare("Whether the comment quotes the first 12 digits of the model's digest.")
 
@@ -135,13 +135,13 @@ class Waiver:
     gate: str = declare("The gate's id.")
     rule: str = declare("The gate's rule: min, max, max_worsening, min_improvement, or the contract's rule.")
     slice: dict[str, str | None] | None = declare("Null for the whole holdout.")
-    against: str | None = declare("The model compared with, where it is the anchor and not the champion.")
+    against: str | None = declare("The model compared with, if it is the anchor and not the champion.")
     verdict: Literal["inconclusive", "fail"] = declare("What is accepted; an error never is.")
     value: float | None = declare("The judged number, which is accepted and no worse.")
     bound: float | None = declare("Its bound on the side of blame, which is accepted and no worse.")
     who: User = declare("Who accepts it.")
     reason: str = declare("Why.", minLength=1)
-    until: str = declare("The last day on which it holds, UTC.", pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+    until: str = declare("The last day on which it holds (UTC).", pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +163,7 @@ class RecordedModel:
     WRITTEN = "whole"
     digest: str = declare("Digest of the sorted file manifest.", pattern=_DIGEST)
     format: str = declare("mlflow with its flavours, or predictions.")
-    pickled: tuple[str, ...] = declare("Files that hold pickles: whoever loads them runs what is in them.")
+    pickled: tuple[str, ...] = declare("Files that hold pickles: loading them runs code.")
     parameters: dict[str, str] | None = declare("Parameters that the training logged to MLflow; null: no run is known.")
     predictions: str | None = declare(
         "Digest of the sorted manifest of the predictions that it was judged by; null where it was not judged.",
@@ -233,11 +233,11 @@ class Record:
 
     WRITTEN = "whole"
     schema: Literal["gates/record/v1"] = declare("Format of this document.")
-    kind: RecordKind = declare("What it tells.")
-    sequence: int = declare("Its place in the ledger, from 1: the ledger's length once it is written.", minimum=1)
+    kind: RecordKind = declare("The kind of record.")
+    sequence: int = declare("Its number in the ledger, from 1.", minimum=1)
     previous: str | None = declare("Digest of the record before; null for the first.", pattern=_DIGEST)
     at: str = declare("When it was written, UTC.", pattern=_TIME)
-    time_source: str = declare("Whose clock that was.")
+    time_source: str = declare("Whose clock that is.")
     tool: str = declare("The version of gates that wrote it.")
     python: str = declare("The version of Python that ran it.")
     name: str = declare("The registered model's name.")
@@ -245,10 +245,10 @@ class Record:
     reason: str = declare("Why, in one plain sentence.")
     code: Refused | None = declare("The reason of a refusal or failure as a stable word.")
     verdict: str | None = declare("The decision's verdict; null where nothing was decided.")
-    decision: str | None = declare("Digest of the decision, which lies beside the record.", pattern=_DIGEST)
-    evidence: str | None = declare("Digest of the evidence, which lies beside the record.", pattern=_DIGEST)
-    policy: PolicyRef | None = declare("The policy, which lies beside the record with its contract.")
-    model: RecordedModel | None = declare("The model, whose file manifest lies beside the record.")
+    decision: str | None = declare("Digest of the decision, stored with the record.", pattern=_DIGEST)
+    evidence: str | None = declare("Digest of the evidence, stored with the record.", pattern=_DIGEST)
+    policy: PolicyRef | None = declare("The policy, stored with the record together with its contract.")
+    model: RecordedModel | None = declare("The model, whose file manifest is stored with the record.")
     data: tuple[RecordedTable, ...] = declare("The tables.")
     source: TrainingCode | None = declare("The code that trained.")
     run: Run = declare("Who and what wrote the record.")
@@ -257,10 +257,12 @@ class Record:
     intent: str | None = declare("Of an outcome: the digest of the intent that it closes.", pattern=_DIGEST)
     target: str | None = declare("Of a rollback: the digest of the record gone back to.", pattern=_DIGEST)
     holder: str | None = declare("Of an intent: the lock that its writer held; nobody else acts while it is held.")
-    lease: str | None = declare("Of an intent: until when nobody without that lock acts.", pattern=_TIME)
+    lease: str | None = declare("Of an intent: until when nobody else acts without that lock.", pattern=_TIME)
     approvals: tuple[Approval, ...] = declare("Who approved.")
-    waivers: tuple[Waiver, ...] = declare("Of a waiver: what is accepted. Else: the waivers that were made use of.")
-    attached: dict[str, str] = declare("Further documents beside the record: file name to the SHA-256 of its bytes.")
+    waivers: tuple[Waiver, ...] = declare("Of a waiver: what is accepted. Else: the waivers that were used.")
+    attached: dict[str, str] = declare(
+        "Further documents stored with the record: file name to the SHA-256 of its bytes."
+    )
 
     @property
     def documents(self) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from gates.schema.yaml_values import flow
 
 PIN = re.compile(r"([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100})@([0-9a-f]{40})")
 UNPINNED = ("OWNER/gates", "FULL-COMMIT-SHA")
-_TO_BE_PINNED = "# Put your copy of gates here, and the full commit that you trust: a tag can move.\n    "
+_TO_BE_PINNED = "# Put your copy of gates here, and the full commit you trust: a tag can move.\n    "
 PRODUCTION, WAIVING, LEDGER = "production", "gates-waive", "gates-ledger"
 
 
@@ -119,7 +119,7 @@ jobs:
 """
 
 _PROMOTE = """\
-# Judges anew what has landed, waits for the approvals, and promotes. Written by `gates init`.
+# Judges again what has landed, waits for the approvals, and promotes. Written by `gates init`.
 name: <NAME>
 on:
   push: {branches: [<BRANCH>]}
@@ -148,7 +148,7 @@ jobs:
 _REPORT = """\
 # Speaks for pull requests of forks and of Dependabot, whose own runs may not write. Written by `gates init`.
 name: <NAME>
-on: # zizmor: ignore[dangerous-triggers] what is called checks out and runs nothing of the fork, and judges anew
+on: # zizmor: ignore[dangerous-triggers] what is called checks out and runs nothing of the fork, and judges again
   workflow_run: {workflows: [<JUDGING>], types: [completed]}
 permissions: {}
 
@@ -197,7 +197,7 @@ on:
   workflow_dispatch:
     inputs:
       pull-request: {description: The pull request's number, required: true, type: string}
-      commit: {description: "Its newest commit, by all 40 digits", required: true, type: string}
+      commit: {description: "Its newest commit, all 40 digits", required: true, type: string}
       gate: {description: "The rule, as the comment names it: recall:max_worsening", required: true, type: string}
       reason: {description: Why. It is recorded, required: true, type: string}
       until: {description: "The last day on which it holds: YYYY-MM-DD", required: true, type: string}
@@ -247,11 +247,11 @@ def owners(text: str, paths: tuple[str, ...], who: str) -> str:
 
 def settings(home: Home) -> Iterator[str]:
     """What only the repository's settings can say, a step each."""
-    people = "required reviewers, «Prevent self-review», no bypass for administrators"
+    people = 'required reviewers, "Prevent self-review", no bypass for administrators'
     for role in home.roles:
-        yield f"Environment {role}: {people}; deployment branches: {home.branch} alone."
-    yield f"Environment {PRODUCTION}: deployment branches: {home.branch} alone; it holds the registry's credential."
-    yield f"Environment {WAIVING}: {people}; deployment branches: {home.branch} alone."
+        yield f"Environment {role}: {people}; deployment branches: only {home.branch}."
+    yield f"Environment {PRODUCTION}: deployment branches: only {home.branch}; it holds the registry's credential."
+    yield f"Environment {WAIVING}: {people}; deployment branches: only {home.branch}."
     yield (
         f"Rules of {home.branch}: a pull request, a review from code owners, and the check "
         f"`{home.name('gates')} / verdict`."

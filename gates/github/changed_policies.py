@@ -1,4 +1,4 @@
-"""Which models an event is about: the policies whose files changed. What can't be told is judged."""
+"""Which models an event is about: the policies whose files changed. What can't be determined is judged."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def plan(
     known = policies_of(root, folder, policies)
     base = _base(root, event)
     if base is None:
-        return Plan(policies=known, unchanged=(), reason="all: nothing to compare this event's commit with")
+        return Plan(policies=known, unchanged=(), reason="all: no commit to compare this event's commit with")
     chosen = tuple(policy for policy in known if _changed(root, base, policy, paths) or not passed(policy))
     rest = tuple(policy for policy in known if policy not in chosen)
     return Plan(policies=chosen, unchanged=rest, reason=f"those with changes since {base[:12]}, or red there")
@@ -64,12 +64,12 @@ def policies_of(root: Path, folder: str, patterns: Sequence[str]) -> tuple[str, 
         whole = pattern if start in ("", ".") else f"{start}/{pattern}"
         here = _git(root, "ls-files", "-z", "--", f":(top,glob){whole}").split("\0")
         if here == [""]:
-            hint = "Commit one, or name it: patterns start at the working directory."
-            raise GatesError(f"no policy: no file of this commit fits {whole!r}", where="policy", hint=hint)
+            hint = "Commit one, or name it: patterns start in the working directory."
+            raise GatesError(f"no policy: no file of this commit matches {whole!r}", where="policy", hint=hint)
         found |= set(filter(None, here))
     for name in sorted(found):
         if not name.isprintable():
-            raise GatesError(f"{name!r} is no name for a policy", where="policy")
+            raise GatesError(f"{name!r} is not a valid path of a policy", where="policy")
     if not found:
         raise GatesError(
             "no policy was named", where="policy", hint="Name gates.yaml, or a pattern such as */gates.yaml."

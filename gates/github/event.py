@@ -78,7 +78,7 @@ def _payload(environ: Mapping[str, str]) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise _bad("it is not JSON") from error
+        raise _bad("it is not valid JSON") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +218,7 @@ def _variable(environ: Mapping[str, str], name: str) -> str:
 def named(repository: str) -> str:
     """The name of a repository as GitHub allows it. Raises ``GatesError`` for anything else."""
     if not _REPOSITORY.fullmatch(repository):
-        raise GatesError(f"{repository} is no OWNER/NAME", where="--repository")
+        raise GatesError(f"{repository} is not OWNER/NAME", where="--repository")
     return repository
 
 

@@ -16,7 +16,7 @@ from gates.errors import Exit, GatesError
 SUMMARY_LIMIT = 2**20  # bytes; GitHub drops a longer summary without failing the step
 
 _OUTPUT = re.compile(r"[a-z][a-z0-9_-]{0,63}")
-_TOO_LONG = "\n\nThe report is too long for this page. It is whole in the run's artifact.\n"
+_TOO_LONG = "\n\nThe report is too long for this page. The run's artifact has all of it.\n"
 
 
 def write_outputs(environ: Mapping[str, str], values: Mapping[str, str]) -> None:

@@ -166,7 +166,7 @@ def _session(token: str, adapter: HTTPAdapter) -> Session:
     from requests import Session
 
     if not _TOKEN.fullmatch(token):  # a header with it would be refused in words that hold the token
-        raise GatesError("is not set, or holds what no token does", where="GITHUB_TOKEN", hint=_SET)
+        raise GatesError("is not set, or is not a token", where="GITHUB_TOKEN", hint=_SET)
 
     def sign(request: PreparedRequest) -> PreparedRequest:
         request.headers["Authorization"] = f"Bearer {token}"
@@ -227,7 +227,7 @@ def _mend(response: Response, needs: str) -> str:
         return _LATER
     grant = f"Give the job, and the job that calls it, this line under `permissions:`: `{needs}`."
     hints = {
-        401: "The token is missing, wrong or out of date; in a workflow pass `token: ${{ github.token }}`.",
+        401: "The token is missing, wrong or expired; in a workflow pass `token: ${{ github.token }}`.",
         403: grant,
         404: f"Either it does not exist, or the token may not see it. {grant}",
         410: "It was deleted, or its thread is closed to everyone.",
@@ -243,8 +243,8 @@ def _cause(error: Exception) -> str:
     if isinstance(error, exceptions.Timeout) or isinstance(last, ReadTimeoutError):
         return "GitHub did not answer in time"
     if isinstance(error, exceptions.SSLError):
-        return "the connection is not safe (its certificate was refused)"
-    return "GitHub can't be reached, or broke off"
+        return "the connection is not secure (its certificate was refused)"
+    return "GitHub can't be reached, or closed the connection"
 
 
 def _outside(what: str, hint: str | None = None, kind: type[GatesError] = GatesError) -> GatesError:

@@ -46,7 +46,7 @@ def find(client: Client, event: Event, before: Before) -> FoundRun | str:
     if before.event != "pull_request":
         return f"The run before was for {before.event}, not for a pull request."
     if not event.is_fork and before.actor != DEPENDABOT:
-        return "The run before was for a branch of this repository, and has reported itself."
+        return "The run before was for a branch of this repository, and reported its own result."
     if before.ended in _CANCELLED:
         return f"The run before was {before.ended}."
     pull = min(pulls_of(client, event), key=lambda one: _head_of(one) != before.head, default=None)
@@ -104,14 +104,14 @@ def judged(client: Client, repository: str, pr: int, commit: str) -> tuple[int, 
     """
     if not _SHA.fullmatch(commit):
         raise GatesError(
-            f"{commit[:60]!r} is no commit", where="--commit", hint="All 40 digits: a short one can be forged."
+            f"{commit[:60]!r} is not a commit", where="--commit", hint="Give all 40 digits: a short one can be forged."
         )
     doing = f"read {repository}#{pr}"
     head = (
         client.get(f"/repos/{repository}/pulls/{pr}", doing=doing, needs="pull-requests: read").get("head") or {}
     ).get("sha")
     if head != commit:
-        hint = "Look at what it is now, and accept that."
+        hint = "Review that commit, and accept it."
         raise GatesError(f"the newest commit of pull request {pr} is {head}, not {commit}", where="--commit", hint=hint)
     path, query = f"/repos/{repository}/actions/runs", {"head_sha": commit}
     doing = "list the runs of the commit"
@@ -119,7 +119,7 @@ def judged(client: Client, repository: str, pr: int, commit: str) -> tuple[int, 
         artifacts = tuple(_artifacts(client, repository, int(run["id"])))
         if artifacts:
             return int(run["id"]), artifacts
-    raise GatesError(f"no run of {commit} has handed over evidence", where="GitHub", hint="Let it be judged first.")
+    raise GatesError(f"no run of {commit} has handed over evidence", where="GitHub", hint="Have it judged first.")
 
 
 def changed(client: Client, event: Event, pr: int) -> tuple[str, ...]:

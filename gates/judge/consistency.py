@@ -32,7 +32,7 @@ def _contradictions(resolved: ResolvedPolicy, evidence: Evidence) -> Iterator[st
     if task == "binary" and len(evidence.classes) != 2:  # noqa: PLR2004 -- a binary task has two
         yield "it does not name two classes"
     if len(evidence.runs) != resolved.policy.train.seeds - 1:
-        yield "it does not hold every training"
+        yield "it does not contain every training"
     champion = evidence.champion is not None and evidence.champion.unscored is None
     anchor = evidence.anchor is not None and evidence.anchor.unscored is None
     if resolved.policy.anchor is not None and evidence.anchor is None:
@@ -40,12 +40,12 @@ def _contradictions(resolved: ResolvedPolicy, evidence: Evidence) -> Iterator[st
     if evidence.anchor is not None and evidence.anchor.version != str(resolved.policy.anchor):
         yield "its anchor is not the policy's"
     if bool(evidence.anchored) != anchor:
-        yield "it holds an anchor's slices without the anchor, or the other way round"
+        yield "it has an anchor's slices without the anchor, or the reverse"
     sides = [(evidence.slices, champion), *((run.slices, champion) for run in evidence.runs)]
     for slices, paired in sides + ([(evidence.anchored, True)] if anchor else []):
         yield from _of_slices(resolved, evidence, slices, tables["holdout"], paired=paired)
     if (evidence.search is not None) != resolved.needs.searches:
-        yield "it holds a search that nobody asked for, or lacks one"
+        yield "it has a search that the policy does not ask for, or lacks one"
     among = sum(is_found(part.dimension) for part in evidence.slices)
     if among > (evidence.search.slices if evidence.search else 0):
         yield "it found more slices than were searched"
@@ -58,7 +58,7 @@ def _of_findings(findings: Sequence[Finding]) -> Iterator[str]:
     for one in findings:
         counts = [one.rows, one.count, *(count for part in one.parts for count in (part.here, part.there))]
         if min(counts) < 0:
-            yield f"{one.rule} counts less than no rows"
+            yield f"{one.rule} counts a negative number of rows"
 
 
 def _of_slices(
@@ -67,13 +67,13 @@ def _of_slices(
     columns = {dimension.id: dimension.columns for dimension in resolved.needs.dimensions}
     counted: Mapping[str, int] = dict.fromkeys(columns, 0)
     if len({(part.dimension, part.key) for part in slices}) != len(slices):
-        yield "a slice stands twice"
+        yield "a slice occurs twice"
     for part in slices:
         if is_found(part.dimension):
             if not 0 < len(part.key) <= 2 or part.rows > rows:  # noqa: PLR2004 -- a column or two
-                yield f"{part.dimension} is no slice that a search finds"
+                yield f"{part.dimension} is not a slice that a search finds"
         elif tuple(column for column, _ in part.key) != columns.get(part.dimension):
-            yield f"nobody asked for slices by {part.dimension}, or they name other columns"
+            yield f"the policy has no slices by {part.dimension}, or they name other columns"
             return
         else:
             counted = {**counted, part.dimension: counted[part.dimension] + part.rows}
@@ -83,7 +83,7 @@ def _of_slices(
         if total != rows:
             yield f"{name or 'its cells'}: not as many rows as the holdout has"
     if sum(part.dimension == OVERALL.id for part in slices) != 1:
-        yield "it does not hold the whole holdout once"
+        yield "it does not contain the whole holdout once"
 
 
 def _of_slice(part: Slice, evidence: Evidence, *, called: bool, paired: bool) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _of_slice(part: Slice, evidence: Evidence, *, called: bool, paired: bool) ->
             yield f"{list(cell)} is no cell"
             return
     if len({cell[:3] for cell in part.cells}) != len(part.cells):
-        yield "a cell stands twice"
+        yield "a cell occurs twice"
     if called and sum(cell[-1] for cell in part.cells) != part.rows:
         yield "its cells are not as many rows"
     cells = {cell[:3] for cell in part.cells}
@@ -118,7 +118,7 @@ def _of_slice(part: Slice, evidence: Evidence, *, called: bool, paired: bool) ->
 
 def _of_ranks(part: Slice, ranks: Ranks) -> Iterator[str]:
     if (ranks.positives.a, ranks.positives.b) != (ranks.negatives.a, ranks.negatives.b):
-        yield "both classes must tell the same ROC-AUC"
+        yield "both classes must give the same ROC-AUC"
     for label, sums in ((1, ranks.positives), (0, ranks.negatives)):
         n = sums.rows
         if n != sum(cell[3] for cell in part.cells if cell[0] == label):
@@ -142,7 +142,7 @@ def _of_moments(part: Slice, moments: Moments) -> Iterator[str]:
         yield f"{moments.id} counts other rows"
     if moments.buckets:
         if any(len(one.sums) != size or not 0 <= one.bucket < BUCKETS or one.weight < 0 for one in moments.buckets):
-            yield f"{moments.id} has a bucket that is none"
+            yield f"{moments.id} has an invalid bucket"
     elif len(moments.products) != size * (size + 1) // 2:
         yield f"{moments.id} lacks products"
     else:
@@ -153,7 +153,7 @@ def _of_moments(part: Slice, moments: Moments) -> Iterator[str]:
             if total * total > (moments.rows * (square + slack)) << Moments.UNIT:
                 yield f"{moments.id}: no rows have these sums"
     if moments.ends and (len(moments.ends) != 2 or moments.ends[0] > moments.ends[1]):  # noqa: PLR2004 -- two ends
-        yield f"{moments.id} has ends that are none"
+        yield f"{moments.id} has invalid ends"
 
 
 def _of_computed(computed: Computed) -> Iterator[str]:

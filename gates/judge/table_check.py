@@ -32,7 +32,7 @@ class Checked:
     rows: int = declare("Number of rows.")
     gates: tuple[GateVerdict, ...] = declare("One verdict a rule, in the contract's order.")
     findings: tuple[Finding, ...] = declare("What each rule counted.")
-    skipped: tuple[str, ...] = declare("Rules that look at the training data and were not looked at.")
+    skipped: tuple[str, ...] = declare("Rules that need the training data and were skipped.")
 
     @property
     def exit_code(self) -> Exit:

@@ -95,7 +95,7 @@ def _why_not(gate: GateVerdict, waiver: Waiver, today: str, waivable: Collection
         return f"{waiver.verdict} was accepted, now it is {gate.verdict}"
     _, bound = _numbers(gate)
     if bound is None or waiver.bound is None:
-        return None if bound is waiver.bound else "there was a number then or now, not both times"
+        return None if bound is waiver.bound else "only one of the two verdicts has a number"
     if not _within(bound, waiver.bound, _direction(gate)):
         return f"it got worse: {number(waiver.bound)} at worst was accepted, now it is {number(bound)}"
     return None
@@ -131,13 +131,13 @@ def accept(
     """The waiver of one rule, named by its label, as this decision judged it.
 
     Raises ``GatesError`` for a rule that isn't there, needs no waiver or can't have one, and for a waiver without
-    reason or with an end that is no day to come.
+    reason or with an end that is not a date in the future.
     """
     gate = _chosen(decision, bar, waivable)
     if not reason.strip():
         raise GatesError("a waiver needs a reason", where="--reason")
     if not re.fullmatch(DATE, until) or until < today:
-        raise GatesError(f"{until} is no day to come", where="--until", hint="Write it as YYYY-MM-DD.")
+        raise GatesError(f"{until} is not a date in the future", where="--until", hint="Write it as YYYY-MM-DD.")
     value, bound = _numbers(gate)
     return Waiver(
         decision=digest(decision),
@@ -160,7 +160,7 @@ def _chosen(decision: Decision, bar: str, waivable: Collection[str]) -> GateVerd
         gate for gate in decision.gates if gate.label == copied
     ]
     if len(named) > 1:
-        raise GatesError(f"{bar}: several rules of this decision are called so", where="--gate")
+        raise GatesError(f"{bar}: several rules of this decision have this name", where="--gate")
     if not named:
         hint = nearest(bar, (gate.label for gate in decision.gates if acceptable(gate, waivable)))
         raise GatesError(f"this decision has no rule {bar}{hint}", where="--gate", hint=_labels(decision, waivable))
@@ -174,7 +174,7 @@ def _labels(decision: Decision, waivable: Collection[str]) -> str:
     """The rules that there are: those that may be accepted, or where there are none all of them."""
     every = list(dict.fromkeys(gate.label for gate in decision.gates if gate.kind != "data"))
     named = list(dict.fromkeys(gate.label for gate in decision.gates if acceptable(gate, waivable)))
-    what = "May be accepted" if named else "No rule may be accepted; there are"
+    what = "Can be accepted" if named else "No rule can be accepted; the rules are"
     shown = named or every
     more = f", and {len(shown) - MOST_LABELS} more" if len(shown) > MOST_LABELS else ""
     return f"{what}: {', '.join(shown[:MOST_LABELS])}{more}." if shown else "It has no rules."
@@ -186,11 +186,11 @@ def label_of(waiver: Waiver) -> str:
 
 
 _REFUSED = {
-    Verdict.PASS: "it holds: there is nothing to accept",
+    Verdict.PASS: "it passes: there is nothing to accept",
     Verdict.ERROR: "an error can't be accepted; fix what it names",
     None: "it was not judged",
 }
-_UNWAIVABLE = "the policy does not say that this may be accepted (promotion.waivable)"
+_UNWAIVABLE = "the policy does not allow accepting it (promotion.waivable)"
 
 
 def acceptable(gate: GateVerdict, waivable: Collection[str]) -> bool:

@@ -89,7 +89,7 @@ def _verdict(table: str, rule: ContractRule, finding: Finding | None, terms: Gat
         found = _held(rule, finding, terms)
     verdict, code, reason, bounds = found.verdict, found.code, found.reason, rule.bounds
     if rule.severity == "warn" and verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
-        verdict, code, reason = Verdict.PASS, Code.WARNED, f"{reason} (only warned of)"
+        verdict, code, reason = Verdict.PASS, Code.WARNED, f"{reason} (warning only)"
     low = isfinite(bounds.low) and (found.value is None or found.value < settled(bounds.low))
     bar = bounds.low if low else bounds.high
     return GateVerdict.without_metric(
@@ -144,7 +144,9 @@ def _far(rule: ContractRule, distance: Distance, finding: Finding, terms: GateCo
     verdict = outcome(-value, -high, -low, -bar)
     sure = f"({percent(terms.stated)} sure, {rows(finding.rows)})"
     if verdict is not Verdict.FAIL and distance.lumped:
-        told = f"can't be told from {rows(finding.rows)}: too many of them lie in bins of fewer than {EXPECTED} rows"
+        told = (
+            f"can't be determined from {rows(finding.rows)}: too many of them lie in bins of fewer than {EXPECTED} rows"
+        )
         verdict, code = Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS
     elif verdict is Verdict.PASS:
         told, code = f"is at most {number(high)} {sure}", Code.WITHIN_BAR
@@ -189,7 +191,7 @@ def _breaking(rule: ContractRule, finding: Finding) -> str:
 
 def _level(rule: ContractRule, finding: Finding, value: float) -> str:
     told = f"{percent(value)} of {rows(finding.rows)}" if rule.bounds.share else f"{value:,.6g}"
-    return f"{rule.asks}: {told}; asked for is {_bounds(rule.bounds)}"
+    return f"{rule.asks}: {told}; expected {_bounds(rule.bounds)}"
 
 
 def _bounds(bounds: AllowedRange) -> str:

@@ -51,7 +51,7 @@ def name(rule: RequireRule) -> str:
 
 
 def asks(rule: RequireRule) -> Iterator[Named]:
-    """The expression: of two of them it can't be told which is stricter, so that one goes and another comes."""
+    """The expression: of two of them it can't be determined which is stricter, so that one goes and another comes."""
     yield from one(name(rule))
 
 
@@ -131,7 +131,7 @@ def _complaint(error: Exception) -> str:
     told = place[1] if place else (str(error).splitlines() or [""])[0]
     unknown = _UNKNOWN.search(told)
     if unknown:
-        return f"there are no facts {unknown[1]} (but {', '.join(FACTS)}){nearest(unknown[1], FACTS)}"
+        return f"unknown fact {unknown[1]} (but {', '.join(FACTS)}){nearest(unknown[1], FACTS)}"
     return told[:300]
 
 
@@ -139,8 +139,8 @@ def _failed(rule: RequireRule, complaint: str) -> tuple[Code, str]:
     missing = _MISSING.search(complaint)
     if missing:
         named = (path for path in _PATH.findall(rule.require) if path.endswith(f".{missing[1]}"))
-        return Code.MISSING_FACT, f"{name(rule)}: there is no fact {next(named, missing[1])}"
-    return Code.UNDEFINED, f"{name(rule)} can't be told: {complaint.partition(': ')[2] or complaint}"
+        return Code.MISSING_FACT, f"{name(rule)}: missing fact {next(named, missing[1])}"
+    return Code.UNDEFINED, f"{name(rule)} can't be determined: {complaint.partition(': ')[2] or complaint}"
 
 
 def _seen(rule: RequireRule, known: Mapping[str, Plain]) -> str:

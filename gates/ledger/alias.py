@@ -79,7 +79,7 @@ def compared(registry: Names | None, name: str, alias: str, entry: Entry | None)
     if entry is None or after is None:
         if version is None:
             return AliasState.NOTHING, "nothing was promoted yet", None
-        told = f"names version {version}, of which the ledger says nothing: it was not promoted by gates"
+        told = f"names version {version}, which the ledger does not know: it was not promoted by gates"
         return AliasState.UNKNOWN, told, version
     number = entry.record.sequence
     if registry is None or version is None or version != after.version:
@@ -108,10 +108,10 @@ def agreed(ledger: Ledger, head: str | None, registry: Names | None, name: str, 
 
 def hint(state: AliasState, entry: Entry | None) -> str:
     """Say what puts registry and ledger in agreement again."""
-    adopt = 'gates adopt --reason "…" records that what stands there now is the one to compare with.'
+    adopt = 'gates adopt --reason "…" records the current model as the one to compare with.'
     if state is AliasState.UNKNOWN or entry is None:
         return adopt
     if state is AliasState.BYTES_CHANGED:
-        return "Restore its files, or go back to a version that is whole: gates rollback --to RECORD (gates history)."
+        return "Restore its files, or go back to an intact version: gates rollback --to RECORD (gates history)."
     back = f'gates rollback --to {entry.record.sequence} --reason "…" puts it back. {adopt}'
     return f"Is MLFLOW_TRACKING_URI the right registry? If so: {back}"

@@ -39,11 +39,11 @@ class Audit:
     schema: Literal["gates/audit/v1"] = declare("Format of this document.")
     records: int = declare("How many records were checked.")
     derived: int = declare("How many different decisions were derived again from their evidence.")
-    head: str | None = declare("Digest of the newest record: the anchor to keep somewhere else.")
+    head: str | None = declare("Digest of the newest record; keep it somewhere else.")
     anchored: bool = declare("Whether an anchor was given and found.")
-    tiers: dict[str, int] = declare("Decisions by whose word they stand: none, key, attested; how many of each.")
+    tiers: dict[str, int] = declare("How many decisions are unsigned, signed by a key, or attested.")
     found: tuple[AuditFinding, ...] = declare("What is wrong.")
-    unknown: tuple[str, ...] = declare("What can't be known from this.")
+    unknown: tuple[str, ...] = declare("What this check can't determine.")
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = Non
 
 
 UNANCHORED = (
-    "whether records were taken from the end, or the whole ledger was written anew: "
+    "whether records were taken from the end, or the ledger was rewritten: "
     "keep the newest record's digest somewhere else, and name it with --expect-head",
 )
 
@@ -111,7 +111,7 @@ def _unseen(policies: int) -> tuple[str, ...]:
 
 def _anchor(chain: Chain, expected: str | None) -> Iterator[AuditFinding]:
     if expected is not None and expected not in chain.digests:
-        what = f"the expected record {expected} is not in the ledger: it was cut short or written anew"
+        what = f"the expected record {expected} is not in the ledger: it was cut short or rewritten"
         yield AuditFinding(sequence=0, code=Flaw.ANCHOR, what=what)
 
 
@@ -121,17 +121,17 @@ def _chain(
     """The record, and what is wrong with its form and place."""
     flaws: list[Told] = []
     if commit.parents != ((before.id,) if before else ()):
-        flaws.append((Flaw.PARENTS, f"commit {commit.id[:12]} does not follow one commit alone"))
+        flaws.append((Flaw.PARENTS, f"commit {commit.id[:12]} does not have exactly one parent"))
     try:
         record = read_json(Record, data or b"", f"commit {commit.id[:12]}")
     except GatesError as error:
         return None, [*flaws, (Flaw.UNREADABLE, error.what)]
     if canonical(record) != data:
-        flaws.append((Flaw.NOT_CANONICAL, "its bytes are not those that gates writes"))
+        flaws.append((Flaw.NOT_CANONICAL, "its bytes are not what gates writes"))
     if record.sequence != place:
         flaws.append((Flaw.SEQUENCE, f"it says that it is record {record.sequence}"))
     if record.previous != (chain.digests[-1] if chain.digests else None):
-        flaws.append((Flaw.PREVIOUS, "it names another record as the one before"))
+        flaws.append((Flaw.PREVIOUS, "it names another record as its predecessor"))
     return record, flaws
 
 
@@ -176,9 +176,9 @@ def _closes(chain: Chain, record: Record, told: str) -> Iterator[Told]:
         chain.closed.add(record.intent or "")
         other = [name for name in KEPT if getattr(record, name) != getattr(intent, name)]
         if other:
-            yield Flaw.INTENT, f"it says something else than its intent: {', '.join(other)}"
+            yield Flaw.INTENT, f"it differs from its intent: {', '.join(other)}"
     if record.moved and (record.after is None or record.model is None or record.after.digest != record.model.digest):
-        yield Flaw.CONTRADICTION, "the version that it names is not the model that it is about"
+        yield Flaw.CONTRADICTION, "its version is not the model that it is about"
 
 
 def _rests(chain: Chain, record: Record) -> Iterator[Told]:
@@ -191,7 +191,7 @@ def _rests(chain: Chain, record: Record) -> Iterator[Told]:
         if goal is None:
             yield Flaw.TARGET, "it goes back to a record that moved no alias, or that never was"
         elif other or moved:
-            yield Flaw.TARGET, f"it says something else than what it goes back to: {', '.join((*other, *moved))}"
+            yield Flaw.TARGET, f"it differs from the record it goes back to: {', '.join((*other, *moved))}"
     if record.kind is RecordKind.INTENT and not record.target:
         stood = chain.stood.get((record.name, record.alias))
         if record.before != stood:

@@ -137,7 +137,7 @@ def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
     """The documents are those that the record names, and the record says what they say."""
     if documents.keys() != record.documents.keys():
         named = sorted(documents.keys() ^ record.documents.keys())
-        yield Flaw.DOCUMENTS, f"other documents lie beside it than it names: {', '.join(named)}"
+        yield Flaw.DOCUMENTS, f"its documents are not those it names: {', '.join(named)}"
         return
     for name, blob in documents.items():
         if blob not in state.blobs:
@@ -163,7 +163,7 @@ def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
     if [(one.name, one.digest, one.rows) for one in record.data] != [
         (t.name, t.digest, t.rows) for t in derived.tables
     ]:
-        yield Flaw.CONTRADICTION, "it names other tables than its evidence"
+        yield Flaw.CONTRADICTION, "its tables are not those of its evidence"
     yield from _says(record, derived.resolved, decision)
 
 
@@ -229,7 +229,7 @@ def resolved_of(document: bytes) -> ResolvedPolicy:
         written = json.loads(document)
         policy, contract = canonical(written["policy"]), (written["contract"] or "").encode()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise GatesError("is no policy with its contract", where=POLICY) from error
+        raise GatesError("is not a policy with its contract", where=POLICY) from error
     return read(policy, POLICY, lambda _: contract, of_old=True)
 
 
@@ -237,16 +237,16 @@ def _says(record: Record, resolved: ResolvedPolicy, decision: Decision) -> Itera
     """The record against the decision, and what was promoted against what may be."""
     candidate, champion = decision.candidate, decision.champion
     if record.verdict != decision.verdict or record.name != resolved.champion[0]:
-        yield Flaw.CONTRADICTION, "it names another verdict or model than its decision"
+        yield Flaw.CONTRADICTION, "its verdict or model is not that of its decision"
     if record.model and (candidate is None or record.model.digest != candidate.digest):
-        yield Flaw.CONTRADICTION, "its model is not the one that was judged"
+        yield Flaw.CONTRADICTION, "its model is not the one judged"
     if record.kind is RecordKind.WAIVER:
         yield from _asked(record, resolved, resolved.policy.promotion.waiver_roles)
     if record.kind not in (RecordKind.INTENT, RecordKind.PROMOTION) or record.target:
         return
     before = champion.version if champion else None
     if record.alias == resolved.champion[1] and before != (record.before.version if record.before else None):
-        yield Flaw.CONTRADICTION, "it was judged against another champion than the one it took the place of"
+        yield Flaw.CONTRADICTION, "it was judged against another champion than the one it replaced"
     accepted = settle(decision, record.waivers, record.at[:10], resolved.policy.promotion.waivable)
     if accepted.verdict is not Verdict.PASS:
         yield Flaw.NOT_ACCEPTED, f"the verdict is {accepted.verdict}, and no waiver accepts it"
@@ -269,6 +269,6 @@ def _asked(record: Record, resolved: ResolvedPolicy, roles: Sequence[str]) -> It
         yield Flaw.NOT_APPROVED, f"without the approval of {', '.join(missing)}"
     people = [one.user.id for one in given]
     if given and (None in people or {record.run.actor.id} & set(people)):
-        yield Flaw.NOT_APPROVED, "who started the run approved it, or nobody knows who did"
+        yield Flaw.NOT_APPROVED, "whoever started the run approved it, or who started it is unknown"
     if resolved.policy.promotion.distinct_people and len(set(people)) != len(people):
         yield Flaw.NOT_APPROVED, "one person approved in several roles"

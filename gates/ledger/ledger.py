@@ -86,7 +86,7 @@ class Ledger:
             raise GatesError(
                 f"the ledger was rewritten: its newest record was {seen[:12]} and is {(now or 'none')[:12]}",
                 where=self.told,
-                hint=f"Nobody may do that. If it was meant: git update-ref -d {self.kept}",
+                hint=f"Do not rewrite the ledger. If you did it on purpose: git update-ref -d {self.kept}",
                 exit_code=Exit.STOP,
             )
         if now and now != seen:
@@ -123,7 +123,7 @@ class Ledger:
         found = [Commit(id=one, tree=tree, parents=tuple(rest)) for one, tree, *rest in words]
         if found[-1].id in self._cut:
             raise GatesError(
-                f"this clone has only the newest {counted(len(found), 'commit')} of it: its history was cut off",
+                f"this clone has only the newest {counted(len(found), 'commit')} of it: its history is cut off",
                 where=self.told,
                 hint="Fetch the rest: git fetch --unshallow (in a workflow, check out with fetch-depth: 0).",
             )
@@ -168,9 +168,9 @@ class Ledger:
 
     def _torn(self, record: Record) -> GatesError:
         return GatesError(
-            f"record {record.sequence} does not follow the record that it names as the one before",
+            f"record {record.sequence} does not follow the record that it names as its predecessor",
             where=self.told,
-            hint="gates verify --all tells what is wrong with the ledger.",
+            hint="gates verify --all shows what is wrong with the ledger.",
             exit_code=Exit.STOP,
         )
 
@@ -179,7 +179,7 @@ class Ledger:
         wanted = entry.record.documents.get(name)
         done = self.git.ask("cat-file", "blob", entry.documents.get(name, ""))
         if wanted is None or done.returncode or digest_bytes(done.stdout) != wanted:
-            raise GatesError(f"{name} is not there or was changed", where=f"record {entry.record.sequence}")
+            raise GatesError(f"{name} is missing or was changed", where=f"record {entry.record.sequence}")
         return done.stdout
 
     def append(self, draft: Record, documents: Mapping[str, bytes | str], *, after: str | None) -> Entry:
@@ -209,7 +209,7 @@ class Ledger:
         return Entry(commit=commit, record=record, digest=digest_bytes(data), documents=blobs)
 
     def append_last(self, draft: Record, documents: Mapping[str, bytes | str]) -> Entry:
-        """Write a record behind whatever is the newest: for what is true whatever else was written meanwhile."""
+        """Write a record behind whatever is the newest: for what is true whatever else was written in the meantime."""
         while True:
             try:
                 return self.append(draft, documents, after=self.head())
@@ -289,7 +289,7 @@ def not_one(named: str, found: int, where: str) -> GatesError:
     if not found:
         return GatesError(f"no record has the number or digest {named}", where=where, hint="gates history lists them.")
     told = counted(found, "record")
-    return GatesError(f"{told} have a digest that begins with {named}", where=where, hint="Write more of the digest.")
+    return GatesError(f"{told} have a digest that starts with {named}", where=where, hint="Write more of the digest.")
 
 
 def names(named: str, sequence: int, told: str) -> bool:
@@ -299,8 +299,10 @@ def names(named: str, sequence: int, told: str) -> bool:
 
 
 def listing(tree: bytes | None, width: int) -> dict[str, str]:
-    """A tree's entries, name to object, whose ids are ``width`` bytes long. What is no plain file is told by its mode,
-    too, and so is never taken for a document."""
+    """Return a tree's entries, name to object, whose ids are ``width`` bytes long.
+
+    What is not a plain file carries its mode, too, and so is never taken for a document.
+    """
     found: dict[str, str] = {}
     rest = tree or b""
     while rest:

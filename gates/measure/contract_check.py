@@ -56,7 +56,7 @@ def _side(opened: OpenTable, needed: Sequence[tuple[str, ContractRule]], *, all_
         if column not in opened.seen:
             raise GatesError(
                 f"{opened.path}: the column {column} holds {told(opened.columns[column])}",
-                hint="A contract holds text, numbers, booleans, dates and times only. Flatten it, or leave it out.",
+                hint="Contracts cover text, numbers, booleans, dates and times. Flatten the column, or leave it out.",
             )
     return TableSide(name=opened.name, path=opened.path, columns=opened.seen)
 

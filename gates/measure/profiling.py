@@ -31,7 +31,7 @@ def profile(connection: Any, opened: OpenTable) -> Profile:
     if unseen:
         raise GatesError(
             f"{opened.path}: the column {unseen[0]} is {told(opened.columns[unseen[0]])}",
-            hint="A contract holds text, numbers, booleans, dates and times only. Flatten it, or leave it out.",
+            hint="Contracts cover text, numbers, booleans, dates and times. Flatten the column, or leave it out.",
         )
     columns = list(seen.values())
     ((rows,),) = run(connection, f"SELECT count(*) FROM {quoted(opened.name)}")

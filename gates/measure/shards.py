@@ -49,7 +49,7 @@ class Shard:
         """``2/8``. Raises ``GatesError`` for anything else."""
         left, _, right = text.partition("/")
         if not (left.isascii() and right.isascii() and left.isdecimal() and right.isdecimal()):
-            raise GatesError(f"{text} is no part of a holdout", hint="Write --shard I/N, such as 1/4.")
+            raise GatesError(f"{text} is not a part of a holdout", hint="Write --shard I/N, such as 1/4.")
         made = cls(index=int(left), of=int(right))
         if not 1 <= made.index <= made.of:
             raise GatesError(f"there is no part {made.index} of {made.of}", hint="Parts are counted from 1.")
@@ -97,7 +97,7 @@ def refuse(resolved: ResolvedPolicy) -> None:
     data = resolved.policy.data
     if data.key is None:
         raise GatesError(
-            "can't be measured in shards: a row's part is told by its key", where="data.key", hint="Name a key column."
+            "can't be measured in shards: a row's part depends on its key", where="data.key", hint="Name a key column."
         )
     if data.engine != "duckdb":
         raise GatesError(
@@ -160,7 +160,7 @@ def _one_whole(resolved: ResolvedPolicy, parts: Sequence[Measured]) -> None:
     of = parts[0].shard.of
     lacking = sorted(set(range(1, of + 1)) - {part.shard.index for part in parts})
     if lacking or len(parts) != of or {part.shard.of for part in parts} != {of}:
-        missing = f"lacks {', '.join(map(str, lacking))}" if lacking else "holds parts of several splits"
+        missing = f"lacks {', '.join(map(str, lacking))}" if lacking else "contains parts of several splits"
         raise GatesError(f"the split into {of} {missing}", hint="Run gates measure --shard I/N for every I.")
     if any(part.evidence.measured != resolved.measured for part in parts):
         raise GatesError("a part was measured under another policy", hint=AGAIN)
@@ -178,7 +178,9 @@ def _one_whole(resolved: ResolvedPolicy, parts: Sequence[Measured]) -> None:
     lanes = [sum(column) for column in zip(*(part.lanes for part in parts), strict=True)]
     rows = sum(part.rows for part in parts)
     if (told_digest(parts[0].columns, lanes, rows), rows) != (holdout.digest, holdout.rows):
-        raise GatesError("the parts are not those of one holdout: it was changed between", hint="Measure all anew.")
+        raise GatesError(
+            "the parts are not those of one holdout: it was changed between", hint="Measure all of them again."
+        )
 
 
 def _sides(resolved: ResolvedPolicy, parts: Mapping[Path, Measured], columns: Sequence[Dimension]) -> Pairings:

@@ -15,7 +15,7 @@ DifferenceOf = Callable[[Sequence[Slice]], Found]
 Task = Literal["binary", "multiclass", "regression", "ranking", "score"]
 Better = Literal[-1, 0, 1]
 ANY_TASK: tuple[Task, ...] = ("binary", "multiclass", "regression", "ranking", "score")
-NO_SCORES = "the predictions hold calls only, and it needs scores: write them, too"
+NO_SCORES = "the predictions have calls only, and it needs scores: write them as well"
 ONE_OF = object()  # a parameter of which one or another must be given
 
 

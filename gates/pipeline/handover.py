@@ -70,7 +70,7 @@ def receive(work: Workspace, handed: Path, digests: str, wanted: Collection[str]
     work.forget("data")
     found = {path.name for path in handed.iterdir()} if handed.is_dir() and not handed.is_symlink() else set()
     for name in sorted(found - expected.keys()):
-        raise GatesError(f"{name!r} was handed over, but no digest came for it", where=str(handed))
+        raise GatesError(f"{name!r} was handed over, but without a digest", where=str(handed))
     try:
         for name, digest in expected.items():
             _take(work.work, handed / name, PARCELS[name], digest)
@@ -86,11 +86,13 @@ def read_digests(text: str, wanted: Collection[str]) -> dict[str, str]:
         name, _, digest = line.partition(" ")
         if name not in wanted:
             known = ", ".join(wanted)
-            raise GatesError(f"{name[:40]!r} is not handed to this step; known are: {known}", where="digests")
+            raise GatesError(f"{name[:40]!r} can't be handed to this step; known are: {known}", where="digests")
         if name in digests:
-            raise GatesError(f"{name} stands twice", where="digests")
+            raise GatesError(f"{name} occurs twice", where="digests")
         if digest and not _DIGEST.fullmatch(digest):
-            raise GatesError(f"{name}: {digest[:80]!r} is no digest", where="digests", hint="sha256: and 64 hex digits")
+            raise GatesError(
+                f"{name}: {digest[:80]!r} is not a digest", where="digests", hint="sha256: and 64 hex digits"
+            )
         digests[name] = digest
     return {name: digest for name, digest in digests.items() if digest}
 
@@ -99,12 +101,12 @@ def _take(work: Path, folder: Path, parcel: Parcel, digest: str) -> None:
     entries = plain_files(folder)
     strange = [name for name in entries if parcel.names and not re.fullmatch(parcel.names, name)]
     if strange:
-        raise GatesError(f"holds {min(strange)!r}, which has no place there", where=str(folder))
+        raise GatesError(f"holds {min(strange)!r}, which does not belong there", where=str(folder))
     if files.folder_digest(folder) != digest:
         raise GatesError(
-            "is not what the job before handed over: its digest is another one",
+            "is not what the job before handed over: its digest differs",
             where=str(folder),
-            hint="Run the workflow again; if it happens again, somebody changed the files on their way.",
+            hint="Run the workflow again; if it happens again, somebody changed the files on the way.",
         )
     for name in entries:
         target = work / parcel.place / name
@@ -120,14 +122,14 @@ def plain_files(folder: Path) -> dict[str, int]:
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if not name.isprintable():
-            raise GatesError(f"{name!r} is no name for a file", where=str(folder))
+            raise GatesError(f"{name!r} is not a valid file name", where=str(folder))
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise GatesError(f"{name} is a link or no plain file; only plain files are taken", where=str(folder))
+            raise GatesError(f"{name} is a link or a special file; only plain files are accepted", where=str(folder))
         if path.is_file():
             sizes[name] = path.stat().st_size
         if len(sizes) > MOST_FILES or sum(sizes.values()) > LARGEST:
             most = f"{MOST_FILES:,} files and {LARGEST // 2**30} GiB"
-            raise GatesError(f"is larger than {most}, the most that is taken", where=str(folder))
+            raise GatesError(f"is larger than {most}, the limit", where=str(folder))
     return sizes
 
 
@@ -172,7 +174,7 @@ def without_holdout(bench: Measurement, checkout: Path) -> str:
         if path.is_relative_to(checkout.resolve()):
             name = path.relative_to(checkout.resolve()).as_posix()
             if not name.isprintable():
-                raise GatesError(f"{name!r} is no name for a file", where="data.holdout")
+                raise GatesError(f"{name!r} is not a valid file name", where="data.holdout")
             lines.append("!/" + re.sub(r"([\\*?\[ ])", r"\\\1", name))
     return "\n".join(lines)
 
@@ -246,7 +248,7 @@ def _json(path: Path) -> dict[str, str]:
     try:
         value = json.loads(files.read(path, "Hand over what gates check-data made."))
     except ValueError as error:
-        raise GatesError("is no JSON", where=str(path)) from error
+        raise GatesError("is not valid JSON", where=str(path)) from error
     return value if isinstance(value, dict) else {}
 
 
@@ -299,6 +301,6 @@ def handed_scores(work: Workspace, name: str) -> Path:
         raise GatesError(
             f"the {name} is a model, and its scores were not handed over",
             where=str(path),
-            hint="Let gates score make them, in a job that has neither labels nor credentials.",
+            hint="Run gates score in a job that has neither labels nor credentials.",
         )
     return path

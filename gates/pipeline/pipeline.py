@@ -344,7 +344,7 @@ class Flow:
         if self.elsewhere is None:
             return self._served(base, work)
         if base.champion != self.resolved.champion:
-            raise GatesError("its champion is another one, which was not handed over")
+            raise GatesError("its champion is a different one, which was not handed over")
         return served
 
     def _anchor_before(
@@ -355,7 +355,7 @@ class Flow:
         if asked == ours:
             return anchor
         if base.policy.anchor is not None and self.elsewhere is not None:
-            raise GatesError("its anchor is another one, which was not handed over")
+            raise GatesError("its anchor is a different one, which was not handed over")
         return self._anchor(base, work)
 
     def judge(self) -> Decision:
@@ -410,7 +410,7 @@ class Flow:
         try:
             held, told = holding(self.ledger, self.told, self.resolved.champion[0], self.proven, self.today)
         except GatesError as error:
-            self.steps.say(f"nothing is accepted, as the ledger's waivers can't be read: {error}")
+            self.steps.say(f"no waiver counts, because the ledger can't be read: {error}")
             return ()
         for why in told:
             self.steps.say(why)

@@ -40,7 +40,7 @@ class Reproduced:
     model: bool = declare("Whether the files are the same, byte for byte.")
     predictions: bool | None = declare("Whether the predictions on the holdout are the same.")
     evidence: bool = declare("Whether tables and counts are the same, the champion's too.")
-    parts: tuple[str, ...] = declare("Where they part, and what could not be compared.")
+    parts: tuple[str, ...] = declare("Where they differ, and what could not be compared.")
 
     @property
     def same(self) -> bool:
@@ -48,7 +48,7 @@ class Reproduced:
         return self.evidence and self.predictions is not False
 
 
-DIRTY = "code or data that nobody committed can't be had again"
+DIRTY = "code or data that was not committed can't be restored"
 
 
 def reproduce(flow: Flow, entry: Entry, into: Path) -> Reproduced:
@@ -131,7 +131,7 @@ def _other_tables(again: Flow, before: Evidence) -> Iterator[str]:
     now = {table.name: table.digest for table in again.bench.evidence(()).tables}
     for table in before.tables:
         if now.get(table.name) != table.digest:
-            yield f"the {table.name} data here is not what it was: {table.digest[:19]} then"
+            yield f"the {table.name} data here has changed: {table.digest[:19]} then"
 
 
 def _champion(flow: Flow, before: Evidence, into: Path) -> RegisteredModel | None:
@@ -157,7 +157,7 @@ def _predictions(then: Path | None, now: Path) -> Iterator[str]:
     import pandas
 
     if then is None:
-        yield "the predictions of then are not kept: the record promoted nothing"
+        yield "the earlier predictions were not kept: the record promoted nothing"
         return
     one, other = (pandas.read_csv(p) if p.suffix == ".csv" else pandas.read_parquet(p) for p in (then, now))
     if list(one.columns) != list(other.columns) or len(one) != len(other):
@@ -174,12 +174,12 @@ def _predictions(then: Path | None, now: Path) -> Iterator[str]:
 def _counts(then: Evidence, now: Evidence) -> Iterator[str]:
     """Where two measurements part, the model's own digest aside."""
     if (then.champion and then.champion.digest) != (now.champion and now.champion.digest):
-        yield "evidence: the champion of then is not the one that is kept"
+        yield "evidence: the earlier champion is not the one stored"
     theirs = {(part.dimension, part.key): part for part in now.slices}
     for part in then.slices:
         if theirs.get((part.dimension, part.key)) != part:
             told = ", ".join(f"{column}={value}" for column, value in part.key) or "the whole holdout"
-            yield f"evidence: {told} is counted otherwise"
+            yield f"evidence: {told} is counted differently"
             return
     if len(theirs) != len(then.slices):
-        yield "evidence: there are other slices now"
+        yield "evidence: the slices are different now"

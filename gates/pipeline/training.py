@@ -38,7 +38,7 @@ def train(
     status = sandbox.run(command, root, {**seen, **given}, log, policy.train.seconds)
     where = f"train: {policy.train.run}"
     if status is None:
-        raise GatesError(f"stopped after {policy.train.timeout}", where=where, hint="Set train.timeout higher.")
+        raise GatesError(f"stopped after {policy.train.timeout}", where=where, hint="Raise train.timeout.")
     if status:
         last = "\n".join(f"  | {line}" for line in sandbox.last_lines(log, SHOWN)) or "  (it printed nothing)"
         raise GatesError(f"ended with exit code {status}; its last lines:\n{last}", where=where)

@@ -62,11 +62,11 @@ def _gate_form(source: Source, path: Path, gate: Plain) -> Iterator[Problem]:
     if len(kinds) == 1:
         yield from problems(source, path, gate, schema_of(KINDS[kinds[0]].RULE))
     elif kinds:
-        yield Problem.at(source, path, f"is of two kinds at once ({', '.join(kinds)}); write two gates")
+        yield Problem.at(source, path, f"has two kinds ({', '.join(kinds)}); write two gates")
     else:
         hints = [(word, nearest(word, KINDS)) for word in words]
         place, hint = next(((((*path, word)), hint) for word, hint in hints if hint), (path, ""))
-        yield Problem.at(source, place, f"names no kind of gate ({known}){hint}")
+        yield Problem.at(source, place, f"has no kind of gate ({known}){hint}")
 
 
 def _at(value: Plain, *path: str) -> Plain:
@@ -94,7 +94,7 @@ def _contract(source: Source, open_file: Open) -> tuple[Contract | None, list[Pr
 
 def _meaning(source: Source, contract: Contract | None, *, of_old: bool) -> Iterator[Problem]:
     """What no schema can see, of all parts whose form is right: rules that don't fit their metric, gates and slices
-    that stand twice, edges out of order, slices that no gate looks at."""
+    that occur twice, edges out of order, slices that no gate looks at."""
     dimensions, found = _slices_meaning(source)
     yield from found
     named = _at(source.value, "data", "contract") is not None  # a contract that can't be read is told on its own
@@ -143,7 +143,7 @@ def _slices_meaning(source: Source) -> tuple[list[Dimension], list[Problem]]:
     for index, dimension in enumerate(dimensions):
         for column in dimension.columns:
             if len(dimension.columns) > 1 and twice_cut(column, dimensions):
-                what = f"{column} is cut into bins in two ways; which of them should be crossed?"
+                what = f"{column} is cut into bins in two ways; which one should be crossed?"
                 found.append(Problem.at(source, ("slices", index), what))
     return dimensions, found
 
@@ -155,19 +155,19 @@ def _promotion_meaning(source: Source, gates: set[str]) -> Iterator[Problem]:
     stages = promotion.get("stages", ())
     for key in ("alias", "approvals"):
         if stages and key in promotion:
-            yield Problem.at(source, ("promotion", key), "stands beside stages; write it into one of them")
+            yield Problem.at(source, ("promotion", key), "can't be used with stages; write it into one of them")
     aliases: list[str] = []
     for index, stage in enumerate(stages):
         after, path = stage.get("after"), ("promotion", "stages", index)
         if stage["alias"] in aliases:
-            yield Problem.at(source, (*path, "alias"), f"the stage {stage['alias']} stands twice")
+            yield Problem.at(source, (*path, "alias"), f"the stage {stage['alias']} occurs twice")
         if after is not None and after not in aliases:
             yield Problem.at(source, (*path, "after"), f"no stage {after} is declared before{nearest(after, aliases)}")
         aliases.append(stage["alias"])
     for index, name in enumerate(promotion.get("waivable", ())):
         if name not in gates:
             yield Problem.at(
-                source, ("promotion", "waivable", index), f"no gate is called {name}{nearest(name, gates)}"
+                source, ("promotion", "waivable", index), f"no gate has the name {name}{nearest(name, gates)}"
             )
     last, champion = (aliases or [promotion.get("alias")])[-1], _at(source.value, "champion")
     if last and isinstance(champion, str) and champion.rpartition("@")[2] != last:
@@ -204,9 +204,9 @@ def _dimension_meaning(dimension: Dimension, before: list[Dimension]) -> Iterato
     if len(set(dimension.columns)) != len(dimension.columns):
         yield "a column can't be crossed with itself"
     if dimension != AUTO and is_found(dimension.id):
-        yield "a column whose name begins with auto: can't be sliced by"
+        yield "a column whose name starts with auto: can't be sliced by"
     if dimension.id in {one.id for one in before}:
-        yield f"the slices by {dimension.id} stand twice"
+        yield f"the slices by {dimension.id} occur twice"
 
 
 def _unused_slices(source: Source, gates: list[Gate], terms: GateContext) -> Iterator[Problem]:
@@ -217,8 +217,8 @@ def _unused_slices(source: Source, gates: list[Gate], terms: GateContext) -> Ite
         if dimension in looked_at or (dimension.edges and set(dimension.parts) <= parts):
             continue
         path: Path = ("slices", index) if isinstance(_at(source.value, "slices"), list) else ("slices",)
-        hint = "give a gate rules for them (slices: {min: ...}), or take them away"
-        yield Problem.at(source, path, f"no gate looks at the slices by {dimension.id}; {hint}")
+        hint = "give a gate rules for them (slices: {min: ...}), or remove them"
+        yield Problem.at(source, path, f"no gate uses the slices by {dimension.id}; {hint}")
 
 
 def _list(value: Plain, key: str) -> list[Plain]:
@@ -236,5 +236,5 @@ def _gate_meaning(
         yield Problem.at(source, where, mistake.what)
     name = gate.module.name(gate.rule)
     if name in seen:
-        yield Problem.at(source, (*path, gate.kind), f"the gate {name} stands twice; put all its rules into one")
+        yield Problem.at(source, (*path, gate.kind), f"the gate {name} occurs twice; put all its rules into one")
     seen.add(name)

@@ -25,7 +25,9 @@ class DataSection:
         "Labelled rows on which both models are judged: a file, a glob, or a table of the engine.", minLength=1
     )
     label: str | None = declare(
-        "The column that holds the truth: a class, or a number. Only task: score needs none.", default=None, minLength=1
+        "The column that holds the truth: a class, or a number. Only task: score works without.",
+        default=None,
+        minLength=1,
     )
     train: str | None = declare(
         "Rows to train on: a file, a glob, or a table of the engine. Handed to the training as GATES_TRAIN.",
@@ -35,30 +37,30 @@ class DataSection:
         "The label value that counts as positive; needed unless labels are 0 and 1 or booleans.", default=None
     )
     classes: tuple[str | float | bool, ...] = declare(
-        "All classes that there are; needed for one that the holdout may lack. Others than these are refused.",
+        "All classes; needed if the holdout may lack one. Any other label is refused.",
         default=(),
         minItems=2,
         maxItems=100,
         uniqueItems=True,
     )
     key: str | None = declare(
-        "Column by which predictions find their rows; without it they must stand in the holdout's order.", default=None
+        "Column that matches predictions with rows; without it they must be in the holdout's order.", default=None
     )
     unit: str | None = declare(
-        "Column of what varies independently, where several rows belong together: a customer, a patient.", default=None
+        "Column of the independent unit, if several rows belong together: a customer, a patient.", default=None
     )
     weight: str | None = declare("Column with each row's weight, 0 and up.", default=None)
     query: str | None = declare("Column of the query that rows are ranked for; task: ranking.", default=None)
     contract: str | None = declare("File with the data contract.", default=None, stricter="free")
     reuse: int | None = declare(
-        "How many decisions this holdout is good for. Each is charged for all of them; past them nothing passes.",
+        "How many decisions this holdout is good for. Each is charged for all of them; after that nothing passes.",
         default=None,
         stricter="set",
         minimum=1,
     )
     engine: EngineName = declare(
-        "What holds the tables to the contract: duckdb, in the process, or spark, the one that Spark's own settings "
-        "name (SPARK_REMOTE, spark.master). Both find the same.",
+        "What checks the tables against the contract: duckdb, in the process, or spark, found by Spark's own settings "
+        "(SPARK_REMOTE, spark.master). Both find the same.",
         default="duckdb",
         stricter="free",
     )
@@ -74,16 +76,18 @@ class Train:
     """How the candidate is made."""
 
     run: str = declare(
-        "A shell command, run beside the policy; it writes into the folder GATES_OUT.", stricter="free", minLength=1
+        "A shell command, run in the policy's folder. It writes into the folder GATES_OUT.",
+        stricter="free",
+        minLength=1,
     )
     timeout: str = declare(
-        "After this long a training, or a model that scores, is stopped: 90s, 30m, 2h.",
+        "A training, or a model that scores, is stopped after this long: 90s, 30m, 2h.",
         default="60m",
         stricter="free",
         pattern="^[0-9]+[smh]$",
     )
     environment: tuple[str, ...] = declare(
-        "Environment variables that the training is given beside the usual ones, by name; never a credential.",
+        "Names of environment variables that the training gets as well as the usual ones; never a credential.",
         default=(),
         stricter="fewer",
         items={"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,99}$"},
@@ -109,7 +113,7 @@ class Predict:
 
     threshold: float = declare("A score of at least this is called positive.", default=0.5, minimum=0, maximum=1)
     returns: Literal["score", "prediction"] | None = declare(
-        "What one number a row means that a model returns without naming it: score, the probability of the positive "
+        "What an unnamed number means that a model returns for each row: score, the probability of the positive "
         "class, or prediction, the class. Needed where it could be both.",
         default=None,
     )
@@ -126,9 +130,9 @@ _APPROVALS: dict[str, Plain] = {"items": {"type": "string", "pattern": _ROLE}, "
 class Stage:
     """One step on the way to production: an alias, and who must agree."""
 
-    alias: str = declare("The registry's alias that is moved.", stricter="free", pattern=_ALIAS)
+    alias: str = declare("The registry's alias to move.", stricter="free", pattern=_ALIAS)
     after: str | None = declare(
-        "The stage that the model must stand in before; the default is the one declared before it.", default=None
+        "The stage that the model must be in before. The default is the one declared before it.", default=None
     )
     approvals: tuple[str, ...] = declare(
         "Roles that must approve, each the name of a GitHub environment.", default=(), stricter="each", **_APPROVALS
@@ -145,31 +149,31 @@ class Promotion:
     """How a judged model gets to production: one alias, or several stages in their order."""
 
     alias: str | None = declare(
-        "The registry's alias that is moved, where there is one stage; the default is champion.",
+        "The registry's alias to move, if there is one stage. The default is champion.",
         default=None,
         pattern=_ALIAS,
     )
     approvals: tuple[str, ...] = declare(
-        "Roles that must approve, each the name of a GitHub environment, where there is one stage.",
+        "Roles that must approve, each the name of a GitHub environment, if there is one stage.",
         default=(),
         stricter="each",
         **_APPROVALS,
     )
     stages: tuple[Stage, ...] = declare("The stages, from the first to the champion's.", default=(), stricter="each")
-    distinct_people: bool = declare("Whether nobody may approve in two roles.", default=True, stricter="larger")
+    distinct_people: bool = declare("Whether each role needs a different person.", default=True, stricter="larger")
     quote_digest: bool = declare(
         "Whether an approval's comment must quote the first 12 digits of the model's digest.",
         default=False,
         stricter="larger",
     )
     team: str | None = declare(
-        "The GitHub team, ORGANISATION/TEAM, that approvals must come out of.",
+        "The GitHub team, ORGANISATION/TEAM, whose members may approve.",
         default=None,
         stricter="set",
         pattern="^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$",
     )
     waivable: tuple[str, ...] = declare(
-        "Gates whose fail may be waived; what is inconclusive may be in any case, an error never.",
+        "Gates whose fail may be waived. An inconclusive verdict always may be, an error never.",
         default=(),
         stricter="fewer",
         items={"type": "string", "minLength": 1},
@@ -182,7 +186,7 @@ class Promotion:
         **_APPROVALS,
     )
     open_waivers: bool = declare(
-        "Whether whoever may write the ledger may waive, with nobody's approval. Reports say so.",
+        "Whether anybody who can write the ledger may waive, without approval. Reports say so.",
         default=False,
         stricter="smaller",
     )
@@ -215,7 +219,7 @@ class Observe:
 class Card:
     """What the model's card says that nothing else does."""
 
-    intended_use: str | None = declare("What the model is for, and for whom.", default=None)
+    intended_use: str | None = declare("What the model is for, and who uses it.", default=None)
     limits: str | None = declare("What it is not for, and where it is known to fail.", default=None)
     license: str | None = declare("Its licence, by the name that the Hugging Face hub knows.", default=None)
 
@@ -266,26 +270,30 @@ class Policy:
         pattern="^models:/[^/@]+@[^/@]+$",
     )
     anchor: int | None = declare(
-        "A champion's version that no candidate may fall behind for good: max_worsening is held against it, too.",
+        "A champion's version that candidates may not drift away from: max_worsening applies to it, too.",
         default=None,
         stricter="set",
         minimum=1,
     )
     min_rows: int = declare(
-        "A slice with fewer rows, or a group of `by`, is not judged: it is told and counted, and blocks nothing.",
+        "A slice, or a group of `by`, with fewer rows is not judged: reports count it, and it blocks nothing.",
         default=0,
         stricter="smaller",
         minimum=0,
     )
     slices: tuple[Dimension, ...] = declare(
         "Subsets of the holdout: a column, bins of one ({age: [25, 40]}), a crossing (sex * region), or auto: the "
-        "worst slices are searched for.",
+        "worst slices are found.",
         default=(),
         single=True,
         stricter="each",
     )
     confidence: float = declare(
-        "Of each bound, one-sided.", default=0.95, stricter="larger", exclusiveMinimum=0.5, maximum=0.999999
+        "The confidence of each bound, one-sided.",
+        default=0.95,
+        stricter="larger",
+        exclusiveMinimum=0.5,
+        maximum=0.999999,
     )
     on_inconclusive: Literal["warn", "fail"] = declare(
         "What an inconclusive verdict does to the exit code: warn (0) or fail (1). A promotion never accepts it.",
@@ -293,8 +301,8 @@ class Policy:
         stricter=("warn", "fail"),
     )
     mode: Observe | None = declare(
-        "`observe until YYYY-MM-DD` tells and doesn't block, up to and including that day (UTC). What could not be "
-        "judged is an error all the same, and a promotion never looks at this.",
+        "`observe until YYYY-MM-DD` reports but doesn't block, up to and including that day (UTC). What could not be "
+        "judged is still an error, and a promotion ignores this key.",
         default=None,
         stricter="earlier",
     )

@@ -58,7 +58,7 @@ def init(asked: FirstPolicy, root: Path, *, force: bool = False) -> Start:
     workflow = home / caller_workflows.path(place, "gates")
     refuse_standing((contract, policy, workflow), root, force=force)
     if workflow.is_file():
-        place = caller_workflows.as_before(place, files.read(workflow, "Move it away.").decode("utf-8", "replace"))
+        place = caller_workflows.as_before(place, files.read(workflow, "Move it.").decode("utf-8", "replace"))
     guessed, tables = look(asked, root)
     texts = {
         contract: inference.contract(guessed.guess, tables),
@@ -79,7 +79,7 @@ def look(asked: FirstPolicy, root: Path) -> tuple[Guessed, tuple[Profile, ...]]:
     opened = [open_table(connection, root, path, name) for path, name in zip(paths, names, strict=True)]
     tables = tuple(profile(connection, one) for one in opened)
     if not list(common(tables)):
-        raise GatesError(f"{' and '.join(paths)} have no column in common", hint="Name two files of one table.")
+        raise GatesError(f"{' and '.join(paths)} have no column in common", hint="Name two files of the same table.")
     guessed = guess(tables, asked.said)
     meant = guessed.guess
     if meant.keys and len(opened) > 1:
@@ -101,18 +101,19 @@ def refuse_standing(paths: Sequence[Path], root: Path, *, force: bool) -> None:
         names += f" and {len(standing) - NAMED} more" if len(standing) > NAMED else ""
         raise GatesError(
             f"{names}: {'stands' if len(standing) == 1 else 'stand'} in the way; nothing was written",
-            hint="Move it away, or overwrite it with --force.",
+            hint="Move it, or overwrite it with --force.",
         )
     for path in standing:
         if path.is_symlink() or not path.is_file():
-            raise GatesError("is a link or no plain file; gates overwrites plain files only", where=str(path))
+            raise GatesError("is a link or a special file; gates overwrites plain files only", where=str(path))
 
 
 def checked_model(name: str | None) -> str | None:
     """A model's name as it is given. Raises ``GatesError`` for what is none."""
     if name is not None and not policy_text.MODEL.fullmatch(name):
         raise GatesError(
-            f"--model: {name} is no model's name", hint="Take letters, digits, . _ and -, a letter or digit first."
+            f"--model: {name} is not a valid model name",
+            hint="Use letters, digits, . _ and -, starting with a letter or digit.",
         )
     return name
 

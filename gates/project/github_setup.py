@@ -77,7 +77,7 @@ def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = Fa
 
 
 def _text(path: Path) -> str:
-    return files.read(path, "Move it away.").decode("utf-8", "replace")
+    return files.read(path, "Move it.").decode("utf-8", "replace")
 
 
 def checked_owners(owners: str) -> str:
@@ -85,7 +85,7 @@ def checked_owners(owners: str) -> str:
     every = owners.replace(",", " ").split()
     wrong = [one for one in every if not _OWNER.fullmatch(one)]
     if wrong or not every:
-        told = f"{wrong[0]} is no owner" if wrong else "names nobody"
+        told = f"{wrong[0]} is not an owner" if wrong else "names nobody"
         raise GatesError(told, where="--owners", hint="Write @LOGIN, @ORGANISATION/TEAM or an address.")
     return " ".join(every)
 
@@ -95,7 +95,7 @@ def checked_pin(pin: str) -> tuple[str, str]:
     match = PIN.fullmatch(pin)
     if not match:
         raise GatesError(
-            f"{pin} is no OWNER/NAME@COMMIT", where="--gates", hint="Give all 40 digits of the commit: a tag can move."
+            f"{pin} is not OWNER/NAME@COMMIT", where="--gates", hint="Give all 40 digits of the commit: a tag can move."
         )
     return match[1], match[2]
 

@@ -108,11 +108,9 @@ def _refuse(tables: Sequence[Profile], said: Said) -> None:
     if said.key is not None:
         _require_unique(tables, said.key)
     if said.query is not None and said.task not in (None, "ranking"):
-        raise GatesError(f"--query: only task: ranking has queries, not {said.task}", hint="Leave out one of the two.")
+        raise GatesError(f"--query: only task: ranking has queries, not {said.task}", hint="Give only one of the two.")
     if said.label is not None and said.task == "score":
-        raise GatesError(
-            "--label: what task: score judges has no label", hint="Leave out --label, or take another task."
-        )
+        raise GatesError("--label: task: score has no label", hint="Leave out --label, or choose another task.")
     if said.label is not None and said.label == said.query:
         raise GatesError(f"--query: {said.query} can't be the label and the query")
 
@@ -124,9 +122,12 @@ def _require_unique(tables: Sequence[Profile], key: str) -> None:
             what = (
                 f"{plural(column.nulls, 'row lacks', 'rows lack')} it"
                 if column.nulls
-                else "its values repeat, or are no text or integers"
+                else "its values repeat, or are neither text nor integers"
             )
-            raise GatesError(f"--key: {key} is no key of {table.path}: {what}", hint="Name a column without repeats.")
+            raise GatesError(
+                f"--key: {key} can't be the key of {table.path}: {what}",
+                hint="Name a column whose values don't repeat.",
+            )
 
 
 def classes(column: ColumnProfile) -> tuple[Plain, ...]:
@@ -202,7 +203,7 @@ _UNFIT: Mapping[Task, Callable[[ColumnProfile], str | None]] = {
 def _unfit(column: ColumnProfile, task: Task) -> str | None:
     """Why a column can't be the label of a task."""
     if column.category is None:
-        return "is empty, or of different types in the two tables"
+        return "is empty, or has different types in the two tables"
     if column.category in TEMPORAL:
         return f"is a {column.category}, and a label is a class or a number"
     return _UNFIT[task](column)
@@ -220,7 +221,7 @@ def _task(whole: Profile, said: Said, label: str | None, query: str | None) -> t
             raise GatesError(f"{label} can't be the label of task: {wanted}: it {why}", where="--label")
         return wanted, SAID if said.task else "you named the query"
     if label is None:
-        return "binary", "what there is without a label to tell; others: multiclass, regression, ranking, score"
+        return "binary", "the only task without a label; others: multiclass, regression, ranking, score"
     if query is not None and _ranks(whole, query, label):
         return "ranking", f"{_name(whole[label])} says how well a row fits its {_name(whole[query])}"
     found = _fitting(whole[label])

@@ -18,7 +18,7 @@ from gates.wording import plural
 
 MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 COLUMN = 34  # of the comments
-REACH = "put here what your model must reach"
+REACH = "set this to what your model must reach"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ def policy(guessed: Guessed, tables: Sequence[Profile], model: str) -> str:
     if len(tables) > 1:
         lines.append(_line(f"  train: {flow(tables[0].path)}", "handed to the training as GATES_TRAIN"))
     else:
-        lines.append(_line("  # train: train.parquet", "other rows than the holdout's: those can't judge"))
+        lines.append(_line("  # train: train.parquet", "not the holdout's rows"))
     labelled = "labelled rows" if guessed.task != "score" else "rows"
     lines.append(_line(f"  holdout: {flow(holdout.path)}", f"{labelled} on which the models are judged"))
     lines += _label_lines(guessed, tables)
@@ -119,7 +119,7 @@ def _label_lines(guessed: Guessed, tables: Sequence[Profile]) -> list[str]:
         lines.append(_line(f"  positive: {flow(guess.positive)}", guessed.positive_why))
     every = _classes(guessed, tables)
     if len(every) > len(classes(holdout[guess.label])) > 0:
-        lines.append(_line(f"  classes: {flow(every)}", "all there are: the holdout lacks some"))
+        lines.append(_line(f"  classes: {flow(every)}", "all of them: the holdout lacks some"))
     return lines
 
 
@@ -145,7 +145,7 @@ def _gates(guessed: Guessed, tables: Sequence[Profile]) -> Iterator[str]:
         yield _line(f"    {bar}: {flow(value)}", comment)
     if slices:
         yield _line(f"    # slices: {{max_worsening: {flow(first.slices)}}}", "and no slice by more than this")
-        yield _line(f"# slices: [{', '.join(slices)}]", "to be judged apart, too: take both # away")
+        yield _line(f"# slices: [{', '.join(slices)}]", "to judge slices, too, remove both #")
 
 
 def _further(guessed: Guessed, holdout: Profile) -> tuple[str, float] | None:
@@ -174,5 +174,5 @@ def _line(text: str, comment: str) -> str:
 
 
 _OPENING = """\
-# What must hold before a model may ship. Written by `gates init`; make it yours.
-# `gates check` tells every mistake in it, `gates check --explain` every default."""
+# What must hold before a model may ship. Written by `gates init`; edit it.
+# `gates check` reports every mistake in it, `gates check --explain` prints every default."""

@@ -53,9 +53,9 @@ def lay(
     top = root_above(root)
     if top != root:
         raise GatesError(
-            f"{root} lies in the repository {top}, and GitHub looks for workflows at its root",
+            f"{root} is inside the repository {top}, and GitHub looks for workflows at its root",
             where="--template",
-            hint="For one model of several: gates init DATA, then gates init --github.",
+            hint="To add one of several models: gates init DATA, then gates init --github.",
         )
     given = {"model": checked_model(model), "python": python, "owners": checked_owners(owners) if owners else None}
     contents = _render(

@@ -64,7 +64,7 @@ def promote(desk: PromotionContext, candidate: Candidate, wanted: str | None, *,
 def _rehearse(desk: PromotionContext, candidate: Candidate, wanted: str | None) -> Promoted:
     head = desk.ledger.head()
     if left := desk.open_intent(head):
-        desk.say(f"record {left.record.sequence} was left open: a promotion waits for it, or undoes it, first")
+        desk.say(f"record {left.record.sequence} was left open: a promotion first waits for it, or undoes it")
     model = _manifest(candidate)
     stage = _stage(desk, candidate.resolved, head, wanted, digest(model))
     if stage is None or _stands(desk, head, stage.alias, digest(model)):
@@ -73,7 +73,7 @@ def _rehearse(desk: PromotionContext, candidate: Candidate, wanted: str | None) 
 
 
 def _kept(desk: PromotionContext, candidate: Candidate, verified: Verified) -> StoredRun:
-    """Store the files, of which nothing serves yet: they are those that were judged, whatever happened meanwhile."""
+    """Store the files, of which nothing serves yet: they are those that were judged, whatever happened since."""
     kept = desk.registry.keep(desk.name, candidate.workspace.candidate, predictions(candidate.workspace))
     model = verified.record.model
     if model is None or (desk.registry.kept(kept.run_id), kept.predictions) != (model.digest, model.predictions):
@@ -95,11 +95,11 @@ def _carried_out(
         raise
     done = outcome.record
     if done.code:
-        raise RefusedError(done.code, done.reason, hint="Nothing stands half done. " + AGAIN)
+        raise RefusedError(done.code, done.reason, hint="Nothing was left half done. " + AGAIN)
     assert done.after is not None  # noqa: S101 -- every promotion names it
     how = " (judged anew)" if verified.anew else ""
     if candidate.uncompared:
-        how = f", compared with nothing, because {candidate.uncompared}"
+        how = f", not compared, because {candidate.uncompared}"
     told = f"{desk.name} version {done.after.version} is now {done.alias}{how}"
     return Promoted(alias=str(done.alias), version=done.after.version, entry=outcome, told=told)
 

@@ -108,7 +108,7 @@ def uncommitted(git: Git | None, top: Path | None, resolved: ResolvedPolicy, roo
             "gates reproduce would train something else. Commit first."
         )
     for name in _untracked(git, top.resolve(), resolved, root):
-        yield f"{name} is in no commit: gates reproduce can't take it from there. Commit it, or track it with DVC."
+        yield f"{name} is in no commit: gates reproduce can't restore it. Commit it, or track it with DVC."
 
 
 def _untracked(git: Git, top: Path, resolved: ResolvedPolicy, root: Path) -> list[str]:

@@ -67,7 +67,7 @@ def _carried_out(desk: PromotionContext, intent: Entry) -> Entry:
             carry_out(desk, intent)
         raise
     if outcome.record.code:
-        raise RefusedError(outcome.record.code, outcome.record.reason, hint="Nothing stands half done.")
+        raise RefusedError(outcome.record.code, outcome.record.reason, hint="Nothing was left half done.")
     return outcome
 
 
@@ -81,11 +81,11 @@ def _goal(desk: PromotionContext, head: str | None, alias: str, target: str | No
             return every[0]
         found = [one for one in _before(every) if one.record.after and one.record.after.version != now]
         if not found:
-            raise GatesError(f"the ledger knows no earlier model of {alias}", where="rollback")
+            raise GatesError(f"the ledger has no earlier model of {alias}", where="rollback")
         return found[0]
     found = [one for one in every if names(target, one.record.sequence, one.digest)]
     if len(found) != 1:
-        what = "names several records" if found else f"is no record that promoted to {alias}"
+        what = "names several records" if found else f"is not a record that promoted to {alias}"
         raise GatesError(f"{target} {what}", where="--to", hint="gates history lists them.")
     return found[0]
 
@@ -97,7 +97,7 @@ def _undisputed(last: Entry, alias: str, now: str | None) -> None:
         raise GatesError(
             f"{alias} names version {now}, but record {last.record.sequence} made it version {after.version}",
             where="rollback",
-            hint=f"Say where to go: --to {last.record.sequence} puts version {after.version} back; "
+            hint=f"Name a target: --to {last.record.sequence} puts version {after.version} back; "
             "gates history lists the others.",
         )
 
@@ -120,4 +120,4 @@ def _whole(desk: PromotionContext, goal: Entry) -> None:
     if after is None or desk.registry.stored(desk.name, after.version) != after.digest:
         version = after.version if after else "?"
         why = f"the stored bytes of version {version} are not those of record {goal.record.sequence}, or gone"
-        raise RefusedError(Refused.STORED_BYTES, why, hint="Go back to another one: gates history lists them.")
+        raise RefusedError(Refused.STORED_BYTES, why, hint="Choose another one: gates history lists them.")

@@ -28,14 +28,16 @@ class ServedAlias:
 
     WRITTEN = "whole"
     alias: str = declare("Its name.")
-    state: AliasState = declare("How it stands.")
-    told: str = declare("The same in one sentence.")
-    mend: str | None = declare("What to do about it; null where all is well.")
+    state: AliasState = declare("Its state.")
+    told: str = declare("Its state in one sentence.")
+    mend: str | None = declare("What to do about it; null if all is well.")
     version: str | None = declare("What the registry's alias names.")
     record: int | None = declare("The ledger's record of what it should name.")
     digest: str | None = declare("Digest of the model that it should name.")
     since: str | None = declare("When that was recorded.")
-    today: str | None = declare("The verdict of today's policy on that record's evidence; null where it can't be told.")
+    today: str | None = declare(
+        "The verdict of today's policy on that record's evidence; null where it can't be determined."
+    )
     why: str | None = declare("That verdict's reason, or why there is none.")
 
 
@@ -49,7 +51,7 @@ class Standing:
     aliases: tuple[ServedAlias, ...] = declare("In the order of the stages.")
     records: int = declare("The ledger's length.")
     head: str | None = declare("Digest of its newest record.")
-    open: int | None = declare("The record of a promotion that was begun and not ended; null for none.")
+    open: int | None = declare("The record of a promotion that was started but not finished; null for none.")
     waits: str | None = declare("Until when others wait for it, UTC; null where nobody does, or does any more.")
 
     @property
@@ -114,7 +116,7 @@ def _today(ledger: Ledger, resolved: ResolvedPolicy, entry: Entry) -> tuple[str 
         return None, "it was adopted: nothing was measured"
     evidence = read_json(Evidence, ledger.document(entry, EVIDENCE), EVIDENCE)
     if evidence.measured != resolved.measured:
-        return None, "today's policy measures something else; gates run judges a candidate by it"
+        return None, "today's policy measures something else; gates run judges a candidate under it"
     decision = judge(resolved, evidence)
     return str(decision.verdict), decision.reason
 
@@ -124,7 +126,7 @@ def served(ledger: Ledger, name: str, alias: str, files: list[dict[str, str | in
     to the alias, or of its MLflow model. Raises ``GatesError`` where they are not."""
     last = last_move(ledger, ledger.head(), name, alias)
     if last is None:
-        raise GatesError(f"the ledger says of nothing that it was promoted to {alias}", where=name)
+        raise GatesError(f"the ledger has no promotion to {alias}", where=name)
     listed = read_json(_Manifest, b'{"files":' + ledger.document(last, MANIFEST) + b"}", MANIFEST).files
     every = {(one.path, one.sha256) for one in listed}
     model = {(path.removeprefix(MODEL), sha256) for path, sha256 in every if path.startswith(MODEL)}
@@ -141,7 +143,7 @@ def served(ledger: Ledger, name: str, alias: str, files: list[dict[str, str | in
 
 MODEL = "model/"
 ADDED = ("registered_model_meta", "model/registered_model_meta")  # what MLflow writes beside what it downloads
-HINT = "Fetch the model again; gates status tells whether the registry's bytes were changed."
+HINT = "Fetch the model again; gates status shows whether the registry's bytes were changed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +170,6 @@ def _differences(mine: set[tuple[str, str]], theirs: set[tuple[str, str]]) -> It
         if path not in ours:
             yield f"{path} is missing"
         elif path not in promoted:
-            yield f"{path} is no part of it"
+            yield f"{path} is not part of it"
         elif ours[path] != promoted[path]:
             yield f"{path} was changed"

@@ -146,7 +146,7 @@ def undo(desk: PromotionContext, entry: Entry) -> Entry:
     else:
         known = known_of(desk.ledger, desk.ledger.head(), desk.name, intent.after.version)
         version = intent.after.version if known else None
-    return _undo(desk, entry, version, Refused.INTERRUPTED, "it was left open, and is undone")
+    return _undo(desk, entry, version, Refused.INTERRUPTED, "it was left open, and was undone")
 
 
 def carry_out(desk: PromotionContext, entry: Entry) -> Entry:
@@ -163,7 +163,7 @@ def carry_out(desk: PromotionContext, entry: Entry) -> Entry:
         return _close(desk, entry, Refused.INTERRUPTED, "the model was not registered")
     before, now = intent.before and intent.before.version, desk.registry.at(name, alias)
     if now not in (before, version):
-        why = f"somebody moved {alias} to version {now} meanwhile"
+        why = f"somebody moved {alias} to version {now} in the meantime"
         return _close(desk, entry, Refused.ALIAS_MOVED, why)
     if desk.registry.stored(name, version) != digest:
         return _undo(desk, entry, version, Refused.STORED_BYTES, f"the stored bytes of version {version} were changed")
@@ -176,7 +176,7 @@ def carry_out(desk: PromotionContext, entry: Entry) -> Entry:
         desk.registry.move(name, alias, version)
     now = desk.registry.at(name, alias)
     if now != version:
-        why = f"somebody moved {alias} to version {now} meanwhile"
+        why = f"somebody moved {alias} to version {now} in the meantime"
         return _close(desk, entry, Refused.ALIAS_MOVED, why)
     if desk.registry.stored(name, version) != digest:
         return _undo(desk, entry, version, Refused.STORED_BYTES, f"the stored bytes of version {version} were changed")

@@ -174,12 +174,12 @@ def _evidence(candidate: Candidate) -> Evidence:
     """Read the evidence, which must have been measured under the policy that counts."""
     resolved, evidence = candidate.resolved, candidate.workspace.load_evidence()
     if evidence.measured != resolved.measured:
-        why = "the evidence was measured under another policy than the one that counts"
+        why = "the evidence was not measured under the policy that counts"
         raise RefusedError(Refused.POLICY_CHANGED, why, hint=_other_policy(candidate), exit_code=Exit.INPUT)
     unscored = evidence.champion is not None and evidence.champion.unscored is not None
     if candidate.uncompared and not unscored:
         raise GatesError(
-            "the champion can be compared with: only one that can't be scored on this holdout is left out",
+            "the champion can be compared with; leave it out only if it can't be scored on this holdout",
             where="--uncompared",
             hint="Leave the option out.",
         )
@@ -195,7 +195,7 @@ def _other_policy(candidate: Candidate) -> str:
         here = None
     if here == ref.digest:
         return AGAIN
-    return f"{ref.path} differs here from the one on {ref.branch}, which counts: commit and merge it, then gates run."
+    return f"{ref.path} differs from the one on {ref.branch}, which counts: commit and merge it, then gates run."
 
 
 def _moved_on(candidate: Candidate, seen: Evidence, fresh: Evidence) -> str | None:
@@ -205,12 +205,12 @@ def _moved_on(candidate: Candidate, seen: Evidence, fresh: Evidence) -> str | No
     """
     if not _same(seen.champion, fresh.champion):
         was, now = (one.champion.version if one.champion else None for one in (seen, fresh))
-        return f"the champion is {_name(now)} by now, but the candidate was judged against {_name(was)}"
+        return f"the champion is {_name(now)}, but the candidate was judged against {_name(was)}"
     if _counted(candidate, fresh) != _counted(candidate, seen):
         raise _changed(Refused.EVIDENCE_CHANGED, OTHER_ROWS)
     if fresh.used != seen.used:
         return f"this holdout has decided {plural(fresh.used, 'time', 'times')} by now"
-    return "some data are older by now" if fresh.findings != seen.findings else None
+    return "some data have become too old" if fresh.findings != seen.findings else None
 
 
 def _used(
@@ -239,7 +239,7 @@ def _counted(candidate: Candidate, evidence: Evidence) -> Evidence:
     return replace(evidence, findings=findings, champion=champion, used=0)
 
 
-HINT_VERDICT = "Only a pass is promoted, or what somebody has waived (gates waive)."
+HINT_VERDICT = "Only a pass is promoted, or what was waived (gates waive)."
 
 
 def _same_decision(workspace: Workspace, derived: Decision, *, anew: bool) -> None:
@@ -248,9 +248,9 @@ def _same_decision(workspace: Workspace, derived: Decision, *, anew: bool) -> No
         return
     seen = workspace.load_decision()
     if seen.policy != derived.policy:
-        raise _changed(Refused.POLICY_CHANGED, "the decision was made under another policy than the one that counts")
+        raise _changed(Refused.POLICY_CHANGED, "the decision was not made under the policy that counts")
     if seen != derived:
-        raise _changed(Refused.DECISION_CHANGED, "the decision is not the one that the evidence gives")
+        raise _changed(Refused.DECISION_CHANGED, "the decision does not follow from the evidence")
 
 
 def _as_promoted(desk: PromotionContext, candidate: Candidate, head: str | None, fresh: Evidence) -> None:
@@ -260,8 +260,8 @@ def _as_promoted(desk: PromotionContext, candidate: Candidate, head: str | None,
         return
     then = read_json(Evidence, desk.ledger.document(entry, EVIDENCE), EVIDENCE)
     if then.measured == fresh.measured and not champion_as_candidate(then, fresh):
-        why = "the champion's predictions do not give the counts that it was promoted on"
-        raise RefusedError(Refused.EVIDENCE_CHANGED, why, hint="gates status and gates verify tell what was changed.")
+        why = "the champion's predictions do not give the counts it was promoted with"
+        raise RefusedError(Refused.EVIDENCE_CHANGED, why, hint="gates status and gates verify show what was changed.")
 
 
 def _served(candidate: Candidate) -> RegisteredModel | None:
@@ -366,7 +366,7 @@ def _from(desk: PromotionContext, head: str | None, stage: Stage, model: str) ->
     if after is None or after.digest != model:
         raise RefusedError(
             Refused.STAGE_ORDER,
-            f"{stage.alias} comes after {stage.after}, where this model does not stand",
+            f"{stage.alias} comes after {stage.after}, where this model is not",
             hint=f"gates promote --stage {stage.after} first.",
         )
     return after

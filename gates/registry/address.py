@@ -66,7 +66,7 @@ def _answer(uri: str) -> Response:
                 raise GatesError(
                     f"{host} does not answer, asked {TRIES} times: {why}",
                     where="registry",
-                    hint="Is MLFLOW_TRACKING_URI right, and the registry up?",
+                    hint="Is MLFLOW_TRACKING_URI right, and is the registry up?",
                     exit_code=Exit.OUTSIDE,
                 ) from error
     raise AssertionError(host)

@@ -58,7 +58,7 @@ def _told(doing: str) -> Iterator[None]:
             if not isinstance(error, known) and type(error).__module__.partition(".")[0] not in CLIENTS:
                 raise
             line = _CREDENTIALS.sub("//…@", (str(error).strip().splitlines() or [type(error).__name__])[0])[:300]
-            hint = "Is MLFLOW_TRACKING_URI right, and the registry up?"
+            hint = "Is MLFLOW_TRACKING_URI right, and is the registry up?"
             raise GatesError(f"{doing}: {line}", where="registry", hint=hint, exit_code=Exit.OUTSIDE) from error
 
 
@@ -115,7 +115,7 @@ class Registry:
                 raise GatesError(
                     f"the bytes of version {found.version} are not those of the ledger's record",
                     where=place,
-                    hint="Promote again, or move the alias back to a version whose bytes are whole.",
+                    hint="Promote again, or move the alias back to an intact version.",
                 )
             return folder
 
@@ -313,7 +313,7 @@ def hashed(source: str, below: str = "") -> str | None:
     folder = Path(url2pathname(urlsplit(source).path))
     store = folder.parent.parent.parent  # STORE/RUN/artifacts/candidate
     if not store.is_dir():
-        hint = "Is its disk there, and MLFLOW_TRACKING_URI the right registry?"
+        hint = "Is its disk mounted, and is MLFLOW_TRACKING_URI the right registry?"
         raise GatesError(f"there is no folder {store}", where="registry", hint=hint, exit_code=Exit.OUTSIDE)
     return digest_below(folder, below) if folder.is_dir() else None
 

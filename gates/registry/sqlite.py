@@ -1,7 +1,7 @@
-"""A look at a registry that is an SQLite file, without MLflow, whose import alone takes seconds.
+"""Read a registry that is an SQLite file without MLflow, whose import alone takes seconds.
 
-For `gates status`, which changes nothing: whoever moves an alias asks MLflow. What can't be told from the file's tables
-is asked of MLflow here, too, so the answer is the same.
+Only `gates status` uses this, which changes nothing; whoever moves an alias asks MLflow. Where the file's tables don't
+answer, this module asks MLflow, too, so the answer is the same.
 """
 
 from __future__ import annotations

@@ -156,14 +156,14 @@ def _line(decision: Decision, verdict: Verdict, models: list[GateVerdict], cover
         return "could not judge — the data contract" if uncounted else "do not merge yet — the data breaks its contract"
     holding, of_all = plural(worst, "rule holds", "rules hold"), plural(len(models), "rule", "rules")
     if verdict is Verdict.PASS and any(gate.code is Code.UNCOMPARED for gate in decision.gates):
-        return f"compared with nothing — {holding}"
+        return f"not compared — {holding}"
     if verdict is Verdict.PASS and decision.champion is None:
         return f"first run — {holding}, nothing to compare with yet"
     return {
         Verdict.PASS: f"ready to merge — {'all ' if worst > 1 else ''}{holding}",
         Verdict.INCONCLUSIVE: f"cannot tell yet — {worst} of {of_all} undecided",
         Verdict.FAIL: f"do not merge yet — {worst} of {of_all} failed",
-        Verdict.ERROR: f"could not judge — {worst} of {of_all} could not be held",
+        Verdict.ERROR: f"could not judge — {worst} of {of_all} could not be judged",
     }[verdict]
 
 
@@ -247,7 +247,7 @@ def reuse(decision: Decision) -> str | None:
     told = f"this holdout has decided {decision.used:,} of {plural(decision.reuse, 'time', 'times')}"
     left = decision.reuse - decision.used
     if left <= 0:
-        return f"{told}: it is used up, and nothing passes on it any more; take fresh rows"
+        return f"{told}: it is used up, and nothing passes on it any more; use fresh rows"
     soon = decision.used >= DUE * decision.reuse
     return f"{told}; a fresh one is due {'soon, ' if soon else ''}after {left:,} more"
 

@@ -133,9 +133,7 @@ def _own_approval(facts: Facts) -> str:
     told = "Both policies judged, and the worse verdict counts."
     if facts.pull_request is None:
         return told
-    return (
-        f"{told} It takes an approval of its own: of this very commit, by somebody who may write and did not make it."
-    )
+    return f"{told} It needs its own approval: of this very commit, by somebody with write access who did not make it."
 
 
 def _places(n: int) -> str:
@@ -146,13 +144,13 @@ def _notes(decision: Decision, facts: Facts) -> Iterator[str]:
     """What a reader must know to read the first line rightly."""
     verdict = facts.verdict(decision)
     if facts.observing and verdict is Verdict.ERROR:
-        yield f"The policy only observes until {facts.observing}, but what can't be judged is an error all the same."
+        yield f"The policy only observes until {facts.observing}, but what can't be judged is still an error."
     elif facts.observing:
-        yield f"**The policy only observes until {facts.observing}**: it tells, and blocks nothing. Then it blocks."
+        yield f"**The policy only observes until {facts.observing}**: it reports, and blocks nothing. Then it blocks."
     if facts.observed:
-        yield f"The policy stopped observing after {facts.observed}: it blocks now. Take its `mode` away."
+        yield f"The policy stopped observing after {facts.observed}: it blocks now. Remove its `mode`."
     if facts.fork:
-        yield "A fork ran this, and could have made the numbers up. Somebody of this repository must run it again."
+        yield "A fork ran this, and could have made the numbers up. Somebody from this repository must run it again."
     if facts.strict and verdict is Verdict.INCONCLUSIVE and decision.code is not Code.UNCHANGED:
         yield "This blocks, because the policy says `on_inconclusive: fail`."
 
@@ -189,7 +187,7 @@ def _mend(decision: Decision, facts: Facts) -> str:
     again = "push: this comment updates itself" if facts.run_url else "run it again"
     steps = {
         Verdict.FAIL: f"If the loss is real, fix the model and {again}.",
-        Verdict.ERROR: f"Mend what is named above and {again}.",
+        Verdict.ERROR: f"Fix what is named above and {again}.",
         Verdict.INCONCLUSIVE: "More holdout rows, or a larger change, would settle it.",
         Verdict.PASS: "",
     }
@@ -198,7 +196,7 @@ def _mend(decision: Decision, facts: Facts) -> str:
     if decision.code is Code.UNCHANGED:
         steps[Verdict.INCONCLUSIVE] = ""
     if not any(gate.kind != "data" and gate.verdict for gate in decision.gates):
-        steps[Verdict.FAIL] = f"Mend the data, or the contract if it asks too much, and {again}."
+        steps[Verdict.FAIL] = f"Fix the data, or the contract if it asks too much, and {again}."
     return steps[facts.verdict(decision)]
 
 
@@ -209,9 +207,9 @@ def _acceptance(decision: Decision, facts: Facts) -> str:
         return ""
     if facts.waive is None or facts.pull_request is None or facts.commit is None:
         told = [code(line) for line in commands(decision, facts)]
-        return f"If it is intended, somebody accepts it, with a reason:{_one_a_line(told)}" if told else ""
+        return f"If it is intended, somebody can accept it, with a reason:{_one_a_line(told)}" if told else ""
     told = list(dict.fromkeys(code(_workflow(gate, facts)) for gate in open_[:MOST_COMMANDS]))
-    return f"If it is intended, somebody else than the author accepts it, with a reason:{_one_a_line(told)}"
+    return f"If it is intended, somebody other than the author can accept it, with a reason:{_one_a_line(told)}"
 
 
 def _workflow(gate: GateVerdict, facts: Facts) -> str:
@@ -231,15 +229,15 @@ def _measured(decision: Decision, facts: Facts) -> Iterator[str]:
     if decision.confidence is not None:
         yield (
             f"- Each bound alone holds with {percent(decision.confidence)} confidence. A rule passes when the whole "
-            "interval clears it, fails when all of it misses, and is inconclusive between."
+            "interval clears its limit, fails when all of it misses, and is inconclusive in between."
         )
     if decision.champion:
         yield "- Candidate and champion were scored on the same rows; differences are paired."
         yield f"- Champion: version {text(decision.champion.version or '?')}, {code(decision.champion.digest)}."
     if any(gate.slice for gate in decision.gates):
         yield (
-            "- A slice is blamed only where that survives Holm's correction over all slices of its rule: the bound "
-            "of a slice that would blame it is the corrected one, so it lies further out."
+            "- A slice is blamed only if that survives Holm's correction over all slices of its rule: the bound "
+            "that could blame a slice is the corrected one, so it lies further out."
         )
     methods = sorted({gate.method for gate in decision.gates if gate.method})
     if methods:

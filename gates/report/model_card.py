@@ -88,7 +88,7 @@ def _limits(about: Card, resolved: ResolvedPolicy, evidence: Evidence, decision:
     if about.limits:
         yield text(about.limits)
     held = sum(part.rows for part in evidence.along(OVERALL))
-    lines = [f"- Measured on {rows(held)} of one holdout: nothing is known of data unlike it."]
+    lines = [f"- Measured on {rows(held)} of one holdout: nothing is known about other data."]
     if resolved.policy.task == "binary":
         lines += [f"- A score of at least {resolved.policy.predict.threshold:.10g} is called positive."]
     open_ = [gate for gate in decision.gates if gate.verdict in (Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR)]

@@ -47,7 +47,7 @@ def _slow(value: Plain) -> bytes:
 def _no_unicode(error: UnicodeEncodeError) -> GatesError:
     around = error.object[max(0, error.start - 20) : error.end + 20]
     return GatesError(
-        f"this is no Unicode, and so can't be recorded: {around!a}",
+        f"this is not valid Unicode and can't be recorded: {around!a}",
         where="text",
         hint="Give the file or folder a name in UTF-8.",
     )

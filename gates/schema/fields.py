@@ -40,7 +40,7 @@ def declare(
     ``stricter``: which of two values asks for more: the ``larger`` or the ``smaller`` number (of yes and no, yes is
     the larger), the later one of some options, the ``earlier`` day (none at all being the earliest), the list of
     ``fewer`` items, or any that is ``set``. ``each``: every item of a list is asked for on its own. ``free``: it asks
-    for nothing. Left out: that can't be told.
+    for nothing. Left out: that can't be determined.
     ``schema``: further JSON Schema keywords of the value, such as ``minimum``.
     """
     metadata = {"doc": doc, "big": big, "single": single, "short": short, "stricter": stricter, "schema": schema}

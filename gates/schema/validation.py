@@ -77,19 +77,19 @@ def _validator(cls: Any) -> jsonschema_rs.Draft202012Validator:
 
 
 def read_json(cls: type[T], data: bytes, name: str) -> T:
-    """JSON bytes -> a declared dataclass. Raises ``GatesError`` where it is no JSON or of another form."""
+    """JSON bytes -> a declared dataclass. Raises ``GatesError`` where it is not valid JSON or of another form."""
     try:
         value = json.loads(data)
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
-        raise GatesError(f"is no JSON: {error}", where=name, hint="Make it again.") from error
+        raise GatesError(f"is not valid JSON: {error}", where=name, hint="Create it again.") from error
     if not _validator(cast(Any, cls)).is_valid(value):
         found = list(problems(Source(name=name, value=value, places={}), (), value, schema_of(cls)))
-        raise GatesError(found[0].text, where=name, hint="Make it again with this version of gates.")
+        raise GatesError(found[0].text, where=name, hint="Create it again with this version of gates.")
     try:
         made: T = build(cls, value)
     except (ValueError, OverflowError) as error:
-        raise GatesError(f"holds a number that is none: {error}", where=name, hint="Make it again.") from error
+        raise GatesError(f"contains an invalid number: {error}", where=name, hint="Create it again.") from error
     return made
 
 
@@ -138,7 +138,9 @@ def _told(
             yield Problem.at(source, path, f"expected {wanted}, found {shown(error.instance)}")
         case "pattern":
             hint = known.get("description", "")
-            yield Problem.at(source, path, f"{shown(error.instance)} has the wrong form{f' ({hint})' if hint else ''}")
+            yield Problem.at(
+                source, path, f"{shown(error.instance)} has the wrong format{f' ({hint})' if hint else ''}"
+            )
         case _:
             yield Problem.at(source, path, error.message)
 

@@ -101,10 +101,10 @@ def _refuse(events: Iterator[Any], name: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         refusals = (
-            (isinstance(event, yaml.AliasEvent), "aliases (*name) are not allowed", "Write the value out."),
-            (getattr(event, "anchor", None), "anchors (&name) are not allowed", "Write the value out."),
-            (getattr(event, "tag", None), "tags (!name) are not allowed", "Take the tag away."),
-            (documents > 1, "a second document starts here", "Keep one document a file."),
+            (isinstance(event, yaml.AliasEvent), "aliases (*name) are not allowed", "Write the value in full."),
+            (getattr(event, "anchor", None), "anchors (&name) are not allowed", "Write the value in full."),
+            (getattr(event, "tag", None), "tags (!name) are not allowed", "Remove the tag."),
+            (documents > 1, "a second document starts here", "Put only one document in a file."),
             (depth > MAX_DEPTH, f"nested deeper than {MAX_DEPTH} levels", None),
             (nodes > MAX_NODES, f"more than {MAX_NODES:,} values", None),
         )
@@ -138,7 +138,7 @@ def _mapping(node: Any, path: Path, places: dict[Path, Place], name: str) -> dic
         word = key_node.value
         if word in made:
             first = places[*path, word][0]
-            raise GatesError(f"{word}: stands twice (first on line {first})", where=where, hint="Keep one.")
+            raise GatesError(f"{word}: occurs twice (first on line {first})", where=where, hint="Keep one.")
         places[*path, word] = (line, column)
         made[word] = _value(value_node, (*path, word), places, name)
     return made

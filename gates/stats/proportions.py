@@ -132,7 +132,7 @@ def square_and_add(ours: Quantity, theirs: Quantity, correlation: float) -> Quan
 def mover_ratio(p1: float, l1: float, u1: float, p2: float, l2: float, u2: float) -> Bounds:
     """Bounds for p1 / p2 of two independent values, 0 and up, from each one's own bounds (MOVER-R).
 
-    The upper bound is infinite where the denominator can't be told from zero.
+    The upper bound is infinite where the denominator can't be determined from zero.
     Source: Donner and Zou, Stat Methods Med Res 2012;21:347.
     """
     if isinf(u1) or isinf(u2):

@@ -59,7 +59,7 @@ def read(path: Path, hint: str) -> bytes:
     try:
         with ran("file", str(path)), open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise GatesError("is no plain file", where=str(path))
+                raise GatesError("is not a plain file", where=str(path))
             data = file.read(LARGEST + 1)
     except OSError as error:
         what = "is a link" if error.errno == errno.ELOOP else f"can't be read: {error.strerror}"
@@ -78,7 +78,9 @@ def manifest(folder: Path) -> list[dict[str, str | int]]:
     for path in sorted(folder.rglob("*"), key=lambda one: one.relative_to(folder).as_posix()):
         name = _told(path.relative_to(folder).as_posix(), folder)
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise GatesError(f"{name} is a link or no plain file; a model may hold plain files only", where=str(folder))
+            raise GatesError(
+                f"{name} is a link or a special file; a model may contain plain files only", where=str(folder)
+            )
         if path.is_file():
             entries.append({"path": name, "size": path.stat().st_size, "sha256": sha256(path)})
     return entries

@@ -226,13 +226,13 @@ def _none_expected(folder: Path, environ: Mapping[str, str]) -> None:
     broken = next((one / ".git" for one in (absolute, *absolute.parents) if os.path.lexists(one / ".git")), None)
     if broken is not None:
         raise GatesError(
-            "git takes this for no repository",
+            "git does not accept this as a repository",
             where=str(broken),
             hint="Fix the checkout: git -C with this folder says what is wrong. Without git no policy counts.",
         )
     if environ.get("GITHUB_ACTIONS") == "true":
         raise GatesError(
-            "this run on GitHub has no git repository, so nobody knows which policy counts",
+            "this run on GitHub has no git repository, so which policy counts can't be determined",
             where=str(folder),
             hint="Check the repository out with actions/checkout, which needs git 2.18 or later on the runner.",
         )

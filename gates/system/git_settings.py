@@ -17,7 +17,7 @@ from gates.errors import GatesError
 from gates.system.sandbox import SECRETS
 
 LEAST: Final = (2, 31)  # settings from the environment (GIT_CONFIG_COUNT) came with it
-MISSING = "The ledger is a git branch: install git."
+MISSING = "The ledger is a git branch. Install git."
 SECONDS = 300  # no single call takes longer
 FIXED: Final = {
     "core.hooksPath": "/dev/null",

@@ -61,7 +61,7 @@ def without_secrets(environment: Mapping[str, str], named: Sequence[str] = ()) -
     for name in named:
         if SECRETS.search(name) or name in RUNNER_FILES:
             raise GatesError(
-                f"{name} is a credential or steers the runner; a training is given none", where="train.environment"
+                f"{name} is a credential or controls the runner; a training gets none", where="train.environment"
             )
     seen = {name: value for name, value in environment.items() if name in ALLOWED or name in named}
     return {name: value for name, value in seen.items() if not LOGIN.search(value)}
@@ -160,7 +160,7 @@ def _end(process: subprocess.Popen[bytes], before: set[int]) -> None:
                 os.waitpid(pid, os.WNOHANG)
         if time.monotonic() > until:
             told = ", ".join(map(str, sorted(left)))
-            raise GatesError(f"left processes that can't be ended: {told}", where="command", exit_code=Exit.OUTSIDE)
+            raise GatesError(f"left processes that can't be stopped: {told}", where="command", exit_code=Exit.OUTSIDE)
         time.sleep(0.001)
 
 

@@ -36,8 +36,8 @@ def one(root, entry, columns, train=None, **options):
 @pytest.mark.parametrize(
     ("entry", "columns", "verdict", "told"),
     [
-        ({"rows": {"min": 3}}, {"a": [1, 2, 3]}, "pass", "rows: 3; asked for is at least 3"),
-        ({"rows": {"min": 4}}, {"a": [1, 2, 3]}, "fail", "rows: 3; asked for is at least 4"),
+        ({"rows": {"min": 3}}, {"a": [1, 2, 3]}, "pass", "rows: 3; expected at least 3"),
+        ({"rows": {"min": 4}}, {"a": [1, 2, 3]}, "fail", "rows: 3; expected at least 4"),
         ({"rows": {"max": 2}}, {"a": [1, 2, 3]}, "fail", "at most 2"),
         ({"rows": {"min": 1, "max": 3}}, {"a": [1, 2, 3]}, "pass", "at least 1 and at most 3"),
         ({"unique": "a"}, {"a": [1, 2, 3]}, "pass", "holds in all 3 rows"),
@@ -107,25 +107,25 @@ def test_freshness_is_held_against_the_time_of_measuring(tmp_path, values, withi
 
 
 STALE = {  # values -> code, what is said
-    "old": (["2020-01-01", None], "too_old", "all 1 row that tell a time are older"),
+    "old": (["2020-01-01", None], "too_old", "every readable time is older (1 row)"),
     "unreadable": (
         ["long ago", "20260301", None],
         "unreadable",
-        "none of 3 rows tells a time; 2 rows can't be read as a time",
+        "none of 3 rows has a readable time; 2 rows can't be read as a time",
     ),
-    "missing": ([None, None], "unreadable", "none of 2 rows tells a time"),
+    "missing": ([None, None], "unreadable", "none of 2 rows has a readable time"),
     "ahead": (
         ["9999-01-01", "x"],
         "in_future",
-        "no row lies in the past; 1 row can't be read as a time, such as x; 1 row more",
+        "no row is in the past; 1 row can't be read as a time, such as x; 1 row more",
     ),
-    "ahead and old": (["9999-01-01", "2020-01-01"], "too_old", "1 row more than 14 hours ahead of now, not counted"),
+    "ahead and old": (["9999-01-01", "2020-01-01"], "too_old", "1 row more than 14 hours in the future, not counted"),
     "unreadable and old": (
         ["9999-99-99", "2020-01-01"],
         "too_old",
         "1 row can't be read as a time, such as 9999-99-99",
     ),
-    "timestamps ahead": ([NOW + DAY, NOW - 5 * DAY], "too_old", "1 row more than 14 hours ahead of now"),
+    "timestamps ahead": ([NOW + DAY, NOW - 5 * DAY], "too_old", "1 row more than 14 hours in the future"),
 }
 
 
@@ -140,7 +140,7 @@ def test_what_can_not_be_read_and_lies_ahead_is_told_of_a_fresh_table_too(tmp_pa
     gate = one(tmp_path, {"fresh": "a", "within": "1d"}, {"a": ["2026-03-01", "2026-13-01", "2999-01-01", None]})
     wanted = (
         "holdout: the newest of a within 1d: 1 of 4 rows are; 1 row can't be read as a time, such as 2026-13-01; "
-        "1 row more than 14 hours ahead of now, not counted"
+        "1 row more than 14 hours in the future, not counted"
     )
     assert (gate.verdict, gate.code, gate.reason) == ("pass", "within_bar", wanted)
 
@@ -383,9 +383,7 @@ def test_a_warning_passes_and_is_told(tmp_path):
     held = Held(tmp_path, {"record": record, "table": [{"unique": "y", "severity": "warn"}]})
     gate = held.gate("age.minimum")
     assert (gate.verdict, gate.code) == ("pass", "warned")
-    assert (
-        gate.reason == "holdout: age.minimum (minimum 0) is broken in 1 of 2 rows (50 %), such as -1 (only warned of)"
-    )
+    assert gate.reason == "holdout: age.minimum (minimum 0) is broken in 1 of 2 rows (50 %), such as -1 (warning only)"
     assert held.gate("gone.required").code == "warned"
     assert held.gate("unique(y)").code == "within_bar"
     assert "fail" not in {gate.verdict for gate in held.decision.gates}

@@ -88,7 +88,7 @@ CASES = {
         {GATES: WORKFLOW.replace("pull_request: , merge_group: , ", "")},
         [("judged", "missing", ".github/workflows", "no workflow judges pull requests")],
     ),
-    "a filter of paths": (
+    "don't filter by paths": (
         {GATES: WORKFLOW.replace("pull_request: ,", "pull_request: {paths: [models/**]},")},
         [("judged", "unsafe", f"{GATES}:2", "`paths` skips it")],
     ),
@@ -114,7 +114,7 @@ CASES = {
     ),
     "no permissions": (
         {GATES: WORKFLOW.replace("permissions: {}\n", "").replace("    permissions: ", "    # ")},
-        [("permissions", "unsafe", f"{GATES}:4", "whatever the repository gives")],
+        [("permissions", "unsafe", f"{GATES}:4", "default token permissions")],
     ),
     "no owners at all": (
         {".github/CODEOWNERS": None},
@@ -122,14 +122,14 @@ CASES = {
     ),
     "no owners of the policy": (
         {".github/CODEOWNERS": "* @acme/all\n/gates.yaml\n/contract.yaml\n"},
-        [("owners", "unsafe", "gates.yaml", "nobody owns it"), ("owners", "unsafe", "contract.yaml", "nobody owns it")],
+        [("owners", "unsafe", name, "it has no owner") for name in ("gates.yaml", "contract.yaml")],
     ),
     "no owners of the workflows": (
         {".github/CODEOWNERS": "*.yaml @acme/ml\n"},
         [
-            ("owners", "unsafe", ".github/CODEOWNERS", "nobody owns it"),
-            ("owners", "unsafe", GATES, "nobody owns it"),
-            ("owners", "unsafe", PROMOTES, "nobody owns it"),
+            ("owners", "unsafe", ".github/CODEOWNERS", "it has no owner"),
+            ("owners", "unsafe", GATES, "it has no owner"),
+            ("owners", "unsafe", PROMOTES, "it has no owner"),
         ],
     ),
     "a credential outside an environment": (

@@ -115,7 +115,7 @@ TABLES: dict[str, Case] = {
     "empty CSV": (raw("holdout.csv", b""), {}, ("holdout.csv", "no rows")),
     "CSV of one header": (raw("holdout.csv", b"id,region,age,sex,churn\n"), {}, ("holdout.csv", "no rows")),
     "CSV of zeros": (raw("holdout.csv", b"\x00" * 500), {}, ("holdout.csv",)),
-    "no text": (raw("holdout.csv", bytes(range(256)) * 20), {}, ("holdout.csv",)),
+    "not text": (raw("holdout.csv", bytes(range(256)) * 20), {}, ("holdout.csv",)),
     "UTF-16": (
         lambda p: raw("holdout.csv", (p.root / "holdout.csv").read_text().encode("utf-16"))(p),
         {},
@@ -190,7 +190,7 @@ PREDICTIONS: dict[str, Case] = {
     "keys that became floats": (
         lambda p: p.predictions([{**row, "id": f"{row['id']}.0"} for row in ROWS]),
         {},
-        (*IN_PREDICTIONS, "240 holdout rows have no prediction", "write them as there, 1000, not 1000.0"),
+        (*IN_PREDICTIONS, "240 holdout rows have no prediction", "write them as 1000, not 1000.0"),
     ),
     "rows of others": (
         lambda p: p.predictions([*ROWS, {"id": 5, "score": 0}, {"id": 6, "score": 1}]),
@@ -229,12 +229,12 @@ PREDICTIONS: dict[str, Case] = {
     "two files": (
         lambda p: p.predictions(ROWS, name="predictions.parquet"),
         {},
-        ("predictions.parquet, predictions.csv stand side by side",),
+        ("predictions.parquet, predictions.csv are both there",),
     ),
     "a file and a model": (
         lambda p: (p.root / "made/model").mkdir(),
         {},
-        ("predictions.csv, model/ stand side by side",),
+        ("predictions.csv, model/ are both there",),
     ),
 }
 

@@ -116,7 +116,9 @@ def test_a_holdout_of_the_base_that_is_gone_is_an_error(project):
     assert project.decision["verdict"] == "error"
     assert "by the base commit's policy: " in project.decision["reason"]
     assert "holdout.csv" in project.decision["reason"]
-    assert "data.holdout: holdout.csv -> other.csv (which is stricter can't be told)" in " ".join(done.out.split())
+    assert "data.holdout: holdout.csv -> other.csv (which is stricter can't be determined)" in " ".join(
+        done.out.split()
+    )
 
 
 def test_a_contract_that_went_is_held_all_the_same(project):
@@ -183,7 +185,7 @@ def test_a_base_commit_that_is_not_there_is_no_pass(project):
     project.policy(gates=WEAK)
     done = project.gates("run", **pull_request(project, "b" * 40))
     assert done.code == 2
-    assert "there is no commit" in done.err
+    assert "there is not a commit" in done.err
     assert "fetch-depth: 0" in done.err
     assert project.decision["verdict"] == "error"
 
@@ -216,7 +218,7 @@ def test_the_diff_of_two_commits_and_of_two_files(project):
     where = ("--policy", str(project.root / "gates.yaml"))
     assert call("policy", "diff", "main", "main~1", *where).code == 0
     shown = call("policy", "diff", "main~1", "main", *where)
-    assert (shown.code, "weaker, or it can't be told, in 1 of 1 change" in shown.out) == (1, True)
+    assert (shown.code, "weaker, or it can't be determined, in 1 of 1 change" in shown.out) == (1, True)
     strict = project.root / "strict.yaml"
     strict.write_text(git(project.root, "show", "main~1:gates.yaml"))
     assert call("policy", "diff", str(strict), str(project.root / "gates.yaml")).code == 1

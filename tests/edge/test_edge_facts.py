@@ -66,7 +66,7 @@ def test_facts_alone_are_no_judgement_of_the_model(project):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", ["no JSON"]),
+        ("{", ["not valid JSON"]),
         ("[]", ["expected keys"]),
         ('{"parameter": {}}', ["unknown key", "did you mean parameters"]),
         ('{"parameters": {"depth": NaN}}', ["NaN is no number"]),
@@ -75,8 +75,8 @@ def test_facts_alone_are_no_judgement_of_the_model(project):
         ('{"parameters": {"depth": [1]}}', ["depth", "expected"]),
         ('{"parameters": {"depth": null}}', ["depth", "expected"]),
         ('{"tags": {"team": 3}}', ["team", "expected text"]),
-        ('{"tags": {"team": "\\ud800"}}', ["no JSON"]),
-        ("[" * 100_000, ["no JSON"]),
+        ('{"tags": {"team": "\\ud800"}}', ["not valid JSON"]),
+        ("[" * 100_000, ["not valid JSON"]),
         (json.dumps({"tags": {"much": "x" * 300_000}}), ["larger than 256 KiB"]),
     ],
 )

@@ -103,9 +103,9 @@ ATTACKS: dict[str, Any] = {
     "a link": (lambda folder: (folder / "link").symlink_to("/etc/passwd"), "link"),
     "a link to a folder": (lambda folder: (folder / "link").symlink_to("/etc"), "link"),
     "a link to nothing": (lambda folder: (folder / "link").symlink_to("nowhere"), "link"),
-    "a pipe": (lambda folder: os.mkfifo(folder / "pipe"), "no plain file"),
-    "a name of two lines": (lambda folder: (folder / "a\nb").write_text(""), "no name for a file"),
-    "a name that steers a terminal": (lambda folder: (folder / "a\x1b[2J").write_text(""), "no name for a file"),
+    "a pipe": (lambda folder: os.mkfifo(folder / "pipe"), "special file"),
+    "a name of two lines": (lambda folder: (folder / "a\nb").write_text(""), "not a valid file name"),
+    "a name that steers a terminal": (lambda folder: (folder / "a\x1b[2J").write_text(""), "not a valid file name"),
     "gone": (shutil.rmtree, "no such folder"),
     "a link in its place": (lambda folder: (shutil.rmtree(folder), folder.symlink_to("/etc")), "no such folder"),
 }
@@ -147,13 +147,13 @@ def test_what_is_not_as_its_digest_says_is_refused_whole(work: Workspace, tmp_pa
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ("candidate DIGEST\ncandidate DIGEST", "stands twice"),
-        ("candidate \ncandidate DIGEST", "stands twice"),  # a line that a hostile digest smuggled in
-        ("candidate sha256:abc", "is no digest"),
-        ("candidate DIGEST verdict=pass", "is no digest"),
-        ("candidate DIGEST\nlabels DIGEST", "not handed to this step"),
-        ("candidate DIGEST\n../x DIGEST", "not handed to this step"),
-        ("candidate", "no digest came for it"),
+        ("candidate DIGEST\ncandidate DIGEST", "occurs twice"),
+        ("candidate \ncandidate DIGEST", "occurs twice"),  # a line that a hostile digest smuggled in
+        ("candidate sha256:abc", "is not a digest"),
+        ("candidate DIGEST verdict=pass", "is not a digest"),
+        ("candidate DIGEST\nlabels DIGEST", "can't be handed to this step"),
+        ("candidate DIGEST\n../x DIGEST", "can't be handed to this step"),
+        ("candidate", "without a digest"),
     ],
 )
 def test_lines_of_digests_are_exact(work: Workspace, tmp_path: Path, lines: str, told: str) -> None:
@@ -166,7 +166,7 @@ def test_lines_of_digests_are_exact(work: Workspace, tmp_path: Path, lines: str,
 def test_a_folder_without_a_line_is_refused(work: Workspace, tmp_path: Path) -> None:
     made = candidate_in(tmp_path / "handed")
     (tmp_path / "handed/scores").mkdir()
-    with pytest.raises(GatesError, match="'scores' was handed over, but no digest"):
+    with pytest.raises(GatesError, match="'scores' was handed over without a digest"):
         handover.receive(work, tmp_path / "handed", digests(candidate=made), ("candidate", "scores"))
 
 
@@ -176,7 +176,7 @@ def test_a_hand_over_of_scores_holds_the_scores_of_its_own_model_alone(work: Wor
     scores.mkdir(parents=True)
     for name in ("candidate", "champion"):
         (scores / f"{name}.parquet").write_bytes(b"")
-    with pytest.raises(GatesError, match=r"champion\.parquet.*no place there"):
+    with pytest.raises(GatesError, match=r"champion\.parquet.*does not belong there"):
         handover.receive(work, tmp_path / "handed", digests(scores=scores), ("scores",))
 
 

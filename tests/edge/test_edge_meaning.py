@@ -128,7 +128,7 @@ TOTALS = {
 def test_scores_that_are_no_probabilities_are_refused(project: Project, name: str) -> None:
     change, told = TOTALS[name]
     given(project, *thirds(change), **LOG)
-    refused(project.gates("run"), told, "add up to 1, give or take 0.001")
+    refused(project.gates("run"), told, "add up to 1, within 0.001")
 
 
 def test_scores_that_were_rounded_are_taken(project: Project) -> None:

@@ -141,7 +141,7 @@ def test_what_another_model_may_not_return(tmp_path: Path, pyfunc: Any, name: st
 
 def test_a_model_that_needs_other_columns_is_told(tmp_path: Path, models: Any) -> None:
     complaint, _ = scored(tmp_path, models(TEXT, ("x", "x2"), 1.0), [{"x": x} for x in X])
-    assert complaint == "it needs columns that the holdout lacks: x2"
+    assert complaint == "it needs columns that are missing from the holdout: x2"
 
 
 def test_a_model_takes_its_columns_from_among_others_in_any_order(tmp_path: Path, models: Any) -> None:

@@ -148,5 +148,5 @@ def test_parts_of_a_holdout_are_measured_and_merged(project: Project) -> None:
     shutil.rmtree(project.work / "shards/2-of-2")
     refused(project.gates("merge"), "lacks 2", "measure --shard")
     shutil.rmtree(project.work / "shards/1-of-2")
-    refused(project.gates("merge"), "no part of the holdout yet")
+    refused(project.gates("merge"), "no part of the holdout was measured yet")
     refused(project.gates("measure", "--shard", "3/2"), "no part 3 of 2")

@@ -71,7 +71,7 @@ def test_the_comment_shows_a_picture_that_the_branch_holds(judged: Project, gith
     assert svg.startswith("<svg ")
     assert "roc_auc:min" in svg
     assert len(github.statuses) == 1  # the verdict is not its business
-    assert picture(judged, github).out == "gates.yaml: The comment says so already.\n"
+    assert picture(judged, github).out == "gates.yaml: The comment is up to date.\n"
 
 
 def test_where_no_comment_stands_none_is_made(judged: Project, github: FakeGitHub) -> None:

@@ -189,7 +189,7 @@ def test_a_registry_that_is_down_is_nobodys_mistake(project: Project, name: str)
     done = project.gates("run", **DOWN[name])
     assert done.code == 3
     assert done.complaint.startswith("gates: registry: ")
-    assert "Is MLFLOW_TRACKING_URI right, and the registry up?" in done.complaint
+    assert "Is MLFLOW_TRACKING_URI right, and is the registry up?" in done.complaint
     assert project.decision["verdict"] == "error"
     assert project.decision["reason"] == done.complaint.removeprefix("gates: ").rstrip()
     again = project.gates("promote", **DOWN[name])

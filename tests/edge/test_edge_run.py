@@ -206,7 +206,7 @@ cli.main()
 """
     done = project.python(code)
     assert done.returncode == 3, done.stderr
-    assert done.stderr.startswith("gates: unforeseen: ")
+    assert done.stderr.startswith("gates: unexpected error: ")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
 

@@ -46,7 +46,7 @@ def write(project, *arguments):
 def test_unsigned(project):
     assert write(project).out.strip() == str(project.work / "statement.json")
     done = check(project, "statement.json")
-    assert (done.code, "tier     none: nobody has signed it" in done.out) == (0, True)
+    assert (done.code, "tier     none: it is not signed" in done.out) == (0, True)
     asked = check(project, "statement.json", "--key", str(project.root / "pub.pem"), "--json")
     assert (asked.code, json.loads(asked.out)["tier"], json.loads(asked.out)["signed_by"]) == (1, "none", None)
 
@@ -58,10 +58,10 @@ def test_signed(project):
     assert (done.code, told["tier"], told["verdict"]) == (0, "key", "pass")
     assert told["digest"] == project.decision["candidate"]["digest"]
     shown = check(project, "statement.dsse.json")
-    assert (shown.code, "name the key that counts" in shown.out) == (0, True)
+    assert (shown.code, "name the key to check it" in shown.out) == (0, True)
     refused(check(project, "statement.dsse.json", "--key", str(project.root / "key.pem")), "public key")
     refused(write(project, "--key", str(project.root / "pub.pem")), "private key")
-    refused(check(project, "decision.json"), "no in-toto statement")
+    refused(check(project, "decision.json"), "not an in-toto statement")
 
 
 def test_an_attestation_is_githubs_to_check(project):

@@ -118,7 +118,7 @@ def rank(name: str, value: Any) -> Edit:
 TAMPERED: dict[str, Edit] = {
     "half": lambda e: json.dumps(e)[: len(json.dumps(e)) // 2],
     "empty": lambda _: "",
-    "no JSON": lambda _: "evidence",
+    "not valid JSON": lambda _: "evidence",
     "null": lambda _: "null",
     "a list": lambda _: "[]",
     "NaN": lambda e: json.dumps(e).replace('"rows": 240', '"rows": NaN'),
@@ -135,7 +135,7 @@ TAMPERED: dict[str, Edit] = {
     "a holdout of fewer rows": put("tables", 0, "rows", value=7),
     "another model's": put("model", value="other"),
     "half a row": cells([0, 0, -1, 120.5], [1, 1, -1, 119.5]),
-    "fewer than no rows": cells([0, 0, -1, -5], [1, 1, -1, 245]),
+    "a negative number of rows": cells([0, 0, -1, -5], [1, 1, -1, 245]),
     "an unknown class": cells([7, 0, -1, 5], [1, 1, -1, 235]),
     "a cell too short": cells([0, 0, 240]),
     "true for a count": cells([True, False, -1, 240]),

@@ -123,7 +123,7 @@ def test_a_weaker_policy_takes_an_approval_of_its_own(tmp_path, github, approved
     (body,) = github.bodies()
     assert "This pull request weakens" in body
     assert ("<code>xenia</code> approved that" in body) is approved
-    assert ("It takes an approval of its own" in body) is not approved
+    assert ("It needs its own approval" in body) is not approved
 
 
 @pytest.mark.parametrize("approved", [False, True])

@@ -346,7 +346,7 @@ LASTING = {
     "bad gateway": (Trouble(502), "502", "in a few minutes"),
     "moved": (Trouble(301, "Moved Permanently", raw=b"{}"), "301 Moved Permanently", "report it"),
     "slow": (Trouble(502, unanswered=True), "did not answer in time", "in a few minutes"),
-    "hung up": (Trouble(502, hang_up=True), "can't be reached, or broke off", "in a few minutes"),
+    "hung up": (Trouble(502, hang_up=True), "can't be reached, or closed the connection", "in a few minutes"),
     "broken": (Trouble(200, raw=b'{"id": '), "can't be read", "in a few minutes"),
     "not what was asked for": (Trouble(200, raw=b'"fine"'), "can't be read", "in a few minutes"),
     "done, but never answered": (Trouble(502, done=True), "502", "in a few minutes"),

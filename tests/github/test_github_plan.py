@@ -1,4 +1,4 @@
-"""Which models a change is about, in real repositories: what can't be told is judged."""
+"""Which models a change is about, in real repositories: what can't be determined is judged."""
 
 from __future__ import annotations
 
@@ -158,15 +158,15 @@ def test_strange_folders_are_folders(repository: Repository, name: str) -> None:
 
 def test_a_name_of_two_lines_is_refused(repository: Repository) -> None:
     repository.commit("models/a\nb/gates.yaml")
-    with pytest.raises(GatesError, match="no name for a policy"):
+    with pytest.raises(GatesError, match="not a valid path of a policy"):
         planned(repository, "push", None)
 
 
 @pytest.mark.parametrize(
     ("folder", "policies", "told"),
     [
-        (".", ("nothing.yaml",), "no file of this commit fits 'nothing.yaml'"),
-        ("models", ("gates.yaml",), "no file of this commit fits 'models/gates.yaml'"),
+        (".", ("nothing.yaml",), "no file of this commit matches 'nothing.yaml'"),
+        ("models", ("gates.yaml",), "no file of this commit matches 'models/gates.yaml'"),
         (".", (), "no policy was named"),
         ("/etc", ("gates.yaml",), "leads out of the repository"),
         ("models/../..", ("gates.yaml",), "leads out of the repository"),
@@ -179,7 +179,7 @@ def test_no_policy_is_a_mistake(repository: Repository, folder: str, policies: t
 
 def test_a_policy_that_is_not_committed_is_none(repository: Repository) -> None:
     (repository.root / "gates.yaml").write_text("x")
-    with pytest.raises(GatesError, match="no file of this commit fits"):
+    with pytest.raises(GatesError, match="no file of this commit matches"):
         planned(repository, "schedule", None, policies=("gates.yaml",))
 
 

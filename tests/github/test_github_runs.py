@@ -55,7 +55,7 @@ def test_somebody_elses_pull_request_with_the_same_commit_takes_no_report_away(
 
 NOTHING: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a push": ({}, {"event": "push"}, "was for push"),
-    "a branch of ours": ({"is_fork": False}, {}, "has reported itself"),
+    "a branch of ours": ({"is_fork": False}, {}, "reported its own result"),
     "cancelled": ({}, {"ended": "cancelled"}, "was cancelled"),
     "the head has moved on": ({"head_sha": "c" * 40}, {}, "No open pull request has this commit"),
 }
@@ -117,7 +117,7 @@ def test_the_newest_run_with_evidence_is_found(github: FakeGitHub, client: Clien
 
 
 @pytest.mark.parametrize(
-    ("commit", "told"), [(HEAD[:7], "is no commit"), ("c" * 40, "the newest commit"), (HEAD, "no run of")]
+    ("commit", "told"), [(HEAD[:7], "is not a commit"), ("c" * 40, "the newest commit"), (HEAD, "no run of")]
 )
 def test_a_commit_that_was_not_judged_or_is_not_the_newest_is_refused(client: Client, commit: str, told: str) -> None:
     with pytest.raises(GatesError, match=told):

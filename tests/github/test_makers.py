@@ -171,7 +171,7 @@ def test_a_first_promotion_looks_back_at_the_newest_commits(github, monkeypatch)
 UNKNOWN = {
     "an address of nobody": (case(head=head("w\n\nCo-authored-by: Pat <pat@old.example>")), "Pat <pat@old.example>"),
     "no address": (case(head=head("w\n\nCo-authored-by: Pat")), "Pat"),
-    "no name either": (case(head=head("w\n\nCo-authored-by:")), "nobody by name"),
+    "no name either": (case(head=head("w\n\nCo-authored-by:")), "nobody GitHub knows"),
     "an author of before": (case(Made(sha(9), None, email="old@acme.example")), "<old@acme.example>"),
     "a login that is none": (
         case(head=head("w\n\nCo-authored-by: Pat <pat@users.noreply.github.com>")),

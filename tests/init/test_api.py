@@ -55,11 +55,11 @@ def test_a_bare_schema_is_a_contract():
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (3, "int: no table"),
-        (None, "NoneType: no table"),
-        ({"x": [1]}, "dict: no table"),
+        (3, "int: not a table"),
+        (None, "NoneType: not a table"),
+        ({"x": [1]}, "dict: not a table"),
         (pandas.DataFrame({"x": []}), "has no rows"),
-        (pandas.DataFrame([[1, 2]], columns=["x", "x"]), "the column x stands twice"),
+        (pandas.DataFrame([[1, 2]], columns=["x", "x"]), "the column x occurs twice"),
         (pa.table({"x": [[1]]}), "the column x holds lists"),
         (pandas.DataFrame({"z": [1]}), "all 3 rules"),
     ],
@@ -77,7 +77,7 @@ def test_mistakes_of_a_contract_are_told_at_once():
     with pytest.raises(GatesError) as told:
         check_data(pa.table(VALUES), {"record": {"properties": {"x": {"minimun": 1}}}, "table": [{"row": 1}]})
     assert "did you mean minimum?" in str(told.value)
-    assert "names no rule" in str(told.value)
+    assert "is not a rule" in str(told.value)
 
 
 def test_a_missing_number_of_pandas_is_null_and_nan_of_arrow_is_not():

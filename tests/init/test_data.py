@@ -48,7 +48,7 @@ def test_a_contract_that_holds_ends_with_0():
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
         "✅ 9 of 9 rules hold",
-        "➖ 2 not looked at, for want of training data: leakage(id), drift(age)",
+        "➖ 2 skipped: they need training data: leakage(id), drift(age)",
         "✅ data.parquet, 4 rows: the contract holds",
     ]
 
@@ -68,7 +68,7 @@ def test_what_is_broken_comes_first_then_warnings():
 @pytest.mark.usefixtures("place")
 def test_a_warning_alone_does_not_break_it():
     done = call("data", put("data.csv", {"age": 3}))
-    assert (done.code, "(only warned of)" in done.out) == (0, True)
+    assert (done.code, "(warning only)" in done.out) == (0, True)
 
 
 @pytest.mark.usefixtures("place")
@@ -105,7 +105,7 @@ def test_other_tables_are_looked_for_beside_the_contract(place, monkeypatch):
 @pytest.mark.usefixtures("place")
 def test_mistakes_end_with_2_and_say_what_to_do():
     refused(call("data", "none.csv"), "none.csv can't be read")
-    refused(call("data", "data.txt"), "data.txt: no table; known are")
+    refused(call("data", "data.txt"), "data.txt: not a table; supported are")
     write_table(Path("short.csv"), [{"plan": "basic"}])
     refused(call("data", "short.csv"), "unique(id): short.csv has no column id")
     put("data.csv")

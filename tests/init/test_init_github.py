@@ -176,7 +176,7 @@ def test_without_a_pin_it_is_said_what_is_missing(repository, monkeypatch):
 @pytest.mark.usefixtures("repository")
 def test_a_pin_given_later_is_written_in_as_the_first_message_says(monkeypatch):
     monkeypatch.setattr(github_setup, "origin", lambda: None)
-    assert "the same again with --gates OWNER/NAME@COMMIT writes it in" in github().out
+    assert "run this again with --gates OWNER/NAME@COMMIT to write it" in github().out
     mine = Path(".github/workflows/gates-promote.yml")
     mine.write_text(mine.read_text() + "# mine\n")
     done = github("--gates", PIN)
@@ -206,11 +206,11 @@ def test_a_workflow_that_is_a_link_is_not_pinned_through(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--gates", "acme/gates@v1"], "no OWNER/NAME@COMMIT"),
-        (["--gates", f"acme/gates@{'a' * 39}"], "no OWNER/NAME@COMMIT"),
-        (["--gates", f"acme@{'a' * 40}"], "no OWNER/NAME@COMMIT"),
-        (["--owners", "dana"], "dana is no owner"),
-        (["--owners", "@dana\n* @mallory x"], "* is no owner"),
+        (["--gates", "acme/gates@v1"], "not OWNER/NAME@COMMIT"),
+        (["--gates", f"acme/gates@{'a' * 39}"], "not OWNER/NAME@COMMIT"),
+        (["--gates", f"acme@{'a' * 40}"], "not OWNER/NAME@COMMIT"),
+        (["--owners", "dana"], "dana is not an owner"),
+        (["--owners", "@dana\n* @mallory x"], "* is not an owner"),
         (["--owners", " "], "names nobody"),
     ],
 )

@@ -129,7 +129,7 @@ def test_what_stands_there_as_a_comment_works_once_the_sign_is_taken_away(starte
 def test_slices_alone_are_told_to_need_a_gate(started):
     started("binary")
     change("# slices: [cut, color]", "slices: [cut, color]")
-    refused(call("check"), "no gate looks at the slices by cut", "give a gate rules for them")
+    refused(call("check"), "no gate uses the slices by cut", "give a gate rules for them")
 
 
 GUESSES = [  # columns, options, and the task, label, query that are written
@@ -176,7 +176,7 @@ REFUSED = [
     (("--label", "day"), "is a date, and a label is a class or a number"),
     (("--label", "below", "--task", "ranking", "--query", "cut"), "is below 0, and no relevance is"),
     (("--label", "price", "--task", "ranking"), "Name it with --query"),
-    (("--label", "price", "--task", "score"), "what task: score judges has no label"),
+    (("--label", "price", "--task", "score"), "task: score has no label"),
     (("--query", "cutt"), "--query: data.csv has no column cutt; did you mean cut?"),
     (("--query", "cut", "--label", "cut"), "can't be the label and the query"),
     (("--task", "clustering"), "'clustering' is not one of"),

@@ -103,7 +103,7 @@ def test_somebody_at_a_terminal_is_asked_what_was_not_said(folder):
         (b"OWNER/NAME on GitHub?", clear + b"acme/gates" + enter),
         (b"all 40 digits?", clear + b"a1" * 20 + enter),
         (b"owns policy and workflows", b"@acme/ml" + enter),
-        (b"README.md says", b""),
+        (b"README.md explains", b""),
     ):
         while question not in seen:
             seen += os.read(near, 4096)
@@ -118,9 +118,9 @@ def test_somebody_at_a_terminal_is_asked_what_was_not_said(folder):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--gates", "acme/gates@v1"], "no OWNER/NAME@COMMIT"),
-        (["--owners", "dana"], "dana is no owner"),
-        (["--model", "a b"], "a b is no model's name"),
+        (["--gates", "acme/gates@v1"], "not OWNER/NAME@COMMIT"),
+        (["--owners", "dana"], "dana is not an owner"),
+        (["--model", "a b"], "a b is not a valid model name"),
         (["--python", "2.7"], "'2.7' is not one of"),
         (["--github"], "goes with neither DATA nor --github"),
         (["data.csv"], "goes with neither DATA nor --github"),

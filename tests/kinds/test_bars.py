@@ -92,7 +92,7 @@ def test_what_nothing_bounds_cannot_be_told(policy_of, evidence_of, rule, low, h
     found = held(policy_of, evidence_of, rule, 0.4, low, high, bar=0.45)
     assert (found.verdict, found.code) == (Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS)
     assert (found.difference if BARS[rule].compares else found.candidate) is None
-    assert "100 rows tell too little of how far off that may be" in found.reason
+    assert "100 rows tell too little about how far off that may be" in found.reason
     assert "inf" not in found.reason
 
 

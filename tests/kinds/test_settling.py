@@ -54,7 +54,7 @@ def test_the_noise_of_training_is_told_to_be_that(policy_of, evidence_of):
     one = found["min"]
     assert one.verdict is Verdict.INCONCLUSIVE
     assert one.candidate.high <= 1
-    assert "more rows leave the noise of training as it is: train more seeds" in one.reason
+    assert "more rows don't reduce the noise of training: train more seeds" in one.reason
     assert "would settle" not in one.reason
 
 

@@ -43,7 +43,7 @@ def test_metrics_of_a_model_that_knows_a_class_more(tmp_path, declared):
         "log_loss": sm.log_loss(y, scores, labels=list("abcd")),
     }
     assert {name: told[name].candidate.value for name in wanted} == pytest.approx(wanted, abs=1e-9)
-    refused = {"roc_auc_score[multi_class=ovo]": "no row is of the class d", "roc_auc_score": "multi_class must be in"}
+    refused = {"roc_auc_score[multi_class=ovo]": "no row has the class d", "roc_auc_score": "multi_class must be in"}
     for name, why in refused.items():
         assert told[name].verdict == "error"
         assert why in told[name].reason

@@ -105,9 +105,9 @@ def test_the_quick_question_of_a_cell_has_the_answer_of_its_class(engine, classe
 
 
 NAMED = {
-    "twice": (["a", "b", "a"], "the column a stands twice: columns 1 and 3"),
-    "by case": (["a", "A"], "columns 1 and 2 are 'a' and 'A', which only case or blanks tell apart"),
-    "by blanks": (["a", "b", " a"], "columns 1 and 3 are 'a' and ' a', which only case or blanks tell apart"),
+    "twice": (["a", "b", "a"], "the column a occurs twice: columns 1 and 3"),
+    "by case": (["a", "A"], "columns 1 and 2 are 'a' and 'A', which differ only in case or blanks"),
+    "by blanks": (["a", "b", " a"], "columns 1 and 3 are 'a' and ' a', which differ only in case or blanks"),
     "by no-break space": (["a", "a\u00a0"], "columns 1 and 2 are"),
     "nameless": (["", "a"], "column 1 has no name"),
     "of blanks": (["a", " ", "  "], "columns 2 and 3 are ' ' and '  ', which only"),
@@ -204,7 +204,7 @@ def test_json_lines_of_many_like_columns_and_of_rare_keys(tmp_path):
 REFUSED = {
     "a line of JSON that is cut": ("t.jsonl", '{"a": 1}\n{"a": 1', ["line 2", "not valid JSON"]),
     "a line that is a number": ("t.jsonl", '{"a": 1}\n\n3\n', ["line 3", "not an object"]),
-    "a key that stands twice": ("t.jsonl", '{"b": 1}\n{"a": 1, "a": 2}\n', ["line 2", 'the key "a" twice']),
+    "a key that occurs twice": ("t.jsonl", '{"b": 1}\n{"a": 1, "a": 2}\n', ["line 2", 'the key "a" twice']),
     "a short row": ("t.csv", "a,b\n1,2\n3\n", ["line 3 has 1 field, the header 2"]),
     "a long cell before a short row": ("t.csv", f"a,b\n1,{'x' * 200_000}\n3\n", ["line 3 has 1 field, the header 2"]),
     "an empty cell too many": ("t.csv", "a,b\n1,2\n3,4,\n", ["line 3 has 3 fields, the header 2"]),

@@ -213,9 +213,9 @@ HOSTILE = """
 @pytest.mark.parametrize(
     ("metric", "told"),
     [
-        ("mine:several", "it gave list, not one number"),
+        ("mine:several", "it returned list, not one number"),
         ("mine:leaves", "its process ended with exit code 3"),
-        ("mine:forges", "its answer is none"),
+        ("mine:forges", "it returned no valid answer"),
         ("mine:alone", "it must take"),
         ("mine:nothing", "mine has no nothing"),
         ("nowhere:metric", "nowhere can't be imported"),

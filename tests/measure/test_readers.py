@@ -24,7 +24,7 @@ def test_every_option_of_a_reader_is_stated_or_left_out_for_a_reason(engine, rea
     options = {name for (names,) in found for name in names} - PATHS
     stated = {*reader.fixed, *reader.given, *reader.left}
     assert options == stated, (options - stated, stated - options)
-    assert len(stated) == len(reader.fixed) + len(reader.given) + len(reader.left), "an option stands twice"
+    assert len(stated) == len(reader.fixed) + len(reader.given) + len(reader.left), "an option occurs twice"
     assert all(reader.left.values())
 
 

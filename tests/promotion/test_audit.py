@@ -215,7 +215,7 @@ TAMPERED: dict[str, tuple[str, Callable[[History], History]]] = {
     "an unknown key": ("unreadable", said("waiver", put(more=1))),
     "a key missing": ("unreadable", said("waiver", lambda one: one.pop("at"))),
     "no record": ("unreadable", lambda h: [*h[:-1], h[-1] | {"record.json": b"null"}]),
-    "no JSON": ("unreadable", lambda h: [*h[:-1], h[-1] | {"record.json": b"{"}]),
+    "not valid JSON": ("unreadable", lambda h: [*h[:-1], h[-1] | {"record.json": b"{"}]),
     "blanks in between": ("not_canonical", lambda h: [*h[:-1], h[-1] | {"record.json": h[-1]["record.json"] + b"\n"}]),
 }
 
@@ -306,7 +306,7 @@ def test_a_forged_verdict_is_seen_by_deriving_it(history: History, tmp_path: Pat
     assert theirs == []
 
 
-@pytest.mark.parametrize("name", ["no tampering", "no JSON", *TAMPERED][:6])
+@pytest.mark.parametrize("name", ["no tampering", "not valid JSON", *TAMPERED][:6])
 def test_several_processes_find_what_one_finds(
     history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

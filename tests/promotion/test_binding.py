@@ -327,7 +327,7 @@ def test_after_a_new_holdout_a_champion_known_by_predictions_can_be_replaced(wor
     why = "the holdout was cut to rows of this year"
     done = gates(world, "promote", "--uncompared", why)
     assert (done.code, served(world)) == (0, "2"), done.err
-    assert f"compared with nothing, because {why}" in done.out
+    assert f"not compared, because {why}" in done.out
     assert why in history(world)[-2]["reason"], "the intent says so, and the decision beside it"
     assert gates(world, "verify", "--all").code == 0
     better(world, rows[:-20])
@@ -391,7 +391,7 @@ def test_a_remote_whose_head_nobody_pushed_has_its_only_branch_as_the_default_on
     assert gates(world, "promote", "--dry-run").code == 0
     git(world.root, "push", "-q", "origin", "HEAD:refs/heads/another")
     done = gates(world, "promote", "--dry-run")
-    assert (done.code, "does not say which branch" in done.err) == (2, True), "with two nobody knows"
+    assert (done.code, "does not name its default branch" in done.err) == (2, True), "with two nobody knows"
 
 
 def test_an_uncommitted_policy_is_told_as_what_it_is(world: World) -> None:

@@ -105,7 +105,7 @@ def test_evidence_that_hides_a_use_is_judged_anew(world: World, times: int, code
     assert "this holdout has decided 1 time by now: judged anew" in done.err
     assert (done.code, served(world)) == (code, champion)
     if code:
-        assert (last(world)["code"], "take fresh rows" in done.err) == ("verdict", True)
+        assert (last(world)["code"], "use fresh rows" in done.err) == ("verdict", True)
 
 
 @pytest.mark.parametrize(("times", "code", "champion"), [(1, 1, "1"), (2, 0, "2")])

@@ -33,7 +33,7 @@ def decision_of(name: str) -> Decision:
     if name == "could_not_judge":
         return could_not_judge("churn", WHY)
     if name == "unchanged":
-        return unchanged("churn", "nothing that the model is made of has changed")
+        return unchanged("churn", "nothing that goes into the model has changed")
     path = DECISIONS / f"{name}.json"
     return read_json(Decision, path.read_bytes(), path.name)
 

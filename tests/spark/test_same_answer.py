@@ -229,7 +229,7 @@ def test_columns_of_any_name(duck, spark, tmp_path, name):
 
 
 UNSEEN = {
-    "uuid": ("SELECT uuid() AS a", "the column a holds UUID; the engine spark can't see it"),
+    "uuid": ("SELECT uuid() AS a", "the column a holds UUID; the engine spark can't read it"),
     "nanoseconds": ("SELECT TIMESTAMP_NS '2026-01-01 00:00:00.5' AS a", "the column a holds TIMESTAMP_NS"),
     "year 10000": ("SELECT DATE '10000-01-01' AS a", "outside the years 1 to 9999"),
     "infinity": ("SELECT TIMESTAMP 'infinity' AS a", "outside the years 1 to 9999"),

@@ -91,7 +91,7 @@ def test_a_frame_of_sparks_and_its_session(spark):
 @pytest.mark.parametrize(
     ("select", "told"),
     [
-        ("SELECT 1 AS a, 2 AS A", "not told apart by name"),
+        ("SELECT 1 AS a, 2 AS A", "column names are not unique"),
         ("SELECT array(1) AS a", "the column a holds lists"),
         ("SELECT 1 AS a WHERE false", "has no rows"),
     ],

@@ -18,7 +18,7 @@ from gates.schema.fields import Plain, declare
 from gates.stats.drift import Distance
 
 Severity = Literal["error", "warn"]
-SEVERITY: Final = "What breaking it does: error stops the run, warn is only told."
+SEVERITY: Final = "What breaking it does: error stops the run, warn is only reported."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +95,9 @@ class ContractRule:
 class Shown:
     """Which values of the data may be told as examples of what broke a rule."""
 
-    values: int = declare("So many at most; 0 for none.", default=5, minimum=0, maximum=5)
+    values: int = declare("How many at most; 0 for none.", default=5, minimum=0, maximum=5)
     min_cell: int = declare(
-        "Those alone that at least so many of the broken rows hold: a rare one may point at somebody.",
+        "Only values that at least this many of the broken rows have: a rare one may identify a person.",
         default=1,
         minimum=1,
     )

@@ -28,11 +28,12 @@ class Fresh:
     `+09`. Digits beyond the microsecond are cut off. Without a zone it is UTC. A row more than 14 hours ahead of
     now, as no zone is, can't tell that a table is fresh: it is told, and not counted.
 
-    A broken rule has the code `too_old`; `in_future` where all times lie ahead; `unreadable` where no row tells a time.
+    A broken rule has the code `too_old`; `in_future` if all times are in the future; `unreadable` if none can be
+    read.
     """
 
     EXAMPLE = "fresh: updated_at\nwithin: 36h"
-    fresh: str = declare("A column of dates or timestamps, or of text that tells them.")
+    fresh: str = declare("A column of dates or timestamps, or of text that contains them.")
     within: str = declare("A time such as 30m, 36h, 7d or 2w.", pattern="^[1-9][0-9]{0,5}[mhdw]$")
     severity: Severity = declare(SEVERITY, default="error")
 
@@ -88,15 +89,15 @@ class Fresh:
             examples = f", such as {', '.join(finding.examples)}" if finding.examples else ""
             notes += f"; {_rows(finding.count)} can't be read as a time{examples}"
         if ahead:
-            notes += f"; {_rows(ahead)} more than {FURTHEST // 3600} hours ahead of now, not counted"
+            notes += f"; {_rows(ahead)} more than {FURTHEST // 3600} hours in the future, not counted"
         asks, whole = f"the newest of {self.fresh} within {self.within}", _rows(finding.rows)
         if recent:
             return Code.WITHIN_BAR, f"{asks}: {recent:,} of {whole} are{notes}"
         if old:
-            return Code.TOO_OLD, f"{asks}: all {_rows(old)} that tell a time are older{notes}"
+            return Code.TOO_OLD, f"{asks}: every readable time is older ({_rows(old)}){notes}"
         if ahead:
-            return Code.IN_FUTURE, f"{asks}: it can't be told, no row lies in the past{notes}"
-        return Code.UNREADABLE, f"{asks}: it can't be told, none of {whole} tells a time{notes}"
+            return Code.IN_FUTURE, f"{asks}: it can't be determined: no row is in the past{notes}"
+        return Code.UNREADABLE, f"{asks}: it can't be determined: none of {whole} has a readable time{notes}"
 
 
 def _from_now(seconds: int, *, in_micros: bool) -> str:

@@ -218,18 +218,18 @@ KEYWORDS: Mapping[str, Keyword] = {
     ),
     "enum": Keyword(doc="The value is one of these. 1 equals 1.0, but not true.", schema={"type": "array"}, kept=_enum),
     "const": Keyword(doc="The value is this one.", schema={}, kept=lambda column, value: _enum(column, [value])),
-    "minimum": Keyword(doc="At least this. NaN keeps it.", schema=_NUMBER, kept=_compared(">="), refuse=_endless),
-    "maximum": Keyword(doc="At most this. NaN keeps it.", schema=_NUMBER, kept=_compared("<="), refuse=_endless),
+    "minimum": Keyword(doc="At least this. NaN passes.", schema=_NUMBER, kept=_compared(">="), refuse=_endless),
+    "maximum": Keyword(doc="At most this. NaN passes.", schema=_NUMBER, kept=_compared("<="), refuse=_endless),
     "exclusiveMinimum": Keyword(doc="Above this.", schema=_NUMBER, kept=_compared(">"), refuse=_endless),
     "exclusiveMaximum": Keyword(doc="Below this.", schema=_NUMBER, kept=_compared("<"), refuse=_endless),
     "multipleOf": Keyword(
-        doc="A multiple of this, as both are written: 0.3 is one of 0.1. NaN and the infinities break it.",
+        doc="A multiple of this, as both are written: 0.3 is one of 0.1. NaN and infinities break it.",
         schema={"type": "number", "exclusiveMinimum": 0},
         kept=_multiple_of,
         refuse=_endless,
     ),
-    "minLength": Keyword(doc="At least so many characters.", schema=_COUNT, kept=_length(">=")),
-    "maxLength": Keyword(doc="At most so many characters.", schema=_COUNT, kept=_length("<=")),
+    "minLength": Keyword(doc="At least this many characters.", schema=_COUNT, kept=_length(">=")),
+    "maxLength": Keyword(doc="At most this many characters.", schema=_COUNT, kept=_length("<=")),
     "pattern": Keyword(
         doc="A regular expression of ECMA 262, is found in the text: `\\d` and `\\w` are ASCII, `$` is the end of the "
         "text. Look-around, back references and more than 1,000 repeats are refused, as RE2 has no equal.",

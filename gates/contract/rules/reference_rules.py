@@ -27,7 +27,7 @@ class Leakage:
 
     EXAMPLE = "leakage: [customer, month]\nmax: 0.01"
     leakage: tuple[str, ...] = declare(
-        "Columns that together name a row; one with a missing value is the same as no other.", single=True, minItems=1
+        "Columns that together identify a row; a row with a missing value equals no other.", single=True, minItems=1
     )
     max: float = declare("The largest share of holdout rows, 0 to 1.", default=0, minimum=0, maximum=1)
     severity: Severity = declare(SEVERITY, default="error")
@@ -53,9 +53,9 @@ class Refers:
     """Values that must stand in another table. A row in which one is missing refers to nothing and keeps the rule."""
 
     EXAMPLE = "refers: branch_id\nto: branches.csv\ncolumn: id"
-    refers: tuple[str, ...] = declare("A column, or several taken together.", single=True, minItems=1)
+    refers: tuple[str, ...] = declare("A column, or several together.", single=True, minItems=1)
     to: str = declare("The other table: a file or a glob.", minLength=1)
-    column: tuple[str, ...] = declare("Its columns; the same names if left out.", default=(), single=True)
+    column: tuple[str, ...] = declare("Its columns. Default: the same names.", default=(), single=True)
     max: float = declare("The largest share of rows without a partner, 0 to 1.", default=0, minimum=0, maximum=1)
     severity: Severity = declare(SEVERITY, default="error")
 
@@ -77,7 +77,7 @@ class Refers:
     def mistake(self) -> str | None:
         """What no schema can see."""
         if self.column and len(self.column) != len(self.refers):
-            return f"refers and column must name as many columns, not {len(self.refers)} and {len(self.column)}"
+            return f"refers and column must name equally many columns, not {len(self.refers)} and {len(self.column)}"
         return None
 
 

@@ -45,7 +45,7 @@ class Unique:
     """Values that may not repeat. A row in which one of the columns is missing counts as a repeat."""
 
     EXAMPLE = "unique: [customer, month]\nmax: 0.001"
-    unique: tuple[str, ...] = declare("A column, or several taken together.", single=True, minItems=1)
+    unique: tuple[str, ...] = declare("A column, or several together.", single=True, minItems=1)
     max: float = declare("The largest share of rows that repeat, 0 to 1.", default=0, minimum=0, maximum=1)
     severity: Severity = declare(SEVERITY, default="error")
 

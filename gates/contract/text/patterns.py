@@ -88,7 +88,7 @@ def translate(pattern: str) -> str:
     if parser.most > MOST_REPEATS:
         raise UnsupportedError(f"more than {MOST_REPEATS} repeats")
     if size > LARGEST:
-        raise UnsupportedError("with its repeats written out it is too large")
+        raise UnsupportedError("with its repeats expanded it is too large")
     return translated
 
 
@@ -119,9 +119,9 @@ class _Parser:
     def whole(self) -> tuple[str, int]:
         made = self.choice()
         if self.at < len(self.text):
-            raise NoExpressionError("it is no regular expression: a parenthesis closes nothing")
+            raise NoExpressionError("it is not a regular expression: a closing parenthesis has no match")
         if not self.called <= self.names or self.back > self.groups:
-            raise NoExpressionError("it is no regular expression: it refers to a group that is not there")
+            raise NoExpressionError("it is not a regular expression: it refers to a group that is not there")
         return made
 
     def choice(self) -> tuple[str, int]:
@@ -153,11 +153,11 @@ class _Parser:
         if (low, high) == (1, 1):
             return made, size
         if fixed:
-            raise NoExpressionError("it is no regular expression: nothing stands before a repeat")
+            raise NoExpressionError("it is not a regular expression: a repeat has nothing to repeat")
         if self.text.startswith("?", self.at):  # greedy or not: what is searched for is only whether it matches
             self.at += 1
         if self.count() != (1, 1):
-            raise NoExpressionError("it is no regular expression: a repeat of a repeat")
+            raise NoExpressionError("it is not a regular expression: a repeat of a repeat")
         times = max(1, low if high is None else high)
         self.inner *= times
         self.most = max(self.most, self.inner)
@@ -175,7 +175,7 @@ class _Parser:
         low = int(found[1][:9])
         high = low if found[2] is None else int(found[3][:9]) if found[3] else None
         if high is not None and high < low:
-            raise NoExpressionError("it is no regular expression: a repeat whose ends are turned round")
+            raise NoExpressionError("it is not a regular expression: a repeat whose ends are reversed")
         return (low, high) if (low, high) != (1, 1) else (1, 1)
 
     def atom(self) -> tuple[str, int]:
@@ -187,7 +187,7 @@ class _Parser:
         if sign == "\\":
             return self.escape()
         if sign in "*+?" or _COUNT.match(self.text, self.at):
-            raise NoExpressionError("it is no regular expression: nothing stands before a repeat")
+            raise NoExpressionError("it is not a regular expression: a repeat has nothing to repeat")
         self.at += 1
         if sign in "^$.":
             return {"^": (r"\A", SMALL), "$": (r"\z", SMALL), ".": (r"[^\x{a}\x{d}\x{2028}\x{2029}]", MIDDLE)}[sign]
@@ -206,14 +206,14 @@ class _Parser:
             self.at += len(look)
         elif named:
             if named[1] in self.names:
-                raise NoExpressionError(f"it is no regular expression: two groups are called {named[1]}")
+                raise NoExpressionError(f"it is not a regular expression: two groups are called {named[1]}")
             self.names.add(named[1])
             self.groups += 1
             self.at = named.end()
         elif self.text.startswith("(?:", self.at):
             self.at += 3
         elif self.text.startswith("(?", self.at):
-            raise NoExpressionError("it is no regular expression of ECMA 262: flags and groups of other languages")
+            raise NoExpressionError("it is not an ECMA 262 regular expression: flags and groups of other languages")
         else:
             self.groups += 1
             self.at += 1
@@ -223,7 +223,7 @@ class _Parser:
         made, size = self.choice()
         self.depth -= 1
         if not self.text.startswith(")", self.at):
-            raise NoExpressionError("it is no regular expression: a parenthesis is not closed")
+            raise NoExpressionError("it is not a regular expression: a parenthesis is not closed")
         self.at += 1
         return f"(?:{made})", size
 
@@ -241,7 +241,7 @@ class _Parser:
     def reference(self) -> tuple[str, int]:
         found = re.compile(r"\\(?:([1-9][0-9]*)|k<([A-Za-z_$][A-Za-z0-9_$]*)>)").match(self.text, self.at)
         if not found:
-            raise NoExpressionError(r"it is no regular expression: \k without a name")
+            raise NoExpressionError(r"it is not a regular expression: \k without a name")
         self.at = found.end()
         self.unknown.append("a back reference")
         self.back = max(self.back, int((found[1] or "0")[:9]))
@@ -266,13 +266,13 @@ class _Parser:
             if sign and sign in _CONTROLS:
                 self.at += 2
                 return self.char(_CONTROLS[sign])
-            raise NoExpressionError(f"it is no regular expression of ECMA 262: {told}")
+            raise NoExpressionError(f"it is not an ECMA 262 regular expression: {told}")
         self.at += 2
         return self.char(ord(sign))
 
     def char(self, code: int) -> tuple[str, int, int]:
         if code > 0x10FFFF:  # noqa: PLR2004 -- the last of Unicode
-            raise NoExpressionError("it is no regular expression: a character beyond Unicode")
+            raise NoExpressionError("it is not a regular expression: a character beyond Unicode")
         return self.literal(code), SMALL, code
 
     def paired(self, high: int) -> int:
@@ -286,7 +286,7 @@ class _Parser:
     def property(self, sign: str) -> tuple[str, int, None]:
         found = _PROPERTY.match(self.text, self.at + 2)
         if not found:
-            raise NoExpressionError(f"it is no regular expression of ECMA 262: \\{sign} without a property")
+            raise NoExpressionError(f"it is not an ECMA 262 regular expression: \\{sign} without a property")
         self.at = found.end()
         kind, name = found[1] or "", found[2]
         short = _CATEGORIES.get(name, name)
@@ -316,7 +316,7 @@ class _Parser:
                 if first is None or last is None:  # beside a set it is only a hyphen
                     low = f"{low}{_char(ord('-'))}{high}"
                 elif last < first:
-                    raise NoExpressionError("it is no regular expression: a range whose ends are turned round")
+                    raise NoExpressionError("it is not a regular expression: a range whose ends are reversed")
                 else:
                     low = f"{low}-{high}"
             inside += low
@@ -327,7 +327,7 @@ class _Parser:
 
     def member(self) -> tuple[str, int, int | None]:
         if self.at >= len(self.text):
-            raise NoExpressionError("it is no regular expression: a bracket is not closed")
+            raise NoExpressionError("it is not a regular expression: a bracket is not closed")
         if self.text[self.at] != "\\":
             self.at += 1
             return self.char(ord(self.text[self.at - 1]))

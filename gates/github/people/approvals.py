@@ -2,7 +2,7 @@
 
 That a job ran proves nothing: an environment without rules lets everybody pass, and one that does not exist is made on
 the spot. So every role needs an answer that can be read back, from a person of its own who neither made the change nor
-started the run. Whatever is missing or can't be told is a refusal.
+started the run. Whatever is missing or can't be determined is a refusal.
 """
 
 from __future__ import annotations
@@ -98,14 +98,14 @@ def approved(asked: ApprovalRequest, told: GivenApproval) -> tuple[Approval, ...
         raise UnapprovedError(
             Why.NOT_FIRST_ATTEMPT,
             f"this is attempt {told.attempt} of the run, and approvals do not say which attempt they are for",
-            hint="Start a new run; approvals of an earlier attempt do not count.",
+            hint="Start a new run; approvals of an earlier attempt don't count.",
         )
     if told.unknown or None in told.authors or None in told.starters:
         who = f" ({', '.join(told.unknown[:NAMED])})" if told.unknown else ""
         raise UnapprovedError(
             Why.UNKNOWN_AUTHOR,
-            f"GitHub does not know who made the change or started the run{who}, so nobody can be told from them",
-            hint="Add the address to its owner's GitHub account and commit with it once; or map it to one that GitHub "
+            f"GitHub does not know who made the change or started the run{who}, so it can't tell who may approve",
+            hint="Add the address to its owner's GitHub account and commit with it once, or map it to one that GitHub "
             "knows in .mailmap (docs/approvals.md).",
         )
     fit = [list(_fit(role, asked, told)) for role in asked.roles]
@@ -113,8 +113,8 @@ def approved(asked: ApprovalRequest, told: GivenApproval) -> tuple[Approval, ...
     if chosen is None:
         raise UnapprovedError(
             Why.NOT_DISTINCT,
-            f"{', '.join(asked.roles)} must be different people, and there are not as many who approved",
-            hint="Let somebody else approve in one of the roles, in a new run.",
+            f"{', '.join(asked.roles)} must be different people, and not enough people approved",
+            hint="Have somebody else approve in one of the roles, in a new run.",
         )
     return tuple(_approval(answer, asked) for answer in chosen)
 
@@ -124,7 +124,7 @@ def _fit(role: str, asked: ApprovalRequest, told: GivenApproval) -> Iterator[Ans
     if role not in told.guarded:
         raise UnapprovedError(Why.NO_ENVIRONMENT, f"there is no environment {role}", hint=_settings(role))
     if not told.guarded[role]:
-        what = f"the environment {role} requires no reviewer, so that nobody was asked"
+        what = f"the environment {role} requires no reviewer, so nobody was asked"
         raise UnapprovedError(Why.NO_REVIEWERS, what, hint=_settings(role))
     answers = [answer for answer in told.answers if answer.role == role]
     rejected = next((answer for answer in answers if answer.state == "rejected"), None)
@@ -135,7 +135,7 @@ def _fit(role: str, asked: ApprovalRequest, told: GivenApproval) -> Iterator[Ans
         raise UnapprovedError(
             Why.NO_APPROVAL,
             f"nobody approved as {role}",
-            hint="A job that waits for the environment must run, and a reviewer approve it; a bypass is no approval.",
+            hint="A job must wait for the environment, and a reviewer approve it; a bypass is not an approval.",
         )
     faults = [(answer, _fault(answer, asked, told)) for answer in given]
     fit = [answer for answer, fault in faults if fault is None]
@@ -147,11 +147,11 @@ def _fit(role: str, asked: ApprovalRequest, told: GivenApproval) -> Iterator[Ans
 
 
 _FAULTS: Mapping[Why, str] = {
-    Why.NOT_A_PERSON: "is no person",
+    Why.NOT_A_PERSON: "is not a person",
     Why.STARTED_THE_RUN: "started the run",
     Why.MADE_THE_CHANGE: "made the change",
     Why.NOT_IN_TEAM: "is not in the team that the policy names",
-    Why.OTHER_COMMIT: "looked at another commit",
+    Why.OTHER_COMMIT: "reviewed another commit",
     Why.DIGEST_NOT_QUOTED: f"did not quote the first {QUOTED} digits of the model's digest in the comment",
 }
 

@@ -41,7 +41,7 @@ class Hand:
     @property
     def told(self) -> str:
         """``Pat <pat@example.org>``, printable."""
-        text = f"{self.name} <{self.address}>" if self.address else self.name or "nobody by name"
+        text = f"{self.name} <{self.address}>" if self.address else self.name or "nobody GitHub knows"
         return "".join(letter for letter in text[:120] if letter.isprintable())
 
 
@@ -89,7 +89,7 @@ class Makers:
         if found is None:
             raise UnapprovedError(
                 Why.INCOMPLETE,
-                f"GitHub does not know the last promotion's commit, {before[:12]}: nobody can tell who made the change",
+                f"GitHub does not know the last promotion's commit, {before[:12]}, so who made the change is unknown",
                 hint=f"Push it again, for instance as a tag: git push origin {before}:refs/tags/promoted-{before[:12]}",
             )
         commits = {one["sha"]: one for one in found["commits"]}

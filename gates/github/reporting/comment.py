@@ -49,12 +49,12 @@ class Outcome(StrEnum):
 _TOLD = {
     Outcome.CREATED: "The comment was posted.",
     Outcome.EDITED: "The comment was edited.",
-    Outcome.UNCHANGED: "The comment says so already.",
+    Outcome.UNCHANGED: "The comment is up to date.",
     Outcome.REPLACED: "The verdict got worse: the old comment was deleted and a new one posted.",
     Outcome.MOVED: "No comment: the pull request has newer commits.",
-    Outcome.FORK: "No comment: a run for a fork's pull request may not write here; see the run's summary.",
+    Outcome.FORK: "No comment: a run for a fork's pull request may not write here. See the run's summary.",
     Outcome.NO_PULL_REQUEST: "No comment: this run is for no pull request.",
-    Outcome.NOT_NEEDED: "No comment: there is nothing to judge, and none stands here.",
+    Outcome.NOT_NEEDED: "No comment: there is nothing to judge, and no earlier comment.",
 }
 
 
@@ -99,7 +99,7 @@ def compose(body: str, marker: Marker) -> str:
         raise GatesError(
             f"the comment has {len(text):,} characters; GitHub takes {LONGEST:,}",
             where="comment",
-            hint="This is a mistake of the report; please report it. The run's summary holds it whole.",
+            hint="This is a bug; please report it. The run's summary has the whole report.",
             exit_code=Exit.OUTSIDE,
         )
     return text
@@ -252,7 +252,7 @@ class _Thread:
         self.delete(comment)
         login = (comment.get("user") or {}).get("login")
         raise GatesError(
-            f"this token writes as {login}, not as {wanted.author}: the comment was taken back",
+            f"this token writes as {login}, not as {wanted.author}: the comment was deleted",
             where="GitHub",
             hint=f"Name the author: `--author '{login}'`, or the input `author` of the action.",
         )

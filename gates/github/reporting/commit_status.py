@@ -60,7 +60,7 @@ def kept(client: Client, event: Event, context: str) -> Status | None:
     for commit in filter(None, (event.head_sha, before)):
         state = standing(client, event.repository, commit).get(context.casefold())
         if state is not None and state != "success":
-            told = f"nothing has changed since {commit[:7]}, whose verdict stands: {state}"
+            told = f"nothing has changed since {commit[:7]}, whose verdict still holds: {state}"
             return Status(state=state if state in _REFUSALS else "error", context=context, description=told)
         if state is not None:
             return None

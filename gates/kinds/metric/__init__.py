@@ -62,7 +62,7 @@ def _unknown(metric: str, task: Task) -> str:
     if others:
         return f"{metric} is a metric of task: {' or '.join(others)}, not of {task}"
     hint = nearest(metric, table(task)) or f"; those of task: {task} are in docs/metrics.md"
-    return f"no metric is called {shown(metric)}{hint}"
+    return f"unknown metric {shown(metric)}{hint}"
 
 
 def _parameter_mistakes(rule: MetricRule, entry: MetricEntry) -> Iterator[GateMistake]:
@@ -82,11 +82,11 @@ def _parameter_mistakes(rule: MetricRule, entry: MetricEntry) -> Iterator[GateMi
 def _meaning(rule: MetricRule, entry: MetricEntry, metric: Metric, terms: GateContext) -> Iterator[GateMistake]:
     if rule.better and entry.better:
         word = next(word for word, direction in DIRECTIONS.items() if direction == entry.better)
-        yield GateMistake(path=("better",), what=f"of {rule.metric} {word} is better; take `better` away")
+        yield GateMistake(path=("better",), what=f"of {rule.metric} {word} is better; remove `better`")
     if metric.grouped and not rule.by:
-        yield GateMistake(path=("metric",), what=f"{rule.metric} compares groups; say of which column with `by:`")
+        yield GateMistake(path=("metric",), what=f"{rule.metric} compares groups; name their column with `by:`")
     if rule.by and not metric.grouped:
-        what = f"{rule.metric} does not compare groups; take `by` away, use `slices`, or its {rule.metric}_difference"
+        what = f"{rule.metric} does not compare groups; remove `by`, use `slices`, or its {rule.metric}_difference"
         yield GateMistake(path=("by",), what=what)
     if len(set(rule.by)) != len(rule.by):
         yield GateMistake(path=("by",), what="a column can't be crossed with itself")

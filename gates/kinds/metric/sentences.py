@@ -106,7 +106,7 @@ def _unbounded(told: SentenceFacts) -> str:
     value = number(told.judged.value) if level else moved_by(told.oriented.value, points=told.points)
     found = f"is {value}" if level else f"moved by {value} against {told.champion}"
     rows_ = f"1 {told.noun[0]} tells" if told.n == 1 else f"these {plural(told.n, *told.noun)} tell"
-    return f"{what} {found}, but {rows_} too little of how far off that may be; {_asked(told)}"
+    return f"{what} {found}, but {rows_} too little about how far off that may be; {_asked(told)}"
 
 
 def _asked(told: SentenceFacts) -> str:
@@ -175,7 +175,7 @@ def _gain(told: SentenceFacts) -> str:
     sure = "certainly " if told.code is Code.SUSPICIOUS else ""
     return (
         f"{what} is {sure}more than {bar} better than {told.champion}'s {_basis(told)} (it moved by {gain}): "
-        "too good to be true? Look for the label among the features, or the same rows in train and holdout"
+        "suspiciously good? Look for the label among the features, or for the same rows in train and holdout"
     )
 
 

@@ -81,7 +81,7 @@ class JudgedPart:
         if candidate.unscored:
             return absent(Verdict.ERROR, Code.DIFFERENT_ROWS, f"the candidate has no predictions: {candidate.unscored}")
         if compares and evidence.uncompared and (champion is None or champion.unscored):
-            return absent(None, Code.UNCOMPARED, f"compared with nothing, because {evidence.uncompared}")
+            return absent(None, Code.UNCOMPARED, f"not compared, because {evidence.uncompared}")
         if compares and champion is None:
             return absent(None, Code.NO_CHAMPION, "no champion yet")
         if champion is not None and champion.unscored:

@@ -43,9 +43,7 @@ def hold(
     reason = _reason(subject_, judged, oriented, code, blame_confidence, terms, searched, revealed) + subject_.left
     if verdict is Verdict.PASS and terms.reuse is not None and used >= terms.reuse:
         verdict, code = Verdict.INCONCLUSIVE, Code.HOLDOUT_SPENT
-        reason += (
-            f"; but this holdout has decided {used:,} of the {terms.reuse:,} times it is good for: take fresh rows"
-        )
+        reason += f"; but this holdout has decided {used:,} of the {terms.reuse:,} times it is good for: use fresh rows"
     return BarOutcome(
         verdict=verdict,
         code=code,

@@ -80,7 +80,7 @@ class EngineModule(Protocol):
 
 def unordered() -> GatesError:
     """What is said where something rests on an order that rows don't have."""
-    hint = "Name a key column in data.key, or take data.engine: duckdb."
+    hint = "Name a key column in data.key, or use data.engine: duckdb."
     return GatesError("rows have no order in Spark", hint=hint)
 
 

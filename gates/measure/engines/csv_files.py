@@ -19,7 +19,7 @@ from gates.wording import counted
 DELIMITERS = ",;\t|"
 _QUOTED = re.compile(r'"([^"]|"")*"')
 _BLOCK = 1 << 24
-WIDTH = "Give every row the header's columns, and quote a cell that holds what parts them."
+WIDTH = "Give every row the header's columns, and quote a cell that contains the separator."
 UTF8 = "Save it as UTF-8."
 SMALL = 1 << 28  # bytes of files whose rows are kept in memory
 WRITTEN = {"HUGEINT": "VARCHAR"}  # types that Parquet has not -> what is written
@@ -59,13 +59,13 @@ def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadCo
     if not files[0].stat().st_size:
         raise GatesError(f"{path} has no rows")
     if not names:
-        raise GatesError(f"{path}: line 1 is empty; the header must be there", hint="Delete the line.")
+        raise GatesError(f"{path}: line 1 is empty; it must be the header", hint="Delete the line.")
     refuse_twins(path, names)
     for file in files[1:]:
         if head(file) != (delimiter, names):
             raise GatesError(
                 f"{path}: the header of {file.name} is not that of {files[0].name}",
-                hint="Keep files of the same columns, in the same order, in one glob.",
+                hint="All files of a glob need the same columns in the same order.",
             )
     read, size = _read(names, delimiter, [paths.of(file) for file in files], ask, paths)
     if not _all_told(files, size):

@@ -44,7 +44,7 @@ READERS: Mapping[str, FileFormat] = {
     ".ndjson": _JSON,
 }
 LFS_HINT = "Run git lfs pull; in the workflows, give lfs: true."
-_ROOM = "Make room there, or let TMPDIR name a folder of a disk that has some: a CSV file takes half of its size."
+_ROOM = "Free some space, or point TMPDIR to a disk that has some: a CSV file takes half of its size."
 MEMORY = (256, 1024, None)  # MB a thread, each tried before the next; None: most of the machine's
 QUERY = "query of DuckDB"  # what one asks may hold values of the data, so none is told
 AT_ONCE = 100_000  # rows of a stream
@@ -174,7 +174,7 @@ class DuckDB:
                 return self._opened(replace(reader, source=reader.again, again=None), path, files, name)
             what, hint = wrong[1] if wrong else (self._paths.told(_told_by(error)), None)
             place = f"{wrong[0].name}: " if wrong and len(files) > 1 else ""
-            raise GatesError(f"{path} is damaged or no table: {place}{what}", hint=hint) from error
+            raise GatesError(f"{path} is damaged or not a table: {place}{what}", hint=hint) from error
 
     def _seen(self, name: str, read: ReadColumns | None = None) -> SeenFile:
         columns = {row[0]: row[1] for row in self._ask(f"DESCRIBE {quoted(name)}")}
@@ -193,7 +193,7 @@ class DuckDB:
         refuse_twins(name, names or [])
         seen = self._registered(frames.plain(table, name), name)
         if names is not None and names != list(seen.columns):  # the engine gave a column a name of its own
-            raise GatesError("its columns are not told apart by name", where=name, hint="Give each a name of its own.")
+            raise GatesError("its column names are not unique", where=name, hint="Give each a unique name.")
         return seen
 
     def _registered(self, table: Any, name: str) -> SeenFile:
@@ -220,7 +220,7 @@ class DuckDB:
             except (duckdb.Error, TypeError) as error:
                 what = f"the column {column} can't be read: {_told_by(error)}"
                 return GatesError(what, where=name, hint="Give it a type of text, numbers, booleans, dates or times.")
-        return GatesError(f"{type(table).__name__}: no table that the engine can see", where=name)
+        return GatesError(f"{type(table).__name__}: not a table that the engine can read", where=name)
 
     def embedded(self, _: str) -> DuckDB:
         """Itself."""
@@ -254,7 +254,7 @@ def suffix_of(path: str) -> str:
     """``.parquet`` or ``.csv``. Raises ``GatesError`` for what no reader knows."""
     suffix = Path(path).suffix.lower()
     if suffix not in READERS:
-        raise GatesError(f"{path}: no table; known are {', '.join(READERS)}")
+        raise GatesError(f"{path}: not a table; supported are {', '.join(READERS)}")
     return suffix
 
 

@@ -27,7 +27,7 @@ from gates.measure.engines.written_names import Paths, refuse_twins
 
 BOM = b"\xef\xbb\xbf"
 OBJECT = 'Write one object a line, such as {"id": 1}.'
-ONCE = "Give each key a name of its own."
+ONCE = "Give each key a unique name."
 _SORTS = (BOOL, NESTED, INT | WIDE | NUM)  # of values; all others are text
 
 
@@ -109,7 +109,7 @@ def _fault(line: bytes) -> tuple[str, str] | None:
         value = json.loads(line.decode(), object_pairs_hook=once)
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except UnicodeEncodeError:
-        return "holds half of a surrogate pair, which is no text", "Write the whole character."
+        return "holds half of a surrogate pair, which is not text", "Write the whole character."
     except UnicodeDecodeError:
         return "is not UTF-8 text", "Save the file as UTF-8."
     except json.JSONDecodeError as error:

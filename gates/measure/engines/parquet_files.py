@@ -25,7 +25,7 @@ def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadCo
         if sorted(own) != sorted(names[0]):
             raise GatesError(
                 f"{path}: {file.name} has other columns than {files[0].name}",
-                hint="Keep files of the same columns in one glob.",
+                hint="All files of a glob need the same columns.",
             )
     return ReadColumns(sql=PARQUET.call(known, union_by_name="true" if len(files) > 1 else "false"))
 

@@ -163,13 +163,13 @@ class Spark:
         from pyspark.sql import DataFrame
 
         if not isinstance(table, DataFrame):
-            raise GatesError(f"{type(table).__name__}: no table that Spark can see", where=name)
+            raise GatesError(f"{type(table).__name__}: not a table that Spark can read", where=name)
         return self._seen(table, name, name)
 
     def _seen(self, frame: Any, path: str, name: str) -> SeenFile:
         fields = [(field.name, field.dataType.simpleString()) for field in frame.schema]
         if len({column.lower() for column, _ in fields}) < len(fields):
-            raise GatesError(f"{path}: its columns are not told apart by name", hint="Give each a name of its own.")
+            raise GatesError(f"{path}: its column names are not unique", hint="Give each a unique name.")
         columns = {column: _name_of(kind, f"{path}: the column {column}") for column, kind in fields}
         self._view(frame, columns, name)
         self._brought[name] = False
@@ -260,7 +260,7 @@ def _named(name: str) -> str:
 def _type_of(kind: str, where: str) -> str:
     decimal = _DECIMAL.fullmatch(kind)
     if not decimal and kind not in TYPES:
-        raise GatesError(f"{where} holds {told(kind)}; the engine spark can't see it", hint="Use data.engine: duckdb.")
+        raise GatesError(f"{where} holds {told(kind)}; the engine spark can't read it", hint="Use data.engine: duckdb.")
     return kind.lower() if decimal else TYPES[kind]
 
 
@@ -268,7 +268,7 @@ def _name_of(kind: str, where: str) -> str:
     if kind.startswith("decimal("):
         return kind.upper()
     if kind not in _NAMES:
-        raise GatesError(f"{where} holds {told(kind)}; the engine spark sees flat columns only")
+        raise GatesError(f"{where} holds {told(kind)}; the engine spark reads flat columns only")
     return _NAMES[kind]
 
 

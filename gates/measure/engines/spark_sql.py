@@ -15,7 +15,7 @@ from gates.measure.engines import unordered
 MATCHES = "gates_matches"  # a function that the engine registers: RE2, as in DuckDB; Java's can take forever
 _DIGITS = {"%Y": "yyyy", "%m": "MM", "%d": "dd", "%H": "HH", "%M": "mm", "%S": "ss", "%f": "SSSSSS"}
 _WHOLE = "4503599627370496D"  # 2^52: from here on a double has no places
-OUTSIDE = "a date or time lies outside the years 1 to 9999, where Spark and DuckDB part ways"
+OUTSIDE = "a date or time lies outside the years 1 to 9999, where Spark and DuckDB differ"
 
 FUNCTIONS: Mapping[str, str] = {  # by name: Spark's SQL, with the arguments' SQL in it
     "ISFINITE": "(abs({0}) < double('infinity'))",  # NaN is larger than all

@@ -23,10 +23,10 @@ def refuse_twins(path: str, names: Sequence[str]) -> None:
             raise GatesError(f"{path}: column {place + 1} has no name", hint=hint)
         if key in first:
             other, places = names[first[key]], f"columns {first[key] + 1} and {place + 1}"
-            told = f"the column {name} stands twice: {places}"
+            told = f"the column {name} occurs twice: {places}"
             if other != name:
-                told = f"{places} are {other!r} and {name!r}, which only case or blanks tell apart"
-            raise GatesError(f"{path}: {told}", hint="Give each column a name of its own.")
+                told = f"{places} are {other!r} and {name!r}, which differ only in case or blanks"
+            raise GatesError(f"{path}: {told}", hint="Give each column a unique name.")
         first[key] = place
 
 

@@ -104,7 +104,7 @@ def _in_order(table: Any, given: Any, key: str | None) -> Any:
         strange, lacking = keys.difference(wanted), wanted.difference(keys)
         for what, found in (
             ("repeats the keys", keys[keys.duplicated()].unique()),
-            ("returned keys that it was not given", strange),
+            ("returned unknown keys", strange),
             ("returned nothing for the keys", lacking),
         ):
             if len(found):
@@ -113,7 +113,7 @@ def _in_order(table: Any, given: Any, key: str | None) -> Any:
     index = table.index
     if not index.equals(given.index) and len(index) == len(given) and set(index) == set(given.index):
         raise UnfitError(
-            "it returned the rows in another order than it was given them, by their index; return them in order"
+            "it returned the rows in another order, by their index; return them in the given order"
             + (f", or with the column {key}" if key else "")
         )
     return table.reset_index(drop=True)
@@ -191,7 +191,7 @@ def _refuse_total(held: Mapping[str, Any]) -> None:
     if len(wrong):
         raise UnfitError(
             f"in {counted(len(wrong), 'row')}, first in row {wrong[0] + 1}, the scores of {' and '.join(held)} "
-            f"add up to {total[wrong[0]]:.6g}, not 1: they are no probabilities"
+            f"add up to {total[wrong[0]]:.6g}, not 1: they are not probabilities"
         )
 
 

@@ -30,9 +30,9 @@ def refuse_shared(
         which = "every row" if shared == rows else f"{shared:,} of {counted(rows, 'row')}"
         raise GatesError(
             f"{which} of {holdout.path} {'stands' if shared == rows else 'stand'} in {train.path}, too: "
-            "a model can't be judged on what it learnt from",
+            "a model can't be judged on rows it learned from",
             where="data.train",
-            hint="Take other rows, or say how many may be shared: a rule `leakage:` of the contract.",
+            hint="Use other rows, or allow a share of them with a rule `leakage:` in the contract.",
         )
 
 

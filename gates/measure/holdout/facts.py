@@ -33,14 +33,16 @@ def read(folder: Path) -> TrainingFacts | None:
         value = json.loads(data, parse_constant=_no_number, parse_float=_finite)
         json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
-        raise GatesError(f"is no JSON: {error}", where=str(path), hint=HINT) from error
+        raise GatesError(f"is not valid JSON: {error}", where=str(path), hint=HINT) from error
     found = list(problems(Source(name=str(path), value=value, places={}), (), value, SCHEMA))
     if found:
         raise GatesError(found[0].text, where=str(path), hint=HINT)
     facts: TrainingFacts = build(TrainingFacts, {"parameters": {}, "tags": {}} | value)
     for name, held in facts.parameters.items():
         if isinstance(held, int) and abs(held) > EXACT:
-            raise GatesError(f"{name}: no reader of JSON keeps this number", where=str(path), hint="Write it as text.")
+            raise GatesError(
+                f"{name}: JSON readers can't represent this number", where=str(path), hint="Write it as text."
+            )
     return facts
 
 

@@ -69,5 +69,5 @@ class Hidden:
                     f"{told} is x-sensitive, and {plural(small, 'group', 'groups')} of {dimension.id} "
                     f"{have(small)} fewer than {self.least} rows",
                     where="slices",
-                    hint="Take wider bins, or fewer columns: so small a group tells of people.",
+                    hint="Use wider bins, or fewer columns: so small a group says something about people.",
                 )

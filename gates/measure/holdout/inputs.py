@@ -46,7 +46,7 @@ def fitted(table: Any, schema: Any) -> Any:
         return table
     lacking = [name for name in schema.required_input_names() if name not in table.columns]
     if lacking:
-        raise UnfitError(f"it needs columns that the holdout lacks: {', '.join(lacking)}")
+        raise UnfitError(f"it needs columns that are missing from the holdout: {', '.join(lacking)}")
     table = table[[name for name in schema.input_names() if name in table.columns]].copy()
     for name, kind in wanted.items():
         if name in table.columns and kind in _CASTS:

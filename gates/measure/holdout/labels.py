@@ -173,7 +173,7 @@ def _classes(engine: Engine, opened: OpenTable, policy: Policy, label: str) -> L
         raise GatesError(
             f"{label} has one value only, {values[0]}",
             where="data.label",
-            hint="Name all classes there are: data.classes.",
+            hint="Name all classes in data.classes.",
         )
     ordered = sorted(values, key=lambda text: _number(text) or 0.0) if kind == "number" else sorted(values)
     return Labels(classes=tuple(ordered), kind=kind).also(absent)
@@ -185,7 +185,7 @@ def _all_declared(occurring: Labels, declared: Sequence[str], label: str) -> Non
         raise GatesError(
             f"{label} holds {', '.join(strange[:_SHOWN])}, which data.classes does not name",
             where="data.classes",
-            hint="Name every class there is.",
+            hint="Name every class.",
         )
 
 

@@ -41,7 +41,7 @@ def output_of(folder: Path) -> Path:
     found += [folder / "model"] if (folder / "model").is_dir() else []
     if len(found) > 1:
         names = ", ".join(f"{path.name}/" if path.is_dir() else path.name for path in found)
-        raise GatesError(f"{names} stand side by side: which one is judged?", where=str(folder), hint="Keep one.")
+        raise GatesError(f"{names} are both there: which one should be judged?", where=str(folder), hint="Keep one.")
     if not found:
         raise GatesError(
             "the training wrote neither model/ nor predictions.parquet nor predictions.csv",

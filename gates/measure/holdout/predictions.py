@@ -174,7 +174,7 @@ def _check_totals(engine: Engine, view: OpenTable, policy: Policy, columns: Sequ
             f"the scores of {counted(count, 'row')} don't add up to 1 ({which}): "
             f"{', '.join(columns[:_SHOWN])} together are {_span(low, high)}",
             where=view.path,
-            hint=f"Scores are probabilities: those of a row's classes add up to 1, give or take {TOTAL:g}.",
+            hint=f"Scores are probabilities: those of a row's classes add up to 1, within {TOTAL:g}.",
         )
 
 
@@ -242,7 +242,7 @@ def _match(engine: Engine, name: str, view: OpenTable, policy: Policy, *, secret
         return
     for what, sql in (
         (("prediction has no key", "predictions have no key"), f"SELECT k FROM {name} WHERE k IS NULL"),
-        (("key stands twice", "keys stand twice"), f"SELECT k FROM {name} GROUP BY k HAVING count(*) > 1"),
+        (("key occurs twice", "keys occur twice"), f"SELECT k FROM {name} GROUP BY k HAVING count(*) > 1"),
         (
             ("holdout row has no prediction", "holdout rows have no prediction"),
             f"SELECT k FROM gates_rows EXCEPT SELECT k FROM {name}",
@@ -271,7 +271,7 @@ def _spelt(engine: Engine, name: str) -> str | None:
     if same:
         return None
     ours, theirs = (run(engine, f"SELECT min(k) FROM {table}")[0][0] for table in ("gates_rows", name))
-    return f"No key is the holdout's: write them as there, {ours}, not {theirs}; read them as text, with dtype=str."
+    return f"No key matches the holdout's: write them as {ours}, not {theirs}; read them as text, with dtype=str."
 
 
 def _beside(engine: Engine, name: str, view: OpenTable, key: str) -> tuple[str, str | None]:
@@ -288,7 +288,7 @@ def _beside(engine: Engine, name: str, view: OpenTable, key: str) -> tuple[str, 
     told = f"; the predictions have {', '.join(first)} ({view.told(key)})"
     if not alike:
         return told, None
-    return told, "They are the same numbers, written otherwise."
+    return told, "They are the same numbers, written differently."
 
 
 def _as_number(text: str) -> float | None:
@@ -354,5 +354,5 @@ def _check_calls(engine: Engine, view: OpenTable, policy: Policy, labels: Labels
     raise GatesError(
         f"{plural(count, 'prediction is', 'predictions are')} {named} ({which}){shown}",
         where=view.path,
-        hint="Write the classes as they stand in the holdout; one that it lacks must be named in data.classes.",
+        hint="Write the classes as in the holdout; name a class that is missing there in data.classes.",
     )

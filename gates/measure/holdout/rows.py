@@ -138,7 +138,7 @@ def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str, hidd
             raise GatesError(
                 f"{column} differs within {counted(wrong, 'query')}{which}",
                 where=role,
-                hint="Of a ranking, unit, weight and slices are of whole queries.",
+                hint="In a ranking, unit, weight and slices belong to whole queries.",
             )
 
 
@@ -178,7 +178,7 @@ def weight_places(engine: Engine, opened: OpenTable, column: str | None) -> int:
             f"{opened.path}: {column} holds the weights {smallest:.6g} and {largest:.6g}; one above 0 must be at least "
             f"2^-{digits - 1} of the largest to count",
             where="data.weight",
-            hint="Make so small a weight 0, or the largest smaller.",
+            hint="Set this weight to 0, or make the largest smaller.",
         )
     return places
 
@@ -218,7 +218,7 @@ def bucket_of(text: str) -> str:
 
 
 def identified(policy: Policy) -> bool:
-    """Whether a column tells units, queries or rows apart; without one, equal rows can't be told apart."""
+    """Whether a column tells units, queries or rows apart; without one, equal rows can't be determined apart."""
     return bool(policy.data.unit or policy.data.query or policy.data.key)
 
 

@@ -89,7 +89,7 @@ def score(model: Path, features: Path, out: Path, asked: ScoringRequest, environ
         raise GatesError(f"the model took longer than {asked.seconds} s to score the holdout", where=str(model))
     if not answer.exists():
         last = " / ".join(sandbox.last_lines(log, 3)) or "it printed nothing"
-        raise GatesError(f"the model ended its process with exit code {status}: {last}", where=str(model))
+        raise GatesError(f"the model's process ended with exit code {status}: {last}", where=str(model))
     complaint = _complaint(answer)
     if complaint is not None or status or not out.exists():
         raise GatesError(f"the model could not score the holdout: {complaint or 'no reason given'}", where=str(model))
@@ -100,7 +100,7 @@ def _complaint(answer: Path) -> str | None:
     try:
         told = json.loads(answer.read_bytes())
     except ValueError:
-        return "its answer is no JSON"
+        return "its answer is not valid JSON"
     return None if told is None else str(told)[:_LONGEST]
 
 

@@ -31,7 +31,7 @@ _SHOWN = 200
 
 
 class _UnfitError(Exception):
-    """The function can't be called as it should be."""
+    """The function can't be called ok."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ def _function(wanted: Mapping[str, Any]) -> Callable[..., Any]:
     except AttributeError as error:
         raise _UnfitError(f"{module or 'this scikit-learn'} has no {name}") from error
     if not callable(found):
-        raise _UnfitError(f"{name} is no function")
+        raise _UnfitError(f"{name} is not a function")
     made: Callable[..., Any] = found
     return made
 
@@ -66,7 +66,7 @@ def _asked(wanted: Mapping[str, Any], rows: Any) -> MetricRequest:
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError) as error:
-        raise _UnfitError("its parameters can't be told") from error
+        raise _UnfitError("its parameters can't be determined") from error
     names, any_ = list(parameters), any(one.kind is one.VAR_KEYWORD for one in parameters.values())
     if len(names) < 2:  # noqa: PLR2004 -- the truth and what was predicted
         raise _UnfitError(f"it must take (y_true, y_pred) or (y_true, y_score), not ({', '.join(names)})")
@@ -85,7 +85,7 @@ def _asked(wanted: Mapping[str, Any], rows: Any) -> MetricRequest:
         if isinstance(value, np.ndarray) and value.ndim == 0:
             value = value.item()
         if not isinstance(value, Real):
-            raise _UnfitError(f"it gave {type(value).__name__}, not one number")
+            raise _UnfitError(f"it returned {type(value).__name__}, not one number")
         return float(value)
 
     return MetricRequest(
@@ -144,7 +144,7 @@ def _slice(asked: MetricRequest, held: Any, truth: Any, weights: Any, units: Any
     values = [_called(asked, truth, one, weights) for one in models]
     wrong = next((one for one in values if isinstance(one, str)), None)
     if wrong is not None:
-        return _undefined(f"{wrong}; no row is of the class {', '.join(asked.absent)}" if asked.absent else wrong, 0)
+        return _undefined(f"{wrong}; no row has the class {', '.join(asked.absent)}" if asked.absent else wrong, 0)
     first, codes = np.unique(units[held], return_inverse=True)
     many = len(first)
     if many < 2:  # noqa: PLR2004 -- one has no spread

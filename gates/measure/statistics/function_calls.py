@@ -81,7 +81,7 @@ def taken(fresh: Evidence, judged: Evidence, names: Iterable[str]) -> Evidence:
     if not wanted:
         return fresh
     if _models(fresh) != _models(judged):
-        raise GatesError("the champion is another one by now, and the repository's own metrics are not computed here")
+        raise GatesError("the champion has changed, and metrics of your own are not computed here")
     runs = zip(fresh.runs, judged.runs, strict=True)
     return replace(
         fresh,
@@ -159,7 +159,7 @@ def _asked(
             for dimension, slices in zip(dimensions, answer, strict=True)
         }
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
-        raise _failed(statistic, "its answer is none") from error
+        raise _failed(statistic, "it returned no valid answer") from error
     return found
 
 
@@ -182,7 +182,7 @@ def _answer(statistic: Statistic, wanted: Mapping[str, Any], rows: Path, guest: 
         told = json.loads(answer.read_bytes())
         complaint = told["complaint"]
     except (ValueError, TypeError, KeyError) as error:
-        raise _failed(statistic, "its answer is none") from error
+        raise _failed(statistic, "it returned no valid answer") from error
     if complaint is not None:
         raise _failed(statistic, _plain(complaint))
     return told["found"]

@@ -27,7 +27,7 @@ _ONE = 2.0**Computed.UNIT
 _SURE = 0.975  # of each of the two values from whose distance the error is taken
 _MOST = 1e40
 _TIED = 3.0  # standard errors of a share, within which values that are all the same leave no doubt of the quantile
-_FEW = "too few rows lie beyond it to tell how far off it may be"
+_FEW = "too few rows lie beyond it to know how far off it may be"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def render(checked: Checked, *, width: int = 120, colour: bool = False) -> str:
     told.print(Text(f"{sign(Verdict.PASS)} {held} of {plural(len(checked.gates), 'rule holds', 'rules hold')}"))
     if checked.skipped:
         names = flat(", ".join(checked.skipped))
-        told.print(Text(f"{sign(None)} {len(checked.skipped)} not looked at, for want of training data: {names}"))
+        told.print(Text(f"{sign(None)} {len(checked.skipped)} skipped: they need training data: {names}"))
     last = f"{flat(checked.table)}, {rows(checked.rows)}: {_LAST[checked.verdict]}"
     told.print(Text(f"{sign(checked.verdict)} {last}", style=f"bold {COLOURS[checked.verdict]}"))
     return out.getvalue()
@@ -35,9 +35,9 @@ def render(checked: Checked, *, width: int = 120, colour: bool = False) -> str:
 
 _LAST = {
     Verdict.PASS: "the contract holds",
-    Verdict.INCONCLUSIVE: "whether the contract holds can't be told",
+    Verdict.INCONCLUSIVE: "whether the contract holds can't be determined",
     Verdict.FAIL: "the contract is broken",
-    Verdict.ERROR: "could not be held to the contract",
+    Verdict.ERROR: "could not be checked against the contract",
 }
 
 

@@ -31,8 +31,8 @@ def render(diagnosis: Diagnosis, *, width: int = 120, colour: bool = False) -> s
                 told.print(Text(f"   {finding.state} {flat(finding.where)}: {flat(finding.what)}"))
             told.print(Text(f"   → {one.mend}", style="dim"))
     for state, words in (
-        (CheckState.OK, "as it should be"),
-        (CheckState.SKIPPED, "not looked at, for want of a token"),
+        (CheckState.OK, "ok"),
+        (CheckState.SKIPPED, "not checked: no token"),
     ):
         names = [one.id for one in diagnosis.checks if one.state is state]
         if names:
@@ -45,4 +45,4 @@ def _last(checks: tuple[Looked, ...]) -> str:
     bad = sum(one.state in (CheckState.MISSING, CheckState.UNSAFE) for one in checks)
     if bad:
         return f"{plural(bad, 'check', 'checks')} of {len(checks)} found something missing or unsafe"
-    return "nothing is missing or unsafe, as far as could be seen"
+    return "nothing is missing or unsafe, as far as gates can see"

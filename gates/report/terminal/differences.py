@@ -16,7 +16,7 @@ from gates.schema.fields import Plain
 from gates.schema.yaml_values import flow
 from gates.wording import all_of, counted
 
-WORDS: Final = {ChangeKind.UNKNOWN: "can't be told", Effect.UNKNOWN: "can't be told"}
+WORDS: Final = {ChangeKind.UNKNOWN: "can't be determined", Effect.UNKNOWN: "can't be determined"}
 Change = ContractChange | PolicyChange
 
 
@@ -30,7 +30,7 @@ def render(changes: Sequence[Change], worse: str, *, width: int = 120, colour: b
         told.print(_table(sorted(changes, key=_kept)))
     loose = sum(not _kept(change) for change in changes)
     last = (
-        f"❌ {worse}, or it can't be told, in {loose} of {counted(len(changes), 'change')}"
+        f"❌ {worse}, or it can't be determined, in {loose} of {counted(len(changes), 'change')}"
         if loose
         else _all_kept(len(changes))
     )

@@ -63,7 +63,7 @@ def render(decision: Decision, facts: Facts | None = None, *, width: int = 120, 
     for line in reason.splitlines() if decision.code is Code.COULD_NOT_JUDGE else [reason]:
         told.print(Text(f"   {flat(line)}"))
     for line in commands(decision, facts):
-        told.print(Text(f"   may be accepted: {line}", style="dim"), soft_wrap=True)
+        told.print(Text(f"   can be accepted: {line}", style="dim"), soft_wrap=True)
     return out.getvalue()
 
 
