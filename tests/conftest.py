@@ -45,6 +45,8 @@ POLICY = {
 }
 
 
+gc.disable()  # until all is imported, and most of it stays
+gc.set_threshold(10_000, 20, 20)
 PYTHON = sys.executable
 FIRST = ("tests/actions/", "tests/spark/", "tests/promotion/", "tests/docs/")
 TOGETHER = ("tests/spark/", "tests/docs/")  # each makes something for all its files that takes ten seconds
@@ -98,6 +100,7 @@ def pytest_collection_finish() -> None:
     """Thousands of tests stay in memory to the end: the garbage collector need not look through them at each turn."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:

@@ -90,10 +90,11 @@ def started(folder: Path) -> Iterator[Path]:
 
 def _serve(address: str) -> None:
     """Fork for everyone who asks, until standard input ends."""
+    gc.disable()  # nothing of what is imported goes away
     for name in PRELOADED:
         importlib.import_module(name)
-    gc.collect()
     gc.freeze()
+    gc.enable()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(f"{address}.new")
     listener.listen(64)

@@ -65,7 +65,13 @@ except GatesError as error:
 
 
 @pytest.mark.usefixtures("alone")
-@pytest.mark.parametrize("given", ["\n".join(f"{name}={value}" for name, value in KEYS.items()), ""])
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param("\n".join(f"{name}={value}" for name, value in KEYS.items()), id="given"),
+        pytest.param("", id="none", marks=pytest.mark.slow),
+    ],
+)
 def test_a_model_is_kept_in_s3_and_read_back_with_the_credentials_of_a_workflows_secret(
     tmp_path: Path, s3: str, given: str
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -275,11 +276,16 @@ TROUBLES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "operation", ["GET pulls/get", "POST issues/create-comment", "POST repos/create-commit-status"]
-)
-@pytest.mark.parametrize("name", TROUBLES)
-@pytest.mark.parametrize("bar", [0.6, 0.99])
+MET = [
+    pytest.param(bar, name, operation, marks=[] if (place + (bar == 0.99)) % 2 else [pytest.mark.slow])
+    for place, (name, operation) in enumerate(
+        product(TROUBLES, ("GET pulls/get", "POST issues/create-comment", "POST repos/create-commit-status"))
+    )
+    for bar in (0.6, 0.99)
+]
+
+
+@pytest.mark.parametrize(("bar", "name", "operation"), MET)
 def test_under_any_trouble_the_verdict_stands_and_the_log_says_what_happened(
     judged: Project, github: FakeGitHub, operation: str, name: str, bar: float
 ) -> None:

@@ -10,7 +10,7 @@ from extent import part
 from test_promotion import card_is_kept
 from worlds import World
 
-STRIDE = part(1, 4)  # at every step, or at every fourth
+STRIDE = part(1, 9)  # at every step, or at every ninth
 
 
 def prepared(world: World, *, second: bool) -> int:
@@ -24,7 +24,9 @@ def prepared(world: World, *, second: bool) -> int:
     return 0
 
 
-@pytest.mark.parametrize(("second", "stride"), [(False, 5), (True, STRIDE)], ids=["the first champion", "a second one"])
+@pytest.mark.parametrize(
+    ("second", "stride"), [(False, part(5, 14)), (True, STRIDE)], ids=["the first champion", "a second one"]
+)
 def test_killed_at_every_step_it_is_finished_or_undone(world: World, second: bool, stride: int) -> None:
     before = prepared(world, second=second)
     world.snapshot()
@@ -42,7 +44,10 @@ def test_killed_at_every_step_it_is_finished_or_undone(world: World, second: boo
     assert step > 20, "the sweep must have met every write"
 
 
-@pytest.mark.parametrize(("every", "late"), [(2, False), (3, True), (5, False), (7, True), (11, False)])
+RARER = [pytest.param(*one, marks=pytest.mark.slow) for one in ((5, False), (11, False))]
+
+
+@pytest.mark.parametrize(("every", "late"), [(2, False), (3, True), (7, True), *RARER])
 def test_a_registry_and_a_remote_that_fail_every_nth_call(world: World, every: int, late: bool) -> None:
     before = prepared(world, second=True)
     hook = {"counter": str(world.base / "counter"), "every": every, "late": late}

@@ -44,4 +44,4 @@ def test_many_promotions_at_once(world: World) -> None:
 
 def test_promotions_of_several_machines_at_once(world: World) -> None:
     """Without a lock in common: only the ledger's compare-and-swap and the intents keep them apart."""
-    raced(world, clones(world, 6), machines=True)
+    raced(world, clones(world, part(6, 4)), machines=True)
