@@ -19,7 +19,8 @@ from gates.documents import decision, evidence
 from gates.errors import GatesError
 from gates.judge import judge as judges
 from gates.judge import table_check
-from gates.pipeline.pipeline import Flow
+from gates.pipeline.pipeline import Pipeline
+from gates.pipeline.session import Session
 from gates.policy.sections import EngineName
 from gates.report import notebook
 from gates.schema.yaml_text import Source
@@ -104,9 +105,7 @@ def measure(path: Place = "gates.yaml") -> ShownEvidence:
 
     Leaves the evidence in ``.gates``. Raises ``GatesError`` at the first step that can't be done.
     """
-    flow = _flow(path)
-    flow.workspace.trained(flow.resolved.policy.train.seeds)
-    return _shown(ShownEvidence, flow.measure(flow.check(), flow.served(), flow.anchor()))
+    return _shown(ShownEvidence, Pipeline(_session(path)).measure_trained())
 
 
 def run(path: Place = "gates.yaml") -> ShownDecision:
@@ -114,17 +113,17 @@ def run(path: Place = "gates.yaml") -> ShownDecision:
 
     Leaves evidence and decision in ``.gates``. Raises ``GatesError`` at the first step that can't be done.
     """
-    flow = _flow(path)
-    made = flow.run()
-    flow.workspace.save(flow.workspace.decision, made)
+    session = _session(path)
+    made = Pipeline(session).run()
+    session.workspace.save(session.workspace.decision, made)
     return _shown(ShownDecision, made)
 
 
-def _flow(path: Place) -> Flow:
-    """The steps of a policy, which say nothing but where they fail."""
+def _session(path: Place) -> Session:
+    """A session whose steps say nothing but where they fail."""
     today = datetime.now(UTC).date().isoformat()
     steps = Steps(sys.stderr, quiet=True)
-    return Flow(workspace=Workspace(policy=Path(path)), steps=steps, environ=os.environ, today=today)
+    return Session(workspace=Workspace(policy=Path(path)), steps=steps, environ=os.environ, today=today)
 
 
 def check_data(

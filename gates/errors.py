@@ -35,11 +35,3 @@ class GatesError(Exception):
         place = f"{self.where}: " if self.where else ""
         hint = f"\n  {self.hint}" if self.hint else ""
         return f"{place}{self.what}{hint}"
-
-
-class PolicyError(GatesError):
-    """All mistakes of one file at once, sorted by line. ``problems`` holds one finished line each."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)

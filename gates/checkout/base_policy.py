@@ -25,7 +25,7 @@ _FILES = ("100644", "100755")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BaseVerdict:
+class BasePolicy:
     """A policy that the candidate is held to, and the folder where its paths start."""
 
     resolved: ResolvedPolicy
@@ -38,7 +38,7 @@ class Base:
     policies that can't be read, that have moved, or that stand beside the one at hand."""
 
     commit: str
-    policies: tuple[BaseVerdict, ...] = ()
+    policies: tuple[BasePolicy, ...] = ()
     told: tuple[Change, ...] = ()
 
     def changes(self, head: ResolvedPolicy) -> tuple[Change, ...]:
@@ -63,7 +63,7 @@ def base_of(workspace: Workspace, revision: str, head: ResolvedPolicy, environ: 
     except GatesError as error:
         return Base(commit=commit, told=(_unread(path, path, error),))
     policies = (
-        BaseVerdict(resolved=one, root=_root(one, (top / name).parent, workspace.root)) for name, one in bounds.items()
+        BasePolicy(resolved=one, root=_root(one, (top / name).parent, workspace.root)) for name, one in bounds.items()
     )
     return Base(commit=commit, policies=tuple(policies), told=tuple(told))
 

@@ -15,8 +15,10 @@ from gates.cli import options
 from gates.documents.decision import Decision, Past
 from gates.documents.decision import unchanged as unchanged_model
 from gates.errors import Exit, GatesError
-from gates.pipeline.pipeline import Flow
-from gates.pipeline.publish import facts, publish, status_of
+from gates.pipeline.pipeline import Pipeline
+from gates.pipeline.publish import facts_of, publish, status_of
+from gates.pipeline.session import Session
+from gates.report import Facts
 from gates.system.progress import Steps
 
 if TYPE_CHECKING:
@@ -49,17 +51,18 @@ def comment(policy: Path, base: str | None, author: str, folder: Path | None, re
     """
     from gates.github import event
 
-    flow = options.flow(policy, base)
-    happened = event.read(flow.environ)
-    flow = replace(flow, approver=approver(flow, happened))
-    decision = flow.judged_anew(folder or flow.workspace.work, reason)
-    publish(flow, decision)
-    code, failed = tell(flow, happened, decision, author=author)
+    session = options.session(policy, base)
+    happened = event.read(session.environ)
+    session.approver = approver(session, happened)
+    decision = Pipeline(session).judge_anew(folder or session.workspace.work, reason)
+    facts = facts_of(session, decision)
+    publish(session, decision, facts)
+    code, failed = tell(session, happened, decision, facts, author=author)
     sys.exit(code or (failed[0].exit_code if failed else code))
 
 
 def tell(
-    flow: Flow, happened: Event, decision: Decision, *, author: str, create: bool = True
+    session: Session, happened: Event, decision: Decision, facts: Facts, *, author: str, create: bool = True
 ) -> tuple[Exit, list[GatesError]]:
     """Comment and commit status of a decision. Gives the exit code that follows from it, and what GitHub failed at,
     which never turns a verdict around. Without ``create`` nothing has changed, and a missing comment is not missed."""
@@ -69,14 +72,14 @@ def tell(
     from gates.github.reporting.report_subject import subject
     from gates.report.markdown import render
 
-    verdict, code = flow.settled(decision).verdict, options.code(decision, flow)
-    if code is Exit.SHIP and facts(flow, decision).weaker and not flow.approver and create:
+    verdict, code = facts.verdict(decision), options.code(decision, facts)
+    if code is Exit.SHIP and facts.weaker and not facts.approver and create:
         code = Exit.STOP
         click.echo("gates: the policy gets weaker, and nobody has approved that", err=True)
-    about = subject(flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE")), happened)
+    about = subject(session.path, happened)
 
     def write(history: tuple[Past, ...]) -> str:
-        return render(decision, facts(flow, decision, history))
+        return render(decision, replace(facts, history=history))
 
     def comment(client: Client) -> None:
         done = comments.sync(
@@ -84,16 +87,16 @@ def tell(
         )
         click.echo(done.told, err=True)
         if done in (comments.Outcome.FORK, comments.Outcome.NO_PULL_REQUEST):
-            outputs.write_summary(flow.environ, f"_{done.told}_")
+            outputs.write_summary(session.environ, f"_{done.told}_")
 
     def set_status(client: Client) -> None:
-        told = status_of(decision, facts(flow, decision), code, about.context)
+        told = status_of(decision, facts, code, about.context)
         click.echo(commit_status.put(client, happened, told), err=True)
 
     failed: list[GatesError] = []
     for act in (comment, set_status):
         try:
-            act(rest_api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", "")))
+            act(rest_api.Client(happened.api_url, session.environ.get("GITHUB_TOKEN", "")))
         except GatesError as error:
             failed.append(error)
     for trouble in failed:
@@ -104,16 +107,18 @@ def tell(
     return code, failed
 
 
-def tell_unchanged(flow: Flow, happened: Event, decision: Decision, *, author: str) -> tuple[Exit, list[GatesError]]:
+def tell_unchanged(
+    session: Session, happened: Event, decision: Decision, facts: Facts, *, author: str
+) -> tuple[Exit, list[GatesError]]:
     """The same where nothing has changed: a refusal that stands is left standing, and ends with ``Exit.STOP``."""
     from gates.github import rest_api
     from gates.github.reporting import commit_status
     from gates.github.reporting.report_subject import subject
 
     if happened.may_write:
-        context = subject(flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE")), happened).context
+        context = subject(session.path, happened).context
         try:
-            client = rest_api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
+            client = rest_api.Client(happened.api_url, session.environ.get("GITHUB_TOKEN", ""))
             stands = commit_status.kept(client, happened, context)
             if stands:
                 click.echo(f"{commit_status.put(client, happened, stands)} {stands.description}", err=True)
@@ -121,7 +126,7 @@ def tell_unchanged(flow: Flow, happened: Event, decision: Decision, *, author: s
         except GatesError as error:
             click.echo(f"gates: {error}", err=True)
             return Exit.OUTSIDE, [error]
-    return tell(flow, happened, decision, author=author, create=False)
+    return tell(session, happened, decision, facts, author=author, create=False)
 
 
 @click.command()
@@ -146,29 +151,32 @@ def unchanged(policies: str, author: str) -> NoReturn:
     failed: list[GatesError] = []
     stands = False
     for name in filter(None, map(str.strip, policies.splitlines())):
-        flow = options.flow(Path(name))
+        session = options.session(Path(name))
         try:
-            decision = unchanged_model(flow.resolved.policy.model, NOTHING_NEW)
-            code, trouble = tell_unchanged(flow, happened, decision, author=author)
+            decision = unchanged_model(session.resolved.policy.model, NOTHING_NEW)
+            facts = facts_of(session, decision)
+            code, trouble = tell_unchanged(session, happened, decision, facts, author=author)
             stands, failed = stands or code is Exit.STOP, failed + trouble
         except GatesError as error:  # a policy that can't be read, which nobody has touched
             click.echo(f"gates: {error}", err=True)
     sys.exit(failed[0].exit_code if failed else Exit.STOP if stands else Exit.SHIP)
 
 
-def approver(flow: Flow, happened: Event) -> str | None:
+def approver(session: Session, happened: Event) -> str | None:
     """Who approved that the policy gets weaker; None where it does not, or where nobody can be told to have."""
     from gates.github.people.reviewers import weaker_policy_approved
     from gates.github.rest_api import Client
 
     try:
-        weaker = flow.base is not None and any(change.kind.weakens for change in flow.base.changes(flow.resolved))
+        weaker = session.base is not None and any(
+            change.kind.weakens for change in session.base.changes(session.resolved)
+        )
     except GatesError:  # nothing can be judged either
         return None
     if not weaker or happened.pr is None:
         return None
     try:
-        client = Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
+        client = Client(happened.api_url, session.environ.get("GITHUB_TOKEN", ""))
         return weaker_policy_approved(client, happened.repository, happened.pr, happened.head_sha)
     except GatesError as error:
         click.echo(f"gates: whether the weaker policy is approved can't be determined: {error}", err=True)
@@ -188,9 +196,10 @@ def annotate(policy: Path) -> None:
     """
     from gates.report.annotation import render
 
-    flow = replace(options.flow(policy), steps=Steps(sys.stderr, quiet=True))  # what steps say may quote anything
-    decision = flow.workspace.load_decision()
-    click.echo(render(decision, facts(flow, decision)), nl=False)
+    session = options.session(policy)
+    session.steps = Steps(sys.stderr, quiet=True)  # what steps say may quote anything
+    decision = session.workspace.load_decision()
+    click.echo(render(decision, facts_of(session, decision)), nl=False)
     sys.stdout.flush()
 
 

@@ -14,14 +14,17 @@ import click
 
 from gates.cli import options
 from gates.errors import Exit, GatesError
-from gates.pipeline.publish import publish
+from gates.pipeline import baselines
+from gates.pipeline.pipeline import Pipeline
+from gates.pipeline.publish import facts_of, publish
 from gates.system.files import digest_of, folder_digest
 from gates.wording import counted
 
 if TYPE_CHECKING:
     from gates.documents.decision import Decision
     from gates.github.event import Event
-    from gates.pipeline.pipeline import Flow
+    from gates.pipeline.session import Session
+    from gates.report import Facts
 
 handed = click.option(
     "--handed",
@@ -36,7 +39,7 @@ def given(function: Callable[..., Any]) -> Callable[..., Any]:
     return handed(digests(function))
 
 
-def receive(flow: Flow, handed: Path | None, digests: str | None, *wanted: str) -> bool:
+def receive(session: Session, handed: Path | None, digests: str | None, *wanted: str) -> bool:
     """Lay what was handed over into ``.gates/``; False where nothing is meant to be. An empty option counts as none."""
     if not digests and (handed is None or not str(handed).strip(".")):
         return False
@@ -44,21 +47,29 @@ def receive(flow: Flow, handed: Path | None, digests: str | None, *wanted: str) 
         raise GatesError("give both or neither", where="--handed, --digests")
     from gates.pipeline.handover import receive as lay
 
-    with flow.steps.step("handed", str(handed)):
-        lay(flow.workspace, handed, digests, wanted)
-    flow.workspace.when.unlink(missing_ok=True)  # what was handed over was trained elsewhere
+    with session.steps.step("handed", str(handed)):
+        lay(session.workspace, handed, digests, wanted)
+    session.workspace.when.unlink(missing_ok=True)  # what was handed over was trained elsewhere
     return True
 
 
 @contextmanager
-def told(flow: Flow) -> Iterator[None]:
+def told(session: Session) -> Iterator[None]:
     """A step that can't be done is published as a decision, so that whoever reports can say why."""
     try:
         yield
     except GatesError as error:
-        with suppress(GatesError):
-            publish(flow, flow.unjudged(error))
+        _publish_unjudged(session, error)
         raise
+
+
+def _publish_unjudged(session: Session, error: GatesError) -> tuple[Decision, Facts]:
+    """Publish that nothing could be judged. Where nothing can be written either, the error itself says why."""
+    decision = Pipeline(session).unjudged(error)
+    facts = facts_of(session, decision)
+    with suppress(GatesError):
+        publish(session, decision, facts)
+    return decision, facts
 
 
 def hand_over(**folders: Path) -> dict[str, str]:
@@ -71,11 +82,11 @@ def hand_over(**folders: Path) -> dict[str, str]:
     return values
 
 
-def outputs(flow: Flow, **values: str) -> None:
+def outputs(session: Session, **values: str) -> None:
     """Outputs of this step; an underscore stands for a dash."""
     from gates.github.outputs import write_outputs
 
-    write_outputs(flow.environ, {name.replace("_", "-"): value for name, value in values.items()})
+    write_outputs(session.environ, {name.replace("_", "-"): value for name, value in values.items()})
 
 
 @click.command()
@@ -157,22 +168,26 @@ def check_data(policy: Path) -> NoReturn:
     from gates.judge.judge import judge
     from gates.pipeline import handover
 
-    flow = options.flow(policy)
-    with told(flow):
-        flow.workspace.forget("data")
-        broken = flow.broken(flow.check())
+    session = options.session(policy)
+    with told(session):
+        session.workspace.forget("data")
+        pipeline = Pipeline(session)
+        broken = pipeline.broken(pipeline.check())
         if broken:
-            decision = judge(flow.resolved, broken)
-            publish(flow, decision)
-            _end(decision, flow)
-        data, served = flow.workspace.data, flow.workspace.served
-        serving = {"champion": flow.served(), "anchor": flow.anchor()}
-        with flow.steps.step("hand over", str(data)):
-            handover.hand_data(flow.bench, data)
-            scored = handover.hand_served(serving, flow.bench.holdout_identity, served)
-            checkout = handover.without_holdout(flow.bench, Path(flow.environ.get("GITHUB_WORKSPACE") or "."))
+            decision = judge(session.resolved, broken)
+            facts = facts_of(session, decision)
+            publish(session, decision, facts)
+            sys.exit(options.code(decision, facts))
+        data, served = session.workspace.data, session.workspace.served
+        serving = {"champion": baselines.champion(session), "anchor": baselines.anchor(session)}
+        with session.steps.step("hand over", str(data)):
+            handover.hand_data(session.measurement, data)
+            scored = handover.hand_served(serving, session.measurement.holdout_identity, served)
+            checkout = handover.without_holdout(
+                session.measurement, Path(session.environ.get("GITHUB_WORKSPACE") or ".")
+            )
             made = hand_over(data=data, served=served)
-    outputs(flow, verdict="pass", champion="model" if scored else "", checkout=checkout, **made)
+    outputs(session, verdict="pass", champion="model" if scored else "", checkout=checkout, **made)
     click.echo("the data is fit to train on")
     sys.exit(Exit.SHIP)
 
@@ -190,20 +205,21 @@ def train(policy: Path, handed: Path | None, digests: str | None) -> None:
     Example:
       gates train
     """
-    flow = options.flow(policy)
-    with told(flow):
-        if receive(flow, handed, digests, "data"):
+    session = options.session(policy)
+    with told(session):
+        if receive(session, handed, digests, "data"):
             from gates.pipeline.handover import handed_tables
 
-            flow.train_on(*handed_tables(flow.workspace, flow.resolved.policy.data.train))
+            Pipeline(session).train_on(*handed_tables(session.workspace, session.resolved.policy.data.train))
         else:
-            flow.check()
-            flow.train()
-        trained = flow.workspace.trained(flow.resolved.policy.train.seeds)
+            pipeline = Pipeline(session)
+            pipeline.check()
+            pipeline.train()
+        trained = session.workspace.trained(session.resolved.policy.train.seeds)
         form = "model" if any((one / "model").is_dir() for one in trained) else "predictions"
-        further = {"seeds": flow.workspace.others} if len(trained) > 1 else {}
-        made = hand_over(candidate=flow.workspace.candidate, **further)
-    outputs(flow, form=form, **made)
+        further = {"seeds": session.workspace.others} if len(trained) > 1 else {}
+        made = hand_over(candidate=session.workspace.candidate, **further)
+    outputs(session, form=form, **made)
 
 
 @click.command()
@@ -222,12 +238,12 @@ def score(policy: Path, model: str, handed: Path | None, digests: str | None) ->
     """
     from gates.pipeline import handover
 
-    flow = options.flow(policy)
-    with told(flow):
-        receive(flow, handed, digests, "data", *(("candidate", "seeds") if model == "candidate" else ("served",)))
-        with flow.steps.step("score", model):
-            made = hand_over(scores=handover.score(flow.workspace, model, flow.environ))
-    outputs(flow, **made)
+    session = options.session(policy)
+    with told(session):
+        receive(session, handed, digests, "data", *(("candidate", "seeds") if model == "candidate" else ("served",)))
+        with session.steps.step("score", model):
+            made = hand_over(scores=handover.score(session.workspace, model, session.environ))
+    outputs(session, **made)
 
 
 @click.command()
@@ -245,35 +261,32 @@ def run(policy: Path, base: str | None, as_json: bool, handed: Path | None, dige
     Example:
       gates run --policy models/churn/gates.yaml
     """
-    flow = options.flow(policy, base)
+    session = options.session(policy, base)
     try:
-        if receive(flow, handed, digests, "candidate", "seeds", "served", "scores", "champion-scores"):
-            decision = _judge_handed(flow)
+        if receive(session, handed, digests, "candidate", "seeds", "served", "scores", "champion-scores"):
+            decision = _judge_handed(session)
         else:
-            decision = flow.run()
+            decision = Pipeline(session).run()
     except GatesError as error:
-        decision = flow.unjudged(error)
-        with suppress(GatesError):  # where nothing can be written, the error itself says why
-            publish(flow, decision)
+        decision, facts = _publish_unjudged(session, error)
         if as_json:
-            options.show(decision, flow, as_json=True)
+            options.show(decision, facts, as_json=True)
         raise
-    publish(flow, decision)
-    work = flow.workspace
+    facts = facts_of(session, decision)
+    publish(session, decision, facts)
+    work = session.workspace
     handed_on = (work.evidence, work.decision, work.report, *work.base_files)
-    outputs(flow, evidence_digest=digest_of(handed_on, work.work))
-    options.show(decision, flow, as_json=as_json)
-    _end(decision, flow)
+    outputs(session, evidence_digest=digest_of(handed_on, work.work))
+    options.show(decision, facts, as_json=as_json)
+    sys.exit(options.code(decision, facts))
 
 
-def _judge_handed(flow: Flow) -> Decision:
+def _judge_handed(session: Session) -> Decision:
     from dataclasses import replace
 
     from gates.pipeline import handover
 
-    elsewhere = replace(flow, elsewhere=lambda name: handover.handed_scores(flow.workspace, name))
-    return elsewhere.run_handed(*(handover.handed_served(flow.workspace, name) for name in handover.SERVING))
-
-
-def _end(decision: Decision, flow: Flow) -> NoReturn:
-    sys.exit(options.code(decision, flow))
+    elsewhere = replace(session, scores_of=lambda name: handover.handed_scores(session.workspace, name))
+    return Pipeline(elsewhere).run_handed(
+        *(handover.handed_served(session.workspace, name) for name in handover.SERVING)
+    )

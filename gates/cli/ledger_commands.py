@@ -54,8 +54,8 @@ def status(policy: Path, as_json: bool) -> NoReturn:
     from gates.cli import ledger_text
     from gates.promotion.status import standing
 
-    flow = options.flow(policy)
-    found = standing(flow.ledger, flow.glance, flow.resolved)
+    session = options.session(policy)
+    found = standing(session.ledger, session.registry_reader, session.resolved)
     options.tell(found, partial(ledger_text.standing, found), as_json=as_json)
     sys.exit(Exit.SHIP if found.sound else Exit.STOP)
 
@@ -119,12 +119,12 @@ def _verify_model(policy: Path, model: Path, stage: str | None, *, as_json: bool
     from gates.promotion.status import served
     from gates.system.files import manifest
 
-    flow = options.flow(policy)
-    name, alias = flow.resolved.champion
+    session = options.session(policy)
+    name, alias = session.resolved.champion
     if not model.is_dir():
         raise GatesError("there is no such folder", where=str(model))
     try:
-        entry = served(flow.ledger, name, stage or alias, manifest(model))
+        entry = served(session.ledger, name, stage or alias, manifest(model))
     except GatesError as error:
         if as_json:
             options.write_json({"promoted": False, "reason": error.what})
@@ -159,13 +159,13 @@ def reproduce(policy: Path, record: str, as_json: bool) -> NoReturn:
     from gates.cli import ledger_text
     from gates.pipeline.reproduce import reproduce as again
 
-    flow = options.flow(policy)
+    session = options.session(policy)
     with tempfile.TemporaryDirectory(prefix="gates-reproduce-") as folder:
-        found = again(flow, flow.ledger.find(record), Path(folder))
+        found = again(session, session.ledger.find(record), Path(folder))
     options.tell(found, partial(ledger_text.reproduced, found), as_json=as_json)
     sys.exit(Exit.SHIP if found.same else Exit.STOP)
 
 
 def _ledger(policy: Path) -> Ledger:
     """The ledger is found by the policy's place; the policy itself need not be readable for it."""
-    return options.flow(policy).ledger
+    return options.session(policy).ledger

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import click
 from gates.checkout.workspace import Workspace
 from gates.documents.decision import Decision, exit_code
 from gates.errors import Exit
-from gates.pipeline.pipeline import Flow
-from gates.pipeline.publish import facts
+from gates.github.event import Event
+from gates.pipeline.session import Session
+from gates.report import Facts
 from gates.report.terminal.verdicts import render
 from gates.schema.canonical import canonical
 from gates.system.activity import ActivityLog
@@ -79,21 +81,27 @@ def today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-def flow(policy: Path, base: str | None = None) -> Flow:
-    """The steps of a policy; ``base`` is a revision whose policy judges, too."""
+def session(policy: Path, base: str | None = None, about: Event | None = None) -> Session:
+    """A session for a policy. ``base``: a revision whose policy judges, too. ``about``: what the run is about, where
+    its own event doesn't say it."""
     workspace = Workspace(policy=policy)
-    told = steps(took=workspace.took)
-    return Flow(workspace=workspace, steps=told, environ=os.environ, today=today(), against=base)
+    return Session(
+        workspace=workspace,
+        steps=steps(took=workspace.took),
+        environ=os.environ,
+        today=today(),
+        against=base,
+        about=about,
+    )
 
 
-def code(decision: Decision, flow: Flow) -> Exit:
+def code(decision: Decision, facts: Facts) -> Exit:
     """The exit code of what waivers, the policy's mode and its ``on_inconclusive`` make of the decision."""
-    told = facts(flow, decision)
     return exit_code(
         decision,
-        verdict=told.verdict(decision),
-        inconclusive_fails=told.strict,
-        observing=told.observing is not None,
+        verdict=facts.verdict(decision),
+        inconclusive_fails=facts.strict,
+        observing=facts.observing is not None,
     )
 
 
@@ -113,9 +121,9 @@ def write_json(value: Any) -> None:
     sys.stdout.write(canonical(value).decode() + "\n")
 
 
-def show(decision: Decision, flow: Flow, *, as_json: bool) -> None:
+def show(decision: Decision, facts: Facts, *, as_json: bool) -> None:
     """The decision on standard output, as JSON or for people."""
-    tell(decision, lambda **how: render(decision, facts(flow, decision), **how), as_json=as_json)
+    tell(decision, partial(render, decision, facts), as_json=as_json)
 
 
 def tell(value: Any, render: Callable[..., str], *, as_json: bool) -> None:

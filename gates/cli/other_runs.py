@@ -14,8 +14,9 @@ from gates.cli import options
 from gates.cli.github_commands import AUTHOR, NOTHING_NEW, tell, tell_unchanged
 from gates.documents.decision import Decision, unchanged
 from gates.errors import Exit, GatesError
-from gates.pipeline.pipeline import Flow
-from gates.pipeline.publish import publish
+from gates.pipeline.pipeline import Pipeline
+from gates.pipeline.publish import facts_of, publish
+from gates.pipeline.session import Session
 from gates.wording import counted
 
 if TYPE_CHECKING:
@@ -87,24 +88,25 @@ def report_fork(
     names = runs.changed(client, happened, pr)
     failed: list[GatesError] = []
     for policy in known:
-        flow = replace(options.flow(Path(policy)), about=happened)
+        session = options.session(Path(policy), about=happened)
         touched = runs.may_touch(policy, lines[1], names)
         try:
-            decision = _decide(flow, evidence, touched=touched)
+            decision = _decide(session, evidence, touched=touched)
         except GatesError as error:
-            decision = flow.unjudged(error)
-        publish(flow, decision)
-        failed += (tell if touched else tell_unchanged)(flow, happened, decision, author=author)[1]
+            decision = Pipeline(session).unjudged(error)
+        facts = facts_of(session, decision)
+        publish(session, decision, facts)
+        failed += (tell if touched else tell_unchanged)(session, happened, decision, facts, author=author)[1]
     sys.exit(failed[0].exit_code if failed else Exit.SHIP)
 
 
-def _decide(flow: Flow, evidence: Path, *, touched: bool) -> Decision:
+def _decide(session: Session, evidence: Path, *, touched: bool) -> Decision:
     from gates.github import runs
 
-    model = flow.resolved.policy.model
+    model = session.resolved.policy.model
     if not touched:
         return unchanged(model, NOTHING_NEW)
-    return flow.judged_anew(runs.evidence_of(evidence, model, flow.resolved.measured))
+    return Pipeline(session).judge_anew(runs.evidence_of(evidence, model, session.resolved.measured))
 
 
 @click.command("find-run")

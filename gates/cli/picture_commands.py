@@ -15,13 +15,14 @@ import click
 from gates.cli import options
 from gates.cli.github_commands import AUTHOR, approver
 from gates.errors import Exit, GatesError
-from gates.pipeline.publish import facts
+from gates.pipeline.pipeline import Pipeline
+from gates.pipeline.publish import facts_of
 
 if TYPE_CHECKING:
     from gates.documents.decision import Decision, Past
     from gates.github.event import Event
-    from gates.pipeline.pipeline import Flow
-    from gates.report import Picture
+    from gates.pipeline.session import Session
+    from gates.report import Facts, Picture
 
 
 @click.command()
@@ -53,70 +54,70 @@ def picture(evidence: Path, policies: str, folder: str, author: str) -> NoReturn
         click.echo("no picture: this run is not for a pull request, or is for a fork's, and may not write")
         sys.exit(Exit.SHIP)
     failed: list[GatesError] = []
-    for flow, decision in _judged(happened, evidence, policies, folder):
+    for session, decision in _judged(happened, evidence, policies, folder):
         try:
-            click.echo(f"{flow.workspace.policy}: {_shown(flow, decision, happened, author)}")
+            click.echo(f"{session.workspace.policy}: {_shown(session, decision, happened, author)}")
         except GatesError as error:
             click.echo(f"gates: {error}", err=True)
             failed.append(error)
     sys.exit(failed[0].exit_code if failed else Exit.SHIP)
 
 
-def _judged(happened: Event, evidence: Path, policies: str, folder: str) -> Iterator[tuple[Flow, Decision]]:
+def _judged(happened: Event, evidence: Path, policies: str, folder: str) -> Iterator[tuple[Session, Decision]]:
     """Each policy about whose model the run has measured something that can be drawn."""
     from gates.github import changed_policies, runs
     from gates.report.svg import drawable
 
     lines = [line.strip() for line in policies.splitlines() if line.strip()]
     for policy in changed_policies.policies_of(Path.cwd(), folder, lines):
-        flow = options.flow(Path(policy))
+        session = options.session(Path(policy))
         try:
-            found = runs.evidence_of(evidence, flow.resolved.policy.model, flow.resolved.measured)
+            found = runs.evidence_of(evidence, session.resolved.policy.model, session.resolved.measured)
         except GatesError as error:  # its comment says so already
             click.echo(f"{policy}: no picture: {error.what}")
             continue
-        flow = replace(flow, approver=approver(flow, happened))
-        decision = flow.judged_anew(found)
+        session.approver = approver(session, happened)
+        decision = Pipeline(session).judge_anew(found)
         if drawable(decision):
-            yield flow, decision
+            yield session, decision
         else:
             click.echo(f"{policy}: no picture: no rule has an interval")
 
 
-def _shown(flow: Flow, decision: Decision, happened: Event, author: str) -> str:
+def _shown(session: Session, decision: Decision, happened: Event, author: str) -> str:
     """Store the picture and put it into the comment. Gives what became of that."""
     from gates.github import rest_api
     from gates.github.reporting import comment as comments
     from gates.github.reporting.report_subject import subject
     from gates.report.markdown import render
 
-    about = subject(flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE")), happened)
-    stored = _stored(flow, decision, happened, about.key)
+    about = subject(session.path, happened)
+    facts = facts_of(session, decision)
+    facts = replace(facts, picture=_stored(session, decision, facts, happened, about.key))
 
     def write(history: tuple[Past, ...]) -> str:
-        return render(decision, replace(facts(flow, decision, history), picture=stored))
+        return render(decision, replace(facts, history=history))
 
-    client = rest_api.Client(happened.api_url, flow.environ.get("GITHUB_TOKEN", ""))
-    verdict = flow.settled(decision).verdict
+    client = rest_api.Client(happened.api_url, session.environ.get("GITHUB_TOKEN", ""))
+    verdict = facts.verdict(decision)
     return comments.sync(
         client, happened, write, key=about.key, base=about.base, verdict=verdict, author=author, create=False
     ).told
 
 
-def _stored(flow: Flow, decision: Decision, happened: Event, key: str) -> Picture:
+def _stored(session: Session, decision: Decision, facts: Facts, happened: Event, key: str) -> Picture:
     """Draw, keep, and tell where it lies."""
     from gates.github.reporting.picture_branch import address, store
     from gates.report import Picture, svg
     from gates.system.git import repository
 
-    found = repository(flow.workspace.root, flow.environ)
+    found = repository(session.workspace.root, session.environ)
     if found is None or happened.pr is None:
         raise GatesError("is not in a git repository, so there is no branch for pictures", where=key)
-    told = facts(flow, decision)
-    drawn = {scheme: svg.picture(decision, told, scheme) for scheme in ("light", "dark")}
+    drawn = {scheme: svg.picture(decision, facts, scheme) for scheme in ("light", "dark")}
     paths = store(found[0], "origin", happened.pr, key, drawn)
     at = {scheme: address(happened.server_url, happened.repository, path) for scheme, path in paths.items()}
-    return Picture(**at, spoken=svg.spoken(decision, told))
+    return Picture(**at, spoken=svg.spoken(decision, facts))
 
 
 @click.command()
@@ -140,33 +141,35 @@ def badge(policy: Path, stage: str | None, form: str, output: Path | None, store
     from gates.report.badge_svg import shields, svg
     from gates.system import files
 
-    flow = options.flow(policy)
-    alias = stage or flow.resolved.champion[1]
-    made = badge_of(flow.ledger, None if flow.no_registry else flow.glance, flow.resolved, alias)
+    session = options.session(policy)
+    alias = stage or session.resolved.champion[1]
+    made = badge_of(session.ledger, None if session.no_registry else session.registry_reader, session.resolved, alias)
     text = {"svg": svg, "shields": shields}[form](made)
     if output:
         files.write(output, text.encode("utf-8", "replace"))
     if stored:
-        click.echo(_kept(flow, f"{flow.resolved.champion[0]}-{alias}", {".svg": svg(made), ".json": shields(made)}))
+        click.echo(
+            _kept(session, f"{session.resolved.champion[0]}-{alias}", {".svg": svg(made), ".json": shields(made)})
+        )
     elif not output:
         click.echo(text, nl=False)
 
 
-def _kept(flow: Flow, name: str, texts: dict[str, str]) -> str:
+def _kept(session: Session, name: str, texts: dict[str, str]) -> str:
     """Keep the badge in both forms; gives the line that a README on GitHub shows it with."""
     from gates.github.reporting.picture_branch import BADGES, address, keep
     from gates.schema.canonical import digest_bytes
     from gates.system.git import repository
 
-    found = repository(flow.workspace.root, flow.environ)
+    found = repository(session.workspace.root, session.environ)
     if found is None:
         raise GatesError(
-            "is not in a git repository, so there is no branch for badges", where=str(flow.workspace.policy)
+            "is not in a git repository, so there is no branch for badges", where=str(session.workspace.policy)
         )
     file = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".")
     if file != name:  # another name may look the same
         file = f"{file}-{digest_bytes(name.encode())[-16:]}"
     keep(found[0], "origin", BADGES, {f"{file}{ending}": text for ending, text in texts.items()})
-    server = flow.environ.get("GITHUB_SERVER_URL", "https://github.com")
-    at = address(server, flow.environ.get("GITHUB_REPOSITORY", "OWNER/NAME"), f"{BADGES}/{file}.svg")
+    server = session.environ.get("GITHUB_SERVER_URL", "https://github.com")
+    at = address(server, session.environ.get("GITHUB_REPOSITORY", "OWNER/NAME"), f"{BADGES}/{file}.svg")
     return f"![{file}]({at})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,45 +11,51 @@ import click
 
 from gates.cli import options
 from gates.cli.job_commands import given, outputs, receive
-from gates.pipeline.pipeline import Flow
+from gates.pipeline import baselines
+from gates.pipeline.acceptance import unproven
+from gates.pipeline.session import Session
 
 if TYPE_CHECKING:
+    from gates.checkout.trusted_policy import TrustedPolicy
     from gates.documents.record import Approval, Run
     from gates.policy import Stage
     from gates.promotion.transaction import Approve, PromotionContext
 
 
-def _trusted(policy: Path) -> Flow:
-    """The steps under the policy of the default branch."""
+def _trusted(policy: Path) -> tuple[Session, TrustedPolicy]:
+    """A session under the policy of the default branch, and that policy."""
     from gates.checkout.trusted_policy import trusted
 
-    flow = options.flow(policy)
-    return replace(flow, trusted=trusted(flow.workspace, flow.environ))
+    session = options.session(policy)
+    session.trusted = trusted(session.workspace, session.environ)
+    return session, session.trusted
 
 
-def _run(flow: Flow) -> Run:
+def _run(session: Session) -> Run:
     """Who runs this. Outside a repository it is said where the ledger is."""
     from gates.promotion import provenance
     from gates.system.git import repository
 
-    found = repository(flow.workspace.root, flow.environ)
+    found = repository(session.workspace.root, session.environ)
     alone = "" if found else "; not in a git repository, so the policy is the local file"
-    with flow.steps.step("ledger", flow.ledger.told + alone):
-        return provenance.run(flow.environ, found[0] if found else None)
+    with session.steps.step("ledger", session.ledger.told + alone):
+        return provenance.run(session.environ, found[0] if found else None)
 
 
-def _desk(flow: Flow) -> PromotionContext:
+def _promotion_context(session: Session) -> PromotionContext:
     from gates.promotion.transaction import PromotionContext
 
-    name = flow.resolved.champion[0]
-    return PromotionContext(name=name, registry=flow.registry, ledger=flow.ledger, run=_run(flow), say=flow.steps.say)
+    name = session.resolved.champion[0]
+    return PromotionContext(
+        name=name, registry=session.registry, ledger=session.ledger, run=_run(session), say=session.steps.say
+    )
 
 
-def _approvals(flow: Flow) -> Approve:
+def _approvals(session: Session) -> Approve:
     """GitHub, asked with the job's token, once a stage needs somebody; outside of its runs there is nobody to ask."""
     from gates.promotion.promote import unapproved
 
-    if flow.environ.get("GITHUB_ACTIONS") != "true":
+    if session.environ.get("GITHUB_ACTIONS") != "true":
         return unapproved
 
     def approve(stage: Stage, model: str) -> tuple[Approval, ...]:
@@ -59,9 +65,11 @@ def _approvals(flow: Flow) -> Approve:
 
         if not stage.approvals:
             return ()
-        happened = event.read(flow.environ)
-        since = trained_from(flow.ledger, flow.ledger.head(), flow.resolved.champion[0], stage.alias)
-        return of_run(happened, flow.environ, happened.run_id, flow.resolved.policy.promotion, since)(stage, model)
+        happened = event.read(session.environ)
+        since = trained_from(session.ledger, session.ledger.head(), session.resolved.champion[0], stage.alias)
+        return of_run(happened, session.environ, happened.run_id, session.resolved.policy.promotion, since)(
+            stage, model
+        )
 
     return approve
 
@@ -114,41 +122,40 @@ def promote(
     from gates.promotion.verification import Candidate
     from gates.system.git import repository
 
-    flow = _trusted(policy)
-    assert flow.trusted is not None  # noqa: S101 -- just made
-    receive(flow, handed, digests, "candidate", "seeds", "scores", "champion-scores", "evidence")
-    evidence = flow.workspace.load_evidence()  # before anything slow: is there something to promote?
-    if flow.environ.get("GITHUB_ACTIONS") == "true":  # nothing of the repository runs in a job with credentials
-        flow.bench.judged = evidence
-    found = repository(flow.workspace.root, flow.environ)
+    session, trusted = _trusted(policy)
+    receive(session, handed, digests, "candidate", "seeds", "scores", "champion-scores", "evidence")
+    evidence = session.workspace.load_evidence()  # before anything slow: is there something to promote?
+    if session.environ.get("GITHUB_ACTIONS") == "true":  # nothing of the repository runs in a job with credentials
+        session.measurement.judged = evidence
+    found = repository(session.workspace.root, session.environ)
     git, top = found or (None, None)
     candidate = Candidate(
-        workspace=flow.workspace,
-        policy=flow.trusted,
-        bench=flow.bench,
-        code=provenance.code(git, top, flow.workspace.root),
-        served=flow.served,
-        anchor=flow.anchor,
-        approve=_approvals(flow),
-        today=flow.today,
-        proven=flow.proven,
+        workspace=session.workspace,
+        policy=trusted,
+        bench=session.measurement,
+        code=provenance.code(git, top, session.workspace.root),
+        served=partial(baselines.champion, session),
+        anchor=partial(baselines.anchor, session),
+        approve=_approvals(session),
+        today=session.today,
+        proven=partial(unproven, session),
         uncompared=(uncompared or "").strip() or None,
         key=key,
     )
-    for line in provenance.uncommitted(git, top, flow.resolved, flow.workspace.root):
+    for line in provenance.uncommitted(git, top, session.resolved, session.workspace.root):
         click.echo(f"gates: warning: {line}", err=True)
-    with flow.steps.step("promote", f"models:/{flow.resolved.champion[0]}"):
-        done = promoted(_desk(flow), candidate, stage or None, rehearse=rehearse)
+    with session.steps.step("promote", f"models:/{session.resolved.champion[0]}"):
+        done = promoted(_promotion_context(session), candidate, stage or None, rehearse=rehearse)
     entry = done.entry
     told = {
-        "model": flow.resolved.champion[0],
+        "model": session.resolved.champion[0],
         "alias": done.alias,
         "version": done.version,
         "done": entry is not None,
         "record": entry.digest if entry else None,
         "sequence": entry.record.sequence if entry else None,
     }
-    outputs(flow, alias=done.alias, version=done.version or "", record=entry.digest if entry else "")
+    outputs(session, alias=done.alias, version=done.version or "", record=entry.digest if entry else "")
     click.echo(json.dumps(told) if as_json else done.told)
 
 
@@ -170,10 +177,10 @@ def rollback(policy: Path, target: str | None, stage: str | None, reason: str, a
     """
     from gates.promotion.rollback import rollback as rolled_back
 
-    flow = options.flow(policy)
-    alias = stage or flow.resolved.champion[1]
-    with flow.steps.step("rollback", f"models:/{flow.resolved.champion[0]}@{alias}"):
-        entry = rolled_back(_desk(flow), alias, target or None, reason)
+    session = options.session(policy)
+    alias = stage or session.resolved.champion[1]
+    with session.steps.step("rollback", f"models:/{session.resolved.champion[0]}@{alias}"):
+        entry = rolled_back(_promotion_context(session), alias, target or None, reason)
     version = entry.record.after.version if entry.record.after else None
     told = {
         "model": entry.record.name,
@@ -182,7 +189,7 @@ def rollback(policy: Path, target: str | None, stage: str | None, reason: str, a
         "record": entry.digest,
         "sequence": entry.record.sequence,
     }
-    outputs(flow, alias=alias, version=version or "", record=entry.digest)
+    outputs(session, alias=alias, version=version or "", record=entry.digest)
     click.echo(json.dumps(told) if as_json else f"{entry.record.name} version {version} is {alias} again")
 
 
@@ -206,16 +213,17 @@ def adopt(policy: Path, stage: str | None, reason: str, key: Path | None, as_jso
 
     from gates.promotion.adopt import adopt as adopted
 
-    flow = _trusted(policy)
-    assert flow.trusted is not None  # noqa: S101 -- just made
+    session, trusted = _trusted(policy)
     with (
-        flow.steps.step("adopt", f"models:/{flow.resolved.champion[0]}"),
+        session.steps.step("adopt", f"models:/{session.resolved.champion[0]}"),
         tempfile.TemporaryDirectory(prefix="gates-adopt-") as beside,
     ):
-        entry = adopted(_desk(flow), flow.trusted, stage or None, reason, _approvals(flow), Path(beside), key)
+        entry = adopted(
+            _promotion_context(session), trusted, stage or None, reason, _approvals(session), Path(beside), key
+        )
     record = entry.record
     version = record.after.version if record.after else ""
-    outputs(flow, alias=record.alias or "", version=version, record=entry.digest)
+    outputs(session, alias=record.alias or "", version=version, record=entry.digest)
     told = {"model": record.name, "alias": record.alias, "version": version, "record": entry.digest,
             "sequence": record.sequence}  # fmt: skip
     click.echo(
@@ -225,13 +233,15 @@ def adopt(policy: Path, stage: str | None, reason: str, key: Path | None, as_jso
     )
 
 
-def _lay(flow: Flow, folder: Path) -> None:
+def _lay(session: Session, folder: Path) -> None:
     """The evidence about this model among what a run handed over, in its place."""
     from gates.github.runs import evidence_of
 
-    found = flow.workspace.load_evidence(evidence_of(folder, flow.resolved.policy.model, flow.resolved.measured))
-    flow.workspace.forget("measure")
-    flow.workspace.save(flow.workspace.evidence, found)
+    found = session.workspace.load_evidence(
+        evidence_of(folder, session.resolved.policy.model, session.resolved.measured)
+    )
+    session.workspace.forget("measure")
+    session.workspace.save(session.workspace.evidence, found)
 
 
 @click.command()
@@ -257,16 +267,16 @@ def waive(policy: Path, bars: tuple[str, ...], evidence: Path | None, reason: st
     from gates.judge.waivers import label_of
     from gates.promotion.waive import waive as accepted
 
-    flow = _trusted(policy)
-    assert flow.trusted is not None  # noqa: S101 -- just made
+    session, trusted = _trusted(policy)
     bars = tuple(line.strip() for bar in bars for line in bar.splitlines() if line.strip())
     if evidence is not None:
-        _lay(flow, evidence)
+        _lay(session, evidence)
     entry = accepted(
-        flow.workspace, flow.trusted, flow.ledger, _run(flow), bars, reason=reason, until=until, today=flow.today,
-        approve=approvals(flow.resolved.policy.promotion, flow.environ),
+        session.workspace, trusted, session.ledger, _run(session), bars, reason=reason, until=until,
+        today=session.today,
+        approve=approvals(session.resolved.policy.promotion, session.environ),
     )  # fmt: skip
-    outputs(flow, record=entry.digest)
+    outputs(session, record=entry.digest)
     told = [f"{label_of(one)}, {one.verdict}, until {one.until}" for one in entry.record.waivers]
     click.echo(
         json.dumps({"record": entry.digest, "sequence": entry.record.sequence, "waived": list(bars)})

@@ -18,7 +18,8 @@ from gates.documents.decision import Decision
 from gates.documents.evidence import Evidence
 from gates.documents.record import Record
 from gates.judge.table_check import Checked
-from gates.pipeline.publish import facts, write_bars, write_report
+from gates.pipeline.pipeline import Pipeline
+from gates.pipeline.publish import facts_of, write_bars, write_report
 from gates.policy import ResolvedPolicy
 from gates.policy.policy_diff import PolicyDiff as PolicyComparison
 from gates.policy.policy_file import schema as policy_schema
@@ -73,7 +74,7 @@ def check(policy: Path, explain: bool, as_json: bool) -> None:
     Example:
       gates check --explain
     """
-    resolved = options.flow(policy).resolved
+    resolved = options.session(policy).resolved
     if as_json:
         click.echo(json.dumps(resolved.explained, ensure_ascii=False))
     elif explain:
@@ -108,14 +109,13 @@ def measure(policy: Path, base: str | None, shard: str | None) -> None:
       gates measure
       gates measure --shard 1/4
     """
-    flow = options.flow(policy, base)
+    session = options.session(policy, base)
     if shard:
         from gates.pipeline import sharding
 
-        click.echo(str(sharding.measure(flow, shard)))
+        click.echo(str(sharding.measure(session, shard)))
         return
-    flow.workspace.trained(flow.resolved.policy.train.seeds)
-    flow.measure(flow.check(), flow.served(), flow.anchor())
+    Pipeline(session).measure_trained()
 
 
 @click.command()
@@ -129,7 +129,7 @@ def merge(policy: Path) -> None:
     """
     from gates.pipeline import sharding
 
-    sharding.merge(options.flow(policy))
+    sharding.merge(options.session(policy))
 
 
 @click.command()
@@ -145,14 +145,15 @@ def judge(policy: Path, base: str | None, as_json: bool) -> NoReturn:
     Example:
       gates judge --json | jq .verdict
     """
-    flow = options.flow(policy, base)
-    old = [path.name for path in flow.workspace.rendered if path.exists()]
-    decision = flow.judge()
-    write_bars(flow, decision)
+    session = options.session(policy, base)
+    old = [path.name for path in session.workspace.rendered if path.exists()]
+    decision = Pipeline(session).judge()
+    facts = facts_of(session, decision)
+    write_bars(session, decision, facts)
     for form in (name for name, one in FORMATS.items() if one.file in old):
-        write_report(flow, decision, form)
-    options.show(decision, flow, as_json=as_json)
-    sys.exit(options.code(decision, flow))
+        write_report(session, decision, facts, form)
+    options.show(decision, facts, as_json=as_json)
+    sys.exit(options.code(decision, facts))
 
 
 @click.command()
@@ -166,14 +167,15 @@ def report(policy: Path, base: str | None, form: str) -> None:
     Example:
       gates report --format terminal
     """
-    flow = options.flow(policy, base)
-    decision = flow.workspace.load_decision()
+    session = options.session(policy, base)
+    decision = session.workspace.load_decision()
+    facts = facts_of(session, decision)
     if form == "terminal":
-        options.show(decision, flow, as_json=False)
+        options.show(decision, facts, as_json=False)
     elif FORMATS[form].file is None:
-        click.echo(FORMATS[form].render(decision, facts(flow, decision)), nl=False)
+        click.echo(FORMATS[form].render(decision, facts), nl=False)
     else:
-        click.echo(str(write_report(flow, decision, form)))
+        click.echo(str(write_report(session, decision, facts, form)))
 
 
 @click.command()

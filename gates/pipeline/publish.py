@@ -8,19 +8,20 @@ from pathlib import Path
 
 from gates import __version__
 from gates.documents.champion import Champion
-from gates.documents.decision import Code, Decision, Past, Verdict
+from gates.documents.decision import Code, Decision, Verdict
 from gates.documents.evidence import Evidence
 from gates.errors import Exit, GatesError
-from gates.github import caller_workflows, event, outputs
+from gates.github import caller_workflows, outputs
 from gates.github.reporting.commit_status import Status
 from gates.ledger.champions import champions
-from gates.pipeline.pipeline import Flow
+from gates.pipeline.acceptance import settled, waivable
+from gates.pipeline.session import Session
 from gates.policy.locations import places
 from gates.report import Facts, headline, labelled
 from gates.report.formats import FORMATS
 from gates.report.markdown import SUMMARY_LIMIT, render
 from gates.schema.canonical import canonical, digest
-from gates.schema.yaml_text import Place
+from gates.schema.validation import PolicyError
 from gates.system import files
 
 BARS = "gates/bars/v1"
@@ -28,147 +29,125 @@ LONGEST = 140  # characters of a status's description, by GitHub
 _STATES = {Exit.SHIP: "success", Exit.STOP: "failure"}
 
 
-def publish(flow: Flow, decision: Decision) -> None:
-    """Decision and report as files, the report as the job's summary, their facts as the step's outputs."""
-    work = flow.workspace
+def publish(session: Session, decision: Decision, facts: Facts) -> None:
+    """Write decision and report as files, the report as the job's summary, and what they say as the step's outputs."""
+    work = session.workspace
     work.prepare()
     work.save(work.decision, decision)
-    told = write_bars(flow, decision)
+    write_bars(session, decision, facts)
     for form in ("markdown", "html"):
-        _write(flow, decision, form, told)
-    outputs.write_summary(flow.environ, render(decision, told, SUMMARY_LIMIT))
+        write_report(session, decision, facts, form)
+    outputs.write_summary(session.environ, render(decision, facts, SUMMARY_LIMIT))
     values = {
-        "verdict": str(told.verdict(decision)),
+        "verdict": str(facts.verdict(decision)),
         "reason": decision.reason,
-        "waived": str(len(told.settled.waived) if told.settled else 0),
-        "observing": told.observing or "",
+        "waived": str(len(facts.settled.waived) if facts.settled else 0),
+        "observing": facts.observing or "",
         "model": decision.candidate.digest if decision.candidate else "",
     }
-    made = {"decision": work.decision, "evidence": work.evidence, "report": work.report, "html": work.html}
-    values |= {name: str(path) for name, path in made.items() if path.exists()}
+    paths = {"decision": work.decision, "evidence": work.evidence, "report": work.report, "html": work.html}
+    values |= {name: str(path) for name, path in paths.items() if path.exists()}
     if work.base_files:
         values["base"] = "\n".join(map(str, work.base_files))
-    outputs.write_outputs(flow.environ, values)
+    outputs.write_outputs(session.environ, values)
 
 
-def write_bars(flow: Flow, decision: Decision) -> Facts:
-    """The decision's rules by the names that commands take, beside it."""
-    told = facts(flow, decision)
-    files.write(flow.workspace.bars, canonical({"schema": BARS, "bars": labelled(decision, told)}) + b"\n")
-    return told
+def write_bars(session: Session, decision: Decision, facts: Facts) -> None:
+    """Write the decision's rules by the names that commands take, beside it."""
+    bars = canonical({"schema": BARS, "bars": labelled(decision, facts)})
+    files.write(session.workspace.bars, bars + b"\n")
 
 
-def write_report(flow: Flow, decision: Decision, form: str = "markdown") -> Path:
-    """The report in a format that has a file, in its file."""
-    return _write(flow, decision, form, facts(flow, decision))
-
-
-def _write(flow: Flow, decision: Decision, form: str, told: Facts) -> Path:
+def write_report(session: Session, decision: Decision, facts: Facts, form: str = "markdown") -> Path:
+    """Write the report in a format that has a file, and give that file."""
     chosen = FORMATS[form]
     assert chosen.file is not None  # noqa: S101 -- callers print the other formats
-    path = flow.workspace.work / chosen.file
+    path = session.workspace.work / chosen.file
     if form == "html":
-        told = replace(told, evidence=_evidence_of(flow, decision), champions=_champions(flow))
-    files.write(path, chosen.render(decision, told).encode("utf-8", "replace"))
+        facts = replace(facts, evidence=_evidence_of(session, decision), champions=_champions(session))
+    files.write(path, chosen.render(decision, facts).encode("utf-8", "replace"))
     return path
 
 
-def facts(flow: Flow, decision: Decision, history: tuple[Past, ...] = ()) -> Facts:
-    """What a report says besides the decision. A policy that can't be read has nothing to say here."""
-    happened = _event(flow)
-    told = Facts(
-        policy=str(flow.workspace.policy),
-        path=flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE")),
+def facts_of(session: Session, decision: Decision) -> Facts:
+    """Gather what a report says besides the decision; once a command, for all of its writers."""
+    happened = session.happened
+    facts = Facts(
+        policy=str(session.workspace.policy),
+        path=session.path,
         version=__version__,
         commit=happened.head_sha if happened else None,
         run_url=happened.run_url if happened else None,
         pull_request=happened.pr if happened else None,
         fork=happened is not None and happened.is_fork,
-        reproduce=_reproduce(flow, happened),
-        settled=flow.settled(decision),
-        history=history,
-        waive=_waive(flow),
+        reproduce=_reproduce(session),
+        settled=settled(session, decision),
+        waive=_waive(session),
     )
     try:
-        resolved, before = flow.resolved, flow.before
-    except GatesError:
-        return told
+        resolved, before = session.resolved, session.base_policies
+    except PolicyError as error:
+        return replace(facts, problems=error.problems)
+    except GatesError:  # the decision says why
+        return facts
     mode = resolved.policy.mode
-    observing = all(one.observing(flow.today) for one in (resolved, *before))
-    changes = flow.base.changes(resolved) if flow.base else ()
+    observing = all(one.observing(session.today) for one in (resolved, *before))
+    changes = session.base.changes(resolved) if session.base else ()
     return replace(
-        told,
+        facts,
         strict="fail" in {one.policy.on_inconclusive for one in (resolved, *before)},
-        waivable=flow.waivable,
+        waivable=waivable(session),
         open_waivers=resolved.policy.promotion.open_waivers,
-        approver=flow.approver,
+        approver=session.approver,
         weaker=tuple(change.told for change in changes if change.kind.weakens),
         changes=tuple(change.told for change in changes if not change.kind.weakens),
         observing=mode.until if mode and observing else None,
-        observed=mode.until if mode and not resolved.observing(flow.today) else None,
-        places=_places(flow, decision),
+        observed=mode.until if mode and not resolved.observing(session.today) else None,
+        places=places(session.workspace.source(), resolved, decision),
         threshold=resolved.policy.predict.threshold if resolved.policy.task == "binary" else None,
     )
 
 
-def _places(flow: Flow, decision: Decision) -> tuple[Place, ...]:
-    return places(flow.workspace.source(), flow.resolved, decision)
-
-
-def _reproduce(flow: Flow, happened: event.Event | None) -> str:
+def _reproduce(session: Session) -> str:
     """The commands that judge this very commit on a laptop."""
-    again = "gates run"
-    policy = flow.workspace.within(flow.environ.get("GITHUB_WORKSPACE"))
-    if policy != "gates.yaml":
-        again += f" --policy {shlex.quote(policy)}"
+    happened, again = session.happened, "gates run"
+    if session.path != "gates.yaml":
+        again += f" --policy {shlex.quote(session.path)}"
     if happened is None or happened.pr is None:
         return again
     return f"git fetch origin pull/{happened.pr}/head && git checkout {happened.head_sha} && {again}"
 
 
-def _waive(flow: Flow) -> str | None:
+def _waive(session: Session) -> str | None:
     """The file of the workflow that records a waiver, where the checkout has it."""
-    checkout = flow.environ.get("GITHUB_WORKSPACE")
+    checkout = session.environ.get("GITHUB_WORKSPACE")
     if not checkout:
         return None
-    folder = flow.workspace.within(checkout).rpartition("/")[0]
-    home = caller_workflows.Home(model=flow.unjudged("").model, folder=folder)
-    place = Path(checkout) / caller_workflows.path(home, "gates-waive")
-    return place.name if place.is_file() else None
+    home = caller_workflows.Home(model=session.model, folder=session.path.rpartition("/")[0])
+    workflow = Path(checkout) / caller_workflows.path(home, "gates-waive")
+    return workflow.name if workflow.is_file() else None
 
 
-def _evidence_of(flow: Flow, decision: Decision) -> Evidence | None:
+def _evidence_of(session: Session, decision: Decision) -> Evidence | None:
     """The evidence that the decision was made from, where it lies there."""
     try:
-        evidence = flow.workspace.load_evidence()
+        evidence = session.workspace.load_evidence()
     except GatesError:
         return None
     return evidence if digest(evidence) == decision.evidence else None
 
 
-def _champions(flow: Flow) -> tuple[Champion, ...]:
+def _champions(session: Session) -> tuple[Champion, ...]:
     """What the champion's alias has named, by the ledger. A report is whole without it."""
     try:
-        named = flow.resolved.champion
+        named = session.resolved.champion
     except GatesError:  # a policy that can't be read, which was told
         return ()
     try:
-        return champions(flow.ledger, flow.told, *named)
+        return champions(session.ledger, session.ledger_seen, *named)
     except GatesError as error:
-        flow.steps.say(f"the champion's history can't be read: {error}")
+        session.steps.say(f"the champion's history can't be read: {error}")
         return ()
-
-
-def _event(flow: Flow) -> event.Event | None:
-    """What started this GitHub Actions run, where there is one whose event can be read."""
-    if flow.about is not None:
-        return flow.about
-    if flow.environ.get("GITHUB_ACTIONS") != "true":
-        return None
-    try:
-        return event.read(flow.environ)
-    except GatesError:
-        return None
 
 
 def status_of(decision: Decision, facts: Facts, code: Exit, context: str) -> Status:

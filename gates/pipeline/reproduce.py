@@ -13,10 +13,11 @@ from gates.checkout.workspace import Workspace
 from gates.documents.evidence import Evidence
 from gates.documents.record import EVIDENCE, POLICY
 from gates.errors import Exit, GatesError
-from gates.ledger.alias import known_of
 from gates.ledger.audit_documents import resolved_of
 from gates.ledger.ledger import Entry
-from gates.pipeline.pipeline import Flow
+from gates.pipeline.baselines import version_of
+from gates.pipeline.pipeline import Pipeline
+from gates.pipeline.session import Session
 from gates.schema.fields import declare
 from gates.schema.validation import read_json
 from gates.system.files import folder_digest
@@ -51,10 +52,10 @@ class Reproduced:
 DIRTY = "code or data that was not committed can't be restored"
 
 
-def reproduce(flow: Flow, entry: Entry, into: Path) -> Reproduced:
+def reproduce(session: Session, entry: Entry, into: Path) -> Reproduced:
     """Train in the empty folder ``into``. Raises ``GatesError`` where record, commit or data don't allow it."""
     record = entry.record
-    found = repository(flow.workspace.root, flow.environ)
+    found = repository(session.workspace.root, session.environ)
     commit = record.source.commit if record.source else None
     if (
         found is None
@@ -67,18 +68,19 @@ def reproduce(flow: Flow, entry: Entry, into: Path) -> Reproduced:
         what = "names no commit, policy, evidence and model to train again"
         raise GatesError(what, where=f"record {record.sequence}")
     _checked_out(found[0], commit, into)
-    again = _flow(flow, entry, into)
-    _data(flow.workspace.root, again.workspace.root, [table.path for table in record.data])
-    before = read_json(Evidence, flow.ledger.document(entry, EVIDENCE), EVIDENCE)
+    again = _session(session, entry, into)
+    _data(session.workspace.root, again.workspace.root, [table.path for table in record.data])
+    before = read_json(Evidence, session.ledger.document(entry, EVIDENCE), EVIDENCE)
     parts = list(_other_tables(again, before))
     if parts:
         dirty = f" The work tree differed from commit {commit[:7]} then." if record.source.clean is False else ""
         raise GatesError(parts[0], where=f"record {record.sequence}", hint=f"Fetch that version of the data.{dirty}")
-    checked = again.check()
-    again.train()
-    after = again.measure(checked, _champion(flow, before, into))
-    ours = again.bench.predictions(again.workspace.candidate, "candidate")
-    kept = _kept(flow, again, entry, into)
+    pipeline = Pipeline(again)
+    findings = pipeline.check()
+    pipeline.train()
+    after = pipeline.measure(findings, _champion(session, before, into))
+    ours = again.measurement.predictions(again.workspace.candidate, "candidate")
+    kept = _kept(session, again, entry, into)
     parts += list(_predictions(kept, ours)) + list(_counts(before, after))
     if parts and record.source.clean is False:
         parts.insert(0, f"the work tree differed from commit {commit[:7]} when it was recorded: {DIRTY}")
@@ -106,14 +108,14 @@ def _checked_out(git: Git, commit: str, into: Path) -> None:
     fresh.run(f"--work-tree={into}", "checkout", "--quiet", "--force", "--detach", commit)
 
 
-def _flow(flow: Flow, entry: Entry, into: Path) -> Flow:
-    """The same steps in the fresh work tree, by the record's policy."""
+def _session(session: Session, entry: Entry, into: Path) -> Session:
+    """A session in the fresh work tree, with the record's policy."""
     ref = entry.record.policy
     assert ref is not None  # noqa: S101 -- the caller has looked
     workspace = Workspace(policy=into / ref.path)
     workspace.root.mkdir(parents=True, exist_ok=True)
-    trusted = TrustedPolicy(resolved=resolved_of(flow.ledger.document(entry, POLICY)), ref=ref, elsewhere=None)
-    return replace(flow, workspace=workspace, trusted=trusted)
+    trusted = TrustedPolicy(resolved=resolved_of(session.ledger.document(entry, POLICY)), ref=ref, elsewhere=None)
+    return replace(session, workspace=workspace, trusted=trusted)
 
 
 def _data(root: Path, fresh: Path, paths: list[str]) -> None:
@@ -127,29 +129,27 @@ def _data(root: Path, fresh: Path, paths: list[str]) -> None:
             (shutil.copytree if path.is_dir() else shutil.copyfile)(path, target)
 
 
-def _other_tables(again: Flow, before: Evidence) -> Iterator[str]:
-    now = {table.name: table.digest for table in again.bench.evidence(()).tables}
+def _other_tables(again: Session, before: Evidence) -> Iterator[str]:
+    now = {table.name: table.digest for table in again.measurement.evidence(()).tables}
     for table in before.tables:
         if now.get(table.name) != table.digest:
             yield f"the {table.name} data here has changed: {table.digest[:19]} then"
 
 
-def _champion(flow: Flow, before: Evidence, into: Path) -> RegisteredModel | None:
+def _champion(session: Session, before: Evidence, into: Path) -> RegisteredModel | None:
     champion = before.champion
     if champion is None or champion.version is None:
         return None
-    name = flow.resolved.champion[0]
-    known = known_of(flow.ledger, flow.ledger.head(), name, champion.version)
-    return flow.registry.served(name, champion.version, known, into / ".git" / "champion")
+    return version_of(session, session.resolved.champion[0], champion.version, into / ".git" / "champion")
 
 
-def _kept(flow: Flow, again: Flow, entry: Entry, into: Path) -> Path | None:
+def _kept(session: Session, again: Session, entry: Entry, into: Path) -> Path | None:
     """The predictions of then, where they were promoted and are still kept."""
     after = entry.record.after
     if after is None:
         return None
-    served = flow.registry.served(entry.record.name, after.version, entry.record.model, into / ".git" / "then")
-    return served.predictions(again.bench.holdout_identity) if served else None
+    served = session.registry.served(entry.record.name, after.version, entry.record.model, into / ".git" / "then")
+    return served.predictions(again.measurement.holdout_identity) if served else None
 
 
 def _predictions(then: Path | None, now: Path) -> Iterator[str]:

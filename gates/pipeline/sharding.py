@@ -12,40 +12,39 @@ from gates.measure.measurement import Measurement
 from gates.measure.shards import AGAIN, Measured, Shard
 from gates.measure.shards import merge as put_together
 from gates.measure.statistics.function_calls import GuestMetric
-from gates.pipeline.pipeline import Flow
+from gates.pipeline import baselines
+from gates.pipeline.base_verdict import charged
+from gates.pipeline.session import Session
 from gates.schema.canonical import canonical
 from gates.schema.validation import read_json
 from gates.system import files
 from gates.wording import counted
 
 
-def measure(flow: Flow, text: str) -> Path:
+def measure(session: Session, text: str) -> Path:
     """Measure one part of the holdout, ``I/N``, and keep what ``merge`` puts together: the folder that holds it."""
-    work, shard = flow.workspace, Shard.read(text)
+    work, shard = session.workspace, Shard.read(text)
     work.prepare()
-    folders = work.trained(flow.resolved.policy.train.seeds)
+    folders = work.trained(session.resolved.policy.train.seeds)
     target = work.shard(shard.index, shard.of)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    served, anchor = flow.served(), flow.anchor()
-    with flow.steps.step("measure", f"part {text} of the holdout"):
-        bench = Measurement(
-            flow.resolved, work.root, work.work, environ=flow.environ, elsewhere=flow.elsewhere, shard=shard
-        )
-        made = [ModelOutput.of(folder) for folder in folders]
-        part = bench.part(made, served, anchor, target)
+    champion, anchor = baselines.champion(session), baselines.anchor(session)
+    with session.steps.step("measure", f"part {text} of the holdout"):
+        measurement = Measurement(session.resolved, work.root, work.work, environ=session.environ, shard=shard)
+        part = measurement.part([ModelOutput.of(folder) for folder in folders], champion, anchor, target)
     files.write(target / PART, canonical(part) + b"\n")
     return target
 
 
-def merge(flow: Flow) -> Evidence:
+def merge(session: Session) -> Evidence:
     """Put the parts of the holdout together to the evidence of the whole."""
-    work = flow.workspace
+    work = session.workspace
     work.forget("measure")
     paths = work.shards()
-    guest = GuestMetric(folder=work.work / "metrics", root=work.root, environ=flow.environ)
-    with flow.steps.step("merge", f"{counted(len(paths), 'part')} of the holdout"):
+    guest = GuestMetric(folder=work.work / "metrics", root=work.root, environ=session.environ)
+    with session.steps.step("merge", f"{counted(len(paths), 'part')} of the holdout"):
         parts = {path.parent: read_json(Measured, files.read(path, AGAIN), str(path)) for path in paths}
-        evidence = flow.charged(put_together(flow.resolved, parts, guest))
+        evidence = charged(session, put_together(session.resolved, parts, guest), session.resolved)
     work.save(work.evidence, evidence)
     return evidence

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from math import inf
+from posixpath import dirname, join
 from typing import Final
 
 from gates.documents.champion import Champion
@@ -14,6 +15,7 @@ from gates.documents.evidence import Evidence
 from gates.judge.waivers import Settled, Waived, acceptable
 from gates.kinds.metric.bars import BARS
 from gates.report.interval import held, up
+from gates.schema.validation import Problem
 from gates.schema.yaml_text import Place
 from gates.wording import number, plural, signed
 
@@ -32,7 +34,8 @@ class Facts:
     """What a report says about the run besides the decision.
 
     ``policy`` is the policy's path as the user gave it, ``path`` that inside the repository; ``places`` holds the
-    line and column of each of the decision's gates in it. ``settled`` is what waivers made of the decision.
+    line and column of each of the decision's gates in it, ``problems`` the mistakes for which it
+    can't be read. ``settled`` is what waivers made of the decision.
     ``observing`` is the last day on which the policy only tells, ``observed`` the one on which it did last.
     ``weaker`` and ``changes`` say, a sentence each, how the pull request changes the policy; ``approver`` approved
     that it gets weaker. ``waive`` names the
@@ -46,6 +49,7 @@ class Facts:
     policy: str = "gates.yaml"
     path: str = "gates.yaml"
     places: tuple[Place, ...] = ()
+    problems: tuple[Problem, ...] = ()
     version: str = ""
     commit: str | None = None
     run_url: str | None = None
@@ -67,6 +71,14 @@ class Facts:
     picture: Picture | None = None
     champions: tuple[Champion, ...] = ()
     threshold: float | None = None
+
+    def located(self) -> Iterator[tuple[str, Problem]]:
+        """Each problem of a file that lies in the repository, with that file's path there."""
+        for problem in self.problems:
+            if problem.file == self.policy:
+                yield self.path, problem
+            elif not problem.file.startswith("/") and ".." not in problem.file.split("/"):
+                yield join(dirname(self.path), problem.file), problem
 
     def verdict(self, decision: Decision) -> Verdict:
         """The verdict that counts: after waivers."""
@@ -165,6 +177,13 @@ def _line(decision: Decision, verdict: Verdict, models: list[GateVerdict], cover
         Verdict.FAIL: f"do not merge yet — {worst} of {of_all} failed",
         Verdict.ERROR: f"could not judge — {worst} of {of_all} could not be judged",
     }[verdict]
+
+
+def reason_lines(decision: Decision, reason: str) -> list[str]:
+    """The lines of a reason: several only where a step stopped, whose message may have more than one."""
+    if decision.code is not Code.COULD_NOT_JUDGE:
+        return [reason]
+    return [line.strip() for line in reason.splitlines() if line.strip()] or [reason]
 
 
 def why(decision: Decision, facts: Facts) -> str:

@@ -5,10 +5,8 @@ What is quoted stays text: a command ends with its line, so line breaks and perc
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from posixpath import dirname, join
 
 from gates.documents.decision import Code, Decision, GateVerdict, Verdict
 from gates.report import Facts, accepted, by_badness
@@ -18,7 +16,6 @@ from gates.wording import plural
 MOST = 9  # the runner shows ten of a level and step; the tenth says how many more there are
 MOST_REASONS = 5
 LONGEST = 400  # characters of a reason
-_PROBLEM = re.compile(r"([^:\n]{1,200}):([0-9]{1,9}):([0-9]{1,9}): (.+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,19 +69,13 @@ def _verdicts(decision: Decision, facts: Facts) -> Iterator[Note]:
 
 def _mistakes(decision: Decision, facts: Facts) -> Iterator[Note]:
     """Mistakes of policy and contract at their own lines; anything else that stopped the run, at the policy's first."""
-    found = [_PROBLEM.fullmatch(line.strip()) for line in decision.reason.splitlines()]
-    folder = dirname(facts.path)
-    inside = [match for match in found if match and (match[1] == facts.policy or _is_inside(match[1]))]
-    for match in inside:
-        name = facts.path if match[1] == facts.policy else join(folder, match[1])
-        yield Note(level="error", file=name, place=(int(match[2]), int(match[3])), title="gates", text=match[4])
-    if not inside:
+    located = list(facts.located())
+    for file, problem in located:
+        place = (problem.line, problem.column)
+        yield Note(level="error", file=file, place=place, title="gates", text=problem.text[:LONGEST])
+    if not located:
         text = decision.reason[:LONGEST]
         yield Note(level="error", file=facts.path, place=(1, 1), title="gates could not judge", text=text)
-
-
-def _is_inside(name: str) -> bool:
-    return not name.startswith("/") and ".." not in name.split("/")
 
 
 def _data(text: str) -> str:

@@ -21,6 +21,7 @@ from gates.report import (
     by_badness,
     commands,
     first_line,
+    reason_lines,
     reuse,
     sign,
     waiting,
@@ -112,11 +113,12 @@ def _opening(decision: Decision, facts: Facts) -> Iterator[str]:
         yield bullets(facts.weaker, MOST_LINES)
         yield _own_approval(facts)
     reason = why(decision, facts)
-    lines = reason.splitlines() if decision.code is Code.COULD_NOT_JUDGE else [reason]
-    lines = [line.strip() for line in lines if line.strip()]
-    yield f"**Why:** {plural(len(lines), 'mistake', 'mistakes') if len(lines) > 1 else text(reason)}."
-    if len(lines) > 1:
-        yield bullets(lines, MOST_LINES)
+    first, *more = reason_lines(decision, reason)
+    if len(facts.problems) > 1:
+        first, more = plural(len(facts.problems), "mistake", "mistakes"), list(map(str, facts.problems))
+    yield f"**Why:** {text(first)}."
+    if more:
+        yield bullets(more, MOST_LINES)
     yield from (f"> {line}" for line in _notes(decision, facts))
 
 

@@ -24,7 +24,7 @@ def render(decision: Decision, facts: Facts) -> str:
     ]
     results = [_result(gate, place, facts) for gate, place in judged]
     if decision.code is Code.COULD_NOT_JUDGE:
-        results.append(_stopped(decision, facts))
+        results += _stopped(decision, facts)
     rules = {result["ruleId"]: {"id": result["ruleId"]} for result in results}
     driver = {"name": "gates", "rules": list(rules.values())} | ({"version": facts.version} if facts.version else {})
     run = {
@@ -44,7 +44,7 @@ def _result(gate: GateVerdict, place: Place, facts: Facts) -> dict[str, Any]:
         "ruleId": f"{gate.id}:{gate.rule}",
         "level": "note" if facts.observing and gate.verdict is not Verdict.ERROR else level,
         "message": {"text": gate.reason},
-        "locations": [_location(facts, place)],
+        "locations": [_location(facts.path, place)],
         "partialFingerprints": {"bar/v1": digest(gate.label)},
     }
     waivers = [one.waiver for one in facts.settled.waived if one.gate is gate] if facts.settled else []
@@ -54,15 +54,20 @@ def _result(gate: GateVerdict, place: Place, facts: Facts) -> dict[str, Any]:
     return made
 
 
-def _stopped(decision: Decision, facts: Facts) -> dict[str, Any]:
-    return {
-        "ruleId": str(decision.code),
-        "level": "error",
-        "message": {"text": decision.reason},
-        "locations": [_location(facts, (1, 1))],
-    }
+def _stopped(decision: Decision, facts: Facts) -> list[dict[str, Any]]:
+    """A result for each mistake in the policy or its contract; one for anything else that stopped the run."""
+    found = [(problem.text, file, (problem.line, problem.column)) for file, problem in facts.located()]
+    return [
+        {
+            "ruleId": str(decision.code),
+            "level": "error",
+            "message": {"text": message},
+            "locations": [_location(file, place)],
+        }
+        for message, file, place in found or [(decision.reason, facts.path, (1, 1))]
+    ]
 
 
-def _location(facts: Facts, place: Place) -> dict[str, Any]:
+def _location(file: str, place: Place) -> dict[str, Any]:
     region = {"startLine": place[0], "startColumn": place[1]}
-    return {"physicalLocation": {"artifactLocation": {"uri": quote(facts.path)}, "region": region}}
+    return {"physicalLocation": {"artifactLocation": {"uri": quote(file)}, "region": region}}

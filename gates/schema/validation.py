@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from gates.errors import GatesError, PolicyError
+from gates.errors import GatesError
 from gates.schema.fields import Plain, build, schema_of
 from gates.schema.yaml_text import Path, Source
 
@@ -39,11 +39,19 @@ class Problem:
         return f"{self.file}:{self.line}:{self.column}: {self.text}"
 
 
+class PolicyError(GatesError):
+    """All mistakes in a policy and its contract at once, sorted by place."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
 def raise_all(problems: Iterable[Problem]) -> None:
     """Raise ``PolicyError`` with all problems, sorted by place, if there are any."""
     every = sorted(set(problems))
     if every:
-        raise PolicyError([str(problem) for problem in every])
+        raise PolicyError(every)
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

@@ -200,7 +200,7 @@ from gates import cli
 from gates.pipeline import pipeline
 def run(self):
     {body}
-pipeline.Flow.run = run
+pipeline.Pipeline.run = run
 sys.argv = ["gates", "run"]
 cli.main()
 """

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gates.documents.decision import Code, Verdict
-from gates.errors import PolicyError
 from gates.kinds.metric.bars import BARS, outcome
 from gates.kinds.metric.subject import JudgedPart
 from gates.kinds.metric.verdict import hold
 from gates.metrics import find
 from gates.metrics.definition import Metric
 from gates.metrics.families import classification
+from gates.schema.validation import PolicyError
 from gates.stats.quantity import Quantity, Undefined
 
 NUMBERS = [nan, inf, -inf, -1.0, -0.0, 0.0, 0.5, 0.7999999999, 0.8, 0.8000000001, 1.0, 1e308, 5e-324]

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gates.errors import GatesError, PolicyError
+from gates.errors import GatesError
 from gates.policy.policy_file import read, schema
+from gates.schema.validation import PolicyError
 
 WORDS = [*schema()["properties"], "metric", "by", "min", "max_worsening", "holdout", "label", "contract", "run", "data"]
 SCALARS = st.one_of(

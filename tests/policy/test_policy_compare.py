@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutants import CONTRACT, POLICIES, weaker
 
-from gates.checkout.base_policy import Base, BaseVerdict
+from gates.checkout.base_policy import Base, BasePolicy
 from gates.checkout.workspace import Workspace
 from gates.documents.decision import Code, Verdict, worse
 from gates.documents.diff import Effect
 from gates.judge.judge import judge
-from gates.pipeline.pipeline import Flow
+from gates.pipeline.pipeline import Pipeline
+from gates.pipeline.session import Session
 from gates.policy.policy_diff import PolicyDiff, compare, weakened
 from gates.schema.fields import build, plain, schema_of
 from gates.system.progress import Steps
@@ -151,15 +152,15 @@ def findings(resolved, contract):
 def judged_as_in_a_pull_request(folder, resolved, evidence, base, of_base):
     """Through the steps themselves: evidence as it lies in files, the base commit's policy at hand."""
     workspace = Workspace(policy=folder / "gates.yaml")
-    flow = Flow(workspace=workspace, steps=Steps(None, quiet=True), environ={}, today="2027-01-01")
-    flow.__dict__["resolved"] = resolved
-    held = BaseVerdict(resolved=base, root=workspace.root) if base else None
-    flow.__dict__["base"] = held and Base(commit="0" * 40, policies=(held,))
+    session = Session(workspace=workspace, steps=Steps(None, quiet=True), environ={}, today="2027-01-01")
+    session.resolved = resolved
+    held = BasePolicy(resolved=base, root=workspace.root) if base else None
+    session.base = held and Base(commit="0" * 40, policies=(held,))
     workspace.prepare()
     workspace.save(workspace.evidence, evidence)
     if of_base is not None:
         workspace.save(workspace.base / "evidence.json", of_base)
-    return flow.judge()
+    return Pipeline(session).judge()
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import jsonschema
 import pytest
 import yaml
 
-from gates.errors import Exit, GatesError, PolicyError
+from gates.errors import Exit, GatesError
 from gates.policy import Policy
 from gates.policy.policy_file import read, schema
 from gates.schema.fields import build, plain
+from gates.schema.validation import PolicyError
 from gates.schema.yaml_text import parse
 from gates.system import files
 

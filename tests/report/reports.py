@@ -12,7 +12,7 @@ from gates.judge.waivers import Settled, accept, acceptable, settle
 from gates.promotion.provenance import draft
 from gates.report import Facts, Picture
 from gates.report.svg import spoken
-from gates.schema.validation import read_json
+from gates.schema.validation import PolicyError, Problem, read_json
 
 DECISIONS = Path(__file__).parent.parent / "judge"
 FACTS = Facts(
@@ -21,7 +21,10 @@ FACTS = Facts(
     commit="0123456789abcdef",
     run_url="https://github.com/acme/churn/actions/runs/7",
 )
-WHY = "gates.yaml:14:5: max_worsning: unknown key; did you mean max_worsening?\ngates.yaml:20:3: zzz: unknown key"
+PROBLEMS = (
+    Problem(file="gates.yaml", line=14, column=5, text="max_worsning: unknown key; did you mean max_worsening?"),
+    Problem(file="gates.yaml", line=20, column=3, text="zzz: unknown key"),
+)
 NAMES = [
     "first_run", "passes", "fails", "cannot_tell", "error_beats_fail", "nothing_judged", "data_broken",
     "data_alone_is_no_pass", "data_uncounted", "fairness", "champion_unscored", "could_not_judge", "too_few_rows",
@@ -31,11 +34,15 @@ TODAY, LAST = "2026-11-24", "2026-12-31"
 
 def decision_of(name: str) -> Decision:
     if name == "could_not_judge":
-        return could_not_judge("churn", WHY)
+        return could_not_judge("churn", str(PolicyError(PROBLEMS)))
     if name == "unchanged":
         return unchanged("churn", "nothing that goes into the model has changed")
     path = DECISIONS / f"{name}.json"
     return read_json(Decision, path.read_bytes(), path.name)
+
+
+def facts_about(name: str, facts: Facts = FACTS) -> Facts:
+    return replace(facts, problems=PROBLEMS) if name == "could_not_judge" else facts
 
 
 def settled(decision: Decision, *bars: int, today: str = TODAY) -> Settled:
@@ -78,7 +85,7 @@ CASES: dict[str, tuple[Decision, Facts]] = {
     "acceptance_ended": (FAILS, replace(PULL, settled=settled(FAILS, 1, today="2027-01-01"))),
     "observing": (FAILS, replace(PULL, observing="2027-03-01")),
     "observing_passes": (PASSES, replace(PULL, observing="2027-03-01")),
-    "observing_error": (decision_of("could_not_judge"), replace(PULL, observing="2027-03-01")),
+    "observing_error": (decision_of("could_not_judge"), replace(PULL, observing="2027-03-01", problems=PROBLEMS)),
     "observed": (FAILS, replace(PULL, observed="2026-11-01")),
     "fork": (PASSES, replace(PULL, fork=True)),
     "fork_fails": (FAILS, replace(PULL, fork=True)),

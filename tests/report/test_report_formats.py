@@ -12,16 +12,17 @@ import junitparser
 import pytest
 from extent import examples
 from hypothesis import given, settings
-from reports import CASES, FACTS, NAMES, PULL, decision_of
+from reports import CASES, FACTS, NAMES, PULL, decision_of, facts_about
 from test_report_hostile import HOSTILE, facts_of, gate
 from test_report_hostile import decision_of as hostile
 
 from gates.documents.decision import Decision, Verdict, could_not_judge
 from gates.report import Facts, annotation, junit, sarif
 from gates.report.formats import FORMATS
+from gates.schema.validation import Problem
 
 SCHEMA = Path(__file__).parents[1] / "node_modules/@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json"
-EVERY = {name: (decision_of(name), FACTS) for name in NAMES} | CASES
+EVERY = {name: (decision_of(name), facts_about(name)) for name in NAMES} | CASES
 
 
 @pytest.fixture(scope="session")
@@ -167,21 +168,38 @@ def test_what_does_not_block_only_warns():
 
 def test_mistakes_of_the_policy_stand_at_their_own_lines():
     facts = replace(PULL, path="models/churn/gates.yaml")
-    found = notes(decision_of("could_not_judge"), facts)
+    found = notes(decision_of("could_not_judge"), facts_about("could_not_judge", facts))
     assert [(one["file"], one["line"], one["col"], text) for _, one, text in found] == [
         ("models/churn/gates.yaml", "14", "5", "max_worsning: unknown key; did you mean max_worsening?"),
         ("models/churn/gates.yaml", "20", "3", "zzz: unknown key"),
     ]
-    found = notes(could_not_judge("m", "contract.yaml:3:1: x: unknown key"), facts)
+    problem = Problem(file="contract.yaml", line=3, column=1, text="x: unknown key")
+    found = notes(could_not_judge("m", str(problem)), replace(facts, problems=(problem,)))
     assert [(one["file"], one["line"]) for _, one, _ in found] == [("models/churn/contract.yaml", "3")]
 
 
-@pytest.mark.parametrize(
-    "why", ["the training failed", "/etc/passwd:1:1: x", "../x:1:1: y", "a:b:c: d", "x\n::error::y"]
-)
+@pytest.mark.parametrize("why", ["the training failed", "gates.yaml:3:1: x", "a:b:c: d", "x\n::error::y"])
 def test_what_has_no_line_stands_at_the_first(why):
+    """A message that only looks like a place is none: places are never read out of sentences."""
     ((level, one, text),) = notes(could_not_judge("m", why), FACTS)
     assert (level, one["file"], one["line"], text) == ("error", "gates.yaml", "1", why)
+
+
+@pytest.mark.parametrize("file", ["/etc/passwd", "../x", "a/../../x"])
+def test_no_file_outside_the_repository_is_annotated(file):
+    facts = replace(FACTS, problems=(Problem(file=file, line=7, column=1, text="x"),))
+    ((_, one, _),) = notes(could_not_judge("m", "x"), facts)
+    assert (one["file"], one["line"]) == ("gates.yaml", "1")
+
+
+def test_sarif_has_a_result_for_each_mistake():
+    facts = facts_about("could_not_judge", replace(PULL, path="models/churn/gates.yaml"))
+    results = json.loads(FORMATS["sarif"].render(decision_of("could_not_judge"), facts))["runs"][0]["results"]
+    at = [one["locations"][0]["physicalLocation"] for one in results]
+    assert [(one["artifactLocation"]["uri"], one["region"]["startLine"]) for one in at] == [
+        ("models/churn/gates.yaml", 14), ("models/churn/gates.yaml", 20),
+    ]  # fmt: skip
+    assert [one["message"]["text"] for one in results] == [one.text for one in facts.problems]
 
 
 @given(HOSTILE)

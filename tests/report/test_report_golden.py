@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from reports import CASES, FACTS, NAMES, PAST, PULL, decision_of
+from reports import CASES, FACTS, NAMES, PAST, PULL, decision_of, facts_about
 
 from gates.documents.decision import Verdict
 from gates.report import Facts, first_line, headline
@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 @pytest.mark.parametrize("name", NAMES)
 def test_markdown(name, golden):
-    golden(HERE / f"{name}.md", markdown(decision_of(name), FACTS))
+    golden(HERE / f"{name}.md", markdown(decision_of(name), facts_about(name)))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from extent import examples
 from hypothesis import example, given, settings
-from reports import CASES, FACTS, NAMES, PICTURE, PULL, decision_of
+from reports import CASES, FACTS, NAMES, PICTURE, PULL, decision_of, facts_about
 from test_report_hostile import HOSTILE, facts_of
 from test_report_hostile import decision_of as hostile
 
@@ -18,7 +18,7 @@ from gates.report.html import render as page
 from gates.report.html.pictures import COLOURS, forest
 from gates.report.markdown import render as markdown
 
-EVERY = {name: (decision_of(name), FACTS) for name in NAMES} | CASES
+EVERY = {name: (decision_of(name), facts_about(name)) for name in NAMES} | CASES
 SCHEMES = ("light", "dark", None)
 SPACE = "{http://www.w3.org/2000/svg}"
 TAGS = {"svg", "title", "style", "rect", "text", "path", "g", "circle"}

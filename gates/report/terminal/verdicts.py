@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from gates.documents.decision import Code, Decision, Estimate, GateVerdict, Verdict
+from gates.documents.decision import Decision, Estimate, GateVerdict, Verdict
 from gates.report import (
     WARNING,
     Facts,
@@ -14,6 +14,7 @@ from gates.report import (
     by_badness,
     commands,
     first_line,
+    reason_lines,
     reuse,
     sign,
     waiting,
@@ -60,7 +61,7 @@ def render(decision: Decision, facts: Facts | None = None, *, width: int = 120, 
     for line in facts.weaker:
         told.print(Text(f"{WARNING} weaker than before: {flat(line)}", style="yellow"))
     told.print(Text(flat(" ".join(first_line(decision, facts))), style=f"bold {COLOURS[facts.verdict(decision)]}"))
-    for line in reason.splitlines() if decision.code is Code.COULD_NOT_JUDGE else [reason]:
+    for line in reason_lines(decision, reason):
         told.print(Text(f"   {flat(line)}"))
     for line in commands(decision, facts):
         told.print(Text(f"   can be accepted: {line}", style="dim"), soft_wrap=True)

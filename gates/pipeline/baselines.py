@@ -1,0 +1,56 @@
+"""The models that a candidate is compared with: the champion and the anchor, held to what the ledger knows of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gates.errors import GatesError
+from gates.ledger.alias import agreed, known_of
+from gates.pipeline.session import Session
+from gates.policy import ResolvedPolicy
+
+if TYPE_CHECKING:
+    from gates.measure.holdout.models import RegisteredModel
+
+
+def champion(session: Session) -> RegisteredModel | None:
+    """Find the champion; None where nothing was promoted. No registry is made in order to look."""
+    with session.steps.step("champion", "models:/{}@{}".format(*session.resolved.champion)):
+        return champion_of(session, session.resolved, session.workspace.work)
+
+
+def champion_of(session: Session, resolved: ResolvedPolicy, folder: Path) -> RegisteredModel | None:
+    """Find a policy's champion: the version that the ledger says its alias names, which the registry must confirm."""
+    name, alias = resolved.champion
+    if session.unreachable:
+        return None
+    ledger, registry = session.ledger, None if session.no_registry else session.registry
+    entry = agreed(ledger, ledger.head(), registry, name, alias)
+    after = entry.record.after if entry else None
+    if entry is None or after is None:
+        return None
+    return session.registry.served(name, after.version, entry.record.model, folder / "champion")
+
+
+def anchor(session: Session) -> RegisteredModel | None:
+    """Find the anchor, where the policy names one. Raises ``GatesError`` where the registry lacks that version."""
+    return anchor_of(session, session.resolved, session.workspace.work)
+
+
+def anchor_of(session: Session, resolved: ResolvedPolicy, folder: Path) -> RegisteredModel | None:
+    """Find a policy's anchor; see ``anchor``."""
+    version, (name, _) = resolved.policy.anchor, resolved.champion
+    if version is None:
+        return None
+    with session.steps.step("anchor", f"models:/{name}/{version}"):
+        found = None if session.no_registry else version_of(session, name, str(version), folder / "anchor")
+    if found is None:
+        raise GatesError(f"the registry has no version {version} of {name}", where="anchor", hint="Check `anchor:`.")
+    return found
+
+
+def version_of(session: Session, name: str, version: str, folder: Path) -> RegisteredModel | None:
+    """Find a version by its number, held to what the ledger knows of it; None where the registry lacks it."""
+    known = known_of(session.ledger, session.ledger.head(), name, version)
+    return session.registry.served(name, version, known, folder)

@@ -1,0 +1,147 @@
+"""What one command works with: workspace, policy, ledger, registry and engine, each opened when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gates.checkout.base_policy import Base, base_of
+from gates.checkout.workspace import Workspace
+from gates.errors import GatesError
+from gates.github import event
+from gates.policy import ResolvedPolicy
+from gates.system.progress import Steps
+
+if TYPE_CHECKING:
+    from gates.checkout.trusted_policy import TrustedPolicy
+    from gates.ledger.ledger import Ledger
+    from gates.measure.measurement import Measurement
+    from gates.registry.mlflow import Registry
+    from gates.registry.sqlite import SQLiteRegistry
+
+
+@dataclass(kw_only=True)
+class Session:
+    """Everything that the steps of one command share. It keeps what it has opened.
+
+    ``today``: the day (YYYY-MM-DD, UTC) by which waivers and the observing mode end. ``trusted``: the policy of the
+    default branch, where that one counts. ``about``: what the run is about, where its own event doesn't say it.
+    ``scores_of`` gives the scores that a model gave on another machine. ``against``: a revision whose policy judges,
+    too; in a pull request it is the base commit. ``approver``: who approved that the policy asks for less than that
+    one; then this policy judges alone.
+    """
+
+    workspace: Workspace
+    steps: Steps
+    environ: Mapping[str, str]
+    today: str
+    trusted: TrustedPolicy | None = None
+    about: event.Event | None = None
+    scores_of: Callable[[str], Path] | None = None
+    against: str | None = None
+    approver: str | None = None
+
+    @cached_property
+    def resolved(self) -> ResolvedPolicy:
+        """The policy with its contract. Raises ``PolicyError`` with every mistake in it."""
+        return self.trusted.resolved if self.trusted else self.workspace.load()
+
+    @property
+    def model(self) -> str:
+        """The policy's name for its model; the policy's file name where the policy can't be read."""
+        try:
+            return self.resolved.policy.model
+        except GatesError:
+            return self.workspace.policy.name
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The history of decisions, promotions and waivers."""
+        from gates.ledger.ledger import opened
+
+        return opened(self.workspace.root, self.environ)
+
+    @cached_property
+    def ledger_seen(self) -> str | None:
+        """The ledger's newest commit, for reports; on a laptop as it was last fetched."""
+        return self.ledger.head() if self.environ.get("GITHUB_ACTIONS") == "true" else self.ledger.seen()
+
+    @cached_property
+    def base(self) -> Base | None:
+        """The commit whose policies judge, too; None where there is no such commit."""
+        revision = self.against or event.base_commit(self.environ)
+        return base_of(self.workspace, revision, self.resolved, self.environ) if revision else None
+
+    @property
+    def base_policies(self) -> tuple[ResolvedPolicy, ...]:
+        """The base commit's policies that move the same alias: at most one, as a rule."""
+        return tuple(held.resolved for held in self.base.policies) if self.base else ()
+
+    @cached_property
+    def measurement(self) -> Measurement:
+        """The engine with the policy's tables."""
+        from gates.measure.measurement import Measurement
+
+        self.workspace.prepare()
+        return Measurement(
+            self.resolved, self.workspace.root, self.workspace.work, environ=self.environ, elsewhere=self.scores_of
+        )
+
+    @cached_property
+    def registry(self) -> Registry:
+        """MLflow's registry."""
+        from gates.registry.mlflow import Registry
+
+        return Registry(self.registry_uri, self.workspace.root)
+
+    @property
+    def registry_reader(self) -> SQLiteRegistry:
+        """The registry for reading alone: an SQLite file is read without MLflow, which takes seconds to import."""
+        from gates.registry.sqlite import SQLiteRegistry
+
+        return SQLiteRegistry(self.registry_uri, lambda: self.registry)
+
+    @property
+    def registry_uri(self) -> str:
+        """Where nobody names a registry, an SQLite file beside the policy; a relative path starts there, too."""
+        from gates.registry.address import rooted
+
+        return rooted(self.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db", self.workspace.root)
+
+    @property
+    def no_registry(self) -> bool:
+        """Whether nobody named a registry, and none lies beside the policy yet."""
+        file = Path(self.registry_uri.removeprefix("sqlite:///"))
+        return self.registry_uri.startswith("sqlite:///") and file.parent.is_dir() and not file.exists()
+
+    @cached_property
+    def unreachable(self) -> str | None:
+        """Why a fork's run can't ask the registry; None where it can, or where this is no fork's run."""
+        from gates.registry.address import refuses
+
+        if not event.of_fork(self.environ):
+            return None
+        if self.no_registry:
+            return "the run of a fork's pull request has no registry"
+        wants = refuses(self.registry_uri, self.environ)
+        return "the run of a fork's pull request has no credential of the registry" if wants else None
+
+    @cached_property
+    def happened(self) -> event.Event | None:
+        """What started this GitHub Actions run, where it is one whose event can be read."""
+        if self.about is not None:
+            return self.about
+        if self.environ.get("GITHUB_ACTIONS") != "true":
+            return None
+        try:
+            return event.read(self.environ)
+        except GatesError:
+            return None
+
+    @property
+    def path(self) -> str:
+        """The policy's path in the checkout, which tells the policies of one repository apart."""
+        return self.workspace.within(self.environ.get("GITHUB_WORKSPACE"))
