@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gates.documents.decision import Code, Verdict
 from gates.kinds.metric.bars import BARS, outcome
-from gates.kinds.metric.subject import JudgedPart
+from gates.kinds.metric.subject import prepare
 from gates.kinds.metric.verdict import hold
 from gates.metrics import find
 from gates.metrics.definition import Metric
@@ -71,8 +71,8 @@ def held(policy_of, evidence_of, rule, value, low, high, bar=0.5):
     resolved = policy_of({"gates": [{"metric": "accuracy", rule: 0.5}]})
     evidence = evidence_of(resolved, [{"cells": [[1, 1, 1, 100]]}])
     terms = resolved.terms()
-    subject = JudgedPart.of(metric_of(value, low, high), rule, bar, evidence.slices, evidence, terms)
-    return hold(subject, terms.confidence, terms) if isinstance(subject, JudgedPart) else subject
+    prepared = prepare(metric_of(value, low, high), rule, bar, evidence.slices, evidence, terms)
+    return hold(prepared.judged, terms.confidence, terms) if prepared.judged else prepared.outcome
 
 
 @pytest.mark.parametrize("rule", BARS)
@@ -122,7 +122,8 @@ def test_which_way_is_up(policy_of, evidence_of, rule, better, low, high, verdic
     evidence = evidence_of(resolved, [{"cells": [[1, 1, 1, 100]]}])
     quantity = Quantity(value=(low + high) / 2, bounds=lambda _: (low, high), method="fixed")
     metric = Metric(name="m", doc="M.", better=better, level=lambda *_: quantity, change=lambda *_: quantity)
-    subject = JudgedPart.of(metric, rule, 0.5, evidence.slices, evidence, resolved.terms())
+    subject = prepare(metric, rule, 0.5, evidence.slices, evidence, resolved.terms()).judged
+    assert subject
     found = hold(subject, 0.95, resolved.terms())
     assert found.verdict is verdict
     judged = found.difference if BARS[rule].compares else found.candidate

@@ -14,7 +14,7 @@ from gates.kinds.metric import rule as written
 from gates.kinds.metric import slice_search, vacuous
 from gates.kinds.metric.bars import BARS
 from gates.kinds.metric.rule import DIRECTIONS, PARAMETERS, Bars, MetricRule, bars_of, metric_of
-from gates.kinds.metric.subject import BarOutcome, JudgedPart, absent
+from gates.kinds.metric.subject import BarOutcome, absent, prepare
 from gates.kinds.metric.verdict import hold
 from gates.kinds.protocol import GateContext, GateMistake, Needs
 from gates.metrics import ANY_TASK, ONE_OF, Metric, MetricEntry, Task, functions, row, table
@@ -179,13 +179,11 @@ def _family(
 ) -> Iterator[GateVerdict]:
     """One rule over a family of slices: each may pass on its own, but blame must survive Holm's correction."""
     metric = metric_of(rule, terms.task)
-    subjects = [JudgedPart.of(metric, bar_name, bar, part, evidence, terms, rival) for part in parts]
-    judged = [subject for subject in subjects if isinstance(subject, JudgedPart)]
-    levels = iter(holm([subject.blamed for subject in judged], terms.confidence))
-    for subject, part in zip(subjects, parts, strict=True):
-        held = hold(subject, next(levels)[1], terms, evidence.used) if isinstance(subject, JudgedPart) else subject
-        counted = subject.part if isinstance(subject, JudgedPart) else part
-        yield _verdict(rule, metric, bar_name, bar, counted, held)
+    prepared = [prepare(metric, bar_name, bar, part, evidence, terms, rival) for part in parts]
+    levels = iter(holm([one.judged.blamed for one in prepared if one.judged], terms.confidence))
+    for one in prepared:
+        held = hold(one.judged, next(levels)[1], terms, evidence.used) if one.judged else one.outcome
+        yield _verdict(rule, metric, bar_name, bar, one.part, held)
 
 
 def _searched(

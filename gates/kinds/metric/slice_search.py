@@ -15,7 +15,7 @@ from gates.documents.decision import Code, Verdict
 from gates.documents.evidence import Evidence, Slice
 from gates.documents.slices import AUTO, OVERALL
 from gates.documents.statistic import Statistic
-from gates.kinds.metric.subject import BarOutcome, JudgedPart, absent
+from gates.kinds.metric.subject import BarOutcome, JudgedPart, absent, prepare
 from gates.kinds.metric.verdict import hold
 from gates.kinds.protocol import GateContext
 from gates.metrics import Metric
@@ -40,8 +40,8 @@ def suspects(
     metric: Metric, rule: str, bar: float, slices: Sequence[Slice], evidence: Evidence, terms: GateContext
 ) -> list[Slice]:
     """Of all slices that are searched the few that come nearest to being blamed under a rule."""
-    made = [JudgedPart.of(metric, rule, bar, [part], evidence, terms) for part in slices]
-    subjects = [one for one in made if isinstance(one, JudgedPart)]
+    prepared = [prepare(metric, rule, bar, [part], evidence, terms) for part in slices]
+    subjects = [one.judged for one in prepared if one.judged]
     subjects.sort(key=lambda one: (one.sign * one.judged.value - one.at) * sqrt(one.n))
     among = len(slices)
     nearest = sorted(subjects[:_SHORTLIST], key=lambda one: one.oriented(_all_at_once(one, among))[1] - one.at)
@@ -53,13 +53,13 @@ def judged(
 ) -> Iterator[tuple[Sequence[Slice], BarOutcome]]:
     """Each found slice that is to blame; where none is, the one that comes nearest to it, which passes."""
     whole = evidence.along(OVERALL)
-    first = JudgedPart.of(metric, rule, bar, whole, evidence, terms, rival)
-    if isinstance(first, BarOutcome) and first.code is not Code.UNDEFINED:
-        yield whole, first  # no champion, no predictions: true of every slice
+    first = prepare(metric, rule, bar, whole, evidence, terms, rival)
+    if first.judged is None and first.outcome.code is not Code.UNDEFINED:
+        yield whole, first.outcome  # no champion, no predictions: true of every slice
         return
     among = evidence.search.slices if evidence.search else 0
-    made = [JudgedPart.of(metric, rule, bar, [part], evidence, terms, rival) for part in evidence.along(AUTO)]
-    subjects = [one for one in made if isinstance(one, JudgedPart)]
+    prepared = [prepare(metric, rule, bar, [part], evidence, terms, rival) for part in evidence.along(AUTO)]
+    subjects = [one.judged for one in prepared if one.judged]
     if not subjects:
         what = f"{metric.name} could be held against the limit in none of {counted(among, 'slice')} searched"
         yield whole, absent(Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, what)

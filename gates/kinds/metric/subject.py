@@ -59,71 +59,6 @@ class JudgedPart:
     confidence: float  # the policy's
     left: str = ""  # of a fairness gate: which groups are too small to be compared
 
-    @classmethod
-    def of(
-        cls,
-        metric: Metric,
-        rule: str,
-        bar: float,
-        part: Sequence[Slice],
-        evidence: Evidence,
-        terms: GateContext,
-        rival: str = "champion",
-    ) -> JudgedPart | BarOutcome:
-        """The subject, or at once the outcome where there is nothing to hold.
-
-        ``rival``: what stands in the champion's place in the evidence.
-        """
-        candidate, champion = evidence.candidate, evidence.champion
-        compares = BARS[rule].compares or metric.paired
-        if candidate is None:
-            return absent(None, Code.NOT_MEASURED, "the data stopped the run")
-        if candidate.unscored:
-            return absent(Verdict.ERROR, Code.DIFFERENT_ROWS, f"the candidate has no predictions: {candidate.unscored}")
-        if compares and evidence.uncompared and (champion is None or champion.unscored):
-            return absent(None, Code.UNCOMPARED, f"not compared, because {evidence.uncompared}")
-        if compares and champion is None:
-            return absent(None, Code.NO_CHAMPION, "no champion yet")
-        if champion is not None and champion.unscored:
-            if compares:
-                why = f"{rival} v{champion.version} was not scored on the same rows: {champion.unscored}"
-                return absent(Verdict.ERROR, Code.DIFFERENT_ROWS, why)
-            champion = None
-        if metric.statistic.form == "ranks" and any(one.ranks is None for one in part):
-            return absent(Verdict.ERROR, Code.NO_SCORES, f"{metric.name} needs scores; only calls were predicted")
-        small = [one for one in part if one.key and one.rows < terms.min_rows]
-        if small and not metric.grouped:
-            what = f"{key_text(small[0].key)} has {rows(small[0].rows)}; min_rows asks for {terms.min_rows:,}"
-            return absent(None, Code.TOO_FEW_ROWS, what)
-        left = _left_out(small, terms.min_rows)
-        part = [one for one in part if one not in small]
-        if small and len(part) < 2:  # noqa: PLR2004 -- the groups that a gap compares
-            what = f"{subject(metric.name, None, by_text(small))} has fewer than two groups to compare"
-            what += left.replace("not compared, ", "")
-            return absent(Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, what)
-        runs = evidence.trained(part)
-        quantity = pooled([metric.level(run, CANDIDATE) for run in runs])
-        before = metric.level(part, CHAMPION) if champion and not metric.paired else None
-        change = pooled([metric.change(run) for run in runs]) if champion and metric.change else None
-        judged = change if BARS[rule].compares else quantity
-        assert judged is not None  # noqa: S101 -- ``mistakes`` refuses a comparison the metric lacks
-        if isinstance(judged, Undefined):
-            held = _undefined(metric, part, judged, quantity)
-            return replace(held, reason=held.reason + left)
-        return cls(
-            metric=metric,
-            rule=rule,
-            bar=bar,
-            part=part,
-            judged=judged,
-            candidate=quantity,
-            champion=before,
-            difference=change,
-            champion_name=f"{rival} v{champion.version}" if champion else "",
-            confidence=terms.confidence,
-            left=left,
-        )
-
     @property
     def sign(self) -> int:
         """+1 where larger is better for this rule."""
@@ -168,6 +103,98 @@ class JudgedPart:
     def blamed(self, confidence: float) -> bool:
         """Whether even the best bound at this confidence misses the limit; it can't where the value itself doesn't."""
         return self.sign * settled(self.judged.value) < self.at and self.blaming(confidence) < self.at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedPart:
+    """A part of the holdout before judging. ``judged`` is what there is to hold; where that is None, ``outcome`` says
+    why."""
+
+    part: Sequence[Slice]
+    judged: JudgedPart | None
+    outcome: BarOutcome
+
+
+def prepare(
+    metric: Metric,
+    rule: str,
+    bar: float,
+    part: Sequence[Slice],
+    evidence: Evidence,
+    terms: GateContext,
+    rival: str = "champion",
+) -> PreparedPart:
+    """Prepare one metric on one part to be held against a limit.
+
+    ``rival``: what stands in the champion's place in the evidence.
+    """
+    outcome = _obstacle(metric, rule, part, evidence, terms, rival)
+    if outcome:
+        return PreparedPart(part=part, judged=None, outcome=outcome)
+    champion = evidence.champion if evidence.champion and not evidence.champion.unscored else None
+    small = _small(part, terms)
+    part = [one for one in part if one not in small]
+    runs = evidence.trained(part)
+    quantity = pooled([metric.level(run, CANDIDATE) for run in runs])
+    before = metric.level(part, CHAMPION) if champion and not metric.paired else None
+    change = pooled([metric.change(run) for run in runs]) if champion and metric.change else None
+    judged = change if BARS[rule].compares else quantity
+    assert judged is not None  # noqa: S101 -- ``mistakes`` refuses a comparison the metric lacks
+    left = _left_out(small, terms.min_rows)
+    if isinstance(judged, Undefined):
+        outcome = _undefined(metric, part, judged, quantity)
+        return PreparedPart(part=part, judged=None, outcome=replace(outcome, reason=outcome.reason + left))
+    made = JudgedPart(
+        metric=metric,
+        rule=rule,
+        bar=bar,
+        part=part,
+        judged=judged,
+        candidate=quantity,
+        champion=before,
+        difference=change,
+        champion_name=f"{rival} v{champion.version}" if champion else "",
+        confidence=terms.confidence,
+        left=left,
+    )
+    return PreparedPart(
+        part=part, judged=made, outcome=absent(None, Code.NOT_MEASURED, "not held against its limit yet")
+    )
+
+
+def _small(part: Sequence[Slice], terms: GateContext) -> list[Slice]:
+    """Slices and groups of fewer rows than the policy asks for."""
+    return [one for one in part if one.key and one.rows < terms.min_rows]
+
+
+def _obstacle(
+    metric: Metric, rule: str, part: Sequence[Slice], evidence: Evidence, terms: GateContext, rival: str
+) -> BarOutcome | None:
+    """The outcome where nothing can be held against the limit; None where something can."""
+    candidate, champion = evidence.candidate, evidence.champion
+    compares = BARS[rule].compares or metric.paired
+    if candidate is None:
+        return absent(None, Code.NOT_MEASURED, "the data stopped the run")
+    if candidate.unscored:
+        return absent(Verdict.ERROR, Code.DIFFERENT_ROWS, f"the candidate has no predictions: {candidate.unscored}")
+    if compares and evidence.uncompared and (champion is None or champion.unscored):
+        return absent(None, Code.UNCOMPARED, f"not compared, because {evidence.uncompared}")
+    if compares and champion is None:
+        return absent(None, Code.NO_CHAMPION, "no champion yet")
+    if compares and champion and champion.unscored:
+        why = f"{rival} v{champion.version} was not scored on the same rows: {champion.unscored}"
+        return absent(Verdict.ERROR, Code.DIFFERENT_ROWS, why)
+    if metric.statistic.form == "ranks" and any(one.ranks is None for one in part):
+        return absent(Verdict.ERROR, Code.NO_SCORES, f"{metric.name} needs scores; only calls were predicted")
+    small = _small(part, terms)
+    if small and not metric.grouped:
+        what = f"{key_text(small[0].key)} has {rows(small[0].rows)}; min_rows asks for {terms.min_rows:,}"
+        return absent(None, Code.TOO_FEW_ROWS, what)
+    if small and len(part) - len(small) < 2:  # noqa: PLR2004 -- the groups that a gap compares
+        what = f"{subject(metric.name, None, by_text(small))} has fewer than two groups to compare"
+        what += _left_out(small, terms.min_rows).replace("not compared, ", "")
+        return absent(Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, what)
+    return None
 
 
 def _left_out(small: Sequence[Slice], least: int) -> str:
