@@ -20,8 +20,8 @@ from gates.documents.evidence import Evidence
 from gates.documents.slices import Dimension, edge_text, key_text
 from gates.errors import GatesError
 from gates.policy import Policy
-from gates.report import Facts
 from gates.report.markdown import render
+from gates.report.run_facts import Facts
 from gates.schema.canonical import canonical, digest, settled
 from gates.schema.fields import build, declare, plain, schema_of
 from gates.schema.validation import nearest, read_json, shown

@@ -18,7 +18,7 @@ from gates.errors import Exit, GatesError
 from gates.pipeline.pipeline import Pipeline
 from gates.pipeline.publish import facts_of, publish, status_of
 from gates.pipeline.session import Session
-from gates.report import Facts
+from gates.report.run_facts import Facts
 from gates.system.progress import Steps
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def annotate(policy: Path) -> None:
     Example:
       gates annotate
     """
-    from gates.report.annotation import render
+    from gates.report.ci.annotation import render
 
     session = options.session(policy)
     session.steps = Steps(sys.stderr, quiet=True)  # what steps say may quote anything

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gates.documents.decision import Decision
     from gates.github.event import Event
     from gates.pipeline.session import Session
-    from gates.report import Facts
+    from gates.report.run_facts import Facts
 
 handed = click.option(
     "--handed",

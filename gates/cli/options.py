@@ -18,7 +18,7 @@ from gates.documents.decision import Decision, exit_code
 from gates.errors import Exit
 from gates.github.event import Event
 from gates.pipeline.session import Session
-from gates.report import Facts
+from gates.report.run_facts import Facts
 from gates.report.terminal.verdicts import render
 from gates.schema.canonical import canonical
 from gates.system.activity import ActivityLog

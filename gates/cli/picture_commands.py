@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gates.documents.decision import Decision, Past
     from gates.github.event import Event
     from gates.pipeline.session import Session
-    from gates.report import Facts, Picture
+    from gates.report.run_facts import Facts, Picture
 
 
 @click.command()
@@ -108,7 +108,8 @@ def _shown(session: Session, decision: Decision, happened: Event, author: str) -
 def _stored(session: Session, decision: Decision, facts: Facts, happened: Event, key: str) -> Picture:
     """Draw, keep, and tell where it lies."""
     from gates.github.reporting.picture_branch import address, store
-    from gates.report import Picture, svg
+    from gates.report import svg
+    from gates.report.run_facts import Picture
     from gates.system.git import repository
 
     found = repository(session.workspace.root, session.environ)

@@ -17,9 +17,10 @@ from gates.ledger.champions import champions
 from gates.pipeline.acceptance import settled, waivable
 from gates.pipeline.session import Session
 from gates.policy.locations import places
-from gates.report import Facts, headline, labelled
 from gates.report.formats import FORMATS
+from gates.report.headline import headline, labelled
 from gates.report.markdown import SUMMARY_LIMIT, render
+from gates.report.run_facts import Facts
 from gates.schema.canonical import canonical, digest
 from gates.schema.validation import PolicyError
 from gates.system import files

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from gates.documents.decision import Decision
-from gates.report import Facts, annotation, html, junit, markdown, sarif, svg
+from gates.report import html, markdown, svg
+from gates.report.ci import annotation, junit, sarif
+from gates.report.run_facts import Facts
 from gates.report.terminal import verdicts
 
 

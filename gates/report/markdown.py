@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from gates.documents.decision import Code, Decision, GateVerdict, Verdict
-from gates.report import (
+from gates.report.escape import code, text
+from gates.report.headline import (
     LONGEST_COMMAND,
     MOST_COMMANDS,
     WARNING,
-    Facts,
-    Picture,
     acceptable_bars,
     acceptances,
     accepted,
@@ -27,8 +26,8 @@ from gates.report import (
     waiting,
     why,
 )
-from gates.report.escape import code, text
 from gates.report.markdown_tables import MOST_ROWS, bars, bullets, data, fairness, moved
+from gates.report.run_facts import Facts, Picture
 from gates.wording import percent, plural
 
 LIMIT = 62_000  # characters; GitHub takes 65,536, and a marker follows

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from gates.documents.decision import Decision, Estimate, GateVerdict, Verdict
 from gates.documents.slices import key_text
-from gates.report import sign, word
 from gates.report.escape import code, line, text
+from gates.report.headline import sign, word
 from gates.report.interval import figures
 from gates.wording import bar_text, number, plural, rows
 

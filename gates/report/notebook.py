@@ -9,8 +9,8 @@ from gates.documents.decision import Code, Decision, Estimate, GateVerdict, Verd
 from gates.documents.evidence import Evidence
 from gates.judge.table_check import Checked
 from gates.policy import ResolvedPolicy
-from gates.report import by_badness, headline, sign, word
 from gates.report.escape import flat
+from gates.report.headline import by_badness, headline, sign, word
 from gates.schema.yaml_values import flow
 from gates.wording import bar_text, number, plural, rows, signed
 

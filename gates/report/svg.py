@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from html import escape
 
 from gates.documents.decision import Decision, GateVerdict, Verdict
-from gates.report import Facts, by_badness, first_line, sign, word
 from gates.report.escape import flat, xml
+from gates.report.headline import by_badness, first_line, sign, word
 from gates.report.html.pictures import HIGH, MARKS, WIDE, coloured, forest
 from gates.report.interval import figures, held
+from gates.report.run_facts import Facts
 from gates.wording import plural
 
 MOST = 12  # rows: the table has all of them

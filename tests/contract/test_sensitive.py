@@ -9,7 +9,8 @@ import pytest
 from contract_bench import Held, gates, parquet
 
 from gates.contract.contract_file import mistakes
-from gates.report import Facts, markdown
+from gates.report import markdown
+from gates.report.run_facts import Facts
 from gates.report.terminal import verdicts
 from gates.schema.canonical import canonical
 from gates.schema.fields import plain

@@ -16,8 +16,8 @@ from contract_bench import NOW, Held, parquet
 
 from gates.contract.rules.table_rules import TABLE_RULES
 from gates.errors import GatesError
-from gates.report import Facts
 from gates.report import markdown as md
+from gates.report.run_facts import Facts
 from gates.report.terminal import verdicts
 from gates.schema.canonical import canonical
 from gates.stats.drift import jensen_shannon, psi

@@ -13,7 +13,7 @@ from gates.github.event import Event
 from gates.github.reporting.commit_status import Status, kept, put
 from gates.github.rest_api import Client
 from gates.pipeline.publish import LONGEST, status_of
-from gates.report import Facts
+from gates.report.run_facts import Facts
 
 POST = ("POST", "repos/create-commit-status")
 STATUS = Status(state="success", context="gates/verdict (gates.yaml into main)", description="fine")

@@ -70,8 +70,8 @@ def test_a_training_s_luck_is_told(policy_of, evidence_of):
 
 
 def test_reports_say_how_often_a_holdout_has_decided(policy_of, evidence_of):
-    from gates.report import Facts
     from gates.report.markdown import render as markdown
+    from gates.report.run_facts import Facts
     from gates.report.terminal.verdicts import render as terminal
 
     resolved = policy_of({"gates": GATES[:1], "data": {"holdout": "holdout.csv", "label": "left", "reuse": 50}})

@@ -10,7 +10,7 @@ from gates.documents.decision import Decision, Past, Verdict, could_not_judge, u
 from gates.documents.record import Approval, RecordedModel, RecordKind, Run, User, Version, Waiver
 from gates.judge.waivers import Settled, accept, acceptable, settle
 from gates.promotion.provenance import draft
-from gates.report import Facts, Picture
+from gates.report.run_facts import Facts, Picture
 from gates.report.svg import spoken
 from gates.schema.validation import PolicyError, Problem, read_json
 

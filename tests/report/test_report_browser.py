@@ -16,8 +16,8 @@ from telco import settle
 from test_report_html import HOSTILE
 
 from gates.documents.evidence import Curve, Finding, Part
-from gates.report import Facts
 from gates.report.html import render
+from gates.report.run_facts import Facts
 
 TESTS = Path(__file__).parents[1]
 AXE = TESTS / "node_modules/axe-core/axe.min.js"

@@ -17,8 +17,9 @@ from test_report_hostile import HOSTILE, facts_of, gate
 from test_report_hostile import decision_of as hostile
 
 from gates.documents.decision import Decision, Verdict, could_not_judge
-from gates.report import Facts, annotation, junit, sarif
+from gates.report.ci import annotation, junit, sarif
 from gates.report.formats import FORMATS
+from gates.report.run_facts import Facts
 from gates.schema.validation import Problem
 
 SCHEMA = Path(__file__).parents[1] / "node_modules/@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json"

@@ -11,8 +11,9 @@ import pytest
 from reports import CASES, FACTS, NAMES, PAST, PULL, decision_of, facts_about
 
 from gates.documents.decision import Verdict
-from gates.report import Facts, first_line, headline
+from gates.report.headline import first_line, headline
 from gates.report.markdown import render as markdown
+from gates.report.run_facts import Facts
 from gates.report.terminal.verdicts import render as terminal
 from gates.wording import number
 

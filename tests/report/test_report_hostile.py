@@ -17,9 +17,9 @@ from markdown_it import MarkdownIt
 from gates.documents.decision import SCHEMA, Code, Decision, Estimate, GateVerdict, ModelRef, Past, Verdict
 from gates.documents.record import User, Waiver
 from gates.judge.waivers import Settled, Void, Waived
-from gates.report import Facts
 from gates.report.escape import LONGEST, code, text
 from gates.report.markdown import render as markdown
+from gates.report.run_facts import Facts
 from gates.report.terminal.verdicts import render as terminal
 
 GITHUB = 65_536

@@ -14,8 +14,8 @@ from reports import FAILS, PASSES, champion_of, settled
 from gates.documents.decision import Decision
 from gates.documents.evidence import Curve, Finding, Part
 from gates.judge.judge import judge
-from gates.report import Facts
 from gates.report.html import render
+from gates.report.run_facts import Facts
 from gates.schema.fields import plain
 from gates.schema.validation import read_json
 from gates.wording import number, signed

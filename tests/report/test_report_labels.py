@@ -11,9 +11,10 @@ import pytest
 from reports import NAMES, PULL, decision_of
 
 from gates.documents.decision import Verdict
-from gates.report import Facts, acceptable_bars, commands, labelled
+from gates.report.headline import acceptable_bars, commands, labelled
 from gates.report.html import render as page
 from gates.report.markdown import render as markdown
+from gates.report.run_facts import Facts
 from gates.report.terminal.verdicts import render as terminal
 
 EVERY = Facts(waivable=("recall", "accuracy", "roc_auc", "specificity"))

@@ -17,7 +17,8 @@ from gates.contract.contract_file import read as contract
 from gates.documents.evidence import Finding, Table
 from gates.judge.table_check import Checked as PlainChecked
 from gates.judge.table_check import judge as hold
-from gates.report import headline, notebook
+from gates.report import notebook
+from gates.report.headline import headline
 from gates.schema.canonical import digest
 from gates.schema.yaml_text import Source
 from gates.wording import number

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from reports import FACTS, decision_of
 
 from gates.documents.decision import Estimate, Verdict
-from gates.report import by_badness
 from gates.report.formats import FORMATS
+from gates.report.headline import by_badness
 from gates.report.interval import figures
 from gates.report.markdown import OPEN_ROWS
 from gates.report.markdown_tables import MOST_MOVED, moved

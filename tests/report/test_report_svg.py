@@ -13,7 +13,8 @@ from reports import CASES, FACTS, NAMES, PICTURE, PULL, decision_of, facts_about
 from test_report_hostile import HOSTILE, facts_of
 from test_report_hostile import decision_of as hostile
 
-from gates.report import first_line, svg
+from gates.report import svg
+from gates.report.headline import first_line
 from gates.report.html import render as page
 from gates.report.html.pictures import COLOURS, forest
 from gates.report.markdown import render as markdown

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from gates.contract.rules.reference_rules import GAP
 from gates.documents.decision import Decision, Estimate, GateVerdict
 from gates.documents.evidence import Evidence, Finding
-from gates.report import Facts, acceptances, by_badness, commands, first_line, reuse, sign, waiting, why, word
+from gates.report.headline import acceptances, by_badness, commands, first_line, reuse, sign, waiting, why, word
 from gates.report.html import past, pictures
 from gates.report.html.score_curves import Scores
 from gates.report.interval import figures
+from gates.report.run_facts import Facts
 from gates.schema.canonical import digest
 from gates.wording import bar_text, number, percent
 

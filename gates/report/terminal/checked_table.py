@@ -5,7 +5,7 @@ from __future__ import annotations
 from gates.documents.decision import Code, GateVerdict, Verdict
 from gates.documents.evidence import Finding
 from gates.judge.table_check import Checked
-from gates.report import by_badness, sign, word
+from gates.report.headline import by_badness, sign, word
 from gates.report.terminal.verdicts import COLOURS, console, flat
 from gates.wording import plural, rows
 

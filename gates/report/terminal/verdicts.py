@@ -6,9 +6,8 @@ import io
 from typing import TYPE_CHECKING
 
 from gates.documents.decision import Decision, Estimate, GateVerdict, Verdict
-from gates.report import (
+from gates.report.headline import (
     WARNING,
-    Facts,
     acceptances,
     accepted,
     by_badness,
@@ -22,6 +21,7 @@ from gates.report import (
     word,
 )
 from gates.report.interval import TITLE, drawn, figures
+from gates.report.run_facts import Facts
 from gates.wording import bar_text, number, plural, rows
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from gates.documents.decision import Code, Decision, GateVerdict, Verdict
-from gates.report import Facts
+from gates.report.run_facts import Facts
 from gates.schema.canonical import digest
 from gates.schema.yaml_text import Place
 

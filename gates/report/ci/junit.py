@@ -5,8 +5,9 @@ from __future__ import annotations
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from gates.documents.decision import Code, Decision, GateVerdict, Verdict
-from gates.report import Facts, acceptances, accepted, word
 from gates.report.escape import xml
+from gates.report.headline import acceptances, accepted, word
+from gates.report.run_facts import Facts
 
 
 def render(decision: Decision, facts: Facts) -> str:

@@ -1,0 +1,1 @@
+"""The decision in the formats that CI systems read: annotations, JUnit, SARIF."""

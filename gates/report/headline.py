@@ -1,0 +1,245 @@
+"""The sentences that every report opens with: the verdict, why, and what may be accepted."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection
+from math import inf
+from typing import Final
+
+from gates.documents.decision import Code, Decision, GateVerdict, Verdict, worst
+from gates.judge.waivers import Waived, acceptable
+from gates.kinds.metric.bars import BARS
+from gates.report.interval import held, up
+from gates.report.run_facts import Facts
+from gates.wording import number, plural, signed
+
+SIGNS: Final = {
+    Verdict.PASS: "✅",
+    Verdict.INCONCLUSIVE: "❔",
+    Verdict.FAIL: "❌",
+    Verdict.ERROR: "💥",
+    None: "➖",
+}
+MOST_COMMANDS = 10  # of accepting a rule
+LONGEST_COMMAND = 300
+MOST_SMALL = 5  # slices with too few rows that are told by name
+DUE = 0.8  # of a holdout's uses, from which a fresh one should be got ready
+OPEN = " (whoever may write the ledger may accept: promotion.open_waivers)"
+ACCEPTED, WARNING, WATCHING, HEARSAY = "🟡", "⚠️", "👁", "🔎"
+
+
+def sign(verdict: Verdict | None) -> str:
+    """A verdict's sign; always printed beside its word, never alone."""
+    return SIGNS[verdict]
+
+
+def word(verdict: Verdict | None) -> str:
+    """A verdict's word."""
+    return str(verdict) if verdict else "not judged"
+
+
+def first_line(decision: Decision, facts: Facts | None = None) -> tuple[str, str]:
+    """The sign and the words of the first line: the headline, and what must be known before it."""
+    facts = facts or Facts()
+    told, shown = headline(decision, facts), _sign(decision, facts)
+    if facts.weaker:
+        told += ", and the policy gets weaker"
+        shown = WARNING if facts.verdict(decision) is Verdict.PASS else shown
+    if facts.observing and facts.verdict(decision) is not Verdict.ERROR:
+        shown, told = WATCHING, f"observing until {facts.observing}, nothing is blocked — {shown} {told}"
+    if facts.fork:
+        shown, told = HEARSAY, f"reported by a fork, not verified — {shown} {told}"
+    return shown, told
+
+
+def _sign(decision: Decision, facts: Facts) -> str:
+    if decision.code is Code.UNCHANGED:
+        return sign(None)
+    verdict = facts.verdict(decision)
+    return ACCEPTED if verdict is Verdict.PASS and accepted(facts) else sign(verdict)
+
+
+def headline(decision: Decision, facts: Facts | None = None) -> str:
+    """May this model ship? Every absence has its own first line."""
+    facts = facts or Facts()
+    absent = {
+        Code.COULD_NOT_JUDGE: "could not judge",
+        Code.ALIAS_MOVED: "could not judge — registry and ledger disagree about the champion",
+        Code.NOT_ADOPTED: "could not judge — the ledger does not know the champion",
+        Code.STORED_BYTES: "could not judge — the champion's files were changed",
+        Code.NOTHING_JUDGED: "cannot tell yet — nothing was judged",
+        Code.UNCHANGED: "nothing to judge — the model's inputs are unchanged",
+    }
+    if decision.code in absent:
+        return absent[decision.code]
+    covered = accepted(facts)
+    models = [gate for gate in decision.gates if gate.kind != "data" and gate.verdict is not None]
+    if covered and facts.verdict(decision) is Verdict.PASS:
+        return (
+            f"mergeable with {plural(len(covered), 'accepted rule', 'accepted rules')} of {len(models)} — {_who(facts)}"
+            f"{_too_small(decision)}"
+        )
+    line = _line(decision, facts.verdict(decision), models, covered) + _too_small(decision)
+    return f"{line}, {len(covered)} more accepted" if covered else line
+
+
+def _too_small(decision: Decision) -> str:
+    """How many rules nobody judged because their slices have too few rows."""
+    count = sum(gate.verdict is None and gate.code is Code.TOO_FEW_ROWS for gate in decision.gates)
+    return f", {count} not judged (too few rows)" if count else ""
+
+
+def _line(decision: Decision, verdict: Verdict, models: list[GateVerdict], covered: Collection[GateVerdict]) -> str:
+    worst = sum(gate.verdict is verdict and gate not in covered for gate in models)
+    if not worst:
+        uncounted = verdict is Verdict.ERROR
+        return "could not judge — the data contract" if uncounted else "do not merge yet — the data breaks its contract"
+    holding, of_all = plural(worst, "rule holds", "rules hold"), plural(len(models), "rule", "rules")
+    if verdict is Verdict.PASS and any(gate.code is Code.UNCOMPARED for gate in decision.gates):
+        return f"not compared — {holding}"
+    if verdict is Verdict.PASS and decision.champion is None:
+        return f"first run — {holding}, nothing to compare with yet"
+    return {
+        Verdict.PASS: f"ready to merge — {'all ' if worst > 1 else ''}{holding}",
+        Verdict.INCONCLUSIVE: f"cannot tell yet — {worst} of {of_all} undecided",
+        Verdict.FAIL: f"do not merge yet — {worst} of {of_all} failed",
+        Verdict.ERROR: f"could not judge — {worst} of {of_all} could not be judged",
+    }[verdict]
+
+
+def reason_lines(decision: Decision, reason: str) -> list[str]:
+    """The lines of a reason: several only where a step stopped, whose message may have more than one."""
+    if decision.code is not Code.COULD_NOT_JUDGE:
+        return [reason]
+    return [line.strip() for line in reason.splitlines() if line.strip()] or [reason]
+
+
+def why(decision: Decision, facts: Facts) -> str:
+    """The reason in one plain sentence: that of the worst rule which nobody accepted."""
+    covered = accepted(facts)
+    if not covered:
+        return decision.reason
+    left = worst(gate for gate in decision.gates if gate not in covered)
+    if left is None or left.verdict is Verdict.PASS:
+        return f"what does not hold was accepted ({covered[0].reason})"
+    return left.reason
+
+
+def accepted(facts: Facts) -> tuple[GateVerdict, ...]:
+    """The rules that somebody accepted."""
+    return tuple(one.gate for one in facts.settled.waived) if facts.settled else ()
+
+
+def _who(facts: Facts) -> str:
+    waivers = [one.waiver for one in facts.settled.waived] if facts.settled else []
+    names = sorted({waiver.who.login for waiver in waivers})
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
+    return f"by {shown}, until {min(waiver.until for waiver in waivers)}"
+
+
+def waiting(decision: Decision) -> list[str]:
+    """One line a reason for the rules that were not judged; of slices with too few rows, one line for all."""
+    reasons: dict[str, int] = {}
+    for gate in (one for one in decision.gates if one.verdict is None and one.code is not Code.TOO_FEW_ROWS):
+        reasons[gate.reason] = reasons.get(gate.reason, 0) + 1
+    told = [f"{plural(count, 'rule', 'rules')} not judged: {reason}" for reason, count in reasons.items()]
+    small = [gate for gate in decision.gates if gate.verdict is None and gate.code is Code.TOO_FEW_ROWS]
+    if small:
+        named = list(dict.fromkeys(gate.reason for gate in small))
+        more = f"; and {len(named) - MOST_SMALL} more" if len(named) > MOST_SMALL else ""
+        told.append(
+            f"{plural(len(small), 'rule', 'rules')} not judged, too few rows: {'; '.join(named[:MOST_SMALL])}{more}"
+        )
+    return told
+
+
+def acceptable_bars(decision: Decision, facts: Facts) -> list[GateVerdict]:
+    """What somebody may accept and nobody has, worst first."""
+    covered = accepted(facts)
+    return [one for one in by_badness(decision.gates) if one not in covered and acceptable(one, facts.waivable)]
+
+
+def commands(decision: Decision, facts: Facts) -> list[str]:
+    """The commands that accept the rules which may be accepted, worst first, to be copied."""
+    told = (command(gate, facts) for gate in acceptable_bars(decision, facts)[:MOST_COMMANDS])
+    return [one for one in told if one]
+
+
+def command(gate: GateVerdict, facts: Facts) -> str | None:
+    """The command that accepts a rule; None for one that would have to be cut, or holds what a terminal obeys."""
+    policy = [] if facts.policy == "gates.yaml" else ["--policy", facts.policy]
+    words = shlex.join(["gates", "waive", *policy, "--gate", gate.label])
+    fits = words.isprintable() and len(words) <= LONGEST_COMMAND
+    return f"{words} --reason WHY --until YYYY-MM-DD" if fits else None
+
+
+def labelled(decision: Decision, facts: Facts) -> list[dict[str, str | None]]:
+    """Every rule by the name that commands take, and the command that accepts it where it may be accepted."""
+    open_ = acceptable_bars(decision, facts)
+    return [
+        {
+            "label": gate.label,
+            "verdict": gate.verdict and str(gate.verdict),
+            "code": str(gate.code),
+            "accept": command(gate, facts) if gate in open_ else None,
+        }
+        for gate in decision.gates
+    ]
+
+
+def reuse(decision: Decision) -> str | None:
+    """How much of the holdout is used up, where the policy says how often it may decide."""
+    if decision.reuse is None or decision.used is None:
+        return None
+    told = f"this holdout has decided {decision.used:,} of {plural(decision.reuse, 'time', 'times')}"
+    left = decision.reuse - decision.used
+    if left <= 0:
+        return f"{told}: it is used up, and nothing passes on it any more; use fresh rows"
+    soon = decision.used >= DUE * decision.reuse
+    return f"{told}; a fresh one is due {'soon, ' if soon else ''}after {left:,} more"
+
+
+def acceptances(facts: Facts) -> list[str]:
+    """One line a waiver: who accepted what, until when and why, with the values then and now; and those that don't
+    hold any more."""
+    if facts.settled is None:
+        return []
+    held = [
+        f"{ACCEPTED} {one.gate.label}: {one.gate.verdict}, accepted by {one.waiver.who.login} "
+        f"until {one.waiver.until}{OPEN if facts.open_waivers else ''}: {one.waiver.reason}{_then_and_now(one)}"
+        for one in facts.settled.waived
+    ]
+    return held + [
+        f"{WARNING} {one.gate.label}: the acceptance by {one.waiver.who.login} does not hold: {one.why}"
+        for one in facts.settled.void
+    ]
+
+
+def _then_and_now(one: Waived) -> str:
+    told = number if one.gate.rule in ("min", "max") else signed
+    then, now = (
+        None if value is None or bound is None else f"{told(value)}, at worst {told(bound)}"
+        for value, bound in ((one.waiver.value, one.waiver.bound), (one.value, one.bound))
+    )
+    return f" (accepted: {then}; now: {now})" if then and now else ""
+
+
+def by_badness(gates: tuple[GateVerdict, ...]) -> list[GateVerdict]:
+    """Worst first. What is alike goes by rounds: what is of all rows, the worst slice of each rule, the second of each;
+    otherwise in the policy's order."""
+    rounds: dict[int, int] = {}
+    seen: dict[tuple[object, ...], int] = {}
+    for place in sorted(range(len(gates)), key=lambda place: -_missed(gates[place])):
+        gate = gates[place]
+        if gate.slice and gate.verdict not in (Verdict.PASS, None):
+            family = (gate.id, gate.rule, gate.against, gate.verdict)
+            rounds[place] = seen[family] = seen.get(family, 0) + 1
+    badness = [gate.verdict.badness if gate.verdict else 0 for gate in gates]
+    return [gates[place] for place in sorted(range(len(gates)), key=lambda one: (-badness[one], rounds.get(one, 0)))]
+
+
+def _missed(gate: GateVerdict) -> float:
+    """By how much the value misses its limit; what has no value misses most."""
+    found = held(gate) if gate.rule in BARS else None
+    return inf if found is None else up(gate) * (found[1] - found[0].value)
