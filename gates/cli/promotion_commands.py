@@ -118,8 +118,8 @@ def promote(
       gates promote --uncompared "the holdout was extended, and champion v3 came as predictions"
     """
     from gates.promotion import provenance
+    from gates.promotion.candidate import Candidate
     from gates.promotion.promote import promote as promoted
-    from gates.promotion.verification import Candidate
     from gates.system.git import repository
 
     session, trusted = _trusted(policy)
@@ -132,7 +132,7 @@ def promote(
     candidate = Candidate(
         workspace=session.workspace,
         policy=trusted,
-        bench=session.measurement,
+        measurement=session.measurement,
         code=provenance.code(git, top, session.workspace.root),
         served=partial(baselines.champion, session),
         anchor=partial(baselines.anchor, session),

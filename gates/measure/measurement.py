@@ -199,8 +199,8 @@ class Measurement:
         anchor: RegisteredModel | None,
         folder: Path,
     ) -> Measured:
-        """What a merge needs to know of the bench's part; the rows that it counts go to files in ``folder``."""
-        assert self.shard  # noqa: S101 -- callers have made the bench for one
+        """What a merge needs to know of this part; the rows that it counts go to files in ``folder``."""
+        assert self.shard  # noqa: S101 -- callers made it for a part
         found = self.evidence(self.check() if self._first else ())
         found, sides = self._sides(found, candidates, served, anchor)
         adds = shards.adds_up(self.resolved)

@@ -136,15 +136,15 @@ def plain_files(folder: Path) -> dict[str, int]:
 # -- what training may see --
 
 
-def hand_data(bench: Measurement, folder: Path) -> None:
+def hand_data(measurement: Measurement, folder: Path) -> None:
     """The parcel ``data``: the training tables, the holdout without its label, and what a model will be asked."""
     folder.mkdir(parents=True)
-    bench.unlabelled(folder)
-    bench.asked_about(folder, FEATURES)
-    files.write(folder / SCORING, bench.asked.dump().encode())
-    if bench.resolved.policy.data.train:
-        base, _ = split(bench.root, bench.resolved.policy.data.train)
-        for file in bench.files("train"):
+    measurement.unlabelled(folder)
+    measurement.asked_about(folder, FEATURES)
+    files.write(folder / SCORING, measurement.asked.dump().encode())
+    if measurement.resolved.policy.data.train:
+        base, _ = split(measurement.root, measurement.resolved.policy.data.train)
+        for file in measurement.files("train"):
             target = folder / "train" / file.relative_to(base)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
@@ -166,10 +166,10 @@ def handed_tables(work: Workspace, train: str | None) -> tuple[Path, Path | None
     return holdout, folder / "train" / split(work.root, train)[1] if train else None
 
 
-def without_holdout(bench: Measurement, checkout: Path) -> str:
+def without_holdout(measurement: Measurement, checkout: Path) -> str:
     """Patterns for a sparse checkout without the files that hold the holdout's labels."""
     lines = ["/*"]
-    for file in bench.files("holdout"):
+    for file in measurement.files("holdout"):
         path = file.resolve()
         if path.is_relative_to(checkout.resolve()):
             name = path.relative_to(checkout.resolve()).as_posix()

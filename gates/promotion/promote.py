@@ -16,8 +16,9 @@ from gates.ledger.alias import AliasState, compared, last_move
 from gates.ledger.ledger import Entry, LostRaceError
 from gates.policy import ResolvedPolicy, Stage
 from gates.promotion import provenance
+from gates.promotion.candidate import AGAIN, Candidate, predictions
 from gates.promotion.transaction import PromotionContext, RefusedError, begin, carry_out
-from gates.promotion.verification import AGAIN, Candidate, Verified, bare, predictions, verified
+from gates.promotion.verification import Verified, bare, verified
 from gates.registry.mlflow import TAG_DECISION, TAG_DIGEST, TAG_HOLDOUT, TAG_INTENT, StoredRun
 from gates.schema.canonical import canonical, digest
 from gates.system import files
@@ -111,7 +112,7 @@ def _tags(candidate: Candidate, intent: Entry, verified: Verified) -> dict[str, 
     commit = {"gates.commit": record.source.commit} if record.source and record.source.commit else {}
     return {
         TAG_DIGEST: record.model.digest if record.model else "",
-        TAG_HOLDOUT: candidate.bench.holdout_identity,
+        TAG_HOLDOUT: candidate.measurement.holdout_identity,
         TAG_DECISION: digest(verified.decision),
         TAG_INTENT: intent.digest,
         **tables,

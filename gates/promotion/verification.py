@@ -1,19 +1,13 @@
-"""What asks to be promoted, and all that must hold before it may be: by the default branch's policy, against the
-champion of now, from the predictions that were judged. Loads no model.
-"""
+"""What must hold before a candidate is promoted: by the default branch's policy, and against the champion of now."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from gates.attestation.dsse import sign
 from gates.attestation.statement import statement
-from gates.checkout.trusted_policy import TrustedPolicy
 from gates.checkout.workspace import Workspace
 from gates.documents.decision import Decision, Verdict
 from gates.documents.evidence import Evidence, champion_as_candidate
@@ -28,53 +22,23 @@ from gates.documents.record import (
     Record,
     RecordKind,
     Refused,
-    TrainingCode,
     Version,
     Waiver,
 )
-from gates.errors import Exit, GatesError
 from gates.judge import waivers
 from gates.judge.judge import judge
-from gates.ledger.acceptances import Proven, holding
+from gates.ledger.acceptances import holding
 from gates.ledger.alias import DisagreementError, agreed, last_move
 from gates.ledger.ledger import Entry
-from gates.measure.holdout.facts import NAME as FACTS
-from gates.measure.holdout.models import ModelOutput, RegisteredModel
-from gates.measure.measurement import Measurement
-from gates.policy import ResolvedPolicy, Stage
+from gates.measure.holdout.models import RegisteredModel
+from gates.policy import Stage
 from gates.promotion import provenance
-from gates.promotion.transaction import Approve, PromotionContext, RefusedError, approved, on_default_branch
+from gates.promotion.candidate import OTHER_ROWS, Candidate, changed, evidence_of, measure_again
+from gates.promotion.transaction import PromotionContext, RefusedError, approved, on_default_branch
 from gates.report.model_card import render
 from gates.schema.canonical import canonical, digest, digest_bytes
 from gates.schema.validation import read_json
-from gates.system.files import digest_of
 from gates.wording import plural
-
-Found = Callable[[], RegisteredModel | None]
-AGAIN = "Run gates run again."
-OTHER_ROWS = "the holdout is not the one that the candidate was judged on, or predictions or evidence have changed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """What lies in a workspace and asks to be promoted, and what it is verified with."""
-
-    workspace: Workspace
-    policy: TrustedPolicy
-    bench: Measurement
-    code: TrainingCode
-    served: Found  # asks the registry for the champion, each time anew
-    anchor: Found
-    approve: Approve
-    today: str  # YYYY-MM-DD, for waivers
-    proven: Proven  # whether a waiver of the ledger holds, asked anew
-    uncompared: str | None = None  # why it shall be compared with nothing, where the champion can't be scored
-    key: Path | None = None  # signs the decision
-
-    @property
-    def resolved(self) -> ResolvedPolicy:
-        """The policy that counts."""
-        return self.policy.resolved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +54,24 @@ class Verified:
 def verified(
     desk: PromotionContext, candidate: Candidate, head: str | None, stage: Stage, manifest: list[dict[str, str | int]]
 ) -> Verified:
-    """Everything that must hold, from the cheapest to the dearest."""
+    """Verify all that must hold, in this order, and give the record that will say so.
+
+    Raises ``RefusedError`` at the first thing that doesn't hold.
+    """
+    # 1. The policy that counts is the default branch's.
     on_default_branch(candidate.policy, "Promotions")
+    # 2. The evidence, measured anew from the predictions, gives a decision; the files are those that it is about.
     judged = _judged(desk, candidate, head, digest(manifest))
     decision, evidence = judged.decision, judged.evidence
+    # 3. That decision is a pass, or waivers that hold today make it one.
     accepted = _accepted(desk, candidate, head, decision)
+    # 4. It is the decision that people have seen.
     _same_decision(candidate.workspace, decision, anew=judged.anew)
+    # 5. The model stands in the stage before, and those who must have approved this very model have done so. They are
+    #    asked last: what they approved must not change any more.
     after = _from(desk, head, stage, digest(manifest))
     approvals = approved(candidate.approve, stage, digest(manifest))
+    # 6. Ledger and registry agree about where the alias stands.
     stood = _agreed(desk, head, stage.alias)
     logged = partial(desk.registry.parameters, during=candidate.workspace.during())
     model = provenance.model(candidate.workspace.candidate, logged)
@@ -110,7 +84,7 @@ def verified(
             model,
             digest=digest(manifest),
             predictions=judged.predictions,
-            holdout=candidate.bench.holdout_identity,
+            holdout=candidate.measurement.holdout_identity,
         ),
         data=provenance.data(candidate.resolved, evidence, candidate.workspace.root, desk.ledger.git.environ),
         before=stood.record.after if stood else None,
@@ -149,14 +123,14 @@ class _Judged:
 
 def _judged(desk: PromotionContext, candidate: Candidate, head: str | None, model: str) -> _Judged:
     """Derive the decision anew from the evidence, which is measured anew from the predictions."""
-    resolved, seen = candidate.resolved, _evidence(candidate)
+    resolved, seen = candidate.resolved, evidence_of(candidate)
     decision = judge(resolved, seen)
     if seen.candidate is None or decision.verdict is Verdict.ERROR:
         raise RefusedError(Refused.VERDICT, f"the verdict is {decision.verdict}: {decision.reason}", hint=HINT_VERDICT)
     if model != seen.candidate.digest:
-        raise _changed(Refused.CANDIDATE_CHANGED, "the candidate's files are not those that were judged")
+        raise changed(Refused.CANDIDATE_CHANGED, "the candidate's files are not those that were judged")
     served = _served(candidate)
-    fresh, predictions = _measured(candidate, seen, served)
+    fresh, predictions = measure_again(candidate, seen, served)
     fresh = replace(fresh, used=_used(desk, candidate, head, seen, own=(model, digest(decision))))
     _as_promoted(desk, candidate, head, fresh)
     why = _moved_on(candidate, seen, fresh)
@@ -165,37 +139,9 @@ def _judged(desk: PromotionContext, candidate: Candidate, head: str | None, mode
         return _Judged(decision=decision, evidence=seen, predictions=predictions, anew=anew)
     again = judge(resolved, fresh)
     if again.verdict is Verdict.ERROR:
-        raise _changed(Refused.CHAMPION_CHANGED, f"{why}; {again.reason}")
+        raise changed(Refused.CHAMPION_CHANGED, f"{why}; {again.reason}")
     desk.say(f"{why}: judged anew, {again.verdict}")
     return _Judged(decision=again, evidence=fresh, predictions=predictions, anew=True)
-
-
-def _evidence(candidate: Candidate) -> Evidence:
-    """Read the evidence, which must have been measured under the policy that counts."""
-    resolved, evidence = candidate.resolved, candidate.workspace.load_evidence()
-    if evidence.measured != resolved.measured:
-        why = "the evidence was not measured under the policy that counts"
-        raise RefusedError(Refused.POLICY_CHANGED, why, hint=_other_policy(candidate), exit_code=Exit.INPUT)
-    unscored = evidence.champion is not None and evidence.champion.unscored is not None
-    if candidate.uncompared and not unscored:
-        raise GatesError(
-            "the champion can be compared with; leave it out only if it can't be scored on this holdout",
-            where="--uncompared",
-            hint="Leave the option out.",
-        )
-    return replace(evidence, uncompared=candidate.uncompared)
-
-
-def _other_policy(candidate: Candidate) -> str:
-    """Say what helps where the policy here is not the one that counts."""
-    ref = candidate.policy.ref
-    try:
-        here = candidate.workspace.load().digest
-    except GatesError:
-        here = None
-    if here == ref.digest:
-        return AGAIN
-    return f"{ref.path} differs from the one on {ref.branch}, which counts: commit and merge it, then gates run."
 
 
 def _moved_on(candidate: Candidate, seen: Evidence, fresh: Evidence) -> str | None:
@@ -207,7 +153,7 @@ def _moved_on(candidate: Candidate, seen: Evidence, fresh: Evidence) -> str | No
         was, now = (one.champion.version if one.champion else None for one in (seen, fresh))
         return f"the champion is {_name(now)}, but the candidate was judged against {_name(was)}"
     if _counted(candidate, fresh) != _counted(candidate, seen):
-        raise _changed(Refused.EVIDENCE_CHANGED, OTHER_ROWS)
+        raise changed(Refused.EVIDENCE_CHANGED, OTHER_ROWS)
     if fresh.used != seen.used:
         return f"this holdout has decided {plural(fresh.used, 'time', 'times')} by now"
     return "some data have become too old" if fresh.findings != seen.findings else None
@@ -248,9 +194,9 @@ def _same_decision(workspace: Workspace, derived: Decision, *, anew: bool) -> No
         return
     seen = workspace.load_decision()
     if seen.policy != derived.policy:
-        raise _changed(Refused.POLICY_CHANGED, "the decision was not made under the policy that counts")
+        raise changed(Refused.POLICY_CHANGED, "the decision was not made under the policy that counts")
     if seen != derived:
-        raise _changed(Refused.DECISION_CHANGED, "the decision does not follow from the evidence")
+        raise changed(Refused.DECISION_CHANGED, "the decision does not follow from the evidence")
 
 
 def _as_promoted(desk: PromotionContext, candidate: Candidate, head: str | None, fresh: Evidence) -> None:
@@ -281,66 +227,6 @@ def _agreed(desk: PromotionContext, head: str | None, alias: str) -> Entry | Non
 
 def _disagree(error: DisagreementError) -> RefusedError:
     return RefusedError(Refused(error.code), error.what, hint=error.hint)
-
-
-def _measured(candidate: Candidate, evidence: Evidence, served: RegisteredModel | None) -> tuple[Evidence, str]:
-    """Candidate and champion on the holdout, from their predictions alone: no model is loaded. Gives the digest of the
-    candidate's predictions, too."""
-    bench, work = candidate.bench, candidate.workspace.work
-
-    def kept(of: RegisteredModel, judged: Measured | None, name: str) -> Callable[[str], Path | None]:
-        same = judged is not None and judged.digest == of.digest
-        return lambda holdout: of.predictions(holdout) or (_found(work / "scored" / name) if same else None)
-
-    def unloaded() -> Path:
-        raise GatesError("there are no predictions of it on this holdout, and no model is loaded here", hint=AGAIN)
-
-    def bare(of: RegisteredModel | None, judged: Measured | None, name: str) -> RegisteredModel | None:
-        return replace(of, predictions=kept(of, judged, name), folder=unloaded) if of else None
-
-    with tempfile.TemporaryDirectory() as beside:
-        assert evidence.candidate  # noqa: S101 -- the caller has looked
-        digests = [evidence.candidate.digest, *(run.digest for run in evidence.runs)]
-        ours = [_copied(candidate.workspace, place, Path(beside), known) for place, known in enumerate(digests)]
-        theirs, fixed = bare(served, evidence.champion, "champion"), bare(candidate.anchor(), evidence.anchor, "anchor")
-        try:
-            found = bench.evidence(bench.check(), ours, theirs, fixed, evidence.used)
-            return replace(found, uncompared=evidence.uncompared), _predictions_digest(ours[0].folder)
-        except GatesError as error:
-            if error.exit_code is Exit.OUTSIDE:
-                raise
-            raise _changed(Refused.EVIDENCE_CHANGED, f"{OTHER_ROWS}: {error.what}") from error
-
-
-def _copied(workspace: Workspace, place: int, beside: Path, known: str) -> ModelOutput:
-    """A training's predictions and facts, in a folder of their own; of further trainings the files are not kept."""
-    made = predictions(workspace, place)
-    folder = beside / str(place)
-    folder.mkdir()
-    shutil.copyfile(made, folder / f"predictions{made.suffix}")
-    said = workspace.trainings(place + 1)[place] / FACTS
-    if said.is_file():
-        shutil.copyfile(said, folder / FACTS)
-    return ModelOutput(digest=known, folder=folder)
-
-
-def _predictions_digest(folder: Path) -> str:
-    made = _found(folder / "predictions")
-    assert made is not None  # noqa: S101 -- just copied
-    return digest_of([made], folder)
-
-
-def predictions(workspace: Workspace, place: int = 0) -> Path:
-    """The predictions that were judged: a training's own, or those made when its model was scored."""
-    folder, name = workspace.trainings(place + 1)[place], f"candidate{place or ''}"
-    found = _found(folder / "predictions") or _found(workspace.work / "scored" / name)
-    if found is None:
-        raise _changed(Refused.EVIDENCE_CHANGED, "the judged predictions are gone")
-    return found
-
-
-def _found(stem: Path) -> Path | None:
-    return next((path for path in map(stem.with_suffix, (".parquet", ".csv")) if path.is_file()), None)
 
 
 def _accepted(desk: PromotionContext, candidate: Candidate, head: str | None, decision: Decision) -> tuple[Waiver, ...]:
@@ -374,6 +260,3 @@ def _from(desk: PromotionContext, head: str | None, stage: Stage, model: str) ->
 
 def _name(version: str | None) -> str:
     return f"version {version}" if version else "none"
-
-
-_changed = partial(RefusedError, hint=AGAIN, exit_code=Exit.INPUT)
