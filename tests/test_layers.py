@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
@@ -86,3 +90,11 @@ def test_the_pure_part_may_not_load_the_heavy_one():
 
 def test_the_checks_run_the_linter():
     assert "lint-imports" in (ROOT / "scripts/test").read_text()
+
+
+@pytest.mark.slow
+def test_the_ways_of_three_commands_can_be_followed():
+    done = subprocess.run([sys.executable, ROOT / "scripts/ways.py"], capture_output=True, text=True, check=True)
+    entered = [int(line.split()[0]) for line in done.stdout.splitlines() if "rooms entered" in line]
+    assert len(entered) == 3
+    assert all(0 < rooms <= len(modules()) for rooms in entered)
