@@ -57,15 +57,16 @@ def base_of(workspace: Workspace, revision: str, head: ResolvedPolicy, environ: 
     git, top, commit, path = _found(workspace, revision, environ)
     try:
         base, now = _Tree(git, commit), _Tree(git, git.resolve("HEAD^{commit}") or commit)
-        bounds, told = _searched(base, head, path)
-        told += [_unknown("policy file", _shown(name), path) for name in bounds if path not in bounds]
-        told += _beside(base, now, path, bounds, head)
+        policies, told = _searched(base, head, path)
+        told += [_unknown("policy file", _shown(name), path) for name in policies if path not in policies]
+        told += _beside(base, now, path, policies, head)
     except GatesError as error:
         return Base(commit=commit, told=(_unread(path, path, error),))
-    policies = (
-        BasePolicy(resolved=one, root=_root(one, (top / name).parent, workspace.root)) for name, one in bounds.items()
+    held = (
+        BasePolicy(resolved=policy, root=_root(policy, (top / name).parent, workspace.root))
+        for name, policy in policies.items()
     )
-    return Base(commit=commit, policies=tuple(policies), told=tuple(told))
+    return Base(commit=commit, policies=tuple(held), told=tuple(told))
 
 
 def policy_at(workspace: Workspace, revision: str, environ: Mapping[str, str]) -> ResolvedPolicy:
@@ -89,6 +90,14 @@ def _found(workspace: Workspace, revision: str, environ: Mapping[str, str]) -> t
     return git, top, commit, workspace.policy.resolve().relative_to(top).as_posix()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PolicyAt:
+    """A policy at a path of a commit; where it can't be read ``error`` says why, and ``resolved`` is None."""
+
+    resolved: ResolvedPolicy | None = None
+    error: GatesError | None = None
+
+
 class _Tree:
     """The files of a commit that are small enough for a policy, and the policies among them."""
 
@@ -106,25 +115,23 @@ class _Tree:
             if mode in _FILES and not (size.isdigit() and int(size) > MAX_BYTES):  # such a policy is refused anyway
                 self.files[path] = name
 
-    def moving(
-        self, wanted: frozenset[Alias], paths: Collection[str]
-    ) -> Iterator[tuple[str, ResolvedPolicy | GatesError]]:
+    def moving(self, wanted: frozenset[Alias], paths: Collection[str]) -> Iterator[tuple[str, _PolicyAt]]:
         """Of these files the policies that move one of the aliases; as errors those that might but can't be read."""
         with self.git.objects() as objects:
             for path, data in zip(paths, objects.all([self.files[path] for path in paths]), strict=True):
                 if data is None:
                     self.missing.append(path)
                 elif might_move(data, wanted):
-                    resolved = self.read(path)
-                    if isinstance(resolved, GatesError) or aliases(resolved) & wanted:
-                        yield path, resolved
+                    policy = self.read(path)
+                    if policy.resolved is None or aliases(policy.resolved) & wanted:
+                        yield path, policy
 
-    def read(self, path: str) -> ResolvedPolicy | GatesError:
+    def read(self, path: str) -> _PolicyAt:
         """The policy at a path, or why it can't be read."""
         try:
-            return at(self.git, self.commit, path, f"{_shown(path)} at {self.commit[:7]}")
+            return _PolicyAt(resolved=at(self.git, self.commit, path, f"{_shown(path)} at {self.commit[:7]}"))
         except GatesError as error:
-            return error
+            return _PolicyAt(error=error)
 
 
 def _searched(base: _Tree, head: ResolvedPolicy, path: str) -> tuple[dict[str, ResolvedPolicy], list[Change]]:
@@ -136,31 +143,31 @@ def _searched(base: _Tree, head: ResolvedPolicy, path: str) -> tuple[dict[str, R
             _unknown("policy", f"only {MOST:,} of {plural(len(paths), 'file was', 'files were')} searched for it", path)
         )
     found = dict(base.moving(aliases(head), paths[:MOST]))
-    bounds = {name: one for name, one in found.items() if isinstance(one, ResolvedPolicy)}
-    if path in base.files and path not in found and not bounds:
+    readable = {name: policy.resolved for name, policy in found.items() if policy.resolved}
+    if path in base.files and path not in found and not readable:
         found[path] = before = base.read(path)
-        bounds = {path: before} if isinstance(before, ResolvedPolicy) else {}
-    for name, one in found.items():
-        if isinstance(one, GatesError) and (name == path or not bounds):  # by what can't be read nothing is promoted
-            told.append(_unread(name, path, one))
+        readable = {path: before.resolved} if before.resolved else {}
+    for name, policy in found.items():
+        if policy.error and (name == path or not readable):  # by what can't be read nothing is promoted
+            told.append(_unread(name, path, policy.error))
     if missing := [name for name in base.missing if name != path]:
         many = f"{counted(len(missing), 'file')} can't be read here, such as {_shown(missing[0])}"
         told.append(_unknown("policy", many, path))
-    return bounds, told
+    return readable, told
 
 
 def _beside(
-    base: _Tree, now: _Tree, path: str, bounds: Mapping[str, ResolvedPolicy], head: ResolvedPolicy
+    base: _Tree, now: _Tree, path: str, policies: Mapping[str, ResolvedPolicy], head: ResolvedPolicy
 ) -> Iterator[Change]:
     """What policies that move the alias, too, ask less for than before: whoever adds a second one evades the first."""
-    held = [one for one in bounds.values() if aliases(one) & aliases(head)]
+    held = [one for one in policies.values() if aliases(one) & aliases(head)]
     other = [
-        name for name, one in now.files.items() if name != path and (name in bounds or base.files.get(name) != one)
+        name for name, one in now.files.items() if name != path and (name in policies or base.files.get(name) != one)
     ]
     for name, rival in now.moving(aliases(head), other):
-        if isinstance(rival, ResolvedPolicy) and not (name in bounds and bounds[name].digest == rival.digest):
+        if rival.resolved and not (name in policies and policies[name].digest == rival.resolved.digest):
             for before in held:
-                for change in weakened(before, rival):
+                for change in weakened(before, rival.resolved):
                     yield replace(change, rule=f"{_shown(name)}: {change.rule}")
 
 

@@ -43,9 +43,10 @@ def find_fork() -> None:
     from gates.github import event, outputs, runs
 
     happened, before = event.read(os.environ), event.read_before(os.environ)
-    found = runs.find(_client(happened.api_url), happened, before)
-    if isinstance(found, str):
-        click.echo(found)
+    try:
+        found = runs.find(_client(happened.api_url), happened, before)
+    except runs.NothingToReportError as nothing:
+        click.echo(str(nothing))
         return
     ids = ",".join(map(str, found.artifacts))
     values = {"pull-request": str(found.pr), "base": found.base, "branch": found.branch, "artifacts": ids}

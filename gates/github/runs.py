@@ -30,6 +30,10 @@ _GLOB = re.compile(r"[*?\[]")
 _CANCELLED = {"cancelled", "skipped", "stale"}  # a newer run is the one to report
 
 
+class NothingToReportError(Exception):
+    """A run before which is none to report, with the reason in one sentence."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundRun:
     """The pull request of the run before, the branch that it asks to change and that branch's commit, and the
@@ -41,17 +45,18 @@ class FoundRun:
     artifacts: tuple[int, ...]
 
 
-def find(client: Client, event: Event, before: Before) -> FoundRun | str:
-    """What there is to report, or in one sentence why there is nothing."""
+def find(client: Client, event: Event, before: Before) -> FoundRun:
+    """Find what there is to report. Raises ``NothingToReportError`` where there is nothing."""
     if before.event != "pull_request":
-        return f"The run before was for {before.event}, not for a pull request."
+        raise NothingToReportError(f"The run before was for {before.event}, not for a pull request.")
     if not event.is_fork and before.actor != DEPENDABOT:
-        return "The run before was for a branch of this repository, and reported its own result."
+        raise NothingToReportError("The run before was for a branch of this repository, and reported its own result.")
     if before.ended in _CANCELLED:
-        return f"The run before was {before.ended}."
+        raise NothingToReportError(f"The run before was {before.ended}.")
     pull = min(pulls_of(client, event), key=lambda one: _head_of(one) != before.head, default=None)
     if pull is None:
-        return "No open pull request has this commit at its head: it has newer ones, or is closed."
+        what = "No open pull request has this commit at its head: it has newer ones, or is closed."
+        raise NothingToReportError(what)
     artifacts = tuple(_artifacts(client, event.repository, before.id))
     base = pull["base"]
     return FoundRun(pr=int(pull["number"]), base=str(base["sha"]), branch=str(base["ref"]), artifacts=artifacts)
