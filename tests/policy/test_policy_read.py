@@ -52,7 +52,7 @@ def test_a_bad_policy_is_told(path, golden):
 def test_mistakes_are_sorted_by_place_and_told_once(path):
     error = refused(path)
     if isinstance(error, PolicyError):
-        places = [(file, int(line), int(column)) for file, line, column, _ in (p.split(":", 3) for p in error.problems)]
+        places = [(problem.file, problem.line, problem.column) for problem in error.problems]
         assert places == sorted(places)
         assert len(set(error.problems)) == len(error.problems)
 
