@@ -13,9 +13,9 @@ from gates.wording import all_of, counted, have, plural, written
 
 HERE = Path(gates.__file__).parent
 VERBS = {  # what follows a name, not a number
-    "as", "asks", "comes", "compares", "counts", "differs", "divides", "does", "exists", "has", "holds", "is", "lacks", "leads",
-    "less", "lies", "names", "needs", "occurs", "puts", "repeats", "requires", "rises", "says", "stands", "takes", "tells",
-    "times", "was",
+    "as", "asks", "comes", "compares", "counts", "differs", "divides", "does", "exists", "has", "holds", "is", "lacks",
+    "leads", "less", "lies", "names", "needs", "occurs", "puts", "repeats", "requires", "rises", "says", "stands",
+    "takes", "tells", "times", "was",
 }  # fmt: skip
 ALWAYS_MANY = {  # (module, what is counted): it is never one
     ("schema/yaml_text.py", "bytes"), ("schema/yaml_text.py", "characters"),  # of what is too large
