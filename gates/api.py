@@ -1,5 +1,8 @@
-"""The Python API: policies, evidence and decisions as typed values that a notebook shows. What is heavy is loaded with
-the first call that needs it."""
+"""Judge models from Python: policies, evidence and decisions as typed values that a notebook shows. Heavy libraries
+load with the first call that needs them.
+
+Heavy libraries load with the first call that needs them.
+"""
 
 from __future__ import annotations
 

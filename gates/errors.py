@@ -1,4 +1,4 @@
-"""What can go wrong, told so that the reader can fix it. Holds no wording of verdicts: those are data."""
+"""Errors that say what is wrong and how to fix it. Contains no wording of verdicts: those are data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers in plain words."""
+"""Write numbers in plain words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing a statement with a key, and checking that: DSSE, offline. Keys are PEM files: Ed25519, ECDSA or RSA."""
+"""Sign a statement with a key, and check the signature: DSSE, offline. Keys are PEM files: Ed25519, ECDSA or RSA."""
 
 from __future__ import annotations
 

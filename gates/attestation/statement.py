@@ -1,4 +1,4 @@
-"""A decision as an in-toto Statement: the model is its subject, the decision what is said of it. Pure.
+"""Write a decision as an in-toto Statement: its subject is the model, its predicate the decision. Pure.
 
 The same JSON is what a key signs (DSSE, ``signing``) and what GitHub's ``actions/attest`` makes: subject is the model's
 digest, predicate the decision.

@@ -1,4 +1,4 @@
-"""The policies that move the same alias at the commit that a pull request starts from: they judge, too."""
+"""Find the policies that move the same alias at the commit a pull request starts from: they judge, too."""
 
 from __future__ import annotations
 

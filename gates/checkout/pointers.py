@@ -1,4 +1,4 @@
-"""Hold data to what git keeps of them: the pointers of DVC, in ``.dvc`` files and ``dvc.lock``, and those of Git LFS.
+"""Check data against its pointers in git: those of DVC, in ``.dvc`` files and ``dvc.lock``, and those of Git LFS.
 
 A pointer names the bytes of a file. Where the file is another one, nobody who checks the commit out would get the data
 that were judged: that is an error.

@@ -1,4 +1,4 @@
-"""A repository as `gates doctor` sees it: files of the checkout, and GitHub's settings where there is a token."""
+"""Collect what `gates doctor` checks: files of the checkout, and GitHub's settings if there is a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The policy that counts: as it stands on the default branch, not as it lies in the work tree."""
+"""Read the policy that counts: the default branch's, not the work tree's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The policy's folder and ``.gates/`` in it: where each step finds what the one before left."""
+"""The policy's folder and ``.gates/`` in it, where each step finds the results of the one before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: the only place that makes real effects and hands them down; errors become exit codes."""
+"""The command line: the only place that creates effects and passes them down. Errors become exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands about data alone: a first contract from it, holding a table to one, and comparing two."""
+"""Commands about data alone: write a first contract, check a table, compare two contracts."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ def init(
 ) -> None:
     """Write a first contract.yaml, gates.yaml and workflow from what the data looks like.
 
-    DATA is CSV, Parquet, JSON lines, or a glob of them. What is written holds for it; read it, and edit it.
-    With --github and no DATA: what the gates.yaml that stands here needs on GitHub. What stands there stays.
-    With --template and no DATA: a repository to start from, which copier update keeps up to date.
+    DATA is CSV, Parquet, JSON lines, or a glob of them. The files fit it; review and edit them.
+    With --github and no DATA: write what the gates.yaml here needs on GitHub. Existing files stay.
+    With --template and no DATA: create a starter repository, which copier update keeps up to date.
 
     \b
     Example:
@@ -191,9 +191,9 @@ def _questions(guessed: Guessed) -> Iterator[str]:
 @options.as_json
 @options.verbose
 def data(file: str, contract: Path | None, engine: EngineName, as_json: bool) -> NoReturn:
-    """Hold one table to its contract: CSV, Parquet, JSON lines, or a glob of them.
+    """Check one table against its contract: CSV, Parquet, JSON lines, or a glob of them.
 
-    Needs no policy. Rules that look at the training data are left out, and told.
+    Needs no policy. Rules that need the training data are skipped and named.
 
     \b
     Exit codes: 0 the contract holds, 1 it is broken, 2 a mistake in data, contract or usage,
@@ -247,7 +247,7 @@ def contract() -> None:
 @click.argument("after", type=click.Path(path_type=Path))
 @options.as_json
 def diff(before: Path, after: Path, as_json: bool) -> NoReturn:
-    """Tell rule by rule what became stricter, looser, new or gone from the contract BEFORE to AFTER.
+    """Compare the contracts BEFORE and AFTER rule by rule: what became stricter, looser, new or gone.
 
     \b
     Exit codes: 0 AFTER is not looser, 1 some rule is looser, gone, incompatible or can't be determined,

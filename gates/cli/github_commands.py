@@ -1,4 +1,4 @@
-"""Commands that speak to GitHub: the comment with its status, annotations, and the look at a repository."""
+"""Commands that talk to GitHub: the comment with its status, annotations, and the check of a repository."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NOTHING_NEW = "nothing that goes into the model has changed"
 )
 @click.option("--reason", default="", help="Why there is no evidence, if there is none.")
 def comment(policy: Path, base: str | None, author: str, folder: Path | None, reason: str) -> NoReturn:
-    """Judge the evidence anew, keep one comment on the pull request that says so, and set the commit's status.
+    """Judge the evidence again, keep one comment about it on the pull request, and set the commit's status.
 
     The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
 
@@ -133,11 +133,12 @@ def tell_unchanged(
 @click.option("--policies", required=True, help="Policies, from the repository's root, one a line.")
 @click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
 def unchanged(policies: str, author: str) -> NoReturn:
-    """Say of policies whose model has not changed that there is nothing to judge: their commit status, and their
-    comment where there is one. A failure that stands there stays.
+    """Report that there is nothing to judge, for policies whose model has not changed.
+
+    Sets their commit status, and edits their comment if there is one. An earlier failure remains.
 
     \b
-    Exit codes: 0 told, 1 a failure stands, 2 a mistake in usage, 3 GitHub failed.
+    Exit codes: 0 reported, 1 an earlier failure remains, 2 a mistake in usage, 3 GitHub failed.
 
     The token comes from GITHUB_TOKEN. Needs a GitHub Actions run.
 
@@ -186,9 +187,9 @@ def approver(session: Session, happened: Event) -> str | None:
 @click.command()
 @options.policy_alone
 def annotate(policy: Path) -> None:
-    """Tell the runner of a job which lines of the policy did not hold: `gates report --format annotations`, obeyed.
+    """Annotate the lines of the policy that failed: `gates report --format annotations`, as commands to the runner.
 
-    It is a step of its own, as any other command here lets the runner obey nothing that it prints.
+    Run it as a step of its own: all other gates commands stop the runner from obeying what they print.
 
     \b
     Example:
@@ -210,10 +211,10 @@ def annotate(policy: Path) -> None:
 @options.as_json
 @options.verbose
 def doctor(folder: Path, repository: str | None, offline: bool, as_json: bool) -> NoReturn:
-    """Look at a repository and its settings on GitHub, and tell what is missing or unsafe, and how to fix it.
+    """Check a repository and its settings on GitHub: what is missing or unsafe, and how to fix it.
 
-    Settings are looked at where GITHUB_TOKEN or GH_TOKEN holds a token; those of environments and branches take an
-    administrator's to be seen whole. Nothing is changed.
+    Checks settings if GITHUB_TOKEN or GH_TOKEN has a token; those of environments and branches need an
+    administrator's. Changes nothing.
 
     \b
     Exit codes: 0 nothing is missing or unsafe, 1 something is, 2 a mistake in usage, 3 GitHub failed.

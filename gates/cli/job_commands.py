@@ -1,4 +1,4 @@
-"""Commands for workflows that spread the steps over machines which don't trust each other."""
+"""Commands for workflows that run the steps on machines which don't trust each other."""
 
 from __future__ import annotations
 
@@ -152,10 +152,10 @@ def _passed(happened: Event) -> Callable[[str], bool]:
 @click.command("check-data")
 @options.policy
 def check_data(policy: Path) -> NoReturn:
-    """Hold the policy's tables to their contract, and make ready what the jobs after this one may see.
+    """Check the policy's tables against their contract, and prepare what later jobs may see.
 
-    Into .gates/data: the training tables, and the holdout without its labels. Into .gates/served: the kept predictions
-    of champion and anchor on this holdout, or else their models. Nothing of the candidate runs.
+    Into .gates/data: the training tables, and the holdout without its labels. Into .gates/served: the stored
+    predictions of champion and anchor on this holdout, or else their models. Runs no code of the candidate.
 
     \b
     Exit codes: 0 the contract holds, 1 it is broken, 2 a mistake in policy or data,
@@ -196,10 +196,10 @@ def check_data(policy: Path) -> NoReturn:
 @options.policy
 @given
 def train(policy: Path, handed: Path | None, digests: str | None) -> None:
-    """Run the training command; what it writes lies in .gates/candidate, of further seeds in .gates/seeds.
+    """Run the training command; it writes into .gates/candidate, and further seeds into .gates/seeds.
 
-    With --handed it is given the tables of `gates check-data` from another machine, and the policy's own are not
-    opened: the labels of the holdout need not be here.
+    With --handed it gets the tables of `gates check-data` from another machine. The policy's own tables are not
+    opened, so the holdout's labels need not be here.
 
     \b
     Example:
@@ -227,10 +227,10 @@ def train(policy: Path, handed: Path | None, digests: str | None) -> None:
 @click.option("--model", type=click.Choice(["candidate", "champion"]), required=True, help="Whose model.")
 @given
 def score(policy: Path, model: str, handed: Path | None, digests: str | None) -> None:
-    """Let a model score the holdout that was handed over, where there are neither labels nor credentials. With the
-    candidate's go those of further seeds, with the champion's the anchor's.
+    """Score the handed-over holdout with a model, in a job without labels and credentials.
 
-    Loading a model runs its author's code. What it gives lies in .gates/scored.
+    Further seeds are scored with the candidate, the anchor with the champion. Loading a model runs its author's
+    code. The scores go into .gates/scored.
 
     \b
     Example:
@@ -254,8 +254,8 @@ def score(policy: Path, model: str, handed: Path | None, digests: str | None) ->
 def run(policy: Path, base: str | None, as_json: bool, handed: Path | None, digests: str | None) -> NoReturn:
     """Check the data, train, measure, judge and report, in one go.
 
-    With --handed the candidate was trained on another machine: it is measured and judged, no model is loaded, and no
-    registry is asked.
+    With --handed the candidate was trained on another machine: it is measured and judged without loading a model
+    or asking a registry.
 
     \b
     Example:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @options.as_json
 @click.option("--last", type=click.IntRange(1), default=None, metavar="N", help="Only the newest N records.")
 def history(policy: Path, last: int | None, as_json: bool) -> None:
-    """What was decided, promoted, refused, waived and taken back, the newest first.
+    """List what was decided, promoted, refused, waived and rolled back, newest first.
 
     \b
     Example:
@@ -42,10 +42,10 @@ def history(policy: Path, last: int | None, as_json: bool) -> None:
 @options.policy
 @options.as_json
 def status(policy: Path, as_json: bool) -> NoReturn:
-    """What serves now, and whether it is still what was promoted.
+    """Show what serves now, and whether it is still what was promoted.
 
-    Tells an alias that somebody moved by hand, bytes that were changed under it, and whether the model would still pass
-    today's policy. Ends with 1 where something is not as it was promoted, or a promotion was left half way.
+    Reports an alias that somebody moved by hand, changed bytes, and whether the model would still pass today's
+    policy. Ends with 1 if something is not as it was promoted, or if a promotion was left open.
 
     \b
     Example:
@@ -94,7 +94,7 @@ def verify(
 ) -> NoReturn:
     """Check the ledger's chain, and derive every verdict again from its evidence.
 
-    RECORD is a number of gates history, or the beginning of a record's digest. Ends with 1 where something is wrong.
+    RECORD is a number from gates history, or the beginning of a record's digest. Ends with 1 if something is wrong.
 
     \b
     Example:
@@ -144,11 +144,11 @@ def _verify_model(policy: Path, model: Path, stage: str | None, *, as_json: bool
 @options.as_json
 @click.argument("record")
 def reproduce(policy: Path, record: str, as_json: bool) -> NoReturn:
-    """Train again what a record was about, and tell whether predictions and evidence are the same.
+    """Train a record's model again, and say whether predictions and evidence are the same.
 
-    Its commit is checked out into a fresh folder, which is removed afterwards; data that is not in the commit is taken
-    from beside the policy, and must be what it was. The command that trains is the record's: run it where you would run
-    that commit. Ends with 1 where they part.
+    Checks out the record's commit into a temporary folder. Data outside the commit come from the policy's folder, and
+    must not have changed. The record's own training command runs: use a machine where you would run that commit. Ends
+    with 1 if they differ.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""How history, standing and audit look on a terminal."""
+"""Print history, status and audit on a terminal."""
 
 from __future__ import annotations
 

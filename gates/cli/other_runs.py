@@ -1,4 +1,4 @@
-"""Commands of workflows that take up what another run has judged: a fork's, or that of a commit to be accepted."""
+"""Commands for workflows that continue another run: a fork's, or that of a commit to accept."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _client(url: str) -> Client:
 def find_fork() -> None:
     """Find the pull request whose run this workflow follows, by its commit, and what that run handed over.
 
-    Sets the outputs pull-request, base, branch and artifacts; none where there is nothing to report. The token comes
+    Sets the outputs pull-request, base, branch and artifacts; none if there is nothing to report. The token comes
     from GITHUB_TOKEN. Needs a run of a workflow with `on: workflow_run`.
 
     \b
@@ -69,10 +69,10 @@ def find_fork() -> None:
 def report_fork(
     pr: int, branch: str | None, evidence: Path, policies: str, folder: str, paths: str, author: str
 ) -> NoReturn:
-    """Judge what a fork's run has measured by the policies of the base branch, which is checked out here, and report.
+    """Judge what a fork's run measured, by the policies of the base branch, which is checked out here, and report it.
 
-    What was handed over is read as evidence and nothing else. It was measured by the fork's own run, so comment and
-    status say that it is not verified. The exit code is about the reporting, not about the verdict.
+    Reads what was handed over as evidence and nothing else. The fork's own run measured it, so comment and status
+    say that it is not verified. The exit code is about the reporting, not about the verdict.
 
     \b
     Example:

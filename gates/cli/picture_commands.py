@@ -33,11 +33,10 @@ if TYPE_CHECKING:
 )
 @click.option("--author", default=AUTHOR, show_default=True, help="The login that the token writes as.")
 def picture(evidence: Path, policies: str, folder: str, author: str) -> NoReturn:
-    """Draw what was judged, keep the picture in the branch gates-pictures, and show it in the comment that stands on
-    the pull request.
+    """Draw what was judged, keep the picture in the branch gates-pictures, and show it in the pull request's comment.
 
-    Evidence is judged anew, as gates comment does. The comment is whole without a picture: what can't be drawn or
-    stored is told, and blocks nothing. The token comes from GITHUB_TOKEN, and must be one that may write contents.
+    Judges the evidence again, as gates comment does. The comment is complete without a picture: what can't be drawn
+    or stored is reported, and blocks nothing. The token comes from GITHUB_TOKEN, and must be able to write contents.
     Needs a GitHub Actions run of a pull request.
 
     \b
@@ -130,8 +129,8 @@ def _stored(session: Session, decision: Decision, facts: Facts, happened: Event,
 def badge(policy: Path, stage: str | None, form: str, output: Path | None, stored: bool) -> None:
     """Draw what serves now as a badge for a README: model, version, verdict, the first metric with its interval.
 
-    It says by the ledger what was promoted, whether somebody accepted it, and by the registry whether the alias was
-    moved by hand since. shields is the JSON that shields.io's endpoint takes.
+    The ledger says what was promoted and accepted, and the registry whether somebody moved the alias by hand since.
+    shields is the JSON for shields.io's endpoint.
 
     \b
     Example:

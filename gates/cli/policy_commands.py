@@ -32,10 +32,10 @@ def policy() -> None:
 @click.argument("head", required=False)
 @options.as_json
 def diff(policy: Path, base: str, head: str | None, as_json: bool) -> NoReturn:
-    """Tell rule by rule what became weaker, stricter, new or gone from the policy BASE to HEAD, or can't be determined.
+    """Compare the policies BASE and HEAD rule by rule: what became weaker, stricter, new or gone.
 
-    BASE and HEAD are files, or commits, branches and tags: then the policy of --policy as it stands there, with its
-    contract. Without HEAD it is the file as it lies here.
+    BASE and HEAD are files, or commits, branches and tags: then the policy of --policy at that commit, with its
+    contract. Without HEAD it is the local file.
 
     \b
     Exit codes: 0 HEAD is not weaker, 1 some rule is weaker, gone or can't be determined,

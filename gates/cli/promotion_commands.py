@@ -1,4 +1,4 @@
-"""Commands that move aliases, or say what can be accepted: promote, rollback, waive."""
+"""Commands that move aliases, or accept verdicts: promote, rollback, adopt, waive."""
 
 from __future__ import annotations
 
@@ -105,11 +105,11 @@ def promote(
     handed: Path | None,
     digests: str | None,
 ) -> None:
-    """Make the judged candidate what an alias of the registry names.
+    """Move an alias of the registry to the judged candidate.
 
-    Verifies candidate, evidence and decision by the policy of the default branch, judges anew where the champion is
-    another one now, asks for approvals, moves the alias, and reads it and the stored bytes back. The ledger says so,
-    of a refusal too. With --handed it is a candidate that was judged on another machine.
+    Verifies candidate, evidence and decision by the policy of the default branch, judges again if the champion has
+    changed, checks the approvals, moves the alias, and reads it and the stored bytes back. The ledger records it, or
+    the refusal. With --handed the candidate was judged on another machine.
 
     \b
     Example:
@@ -166,9 +166,9 @@ def promote(
 @click.option("--stage", help="The stage's alias. Default: the champion's.")
 @click.option("--reason", required=True, help="The reason. It is recorded.")
 def rollback(policy: Path, target: str | None, stage: str | None, reason: str, as_json: bool) -> None:
-    """Let an alias name again what an earlier record promoted.
+    """Move an alias back to what an earlier record promoted.
 
-    RECORD is a number of gates history, or the beginning of a record's digest.
+    RECORD is a number from gates history, or the beginning of a record's digest.
 
     \b
     Example:
@@ -200,10 +200,10 @@ def rollback(policy: Path, target: str | None, stage: str | None, reason: str, a
 @click.option("--reason", required=True, help="The reason. It is recorded.")
 @key_option
 def adopt(policy: Path, stage: str | None, reason: str, key: Path | None, as_json: bool) -> None:
-    """Record that the version which an alias names now is the one to compare with, though gates did not promote it.
+    """Record the version that an alias names now as the one to compare with, though gates did not promote it.
 
-    The way in for a registry that has a champion already, and the way out where somebody moved an alias by hand. The
-    registry stays as it is. It takes the approvals that the stage asks of a promotion.
+    Use it for a registry that already has a champion, or after somebody moved an alias by hand. The registry stays as
+    it is. It needs the approvals that the stage requires for a promotion.
 
     \b
     Example:
@@ -256,8 +256,8 @@ def _lay(session: Session, folder: Path) -> None:
 def waive(policy: Path, bars: tuple[str, ...], evidence: Path | None, reason: str, until: str, as_json: bool) -> None:
     """Record that somebody accepts named verdicts of the decision, why, and until when.
 
-    What is inconclusive can be accepted, and the fail of a gate that the policy names in promotion.waivable; an error
-    never. It holds while the number gets no worse.
+    An inconclusive verdict can be accepted; a fail only if the policy names its gate in promotion.waivable; an error
+    never. The waiver holds while the number gets no worse.
 
     \b
     Example:

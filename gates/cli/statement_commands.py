@@ -1,4 +1,4 @@
-"""Commands about the decision as others read it: an in-toto statement, signed or not, and the model's card."""
+"""Commands that write a decision for others: an in-toto statement, and the model's card."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.group()
 def statement() -> None:
-    """The decision as an in-toto statement about the model: for keys, attestations and other tools.
+    """Write and check the decision as an in-toto statement about the model.
 
     \b
     Example:
@@ -32,7 +32,7 @@ def statement() -> None:
 @options.policy
 @click.option("--key", type=_FILE, help="A private key (PEM) to sign it with. Without one it is unsigned.")
 def write(policy: Path, key: Path | None) -> None:
-    """Write .gates/decision.json as an in-toto statement: .gates/statement.json, or statement.dsse.json where signed.
+    """Write .gates/decision.json as an in-toto statement: .gates/statement.json, or statement.dsse.json if signed.
 
     actions/attest signs the same: subject-digest is the model's digest, predicate-type urn:mlgates:decision:v1,
     predicate-path .gates/decision.json.
@@ -57,11 +57,11 @@ def write(policy: Path, key: Path | None) -> None:
 @click.option("--key", type=_FILE, help="The public key (PEM) that must have signed it.")
 @options.as_json
 def check(file: Path, key: Path | None, as_json: bool) -> NoReturn:
-    """Say what a statement says, and by whose word: none, key, or attested (a bundle of actions/attest).
+    """Show what a statement says, and who vouches for it: none, key, or attested (a bundle of actions/attest).
 
     \b
-    Exit codes: 0 it is a whole statement, signed by --key where one is named; 1 it is not signed by it;
-    2 it is no statement.
+    Exit codes: 0 it is a complete statement, signed by --key if one is named; 1 it is not signed by it;
+    2 it is not a statement.
 
     \b
     Example:
@@ -104,10 +104,10 @@ def _told(told: dict[str, str | None], *, named: bool) -> str:
 @click.command()
 @options.policy
 def card(policy: Path) -> None:
-    """Print the model's card, in Hugging Face's form: its use, data, metrics by slice, fairness, limits.
+    """Print the model's card, in Hugging Face's format: its use, data, metrics by slice, fairness, limits.
 
-    It is made from the policy, .gates/evidence.json and .gates/decision.json; that of a promoted model, with who
-    approved it, lies beside the record in the ledger.
+    It is made from the policy, .gates/evidence.json and .gates/decision.json. The ledger stores the card of a promoted
+    model, with who approved it, with the record.
 
     \b
     Example:

@@ -68,7 +68,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
 @options.as_json
 @click.option("--explain", is_flag=True, help="Print the whole policy with every default.")
 def check(policy: Path, explain: bool, as_json: bool) -> None:
-    """Read the policy and its contract, and tell every mistake.
+    """Read the policy and its contract, and report every mistake.
 
     \b
     Example:
@@ -121,7 +121,7 @@ def measure(policy: Path, base: str | None, shard: str | None) -> None:
 @click.command()
 @options.policy
 def merge(policy: Path) -> None:
-    """Put the parts that gates measure --shard left in .gates/shards/ together, into .gates/evidence.json.
+    """Merge the parts of gates measure --shard in .gates/shards/ into .gates/evidence.json.
 
     \b
     Example:
@@ -139,7 +139,7 @@ def merge(policy: Path) -> None:
 def judge(policy: Path, base: str | None, as_json: bool) -> NoReturn:
     """Judge .gates/evidence.json by the policy, into .gates/decision.json.
 
-    Reports that lie in .gates/ are written again, so that none tells an older verdict.
+    Writes the reports in .gates/ again, so that none shows an older verdict.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Two contracts, rule by rule: what became stricter, looser, new or gone. Pure.
+"""Compare two contracts rule by rule: what became stricter, looser, new or gone. Pure.
 
 Rules are looked at one by one, so that a contract may be called looser than it is, never stricter.
 """

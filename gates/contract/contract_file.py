@@ -1,4 +1,7 @@
-"""A contract file -> its rules. Every mistake at once, with place; an unknown keyword is never skipped."""
+"""Read a contract file into rules. Reports every mistake at once, with its place; an unknown keyword is never skipped.
+
+Reports every mistake at once, with its place; an unknown keyword is never skipped.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A first contract from what a table looks like: profile -> text. Pure, and always one that the table keeps.
+"""Write a first contract from a table's profile. Pure; the table always keeps it.
 
 A range is what was seen and a tenth of its width beyond both ends, rounded outward; it never crosses zero, and
 shares stay within 0 to 1. An enum is text of at most 20 values, each in ten rows on average, or a whole number

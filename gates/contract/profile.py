@@ -1,4 +1,4 @@
-"""What a table looks like: what a first contract is inferred from. Pure; ``gates.measure.profiling`` makes it."""
+"""What a table looks like: the input for a first contract. Pure; ``gates.measure.profiling`` fills it."""
 
 from __future__ import annotations
 

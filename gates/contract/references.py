@@ -1,5 +1,4 @@
-"""Schemas within schemas: where they stand, what `$id`, `$anchor` and `$ref` call them, and a schema with every
-reference written out."""
+"""Resolve references between schemas: `$id`, `$anchor` and `$ref`, and a schema with every reference expanded."""
 
 from __future__ import annotations
 

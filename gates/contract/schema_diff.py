@@ -1,4 +1,4 @@
-"""What two schemas say about one value, keyword by keyword: what became stricter or looser. Pure.
+"""Compare two schemas of one value, keyword by keyword: what became stricter or looser. Pure.
 
 Only what can be told is told: numbers by direction, lists of values and types by inclusion, everything else by
 being equal.

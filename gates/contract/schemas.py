@@ -1,4 +1,4 @@
-"""A JSON Schema as it is written: its references resolved, and everything in it that can't be compiled told."""
+"""Read a JSON Schema: resolve its references, and report everything in it that gates does not support."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
-"""What is missing or unsafe about a repository that gates models: a table of checks, each with its hint. Pure: files
-and GitHub's settings are given."""
+"""Check a repository that gates models: a table of checks, each with its hint. Pure: files and GitHub's settings are
+arguments.
+
+Pure: files and GitHub's settings are arguments.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CODEOWNERS as GitHub reads it: of the patterns that match a path, the last one says who owns it."""
+"""Read CODEOWNERS as GitHub does: the last pattern that matches a path names its owners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was seen of a repository: its files, and GitHub's settings where a token was given."""
+"""What gates knows about a repository: its files, and GitHub's settings if it has a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a workflow does, as far as checks ask: its jobs, what they use, which secrets and environments they name."""
+"""Read from a workflow what the checks need: its jobs, what they use, and which secrets and environments they name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the ledger says of the models that an alias has named. Data alone: the ledger is read elsewhere."""
+"""What the ledger says about the models that an alias has named. Data alone; ``gates.ledger`` reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decision: every gate's verdict and the overall one. Outcome is data; words and exit codes are read off it."""
+"""Decision: the verdict of every rule, and the overall one. Outcome is data; words and exit codes derive from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a declared document asks for: a flat table, every row with the direction in which it is stricter.
+"""What a declared document asks for: a flat table, each row with the direction in which it is stricter.
 
 Two such tables are compared row by row. Where a field does not say which way is stricter, of two values it can't be
 told: so a key that somebody adds to the policy is never taken to be harmless.

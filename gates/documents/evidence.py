@@ -1,4 +1,4 @@
-"""Evidence: all that a judge sees. Counts and whole-number sums, a slice at a time, with digests.
+"""Evidence: all that a judge sees. Counts and whole-number sums by slice, with digests.
 
 However many rows there were, evidence stays small. Everything in it is an integer or text, so any engine,
 row order and thread count gives the same bytes. How rows become evidence is ``gates.measure``'s business.

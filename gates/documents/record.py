@@ -1,4 +1,4 @@
-"""Record: one entry of the ledger: what was decided, promoted, refused, waived, adopted or taken back, and on what.
+"""Record: one entry of the ledger, which says what was decided, promoted, refused, waived, adopted or rolled back.
 
 A record names the digest of the one before it and its own place in the sequence. The documents that it names
 (decision, evidence, policy, the model's manifest) lie beside it, each told by the SHA-256 of its bytes.

@@ -1,4 +1,4 @@
-"""Dimensions: the ways in which a policy cuts the holdout into named slices. Holds no counts."""
+"""Dimensions: the ways in which a policy cuts the holdout into named slices. Contains no counts."""
 
 from __future__ import annotations
 

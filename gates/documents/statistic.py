@@ -1,4 +1,4 @@
-"""What can be counted for a metric: the request that a metric makes, and that measuring answers, by its id."""
+"""What can be counted for a metric: metrics request it, and measuring answers by its id."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""GitHub's side: the event that started us, the API, the sticky comment, the outputs of a step."""
+"""GitHub: the event that started the run, the API, the comment, and the outputs of a step."""

@@ -1,5 +1,8 @@
-"""What a repository brings along on GitHub: the workflows that call this project's, the lines of CODEOWNERS, and what
-only its settings can say. Pure: text in, text out."""
+"""Write a repository's files for GitHub: caller workflows, lines of CODEOWNERS, and a list of settings. Pure: text in,
+text out.
+
+Pure: text in, text out.
+"""
 
 from __future__ import annotations
 

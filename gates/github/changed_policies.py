@@ -1,4 +1,4 @@
-"""Which models an event is about: the policies whose files changed. What can't be determined is judged."""
+"""Find the models that an event is about: the policies whose files changed. What can't be determined is judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which repository, commit, pull request and run this is, read from what the runner hands over.
+"""Read which repository, commit, pull request and run this is, from what the runner provides.
 
 A pull request's author chooses much of the event, so every field is checked before anyone leans on it.
 """

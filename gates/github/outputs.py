@@ -1,4 +1,4 @@
-"""What a step tells GitHub: outputs, its summary, annotations. Text given here stays text.
+"""Write a step's outputs, summary and annotations for GitHub. Foreign text stays text.
 
 Outputs and summary are files that the runner names; annotations are lines on standard output.
 """

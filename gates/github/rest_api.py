@@ -1,4 +1,4 @@
-"""A thin client of GitHub's REST API: it tries again, reads every page, and says plainly what went wrong."""
+"""A thin client of GitHub's REST API. It retries, reads every page, and says plainly what went wrong."""
 
 from __future__ import annotations
 

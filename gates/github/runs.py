@@ -1,4 +1,4 @@
-"""What the run of a pull request handed over: found by its commit, taken as data, and held to what it must be.
+"""Fetch what the run of a pull request handed over: found by its commit, read as data, and checked.
 
 A fork's run has a token that can't write. A second workflow, of the default branch, speaks for it: it trusts GitHub's
 word on which commit the first run was of, and nothing that the first run says.

@@ -1,4 +1,4 @@
-"""GitHub's settings of a repository, read for `gates doctor`. What a token may not see is told, not taken for good."""
+"""Read a repository's settings for `gates doctor`. What a token may not see is reported, never taken as fine."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Documents into verdicts: pure functions, without clock, network or data."""
+"""Turn documents into verdicts: pure functions without clock, network or data."""

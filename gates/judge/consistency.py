@@ -1,4 +1,4 @@
-"""Whether evidence can have been made by measuring: it may have been handed over by somebody hostile."""
+"""Check whether evidence can have been measured: somebody hostile may have handed it over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""(Policy, Evidence) -> Decision. Pure: no clock, no network, no data, no chance."""
+"""Judge evidence by a policy. Pure: no clock, no network, no data, no randomness."""
 
 from __future__ import annotations
 

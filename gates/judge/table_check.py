@@ -1,4 +1,4 @@
-"""One table held to a contract alone, without a policy: the document that ``gates data --json`` prints. Pure."""
+"""Judge one table by a contract, without a policy: the document that ``gates data --json`` prints. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waivers: somebody's recorded, expiring acceptance of one rule of one decision, and what they make of another. Pure.
+"""Apply waivers: somebody's recorded acceptance, with an end, of one rule of one decision. Pure.
 
 A waiver holds only while what fails stays within what was accepted: the same gate, rule and slice, a verdict no
 worse, and a bound on the worse side that lies no further out. An ``error`` is never accepted, and a broken data

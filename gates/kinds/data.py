@@ -1,4 +1,4 @@
-"""The tables must keep the contract: every rule of it is judged on every table named."""
+"""The tables must keep the contract: every rule of it is judged on every named table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rule that others wrote, by its name, for whom it applies to: never a default.
+"""A well-known rule by its name, for those it applies to. Never a default.
 
 `four_fifths`: the smallest group's share called positive is at least four fifths of the largest group's, that is
 `demographic_parity_ratio` with `min: 0.8`. Source: 29 CFR 1607.4(D), the Uniform Guidelines on Employee Selection

@@ -1,4 +1,4 @@
-"""What every kind of gate brings, and what it is given."""
+"""What every kind of gate provides, and what it is given."""
 
 from __future__ import annotations
 

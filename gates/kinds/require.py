@@ -1,4 +1,4 @@
-"""An expression over the run's facts must hold: row counts, data sources, sensitive columns, what the training says.
+"""An expression about the run's facts must be true: row counts, data sources, sensitive columns, the training's claims.
 
 The language is [CEL](https://cel.dev). Facts are `train` and `holdout` (`source`, `rows`, `digest`), `data`
 (`contract.passed`, `sensitive`: the columns marked so), `model` (`name`, `digest`), and what the training wrote into

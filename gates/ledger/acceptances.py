@@ -1,4 +1,4 @@
-"""The waivers in the ledger: which of them hold today, each proven at the moment of asking."""
+"""Read the ledger's waivers: which of them hold today. Each is proven when it is asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold what the registry says of an alias to what the ledger knows: where they disagree, nothing is judged."""
+"""Compare what the registry says about an alias with what the ledger knows. If they disagree, nothing is judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger checked: its chain, the documents beside each record, every verdict derived again from its evidence."""
+"""Check the ledger: its chain, the documents of each record, and every verdict, derived again from its evidence."""
 
 from __future__ import annotations
 

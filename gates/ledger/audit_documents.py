@@ -1,4 +1,4 @@
-"""The documents beside records: that they are those that were named, and that the evidence gives the decision again.
+"""Check a record's documents: they are those it names, and the evidence gives the decision again.
 
 What is checked of one record needs no other one, so many records are checked on all processors.
 """

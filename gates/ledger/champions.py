@@ -1,4 +1,4 @@
-"""The models that an alias has named, read from the ledger: what reports and badges tell of them."""
+"""Read from the ledger which models an alias has named, for reports and badges."""
 
 from __future__ import annotations
 

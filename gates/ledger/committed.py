@@ -1,4 +1,4 @@
-"""Hold the policy beside each record to the file at the commit that the record names, on the default branch."""
+"""Compare the policy of each record with the file at the commit it names, on the default branch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger: an append-only git branch, one commit a record, with the documents that it names beside it.
+"""The ledger: an append-only git branch with one commit per record, which contains the record's documents.
 
 It is read and written by plumbing alone, so the user's work tree and index are never touched. Git gives the chain,
 the transport, and the compare-and-swap: a branch is moved only from the commit that was read.

@@ -1,1 +1,1 @@
-"""Rows into evidence: the only place where rows are read."""
+"""Turn rows into evidence: the only place that reads rows."""

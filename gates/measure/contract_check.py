@@ -1,4 +1,4 @@
-"""A table held to the contract: one aggregate query, one for each rule beside another table, and the examples."""
+"""Check a table against the contract: one aggregate query, one for each rule about another table, and the examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows -> evidence. The only place where rows are read."""
+"""Turn rows into evidence. Nothing else reads rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose predictions stand beside the rows -> what the evidence counts of them."""
+"""Choose whose predictions are joined with the rows, and count the evidence from them."""
 
 from __future__ import annotations
 

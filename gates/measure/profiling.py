@@ -1,4 +1,4 @@
-"""What a table looks like, for a first contract: one pass over all columns, one over those of few or no repeats.
+"""Profile a table for a first contract: one pass over all columns, one over those with few or no repeats.
 
 The first pass needs little memory at any number of rows: its numbers of distinct values are estimates. They only
 choose which columns the second pass counts exactly. A wide table is looked at some columns at a time, as the engine

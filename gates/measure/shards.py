@@ -1,4 +1,4 @@
-"""A holdout measured in parts, of which the evidence is the whole's, byte for byte.
+"""Measure a holdout in parts. The merged evidence is the whole's, byte for byte.
 
 A row belongs to the part that its key's hash says, so every part finds its own rows among those of the holdout and of
 every model's predictions. Counts and sums add up as they are. Where a policy asks for anything else (ranks, curves,

@@ -1,4 +1,4 @@
-"""Joined rows -> the slices of the evidence: every statistic that a gate needs, along every dimension."""
+"""Count joined rows into the slices of the evidence: every statistic that a gate needs, along every dimension."""
 
 from __future__ import annotations
 

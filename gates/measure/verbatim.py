@@ -1,5 +1,4 @@
-"""A CSV holdout without its label, cell for cell as it is written: what a training reads of it must be what it reads of
-its own file."""
+"""Copy a CSV holdout without its label, cell for cell, so that a training reads it exactly as it reads its own file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search for the worst slices, by a column or by two: what is searched, and which slices of it are kept."""
+"""Search for the worst slices, by one column or by two: what is searched, and which slices are kept."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
-"""Metrics of any number that is given of each row: `of` names a column of the predictions. In every task; a task of
-scores takes its column `score` where none is named. Which way is better the policy says itself."""
+"""Metrics of any number given for each row: `of` names a column of the predictions. They work in every task; `task:
+score` uses its column `score` by default. The policy says which way is better.
+
+They work in every task; `task: score` uses its column `score` by default. The policy says which way is better.
+"""
 
 from __future__ import annotations
 

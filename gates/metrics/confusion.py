@@ -1,4 +1,4 @@
-"""Counts of (label, call) cells, and functions of them: of one model, and of two models on the same rows."""
+"""Functions of (label, call) counts: of one model, and of two models on the same rows."""
 
 from __future__ import annotations
 

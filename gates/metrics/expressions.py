@@ -1,4 +1,4 @@
-"""Quantities of a row as SQL, in DuckDB's dialect: what the sums of ``moments`` are made of.
+"""Quantities of a row as SQL in DuckDB's dialect: what the sums of ``moments`` add up.
 
 Only + - * / and comparisons are used, each rounded as IEEE 754 says on every engine and machine; a library's
 logarithm may differ in its last digit from one machine to the next, and the evidence would with it.

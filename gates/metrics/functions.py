@@ -1,4 +1,4 @@
-"""The general road: scikit-learn's metrics by name, and any `module:function` with their signature.
+"""Bootstrapped metrics: scikit-learn's by name, and any `module:function` with their signature.
 
 They are computed where the rows are, and their error is that of rows drawn again. Which way is better is told by the
 name, as in scikit-learn: a `_score` is better when larger, an `_error`, `_loss` or `_deviance` when smaller.

@@ -1,4 +1,4 @@
-"""Metrics whose value and error are computed where the rows are: read off the evidence, and bounded."""
+"""Metrics whose value and error are computed with the rows: read from the evidence, and given bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many rows a metric rests on: not all there are, where it is about the rarer ones of them."""
+"""How many rows a metric rests on: often only the rarer ones."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The steps in their order, and what is published of them."""
+"""The steps in their order, and the reports of them."""

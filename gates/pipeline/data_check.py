@@ -1,4 +1,4 @@
-"""One table held to a contract, without a policy."""
+"""Check one table against a contract, without a policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one machine hands to the next: folders, each held to a digest that came by another road, the job's outputs.
+"""Hand folders from one machine to the next, each checked by a digest that travels separately, in the job's outputs.
 
 | parcel | made by | holds |
 | --- | --- | --- |

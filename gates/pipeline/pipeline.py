@@ -1,4 +1,4 @@
-"""The steps in their order: policy, data, training, measuring, judging."""
+"""Run the steps in their order, with the effects they are given: a workspace, an environment, a progress display."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the world is told of a decision: the facts beside it, its reports as files, a job's summary and outputs."""
+"""Publish a decision: its facts, its reports as files, a job's summary and outputs."""
 
 from __future__ import annotations
 

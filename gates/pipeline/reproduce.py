@@ -1,4 +1,4 @@
-"""A record trained again: its commit in a fresh work tree, by its policy, on the same data; and where they part."""
+"""Train a record again: its commit in a fresh work tree, by its policy, on the same data; and say what differs."""
 
 from __future__ import annotations
 

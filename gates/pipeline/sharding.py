@@ -1,4 +1,4 @@
-"""A holdout measured in parts, each on a machine of its own, and put together again."""
+"""Measure a holdout in parts, each on its own machine, and merge them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training by a shell command."""
+"""Run a training, which is a shell command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The aliases that a policy moves: what tells whether two policies are about the same model."""
+"""Find the aliases that a policy moves, which decide whether two policies are about the same model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where in ``gates.yaml`` the rule of a verdict stands."""
+"""Find the line in ``gates.yaml`` that a verdict comes from."""
 
 from __future__ import annotations
 

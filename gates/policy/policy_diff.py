@@ -1,4 +1,4 @@
-"""Two policies, rule by rule: what became weaker, stricter, new or gone, and what can't be determined. Pure.
+"""Compare two policies rule by rule: what became weaker, stricter, new or gone, or can't be determined. Pure.
 
 Rules are looked at one by one, so that a policy may be called weaker than it is, never stricter.
 """

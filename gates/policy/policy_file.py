@@ -1,4 +1,4 @@
-"""``gates.yaml`` -> ``ResolvedPolicy``: every mistake of the file, and of its contract, at once."""
+"""Read ``gates.yaml`` into a ``ResolvedPolicy``: every mistake of the file, and of its contract, at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A policy with its contract: what a judge is given, and the digests of what decides."""
+"""A policy with its contract: the judge's input, and the digests of what decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``gates.yaml`` says, as typed, frozen objects: one class a section, one declared field a key."""
+"""What ``gates.yaml`` says, as typed, frozen objects: one class per section, one declared field per key."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""First files of a project: contract, policy, workflows, or a whole starter repository."""
+"""Write the first files of a project: contract, policy, workflows, or a whole starter repository."""

@@ -1,4 +1,4 @@
-"""A repository's first contract, policy and workflow, from its data."""
+"""Write a repository's first contract, policy and workflow, from its data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A policy put on GitHub: caller workflows, lines of CODEOWNERS, and what is left for the settings."""
+"""Set up a policy on GitHub: caller workflows, lines of CODEOWNERS, and a list of settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the columns of a repository's data seem to mean: the task, the label, the positive value, query and keys. Pure.
+"""Guess what the columns of the data mean: the task, the label, the positive value, query and keys. Pure.
 
 The user's word goes first. Every guess comes with its reason, so that it can be told beside what was written.
 """

@@ -1,5 +1,7 @@
-"""The first policy of a repository, from what its data seems to mean. Pure. Every guess is told in a comment beside it,
-with what to do where it is wrong.
+"""Write a repository's first policy from what its data seems to mean. Pure. A comment explains every guess, and what to
+do if it is wrong.
+
+Pure. A comment explains every guess, and what to do if it is wrong.
 """
 
 from __future__ import annotations

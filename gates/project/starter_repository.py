@@ -1,4 +1,4 @@
-"""A whole starter repository, laid down from the template that comes with the package.
+"""Create a whole starter repository from the template in the package.
 
 The template is copier's, so that `copier update` brings what a later version of it has into a repository that has
 grown since. It is rendered beside, and written like any other first files: all or none, over nothing that stands.

@@ -1,1 +1,1 @@
-"""Who may move an alias: what is verified, the transaction, and what stands afterwards."""
+"""Move aliases: what is verified, the transaction, and the status afterwards."""

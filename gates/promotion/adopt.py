@@ -1,4 +1,4 @@
-"""Adopt what an alias names: the ledger takes over a model that gates did not promote, or that was moved by hand."""
+"""Adopt what an alias names: record a model that gates did not promote, or that was moved by hand."""
 
 from __future__ import annotations
 

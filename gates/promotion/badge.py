@@ -1,4 +1,4 @@
-"""The badge of what serves now, by ledger and registry."""
+"""Draw the badge of what serves now, by ledger and registry."""
 
 from __future__ import annotations
 

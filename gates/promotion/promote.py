@@ -1,5 +1,4 @@
-"""A promotion: what was judged is verified, judged anew where champion or ledger moved on, and becomes what an alias
-names.
+"""Promote a candidate: verify what was judged, judge again if champion or ledger changed, and move the alias.
 
 Trusts no file that it has not verified, and loads no model.
 """

@@ -1,4 +1,4 @@
-"""Where a decision comes from: the run and its actor, the code and its lock files, the model's files, the data's.
+"""Collect where a decision comes from: the run and its actor, the code, lock files, the model's files and the data's.
 
 Reads files and asks git; loads no model and no table.
 """

@@ -1,4 +1,4 @@
-"""A rollback: an alias names again what an earlier record promoted. A promotion in all but its judging."""
+"""Roll back: move an alias to what an earlier record promoted. A promotion without the judging."""
 
 from __future__ import annotations
 

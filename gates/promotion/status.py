@@ -1,4 +1,4 @@
-"""What stands in production now: what each alias names by registry and ledger, and whether it would still pass."""
+"""Report what is in production: what each alias names by registry and ledger, and whether it would still pass."""
 
 from __future__ import annotations
 

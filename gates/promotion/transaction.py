@@ -1,5 +1,5 @@
-"""Change which model an alias names: intent, registry, read back, outcome. Killed anywhere, the next one undoes what
-was begun.
+"""Change which model an alias names: intent, registry, read back, outcome. If it is killed, the next one undoes what
+was started.
 
 Neither MLflow's aliases nor its bytes have a compare-and-swap. So an intent in the ledger, which has one, comes first;
 one lock per registry keeps promotions of one machine apart, and a lease those of several.

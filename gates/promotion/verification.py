@@ -1,4 +1,6 @@
-"""What must hold before a candidate is promoted: by the default branch's policy, and against the champion of now."""
+"""Verify a candidate before its promotion: by the default branch's policy, against the current champion, from the
+judged predictions. Loads no model.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Record who accepts which verdict of the judged decision, why and until when; and tell which of these hold."""
+"""Record who accepts which verdict of the judged decision, why and until when; and say which waivers hold."""
 
 from __future__ import annotations
 

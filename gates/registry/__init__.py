@@ -1,1 +1,1 @@
-"""Where models are kept, and which of them serves."""
+"""Where models are stored, and which of them serves."""

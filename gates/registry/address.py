@@ -1,4 +1,4 @@
-"""Where a registry is, whatever folder a command was started in, and whether it answers."""
+"""Find the registry, independent of the current folder, and check that it answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log in to the store of artifacts, where the registry does not hand them on: S3, Google's or Azure's."""
+"""Log in to the artifact store (S3, Google's or Azure's) if the registry does not serve artifacts."""
 
 from __future__ import annotations
 

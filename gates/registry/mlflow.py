@@ -1,4 +1,4 @@
-"""The MLflow registry: the champion by its alias, and what a promotion does to it, a step at a time.
+"""The MLflow registry: the champion by its alias, and each step of a promotion.
 
 A version's folder is kept as artifact ``candidate`` of a run, with what it was judged on beside it.
 """

@@ -1,1 +1,1 @@
-"""A decision rendered, one module a format. Computes nothing: it prints the numbers that were judged."""
+"""Render a decision, one module per format. Computes nothing: it prints the numbers that were judged."""

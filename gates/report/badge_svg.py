@@ -1,4 +1,4 @@
-"""What serves, as a badge for a README: model, version, verdict, and its first metric with the interval."""
+"""Draw a README badge of what serves: model, version, verdict, and its first metric with the interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text from outside stays text in Markdown, HTML and XML: no markup, no link, nobody mentioned."""
+"""Keep foreign text as text in Markdown, HTML and XML: no markup, no link, no mention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The formats of a report, one module each; to add one, write a module and a row here."""
+"""The formats of a report, one module each. To add one, write a module and a row here."""
 
 from __future__ import annotations
 

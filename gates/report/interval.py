@@ -1,4 +1,4 @@
-"""The interval that was judged beside its limit: where both lie, and as a little bar of characters."""
+"""Place the judged interval relative to its limit, and draw both as a little bar of characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comment, the job summary and ``report.md``: the verdict first, whole sections folded where it grows too long."""
+"""Render the comment, the job summary and ``report.md``: verdict first, whole sections folded if it is too long."""
 
 from __future__ import annotations
 

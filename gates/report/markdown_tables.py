@@ -1,4 +1,4 @@
-"""The tables and lists of the Markdown report: rules, slices that moved, fairness, data."""
+"""Write the tables and lists of the Markdown report: rules, slices that moved, fairness, data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model's card: Hugging Face's front matter, then Markdown, from decision, policy, evidence and record.
+"""Write the model's card: Hugging Face's front matter, then Markdown, from decision, policy, evidence and record.
 
 It is for people to read. What counts is the decision and the record, which it names by their digests.
 """

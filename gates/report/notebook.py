@@ -1,4 +1,4 @@
-"""What the Python API returns, as a small piece of HTML that a notebook shows. Everything in it is escaped."""
+"""Show what the Python API returns as a small piece of HTML in a notebook. Everything in it is escaped."""
 
 from __future__ import annotations
 

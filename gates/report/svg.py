@@ -1,4 +1,4 @@
-"""Draw the decision as one small picture for a comment: the verdict, and each interval beside its limit."""
+"""Draw the decision as one small picture for a comment: the verdict, and each interval with its limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Canonical bytes and digests (RFC 8785, SHA-256): the same content is the same bytes on every machine."""
+"""Write canonical bytes and digests (RFC 8785, SHA-256): the same content gives the same bytes on every machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Declared fields: a frozen dataclass is its own JSON Schema, its own reader and its own writer.
+"""Declare fields: a frozen dataclass is its own JSON Schema, its own reader and its own writer.
 
 Policy, contract, evidence and decision are all such dataclasses, so there is one way in and one way out.
 A class whose written form is not an object brings ``SCHEMA`` and ``read`` (and ``plain``) of its own.

@@ -1,4 +1,4 @@
-"""A plain value against its JSON Schema -> every mistake at once, each with place, nearest word and hint."""
+"""Check a plain value against its JSON Schema: every mistake at once, each with place, nearest word and hint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text of a YAML file -> a plain value and the place of every key. Bounded and safe; knows no policy.
+"""Read YAML text into a plain value and the place of every key. Bounded and safe; knows no policy.
 
 Scalars follow the YAML 1.2 core schema: ``yes`` and ``on`` are text, only ``true`` and ``false`` are booleans. Less
 than it: octal and hexadecimal numbers, infinities and NaN stay text. Aliases, anchors, tags, several documents and

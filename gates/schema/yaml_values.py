@@ -1,4 +1,4 @@
-"""Values as YAML on one line, for text that people read and comment; what was text is read back as text.
+"""Write values as YAML on one line, for text that people read and comment. Text reads back as text.
 
 The other way is ``gates.schema.yaml_text``. PyYAML quotes what YAML 1.1 would take for something else (``yes``); the
 resolvers added here quote what YAML 1.2 would (``1e5``).

@@ -1,1 +1,1 @@
-"""Intervals, paired comparisons, multiplicity and sample size, from counts alone. No numpy: it must start fast."""
+"""Intervals, paired comparisons, multiplicity and sample size, from counts alone. No numpy, so it starts fast."""

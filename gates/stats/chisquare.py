@@ -1,4 +1,4 @@
-"""The non-central chi-square distribution in plain Python, and its noncentrality from what was seen."""
+"""The non-central chi-square distribution in plain Python, and its noncentrality for an observation."""
 
 from __future__ import annotations
 

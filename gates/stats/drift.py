@@ -1,4 +1,4 @@
-"""How far two counted distributions lie apart, and how far they may. ``parts`` are bins: rows here, rows there."""
+"""Estimate the distance of two counted distributions, with its bounds. ``parts`` are bins: rows here, rows there."""
 
 from __future__ import annotations
 

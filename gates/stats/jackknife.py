@@ -1,4 +1,4 @@
-"""Leaving out one row, or one bucket of rows, at a time: the error of any smooth function of counts.
+"""Leave out one row, or one bucket of rows, at a time: the error of any smooth function of counts.
 
 Source: Tukey's jackknife; for groups of rows Kott, J Off Stat 2001;17:521 (the delete-a-group jackknife).
 """

@@ -1,4 +1,4 @@
-"""Many slices, one claim: which of them may be blamed."""
+"""Decide which of many slices may be blamed."""
 
 from __future__ import annotations
 

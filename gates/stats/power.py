@@ -1,4 +1,4 @@
-"""What a holdout of this size can reveal, and how many rows would settle a question."""
+"""What a holdout of this size can show, and how many rows would settle a question."""
 
 from __future__ import annotations
 

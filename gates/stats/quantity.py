@@ -1,4 +1,4 @@
-"""A quantity: a point value that can say how far off it may be, at any confidence asked."""
+"""A quantity: a value with bounds at any confidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bins of scores within 0 and 1: as many to each halving of the distance from 0, or from 1."""
+"""Bins of scores within 0 and 1: the same number for each halving of the distance from 0, or from 1."""
 
 from __future__ import annotations
 

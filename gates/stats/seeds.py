@@ -1,4 +1,4 @@
-"""Several trainings of one recipe, each measured on the same holdout: one quantity, training noise included."""
+"""Pool several trainings of one recipe, measured on the same holdout, into one quantity with training noise."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Files, child processes and git on this machine, and what is told while they work."""
+"""Files, child processes and git on this machine, and progress while they work."""

@@ -1,4 +1,4 @@
-"""What was run, for whoever asks with ``--verbose``: commands, queries, files, the registry, GitHub's API.
+"""Collect what was run, for ``--verbose``: commands, queries, files, the registry, GitHub's API.
 
 Who does one of these says so by the standard library's logging, and nothing is written unless somebody listens.
 """

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all; folders told by the digest of what is in them."""
+"""Write files completely or not at all, and identify folders by the digest of their contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Git, asked by plumbing only: nothing here looks at or changes the user's work tree or index."""
+"""Run git's plumbing only: nothing here reads or changes the user's work tree or index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every call of git is given: fixed settings, an environment, and a version that is new enough.
+"""What every call of git gets: fixed settings, an environment, and a version that is new enough.
 
 A repository's settings and a user's are other people's text: some name programs, others change what git prints. Those
 are fixed here, so that a call means the same on every machine.

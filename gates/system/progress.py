@@ -1,5 +1,4 @@
-"""Progress of the steps, on standard error: a spinner with a clock on a terminal, and what is left of the time that a
-step took before; plain lines elsewhere."""
+"""Show the steps' progress on standard error: a spinner with the time left on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

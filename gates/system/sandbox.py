@@ -1,4 +1,4 @@
-"""Child processes for code that nobody vouches for: no credentials, no way to steer the runner, nothing outlives it.
+"""Run untrusted code in child processes: no credentials, no way to control the runner, nothing outlives it.
 
 What a child may see of the environment is a list of names, not all but some. While it runs, this process can't be read
 by it through /proc (on Linux, by anybody but root), and all that it has started, whatever group or session that is in

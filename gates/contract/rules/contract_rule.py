@@ -1,4 +1,4 @@
-"""What a rule of a contract is: something that can be counted in a table, and what the count may be.
+"""A rule of a contract: something that can be counted in a table, and the counts that are allowed.
 
 How a rule is counted is told by ``record`` and ``tables``, which make these.
 """

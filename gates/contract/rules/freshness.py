@@ -1,4 +1,4 @@
-"""The table rule that holds a table's newest row against the time of measuring. See ``tables``."""
+"""The table rule that compares a table's newest row with the time of measuring. See ``table_rules``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keywords of JSON Schema about one value -> SQL that holds for the rows that keep them; never null.
+"""Turn JSON Schema's keywords about one value into SQL that is true for the rows that keep them; never null.
 
 The meaning is that of the standard, row for row. To add a keyword, add a function and its row below.
 """

@@ -1,4 +1,4 @@
-"""Table rules that hold a table against another one: rows in both, references, drift. See ``tables``."""
+"""Table rules that compare a table with another one: shared rows, references, drift. See ``table_rules``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A JSON Schema of one row -> conditions on the columns, and rules out of its keywords."""
+"""Turn a JSON Schema of one row into conditions on columns, and its keywords into rules."""
 
 from __future__ import annotations
 

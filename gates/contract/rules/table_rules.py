@@ -1,4 +1,4 @@
-"""Rules over a whole table. Each is one class: its keys in the file, and the rule that it makes.
+"""Rules over a whole table. Each is one class: its keys in the file, and the rule it makes.
 
 To add one, write a class like these and name it in ``TABLE_RULES``.
 """

@@ -1,4 +1,4 @@
-r"""Regular expressions of ECMA 262 -> RE2's, which match in linear time; what RE2 has no equal for is refused.
+r"""Translate regular expressions of ECMA 262 into RE2's, which match in linear time. What RE2 can't express is refused.
 
 `pattern` searches, in Unicode mode. Classes are ECMA's: `\d` and `\w` are ASCII, `\s` is not. RE2 refuses what grows
 too large; as the engine is not asked here, the size is reckoned, with room to spare.

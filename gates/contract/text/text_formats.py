@@ -1,4 +1,4 @@
-"""Formats of text, each what its RFC says -> SQL over a text that is not null.
+"""Turn formats of text, as their RFCs define them, into SQL over a text that is not null.
 
 To add one, add a row to ``FORMATS``. What no expression of RE2 can tell, ``CHECKS`` does: the engine calls it.
 """

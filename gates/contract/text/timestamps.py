@@ -1,4 +1,4 @@
-"""Moments in text: ISO 8601 as people write it -> SQL that reads it alike on every engine."""
+"""Turn moments in text (ISO 8601 as people write it) into SQL that every engine reads alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who approved: what GitHub's API tells afterwards, held to what the policy asks for. Pure; ``people`` asks the API.
+"""Compare the approvals that GitHub reports with what the policy requires. Pure; ``reviewers`` asks the API.
 
 That a job ran proves nothing: an environment without rules lets everybody pass, and one that does not exist is made on
 the spot. So every role needs an answer that can be read back, from a person of its own who neither made the change nor

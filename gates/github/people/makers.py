@@ -1,4 +1,4 @@
-"""Who made a change: everybody who had a hand in the commits that came since the alias was last moved.
+"""Find who made a change: everybody who contributed to the commits since the alias was last moved.
 
 That is the commits' authors, committers and co-authors, whoever opened a pull request that brought one of them, and who
 made the commits of those that were squashed. What GitHub does not tell whole is an error, never a shorter list.

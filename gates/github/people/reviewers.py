@@ -1,4 +1,4 @@
-"""Asks GitHub's API who approved a run, who made the change, and who started it. ``approvals`` says what that means.
+"""Ask GitHub's API who approved a run, who made the change, and who started it. ``approvals`` says what that means.
 
 Two ways to approve: reviewers of environments, or, where an environment requires none, reviews of the pull request that
 brought the commit, by members of a team that is named like the role.

@@ -1,4 +1,4 @@
-"""The one comment that a policy has on a pull request: found by its marker, edited, or posted anew."""
+"""Keep a policy's one comment on a pull request: found by its marker, then edited or posted again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commit status of a verdict: on the commit that people see, under a name that no job has."""
+"""Set the commit status of a verdict, under a name that no job has."""
 
 from __future__ import annotations
 

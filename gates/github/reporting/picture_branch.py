@@ -1,4 +1,4 @@
-"""The branch of pictures, which comments and a README show. It has no history, and forgets old pull requests.
+"""Keep pictures for comments and READMEs in a branch without history, which drops old pull requests.
 
 It is a branch of its own, as the ledger keeps for ever all that was ever written to it, and every commit there is a
 record. Written by plumbing alone, as the ledger is.

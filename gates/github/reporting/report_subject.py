@@ -1,4 +1,4 @@
-"""What a report is about: names for statuses, comments and pictures that no two different subjects share."""
+"""Name what a report is about, so that no two different subjects share the name of a status, comment or picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A metric must reach a limit, or must not fall behind the champion; overall and slice by slice."""
+"""A metric must reach a limit, or must not fall behind the champion, overall and in each slice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules by which a quantity is held against a limit, and the rule of three verdicts. Not a kind; kinds use it.
+"""How a rule compares a quantity with its limit, and the rule of three verdicts. Not a kind; kinds use it.
 
 With one-sided bounds L and U, oriented so that larger is better: L >= limit passes, U < limit fails, anything
 else is inconclusive, as is what nothing bounds. A value that is no number is an error.

@@ -1,4 +1,4 @@
-"""What a gate of the kind ``metric`` says: a metric with its parameters, and limits. Not a kind; ``metric`` uses it."""
+"""The keys of a ``metric`` gate: a metric with its parameters, and limits. Not a kind; ``metric`` uses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sentence of a verdict in plain words: the only place where its wording is made."""
+"""Write a verdict's sentence. Its wording is here and nowhere else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slices that nobody declared: which of those that were searched are kept, and which of the kept may be blamed.
+"""Choose which searched slices are kept, and which of those may be blamed.
 
 A search only blames. That no slice of all that there are is past the limit can't be shown by any holdout, as the small
 ones say too little; so what is not blamed counts as nothing found. Blame must survive Holm's correction over all

@@ -1,4 +1,4 @@
-"""What a rule is held against: one metric on one part of the holdout. Not a kind; kinds use it."""
+"""What a rule judges: one metric on one part of the holdout. Not a kind; kinds use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bars that decide nothing: no value of the metric breaks them, or none keeps them. Not a kind; ``metric`` uses it."""
+"""Find rules that decide nothing: no value breaks them, or none keeps them. Not a kind; ``metric`` uses it."""
 
 from __future__ import annotations
 

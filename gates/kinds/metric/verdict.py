@@ -1,4 +1,4 @@
-"""A subject held against its limit: the verdict, its numbers, and the sentence. Not a kind; kinds use it."""
+"""Judge a subject by its limit: the verdict, its numbers, and the sentence. Not a kind; kinds use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files without types: the type of a column from the text of all of its cells, as docs/contract.md has it.
+"""Find a column's type in a file without types, from the text of all its cells (docs/contract.md has the rule).
 
 Each cell is of one class. A column is of the type that all of its classes fit into; where there is none it is text.
 No order of rows matters. Dates and moments stay text as they are written: that they are such is only remembered.

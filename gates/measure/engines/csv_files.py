@@ -1,4 +1,4 @@
-"""CSV and TSV files -> SQL that reads them, as they are written: as text, and each column by ``written``'s rule."""
+"""Write SQL that reads CSV and TSV files as text, and gives each column its type by ``column_types``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine's types, by their whole names: what each is to JSON. What is not named here no contract can hold."""
+"""What each type of the engine, by its full name, is in JSON. A contract can't cover a type that is missing here."""
 
 from __future__ import annotations
 

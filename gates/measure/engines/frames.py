@@ -1,4 +1,4 @@
-"""Frames in memory -> what the engine can see of them, column by column."""
+"""Convert frames in memory into what the engine can read, column by column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON lines -> SQL that reads them: columns are the keys of any line, each by ``written``'s rule. Text stays text."""
+"""Write SQL that reads JSON lines: columns are the keys of any line, typed by ``column_types``. Text stays text."""
 
 from __future__ import annotations
 

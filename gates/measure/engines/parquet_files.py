@@ -1,4 +1,4 @@
-"""Parquet files -> SQL that reads them."""
+"""Write SQL that reads Parquet files."""
 
 from __future__ import annotations
 

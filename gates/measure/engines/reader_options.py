@@ -1,4 +1,4 @@
-"""What the engine's readers are told: every option that they have, so that none of them guesses.
+"""Set every option of the engine's readers, so that none of them guesses.
 
 ``tests/measure/test_readers.py`` asks the engine which options there are; one that is not named here fails it.
 """

@@ -1,4 +1,4 @@
-"""Spark: the session that is there, or the one that Spark's own settings name.
+"""The engine Spark: the active session, or the one that Spark's own settings name.
 
 A file is opened by DuckDB first, which finds its faults and its types; so both engines see the same table, and text
 files, in which types are guessed, are handed to Spark as Parquet.

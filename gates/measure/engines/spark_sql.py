@@ -1,4 +1,4 @@
-"""DuckDB's SQL -> Spark's, such that both mean the same: ANSI mode, UTC, and no function whose answer differs.
+"""Translate DuckDB's SQL into Spark's with the same meaning: ANSI mode, UTC, and no function whose result differs.
 
 sqlglot translates; what it would translate to something else is told here, by name.
 """

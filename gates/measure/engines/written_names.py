@@ -1,4 +1,4 @@
-"""Names of columns and files: what the data says, and never what the engine would make of it."""
+"""Keep names of columns and files as the data has them, not as the engine would change them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What a model returned -> the columns that predictions have. A frame is read by its names; what has no name is read by
-its form, and refused where that can be read in two ways.
+"""Turn a model's output into the columns of predictions. A frame is read by its names; output without names by its
+shape, and refused if that is ambiguous.
 
 It runs in the process that loads the model, beside pandas.
 """

@@ -1,4 +1,4 @@
-"""Training and holdout must be other rows: a model that was trained on the rows it is judged on passes every rule."""
+"""Check that training and holdout have different rows: a model judged on rows it learned from passes every rule."""
 
 from __future__ import annotations
 

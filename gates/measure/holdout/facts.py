@@ -1,4 +1,4 @@
-"""What the training says of its model: ``facts.json`` beside it. Claims, not measurements."""
+"""Read what the training says about its model: ``facts.json`` in its folder. Claims, not measurements."""
 
 from __future__ import annotations
 

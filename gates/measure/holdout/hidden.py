@@ -1,4 +1,4 @@
-"""Columns whose values may be shown nowhere: what their slices are called, and which are too small to be told of."""
+"""Hide columns whose values must not appear: number their slices, and merge or refuse small ones."""
 
 from __future__ import annotations
 

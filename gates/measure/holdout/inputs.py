@@ -1,4 +1,4 @@
-"""What a model is given: the holdout's columns as its training saw them, in the types that its signature names.
+"""Give a model its input: the holdout's columns as its training saw them, in its signature's types.
 
 It runs in the process that loads the model, beside pandas and MLflow.
 """

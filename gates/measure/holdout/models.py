@@ -1,4 +1,4 @@
-"""The models that are measured, and where what they gave lies."""
+"""The models that are measured, and where their output is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions of one model on the holdout: found, checked against its rows, and put beside them."""
+"""Read one model's predictions on the holdout, check them against its rows, and join the two."""
 
 from __future__ import annotations
 

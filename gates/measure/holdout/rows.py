@@ -1,4 +1,4 @@
-"""The holdout's rows as the engine needs them: key, label, weight, bucket, query, and the slice columns."""
+"""Prepare the holdout's rows for the engine: key, label, weight, bucket, query, and the slice columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An MLflow model folder scores the holdout, in a child process: loading a model runs its author's code.
+"""Score the holdout with an MLflow model, in a child process: loading a model runs its author's code.
 
 Run as a module it is that child: ``python -m gates.measure.holdout.scoring MODEL FEATURES OUT ANSWER``.
 """

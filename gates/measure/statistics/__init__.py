@@ -1,1 +1,1 @@
-"""What is counted of the rows: cells, ranks, sums, quantiles, curves and resampling."""
+"""What is counted from rows: cells, ranks, sums, quantiles, curves and resampling."""

@@ -1,4 +1,4 @@
-"""The child process in which somebody else's metric is called: on the rows, and on rows drawn again.
+"""Call somebody else's metric in a child process: on the rows, and on resamples of them.
 
     python -m gates.measure.statistics.bootstrap ROWS ASKED ANSWER
 

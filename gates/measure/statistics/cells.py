@@ -1,4 +1,4 @@
-"""Rows by label and both models' calls, a slice at a time; in weights, by bucket, where rows belong together."""
+"""Count rows by label and both models' calls, slice by slice; as weights by bucket, if rows belong together."""
 
 from __future__ import annotations
 

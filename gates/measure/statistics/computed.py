@@ -1,4 +1,5 @@
-"""Metrics that no small sums hold: computed from how many rows have each score, and again without each bucket of rows.
+"""Compute metrics that don't follow from small sums, from how many rows have each score, and again without each bucket
+of rows.
 
 Source: the delete-a-group jackknife (Kott, J Off Stat 2001;17:521).
 """

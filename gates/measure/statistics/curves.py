@@ -1,4 +1,4 @@
-"""Metrics that need a model's whole curve of scores: functions of how many of each class have each score."""
+"""Metrics that need a model's whole curve of scores, as functions of how many rows of each class have each score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics that are somebody else's functions: rows go to a child process, which answers with values and their errors.
+"""Compute metrics that are somebody else's functions: rows go to a child process, which returns values and errors.
 
 The child holds no secrets, and nothing that it answers is believed that is not a finite number. What runs there is
 ``gates.measure.statistics.bootstrap``.

@@ -1,4 +1,4 @@
-"""Annotations at the lines of the policy whose gate did not pass, as commands that the runner of a job obeys.
+"""Write annotations at the lines of the policy that failed, as commands to a job's runner.
 
 What is quoted stays text: a command ends with its line, so line breaks and percent signs are escaped.
 """

@@ -1,4 +1,4 @@
-"""The decision as JUnit's XML, for whoever collects test results: a case a rule."""
+"""Render the decision as JUnit XML for collectors of test results: one case per rule."""
 
 from __future__ import annotations
 

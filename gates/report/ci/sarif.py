@@ -1,4 +1,4 @@
-"""The decision as SARIF 2.1.0, for whoever collects findings of code analysis: a result a rule that did not pass."""
+"""Render the decision as SARIF 2.1.0 for collectors of code findings: one result per rule that did not pass."""
 
 from __future__ import annotations
 

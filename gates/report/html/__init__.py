@@ -1,4 +1,4 @@
-"""The decision as one HTML file: no network, nothing beside it. All foreign text is escaped by the template."""
+"""Render the decision as one HTML file, without network or other files. The template escapes all foreign text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the ledger says of the champions before: who approved each, and how its metrics went."""
+"""Show the champions so far, from the ledger: who approved each, and how its metrics changed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
-"""Small pictures as SVG text: an interval beside its limit, curves, histograms. Numbers come from the decision and the
-evidence; nothing foreign is drawn but numbers, and escaped names. Their colours are those of the page."""
+"""Draw small pictures as SVG text: an interval with its limit, curves, histograms. Numbers come from decision and
+evidence; foreign text is only escaped names. Colors are the page's.
+
+Numbers come from decision and evidence; foreign text is only escaped names. Colors are the page's.
+"""
 
 from __future__ import annotations
 

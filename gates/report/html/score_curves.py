@@ -1,4 +1,4 @@
-"""What can be drawn of a binary model's scores, from how many of each class fall into each bin of them."""
+"""Draw a binary model's scores, from how many rows of each class fall into each bin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table held to a contract, on a terminal: what is broken, what is warned of, and how much holds."""
+"""Print a checked table on a terminal: what is broken, what is only a warning, and how much holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `gates doctor` found, on a terminal: what is wrong and how to fix it first, then how much is well."""
+"""Print what `gates doctor` found: first what is wrong and how to fix it, then how much is fine."""
 
 from __future__ import annotations
 

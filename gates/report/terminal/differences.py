@@ -1,5 +1,4 @@
-"""Two contracts, or two policies, compared, on a terminal: a row a rule that differs, and whether the second may let
-more pass."""
+"""Print a comparison of two contracts or policies: one row per rule that differs, and whether the second is looser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decision on a terminal: a table, the sentences of what did not pass, the verdict."""
+"""Print the decision on a terminal: a table, the reasons of what did not pass, the verdict."""
 
 from __future__ import annotations
 
