@@ -140,9 +140,12 @@ def test_two_models_one_pull_request(world: World) -> None:
     assert {status["context"] for status in world.github.statuses[-2:]} == contexts
 
 
-def test_a_model_is_scored_apart_and_so_is_a_champion_on_a_new_holdout(world: World, tmp_path: Path) -> None:
+def test_a_model_is_scored_apart_and_so_is_a_champion_on_a_new_holdout(
+    world: World, tmp_path: Path, empty_registry: Path
+) -> None:
     """The telco example: MLflow models, a registry with a champion, a holdout that has changed since."""
     home, registry = world.repository / "models/churn", f"sqlite:///{tmp_path}/mlflow.db"
+    shutil.copyfile(empty_registry, tmp_path / "mlflow.db")
     shutil.copytree(ROOT / "configs/telco-churn", home)
     policy = home / "gates.yaml"
     policy.write_text(policy.read_text().replace("  run: python train.py\n", "  run: python train.py\n  seeds: 2\n"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ MLFLOW = "https://mlflow.example"  # as the pages call it
 class Registry:
     """The user's registry, and the ledger in the user's repository."""
 
-    def __init__(self, world: World, folder: Path) -> None:
+    def __init__(self, world: World, folder: Path, empty: Path) -> None:
+        shutil.copyfile(empty, folder / "registry.db")
         self.uri = f"sqlite:///{folder}/registry.db"
         self.world = world
         self._client.create_experiment("telco-churn", f"file://{folder}/stored")  # a store that outlives the jobs
@@ -55,8 +57,8 @@ class Registry:
 
 
 @pytest.fixture
-def registry(world: World, tmp_path: Path) -> Registry:
-    made = Registry(world, tmp_path)
+def registry(world: World, tmp_path: Path, empty_registry: Path) -> Registry:
+    made = Registry(world, tmp_path, empty_registry)
     here = {MLFLOW: made.uri}
     world.write(documented("workflows", "Promote", here, approvals=None, requirements=None), "promote.yml")
     world.write(documented("workflows", "Roll back", here), "rollback.yml")

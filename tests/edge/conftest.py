@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 import shutil
 import sys
 from collections.abc import Iterator
@@ -31,17 +30,6 @@ def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
     monkeypatch.setattr(Client.__init__, "__kwdefaults__", {"timeout": 60, "retries": 1, "backoff": 0})
     yield fake
     fake.stop()
-
-
-@pytest.fixture(scope="session")
-def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow registry on SQLite that nobody has used: making its tables takes seconds, copying it none."""
-    import mlflow
-
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    path = tmp_path_factory.mktemp("registry") / "mlflow.db"
-    mlflow.MlflowClient(f"sqlite:///{path}").search_registered_models()
-    return path
 
 
 @pytest.fixture

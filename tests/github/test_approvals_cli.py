@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "edge"))
 
 from edge_project import Project, table
 
+pytestmark = pytest.mark.usefixtures("registry")
 XENIA, YURI = (3, "xenia", "User"), (4, "yuri", "User")
 
 
