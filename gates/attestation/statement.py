@@ -28,7 +28,7 @@ BUNDLE: Final = "application/vnd.dev.sigstore.bundle"
 
 
 class Tier(StrEnum):
-    """By whose word a statement stands."""
+    """Who vouches for a statement."""
 
     NONE = "none"  # nobody's: chain and ledger alone say where it comes from
     KEY = "key"  # a DSSE envelope, signed by a key

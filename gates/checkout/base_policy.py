@@ -35,7 +35,7 @@ class BasePolicy:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
     """What a commit says about an alias: every policy that moves it there. ``told``: what is to be said besides, of
-    policies that can't be read, that have moved, or that stand beside the one at hand."""
+    policies that can't be read, that have moved, or that exist next to this one."""
 
     commit: str
     policies: tuple[BasePolicy, ...] = ()

@@ -212,7 +212,7 @@ class Workspace:
         )
 
     def prepare(self) -> None:
-        """Make ``.gates/``. Raises ``GatesError`` where a link stands in its place: it could lead anywhere."""
+        """Create ``.gates/``. Raises ``GatesError`` if a link is there instead: it could lead anywhere."""
         if not self.root.is_dir():
             raise GatesError("there is no such folder", where=str(self.policy))
         if self.work.is_symlink() or (self.work.exists() and not self.work.is_dir()):

@@ -75,7 +75,7 @@ def standing(found: Standing, *, width: int, colour: bool) -> str:
         good = one.state in AGREED
         told.print(Text(flat(f"{'✅' if good else '❌'} {one.alias}: {one.told}"), style="green" if good else "red"))
         if one.record is not None:
-            told.print(Text(flat(f"   by today's policy: {one.today or 'cannot be told'}, {one.why}")))
+            told.print(Text(flat(f"   by today's policy: {one.today or 'unknown'}, {one.why}")))
     if found.open is not None:
         waits = f"; others wait for it until {found.waits}" if found.waits else ""
         what = (

@@ -18,7 +18,7 @@ Inner = tuple[Path, Plain]  # where a schema stands within a keyword's value, an
 
 
 def _listed(value: Plain) -> list[Inner]:
-    """Schemas of a list; what is no list, or an empty one, is told as no schema."""
+    """Return the schemas of a list. An empty list, or something else, is reported as not being a schema."""
     return [((index,), one) for index, one in enumerate(value)] if isinstance(value, list) and value else [((), None)]
 
 

@@ -162,7 +162,7 @@ def told(name: str, before: Schema, after: Schema, judge: Judge) -> Iterator[Sch
 
 
 def _type_change(name: str, before: Schema, after: Schema) -> Iterator[SchemaChange]:
-    """Types are told by listed values, too, so that an enum may take the place of a type."""
+    """Listed values count as their types, too, so that an enum can replace a type."""
     if "type" not in before and "type" not in after:
         return
     a, b = ({word: said[word] for word in ("type", "enum", "const") if word in said} for said in (before, after))

@@ -1,6 +1,6 @@
 """Read which repository, commit, pull request and run this is, from what the runner provides.
 
-A pull request's author chooses much of the event, so every field is checked before anyone leans on it.
+A pull request's author chooses much of the event, so every field is checked before it is used.
 """
 
 from __future__ import annotations

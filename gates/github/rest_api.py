@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
 
 API_VERSION = "2022-11-28"
-LONGEST_WAIT = 120  # seconds; who asks us to wait longer is told as an error
+LONGEST_WAIT = 120  # seconds; a longer wait is an error
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,10000}")
 _SET = "In a workflow pass `token: ${{ github.token }}`."

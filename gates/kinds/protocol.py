@@ -76,7 +76,7 @@ class Needs:
 class GateMistake:
     """Something that the schema can't see. ``path`` is relative to the gate.
 
-    ``idle``: the rule means something, but decides nothing; policies of old may hold such rules.
+    ``idle``: the rule means something, but decides nothing; old policies may have such rules.
     """
 
     path: Path

@@ -81,7 +81,7 @@ class Derived:
 
 @dataclass(slots=True)
 class AuditPart:
-    """What was found of some records: of each its flaws, by whose word decisions stand, and which were derived."""
+    """What was found of some records: the flaws of each, who vouches for decisions, and which were derived."""
 
     flaws: list[list[Told]] = field(default_factory=list)
     tiers: dict[str, int] = field(default_factory=dict)
@@ -168,7 +168,7 @@ def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
 
 
 def _stated(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
-    """By whose word the decision stands, and whether that is the word that was asked for."""
+    """Who vouches for the decision, and whether that is the required key."""
     tier, signed = Tier.NONE, False
     if STATEMENT in documents:
         data = state.get(documents[STATEMENT]) or b""

@@ -96,7 +96,7 @@ def _examples(engine: Engine, this: TableSide, broken: list[ContractRule], may: 
     """A few distinct offending values of each rule that shows any, most frequent first; in one query, of many rules in
     several.
 
-    Doubles are told as numbers: every engine has a text of its own for them.
+    Doubles are shown as numbers, because each engine writes them differently as text.
     """
     found: dict[str, list[str]] = {rule.id: [] for rule in broken}
     columns: dict[int, Column] = {}

@@ -354,7 +354,7 @@ class Measurement:
     def _beside_it(
         self, served: RegisteredModel | None, file: Path | None, why: str | None, name: str
     ) -> tuple[Predicted | None, MeasuredModel | None]:
-        """Its predictions beside the rows, and what is told of it."""
+        """Its predictions joined with the rows, and what the evidence says about it."""
         if served is None:
             return None, None
         predicted: Predicted | None = None

@@ -151,7 +151,7 @@ def rarest(part: Slice) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:
-    """A function of the confusion matrix that is no plain share. ``bounds``: of (tn, fp, fn, tp), at a confidence."""
+    """A function of the confusion matrix other than a share. ``bounds``: of (tn, fp, fn, tp), at a confidence."""
 
     value: Confusion
     limits: Bounds

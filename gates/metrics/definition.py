@@ -26,7 +26,7 @@ class Metric:
     ``level(slices, who)`` is one model's value, ``change(slices)`` candidate less champion on
     the same rows. A plain metric gets one slice, a ``grouped`` one a slice a group. ``better`` is +1
     where larger is better, -1 where smaller is, 0 where neither is. ``statistic`` is what must be
-    counted for it. ``points``: differences are told in points (hundredths). ``paired``: its level itself
+    counted for it. ``points``: differences are shown in points (hundredths). ``paired``: its level itself
     compares the two models, so it has no change and needs a champion. ``limits``: no value lies outside them.
     """
 

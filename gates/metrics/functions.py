@@ -1,6 +1,6 @@
 """Bootstrapped metrics: scikit-learn's by name, and any `module:function` with their signature.
 
-They are computed where the rows are, and their error is that of rows drawn again. Which way is better is told by the
+They are computed where the rows are, and their error is that of rows drawn again. Which way is better follows from the
 name, as in scikit-learn: a `_score` is better when larger, an `_error`, `_loss` or `_deviance` when smaller.
 """
 

@@ -36,7 +36,7 @@ def metric(
 
     ``support``: how many rows it rests on. ``largest``: of a share of so many rows, or a multiple of one, its value
     where all of them have it. ``scales``: those on which its level is bounded. ``tied``: an error of zero was found,
-    not for want of rows.
+    not because of too few rows.
     """
     within = (0.0, 1.0) if largest else limits
 

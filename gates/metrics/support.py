@@ -32,7 +32,7 @@ def rarer(part: Slice, rows: int) -> int:
 
 
 def enough(least: int, each: float = 1) -> Support:
-    """Those of the rarer class, of which ``each`` counts as so much of one, where there are at least so many; as of one
+    """Those of the rarer class, of which ``each`` counts as so much of one, if there are at least that many; as of one
     row where there are fewer."""
 
     def found(part: Slice, rows: int) -> int:

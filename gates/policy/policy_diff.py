@@ -57,7 +57,7 @@ def _asks(resolved: ResolvedPolicy) -> dict[str, Ask]:
 
 def _contract(base: ResolvedPolicy, head: ResolvedPolicy) -> Iterator[Change]:
     if base.contract is None or head.contract is None:
-        return  # that one has a contract and the other has none is told of the gates that hold the tables to it
+        return  # if only one has a contract, its data gates show the difference
     for change in compare_contracts(base.contract, head.contract).changes:
         yield Change(
             rule=f"contract.{change.rule}", kind=_EFFECTS[change.kind], before=change.before, after=change.after

@@ -15,7 +15,7 @@ from gates.policy.sections import Gate, Policy, Stage
 from gates.schema.canonical import canonical, digest, digest_bytes
 from gates.schema.fields import Plain, plain
 
-_LATER = ("classes", "returns")  # keys that evidence of old knows nothing of
+_LATER = ("classes", "returns")  # keys that old evidence does not know
 
 
 def _without_absent(value: Plain) -> Plain:

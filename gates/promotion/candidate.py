@@ -1,4 +1,4 @@
-"""What asks to be promoted, and its evidence measured anew from the predictions that were judged. Loads no model."""
+"""What asks to be promoted, and its evidence measured again from the predictions that were judged. Loads no model."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Candidate:
     policy: TrustedPolicy
     measurement: Measurement
     code: TrainingCode
-    served: Found  # asks the registry for the champion, each time anew
+    served: Found  # asks the registry for the champion, again each time
     anchor: Found
     approve: Approve
     today: str  # YYYY-MM-DD, for waivers
-    proven: Proven  # whether a waiver of the ledger holds, asked anew
+    proven: Proven  # whether a waiver of the ledger holds, asked again each time
     uncompared: str | None = None  # why it shall be compared with nothing, where the champion can't be scored
     key: Path | None = None  # signs the decision
 
@@ -80,7 +80,7 @@ def _other_policy(candidate: Candidate) -> str:
 
 
 def measure_again(candidate: Candidate, evidence: Evidence, served: RegisteredModel | None) -> tuple[Evidence, str]:
-    """Measure candidate and champion anew, from their predictions alone: no model is loaded. Gives the digest of the
+    """Measure candidate and champion again, from their predictions alone: no model is loaded. Gives the digest of the
     candidate's predictions, too."""
     measurement, work = candidate.measurement, candidate.workspace.work
 

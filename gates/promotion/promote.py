@@ -95,9 +95,9 @@ def _carried_out(
         raise
     done = outcome.record
     if done.code:
-        raise RefusedError(done.code, done.reason, hint="Nothing was left half done. " + AGAIN)
+        raise RefusedError(done.code, done.reason, hint="Nothing was left incomplete. " + AGAIN)
     assert done.after is not None  # noqa: S101 -- every promotion names it
-    how = " (judged anew)" if verified.anew else ""
+    how = " (judged again)" if verified.anew else ""
     if candidate.uncompared:
         how = f", not compared, because {candidate.uncompared}"
     told = f"{desk.name} version {done.after.version} is now {done.alias}{how}"

@@ -27,7 +27,7 @@ from gates.system.git import Git, repository
 LOCKS = ("requirements.txt", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.lock", "conda-lock.yml")
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # how a pickle of protocol 2 to 5 begins
 PICKLED = (".pkl", ".pickle", ".joblib", ".dill", ".pt", ".pth")
-NAMED = 3  # files that are told by name
+NAMED = 3  # files named in a message
 MOST_FILES = 200  # of tables that git is asked about
 SMALL = 1 << 16  # an MLmodel is a few lines
 

@@ -67,7 +67,7 @@ def _carried_out(desk: PromotionContext, intent: Entry) -> Entry:
             carry_out(desk, intent)
         raise
     if outcome.record.code:
-        raise RefusedError(outcome.record.code, outcome.record.reason, hint="Nothing was left half done.")
+        raise RefusedError(outcome.record.code, outcome.record.reason, hint="Nothing was left incomplete.")
     return outcome
 
 

@@ -185,7 +185,7 @@ def carry_out(desk: PromotionContext, entry: Entry) -> Entry:
 
 
 def _undo(desk: PromotionContext, entry: Entry, version: str | None, code: Refused, why: str) -> Entry:
-    """Let the alias name again what the ledger says, where it names what this intent was to make of it.
+    """Move the alias back to what the ledger says, if it names what this intent meant it to name.
 
     Not what the intent says stood there before: that would be an order, too.
     """

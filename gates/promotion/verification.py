@@ -50,7 +50,7 @@ class Verified:
     record: Record
     documents: Mapping[str, bytes]
     decision: Decision
-    anew: bool  # whether it was judged anew: against another champion, or as a later use of the holdout
+    anew: bool  # whether it was judged again: against another champion, or as a later use of the holdout
 
 
 def verified(
@@ -62,7 +62,7 @@ def verified(
     """
     # 1. The policy that counts is the default branch's.
     on_default_branch(candidate.policy, "Promotions")
-    # 2. The evidence, measured anew from the predictions, gives a decision; the files are those that it is about.
+    # 2. The evidence, measured again from the predictions, gives a decision; the files are those that it is about.
     judged = _judged(desk, candidate, head, digest(manifest))
     decision, evidence = judged.decision, judged.evidence
     # 3. That decision is a pass, or waivers that hold today make it one.
@@ -124,7 +124,7 @@ class _Judged:
 
 
 def _judged(desk: PromotionContext, candidate: Candidate, head: str | None, model: str) -> _Judged:
-    """Derive the decision anew from the evidence, which is measured anew from the predictions."""
+    """Derive the decision again from the evidence, which is measured again from the predictions."""
     resolved, seen = candidate.resolved, evidence_of(candidate)
     decision = judge(resolved, seen)
     if seen.candidate is None or decision.verdict is Verdict.ERROR:
@@ -142,12 +142,12 @@ def _judged(desk: PromotionContext, candidate: Candidate, head: str | None, mode
     again = judge(resolved, fresh)
     if again.verdict is Verdict.ERROR:
         raise changed(Refused.CHAMPION_CHANGED, f"{why}; {again.reason}")
-    desk.say(f"{why}: judged anew, {again.verdict}")
+    desk.say(f"{why}: judged again, {again.verdict}")
     return _Judged(decision=again, evidence=fresh, predictions=predictions, anew=True)
 
 
 def _moved_on(candidate: Candidate, seen: Evidence, fresh: Evidence) -> str | None:
-    """Say what makes judging anew necessary; None where what was measured is what was judged.
+    """Say why it must be judged again; None where what was measured is what was judged.
 
     Raises ``RefusedError`` where what may not change has changed.
     """
@@ -157,7 +157,7 @@ def _moved_on(candidate: Candidate, seen: Evidence, fresh: Evidence) -> str | No
     if _counted(candidate, fresh) != _counted(candidate, seen):
         raise changed(Refused.EVIDENCE_CHANGED, OTHER_ROWS)
     if fresh.used != seen.used:
-        return f"this holdout has decided {plural(fresh.used, 'time', 'times')} by now"
+        return f"this holdout has decided {plural(fresh.used, 'time', 'times')}"
     return "some data have become too old" if fresh.findings != seen.findings else None
 
 

@@ -23,7 +23,7 @@ SIGNS: Final = {
 }
 MOST_COMMANDS = 10  # of accepting a rule
 LONGEST_COMMAND = 300
-MOST_SMALL = 5  # slices with too few rows that are told by name
+MOST_SMALL = 5  # slices with too few rows that are named
 DUE = 0.8  # of a holdout's uses, from which a fresh one should be got ready
 OPEN = " (whoever may write the ledger may accept: promotion.open_waivers)"
 ACCEPTED, WARNING, WATCHING, HEARSAY = "🟡", "⚠️", "👁", "🔎"

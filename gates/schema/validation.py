@@ -88,7 +88,7 @@ def read_json(cls: type[T], data: bytes, name: str) -> T:
     """JSON bytes -> a declared dataclass. Raises ``GatesError`` where it is not valid JSON or of another form."""
     try:
         value = json.loads(data)
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is not text
     except (ValueError, RecursionError) as error:
         raise GatesError(f"is not valid JSON: {error}", where=name, hint="Create it again.") from error
     if not _validator(cast(Any, cls)).is_valid(value):

@@ -173,7 +173,7 @@ def difference(
 
     Two models that never differed on n rows may do so on the next one, and there differ as much as two rows do: of each
     one's variance a row's share counts at least. ``level``: limits of each model's value, where being near one of them
-    makes it lopsided: then so is the difference.
+    makes it skewed: then so is the difference.
     """
     both = sqrt(ours.error**2 + theirs.error**2)
     spread = Spread(

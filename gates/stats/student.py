@@ -65,7 +65,7 @@ def around(value: float, error: float, confidence: float, freedom: float, limits
 def within(value: float, error: float, confidence: float, freedom: float, limits: Bounds) -> Bounds:
     """The same on the scale that has no ends where ``limits`` has them, by the delta method: the logit between two of
     them, the logarithm of the distance from one; away from that one as far as a gamma distribution's mean may lie, for
-    what has one end only is lopsided. The value must lie inside."""
+    what has only one end is skewed. The value must lie inside."""
     low, high = limits
     quantile = t(confidence, freedom)
     if isinf(high - low):

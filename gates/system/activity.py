@@ -46,7 +46,7 @@ class ActivityLog(logging.Handler):
     def listen(self) -> None:
         """From now on."""
         LOG.setLevel(logging.DEBUG)
-        LOG.propagate = False  # it is told in one place
+        LOG.propagate = False  # it is printed in one place
         LOG.addHandler(self)
 
     def close(self) -> None:

@@ -97,7 +97,7 @@ class Git:
     @property
     def lock(self) -> Path:
         """The file that is locked while something is changed: one for all work trees, where no `git worktree prune`
-        takes it away."""
+        removes it."""
         if self.top is None:
             return self.folder.with_name(f"{self.folder.name}.gates-lock")
         common = self.run("rev-parse", "--git-common-dir")

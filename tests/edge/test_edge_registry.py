@@ -254,7 +254,7 @@ def test_a_harder_policy_is_asked_at_the_promotion(registered: Project) -> None:
     registered.policy(gates=[{"metric": "roc_auc", "min": 0.99}])
     assert registered.gates("promote").code == 1
     registered.policy(predict={"threshold": 0.4})
-    refused(registered.gates("promote"), "another policy", "Run gates run again.")
+    refused(registered.gates("promote"), "not measured under the policy", "Run gates run again.")
     assert nobody_serves(registered)
 
 
@@ -275,7 +275,7 @@ def test_a_champion_that_moved_meanwhile_is_judged_against(registered: Project) 
     judged_against_the_one_before(registered, shifted(rows), shifted(rows, 0.1))
     done = registered.gates("promote")
     assert (done.code, done.out.split(" (")[0]) == (0, "churn version 3 is now champion")
-    assert "the candidate was judged against version 1: judged anew, pass" in done.err
+    assert "the candidate was judged against version 1: judged again, pass" in done.err
 
 
 def test_a_champion_that_moved_meanwhile_and_is_better_stops_the_promotion(registered: Project) -> None:
@@ -283,7 +283,7 @@ def test_a_champion_that_moved_meanwhile_and_is_better_stops_the_promotion(regis
     judged_against_the_one_before(registered, shifted(rows, 0.3), shifted(rows, 0.01))
     done = registered.gates("promote")
     assert done.code == 1
-    assert "judged anew, fail" in done.err
+    assert "judged again, fail" in done.err
     assert "gates: verdict: the verdict is fail" in done.complaint
     assert str(champion(registered).version) == "2"
 

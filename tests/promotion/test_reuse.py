@@ -102,7 +102,7 @@ def test_evidence_that_hides_a_use_is_judged_anew(world: World, times: int, code
     gates(world, "run")
     painted(world)
     done = gates(world, "promote")
-    assert "this holdout has decided 1 time by now: judged anew" in done.err
+    assert "this holdout has decided 1 time: judged again" in done.err
     assert (done.code, served(world)) == (code, champion)
     if code:
         assert (last(world)["code"], "use fresh rows" in done.err) == ("verdict", True)
@@ -125,4 +125,4 @@ def test_a_use_that_came_in_between_is_charged(world: World, times: int, code: i
 def test_one_decision_carries_a_model_through_all_stages(world: World) -> None:
     reused(world, 1, promotion=STAGES)
     done = gates(world, "promote")
-    assert (done.code, served(world), "judged anew" in done.err) == (0, "1", False)
+    assert (done.code, served(world), "judged again" in done.err) == (0, "1", False)

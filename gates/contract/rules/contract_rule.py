@@ -1,6 +1,6 @@
 """A rule of a contract: something that can be counted in a table, and the counts that are allowed.
 
-How a rule is counted is told by ``record`` and ``tables``, which make these.
+``row_rules`` and ``table_rules`` make these, and say how each is counted.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Contract:
     shown: Shown = Shown()
 
     def plain(self) -> str:
-        """The file's value as JSON, in the file's order, as rules are told in it and some ask for it: what a digest is
+        """The file's value as JSON, in the file's order, which reports keep and some rules need: what a digest is
         made of."""
         return json.dumps(self.written, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 

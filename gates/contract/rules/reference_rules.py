@@ -16,7 +16,7 @@ from gates.stats.drift import MEASURES, SEEN
 
 BINS = 10  # of a column of numbers, at the reference's quantiles
 FEW = 20  # different values of a column of numbers, each of which is a bin
-GAP = "gap"  # the label of the part of ks that is no number of rows
+GAP = "gap"  # the label of the part of ks that is not a number of rows
 MOST = 200  # values of a column of text that are told apart, the most frequent
 LARGE = 50  # so many times the rows of a value, and it is told apart in any case
 

@@ -119,7 +119,7 @@ class ColumnSet:
     severity: Severity = declare(SEVERITY, default="error")
 
     def rule(self, known: Known, /) -> ContractRule:
-        """Columns are in all rows or in none: one too many, too few or out of place is told of every row."""
+        """Columns are in all rows or in none: so every row breaks the rule if one is extra, missing or out of place."""
 
         def count(columns: Columns) -> str:
             ordered = self.columns == "ordered"

@@ -73,7 +73,7 @@ class UnsupportedError(ValueError):
 
 
 class NoExpressionError(UnsupportedError):
-    """The pattern is no regular expression of ECMA 262."""
+    """The pattern is not an ECMA 262 regular expression."""
 
 
 @cache

@@ -14,7 +14,7 @@ from enum import StrEnum
 from gates.documents.record import Approval, Environment, User
 from gates.errors import Exit, GatesError
 
-NAMED = 3  # people who are told by name
+NAMED = 3  # people named in a message
 QUOTED = 12  # digits of the model's digest that a comment must quote
 
 
@@ -38,7 +38,7 @@ class Why(StrEnum):
 
 
 class UnapprovedError(GatesError):
-    """A promotion that may not be for want of approvals; ``why`` is the stable reason."""
+    """A promotion is missing approvals; ``why`` is the stable reason."""
 
     def __init__(self, why: Why, what: str, *, hint: str | None = None, exit_code: Exit = Exit.STOP) -> None:
         super().__init__(f"{what} ({why})", where="approvals", hint=hint, exit_code=exit_code)

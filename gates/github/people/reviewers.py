@@ -23,7 +23,7 @@ from gates.policy import Promotion, Stage
 
 HALF = "GitHub's answer lacks what it documents"
 OWN = "own"
-WRITERS = ("admin", "write")  # permissions; maintain is told as write
+WRITERS = ("admin", "write")  # permissions; GitHub reports maintain as write
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _STARTED = ("in_progress", "success", "failure", "error", "inactive")  # states of a deployment whose job has begun
 _REVIEWS = {"APPROVED": "approved", "CHANGES_REQUESTED": "rejected", "DISMISSED": "dismissed"}
@@ -90,7 +90,7 @@ class Approvers:
         return None if found is None or found["name"].casefold() != name.casefold() else found
 
     def _answers(self, environments: dict[str, dict[str, Any]], run: dict[str, Any]) -> Iterator[Answer]:
-        """Environments are told by their ids; a review may be for several at once."""
+        """Environments are matched by their ids; a review may be for several at once."""
         said = self.client.items(
             self._path(f"/actions/runs/{self.run_id}/approvals"), doing="read this run's approvals", needs=_NEEDS
         )

@@ -34,7 +34,7 @@ class Outcome(StrEnum):
     CREATED = "created"
     EDITED = "edited"
     UNCHANGED = "unchanged"
-    REPLACED = "replaced"  # posted anew, since an edit tells nobody that things got worse
+    REPLACED = "replaced"  # posted again, because an edit notifies nobody that things got worse
     MOVED = "moved"  # the pull request has newer commits: theirs is the comment
     FORK = "fork"  # a fork's run may not write here
     NO_PULL_REQUEST = "no_pull_request"

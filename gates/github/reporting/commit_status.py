@@ -14,7 +14,7 @@ _REFUSALS = ("failure", "error")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What stands beside a commit."""
+    """What a commit shows."""
 
     state: str
     context: str

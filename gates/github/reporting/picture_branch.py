@@ -1,6 +1,6 @@
 """Keep pictures for comments and READMEs in a branch without history, which drops old pull requests.
 
-It is a branch of its own, as the ledger keeps for ever all that was ever written to it, and every commit there is a
+It has its own branch, because the ledger keeps everything forever, and every commit there is a
 record. Written by plumbing alone, as the ledger is.
 """
 

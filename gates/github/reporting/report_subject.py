@@ -38,7 +38,7 @@ class ReportSubject:
 
     @property
     def key(self) -> str:
-        """What tells a pull request's comments apart; the branch that it asks stands beside it."""
+        """What tells a pull request's comments apart; the base branch is separate."""
         return _named("{}" + self._trust, self.policy)
 
     @property
@@ -75,7 +75,7 @@ def _named(said: str, *foreign: str) -> str:
 
 
 def _cut(text: str, longest: int) -> str:
-    """Text on one line in at most so many bytes, without what GitHub refuses in a name."""
+    """Text on one line of at most this many bytes, without what GitHub refuses in a name."""
     told = "".join(char if char.isprintable() and ord(char) <= _BMP else " " for char in text)
     data = " ".join(told.split()).encode()
     return data.decode() if len(data) <= longest else data[: longest - 3].decode(errors="ignore") + "…"

@@ -1,7 +1,7 @@
 """How a rule compares a quantity with its limit, and the rule of three verdicts. Not a kind; kinds use it.
 
 With one-sided bounds L and U, oriented so that larger is better: L >= limit passes, U < limit fails, anything
-else is inconclusive, as is what nothing bounds. A value that is no number is an error.
+else is inconclusive, and so is a value without bounds. A value that is not a number is an error.
 """
 
 from __future__ import annotations

@@ -98,12 +98,12 @@ class MetricRule:
         minimum=0,
     )
     suspicious_gain: float | None = declare(
-        "Better than the champion by more than this is too good to be true: a leak.",
+        "Better than the champion by more than this is suspicious: look for a leak.",
         default=None,
         stricter="smaller",
         minimum=0,
     )
-    slices: Bars | None = declare("Bars that every slice must keep.", default=None, minProperties=1)
+    slices: Bars | None = declare("Limits that every slice must meet.", default=None, minProperties=1)
 
 
 PARAMETERS = ("arguments", "of", "above", "q", "k", "share", "bins", "alpha", "within", "relevant", "costs")

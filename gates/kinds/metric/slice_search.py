@@ -23,7 +23,7 @@ from gates.stats.multiplicity import corrected, holm
 from gates.wording import counted
 
 KEPT = 5  # of one rule
-_SHORTLIST = 40  # of one bar: those whose bounds are looked at
+_SHORTLIST = 40  # of one rule: those whose bounds are computed
 
 
 def searchable(statistic: Statistic) -> bool:

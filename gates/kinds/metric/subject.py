@@ -18,7 +18,7 @@ from gates.stats.quantity import Found, Quantity, Undefined
 from gates.stats.seeds import pooled
 from gates.wording import QUERY, ROW, Noun, rows
 
-MOST_LEFT = 5  # groups that are told by name
+MOST_LEFT = 5  # groups named in a sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ Each cell is of one class. A column is of the type that all of its classes fit i
 No order of rows matters. Dates and moments stay text as they are written: that they are such is only remembered.
 
 Telling a cell's class takes longer than reading it. So the first rows say what a column may be, and of all others it is
-only asked whether they keep to that (``keeps``), which costs less; the classes of those that don't are told in full.
+only asked whether they keep to that (``keeps``), which costs less; the classes of those that don't are listed in full.
 """
 
 from __future__ import annotations

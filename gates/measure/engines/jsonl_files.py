@@ -107,7 +107,7 @@ def _fault(line: bytes) -> tuple[str, str] | None:
 
     try:
         value = json.loads(line.decode(), object_pairs_hook=once)
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is not text
     except UnicodeEncodeError:
         return "holds half of a surrogate pair, which is not text", "Write the whole character."
     except UnicodeDecodeError:

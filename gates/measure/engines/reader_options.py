@@ -18,7 +18,7 @@ LONGEST = 32 * 2**20  # bytes of a row
 class Reader:
     """A table function of DuckDB's.
 
-    ``fixed`` are options with their values, ``given`` those that are told anew for each table, ``left`` those that
+    ``fixed`` are options with their values, ``given`` those that are set for each table, ``left`` those that
     stay unsaid, each with the reason.
     """
 
@@ -46,7 +46,7 @@ _FILES: dict[str, Plain] = {  # what a path says is no data
 _FILES_LEFT = {
     "hive_types": "there are no partitions",
     "schema": "names columns by their ids, which these files don't have",
-    "column_statistics": "is told by a catalog, of which there is none",
+    "column_statistics": "comes from a catalog, which does not exist here",
 }
 _CSV_NAMES = dict.fromkeys(("sep", "separator", "delimiter"), "another name of delim") | {
     "null": "another name of nullstr",

@@ -44,7 +44,7 @@ def _rows(engine: Engine, table: OpenTable) -> int:
 def _shared(engine: Engine, train: OpenTable, holdout: OpenTable, key: str | None) -> tuple[int, int]:
     """(rows of the holdout, how many of them stand in the training data; 0 where these are few, or chance).
 
-    Rows are told apart by what both tables hold beside the key, as they may have been numbered anew; where that is too
+    Rows are compared by what both tables have besides the key, because they may have been renumbered; where that is too
     little, by the key, too.
     """
     both = [name for name in holdout.columns if name in train.columns and name != key]

@@ -31,7 +31,7 @@ def read(folder: Path) -> TrainingFacts | None:
         raise GatesError(f"is larger than {LARGEST // 1024} KiB", where=str(path), hint=HINT)
     try:
         value = json.loads(data, parse_constant=_no_number, parse_float=_finite)
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is not text
     except (ValueError, RecursionError) as error:
         raise GatesError(f"is not valid JSON: {error}", where=str(path), hint=HINT) from error
     found = list(problems(Source(name=str(path), value=value, places={}), (), value, SCHEMA))
@@ -51,4 +51,4 @@ def _finite(digits: str) -> float:
 
 
 def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a number")

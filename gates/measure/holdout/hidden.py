@@ -42,7 +42,7 @@ class Hidden:
         """
         found = run(engine, f"SELECT v, count(*) FROM (SELECT {value} AS v FROM {table}) GROUP BY v LIMIT {most + 2}")
         if len(found) > most + 1:
-            return value  # which is told as too many, without any of them
+            return value  # reported as too many, without showing any
         sizes = {name: int(rows) for name, rows in found}
         few = {name for name, rows in sizes.items() if rows < self.least}
         while few != sizes.keys() and 0 < sum(sizes[name] for name in few) < self.least:

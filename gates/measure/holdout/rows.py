@@ -223,7 +223,7 @@ def identified(policy: Policy) -> bool:
 
 
 def told_apart(policy: Policy, needs: Needs) -> bool:
-    """Whether anything needs units, or buckets of rows: hashing every row is dear."""
+    """Whether anything needs units, or buckets of rows: hashing every row is expensive."""
     computes = any(statistic.form == "computed" for statistic, _ in needs.wanted)
     return computes or clustered(policy) or policy.data.query is not None
 

@@ -233,7 +233,7 @@ def _one(id_: str, found: _Found, spread: _Spread | str, ends: Sequence[float]) 
 
 
 def _errors(values: Sequence[float], ends: Sequence[float], sure: float) -> Iterator[float]:
-    """The wider side is taken for both: a quantile's error is lopsided, and each bound has to hold."""
+    """The wider side is taken for both: a quantile's error is skewed, and each bound has to hold."""
     for value, low, high in zip(values, ends[::2], ends[1::2], strict=True):
         yield max(value - low, high - value) / sure
 

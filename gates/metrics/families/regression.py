@@ -73,7 +73,7 @@ def _r2_slopes(error: float, label: float, square: float) -> Sequence[float]:
 
 
 def _of_variances(part: Slice, rows: int) -> int:
-    """What a ratio of two variances rests on: these are far less sure than means, and lopsided."""
+    """What a ratio of two variances rests on: these are far less certain than means, and skewed."""
     return max(1, rows_of(part, rows) // 3)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TABLE_WIDTH = 110  # columns; below, numbers of the table would be cut
-PICTURE_WIDTH = 140  # from here on there is room for intervals as little bars, too
+PICTURE_WIDTH = 140  # from here on there is room for the little pictures, too
 COLOURS = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow", Verdict.FAIL: "red", Verdict.ERROR: "red"}
 
 
