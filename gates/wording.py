@@ -64,7 +64,7 @@ def signed(value: float, more: int = 0) -> str:
 
 def size(value: float, *, points: bool, bar: float | None = None) -> str:
     """The size of a difference: ``1.4 points``, ``0.25 points``; as a number where points make no sense. ``bar``: from
-    which it is told apart."""
+    which it is distinguished."""
     if not points:
         return number(abs(value)) if bar is None else apart(number, abs(value), abs(bar))
     told = _points(abs(value)) if bar is None else apart(_points, abs(value), abs(bar), POINT)
@@ -85,7 +85,7 @@ def _points(value: float, more: int = 0) -> str:
 
 
 def moved(low: float, high: float, *, points: bool, bar: float | None = None) -> str:
-    """A range of change with signs: ``−8.8 to −2.2 points``. ``bar``: from which both ends are told apart."""
+    """A range of change with signs: ``−8.8 to −2.2 points``. ``bar``: from which both ends are distinguished."""
 
     def end(value: float) -> str:
         sign = "+" if value > 0 else "−" if value < 0 else ""

@@ -43,13 +43,13 @@ PHRASES = {  # a regular expression of whole words -> what to write
     r"half done": "incomplete",
     r"bars?(?! of characters)": "rule (what a gate asks), limit (its number)",
     r"lopsided": "skewed",
-    r"[«»“”‘’]": "straight quotes",
     r"laid down|lays? down": "creates",
 }  # fmt: skip
 PATTERNS = {
     re.compile(rf"(?<![\w`/.-])(?:{phrase})(?![\w`/]|-\w|\.\w)", re.IGNORECASE): better
     for phrase, better in PHRASES.items()
 }
+PATTERNS[re.compile("[«»“”‘’]")] = "straight quotes"
 OFF = ("lexical_illusions", "typography", "weasel_words")  # of proselint: code looks like the first; we quote straight
 PAGES = sorted(
     path

@@ -34,7 +34,7 @@ class BasePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """What a commit says about an alias: every policy that moves it there. ``told``: what is to be said besides, of
+    """What a commit says about an alias: every policy that moves it there. ``told``: further notes, of
     policies that can't be read, that have moved, or that exist next to this one."""
 
     commit: str
@@ -135,7 +135,7 @@ class _Tree:
 
 
 def _searched(base: _Tree, head: ResolvedPolicy, path: str) -> tuple[dict[str, ResolvedPolicy], list[Change]]:
-    """The base's policies of the alias by their paths, and what is to be told of the search. Where none moves it, the
+    """The base's policies of the alias by their paths, and notes about the search. Where none moves it, the
     one that stood at this path counts: its alias was renamed."""
     told, paths = [], list(base.files)
     if len(paths) > MOST:

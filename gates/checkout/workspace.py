@@ -56,7 +56,7 @@ class Workspace:
 
     def within(self, checkout: str | None) -> str:
         """The policy's path inside a checkout: what tells the policies of one repository apart. Outside of the
-        checkout it is the whole path; without a checkout the file's name, which nothing is told apart by."""
+        checkout it is the whole path; without a checkout the file's name, which distinguishes nothing."""
         path = self.policy.resolve()
         if not checkout:
             return path.name
@@ -176,7 +176,7 @@ class Workspace:
 
     def load(self) -> ResolvedPolicy:
         """The policy with its contract. Raises ``GatesError`` with every mistake, and where it lies in a folder whose
-        name no engine can be told."""
+        name can't be passed to an engine."""
         try:
             str(self.root).encode()
         except UnicodeEncodeError as error:

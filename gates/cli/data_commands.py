@@ -179,7 +179,7 @@ def _questions(guessed: Guessed) -> Iterator[str]:
 @click.option(
     "--contract",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The contract. The default is contract.yaml beside the data, else in the current folder.",
+    help="The contract. Default: contract.yaml next to the data, otherwise in the current folder.",
 )
 @click.option(
     "--engine",

@@ -164,7 +164,7 @@ def unchanged(policies: str, author: str) -> NoReturn:
 
 
 def approver(session: Session, happened: Event) -> str | None:
-    """Who approved that the policy gets weaker; None where it does not, or where nobody can be told to have."""
+    """Who approved that the policy gets weaker; None if it does not, or if nobody is known to have."""
     from gates.github.people.reviewers import weaker_policy_approved
     from gates.github.rest_api import Client
 

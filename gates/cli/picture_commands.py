@@ -105,7 +105,7 @@ def _shown(session: Session, decision: Decision, happened: Event, author: str) -
 
 
 def _stored(session: Session, decision: Decision, facts: Facts, happened: Event, key: str) -> Picture:
-    """Draw, keep, and tell where it lies."""
+    """Draw it, keep it, and say where it is."""
     from gates.github.reporting.picture_branch import address, store
     from gates.report import svg
     from gates.report.run_facts import Picture

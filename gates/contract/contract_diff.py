@@ -76,7 +76,7 @@ def _is_closed(schema: Schema) -> bool:
 
 
 def _further(before: Schema, after: Schema) -> Iterator[SchemaChange]:
-    """Columns that are not named. Of a schema for them can be told whether all is the same, and no more."""
+    """Columns that are not named. For their schema, only equality can be determined."""
     word = "additionalProperties"
     a, b = ({word: side[word]} if side.get(word, True) is not True else {} for side in (before, after))
 

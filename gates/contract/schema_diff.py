@@ -1,7 +1,6 @@
 """Compare two schemas of one value, keyword by keyword: what became stricter or looser. Pure.
 
-Only what can be told is told: numbers by direction, lists of values and types by inclusion, everything else by
-being equal.
+Compares numbers by direction, lists of values and types by inclusion, and everything else by equality.
 """
 
 from __future__ import annotations
@@ -37,8 +36,8 @@ class SchemaChange:
     kind: ChangeKind = declare(
         "What changed; incompatible: each refuses something that the other accepts; unknown: can't be determined."
     )
-    before: dict[str, Plain] | None = declare("What the first contract says; null where it says nothing.")
-    after: dict[str, Plain] | None = declare("What the second contract says; null where it says nothing.")
+    before: dict[str, Plain] | None = declare("What the first contract says; null if it says nothing.")
+    after: dict[str, Plain] | None = declare("What the second contract says; null if it says nothing.")
 
 
 Judge = Callable[[Schema, Schema], ChangeKind | None]  # of what both say; None where it is the same

@@ -44,7 +44,7 @@ class Column:
 
     @property
     def line(self) -> Category:
-        """What its values are where they are told apart by their distance: text that is dates is dates."""
+        """Its values for distances: text that is dates counts as dates."""
         return self.dated or self.category
 
     @property
@@ -92,7 +92,7 @@ class Column:
 
     @property
     def is_double(self) -> bool:
-        """Whether its values are doubles, of which engines tell the text in their own ways."""
+        """Whether its values are doubles, which engines write as text in their own ways."""
         return self.category == "number" and not self.kind.startswith("DECIMAL")
 
     @property

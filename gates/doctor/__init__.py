@@ -67,7 +67,7 @@ class Diagnosis:
 
     WRITTEN = "whole"
     schema: Literal["gates/doctor/v1"] = declare("Format of this document.")
-    repository: str | None = declare("owner/name on GitHub; null where nobody said.")
+    repository: str | None = declare("owner/name on GitHub; null if unknown.")
     checks: tuple[Looked, ...] = declare("In the order of the table.")
 
     @property

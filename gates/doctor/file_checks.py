@@ -107,7 +107,7 @@ def _credentials(seen: Seen) -> Iterator[Diagnosed]:
 
 
 def _pickles(seen: Seen) -> Iterator[Diagnosed]:
-    """MLflow loads pickles unless it is told not to; where a credential is at hand that must never be."""
+    """MLflow loads pickles unless told not to, which must never happen with a credential at hand."""
     for source in seen.workflows:
         for path, value in leaves(source.value):
             if path[-1:] == (PICKLE,) and str(value).lower() != "false":

@@ -89,7 +89,7 @@ class GateVerdict:
     verdict: Verdict | None = declare("Null: not judged.")
     code: Code = declare("The reason as a stable word.")
     reason: str = declare("The reason as one plain sentence.")
-    candidate: Estimate | None = declare("The candidate's value; of drift, the distance that was found.")
+    candidate: Estimate | None = declare("The candidate's value; for drift, the distance.")
     champion: Estimate | None = declare("The champion's value.")
     difference: Estimate | None = declare("Candidate less champion, paired on the same rows.")
     detectable: float | None = declare(
@@ -97,16 +97,16 @@ class GateVerdict:
     )
     method: str | None = declare("How the judged bounds were made.")
     better: int | None = declare(
-        "Of a metric: 1 where larger values are better, -1 where smaller are, 0 where neither is.", default=None
+        "For a metric: 1 if larger values are better, -1 if smaller ones are, 0 if neither.", default=None
     )
     against: str | None = declare("The model compared with, if it is the anchor and not the champion.", default=None)
     training: float | None = declare(
-        "Share of the squared error that is training, where several seeds were trained; the rest is the holdout.",
+        "Share of the squared error due to training, if several seeds were trained; the rest is the holdout's.",
         default=None,
     )
 
     searched: int | None = declare(
-        "Of a slice that nobody declared: how many were searched to find it. Its bounds hold for all of them.",
+        "For a slice that was found: how many were searched. Its bounds hold for all of them.",
         default=None,
     )
 
@@ -248,7 +248,7 @@ def exit_code(
 ) -> Exit:
     """0 for pass, and for inconclusive unless the policy says otherwise; 1 for fail; 2 for error.
 
-    ``verdict``: what waivers made of the decision's own. ``observing``: the policy only tells; what could be judged
+    ``verdict``: what waivers made of the decision's own. ``observing``: the policy only reports; what could be judged
     then blocks nothing.
     """
     held = verdict or decision.verdict

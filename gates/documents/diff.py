@@ -1,7 +1,7 @@
 """What a declared document asks for: a flat table, each row with the direction in which it is stricter.
 
 Two such tables are compared row by row. Where a field does not say which way is stricter, of two values it can't be
-told: so a key that somebody adds to the policy is never taken to be harmless.
+determined: so a key that somebody adds to the policy is never taken to be harmless.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Change:
     WRITTEN = "whole"
     rule: str = declare("What is asked for, such as `roc_auc.min`.")
     kind: Effect = declare("What changed; unknown: which is stricter can't be determined, and counts as weaker.")
-    before: Any = declare("What the first asks for; null where it asks for nothing.")
-    after: Any = declare("What the second asks for; null where it asks for nothing.")
+    before: Any = declare("What the first asks for; null if it asks for nothing.")
+    after: Any = declare("What the second asks for; null if it asks for nothing.")
 
     @property
     def told(self) -> str:

@@ -17,7 +17,7 @@ from gates.schema.fields import declare
 SCHEMA: Literal["gates/evidence/v1"] = "gates/evidence/v1"
 CANDIDATE, CHAMPION = 0, 1  # which of the two models a number is about
 BUCKETS = 200  # parts into which units, or weighted rows, fall by their hash
-EXACT_ROWS = 200_000  # above, scores are told apart by their bins
+EXACT_ROWS = 200_000  # above, scores are distinguished by their bins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,8 @@ class MeasuredModel:
     WRITTEN = "whole"
     digest: str = declare("Digest of the sorted file manifest.")
     version: str | None = declare("Version in the registry; null for a candidate.")
-    unscored: str | None = declare("Why it could not be scored on these rows; null where it was.")
-    facts: TrainingFacts | None = declare("What the training says of it; null where it said nothing.", default=None)
+    unscored: str | None = declare("Why it could not be scored on these rows; null if it was.")
+    facts: TrainingFacts | None = declare("What the training says of it; null if it said nothing.", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ class Computed:
     WRITTEN = "whole"
     UNIT: ClassVar[int] = 60
     id: str = declare("The metric with its parameters.")
-    why: str | None = declare("Why it is undefined here; null where it is defined.")
+    why: str | None = declare("Why it is undefined here; null if it is defined.")
     paired: bool = declare("Whether the champion's value is there, too.")
     candidate: int = declare("The candidate's value.", big=True)
     champion: int = declare("The champion's value; 0 without one.", big=True)
@@ -184,7 +184,7 @@ class Part:
     WRITTEN = "whole"
     label: str | None = declare("The bin; null for missing values.")
     here: int = declare("Rows of the table.", big=True)
-    there: int = declare("Rows of the table beside it.", big=True)
+    there: int = declare("Rows of the other table.", big=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +197,7 @@ class Finding:
     rows: int = declare("Rows looked at.")
     count: int = declare("Rows that the rule counts: violations, nulls, or holders of a value.")
     examples: tuple[str, ...] = declare("Up to five distinct offending values, most frequent first.")
-    parts: tuple[Part, ...] = declare("Counts beside another table, for rules that look at one.")
+    parts: tuple[Part, ...] = declare("Counts against another table, for rules that need one.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,17 +241,17 @@ class Evidence:
     findings: tuple[Finding, ...] = declare("What the contract's rules counted.")
     used: int = declare("How many decisions the holdout had made before.", default=0, minimum=0)
     candidate: MeasuredModel | None = declare(
-        "Null where the data stopped the run before a model was measured.", default=None
+        "Null if the data stopped the run before a model was measured.", default=None
     )
-    champion: MeasuredModel | None = declare("Null where there is no champion yet.", default=None)
+    champion: MeasuredModel | None = declare("Null if there is no champion yet.", default=None)
     uncompared: str | None = declare(
-        "Why the candidate is compared with no champion though there may be one; null where it is compared.",
+        "Why the candidate is compared with no champion though there may be one; null if it is compared.",
         default=None,
     )
-    anchor: MeasuredModel | None = declare("Null where the policy names none.", default=None)
+    anchor: MeasuredModel | None = declare("Null if the policy names none.", default=None)
     slices: tuple[Slice, ...] = declare("The whole holdout first, then every slice, sorted.", default=())
     runs: tuple[TrainingRun, ...] = declare("Further trainings of the candidate's recipe.", default=())
-    search: Search | None = declare("Null where the policy asks for no search of slices.", default=None)
+    search: Search | None = declare("Null if the policy asks for no search of slices.", default=None)
     anchored: tuple[Slice, ...] = declare("The slices with the anchor in the champion's place.", default=())
     curves: tuple[Curve, ...] = declare("Scores of each model of a binary task, over the whole holdout.", default=())
 

@@ -1,7 +1,7 @@
 """Record: one entry of the ledger, which says what was decided, promoted, refused, waived, adopted or rolled back.
 
 A record names the digest of the one before it and its own place in the sequence. The documents that it names
-(decision, evidence, policy, the model's manifest) lie beside it, each told by the SHA-256 of its bytes.
+(decision, evidence, policy, the model's manifest) are stored with it, each identified by the SHA-256 of its bytes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 
 
 class RecordKind(StrEnum):
-    """What a record tells."""
+    """The kind of a record."""
 
     DECISION = "decision"  # a candidate was judged; nothing was moved
     INTENT = "intent"  # all was verified, and the registry is about to be changed
@@ -97,7 +97,7 @@ class User:
     WRITTEN = "whole"
     id: int | None = declare("GitHub's numeric id; null outside GitHub.")
     login: str = declare("GitHub's login, or the name that git knows.")
-    type: str | None = declare("User, Bot, Organization; null where GitHub did not say.")
+    type: str | None = declare("User, Bot, Organization; null if GitHub did not say.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """A reviewer's answer as GitHub's API tells it afterwards."""
+    """A reviewer's answer, as GitHub's API reports it afterwards."""
 
     WRITTEN = "whole"
     role: str = declare("The role that the policy asks for.")
@@ -153,12 +153,12 @@ class PolicyRef:
     path: str = declare("Path in the repository, or the file's name outside one.")
     branch: str | None = declare("The default branch that it was read from; null outside a repository.")
     commit: str | None = declare("The commit that it was read from; null outside a repository.")
-    committed_at: str | None = declare("When that commit was made, by its own word.", pattern=_TIME)
+    committed_at: str | None = declare("When that commit was made, according to itself.", pattern=_TIME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedModel:
-    """The model, told by its files."""
+    """The model, identified by its files."""
 
     WRITTEN = "whole"
     digest: str = declare("Digest of the sorted file manifest.", pattern=_DIGEST)
@@ -166,7 +166,7 @@ class RecordedModel:
     pickled: tuple[str, ...] = declare("Files that hold pickles: loading them runs code.")
     parameters: dict[str, str] | None = declare("Parameters that the training logged to MLflow; null: no run is known.")
     predictions: str | None = declare(
-        "Digest of the sorted manifest of the predictions that it was judged by; null where it was not judged.",
+        "Digest of the sorted manifest of the predictions that it was judged by; null if it was not judged.",
         default=None,
         pattern=_DIGEST,
     )
@@ -200,7 +200,7 @@ class TrainingCode:
     WRITTEN = "whole"
     commit: str | None = declare("The commit checked out; null outside a repository.")
     clean: bool | None = declare("Whether no tracked file differed from it.")
-    locks: dict[str, str] = declare("Lock files beside policy and repository: path to SHA-256.")
+    locks: dict[str, str] = declare("Lock files next to the policy and in the repository: path to SHA-256.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,14 +208,14 @@ class Run:
     """Who and what wrote the record."""
 
     WRITTEN = "whole"
-    provider: Literal["github", "local"] = declare("GitHub Actions, or somebody's machine.")
+    provider: Literal["github", "local"] = declare("GitHub Actions, or another machine.")
     repository: str | None = declare("owner/name on GitHub.")
     repository_id: int | None = declare("GitHub's numeric id.")
     run_id: int | None = declare("The workflow run.")
     run_attempt: int | None = declare("Its attempt, from 1.")
     event: str | None = declare("What started it.")
     actor: User = declare("Who started it.")
-    triggering_actor: User | None = declare("Who started it again, where somebody did.")
+    triggering_actor: User | None = declare("Who started it again, if anybody did.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,10 +241,10 @@ class Record:
     tool: str = declare("The version of gates that wrote it.")
     python: str = declare("The version of Python that ran it.")
     name: str = declare("The registered model's name.")
-    alias: str | None = declare("The alias that it is about; null where it is about none.")
+    alias: str | None = declare("The alias that it is about; null if it is about none.")
     reason: str = declare("Why, in one plain sentence.")
     code: Refused | None = declare("The reason of a refusal or failure as a stable word.")
-    verdict: str | None = declare("The decision's verdict; null where nothing was decided.")
+    verdict: str | None = declare("The decision's verdict; null if nothing was decided.")
     decision: str | None = declare("Digest of the decision, stored with the record.", pattern=_DIGEST)
     evidence: str | None = declare("Digest of the evidence, stored with the record.", pattern=_DIGEST)
     policy: PolicyRef | None = declare("The policy, stored with the record together with its contract.")
@@ -253,13 +253,13 @@ class Record:
     source: TrainingCode | None = declare("The code that trained.")
     run: Run = declare("Who and what wrote the record.")
     before: Version | None = declare("What the alias named before; null for nothing.")
-    after: Version | None = declare("What the alias names now; null for nothing, or where nothing was moved.")
-    intent: str | None = declare("Of an outcome: the digest of the intent that it closes.", pattern=_DIGEST)
-    target: str | None = declare("Of a rollback: the digest of the record gone back to.", pattern=_DIGEST)
-    holder: str | None = declare("Of an intent: the lock that its writer held; nobody else acts while it is held.")
-    lease: str | None = declare("Of an intent: until when nobody else acts without that lock.", pattern=_TIME)
+    after: Version | None = declare("What the alias names now; null for nothing, or if nothing was moved.")
+    intent: str | None = declare("For an outcome: the digest of the intent that it closes.", pattern=_DIGEST)
+    target: str | None = declare("For a rollback: the digest of the record gone back to.", pattern=_DIGEST)
+    holder: str | None = declare("For an intent: the lock that its writer held; nobody else acts while it is held.")
+    lease: str | None = declare("For an intent: until when nobody else acts without that lock.", pattern=_TIME)
     approvals: tuple[Approval, ...] = declare("Who approved.")
-    waivers: tuple[Waiver, ...] = declare("Of a waiver: what is accepted. Else: the waivers that were used.")
+    waivers: tuple[Waiver, ...] = declare("For a waiver: what is accepted. Otherwise: the waivers that were used.")
     attached: dict[str, str] = declare(
         "Further documents stored with the record: file name to the SHA-256 of its bytes."
     )

@@ -128,7 +128,7 @@ def judged(client: Client, repository: str, pr: int, commit: str) -> tuple[int, 
 
 
 def changed(client: Client, event: Event, pr: int) -> tuple[str, ...]:
-    """The paths that a pull request changes, as GitHub tells them (3,000 at most)."""
+    """The paths that a pull request changes, as GitHub lists them (3,000 at most)."""
     path = f"/repos/{event.repository}/pulls/{pr}/files"
     told = client.pages(path, doing="list the changed files", needs="pull-requests: read")
     return tuple(str(name) for one in told for name in (one.get("filename"), one.get("previous_filename")) if name)

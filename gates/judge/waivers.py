@@ -195,7 +195,7 @@ _UNWAIVABLE = "the policy does not allow accepting it (promotion.waivable)"
 
 def acceptable(gate: GateVerdict, waivable: Collection[str]) -> bool:
     """Whether somebody may accept this verdict: a failure only where the policy says so, and only with its number, so
-    that a worse one is told from it."""
+    that a worse one can be recognised."""
     if gate.verdict is Verdict.FAIL:
         return gate.id in waivable and _judged(gate) is not None and _direction(gate) != 0
     return gate.verdict is Verdict.INCONCLUSIVE and (_judged(gate) is None or _direction(gate) != 0)

@@ -134,7 +134,7 @@ def _settled_ends(bounds: AllowedRange) -> AllowedRange:
 
 def _far(rule: ContractRule, distance: Distance, finding: Finding, terms: GateContext) -> _Outcome:
     """An estimated distance, whose bounds are held against the limit; at the policy's own confidence, as the tables'
-    likeness tells nothing of any model."""
+    likeness says nothing about any model."""
     if distance.value is None:
         reason = f"{rule.asks} is undefined: one of the tables has no rows to compare"
         return _Outcome(verdict=Verdict.ERROR, code=Code.NOT_FINITE, reason=reason)

@@ -59,7 +59,7 @@ def _champion(ledger: Ledger, known: dict[str, Entry], entry: Entry) -> Champion
 
 
 def _decision(ledger: Ledger, entry: Entry) -> Decision | None:
-    """None where an older gates wrote it in another form, or it was changed: gates verify tells."""
+    """None where an older gates wrote it in another form, or it was changed: gates verify reports it."""
     try:
         return read_json(Decision, ledger.document(entry, DECISION), DECISION)
     except GatesError:

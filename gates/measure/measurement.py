@@ -90,7 +90,7 @@ class Measurement:
 
     @cached_property
     def counter(self) -> Engine:
-        """What rows are counted in. Without a key they are told apart by their order, which files have alone."""
+        """What rows are counted in. Without a key they are distinguished by their order, which files have alone."""
         data = self.resolved.policy.data
         if data.key is None and not is_file(data.holdout):
             raise unordered()

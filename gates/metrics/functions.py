@@ -114,7 +114,7 @@ TWINS: Mapping[Task, Mapping[tuple[str, Parameters], str]] = {
 
 
 def direction(name: str) -> Better:
-    """Which way is better, by the end of a function's name; 0 where it does not tell."""
+    """Which way is better, by the end of a function's name; 0 if it does not say."""
     return next((better for end, better in _ENDS.items() if name.endswith(end)), 0)
 
 

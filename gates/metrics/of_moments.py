@@ -59,7 +59,7 @@ def metric(
     limits: Bounds | None = None,
 ) -> Metric:
     """The metric that a smooth function of a statistic's means is; ``support``: how many rows it rests on; ``limits``:
-    where its values lie, if that is closer than the function tells."""
+    where its values lie, if that is closer than the function's own."""
 
     def level(slices: Sequence[Slice], who: int) -> Found:
         sums = _counted(slices[0], statistic, smooth, pair=who == CHAMPION)

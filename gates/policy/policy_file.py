@@ -180,7 +180,7 @@ def _columns_meaning(value: Plain, task: str) -> Iterator[tuple[Path, str]]:
     if not isinstance(_at(value, "data"), dict):
         return
     if task != "score" and _at(value, "data", "label") is None:
-        yield ("data",), "the key label is missing (the column that holds the truth)"
+        yield ("data",), "the key label is missing (the column with the truth)"
     if task == "ranking" and _at(value, "data", "query") is None:
         yield ("data",), "the key query is missing (the column of the query that rows are ranked for)"
     if task != "ranking" and _at(value, "data", "query") is not None:

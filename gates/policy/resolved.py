@@ -67,7 +67,7 @@ class ResolvedPolicy:
         return name, alias
 
     def observing(self, today: str) -> bool:
-        """Whether the policy only tells on that day, YYYY-MM-DD."""
+        """Whether the policy only reports on that day, YYYY-MM-DD."""
         mode = self.policy.mode
         return mode is not None and today <= mode.until
 

@@ -25,12 +25,12 @@ class DataSection:
         "Labelled rows on which both models are judged: a file, a glob, or a table of the engine.", minLength=1
     )
     label: str | None = declare(
-        "The column that holds the truth: a class, or a number. Only task: score works without.",
+        "The column with the truth: a class, or a number. Only task: score works without.",
         default=None,
         minLength=1,
     )
     train: str | None = declare(
-        "Rows to train on: a file, a glob, or a table of the engine. Handed to the training as GATES_TRAIN.",
+        "Rows to train on: a file, a glob, or a table of the engine. The training gets it as GATES_TRAIN.",
         default=None,
     )
     positive: str | float | bool | None = declare(
@@ -140,7 +140,7 @@ class Stage:
 
     @property
     def id(self) -> str:
-        """What tells it from other stages."""
+        """What distinguishes it from other stages."""
         return self.alias
 
 
@@ -199,7 +199,7 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observe:
-    """The policy tells and doesn't block, up to and including a day."""
+    """The policy reports and doesn't block, up to and including a day."""
 
     FORM: ClassVar[str] = "observe until "
     SCHEMA: ClassVar[Mapping[str, Plain]] = {"type": "string", "pattern": f"^{FORM}{DATE[1:]}"}

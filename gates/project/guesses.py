@@ -1,6 +1,6 @@
 """Guess what the columns of the data mean: the task, the label, the positive value, query and keys. Pure.
 
-The user's word goes first. Every guess comes with its reason, so that it can be told beside what was written.
+The user's word goes first. Every guess comes with its reason, so that it can be written next to it.
 """
 
 from __future__ import annotations

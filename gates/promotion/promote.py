@@ -168,7 +168,7 @@ def unapproved(stage: Stage, _: str) -> tuple[Approval, ...]:
 
 
 def _refuse(desk: PromotionContext, candidate: Candidate, stage: Stage, error: RefusedError) -> None:
-    """A refusal is a record. Where it can't be written, what was refused is told all the same."""
+    """A refusal is a record. If it can't be written, the refusal is still reported."""
     draft = replace(bare(desk, candidate, stage, RecordKind.REFUSAL, error.what), code=error.code)
     documents = {POLICY: candidate.resolved.document}
     with suppress(GatesError):

@@ -91,7 +91,7 @@ def _goal(desk: PromotionContext, head: str | None, alias: str, target: str | No
 
 
 def _undisputed(last: Entry, alias: str, now: str | None) -> None:
-    """Raise ``GatesError`` where nobody can tell what to go back from: what serves is not what was promoted last."""
+    """Raise ``GatesError`` if it is unclear what to go back from: what serves is not what was promoted last."""
     after = last.record.after
     if now is not None and after is not None and now != after.version:
         raise GatesError(

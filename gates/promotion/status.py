@@ -36,7 +36,7 @@ class ServedAlias:
     digest: str | None = declare("Digest of the model that it should name.")
     since: str | None = declare("When that was recorded.")
     today: str | None = declare(
-        "The verdict of today's policy on that record's evidence; null where it can't be determined."
+        "The verdict of today's policy on that record's evidence; null if it can't be determined."
     )
     why: str | None = declare("That verdict's reason, or why there is none.")
 
@@ -52,7 +52,7 @@ class Standing:
     records: int = declare("The ledger's length.")
     head: str | None = declare("Digest of its newest record.")
     open: int | None = declare("The record of a promotion that was started but not finished; null for none.")
-    waits: str | None = declare("Until when others wait for it, UTC; null where nobody does, or does any more.")
+    waits: str | None = declare("Until when others wait for it, UTC; null if nobody waits.")
 
     @property
     def sound(self) -> bool:

@@ -61,7 +61,7 @@ def on_default_branch(policy: TrustedPolicy, what: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionContext:
-    """Registry and ledger of one registered model, who works on them, and somebody to tell."""
+    """Registry and ledger of one registered model, who works on them, and a progress display."""
 
     name: str
     registry: Registry

@@ -136,7 +136,7 @@ def _judged(desk: PromotionContext, candidate: Candidate, head: str | None, mode
     fresh = replace(fresh, used=_used(desk, candidate, head, seen, own=(model, digest(decision))))
     _as_promoted(desk, candidate, head, fresh)
     why = _moved_on(candidate, seen, fresh)
-    if why is None:  # evidence that shall be compared with nothing gives another decision than people have seen
+    if why is None:  # evidence that shall be not compared gives another decision than people have seen
         anew = candidate.uncompared is not None
         return _Judged(decision=decision, evidence=seen, predictions=predictions, anew=anew)
     again = judge(resolved, fresh)

@@ -34,7 +34,7 @@ class Facts:
     problems: tuple[Problem, ...] = ()  # the mistakes because of which it can't be read
     strict: bool = False  # what is inconclusive doesn't ship
     threshold: float | None = None  # the score from which a call is positive, of two classes
-    observing: str | None = None  # the last day on which the policy only tells
+    observing: str | None = None  # the last day on which the policy only reports
     observed: str | None = None  # the same where that day has passed
     # the run
     version: str = ""  # of gates

@@ -156,7 +156,7 @@ def _told(
 def _nearest_branch(
     source: Source, base: Path, value: Plain, schema: Mapping[str, Plain], error: jsonschema_rs.ValidationError
 ) -> Iterator[Problem]:
-    """Of several allowed forms, tell the mistakes of the one that the value was meant to be: that of its type."""
+    """Of several allowed forms, report the mistakes of the one that fits the value's type."""
     kind: Any = error.kind
     branches: Sequence[Sequence[Any]] = kind.context
     for branch in branches:

@@ -51,7 +51,7 @@ def pooled(parts: Counts) -> tuple[Counts, float]:
     """The bins that these rows can tell apart, the others together in one; and the share of the rows that this one
     holds where it is several.
 
-    A bin is kept by what both tables hold of it together, which tells nothing of how they differ.
+    A bin is kept by what both tables hold of it together, which says nothing about how they differ.
     """
     here, there = _totals(parts)
     smaller, both = min(here, there), here + there
@@ -71,8 +71,8 @@ def pooled(parts: Counts) -> tuple[Counts, float]:
 class Distance:
     """A distance with bounds, as a ``Quantity`` has them; None where a table has no rows.
 
-    ``bounds`` also tells what is to be expected of so many times the rows. ``lumped``: whether so many rows lie in bins
-    too rare to be told apart that they may hide any distance.
+    ``bounds`` also says what to expect from that many times the rows. ``lumped``: whether so many rows lie in bins
+    too rare to be distinguished that they may hide any distance.
     """
 
     value: float | None

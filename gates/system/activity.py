@@ -18,7 +18,7 @@ LONGEST = 100  # characters of what is told
 
 @contextmanager
 def ran(kind: Kind, what: str) -> Iterator[None]:
-    """Something that takes time and is seen from outside; it is told when it ends, whether it went well or not."""
+    """Something that takes time and is seen from outside; it is told at the end whether it went well."""
     start = time.monotonic()
     try:
         yield
@@ -27,7 +27,7 @@ def ran(kind: Kind, what: str) -> Iterator[None]:
 
 
 class ActivityLog(logging.Handler):
-    """Keeps what was run until it is told: the same thing done many times is one line."""
+    """Keep what was run until it is printed: repetitions share one line."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -39,7 +39,7 @@ class ActivityLog(logging.Handler):
         self._seconds.setdefault((told["kind"], record.getMessage()), []).append(told["seconds"])
 
     def lines(self) -> list[str]:
-        """A line each, in their order; they are told once."""
+        """One line each, in order; each is printed once."""
         heard, self._seconds = self._seconds, {}
         return [f"{kind:<9} {_short(what)}{_spent(seconds)}" for (kind, what), seconds in heard.items()]
 

@@ -87,7 +87,7 @@ def manifest(folder: Path) -> list[dict[str, str | int]]:
 
 
 def _told(name: str, folder: Path) -> str:
-    """A file's name as records tell it. Raises ``GatesError`` for one that they can't."""
+    """Return a file's name for records. Raises ``GatesError`` for one that is not text."""
     if not name.isprintable():
         raise GatesError(
             f"holds a file whose name is not plain text: {os.fsencode(name)!r}",

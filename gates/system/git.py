@@ -108,7 +108,7 @@ class Git:
         return self.changed() == []
 
     def changed(self) -> list[str] | None:
-        """The tracked files that are not those of the commit, submodules too; None where git can't tell. Runs no filter
+        """The tracked files that are not those of the commit, submodules too; None if git can't say. Runs no filter
         that the repository's settings name but git-lfs's own, and leaves the user's index as it is."""
         found = self.ask("config", "-z", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$").stdout
         entries = [entry.partition("\n")[::2] for entry in found.decode(errors="replace").split("\0") if entry]
@@ -202,7 +202,7 @@ def repository(folder: Path, environ: Mapping[str, str]) -> tuple[Git, Path] | N
 
 
 def _parsed(folder: Path, environ: Mapping[str, str], asked: str) -> Path | None:
-    """A path that git tells of the repository around a folder; any bytes may be in it. None where there is none."""
+    """A path of the repository around a folder, from git; any bytes may be in it. None where there is none."""
     try:
         done = subprocess.run(  # noqa: S603 -- a list of arguments, no shell
             git_settings.command("rev-parse", asked),

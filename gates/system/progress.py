@@ -64,7 +64,7 @@ class Steps:
                 files.write(self._took, json.dumps(self._known() | {name: round(seconds, 1)}).encode())
 
     def tell(self) -> None:
-        """What was run since this was last told, where somebody listens."""
+        """What was run since the last call, if anybody listens."""
         for line in self._heard.lines() if self._heard else ():
             self.say(f"    {line}")
 

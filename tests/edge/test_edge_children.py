@@ -191,7 +191,7 @@ def test_a_promotion_on_github_runs_no_function_of_the_repository(project: Proje
     assert bench.evidence(bench.check(), [files]) == evidence
     assert not (project.root / "mine.py.called").exists()
     bench.judged = replace(evidence, champion=replace(evidence.candidate, version="7"))
-    with pytest.raises(GatesError, match="the champion is another one"):
+    with pytest.raises(GatesError, match="the champion has changed"):
         bench.evidence(bench.check(), [files])
     bench.judged = None
     bench.evidence(bench.check(), [files])

@@ -93,7 +93,7 @@ class ContractRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """Which values of the data may be told as examples of what broke a rule."""
+    """Which values may be shown as examples of what broke a rule."""
 
     values: int = declare("How many at most; 0 for none.", default=5, minimum=0, maximum=5)
     min_cell: int = declare(

@@ -26,7 +26,7 @@ class Fresh:
     Text is read as a day, `2026-02-28`, or as a day and a time, `2026-02-28T12:00:00Z`: as in RFC 3339, with `T`, `t`
     or a space, `Z` or `z`; as in ISO 8601, without seconds, with a comma, and with a zone of `+09:00`, `+0900` or
     `+09`. Digits beyond the microsecond are cut off. Without a zone it is UTC. A row more than 14 hours ahead of
-    now, as no zone is, can't tell that a table is fresh: it is told, and not counted.
+    now, as no zone is, can't show that a table is fresh: it is reported, and not counted.
 
     A broken rule has the code `too_old`; `in_future` if all times are in the future; `unreadable` if none can be
     read.
@@ -38,7 +38,7 @@ class Fresh:
     severity: Severity = declare(SEVERITY, default="error")
 
     def rule(self, known: Known, /) -> ContractRule:
-        """Count rows that are fresh, old, or ahead of time, and those that tell no time."""
+        """Count rows that are fresh, old, or ahead of time, and those without a readable time."""
         return ContractRule(
             id=f"fresh({self.fresh})",
             asks=f"the newest of {self.fresh} within {self.within}",
@@ -81,7 +81,7 @@ class Fresh:
         return f"coalesce({states[state]}, FALSE)"
 
     def _judge(self, finding: Finding) -> tuple[Code, str]:
-        """A row that can be read decides; of all others it is told how many they are."""
+        """A row that can be read decides; of all others only the number is reported."""
         held = {part.label: part.here for part in finding.parts}
         recent, old, ahead = (held.get(state, 0) for state in (RECENT, OLD, AHEAD))
         notes = ""

@@ -17,8 +17,8 @@ from gates.stats.drift import MEASURES, SEEN
 BINS = 10  # of a column of numbers, at the reference's quantiles
 FEW = 20  # different values of a column of numbers, each of which is a bin
 GAP = "gap"  # the label of the part of ks that is not a number of rows
-MOST = 200  # values of a column of text that are told apart, the most frequent
-LARGE = 50  # so many times the rows of a value, and it is told apart in any case
+MOST = 200  # values of a column of text that are distinguished, the most frequent
+LARGE = 50  # so many times the rows of a value, and it is distinguished in any case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,8 +225,10 @@ def _binned(this: TableSide, other: TableSide, position: str) -> str:
 
 
 def _valued(this: TableSide, other: TableSide, column: Column) -> str:
-    """Rows by value. Those that are frequent in both tables together are told apart, and those that hold a good part of
-    one of them: a choice by the reference alone would take whatever a small one lacks for new."""
+    """Return rows by value: values that are frequent in both tables together, or in one of them, keep their own bin.
+
+    A choice by the reference alone would treat whatever a small one lacks as new.
+    """
     rows = _sides(this, other, f"CAST({column.sql} AS VARCHAR) AS v")
     counts = f"SELECT v, sum(here) AS here, sum(there) AS there FROM ({rows}) GROUP BY v"
     frequent = f"SELECT v FROM ({counts}) WHERE v IS NOT NULL ORDER BY here + there DESC, v LIMIT {MOST}"

@@ -1,6 +1,6 @@
 """Turn formats of text, as their RFCs define them, into SQL over a text that is not null.
 
-To add one, add a row to ``FORMATS``. What no expression of RE2 can tell, ``CHECKS`` does: the engine calls it.
+To add one, add a row to ``FORMATS``. What no expression of RE2 can check, ``CHECKS`` does: the engine calls it.
 """
 
 from __future__ import annotations

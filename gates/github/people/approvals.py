@@ -78,7 +78,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenApproval:
-    """What the API told of a run. ``guarded``: of each role's environment, whether its rules required a reviewer; a
+    """What the API says about a run. ``guarded``: of each role's environment, whether its rules required a reviewer; a
     role that is not in it has no environment. ``members``: who is in the team that is asked for, None for no team."""
 
     attempt: int

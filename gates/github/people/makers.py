@@ -1,7 +1,7 @@
 """Find who made a change: everybody who contributed to the commits since the alias was last moved.
 
 That is the commits' authors, committers and co-authors, whoever opened a pull request that brought one of them, and who
-made the commits of those that were squashed. What GitHub does not tell whole is an error, never a shorter list.
+made the commits of those that were squashed. What GitHub does not list completely is an error, never a shorter list.
 """
 
 from __future__ import annotations

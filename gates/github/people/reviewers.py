@@ -215,7 +215,7 @@ def of_run(
 
 def weaker_policy_approved(client: Client, repository: str, pull_request: int, head: str) -> str | None:
     """The login of somebody who may write, made none of the pull request, and approved this very commit of it; None
-    where there is nobody. Raises ``GatesError`` where GitHub does not tell."""
+    where there is nobody. Raises ``GatesError`` if GitHub does not say."""
     asked = Approvers(client=client, repository=repository, run_id=0, promotion=Promotion())
     try:
         return asked.approver(pull_request, head)

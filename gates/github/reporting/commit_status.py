@@ -22,9 +22,9 @@ class Status:
 
 
 def put(client: Client, event: Event, status: Status) -> str:
-    """Set the status of the event's commit, and tell what was done. What was set is set again without harm.
+    """Set the status of the event's commit, and say what was done. Setting it again does no harm.
 
-    A fork's run, and a token without the right, can't: that is told, and the job's own result says the same.
+    A fork's run, and a token without the right, can't: that is reported, and the job's own result says the same.
     Raises ``GatesError`` with ``Exit.OUTSIDE`` where GitHub fails.
     """
     if not event.may_write:

@@ -38,7 +38,7 @@ class ReportSubject:
 
     @property
     def key(self) -> str:
-        """What tells a pull request's comments apart; the base branch is separate."""
+        """What distinguishes a pull request's comments; the base branch is separate."""
         return _named("{}" + self._trust, self.policy)
 
     @property

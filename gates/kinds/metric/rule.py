@@ -40,45 +40,41 @@ class MetricRule:
         stricter="free",
         minItems=1,
     )
-    k: int | None = declare("Of a metric of the k highest: how many.", default=None, stricter="free", minimum=1)
+    k: int | None = declare("How many, for a metric of the k highest.", default=None, stricter="free", minimum=1)
     share: float | None = declare(
-        "Of a metric of the highest share: how many, of all.",
+        "The share, for a metric of the highest scores.",
         default=None,
         stricter="free",
         exclusiveMinimum=0,
         maximum=1,
     )
     bins: int | None = declare(
-        "Of a metric over bins: how many.", default=None, stricter="free", minimum=2, maximum=1000
+        "How many bins, for a metric over bins.", default=None, stricter="free", minimum=2, maximum=1000
     )
     alpha: float | None = declare(
-        "Of a predicted quantile: which one.", default=None, stricter="free", exclusiveMinimum=0, exclusiveMaximum=1
+        "Which quantile is predicted.", default=None, stricter="free", exclusiveMinimum=0, exclusiveMaximum=1
     )
-    within: float | None = declare(
-        "Of a share within a tolerance: how far off at most.", default=None, stricter="free", minimum=0
-    )
+    within: float | None = declare("The tolerance of a share within it.", default=None, stricter="free", minimum=0)
     of: str | None = declare(
-        "A column of numbers in the predictions: a latency, a cost, a grade. Of mean, share_above and quantile.",
+        "A column of numbers in the predictions: a latency, a cost, a grade. For mean, share_above and quantile.",
         default=None,
         stricter="free",
         minLength=1,
     )
     arguments: dict[str, str | float | bool] | None = declare(
-        "Further arguments of a function of scikit-learn's, or of your own.",
+        "Further arguments of scikit-learn's or your own function.",
         default=None,
         stricter="free",
         minProperties=1,
     )
-    above: float | None = declare("Of share_above: above which value.", default=None, stricter="free")
-    q: float | None = declare(
-        "Of quantile: which one.", default=None, stricter="free", exclusiveMinimum=0, exclusiveMaximum=1
-    )
+    above: float | None = declare("The value, for share_above.", default=None, stricter="free")
+    q: float | None = declare("Which quantile.", default=None, stricter="free", exclusiveMinimum=0, exclusiveMaximum=1)
     better: Literal["larger", "smaller"] | None = declare(
-        "Which way is better, of a metric that has no direction of its own; needed to compare with the champion.",
+        "Which way is better, for a metric without a direction; needed to compare with the champion.",
         default=None,
     )
     relevant: float | None = declare(
-        "Of a ranking: a label of at least this is relevant; without it, one above 0.", default=None, stricter="free"
+        "For a ranking: a label of at least this is relevant. Default: any above 0.", default=None, stricter="free"
     )
     costs: tuple[tuple[float, float], tuple[float, float]] | None = declare(
         "What a row costs: `[[tn, fp], [fn, tp]]`.", default=None, stricter="free"
@@ -86,7 +82,7 @@ class MetricRule:
     min: float | None = declare("The value must be at least this.", default=None, stricter="larger")
     max: float | None = declare("The value must be at most this.", default=None, stricter="smaller")
     max_worsening: float | None = declare(
-        "May be worse than the champion by at most this, in the metric's own direction; than the anchor, too.",
+        "May be worse than the champion, and the anchor, by at most this, in the metric's own direction.",
         default=None,
         stricter="smaller",
         minimum=0,

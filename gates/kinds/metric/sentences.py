@@ -100,7 +100,7 @@ def _settle(told: SentenceFacts) -> str:
 
 
 def _unbounded(told: SentenceFacts) -> str:
-    """Of a value whose rows tell nothing of how far off it may be."""
+    """For a value whose rows say nothing about how far off it may be."""
     what = subject(told.metric, told.key, told.by)
     level = told.rule in ("min", "max")
     value = number(told.judged.value) if level else moved_by(told.oriented.value, points=told.points)

@@ -226,7 +226,7 @@ def _key(metric: Metric, part: Sequence[Slice]) -> dict[str, str | None] | None:
 
 
 def _undefined(metric: Metric, part: Sequence[Slice], judged: Undefined, candidate: Found) -> BarOutcome:
-    """Undefined on the whole holdout is an error; within a slice or group there is too little to tell."""
+    """Undefined on the whole holdout is an error; within a slice or group there is too little to decide."""
     key = _key(metric, part)
     local = judged.small or key is not None
     by = by_text(part) if metric.grouped and part else None

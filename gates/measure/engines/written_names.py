@@ -13,7 +13,7 @@ _SPECIAL = set("*?[]{}\\")  # to the engine
 
 
 def refuse_twins(path: str, names: Sequence[str]) -> None:
-    """Raise ``GatesError`` for names that only case or blanks tell apart, and for columns without a name: the engine
+    """Raise ``GatesError`` for names that differ only in case or blanks, and for columns without a name: the engine
     would give them names of its own, and nobody would know."""
     first: dict[str, int] = {}
     for place, name in enumerate(names):

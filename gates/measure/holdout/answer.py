@@ -215,7 +215,7 @@ def _unnamed(values: Any, told: ToldAnswer, asked: ScoringRequest) -> dict[str, 
 
 def _as_sorted(columns: int, asked: ScoringRequest) -> Sequence[str]:
     """The classes of columns without names: sorted, as scikit-learn's, and negative before positive. Where these are
-    two orders nobody can tell which is meant."""
+    two orders, which one is meant is unclear."""
     labels = asked.labels
     if columns != len(labels.classes):
         raise UnfitError(

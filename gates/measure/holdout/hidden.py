@@ -21,7 +21,7 @@ Values = Mapping[tuple[str, tuple[float, ...]], str]  # (column, edges) -> SQL o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hidden:
-    """The columns, and how many rows a group must have to be told apart."""
+    """The columns, and how many rows a group must have to be distinguished."""
 
     columns: frozenset[str] = frozenset()
     least: int = LEAST
@@ -38,7 +38,7 @@ class Hidden:
         """SQL of a number of the group in the place of a value: numbered in the order of the values, of so many.
 
         Groups of too few rows are one, and take the smallest of the others in where they are too few together: else
-        what is missing could be told from the sums.
+        what is missing could be derived from the sums.
         """
         found = run(engine, f"SELECT v, count(*) FROM (SELECT {value} AS v FROM {table}) GROUP BY v LIMIT {most + 2}")
         if len(found) > most + 1:

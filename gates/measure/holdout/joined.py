@@ -35,7 +35,7 @@ class ScoredRows:
     places: int  # w is a weight in whole 2**-places
 
     def columns(self, dimension: Dimension) -> list[str]:
-        """The columns that tell a dimension's slices apart."""
+        """The columns that distinguish a dimension's slices."""
         return [self.parts[part] for part in dimension.parts]
 
     @property
@@ -75,7 +75,7 @@ class ScoredRows:
 
     @property
     def binned(self) -> bool:
-        """Whether there are too many rows for scores to be told apart exactly."""
+        """Whether there are too many rows for scores to be distinguished exactly."""
         return self.rows > EXACT_ROWS
 
     def score(self, name: str) -> str:

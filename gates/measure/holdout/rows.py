@@ -198,7 +198,7 @@ def _whole_weight(opened: OpenTable, column: str, places: int) -> str:
 
 
 def _unit(engine: Engine, opened: OpenTable, policy: Policy) -> str:
-    """SQL of a text that tells units apart; where there is no unit, queries or keys; or else rows by all they hold."""
+    """SQL of a text that distinguishes units, otherwise queries or keys, otherwise rows by all they contain."""
     data = policy.data
     column = data.unit or data.query or data.key
     if column is None:
@@ -218,7 +218,7 @@ def bucket_of(text: str) -> str:
 
 
 def identified(policy: Policy) -> bool:
-    """Whether a column tells units, queries or rows apart; without one, equal rows can't be determined apart."""
+    """Whether a column distinguishes units, queries or rows; without one, equal rows can't be distinguished."""
     return bool(policy.data.unit or policy.data.query or policy.data.key)
 
 

@@ -126,7 +126,7 @@ class _Spread:
 
 
 def _spread(found: _Found, q: Fraction, *, together: bool) -> _Spread | str:
-    """How far the shares below the quantiles may be off; in words where there are too few rows to tell."""
+    """How far the shares below the quantiles may be off; in words if there are too few rows."""
     tallies = found.tallies
     rows, weight = sum(one.rows for one in tallies), sum(one.weight for one in tallies)
     groups = sum(one.weight > 0 for one in tallies) if together else rows

@@ -217,7 +217,7 @@ def worst(metrics: Sequence[Metric], kind: str, name: str, doc: str) -> Metric:
 
 def _changed(ours: Metric, theirs: Metric, gap: Gap, slices: Sequence[Slice]) -> Found:
     """The candidate's gap less the champion's, paired: each group's own bounds, squared and added by how much its value
-    moves the gap. Groups are independent; within one the two models are correlated as their difference tells.
+    moves the gap. Groups are independent; within one the two models are correlated as their difference shows.
 
     Which groups are the extreme ones is taken as seen. ``ours`` and ``theirs`` are the metrics whose gaps are compared;
     where they are two, their values within a group are taken as independent.

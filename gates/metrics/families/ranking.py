@@ -1,6 +1,6 @@
 """Metrics of a ranking: one value a query, from its rows' scores and relevance, averaged over queries.
 
-A query without a relevant row tells no two rankings apart, and is left out. Of rows that tie NDCG averages over the
+A query without a relevant row distinguishes no rankings, and is left out. Of rows that tie NDCG averages over the
 orders, as scikit-learn's ``ndcg_score`` does; the others give each the last of the tied ranks, so that a tie never
 counts for the model, as in scikit-learn's ``label_ranking_average_precision_score``.
 """

@@ -49,7 +49,7 @@ def render(decision: Decision, facts: Facts) -> str:
 
 
 def _verdicts(decision: Decision, facts: Facts) -> Iterator[Note]:
-    """One annotation a line of the policy and level: a rule that many slices miss is told once."""
+    """One annotation a line of the policy and level: a rule that many slices miss is one annotation."""
     covered, at = accepted(facts), dict(zip(map(id, decision.gates), facts.places, strict=False))
     grouped: dict[tuple[str, Place], list[GateVerdict]] = {}
     for gate in by_badness(decision.gates):
