@@ -352,7 +352,10 @@ SWAPPED: dict[str, tuple[Patch, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("second", [False, True], ids=["the first champion", "a second one"])
+@pytest.mark.parametrize(
+    "second",
+    [pytest.param(False, id="the first champion"), pytest.param(True, id="a second one", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("moment", SWAPPED)
 def test_a_swapped_file_is_refused_or_undone(
     world: World, monkeypatch: pytest.MonkeyPatch, moment: str, second: bool
@@ -436,7 +439,13 @@ def test_status_judges_by_todays_policy(world: World) -> None:
     assert json.loads(gates(world, "status", "--json").out)["aliases"][0]["today"] is None
 
 
-@pytest.mark.parametrize("tag", ["gates.digest", "gates.holdout", "gates.predictions", "gates.decision"])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "gates.digest",
+        *(pytest.param(f"gates.{name}", marks=pytest.mark.slow) for name in ("holdout", "predictions", "decision")),
+    ],
+)
 def test_what_the_registrys_tags_say_is_not_believed(world: World, tag: str) -> None:
     """The ledger says what was promoted and by which predictions: a changed tag changes nothing."""
     rows = judged(world)
