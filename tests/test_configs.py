@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 CONFIGS = Path(__file__).parents[1] / "configs"
+DIGEST = re.compile(r"sha256:[0-9a-f]+")
 TELCO = CONFIGS / "telco-churn"
 
 
@@ -51,7 +53,7 @@ def test_the_split_loses_and_doubles_no_row(telco):
 
 @pytest.mark.parametrize(
     ("params", "expected"),
-    [("candidates/better.json", 0.853)],  # the other two stand in the README's comment, which the demo's test holds
+    [("candidates/better.json", 0.853)],  # the other two stand in the README's comment
 )
 def test_a_model_is_as_good_as_the_readme_says(telco, tmp_path, params, expected):
     for file in ("train.py", params):
@@ -63,3 +65,27 @@ def test_a_model_is_as_good_as_the_readme_says(telco, tmp_path, params, expected
     model = mlflow.sklearn.load_model(str(tmp_path / "model"))
     scores = model.predict_proba(holdout.drop(columns="churn"))[:, list(model.classes_).index("Yes")]
     assert roc_auc_score(holdout["churn"] == "Yes", scores) == pytest.approx(expected, abs=0.002)
+
+
+def test_the_comment_that_the_readme_shows_is_that_on_a_worse_model(telco, forked, empty_registry, tmp_path):
+    """As in the demo, but for its better model, which was not promoted."""
+    home = shutil.copytree(telco, tmp_path / "demo")
+    shutil.copyfile(empty_registry, home / "mlflow.db")
+    path = {"PATH": f"{forked}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    git = ("git", "-c", "user.name=demo", "-c", "user.email=demo@example.invalid")
+
+    def commit(message):
+        run(home, *git, "add", "--all")
+        run(home, *git, "commit", "--quiet", "--message", message)
+
+    run(home, "git", "init", "--quiet", "--initial-branch", "main")
+    commit("A first model")
+    for command in ("run", "promote"):
+        run(home, "gates", command, **path)
+    shutil.copy(home / "candidates/worse.json", home / "params.json")
+    commit("More trees")
+    ended = subprocess.run(["gates", "run"], cwd=home, env={**os.environ, **path}, capture_output=True, check=False)
+    assert ended.returncode == 1, ended.stderr
+    told = (home / ".gates/report.md").read_text().splitlines()
+    shown = re.findall(r"^> ?(.*)$", (CONFIGS.parent / "README.md").read_text(), re.MULTILINE)
+    assert [DIGEST.sub("", line) for line in shown] == [DIGEST.sub("", line) for line in told]

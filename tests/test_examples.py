@@ -45,20 +45,20 @@ def example(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def ran(example):
+def ran(example, forked):
     """ran(name, params): what `gates run` said of these parameters, and where; run once."""
 
     @cache
     def run(name, params):
         folder = shutil.copytree(example(name), example(name).with_name(Path(params).stem))
         (folder / "params.json").write_bytes((folder / params).read_bytes())
-        return gates_run(folder), folder
+        return gates_run(folder, forked), folder
 
     return run
 
 
-def gates_run(folder):
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+def gates_run(folder, forked):
+    environment = {**os.environ, "PATH": f"{forked}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
     environment.pop("MLFLOW_TRACKING_URI", None)
     return subprocess.run(["gates", "run"], cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -92,14 +92,14 @@ def test_the_tables_have_as_many_rows_as_the_readme_says(example, name):
         assert f"{len(pd.read_parquet(example(name) / f'data/{table}.parquet')):,}" in readme
 
 
-def test_a_sensitive_value_is_shown_nowhere(example, tmp_path):
+def test_a_sensitive_value_is_shown_nowhere(forked, example, tmp_path):
     folder = shutil.copytree(example("diagnosis"), tmp_path / "diagnosis")
     path = folder / "data/holdout.parquet"
     visits = pd.read_parquet(path)
     visits.loc[visits.index[0], ["age", "sex", "bili"]] = [777.123, "secret-sex", 888.456]
     visits.to_parquet(path, index=False)
 
-    done = gates_run(folder)
+    done = gates_run(folder, forked)
     assert done.returncode != 0
     told = done.stdout + done.stderr + outputs(folder)
     assert "888.456" in told  # of a column that is not sensitive
