@@ -145,4 +145,4 @@ def test_a_block_that_no_longer_fits_would_be_found():
 def test_every_block_is_applied_or_run():
     used = {("file", "python"), ("change", "diff"), ("", "yaml"), ("", "sh")}
     assert {(action, language) for action, _, language, _ in BLOCKS} == used
-    assert next(text for _, _, language, text in BLOCKS if language == "sh").count("scripts/") == 3
+    assert next(text for _, _, language, text in BLOCKS if language == "sh").count("scripts/") == 4
