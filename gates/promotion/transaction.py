@@ -7,7 +7,6 @@ one lock per registry keeps promotions of one machine apart, and a lease those o
 
 from __future__ import annotations
 
-import fcntl
 import os
 import platform
 import time
@@ -16,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from gates import __version__
 from gates.checkout.trusted_policy import TrustedPolicy
@@ -77,19 +75,24 @@ class PromotionContext:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """One at a time on this machine. The lock ends with its process, however that ends."""
+        from filelock import FileLock, Timeout
+
         path = self.registry.lock or self.ledger.git.lock
-        with _opened(path) as file:
-            waited = False
-            while not _taken(file):
-                if not waited:
-                    self.say("waiting for another promotion on this machine")
-                waited = True
-                time.sleep(0.05)
-            self.held.append(_name(file))
+        lock = FileLock(path, preserve_lock_file=True, on_acquired=lambda file: self.held.append(_name(file)))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                yield
-            finally:
-                self.held.clear()
+                lock.acquire(blocking=False)
+            except Timeout:
+                self.say("waiting for another promotion on this machine")
+                lock.acquire()
+        except OSError as error:
+            raise GatesError(f"can't be locked: {error.strerror}", where=str(path), exit_code=Exit.OUTSIDE) from error
+        try:
+            yield
+        finally:
+            self.held.clear()
+            lock.release()
 
     def open_intent(self, head: str | None) -> Entry | None:
         """The intent of this model that nothing has closed yet: there is never more than one."""
@@ -236,31 +239,11 @@ def _closing(desk: PromotionContext, entry: Entry, head: str | None) -> Entry | 
     return next(one for one in desk.ledger.entries(head) if one.record.intent == entry.digest)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise GatesError(f"can't be locked: {error.strerror}", where=str(path), exit_code=Exit.OUTSIDE) from error
-    try:
-        yield file
-    finally:
-        os.close(file)
-
-
-def _taken(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _name(file: int) -> str:
     """The lock's own name, made by whoever held it first: whoever holds it knows that every other holder is gone."""
-    found = os.pread(file, 64, 0).decode(errors="replace")
-    if not found:
-        found = uuid.uuid4().hex
-        os.pwrite(file, found.encode(), 0)
-    return found
+    os.lseek(file, 0, os.SEEK_SET)
+    name = os.read(file, 64).decode(errors="replace")
+    if not name:
+        name = uuid.uuid4().hex
+        os.write(file, name.encode())
+    return name

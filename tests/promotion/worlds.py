@@ -22,7 +22,7 @@ GATES = [{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.2}]
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     ["mlflow", "mlflow.store.model_registry.sqlalchemy_store", "mlflow.store.tracking.sqlalchemy_store", "gates.cli",
-     "gates.promotion.promote", "gates.measure", "duckdb", "pandas", "jsonschema_rs", "worlds"]
+     "gates.promotion.promote", "gates.measure", "duckdb", "pandas", "jsonschema_rs", "stamina", "filelock", "worlds"]
 )  # fmt: skip
 
 REMOTE = ("push", "fetch", "ls-remote")
@@ -53,7 +53,11 @@ def _child(commands: list[list[str]], environment: dict[str, str], streams: str,
     os.environ.update(environment)
     if hook:
         _hooked(hook)
+    import stamina
+
     from gates.cli import main
+
+    stamina.set_testing(True, attempts=10, cap=True)  # no pauses
 
     for place, arguments in enumerate(commands):
         for number, end in ((1, "out"), (2, "err")):
