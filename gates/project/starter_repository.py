@@ -23,6 +23,7 @@ from gates.system.git import root_above
 
 TEMPLATE = Path(__file__).parents[1] / "template"
 ANSWERS = ".copier-answers.yml"
+EXTRA = "pip install 'mlgates[template]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +81,13 @@ def _copy(pin: str | None) -> dict[str, str]:
 
 def _render(given: Mapping[str, str], defaults: Mapping[str, str], *, ask: bool) -> dict[str, bytes]:
     """The template's files by their names."""
-    import copier
-    from copier.errors import CopierError
+    try:
+        import copier
+        from copier.errors import CopierError
+    except ImportError as error:
+        raise GatesError(
+            "needs copier, which is not installed", where="--template", hint=f"Install it: {EXTRA}"
+        ) from error
 
     with tempfile.TemporaryDirectory(prefix="gates-template-") as folder:
         try:

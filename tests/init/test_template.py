@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -131,6 +132,22 @@ def test_mistakes_write_nothing(folder, arguments, told):
     assert (done.code, done.out) == (2, "")
     assert told in done.err
     assert names(folder) == set()
+
+
+def test_without_copier_the_command_that_installs_it_is_told(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "copier", None)
+    done = template()
+    assert (done.code, done.out, names(folder)) == (2, "", set())
+    assert "--template: needs copier, which is not installed" in done.err
+    assert "pip install 'mlgates[template]'" in done.err
+
+
+def test_copier_is_installed_by_the_extra_alone():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert not [name for name in project["dependencies"] if name.startswith("copier")]
+    assert [name for name in project["optional-dependencies"]["template"] if name.startswith("copier")]
+    assert "copier==" in (ROOT / "locks/test.txt").read_text()
+    assert "copier==" not in (ROOT / "locks/gates.txt").read_text() + (ROOT / "locks/artifacts.txt").read_text()
 
 
 def test_what_stands_there_is_overwritten_only_when_told(folder):
