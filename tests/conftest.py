@@ -16,6 +16,7 @@ from pathlib import Path
 import extent
 import prefork
 import pytest
+import stamina
 import yaml
 from hypothesis import settings
 
@@ -37,6 +38,8 @@ from gates.documents.statistic import RANKS
 from gates.errors import GatesError
 from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read
+
+stamina.set_testing(True, attempts=10, cap=True)  # as many calls as ever, without the pauses
 
 POLICY = {
     "version": 1,

@@ -7,7 +7,6 @@ the transport, and the compare-and-swap: a branch is moved only from the commit 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,7 +16,8 @@ from gates.documents.record import FILE, LEDGER, TIME, Record
 from gates.errors import Exit, GatesError
 from gates.schema.canonical import canonical, digest_bytes
 from gates.schema.validation import read_json
-from gates.system.git import TRIES, Git, failed, repository, shorn, upstream
+from gates.system.git import Git, RemoteError, repository, shorn, upstream
+from gates.system.retries import retried
 from gates.wording import counted
 
 HERE = f"refs/heads/{LEDGER}"
@@ -110,9 +110,9 @@ class Ledger:
         """A call to the remote, tried again where it fails."""
         try:
             return self.git.retried(*arguments)
-        except GatesError as error:
-            error.hint = "Can this remote be reached, and its branch be written? GATES_LEDGER names another, or local."
-            raise
+        except GatesError as error:  # another class: what has asked again itself is not to be asked again
+            hint = "Can this remote be reached, and its branch be written? GATES_LEDGER names another, or local."
+            raise GatesError(error.what, where=error.where, hint=hint, exit_code=error.exit_code) from error
 
     def commits(self, head: str | None) -> list[Commit]:
         """All commits, the newest first."""
@@ -225,19 +225,26 @@ class Ledger:
 
     def _swap(self, old: str | None, new: str) -> None:
         """Move the branch from ``old`` to ``new``, or not at all."""
-        if self.remote is None:
+        remote = self.remote
+        if remote is None:
             if self.git.ask("update-ref", HERE, new, old or "0" * len(new)).returncode and self._lost(new):
-                raise LostRaceError("somebody else wrote to the ledger first", where=self.told, exit_code=Exit.OUTSIDE)
+                raise self._outrun()
             return
-        for attempt in range(TRIES):
-            done = self.git.ask("push", "--quiet", "--no-verify", self.remote, f"{new}:{HERE}", network=True)
-            if done.returncode == 0 or not self._lost(new):
-                self.git.run("update-ref", self.kept, new)
-                return
-            if self._remote_head(self.remote) != old:
-                raise LostRaceError("somebody else wrote to the ledger first", where=self.told, exit_code=Exit.OUTSIDE)
-            time.sleep(0.1 * 2**attempt)
-        raise failed(("push",), done.stderr)
+        retried(lambda: self._push(remote, old, new), RemoteError)
+
+    def _push(self, remote: str, old: str | None, new: str) -> None:
+        """Push once. Raises ``RemoteError`` where the branch is still the one that it was."""
+        try:
+            self.git.remote("push", "--quiet", "--no-verify", remote, f"{new}:{HERE}")
+        except RemoteError:
+            if self._lost(new):
+                if self._remote_head(remote) == old:
+                    raise
+                raise self._outrun() from None
+        self.git.run("update-ref", self.kept, new)
+
+    def _outrun(self) -> LostRaceError:
+        return LostRaceError("somebody else wrote to the ledger first", where=self.told, exit_code=Exit.OUTSIDE)
 
     def _lost(self, new: str) -> bool:
         """Whether a commit is not part of the branch: an answer may be lost though the branch was moved."""

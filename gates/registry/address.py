@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,13 +10,15 @@ from urllib.parse import urlsplit
 
 from gates.errors import Exit, GatesError
 from gates.system.activity import ran
+from gates.system.retries import retried
 
 if TYPE_CHECKING:
     from requests import Response
 
 SQLITE = "sqlite:///"
 CREDENTIALS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
-TRIES, PATIENCE = 3, (5, 10)  # of an address that does not answer; seconds to connect, and to be answered
+TRIES, PAUSE = 3, 1.0  # of an address that does not answer; seconds before it is asked again
+PATIENCE = (5, 10)  # seconds to connect, and to be answered
 _REFUSED = (401, 403)
 _SEARCH = "/api/2.0/mlflow/registered-models/search?max_results=1"
 _OTHER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|databricks$")  # an address that no folder has a part in
@@ -54,19 +55,19 @@ def _answer(uri: str) -> Response:
     import requests
 
     host = urlsplit(uri).hostname or ""
-    with ran("registry", f"reach {host}"):
-        for left in reversed(range(TRIES)):
-            try:
-                return requests.get(uri.rstrip("/") + _SEARCH, timeout=PATIENCE, allow_redirects=False)
-            except requests.RequestException as error:
-                if left:
-                    time.sleep(1)
-                    continue
-                why = "it refuses connections" if "refused" in str(error) else type(error).__name__
-                raise GatesError(
-                    f"{host} does not answer, asked {TRIES} times: {why}",
-                    where="registry",
-                    hint="Is MLFLOW_TRACKING_URI right, and is the registry up?",
-                    exit_code=Exit.OUTSIDE,
-                ) from error
-    raise AssertionError(host)
+    try:
+        with ran("registry", f"reach {host}"):
+            return retried(
+                lambda: requests.get(uri.rstrip("/") + _SEARCH, timeout=PATIENCE, allow_redirects=False),
+                requests.RequestException,
+                tries=TRIES,
+                pause=PAUSE,
+            )
+    except requests.RequestException as error:
+        why = "it refuses connections" if "refused" in str(error) else type(error).__name__
+        raise GatesError(
+            f"{host} does not answer, asked {TRIES} times: {why}",
+            where="registry",
+            hint="Is MLFLOW_TRACKING_URI right, and is the registry up?",
+            exit_code=Exit.OUTSIDE,
+        ) from error

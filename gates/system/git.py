@@ -6,7 +6,6 @@ import base64
 import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,16 +14,20 @@ from pathlib import Path
 from gates.errors import Exit, GatesError
 from gates.system import git_settings
 from gates.system.activity import ran
+from gates.system.retries import retried
 
 NONE: Mapping[str, str] = {}
 BATCH = 200  # names asked at once: fewer bytes than a pipe holds
 HEADER = 3  # words before an object: its name, its type, its size
-TRIES = 4  # of a call to a remote
 FETCHED = "refs/gates/default-branch"  # the newest commit of the default branch that was fetched
 BY = {"GIT_AUTHOR_NAME": "gates", "GIT_AUTHOR_EMAIL": "gates@localhost"}
 BY |= {key.replace("AUTHOR", "COMMITTER"): value for key, value in BY.items()}
 LFS = re.compile(r"git-lfs (clean|smudge) -- %f|git-lfs filter-process|true")  # git-lfs's own settings of its filter
 TOLD = 8  # lines of a remote's own words
+
+
+class RemoteError(GatesError):
+    """A remote refused, or did not answer: it may do so when it is asked again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,31 +50,20 @@ class Git:
         self, *arguments: str, data: bytes = b"", network: bool = False, settings: Mapping[str, str] = NONE
     ) -> subprocess.CompletedProcess[bytes]:
         """One call, whatever its exit code; ``settings`` of git go on top of the fixed ones."""
-        try:
-            environment = self.environment(network=network)
-            with ran("git", arguments[0]):
-                return subprocess.run(  # noqa: S603 -- a list of arguments, no shell
-                    self.command(arguments),
-                    input=data,
-                    capture_output=True,
-                    cwd=self.top,
-                    env=environment | git_settings.configured(environment, settings),
-                    check=False,
-                    timeout=git_settings.SECONDS,
-                )
-        except FileNotFoundError as error:
-            raise GatesError("is not installed", where="git", hint=git_settings.MISSING) from error
-        except subprocess.TimeoutExpired as error:
-            raise failed(arguments, f"no answer within {git_settings.SECONDS} seconds".encode()) from error
+        seen = self.environment(network=network)
+        environment = seen | git_settings.configured(seen, settings)
+        return _started(self.command(arguments), arguments[0], self.top, environment, data)
+
+    def remote(self, *arguments: str) -> str:
+        """Ask a remote once; gives standard output. Raises ``RemoteError`` where git fails."""
+        done = self.ask(*arguments, network=True)
+        if done.returncode:
+            raise failed(arguments, done.stderr, RemoteError)
+        return done.stdout.decode(errors="replace")
 
     def retried(self, *arguments: str) -> str:
-        """Ask a remote, again where it fails; gives standard output. Raises ``GatesError`` where it goes on failing."""
-        for attempt in range(TRIES):
-            done = self.ask(*arguments, network=True)
-            if done.returncode == 0:
-                return done.stdout.decode(errors="replace")
-            time.sleep(0.1 * 2**attempt if attempt + 1 < TRIES else 0)
-        raise failed(arguments, done.stderr)
+        """Ask a remote, again where it fails. Raises ``RemoteError`` where it goes on failing."""
+        return retried(lambda: self.remote(*arguments), RemoteError)
 
     def command(self, arguments: Sequence[str]) -> list[str]:
         """The command line of a call."""
@@ -168,7 +160,28 @@ class Objects:
         return data[:-1]
 
 
-def failed(arguments: Sequence[str], told: bytes) -> GatesError:
+def _started(
+    command: Sequence[str], name: str, folder: Path | None, environment: Mapping[str, str], data: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git to its end; ``name`` is what it is asked. Raises ``GatesError`` where it is missing or too slow."""
+    try:
+        with ran("git", name):
+            return subprocess.run(  # noqa: S603 -- a list of arguments, no shell
+                command,
+                input=data,
+                capture_output=True,
+                cwd=folder,
+                env=environment,
+                check=False,
+                timeout=git_settings.SECONDS,
+            )
+    except FileNotFoundError as error:
+        raise GatesError("is not installed", where="git", hint=git_settings.MISSING) from error
+    except subprocess.TimeoutExpired as error:
+        raise failed([name], f"no answer within {git_settings.SECONDS} seconds".encode()) from error
+
+
+def failed(arguments: Sequence[str], told: bytes, kind: type[GatesError] = GatesError) -> GatesError:
     """What git complained of, and what the remote said in its own words, without the credentials of an address."""
     lines = [line.strip() for line in told.decode(errors="replace").splitlines() if line.strip()]
     theirs = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
@@ -177,7 +190,7 @@ def failed(arguments: Sequence[str], told: bytes) -> GatesError:
     said = [" ".join(one.split()) for one in (*reasons[:1], *filter(None, theirs[:TOLD]))]
     whole = "; ".join([line, *said])
     flat = "".join(char if char.isprintable() else " " for char in whole)
-    return GatesError(f"{arguments[0]}: {shorn(flat)}", where="git", exit_code=Exit.OUTSIDE)
+    return kind(f"{arguments[0]}: {shorn(flat)}", where="git", exit_code=Exit.OUTSIDE)
 
 
 def shorn(line: str) -> str:
@@ -203,17 +216,7 @@ def repository(folder: Path, environ: Mapping[str, str]) -> tuple[Git, Path] | N
 
 def _parsed(folder: Path, environ: Mapping[str, str], asked: str) -> Path | None:
     """A path of the repository around a folder, from git; any bytes may be in it. None where there is none."""
-    try:
-        done = subprocess.run(  # noqa: S603 -- a list of arguments, no shell
-            git_settings.command("rev-parse", asked),
-            cwd=folder,
-            env=git_settings.environment(environ),
-            capture_output=True,
-            check=False,
-            timeout=git_settings.SECONDS,
-        )
-    except FileNotFoundError as error:
-        raise GatesError("is not installed", where="git", hint=git_settings.MISSING) from error
+    done = _started(git_settings.command("rev-parse", asked), "rev-parse", folder, git_settings.environment(environ))
     told = done.stderr.decode(errors="replace")
     if done.returncode and "not a git repository" not in told and "work tree" not in told:
         raise failed(("rev-parse",), done.stderr)  # such as a repository that somebody else owns

@@ -6,19 +6,18 @@ record. Written by plumbing alone, as the ledger is.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from urllib.parse import quote
 
 from gates.documents.record import PICTURES
 from gates.schema.canonical import digest_bytes
-from gates.system.git import Git, failed
+from gates.system.git import Git, RemoteError, failed
+from gates.system.retries import retried
 
 HERE = f"refs/heads/{PICTURES}"
 SEEN = f"refs/gates/{PICTURES}"
 BADGES = "badges"  # the folder of those that a README shows
 MOST = 100  # pull requests, the newest, whose pictures are kept
-TRIES = 4
 DIGITS = 12  # of a digest, in a file's name
 HINT = (
     "Give the job, and the job that calls it, `contents: write`, and let no rule of the repository protect the branch."
@@ -40,19 +39,20 @@ def store(git: Git, remote: str, pr: int, key: str, pictures: Mapping[str, str])
 def keep(git: Git, remote: str, folder: str, texts: Mapping[str, str], *, replacing: str | None = None) -> None:
     """Keep files in a folder of the branch, in the place of those of the same name, or whose names begin so."""
     written = {name: f"100644 blob {_blob(git, text)}" for name, text in texts.items()}
-    for attempt in range(TRIES):
+
+    def push() -> None:
         old = _newest(git, remote)
         before = _listed(git, f"{old}:{folder}") if old else {}
-        left = {name: one for name, one in before.items() if replacing is None or not name.startswith(replacing)}
+        left = {name: entry for name, entry in before.items() if replacing is None or not name.startswith(replacing)}
         new = _commit(git, old, folder, left | written)
         lease = f"--force-with-lease={HERE}:{old or ''}"  # of two that write at once, one looks again
-        done = git.ask("push", "--quiet", "--no-verify", lease, remote, f"{new}:{HERE}", network=True)
-        if done.returncode == 0:
-            return
-        time.sleep(0.1 * 2**attempt)
-    error = failed(("push",), done.stderr)
-    error.hint = HINT
-    raise error
+        git.remote("push", "--quiet", "--no-verify", lease, remote, f"{new}:{HERE}")
+
+    try:
+        retried(push, RemoteError)
+    except RemoteError as error:
+        error.hint = HINT
+        raise
 
 
 def address(server: str, repository: str, path: str) -> str:
