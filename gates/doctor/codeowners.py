@@ -1,4 +1,7 @@
-"""Read CODEOWNERS as GitHub does: the last pattern that matches a path names its owners."""
+"""Read CODEOWNERS as GitHub does: the last pattern that matches a path names its owners.
+
+Source: GitHub's documentation, "About code owners", CODEOWNERS syntax.
+"""
 
 from __future__ import annotations
 
@@ -6,33 +9,33 @@ import re
 from functools import cache
 
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")  # GitHub takes the first
-_STARS = re.compile(r"(/\*\*/|\*\*/|/\*\*|\*\*|\*|\?)")
+OWNER = re.compile(r"@[A-Za-z0-9_-]{1,100}(/[A-Za-z0-9._-]{1,100})?|[^\s@#/]+@[^\s@#/]+\.[^\s@#/]+")
+_COMMENT = re.compile(r"(^|\s)#.*")
 _SPLIT = re.compile(r"(?<!\\)\s+")
+_UNSUPPORTED = re.compile(r"^!|^\\#|[\[\]]")  # of .gitignore, but not of CODEOWNERS: GitHub skips the line
+
+_STAR_ALONE = re.compile(r"(?<!\*\*)/\*$")
 
 
 def owners_of(path: str, text: str) -> tuple[str, ...]:
     """Who owns a path from the repository's root; nobody where no pattern matches, or the last one names none."""
     found: tuple[str, ...] = ()
     for line in text.splitlines():
-        pattern, *owners = _SPLIT.split(re.sub(r"(^|\s)#.*", "", line).strip())
-        if pattern and not re.search(r"^!|[\[\]]", pattern) and _form(pattern).fullmatch(path):
+        pattern, *owners = _SPLIT.split(_COMMENT.sub("", line).strip())
+        if pattern and all(map(OWNER.fullmatch, owners)) and _matches(pattern, path):
             found = tuple(owners)
     return found
 
 
 @cache
-def _form(pattern: str) -> re.Pattern[str]:
-    """Patterns are those of .gitignore, without negation and ranges; what matches a folder matches all in it, save for
-    a pattern that ends with a star alone."""
-    plain = pattern.replace("\\ ", " ").replace("\\#", "#")
-    anchored = "/" in plain.rstrip("/")
-    inner = plain.strip("/")
-    form = "".join(
-        _TOKENS.get(token, re.escape(token)) for token in re.split(r"(/\*\*/|\*\*/|/\*\*|\*\*|\*|\?)", inner)
-    )
-    start = "" if anchored else "(?:.*/)?"
-    end = "/.*" if plain.endswith("/") else "" if inner.endswith("/*") else "(?:/.*)?"
-    return re.compile(start + form + end, re.DOTALL)
+def _matches(pattern: str, path: str) -> bool:
+    """Whether a pattern matches a path. The patterns are those of .gitignore, but that GitHub lets one that ends with
+    a star alone match only what lies directly there, and not all that lies in a folder there."""
+    from pathspec.patterns.gitignore.base import GitIgnorePatternError
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
-
-_TOKENS = {"/**/": "/(?:.*/)?", "**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    try:
+        found = None if _UNSUPPORTED.search(pattern) else GitIgnoreSpecPattern(pattern).match_file(path)
+    except GitIgnorePatternError:  # such as one that ends with a backslash
+        return False
+    return found is not None and (not _STAR_ALONE.search(pattern) or found.match.end() == len(path))

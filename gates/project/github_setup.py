@@ -11,14 +11,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from gates.checkout.workspace import Workspace
-from gates.doctor.codeowners import PLACES, owners_of
+from gates.doctor.codeowners import OWNER, PLACES, owners_of
 from gates.errors import GatesError
 from gates.github import caller_workflows
 from gates.github.caller_workflows import PIN, UNPINNED, Home
 from gates.system import files
 from gates.system.git import Git, repository, root_above
-
-_OWNER = re.compile(r"@[A-Za-z0-9_-]{1,100}(/[A-Za-z0-9._-]{1,100})?|[^\s@#/]+@[^\s@#/]+\.[^\s@#/]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +81,7 @@ def _text(path: Path) -> str:
 def checked_owners(owners: str) -> str:
     """Owners as CODEOWNERS wants them. Raises ``GatesError`` for what is none."""
     every = owners.replace(",", " ").split()
-    wrong = [one for one in every if not _OWNER.fullmatch(one)]
+    wrong = [one for one in every if not OWNER.fullmatch(one)]
     if wrong or not every:
         told = f"{wrong[0]} is not an owner" if wrong else "names nobody"
         raise GatesError(told, where="--owners", hint="Write @LOGIN, @ORGANISATION/TEAM or an address.")

@@ -35,6 +35,21 @@ TABLE = [
     ("gate?.yaml", "gate/.yaml", False),
     ("a.b", "axb", False),
     (r"my\ file", "my file", True),
+    ("/*", "gates.yaml", True),
+    ("/*", "models/gates.yaml", False),
+    ("**/docs/*", "a/docs/b", True),
+    ("**/docs/*", "docs/a/docs/b", True),
+    ("**/docs/*", "a/docs/b/c", False),
+    ("models/**/*", "models/a/b/c", True),
+    ("**/*", "a/b", True),
+    ("**", "a/b", True),
+    ("docs/**", "docs/a/b", True),
+    ("docs/**", "docs", False),
+    ("gates*", "gates.yaml/a", True),
+    ("GATES.yaml", "gates.yaml", False),
+    ("/", "gates.yaml", False),
+    ("gates.yaml\\", "gates.yaml", False),
+    (r"\#a", "#a", False),
     ("!gates.yaml", "gates.yaml", False),
     ("[g]ates.yaml", "gates.yaml", False),
 ]
@@ -51,3 +66,8 @@ def test_the_last_match_counts_and_may_take_the_owners_away():
     assert owners_of("models/a", text) == ("@dana", "lee@example.org")
     assert owners_of("models/free.yaml", text) == ()
     assert owners_of("a", "") == owners_of("a", "#* @x\n") == ()
+
+
+def test_a_line_that_github_skips_takes_nobodys_place():
+    for skipped in ("/models/ dana", "/models/ @dana @", "!/models/ @dana", "/models/[ab] @dana", "/models/a\\ @dana"):
+        assert owners_of("models/a", f"* @acme/all\n{skipped}\n") == ("@acme/all",), skipped
