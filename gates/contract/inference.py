@@ -15,7 +15,7 @@ from math import ceil, floor, isfinite
 from gates.contract.profile import SAFE, ColumnProfile, Guess, Profile, common, together
 from gates.contract.sql import TEMPORAL
 from gates.schema.fields import Plain
-from gates.schema.yaml_values import entry, flow
+from gates.schema.yaml_text import entry, flow
 
 BROAD = Context(prec=60)
 

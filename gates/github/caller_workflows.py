@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from gates.schema.yaml_values import flow
+from gates.schema.yaml_text import flow
 
 PIN = re.compile(r"([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100})@([0-9a-f]{40})")
 UNPINNED = ("OWNER/gates", "FULL-COMMIT-SHA")

@@ -15,7 +15,7 @@ from gates.contract.profile import Profile
 from gates.metrics import Task
 from gates.project.guesses import Guessed, classes, missing
 from gates.schema.fields import Plain
-from gates.schema.yaml_values import flow
+from gates.schema.yaml_text import flow
 from gates.wording import plural
 
 MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

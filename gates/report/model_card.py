@@ -15,7 +15,8 @@ from gates.policy import Card, ResolvedPolicy
 from gates.report.escape import code, text
 from gates.report.markdown_tables import bars, fairness
 from gates.schema.canonical import digest
-from gates.schema.yaml_values import flow
+from gates.schema.fields import Plain
+from gates.schema.yaml_text import dump
 from gates.wording import percent, plural, rows
 
 MOST = 400  # rules of the card's tables
@@ -54,29 +55,26 @@ def render(resolved: ResolvedPolicy, evidence: Evidence, decision: Decision, rec
 def _front(about: Card, resolved: ResolvedPolicy, evidence: Evidence, decision: Decision) -> str:
     """The metadata that the Hugging Face hub reads."""
     pipeline = _PIPELINES.get(resolved.policy.task)
-    found = [gate for gate in decision.gates if gate.metric and not gate.slice and gate.candidate]
-    metrics = {gate.id: gate for gate in reversed(found)}  # a rule each; they tell one value
-    lines = ["---", f"model_name: {flow(decision.model)}", *([f"pipeline_tag: {pipeline}"] if pipeline else [])]
-    if about.license:
-        lines.append(f"license: {flow(about.license)}")
-    lines += [f"tags: [{pipeline}, gates]" if pipeline else "tags: [gates]"]
+    judged = [gate for gate in decision.gates if gate.metric and not gate.slice and gate.candidate]
+    metrics = {gate.id: gate for gate in reversed(judged)}  # a rule each; they tell one value
+    front: dict[str, Plain] = {"model_name": decision.model}
+    front |= {"pipeline_tag": pipeline} if pipeline else {}
+    front |= {"license": about.license} if about.license else {}
+    front |= {"tags": [pipeline, "gates"] if pipeline else ["gates"]}
     if metrics:
         holdout = next(table for table in evidence.tables if table.name == "holdout")
-        lines += [
-            "model-index:",
-            f"- name: {flow(decision.model)}",
-            "  results:",
-            f"  - task: {{type: {pipeline or 'other'}}}",
-            f"    dataset: {{type: tabular, name: {flow(holdout.name)}, revision: {flow(holdout.digest)}}}",
-            "    metrics:",
-            *(_metric(gate) for gate in reversed(metrics.values())),
-        ]
-    return "\n".join([*lines, "---"])
+        result: dict[str, Plain] = {
+            "task": {"type": pipeline or "other"},
+            "dataset": {"type": "tabular", "name": holdout.name, "revision": holdout.digest},
+            "metrics": [_metric(gate) for gate in reversed(metrics.values())],
+        }
+        front |= {"model-index": [{"name": decision.model, "results": [result]}]}
+    return f"---\n{dump(front)}---"
 
 
-def _metric(gate: GateVerdict) -> str:
+def _metric(gate: GateVerdict) -> dict[str, Plain]:
     assert gate.candidate is not None  # noqa: S101 -- the caller has looked
-    return f"    - {{type: {flow(gate.metric)}, name: {flow(gate.id)}, value: {flow(gate.candidate.value)}}}"
+    return {"type": gate.metric, "name": gate.id, "value": gate.candidate.value}
 
 
 def _opening(decision: Decision) -> str:

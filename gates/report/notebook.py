@@ -11,7 +11,7 @@ from gates.judge.table_check import Checked
 from gates.policy import ResolvedPolicy
 from gates.report.escape import flat
 from gates.report.headline import by_badness, headline, sign, word
-from gates.schema.yaml_values import flow
+from gates.schema.yaml_text import flow
 from gates.wording import bar_text, number, plural, rows, signed
 
 MOST = 20  # rows of a table

@@ -1,4 +1,4 @@
-"""Read YAML text into a plain value and the place of every key. Bounded and safe; knows no policy.
+"""Read YAML text as a plain value with the place of every key, and write plain values as YAML. Bounded and safe.
 
 Scalars follow the YAML 1.2 core schema: ``yes`` and ``on`` are text, only ``true`` and ``false`` are booleans. Less
 than it: octal and hexadecimal numbers, infinities and NaN stay text. Aliases, anchors, tags, several documents and
@@ -23,6 +23,8 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 24
 MAX_NODES = 20_000
 MAX_DIGITS = 40
+KEY = 100  # characters of a key that may stand before its colon on one line; YAML itself draws a line at 128
+_BREAKS = re.compile(r"[\n\r\x85\u2028\u2029]")
 
 Path = tuple[str | int, ...]
 Place = tuple[int, int]
@@ -165,17 +167,44 @@ def _finite(value: Plain, text: str, node: Any, name: str) -> Plain:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes YAML that ``parse`` reads back as it was."""
+    """Writes YAML that ``parse`` reads back as it was.
+
+    PyYAML quotes what YAML 1.1 would take for something else (``yes``); the resolver added here quotes what YAML 1.2
+    would (``1e5``, ``089``).
+    """
 
 
-def _text(dumper: _Dumper, text: str) -> Any:
-    quoted = any(pattern.fullmatch(text) for pattern, _ in _SCALARS)
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if quoted else None)
+def _text(dumper: _Dumper, text: str) -> yaml.Node:
+    """Text of several lines in double quotes, where a break is escaped and stays on one line."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if _BREAKS.search(text) else None)
+
+
+def _number(dumper: _Dumper, value: float) -> yaml.Node:
+    """A whole float as people write it: 500, not 500.0."""
+    whole = value.is_integer() and abs(value) < 2**53
+    return dumper.represent_int(int(value)) if whole else yaml.SafeDumper.represent_float(dumper, value)
 
 
 _Dumper.add_representer(str, _text)
+_Dumper.add_representer(float, _number)
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$"),
+    list("-+.0123456789"),
+)
 
 
-def dump(value: Plain) -> str:
-    """A plain value as YAML text that ``parse`` reads back as it was."""
-    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+def dump(value: Plain, **layout: Any) -> str:
+    """A plain value as YAML that ``parse`` reads back as it was."""
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, **layout))
+
+
+def flow(value: Plain) -> str:
+    """A value on one line: ``{type: integer, minimum: 1}``."""
+    return dump([value], default_flow_style=True, width=math.inf).rstrip("\n")[1:-1]
+
+
+def entry(key: str, value: Plain, indent: str) -> str:
+    """``key: value`` on one line; a very long key on a line of its own."""
+    name = flow(key)
+    return f"{indent}{name}: {flow(value)}" if len(name) <= KEY else f"{indent}? {name}\n{indent}: {flow(value)}"

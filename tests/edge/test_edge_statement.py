@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 import yaml
 from edge_project import Project, call, refused, without
+from huggingface_hub import ModelCard
 
 from gates.checkout.workspace import Workspace
 from gates.report.model_card import render as card
@@ -75,11 +76,20 @@ def test_an_attestation_is_githubs_to_check(project):
     refused(check(project, "bundle.json", "--key", str(project.root / "pub.pem")), "gh attestation verify")
 
 
+def on_the_hub(text):
+    """The card as Hugging Face's client reads it; front matter that it can't read is an error. Asks nobody: the hub's
+    own check (``validate``) needs the network."""
+    read = ModelCard(text, ignore_metadata_errors=False)
+    assert ModelCard(str(read)).data.to_dict() == read.data.to_dict()
+    return read
+
+
 def test_the_card(project):
     done = call("card", "--policy", str(project.root / "gates.yaml"))
     assert done.code == 0
     _, front, body = done.out.split("---\n", 2)
     told = yaml.safe_load(front)
+    assert told == {"model_name": "churn"} | on_the_hub(done.out).data.to_dict()
     assert told["license"] == "mit"
     (result,) = told["model-index"][0]["results"]
     value = project.decision["gates"][0]["candidate"]["value"]
@@ -98,6 +108,7 @@ def test_the_card(project):
         ("binary", 0.4, "A score of at least 0.4 is called positive.", "tabular-classification"),
         ("multiclass", 0.5, None, "tabular-classification"),
         ("regression", 0.5, None, "tabular-regression"),
+        ("ranking", 0.5, None, None),
         ("score", 0.5, None, None),
     ],
 )
@@ -106,8 +117,12 @@ def test_the_card_says_what_the_task_is(project, task, threshold, line, pipeline
     resolved = work.load()
     policy = replace(resolved.policy, task=task, predict=replace(resolved.policy.predict, threshold=threshold))
     made = card(replace(resolved, policy=policy), work.load_evidence(), work.load_decision())
-    told = yaml.safe_load(made.split("---\n", 2)[1])
+    told, evidence = yaml.safe_load(made.split("---\n", 2)[1]), work.load_evidence()
     assert told.get("pipeline_tag") == pipeline
+    (result, *_) = on_the_hub(made).data.eval_results
+    assert (result.task_type, result.dataset_type, result.dataset_name) == (pipeline or "other", "tabular", "holdout")
+    assert result.dataset_revision == next(table.digest for table in evidence.tables if table.name == "holdout")
+    assert (result.metric_type, result.metric_value) == ("roc_auc", project.decision["gates"][0]["candidate"]["value"])
     assert told["model-index"][0]["results"][0]["task"]["type"] == (pipeline or "other")
     assert ("is called positive" in made) == (line is not None)
     assert (line or "") in made

@@ -12,7 +12,7 @@ from gates.documents.diff import Change as PolicyChange
 from gates.documents.diff import Effect
 from gates.report.terminal.verdicts import console, flat
 from gates.schema.fields import Plain
-from gates.schema.yaml_values import flow
+from gates.schema.yaml_text import flow
 from gates.wording import all_of, counted
 
 WORDS: Final = {ChangeKind.UNKNOWN: "can't be determined", Effect.UNKNOWN: "can't be determined"}
