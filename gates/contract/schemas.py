@@ -153,7 +153,7 @@ def _misplaced(source: Source, word: str, base: Path, here: Path) -> Iterator[Pr
     within = here[len(base) : -1]
     if word == "x-sensitive" and not {"properties", *FOLDERS} & set(within):
         yield Problem.at(source, here, "belongs to one column; write it into the column's properties")
-    of_a_rule = not within or (len(within) == 2 and within[0] in ("properties", *FOLDERS))  # noqa: PLR2004 -- and a name
+    of_a_rule = not within or (len(within) == 2 and within[0] in ("properties", *FOLDERS))  # and a name
     if word in _OF_RULES and not of_a_rule:
         yield Problem.at(source, here, "belongs to a whole rule; write it next to the property's other keywords")
 

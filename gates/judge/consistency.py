@@ -29,7 +29,7 @@ def _contradictions(resolved: ResolvedPolicy, evidence: Evidence) -> Iterator[st
     if evidence.candidate is None or evidence.candidate.unscored:
         return
     task = resolved.policy.task
-    if task == "binary" and len(evidence.classes) != 2:  # noqa: PLR2004 -- a binary task has two
+    if task == "binary" and len(evidence.classes) != 2:  # a binary task has two
         yield "it does not name two classes"
     if len(evidence.runs) != resolved.policy.train.seeds - 1:
         yield "it does not contain every training"
@@ -70,7 +70,7 @@ def _of_slices(
         yield "a slice occurs twice"
     for part in slices:
         if is_found(part.dimension):
-            if not 0 < len(part.key) <= 2 or part.rows > rows:  # noqa: PLR2004 -- a column or two
+            if not 0 < len(part.key) <= 2 or part.rows > rows:  # a column or two
                 yield f"{part.dimension} is not a slice that a search finds"
         elif tuple(column for column, _ in part.key) != columns.get(part.dimension):
             yield f"the policy has no slices by {part.dimension}, or they name other columns"
@@ -131,7 +131,7 @@ def _of_ranks(part: Slice, ranks: Ranks) -> Iterator[str]:
         if sums.ab < 0 or sums.ab * sums.ab > sums.aa * sums.bb:
             yield "no two rankings have these sums"
     for bucket in ranks.buckets:
-        if len(bucket) != 7 or not 0 <= bucket[0] < BUCKETS or min(bucket) < 0:  # noqa: PLR2004 -- its seven numbers
+        if len(bucket) != 7 or not 0 <= bucket[0] < BUCKETS or min(bucket) < 0:  # its seven numbers
             yield f"{list(bucket)} is no bucket of ranks"
             return
 
@@ -152,7 +152,7 @@ def _of_moments(part: Slice, moments: Moments) -> Iterator[str]:
             slack = (square >> _ROUNDED) + (moments.rows << Moments.UNIT - _CUT)
             if total * total > (moments.rows * (square + slack)) << Moments.UNIT:
                 yield f"{moments.id}: no rows have these sums"
-    if moments.ends and (len(moments.ends) != 2 or moments.ends[0] > moments.ends[1]):  # noqa: PLR2004 -- two ends
+    if moments.ends and (len(moments.ends) != 2 or moments.ends[0] > moments.ends[1]):  # two ends
         yield f"{moments.id} has invalid ends"
 
 

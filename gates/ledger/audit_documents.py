@@ -119,7 +119,7 @@ def check(git: Git, filed: Sequence[Filed], key: Path | None = None) -> AuditPar
 def _checked(one: Callable[[Sequence[Filed]], AuditPart], parts: Sequence[Sequence[Filed]]) -> Iterable[AuditPart]:
     """In their order, on as many processors as there are, and as many as are worth it."""
     workers = min(len(parts), os.cpu_count() or 1)
-    if workers < 2:  # noqa: PLR2004
+    if workers < 2:
         yield from map(one, parts)
         return
     with ProcessPoolExecutor(workers) as pool:

@@ -80,7 +80,7 @@ def auc_difference(ranks: Ranks) -> Found:
     correlation = min(max(-1.0, seen) * (1 - 2 / (k * k)), 1 - 1 / k)
 
     def bounds(confidence: float) -> Bounds:
-        if found.rarest < 2:  # noqa: PLR2004 -- one row has no spread
+        if found.rarest < 2:  # one row has no spread
             return -1.0, 1.0
         added = mover_difference(
             ours.value, *_score(ours, confidence), theirs.value, *_score(theirs, confidence), correlation
@@ -111,7 +111,7 @@ def _drawn(rows: float) -> float:
 
 def _score(found: Estimated, confidence: float) -> Bounds:
     """The AUCs at which the value would lie t standard errors away."""
-    if found.rarest < 2:  # noqa: PLR2004 -- one row has no spread
+    if found.rarest < 2:  # one row has no spread
         return 0.0, 1.0
     value, expected = found.value, _expected(found.value)
     scale, widened = 0.0, []
@@ -170,7 +170,7 @@ def estimated(ranks: Ranks, wa: int, wb: int) -> Estimated | None:
 def _component(sums: RankSums, wa: int, wb: int, others: int) -> float:
     """The share of one class: sample variance of its rows' placements, over its number of rows."""
     k = sums.rows
-    if k < 2:  # noqa: PLR2004 -- one row has no spread
+    if k < 2:  # one row has no spread
         return 0.0
     total = wa * sums.a + wb * sums.b
     squares = wa * wa * sums.aa + 2 * wa * wb * sums.ab + wb * wb * sums.bb

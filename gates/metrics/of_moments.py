@@ -115,7 +115,7 @@ def _bounded(sums: Moments, smooth: Smooth, spread: Spread, who: int) -> Found:
     value, (place,) = spread.value, _places(smooth, len(sums.sums), who)
     if sums.sums[place] == _square(sums, place):
         return share(value * sums.rows, sums.rows)
-    if spread.support < 2:  # noqa: PLR2004 -- one row has no spread
+    if spread.support < 2:  # one row has no spread
         return jackknife.quantity(spread, smooth.limits, method)
     rows = value * (1 - value) / spread.error**2 if spread.error and 0 < value < 1 else spread.support
     return share(value * rows, rows, max(1.0, min(spread.freedom, spread.support - 1)), "clopper-pearson-effective")

@@ -192,7 +192,7 @@ def _columns_meaning(value: Plain, task: str) -> Iterator[tuple[Path, str]]:
     if isinstance(classes, list):
         if task not in ("binary", "multiclass"):
             yield ("data", "classes"), f"task: {task} has no classes"
-        elif task == "binary" and len(classes) > 2:  # noqa: PLR2004 -- negative and positive
+        elif task == "binary" and len(classes) > 2:  # negative and positive
             yield ("data", "classes"), f"task: binary has two classes, not {len(classes)}; write task: multiclass"
 
 

@@ -134,7 +134,7 @@ def accepted(facts: Facts) -> tuple[GateVerdict, ...]:
 def _who(facts: Facts) -> str:
     waivers = [one.waiver for one in facts.settled.waived] if facts.settled else []
     names = sorted({waiver.who.login for waiver in waivers})
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     return f"by {shown}, until {min(waiver.until for waiver in waivers)}"
 
 

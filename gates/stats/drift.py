@@ -61,7 +61,7 @@ def pooled(parts: Counts) -> tuple[Counts, float]:
 
     filled = [(n, m) for n, m in parts if n or m]
     few = [one for one in filled if rare(*one)]
-    if len(few) < 2:  # noqa: PLR2004 -- one bin alone stays what it is
+    if len(few) < 2:  # one bin alone stays what it is
         return filled, 0.0
     rest = (sum(n for n, _ in few), sum(m for _, m in few))
     return [*(one for one in filled if not rare(*one)), rest], sum(rest) / both
@@ -127,7 +127,7 @@ def _kolmogorov_smirnov(parts: Counts) -> Distance:
     Its bounds are those of Dvoretzky, Kiefer and Wolfowitz for two samples. Source: Wei and Dudley, Stat Probab Lett
     2012;82:636.
     """
-    if len(parts) != 2 or not parts[1][1]:  # noqa: PLR2004 -- its two parts
+    if len(parts) != 2 or not parts[1][1]:  # its two parts
         return Distance(value=None)
     (n, m), (gap, product) = parts
     value = gap / product

@@ -150,7 +150,7 @@ def quantity(
         if still or not limits[0] < value < limits[1]:
             slack = unseen(support, confidence) * width
             return max(limits[0], value - slack), min(limits[1], value + slack)
-        if support < 2 or not isfinite(error):  # noqa: PLR2004 -- one row has no spread
+        if support < 2 or not isfinite(error):  # one row has no spread
             return limits
         sure = max(1.0, min(spread.freedom, support - 1))
         low, high = zip(*(scale(value, error, confidence, sure, limits) for scale in scales), strict=True)

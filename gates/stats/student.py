@@ -28,7 +28,7 @@ def t(confidence: float, freedom: float) -> float:
         return _start(confidence, freedom)
     if freedom == 1:
         return tan(pi * (confidence - 0.5))
-    if freedom == 2:  # noqa: PLR2004 -- degrees of freedom
+    if freedom == 2:  # degrees of freedom
         return (2 * confidence - 1) / sqrt(2 * confidence * (1 - confidence))
     x = _start(confidence, freedom)
     for _ in range(_STEPS):

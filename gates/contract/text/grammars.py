@@ -25,7 +25,7 @@ def _ipv6() -> str:
     group, last = f"[{_HEX}]{{1,4}}", rf"([{_HEX}]{{1,4}}:[{_HEX}]{{1,4}}|{IPV4})"
     forms = [f"({group}:){{6}}{last}", f"::({group}:){{5}}{last}"]
     for before in range(7):  # how many groups may stand before the double colon
-        tail = f"({group}:){{{4 - before}}}{last}" if before <= 4 else group if before == 5 else ""  # noqa: PLR2004
+        tail = f"({group}:){{{4 - before}}}{last}" if before <= 4 else group if before == 5 else ""
         forms.append(f"(({group}:){{0,{before}}}{group})?::{tail}")
     return "|".join(forms)
 

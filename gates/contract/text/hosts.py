@@ -25,4 +25,4 @@ def is_idn_hostname(text: str) -> bool:
                 idna.check_bidi(label, check_ltr=True)
     except (UnicodeError, ValueError, IndexError):
         return False
-    return len(encoded) <= 253  # noqa: PLR2004 -- RFC 1035, without the root
+    return len(encoded) <= 253  # RFC 1035, without the root

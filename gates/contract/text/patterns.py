@@ -194,7 +194,7 @@ class _Parser:
         return self.literal(ord(sign)), SMALL
 
     def literal(self, code: int) -> str:
-        if 0xD800 <= code <= 0xDFFF:  # noqa: PLR2004 -- half a surrogate pair
+        if 0xD800 <= code <= 0xDFFF:  # half a surrogate pair
             self.unknown.append("half a surrogate pair")
         return _char(code)
 
@@ -271,14 +271,14 @@ class _Parser:
         return self.char(ord(sign))
 
     def char(self, code: int) -> tuple[str, int, int]:
-        if code > 0x10FFFF:  # noqa: PLR2004 -- the last of Unicode
+        if code > 0x10FFFF:  # the last of Unicode
             raise NoExpressionError("it is not a regular expression: a character beyond Unicode")
         return self.literal(code), SMALL, code
 
     def paired(self, high: int) -> int:
         """The character of two surrogates."""
         low = re.compile(r"\\u([dD][c-fC-F][0-9A-Fa-f]{2})").match(self.text, self.at)
-        if not (low and 0xD800 <= high < 0xDC00):  # noqa: PLR2004 -- the first half of a pair
+        if not (low and 0xD800 <= high < 0xDC00):  # the first half of a pair
             return high
         self.at = low.end()
         return 0x10000 + (high - 0xD800) * 0x400 + int(low[1], 16) - 0xDC00

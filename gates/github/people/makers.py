@@ -183,7 +183,7 @@ class Makers:
             return {}
         text = base64.b64decode(found["content"]).decode(errors="replace")
         lines = (re.findall(r"<\s*([^<>\s]+)\s*>", line.partition("#")[0]) for line in text.splitlines())
-        return {old.casefold(): proper.casefold() for proper, old in (one for one in lines if len(one) == 2)}  # noqa: PLR2004
+        return {old.casefold(): proper.casefold() for proper, old in (one for one in lines if len(one) == 2)}
 
     # -- the API --
 

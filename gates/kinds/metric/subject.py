@@ -190,7 +190,7 @@ def _obstacle(
     if small and not metric.grouped:
         what = f"{key_text(small[0].key)} has {rows(small[0].rows)}; min_rows asks for {terms.min_rows:,}"
         return absent(None, Code.TOO_FEW_ROWS, what)
-    if small and len(part) - len(small) < 2:  # noqa: PLR2004 -- the groups that a gap compares
+    if small and len(part) - len(small) < 2:  # the groups that a gap compares
         what = f"{subject(metric.name, None, by_text(small))} has fewer than two groups to compare"
         what += _left_out(small, terms.min_rows).replace("not compared, ", "")
         return absent(Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, what)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from gates.measure.holdout.scoring import ScoringRequest
 
 Returns = Literal["score", "prediction"]
-_TWO = 2
 _SHOWN = 5
 _FORMS: Mapping[Task, str] = {
     "binary": "return a frame with the column score (probability of {positive}), prediction (the class), or one named "
@@ -74,16 +73,16 @@ def _of_array(returned: Any, rows: int, told: ToldAnswer) -> Any:
     if hasattr(returned, "toarray"):
         returned = returned.toarray()  # sparse
     values = numpy.asarray(returned)
-    if values.ndim == 0 or values.ndim > _TWO:
+    if values.ndim == 0 or values.ndim > 2:
         raise UnfitError(f"it returned {_form(values)} for {counted(rows, 'row')}")
     table = pandas.DataFrame(values)
-    if told.names and values.ndim == _TWO and len(told.names) == values.shape[1]:
+    if told.names and values.ndim == 2 and len(told.names) == values.shape[1]:
         table.columns = list(told.names)
     return table
 
 
 def _form(values: Any) -> str:
-    if values.ndim < _TWO:
+    if values.ndim < 2:
         return counted(values.size, "value")
     return "an array of " + " x ".join(f"{size:,}" for size in values.shape)
 
@@ -174,9 +173,9 @@ def _scores(held: Mapping[str, Any], labels: Labels, task: Task) -> dict[str, An
     if lacking:
         raise UnfitError(f"it knows the classes {', '.join(held)}, not {', '.join(lacking)}")
     if task == "binary":
-        if len(held) > _TWO:
+        if len(held) > 2:
             raise UnfitError(f"it knows the classes {', '.join(held)}, and task: binary has two")
-        if len(held) == _TWO:
+        if len(held) == 2:
             _refuse_total(held)
         return {"score": held[labels.positive]}
     return {f"score_{name}": values for name, values in held.items()}

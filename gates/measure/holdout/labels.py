@@ -18,7 +18,6 @@ from gates.wording import counted, have
 
 MAX_CLASSES = 100
 TOTAL = 0.001  # so far from 1 the scores of a row's classes may add up: what rounding to three decimals makes of them
-_TWO = 2
 _SHOWN = 5
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")  # of text that is a number; 1e2, 1_0, nan and inf are names
 _BOOLEANS = {"false": 0.0, "true": 1.0}
@@ -169,7 +168,7 @@ def _classes(engine: Engine, opened: OpenTable, policy: Policy, label: str) -> L
     if policy.task == "binary":
         return _binary(occurring, declared, label, policy.data.positive)
     absent = [one for one in declared if occurring.named(one) is None]
-    if len(values) + len(absent) < _TWO:
+    if len(values) + len(absent) < 2:
         raise GatesError(
             f"{label} has one value only, {values[0]}",
             where="data.label",
@@ -190,14 +189,14 @@ def _all_declared(occurring: Labels, declared: Sequence[str], label: str) -> Non
 
 
 def _refuse_many(policy: Policy, label: str, values: Sequence[str]) -> None:
-    most = _TWO if policy.task == "binary" else MAX_CLASSES
+    most = 2 if policy.task == "binary" else MAX_CLASSES
     if len(values) <= most:
         return
     shown = ", ".join(values[:_SHOWN]) + (", …" if len(values) > _SHOWN else "")
     others = "multiclass (these are classes) or " if policy.task == "binary" and len(values) <= MAX_CLASSES else ""
     raise GatesError(
         f"{label} has {counted(len(values), 'value')} ({shown}); "
-        f"task: {policy.task} has {'two' if most == _TWO else f'at most {most}'}",
+        f"task: {policy.task} has {'two' if most == 2 else f'at most {most}'}",
         where="data.label",
         hint=f"Write task: {others}regression (a number is predicted).",
     )

@@ -68,7 +68,7 @@ def _asked(wanted: Mapping[str, Any], rows: Any) -> MetricRequest:
     except (TypeError, ValueError) as error:
         raise _UnfitError("its parameters can't be determined") from error
     names, any_ = list(parameters), any(one.kind is one.VAR_KEYWORD for one in parameters.values())
-    if len(names) < 2:  # noqa: PLR2004 -- the truth and what was predicted
+    if len(names) < 2:  # the truth and what was predicted
         raise _UnfitError(f"it must take (y_true, y_pred) or (y_true, y_score), not ({', '.join(names)})")
     unknown = [name for name in arguments if name not in names and not any_]
     if unknown:
@@ -120,7 +120,7 @@ def _predicted(rows: Any, model: Sequence[Any], wanted: Mapping[str, Any], score
 def _truth(column: Any, wanted: Mapping[str, Any]) -> Any:
     """Values as they are; of two classes 0 and 1; of more the classes themselves."""
     values, classes = column.to_numpy(), wanted["classes"]
-    if wanted["kind"] == "value" or len(classes) <= 2:  # noqa: PLR2004 -- negative and positive
+    if wanted["kind"] == "value" or len(classes) <= 2:  # negative and positive
         return values if wanted["kind"] == "value" else values.astype(int)
     named = [float(one) for one in classes] if wanted["kind"] == "number" else classes
     return np.array(named)[values.astype(int)]
@@ -147,7 +147,7 @@ def _slice(asked: MetricRequest, held: Any, truth: Any, weights: Any, units: Any
         return _undefined(f"{wrong}; no row has the class {', '.join(asked.absent)}" if asked.absent else wrong, 0)
     first, codes = np.unique(units[held], return_inverse=True)
     many = len(first)
-    if many < 2:  # noqa: PLR2004 -- one has no spread
+    if many < 2:  # one has no spread
         return _undefined("one row, or unit, has no spread", many)
     drawn = [
         [_called(asked, truth[at], one[at], None if weights is None else weights[at]) for one in models]

@@ -119,7 +119,7 @@ def calibration_slope(scores: Any, negatives: Any, positives: Any, _parameters: 
     """
     m, n = positives.sum(), negatives.sum()
     held = (positives + negatives) > 0
-    if not (m and n) or held.sum() < 2:  # noqa: PLR2004 -- a slope needs two points
+    if not (m and n) or held.sum() < 2:  # a slope needs two points
         return None
     x = scores[held].clip(_LEAST, 1 - _LEAST)
     x, hits, rows = np.log(x / (1 - x)), positives[held], (positives + negatives)[held]

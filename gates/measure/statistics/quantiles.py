@@ -130,7 +130,7 @@ def _spread(found: _Found, q: Fraction, *, together: bool) -> _Spread | str:
     tallies = found.tallies
     rows, weight = sum(one.rows for one in tallies), sum(one.weight for one in tallies)
     groups = sum(one.weight > 0 for one in tallies) if together else rows
-    if groups < 2 or not weight:  # noqa: PLR2004 -- one has no spread
+    if groups < 2 or not weight:  # one has no spread
         return _FEW
     models = range(len(found.values))
     p = float(q)

@@ -269,7 +269,7 @@ def _defined(found: Sequence[Found]) -> list[Quantity]:
 
 
 def _missing(slices: Sequence[Slice], groups: Sequence[Found]) -> Undefined | None:
-    if len(slices) < 2:  # noqa: PLR2004 -- a gap needs two
+    if len(slices) < 2:  # a gap needs two
         return Undefined(why="there is only one group")
     for part, group in zip(slices, groups, strict=True):
         if isinstance(group, Undefined):
