@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -18,6 +17,7 @@ from gates.documents.decision import Decision
 from gates.errors import GatesError
 from gates.schema.canonical import canonical
 from gates.schema.fields import Plain, plain
+from gates.schema.json_text import json_object
 from gates.schema.validation import read_json
 
 TYPE: Final = "https://in-toto.io/Statement/v1"
@@ -72,7 +72,7 @@ def adoption(model: str, alias: str, version: str, digest: str, reason: str) -> 
 
 def payload_of(data: bytes, name: str) -> tuple[bytes, Plain]:
     """The bytes that a DSSE envelope is about, and the envelope. Raises ``GatesError`` for anything else."""
-    envelope = dict(_object(data, name))
+    envelope = dict(json_object(data, name, HINT))
     if envelope.get("payloadType") != PAYLOAD:
         raise GatesError("is not a signed in-toto statement", where=name, hint=HINT)
     try:
@@ -86,7 +86,7 @@ def read(data: bytes, name: str) -> ReadStatement:
 
     Raises ``GatesError`` for anything that is not exactly the statement of a decision.
     """
-    value = _object(data, name)
+    value = json_object(data, name, HINT)
     envelope: Plain = value
     tier = Tier.KEY
     if str(value.get("mediaType", "")).startswith(BUNDLE):
@@ -106,20 +106,10 @@ HINT = "Create it again with gates statement write."
 
 
 def _decision(data: bytes, name: str) -> Decision:
-    value = _object(data, name)
+    value = json_object(data, name, HINT)
     if value.get("_type") != TYPE or value.get("predicateType") != PREDICATE:
         raise GatesError("is not an in-toto statement about a decision", where=name, hint=HINT)
     decision = read_json(Decision, json.dumps(value.get("predicate")).encode(), name)
-    if _object(statement(decision), name) != value:  # a subject of another model, a key too many
+    if json_object(statement(decision), name, HINT) != value:  # a subject of another model, a key too many
         raise GatesError("says something about its subject that its decision does not say", where=name, hint=HINT)
     return decision
-
-
-def _object(data: bytes, name: str) -> Mapping[str, Plain]:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise GatesError("is not valid JSON", where=name, hint=HINT) from error
-    if not isinstance(value, dict):
-        raise GatesError("is not a JSON object", where=name, hint=HINT)
-    return value

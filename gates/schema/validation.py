@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from gates.errors import GatesError
 from gates.schema.fields import Plain, build, schema_of
+from gates.schema.json_text import json_value
 from gates.schema.yaml_text import Path, Source
 
 if TYPE_CHECKING:
@@ -86,11 +87,7 @@ def _validator(cls: Any) -> jsonschema_rs.Draft202012Validator:
 
 def read_json(cls: type[T], data: bytes, name: str) -> T:
     """JSON bytes -> a declared dataclass. Raises ``GatesError`` where it is not valid JSON or of another form."""
-    try:
-        value = json.loads(data)
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is not text
-    except (ValueError, RecursionError) as error:
-        raise GatesError(f"is not valid JSON: {error}", where=name, hint="Create it again.") from error
+    value = json_value(data, name, "Create it again.")
     if not _validator(cast(Any, cls)).is_valid(value):
         found = list(problems(Source(name=name, value=value, places={}), (), value, schema_of(cls)))
         raise GatesError(found[0].text, where=name, hint="Create it again with this version of gates.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from math import isfinite
 from pathlib import Path
 from typing import NoReturn
@@ -11,6 +10,7 @@ from gates.documents.evidence import TrainingFacts
 from gates.errors import GatesError
 from gates.schema.canonical import EXACT
 from gates.schema.fields import build, schema_of
+from gates.schema.json_text import json_value
 from gates.schema.validation import problems
 from gates.schema.yaml_text import Source
 from gates.system import files
@@ -29,11 +29,7 @@ def read(folder: Path) -> TrainingFacts | None:
     data = files.read(path, HINT)
     if len(data) > LARGEST:
         raise GatesError(f"is larger than {LARGEST // 1024} KiB", where=str(path), hint=HINT)
-    try:
-        value = json.loads(data, parse_constant=_no_number, parse_float=_finite)
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is not text
-    except (ValueError, RecursionError) as error:
-        raise GatesError(f"is not valid JSON: {error}", where=str(path), hint=HINT) from error
+    value = json_value(data, str(path), HINT, parse_constant=_no_number, parse_float=_finite)
     found = list(problems(Source(name=str(path), value=value, places={}), (), value, SCHEMA))
     if found:
         raise GatesError(found[0].text, where=str(path), hint=HINT)
