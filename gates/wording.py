@@ -1,4 +1,4 @@
-"""Write numbers in plain words."""
+"""Write numbers in plain words, and text that a terminal can show."""
 
 from __future__ import annotations
 
@@ -105,6 +105,11 @@ def moved_by(value: float, *, points: bool = True) -> str:
 def percent(confidence: float) -> str:
     """0.95 -> ``95 %``."""
     return f"{confidence * 100:.6g} %"
+
+
+def printable(foreign: str) -> str:
+    """Foreign text for a terminal, without what one obeys: line breaks and control characters become spaces."""
+    return "".join(letter if letter.isprintable() else " " for letter in foreign)
 
 
 def rows(n: int) -> str:

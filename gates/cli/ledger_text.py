@@ -11,8 +11,8 @@ from gates.ledger.audit import Audit
 from gates.ledger.ledger import Entry
 from gates.pipeline.reproduce import Reproduced
 from gates.promotion.status import Standing
-from gates.report.terminal.verdicts import console, flat
-from gates.wording import plural
+from gates.report.terminal.verdicts import console
+from gates.wording import plural, printable
 
 STYLES = {
     RecordKind.PROMOTION: "green",
@@ -43,10 +43,10 @@ def history(entries: Sequence[Entry], *, width: int, colour: bool) -> str:
             str(record.sequence),
             record.at.removesuffix("Z").replace("T", " "),
             Text(record.kind.value, style=STYLES.get(record.kind, "")),
-            Text(flat(_model(record))),
-            Text(flat(record.run.actor.login)),
+            Text(printable(_model(record))),
+            Text(printable(record.run.actor.login)),
             entry.digest[7:19],
-            Text(flat(_why(record))),
+            Text(printable(_why(record))),
         )
     told.print(table)
     return out.getvalue()
@@ -73,9 +73,11 @@ def standing(found: Standing, *, width: int, colour: bool) -> str:
     )
     for one in found.aliases:
         good = one.state in AGREED
-        told.print(Text(flat(f"{'✅' if good else '❌'} {one.alias}: {one.told}"), style="green" if good else "red"))
+        told.print(
+            Text(printable(f"{'✅' if good else '❌'} {one.alias}: {one.told}"), style="green" if good else "red")
+        )
         if one.record is not None:
-            told.print(Text(flat(f"   by today's policy: {one.today or 'unknown'}, {one.why}")))
+            told.print(Text(printable(f"   by today's policy: {one.today or 'unknown'}, {one.why}")))
     if found.open is not None:
         waits = f"; others wait for it until {found.waits}" if found.waits else ""
         what = (
@@ -84,7 +86,7 @@ def standing(found: Standing, *, width: int, colour: bool) -> str:
         told.print(Text(f"❌ {what}", style="red"))
     for one in found.aliases:
         if one.mend:
-            told.print(Text(flat(f"   {one.alias}: {one.mend}")))
+            told.print(Text(printable(f"   {one.alias}: {one.mend}")))
     return out.getvalue()
 
 
@@ -95,7 +97,7 @@ def audit(found: Audit, *, width: int, colour: bool) -> str:
     out, told = console(width, colour=colour)
     for flaw in found.found:
         place = f"record {flaw.sequence}" if flaw.sequence else "the ledger"
-        told.print(Text(flat(f"❌ {place}: {flaw.code}: {flaw.what}"), style="red"))
+        told.print(Text(printable(f"❌ {place}: {flaw.code}: {flaw.what}"), style="red"))
     if found.tiers:
         words = {"none": "nobody", "key": "a key", "attested": "a workflow's attestation"}
         stand = ", ".join(f"{count} by {words[tier]}" for tier, count in sorted(found.tiers.items()))
@@ -118,7 +120,7 @@ def reproduced(found: Reproduced, *, width: int, colour: bool) -> str:
 
     out, told = console(width, colour=colour)
     for part in found.parts:
-        told.print(Text(flat(f"❔ {part}"), style="yellow"))
+        told.print(Text(printable(f"❔ {part}"), style="yellow"))
     if not found.model:
         told.print(Text("   the model's files differ in bytes: many formats contain times or random names"))
     if found.same:

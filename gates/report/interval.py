@@ -1,13 +1,23 @@
-"""Place the judged interval relative to its limit, and draw both as a little bar of characters."""
+"""Write a gate's numbers as text: values, bounds, what a rule asks for, and the interval beside its limit as a drawing."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gates.documents.decision import Estimate, GateVerdict
 from gates.kinds.metric.bars import BARS
-from gates.wording import apart, number, signed
+from gates.wording import apart, bar_text, number, signed
 
 HALF = 6  # characters on each side of the limit
 TITLE = "worse │ better"
+ASKS = {
+    "min": "at least {}",
+    "max": "at most {}",
+    "max_worsening": "worse by at most {}",
+    "min_improvement": "better by at least {}",
+    "suspicious_gain": "not better by more than {}",
+}
+SIGNS = {"min": "≥ {}", "max": "≤ {}", "max_worsening": "worse ≤ {}", "min_improvement": "better ≥ {}"}
 
 
 def held(gate: GateVerdict) -> tuple[Estimate, float] | None:
@@ -30,6 +40,16 @@ def figures(gate: GateVerdict, estimate: Estimate, *, change: bool = False) -> t
         for one in (estimate.value, estimate.low, estimate.high)
     )
     return value, f"{low} to {high}"
+
+
+def within(gate: GateVerdict, estimate: Estimate | None, *, change: bool = False) -> str:
+    """A value with its bounds: ``0.81 (0.79 to 0.83)``; empty where there is none."""
+    return "{} ({})".format(*figures(gate, estimate, change=change)) if estimate else ""
+
+
+def asked(gate: GateVerdict, words: Mapping[str, str] = ASKS) -> str | None:
+    """What a rule asks for, in words or in ``SIGNS``; None where they have none for it."""
+    return words[gate.rule].format(bar_text(gate.bar)) if gate.rule in words and gate.bar is not None else None
 
 
 def up(gate: GateVerdict) -> int:

@@ -8,8 +8,8 @@ from gates.documents.decision import Decision, Estimate, GateVerdict, Verdict
 from gates.documents.slices import key_text
 from gates.report.escape import code, line, text
 from gates.report.headline import sign, word
-from gates.report.interval import figures
-from gates.wording import bar_text, number, plural, rows
+from gates.report.interval import asked, figures, within
+from gates.wording import number, plural, rows
 
 MOST_ROWS = 40  # of one table
 MOST_MOVED = 10
@@ -38,7 +38,7 @@ def _row(gate: GateVerdict) -> str:
         _value(gate, gate.champion, bounds=False),
         _value(gate, gate.candidate, bounds=level),
         _change(gate),
-        _rule(gate),
+        asked(gate) or code(gate.rule),
     )
     return f"| {' | '.join(cells)} |"
 
@@ -46,30 +46,16 @@ def _row(gate: GateVerdict) -> str:
 def _value(gate: GateVerdict, estimate: Estimate | None, *, bounds: bool) -> str:
     if estimate is None:
         return "–"
-    value, within = figures(gate, estimate)
-    return f"**{value}** ({within})" if bounds else value
+    value, between = figures(gate, estimate)
+    return f"**{value}** ({between})" if bounds else value
 
 
 def _change(gate: GateVerdict) -> str:
     difference = gate.difference
     if difference is None:
         return "–"
-    value, within = figures(gate, difference, change=True)
-    return f"{value} ({within}){', noise' if difference.low <= 0 <= difference.high else ''}"
-
-
-_RULES = {
-    "min": "at least {}",
-    "max": "at most {}",
-    "max_worsening": "worse by at most {}",
-    "min_improvement": "better by at least {}",
-}
-
-
-def _rule(gate: GateVerdict) -> str:
-    if gate.rule in _RULES and gate.bar is not None:
-        return _RULES[gate.rule].format(bar_text(gate.bar))
-    return code(gate.rule)
+    noise = ", noise" if difference.low <= 0 <= difference.high else ""
+    return within(gate, difference, change=True) + noise
 
 
 def _compared(gate: GateVerdict) -> bool:

@@ -9,7 +9,7 @@ from gates.documents.decision import Decision, GateVerdict, Verdict
 from gates.report.escape import flat, xml
 from gates.report.headline import by_badness, first_line, sign, word
 from gates.report.html.pictures import HIGH, MARKS, WIDE, coloured, forest
-from gates.report.interval import figures, held
+from gates.report.interval import held, within
 from gates.report.run_facts import Facts
 from gates.wording import plural
 
@@ -85,7 +85,7 @@ def _values(gate: GateVerdict) -> str:
     if found is None:
         return ""
     judged, _ = found
-    return "{} ({})".format(*figures(gate, judged, change=judged is gate.difference))
+    return within(gate, judged, change=judged is gate.difference)
 
 
 def _cell(x: int, y: int, wide: int, high: int, foreign: str, kind: str = "") -> str:

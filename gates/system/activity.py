@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
+from gates.wording import printable
+
 Kind = Literal["command", "engine", "file", "git", "GitHub", "registry"]
 LOG = logging.getLogger(__name__)
 LONGEST = 100  # characters of what is told
@@ -59,8 +61,8 @@ class ActivityLog(logging.Handler):
 
 def _short(what: str) -> str:
     """On one line, without what a terminal or a runner obeys."""
-    flat = "".join(letter if letter.isprintable() else " " for letter in what).replace("##[", "## [")
-    return flat if len(flat) <= LONGEST else f"{flat[: LONGEST - 1]}…"
+    line = printable(what).replace("##[", "## [")
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
 def _spent(seconds: list[float]) -> str:

@@ -15,6 +15,7 @@ from gates.errors import Exit, GatesError
 from gates.system import git_settings
 from gates.system.activity import ran
 from gates.system.retries import retried
+from gates.wording import printable
 
 NONE: Mapping[str, str] = {}
 BATCH = 200  # names asked at once: fewer bytes than a pipe holds
@@ -189,8 +190,7 @@ def failed(arguments: Sequence[str], told: bytes, kind: type[GatesError] = Gates
     line = next((one for one in lines if one.startswith(("fatal:", "error:"))), (lines or ["it failed"])[-1])
     said = [" ".join(one.split()) for one in (*reasons[:1], *filter(None, theirs[:TOLD]))]
     whole = "; ".join([line, *said])
-    flat = "".join(char if char.isprintable() else " " for char in whole)
-    return kind(f"{arguments[0]}: {shorn(flat)}", where="git", exit_code=Exit.OUTSIDE)
+    return kind(f"{arguments[0]}: {shorn(printable(whole))}", where="git", exit_code=Exit.OUTSIDE)
 
 
 def shorn(line: str) -> str:

@@ -13,7 +13,7 @@ from gates.documents.evidence import Evidence, Finding
 from gates.report.headline import acceptances, by_badness, commands, first_line, reuse, sign, waiting, why, word
 from gates.report.html import past, pictures
 from gates.report.html.score_curves import Scores
-from gates.report.interval import figures
+from gates.report.interval import asked, figures
 from gates.report.run_facts import Facts
 from gates.schema.canonical import digest
 from gates.wording import bar_text, number, percent
@@ -23,13 +23,6 @@ if TYPE_CHECKING:
 
 MOST_GROUPS = 50
 START = 0.5  # of the threshold explorer, where no policy names another
-ASKS = {
-    "min": "at least {}",
-    "max": "at most {}",
-    "max_worsening": "worse by at most {}",
-    "min_improvement": "better by at least {}",
-    "suspicious_gain": "not better by more than {}",
-}
 
 
 def render(decision: Decision, facts: Facts) -> str:
@@ -96,7 +89,7 @@ def _row(gate: GateVerdict) -> dict[str, Any]:
         "candidate": _told(gate, gate.candidate),
         "change": _told(gate, gate.difference, change=True),
         "sort": "" if gate.difference is None else gate.difference.value,
-        "rule": ASKS[gate.rule].format(bar_text(gate.bar)) if gate.rule in ASKS and gate.bar is not None else gate.rule,
+        "rule": asked(gate) or gate.rule,
         "reason": gate.reason,
         "picture": _safe(pictures.forest(gate)),
     }

@@ -6,8 +6,8 @@ from gates.documents.decision import Code, GateVerdict, Verdict
 from gates.documents.evidence import Finding
 from gates.judge.table_check import Checked
 from gates.report.headline import by_badness, sign, word
-from gates.report.terminal.verdicts import COLOURS, console, flat
-from gates.wording import plural, rows
+from gates.report.terminal.verdicts import COLOURS, console
+from gates.wording import plural, printable, rows
 
 WARNING = "⚠️"
 
@@ -22,13 +22,13 @@ def render(checked: Checked, *, width: int = 120, colour: bool = False) -> str:
     if broken or warned:
         told.print(_table([*broken, *warned], {finding.rule: finding for finding in checked.findings}))
     for gate in (*broken, *warned):
-        told.print(Text(f"{_sign(gate)} {flat(gate.reason)}", style=_style(gate)))
+        told.print(Text(f"{_sign(gate)} {printable(gate.reason)}", style=_style(gate)))
     held = len(checked.gates) - len(broken) - len(warned)
     told.print(Text(f"{sign(Verdict.PASS)} {held} of {plural(len(checked.gates), 'rule holds', 'rules hold')}"))
     if checked.skipped:
-        names = flat(", ".join(checked.skipped))
+        names = printable(", ".join(checked.skipped))
         told.print(Text(f"{sign(None)} {len(checked.skipped)} skipped: they need training data: {names}"))
-    last = f"{flat(checked.table)}, {rows(checked.rows)}: {_LAST[checked.verdict]}"
+    last = f"{printable(checked.table)}, {rows(checked.rows)}: {_LAST[checked.verdict]}"
     told.print(Text(f"{sign(checked.verdict)} {last}", style=f"bold {COLOURS[checked.verdict]}"))
     return out.getvalue()
 
@@ -64,9 +64,9 @@ def _table(gates: list[GateVerdict], findings: dict[str, Finding]) -> object:
         finding = findings.get(gate.rule)
         table.add_row(
             Text(f"{_sign(gate)} {'warned' if gate.code is Code.WARNED else word(gate.verdict)}", style=_style(gate)),
-            Text(flat(gate.rule)),
+            Text(printable(gate.rule)),
             *(_counted(finding) if finding else ("–", "–")),
-            Text(flat(", ".join(finding.examples)) if finding else ""),
+            Text(printable(", ".join(finding.examples)) if finding else ""),
         )
     return table
 

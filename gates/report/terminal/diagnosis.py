@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from gates.doctor import CheckState, Diagnosis, Looked
-from gates.report.terminal.verdicts import console, flat
-from gates.wording import plural
+from gates.report.terminal.verdicts import console
+from gates.wording import plural, printable
 
 SIGNS: Final = {
     CheckState.OK: "✅",
@@ -28,7 +28,7 @@ def render(diagnosis: Diagnosis, *, width: int = 120, colour: bool = False) -> s
         if one.findings:
             told.print(Text(f"{SIGNS[one.state]} {one.id}: {one.asks}", style=f"bold {COLOURS[one.state]}"))
             for finding in one.findings:
-                told.print(Text(f"   {finding.state} {flat(finding.where)}: {flat(finding.what)}"))
+                told.print(Text(f"   {finding.state} {printable(finding.where)}: {printable(finding.what)}"))
             told.print(Text(f"   → {one.mend}", style="dim"))
     for state, words in (
         (CheckState.OK, "ok"),

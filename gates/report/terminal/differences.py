@@ -10,10 +10,10 @@ from gates.contract.schema_diff import ChangeKind
 from gates.contract.schema_diff import SchemaChange as ContractChange
 from gates.documents.diff import Change as PolicyChange
 from gates.documents.diff import Effect
-from gates.report.terminal.verdicts import console, flat
+from gates.report.terminal.verdicts import console
 from gates.schema.fields import Plain
 from gates.schema.yaml_text import flow
-from gates.wording import all_of, counted
+from gates.wording import all_of, counted, printable
 
 WORDS: Final = {ChangeKind.UNKNOWN: "can't be determined", Effect.UNKNOWN: "can't be determined"}
 Change = ContractChange | PolicyChange
@@ -58,7 +58,7 @@ def _table(changes: list[Change]) -> object:
         style = "green" if _kept(change) else "red"
         said = (_said(side) for side in (change.before, change.after))
         table.add_row(
-            Text(WORDS.get(change.kind, str(change.kind)), style=style), Text(flat(change.rule)), *map(Text, said)
+            Text(WORDS.get(change.kind, str(change.kind)), style=style), Text(printable(change.rule)), *map(Text, said)
         )
     return table
 
@@ -67,4 +67,4 @@ def _said(side: Plain) -> str:
     """A value as YAML would have it; keys without their braces."""
     if side is None or side is True:
         return "–" if side is None else "asked for"
-    return flat(flow(side)[1:-1] if isinstance(side, dict) else flow(side))
+    return printable(flow(side)[1:-1] if isinstance(side, dict) else flow(side))

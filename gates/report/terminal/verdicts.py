@@ -20,9 +20,9 @@ from gates.report.headline import (
     why,
     word,
 )
-from gates.report.interval import TITLE, drawn, figures
+from gates.report.interval import SIGNS, TITLE, asked, drawn, within
 from gates.report.run_facts import Facts
-from gates.wording import bar_text, number, plural, rows
+from gates.wording import number, plural, printable, rows
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,20 +49,20 @@ def render(decision: Decision, facts: Facts | None = None, *, width: int = 120, 
     ]
     notes += [told for told in (reuse(decision),) if told]
     for note in notes:
-        told.print(Text(flat(note)))
+        told.print(Text(printable(note)))
     for line in acceptances(facts):
-        told.print(Text(flat(line), style="yellow"))
+        told.print(Text(printable(line), style="yellow"))
     covered, reason = accepted(facts), why(decision, facts)
     for gate in by_badness(decision.gates):
         if gate in covered or gate.verdict in (Verdict.PASS, None):
             continue
         if gate.reason != reason:  # that one comes last
-            told.print(Text(f"{sign(gate.verdict)} {flat(gate.reason)}", style=COLOURS[gate.verdict]))
+            told.print(Text(f"{sign(gate.verdict)} {printable(gate.reason)}", style=COLOURS[gate.verdict]))
     for line in facts.weaker:
-        told.print(Text(f"{WARNING} weaker than before: {flat(line)}", style="yellow"))
-    told.print(Text(flat(" ".join(first_line(decision, facts))), style=f"bold {COLOURS[facts.verdict(decision)]}"))
+        told.print(Text(f"{WARNING} weaker than before: {printable(line)}", style="yellow"))
+    told.print(Text(printable(" ".join(first_line(decision, facts))), style=f"bold {COLOURS[facts.verdict(decision)]}"))
     for line in reason_lines(decision, reason):
-        told.print(Text(f"   {flat(line)}"))
+        told.print(Text(f"   {printable(line)}"))
     for line in commands(decision, facts):
         told.print(Text(f"   can be accepted: {line}", style="dim"), soft_wrap=True)
     return out.getvalue()
@@ -89,7 +89,9 @@ def _stacked(gate: GateVerdict) -> object:
 
     style = COLOURS[gate.verdict] if gate.verdict else "dim"
     numbers = f"{_models(gate)}; judged {_judged(gate)}; {_bar(gate)}; {rows(gate.n)}"
-    return Text(f"{sign(gate.verdict)} {word(gate.verdict)} {flat(_name(gate))}", style=style) + Text(f"\n   {numbers}")
+    return Text(f"{sign(gate.verdict)} {word(gate.verdict)} {printable(_name(gate))}", style=style) + Text(
+        f"\n   {numbers}"
+    )
 
 
 def _name(gate: GateVerdict) -> str:
@@ -98,11 +100,6 @@ def _name(gate: GateVerdict) -> str:
 
 def _models(gate: GateVerdict) -> str:
     return f"{_value(gate.champion)} → {_value(gate.candidate)}" if gate.champion else _value(gate.candidate)
-
-
-def flat(foreign: str) -> str:
-    """Text that may quote data, without line breaks and control characters: a terminal obeys them."""
-    return "".join(char if char.isprintable() else " " for char in foreign)
 
 
 def _table(gates: list[GateVerdict], *, pictures: bool) -> object:
@@ -120,7 +117,7 @@ def _table(gates: list[GateVerdict], *, pictures: bool) -> object:
     for gate in gates:
         table.add_row(
             Text(f"{sign(gate.verdict)} {word(gate.verdict)}", style=COLOURS[gate.verdict] if gate.verdict else "dim"),
-            Text(flat(_name(gate))),
+            Text(printable(_name(gate))),
             _models(gate),
             _judged(gate),
             _bar(gate),
@@ -138,11 +135,8 @@ def _judged(gate: GateVerdict) -> str:
     """The number that was held against the limit, with its bounds."""
     level = gate.rule in ("min", "max")
     estimate = gate.candidate if level else gate.difference
-    return "{} ({})".format(*figures(gate, estimate, change=not level)) if estimate else "–"
-
-
-_SIGNS = {"min": "≥ {}", "max": "≤ {}", "max_worsening": "worse ≤ {}", "min_improvement": "better ≥ {}"}
+    return within(gate, estimate, change=not level) or "–"
 
 
 def _bar(gate: GateVerdict) -> str:
-    return _SIGNS[gate.rule].format(bar_text(gate.bar)) if gate.rule in _SIGNS and gate.bar is not None else gate.rule
+    return asked(gate, SIGNS) or gate.rule
