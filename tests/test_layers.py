@@ -76,6 +76,11 @@ def test_no_folder_has_more_than_twelve_modules():
     assert [str(folder) for folder, modules in folders.items() if modules > MOST] == []
 
 
+def test_a_published_format_is_declared_among_the_documents():
+    rooms = {path.parent.name for path in sources() if re.search(r'Literal\["gates/[a-z-]+/v\d+"\]', path.read_text())}
+    assert rooms == {"documents"}
+
+
 def test_every_package_says_in_one_sentence_what_lives_there():
     for path in sources():
         if path.stem == "__init__":

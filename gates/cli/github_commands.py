@@ -229,7 +229,7 @@ def doctor(folder: Path, repository: str | None, offline: bool, as_json: bool) -
     from gates.doctor.setting_checks import SETTINGS
     from gates.github import event, rest_api
     from gates.github.settings import read
-    from gates.report.terminal.diagnosis import render
+    from gates.report.terminal.checks import render
 
     name = repository or repository_of(folder, os.environ)
     token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN")

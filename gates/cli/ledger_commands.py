@@ -103,7 +103,7 @@ def verify(
       gates verify --model /srv/model
     """
     from gates.cli import ledger_text
-    from gates.ledger.audit import audit
+    from gates.ledger.verify import audit
 
     if model is not None:
         _verify_model(policy, model, stage, as_json=as_json)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gates.documents.audit import Audit
 from gates.documents.record import Record, RecordKind
+from gates.documents.reproduced import Reproduced
+from gates.documents.standing import AGREED, Standing
 from gates.judge.waivers import label_of
-from gates.ledger.alias import AGREED
-from gates.ledger.audit import Audit
 from gates.ledger.ledger import Entry
-from gates.pipeline.reproduce import Reproduced
-from gates.promotion.status import Standing
 from gates.report.terminal.verdicts import console
 from gates.wording import plural, printable
 

@@ -11,41 +11,24 @@ from typing import Any, NoReturn
 import click
 
 from gates.cli import options
-from gates.contract.contract_diff import ContractDiff as ContractComparison
 from gates.contract.contract_file import SCHEMA as CONTRACT_SCHEMA
-from gates.doctor import Diagnosis
+from gates.documents.audit import Audit
 from gates.documents.decision import Decision
+from gates.documents.diagnosis import Diagnosis
+from gates.documents.diff import ContractDiff, PolicyDiff
 from gates.documents.evidence import Evidence
 from gates.documents.record import Record
-from gates.judge.table_check import Checked
+from gates.documents.reproduced import Reproduced
+from gates.documents.standing import Standing
+from gates.documents.table_check import Checked
 from gates.pipeline.pipeline import Pipeline
 from gates.pipeline.publish import facts_of, write_bars, write_report
 from gates.policy import ResolvedPolicy
-from gates.policy.policy_diff import PolicyDiff as PolicyComparison
 from gates.policy.policy_file import schema as policy_schema
 from gates.report.formats import FORMATS
 from gates.schema.fields import schema_of
 from gates.schema.yaml_text import dump
 from gates.wording import plural
-
-
-def _audit() -> Any:
-    from gates.ledger.audit import Audit
-
-    return schema_of(Audit)
-
-
-def _reproduced() -> Any:
-    from gates.pipeline.reproduce import Reproduced
-
-    return schema_of(Reproduced)
-
-
-def _standing() -> Any:
-    from gates.promotion.status import Standing
-
-    return schema_of(Standing)
-
 
 SCHEMAS: dict[str, Callable[[], Any]] = {
     "policy": policy_schema,
@@ -54,11 +37,11 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "decision": lambda: schema_of(Decision),
     "data": lambda: schema_of(Checked),
     "record": lambda: schema_of(Record),
-    "audit": _audit,
-    "reproduced": _reproduced,
-    "standing": _standing,
-    "contract-diff": lambda: schema_of(ContractComparison),
-    "policy-diff": lambda: schema_of(PolicyComparison),
+    "audit": lambda: schema_of(Audit),
+    "reproduced": lambda: schema_of(Reproduced),
+    "standing": lambda: schema_of(Standing),
+    "contract-diff": lambda: schema_of(ContractDiff),
+    "policy-diff": lambda: schema_of(PolicyDiff),
     "doctor": lambda: schema_of(Diagnosis),
 }
 

@@ -7,34 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from gates.contract.contract_file import PARTS
 from gates.contract.references import resolved
 from gates.contract.rules.contract_rule import Contract, ContractRule
 from gates.contract.rules.freshness import SECONDS
 from gates.contract.rules.table_rules import TABLE_RULES, written
-from gates.contract.schema_diff import SEVERITIES, ChangeKind, Schema, SchemaChange, by_inclusion, keywords, same, told
-from gates.schema.fields import Plain, build, declare, plain
-
-SCHEMA: Literal["gates/contract-diff/v1"] = "gates/contract-diff/v1"
-NOT_LOOSER = (ChangeKind.STRICTER, ChangeKind.NEW)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContractDiff:
-    """Two contracts compared."""
-
-    WRITTEN = "whole"
-    schema: Literal["gates/contract-diff/v1"] = declare("Format of this document.")
-    looser: bool = declare("Whether the second may accept what the first refuses.")
-    changes: tuple[SchemaChange, ...] = declare("Rules that differ: columns, the row, the table, then what is shown.")
+from gates.contract.schema_diff import SEVERITIES, Schema, by_inclusion, keywords, same, told
+from gates.documents.diff import CONTRACT_DIFF, ChangeKind, ContractDiff, SchemaChange
+from gates.schema.fields import Plain, build, plain
 
 
 def compare(before: Contract, after: Contract) -> ContractDiff:
     """What changed from the first contract to the second."""
     changes = (*_record(_schema(before), _schema(after)), *_tables(before, after), *_shown(before, after))
-    return ContractDiff(schema=SCHEMA, looser=any(one.kind not in NOT_LOOSER for one in changes), changes=changes)
+    return ContractDiff(schema=CONTRACT_DIFF, looser=any(change.kind.loosens for change in changes), changes=changes)
 
 
 def _whole(contract: Contract) -> Plain:

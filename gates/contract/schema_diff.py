@@ -7,37 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
 from gates.contract.rules.row_rules import NOTES
-from gates.schema.fields import Plain, declare
+from gates.documents.diff import ChangeKind, SchemaChange
+from gates.schema.fields import Plain
 
 Schema = Mapping[str, Plain]
-
-
-class ChangeKind(StrEnum):
-    """What became of a rule. ``INCOMPATIBLE``: each refuses something that the other takes."""
-
-    STRICTER = "stricter"
-    LOOSER = "looser"
-    NEW = "new"
-    GONE = "gone"
-    INCOMPATIBLE = "incompatible"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SchemaChange:
-    """One rule of which the two contracts say different things."""
-
-    WRITTEN = "whole"
-    rule: str = declare("The rule's id, such as ``tenure.minimum``.")
-    kind: ChangeKind = declare(
-        "What changed; incompatible: each refuses something that the other accepts; unknown: can't be determined."
-    )
-    before: dict[str, Plain] | None = declare("What the first contract says; null if it says nothing.")
-    after: dict[str, Plain] | None = declare("What the second contract says; null if it says nothing.")
 
 
 Judge = Callable[[Schema, Schema], ChangeKind | None]  # of what both say; None where it is the same

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gates.doctor import Check, CheckState, Diagnosed
+from gates.doctor import Check
 from gates.doctor.codeowners import owners_of
 from gates.doctor.seen import Seen
 from gates.doctor.workflows import OURS, jobs, leaves, secrets, trigger, triggers, used
+from gates.documents.diagnosis import CheckState, Diagnosed
 from gates.schema.yaml_text import Path, Source
 
 # Names of secrets that open a model registry, or the store behind it.

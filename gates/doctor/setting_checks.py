@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gates.doctor import Check, CheckState, Diagnosed
+from gates.doctor import Check
 from gates.doctor.file_checks import CREDENTIAL
 from gates.doctor.seen import EnvironmentSettings, Seen, Settings
 from gates.doctor.workflows import jobs, triggers
+from gates.documents.diagnosis import CheckState, Diagnosed
 
 ENTERPRISE = "enterprise"
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from gates.schema.fields import Plain, Stricter, declare, plain, written
+
+POLICY_DIFF: Literal["gates/policy-diff/v1"] = "gates/policy-diff/v1"
+CONTRACT_DIFF: Literal["gates/contract-diff/v1"] = "gates/contract-diff/v1"
 
 
 class Effect(StrEnum):
@@ -55,6 +58,55 @@ class Change:
         sides = ("–" if side is None else str(side) for side in (self.before, self.after))
         word = "which is stricter can't be determined" if self.kind is Effect.UNKNOWN else self.kind
         return f"{self.rule}: {' -> '.join(sides)} ({word})"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyDiff:
+    """Two policies, with their contracts, compared."""
+
+    WRITTEN = "whole"
+    schema: Literal["gates/policy-diff/v1"] = declare("Format of this document.")
+    weaker: bool = declare("Whether the second may let something pass that the first does not.")
+    changes: tuple[Change, ...] = declare("What they ask for differently: the policy's keys, gates, then the contract.")
+
+
+class ChangeKind(StrEnum):
+    """What became of a rule. ``INCOMPATIBLE``: each refuses something that the other takes."""
+
+    STRICTER = "stricter"
+    LOOSER = "looser"
+    NEW = "new"
+    GONE = "gone"
+    INCOMPATIBLE = "incompatible"
+    UNKNOWN = "unknown"
+
+    @property
+    def loosens(self) -> bool:
+        """Whether the second contract may take what the first refuses. What can't be determined counts as if it did."""
+        return self not in (ChangeKind.STRICTER, ChangeKind.NEW)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaChange:
+    """One rule of which the two contracts say different things."""
+
+    WRITTEN = "whole"
+    rule: str = declare("The rule's id, such as ``tenure.minimum``.")
+    kind: ChangeKind = declare(
+        "What changed; incompatible: each refuses something that the other accepts; unknown: can't be determined."
+    )
+    before: dict[str, Plain] | None = declare("What the first contract says; null if it says nothing.")
+    after: dict[str, Plain] | None = declare("What the second contract says; null if it says nothing.")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ContractDiff:
+    """Two contracts compared."""
+
+    WRITTEN = "whole"
+    schema: Literal["gates/contract-diff/v1"] = declare("Format of this document.")
+    looser: bool = declare("Whether the second may accept what the first refuses.")
+    changes: tuple[SchemaChange, ...] = declare("Rules that differ: columns, the row, the table, then what is shown.")
 
 
 Named = tuple[str, Ask]

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import Protocol
 
 from gates.documents.record import RecordedModel
+from gates.documents.standing import AGREED, AliasState
 from gates.errors import Exit, GatesError
 from gates.ledger.ledger import Entry, Ledger
 
-
-class AliasState(StrEnum):
-    """How an alias stands. Codes are stable and never reused."""
-
-    AS_PROMOTED = "as_promoted"
-    NOTHING = "nothing"  # neither registry nor ledger knows of anything
-    MOVED = "moved"  # the registry's alias names another version than the ledger, or none
-    UNKNOWN = "unknown"  # the registry's alias names something, and the ledger says nothing of it
-    BYTES_CHANGED = "bytes_changed"
-
-
 CODES = {AliasState.MOVED: "alias_moved", AliasState.UNKNOWN: "not_adopted", AliasState.BYTES_CHANGED: "stored_bytes"}
-AGREED = (AliasState.AS_PROMOTED, AliasState.NOTHING)
 
 
 class Names(Protocol):

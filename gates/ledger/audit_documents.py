@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from gates import __version__
 from gates.attestation.dsse import signed_by
 from gates.attestation.statement import Tier, adoption, payload_of
 from gates.attestation.statement import read as read_statement
+from gates.documents.audit import Flaw
 from gates.documents.decision import Decision, Verdict
 from gates.documents.evidence import Evidence, Table
 from gates.documents.record import EVIDENCE, POLICY, STATEMENT, Record, RecordKind
@@ -32,30 +32,6 @@ from gates.schema.validation import read_json
 from gates.system.git import Git
 
 TOGETHER = 200  # records checked by one process at a time: fewer are not worth another process
-
-
-class Flaw(StrEnum):
-    """What is wrong with a record. Codes are stable and never reused."""
-
-    UNREADABLE = "unreadable"  # no record of this form
-    NOT_CANONICAL = "not_canonical"  # not the bytes that gates writes
-    PARENTS = "parents"  # not one commit after another
-    SEQUENCE = "sequence"  # not its place
-    PREVIOUS = "previous"  # names another record as the one before
-    DOCUMENTS = "documents"  # other documents beside it than it names, or changed ones
-    CONTRADICTION = "contradiction"  # says something else than its documents
-    DECISION_DIFFERS = "decision_differs"  # the evidence gives another decision
-    NOT_ACCEPTED = "not_accepted"  # promoted though neither passed nor waived
-    NOT_APPROVED = "not_approved"  # promoted without the approvals that its policy asks for
-    INTENT = "intent"  # an outcome without its intent, or of one that is closed
-    SIGNATURE = "signature"  # a move of an alias that the key that was named has not signed
-    INCOMPLETE = "incomplete"  # lacks what a record of its kind must hold, or holds what it must not
-    TARGET = "target"  # a rollback to a record that never was, or that says something else
-    WAIVER = "waiver"  # rests on a waiver that no record before it gave
-    BEFORE = "before"  # took the place of another version than the ledger knew
-    TIME = "time"  # was written before the record that it follows
-    POLICY = "policy"  # its policy is not the one at its commit, or that commit is not on the default branch
-    ANCHOR = "anchor"  # the expected record is not in the ledger
 
 
 Told = tuple[Flaw, str]

@@ -6,9 +6,10 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gates.documents.audit import Flaw
 from gates.documents.record import POLICY, PolicyRef
 from gates.errors import GatesError
-from gates.ledger.audit_documents import Filed, Flaw, Told, resolved_of
+from gates.ledger.audit_documents import Filed, Told, resolved_of
 from gates.policy.policy_file import read
 from gates.system.git import FETCHED, Git, Objects, upstream
 

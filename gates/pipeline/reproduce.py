@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from gates.checkout.trusted_policy import TrustedPolicy
 from gates.checkout.workspace import Workspace
 from gates.documents.evidence import Evidence
 from gates.documents.record import EVIDENCE, POLICY
+from gates.documents.reproduced import SCHEMA, Reproduced
 from gates.errors import Exit, GatesError
 from gates.ledger.audit_documents import resolved_of
 from gates.ledger.ledger import Entry
 from gates.pipeline.baselines import version_of
 from gates.pipeline.pipeline import Pipeline
 from gates.pipeline.session import Session
-from gates.schema.fields import declare
 from gates.schema.validation import read_json
 from gates.system.files import folder_digest
 from gates.system.git import Git, repository
@@ -26,28 +26,6 @@ from gates.wording import rows
 
 if TYPE_CHECKING:
     from gates.measure.holdout.models import RegisteredModel
-
-SCHEMA: Literal["gates/reproduced/v1"] = "gates/reproduced/v1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reproduced:
-    """What came of training again. Null: it could not be compared."""
-
-    WRITTEN = "whole"
-    schema: Literal["gates/reproduced/v1"] = declare("Format of this document.")
-    record: int = declare("The record's place in the ledger.")
-    commit: str = declare("The commit that was trained.")
-    model: bool = declare("Whether the files are the same, byte for byte.")
-    predictions: bool | None = declare("Whether the predictions on the holdout are the same.")
-    evidence: bool = declare("Whether tables and counts are the same, the champion's too.")
-    parts: tuple[str, ...] = declare("Where they differ, and what could not be compared.")
-
-    @property
-    def same(self) -> bool:
-        """Whether a verdict on this training would rest on the same numbers."""
-        return self.evidence and self.predictions is not False
-
 
 DIRTY = "code or data that was not committed can't be restored"
 

@@ -6,17 +6,14 @@ Rules are looked at one by one, so that a policy may be called weaker than it is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Final, Literal
+from dataclasses import replace
+from typing import Final
 
 from gates.contract.contract_diff import compare as compare_contracts
-from gates.contract.schema_diff import ChangeKind
-from gates.documents.diff import Ask, Change, Effect, asks
+from gates.documents.diff import POLICY_DIFF, Ask, Change, ChangeKind, Effect, PolicyDiff, asks
 from gates.documents.diff import compare as compare_asks
 from gates.policy import ResolvedPolicy
-from gates.schema.fields import declare
 
-SCHEMA: Literal["gates/policy-diff/v1"] = "gates/policy-diff/v1"
 _EFFECTS: Final = {  # of a contract's rule
     ChangeKind.STRICTER: Effect.STRICTER,
     ChangeKind.LOOSER: Effect.WEAKER,
@@ -27,20 +24,10 @@ _EFFECTS: Final = {  # of a contract's rule
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyDiff:
-    """Two policies, with their contracts, compared."""
-
-    WRITTEN = "whole"
-    schema: Literal["gates/policy-diff/v1"] = declare("Format of this document.")
-    weaker: bool = declare("Whether the second may let something pass that the first does not.")
-    changes: tuple[Change, ...] = declare("What they ask for differently: the policy's keys, gates, then the contract.")
-
-
 def compare(base: ResolvedPolicy, head: ResolvedPolicy) -> PolicyDiff:
     """What changed from the first policy to the second."""
     changes = (*compare_asks(_asks(base), _asks(head)), *_contract(base, head))
-    return PolicyDiff(schema=SCHEMA, weaker=any(one.kind.weakens for one in changes), changes=changes)
+    return PolicyDiff(schema=POLICY_DIFF, weaker=any(change.kind.weakens for change in changes), changes=changes)
 
 
 def weakened(base: ResolvedPolicy, head: ResolvedPolicy) -> tuple[Change, ...]:

@@ -10,8 +10,9 @@ from gates.attestation.dsse import sign
 from gates.attestation.statement import adoption
 from gates.checkout.trusted_policy import TrustedPolicy
 from gates.documents.record import MANIFEST, POLICY, STATEMENT, RecordedModel, RecordKind, Version
+from gates.documents.standing import AliasState
 from gates.errors import GatesError
-from gates.ledger.alias import AliasState, compared, known_of, last_move
+from gates.ledger.alias import compared, known_of, last_move
 from gates.ledger.ledger import Entry, LostRaceError
 from gates.promotion import provenance
 from gates.promotion.transaction import Approve, PromotionContext, approved, on_default_branch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gates.ledger.alias import AliasState
+from gates.documents.standing import AliasState
 from gates.ledger.champions import champions
 from gates.ledger.ledger import Ledger
 from gates.policy import ResolvedPolicy

@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gates.documents.record import DECISION, EVIDENCE, MANIFEST, POLICY, Approval, RecordKind, Refused
+from gates.documents.standing import AliasState
 from gates.errors import Exit, GatesError
 from gates.judge.judge import judge
-from gates.ledger.alias import AliasState, compared, last_move
+from gates.ledger.alias import compared, last_move
 from gates.ledger.ledger import Entry, LostRaceError
 from gates.policy import ResolvedPolicy, Stage
 from gates.promotion import provenance

@@ -5,59 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
 from gates.documents.evidence import Evidence
 from gates.documents.record import EVIDENCE, MANIFEST, OUTCOMES, RecordKind
+from gates.documents.standing import AGREED, SCHEMA, ServedAlias, Standing
 from gates.errors import GatesError
 from gates.judge.judge import judge
-from gates.ledger.alias import AGREED, AliasState, compared, hint, last_move
+from gates.ledger.alias import compared, hint, last_move
 from gates.ledger.ledger import Entry, Ledger
 from gates.policy import ResolvedPolicy
 from gates.promotion.transaction import within_lease
 from gates.registry.sqlite import SQLiteRegistry
 from gates.schema.fields import declare
 from gates.schema.validation import read_json
-
-SCHEMA: Literal["gates/standing/v1"] = "gates/standing/v1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServedAlias:
-    """One alias."""
-
-    WRITTEN = "whole"
-    alias: str = declare("Its name.")
-    state: AliasState = declare("Its state.")
-    told: str = declare("Its state in one sentence.")
-    mend: str | None = declare("What to do about it; null if all is well.")
-    version: str | None = declare("What the registry's alias names.")
-    record: int | None = declare("The ledger's record of what it should name.")
-    digest: str | None = declare("Digest of the model that it should name.")
-    since: str | None = declare("When that was recorded.")
-    today: str | None = declare(
-        "The verdict of today's policy on that record's evidence; null if it can't be determined."
-    )
-    why: str | None = declare("That verdict's reason, or why there is none.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """A model's aliases, and the ledger's state."""
-
-    WRITTEN = "whole"
-    schema: Literal["gates/standing/v1"] = declare("Format of this document.")
-    model: str = declare("The registered model's name.")
-    aliases: tuple[ServedAlias, ...] = declare("In the order of the stages.")
-    records: int = declare("The ledger's length.")
-    head: str | None = declare("Digest of its newest record.")
-    open: int | None = declare("The record of a promotion that was started but not finished; null for none.")
-    waits: str | None = declare("Until when others wait for it, UTC; null if nobody waits.")
-
-    @property
-    def sound(self) -> bool:
-        """Whether everything is as it was promoted."""
-        return self.open is None and all(one.state in AGREED for one in self.aliases)
 
 
 def standing(ledger: Ledger, registry: SQLiteRegistry, resolved: ResolvedPolicy) -> Standing:

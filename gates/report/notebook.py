@@ -7,7 +7,7 @@ from html import escape
 
 from gates.documents.decision import Code, Decision, Estimate, GateVerdict, Verdict
 from gates.documents.evidence import Evidence
-from gates.judge.table_check import Checked
+from gates.documents.table_check import Checked
 from gates.policy import ResolvedPolicy
 from gates.report.escape import flat
 from gates.report.headline import by_badness, headline, sign, word

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from gates.checkout.survey import repository_of, survey
-from gates.doctor import CheckState, examine
+from gates.doctor import examine
 from gates.doctor.file_checks import FILES
 from gates.doctor.setting_checks import SETTINGS
+from gates.documents.diagnosis import CheckState
 
 SHA = "1" * 40
 WORKFLOW = f"""\

@@ -16,11 +16,11 @@ from mutants import CONTRACT, POLICIES, weaker
 from gates.checkout.base_policy import Base, BasePolicy
 from gates.checkout.workspace import Workspace
 from gates.documents.decision import Code, Verdict, worse
-from gates.documents.diff import Effect
+from gates.documents.diff import Effect, PolicyDiff
 from gates.judge.judge import judge
 from gates.pipeline.pipeline import Pipeline
 from gates.pipeline.session import Session
-from gates.policy.policy_diff import PolicyDiff, compare, weakened
+from gates.policy.policy_diff import compare, weakened
 from gates.schema.fields import build, plain, schema_of
 from gates.system.progress import Steps
 

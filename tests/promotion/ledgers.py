@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gates.ledger.audit import Audit, audit
+from gates.documents.audit import Audit
 from gates.ledger.ledger import HERE, Ledger
+from gates.ledger.verify import audit
 from gates.schema.canonical import canonical, digest_bytes
 from gates.system.git import Git
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gates.documents.decision import Code, GateVerdict, Verdict
 from gates.documents.evidence import Finding
-from gates.judge.table_check import Checked
+from gates.documents.table_check import Checked
 from gates.report.headline import by_badness, sign, word
 from gates.report.terminal.verdicts import COLOURS, console
 from gates.wording import plural, printable, rows

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from gates.contract.contract_diff import NOT_LOOSER
-from gates.contract.schema_diff import ChangeKind
-from gates.contract.schema_diff import SchemaChange as ContractChange
 from gates.documents.diff import Change as PolicyChange
-from gates.documents.diff import Effect
+from gates.documents.diff import ChangeKind, Effect
+from gates.documents.diff import SchemaChange as ContractChange
 from gates.report.terminal.verdicts import console
 from gates.schema.fields import Plain
 from gates.schema.yaml_text import flow
@@ -38,7 +36,7 @@ def render(changes: Sequence[Change], worse: str, *, width: int = 120, colour: b
 
 
 def _kept(change: Change) -> bool:
-    return not change.kind.weakens if isinstance(change, PolicyChange) else change.kind in NOT_LOOSER
+    return not (change.kind.weakens if isinstance(change, PolicyChange) else change.kind.loosens)
 
 
 def _all_kept(changes: int) -> str:

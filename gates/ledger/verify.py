@@ -6,44 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
+from gates.documents.audit import SCHEMA, Audit, AuditFinding, Flaw
 from gates.documents.record import OUTCOMES, TIME, Record, RecordKind, Version, Waiver
 from gates.errors import GatesError
-from gates.ledger.audit_documents import Filed, Flaw, Told, check
+from gates.ledger.audit_documents import Filed, Told, check
 from gates.ledger.committed import check as committed
 from gates.ledger.ledger import Commit, Ledger, names, not_one
 from gates.schema.canonical import canonical, digest_bytes
-from gates.schema.fields import declare
 from gates.schema.validation import read_json
 from gates.wording import plural
-
-SCHEMA: Literal["gates/audit/v1"] = "gates/audit/v1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditFinding:
-    """One thing that is wrong."""
-
-    WRITTEN = "whole"
-    sequence: int = declare("The record's place, counted from the first commit; 0 for the ledger as a whole.")
-    code: Flaw = declare("What is wrong, as a stable word.")
-    what: str = declare("What is wrong, in words.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
-    """A ledger, or one record of it, checked."""
-
-    WRITTEN = "whole"
-    schema: Literal["gates/audit/v1"] = declare("Format of this document.")
-    records: int = declare("How many records were checked.")
-    derived: int = declare("How many different decisions were derived again from their evidence.")
-    head: str | None = declare("Digest of the newest record; keep it somewhere else.")
-    anchored: bool = declare("Whether an anchor was given and found.")
-    tiers: dict[str, int] = declare("How many decisions are unsigned, signed by a key, or attested.")
-    found: tuple[AuditFinding, ...] = declare("What is wrong.")
-    unknown: tuple[str, ...] = declare("What this check can't determine.")
 
 
 @dataclass(slots=True)

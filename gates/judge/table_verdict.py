@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from dataclasses import replace
+from typing import Any, cast
 
 from gates.contract.rules.contract_rule import Contract
 from gates.documents.decision import GateVerdict, Verdict, worst
 from gates.documents.evidence import SCHEMA as EVIDENCE
 from gates.documents.evidence import Evidence, Finding, Table
-from gates.errors import Exit
+from gates.documents.table_check import SCHEMA, Checked
 from gates.kinds import data
 from gates.kinds.protocol import GateContext
-from gates.schema.fields import declare
 from gates.wording import all_of, rows
-
-SCHEMA: Literal["gates/data/v1"] = "gates/data/v1"
-EXITS = {Verdict.PASS: Exit.SHIP, Verdict.INCONCLUSIVE: Exit.STOP, Verdict.FAIL: Exit.STOP}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """A table held to a contract."""
-
-    WRITTEN = "whole"
-    schema: Literal["gates/data/v1"] = declare("Format of this document.")
-    verdict: Verdict = declare("The worst verdict.")
-    reason: str = declare("Why, in one plain sentence.")
-    table: str = declare("The table's name.")
-    rows: int = declare("Number of rows.")
-    gates: tuple[GateVerdict, ...] = declare("One verdict a rule, in the contract's order.")
-    findings: tuple[Finding, ...] = declare("What each rule counted.")
-    skipped: tuple[str, ...] = declare("Rules that need the training data and were skipped.")
-
-    @property
-    def exit_code(self) -> Exit:
-        """0 where the contract holds, 1 where it is broken or may be, 2 where it could not be judged."""
-        return EXITS.get(self.verdict, Exit.INPUT)
 
 
 def alone(contract: Contract, table: str) -> Contract:

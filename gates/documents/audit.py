@@ -1,0 +1,60 @@
+"""What is wrong with a ledger, or with one record of it: the document that ``gates verify --json`` prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from gates.schema.fields import declare
+
+SCHEMA: Literal["gates/audit/v1"] = "gates/audit/v1"
+
+
+class Flaw(StrEnum):
+    """What is wrong with a record. Codes are stable and never reused."""
+
+    UNREADABLE = "unreadable"  # no record of this form
+    NOT_CANONICAL = "not_canonical"  # not the bytes that gates writes
+    PARENTS = "parents"  # not one commit after another
+    SEQUENCE = "sequence"  # not its place
+    PREVIOUS = "previous"  # names another record as the one before
+    DOCUMENTS = "documents"  # other documents beside it than it names, or changed ones
+    CONTRADICTION = "contradiction"  # says something else than its documents
+    DECISION_DIFFERS = "decision_differs"  # the evidence gives another decision
+    NOT_ACCEPTED = "not_accepted"  # promoted though neither passed nor waived
+    NOT_APPROVED = "not_approved"  # promoted without the approvals that its policy asks for
+    INTENT = "intent"  # an outcome without its intent, or of one that is closed
+    SIGNATURE = "signature"  # a move of an alias that the key that was named has not signed
+    INCOMPLETE = "incomplete"  # lacks what a record of its kind must hold, or holds what it must not
+    TARGET = "target"  # a rollback to a record that never was, or that says something else
+    WAIVER = "waiver"  # rests on a waiver that no record before it gave
+    BEFORE = "before"  # took the place of another version than the ledger knew
+    TIME = "time"  # was written before the record that it follows
+    POLICY = "policy"  # its policy is not the one at its commit, or that commit is not on the default branch
+    ANCHOR = "anchor"  # the expected record is not in the ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFinding:
+    """One thing that is wrong."""
+
+    WRITTEN = "whole"
+    sequence: int = declare("The record's place, counted from the first commit; 0 for the ledger as a whole.")
+    code: Flaw = declare("What is wrong, as a stable word.")
+    what: str = declare("What is wrong, in words.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """A ledger, or one record of it, checked."""
+
+    WRITTEN = "whole"
+    schema: Literal["gates/audit/v1"] = declare("Format of this document.")
+    records: int = declare("How many records were checked.")
+    derived: int = declare("How many different decisions were derived again from their evidence.")
+    head: str | None = declare("Digest of the newest record; keep it somewhere else.")
+    anchored: bool = declare("Whether an anchor was given and found.")
+    tiers: dict[str, int] = declare("How many decisions are unsigned, signed by a key, or attested.")
+    found: tuple[AuditFinding, ...] = declare("What is wrong.")
+    unknown: tuple[str, ...] = declare("What this check can't determine.")
