@@ -13,7 +13,7 @@ from gates.documents.evidence import Finding, Part
 from gates.errors import GatesError
 from gates.measure.engines import Engine
 from gates.measure.engines.engine_types import told
-from gates.measure.holdout.tables import OpenTable, run
+from gates.measure.holdout.tables import OpenTable
 
 SHOWN = 40  # characters of an example
 AT_ONCE = 500  # aggregates of one query: the time to plan it grows with the square
@@ -73,7 +73,7 @@ def _counts(
     rows, counts = 0, list[int]()
     for start in range(0, max(1, len(named)), AT_ONCE):
         asked = ", ".join(["count(*)", *(sql for _, _, sql in named[start : start + AT_ONCE])])
-        ((rows, *found),) = run(engine, f"SELECT {asked} FROM {source}")
+        ((rows, *found),) = engine.run(f"SELECT {asked} FROM {source}")
         counts += found
     counted, split = dict[str, int](), {rule.id: list[Part]() for rule in rules}
     for (id_, label, _), count in zip(named, counts, strict=True):
@@ -114,7 +114,7 @@ def _examples(engine: Engine, this: TableSide, broken: list[ContractRule], may: 
             )
     for start in range(0, len(parts), SHOWN_AT_ONCE):
         asked = " UNION ALL ".join(parts[start : start + SHOWN_AT_ONCE])
-        for place, text, number, _ in run(engine, f"{asked} ORDER BY place, n DESC, v, x"):
+        for place, text, number, _ in engine.run(f"{asked} ORDER BY place, n DESC, v, x"):
             value = text if number is None else _shortest(number, single=columns[place].kind == "FLOAT")
             found[broken[place].id].append("null" if value is None else value[:SHOWN])
     return {id_: tuple(values) for id_, values in found.items()}
@@ -130,5 +130,5 @@ def _shortest(number: float, *, single: bool) -> str:
 
 def _parts(engine: Engine, query: str) -> tuple[Part, ...]:
     return tuple(
-        Part(label=label, here=int(here or 0), there=int(there or 0)) for label, here, there in run(engine, query)
+        Part(label=label, here=int(here or 0), there=int(there or 0)) for label, here, there in engine.run(query)
     )

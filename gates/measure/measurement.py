@@ -32,7 +32,6 @@ from gates.measure.holdout.tables import (
     content_digest,
     content_lanes,
     open_table,
-    run,
     sequence_digest,
     table_of,
 )
@@ -327,7 +326,7 @@ class Measurement:
     def files(self, name: str) -> list[Path]:
         """The files that a table is made of."""
         path = literal(str(self.root / self.opened[name].path))
-        return [Path(row[0]) for row in run(self.engine, f"SELECT file FROM glob({path}) ORDER BY file")]
+        return [Path(row[0]) for row in self.engine.run(f"SELECT file FROM glob({path}) ORDER BY file")]
 
     @property
     def holdout(self) -> OpenTable:

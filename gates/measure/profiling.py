@@ -16,7 +16,7 @@ from gates.contract.rules.keywords import KEYWORDS
 from gates.contract.sql import TEMPORAL, Column, quoted
 from gates.errors import GatesError
 from gates.measure.engines.engine_types import told
-from gates.measure.holdout.tables import OpenTable, run
+from gates.measure.holdout.tables import OpenTable
 
 FEW = 2 * MOST_VALUES  # estimated distinct values, up to which they are listed
 FORMATS = {"date": "date", "time": "time", "timestamp": "date-time"}
@@ -34,7 +34,7 @@ def profile(connection: Any, opened: OpenTable) -> Profile:
             hint="Contracts cover text, numbers, booleans, dates and times. Flatten the column, or leave it out.",
         )
     columns = list(seen.values())
-    ((rows,),) = run(connection, f"SELECT count(*) FROM {quoted(opened.name)}")
+    ((rows,),) = connection.run(f"SELECT count(*) FROM {quoted(opened.name)}")
     found = _select(connection, opened, [_seen(column) for column in columns])
     estimates = [one.pop("distinct") for one in found]
     made = [_column(column, rows, one) for column, one in zip(columns, found, strict=True)]
@@ -59,7 +59,7 @@ def _select(connection: Any, opened: OpenTable, asked: Sequence[Mapping[str, str
     for start in range(0, len(asked), AT_ONCE):
         parts = asked[start : start + AT_ONCE]
         expressions = [sql for part in parts for sql in part.values()]
-        (row,) = run(connection, f"SELECT {', '.join(['0', *expressions])} FROM {quoted(opened.name)} LIMIT 1")
+        (row,) = connection.run(f"SELECT {', '.join(['0', *expressions])} FROM {quoted(opened.name)} LIMIT 1")
         values = iter(row[1:])
         made += [{name: next(values) for name in part} for part in parts]
     return made
@@ -133,5 +133,5 @@ def shared(connection: Any, one: OpenTable, other: OpenTable, key: str) -> int:
     """Rows of one table whose key stands in the other, too."""
     name = quoted(key)
     sql = f"SELECT count(*) FROM {quoted(one.name)} WHERE {name} IN (SELECT {name} FROM {quoted(other.name)})"
-    ((rows,),) = run(connection, sql)
+    ((rows,),) = connection.run(sql)
     return int(rows)

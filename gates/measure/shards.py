@@ -24,7 +24,7 @@ from gates.measure.engines import connect
 from gates.measure.holdout.joined import ScoredRows
 from gates.measure.holdout.labels import Kind, Labels
 from gates.measure.holdout.rows import MAX_SLICES, check_queries, parts_of, too_many
-from gates.measure.holdout.tables import run, told_digest
+from gates.measure.holdout.tables import told_digest
 from gates.measure.pairings import Counting, Pairings, counted
 from gates.measure.slice_counts import order
 from gates.measure.statistics.function_calls import GuestMetric
@@ -192,7 +192,7 @@ def _sides(resolved: ResolvedPolicy, parts: Mapping[Path, Measured], columns: Se
     def side(place: int) -> ScoredRows:
         paths = [_whole(_file(folder, place), part.sides[place]) for folder, part in parts.items()]
         rows = f"read_parquet([{', '.join(literal(str(path)) for path in paths)}])"
-        run(engine, f"CREATE OR REPLACE TEMP TABLE joined AS SELECT * FROM {rows}")
+        engine.run(f"CREATE OR REPLACE TEMP TABLE joined AS SELECT * FROM {rows}")
         check_queries(engine, resolved.policy, names, "joined")
         told = first.sides[place]
         return ScoredRows(

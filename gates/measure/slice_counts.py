@@ -11,7 +11,6 @@ from gates.kinds.protocol import Needs
 from gates.measure.holdout.joined import ScoredRows, bin_of, of_scores
 from gates.measure.holdout.labels import Labels
 from gates.measure.holdout.rows import clustered
-from gates.measure.holdout.tables import run
 from gates.measure.statistics import cells
 from gates.measure.statistics.cells import Key
 from gates.measure.statistics.computed import computed
@@ -100,6 +99,6 @@ def curves(joined: ScoredRows, policy: Policy) -> tuple[Curve, ...]:
             continue
         counted = ", ".join(f"count_if(y = {label})" for label in (0, 1))
         bins = f"SELECT {bin_of(model.score)} AS bin, y FROM joined"
-        rows = run(joined.engine, f"SELECT bin, {counted} FROM ({bins}) GROUP BY bin ORDER BY bin")
+        rows = joined.engine.run(f"SELECT bin, {counted} FROM ({bins}) GROUP BY bin ORDER BY bin")
         found.append(Curve(model=name, bins=tuple((int(at), int(no), int(yes)) for at, no, yes in rows)))
     return tuple(found)

@@ -14,7 +14,7 @@ from gates.kinds.metric.rule import bars_of, metric_of
 from gates.kinds.protocol import Needs
 from gates.measure.engines import Engine
 from gates.measure.holdout.joined import ScoredRows
-from gates.measure.holdout.tables import OpenTable, run
+from gates.measure.holdout.tables import OpenTable
 from gates.measure.slice_counts import along
 from gates.measure.statistics.cells import Key
 from gates.policy import ResolvedPolicy
@@ -42,7 +42,7 @@ def searched(engine: Engine, opened: OpenTable, resolved: ResolvedPolicy) -> tup
     if not kinds:
         return ()
     counts = ", ".join(f"count(DISTINCT {quoted(name)})" for name in kinds)
-    (values,) = run(engine, f"SELECT {counts} FROM {quoted(opened.name)}")
+    (values,) = engine.run(f"SELECT {counts} FROM {quoted(opened.name)}")
     dimensions = []
     for (name, column), distinct in zip(kinds.items(), values, strict=True):
         if column.is_number and distinct > BINS and resolved.contract and name in resolved.contract.hidden:
@@ -61,7 +61,7 @@ def _edges(engine: Engine, opened: OpenTable, value: str) -> tuple[float, ...]:
     counts = f"SELECT {value} + 0.0 AS p, count(*) AS n FROM {quoted(opened.name)} WHERE isfinite({value}) GROUP BY 1"
     upto = f"SELECT p, sum(n) OVER (ORDER BY p) AS upto, sum(n) OVER () AS total FROM ({counts})"
     steps = [f"min(CASE WHEN upto * {BINS} >= {step} * total THEN p END)" for step in range(1, BINS)]
-    ((least, *edges),) = run(engine, f"SELECT min(p), {', '.join(steps)} FROM ({upto})")
+    ((least, *edges),) = engine.run(f"SELECT min(p), {', '.join(steps)} FROM ({upto})")
     return tuple(sorted({float(edge) for edge in edges if edge is not None and edge > least}))
 
 
@@ -73,7 +73,7 @@ def _varying(engine: Engine, opened: OpenTable, query: str | None, columns: Sequ
     mixed = [f"CASE WHEN min({n}) <> max({n}) OR count({n}) NOT IN (0, count(*)) THEN 1 ELSE 0 END" for n in names]
     of_each = ", ".join(f"{sql} AS m{place}" for place, sql in enumerate(mixed))
     source = f"SELECT {of_each} FROM {quoted(opened.name)} GROUP BY {quoted(query)}"
-    ((*worst,),) = run(engine, f"SELECT {', '.join(f'max(m{place})' for place in range(len(names)))} FROM ({source})")
+    ((*worst,),) = engine.run(f"SELECT {', '.join(f'max(m{place})' for place in range(len(names)))} FROM ({source})")
     return {column for column, one in zip(columns, worst, strict=True) if one}
 
 

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from gates.measure.engines import connect
 from gates.measure.holdout.hidden import FEW, Hidden
-from gates.measure.holdout.tables import run
 
 pytestmark = pytest.mark.usefixtures("forked_children")
 
@@ -141,7 +140,7 @@ def test_no_group_is_smaller_than_is_asked(values: list[str | None], least: int)
     source = "(SELECT CAST(v AS VARCHAR) AS c FROM (VALUES " + listed + ") t(v))"  # noqa: S608 -- our own values
     sql = Hidden(columns=frozenset("c"), least=least).grouped(ENGINE, "c", source, 100)
     asked = "SELECT g, count(*) FROM (SELECT " + sql + " AS g FROM " + source + ") GROUP BY g"  # noqa: S608
-    found = dict(run(ENGINE, asked))
+    found = dict(ENGINE.run(asked))
     assert sum(found.values()) == len(values)
     told = {name: size for name, size in found.items() if name is not None}
     assert all(re.fullmatch(rf"group \d of \d|{FEW}", name) for name in told)

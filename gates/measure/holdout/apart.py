@@ -6,7 +6,7 @@ from gates.contract.rules.contract_rule import Contract
 from gates.contract.sql import quoted
 from gates.errors import GatesError
 from gates.measure.engines import Engine
-from gates.measure.holdout.tables import OpenTable, content_digest, row_text, run
+from gates.measure.holdout.tables import OpenTable, content_digest, row_text
 from gates.policy import Policy
 from gates.wording import counted
 
@@ -37,7 +37,7 @@ def refuse_shared(
 
 
 def _rows(engine: Engine, table: OpenTable) -> int:
-    ((rows,),) = run(engine, f"SELECT count(*) FROM {quoted(table.name)}")
+    ((rows,),) = engine.run(f"SELECT count(*) FROM {quoted(table.name)}")
     return int(rows)
 
 
@@ -51,17 +51,17 @@ def _shared(engine: Engine, train: OpenTable, holdout: OpenTable, key: str | Non
     if not both:
         return 0, 0
     ours, theirs = (_hashed(table, both, key) for table in (holdout, train))
-    ((rows, distinct, alike),) = run(
-        engine, f"SELECT sum(n), count(*), sum(n * n) FROM (SELECT count(*) AS n FROM ({ours}) r GROUP BY h) c"
+    ((rows, distinct, alike),) = engine.run(
+        f"SELECT sum(n), count(*), sum(n * n) FROM (SELECT count(*) AS n FROM ({ours}) r GROUP BY h) c"
     )
     chance = 0.0
     if distinct > TELLING * rows:
         beside = f"LEFT JOIN (SELECT DISTINCT h FROM ({theirs}) r) t ON t.h = o.h"
-        ((shared,),) = run(engine, f"SELECT count(t.h) FROM ({ours}) o {beside}")
+        ((shared,),) = engine.run(f"SELECT count(t.h) FROM ({ours}) o {beside}")
     elif key is not None and key in train.columns:
         equal = "count(DISTINCT CASE WHEN o.h = t.h THEN o.k END)"
-        ((met, shared),) = run(
-            engine, f"SELECT count(DISTINCT o.k), {equal} FROM ({ours}) o JOIN ({theirs}) t ON t.k = o.k"
+        ((met, shared),) = engine.run(
+            f"SELECT count(DISTINCT o.k), {equal} FROM ({ours}) o JOIN ({theirs}) t ON t.k = o.k"
         )
         chance = float(met) * float(alike) / float(rows) ** 2
     else:

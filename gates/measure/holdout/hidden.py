@@ -10,7 +10,6 @@ from gates.contract.sql import literal
 from gates.documents.slices import Dimension
 from gates.errors import GatesError
 from gates.measure.engines import Engine
-from gates.measure.holdout.tables import run
 from gates.wording import have, plural
 
 LEAST = 5  # rows of a group, where the contract's ``shown.min_cell`` asks for no more
@@ -40,7 +39,7 @@ class Hidden:
         Groups of too few rows are one, and take the smallest of the others in where they are too few together: else
         what is missing could be derived from the sums.
         """
-        found = run(engine, f"SELECT v, count(*) FROM (SELECT {value} AS v FROM {table}) GROUP BY v LIMIT {most + 2}")
+        found = engine.run(f"SELECT v, count(*) FROM (SELECT {value} AS v FROM {table}) GROUP BY v LIMIT {most + 2}")
         if len(found) > most + 1:
             return value  # reported as too many, without showing any
         sizes = {name: int(rows) for name, rows in found}
@@ -62,7 +61,7 @@ class Hidden:
             listed = ", ".join(f"{values[part]} AS v{place}" for place, part in enumerate(dimension.parts))
             names = ", ".join(f"v{place}" for place, _ in enumerate(dimension.parts))
             counts = f"SELECT count(*) AS n FROM (SELECT {listed} FROM {table}) GROUP BY {names}"
-            ((small,),) = run(engine, f"SELECT count(*) FROM ({counts}) WHERE n < {self.least}")
+            ((small,),) = engine.run(f"SELECT count(*) FROM ({counts}) WHERE n < {self.least}")
             if small:
                 told = ", ".join(sorted(secret))
                 raise GatesError(

@@ -11,7 +11,6 @@ from gates.documents.statistic import Statistic
 from gates.measure.engines import Engine
 from gates.measure.holdout.predictions import Predicted
 from gates.measure.holdout.rows import Parts, bucket_of, identified
-from gates.measure.holdout.tables import run
 from gates.metrics import QUANTITIES
 from gates.metrics.columns import ORDERED
 from gates.metrics.expressions import ModelColumns
@@ -144,8 +143,8 @@ def join(
     beside = _beside(policy, candidate, "c") + (_beside(policy, champion, "b") if champion else "")
     rows = f"SELECT r.y, r.w, r.u, r.q, c.call AS c, c.score AS s{scores}, {other}{columns} FROM gates_rows r{beside}"
     bucket = bucket_of("u" if identified(policy) else _told_apart()) if told_apart else "CAST(0 AS SMALLINT)"
-    run(engine, f"CREATE OR REPLACE TEMP TABLE joined AS SELECT *, {bucket} AS g FROM ({rows})")
-    ((rows,),) = run(engine, "SELECT count(*) FROM joined")
+    engine.run(f"CREATE OR REPLACE TEMP TABLE joined AS SELECT *, {bucket} AS g FROM ({rows})")
+    ((rows,),) = engine.run("SELECT count(*) FROM joined")
     models = [one for one in (candidate, champion) if one]
     return ScoredRows(
         engine=engine,

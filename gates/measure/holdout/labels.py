@@ -11,7 +11,7 @@ from gates.contract.sql import literal, quoted
 from gates.documents.slices import edge_text
 from gates.errors import GatesError
 from gates.measure.engines import Engine
-from gates.measure.holdout.tables import OpenTable, run
+from gates.measure.holdout.tables import OpenTable
 from gates.policy import Policy
 from gates.schema.fields import Plain
 from gates.wording import counted, have
@@ -128,8 +128,7 @@ def read_labels(engine: Engine, opened: OpenTable, policy: Policy) -> Labels:
             f"{data.label} holds {opened.told(data.label)}; task: {policy.task} needs numbers", where="data.label"
         )
     value = f"CAST({column} AS DOUBLE)"
-    ((bad, negative),) = run(
-        engine,
+    ((bad, negative),) = engine.run(
         f"SELECT count_if({column} IS NULL OR NOT isfinite({value})), count_if({value} < 0) FROM {quoted(opened.name)}",
     )
     if bad:
@@ -149,7 +148,7 @@ def _classes(engine: Engine, opened: OpenTable, policy: Policy, label: str) -> L
     value = f"({quoted(label)} + 0.0)" if double else quoted(label)  # -0.0 is 0
     missing = f"NOT isfinite(CAST({value} AS DOUBLE))" if double else "FALSE"
     text = f"CASE WHEN {missing} THEN NULL ELSE CAST({value} AS VARCHAR) END"
-    found = run(engine, f"SELECT {text} AS v, count(*) FROM {quoted(opened.name)} GROUP BY 1 ORDER BY 1")
+    found = engine.run(f"SELECT {text} AS v, count(*) FROM {quoted(opened.name)} GROUP BY 1 ORDER BY 1")
     nulls = sum(rows for value, rows in found if value is None)
     if nulls:
         raise GatesError(

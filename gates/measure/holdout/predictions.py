@@ -11,7 +11,7 @@ from gates.contract.sql import literal, quoted
 from gates.errors import GatesError
 from gates.measure.engines import Engine
 from gates.measure.holdout.labels import TOTAL, Labels
-from gates.measure.holdout.tables import OpenTable, open_table, run, shortest
+from gates.measure.holdout.tables import OpenTable, open_table, shortest
 from gates.metrics import Task
 from gates.policy import Policy
 from gates.schema.validation import nearest
@@ -69,13 +69,13 @@ def place(
         raise GatesError(f"the predictions lack the key column {policy.data.key}", where=view.path)
     if where != "TRUE":
         name_ = quoted(f"{view.name} in part")
-        run(engine, f"CREATE OR REPLACE VIEW {name_} AS SELECT * FROM {quoted(view.name)} WHERE {where}")
+        engine.run(f"CREATE OR REPLACE VIEW {name_} AS SELECT * FROM {quoted(view.name)} WHERE {where}")
         view = replace(view, name=f"{view.name} in part")
     key = f"CAST({quoted(policy.data.key)} AS VARCHAR) AS k, " if policy.data.key else ""
     scores = "".join(f", {score} AS score_{place}" for place, score in enumerate(form.scores))
     scores += "".join(f", {_double(view, column)} AS {told}" for column, told in columns.items())
     taken = f"SELECT {key}{form.call} AS call, {form.score} AS score{scores} FROM {quoted(view.name)} p"
-    run(engine, f"CREATE OR REPLACE TEMP TABLE {name} AS {taken}")
+    engine.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {taken}")
     _match(engine, name, view, policy, secret=secret)
     return Predicted(name=name, scored=form.scored, classes=len(form.scores), columns=columns)
 
@@ -169,7 +169,7 @@ def _check_totals(engine: Engine, view: OpenTable, policy: Policy, columns: Sequ
     wrong = f"abs({total} - 1.0) > {literal(TOTAL + 1e-9)}"
     count, which = _wrong_rows(engine, view, policy, wrong)
     if count:
-        ((low, high),) = run(engine, f"SELECT min({total}), max({total}) FROM {quoted(view.name)} WHERE {wrong}")
+        ((low, high),) = engine.run(f"SELECT min({total}), max({total}) FROM {quoted(view.name)} WHERE {wrong}")
         raise GatesError(
             f"the scores of {counted(count, 'row')} don't add up to 1 ({which}): "
             f"{', '.join(columns[:_SHOWN])} together are {_span(low, high)}",
@@ -230,8 +230,8 @@ def _need(view: OpenTable, policy: Policy, *columns: str) -> None:
 
 def _match(engine: Engine, name: str, view: OpenTable, policy: Policy, *, secret: bool) -> None:
     """The same rows on both sides, or an error that says how many differ and which."""
-    ((expected,),) = run(engine, "SELECT count(*) FROM gates_rows")
-    ((given,),) = run(engine, f"SELECT count(*) FROM {name}")
+    ((expected,),) = engine.run("SELECT count(*) FROM gates_rows")
+    ((given,),) = engine.run(f"SELECT count(*) FROM {name}")
     if not policy.data.key:
         if expected != given:
             raise GatesError(
@@ -252,12 +252,12 @@ def _match(engine: Engine, name: str, view: OpenTable, policy: Policy, *, secret
             f"SELECT k FROM {name} EXCEPT SELECT k FROM gates_rows",
         ),
     ):
-        ((wrong,),) = run(engine, f"SELECT count(*) FROM ({sql})")
+        ((wrong,),) = engine.run(f"SELECT count(*) FROM ({sql})")
         if wrong and secret:
             hidden = f"{policy.data.key} is x-sensitive: none is named"
             raise GatesError(f"{plural(wrong, *what)} ({hidden})", where=view.path)
         if wrong:
-            first = run(engine, f"SELECT k FROM ({sql}) ORDER BY k LIMIT {_SHOWN}")
+            first = engine.run(f"SELECT k FROM ({sql}) ORDER BY k LIMIT {_SHOWN}")
             shown = ", ".join(str(row[0]) for row in first if row[0] is not None) + (", …" if wrong > _SHOWN else "")
             which = f" ({policy.data.key}: {shown})" if first[0][0] is not None else f" in {policy.data.key}"
             beside, why = _beside(engine, name, view, policy.data.key)
@@ -267,20 +267,20 @@ def _match(engine: Engine, name: str, view: OpenTable, policy: Policy, *, secret
 
 def _spelt(engine: Engine, name: str) -> str | None:
     """How to fix keys of which none is the holdout's: another program may have made 7 or 7.0 of 007."""
-    ((same,),) = run(engine, f"SELECT count(*) FROM gates_rows WHERE k IN (SELECT k FROM {name})")
+    ((same,),) = engine.run(f"SELECT count(*) FROM gates_rows WHERE k IN (SELECT k FROM {name})")
     if same:
         return None
-    ours, theirs = (run(engine, f"SELECT min(k) FROM {table}")[0][0] for table in ("gates_rows", name))
+    ours, theirs = (engine.run(f"SELECT min(k) FROM {table}")[0][0] for table in ("gates_rows", name))
     return f"No key matches the holdout's: write them as {ours}, not {theirs}; read them as text, with dtype=str."
 
 
 def _beside(engine: Engine, name: str, view: OpenTable, key: str) -> tuple[str, str | None]:
     """The predictions' own keys, where they are none of the holdout's, and how they may have come to differ."""
     strange = f"SELECT k FROM {name} WHERE k IS NOT NULL EXCEPT SELECT k FROM gates_rows"
-    first = [str(row[0]) for row in run(engine, f"SELECT k FROM ({strange}) ORDER BY k LIMIT {_SHOWN}")]
+    first = [str(row[0]) for row in engine.run(f"SELECT k FROM ({strange}) ORDER BY k LIMIT {_SHOWN}")]
     lacking = [
         str(row[0])
-        for row in run(engine, f"SELECT k FROM gates_rows EXCEPT SELECT k FROM {name} ORDER BY k LIMIT {_SHOWN}")
+        for row in engine.run(f"SELECT k FROM gates_rows EXCEPT SELECT k FROM {name} ORDER BY k LIMIT {_SHOWN}")
     ]
     if not first or not lacking:
         return "", None
@@ -300,13 +300,13 @@ def _as_number(text: str) -> float | None:
 
 def _wrong_rows(engine: Engine, view: OpenTable, policy: Policy, condition: str) -> tuple[int, str]:
     """How many rows are wrong, and the first of them, by their key where there is one."""
-    ((count,),) = run(engine, f"SELECT count(*) FROM {quoted(view.name)} WHERE {condition}")
+    ((count,),) = engine.run(f"SELECT count(*) FROM {quoted(view.name)} WHERE {condition}")
     if not count:
         return 0, ""
     key = policy.data.key if policy.data.key in view.columns else None
     named = "row_number() OVER ()" if key is None else f"CAST({quoted(key)} AS VARCHAR)"
     numbered = f"(SELECT {named} AS gates_row, * FROM {quoted(view.name)})"
-    rows = run(engine, f"SELECT gates_row FROM {numbered} WHERE {condition} ORDER BY gates_row LIMIT {_SHOWN}")
+    rows = engine.run(f"SELECT gates_row FROM {numbered} WHERE {condition} ORDER BY gates_row LIMIT {_SHOWN}")
     told = ", ".join(str(row[0]) for row in rows) + (", …" if count > _SHOWN else "")
     return count, f"{key}: {told}" if key else f"{'row' if count == 1 else 'rows'} {told}"
 
@@ -344,8 +344,7 @@ def _check_calls(engine: Engine, view: OpenTable, policy: Policy, labels: Labels
         return
     *others, last = labels.classes
     named = f"neither {others[0]} nor {last}" if len(others) == 1 else f"none of {', '.join(labels.classes[:10])}"
-    strange = run(
-        engine,
+    strange = engine.run(
         f"SELECT DISTINCT CAST(prediction AS VARCHAR) AS v FROM {quoted(view.name)} WHERE NOT {known} "
         f"ORDER BY v LIMIT {_SHOWN}",
     )

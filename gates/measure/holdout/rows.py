@@ -14,7 +14,7 @@ from gates.kinds.protocol import Needs
 from gates.measure.engines import Engine
 from gates.measure.holdout.hidden import Hidden, Values
 from gates.measure.holdout.labels import Labels
-from gates.measure.holdout.tables import OpenTable, double_of, exact_text, row_text, run, shortest
+from gates.measure.holdout.tables import OpenTable, double_of, exact_text, row_text, shortest
 from gates.metrics.expressions import double
 from gates.policy import Policy
 from gates.wording import counted, have, plural
@@ -86,8 +86,7 @@ def make_rows(
     query = f"CAST({opened.require(data.query, 'data.query')} AS VARCHAR)" if data.query else _NOTHING
     weight = _whole_weight(opened, data.weight, places) if data.weight else f"CAST({2**WEIGHT_BITS} AS BIGINT)"
     unit = _unit(engine, opened, policy) if told_apart else _NOTHING
-    run(
-        engine,
+    engine.run(
         f"CREATE OR REPLACE TEMP TABLE gates_rows AS SELECT {key} AS k, {label} AS y, "
         f"{weight} AS w, {unit} AS u, {query} AS q{columns} FROM {quoted(opened.name)} WHERE {where}",
     )
@@ -95,7 +94,7 @@ def make_rows(
         _check_keys(engine, opened, data.key)
     check_queries(engine, policy, parts, "gates_rows", hidden)
     for (column, _), name in parts.items():
-        ((distinct,),) = run(engine, f"SELECT count(DISTINCT {name}) FROM gates_rows")
+        ((distinct,),) = engine.run(f"SELECT count(DISTINCT {name}) FROM gates_rows")
         if distinct > MAX_SLICES:
             raise too_many(column, distinct)
     return values
@@ -122,7 +121,7 @@ def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str, hidd
     data, role = policy.data, "data.query"
     if data.query is None:
         return
-    ((missing,),) = run(engine, f"SELECT count(*) - count(q) FROM {table}")
+    ((missing,),) = engine.run(f"SELECT count(*) - count(q) FROM {table}")
     if missing:
         raise GatesError(f"{counted(missing, 'row')} of {data.holdout} {have(missing)} no {data.query}", where=role)
     of_rows = {"w": data.weight, "u": data.unit} | {name: column for (column, _), name in parts.items()}
@@ -130,8 +129,8 @@ def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str, hidd
         if column is None:
             continue
         mixed = f"min({name}) <> max({name}) OR count({name}) NOT IN (0, count(*))"
-        ((wrong, first),) = run(
-            engine, f"SELECT count(*), min(q) FROM (SELECT q FROM {table} GROUP BY q HAVING {mixed})"
+        ((wrong, first),) = engine.run(
+            f"SELECT count(*), min(q) FROM (SELECT q FROM {table} GROUP BY q HAVING {mixed})"
         )
         if wrong:
             which = "" if data.query in hidden.columns else f" ({data.query}: {first}{', …' if wrong > 1 else ''})"
@@ -143,7 +142,7 @@ def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str, hidd
 
 
 def _check_keys(engine: Engine, opened: OpenTable, key: str) -> None:
-    ((repeated, missing),) = run(engine, "SELECT count(k) - count(DISTINCT k), count(*) - count(k) FROM gates_rows")
+    ((repeated, missing),) = engine.run("SELECT count(k) - count(DISTINCT k), count(*) - count(k) FROM gates_rows")
     if repeated or missing:
         twice = plural(repeated, "row repeats", "rows repeat")
         what = f"{twice} a key" if repeated else f"{counted(missing, 'row')} {have(missing)} no key"
@@ -162,7 +161,7 @@ def weight_places(engine: Engine, opened: OpenTable, column: str | None) -> int:
     good = f"coalesce(isfinite({value}) AND {value} >= 0, FALSE)"
     ends = [f"gates_bits(CAST({end}(CASE WHEN {good} AND {value} > 0 THEN {value} END) AS DOUBLE))" for end in _ENDS]
     counts = f"count(*), count_if(NOT {good}), {', '.join(ends)}"
-    ((rows, bad, *bits),) = run(engine, f"SELECT {counts} FROM {quoted(opened.name)}")
+    ((rows, bad, *bits),) = engine.run(f"SELECT {counts} FROM {quoted(opened.name)}")
     if bad or bits[0] is None:
         what = (
             f"{counted(bad, 'row')} {have(bad)} a {column} that is not a number of 0 or more"
@@ -206,7 +205,7 @@ def _unit(engine: Engine, opened: OpenTable, policy: Policy) -> str:
     if column != data.key:
         role = "data.unit" if data.unit else "data.query"
         name = opened.require(column, role)
-        ((missing,),) = run(engine, f"SELECT count(*) - count({name}) FROM {quoted(opened.name)}")
+        ((missing,),) = engine.run(f"SELECT count(*) - count({name}) FROM {quoted(opened.name)}")
         if missing:
             raise GatesError(f"{counted(missing, 'row')} of {opened.path} {have(missing)} no {column}", where=role)
     return exact_text(opened, column)

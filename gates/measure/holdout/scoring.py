@@ -18,7 +18,7 @@ from gates.measure.engines import connect
 from gates.measure.holdout import inputs
 from gates.measure.holdout.answer import Returns, ToldAnswer, UnfitError, frame
 from gates.measure.holdout.labels import Labels
-from gates.measure.holdout.tables import open_table, run
+from gates.measure.holdout.tables import open_table
 from gates.metrics import Task
 from gates.system import sandbox
 
@@ -60,9 +60,9 @@ def scored(model: Path, features: Path, target: Path, asked: ScoringRequest, env
     engine = connect()
     given = open_table(engine, features.parent, features.name, "features")
     key = given.require(asked.key, "data.key")
-    run(engine, f"CREATE OR REPLACE TEMP TABLE keys AS SELECT {key} FROM {quoted(given.name)}")
+    engine.run(f"CREATE OR REPLACE TEMP TABLE keys AS SELECT {key} FROM {quoted(given.name)}")
     beside = f"SELECT * FROM keys POSITIONAL JOIN {literal(str(bare))}"
-    run(engine, f"COPY ({beside}) TO {literal(str(target))} (FORMAT parquet)")
+    engine.run(f"COPY ({beside}) TO {literal(str(target))} (FORMAT parquet)")
     bare.unlink()
     return target
 

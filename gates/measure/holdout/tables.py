@@ -12,7 +12,7 @@ from typing import Any
 from gates.contract.sql import BELOW, Column, Dated, literal, quoted
 from gates.documents.evidence import Table
 from gates.errors import GatesError
-from gates.measure.engines import Engine, Rows
+from gates.measure.engines import Engine
 from gates.measure.engines.engine_types import seen, told
 from gates.schema.validation import nearest
 
@@ -79,11 +79,6 @@ def register(engine: Engine, table: Any, name: str) -> OpenTable:
     return OpenTable(name=name, path=name, columns=found.columns, dated=found.dated)
 
 
-def run(engine: Engine, sql: str) -> Rows:
-    """All rows of a query in DuckDB's dialect. Raises ``GatesError`` where the data does not let the engine finish."""
-    return engine.run(sql)
-
-
 def double_of(bits: int) -> float:
     """The double of these bits, as ``gates_bits`` tells them: an engine's own text of a double may differ."""
     return float(struct.unpack("<d", struct.pack("<q", bits))[0])
@@ -131,7 +126,7 @@ def content_lanes(engine: Engine, opened: OpenTable, *, where: str = "TRUE") -> 
     lane, so files may be split and rows shuffled, and lanes of shards add up to those of the whole."""
     lanes = ", ".join(f"sum(gates_hex(substr(h, {1 + _HEX * lane}, {_HEX})))" for lane in range(LANES))
     source = f"(SELECT sha256({row_text(opened)}) AS h FROM {quoted(opened.name)} WHERE {where})"
-    ((rows, *sums),) = run(engine, f"SELECT count(*), {lanes} FROM {source}")
+    ((rows, *sums),) = engine.run(f"SELECT count(*), {lanes} FROM {source}")
     return tuple(int(lane or 0) for lane in sums), rows
 
 

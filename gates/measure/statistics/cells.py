@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from gates.documents.slices import Dimension
 from gates.measure.holdout.joined import ScoredRows
-from gates.measure.holdout.tables import run
 
 Key = tuple[str | None, ...]
 Cells = dict[Key, list[tuple[int, ...]]]
@@ -14,7 +13,7 @@ def rows(joined: ScoredRows, dimension: Dimension) -> dict[Key, int]:
     """Number of rows of each slice."""
     names = joined.columns(dimension)
     grouped = f" GROUP BY {', '.join(names)}" if names else ""
-    found = run(joined.engine, f"SELECT {', '.join([*names, 'count(*)'])} FROM joined{grouped}")
+    found = joined.engine.run(f"SELECT {', '.join([*names, 'count(*)'])} FROM joined{grouped}")
     return {tuple(row[: len(names)]): int(row[-1]) for row in found}
 
 
@@ -32,6 +31,6 @@ def _grouped(joined: ScoredRows, dimension: Dimension, by: list[str], counted: s
     names = joined.columns(dimension)
     grouped = ", ".join([*names, *by])
     found: Cells = {}
-    for row in run(joined.engine, f"SELECT {grouped}, {counted} FROM joined GROUP BY {grouped}"):
+    for row in joined.engine.run(f"SELECT {grouped}, {counted} FROM joined GROUP BY {grouped}"):
         found.setdefault(tuple(row[: len(names)]), []).append(tuple(int(value) for value in row[len(names) :]))
     return {key: sorted(held) for key, held in found.items()}

@@ -16,7 +16,6 @@ from gates.documents.evidence import BUCKETS, EXACT_ROWS, Computed
 from gates.documents.slices import Dimension
 from gates.documents.statistic import Statistic
 from gates.measure.holdout.joined import ScoredRows
-from gates.measure.holdout.tables import run
 from gates.measure.statistics.cells import Key
 from gates.measure.statistics.curves import CURVES, UNDEFINED, Curve, roc_auc, scatter
 from gates.schema.canonical import settled
@@ -35,7 +34,7 @@ def computed(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, 
     """The metric of each slice and both models."""
     name, parameters, models = statistic.name, dict(statistic.parameters), joined.models_of(statistic)
     if name == "roc_auc_ovr":
-        occurring = [int(row[0]) for row in run(joined.engine, "SELECT DISTINCT y FROM joined ORDER BY y")]
+        occurring = [int(row[0]) for row in joined.engine.run("SELECT DISTINCT y FROM joined ORDER BY y")]
         sources = [
             [(model.scores[place], f"CASE WHEN y = {place} THEN 1 ELSE 0 END") for place in occurring]
             for model in models
@@ -67,7 +66,7 @@ def _counted(joined: ScoredRows, dimension: Dimension, score: str, label: str, *
     by = ", ".join([*names, "g", label, value])
     counted = "sum(w)" if weighted else "count(*)"
     found: dict[Key, list[tuple[float, ...]]] = {}
-    for row in run(joined.engine, f"SELECT {by}, {counted} FROM joined GROUP BY {by} ORDER BY {by}"):
+    for row in joined.engine.run(f"SELECT {by}, {counted} FROM joined GROUP BY {by} ORDER BY {by}"):
         found.setdefault(tuple(row[: len(names)]), []).append(tuple(float(one) for one in row[len(names) :]))
     binned = joined.rows > EXACT_ROWS
     return {key: _scored(np.array(held), binned=binned) for key, held in found.items()}

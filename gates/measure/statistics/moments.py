@@ -14,7 +14,7 @@ from gates.documents.statistic import Statistic
 from gates.errors import GatesError
 from gates.measure.holdout.joined import ScoredRows
 from gates.measure.holdout.rows import WEIGHT_BITS
-from gates.measure.holdout.tables import double_of, run
+from gates.measure.holdout.tables import double_of
 from gates.measure.statistics.cells import Key
 from gates.metrics import QUANTITIES
 from gates.metrics.expressions import Staged, double
@@ -46,7 +46,7 @@ def moments(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, b
         f"SELECT {', '.join([*by, 'w', *(f'{sql} AS x{at}' for at, sql in enumerate(values.values()))])} FROM {source}"
     )
     found: dict[Key, list[tuple[int, ...]]] = {}
-    for row in run(joined.engine, _summed(source, by, len(values), limbs)):
+    for row in joined.engine.run(_summed(source, by, len(values), limbs)):
         key, rest = tuple(row[: len(names)]), row[len(names) :]
         bucket, counts = (rest[:1], rest[1:]) if buckets else ((), rest)
         rows, weights, bad, *parts = (int(value or 0) for value in counts)
@@ -71,7 +71,7 @@ def _ends(joined: ScoredRows, names: Sequence[str], rows: Sequence[Staged]) -> d
     width = len(names)
     return {
         tuple(row[:width]): tuple(int(Fraction(double_of(int(bits))) * 2**Moments.UNIT) for bits in row[width:])
-        for row in run(joined.engine, query)
+        for row in joined.engine.run(query)
         if row[width] is not None
     }
 

@@ -17,7 +17,7 @@ from gates.documents.evidence import Computed
 from gates.documents.slices import Dimension
 from gates.documents.statistic import Statistic
 from gates.measure.holdout.joined import ScoredRows
-from gates.measure.holdout.tables import double_of, run
+from gates.measure.holdout.tables import double_of
 from gates.measure.statistics.cells import Key
 from gates.metrics.columns import ORDERED
 from gates.schema.canonical import settled
@@ -100,7 +100,7 @@ def _tallied(
     found: dict[Key, list[tuple[int, ...]]] = {}
     columns = [*names, *(f"gates_bits({end})" for end in ends), "count(*)", "sum(n)", *sums]
     query = f"SELECT {', '.join(columns)} FROM (SELECT *, {', '.join(marks)} FROM {source}) GROUP BY {', '.join(by)}"
-    for row in run(joined.engine, query):
+    for row in joined.engine.run(query):
         found.setdefault(tuple(row[: len(names)]), []).append(tuple(int(one or 0) for one in row[len(names) :]))
     return found  # of a slice without weight there are no order statistics: nulls
 
@@ -201,9 +201,7 @@ def _ends(
     grouped = f" GROUP BY {', '.join(names)}" if names else ""
     query = f"SELECT {columns} FROM {source} AS held JOIN {listed} ON {on or 'TRUE'}{grouped}"
     width = len(names)
-    return {
-        tuple(row[:width]): tuple(double_of(int(bits)) for bits in row[width:]) for row in run(joined.engine, query)
-    }
+    return {tuple(row[:width]): tuple(double_of(int(bits)) for bits in row[width:]) for row in joined.engine.run(query)}
 
 
 def _text(value: str | None) -> str:

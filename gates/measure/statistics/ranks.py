@@ -9,7 +9,6 @@ from gates.documents.evidence import Ranks, RankSums
 from gates.documents.slices import Dimension
 from gates.documents.statistic import RANKS
 from gates.measure.holdout.joined import ScoredRows
-from gates.measure.holdout.tables import run
 from gates.measure.statistics.cells import Key
 
 _CALLS = -1  # in the place of the sum of a champion that gave calls only
@@ -28,7 +27,7 @@ def ranks(joined: ScoredRows, dimension: Dimension, *, buckets: bool) -> dict[Ke
     wanted = ", ".join(f"sum(n * {one})" for one in ("p", "q", "p * p", "q * q", "p * q"))
     by = ", ".join([*names, "y"])
     query = f"SELECT {by}, sum(n), {wanted} FROM ({placed}) GROUP BY {by}"
-    for row in run(joined.engine, query):
+    for row in joined.engine.run(query):
         n, a, b, aa, bb, ab = (int(value) for value in row[width + 1 :])
         if joined.paired and not _rival(joined):
             b = _CALLS
@@ -55,7 +54,7 @@ def _buckets(joined: ScoredRows, names: list[str]) -> dict[Key, tuple[tuple[int,
     by = ", ".join([*names, "g"])
     found: dict[Key, list[tuple[int, ...]]] = {}
     placed = _placed(joined, names, weighted=True)
-    for row in run(joined.engine, f"SELECT {by}, {', '.join(columns)} FROM ({placed}) GROUP BY {by}"):
+    for row in joined.engine.run(f"SELECT {by}, {', '.join(columns)} FROM ({placed}) GROUP BY {by}"):
         found.setdefault(tuple(row[: len(names)]), []).append(tuple(int(value) for value in row[len(names) :]))
     return {key: tuple(sorted(held)) for key, held in found.items()}
 
@@ -82,7 +81,7 @@ def _together(joined: ScoredRows, rows: str, by: list[str], kind: str) -> str:
     """Rows of the same binned scores as one, in a table of their own: there are far fewer of them."""
     told = ", ".join(by)
     counted = f"SELECT {told}, CAST(0 AS SMALLINT) AS g, CAST(sum(n) AS {kind}) AS n FROM ({rows}) GROUP BY {told}"
-    run(joined.engine, f"CREATE OR REPLACE TEMP TABLE gates_scores AS {counted}")
+    joined.engine.run(f"CREATE OR REPLACE TEMP TABLE gates_scores AS {counted}")
     return "SELECT * FROM gates_scores"
 
 
