@@ -97,8 +97,8 @@ def curves(joined: ScoredRows, policy: Policy) -> tuple[Curve, ...]:
     for name, model, scored in zip(names, joined.models, joined.scored_by, strict=False):
         if not scored:
             continue
-        counted = ", ".join(f"count_if(y = {label})" for label in (0, 1))
-        bins = f"SELECT {bin_of(model.score)} AS bin, y FROM joined"
+        counted = ", ".join(f"count_if(label = {label})" for label in (0, 1))
+        bins = f"SELECT {bin_of(model.score)} AS bin, label FROM joined"
         rows = joined.engine.run(f"SELECT bin, {counted} FROM ({bins}) GROUP BY bin ORDER BY bin")
         found.append(Curve(model=name, bins=tuple((int(at), int(no), int(yes)) for at, no, yes in rows)))
     return tuple(found)

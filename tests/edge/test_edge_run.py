@@ -237,11 +237,12 @@ def test_folders_of_any_name(tmp_path: Any, name: str) -> None:
 
 ODD_COLUMNS = (
     '"; drop table holdout; --', "it's", "with space", "ünï 👋", "select", "a.b", "%", "count(*)", "null",
-    *["k", "y", "s", "c", "b", "r", "p", "n", "h"], "call", "holdout", "candidate", "d0", "gates_rows",
+    *["row_key", "label", "weight", "unit", "query", "bucket", "candidate_score", "r", "p", "n", "h"],
+    *["call", "holdout", "candidate", "d0", "gates_rows"],
 )  # fmt: skip
 
 
-HARDEST = ('"; drop table holdout; --', "it's", "k", "holdout")
+HARDEST = ('"; drop table holdout; --', "it's", "row_key", "holdout")
 ROLES = ("key", "slice", "label", "by")
 ODD_ROLES = [
     (name, role)

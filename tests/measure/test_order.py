@@ -10,7 +10,11 @@ from test_scarce import decided
 
 from gates.documents.decision import Verdict
 
-OURS = ("k", "w", "u", "q", "c", "b", "s", "t", "g", "call", "score", "d0", "x0")
+OURS = (
+    "row_key", "label", "weight", "unit", "query", "bucket", "candidate_call", "champion_score", "candidate_place",
+    "call", "score", "d0", "x0", "n",
+)  # fmt: skip
+ROLES = ("row_key", "label", "weight", "unit")  # what we call what they are
 
 
 def rows():
@@ -27,6 +31,23 @@ def test_columns_may_be_called_as_ours_are(tmp_path):
     assert len(found) == 1 + 2 * len(OURS)
     even = sm.roc_auc_score(y[::2], score[::2])
     assert [found["roc_auc", "min", f"{name}=0"].candidate.value for name in OURS] == pytest.approx([even] * len(OURS))
+
+
+def test_a_column_may_be_called_as_ours_of_another_role(tmp_path):
+    """A label called weight, a weight called label, and so on: each counts as what the policy says that it is."""
+    y, score = rows()
+    held = {"row_key": np.arange(200), "label": y, "weight": np.arange(200) % 7 + 1, "unit": np.arange(200) // 2}
+    gates = [{"metric": "roc_auc", "min": 0.1}, {"metric": "recall", "min": 0.1}]
+    answers = []
+    for place in range(len(ROLES)):
+        named = dict(zip(ROLES, ROLES[place:] + ROLES[:place], strict=True))
+        (folder := tmp_path / str(place)).mkdir()
+        frame = pd.DataFrame({named[role]: column for role, column in held.items()})
+        side = pd.DataFrame({named["row_key"]: held["row_key"], "score": score})
+        data = {"label": named["label"], "key": named["row_key"], "weight": named["weight"], "unit": named["unit"]}
+        found, *_ = decided(folder, "binary", gates, frame, side, **data)
+        answers.append([(gate.candidate, gate.verdict) for gate in found.values()])
+    assert answers == [answers[0]] * len(ROLES)
 
 
 def test_without_a_key_predictions_are_taken_as_they_stand(tmp_path):

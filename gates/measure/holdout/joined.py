@@ -18,12 +18,14 @@ from gates.metrics.functions import is_general
 from gates.policy import Policy
 from gates.stats.score_bins import BITS, HALF
 
+MODELS = ("candidate", "champion")  # the beginnings of their columns' names
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredRows:
-    """The table ``joined``: y, w, g, q, the slice columns, and of each model its call (c, b), score (s, t), scores by
-    class (s_0, ..., t_0, ...) and further columns (s_of0, ..., t_of0, ...). Without a second model b is -1 and t is
-    null."""
+    """The table ``joined``: label, weight, unit, query, bucket, the slice columns, and of each model (``candidate``,
+    ``champion``) its call (``candidate_call``), its score, its scores by class (``candidate_score_0``, ...) and further
+    columns (``candidate_of0``, ...). Without a second model ``champion_call`` is -1 and ``champion_score`` is null."""
 
     engine: Engine
     parts: Parts
@@ -31,7 +33,7 @@ class ScoredRows:
     rows: int
     scored_by: tuple[bool, ...]  # of each model: whether it gives scores, not only calls
     classes_of: tuple[int, ...]  # of each model: how many scores by class it gives
-    places: int  # w is a weight in whole 2**-places
+    places: int  # weights are whole numbers of 2**-places
 
     def columns(self, dimension: Dimension) -> list[str]:
         """The columns that distinguish a dimension's slices."""
@@ -40,17 +42,16 @@ class ScoredRows:
     @property
     def models(self) -> tuple[ModelColumns, ...]:
         """The columns of the candidate, and of the champion where there is one."""
-        both = zip(("c", "b"), "st", self.columns_of, self.classes_of, strict=False)
         return tuple(
             ModelColumns(
-                prefix=f"{score}_",
-                label="y",
-                call=call,
-                score=score,
-                scores=tuple(f"{score}_{place}" for place in range(classes)),
-                of={column: f"{score}_{name}" for column, name in of.items()},
+                prefix=f"{model}_",
+                label="label",
+                call=f"{model}_call",
+                score=f"{model}_score",
+                scores=tuple(f"{model}_score_{place}" for place in range(classes)),
+                of={column: f"{model}_{name}" for column, name in of.items()},
             )
-            for call, score, of, classes in both
+            for model, of, classes in zip(MODELS, self.columns_of, self.classes_of, strict=False)
         )
 
     def models_of(self, statistic: Statistic) -> tuple[ModelColumns, ...]:
@@ -103,23 +104,24 @@ def bin_of(score: str) -> str:
 def _told_apart() -> str:
     """SQL of a text for rows that nothing identifies: what they hold and what is predicted of them, and the how
     many-eth of those that are equal in all it is. So the order of rows does not matter."""
-    told = [f"coalesce(CAST(gates_bits(CAST({name} AS DOUBLE)) AS VARCHAR), '~')" for name in "cbst"]
-    text = " || ',' || ".join(["u", *told])
-    return f"{text} || '#' || CAST(row_number() OVER (PARTITION BY u, c, b, s, t) AS VARCHAR)"
+    names = [f"{model}_{what}" for what in ("call", "score") for model in MODELS]
+    values = [f"coalesce(CAST(gates_bits(CAST({name} AS DOUBLE)) AS VARCHAR), '~')" for name in names]
+    text = " || ',' || ".join(["unit", *values])
+    return f"{text} || '#' || CAST(row_number() OVER (PARTITION BY unit, {', '.join(names)}) AS VARCHAR)"
 
 
-def _further(predicted: Predicted, alias: str, prefix: str) -> str:
-    """SQL of a model's scores by class and further columns."""
-    scores = [(f"score_{place}", str(place)) for place in range(predicted.classes)]
-    further = [(name, name) for name in predicted.columns.values()]
-    return "".join(f", {alias}.{name} AS {prefix}_{told}" for name, told in scores + further)
+def _columns(predicted: Predicted, model: str) -> str:
+    """SQL of a model's call, score, scores by class and further columns."""
+    scores = [f"score_{place}" for place in range(predicted.classes)]
+    names = ["call", "score", *scores, *predicted.columns.values()]
+    return ", ".join(f"{model}.{name} AS {model}_{name}" for name in names)
 
 
-def _beside(policy: Policy, predicted: Predicted, alias: str) -> str:
+def _beside(policy: Policy, predicted: Predicted, model: str) -> str:
     """SQL that puts predictions beside their rows: by key, or as they stand, of which there are as many as rows."""
     if policy.data.key:
-        return f" JOIN {predicted.name} {alias} ON {alias}.k = r.k"
-    return f" POSITIONAL JOIN {predicted.name} {alias}"
+        return f" JOIN {predicted.name} AS {model} ON {model}.row_key = gates_rows.row_key"
+    return f" POSITIONAL JOIN {predicted.name} AS {model}"
 
 
 def join(
@@ -134,24 +136,21 @@ def join(
 ) -> ScoredRows:
     """Make the table ``joined``, of weights of so many binary ``places``. Unless rows are ``told_apart`` they are all
     of one bucket, which nothing asks for."""
-    columns = "".join(f", r.{name}" for name in parts.values())
-    scores = _further(candidate, "c", "s")
-    if champion:
-        other = "b.call AS b, b.score AS t" + _further(champion, "b", "t")
-    else:
-        other = "CAST(-1 AS TINYINT) AS b, CAST(NULL AS DOUBLE) AS t"
-    beside = _beside(policy, candidate, "c") + (_beside(policy, champion, "b") if champion else "")
-    rows = f"SELECT r.y, r.w, r.u, r.q, c.call AS c, c.score AS s{scores}, {other}{columns} FROM gates_rows r{beside}"
-    bucket = bucket_of("u" if identified(policy) else _told_apart()) if told_apart else "CAST(0 AS SMALLINT)"
-    engine.run(f"CREATE OR REPLACE TEMP TABLE joined AS SELECT *, {bucket} AS g FROM ({rows})")
-    ((rows,),) = engine.run("SELECT count(*) FROM joined")
-    models = [one for one in (candidate, champion) if one]
+    models = [model for model in (candidate, champion) if model]
+    columns = ["gates_rows." + name for name in ("label", "weight", "unit", "query", *parts.values())]
+    columns += [_columns(predicted, model) for model, predicted in zip(MODELS, models, strict=False)]
+    columns += [] if champion else ["CAST(-1 AS TINYINT) AS champion_call, CAST(NULL AS DOUBLE) AS champion_score"]
+    beside = "".join(_beside(policy, predicted, model) for model, predicted in zip(MODELS, models, strict=False))
+    rows = f"SELECT {', '.join(columns)} FROM gates_rows{beside}"
+    bucket = bucket_of("unit" if identified(policy) else _told_apart()) if told_apart else "CAST(0 AS SMALLINT)"
+    engine.run(f"CREATE OR REPLACE TEMP TABLE joined AS SELECT *, {bucket} AS bucket FROM ({rows})")
+    ((count,),) = engine.run("SELECT count(*) FROM joined")
     return ScoredRows(
         engine=engine,
         parts=parts,
-        columns_of=tuple(one.columns for one in models),
-        rows=rows,
-        scored_by=tuple(one.scored for one in models),
-        classes_of=tuple(one.classes for one in models),
+        columns_of=tuple(model.columns for model in models),
+        rows=count,
+        scored_by=tuple(model.scored for model in models),
+        classes_of=tuple(model.classes for model in models),
         places=places,
     )

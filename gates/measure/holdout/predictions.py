@@ -30,8 +30,8 @@ FORMS: Mapping[Task, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predicted:
-    """A model's predictions as a table ``name(k, call, score, score_0, ..., of0, ...)`` of the engine, in their own
-    order; ``k`` is the key, where there is one.
+    """A model's predictions as a table ``name(row_key, call, score, score_0, ..., of0, ...)`` of the engine, in their
+    own order; ``row_key`` is there where the policy names a key.
 
     ``call``: the class's number, or the value; ``classes``: how many columns ``score_N`` there are; ``columns``: what
     further columns are called there, by their names in the predictions.
@@ -71,7 +71,7 @@ def place(
         name_ = quoted(f"{view.name} in part")
         engine.run(f"CREATE OR REPLACE VIEW {name_} AS SELECT * FROM {quoted(view.name)} WHERE {where}")
         view = replace(view, name=f"{view.name} in part")
-    key = f"CAST({quoted(policy.data.key)} AS VARCHAR) AS k, " if policy.data.key else ""
+    key = f"CAST({quoted(policy.data.key)} AS VARCHAR) AS row_key, " if policy.data.key else ""
     scores = "".join(f", {score} AS score_{place}" for place, score in enumerate(form.scores))
     scores += "".join(f", {_double(view, column)} AS {told}" for column, told in columns.items())
     taken = f"SELECT {key}{form.call} AS call, {form.score} AS score{scores} FROM {quoted(view.name)} p"
@@ -241,15 +241,15 @@ def _match(engine: Engine, name: str, view: OpenTable, policy: Policy, *, secret
             )
         return
     for what, sql in (
-        (("prediction has no key", "predictions have no key"), f"SELECT k FROM {name} WHERE k IS NULL"),
-        (("key occurs twice", "keys occur twice"), f"SELECT k FROM {name} GROUP BY k HAVING count(*) > 1"),
+        (("prediction has no key", "predictions have no key"), f"SELECT row_key FROM {name} WHERE row_key IS NULL"),
+        (("key occurs twice", "keys occur twice"), f"SELECT row_key FROM {name} GROUP BY row_key HAVING count(*) > 1"),
         (
             ("holdout row has no prediction", "holdout rows have no prediction"),
-            f"SELECT k FROM gates_rows EXCEPT SELECT k FROM {name}",
+            f"SELECT row_key FROM gates_rows EXCEPT SELECT row_key FROM {name}",
         ),
         (
             ("prediction belongs to no holdout row", "predictions belong to no holdout row"),
-            f"SELECT k FROM {name} EXCEPT SELECT k FROM gates_rows",
+            f"SELECT row_key FROM {name} EXCEPT SELECT row_key FROM gates_rows",
         ),
     ):
         ((wrong,),) = engine.run(f"SELECT count(*) FROM ({sql})")
@@ -257,7 +257,7 @@ def _match(engine: Engine, name: str, view: OpenTable, policy: Policy, *, secret
             hidden = f"{policy.data.key} is x-sensitive: none is named"
             raise GatesError(f"{plural(wrong, *what)} ({hidden})", where=view.path)
         if wrong:
-            first = engine.run(f"SELECT k FROM ({sql}) ORDER BY k LIMIT {_SHOWN}")
+            first = engine.run(f"SELECT row_key FROM ({sql}) ORDER BY row_key LIMIT {_SHOWN}")
             shown = ", ".join(str(row[0]) for row in first if row[0] is not None) + (", …" if wrong > _SHOWN else "")
             which = f" ({policy.data.key}: {shown})" if first[0][0] is not None else f" in {policy.data.key}"
             beside, why = _beside(engine, name, view, policy.data.key)
@@ -267,20 +267,22 @@ def _match(engine: Engine, name: str, view: OpenTable, policy: Policy, *, secret
 
 def _spelt(engine: Engine, name: str) -> str | None:
     """How to fix keys of which none is the holdout's: another program may have made 7 or 7.0 of 007."""
-    ((same,),) = engine.run(f"SELECT count(*) FROM gates_rows WHERE k IN (SELECT k FROM {name})")
+    ((same,),) = engine.run(f"SELECT count(*) FROM gates_rows WHERE row_key IN (SELECT row_key FROM {name})")
     if same:
         return None
-    ours, theirs = (engine.run(f"SELECT min(k) FROM {table}")[0][0] for table in ("gates_rows", name))
+    ours, theirs = (engine.run(f"SELECT min(row_key) FROM {table}")[0][0] for table in ("gates_rows", name))
     return f"No key matches the holdout's: write them as {ours}, not {theirs}; read them as text, with dtype=str."
 
 
 def _beside(engine: Engine, name: str, view: OpenTable, key: str) -> tuple[str, str | None]:
     """The predictions' own keys, where they are none of the holdout's, and how they may have come to differ."""
-    strange = f"SELECT k FROM {name} WHERE k IS NOT NULL EXCEPT SELECT k FROM gates_rows"
-    first = [str(row[0]) for row in engine.run(f"SELECT k FROM ({strange}) ORDER BY k LIMIT {_SHOWN}")]
+    strange = f"SELECT row_key FROM {name} WHERE row_key IS NOT NULL EXCEPT SELECT row_key FROM gates_rows"
+    first = [str(row[0]) for row in engine.run(f"SELECT row_key FROM ({strange}) ORDER BY row_key LIMIT {_SHOWN}")]
     lacking = [
         str(row[0])
-        for row in engine.run(f"SELECT k FROM gates_rows EXCEPT SELECT k FROM {name} ORDER BY k LIMIT {_SHOWN}")
+        for row in engine.run(
+            f"SELECT row_key FROM gates_rows EXCEPT SELECT row_key FROM {name} ORDER BY row_key LIMIT {_SHOWN}"
+        )
     ]
     if not first or not lacking:
         return "", None

@@ -68,8 +68,8 @@ def make_rows(
     hidden: Hidden = NOTHING,
     places: int,
 ) -> Values:
-    """The table ``gates_rows``: k (key), y, w (weight, in whole 2**-places), u (unit; null unless ``told_apart``),
-    q (query) and one column a slice part, of the rows of which ``where`` holds. Gives the SQL of each part.
+    """The table ``gates_rows``: row_key, label, weight (in whole 2**-places), unit (null unless ``told_apart``), query
+    and one column a slice part, of the rows of which ``where`` holds. Gives the SQL of each part.
 
     Raises ``GatesError`` for keys that repeat, weights or units that are missing, and columns of too many values.
     """
@@ -87,8 +87,8 @@ def make_rows(
     weight = _whole_weight(opened, data.weight, places) if data.weight else f"CAST({2**WEIGHT_BITS} AS BIGINT)"
     unit = _unit(engine, opened, policy) if told_apart else _NOTHING
     engine.run(
-        f"CREATE OR REPLACE TEMP TABLE gates_rows AS SELECT {key} AS k, {label} AS y, "
-        f"{weight} AS w, {unit} AS u, {query} AS q{columns} FROM {quoted(opened.name)} WHERE {where}",
+        f"CREATE OR REPLACE TEMP TABLE gates_rows AS SELECT {key} AS row_key, {label} AS label, "
+        f"{weight} AS weight, {unit} AS unit, {query} AS query{columns} FROM {quoted(opened.name)} WHERE {where}",
     )
     if data.key:
         _check_keys(engine, opened, data.key)
@@ -121,16 +121,16 @@ def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str, hidd
     data, role = policy.data, "data.query"
     if data.query is None:
         return
-    ((missing,),) = engine.run(f"SELECT count(*) - count(q) FROM {table}")
+    ((missing,),) = engine.run(f"SELECT count(*) - count(query) FROM {table}")
     if missing:
         raise GatesError(f"{counted(missing, 'row')} of {data.holdout} {have(missing)} no {data.query}", where=role)
-    of_rows = {"w": data.weight, "u": data.unit} | {name: column for (column, _), name in parts.items()}
+    of_rows = {"weight": data.weight, "unit": data.unit} | {name: column for (column, _), name in parts.items()}
     for name, column in of_rows.items():
         if column is None:
             continue
         mixed = f"min({name}) <> max({name}) OR count({name}) NOT IN (0, count(*))"
         ((wrong, first),) = engine.run(
-            f"SELECT count(*), min(q) FROM (SELECT q FROM {table} GROUP BY q HAVING {mixed})"
+            f"SELECT count(*), min(query) FROM (SELECT query FROM {table} GROUP BY query HAVING {mixed})"
         )
         if wrong:
             which = "" if data.query in hidden.columns else f" ({data.query}: {first}{', …' if wrong > 1 else ''})"
@@ -142,7 +142,9 @@ def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str, hidd
 
 
 def _check_keys(engine: Engine, opened: OpenTable, key: str) -> None:
-    ((repeated, missing),) = engine.run("SELECT count(k) - count(DISTINCT k), count(*) - count(k) FROM gates_rows")
+    ((repeated, missing),) = engine.run(
+        "SELECT count(row_key) - count(DISTINCT row_key), count(*) - count(row_key) FROM gates_rows"
+    )
     if repeated or missing:
         twice = plural(repeated, "row repeats", "rows repeat")
         what = f"{twice} a key" if repeated else f"{counted(missing, 'row')} {have(missing)} no key"

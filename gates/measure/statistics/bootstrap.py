@@ -106,7 +106,7 @@ def _wrong(rows: Any, wanted: Mapping[str, Any], scores: bool) -> Callable[[Any]
         return None
     if scores:
         return lambda score: np.roll(score, 1) if np.ndim(score) else 1 - score
-    classes = np.unique(_truth(rows["y"], wanted))
+    classes = np.unique(_truth(rows["label"], wanted))
     return lambda call: next((one for one in classes if one != call), call)
 
 
@@ -202,9 +202,9 @@ def _draws(codes: Any, many: int, seed: str) -> Iterator[Any]:
 def answer(wanted: Mapping[str, Any], rows: Any) -> list[Any]:
     """Of each dimension, of each slice: (key, what was found)."""
     asked = _asked(wanted, rows)
-    truth = _truth(rows["y"], wanted)
-    weights = None if wanted["places"] is None else np.ldexp(rows["w"].to_numpy().astype(float), -wanted["places"])
-    units = pd.factorize(rows["u"])[0] if wanted["together"] else np.arange(len(rows))
+    truth = _truth(rows["label"], wanted)
+    weights = None if wanted["places"] is None else np.ldexp(rows["weight"].to_numpy().astype(float), -wanted["places"])
+    units = pd.factorize(rows["unit"])[0] if wanted["together"] else np.arange(len(rows))
     found = []
     for id_, columns in wanted["dimensions"]:
         if columns:

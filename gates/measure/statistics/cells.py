@@ -19,12 +19,12 @@ def rows(joined: ScoredRows, dimension: Dimension) -> dict[Key, int]:
 
 def cells(joined: ScoredRows, dimension: Dimension) -> Cells:
     """(label, candidate's call, champion's call, rows) of each slice, sorted."""
-    return _grouped(joined, dimension, ["y", "c", "b"], "count(*)")
+    return _grouped(joined, dimension, ["label", "candidate_call", "champion_call"], "count(*)")
 
 
 def weights(joined: ScoredRows, dimension: Dimension) -> Cells:
     """(bucket, label, candidate's call, champion's call, weight) of each slice, sorted."""
-    return _grouped(joined, dimension, ["g", "y", "c", "b"], "sum(w)")
+    return _grouped(joined, dimension, ["bucket", "label", "candidate_call", "champion_call"], "sum(weight)")
 
 
 def _grouped(joined: ScoredRows, dimension: Dimension, by: list[str], counted: str) -> Cells:

@@ -34,14 +34,14 @@ def computed(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, 
     """The metric of each slice and both models."""
     name, parameters, models = statistic.name, dict(statistic.parameters), joined.models_of(statistic)
     if name == "roc_auc_ovr":
-        occurring = [int(row[0]) for row in joined.engine.run("SELECT DISTINCT y FROM joined ORDER BY y")]
+        occurring = [int(row[0]) for row in joined.engine.run("SELECT DISTINCT label FROM joined ORDER BY label")]
         sources = [
-            [(model.scores[place], f"CASE WHEN y = {place} THEN 1 ELSE 0 END") for place in occurring]
+            [(model.scores[place], f"CASE WHEN label = {place} THEN 1 ELSE 0 END") for place in occurring]
             for model in models
         ]
         curve: Curve = roc_auc
     else:
-        sources = [[(model.score, "y")] for model in models]
+        sources = [[(model.score, "label")] for model in models]
         curve = CURVES[name]
     tables = [
         [_counted(joined, dimension, score, label, weighted=weighted) for score, label in model] for model in sources
@@ -63,8 +63,8 @@ def _counted(joined: ScoredRows, dimension: Dimension, score: str, label: str, *
     """Of each slice an array of (bucket, label, score, rows or weight)."""
     names = joined.columns(dimension)
     value = joined.score(score)
-    by = ", ".join([*names, "g", label, value])
-    counted = "sum(w)" if weighted else "count(*)"
+    by = ", ".join([*names, "bucket", label, value])
+    counted = "sum(weight)" if weighted else "count(*)"
     found: dict[Key, list[tuple[float, ...]]] = {}
     for row in joined.engine.run(f"SELECT {by}, {counted} FROM joined GROUP BY {by} ORDER BY {by}"):
         found.setdefault(tuple(row[: len(names)]), []).append(tuple(float(one) for one in row[len(names) :]))

@@ -118,10 +118,10 @@ def _write(joined: ScoredRows, target: Path) -> None:
     """The rows in an order that is theirs alone: by unit or key, then by all that the child sees."""
     models = joined.models
     columns = [
-        "u",
-        "y",
+        "unit",
+        "label",
         *(one for model in models for one in (model.call, model.score, *model.scores)),
-        "w",
+        "weight",
         *joined.parts.values(),
     ]
     listed = ", ".join(columns)

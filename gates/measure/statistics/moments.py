@@ -35,16 +35,15 @@ def moments(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, b
     counting = quantities.queries(statistic.parameters) if quantities.queries else None
     source = _quantities(staged, names, counting)
     if buckets:
-        weight = f"(CAST(w AS DOUBLE) * {double(2.0**-WEIGHT_BITS)})"
+        weight = f"(CAST(weight AS DOUBLE) * {double(2.0**-WEIGHT_BITS)})"
         values = {name: f"{weight} * {name}" for name in values}
     else:
         size = len(staged)
         values |= {f"p{i}_{j}": f"v{i} * v{j}" for i in range(size) for j in range(i, size)}
     limbs = _WIDE if quantities.wide else _NARROW
-    by = [*names, "g"] if buckets else names
-    source = (
-        f"SELECT {', '.join([*by, 'w', *(f'{sql} AS x{at}' for at, sql in enumerate(values.values()))])} FROM {source}"
-    )
+    by = [*names, "bucket"] if buckets else names
+    columns = [*by, "weight", *(f"{sql} AS x{at}" for at, sql in enumerate(values.values()))]
+    source = f"SELECT {', '.join(columns)} FROM {source}"
     found: dict[Key, list[tuple[int, ...]]] = {}
     for row in joined.engine.run(_summed(source, by, len(values), limbs)):
         key, rest = tuple(row[: len(names)]), row[len(names) :]
@@ -67,7 +66,7 @@ def _ends(joined: ScoredRows, names: Sequence[str], rows: Sequence[Staged]) -> d
         return {}
     ends = [f"gates_bits(CAST({end}({rows[0].expression}) AS DOUBLE))" for end in ("min", "max")]
     grouped = f" GROUP BY {', '.join(names)}" if names else ""
-    query = f"SELECT {', '.join([*names, *ends])} FROM joined WHERE w > 0{grouped}"
+    query = f"SELECT {', '.join([*names, *ends])} FROM joined WHERE weight > 0{grouped}"
     width = len(names)
     return {
         tuple(row[:width]): tuple(int(Fraction(double_of(int(bits))) * 2**Moments.UNIT) for bits in row[width:])
@@ -94,8 +93,8 @@ def _quantities(staged: Sequence[Staged], names: Sequence[str], counts: str | No
         made = {name: sql for columns in step if isinstance(columns, Mapping) for name, sql in columns.items()}
         source = f"(SELECT *, {', '.join(f'{sql} AS {name}' for name, sql in made.items())} FROM {source})"
     values = [f"{one.expression} AS v{place}" for place, one in enumerate(staged)]
-    kept = [*names, "g", "w"]
-    grouped = f" GROUP BY {', '.join(['q', *kept])} HAVING {counts}" if counts else ""
+    kept = [*names, "bucket", "weight"]
+    grouped = f" GROUP BY {', '.join(['query', *kept])} HAVING {counts}" if counts else ""
     return f"(SELECT {', '.join([*kept, *values])} FROM {source}{grouped})"
 
 
@@ -103,7 +102,7 @@ def _summed(source: str, by: Sequence[str], values: int, limbs: Sequence[int]) -
     """The query: rows, weight, rows that can't be summed, and of each value the sum of each limb."""
     most = double(2.0 ** (limbs[0] + _TOP))
     bad = " OR ".join(f"NOT coalesce(abs(x{at}) < {most}, FALSE)" for at in range(values))
-    kept = [*by, "w", "bad"]
+    kept = [*by, "weight", "bad"]
     source = f"SELECT *, CASE WHEN {bad} THEN 1 ELSE 0 END AS bad FROM ({source})"
     rest = [f"CASE WHEN bad = 1 THEN 0 ELSE x{at} * {double(2.0 ** -limbs[0])} END AS r{at}" for at in range(values)]
     source = f"SELECT {', '.join([*kept, *rest])} FROM ({source})"
@@ -117,7 +116,7 @@ def _summed(source: str, by: Sequence[str], values: int, limbs: Sequence[int]) -
         source = f"SELECT {', '.join([*kept, *columns, *rest])} FROM ({source})"
     sums = [f"sum(CAST(l{at}_{place} AS BIGINT))" for at in range(values) for place in range(len(limbs))]
     grouped = f" GROUP BY {', '.join(by)}" if by else ""
-    return f"SELECT {', '.join([*by, 'count(*)', 'sum(w)', 'sum(bad)', *sums])} FROM ({source}){grouped}"
+    return f"SELECT {', '.join([*by, 'count(*)', 'sum(weight)', 'sum(bad)', *sums])} FROM ({source}){grouped}"
 
 
 def _whole(parts: Sequence[int], limbs: Sequence[int]) -> Iterator[int]:

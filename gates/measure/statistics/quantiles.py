@@ -60,7 +60,7 @@ def ordered(
     names = joined.columns(dimension)
     values = [asked.value(model, statistic.parameters) for model in joined.models_of(statistic)]
     told = {f"x{at}": value for at, value in enumerate(values)}
-    source = _running(names, told, "w" if weighted else "1")
+    source = _running(names, told, "weight" if weighted else "1")
     found = {
         key: _found(rows, len(told)) for key, rows in _tallied(joined, names, source, len(told), q, together).items()
     }
@@ -77,7 +77,7 @@ def _over(names: Sequence[str], order: str = "") -> str:
 
 def _running(names: Sequence[str], told: Mapping[str, str], weight: str) -> str:
     """A subquery: each row's values, its weight n, and the weight of all rows up to each value."""
-    rows = ", ".join([*names, "g", f"{weight} AS n", *(f"{sql} AS {name}" for name, sql in told.items())])
+    rows = ", ".join([*names, "bucket", f"{weight} AS n", *(f"{sql} AS {name}" for name, sql in told.items())])
     sums = ", ".join(f"sum(n) {_over(names, name)} AS n{name}" for name in told)
     return f"(SELECT *, {sums}, sum(n) {_over(names)} AS total FROM (SELECT {rows} FROM joined))"
 
@@ -96,7 +96,7 @@ def _tallied(
     both = " AND ".join(f"x{at} <= low{at}" for at in places)
     counted = [f"x{at} {sign} low{at}" for sign in ("<=", "<") for at in places] + [both]
     sums = [f"sum(CASE WHEN {one} THEN n ELSE 0 END)" for one in counted]
-    by = [*names, *ends, *(["g"] if together else [])]
+    by = [*names, *ends, *(["bucket"] if together else [])]
     found: dict[Key, list[tuple[int, ...]]] = {}
     columns = [*names, *(f"gates_bits({end})" for end in ends), "count(*)", "sum(n)", *sums]
     query = f"SELECT {', '.join(columns)} FROM (SELECT *, {', '.join(marks)} FROM {source}) GROUP BY {', '.join(by)}"

@@ -8,9 +8,10 @@ from dataclasses import replace
 from gates.documents.evidence import Ranks, RankSums
 from gates.documents.slices import Dimension
 from gates.documents.statistic import RANKS
-from gates.measure.holdout.joined import ScoredRows
+from gates.measure.holdout.joined import MODELS, ScoredRows
 from gates.measure.statistics.cells import Key
 
+PLACES = tuple(f"{model}_place" for model in MODELS)
 _CALLS = -1  # in the place of the sum of a champion that gave calls only
 _NONE = RankSums(rows=0, a=0, b=0, aa=0, bb=0, ab=0)
 _WIDE = "HUGEINT"  # a placement's square, times rows, passes 64 bits
@@ -22,10 +23,12 @@ def ranks(joined: ScoredRows, dimension: Dimension, *, buckets: bool) -> dict[Ke
     names = joined.columns(dimension)
     sums: dict[Key, dict[int, RankSums]] = {}
     width = len(names)
-    wide = ", ".join(f"CAST({one} AS {_WIDE}) AS {one}" for one in "npq")
-    placed = f"SELECT {', '.join([*names, 'y'])}, {wide} FROM ({_placed(joined, names, weighted=False)})"
-    wanted = ", ".join(f"sum(n * {one})" for one in ("p", "q", "p * p", "q * q", "p * q"))
-    by = ", ".join([*names, "y"])
+    wide = ", ".join(f"CAST({name} AS {_WIDE}) AS {name}" for name in ("n", *PLACES))
+    placed = f"SELECT {', '.join([*names, 'label'])}, {wide} FROM ({_placed(joined, names, weighted=False)})"
+    ours, theirs = PLACES
+    products = (ours, theirs, f"{ours} * {ours}", f"{theirs} * {theirs}", f"{ours} * {theirs}")
+    wanted = ", ".join(f"sum(n * {product})" for product in products)
+    by = ", ".join([*names, "label"])
     query = f"SELECT {by}, sum(n), {wanted} FROM ({placed}) GROUP BY {by}"
     for row in joined.engine.run(query):
         n, a, b, aa, bb, ab = (int(value) for value in row[width + 1 :])
@@ -47,11 +50,11 @@ def _rival(joined: ScoredRows) -> bool:
 
 def _buckets(joined: ScoredRows, names: list[str]) -> dict[Key, tuple[tuple[int, ...], ...]]:
     def of(label: int, what: str) -> str:
-        return f"sum(CASE WHEN y = {label} THEN {what} ELSE 0 END)"
+        return f"sum(CASE WHEN label = {label} THEN {what} ELSE 0 END)"
 
-    counted = ["n", "p * n", "q * n"]
+    counted = ["n", *(f"{place} * n" for place in PLACES)]
     columns = [of(label, counted[place]) for place, label in ((0, 1), (0, 0), (1, 1), (1, 0), (2, 1), (2, 0))]
-    by = ", ".join([*names, "g"])
+    by = ", ".join([*names, "bucket"])
     found: dict[Key, list[tuple[int, ...]]] = {}
     placed = _placed(joined, names, weighted=True)
     for row in joined.engine.run(f"SELECT {by}, {', '.join(columns)} FROM ({placed}) GROUP BY {by}"):
@@ -60,33 +63,35 @@ def _buckets(joined: ScoredRows, names: list[str]) -> dict[Key, tuple[tuple[int,
 
 
 def _placed(joined: ScoredRows, names: list[str], *, weighted: bool) -> str:
-    """Every row's label, bucket, weight n and placements p and q, looked up in one table of scores a model: so that
-    rows are sorted nowhere, and of binned scores the tables are small."""
+    """Every row's label, bucket, weight n and placements, looked up in one table of scores a model: so that rows are
+    sorted nowhere, and of binned scores the tables are small."""
     kind = _WIDE if weighted or joined.rows > _ROWS else "BIGINT"
-    columns = [*names, "y", "g", f"CAST({'w' if weighted else '1'} AS {kind}) AS n"]
-    models = list(zip("st", "pq", strict=True))[: 1 + _rival(joined)]
+    columns = [*names, "label", "bucket", f"CAST({'weight' if weighted else '1'} AS {kind}) AS n"]
+    scores = [f"{model}_score" for model in MODELS]
+    models = list(zip(scores, PLACES, strict=True))[: 1 + _rival(joined)]
     rows = f"SELECT {', '.join([*columns, *(f'{joined.score(score)} AS {score}' for score, _ in models)])} FROM joined"
     if joined.binned and not weighted:
-        rows = _together(joined, rows, [*names, "y", *(score for score, _ in models)], kind)
+        rows = _together(joined, rows, [*names, "label", *(score for score, _ in models)], kind)
     tables = "".join(
-        f" JOIN ({_placements(rows, names, score, kind)}) {place}_ ON {_same([*names, score], place)}"
+        f" JOIN ({_placements(rows, names, score, kind)}) AS of_{place} ON {_same([*names, score], place)}"
         for score, place in models
     )
-    told = [f"CASE WHEN r.y = 1 THEN {place}_.below ELSE {place}_.above END AS {place}" for _, place in models]
-    told += [] if _rival(joined) else [f"CAST(0 AS {kind}) AS q"]
-    return f"SELECT {', '.join([*(f'r.{name}' for name in names), 'r.y', 'r.g', 'r.n', *told])} FROM ({rows}) r{tables}"
+    told = [f"CASE WHEN r.label = 1 THEN of_{place}.below ELSE of_{place}.above END AS {place}" for _, place in models]
+    told += [] if _rival(joined) else [f"CAST(0 AS {kind}) AS {PLACES[1]}"]
+    kept = [f"r.{name}" for name in (*names, "label", "bucket", "n")]
+    return f"SELECT {', '.join([*kept, *told])} FROM ({rows}) AS r{tables}"
 
 
 def _together(joined: ScoredRows, rows: str, by: list[str], kind: str) -> str:
     """Rows of the same binned scores as one, in a table of their own: there are far fewer of them."""
     told = ", ".join(by)
-    counted = f"SELECT {told}, CAST(0 AS SMALLINT) AS g, CAST(sum(n) AS {kind}) AS n FROM ({rows}) GROUP BY {told}"
+    counted = f"SELECT {told}, CAST(0 AS SMALLINT) AS bucket, CAST(sum(n) AS {kind}) AS n FROM ({rows}) GROUP BY {told}"
     joined.engine.run(f"CREATE OR REPLACE TEMP TABLE gates_scores AS {counted}")
     return "SELECT * FROM gates_scores"
 
 
 def _same(names: list[str], place: str) -> str:
-    return " AND ".join(f"r.{name} IS NOT DISTINCT FROM {place}_.{name}" for name in names)
+    return " AND ".join(f"r.{name} IS NOT DISTINCT FROM of_{place}.{name}" for name in names)
 
 
 def _placements(rows: str, names: list[str], score: str, kind: str) -> str:
@@ -94,7 +99,7 @@ def _placements(rows: str, names: list[str], score: str, kind: str) -> str:
     part = f"PARTITION BY {', '.join(names)} " if names else ""
     by = ", ".join([*names, score])
     counted = (
-        f"SELECT {by}, CAST(sum((1 - y) * n) AS {kind}) AS negatives, CAST(sum(y * n) AS {kind}) AS positives "
+        f"SELECT {by}, CAST(sum((1 - label) * n) AS {kind}) AS negatives, CAST(sum(label * n) AS {kind}) AS positives "
         f"FROM ({rows}) GROUP BY {by}"
     )
     below = f"2 * sum(negatives) OVER ({part}ORDER BY {score}) - negatives"

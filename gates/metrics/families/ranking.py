@@ -26,7 +26,7 @@ def _relevant(label: str, parameters: Parameters) -> str:
 
 def _counts(parameters: Parameters) -> str:
     """Whether a query has a relevant row."""
-    return f"sum(CASE WHEN {_relevant('y', parameters)} THEN 1 ELSE 0 END) > 0"
+    return f"sum(CASE WHEN {_relevant('label', parameters)} THEN 1 ELSE 0 END) > 0"
 
 
 def _found(model: ModelColumns, parameters: Parameters) -> tuple[str, str, Mapping[str, str]]:
@@ -36,7 +36,7 @@ def _found(model: ModelColumns, parameters: Parameters) -> tuple[str, str, Mappi
     """
     rank, k = f"{model.prefix}rank", dict(parameters).get("k")
     within = f" AND {rank} <= {k}" if k is not None else ""
-    step = {rank: f"count(*) OVER (PARTITION BY q ORDER BY {model.score} DESC)"}
+    step = {rank: f"count(*) OVER (PARTITION BY query ORDER BY {model.score} DESC)"}
     return f"{_relevant(model.label, parameters)}{within}", rank, step
 
 
@@ -64,7 +64,7 @@ def _average_precision(model: ModelColumns, parameters: Parameters) -> Staged:
     """Precision at each relevant row within the k highest, summed, over the most that there could be of them."""
     found, rank, step = _found(model, parameters)
     relevant, hits = f"CASE WHEN {_relevant(model.label, parameters)} THEN 1 ELSE 0 END", f"{model.prefix}hits"
-    counted = {hits: f"sum({relevant}) OVER (PARTITION BY q ORDER BY {model.score} DESC)"}
+    counted = {hits: f"sum({relevant}) OVER (PARTITION BY query ORDER BY {model.score} DESC)"}
     share = f"CAST({hits} AS DOUBLE) / CAST({rank} AS DOUBLE)"
     total = f"sum(CASE WHEN {found} THEN {_whole(share)} ELSE 0 END)"
     k = dict(parameters).get("k")
@@ -80,9 +80,9 @@ def _ndcg(model: ModelColumns, parameters: Parameters) -> Staged:
     """
     at, best, most, mean = (f"{model.prefix}{name}" for name in ("at", "best", "most", "mean"))
     placed = {
-        at: f"row_number() OVER (PARTITION BY q ORDER BY {model.score} DESC)",
-        best: f"row_number() OVER (PARTITION BY q ORDER BY {model.label} DESC)",
-        most: f"max({model.label}) OVER (PARTITION BY q)",
+        at: f"row_number() OVER (PARTITION BY query ORDER BY {model.score} DESC)",
+        best: f"row_number() OVER (PARTITION BY query ORDER BY {model.label} DESC)",
+        most: f"max({model.label}) OVER (PARTITION BY query)",
     }
     logs = [ln(f"{double(1.0)} / CAST({place} + 1 AS DOUBLE)", f"{place}_") for place in (at, best)]
     k = dict(parameters).get("k")
@@ -91,7 +91,7 @@ def _ndcg(model: ModelColumns, parameters: Parameters) -> Staged:
         for place, one in zip((at, best), logs, strict=True)
         for discount in [_whole(f"{double(-log(2))} / ({one.expression})")]
     }
-    tied = f"OVER (PARTITION BY q, {model.score})"
+    tied = f"OVER (PARTITION BY query, {model.score})"
     averaged = {mean: f"CAST(sum({at}_d) {tied} AS DOUBLE) / CAST(count(*) {tied} AS DOUBLE)"}
     gain = f"{model.label} / CASE WHEN {most} > 0 THEN {most} ELSE {double(1.0)} END"
     ours, ideal = (f"sum({_rounded(f'({gain}) * {discount}')})" for discount in (mean, f"CAST({best}_d AS DOUBLE)"))
