@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -13,12 +12,11 @@ from gates.doctor.seen import PolicyFile, Seen, Settings
 from gates.errors import GatesError
 from gates.schema.yaml_text import Source, parse
 from gates.system import files
-from gates.system.git import repository, root_above
+from gates.system.git import full_name, repository, root_above
 
 POLICIES, ACTIONS = ("gates.yaml", "gates.yml"), ("action.yml", "action.yaml")
 MOST_FOLDERS = 20_000
 SKIPPED = {"node_modules", "site-packages", "__pycache__"}
-_REMOTE = re.compile(r"[/:@]([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}?)(?:\.git)?/?$")
 
 
 def survey(folder: Path, repository: str | None, settings: Settings | None) -> Seen:
@@ -87,5 +85,4 @@ def repository_of(folder: Path, environ: Mapping[str, str]) -> str | None:
         told = found[0].run("remote", "get-url", "origin", fails=False) if found else ""
     except GatesError:  # no git, or a repository that somebody else owns
         return None
-    match = _REMOTE.search(told)
-    return match[1] if match else None
+    return full_name(told)

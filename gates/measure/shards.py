@@ -213,7 +213,7 @@ def _sides(resolved: ResolvedPolicy, parts: Mapping[Path, Measured], columns: Se
 
 def _whole(path: Path, told: KeptRows) -> Path:
     """A file of rows that is the one which was kept."""
-    if path.is_symlink() or not path.is_file() or files.sha256(path) != told.sha256:
+    if not files.is_plain(path) or files.sha256(path) != told.sha256:
         raise GatesError("is not the file of rows that its part was measured with", where=str(path), hint=AGAIN)
     return path
 

@@ -104,7 +104,7 @@ def refuse_standing(paths: Sequence[Path], root: Path, *, force: bool) -> None:
             hint="Move it, or overwrite it with --force.",
         )
     for path in standing:
-        if path.is_symlink() or not path.is_file():
+        if not files.is_plain(path):
             raise GatesError("is a link or a special file; gates overwrites plain files only", where=str(path))
 
 

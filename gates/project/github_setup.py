@@ -16,7 +16,7 @@ from gates.errors import GatesError
 from gates.github import caller_workflows
 from gates.github.caller_workflows import PIN, UNPINNED, Home
 from gates.system import files
-from gates.system.git import Git, repository, root_above
+from gates.system.git import Git, full_name, repository, root_above
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +108,8 @@ def origin() -> str | None:
     url, commit = str(told.get("url", "")), (told.get("vcs_info") or {}).get("commit_id")
     if (told.get("dir_info") or {}).get("editable") and url.startswith("file://"):
         url, commit = _checkout(Path(unquote(urlsplit(url).path)))
-    found = re.search(r"github\.com[/:]([^/]+/[^/]+?)(?:\.git)?/?$", url)
-    pin = f"{found[1]}@{commit}" if found and commit else ""
+    name = full_name(url) if re.search(r"github\.com[/:]", url) else None
+    pin = f"{name}@{commit}" if name and commit else ""
     return pin if PIN.fullmatch(pin) else None
 
 

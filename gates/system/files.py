@@ -69,6 +69,11 @@ def read(path: Path, hint: str) -> bytes:
     return data
 
 
+def is_plain(path: Path) -> bool:
+    """Whether it is a file, and no link to one: what a link leads to could change under the same name."""
+    return path.is_file() and not path.is_symlink()
+
+
 def manifest(folder: Path) -> list[dict[str, str | int]]:
     """Every file below a folder: path, size and SHA-256, sorted by path.
 
@@ -77,11 +82,11 @@ def manifest(folder: Path) -> list[dict[str, str | int]]:
     entries: list[dict[str, str | int]] = []
     for path in sorted(folder.rglob("*"), key=lambda one: one.relative_to(folder).as_posix()):
         name = _told(path.relative_to(folder).as_posix(), folder)
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+        if not is_plain(path) and (path.is_symlink() or not path.is_dir()):
             raise GatesError(
                 f"{name} is a link or a special file; a model may contain plain files only", where=str(folder)
             )
-        if path.is_file():
+        if is_plain(path):
             entries.append({"path": name, "size": path.stat().st_size, "sha256": sha256(path)})
     return entries
 

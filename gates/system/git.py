@@ -198,6 +198,15 @@ def shorn(line: str) -> str:
     return re.sub(r"//[^/@\s]*@", "//…@", line)[:800]
 
 
+_NAMED = re.compile(r"[/:@]([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}?)(?:\.git)?/?$")
+
+
+def full_name(address: str) -> str | None:
+    """OWNER/NAME of a remote's address; None where it does not end in one."""
+    match = _NAMED.search(address)
+    return match[1] if match else None
+
+
 def repository(folder: Path, environ: Mapping[str, str]) -> tuple[Git, Path] | None:
     """Find the repository whose work tree holds a folder, and where that work tree begins; None outside of one.
 
