@@ -37,20 +37,20 @@ _NAMED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 def _named() -> Iterator[MetricEntry]:
     for name, words, of in _NAMED:
-        for kind in ("difference", "ratio"):
-            whole = f"{name}_{kind}"
-            doc = fairness.doc_of(kind, words)
-            yield fixed(fairness.worst([find(one, "binary") for one in of], kind, whole, doc), "binary")
+        for gap in ("difference", "ratio"):
+            whole = f"{name}_{gap}"
+            doc = fairness.doc_of(gap, words)
+            yield fixed(fairness.worst([find(one, "binary") for one in of], gap, whole, doc), "binary")
 
 
-def _gap(entry: MetricEntry, kind: str) -> MetricEntry:
+def _gap(entry: MetricEntry, gap: str) -> MetricEntry:
     """The row of a metric's gap between groups, with the same parameters."""
-    doc, better = fairness.doc_of(kind, entry.name), fairness.GAPS[kind].better(entry.better)
+    doc, better = fairness.doc_of(gap, entry.name), fairness.GAPS[gap].better(entry.better)
 
     def make(parameters: Parameters) -> Metric:
-        return fairness.of(entry.make(parameters), kind, f"{entry.name}_{kind}{parameters_text(parameters)}", doc)
+        return fairness.of(entry.make(parameters), gap, f"{entry.name}_{gap}{parameters_text(parameters)}", doc)
 
-    return replace(entry, name=f"{entry.name}_{kind}", doc=doc, better=better, make=make)
+    return replace(entry, name=f"{entry.name}_{gap}", doc=doc, better=better, make=make)
 
 
 def _twinned(entry: MetricEntry, own: Mapping[str, MetricEntry], task: Task) -> MetricEntry:

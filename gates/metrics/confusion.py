@@ -16,29 +16,29 @@ Confusion = Callable[..., float | None]  # (tn, fp, fn, tp) -> value
 JOINT = [(label, candidate, champion) for label in (0, 1) for candidate in (0, 1) for champion in (0, 1)]
 
 
-def confusion(part: Slice, who: int) -> tuple[int, int, int, int]:
+def confusion(slice_: Slice, who: int) -> tuple[int, int, int, int]:
     """(tn, fp, fn, tp) of one model."""
     counts = dict.fromkeys(NAMES.values(), 0)
-    for label, candidate, champion, rows in part.cells:
+    for label, candidate, champion, rows in slice_.cells:
         counts[label, champion if who == CHAMPION else candidate] += rows
     return counts[0, 0], counts[0, 1], counts[1, 0], counts[1, 1]
 
 
-def joint(part: Slice) -> list[int]:
+def joint(slice_: Slice) -> list[int]:
     """Rows by (label, candidate's call, champion's call), in the order of ``JOINT``."""
     counts = dict.fromkeys(JOINT, 0)
-    for label, candidate, champion, rows in part.cells:
+    for label, candidate, champion, rows in slice_.cells:
         counts[label, candidate, max(champion, 0)] += rows
     return list(counts.values())
 
 
-def buckets(part: Slice) -> list[list[int]]:
+def buckets(slice_: Slice) -> list[list[int]]:
     """The same in weights, bucket by bucket, where rows belong together or are weighted."""
-    found: dict[int, dict[tuple[int, int, int], int]] = {}
-    for bucket, label, candidate, champion, weight in part.weights:
-        cells = found.setdefault(bucket, dict.fromkeys(JOINT, 0))
+    by_bucket: dict[int, dict[tuple[int, int, int], int]] = {}
+    for bucket, label, candidate, champion, weight in slice_.weights:
+        cells = by_bucket.setdefault(bucket, dict.fromkeys(JOINT, 0))
         cells[label, candidate, max(champion, 0)] += weight
-    return [list(cells.values()) for cells in found.values()]
+    return [list(cells.values()) for cells in by_bucket.values()]
 
 
 def of_candidate(cells: Sequence[float]) -> tuple[float, float, float, float]:
@@ -82,12 +82,12 @@ class Proportion:
         hits, among = self.counts(slices[0], who)
         return share(hits, among) if among else Undefined(why=self.empty)
 
-    def _clustered(self, part: Slice, who: int) -> Found:
-        spread = jackknife.of_buckets(*self._buckets(part, who))
+    def _clustered(self, slice_: Slice, who: int) -> Found:
+        spread = jackknife.of_buckets(*self._buckets(slice_, who))
         if spread is None:
             return Undefined(why=self.empty)
         p, variance = spread.value, spread.error**2
-        among = self.counts(part, who)[1]
+        among = self.counts(slice_, who)[1]
         rows = min(float(among), p * (1 - p) / variance) if variance > 0 and 0 < p < 1 else spread.support
         freedom = max(1.0, min(spread.freedom, spread.support - 1))
         return share(p * rows, rows, freedom, "clopper-pearson-effective")
@@ -115,11 +115,11 @@ class Proportion:
 
     def change(self, slices: Sequence[Slice]) -> Found:
         """Paired difference: Newcombe's where the denominator is shared, else square and add."""
-        part = slices[0]
-        if part.weights or not self.fixed:
-            support = min(self._buckets(part, who)[2] for who in (CANDIDATE, CHAMPION)) if part.weights else 0
+        slice_ = slices[0]
+        if slice_.weights or not self.fixed:
+            support = min(self._buckets(slice_, who)[2] for who in (CANDIDATE, CHAMPION)) if slice_.weights else 0
             return change(self.level, self.statistic, (-1.0, 1.0), self.empty, lambda _: support)(slices)
-        table = self.paired(part)
+        table = self.paired(slice_)
         if not sum(table):
             return Undefined(why=self.empty)
         value = (table[1] - table[2]) / sum(table)
@@ -130,12 +130,12 @@ class Proportion:
             limits=(-1.0, 1.0),
         )
 
-    def paired(self, part: Slice) -> tuple[int, int, int, int]:
+    def paired(self, slice_: Slice) -> tuple[int, int, int, int]:
         """Of a ``fixed`` share's rows: both models hit, the candidate alone, the champion alone, neither."""
         hits = {NAMES[name] for name in self.hits.split()}
         among = {NAMES[name][0] for name in self.among.split()}
         table = {(True, True): 0, (True, False): 0, (False, True): 0, (False, False): 0}
-        for label, candidate, champion, rows in part.cells:
+        for label, candidate, champion, rows in slice_.cells:
             if label in among:
                 table[(label, candidate) in hits, (label, champion) in hits] += rows
         both, first, second, neither = table.values()
@@ -163,12 +163,12 @@ class Ratio:
 
     def level(self, slices: Sequence[Slice], who: int) -> Found:
         """One model's value; of units or weighted rows by leaving out buckets of them."""
-        part = slices[0]
-        if part.weights:
-            held = [SIDES[who](one) for one in buckets(part)]
-            spread = jackknife.of_buckets(held, self.value, self.support(part))
+        slice_ = slices[0]
+        if slice_.weights:
+            held = [SIDES[who](one) for one in buckets(slice_)]
+            spread = jackknife.of_buckets(held, self.value, self.support(slice_))
             return jackknife.quantity(spread, self.limits, "jackknife") if spread else Undefined(why=self.why)
-        cells = confusion(part, who)
+        cells = confusion(slice_, who)
         value = self.value(*cells)
         if value is None:
             return Undefined(why=self.why)
@@ -206,8 +206,8 @@ def change(
         ours, theirs = one(*cells), other(*cells)
         return None if ours is None or theirs is None else ours - theirs
 
-    def of_buckets(part: Slice) -> Found:
-        held, k = buckets(part), support(part)
+    def of_buckets(slice_: Slice) -> Found:
+        held, k = buckets(slice_), support(slice_)
         apart, ours, theirs = (jackknife.of_buckets(held, side, k) for side in (gap, one, other))
         if not (apart and ours and theirs):
             return Undefined(why=why)

@@ -56,12 +56,12 @@ class Estimated:
 
 def auc(ranks: Ranks, who: int) -> Found:
     """One model's ROC-AUC."""
-    found = estimated(ranks, *((0, 1) if who == CHAMPION else (1, 0)))
-    if found is None:
+    area = estimated(ranks, *((0, 1) if who == CHAMPION else (1, 0)))
+    if area is None:
         return Undefined(why=ONE_CLASS)
     return Quantity(
-        value=found.value,
-        bounds=lambda confidence: _score(found, confidence),
+        value=area.value,
+        bounds=lambda confidence: _score(area, confidence),
         method="obuchowski-score" if ranks.buckets else "delong-score",
         limits=(0.0, 1.0),
     )
@@ -71,25 +71,25 @@ def auc_difference(ranks: Ranks) -> Found:
     """Candidate's less champion's ROC-AUC, paired on the same rows: the wider of the paired error's bounds and of both
     levels' own, squared and added with their correlation. The first is too sure of good models, of which few rows show
     an error; the second of models that are much alike."""
-    found, ours, theirs = (estimated(ranks, *signs) for signs in ((1, -1), (1, 0), (0, 1)))
-    if not (found and ours and theirs):
+    area, ours, theirs = (estimated(ranks, *signs) for signs in ((1, -1), (1, 0), (0, 1)))
+    if not (area and ours and theirs):
         return Undefined(why=ONE_CLASS)
     spread = sqrt(ours.squared * theirs.squared)
-    seen = (ours.squared + theirs.squared - found.squared) / 2 / spread if spread else 0.0
-    k = found.rarest  # what k rows show of a correlation is off by more the fewer they are, and none of them proves 1
+    seen = (ours.squared + theirs.squared - area.squared) / 2 / spread if spread else 0.0
+    k = area.rarest  # what k rows show of a correlation is off by more the fewer they are, and none of them proves 1
     correlation = min(max(-1.0, seen) * (1 - 2 / (k * k)), 1 - 1 / k)
 
     def bounds(confidence: float) -> Bounds:
-        if found.rarest < 2:  # one row has no spread
+        if area.rarest < 2:  # one row has no spread
             return -1.0, 1.0
         added = mover_difference(
             ours.value, *_score(ours, confidence), theirs.value, *_score(theirs, confidence), correlation
         )
-        paired = around(found.value, sqrt(found.squared), confidence, _freedom(found.parts, found.freedom))
+        paired = around(area.value, sqrt(area.squared), confidence, _freedom(area.parts, area.freedom))
         return max(-1.0, min(added[0], paired[0])), min(1.0, max(added[1], paired[1]))
 
     return Quantity(
-        value=found.value,
+        value=area.value,
         bounds=bounds,
         method="obuchowski-mover" if ranks.buckets else "delong-mover",
         limits=(-1.0, 1.0),
@@ -109,19 +109,19 @@ def _drawn(rows: float) -> float:
     return sqrt(_ROWS + rows)
 
 
-def _score(found: Estimated, confidence: float) -> Bounds:
+def _score(area: Estimated, confidence: float) -> Bounds:
     """The AUCs at which the value would lie t standard errors away."""
-    if found.rarest < 2:  # one row has no spread
+    if area.rarest < 2:  # one row has no spread
         return 0.0, 1.0
-    value, expected = found.value, _expected(found.value)
+    value, expected = area.value, _expected(area.value)
     scale, widened = 0.0, []
-    for part in found.parts:
-        drawn = _drawn(part.rows)
-        seen = part.squared * part.rows / expected if expected else 1.0
-        ratio = ((part.rows - 1) * seen + drawn) / (part.rows - 1 + drawn) / part.rows
+    for side in area.parts:
+        drawn = _drawn(side.rows)
+        seen = side.squared * side.rows / expected if expected else 1.0
+        ratio = ((side.rows - 1) * seen + drawn) / (side.rows - 1 + drawn) / side.rows
         scale += ratio
-        widened.append(PlacementPart(squared=ratio, rows=part.rows + drawn))
-    freedom = _freedom(widened, None if found.freedom is None else found.freedom + _drawn(found.rarest))
+        widened.append(PlacementPart(squared=ratio, rows=side.rows + drawn))
+    freedom = _freedom(widened, None if area.freedom is None else area.freedom + _drawn(area.rarest))
     reach = t(confidence, freedom) ** 2 * scale
 
     def far(other: float) -> bool:
@@ -129,7 +129,7 @@ def _score(found: Estimated, confidence: float) -> Bounds:
 
     low, high = _last(value, 0.0, far), _last(value, 1.0, far)
     if value in (0, 1):  # nothing was seen out of place: of the rarer class as many rows may be as none tells
-        slack = unseen(found.rarest, confidence)
+        slack = unseen(area.rarest, confidence)
         return min(low, value - slack if value else 0.0), max(high, value + slack if not value else 1.0)
     return low, high
 
@@ -146,12 +146,12 @@ def _last(near: float, end: float, far: Callable[[float], bool]) -> float:
 
 def _freedom(parts: Sequence[PlacementPart], most: float | None) -> float:
     """Satterthwaite's degrees of freedom of a sum of squared errors."""
-    total = sum(part.squared for part in parts)
+    total = sum(side.squared for side in parts)
     if most is not None:
         return most
     if not total:
-        return max(1.0, min(part.rows for part in parts) - 1)
-    return total**2 / sum(part.squared**2 / max(1.0, part.rows - 1) for part in parts)
+        return max(1.0, min(side.rows for side in parts) - 1)
+    return total**2 / sum(side.squared**2 / max(1.0, side.rows - 1) for side in parts)
 
 
 def estimated(ranks: Ranks, wa: int, wb: int) -> Estimated | None:
@@ -184,7 +184,7 @@ def _clustered(ranks: Ranks, wa: int, wb: int) -> Estimated | None:
     Source: Obuchowski, Biometrics 1997;53:567, with buckets of units as clusters, of which as many count as hold the
     rarer class.
     """
-    weights = [sum(bucket[place] for bucket in ranks.buckets) for place in (1, 2)]
+    weights = [sum(bucket[column] for bucket in ranks.buckets) for column in (1, 2)]
     positives, negatives = weights
     if not (positives and negatives):
         return None
@@ -196,8 +196,8 @@ def _clustered(ranks: Ranks, wa: int, wb: int) -> Estimated | None:
     ]
     # of buckets of unlike weight as many count as would have the same spread of weights, all alike
     k = min(
-        total * total / sum(bucket[place] ** 2 for bucket in ranks.buckets)
-        for place, total in zip((1, 2), weights, strict=True)
+        total * total / sum(bucket[column] ** 2 for bucket in ranks.buckets)
+        for column, total in zip((1, 2), weights, strict=True)
     )
     squared = k / (k - 1) * sum(one * one for one in influence) if k > 1 else 0.0
     return Estimated(

@@ -61,18 +61,18 @@ def double(value: float) -> str:
     return f"CAST({value!r} AS DOUBLE)"
 
 
-def within(one: str, other: str, most: float) -> str:
+def within(ours: str, theirs: str, most: float) -> str:
     """Whether two numbers lie at most so far apart, as they are written in decimals: 0.4 lies within 0.1 of 0.3.
 
     A double is at most 2**-53 of itself away from the decimal that it was read from, so 0.4 - 0.3 comes out above 0.1.
     As much as that may explain is allowed for, and no more; a whole number is what it says, and so is a distance of 0.
     """
-    gap, bar, last = f"abs({one} - {other})", double(most), double(2.0**-53)
+    gap, bar, last = f"abs({ours} - {theirs})", double(most), double(2.0**-53)
     if most == 0:
         return f"{gap} = {bar}"
-    sizes = " + ".join(f"CASE WHEN {x} = trunc({x}) THEN {double(0.0)} ELSE abs({x}) END" for x in (one, other))
+    sizes = " + ".join(f"CASE WHEN {x} = trunc({x}) THEN {double(0.0)} ELSE abs({x}) END" for x in (ours, theirs))
     beyond = f"({gap} - {bar}) <= ({sizes} + {gap} + {bar}) * {last}"
-    whole = f"({one} = trunc({one}) AND {other} = trunc({other}))"
+    whole = f"({ours} = trunc({ours}) AND {theirs} = trunc({theirs}))"
     return f"({gap} <= {bar} OR (NOT {whole} AND {beyond}))"
 
 
@@ -87,13 +87,13 @@ def ln(x: str, prefix: str) -> Staged:
     whose argument is at most 0.172, by its series.
     """
     steps: list[Mapping[str, str]] = [{f"{prefix}m0": x, f"{prefix}k0": double(0.0)}]
-    for place, power in enumerate((32, 16, 8, 4, 2, 1)):
-        m, k = f"{prefix}m{place}", f"{prefix}k{place}"
+    for step, power in enumerate((32, 16, 8, 4, 2, 1)):
+        m, k = f"{prefix}m{step}", f"{prefix}k{step}"
         small = f"{m} < {double(2.0**-power)}"
         steps.append(
             {
-                f"{prefix}m{place + 1}": f"CASE WHEN {small} THEN {m} * {double(2.0**power)} ELSE {m} END",
-                f"{prefix}k{place + 1}": f"CASE WHEN {small} THEN {k} + {double(float(power))} ELSE {k} END",
+                f"{prefix}m{step + 1}": f"CASE WHEN {small} THEN {m} * {double(2.0**power)} ELSE {m} END",
+                f"{prefix}k{step + 1}": f"CASE WHEN {small} THEN {k} + {double(float(power))} ELSE {k} END",
             }
         )
     m, c = f"{prefix}m6", double(_ROOT_HALF)

@@ -128,11 +128,11 @@ def _entry(name: str, tasks: tuple[Task, ...], limits: Bounds, doc: str) -> Metr
 
     def make(parameters: Parameters) -> Metric:
         within = limits if all(name in _HARMLESS for name, _ in parameters) else ANYWHERE
-        told = name + parameters_text(parameters)
+        named = name + parameters_text(parameters)
         statistic = Statistic(form="computed", name=name, parameters=parameters)
         return of_computed.metric(
             statistic,
-            name=told,
+            name=named,
             doc=doc,
             better=better,
             limits=within,

@@ -41,24 +41,24 @@ def metric(
     within = (0.0, 1.0) if largest else limits
 
     def level(slices: Sequence[Slice], who: int) -> Found:
-        part = slices[0]
-        found = _read(part, statistic, paired=who == CHAMPION)
-        if isinstance(found, Undefined):
-            return found
-        spread = _spread(found, who, known(support(part, part.rows), part.rows, within))
+        slice_ = slices[0]
+        computed = _read(slice_, statistic, paired=who == CHAMPION)
+        if isinstance(computed, Undefined):
+            return computed
+        spread = _spread(computed, who, known(support(slice_, slice_.rows), slice_.rows, within))
         if largest:
-            return _multiple(spread, largest(part), found.method)
-        return jackknife.quantity(spread, limits, found.method, scales, tied=tied)
+            return _multiple(spread, largest(slice_), computed.method)
+        return jackknife.quantity(spread, limits, computed.method, scales, tied=tied)
 
     def change(slices: Sequence[Slice]) -> Found:
-        part = slices[0]
-        found = _read(part, statistic, paired=True)
-        if isinstance(found, Undefined):
-            return found
-        k = known(support(part, part.rows), part.rows, within)
-        ours, theirs = (_spread(found, who, k) for who in (CANDIDATE, CHAMPION))
-        width = largest(part) if largest else limits[1] - limits[0]
-        return jackknife.difference(ours, theirs, _apart(found, k), (-width, width), found.method, tied=tied)
+        slice_ = slices[0]
+        computed = _read(slice_, statistic, paired=True)
+        if isinstance(computed, Undefined):
+            return computed
+        k = known(support(slice_, slice_.rows), slice_.rows, within)
+        ours, theirs = (_spread(computed, who, k) for who in (CANDIDATE, CHAMPION))
+        width = largest(slice_) if largest else limits[1] - limits[0]
+        return jackknife.difference(ours, theirs, _apart(computed, k), (-width, width), computed.method, tied=tied)
 
     return Metric(
         name=name,
@@ -72,15 +72,15 @@ def metric(
     )
 
 
-def _read(part: Slice, statistic: Statistic, *, paired: bool) -> Computed | Undefined:
-    found = part.computed_of(statistic)
-    if found is None:
+def _read(slice_: Slice, statistic: Statistic, *, paired: bool) -> Computed | Undefined:
+    computed = slice_.computed_of(statistic)
+    if computed is None:
         return Undefined(why=unmeasured(statistic))
-    if found.why is not None:
-        return Undefined(why=found.why, small=found.groups > 0)
-    if paired and not found.paired:
+    if computed.why is not None:
+        return Undefined(why=computed.why, small=computed.groups > 0)
+    if paired and not computed.paired:
         return Undefined(why=unpaired(statistic))
-    return found
+    return computed
 
 
 def _spread(found: Computed, who: int, support: float) -> Spread:
@@ -92,10 +92,10 @@ def _apart(found: Computed, support: float) -> Spread:
     return _of(found, found.candidate - found.champion, found.aa + found.bb - 2 * found.ab, support)
 
 
-def _of(found: Computed, value: int, squared: int, support: float) -> Spread:
+def _of(computed: Computed, value: int, squared: int, support: float) -> Spread:
     error = sqrt(max(0, squared)) / UNIT
-    k = support if found.groups > 1 else 1
-    return Spread(value=value / UNIT, error=error, freedom=max(1, found.groups - 1), support=k)
+    k = support if computed.groups > 1 else 1
+    return Spread(value=value / UNIT, error=error, freedom=max(1, computed.groups - 1), support=k)
 
 
 def _multiple(spread: Spread, largest: float, method: str) -> Quantity:
@@ -103,10 +103,10 @@ def _multiple(spread: Spread, largest: float, method: str) -> Quantity:
     p, error, n = min(1.0, spread.value / largest), spread.error / largest, spread.support
     worth = p * (1 - p) / error**2 if error and 0 < p < 1 else n
     rows = worth if n >= _MANY else min(n, worth)
-    held = share(p * rows, rows, max(1.0, min(spread.freedom, n - 1)))
+    called = share(p * rows, rows, max(1.0, min(spread.freedom, n - 1)))
 
     def bounds(confidence: float) -> Bounds:
-        low, high = held.bounds(confidence)
+        low, high = called.bounds(confidence)
         return low * largest, high * largest
 
     return Quantity(value=spread.value, bounds=bounds, method=method, limits=(0.0, largest))

@@ -157,23 +157,24 @@ def _plain(sums: Moments, smooth: Smooth, signs: tuple[int, int], support: float
     for who, sign in enumerate(signs):
         if sign:
             places = _places(smooth, size, who)
-            own = smooth.value(*(means[place] for place in places))
+            own = smooth.value(*(means[column] for column in places))
             if own is None:
                 return None
             value += sign * own
-            for place, slope in zip(places, smooth.gradient(*(float(means[place]) for place in places)), strict=True):
-                weights[place] += sign * slope
+            slopes = smooth.gradient(*(float(means[column]) for column in places))
+            for column, slope in zip(places, slopes, strict=True):
+                weights[column] += sign * slope
             if not all(signs):
                 support = min(support, _carrying(sums, places[0], smooth))
     error = sqrt(_variance(sums, weights)) if n > 1 else 0.0
     return Spread(value=value, error=error, freedom=max(1.0, n - 1), support=support)
 
 
-def _carrying(sums: Moments, place: int, smooth: Smooth) -> float:
+def _carrying(sums: Moments, column: int, smooth: Smooth) -> float:
     """As how many rows of one and the same size the rows of a mean count: of few large losses, those few. Half of them
     where losses have no end, as of the large ones that there are some are not among these rows; of shares those that
     have it, or lack it, whichever are fewer."""
-    n, total, square = sums.rows * SCALE, sums.sums[place], _square(sums, place)
+    n, total, square = sums.rows * SCALE, sums.sums[column], _square(sums, column)
     if smooth.limits == MEAN_LOSS.limits:
         return max(1.0, total**2 / (square * SCALE) / 2) if square else inf
     if smooth.limits != _SHARE:
@@ -186,17 +187,17 @@ def _variance(sums: Moments, weights: Sequence[float]) -> float:
     """Of the weighted sum of means; 0 where it is no more than what the rounding of products leaves. Each covariance is
     exact until it becomes a double."""
     n, size, places = sums.rows, len(sums.sums), iter(sums.products)
-    found = rounded = 0.0
+    variance = rounded = 0.0
     cut = 0 if any(product % _CUT for product in sums.products) else _CUT * n  # of values that are summed less finely
     for i in range(size):
         for j in range(i, size):
             product = next(places)
             if weights[i] and weights[j]:
                 exact = (n * product * SCALE - sums.sums[i] * sums.sums[j]) / (n * n * (n - 1) * SCALE * SCALE)
-                found += (1 if i == j else 2) * weights[i] * weights[j] * exact
+                variance += (1 if i == j else 2) * weights[i] * weights[j] * exact
             if weights[i] and i == j:
                 rounded += weights[i] ** 2 * (product * _ROUNDED + cut) / (n * n * SCALE)
-    return found if found > rounded else 0.0
+    return variance if variance > rounded else 0.0
 
 
 def _clustered(sums: Moments, smooth: Smooth, signs: tuple[int, int], support: float) -> Spread | None:
@@ -205,13 +206,13 @@ def _clustered(sums: Moments, smooth: Smooth, signs: tuple[int, int], support: f
     def value(weight: float, *totals: float) -> float | None:
         if weight <= 0:
             return None
-        found = 0.0
+        total = 0.0
         for who, sign in enumerate(signs):
             own = smooth.value(*(totals[place] / weight for place in _places(smooth, size, who))) if sign else 0.0
             if own is None:
                 return None
-            found += sign * own
-        return found
+            total += sign * own
+        return total
 
     rows = [[one.weight / 2**30, *(total / SCALE for total in one.sums)] for one in sums.buckets if one.weight]
     return jackknife.of_buckets(rows, value, support)

@@ -24,10 +24,10 @@ def rarest(part: Slice, rows: int) -> int:
     return min(_of_classes(part), default=rows)
 
 
-def rarer(part: Slice, rows: int) -> int:
+def rarer(slice_: Slice, rows: int) -> int:
     """Those of the rarer of a binary task's two classes: where one of them does not occur nothing is known of it, as of
     a class of one row."""
-    found = list(_of_classes(part))
+    found = list(_of_classes(slice_))
     return min(found) if len(found) > 1 else min(1, rows)
 
 
@@ -60,15 +60,15 @@ def _buckets(part: Slice, held: Callable[[tuple[int, ...]], bool]) -> int:
     return len({bucket for bucket, *cell in part.weights if cell[3] and held(tuple(cell))})
 
 
-def _of_classes(part: Slice, place: int = 0) -> Iterable[int]:
+def _of_classes(slice_: Slice, column: int = 0) -> Iterable[int]:
     """Rows, or buckets that hold any, of each class that occurs among labels (0), or a model's calls (1, 2)."""
-    if not part.weights:
-        found: Counter[int] = Counter()
-        for cell in part.cells:
-            if cell[place] >= 0:
-                found[cell[place]] += cell[3]
-        return found.values()
-    seen = {(cell[place], bucket) for bucket, *cell in part.weights if cell[3] and cell[place] >= 0}
+    if not slice_.weights:
+        rows: Counter[int] = Counter()
+        for cell in slice_.cells:
+            if cell[column] >= 0:
+                rows[cell[column]] += cell[3]
+        return rows.values()
+    seen = {(cell[column], bucket) for bucket, *cell in slice_.weights if cell[3] and cell[column] >= 0}
     return Counter(one for one, _ in seen).values()
 
 

@@ -77,10 +77,10 @@ def quantile(chance: float, a: float, b: float) -> float:
         if abs(step) <= 4 * _LAST * x:
             break
         bent = 1 - 0.5 * max(-1.0, min(1.0, step * ((a - 1) / x - (b - 1) / (1 - x))))
-        made = x - step / bent
-        if abs(step) <= _NEAR * min(x, 1 - x) and low < made < high:
-            return made  # a step of Halley's leaves the third power of what was left before
-        x = made if low < made < high else (low + high) / 2
+        nearer = x - step / bent
+        if abs(step) <= _NEAR * min(x, 1 - x) and low < nearer < high:
+            return nearer  # a step of Halley's leaves the third power of what was left before
+        x = nearer if low < nearer < high else (low + high) / 2
     return x
 
 

@@ -60,11 +60,11 @@ def pooled(parts: Counts) -> tuple[Counts, float]:
         return (n + m) * smaller < EXPECTED * both and max(n / here, m / there) * smaller < SEEN
 
     filled = [(n, m) for n, m in parts if n or m]
-    few = [one for one in filled if rare(*one)]
+    few = [count for count in filled if rare(*count)]
     if len(few) < 2:  # one bin alone stays what it is
         return filled, 0.0
     rest = (sum(n for n, _ in few), sum(m for _, m in few))
-    return [*(one for one in filled if not rare(*one)), rest], sum(rest) / both
+    return [*(count for count in filled if not rare(*count)), rest], sum(rest) / both
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class Distance:
 
 
 def _over_bins(
-    parts: Counts, value: Callable[[Counts], float], told: Callable[[Counts], float], of: Callable[[float], float]
+    parts: Counts, value: Callable[[Counts], float], distance: Callable[[Counts], float], of: Callable[[float], float]
 ) -> Distance:
     """A distance of bins; ``told`` is the PSI, or what equals it near zero, and ``of`` makes the distance of that.
 
@@ -95,7 +95,7 @@ def _over_bins(
         return Distance(value=None)
     bins, lumped = pooled(parts)
     seen, unit, freedom = value(bins), 1 / here + 1 / there, max(1, len(bins) - 1)
-    statistic = told(bins) / unit
+    statistic = distance(bins) / unit
 
     def bounds(confidence: float, times: int) -> Bounds:
         found = statistic if times == 1 else freedom + max(0, statistic - freedom) * times

@@ -56,17 +56,17 @@ def correlation(counts: Sequence[float], first: Statistic, second: Statistic) ->
     A cell that was never seen counts half a row: two statistics that moved together on every row need not on the
     next one.
     """
-    held = [max(float(count), UNSEEN) for count in counts]
-    one, other = _influences(held, first), _influences(held, second)
-    if one is None or other is None:
+    seen = [max(float(count), UNSEEN) for count in counts]
+    ours, theirs = _influences(seen, first), _influences(seen, second)
+    if ours is None or theirs is None:
         return 0.0
-    return correlated(held, one[1], other[1])
+    return correlated(seen, ours[1], theirs[1])
 
 
-def correlated(counts: Sequence[float], one: Sequence[float], other: Sequence[float]) -> float:
+def correlated(counts: Sequence[float], ours: Sequence[float], theirs: Sequence[float]) -> float:
     """The correlation of what leaving out rows of each cell adds to two values; 0 where there is none to be seen."""
-    spread = sqrt(_covariance(counts, one, one) * _covariance(counts, other, other))
-    return max(-1.0, min(1.0, _covariance(counts, one, other) / spread)) if spread else 0.0
+    spread = sqrt(_covariance(counts, ours, ours) * _covariance(counts, theirs, theirs))
+    return max(-1.0, min(1.0, _covariance(counts, ours, theirs) / spread)) if spread else 0.0
 
 
 def _influences(counts: Sequence[float], statistic: Statistic) -> tuple[float, list[float]] | None:
@@ -75,21 +75,21 @@ def _influences(counts: Sequence[float], statistic: Statistic) -> tuple[float, l
     if value is None:
         return None
     kept = list(counts)
-    found = []
-    for place, count in enumerate(counts):
+    influences = []
+    for cell, count in enumerate(counts):
         step = min(1, count)
-        kept[place] = count - step
+        kept[cell] = count - step
         without = statistic(*kept) if step else None
-        kept[place] = count
-        found.append(0.0 if without is None else (without - value) / step)
-    return value, found
+        kept[cell] = count
+        influences.append(0.0 if without is None else (without - value) / step)
+    return value, influences
 
 
-def _covariance(counts: Sequence[float], one: Sequence[float], other: Sequence[float]) -> float:
+def _covariance(counts: Sequence[float], ours: Sequence[float], theirs: Sequence[float]) -> float:
     n = sum(counts)
-    here = sum([count * a for count, a in zip(counts, one, strict=True)]) / n
-    there = sum([count * b for count, b in zip(counts, other, strict=True)]) / n
-    total = sum([count * (a - here) * (b - there) for count, a, b in zip(counts, one, other, strict=True)])
+    here = sum([count * a for count, a in zip(counts, ours, strict=True)]) / n
+    there = sum([count * b for count, b in zip(counts, theirs, strict=True)]) / n
+    total = sum([count * (a - here) * (b - there) for count, a, b in zip(counts, ours, theirs, strict=True)])
     return (n - 1) / n * total
 
 
@@ -106,11 +106,11 @@ def of_buckets(buckets: Sequence[Sequence[float]], statistic: Statistic, support
         return None
     left = []
     for bucket in full:
-        without = statistic(*(total - one for total, one in zip(totals, bucket, strict=True)))
+        without = statistic(*(total - count for total, count in zip(totals, bucket, strict=True)))
         left.append(value if without is None else without)
     k, mean = len(left), sum(left) / len(left)
-    apart = [one - mean for one in left]
-    variance = (k - 1) / k * sum(one * one for one in apart)
+    apart = [without - mean for without in left]
+    variance = (k - 1) / k * sum(gap * gap for gap in apart)
     return Spread(value=value, error=sqrt(variance), freedom=freedom(apart), support=min(support, k))
 
 

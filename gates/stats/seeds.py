@@ -13,15 +13,15 @@ from gates.stats.student import t
 _ONE_SIGMA = 0.8413447460685429  # the confidence at which a bound lies one standard error away
 
 
-def pooled(found: Sequence[Found]) -> Found:
+def pooled(trainings: Sequence[Found]) -> Found:
     """The mean over trainings. Its squared error is the holdout's, which the runs share, plus the trainings':
     the sample variance between them over their number, at Student's t with one degree of freedom less than runs.
 
     What is undefined in one run is undefined. One run alone is left as it is.
     """
-    runs = [run for run in found if isinstance(run, Quantity)]
-    if len(found) == 1 or len(runs) < len(found):
-        return next((run for run in found if isinstance(run, Undefined)), found[0])
+    runs = [run for run in trainings if isinstance(run, Quantity)]
+    if len(trainings) == 1 or len(runs) < len(trainings):
+        return next((run for run in trainings if isinstance(run, Undefined)), trainings[0])
     values = [run.value for run in runs]
     n, mean, (least, most) = len(values), fmean(values), runs[0].limits
     noise = variance(values) / n

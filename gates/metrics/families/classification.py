@@ -138,11 +138,11 @@ def _flips(name: str, doc: str, flipped: Callable[[int, int, int], bool]) -> Met
         return counted(*cells) / sum(cells) if sum(cells) else None
 
     def made(slices: Sequence[Slice], _who: int) -> Found:
-        part = slices[0]
-        if part.weights:
-            spread = jackknife.of_buckets(buckets(part), of)
+        slice_ = slices[0]
+        if slice_.weights:
+            spread = jackknife.of_buckets(buckets(slice_), of)
             return jackknife.quantity(spread, (0.0, 1.0), "jackknife") if spread else Undefined(why="no rows")
-        cells = joint(part)
+        cells = joint(slice_)
         return share(counted(*cells), sum(cells)) if sum(cells) else Undefined(why="no rows")
 
     return Metric(name=name, doc=doc, better=-1, paired=True, limits=(0.0, 1.0), level=made, change=None)
@@ -162,10 +162,10 @@ def _cost_bounds(costs: Sequence[float], cells: Sequence[int], confidence: float
     def half(worse: bool) -> float:
         """``worse``: towards larger costs, which a share that costs more reaches at its upper bound."""
         moved = [(cost * ((high - p) if (cost > 0) == worse else (p - low)), p) for cost, p, low, high in rest]
-        total = sum(one * one for one, _ in moved)
-        for (one, p), (other, q) in combinations(moved, 2):
+        total = sum(ours * ours for ours, _ in moved)
+        for (ours, p), (theirs, q) in combinations(moved, 2):
             if p < 1 and q < 1:
-                total -= 2 * sqrt(p * q / ((1 - p) * (1 - q))) * one * other
+                total -= 2 * sqrt(p * q / ((1 - p) * (1 - q))) * ours * theirs
         return sqrt(max(0.0, total))
 
     return value - half(worse=False), value + half(worse=True)
@@ -186,14 +186,14 @@ def _cost(parameters: Parameters) -> Metric:
         low, high = _cost_bounds((tn_, fp_, fn_, tp_), cells, confidence)
         return max(limits[0], low), min(limits[1], high)
 
-    made = Ratio(value=mean, limits=limits, why="no rows", bounds=bounds, method="mover")
+    ratio = Ratio(value=mean, limits=limits, why="no rows", bounds=bounds, method="mover")
     return Metric(
         name=f"cost{parameters_text(parameters)}",
         doc=_COST,
         better=-1,
         limits=limits,
-        level=made.level,
-        change=made.change,
+        level=ratio.level,
+        change=ratio.change,
         points=False,
     )
 

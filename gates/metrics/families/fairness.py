@@ -137,22 +137,22 @@ GAPS: Mapping[str, Gap] = {
 }
 
 
-def doc_of(kind: str, metric: str) -> str:
+def doc_of(gap_name: str, metric: str) -> str:
     """What a gap of a metric is."""
-    return f"{GAPS[kind].doc} {metric} over the groups of `by`."
+    return f"{GAPS[gap_name].doc} {metric} over the groups of `by`."
 
 
-def of(metric: Metric, kind: str, name: str, doc: str) -> Metric:
+def of(metric: Metric, gap_name: str, name: str, doc: str) -> Metric:
     """The gap of a metric between groups."""
-    gap = GAPS[kind]
+    gap = GAPS[gap_name]
 
     def level(slices: Sequence[Slice], who: int) -> Found:
-        found = [metric.level([part], who) for part in slices]
-        parts = tuple(group.value for group in found)
-        missing = _missing(slices, found)
+        levels = [metric.level([slice_], who) for slice_ in slices]
+        parts = tuple(group.value for group in levels)
+        missing = _missing(slices, levels)
         if missing:
             return replace(missing, parts=parts)
-        groups = _defined(found)
+        groups = _defined(levels)
         value = gap.value([group.value for group in groups])
         if value is None:
             return Undefined(why=f"{metric.name} {gap.zero}", parts=parts)
@@ -172,30 +172,31 @@ def of(metric: Metric, kind: str, name: str, doc: str) -> Metric:
         statistic=metric.statistic,
         grouped=True,
         limits=gap.limits(metric.limits),
-        points=metric.points and kind != "ratio",
+        points=metric.points and gap_name != "ratio",
         level=level,
         change=None if metric.paired else lambda slices: _changed(metric, metric, gap, slices),
     )
 
 
-def worst(metrics: Sequence[Metric], kind: str, name: str, doc: str) -> Metric:
+def worst(metrics: Sequence[Metric], gap_name: str, name: str, doc: str) -> Metric:
     """The worst of several metrics' gaps, as equalized odds are: the largest difference, the smallest ratio."""
-    gaps = [of(metric, kind, name, doc) for metric in metrics]
-    pick = max if GAPS[kind].better(1) < 0 else min
+    gaps = [of(metric, gap_name, name, doc) for metric in metrics]
+    pick = max if GAPS[gap_name].better(1) < 0 else min
 
     clears_below = pick is max
 
-    def merged(found: Sequence[Found]) -> Found:
-        missing = next((one for one in found if isinstance(one, Undefined)), None)
+    def merged(quantities: Sequence[Found]) -> Found:
+        missing = next((quantity for quantity in quantities if isinstance(quantity, Undefined)), None)
         if missing:
             return missing
-        held = _defined(found)
-        chosen = pick(held, key=lambda one: one.value)
+        defined = _defined(quantities)
+        chosen = pick(defined, key=lambda quantity: quantity.value)
 
         def bounds(confidence: float) -> Bounds:
-            blaming = 1 - (1 - confidence) / len(held)
+            blaming = 1 - (1 - confidence) / len(defined)
             below, above = (blaming, confidence) if clears_below else (confidence, blaming)
-            return pick(one.bounds(below)[0] for one in held), pick(one.bounds(above)[1] for one in held)
+            lows, highs = ([group.bounds(at) for group in defined] for at in (below, above))
+            return pick(low for low, _ in lows), pick(high for _, high in highs)
 
         return replace(chosen, bounds=bounds)
 
@@ -204,13 +205,13 @@ def worst(metrics: Sequence[Metric], kind: str, name: str, doc: str) -> Metric:
 
     def change(slices: Sequence[Slice]) -> Found:
         ours, theirs = ([gap.level(slices, who) for gap in gaps] for who in (CANDIDATE, CHAMPION))
-        missing = next((one for one in (*ours, *theirs) if isinstance(one, Undefined)), None)
+        missing = next((quantity for quantity in (*ours, *theirs) if isinstance(quantity, Undefined)), None)
         if missing:
             return missing
         of_ours, of_theirs = (
-            pick(range(len(gaps)), key=lambda place: _defined(found)[place].value) for found in (ours, theirs)
+            pick(range(len(gaps)), key=lambda gap: _defined(values)[gap].value) for values in (ours, theirs)
         )
-        return _changed(metrics[of_ours], metrics[of_theirs], GAPS[kind], slices)
+        return _changed(metrics[of_ours], metrics[of_theirs], GAPS[gap_name], slices)
 
     return replace(gaps[0], level=level, change=change)
 
@@ -222,17 +223,19 @@ def _changed(ours: Metric, theirs: Metric, gap: Gap, slices: Sequence[Slice]) ->
     Which groups are the extreme ones is taken as seen. ``ours`` and ``theirs`` are the metrics whose gaps are compared;
     where they are two, their values within a group are taken as independent.
     """
-    found = [ours.level([part], CANDIDATE) for part in slices], [theirs.level([part], CHAMPION) for part in slices]
-    missing = _missing(slices, found[0]) or _missing(slices, found[1])
+    levels = [
+        [metric.level([slice_], who) for slice_ in slices] for metric, who in ((ours, CANDIDATE), (theirs, CHAMPION))
+    ]
+    missing = _missing(slices, levels[0]) or _missing(slices, levels[1])
     if missing:
         return missing
-    candidates, champions = map(_defined, found)
+    candidates, champions = map(_defined, levels)
     one, other = ([quantity.value for quantity in group] for group in (candidates, champions))
     values = gap.value(one), gap.value(other)
     if values[0] is None or values[1] is None:
         return Undefined(why=f"{ours.name} {gap.zero}")
     slopes = list(zip(gap.slopes(one), gap.slopes(other), strict=True))
-    changes = [ours.change([part]) if ours is theirs and ours.change else None for part in slices]
+    changes = [ours.change([slice_]) if ours is theirs and ours.change else None for slice_ in slices]
     value, width = values[0] - values[1], gap.limits(candidates[0].limits)
     most = width[1] - width[0]
 
@@ -271,8 +274,8 @@ def _defined(found: Sequence[Found]) -> list[Quantity]:
 def _missing(slices: Sequence[Slice], groups: Sequence[Found]) -> Undefined | None:
     if len(slices) < 2:  # a gap needs two
         return Undefined(why="there is only one group")
-    for part, group in zip(slices, groups, strict=True):
+    for slice_, group in zip(slices, groups, strict=True):
         if isinstance(group, Undefined):
-            rows = f"{part.rows:,} row{'' if part.rows == 1 else 's'}"
-            return Undefined(why=f"{group.why} in group {key_text(part.key)} ({rows})", small=True)
+            rows = f"{slice_.rows:,} row{'' if slice_.rows == 1 else 's'}"
+            return Undefined(why=f"{group.why} in group {key_text(slice_.key)} ({rows})", small=True)
     return None

@@ -82,7 +82,7 @@ def _influences(
     if value is None:
         return None
     hits, labels, calls = margins
-    found = {}
+    influences = {}
     for label, call in table:
         for step in (-1, 1):
             labels[label] += step
@@ -90,18 +90,18 @@ def _influences(
             hits[label] += step if label == call else 0
             if step < 0:
                 without = statistic(margins)
-        found[label, call] = 0.0 if without is None else without - value
-    return value, found
+        influences[label, call] = 0.0 if without is None else without - value
+    return value, influences
 
 
 def _sized(part: Slice) -> int:
     return 1 + max((place for cell in part.cells for place in cell[:3]), default=0)
 
 
-def _called(part: Slice, who: int) -> dict[tuple[int, int], int]:
+def _called(slice_: Slice, who: int) -> dict[tuple[int, int], int]:
     """Rows by label and one model's call."""
     table: dict[tuple[int, int], int] = {}
-    for cell in part.cells:
+    for cell in slice_.cells:
         at = cell[0], cell[2 if who == CHAMPION else 1]
         table[at] = table.get(at, 0) + cell[3]
     return table
@@ -111,18 +111,18 @@ def _found(part: Slice, who: int) -> Margins:
     return _margins(((*at, rows) for at, rows in _called(part, who).items()), _sized(part))
 
 
-def _moved(part: Slice, statistic: Value, who: int) -> list[float] | None:
+def _moved(slice_: Slice, statistic: Value, who: int) -> list[float] | None:
     """What leaving out one row of each of the slice's cells adds to one model's value."""
-    found = _influences(_called(part, who), _sized(part), statistic)
+    influences = _influences(_called(slice_, who), _sized(slice_), statistic)
     place = 2 if who == CHAMPION else 1
-    return found and [found[1][cell[0], cell[place]] for cell in part.cells]
+    return influences and [influences[1][cell[0], cell[place]] for cell in slice_.cells]
 
 
-def _of_buckets(part: Slice, statistic: Value, support: float, *signs: int) -> jackknife.Spread | None:
+def _of_buckets(slice_: Slice, statistic: Value, support: float, *signs: int) -> jackknife.Spread | None:
     """Of both models' values, each times its sign (candidate, champion), by leaving out buckets of units."""
-    size = _sized(part)
+    size = _sized(slice_)
     held: dict[int, list[tuple[int, int, int, int]]] = {}
-    for bucket, *cell in part.weights:
+    for bucket, *cell in slice_.weights:
         held.setdefault(bucket, []).append((cell[0], cell[1], cell[2], cell[3]))
     asked = [(place, sign) for place, sign in enumerate(signs, 1) if sign]
     rows = [
@@ -163,16 +163,16 @@ class Averaged:
 
     def level(self, slices: Sequence[Slice], who: int) -> Found:
         """One model's value."""
-        part = slices[0]
-        k = self.support(part, part.rows)
-        if part.weights:
-            spread = _of_buckets(part, self.value, k, *((0, 1) if who == CHAMPION else (1, 0)))
+        slice_ = slices[0]
+        k = self.support(slice_, slice_.rows)
+        if slice_.weights:
+            spread = _of_buckets(slice_, self.value, k, *((0, 1) if who == CHAMPION else (1, 0)))
             return jackknife.quantity(spread, self.limits, "jackknife") if spread else Undefined(why=self.why)
-        margins = _found(part, who)
-        value, moved = self.value(margins), _moved(part, self.value, who)
+        margins = _found(slice_, who)
+        value, moved = self.value(margins), _moved(slice_, self.value, who)
         if value is None or moved is None:
             return Undefined(why=self.why)
-        spread = replace(jackknife.of_influences(value, [cell[3] for cell in part.cells], moved), support=k)
+        spread = replace(jackknife.of_influences(value, [cell[3] for cell in slice_.cells], moved), support=k)
         left_out = jackknife.quantity(spread, self.limits, "jackknife")
 
         def bounds(confidence: float) -> Bounds:
@@ -183,19 +183,19 @@ class Averaged:
 
     def change(self, slices: Sequence[Slice]) -> Found:
         """Candidate less champion: each one's own bounds and how the two are correlated."""
-        part = slices[0]
-        k, width = self.support(part, part.rows), self.limits[1] - self.limits[0]
-        if part.weights:
-            ours, theirs, apart = (_of_buckets(part, self.value, k, *signs) for signs in ((1, 0), (0, 1), (1, -1)))
+        slice_ = slices[0]
+        k, width = self.support(slice_, slice_.rows), self.limits[1] - self.limits[0]
+        if slice_.weights:
+            ours, theirs, apart = (_of_buckets(slice_, self.value, k, *signs) for signs in ((1, 0), (0, 1), (1, -1)))
             if not (ours and theirs and apart):
                 return Undefined(why=self.why)
             return jackknife.difference(ours, theirs, apart, (-width, width), "jackknife-paired")
         levels = [self.level(slices, who) for who in (CANDIDATE, CHAMPION)]
-        moved = [_moved(part, self.value, who) for who in (CANDIDATE, CHAMPION)]
+        moved = [_moved(slice_, self.value, who) for who in (CANDIDATE, CHAMPION)]
         defined = [one for one in levels if isinstance(one, Quantity)]
         if len(defined) < len(levels) or moved[0] is None or moved[1] is None:
             return Undefined(why=self.why)
-        shared = jackknife.correlated([cell[3] for cell in part.cells], moved[0], moved[1])
+        shared = jackknife.correlated([cell[3] for cell in slice_.cells], moved[0], moved[1])
         return square_and_add(defined[0], defined[1], shared * (1 - 1 / k))
 
 
@@ -226,10 +226,10 @@ def _of_agreement(margins: Margins, _: Quantity, confidence: float) -> Bounds:
     return low, high
 
 
-def _metric(name: str, doc: str, made: Averaged) -> Metric:
-    level, change = made.level, made.change
+def _metric(name: str, doc: str, averaged: Averaged) -> Metric:
+    level, change = averaged.level, averaged.change
     return Metric(
-        name=name, doc=doc, better=1, limits=made.limits, level=level, change=change, points=made.limits[0] == 0
+        name=name, doc=doc, better=1, limits=averaged.limits, level=level, change=change, points=averaged.limits[0] == 0
     )
 
 
@@ -238,10 +238,10 @@ def _accuracy(name: str = "accuracy", doc: str = "Share of rows called right.") 
     resampled = Averaged(value=accuracy, limits=(0.0, 1.0), why="no rows", support=rows_of)
 
     def counts(part: Slice) -> tuple[int, int, int, int]:
-        found = {(True, True): 0, (True, False): 0, (False, True): 0, (False, False): 0}
+        by_call = {(True, True): 0, (True, False): 0, (False, True): 0, (False, False): 0}
         for label, candidate, champion, rows in part.cells:
-            found[candidate == label, champion == label] += rows
-        both, first, second, neither = found.values()
+            by_call[candidate == label, champion == label] += rows
+        both, first, second, neither = by_call.values()
         return both, first, second, neither
 
     def level(slices: Sequence[Slice], who: int) -> Found:
@@ -345,7 +345,7 @@ def _average(of: str, average: str) -> Metric:
     name, doc = f"{of}_{average}", f"{_OF[of]}, {_AVERAGES[average]}."
     if average == "micro" or name == "recall_weighted":
         return _accuracy(name, doc)  # which these are
-    made = Averaged(
+    family = Averaged(
         value=partial(averaged, of=of, average=average),
         limits=(0.0, 1.0),
         why=f"{_NEVER} its {of} is undefined",
@@ -353,8 +353,8 @@ def _average(of: str, average: str) -> Metric:
     )
     if average == "macro":
         bounds, support = _MACRO[of]
-        made = replace(made, bounds=bounds, support=support, method="mover")
-    return _metric(name, doc, made)
+        family = replace(family, bounds=bounds, support=support, method="mover")
+    return _metric(name, doc, family)
 
 
 METRICS: tuple[MetricEntry, ...] = (

@@ -91,10 +91,10 @@ class CurveMetric:
     scales: Sequence[Scale] = LEVEL
 
 
-def _share_called(parameters: Parameters, part: Slice) -> float:
+def _share_called(parameters: Parameters, slice_: Slice) -> float:
     """Of all rows, how many are among the highest."""
     given = dict(parameters)
-    return float(given["share"] if given.get("share") is not None else given["k"] / part.rows)  # type: ignore[arg-type, operator] # numbers, by the policy's schema
+    return float(given["share"] if given.get("share") is not None else given["k"] / slice_.rows)  # type: ignore[arg-type, operator] # numbers, by the policy's schema
 
 
 def _called(parameters: Parameters) -> Support:
@@ -157,7 +157,7 @@ _CURVES: tuple[CurveMetric, ...] = (
 
 def _mean(name: str, smooth: Smooth, better: Better, points: bool, support: Support, doc: str) -> MetricEntry:
     statistic = Statistic(form="moments", name=name)
-    made = of_moments.metric(
+    metric = of_moments.metric(
         smooth,
         statistic,
         name=name,
@@ -167,7 +167,7 @@ def _mean(name: str, smooth: Smooth, better: Better, points: bool, support: Supp
         support=support,
         limits=_CLOSER.get(name),
     )
-    return fixed(made, "binary")
+    return fixed(metric, "binary")
 
 
 def _curve(curve: CurveMetric) -> MetricEntry:

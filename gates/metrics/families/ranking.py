@@ -52,10 +52,10 @@ def _hit_rate(model: ModelColumns, parameters: Parameters) -> Staged:
 
 
 def _recall(model: ModelColumns, parameters: Parameters) -> Staged:
-    found, _, step = _found(model, parameters)
+    relevant, _, step = _found(model, parameters)
     hits, all_ = (
         f"CAST(sum(CASE WHEN {which} THEN 1 ELSE 0 END) AS DOUBLE)"
-        for which in (found, _relevant(model.label, parameters))
+        for which in (relevant, _relevant(model.label, parameters))
     )
     return Staged(expression=f"{hits} / {all_}", steps=(step,))
 

@@ -102,11 +102,11 @@ _TAKES: Mapping[str, Mapping[str, object]] = {"pinball_loss": {"alpha": ...}, "s
 def _maker(name: str, quantity: str, smooth: Smooth, better: Better, doc: str) -> Callable[[Parameters], Metric]:
     def make(parameters: Parameters) -> Metric:
         statistic = Statistic(form="moments", name=quantity, parameters=parameters)
-        told = name + parameters_text(parameters)
+        named = name + parameters_text(parameters)
         return of_moments.metric(
             smooth,
             statistic,
-            name=told,
+            name=named,
             doc=doc,
             better=better,
             points=smooth is SHARE,
