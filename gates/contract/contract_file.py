@@ -67,24 +67,24 @@ def _table_mistakes(source: Source, entries: Plain, known: Known) -> Iterator[Pr
     seen: set[str] = set()
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
         path: Path = ("table", index)
-        kind = written(entry)
-        if kind is None:
+        name = written(entry)
+        if name is None:
             words = list(entry) if isinstance(entry, dict) else []
             hint = next((nearest(word, TABLE_RULES) for word in words if nearest(word, TABLE_RULES)), "")
             yield Problem.at(source, path, f"is not a rule ({', '.join(TABLE_RULES)}){hint}")
             continue
-        found = list(problems(source, path, entry, schema_of(TABLE_RULES[kind])))
-        yield from found
-        if not found:
-            yield from _meaning(source, (*path, kind), build(TABLE_RULES[kind], entry), known, index + 1, seen)
+        mistakes = list(problems(source, path, entry, schema_of(TABLE_RULES[name])))
+        yield from mistakes
+        if not mistakes:
+            yield from _meaning(source, (*path, name), build(TABLE_RULES[name], entry), known, index + 1, seen)
 
 
-def _meaning(source: Source, path: Path, entry: Any, known: Known, place: int, seen: set[str]) -> Iterator[Problem]:
+def _meaning(source: Source, path: Path, entry: Any, known: Known, number: int, seen: set[str]) -> Iterator[Problem]:
     """What no schema can see of an entry."""
     wrong = entry.mistake() if hasattr(entry, "mistake") else None
     if wrong:
         yield Problem.at(source, path, wrong)
-    name = entry.rule(replace(known, place=place)).id
+    name = entry.rule(replace(known, place=number)).id
     if name in seen:
         yield Problem.at(source, path, f"the rule {name} occurs twice")
     seen.add(name)

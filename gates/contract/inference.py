@@ -29,16 +29,16 @@ def schema(column: ColumnProfile, guess: Guess) -> dict[str, Plain]:
         values = sorted(value for value, _ in column.values or ())
         return {"enum": [*values, *([None] if null else [])]}
     named = "string" if column.category in TEMPORAL else column.category
-    made: dict[str, Plain] = {"type": [named, *null] if null else named}
+    keywords: dict[str, Plain] = {"type": [named, *null] if null else named}
     if column.format:
-        made["format"] = column.format
+        keywords["format"] = column.format
     elif column.category in ("integer", "number"):
-        made |= _range(column, key=column.name in guess.keys)
+        keywords |= _range(column, key=column.name in guess.keys)
     elif column.lengths:
         shortest, longest = column.lengths
-        made |= {"minLength": 1} if shortest else {}
-        made["maxLength"] = max(10, 2 * longest)
-    return made
+        keywords |= {"minLength": 1} if shortest else {}
+        keywords["maxLength"] = max(10, 2 * longest)
+    return keywords
 
 
 def _range(column: ColumnProfile, *, key: bool) -> dict[str, Plain]:
@@ -85,16 +85,16 @@ def _said(bound: Decimal, seen: float, outward: Callable[[Decimal], int]) -> flo
     return said if isfinite(said) else None
 
 
-def note(column: ColumnProfile, made: dict[str, Plain]) -> str:
+def note(column: ColumnProfile, keywords: dict[str, Plain]) -> str:
     """What was seen of a column and does not stand in its schema, for the comment behind it."""
     if column.nulls == column.rows:
         return "empty in all rows, so nothing is known"
     parts = []
     if column.category is None:
         parts.append("has different types in the two tables")
-    elif column.low is not None and "enum" not in made:
+    elif column.low is not None and "enum" not in keywords:
         parts.append(f"{flow(column.low)} to {flow(column.high)}")
-    if column.lengths and "maxLength" in made:
+    if column.lengths and "maxLength" in keywords:
         parts.append(f"{column.lengths[0]} to {column.lengths[1]} character{'s' * (column.lengths[1] != 1)}")
     for count, what in ((column.nan, "NaN"), (column.below, "-infinity"), (column.above, "infinity")):
         if count:
@@ -162,11 +162,11 @@ def _suggested(profile: Profile) -> Iterator[str]:
     """Rules that only the user can decide on, as comments."""
     yield "  # More that a contract can say; remove the # from what you want:"
     yield "  # - columns: exact  # no columns but those named above"
-    when = next((one for one in profile.columns if one.category in ("date", "timestamp")), None)
+    when = next((column for column in profile.columns if column.category in ("date", "timestamp")), None)
     if when:
         yield f"  # - {entry('fresh', when.name, '')}"
         yield "  #   within: 7d"
-    drifting = next((one for one in profile.columns if one.category == "number"), None)
+    drifting = next((column for column in profile.columns if column.category == "number"), None)
     if drifting:
         yield f"  # - {entry('drift', drifting.name, '')}  # holdout against the training data"
         yield "  #   max: 0.2"

@@ -100,33 +100,33 @@ def together(first: Profile, second: Profile) -> Profile:
     return Profile(path=first.path, rows=min(first.rows, second.rows), columns=columns)
 
 
-def _both(one: ColumnProfile, other: ColumnProfile) -> ColumnProfile:
-    for a, b in ((one, other), (other, one)):
+def _both(ours: ColumnProfile, theirs: ColumnProfile) -> ColumnProfile:
+    for a, b in ((ours, theirs), (theirs, ours)):
         if a.nulls == a.rows:  # an empty column says nothing
             return replace(b, rows=a.rows + b.rows, nulls=a.nulls + b.nulls, unique=False)
-    numbers = {one.category, other.category} == {"integer", "number"}
-    category: Category | None = "number" if numbers else one.category if one.category == other.category else None
-    counts: dict[Plain, int] = dict(one.values or ())
-    for value, n in other.values or ():
+    numbers = {ours.category, theirs.category} == {"integer", "number"}
+    category: Category | None = "number" if numbers else ours.category if ours.category == theirs.category else None
+    counts: dict[Plain, int] = dict(ours.values or ())
+    for value, n in theirs.values or ():
         counts[value] = counts.get(value, 0) + n
-    few = one.values is not None and other.values is not None and len(counts) <= MOST_VALUES
+    few = ours.values is not None and theirs.values is not None and len(counts) <= MOST_VALUES
     known = category is not None
-    lengths = [length for side in (one, other) for length in side.lengths or ()]
+    lengths = [length for side in (ours, theirs) for length in side.lengths or ()]
     return ColumnProfile(
-        name=one.name,
+        name=ours.name,
         category=category,
-        rows=one.rows + other.rows,
-        nulls=one.nulls + other.nulls,
-        low=_end(min, one.low, other.low) if known else None,
-        high=_end(max, one.high, other.high) if known else None,
-        below=one.below + other.below,
-        above=one.above + other.above,
-        nan=one.nan + other.nan,
+        rows=ours.rows + theirs.rows,
+        nulls=ours.nulls + theirs.nulls,
+        low=_end(min, ours.low, theirs.low) if known else None,
+        high=_end(max, ours.high, theirs.high) if known else None,
+        below=ours.below + theirs.below,
+        above=ours.above + theirs.above,
+        nan=ours.nan + theirs.nan,
         values=tuple(counts.items()) if few and known else None,
-        unique=one.unique and other.unique,
-        distinct=max(one.distinct, other.distinct),
+        unique=ours.unique and theirs.unique,
+        distinct=max(ours.distinct, theirs.distinct),
         lengths=(min(lengths), max(lengths)) if lengths else None,
-        format=one.format if one.format == other.format else None,
+        format=ours.format if ours.format == theirs.format else None,
     )
 
 

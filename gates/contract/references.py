@@ -66,23 +66,23 @@ class Index:
         self._called: dict[str, SchemaPlace] = {"": SchemaPlace(root, "")}
         self._enter(SchemaPlace(root, ""))
 
-    def _enter(self, place: SchemaPlace) -> None:
-        if not isinstance(place.schema, dict):
+    def _enter(self, at: SchemaPlace) -> None:
+        if not isinstance(at.schema, dict):
             return
-        here = self.within(place)
-        if here.base != place.base:
-            self._called.setdefault(here.base, place)
-        anchor = place.schema.get("$anchor")
+        here = self.within(at)
+        if here.base != at.base:
+            self._called.setdefault(here.base, at)
+        anchor = at.schema.get("$anchor")
         if isinstance(anchor, str):
-            self._called.setdefault(f"{here.base}#{anchor}", place)
-        for word, value in place.schema.items():
+            self._called.setdefault(f"{here.base}#{anchor}", at)
+        for word, value in at.schema.items():
             for _, inner in INSIDE[word](value) if word in INSIDE else ():
                 self._enter(SchemaPlace(inner, here.base))
 
-    def within(self, place: SchemaPlace) -> SchemaPlace:
+    def within(self, at: SchemaPlace) -> SchemaPlace:
         """The same schema with its own `$id` as the base."""
-        id_ = place.schema.get("$id") if isinstance(place.schema, dict) else None
-        return SchemaPlace(place.schema, urldefrag(_joined(place.base, id_)).url) if isinstance(id_, str) else place
+        id_ = at.schema.get("$id") if isinstance(at.schema, dict) else None
+        return SchemaPlace(at.schema, urldefrag(_joined(at.base, id_)).url) if isinstance(id_, str) else at
 
     def named_by(self, reference: str, base: str) -> SchemaPlace:
         """What a reference names that stands where ``base`` is the base. Raises ``LookupError`` where it leads out of
@@ -112,13 +112,13 @@ def _joined(base: str, reference: str) -> str:
     return urljoin(base, reference)
 
 
-def _member(schemas: Plain, part: str) -> Plain:
+def _member(schemas: Plain, name: str) -> Plain:
     """One of several schemas, by its name or its place. Raises ``LookupError``."""
-    if isinstance(schemas, list) and part.isdecimal():
-        return schemas[int(part)]
+    if isinstance(schemas, list) and name.isdecimal():
+        return schemas[int(name)]
     if isinstance(schemas, dict):
-        return schemas[part]
-    raise LookupError(part)
+        return schemas[name]
+    raise LookupError(name)
 
 
 def resolved(root: Plain) -> Plain:
@@ -134,26 +134,26 @@ class _Resolver:
         self._index = index
         self._left = LARGEST
 
-    def schema(self, place: SchemaPlace, above: tuple[tuple[int, bool], ...], depth: int, *, of_row: bool) -> Plain:
+    def schema(self, at: SchemaPlace, above: tuple[tuple[int, bool], ...], depth: int, *, of_row: bool) -> Plain:
         if depth > DEEPEST:
             raise UnresolvedError(f"with its references expanded it is more than {DEEPEST} levels deep")
-        value = place.schema
+        value = at.schema
         if not isinstance(value, dict):
             return value
-        place, step = self._index.within(place), (id(value), of_row)
+        at, step = self._index.within(at), (id(value), of_row)
         if step in above:
             raise UnresolvedError("a reference refers to itself")
         above = (*above, step)
-        said = [(word, one) for word, one in value.items() if word not in REFERENCES]
-        made = {
-            word: self._keyword(word, one, place.base, above, depth, of_row=of_row)
-            for word, one in said
+        said = [(word, inner) for word, inner in value.items() if word not in REFERENCES]
+        keywords = {
+            word: self._keyword(word, inner, at.base, above, depth, of_row=of_row)
+            for word, inner in said
             if of_row or word not in ROW or word in ("const", "enum")
         }
         if "$ref" not in value:
-            return made
-        named = self._index.named_by(value["$ref"], place.base)
-        return _beside(made, self.schema(named, above, depth + 1, of_row=of_row))
+            return keywords
+        named = self._index.named_by(value["$ref"], at.base)
+        return _beside(keywords, self.schema(named, above, depth + 1, of_row=of_row))
 
     def _keyword(
         self, word: str, value: Plain, base: str, above: tuple[tuple[int, bool], ...], depth: int, *, of_row: bool
@@ -163,15 +163,17 @@ class _Resolver:
             return value
         inner_row = of_row and word not in BELOW
         passed = above if inner_row == of_row else ()
-        found = [
-            (path, self.schema(SchemaPlace(one, base), passed, depth + 1, of_row=inner_row))
-            for path, one in INSIDE[word](value)
+        resolved_inside = [
+            (path, self.schema(SchemaPlace(inner, base), passed, depth + 1, of_row=inner_row))
+            for path, inner in INSIDE[word](value)
         ]
         if INSIDE[word] is _itself:
-            return found[0][1]
+            return resolved_inside[0][1]
         if INSIDE[word] is _listed:
-            return [one for _, one in found]
-        return (dict(value) if INSIDE[word] is _dependent else {}) | {str(path[0]): one for path, one in found}
+            return [inner for _, inner in resolved_inside]
+        return (dict(value) if INSIDE[word] is _dependent else {}) | {
+            str(path[0]): inner for path, inner in resolved_inside
+        }
 
     def _charge(self, value: Plain) -> None:
         self._left -= len(value) if isinstance(value, list) else 1
@@ -179,13 +181,13 @@ class _Resolver:
             raise UnresolvedError(f"with its references expanded it holds more than {LARGEST:,} schemas and values")
 
 
-def _beside(made: dict[str, Plain], named: Plain) -> Plain:
+def _beside(keywords: dict[str, Plain], named: Plain) -> Plain:
     """A schema and the one that it refers to, in one. Where one of them is only notes, so that a rule of the other
     keeps its own name, the two lie side by side."""
-    if isinstance(named, dict) and (set(made) <= set(NOTES) or set(named) <= set(NOTES)):
-        secret = {"x-sensitive": True} if made.get("x-sensitive") or named.get("x-sensitive") else {}
-        return {**named, **made, **secret}
-    return {**made, "allOf": [*made.get("allOf", []), named]}
+    if isinstance(named, dict) and (set(keywords) <= set(NOTES) or set(named) <= set(NOTES)):
+        secret = {"x-sensitive": True} if keywords.get("x-sensitive") or named.get("x-sensitive") else {}
+        return {**named, **keywords, **secret}
+    return {**keywords, "allOf": [*keywords.get("allOf", []), named]}
 
 
 def combined(schema: dict[str, Plain]) -> Iterator[Plain]:

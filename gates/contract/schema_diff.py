@@ -129,10 +129,10 @@ def told(name: str, before: Schema, after: Schema, judge: Judge) -> Iterator[Sch
     """A rule that both, one or none of them has; its name is that of the first keyword."""
     if not before and not after:
         return
-    kind = judge(before, after) if before and after else ChangeKind.GONE if before else ChangeKind.NEW
-    if kind:
+    change = judge(before, after) if before and after else ChangeKind.GONE if before else ChangeKind.NEW
+    if change:
         word = next(iter(after or before))
-        yield SchemaChange(rule=f"{name}.{word}", kind=kind, before=dict(before) or None, after=dict(after) or None)
+        yield SchemaChange(rule=f"{name}.{word}", kind=change, before=dict(before) or None, after=dict(after) or None)
 
 
 def _type_change(name: str, before: Schema, after: Schema) -> Iterator[SchemaChange]:

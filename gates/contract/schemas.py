@@ -83,8 +83,8 @@ def mistakes(source: Source, root: Plain, path: Path) -> Iterator[Problem]:
         return
     word = next(_secrets_of_unnamed(whole), None)
     if word:
-        told = f"x-sensitive in {word} names no column, so it would hide nothing; write it into the column's properties"
-        yield Problem.at(source, path, told)
+        what = f"x-sensitive in {word} names no column, so it would hide nothing; write it into the column's properties"
+        yield Problem.at(source, path, what)
 
 
 def _secrets_of_unnamed(schema: Plain) -> Iterator[str]:
@@ -106,14 +106,14 @@ class _Looking:
     index: Index
     base: Path
 
-    def at(self, place: SchemaPlace, path: Path) -> Iterator[Problem]:
-        schema = place.schema
+    def at(self, schema_place: SchemaPlace, path: Path) -> Iterator[Problem]:
+        schema = schema_place.schema
         if isinstance(schema, bool):
             return
         if not isinstance(schema, dict):
             yield Problem.at(self.source, path, "expected a schema: keys with values, or true or false")
             return
-        uri = self.index.within(place).base
+        uri = self.index.within(schema_place).base
         for word, value in schema.items():
             here = (*path, word)
             yield from self._keyword(word, value, uri, here)

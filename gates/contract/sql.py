@@ -151,18 +151,18 @@ def sayable(text: str) -> bool:
 
 def every(conditions: list[str]) -> str:
     """All of them, with what is always or never so taken out."""
-    rest = list(dict.fromkeys(one for one in conditions if one != "TRUE"))
+    rest = list(dict.fromkeys(condition for condition in conditions if condition != "TRUE"))
     if "FALSE" in rest:
         return "FALSE"
-    return " AND ".join(f"({one})" for one in rest) or "TRUE"
+    return " AND ".join(f"({condition})" for condition in rest) or "TRUE"
 
 
 def some(conditions: list[str]) -> str:
     """Any of them."""
-    rest = list(dict.fromkeys(one for one in conditions if one != "FALSE"))
+    rest = list(dict.fromkeys(condition for condition in conditions if condition != "FALSE"))
     if "TRUE" in rest:
         return "TRUE"
-    return " OR ".join(f"({one})" for one in rest) or "FALSE"
+    return " OR ".join(f"({condition})" for condition in rest) or "FALSE"
 
 
 def negated(condition: str) -> str:

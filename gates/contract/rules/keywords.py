@@ -149,7 +149,7 @@ def _multiple_of(column: Column, divisor: Plain) -> str:
         return unless_null(column, _no_remainder(column, divisor))
     quotient = f"({column.double} / {literal(divisor)})"
     exact = _no_remainder(column, Fraction(divisor).numerator if whole else divisor)
-    told = f"{quotient} = trunc({quotient})"
+    multiple = f"{quotient} = trunc({quotient})"
     written = Fraction(repr(divisor))
     digits, power = written.numerator, written.denominator
     if (
@@ -158,8 +158,8 @@ def _multiple_of(column: Column, divisor: Plain) -> str:
         times = f"trunc({quotient} + CASE WHEN {quotient} < 0 THEN -0.5 ELSE 0.5 END)"
         made = f"{times} * {literal(float(digits))}"
         same = f"{made} / {literal(float(power))} = {column.double}"
-        told = f"CASE WHEN abs({made}) < {literal(float(_DECIMAL))} THEN {same} ELSE {told} END"
-    finite = f"isfinite({quotient}) AND {told}"
+        multiple = f"CASE WHEN abs({made}) < {literal(float(_DECIMAL))} THEN {same} ELSE {multiple} END"
+    finite = f"isfinite({quotient}) AND {multiple}"
     return unless_null(column, f"({finite}) OR (NOT isfinite({quotient}) AND ({exact}))")
 
 

@@ -140,20 +140,20 @@ class Drift:
 
 def _same_kind(this: TableSide, here: str, other: TableSide, there: str) -> tuple[Column, Column]:
     """Both columns, if values of both can be equal at all. Raises ``GatesError``."""
-    one, two = this.columns[here], other.columns[there]
-    if one.json == two.json or (one.is_number and two.is_number):
-        return one, two
-    raise GatesError(f"contract: {here} holds {one.words} in {this.path}, but {there} {two.words} in {other.path}")
+    ours, theirs = this.columns[here], other.columns[there]
+    if ours.json == theirs.json or (ours.is_number and theirs.is_number):
+        return ours, theirs
+    raise GatesError(f"contract: {here} holds {ours.words} in {this.path}, but {there} {theirs.words} in {other.path}")
 
 
 def _found(this: TableSide, here: Sequence[str], other: TableSide, there: Sequence[str], *, found: bool) -> str:
     """One row: rows of ``this`` whose columns are (not) found in ``other``, and all its rows."""
-    pairs = [_same_kind(this, one, other, two) for one, two in zip(here, there, strict=True)]
+    pairs = [_same_kind(this, mine, other, its) for mine, its in zip(here, there, strict=True)]
     ours, theirs = (
-        ", ".join(f"{_value(*pair)} AS k{place}" for place, pair in enumerate(ordered))
-        for ordered in (pairs, [(two, one) for one, two in pairs])
+        ", ".join(f"{_value(*pair)} AS k{number}" for number, pair in enumerate(ordered))
+        for ordered in (pairs, [(its, mine) for mine, its in pairs])
     )
-    keys = [f"k{place}" for place in range(len(pairs))]
+    keys = [f"k{number}" for number in range(len(pairs))]
     matched = " AND ".join(f"t.{key} = o.{key}" for key in keys)
     present = " AND ".join(f"t.{key} IS NOT NULL" for key in keys)
     exists = (
@@ -203,11 +203,11 @@ def _binned(this: TableSide, other: TableSide, position: str) -> str:
     )
     lone = f"(few OR n * {BINS} >= total)"
     inf = literal(math.inf)
-    found = [f"coalesce(min(p), {inf}) AS low", f"coalesce(max(p), {inf}) AS high"]
+    ends = [f"coalesce(min(p), {inf}) AS low", f"coalesce(max(p), {inf}) AS high"]
     for step in range(1, FEW + 1):
         reached = f"CASE WHEN few THEN place = {step} ELSE {step} <= {BINS} AND upto * {BINS} >= {step} * total END"
-        found.append(f"coalesce(min(CASE WHEN {reached} THEN p END), {inf}) AS e{step}")
-        found.append(f"coalesce(min(CASE WHEN {reached} AND {lone} THEN p END), {inf}) AS t{step}")
+        ends.append(f"coalesce(min(CASE WHEN {reached} THEN p END), {inf}) AS e{step}")
+        ends.append(f"coalesce(min(CASE WHEN {reached} AND {lone} THEN p END), {inf}) AS t{step}")
     steps = range(1, FEW + 1)
     passed = " + ".join(["CAST(p >= low AS INTEGER)", *(f"CAST(p > e{step} AS INTEGER)" for step in steps)])
     between = f"2 * ({passed}) + CAST(p IN ({', '.join(f't{step}' for step in steps)}) AS INTEGER)"
@@ -221,7 +221,7 @@ def _binned(this: TableSide, other: TableSide, position: str) -> str:
     told = " ".join(f"WHEN {condition} THEN {_OUTSIDE[name]}" for name, condition in outside.items())
     bin_ = f"CASE WHEN p IS NULL THEN NULL {told} ELSE {between} END"
     rows = _sides(this, other, f"{double} AS p")
-    return f"SELECT {bin_} AS v, here, there FROM ({rows}) CROSS JOIN (SELECT {', '.join(found)} FROM ({upto}))"
+    return f"SELECT {bin_} AS v, here, there FROM ({rows}) CROSS JOIN (SELECT {', '.join(ends)} FROM ({upto}))"
 
 
 def _valued(this: TableSide, other: TableSide, column: Column) -> str:
@@ -244,9 +244,10 @@ def _ks(this: TableSide, other: TableSide, position: str) -> str:
     rows = _sides(this, other, f"{position} AS v", f"{position} IS NOT NULL")
     steps = f"SELECT v, sum(here) AS n, sum(there) AS m FROM ({rows})"
     upto = ", ".join(f"sum({side}) OVER (ORDER BY v) AS {side}s, sum({side}) OVER () AS {side}_all" for side in "nm")
-    found = (
+    distance = (
         "any_value(n_all) AS n, any_value(m_all) AS m, max(abs(ns * m_all - ms * n_all)) AS gap "
         f"FROM (SELECT {upto} FROM ({steps} GROUP BY v)) HAVING count(*) > 0"
     )
-    parts = f"SELECT 'rows' AS v, n, m FROM (SELECT {found}) UNION ALL SELECT '{GAP}', gap, n * m FROM (SELECT {found})"
+    gap = f"SELECT '{GAP}', gap, n * m FROM (SELECT {distance})"
+    parts = f"SELECT 'rows' AS v, n, m FROM (SELECT {distance}) UNION ALL {gap}"
     return f"SELECT v, n, m FROM ({parts}) ORDER BY v DESC"

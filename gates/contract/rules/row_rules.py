@@ -94,11 +94,11 @@ def _finds(pattern: str, name: str) -> str:
 
 
 def _patterns(schema: Mapping[str, Plain], columns: Columns) -> str:
-    held = schema["patternProperties"].items()
+    patterns = schema["patternProperties"].items()
     return every(
         [
             some([negated(_finds(pattern, name)), kept(inner, column, columns)])
-            for pattern, inner in held
+            for pattern, inner in patterns
             for name, column in columns.items()
         ]
     )
@@ -126,18 +126,18 @@ def _looked_at(name: str, schema: Plain, columns: Columns) -> str:
         return "FALSE"
     if name in schema.get("properties", {}) or {"additionalProperties", "unevaluatedProperties"} & schema.keys():
         return "TRUE"
-    found = [_matched(name, schema)]
-    found += [_looked_at(name, one, columns) for one in schema.get("allOf", ())]
-    for one in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        found.append(every([kept(one, None, columns), _looked_at(name, one, columns)]))
+    conditions = [_matched(name, schema)]
+    conditions += [_looked_at(name, inner, columns) for inner in schema.get("allOf", ())]
+    for inner in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        conditions.append(every([kept(inner, None, columns), _looked_at(name, inner, columns)]))
     dependent = {**schema.get("dependencies", {}), **schema.get("dependentSchemas", {})}
-    found += [_looked_at(name, one, columns) for trigger, one in dependent.items() if trigger in columns]
+    conditions += [_looked_at(name, inner, columns) for trigger, inner in dependent.items() if trigger in columns]
     if "if" in schema:
         holds = kept(schema["if"], None, columns)
         then = some([_looked_at(name, schema["if"], columns), _looked_at(name, schema.get("then"), columns)])
-        found.append(every([holds, then]))
-        found.append(every([negated(holds), _looked_at(name, schema.get("else"), columns)]))
-    return some(found)
+        conditions.append(every([holds, then]))
+        conditions.append(every([negated(holds), _looked_at(name, schema.get("else"), columns)]))
+    return some(conditions)
 
 
 def _dependent(needs: Mapping[str, Plain], columns: Columns) -> str:

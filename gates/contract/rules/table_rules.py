@@ -99,10 +99,10 @@ class ValuesRule:
     def rule(self, known: Known, /) -> ContractRule:
         """Count rows with the value; of a column whose values are shown nowhere the rule doesn't name it either."""
         value = str(self.equal).lower() if isinstance(self.equal, bool) else str(self.equal)
-        told = f"entry {known.place} of table" if self.values in known.hidden else value
+        shown = f"entry {known.place} of table" if self.values in known.hidden else value
         return ContractRule(
-            id=f"values({self.values}={told})",
-            asks=f"{self.values} is {told}",
+            id=f"values({self.values}={shown})",
+            asks=f"{self.values} is {shown}",
             count=lambda columns: counted(kept({"const": self.equal}, columns[self.values], columns)),
             bounds=AllowedRange(low=self.min, high=self.max, share=True),
             severity=self.severity,

@@ -117,12 +117,12 @@ class _Parser:
     unknown: list[str] = field(default_factory=list)  # what is an expression, but has no equal
 
     def whole(self) -> tuple[str, int]:
-        made = self.choice()
+        translated = self.choice()
         if self.at < len(self.text):
             raise NoExpressionError("it is not a regular expression: a closing parenthesis has no match")
         if not self.called <= self.names or self.back > self.groups:
             raise NoExpressionError("it is not a regular expression: it refers to a group that is not there")
-        return made
+        return translated
 
     def choice(self) -> tuple[str, int]:
         """Branches up to the end of the group."""
@@ -147,11 +147,11 @@ class _Parser:
         """An atom with how often it may stand."""
         start = self.at
         self.inner = 1
-        made, size = self.atom()
+        atom, size = self.atom()
         fixed = self.text[start] in "^$" or self.text.startswith((r"\b", r"\B", *_LOOK), start)
         low, high = self.count()
         if (low, high) == (1, 1):
-            return made, size
+            return atom, size
         if fixed:
             raise NoExpressionError("it is not a regular expression: a repeat has nothing to repeat")
         if self.text.startswith("?", self.at):  # greedy or not: what is searched for is only whether it matches
@@ -161,19 +161,19 @@ class _Parser:
         times = max(1, low if high is None else high)
         self.inner *= times
         self.most = max(self.most, self.inner)
-        return f"(?:{made}){{{low},{'' if high is None else high}}}", size * times
+        return f"(?:{atom}){{{low},{'' if high is None else high}}}", size * times
 
     def count(self) -> tuple[int, int | None]:
         sign = self.text[self.at : self.at + 1]
         if sign and sign in "*+?":
             self.at += 1
             return {"*": (0, None), "+": (1, None), "?": (0, 1)}[sign]
-        found = _COUNT.match(self.text, self.at)
-        if not found:
+        match = _COUNT.match(self.text, self.at)
+        if not match:
             return 1, 1
-        self.at = found.end()
-        low = int(found[1][:9])
-        high = low if found[2] is None else int(found[3][:9]) if found[3] else None
+        self.at = match.end()
+        low = int(match[1][:9])
+        high = low if match[2] is None else int(match[3][:9]) if match[3] else None
         if high is not None and high < low:
             raise NoExpressionError("it is not a regular expression: a repeat whose ends are reversed")
         return (low, high) if (low, high) != (1, 1) else (1, 1)
@@ -220,12 +220,12 @@ class _Parser:
         self.depth += 1
         if self.depth > DEEPEST:
             raise NoExpressionError("its groups are nested too deep")
-        made, size = self.choice()
+        choice, size = self.choice()
         self.depth -= 1
         if not self.text.startswith(")", self.at):
             raise NoExpressionError("it is not a regular expression: a parenthesis is not closed")
         self.at += 1
-        return f"(?:{made})", size
+        return f"(?:{choice})", size
 
     def escape(self) -> tuple[str, int]:
         """What stands for one of several characters, for a place, or for itself."""
@@ -239,13 +239,13 @@ class _Parser:
         return (made if size == SMALL else f"[{made}]"), size
 
     def reference(self) -> tuple[str, int]:
-        found = re.compile(r"\\(?:([1-9][0-9]*)|k<([A-Za-z_$][A-Za-z0-9_$]*)>)").match(self.text, self.at)
-        if not found:
+        match = re.compile(r"\\(?:([1-9][0-9]*)|k<([A-Za-z_$][A-Za-z0-9_$]*)>)").match(self.text, self.at)
+        if not match:
             raise NoExpressionError(r"it is not a regular expression: \k without a name")
-        self.at = found.end()
+        self.at = match.end()
         self.unknown.append("a back reference")
-        self.back = max(self.back, int((found[1] or "0")[:9]))
-        self.called |= {found[2]} if found[2] else set()
+        self.back = max(self.back, int((match[1] or "0")[:9]))
+        self.called |= {match[2]} if match[2] else set()
         return "", 0
 
     def escaped(self) -> tuple[str, int, int | None]:
@@ -256,17 +256,17 @@ class _Parser:
             return _SETS[sign], MIDDLE, None
         if sign and sign in "pP":
             return self.property(sign)
-        found = _ESCAPED.match(self.text, self.at)
-        if found:
-            self.at = found.end()
-            code = ord(found[4]) % 32 if found[4] else int(next(one for one in found.groups() if one), 16)
-            return self.char(self.paired(code) if found[2] else code)
+        match = _ESCAPED.match(self.text, self.at)
+        if match:
+            self.at = match.end()
+            code = ord(match[4]) % 32 if match[4] else int(next(one for one in match.groups() if one), 16)
+            return self.char(self.paired(code) if match[2] else code)
         if not sign or sign.isalnum():
-            told = f"\\{sign}" if sign else "a backslash at its end"
+            written = f"\\{sign}" if sign else "a backslash at its end"
             if sign and sign in _CONTROLS:
                 self.at += 2
                 return self.char(_CONTROLS[sign])
-            raise NoExpressionError(f"it is not an ECMA 262 regular expression: {told}")
+            raise NoExpressionError(f"it is not an ECMA 262 regular expression: {written}")
         self.at += 2
         return self.char(ord(sign))
 
@@ -284,22 +284,22 @@ class _Parser:
         return 0x10000 + (high - 0xD800) * 0x400 + int(low[1], 16) - 0xDC00
 
     def property(self, sign: str) -> tuple[str, int, None]:
-        found = _PROPERTY.match(self.text, self.at + 2)
-        if not found:
+        match = _PROPERTY.match(self.text, self.at + 2)
+        if not match:
             raise NoExpressionError(f"it is not an ECMA 262 regular expression: \\{sign} without a property")
-        self.at = found.end()
-        kind, name = found[1] or "", found[2]
+        self.at = match.end()
+        property_name, name = match[1] or "", match[2]
         short = _CATEGORIES.get(name, name)
-        if kind.startswith(("S", "s")):
+        if property_name.startswith(("S", "s")):
             short = name if name in _SCRIPTS else ""
-        elif short == "Any" and not kind:
+        elif short == "Any" and not property_name:
             return (_ALL if sign == "p" else rf"^{_ALL}"[1:]), BIG, None
         elif short == "LC":
             self.unknown.append(f"\\p{{{name}}}")
         elif short not in _CATEGORIES.values():
             short = ""
         if not short:
-            self.unknown.append(f"\\{sign}{found[0]}")
+            self.unknown.append(f"\\{sign}{match[0]}")
         return f"\\{sign}{{{short}}}", BIG, None
 
     def brackets(self) -> tuple[str, int]:
