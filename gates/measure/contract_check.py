@@ -98,26 +98,26 @@ def _examples(engine: Engine, this: TableSide, broken: list[ContractRule], may: 
 
     Doubles are shown as numbers, because each engine writes them differently as text.
     """
-    found: dict[str, list[str]] = {rule.id: [] for rule in broken}
+    examples: dict[str, list[str]] = {rule.id: [] for rule in broken}
     columns: dict[int, Column] = {}
     parts = []
-    for place, rule in enumerate(broken):
+    for at, rule in enumerate(broken):
         shown = rule.example(this.columns) if rule.example else None
         if shown:
             column, condition = shown
-            columns[place] = column
+            columns[at] = column
             text, number = ("NULL", f"{column.double} + 0.0") if column.is_double else (column.text, "NULL")
             parts.append(
-                f"(SELECT {place} AS place, CAST({text} AS VARCHAR) AS v, CAST({number} AS DOUBLE) AS x, "
+                f"(SELECT {at} AS rule, CAST({text} AS VARCHAR) AS v, CAST({number} AS DOUBLE) AS x, "
                 f"count(*) AS n FROM {quoted(this.name)} WHERE {condition} "
                 f"GROUP BY 2, 3 HAVING count(*) >= {may.min_cell} ORDER BY n DESC, v, x LIMIT {may.values})"
             )
     for start in range(0, len(parts), SHOWN_AT_ONCE):
         asked = " UNION ALL ".join(parts[start : start + SHOWN_AT_ONCE])
-        for place, text, number, _ in engine.run(f"{asked} ORDER BY place, n DESC, v, x"):
-            value = text if number is None else _shortest(number, single=columns[place].kind == "FLOAT")
-            found[broken[place].id].append("null" if value is None else value[:SHOWN])
-    return {id_: tuple(values) for id_, values in found.items()}
+        for at, text, number, _ in engine.run(f"{asked} ORDER BY rule, n DESC, v, x"):
+            value = text if number is None else _shortest(number, single=columns[at].kind == "FLOAT")
+            examples[broken[at].id].append("null" if value is None else value[:SHOWN])
+    return {id_: tuple(values) for id_, values in examples.items()}
 
 
 def _shortest(number: float, *, single: bool) -> str:

@@ -165,7 +165,7 @@ class Measurement:
         ``candidates``: the model to be judged, then further trainings of its recipe. ``used``: how many decisions the
         holdout has made before.
         """
-        found = Evidence(
+        evidence = Evidence(
             schema=SCHEMA,
             model=self.resolved.policy.model,
             measured=self.resolved.measured,
@@ -174,11 +174,11 @@ class Measurement:
             used=used,
         )
         if not candidates:
-            return found
-        found, sides = self._sides(found, candidates, served, anchor)
-        found = counted(found, sides, self._counting)
+            return evidence
+        evidence, sides = self._sides(evidence, candidates, served, anchor)
+        evidence = counted(evidence, sides, self._counting)
         foreign = (one.id for one, _ in self.resolved.needs.wanted if is_general(one) and is_foreign(one.name))
-        return taken(found, self.judged, foreign) if self.judged else found
+        return taken(evidence, self.judged, foreign) if self.judged else evidence
 
     @property
     def _first(self) -> bool:
@@ -200,13 +200,13 @@ class Measurement:
     ) -> Measured:
         """What a merge needs to know of this part; the rows that it counts go to files in ``folder``."""
         assert self.shard  # noqa: S101 -- callers made it for a part
-        found = self.evidence(self.check() if self._first else ())
-        found, sides = self._sides(found, candidates, served, anchor)
+        evidence = self.evidence(self.check() if self._first else ())
+        evidence, sides = self._sides(evidence, candidates, served, anchor)
         adds = shards.adds_up(self.resolved)
         lanes, rows = content_lanes(self.counter, self.holdout, where=self._where)
         return Measured(
             shard=self.shard,
-            evidence=counted(found, sides, self._counting) if adds else found,
+            evidence=counted(evidence, sides, self._counting) if adds else evidence,
             rows=rows,
             columns=tuple(columns_told(self.holdout)),
             lanes=lanes,

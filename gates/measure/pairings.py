@@ -47,18 +47,18 @@ class Counting:
         return count(joined, resolved.policy, resolved.needs, self.labels, self.guest) + kept(joined, resolved, chosen)
 
 
-def counted(found: Evidence, sides: Pairings, how: Counting) -> Evidence:
+def counted(evidence: Evidence, sides: Pairings, how: Counting) -> Evidence:
     """Evidence that names models, with all that the policy's gates need of them. The anchor and further trainings are
     counted on the slices that were found worst of the candidate."""
-    joined, runs = sides.candidate(), found.runs
+    joined, runs = sides.candidate(), evidence.runs
     slices = how.slices(joined, {})
-    found = replace(
-        found, slices=slices, curves=curves(joined, how.resolved.policy), runs=()
+    evidence = replace(
+        evidence, slices=slices, curves=curves(joined, how.resolved.policy), runs=()
     )  # one search for all runs
-    looked, chosen = search(joined, how.resolved, found, how.columns)
-    found = replace(found, search=looked, slices=found.slices + kept(joined, how.resolved, chosen))
+    looked, chosen = search(joined, how.resolved, evidence, how.columns)
+    evidence = replace(evidence, search=looked, slices=evidence.slices + kept(joined, how.resolved, chosen))
     return replace(
-        found,
+        evidence,
         anchored=how.slices(sides.anchor(), chosen) if sides.anchor else (),
         runs=tuple(replace(run, slices=how.slices(side(), chosen)) for run, side in zip(runs, sides.runs, strict=True)),
     )

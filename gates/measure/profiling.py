@@ -36,10 +36,11 @@ def profile(connection: Any, opened: OpenTable) -> Profile:
     columns = list(seen.values())
     ((rows,),) = connection.run(f"SELECT count(*) FROM {quoted(opened.name)}")
     found = _select(connection, opened, [_seen(column) for column in columns])
-    estimates = [one.pop("distinct") for one in found]
-    made = [_column(column, rows, one) for column, one in zip(columns, found, strict=True)]
+    estimates = [counts.pop("distinct") for counts in found]
+    profiles = [_column(column, rows, counts) for column, counts in zip(columns, found, strict=True)]
     whole = [
-        not one.nulls and column.category in ("integer", "string") for column, one in zip(columns, made, strict=True)
+        not profile.nulls and column.category in ("integer", "string")
+        for column, profile in zip(columns, profiles, strict=True)
     ]
     asked = [
         _exactly(column, n, key=complete and n >= NEARLY * rows)
@@ -47,22 +48,22 @@ def profile(connection: Any, opened: OpenTable) -> Profile:
     ]
     exact = _select(connection, opened, asked)
     known = tuple(
-        replace(one, values=_listed(column, part.get("values")), unique=part.get("distinct") == rows, distinct=n)
-        for column, one, part, n in zip(columns, made, exact, estimates, strict=True)
+        replace(profile, values=_listed(column, part.get("values")), unique=part.get("distinct") == rows, distinct=n)
+        for column, profile, part, n in zip(columns, profiles, exact, estimates, strict=True)
     )
     return Profile(path=opened.path, rows=rows, columns=known)
 
 
 def _select(connection: Any, opened: OpenTable, asked: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
     """The values of aggregates by name, a mapping for each column; ``AT_ONCE`` columns a query."""
-    made: list[dict[str, Any]] = []
+    selected: list[dict[str, Any]] = []
     for start in range(0, len(asked), AT_ONCE):
         parts = asked[start : start + AT_ONCE]
         expressions = [sql for part in parts for sql in part.values()]
         (row,) = connection.run(f"SELECT {', '.join(['0', *expressions])} FROM {quoted(opened.name)} LIMIT 1")
         values = iter(row[1:])
-        made += [{name: next(values) for name in part} for part in parts]
-    return made
+        selected += [{name: next(values) for name in part} for part in parts]
+    return selected
 
 
 def _seen(column: Column) -> dict[str, str]:
@@ -85,21 +86,21 @@ def _seen(column: Column) -> dict[str, str]:
     return asked
 
 
-def _column(column: Column, rows: int, found: Mapping[str, Any]) -> ColumnProfile:
-    present = found["present"]
-    shortest, longest = found.get("shortest"), found.get("longest")
+def _column(column: Column, rows: int, counts: Mapping[str, Any]) -> ColumnProfile:
+    present = counts["present"]
+    shortest, longest = counts.get("shortest"), counts.get("longest")
     return ColumnProfile(
         name=column.name,
         category=column.line if present else None,
         rows=rows,
         nulls=rows - present,
-        low=_whole(column, found.get("low", found.get("min"))),
-        high=_whole(column, found.get("high", found.get("max"))),
-        below=found.get("below") or 0,
-        above=found.get("above") or 0,
-        nan=found.get("nan") or 0,
+        low=_whole(column, counts.get("low", counts.get("min"))),
+        high=_whole(column, counts.get("high", counts.get("max"))),
+        below=counts.get("below") or 0,
+        above=counts.get("above") or 0,
+        nan=counts.get("nan") or 0,
         lengths=None if shortest is None or longest is None else (shortest, longest),
-        format=FORMATS[column.line] if found.get("strange") == 0 else None,
+        format=FORMATS[column.line] if counts.get("strange") == 0 else None,
     )
 
 
@@ -129,9 +130,9 @@ def _listed(column: Column, counts: Mapping[Any, int] | None) -> tuple[tuple[Any
     return tuple((_whole(column, value), n) for value, n in counts.items())
 
 
-def shared(connection: Any, one: OpenTable, other: OpenTable, key: str) -> int:
+def shared(connection: Any, ours: OpenTable, theirs: OpenTable, key: str) -> int:
     """Rows of one table whose key stands in the other, too."""
     name = quoted(key)
-    sql = f"SELECT count(*) FROM {quoted(one.name)} WHERE {name} IN (SELECT {name} FROM {quoted(other.name)})"
+    sql = f"SELECT count(*) FROM {quoted(ours.name)} WHERE {name} IN (SELECT {name} FROM {quoted(theirs.name)})"
     ((rows,),) = connection.run(sql)
     return int(rows)

@@ -270,31 +270,31 @@ def _added(parts: Sequence[Slice]) -> Slice:
 
 def _tuples(rows: Iterator[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
     """Rows that are alike but for their last number, added up."""
-    found: Counter[tuple[int, ...]] = Counter()
+    added: Counter[tuple[int, ...]] = Counter()
     for *key, n in rows:
-        found[tuple(key)] += n
-    return tuple(sorted((*key, n) for key, n in found.items()))
+        added[tuple(key)] += n
+    return tuple(sorted((*key, n) for key, n in added.items()))
 
 
 def _sums(rows: Sequence[Sequence[int]]) -> tuple[int, ...]:
     return tuple(sum(column) for column in zip(*(row for row in rows if row), strict=True))
 
 
-def _moments(held: Sequence[Moments]) -> Moments:
+def _moments(sums: Sequence[Moments]) -> Moments:
     buckets: dict[int, list[Bucket]] = {}
-    for one in held:
+    for one in sums:
         for bucket in one.buckets:
             buckets.setdefault(bucket.bucket, []).append(bucket)
     return Moments(
-        id=held[0].id,
-        rows=sum(one.rows for one in held),
-        sums=_sums([one.sums for one in held]),
-        products=_sums([one.products for one in held]),
+        id=sums[0].id,
+        rows=sum(one.rows for one in sums),
+        sums=_sums([one.sums for one in sums]),
+        products=_sums([one.products for one in sums]),
         buckets=tuple(
             Bucket(bucket=at, weight=sum(one.weight for one in some), sums=_sums([one.sums for one in some]))
             for at, some in sorted(buckets.items())
         ),
-        ends=_ends([one.ends for one in held if one.ends]),
+        ends=_ends([one.ends for one in sums if one.ends]),
     )
 
 

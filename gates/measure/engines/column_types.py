@@ -65,10 +65,10 @@ def _number(text: str, beyond: int) -> str:
         f"CASE WHEN length({text}) <= {SHORT} OR TRY_CAST({text} AS BIGINT) IS NOT NULL THEN {INT} "
         f"WHEN TRY_CAST({text} AS HUGEINT) IS NOT NULL THEN {WIDE} ELSE {beyond} END"
     )
-    part = f"CASE WHEN isfinite(TRY_CAST({text} AS DOUBLE)) THEN {NUM} ELSE {beyond} END"
+    finite = f"CASE WHEN isfinite(TRY_CAST({text} AS DOUBLE)) THEN {NUM} ELSE {beyond} END"
     return (
         f"WHEN regexp_full_match({text}, {literal(INTEGER)}) THEN {whole} "
-        f"WHEN regexp_full_match({text}, {literal(NUMBER)}) THEN {part}"
+        f"WHEN regexp_full_match({text}, {literal(NUMBER)}) THEN {finite}"
     )
 
 
@@ -103,18 +103,18 @@ def of_json(value: str) -> str:
 def keeps(text: str, typed: str, classes: int) -> str:
     """SQL that holds where a cell is a null or of the classes of its column so far, or where its class makes no
     difference to the column's type. ``typed`` is the cell cast to that type, a null where it can't be."""
-    kind = type_of(classes)
-    if kind.kind in ("BIGINT", "HUGEINT"):
+    type_ = type_of(classes)
+    if type_.kind in ("BIGINT", "HUGEINT"):
         kept = f"CAST({typed} AS VARCHAR) = {text} OR {text} = '-0'"
-    elif kind.kind == "DOUBLE":
+    elif type_.kind == "DOUBLE":
         exact = f"CASE WHEN strlen({text}) <= {DIGITS} THEN TRUE ELSE {of_cell(text)} <> {TEXT} END"
         json = f"json_valid({text}) AND {text} >= '-' AND {text} < ':' AND {text}[-1] >= '0'"  # faster than a pattern
         kept = f"isfinite({typed}) AND {json} AND {exact}"
-    elif kind.kind == "BOOLEAN":
+    elif type_.kind == "BOOLEAN":
         kept = f"{text} IN ({', '.join(map(literal, BOOLEANS))})"
-    elif kind.dated == "date":
+    elif type_.dated == "date":
         kept = f"strlen({text}) = 10 AND CAST(TRY_CAST({text} AS DATE) AS VARCHAR) = {text}"
-    elif kind.dated:
+    elif type_.dated:
         kept = f"{of_cell(text)} = {AT}"
     else:
         kept = "TRUE" if classes else "FALSE"
@@ -129,19 +129,19 @@ def first(columns: Sequence[str], source: str, ask: Asked, of: Callable[[str], s
 def classes(columns: Sequence[str], source: str, ask: Asked, of: Callable[[str], str]) -> tuple[list[int], int]:
     """(the classes of each column, as bits; the number of rows). What the first rows show to be text, or of no one
     type, is looked at no further."""
-    found = first(columns, source, ask, of)
-    open_ = [name for name, bits in zip(columns, found, strict=True) if not bits & (TEXT | NESTED)]
+    first_bits = first(columns, source, ask, of)
+    open_ = [name for name, bits in zip(columns, first_bits, strict=True) if not bits & (TEXT | NESTED)]
     rest, rows = bits_of(open_, source, ask, of)
     further = dict(zip(open_, rest, strict=True))
-    return [bits | further.get(name, 0) for name, bits in zip(columns, found, strict=True)], rows
+    return [bits | further.get(name, 0) for name, bits in zip(columns, first_bits, strict=True)], rows
 
 
 def bits_of(columns: Sequence[str], source: str, ask: Asked, of: Callable[[str], str]) -> tuple[list[int], int]:
     """(the classes of each column, as bits; the number of rows)."""
-    found: list[int] = []
+    every: list[int] = []
     rows = 0
     for start in range(0, max(1, len(columns)), AT_ONCE):
         asked = [f"bit_or({of(quoted(name))})" for name in columns[start : start + AT_ONCE]]
         ((rows, *bits),) = ask(f"SELECT {', '.join(['count(*)', *asked])} FROM {source}")  # type: ignore[assignment]
-        found += [int(one or 0) for one in bits]  # type: ignore[call-overload]
-    return found, int(rows)
+        every += [int(one or 0) for one in bits]  # type: ignore[call-overload]
+    return every, int(rows)

@@ -56,18 +56,19 @@ _DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
 _ENUM = re.compile(r"ENUM\(.*\)", re.DOTALL)  # a list of them ends in []
 
 
-def category_of(kind: str) -> Category | None:
+def category_of(type_name: str) -> Category | None:
     """What a type is to JSON; None for what it has no place for."""
-    decimal = _DECIMAL.fullmatch(kind)
+    decimal = _DECIMAL.fullmatch(type_name)
     if decimal:
         return "integer" if decimal.group(1) == "0" else "number"
-    return "string" if _ENUM.fullmatch(kind) else CATEGORIES.get(kind)
+    return "string" if _ENUM.fullmatch(type_name) else CATEGORIES.get(type_name)
 
 
-def told(kind: str) -> str:
+def told(type_name: str) -> str:
     """What a column of a type holds that no contract can hold, in words."""
-    nested = (words for mark, words in _NESTED.items() if kind.upper().startswith(mark) or kind.endswith(mark))
-    return REFUSED.get(kind) or next(nested, kind[:60])
+    upper = type_name.upper()
+    nested = (words for mark, words in _NESTED.items() if upper.startswith(mark) or type_name.endswith(mark))
+    return REFUSED.get(type_name) or next(nested, type_name[:60])
 
 
 def seen(columns: Mapping[str, str], dated: Mapping[str, Dated]) -> dict[str, Column]:

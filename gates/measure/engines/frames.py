@@ -43,15 +43,15 @@ def plain(table: Any, name: str) -> Any:
     """
     if not _is_pandas(table):
         return table
-    made: dict[Any, Any] = {}
+    retyped: dict[Any, Any] = {}
     for column in table.columns:
         if table[column].dtype == object:
             values = _of_one_type(table[column], f"{name}: the column {column}")
-            made |= {} if values is None else {column: values}
-    if not made:
+            retyped |= {} if values is None else {column: values}
+    if not retyped:
         return table
     changed = table.copy(deep=False)
-    for column, values in made.items():
+    for column, values in retyped.items():
         changed[column] = values
     return changed
 

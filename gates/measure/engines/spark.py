@@ -257,19 +257,20 @@ def _named(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def _type_of(kind: str, where: str) -> str:
-    decimal = _DECIMAL.fullmatch(kind)
-    if not decimal and kind not in TYPES:
-        raise GatesError(f"{where} holds {told(kind)}; the engine spark can't read it", hint="Use data.engine: duckdb.")
-    return kind.lower() if decimal else TYPES[kind]
+def _type_of(type_name: str, where: str) -> str:
+    decimal = _DECIMAL.fullmatch(type_name)
+    if not decimal and type_name not in TYPES:
+        what = f"{where} holds {told(type_name)}; the engine spark can't read it"
+        raise GatesError(what, hint="Use data.engine: duckdb.")
+    return type_name.lower() if decimal else TYPES[type_name]
 
 
-def _name_of(kind: str, where: str) -> str:
-    if kind.startswith("decimal("):
-        return kind.upper()
-    if kind not in _NAMES:
-        raise GatesError(f"{where} holds {told(kind)}; the engine spark reads flat columns only")
-    return _NAMES[kind]
+def _name_of(type_name: str, where: str) -> str:
+    if type_name.startswith("decimal("):
+        return type_name.upper()
+    if type_name not in _NAMES:
+        raise GatesError(f"{where} holds {told(type_name)}; the engine spark reads flat columns only")
+    return _NAMES[type_name]
 
 
 def _plain(value: Any) -> Any:

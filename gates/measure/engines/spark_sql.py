@@ -101,12 +101,12 @@ def _whole(template: str, number: str) -> str:
 
 def _text_of_time(self: Any, node: Any) -> str:
     moment, form = self.sql(node.this), node.args["format"].name
-    for written, told in _DIGITS.items():
-        form = form.replace(written, f"'{told}'")
+    for written, text in _DIGITS.items():
+        form = form.replace(written, f"'{text}'")
     form = f"'{form}'".replace("''", "").replace("'", "\\'")
-    told = f"date_format({moment}, '{form}')"
+    text = f"date_format({moment}, '{form}')"
     outside = f"WHEN {moment} IS NOT NULL THEN raise_error('{OUTSIDE}')"
-    return f"CASE WHEN year({moment}) BETWEEN 1 AND 9999 THEN {told} {outside} END"
+    return f"CASE WHEN year({moment}) BETWEEN 1 AND 9999 THEN {text} {outside} END"
 
 
 def _row_number(_: Any, node: Any) -> str:

@@ -16,18 +16,18 @@ def refuse_twins(path: str, names: Sequence[str]) -> None:
     """Raise ``GatesError`` for names that differ only in case or blanks, and for columns without a name: the engine
     would give them names of its own, and nobody would know."""
     first: dict[str, int] = {}
-    for place, name in enumerate(names):
+    for number, name in enumerate(names):
         key = name.strip().lower()
         if not name:
             hint = "Give it a name, or leave it out: in pandas to_csv(index=False), in R row.names=FALSE."
-            raise GatesError(f"{path}: column {place + 1} has no name", hint=hint)
+            raise GatesError(f"{path}: column {number + 1} has no name", hint=hint)
         if key in first:
-            other, places = names[first[key]], f"columns {first[key] + 1} and {place + 1}"
-            told = f"the column {name} occurs twice: {places}"
+            other, places = names[first[key]], f"columns {first[key] + 1} and {number + 1}"
+            what = f"the column {name} occurs twice: {places}"
             if other != name:
-                told = f"{places} are {other!r} and {name!r}, which differ only in case or blanks"
-            raise GatesError(f"{path}: {told}", hint="Give each column a unique name.")
-        first[key] = place
+                what = f"{places} are {other!r} and {name!r}, which differ only in case or blanks"
+            raise GatesError(f"{path}: {what}", hint="Give each column a unique name.")
+        first[key] = number
 
 
 def found(root: Path, path: str) -> list[Path]:

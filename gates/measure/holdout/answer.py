@@ -43,7 +43,7 @@ class ToldAnswer:
     returns: Returns | None = None
 
 
-def frame(returned: Any, given: Any, told: ToldAnswer, asked: ScoringRequest) -> Any:
+def frame(returned: Any, given: Any, answer: ToldAnswer, asked: ScoringRequest) -> Any:
     """The columns that predictions have, a row a row of ``given``, the frame that the model was asked about.
 
     Raises ``UnfitError`` for what does not fit the task, or could mean two things.
@@ -58,15 +58,15 @@ def frame(returned: Any, given: Any, told: ToldAnswer, asked: ScoringRequest) ->
     elif isinstance(returned, pandas.DataFrame):
         table = returned
     else:
-        table = _of_array(returned, len(given), told)
+        table = _of_array(returned, len(given), answer)
     table = _in_order(table, given, asked.key)
     _refuse_rows(table, given)
     named = not isinstance(table.columns, pandas.RangeIndex)
-    made = (_named(table, asked) if named else None) or _unnamed(table.to_numpy(), told, asked)
+    made = (_named(table, asked) if named else None) or _unnamed(table.to_numpy(), answer, asked)
     return pandas.DataFrame(made)
 
 
-def _of_array(returned: Any, rows: int, told: ToldAnswer) -> Any:
+def _of_array(returned: Any, rows: int, answer: ToldAnswer) -> Any:
     import numpy
     import pandas
 
@@ -76,8 +76,8 @@ def _of_array(returned: Any, rows: int, told: ToldAnswer) -> Any:
     if values.ndim == 0 or values.ndim > 2:
         raise UnfitError(f"it returned {_form(values)} for {counted(rows, 'row')}")
     table = pandas.DataFrame(values)
-    if told.names and values.ndim == 2 and len(told.names) == values.shape[1]:
-        table.columns = list(told.names)
+    if answer.names and values.ndim == 2 and len(answer.names) == values.shape[1]:
+        table.columns = list(answer.names)
     return table
 
 
@@ -101,13 +101,13 @@ def _in_order(table: Any, given: Any, key: str | None) -> Any:
         keys = pandas.Index(table[key])
         wanted = pandas.Index(given[key])
         strange, lacking = keys.difference(wanted), wanted.difference(keys)
-        for what, found in (
+        for what, wrong in (
             ("repeats the keys", keys[keys.duplicated()].unique()),
             ("returned unknown keys", strange),
             ("returned nothing for the keys", lacking),
         ):
-            if len(found):
-                raise UnfitError(f"it {what} {_few([str(one) for one in found])} ({key})")
+            if len(wrong):
+                raise UnfitError(f"it {what} {_few([str(one) for one in wrong])} ({key})")
         return table.drop(columns=[key]).iloc[keys.get_indexer(wanted)].reset_index(drop=True)
     index = table.index
     if not index.equals(given.index) and len(index) == len(given) and set(index) == set(given.index):
@@ -133,16 +133,16 @@ def _refuse_rows(table: Any, given: Any) -> None:
 def _named(table: Any, asked: ScoringRequest) -> dict[str, Any] | None:
     """By the columns' names; None of one column that says nothing."""
     names = list(table.columns)
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     if asked.task in ("binary", "multiclass"):
-        found |= _by_class({name: table[name] for name in names}, asked.labels, asked.task)
+        columns |= _by_class({name: table[name] for name in names}, asked.labels, asked.task)
     wanted = {"binary": ("score", "prediction"), "multiclass": ("prediction",), "regression": ("prediction",)}
     for name in (*wanted.get(asked.task, ("score",)), *asked.further):
         if name in names:
-            found[name] = table[name]
-    if set(found) - set(asked.further) or (found and asked.task == "score"):
-        return found
-    if len(names) == 1 and not found:
+            columns[name] = table[name]
+    if set(columns) - set(asked.further) or (columns and asked.task == "score"):
+        return columns
+    if len(names) == 1 and not columns:
         return None
     raise UnfitError(f"it returned the columns {_few(names)}; {_wanted(asked)}")
 
@@ -153,48 +153,48 @@ def _wanted(asked: ScoringRequest) -> str:
 
 def _by_class(columns: Mapping[str, Any], labels: Labels, task: Task) -> dict[str, Any]:
     """The scores of the classes that columns are named after: ``stay``, or ``score_stay``."""
-    held: dict[str, Any] = {}
+    by_class: dict[str, Any] = {}
     for name, values in columns.items():
         bare = name.removeprefix("score_")
-        one = labels.named(bare)
-        if one is None and name.startswith("score_") and task == "multiclass":
-            one = bare  # a class that the holdout lacks
-        if one is not None:
-            if one in held:
-                raise UnfitError(f"two of its columns are named after the class {one}")
-            held[one] = values
-    return _scores(held, labels, task) if held else {}
+        class_ = labels.named(bare)
+        if class_ is None and name.startswith("score_") and task == "multiclass":
+            class_ = bare  # a class that the holdout lacks
+        if class_ is not None:
+            if class_ in by_class:
+                raise UnfitError(f"two of its columns are named after the class {class_}")
+            by_class[class_] = values
+    return _scores(by_class, labels, task) if by_class else {}
 
 
-def _scores(held: Mapping[str, Any], labels: Labels, task: Task) -> dict[str, Any]:
+def _scores(by_class: Mapping[str, Any], labels: Labels, task: Task) -> dict[str, Any]:
     """Scores by class -> the columns of the predictions. Of two classes the positive one's is enough."""
     needed = [labels.positive] if task == "binary" else [one for one in labels.classes if one not in labels.absent]
-    lacking = [one for one in needed if one not in held]
+    lacking = [one for one in needed if one not in by_class]
     if lacking:
-        raise UnfitError(f"it knows the classes {', '.join(held)}, not {', '.join(lacking)}")
+        raise UnfitError(f"it knows the classes {', '.join(by_class)}, not {', '.join(lacking)}")
     if task == "binary":
-        if len(held) > 2:
-            raise UnfitError(f"it knows the classes {', '.join(held)}, and task: binary has two")
-        if len(held) == 2:
-            _refuse_total(held)
-        return {"score": held[labels.positive]}
-    return {f"score_{name}": values for name, values in held.items()}
+        if len(by_class) > 2:
+            raise UnfitError(f"it knows the classes {', '.join(by_class)}, and task: binary has two")
+        if len(by_class) == 2:
+            _refuse_total(by_class)
+        return {"score": by_class[labels.positive]}
+    return {f"score_{name}": values for name, values in by_class.items()}
 
 
-def _refuse_total(held: Mapping[str, Any]) -> None:
+def _refuse_total(by_class: Mapping[str, Any]) -> None:
     """Of two classes, of which one score alone is handed on."""
     import numpy
 
-    total: Any = sum(numpy.asarray(values, dtype=float) for values in held.values())
+    total: Any = sum(numpy.asarray(values, dtype=float) for values in by_class.values())
     wrong = numpy.flatnonzero(numpy.abs(total - 1) > TOTAL + 1e-9)
     if len(wrong):
         raise UnfitError(
-            f"in {counted(len(wrong), 'row')}, first in row {wrong[0] + 1}, the scores of {' and '.join(held)} "
+            f"in {counted(len(wrong), 'row')}, first in row {wrong[0] + 1}, the scores of {' and '.join(by_class)} "
             f"add up to {total[wrong[0]]:.6g}, not 1: they are not probabilities"
         )
 
 
-def _unnamed(values: Any, told: ToldAnswer, asked: ScoringRequest) -> dict[str, Any]:
+def _unnamed(values: Any, answer: ToldAnswer, asked: ScoringRequest) -> dict[str, Any]:
     """By the form alone."""
     columns = values.shape[1]
     if asked.task not in ("binary", "multiclass"):
@@ -202,8 +202,8 @@ def _unnamed(values: Any, told: ToldAnswer, asked: ScoringRequest) -> dict[str, 
             raise UnfitError(f"it returned {counted(columns, 'column')}; {_wanted(asked)}")
         return {"prediction" if asked.task == "regression" else "score": values[:, 0]}
     if columns == 1:
-        return {_meaning(values[:, 0], told, asked): values[:, 0]}
-    names = told.classes or _as_sorted(columns, asked)
+        return {_meaning(values[:, 0], answer, asked): values[:, 0]}
+    names = answer.classes or _as_sorted(columns, asked)
     if len(names) != columns:
         raise UnfitError(f"it returned {counted(columns, 'column')} for the classes {', '.join(names)}")
     named: dict[str, Any] = {}
@@ -230,30 +230,30 @@ def _as_sorted(columns: int, asked: ScoringRequest) -> Sequence[str]:
     return labels.classes
 
 
-def _meaning(values: Any, told: ToldAnswer, asked: ScoringRequest) -> Returns:
+def _meaning(values: Any, answer: ToldAnswer, asked: ScoringRequest) -> Returns:
     """Whether one value a row is a score or the class. Text, booleans and whole numbers are classes, fractions scores;
     what is of the numbers 0.0 and 1.0 alone, which are the classes, too, could be both."""
     import numpy
 
     if asked.task == "multiclass":
         return "prediction"
-    declared = told.returns or asked.returns
+    declared = answer.returns or asked.returns
     if declared:
         return declared
     if values.dtype.kind == "O":
-        kinds = {type(one) for one in values}
+        kinds = {type(value) for value in values}
         if not kinds <= {float, numpy.float32, numpy.float64}:
             return "prediction"
         values = values.astype(float)
     if values.dtype.kind != "f" or asked.labels.kind == "text":
         return "score" if values.dtype.kind == "f" else "prediction"
     distinct = numpy.unique(values)
-    if any(asked.labels.named(repr(float(one))) is None for one in distinct):
+    if any(asked.labels.named(repr(float(value))) is None for value in distinct):
         return "score"
-    if any(one < 0 or one > 1 for one in distinct):
+    if any(value < 0 or value > 1 for value in distinct):
         return "prediction"
     raise UnfitError(
-        f"it returned {' and '.join(f'{one:g}' for one in distinct)} alone, which may be classes or their "
+        f"it returned {' and '.join(f'{value:g}' for value in distinct)} alone, which may be classes or their "
         "probabilities; write predict.returns: prediction (classes) or score (probabilities), or "
         f"{_wanted(asked)}"
     )

@@ -39,10 +39,10 @@ class Hidden:
         Groups of too few rows are one, and take the smallest of the others in where they are too few together: else
         what is missing could be derived from the sums.
         """
-        found = engine.run(f"SELECT v, count(*) FROM (SELECT {value} AS v FROM {table}) GROUP BY v LIMIT {most + 2}")
-        if len(found) > most + 1:
+        groups = engine.run(f"SELECT v, count(*) FROM (SELECT {value} AS v FROM {table}) GROUP BY v LIMIT {most + 2}")
+        if len(groups) > most + 1:
             return value  # reported as too many, without showing any
-        sizes = {name: int(rows) for name, rows in found}
+        sizes = {name: int(rows) for name, rows in groups}
         few = {name for name, rows in sizes.items() if rows < self.least}
         while few != sizes.keys() and 0 < sum(sizes[name] for name in few) < self.least:
             few.add(min(sizes.keys() - few, key=lambda name: (sizes[name], name or "")))

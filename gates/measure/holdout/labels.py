@@ -73,12 +73,12 @@ class Labels:
         if self.kind == "text":
             return f"{text} IN ({', '.join(map(literal, classes))})"
         numbers = [_BOOLEANS.get(name, _number(name)) for name in classes]
-        told = ", ".join(literal(number) for number in numbers if number is not None)
+        listed = ", ".join(literal(number) for number in numbers if number is not None)
         value = f"TRY_CAST({text} AS DOUBLE)"
         if self.kind == "boolean" or {_number(name) for name in self.classes} == {0.0, 1.0}:
             words = " ".join(f"WHEN {literal(word)} THEN {literal(number)}" for word, number in _BOOLEANS.items())
             value = f"CASE lower({text}) {words} ELSE {value} END"
-        return f"{value} IN ({told})" if told else "FALSE"
+        return f"{value} IN ({listed})" if listed else "FALSE"
 
     def value(self, column: str) -> str:
         """SQL: the number of the class that a column holds, or the number that it is."""
@@ -148,13 +148,13 @@ def _classes(engine: Engine, opened: OpenTable, policy: Policy, label: str) -> L
     value = f"({quoted(label)} + 0.0)" if double else quoted(label)  # -0.0 is 0
     missing = f"NOT isfinite(CAST({value} AS DOUBLE))" if double else "FALSE"
     text = f"CASE WHEN {missing} THEN NULL ELSE CAST({value} AS VARCHAR) END"
-    found = engine.run(f"SELECT {text} AS v, count(*) FROM {quoted(opened.name)} GROUP BY 1 ORDER BY 1")
-    nulls = sum(rows for value, rows in found if value is None)
+    counts = engine.run(f"SELECT {text} AS v, count(*) FROM {quoted(opened.name)} GROUP BY 1 ORDER BY 1")
+    nulls = sum(rows for value, rows in counts if value is None)
     if nulls:
         raise GatesError(
             f"{counted(nulls, 'row')} of {opened.path} {have(nulls)} no label in {label}", where="data.label"
         )
-    values = [str(value) for value, _ in found]
+    values = [str(value) for value, _ in counts]
     declared = [_text(one) for one in policy.data.classes]
     kind = _kind(values, column.category if column else "string")
     if declared and kind != "text" and _kind(declared, "string") != kind:
@@ -205,14 +205,14 @@ def _binary(occurring: Labels, declared: Sequence[str], label: str, positive: Pl
     """Negative and positive. Where the holdout has one class alone, the other one is what is declared, or goes without
     saying."""
     classes = occurring.also(declared).classes
-    told = " or ".join(map(repr, classes))
-    wanted = _positive(classes, positive, told)
+    either = " or ".join(map(repr, classes))
+    wanted = _positive(classes, positive, either)
     named = Labels(classes=classes, kind=occurring.kind).named(wanted)
     if named is None:
         raise GatesError(
             f"{wanted} does not occur in {label}; its values are {', '.join(classes)}",
             where="data.positive",
-            hint=f"Write data.positive: {told}.",
+            hint=f"Write data.positive: {either}.",
         )
     other = next((one for one in classes if one != named), _OTHER.get(_short(named, occurring.kind), f"not {named}"))
     absent = tuple(one for one in (other, named) if occurring.named(one) is None)
@@ -224,7 +224,7 @@ def _short(name: str, kind: Kind) -> str:
     return edge_text(number) if kind == "number" and number is not None else name
 
 
-def _positive(values: Sequence[str], declared: Plain, told: str) -> str:
+def _positive(values: Sequence[str], declared: Plain, either: str) -> str:
     if declared is None:
         for pair in (("false", "true"), ("0", "1"), ("0.0", "1.0")):
             if {value.lower() for value in values} <= set(pair):
@@ -232,7 +232,7 @@ def _positive(values: Sequence[str], declared: Plain, told: str) -> str:
         raise GatesError(
             f"which of {' and '.join(values)} is positive?",
             where="data.positive",
-            hint=f"Write data.positive: {told}.",
+            hint=f"Write data.positive: {either}.",
         )
     return _text(declared)
 

@@ -37,15 +37,15 @@ class RegisteredModel:
 def output_of(folder: Path) -> Path:
     """What a training wrote: a file of predictions, or the folder of a model. Raises ``GatesError`` where it wrote
     neither, or more than one."""
-    found = [path for path in (folder / "predictions.parquet", folder / "predictions.csv") if path.is_file()]
-    found += [folder / "model"] if (folder / "model").is_dir() else []
-    if len(found) > 1:
-        names = ", ".join(f"{path.name}/" if path.is_dir() else path.name for path in found)
+    outputs = [path for path in (folder / "predictions.parquet", folder / "predictions.csv") if path.is_file()]
+    outputs += [folder / "model"] if (folder / "model").is_dir() else []
+    if len(outputs) > 1:
+        names = ", ".join(f"{path.name}/" if path.is_dir() else path.name for path in outputs)
         raise GatesError(f"{names} are both there: which one should be judged?", where=str(folder), hint="Keep one.")
-    if not found:
+    if not outputs:
         raise GatesError(
             "the training wrote neither model/ nor predictions.parquet nor predictions.csv",
             where=str(folder),
             hint="Write an MLflow model folder to $GATES_OUT/model, or predictions to $GATES_OUT.",
         )
-    return found[0]
+    return outputs[0]

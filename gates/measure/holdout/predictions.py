@@ -118,23 +118,23 @@ def _binary(engine: Engine, view: OpenTable, policy: Policy, labels: Labels) -> 
 
 
 def _multiclass(engine: Engine, view: OpenTable, policy: Policy, labels: Labels) -> _Form:
-    held = _columns_of(view, labels)
+    score_of = _columns_of(view, labels)
     needed = [name for name in labels.classes if name not in labels.absent]
-    if "prediction" not in view.columns or held:
-        _need(view, policy, "prediction", *(held or {"": f"score_{needed[0]}"}).values())
-        lacking = [f"score_{name}" for name in needed if name not in held]
+    if "prediction" not in view.columns or score_of:
+        _need(view, policy, "prediction", *(score_of or {"": f"score_{needed[0]}"}).values())
+        lacking = [f"score_{name}" for name in needed if name not in score_of]
         if lacking:
             raise GatesError(f"the predictions lack {', '.join(lacking)}", where=view.path, hint=FORMS["multiclass"])
-    for column in held.values():
+    for column in score_of.values():
         _check_numbers(engine, view, policy, column, unit=True)
-    if held:
-        _check_totals(engine, view, policy, list(held.values()))
+    if score_of:
+        _check_totals(engine, view, policy, list(score_of.values()))
     zero = "CAST(0.0 AS DOUBLE)"  # of a class that the model does not know, and no row has
-    values = [_double(view, held[name]) if name in held else zero for name in labels.classes]
+    values = [_double(view, score_of[name]) if name in score_of else zero for name in labels.classes]
     if "prediction" in view.columns:
         _check_calls(engine, view, policy, labels)
-        return _Form(call=labels.value("p.prediction"), scores=tuple(values) if held else (), scored=bool(held))
-    plain = [f"CAST(p.{quoted(held[name])} AS DOUBLE)" if name in held else zero for name in labels.classes]
+        return _Form(call=labels.value("p.prediction"), scores=tuple(values) if score_of else (), scored=bool(score_of))
+    plain = [f"CAST(p.{quoted(score_of[name])} AS DOUBLE)" if name in score_of else zero for name in labels.classes]
     cases = " ".join(  # the first class of the highest score, as scikit-learn's argmax
         f"WHEN {' AND '.join(f'{value} >= {other}' for at, other in enumerate(plain) if at != place)} THEN {place}"
         for place, value in enumerate(plain)
@@ -153,14 +153,14 @@ def scored_classes(engine: Engine, file: Path, name: str, policy: Policy) -> lis
 
 def _columns_of(view: OpenTable, labels: Labels) -> dict[str, str]:
     """The column with each class's score: score_1 is that of a class 1.0, too."""
-    held: dict[str, str] = {}
+    columns: dict[str, str] = {}
     for column in view.columns:
-        one = labels.named(column.removeprefix(_SCORE)) if column.startswith(_SCORE) else None
-        if one is not None and one in held:
-            raise GatesError(f"{held[one]} and {column} are scores of the same class, {one}", where=view.path)
-        if one is not None:
-            held[one] = column
-    return held
+        class_ = labels.named(column.removeprefix(_SCORE)) if column.startswith(_SCORE) else None
+        if class_ is not None and class_ in columns:
+            raise GatesError(f"{columns[class_]} and {column} are scores of the same class, {class_}", where=view.path)
+        if class_ is not None:
+            columns[class_] = column
+    return columns
 
 
 def _check_totals(engine: Engine, view: OpenTable, policy: Policy, columns: Sequence[str]) -> None:
@@ -216,10 +216,10 @@ def _further(engine: Engine, view: OpenTable, policy: Policy, wanted: Sequence[s
         if column not in view.columns:
             known = nearest(column, view.columns) or f"; they have {', '.join(list(view.columns)[:20])}"
             raise GatesError(f"the predictions lack {column}, which a gate names with `of`{known}", where=view.path)
-    held = [column for column in wanted if column in view.columns]
-    for column in held:
+    columns = [column for column in wanted if column in view.columns]
+    for column in columns:
         _check_numbers(engine, view, policy, column)
-    return {column: f"of{place}" for place, column in enumerate(held)}
+    return {column: f"of{place}" for place, column in enumerate(columns)}
 
 
 def _need(view: OpenTable, policy: Policy, *columns: str) -> None:
@@ -287,10 +287,10 @@ def _beside(engine: Engine, name: str, view: OpenTable, key: str) -> tuple[str, 
     if not first or not lacking:
         return "", None
     alike = {_as_number(one) for one in first} & {_as_number(one) for one in lacking} - {None}
-    told = f"; the predictions have {', '.join(first)} ({view.told(key)})"
+    theirs = f"; the predictions have {', '.join(first)} ({view.told(key)})"
     if not alike:
-        return told, None
-    return told, "They are the same numbers, written differently."
+        return theirs, None
+    return theirs, "They are the same numbers, written differently."
 
 
 def _as_number(text: str) -> float | None:

@@ -31,11 +31,11 @@ Parts = Mapping[tuple[str, tuple[float, ...]], str]  # (column, edges) -> a shor
 
 def parts_of(dimensions: Sequence[Dimension]) -> Parts:
     """Distinct (column, edges) of the dimensions -> a short column name in the table of rows."""
-    found: dict[tuple[str, tuple[float, ...]], str] = {}
+    names: dict[tuple[str, tuple[float, ...]], str] = {}
     for dimension in dimensions:
         for part in dimension.parts:
-            found.setdefault(part, f"d{len(found)}")
-    return found
+            names.setdefault(part, f"d{len(names)}")
+    return names
 
 
 def part_sql(opened: OpenTable, column: str, edges: tuple[float, ...], role: str) -> str:

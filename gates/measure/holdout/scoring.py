@@ -98,10 +98,10 @@ def score(model: Path, features: Path, out: Path, asked: ScoringRequest, environ
 def _complaint(answer: Path) -> str | None:
     """What the child said; the model could have written over it."""
     try:
-        told = json.loads(answer.read_bytes())
+        complaint = json.loads(answer.read_bytes())
     except ValueError:
         return "its answer is not valid JSON"
-    return None if told is None else str(told)[:_LONGEST]
+    return None if complaint is None else str(complaint)[:_LONGEST]
 
 
 def _predict(model: Path, features: Path, asked: ScoringRequest) -> tuple[Any, Any, ToldAnswer]:
@@ -156,10 +156,10 @@ def _answer(model: Path, features: Path, out: Path, asked: ScoringRequest) -> st
 
 def _reason(text: str) -> str:
     """All that an error says, in one line. MLflow puts the rows before its reason, which is the last that it says."""
-    told = " ".join(text.split()) or "no message"
-    if told.startswith("Failed to enforce schema of data"):
-        told = f"Failed to enforce its signature. {told.rpartition(' Error: ')[2]}"
-    return told[:_LONGEST]
+    reason = " ".join(text.split()) or "no message"
+    if reason.startswith("Failed to enforce schema of data"):
+        reason = f"Failed to enforce its signature. {reason.rpartition(' Error: ')[2]}"
+    return reason[:_LONGEST]
 
 
 if __name__ == "__main__":

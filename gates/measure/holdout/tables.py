@@ -65,18 +65,18 @@ def shortest(opened: OpenTable, column: str, value: str) -> str:
 
 def open_table(engine: Engine, root: Path, path: str, name: str) -> OpenTable:
     """A file or a glob, beside ``root``, as a view. Raises ``GatesError`` where it can't be read or is empty."""
-    found = engine.open(root, path, name)
-    if not found.rows:
+    opened = engine.open(root, path, name)
+    if not opened.rows:
         raise GatesError(f"{path} has no rows", where=name if name != Path(path).name else None)
-    return OpenTable(name=name, path=path, columns=found.columns, dated=found.dated)
+    return OpenTable(name=name, path=path, columns=opened.columns, dated=opened.dated)
 
 
 def register(engine: Engine, table: Any, name: str) -> OpenTable:
     """An object in memory as a view. Raises ``GatesError`` for what the engine can't see, and for one without rows."""
-    found = engine.register(table, name)
-    if not found.rows:
+    opened = engine.register(table, name)
+    if not opened.rows:
         raise GatesError("has no rows", where=name)
-    return OpenTable(name=name, path=name, columns=found.columns, dated=found.dated)
+    return OpenTable(name=name, path=name, columns=opened.columns, dated=opened.dated)
 
 
 def double_of(bits: int) -> float:
