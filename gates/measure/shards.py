@@ -50,10 +50,10 @@ class Shard:
         left, _, right = text.partition("/")
         if not (left.isascii() and right.isascii() and left.isdecimal() and right.isdecimal()):
             raise GatesError(f"{text} is not a part of a holdout", hint="Write --shard I/N, such as 1/4.")
-        made = cls(index=int(left), of=int(right))
-        if not 1 <= made.index <= made.of:
-            raise GatesError(f"there is no part {made.index} of {made.of}", hint="Parts are counted from 1.")
-        return made
+        shard = cls(index=int(left), of=int(right))
+        if not 1 <= shard.index <= shard.of:
+            raise GatesError(f"there is no part {shard.index} of {shard.of}", hint="Parts are counted from 1.")
+        return shard
 
     def plain(self) -> str:
         """The inverse of ``read``."""
@@ -304,11 +304,11 @@ def _ends(held: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
 
 
 def _curves(parts: Sequence[Sequence[Curve]]) -> tuple[Curve, ...]:
-    found = []
+    curves = []
     for same in zip(*parts, strict=True):
         bins: dict[int, tuple[int, int]] = {}
         for at, no, yes in (one for curve in same for one in curve.bins):
             before = bins.get(at, (0, 0))
             bins[at] = before[0] + no, before[1] + yes
-        found.append(Curve(model=same[0].model, bins=tuple((at, *both) for at, both in sorted(bins.items()))))
-    return tuple(found)
+        curves.append(Curve(model=same[0].model, bins=tuple((at, *both) for at, both in sorted(bins.items()))))
+    return tuple(curves)

@@ -34,7 +34,7 @@ def along(
     dimension: Dimension,
     policy: Policy,
     needs: Needs,
-    found: Mapping[tuple[str, str], Any],
+    computed_elsewhere: Mapping[tuple[str, str], Any],
     wanted: Callable[[Key, int], bool] = lambda _, __: True,
 ) -> Iterator[Slice]:
     """The slices of one dimension. ``found``: what metrics of the general road gave; ``wanted``: which slices, by key
@@ -49,7 +49,7 @@ def along(
     values: list[Mapping[Key, Any]] = []
     for statistic in needs.along(dimension):
         if is_general(statistic):
-            values.append(found[statistic.id, dimension.id])
+            values.append(computed_elsewhere[statistic.id, dimension.id])
             continue
         if of_scores(statistic) and not joined.scored:
             continue
@@ -93,12 +93,12 @@ def curves(joined: ScoredRows, policy: Policy) -> tuple[Curve, ...]:
     if policy.task != "binary" or not joined.scored:
         return ()
     names: tuple[Literal["candidate", "champion"], ...] = ("candidate", "champion")
-    found = []
+    spread = []
     for name, model, scored in zip(names, joined.models, joined.scored_by, strict=False):
         if not scored:
             continue
         counted = ", ".join(f"count_if(label = {label})" for label in (0, 1))
         bins = f"SELECT {bin_of(model.score)} AS bin, label FROM joined"
         rows = joined.engine.run(f"SELECT bin, {counted} FROM ({bins}) GROUP BY bin ORDER BY bin")
-        found.append(Curve(model=name, bins=tuple((int(at), int(no), int(yes)) for at, no, yes in rows)))
-    return tuple(found)
+        spread.append(Curve(model=name, bins=tuple((int(at), int(no), int(yes)) for at, no, yes in rows)))
+    return tuple(spread)

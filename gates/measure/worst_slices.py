@@ -89,9 +89,9 @@ def search(
     needs = _needs(resolved, dimensions)
     least = max(LEAST, resolved.policy.min_rows)
     slices = {
-        (one.dimension, one.key): (dimension, one)
+        (slice_.dimension, slice_.key): (dimension, slice_)
         for dimension in dimensions
-        for one in along(joined, dimension, resolved.policy, needs, {}, lambda _, n: least <= n < joined.rows)
+        for slice_ in along(joined, dimension, resolved.policy, needs, {}, lambda _, n: least <= n < joined.rows)
     }
     terms = resolved.terms()
     chosen: dict[Dimension, set[Key]] = {}
@@ -100,9 +100,10 @@ def search(
             continue
         made = metric_of(gate.rule, resolved.policy.task)
         for rule, bar in bars_of(gate.rule.slices) if slice_search.searchable(made.statistic) else ():
-            for one in slice_search.suspects(made, rule, bar, [held for _, held in slices.values()], evidence, terms):
-                dimension, _ = slices[one.dimension, one.key]
-                chosen.setdefault(dimension, set()).add(tuple(value for _, value in one.key))
+            seen = [slice_ for _, slice_ in slices.values()]
+            for suspect in slice_search.suspects(made, rule, bar, seen, evidence, terms):
+                dimension, _ = slices[suspect.dimension, suspect.key]
+                chosen.setdefault(dimension, set()).add(tuple(value for _, value in suspect.key))
     told = tuple(Dimension(columns=one.columns, edges=one.edges).id for one in columns)
     return Search(columns=told, crossed=crossed, slices=len(slices)), {
         dimension: frozenset(keys) for dimension, keys in sorted(chosen.items(), key=lambda item: item[0].id)

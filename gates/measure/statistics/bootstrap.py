@@ -205,17 +205,17 @@ def answer(wanted: Mapping[str, Any], rows: Any) -> list[Any]:
     truth = _truth(rows["label"], wanted)
     weights = None if wanted["places"] is None else np.ldexp(rows["weight"].to_numpy().astype(float), -wanted["places"])
     units = pd.factorize(rows["unit"])[0] if wanted["together"] else np.arange(len(rows))
-    found = []
+    answers = []
     for id_, columns in wanted["dimensions"]:
         if columns:
             groups = rows.groupby(columns, sort=True, dropna=False).indices
             held = {_key(key): at for key, at in groups.items()}
         else:
             held = {(): np.arange(len(rows))}
-        found.append(
+        answers.append(
             [[key, _slice(asked, at, truth, weights, units, f"{asked.id}|{id_}|{key}")] for key, at in held.items()]
         )
-    return found
+    return answers
 
 
 def _key(key: Any) -> tuple[str | None, ...]:

@@ -30,7 +30,7 @@ def weights(joined: ScoredRows, dimension: Dimension) -> Cells:
 def _grouped(joined: ScoredRows, dimension: Dimension, by: list[str], counted: str) -> Cells:
     names = joined.columns(dimension)
     grouped = ", ".join([*names, *by])
-    found: Cells = {}
+    by_slice: Cells = {}
     for row in joined.engine.run(f"SELECT {grouped}, {counted} FROM joined GROUP BY {grouped}"):
-        found.setdefault(tuple(row[: len(names)]), []).append(tuple(int(value) for value in row[len(names) :]))
-    return {key: sorted(held) for key, held in found.items()}
+        by_slice.setdefault(tuple(row[: len(names)]), []).append(tuple(int(value) for value in row[len(names) :]))
+    return {key: sorted(held) for key, held in by_slice.items()}

@@ -65,11 +65,11 @@ def _counted(joined: ScoredRows, dimension: Dimension, score: str, label: str, *
     value = joined.score(score)
     by = ", ".join([*names, "bucket", label, value])
     counted = "sum(weight)" if weighted else "count(*)"
-    found: dict[Key, list[tuple[float, ...]]] = {}
+    by_slice: dict[Key, list[tuple[float, ...]]] = {}
     for row in joined.engine.run(f"SELECT {by}, {counted} FROM joined GROUP BY {by} ORDER BY {by}"):
-        found.setdefault(tuple(row[: len(names)]), []).append(tuple(float(one) for one in row[len(names) :]))
+        by_slice.setdefault(tuple(row[: len(names)]), []).append(tuple(float(one) for one in row[len(names) :]))
     binned = joined.rows > EXACT_ROWS
-    return {key: _scored(np.array(held), binned=binned) for key, held in found.items()}
+    return {key: _scored(np.array(held), binned=binned) for key, held in by_slice.items()}
 
 
 def _scored(rows: Any, *, binned: bool) -> Any:
@@ -96,11 +96,11 @@ def estimated(
     biases: list[float] = []
     without: list[Any] = []
     for tables in models:
-        held = [_left_out(table, buckets, curve, parameters) for table in tables]
-        if any(value is None for value, _ in held):
+        left_out = [_left_out(table, buckets, curve, parameters) for table in tables]
+        if any(value is None for value, _ in left_out):
             return _undefined(id_, UNDEFINED[name])
-        values.append(float(np.mean([value for value, _ in held])))
-        without.append(np.mean([left for _, left in held], axis=0))
+        values.append(float(np.mean([value for value, _ in left_out])))
+        without.append(np.mean([left for _, left in left_out], axis=0))
         biases.append(_bias(tables[0], name, curve, parameters, weighted=weighted))
     k = len(buckets)
     spread = [left - left.mean() for left in without]

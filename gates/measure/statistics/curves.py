@@ -47,10 +47,10 @@ def _top(negatives: Any, positives: Any, parameters: Mapping[str, Any]) -> tuple
     if not total or k > total or k <= 0:
         return None
     called = both.cumsum()
-    place = int((called < k).sum())  # the score at which the k-th row is reached
-    before = float(called[place] - both[place])
-    part = (k - before) / float(both[place])
-    found = float(positives[:place].sum()) + part * float(positives[place])
+    rank = int((called < k).sum())  # the score at which the k-th row is reached
+    before = float(called[rank] - both[rank])
+    part = (k - before) / float(both[rank])
+    found = float(positives[:rank].sum()) + part * float(positives[rank])
     return found, float(k), float(positives.sum()), total
 
 
@@ -84,11 +84,11 @@ def expected_calibration_error(
     if not total:
         return None
     bins = int(parameters["bins"])
-    found = 0.0
+    gaps = 0.0
     for place in range(bins):
         held = (scores >= place / bins) & ((scores < (place + 1) / bins) | (place == bins - 1))
-        found += abs(float((scores[held] * both[held]).sum() - positives[held].sum()))
-    return float(found / total)
+        gaps += abs(float((scores[held] * both[held]).sum() - positives[held].sum()))
+    return float(gaps / total)
 
 
 def scatter(scores: Any, negatives: Any, positives: Any, parameters: Mapping[str, Any]) -> float:
@@ -98,18 +98,18 @@ def scatter(scores: Any, negatives: Any, positives: Any, parameters: Mapping[str
     as it makes in 1 of 10 bins.
     """
     both = positives + negatives
-    total, bins, found = both.sum(), int(parameters["bins"]), 0.0
+    total, bins, excess = both.sum(), int(parameters["bins"]), 0.0
     for place in range(bins):
-        held = (scores >= place / bins) & ((scores < (place + 1) / bins) | (place == bins - 1))
-        rows, hits = float(both[held].sum()), float(positives[held].sum())
+        inside = (scores >= place / bins) & ((scores < (place + 1) / bins) | (place == bins - 1))
+        rows, hits = float(both[inside].sum()), float(positives[inside].sum())
         if not rows:
             continue
         share = (hits + 0.5) / (rows + 1)  # of one class alone the other is not impossible
         variance = rows * share * (1 - share)
-        gap = sqrt(max(0.0, float((scores[held] * both[held]).sum() - hits) ** 2 - _BY_CHANCE * variance))
+        gap = sqrt(max(0.0, float((scores[inside] * both[inside]).sum() - hits) ** 2 - _BY_CHANCE * variance))
         far = gap / sqrt(variance)
-        found += sqrt(variance) * (sqrt(2 / pi) * exp(-far * far / 2) + far * erf(far / sqrt(2))) - gap
-    return found / float(total)
+        excess += sqrt(variance) * (sqrt(2 / pi) * exp(-far * far / 2) + far * erf(far / sqrt(2))) - gap
+    return excess / float(total)
 
 
 def calibration_slope(scores: Any, negatives: Any, positives: Any, _parameters: Mapping[str, Any]) -> float | None:
@@ -118,11 +118,11 @@ def calibration_slope(scores: Any, negatives: Any, positives: Any, _parameters: 
     Newton's method; scores of 0 and 1 are cut off at 2**-52. Source: Cox, Biometrika 1958;45:562.
     """
     m, n = positives.sum(), negatives.sum()
-    held = (positives + negatives) > 0
-    if not (m and n) or held.sum() < 2:  # a slope needs two points
+    scored = (positives + negatives) > 0
+    if not (m and n) or scored.sum() < 2:  # a slope needs two points
         return None
-    x = scores[held].clip(_LEAST, 1 - _LEAST)
-    x, hits, rows = np.log(x / (1 - x)), positives[held], (positives + negatives)[held]
+    x = scores[scored].clip(_LEAST, 1 - _LEAST)
+    x, hits, rows = np.log(x / (1 - x)), positives[scored], (positives + negatives)[scored]
     a, b = 0.0, 1.0
     for _ in range(100):
         p = 1 / (1 + np.exp(-(a + b * x).clip(-700, 700)))

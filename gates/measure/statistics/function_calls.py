@@ -56,15 +56,15 @@ def general(joined: ScoredRows, policy: Policy, needs: Needs, labels: Labels, gu
     guest.folder.mkdir(parents=True, exist_ok=True)
     rows = guest.folder / "rows.parquet"
     _write(joined, rows)
-    found: Found = {}
+    answers: Found = {}
     for statistic in wanted:
         along = [dimension for dimension in needs.dimensions if (statistic, dimension) in needs.wanted]
         if not guest.called and is_foreign(statistic.name):
-            found |= {(statistic.id, dimension.id): {} for dimension in along}
+            answers |= {(statistic.id, dimension.id): {} for dimension in along}
             continue
-        found |= _asked(joined, policy, labels, guest, rows, statistic, along)
+        answers |= _asked(joined, policy, labels, guest, rows, statistic, along)
     rows.unlink()
-    return found
+    return answers
 
 
 def is_foreign(name: str) -> bool:
@@ -98,19 +98,19 @@ def _models(evidence: Evidence) -> list[tuple[str | None, str] | None]:
 
 def _with(fresh: Sequence[Slice], judged: Sequence[Slice], wanted: set[str]) -> tuple[Slice, ...]:
     """Slices with the wanted metrics of those of the same name, in the order in which these have them."""
-    held = {(one.dimension, one.key): one.computed for one in judged}
+    wanted_of = {(slice_.dimension, slice_.key): slice_.computed for slice_ in judged}
     return tuple(
         replace(
-            one,
+            slice_,
             computed=tuple(
-                old if old.id in wanted else next((new for new in one.computed if new.id == old.id), old)
-                for old in held.get((one.dimension, one.key), ())
-                if old.id in wanted or old.id in {new.id for new in one.computed}
+                old if old.id in wanted else next((new for new in slice_.computed if new.id == old.id), old)
+                for old in wanted_of.get((slice_.dimension, slice_.key), ())
+                if old.id in wanted or old.id in {new.id for new in slice_.computed}
             ),
         )
-        if wanted & {old.id for old in held.get((one.dimension, one.key), ())}
-        else one
-        for one in fresh
+        if wanted & {old.id for old in wanted_of.get((slice_.dimension, slice_.key), ())}
+        else slice_
+        for slice_ in fresh
     )
 
 
@@ -154,13 +154,13 @@ def _asked(
     }
     answer = _answer(statistic, wanted, rows, guest, policy.train.seconds)
     try:
-        found = {
+        answers = {
             (statistic.id, dimension.id): {tuple(key): _computed(statistic.id, told) for key, told in slices}
             for dimension, slices in zip(dimensions, answer, strict=True)
         }
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
         raise _failed(statistic, "it returned no valid answer") from error
-    return found
+    return answers
 
 
 def _failed(statistic: Statistic, why: str) -> GatesError:
@@ -179,32 +179,32 @@ def _answer(statistic: Statistic, wanted: Mapping[str, Any], rows: Path, guest: 
         last = " / ".join(sandbox.last_lines(log, 3)) or "it printed nothing"
         raise _failed(statistic, f"its process ended with exit code {status}: {last}")
     try:
-        told = json.loads(answer.read_bytes())
-        complaint = told["complaint"]
+        reply = json.loads(answer.read_bytes())
+        complaint = reply["complaint"]
     except (ValueError, TypeError, KeyError) as error:
         raise _failed(statistic, "it returned no valid answer") from error
     if complaint is not None:
         raise _failed(statistic, _plain(complaint))
-    return told["found"]
+    return reply["found"]
 
 
 def _plain(text: object) -> str:
     return "".join(one for one in str(text) if one.isprintable())[:_SHOWN]
 
 
-def _computed(id_: str, told: Mapping[str, Any]) -> Computed:
+def _computed(id_: str, reply: Mapping[str, Any]) -> Computed:
     """What the child says of one slice, where it says it as numbers."""
-    groups = int(told["groups"])
-    if told["why"] is not None:
-        return _undefined(id_, _plain(told["why"]), groups)
-    numbers = [float(told[name]) for name in _NUMBERS]
+    groups = int(reply["groups"])
+    if reply["why"] is not None:
+        return _undefined(id_, _plain(reply["why"]), groups)
+    numbers = [float(reply[name]) for name in _NUMBERS]
     candidate, champion, aa, bb, ab = numbers
     if not all(isfinite(one) and abs(one) < _MOST for one in (candidate, champion, *(abs(v) ** 0.5 for v in numbers))):
         return _undefined(id_, "it is not a finite number", 0)
     return Computed(
         id=id_,
         why=None,
-        paired=bool(told["paired"]),
+        paired=bool(reply["paired"]),
         candidate=_units(candidate),
         champion=_units(champion),
         aa=_units(aa, 2),

@@ -29,7 +29,9 @@ def moments(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, b
     """The sums of each slice. Raises ``GatesError`` where a value is too large to be summed."""
     quantities = QUANTITIES[statistic.name]
     names = joined.columns(dimension)
-    staged = [one for model in joined.models_of(statistic) for one in quantities.models(model, statistic.parameters)]
+    staged = [
+        quantity for model in joined.models_of(statistic) for quantity in quantities.models(model, statistic.parameters)
+    ]
     staged += quantities.rows(joined.models[0])
     values = {f"v{place}": f"v{place}" for place in range(len(staged))}
     counting = quantities.queries(statistic.parameters) if quantities.queries else None
@@ -44,7 +46,7 @@ def moments(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, b
     by = [*names, "bucket"] if buckets else names
     columns = [*by, "weight", *(f"{sql} AS x{at}" for at, sql in enumerate(values.values()))]
     source = f"SELECT {', '.join(columns)} FROM {source}"
-    found: dict[Key, list[tuple[int, ...]]] = {}
+    by_slice: dict[Key, list[tuple[int, ...]]] = {}
     for row in joined.engine.run(_summed(source, by, len(values), limbs)):
         key, rest = tuple(row[: len(names)]), row[len(names) :]
         bucket, counts = (rest[:1], rest[1:]) if buckets else ((), rest)
@@ -53,10 +55,10 @@ def moments(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, b
             what = f"in {counted(bad, 'row')} its value is missing, not a number, or too large to be summed"
             raise GatesError(f"{statistic.id}: {what}", hint="Look at the label and the predictions of these rows.")
         if rows:  # of no query that counts there are sums, too: nulls
-            found.setdefault(key, []).append((*bucket, rows, weights, *_whole(parts, limbs)))
+            by_slice.setdefault(key, []).append((*bucket, rows, weights, *_whole(parts, limbs)))
     ends = _ends(joined, names, quantities.rows(joined.models[0]))
-    made = {key: _moments(statistic, held, len(staged), buckets=buckets) for key, held in found.items()}
-    return {key: replace(one, ends=ends.get(key, ())) for key, one in made.items()}
+    sums = {key: _moments(statistic, rows, len(staged), buckets=buckets) for key, rows in by_slice.items()}
+    return {key: replace(of_slice, ends=ends.get(key, ())) for key, of_slice in sums.items()}
 
 
 def _ends(joined: ScoredRows, names: Sequence[str], rows: Sequence[Staged]) -> dict[Key, tuple[int, ...]]:
@@ -75,13 +77,13 @@ def _ends(joined: ScoredRows, names: Sequence[str], rows: Sequence[Staged]) -> d
     }
 
 
-def _moments(statistic: Statistic, held: list[tuple[int, ...]], size: int, *, buckets: bool) -> Moments:
+def _moments(statistic: Statistic, rows_of: list[tuple[int, ...]], size: int, *, buckets: bool) -> Moments:
     if buckets:
-        parts = tuple(Bucket(bucket=at, weight=weight, sums=tuple(sums)) for at, _, weight, *sums in sorted(held))
+        parts = tuple(Bucket(bucket=at, weight=weight, sums=tuple(sums)) for at, _, weight, *sums in sorted(rows_of))
         totals = tuple(sum(column) for column in zip(*(part.sums for part in parts), strict=True))
-        rows = sum(row[1] for row in held)
+        rows = sum(row[1] for row in rows_of)
         return Moments(id=statistic.id, rows=rows, sums=totals, products=(), buckets=parts)
-    ((rows, _, *sums),) = held
+    ((rows, _, *sums),) = rows_of
     return Moments(id=statistic.id, rows=rows, sums=tuple(sums[:size]), products=tuple(sums[size:]), buckets=())
 
 
@@ -89,10 +91,10 @@ def _quantities(staged: Sequence[Staged], names: Sequence[str], counts: str | No
     """A subquery with the quantities as v0, v1, ... beside the slice columns, bucket and weight; a row a row, or a row
     a query that ``counts``."""
     source = "joined"
-    for step in zip_longest(*(one.steps for one in staged), fillvalue=()):
+    for step in zip_longest(*(quantity.steps for quantity in staged), fillvalue=()):
         made = {name: sql for columns in step if isinstance(columns, Mapping) for name, sql in columns.items()}
         source = f"(SELECT *, {', '.join(f'{sql} AS {name}' for name, sql in made.items())} FROM {source})"
-    values = [f"{one.expression} AS v{place}" for place, one in enumerate(staged)]
+    values = [f"{quantity.expression} AS v{place}" for place, quantity in enumerate(staged)]
     kept = [*names, "bucket", "weight"]
     grouped = f" GROUP BY {', '.join(['query', *kept])} HAVING {counts}" if counts else ""
     return f"(SELECT {', '.join([*kept, *values])} FROM {source}{grouped})"
@@ -107,14 +109,14 @@ def _summed(source: str, by: Sequence[str], values: int, limbs: Sequence[int]) -
     rest = [f"CASE WHEN bad = 1 THEN 0 ELSE x{at} * {double(2.0 ** -limbs[0])} END AS r{at}" for at in range(values)]
     source = f"SELECT {', '.join([*kept, *rest])} FROM ({source})"
     columns: list[str] = []
-    for place in range(len(limbs)):
-        made = [f"trunc(r{at}) AS l{at}_{place}" for at in range(values)]
+    for limb in range(len(limbs)):
+        made = [f"trunc(r{at}) AS l{at}_{limb}" for at in range(values)]
         kept_limbs = [*kept, *columns]
         source = f"SELECT {', '.join([*kept_limbs, *(f'r{at}' for at in range(values)), *made])} FROM ({source})"
-        columns += [f"l{at}_{place}" for at in range(values)]
-        rest = [f"(r{at} - l{at}_{place}) * {double(2.0**_LIMB)} AS r{at}" for at in range(values)]
+        columns += [f"l{at}_{limb}" for at in range(values)]
+        rest = [f"(r{at} - l{at}_{limb}) * {double(2.0**_LIMB)} AS r{at}" for at in range(values)]
         source = f"SELECT {', '.join([*kept, *columns, *rest])} FROM ({source})"
-    sums = [f"sum(CAST(l{at}_{place} AS BIGINT))" for at in range(values) for place in range(len(limbs))]
+    sums = [f"sum(CAST(l{at}_{limb} AS BIGINT))" for at in range(values) for limb in range(len(limbs))]
     grouped = f" GROUP BY {', '.join(by)}" if by else ""
     return f"SELECT {', '.join([*by, 'count(*)', 'sum(weight)', 'sum(bad)', *sums])} FROM ({source}){grouped}"
 

@@ -59,15 +59,16 @@ def ordered(
     q = asked.q(statistic.parameters)
     names = joined.columns(dimension)
     values = [asked.value(model, statistic.parameters) for model in joined.models_of(statistic)]
-    told = {f"x{at}": value for at, value in enumerate(values)}
-    source = _running(names, told, "weight" if weighted else "1")
-    found = {
-        key: _found(rows, len(told)) for key, rows in _tallied(joined, names, source, len(told), q, together).items()
+    columns = {f"x{at}": value for at, value in enumerate(values)}
+    source = _running(names, columns, "weight" if weighted else "1")
+    by_slice = {
+        key: _found(rows, len(columns))
+        for key, rows in _tallied(joined, names, source, len(columns), q, together).items()
     }
-    spreads = {key: _spread(one, q, together=together) for key, one in found.items()}
+    spreads = {key: _spread(one, q, together=together) for key, one in by_slice.items()}
     told_apart = {key: spread for key, spread in spreads.items() if isinstance(spread, _Spread)}
-    ends = _ends(joined, names, source, len(told), told_apart)
-    return {key: _one(statistic.id, one, spreads[key], ends.get(key, ())) for key, one in found.items()}
+    ends = _ends(joined, names, source, len(columns), told_apart)
+    return {key: _one(statistic.id, one, spreads[key], ends.get(key, ())) for key, one in by_slice.items()}
 
 
 def _over(names: Sequence[str], order: str = "") -> str:
@@ -75,10 +76,10 @@ def _over(names: Sequence[str], order: str = "") -> str:
     return f"OVER ({part}{f'ORDER BY {order}' if order else ''})"
 
 
-def _running(names: Sequence[str], told: Mapping[str, str], weight: str) -> str:
+def _running(names: Sequence[str], columns: Mapping[str, str], weight: str) -> str:
     """A subquery: each row's values, its weight n, and the weight of all rows up to each value."""
-    rows = ", ".join([*names, "bucket", f"{weight} AS n", *(f"{sql} AS {name}" for name, sql in told.items())])
-    sums = ", ".join(f"sum(n) {_over(names, name)} AS n{name}" for name in told)
+    rows = ", ".join([*names, "bucket", f"{weight} AS n", *(f"{sql} AS {name}" for name, sql in columns.items())])
+    sums = ", ".join(f"sum(n) {_over(names, name)} AS n{name}" for name in columns)
     return f"(SELECT *, {sums}, sum(n) {_over(names)} AS total FROM (SELECT {rows} FROM joined))"
 
 
@@ -97,12 +98,12 @@ def _tallied(
     counted = [f"x{at} {sign} low{at}" for sign in ("<=", "<") for at in places] + [both]
     sums = [f"sum(CASE WHEN {one} THEN n ELSE 0 END)" for one in counted]
     by = [*names, *ends, *(["bucket"] if together else [])]
-    found: dict[Key, list[tuple[int, ...]]] = {}
+    by_slice: dict[Key, list[tuple[int, ...]]] = {}
     columns = [*names, *(f"gates_bits({end})" for end in ends), "count(*)", "sum(n)", *sums]
     query = f"SELECT {', '.join(columns)} FROM (SELECT *, {', '.join(marks)} FROM {source}) GROUP BY {', '.join(by)}"
     for row in joined.engine.run(query):
-        found.setdefault(tuple(row[: len(names)]), []).append(tuple(int(one or 0) for one in row[len(names) :]))
-    return found  # of a slice without weight there are no order statistics: nulls
+        by_slice.setdefault(tuple(row[: len(names)]), []).append(tuple(int(one or 0) for one in row[len(names) :]))
+    return by_slice  # of a slice without weight there are no order statistics: nulls
 
 
 def _found(rows: list[tuple[int, ...]], models: int) -> _Found:
@@ -125,14 +126,14 @@ class _Spread:
     groups: int
 
 
-def _spread(found: _Found, q: Fraction, *, together: bool) -> _Spread | str:
+def _spread(quantiles: _Found, q: Fraction, *, together: bool) -> _Spread | str:
     """How far the shares below the quantiles may be off; in words if there are too few rows."""
-    tallies = found.tallies
-    rows, weight = sum(one.rows for one in tallies), sum(one.weight for one in tallies)
-    groups = sum(one.weight > 0 for one in tallies) if together else rows
+    tallies = quantiles.tallies
+    rows, weight = sum(tally.rows for tally in tallies), sum(tally.weight for tally in tallies)
+    groups = sum(tally.weight > 0 for tally in tallies) if together else rows
     if groups < 2 or not weight:  # one has no spread
         return _FEW
-    models = range(len(found.values))
+    models = range(len(quantiles.values))
     p = float(q)
     errors = []
     for at in models:
@@ -140,8 +141,10 @@ def _spread(found: _Found, q: Fraction, *, together: bool) -> _Spread | str:
         if together:  # whichever is worse: of many rows that tie at the quantile the one or the other says nothing
             variance = max(
                 variance,
-                _product(tallies, weight, [one.at[at] for one in tallies], [one.at[at] for one in tallies]),
-                _product(tallies, weight, [one.below[at] for one in tallies], [one.below[at] for one in tallies]),
+                _product(tallies, weight, [tally.at[at] for tally in tallies], [tally.at[at] for tally in tallies]),
+                _product(
+                    tallies, weight, [tally.below[at] for tally in tallies], [tally.below[at] for tally in tallies]
+                ),
             )
         errors.append(sqrt(variance))
     sure = t(_SURE, groups - 1)
@@ -149,7 +152,7 @@ def _spread(found: _Found, q: Fraction, *, together: bool) -> _Spread | str:
     if any(low <= 0 or high >= 1 for low, high in shares):
         return _FEW
     for at, (error, (low, high)) in enumerate(zip(errors, shares, strict=True)):
-        below, upto = (sum(getattr(one, name)[at] for one in tallies) / weight for name in ("below", "at"))
+        below, upto = (sum(getattr(tally, name)[at] for tally in tallies) / weight for name in ("below", "at"))
         same = below < low and high <= upto  # both bounding values are the quantile itself
         if same and not (below < p - _TIED * error and p + _TIED * error <= upto):
             return _FEW
@@ -157,12 +160,12 @@ def _spread(found: _Found, q: Fraction, *, together: bool) -> _Spread | str:
     return _Spread(reach, _correlation(tallies, rows, weight, together=together), sure, groups)
 
 
-def _product(tallies: Sequence[_Tally], weight: int, one: Sequence[int], other: Sequence[int]) -> float:
+def _product(tallies: Sequence[_Tally], weight: int, ours: Sequence[int], theirs: Sequence[int]) -> float:
     """(Co)variance of two shares of the weight, over buckets: that of ratios of sums, linearised."""
-    k, a, b = len(tallies), sum(one) / weight, sum(other) / weight
+    k, a, b = len(tallies), sum(ours) / weight, sum(theirs) / weight
     total = sum(
         (x / weight - a * (tally.weight / weight)) * (y / weight - b * (tally.weight / weight))
-        for x, y, tally in zip(one, other, tallies, strict=True)
+        for x, y, tally in zip(ours, theirs, tallies, strict=True)
     )
     return k / (k - 1) * total
 
@@ -171,15 +174,15 @@ def _correlation(tallies: Sequence[_Tally], rows: int, weight: int, *, together:
     """Of a row's being at or below each of the two models' quantiles; 0 where one says nothing."""
     if len(tallies[0].at) == 1:
         return 0.0
-    first, second = ([one.at[at] for one in tallies] for at in (0, 1))
+    first, second = ([tally.at[at] for tally in tallies] for at in (0, 1))
     if together:
-        joint, one, other = (
+        joint, ours, theirs = (
             _product(tallies, weight, *pair) for pair in ((first, second), (first, first), (second, second))
         )
     else:
         a, b = sum(first) / rows, sum(second) / rows
-        joint, one, other = tallies[0].both / rows - a * b, a * (1 - a), b * (1 - b)
-    return max(-1.0, min(1.0, joint / sqrt(one * other))) if one > 0 and other > 0 else 0.0
+        joint, ours, theirs = tallies[0].both / rows - a * b, a * (1 - a), b * (1 - b)
+    return max(-1.0, min(1.0, joint / sqrt(ours * theirs))) if ours > 0 and theirs > 0 else 0.0
 
 
 def _ends(
@@ -208,20 +211,20 @@ def _text(value: str | None) -> str:
     return "CAST(NULL AS VARCHAR)" if value is None else literal(value)
 
 
-def _one(id_: str, found: _Found, spread: _Spread | str, ends: Sequence[float]) -> Computed:
-    rows = sum(one.rows for one in found.tallies)
+def _one(id_: str, quantiles: _Found, spread: _Spread | str, ends: Sequence[float]) -> Computed:
+    rows = sum(one.rows for one in quantiles.tallies)
     if isinstance(spread, str):
         return _undefined(id_, spread, rows)
-    if not all(isfinite(one) and abs(one) < _MOST for one in (*found.values, *ends)):
+    if not all(isfinite(one) and abs(one) < _MOST for one in (*quantiles.values, *ends)):
         return _undefined(id_, "its values are too large", 0)
-    errors = list(_errors(found.values, ends, spread.sure))
-    paired = len(found.values) > 1
+    errors = list(_errors(quantiles.values, ends, spread.sure))
+    paired = len(quantiles.values) > 1
     return Computed(
         id=id_,
         why=None,
         paired=paired,
-        candidate=_units(found.values[0]),
-        champion=_units(found.values[1]) if paired else 0,
+        candidate=_units(quantiles.values[0]),
+        champion=_units(quantiles.values[1]) if paired else 0,
         aa=_units(errors[0] ** 2, 2),
         bb=_units(errors[1] ** 2, 2) if paired else 0,
         ab=_units(spread.correlation * errors[0] * errors[1], 2) if paired else 0,

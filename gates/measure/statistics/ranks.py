@@ -55,37 +55,41 @@ def _buckets(joined: ScoredRows, names: list[str]) -> dict[Key, tuple[tuple[int,
     counted = ["n", *(f"{place} * n" for place in PLACES)]
     columns = [of(label, counted[place]) for place, label in ((0, 1), (0, 0), (1, 1), (1, 0), (2, 1), (2, 0))]
     by = ", ".join([*names, "bucket"])
-    found: dict[Key, list[tuple[int, ...]]] = {}
+    by_slice: dict[Key, list[tuple[int, ...]]] = {}
     placed = _placed(joined, names, weighted=True)
     for row in joined.engine.run(f"SELECT {by}, {', '.join(columns)} FROM ({placed}) GROUP BY {by}"):
-        found.setdefault(tuple(row[: len(names)]), []).append(tuple(int(value) for value in row[len(names) :]))
-    return {key: tuple(sorted(held)) for key, held in found.items()}
+        by_slice.setdefault(tuple(row[: len(names)]), []).append(tuple(int(value) for value in row[len(names) :]))
+    return {key: tuple(sorted(held)) for key, held in by_slice.items()}
 
 
 def _placed(joined: ScoredRows, names: list[str], *, weighted: bool) -> str:
     """Every row's label, bucket, weight n and placements, looked up in one table of scores a model: so that rows are
     sorted nowhere, and of binned scores the tables are small."""
-    kind = _WIDE if weighted or joined.rows > _ROWS else "BIGINT"
-    columns = [*names, "label", "bucket", f"CAST({'weight' if weighted else '1'} AS {kind}) AS n"]
+    type_ = _WIDE if weighted or joined.rows > _ROWS else "BIGINT"
+    columns = [*names, "label", "bucket", f"CAST({'weight' if weighted else '1'} AS {type_}) AS n"]
     scores = [f"{model}_score" for model in MODELS]
     models = list(zip(scores, PLACES, strict=True))[: 1 + _rival(joined)]
     rows = f"SELECT {', '.join([*columns, *(f'{joined.score(score)} AS {score}' for score, _ in models)])} FROM joined"
     if joined.binned and not weighted:
-        rows = _together(joined, rows, [*names, "label", *(score for score, _ in models)], kind)
+        rows = _together(joined, rows, [*names, "label", *(score for score, _ in models)], type_)
     tables = "".join(
-        f" JOIN ({_placements(rows, names, score, kind)}) AS of_{place} ON {_same([*names, score], place)}"
+        f" JOIN ({_placements(rows, names, score, type_)}) AS of_{place} ON {_same([*names, score], place)}"
         for score, place in models
     )
-    told = [f"CASE WHEN r.label = 1 THEN of_{place}.below ELSE of_{place}.above END AS {place}" for _, place in models]
-    told += [] if _rival(joined) else [f"CAST(0 AS {kind}) AS {PLACES[1]}"]
+    columns_of_places = [
+        f"CASE WHEN r.label = 1 THEN of_{place}.below ELSE of_{place}.above END AS {place}" for _, place in models
+    ]
+    columns_of_places += [] if _rival(joined) else [f"CAST(0 AS {type_}) AS {PLACES[1]}"]
     kept = [f"r.{name}" for name in (*names, "label", "bucket", "n")]
-    return f"SELECT {', '.join([*kept, *told])} FROM ({rows}) AS r{tables}"
+    return f"SELECT {', '.join([*kept, *columns_of_places])} FROM ({rows}) AS r{tables}"
 
 
-def _together(joined: ScoredRows, rows: str, by: list[str], kind: str) -> str:
+def _together(joined: ScoredRows, rows: str, by: list[str], type_: str) -> str:
     """Rows of the same binned scores as one, in a table of their own: there are far fewer of them."""
-    told = ", ".join(by)
-    counted = f"SELECT {told}, CAST(0 AS SMALLINT) AS bucket, CAST(sum(n) AS {kind}) AS n FROM ({rows}) GROUP BY {told}"
+    listed = ", ".join(by)
+    counted = (
+        f"SELECT {listed}, CAST(0 AS SMALLINT) AS bucket, CAST(sum(n) AS {type_}) AS n FROM ({rows}) GROUP BY {listed}"
+    )
     joined.engine.run(f"CREATE OR REPLACE TEMP TABLE gates_scores AS {counted}")
     return "SELECT * FROM gates_scores"
 
@@ -94,14 +98,14 @@ def _same(names: list[str], place: str) -> str:
     return " AND ".join(f"r.{name} IS NOT DISTINCT FROM of_{place}.{name}" for name in names)
 
 
-def _placements(rows: str, names: list[str], score: str, kind: str) -> str:
+def _placements(rows: str, names: list[str], score: str, type_: str) -> str:
     """Of every score the doubled placement of a positive that has it, and of a negative."""
-    part = f"PARTITION BY {', '.join(names)} " if names else ""
+    partition = f"PARTITION BY {', '.join(names)} " if names else ""
     by = ", ".join([*names, score])
     counted = (
-        f"SELECT {by}, CAST(sum((1 - label) * n) AS {kind}) AS negatives, CAST(sum(label * n) AS {kind}) AS positives "
-        f"FROM ({rows}) GROUP BY {by}"
+        f"SELECT {by}, CAST(sum((1 - label) * n) AS {type_}) AS negatives, "
+        f"CAST(sum(label * n) AS {type_}) AS positives FROM ({rows}) GROUP BY {by}"
     )
-    below = f"2 * sum(negatives) OVER ({part}ORDER BY {score}) - negatives"
-    above = f"2 * sum(positives) OVER ({part}ORDER BY {score} DESC) - positives"
-    return f"SELECT {by}, CAST({below} AS {kind}) AS below, CAST({above} AS {kind}) AS above FROM ({counted})"
+    below = f"2 * sum(negatives) OVER ({partition}ORDER BY {score}) - negatives"
+    above = f"2 * sum(positives) OVER ({partition}ORDER BY {score} DESC) - positives"
+    return f"SELECT {by}, CAST({below} AS {type_}) AS below, CAST({above} AS {type_}) AS above FROM ({counted})"
