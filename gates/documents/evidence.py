@@ -273,31 +273,3 @@ class Evidence:
             held = {(one.dimension, one.key): one for one in run.slices}
             found.append([held[one.dimension, one.key] for one in part])
         return found
-
-
-def champion_as_candidate(then: Evidence, now: Evidence) -> bool:
-    """Tell whether today's champion gave what it returned when it was the candidate, on the same rows.
-
-    True where there is nothing to compare: other rows, or a champion without predictions here.
-    """
-    holdouts = [next((one.digest for one in each.tables if one.name == "holdout"), None) for each in (then, now)]
-    if now.champion is None or now.champion.unscored or then.candidate is None or holdouts[0] != holdouts[1]:
-        return True
-    before = {(part.dimension, part.key): part for part in then.slices if not is_found(part.dimension)}
-    return all(
-        _gave(before[part.dimension, part.key], CANDIDATE) == _gave(part, CHAMPION)
-        for part in now.slices
-        if (part.dimension, part.key) in before
-    )
-
-
-def _gave(part: Slice, model: int) -> tuple[object, ...]:
-    """What one of the two models gave for a slice's rows: its calls by label, its ranks, its computed metrics."""
-    calls: dict[tuple[int, int], int] = {}
-    for label, *called, rows in part.cells:
-        calls[label, called[model]] = calls.get((label, called[model]), 0) + rows
-    ranks = part.ranks and tuple(
-        (one.rows, *((one.a, one.aa), (one.b, one.bb))[model]) for one in (part.ranks.positives, part.ranks.negatives)
-    )
-    computed = tuple((one.id, (one.candidate, one.champion)[model]) for one in part.computed if one.why is None)
-    return calls, ranks, computed

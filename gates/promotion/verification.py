@@ -12,7 +12,7 @@ from gates.attestation.dsse import sign
 from gates.attestation.statement import statement
 from gates.checkout.workspace import Workspace
 from gates.documents.decision import Decision, Verdict
-from gates.documents.evidence import Evidence, champion_as_candidate
+from gates.documents.evidence import Evidence
 from gates.documents.evidence import MeasuredModel as Measured
 from gates.documents.record import (
     CARD,
@@ -28,6 +28,7 @@ from gates.documents.record import (
     Waiver,
 )
 from gates.judge import waivers
+from gates.judge.consistency import champion_as_candidate
 from gates.judge.judge import judge
 from gates.ledger.acceptances import holding
 from gates.ledger.alias import DisagreementError, agreed, last_move

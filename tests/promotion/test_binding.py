@@ -421,7 +421,8 @@ def test_a_champion_is_held_to_the_counts_of_its_own_promotion(twice: World) -> 
     """Its predictions are told by their digest; should that be forged, too, the counts of then remain."""
     from dataclasses import replace
 
-    from gates.documents.evidence import Evidence, champion_as_candidate
+    from gates.documents.evidence import Evidence
+    from gates.judge.consistency import champion_as_candidate
     from gates.schema.validation import read_json
 
     world = twice
