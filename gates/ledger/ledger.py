@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gates.documents.record import FILE, LEDGER, TIME, Record
 from gates.errors import Exit, GatesError
+from gates.ledger.record_names import names, not_one
 from gates.schema.canonical import canonical, digest_bytes
 from gates.schema.validation import read_json
 from gates.system.git import Git, RemoteError, repository, shorn, upstream
@@ -25,7 +26,6 @@ SEEN = f"refs/gates/{LEDGER}"  # the last state that was read from, or written t
 ALONE = "gates-ledger.git"  # the repository beside a policy that stands in none
 BATCH = 200  # commits read at once
 NO_OBJECT = "0" * 40
-DIGITS = 7  # of a digest name a record
 
 
 class LostRaceError(GatesError):
@@ -289,20 +289,6 @@ def opened(folder: Path, environ: Mapping[str, str]) -> Ledger:
     if named:
         return Ledger(git=git, remote=None if named == "local" else named)
     return Ledger(git=git, remote=upstream(git))
-
-
-def not_one(named: str, found: int, where: str) -> GatesError:
-    """Of what should name one record, and names none or several."""
-    if not found:
-        return GatesError(f"no record has the number or digest {named}", where=where, hint="gates history lists them.")
-    told = counted(found, "record")
-    return GatesError(f"{told} have a digest that starts with {named}", where=where, hint="Write more of the digest.")
-
-
-def names(named: str, sequence: int, told: str) -> bool:
-    """Whether a text names a record: its number, or the first seven digits of its digest or more."""
-    start = named.removeprefix("sha256:")
-    return named == str(sequence) or (len(start) >= DIGITS and told.removeprefix("sha256:").startswith(start))
 
 
 def listing(tree: bytes | None, width: int) -> dict[str, str]:

@@ -12,7 +12,8 @@ from gates.documents.record import OUTCOMES, TIME, Record, RecordKind, Version, 
 from gates.errors import GatesError
 from gates.ledger.audit_documents import Filed, Told, check
 from gates.ledger.committed import check as committed
-from gates.ledger.ledger import Commit, Ledger, names, not_one
+from gates.ledger.ledger import Commit, Ledger
+from gates.ledger.record_names import names, not_one
 from gates.schema.canonical import canonical, digest_bytes
 from gates.schema.validation import read_json
 from gates.wording import plural

@@ -13,11 +13,10 @@ from gates.contract.sql import literal, quoted
 from gates.documents.evidence import SCHEMA, Evidence, Finding, MeasuredModel, TrainingRun
 from gates.documents.slices import Dimension
 from gates.errors import Exit, GatesError
-from gates.measure import shards, verbatim
+from gates.measure import shards, training_facts, verbatim
 from gates.measure.contract_check import findings
 from gates.measure.engines import Engine, connect, unordered
 from gates.measure.engines.duckdb import is_file
-from gates.measure.holdout import facts
 from gates.measure.holdout.apart import refuse_shared
 from gates.measure.holdout.hidden import Hidden
 from gates.measure.holdout.joined import ScoredRows, join
@@ -238,7 +237,9 @@ class Measurement:
         return replace(
             found,
             classes=self._known.classes,
-            candidate=MeasuredModel(digest=first.digest, version=None, unscored=None, facts=facts.read(first.folder)),
+            candidate=MeasuredModel(
+                digest=first.digest, version=None, unscored=None, facts=training_facts.read(first.folder)
+            ),
             champion=champion,
             anchor=anchored,
             runs=tuple(TrainingRun(digest=one.digest, slices=()) for one in others),

@@ -16,9 +16,9 @@ from gates.documents.evidence import MeasuredModel as Measured
 from gates.documents.record import Refused, TrainingCode
 from gates.errors import Exit, GatesError
 from gates.ledger.acceptances import Proven
-from gates.measure.holdout.facts import NAME as FACTS
 from gates.measure.holdout.models import ModelOutput, RegisteredModel
 from gates.measure.measurement import Measurement
+from gates.measure.training_facts import NAME as FACTS
 from gates.policy import ResolvedPolicy
 from gates.promotion.transaction import Approve, RefusedError
 from gates.system.files import digest_of

@@ -8,7 +8,8 @@ from dataclasses import replace
 from gates.documents.record import Record, RecordKind, Refused, Version
 from gates.errors import GatesError
 from gates.ledger.alias import moves
-from gates.ledger.ledger import Entry, LostRaceError, names
+from gates.ledger.ledger import Entry, LostRaceError
+from gates.ledger.record_names import names
 from gates.promotion.transaction import PromotionContext, RefusedError, begin, carry_out
 
 

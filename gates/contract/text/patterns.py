@@ -7,9 +7,10 @@ too large; as the engine is not asked here, the size is reckoned, with room to s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+
+from gates.contract.text.character_sets import ALL, CATEGORIES, CONTROLS, SCRIPTS, SETS, char
 
 LONGEST = 1000
 MOST_REPEATS = 1000  # RE2 allows no more, repeats within repeats multiplied
@@ -17,50 +18,6 @@ LARGEST = 50_000  # of the sizes below; RE2 stops at about 120,000, and earlier 
 SMALL, MIDDLE, BIG = 5, 40, 300  # a character; a class; a class of Unicode
 DEEPEST = 100
 
-_SPACES = (
-    (0x09, 0x0D), (0x20, 0x20), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029), (0x202F, 0x202F),
-    (0x205F, 0x205F), (0x3000, 0x3000), (0xFEFF, 0xFEFF),
-)  # fmt: skip
-_ALL = r"\x{0}-\x{10ffff}"
-
-
-def _char(code: int) -> str:
-    return rf"\x{{{code:x}}}"
-
-
-def _ranges(pairs: tuple[tuple[int, int], ...]) -> str:
-    return "".join(_char(low) if low == high else f"{_char(low)}-{_char(high)}" for low, high in pairs)
-
-
-def _others(pairs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
-    starts = [0, *(high + 1 for _, high in pairs)]
-    return tuple(zip(starts, [*(low - 1 for low, _ in pairs), 0x10FFFF], strict=True))
-
-
-_SETS = {  # escapes that stand for several characters, as they stand in RE2's brackets
-    "d": "0-9",
-    "D": r"\D",
-    "w": "0-9A-Za-z_",
-    "W": r"\W",
-    "s": _ranges(_SPACES),
-    "S": _ranges(_others(_SPACES)),
-}
-_CONTROLS = {"f": 0x0C, "n": 0x0A, "r": 0x0D, "t": 0x09, "v": 0x0B}
-_CATEGORIES: Mapping[str, str] = {  # long names of general categories
-    "Letter": "L", "Cased_Letter": "LC", "Uppercase_Letter": "Lu", "Lowercase_Letter": "Ll", "Titlecase_Letter": "Lt",
-    "Modifier_Letter": "Lm", "Other_Letter": "Lo", "Mark": "M", "Combining_Mark": "M", "Nonspacing_Mark": "Mn",
-    "Spacing_Mark": "Mc", "Enclosing_Mark": "Me", "Number": "N", "Decimal_Number": "Nd", "digit": "Nd",
-    "Letter_Number": "Nl", "Other_Number": "No", "Punctuation": "P", "punct": "P", "Connector_Punctuation": "Pc",
-    "Dash_Punctuation": "Pd", "Open_Punctuation": "Ps", "Close_Punctuation": "Pe", "Initial_Punctuation": "Pi",
-    "Final_Punctuation": "Pf", "Other_Punctuation": "Po", "Symbol": "S", "Math_Symbol": "Sm", "Currency_Symbol": "Sc",
-    "Modifier_Symbol": "Sk", "Other_Symbol": "So", "Separator": "Z", "Space_Separator": "Zs", "Line_Separator": "Zl",
-    "Paragraph_Separator": "Zp", "Other": "C", "Control": "Cc", "Format": "Cf", "Private_Use": "Co",
-}  # fmt: skip
-_SCRIPTS = (
-    "Arabic", "Armenian", "Bengali", "Cyrillic", "Devanagari", "Ethiopic", "Georgian", "Greek", "Gujarati", "Gurmukhi",
-    "Han", "Hangul", "Hebrew", "Hiragana", "Kannada", "Katakana", "Khmer", "Lao", "Latin", "Malayalam", "Mongolian",
-    "Myanmar", "Sinhala", "Tamil", "Telugu", "Thai", "Tibetan",
-)  # fmt: skip
 _LOOK = {"(?=": "look-ahead", "(?!": "look-ahead", "(?<=": "look-behind", "(?<!": "look-behind"}
 _COUNT = re.compile(r"\{([0-9]+)(,([0-9]*))?\}")
 _NAMED = re.compile(r"\(\?<([A-Za-z_$][A-Za-z0-9_$]*)>")
@@ -196,7 +153,7 @@ class _Parser:
     def literal(self, code: int) -> str:
         if 0xD800 <= code <= 0xDFFF:  # half a surrogate pair
             self.unknown.append("half a surrogate pair")
-        return _char(code)
+        return char(code)
 
     def group(self) -> tuple[str, int]:
         look = next((word for word in sorted(_LOOK, key=len, reverse=True) if self.text.startswith(word, self.at)), "")
@@ -251,9 +208,9 @@ class _Parser:
     def escaped(self) -> tuple[str, int, int | None]:
         """A character or a set, as it stands in brackets; its size; the character's code."""
         sign = self.text[self.at + 1 : self.at + 2]
-        if sign and sign in _SETS:
+        if sign and sign in SETS:
             self.at += 2
-            return _SETS[sign], MIDDLE, None
+            return SETS[sign], MIDDLE, None
         if sign and sign in "pP":
             return self.property(sign)
         match = _ESCAPED.match(self.text, self.at)
@@ -263,9 +220,9 @@ class _Parser:
             return self.char(self.paired(code) if match[2] else code)
         if not sign or sign.isalnum():
             written = f"\\{sign}" if sign else "a backslash at its end"
-            if sign and sign in _CONTROLS:
+            if sign and sign in CONTROLS:
                 self.at += 2
-                return self.char(_CONTROLS[sign])
+                return self.char(CONTROLS[sign])
             raise NoExpressionError(f"it is not an ECMA 262 regular expression: {written}")
         self.at += 2
         return self.char(ord(sign))
@@ -289,14 +246,14 @@ class _Parser:
             raise NoExpressionError(f"it is not an ECMA 262 regular expression: \\{sign} without a property")
         self.at = match.end()
         property_name, name = match[1] or "", match[2]
-        short = _CATEGORIES.get(name, name)
+        short = CATEGORIES.get(name, name)
         if property_name.startswith(("S", "s")):
-            short = name if name in _SCRIPTS else ""
+            short = name if name in SCRIPTS else ""
         elif short == "Any" and not property_name:
-            return (_ALL if sign == "p" else rf"^{_ALL}"[1:]), BIG, None
+            return (ALL if sign == "p" else rf"^{ALL}"[1:]), BIG, None
         elif short == "LC":
             self.unknown.append(f"\\p{{{name}}}")
-        elif short not in _CATEGORIES.values():
+        elif short not in CATEGORIES.values():
             short = ""
         if not short:
             self.unknown.append(f"\\{sign}{match[0]}")
@@ -314,7 +271,7 @@ class _Parser:
                 self.at += 1
                 high, _, last = self.member()
                 if first is None or last is None:  # beside a set it is only a hyphen
-                    low = f"{low}{_char(ord('-'))}{high}"
+                    low = f"{low}{char(ord('-'))}{high}"
                 elif last < first:
                     raise NoExpressionError("it is not a regular expression: a range whose ends are reversed")
                 else:
@@ -322,7 +279,7 @@ class _Parser:
             inside += low
         self.at += 1
         if not inside:
-            return (f"[{_ALL}]" if negated else rf"[^{_ALL}]"), MIDDLE
+            return (f"[{ALL}]" if negated else rf"[^{ALL}]"), MIDDLE
         return f"[{'^' if negated else ''}{inside}]", size
 
     def member(self) -> tuple[str, int, int | None]:

@@ -11,13 +11,13 @@ from gates.contract.sql import literal, quoted
 from gates.errors import GatesError
 from gates.measure.engines import Engine
 from gates.measure.holdout.labels import TOTAL, Labels
+from gates.measure.holdout.matching import SHOWN, match_rows
 from gates.measure.holdout.tables import OpenTable, open_table, shortest
 from gates.metrics import Task
 from gates.policy import Policy
 from gates.schema.validation import nearest
 from gates.wording import counted, plural
 
-_SHOWN = 5
 _SCORE = "score_"
 FORMS: Mapping[Task, str] = {
     "binary": "It needs a column score (probability of the positive class) or prediction (the class).",
@@ -76,7 +76,7 @@ def place(
     scores += "".join(f", {_double(view, column)} AS {told}" for column, told in columns.items())
     taken = f"SELECT {key}{form.call} AS call, {form.score} AS score{scores} FROM {quoted(view.name)} p"
     engine.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {taken}")
-    _match(engine, name, view, policy, secret=secret)
+    match_rows(engine, name, view, policy, secret=secret)
     return Predicted(name=name, scored=form.scored, classes=len(form.scores), columns=columns)
 
 
@@ -172,7 +172,7 @@ def _check_totals(engine: Engine, view: OpenTable, policy: Policy, columns: Sequ
         ((low, high),) = engine.run(f"SELECT min({total}), max({total}) FROM {quoted(view.name)} WHERE {wrong}")
         raise GatesError(
             f"the scores of {counted(count, 'row')} don't add up to 1 ({which}): "
-            f"{', '.join(columns[:_SHOWN])} together are {_span(low, high)}",
+            f"{', '.join(columns[:SHOWN])} together are {_span(low, high)}",
             where=view.path,
             hint=f"Scores are probabilities: those of a row's classes add up to 1, within {TOTAL:g}.",
         )
@@ -228,78 +228,6 @@ def _need(view: OpenTable, policy: Policy, *columns: str) -> None:
         raise GatesError(f"the predictions have the columns {', '.join(view.columns)}", where=view.path, hint=form)
 
 
-def _match(engine: Engine, name: str, view: OpenTable, policy: Policy, *, secret: bool) -> None:
-    """The same rows on both sides, or an error that says how many differ and which."""
-    ((expected,),) = engine.run("SELECT count(*) FROM gates_rows")
-    ((given,),) = engine.run(f"SELECT count(*) FROM {name}")
-    if not policy.data.key:
-        if expected != given:
-            raise GatesError(
-                f"{counted(given, 'prediction')} for {counted(expected, 'holdout row')}",
-                where=view.path,
-                hint="Predict every row of GATES_HOLDOUT once, in its order, or set data.key.",
-            )
-        return
-    for what, sql in (
-        (("prediction has no key", "predictions have no key"), f"SELECT row_key FROM {name} WHERE row_key IS NULL"),
-        (("key occurs twice", "keys occur twice"), f"SELECT row_key FROM {name} GROUP BY row_key HAVING count(*) > 1"),
-        (
-            ("holdout row has no prediction", "holdout rows have no prediction"),
-            f"SELECT row_key FROM gates_rows EXCEPT SELECT row_key FROM {name}",
-        ),
-        (
-            ("prediction belongs to no holdout row", "predictions belong to no holdout row"),
-            f"SELECT row_key FROM {name} EXCEPT SELECT row_key FROM gates_rows",
-        ),
-    ):
-        ((wrong,),) = engine.run(f"SELECT count(*) FROM ({sql})")
-        if wrong and secret:
-            hidden = f"{policy.data.key} is x-sensitive: none is named"
-            raise GatesError(f"{plural(wrong, *what)} ({hidden})", where=view.path)
-        if wrong:
-            first = engine.run(f"SELECT row_key FROM ({sql}) ORDER BY row_key LIMIT {_SHOWN}")
-            shown = ", ".join(str(row[0]) for row in first if row[0] is not None) + (", …" if wrong > _SHOWN else "")
-            which = f" ({policy.data.key}: {shown})" if first[0][0] is not None else f" in {policy.data.key}"
-            beside, why = _beside(engine, name, view, policy.data.key)
-            hint = " ".join(filter(None, (why, _spelt(engine, name)))) or None
-            raise GatesError(f"{plural(wrong, *what)}{which}{beside}", where=view.path, hint=hint)
-
-
-def _spelt(engine: Engine, name: str) -> str | None:
-    """How to fix keys of which none is the holdout's: another program may have made 7 or 7.0 of 007."""
-    ((same,),) = engine.run(f"SELECT count(*) FROM gates_rows WHERE row_key IN (SELECT row_key FROM {name})")
-    if same:
-        return None
-    ours, theirs = (engine.run(f"SELECT min(row_key) FROM {table}")[0][0] for table in ("gates_rows", name))
-    return f"No key matches the holdout's: write them as {ours}, not {theirs}; read them as text, with dtype=str."
-
-
-def _beside(engine: Engine, name: str, view: OpenTable, key: str) -> tuple[str, str | None]:
-    """The predictions' own keys, where they are none of the holdout's, and how they may have come to differ."""
-    strange = f"SELECT row_key FROM {name} WHERE row_key IS NOT NULL EXCEPT SELECT row_key FROM gates_rows"
-    first = [str(row[0]) for row in engine.run(f"SELECT row_key FROM ({strange}) ORDER BY row_key LIMIT {_SHOWN}")]
-    lacking = [
-        str(row[0])
-        for row in engine.run(
-            f"SELECT row_key FROM gates_rows EXCEPT SELECT row_key FROM {name} ORDER BY row_key LIMIT {_SHOWN}"
-        )
-    ]
-    if not first or not lacking:
-        return "", None
-    alike = {_as_number(one) for one in first} & {_as_number(one) for one in lacking} - {None}
-    theirs = f"; the predictions have {', '.join(first)} ({view.told(key)})"
-    if not alike:
-        return theirs, None
-    return theirs, "They are the same numbers, written differently."
-
-
-def _as_number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
 def _wrong_rows(engine: Engine, view: OpenTable, policy: Policy, condition: str) -> tuple[int, str]:
     """How many rows are wrong, and the first of them, by their key where there is one."""
     ((count,),) = engine.run(f"SELECT count(*) FROM {quoted(view.name)} WHERE {condition}")
@@ -308,8 +236,8 @@ def _wrong_rows(engine: Engine, view: OpenTable, policy: Policy, condition: str)
     key = policy.data.key if policy.data.key in view.columns else None
     named = "row_number() OVER ()" if key is None else f"CAST({quoted(key)} AS VARCHAR)"
     numbered = f"(SELECT {named} AS gates_row, * FROM {quoted(view.name)})"
-    rows = engine.run(f"SELECT gates_row FROM {numbered} WHERE {condition} ORDER BY gates_row LIMIT {_SHOWN}")
-    told = ", ".join(str(row[0]) for row in rows) + (", …" if count > _SHOWN else "")
+    rows = engine.run(f"SELECT gates_row FROM {numbered} WHERE {condition} ORDER BY gates_row LIMIT {SHOWN}")
+    told = ", ".join(str(row[0]) for row in rows) + (", …" if count > SHOWN else "")
     return count, f"{key}: {told}" if key else f"{'row' if count == 1 else 'rows'} {told}"
 
 
@@ -348,7 +276,7 @@ def _check_calls(engine: Engine, view: OpenTable, policy: Policy, labels: Labels
     named = f"neither {others[0]} nor {last}" if len(others) == 1 else f"none of {', '.join(labels.classes[:10])}"
     strange = engine.run(
         f"SELECT DISTINCT CAST(prediction AS VARCHAR) AS v FROM {quoted(view.name)} WHERE NOT {known} "
-        f"ORDER BY v LIMIT {_SHOWN}",
+        f"ORDER BY v LIMIT {SHOWN}",
     )
     values = [str(row[0]) for row in strange if row[0] is not None]
     shown = f": {', '.join(values)}" if values else ""
