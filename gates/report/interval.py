@@ -1,4 +1,4 @@
-"""Write a gate's numbers as text: values, bounds, what a rule asks for, and the interval beside its limit as a drawing."""
+"""Write a gate's numbers as text: values, bounds, what a rule asks for, and its interval beside the limit."""
 
 from __future__ import annotations
 
