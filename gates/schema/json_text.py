@@ -16,7 +16,7 @@ def json_value(data: bytes | str, name: str, hint: str | None = None, **hooks: A
     """
     try:
         value = json.loads(data, **hooks)
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is not text
     except (ValueError, RecursionError) as error:
         raise GatesError(f"is not valid JSON: {error}", where=name, hint=hint) from error
     return value
