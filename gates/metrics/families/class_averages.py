@@ -143,7 +143,7 @@ def _of_buckets(slice_: Slice, statistic: Value, support: float, *signs: int) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Averaged:
-    """A function of the margins. ``bounds``: of a model's, given what leaving out rows tells of it."""
+    """A function of the margins. ``bounds``: of a model's, given what leaving out rows shows."""
 
     value: Value
     limits: Bounds
