@@ -158,7 +158,7 @@ def test_what_stands_there_is_overwritten_only_when_told(folder):
     assert names(folder) == {"README.md", "notes.txt"}
     assert template("--force").code == 0
     assert re.search(r"json, \.devcontainer/setup and \d+ more: stand in the way", template().err)
-    assert "A model that" in (folder / "README.md").read_text()
+    assert "A model guarded by" in (folder / "README.md").read_text()
     assert (folder / "notes.txt").read_text() == "mine, too"
 
 
