@@ -14,7 +14,7 @@ from gates.system import files
 
 
 def sign(statement: bytes, key: Path) -> bytes:
-    """The DSSE envelope of a statement, as canonical JSON. Raises ``GatesError`` for a key that is none."""
+    """The DSSE envelope of a statement, as canonical JSON. Raises ``GatesError`` for something that is not a key."""
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from securesystemslib.dsse import Envelope
     from securesystemslib.signer import CryptoSigner
@@ -50,4 +50,4 @@ def _loaded(load: Any, key: Path, kind: str) -> Any:
         hint = (
             "Make one: openssl genpkey -algorithm ed25519 -out key.pem && openssl pkey -in key.pem -pubout -out pub.pem"
         )
-        raise GatesError(f"is no {kind} key without a password, in PEM", where=str(key), hint=hint) from error
+        raise GatesError(f"is not a {kind} key in PEM without a password", where=str(key), hint=hint) from error

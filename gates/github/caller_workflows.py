@@ -113,7 +113,7 @@ jobs:
       contents: read # to check the repository out
       deployments: read # when something was approved
       pull-requests: write # to comment
-      statuses: write # for the verdict beside the commit
+      statuses: write # for the verdict on the commit
     <USES>
     with:
       policy: gates.yaml<WORKING>
@@ -136,12 +136,12 @@ jobs:
       contents: write # to write into the ledger's branch
       deployments: read # when they were given
       pull-requests: write # asked for by the workflow that judges; there is no pull request here
-      statuses: write # for the verdict beside the commit
+      statuses: write # for the verdict on the commit
     <USES>
     with:
       policy: <POLICY>
       folder: <FOLDER>
-      approvals: <ROLES> # environments that are asked, one a role of the policy
+      approvals: <ROLES> # environments that ask for approval, one per role of the policy
       environment: <PRODUCTION> # holds the registry's credential
       <REQUIREMENTS><PYTHON>
       tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }}
@@ -163,7 +163,7 @@ jobs:
       contents: read # to check the base branch out
       deployments: read # when something was approved
       pull-requests: write # to comment
-      statuses: write # for the verdict beside the commit
+      statuses: write # for the verdict on the commit
     <USES>
     with:
       policy: gates.yaml<WORKING>

@@ -93,7 +93,7 @@ def _of_slice(part: Slice, evidence: Evidence, *, called: bool, paired: bool) ->
         yield "it has no rows"
     for cell in part.cells:
         if len(cell) != CELL or cell[0] not in classes or cell[1] not in classes or cell[2] not in calls or cell[3] < 1:
-            yield f"{list(cell)} is no cell"
+            yield f"{list(cell)} is not a cell"
             return
     if len({cell[:3] for cell in part.cells}) != len(part.cells):
         yield "a cell occurs twice"
@@ -107,7 +107,7 @@ def _of_slice(part: Slice, evidence: Evidence, *, called: bool, paired: bool) ->
             or weighted[1:4] not in cells
             or weighted[-1] < 0
         ):
-            yield f"{list(weighted)} is no weight of a cell"
+            yield f"{list(weighted)} is not a weight of a cell"
     if part.ranks:
         yield from _of_ranks(part, part.ranks)
     for moments in part.moments:
@@ -132,7 +132,7 @@ def _of_ranks(part: Slice, ranks: Ranks) -> Iterator[str]:
             yield "no two rankings have these sums"
     for bucket in ranks.buckets:
         if len(bucket) != 7 or not 0 <= bucket[0] < BUCKETS or min(bucket) < 0:  # its seven numbers
-            yield f"{list(bucket)} is no bucket of ranks"
+            yield f"{list(bucket)} is not a bucket of ranks"
             return
 
 

@@ -136,7 +136,9 @@ def _told(
             yield from _nearest_branch(source, base, value, schema, error)
         case "enum":
             options = ", ".join(str(option) for option in kind.options)
-            text = f"{shown(error.instance)} is none of {options}{nearest(str(error.instance), map(str, kind.options))}"
+            text = (
+                f"{shown(error.instance)} is not one of {options}{nearest(str(error.instance), map(str, kind.options))}"
+            )
             yield Problem.at(source, path, text)
         case "type":
             wanted = " or ".join(_TYPES[name] for name in kind.types)
