@@ -12,7 +12,7 @@ from gates.judge.judge import judge
 from gates.schema.canonical import canonical
 
 HEAVY = ["numpy", "pandas", "duckdb", "mlflow", "requests", "urllib3", "scipy", "sklearn", "fairlearn", "pyarrow",
-         "copier"]  # fmt: skip
+         "copier", "stamina", "tenacity", "filelock", "pathspec"]  # fmt: skip
 POLICY = {
     "slices": ["region", {"age": [40]}],
     "gates": [
