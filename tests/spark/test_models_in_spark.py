@@ -49,6 +49,8 @@ CASES = {
     "score": ("score", {"label": None}, VALUES, [{"age": [30, 50]}]),
 }
 
+FIRST = ("binary in units", "multiclass", "ranking")  # the others are tried with --all
+
 
 def files(folder: Path, task: str) -> None:
     """A holdout and two models' predictions, whose rows stand in an order of their own."""
@@ -103,7 +105,7 @@ def test_the_same_evidence_of_binned_scores(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("spark")
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=[pytest.mark.slow] if case == "sklearn's" else []) for case in CASES]
+    "case", [pytest.param(case, marks=[] if case in FIRST else [pytest.mark.slow]) for case in CASES]
 )
 def test_the_same_evidence(tmp_path, case):
     task, data, gates, slices = CASES[case]

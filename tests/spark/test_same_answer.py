@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from contract_bench import NOW, Held
 from contract_tables import KINDS, Sample
+from extent import part
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from test_hostile import FILES
@@ -32,6 +33,11 @@ ROWS = st.fixed_dictionaries({kind: st.none() | KINDS[kind].values for kind in S
 SCHEMAS = st.one_of(*(KEYWORDS[word].map(lambda value, word=word: {word: value}) for word in KEYWORDS), VALUE)
 
 
+def every_third(cases):
+    """Cases, of which one in three is always tried."""
+    return [pytest.param(case, marks=[pytest.mark.slow] if place % 3 else []) for place, case in enumerate(cases)]
+
+
 @pytest.fixture(scope="module")
 def duck():
     return connect(NOW, threads=1)
@@ -45,7 +51,10 @@ def hold(engine, folder, name, contract):
 
 
 @settings(
-    max_examples=3, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=part(3, 1),
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
 )
 @given(st.lists(ROWS, min_size=4, max_size=12), st.lists(SCHEMAS, min_size=20, max_size=20))
 def test_any_keyword_of_any_column_row_for_row(duck, spark, tmp_path, rows, schemas):
@@ -200,7 +209,7 @@ def test_files_of_every_sort(duck, spark, tmp_path, name):
     assert hold(duck, tmp_path, name, contract) == hold(spark, tmp_path, name, contract)
 
 
-@pytest.mark.parametrize("case", FILES)
+@pytest.mark.parametrize("case", every_third(FILES))
 def test_a_hostile_file_is_told_as_it_is_by_duckdb(duck, spark, tmp_path, case):
     name, data, _ = FILES[case]
     (tmp_path / name).write_bytes(data.encode() if isinstance(data, str) else data)
@@ -220,7 +229,9 @@ def test_a_pattern_that_backtracks(spark, tmp_path):
     assert found.count == 1  # Java's own patterns would not have ended by then
 
 
-@pytest.mark.parametrize("name", ['"; drop table', "a.b", "a`b", "select", "é", "%s{}", "x" * 300, "a\\", "v", "here"])
+@pytest.mark.parametrize(
+    "name", every_third(['"; drop table', "a.b", "a`b", "select", "é", "%s{}", "x" * 300, "a\\", "v", "here"])
+)
 def test_columns_of_any_name(duck, spark, tmp_path, name):
     table = [{"unique": name}, {"drift": name, "max": 1, "against": "t.parquet"}]
     contract = {"record": {"properties": {name: {"maximum": 1}}}, "table": table}
