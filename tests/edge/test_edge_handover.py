@@ -97,9 +97,9 @@ def test_a_committed_hand_over_is_not_taken_for_one(project_of_predictions: Proj
 
 PLAIN = {"predictions.csv": "id,score\n1,0.5\n"}
 ATTACKS: dict[str, Any] = {
-    "another digest": (lambda folder: (folder / "predictions.csv").write_text("id,score\n1,0.9\n"), "another one"),
-    "a file more": (lambda folder: (folder / "sitecustomize.py").write_text(""), "another one"),
-    "a file less": (lambda folder: (folder / "predictions.csv").unlink(), "another one"),
+    "another digest": (lambda folder: (folder / "predictions.csv").write_text("id,score\n1,0.9\n"), "its digest differs"),
+    "a file more": (lambda folder: (folder / "sitecustomize.py").write_text(""), "its digest differs"),
+    "a file less": (lambda folder: (folder / "predictions.csv").unlink(), "its digest differs"),
     "a link": (lambda folder: (folder / "link").symlink_to("/etc/passwd"), "link"),
     "a link to a folder": (lambda folder: (folder / "link").symlink_to("/etc"), "link"),
     "a link to nothing": (lambda folder: (folder / "link").symlink_to("nowhere"), "link"),
@@ -166,7 +166,7 @@ def test_lines_of_digests_are_exact(work: Workspace, tmp_path: Path, lines: str,
 def test_a_folder_without_a_line_is_refused(work: Workspace, tmp_path: Path) -> None:
     made = candidate_in(tmp_path / "handed")
     (tmp_path / "handed/scores").mkdir()
-    with pytest.raises(GatesError, match="'scores' was handed over without a digest"):
+    with pytest.raises(GatesError, match="'scores' was handed over, but without a digest"):
         handover.receive(work, tmp_path / "handed", digests(candidate=made), ("candidate", "scores"))
 
 
@@ -192,8 +192,8 @@ def test_no_more_is_taken_than_the_limits(
 
 
 def test_half_of_the_two_options_is_a_mistake(project_of_predictions: Project, tmp_path: Path) -> None:
-    refused(project_of_predictions.gates("run", "--handed", str(tmp_path)), "--handed, --digests: one of the two")
-    refused(project_of_predictions.gates("run", "--digests", "candidate"), "--handed, --digests: one of the two")
+    refused(project_of_predictions.gates("run", "--handed", str(tmp_path)), "--handed, --digests: give both or neither")
+    refused(project_of_predictions.gates("run", "--digests", "candidate"), "--handed, --digests: give both or neither")
 
 
 def test_empty_options_mean_none_as_an_action_gives_them(project_of_predictions: Project) -> None:
