@@ -43,6 +43,7 @@ FIXED = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 UMASK = 0o022
+PREFIX = "gates-tests-home-"
 
 
 def fixed(caller: dict[str, str], home: Path) -> dict[str, str]:
@@ -52,8 +53,10 @@ def fixed(caller: dict[str, str], home: Path) -> dict[str, str]:
 
 
 def settle() -> Path:
-    """Change this process's environment; gives its home, which is empty."""
-    home = Path(tempfile.mkdtemp(prefix="gates-tests-home-"))
+    """Change this process's environment; gives its home, which is empty, and which the workers that it starts share."""
+    home = Path(CALLER.get("HOME", ""))
+    if not home.name.startswith(PREFIX):
+        home = Path(tempfile.mkdtemp(prefix=PREFIX))
     os.environ.clear()
     os.environ.update(fixed(CALLER, home))
     os.umask(UMASK)
@@ -66,4 +69,5 @@ HOME = settle()
 
 def leave() -> None:
     """Remove what ``settle`` made."""
-    shutil.rmtree(HOME, ignore_errors=True)
+    if str(HOME) != CALLER.get("HOME"):
+        shutil.rmtree(HOME, ignore_errors=True)
