@@ -97,7 +97,10 @@ def test_a_committed_hand_over_is_not_taken_for_one(project_of_predictions: Proj
 
 PLAIN = {"predictions.csv": "id,score\n1,0.5\n"}
 ATTACKS: dict[str, Any] = {
-    "another digest": (lambda folder: (folder / "predictions.csv").write_text("id,score\n1,0.9\n"), "its digest differs"),
+    "another digest": (
+        lambda folder: (folder / "predictions.csv").write_text("id,score\n1,0.9\n"),
+        "its digest differs",
+    ),
     "a file more": (lambda folder: (folder / "sitecustomize.py").write_text(""), "its digest differs"),
     "a file less": (lambda folder: (folder / "predictions.csv").unlink(), "its digest differs"),
     "a link": (lambda folder: (folder / "link").symlink_to("/etc/passwd"), "link"),
