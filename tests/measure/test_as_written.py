@@ -110,7 +110,7 @@ NAMED = {
     "by blanks": (["a", "b", " a"], "columns 1 and 3 are 'a' and ' a', which differ only in case or blanks"),
     "by no-break space": (["a", "a\u00a0"], "columns 1 and 2 are"),
     "nameless": (["", "a"], "column 1 has no name"),
-    "of blanks": (["a", " ", "  "], "columns 2 and 3 are ' ' and '  ', which only"),
+    "of blanks": (["a", " ", "  "], "columns 2 and 3 are ' ' and '  ', which differ only"),
     "the engine's own": (["", "column0"], "column 1 has no name"),
 }
 
