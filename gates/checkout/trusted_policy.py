@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gates.checkout.workspace import Workspace
-from gates.documents.record import LEDGER, PICTURES, TIME, PolicyRef
+from gates.documents.record import LEDGER, PICTURES, REGISTRY, TIME, PolicyRef
 from gates.errors import GatesError
 from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read
@@ -16,7 +16,7 @@ from gates.system import files
 from gates.system.git import FETCHED, Git, repository, upstream
 
 USUAL = ("main", "master", "trunk")
-OURS = (LEDGER, PICTURES)  # branches that hold no code
+OURS = (LEDGER, PICTURES, REGISTRY)  # branches that hold no code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from gates.schema.fields import declare
 
 SCHEMA: Literal["gates/record/v1"] = "gates/record/v1"
 FILE = "record.json"
-LEDGER, PICTURES = "gates-ledger", "gates-pictures"  # branches that hold no code
+LEDGER, PICTURES, REGISTRY = "gates-ledger", "gates-pictures", "gates-registry"  # branches that hold no code
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 DECISION, EVIDENCE, POLICY, MANIFEST = "decision.json", "evidence.json", "policy.json", "manifest.json"
 CARD = "card.md"  # attached to a promotion: the model's card

@@ -17,10 +17,11 @@ from gates.system.progress import Steps
 
 if TYPE_CHECKING:
     from gates.checkout.trusted_policy import TrustedPolicy
+    from gates.ledger.alias import Names
     from gates.ledger.ledger import Ledger
     from gates.measure.measurement import Measurement
-    from gates.registry.mlflow import Registry
-    from gates.registry.sqlite import SQLiteRegistry
+    from gates.registry.interface import Registry
+    from gates.registry.mlflow import MLflowRegistry
 
 
 @dataclass(kw_only=True)
@@ -92,30 +93,45 @@ class Session:
 
     @cached_property
     def registry(self) -> Registry:
-        """MLflow's registry."""
-        from gates.registry.mlflow import Registry
+        """The registry: MLflow's where one is named, else a branch of the repository."""
+        if self.registry_uri is None:
+            from gates.registry.git_registry import GitRegistry, limit
 
-        return Registry(self.registry_uri, self.workspace.root)
+            return GitRegistry(self.ledger.git, self.ledger.remote, self.steps.say, limit(self.environ))
+        return self._mlflow(self.registry_uri)
+
+    def _mlflow(self, uri: str) -> MLflowRegistry:
+        from gates.registry.mlflow import MLflowRegistry
+
+        return MLflowRegistry(uri, self.workspace.root)
 
     @property
-    def registry_reader(self) -> SQLiteRegistry:
+    def registry_reader(self) -> Names:
         """The registry for reading alone: an SQLite file is read without MLflow, which takes seconds to import."""
+        uri = self.registry_uri
+        if uri is None:
+            return self.registry
         from gates.registry.sqlite import SQLiteRegistry
 
-        return SQLiteRegistry(self.registry_uri, lambda: self.registry)
+        return SQLiteRegistry(uri, lambda: self._mlflow(uri))
 
     @property
-    def registry_uri(self) -> str:
-        """Where nobody names a registry, an SQLite file beside the policy; a relative path starts there, too."""
-        from gates.registry.address import rooted
+    def registry_uri(self) -> str | None:
+        """The address of MLflow: what ``MLFLOW_TRACKING_URI`` names, where a relative path starts at the policy, or a
+        file mlflow.db beside the policy. None where there is neither."""
+        from gates.registry.address import SQLITE, rooted
 
-        return rooted(self.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db", self.workspace.root)
+        named, beside = self.environ.get("MLFLOW_TRACKING_URI"), self.workspace.root / "mlflow.db"
+        if named:
+            return rooted(named, self.workspace.root)
+        return f"{SQLITE}{beside}" if beside.is_file() else None
 
     @property
     def no_registry(self) -> bool:
-        """Whether nobody named a registry, and none lies beside the policy yet."""
-        file = Path(self.registry_uri.removeprefix("sqlite:///"))
-        return self.registry_uri.startswith("sqlite:///") and file.parent.is_dir() and not file.exists()
+        """Whether the registry is an SQLite file that nobody has made yet."""
+        uri = self.registry_uri or ""
+        file = Path(uri.removeprefix("sqlite:///"))
+        return uri.startswith("sqlite:///") and file.parent.is_dir() and not file.exists()
 
     @cached_property
     def unreachable(self) -> str | None:
@@ -126,7 +142,7 @@ class Session:
             return None
         if self.no_registry:
             return "the run of a fork's pull request has no registry"
-        wants = refuses(self.registry_uri, self.environ)
+        wants = self.registry_uri is not None and refuses(self.registry_uri, self.environ)
         return "the run of a fork's pull request has no credential of the registry" if wants else None
 
     @cached_property

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from gates.documents.standing import AliasState
+from gates.ledger.alias import Names
 from gates.ledger.champions import champions
 from gates.ledger.ledger import Ledger
 from gates.policy import ResolvedPolicy
 from gates.promotion.status import standing
-from gates.registry.sqlite import SQLiteRegistry
 from gates.report.badge_svg import Badge, badge
 
 TROUBLE = {
@@ -17,7 +17,7 @@ TROUBLE = {
 }
 
 
-def badge_of(ledger: Ledger, registry: SQLiteRegistry | None, resolved: ResolvedPolicy, alias: str) -> Badge:
+def badge_of(ledger: Ledger, registry: Names | None, resolved: ResolvedPolicy, alias: str) -> Badge:
     """The badge of a stage. Without a registry it is what the ledger says, and nobody knows who moved an alias since.
 
     Raises ``GatesError`` for a stage that the policy does not have, and where ledger or registry can't be asked.

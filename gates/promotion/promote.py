@@ -19,7 +19,7 @@ from gates.promotion import provenance
 from gates.promotion.candidate import AGAIN, Candidate, predictions
 from gates.promotion.transaction import PromotionContext, RefusedError, begin, carry_out
 from gates.promotion.verification import Verified, bare, verified
-from gates.registry.mlflow import TAG_DECISION, TAG_DIGEST, TAG_HOLDOUT, TAG_INTENT, StoredRun
+from gates.registry.interface import TAG_DECISION, TAG_DIGEST, TAG_HOLDOUT, TAG_INTENT, StoredRun
 from gates.schema.canonical import canonical, digest
 from gates.system import files
 
@@ -77,7 +77,10 @@ def _kept(desk: PromotionContext, candidate: Candidate, verified: Verified) -> S
     """Store the files, of which nothing serves yet: they are those that were judged, whatever happened since."""
     kept = desk.registry.keep(desk.name, candidate.workspace.candidate, predictions(candidate.workspace))
     model = verified.record.model
-    if model is None or (desk.registry.kept(kept.run_id), kept.predictions) != (model.digest, model.predictions):
+    if model is None or (desk.registry.kept(desk.name, kept.run_id), kept.predictions) != (
+        model.digest,
+        model.predictions,
+    ):
         raise RefusedError(Refused.STORED_BYTES, "the stored files are not those that were judged", hint=AGAIN)
     return kept
 

@@ -11,16 +11,15 @@ from gates.documents.record import EVIDENCE, MANIFEST, OUTCOMES, RecordKind
 from gates.documents.standing import AGREED, SCHEMA, ServedAlias, Standing
 from gates.errors import GatesError
 from gates.judge.judge import judge
-from gates.ledger.alias import compared, hint, last_move
+from gates.ledger.alias import Names, compared, hint, last_move
 from gates.ledger.ledger import Entry, Ledger
 from gates.policy import ResolvedPolicy
 from gates.promotion.transaction import within_lease
-from gates.registry.sqlite import SQLiteRegistry
 from gates.schema.fields import declare
 from gates.schema.validation import read_json
 
 
-def standing(ledger: Ledger, registry: SQLiteRegistry, resolved: ResolvedPolicy) -> Standing:
+def standing(ledger: Ledger, registry: Names, resolved: ResolvedPolicy) -> Standing:
     """Ask ledger and registry. Reads no more of the ledger than it must."""
     name, head = resolved.champion[0], ledger.head()
     wanted = [stage.alias for stage in resolved.stages]
@@ -50,9 +49,7 @@ def standing(ledger: Ledger, registry: SQLiteRegistry, resolved: ResolvedPolicy)
     )
 
 
-def _alias(
-    ledger: Ledger, registry: SQLiteRegistry, resolved: ResolvedPolicy, alias: str, entry: Entry | None
-) -> ServedAlias:
+def _alias(ledger: Ledger, registry: Names, resolved: ResolvedPolicy, alias: str, entry: Entry | None) -> ServedAlias:
     state, told, version = compared(registry, resolved.champion[0], alias, entry)
     today, why = _today(ledger, resolved, entry) if entry else (None, "nothing was promoted")
     after = entry.record.after if entry else None

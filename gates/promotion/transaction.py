@@ -24,7 +24,7 @@ from gates.ledger.alias import known_of, last_move
 from gates.ledger.ledger import Entry, Ledger, LostRaceError
 from gates.policy import Stage
 from gates.promotion.provenance import draft
-from gates.registry.mlflow import Registry
+from gates.registry.interface import Registry
 
 LEASE = timedelta(minutes=10)  # how long an intent may take before somebody else settles it
 SKEW = timedelta(minutes=2)  # by which two machines' clocks may differ

@@ -12,7 +12,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +22,7 @@ from gates.errors import Exit, GatesError
 from gates.measure.holdout.models import RegisteredModel
 from gates.registry.address import reached
 from gates.registry.credentials import log_in
+from gates.registry.interface import TAG_INTENT, StoredRun
 from gates.schema.canonical import digest
 from gates.system.activity import ran
 from gates.system.files import folder_digest, manifest
@@ -30,10 +30,6 @@ from gates.system.files import folder_digest, manifest
 MODEL = "model"  # where an MLflow model lies in a version's folder
 KEPT = "candidate"  # artifact path of the model's folder
 PREDICTIONS = "predictions"  # artifact path of its predictions on the holdout
-TAG_DIGEST = "gates.digest"
-TAG_HOLDOUT = "gates.holdout"
-TAG_DECISION = "gates.decision"
-TAG_INTENT = "gates.intent"
 
 CLIENTS = {  # module of a store's client -> the extra that brings it
     "boto3": "s3", "botocore": "s3", "google": "gcs", "azure": "azure",
@@ -70,16 +66,7 @@ def _lacking(doing: str, error: ImportError) -> GatesError:
     return GatesError(f"{doing}: {module} is not installed", where="registry", hint=hint, exit_code=Exit.OUTSIDE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredRun:
-    """Files stored as a run: its id, the digest of the predictions, and whether there is a model among them."""
-
-    run_id: str
-    predictions: str
-    model: bool
-
-
-class Registry:
+class MLflowRegistry:
     """One MLflow registry. ``uri`` is an MLflow tracking URI."""
 
     def __init__(self, uri: str, root: Path) -> None:
@@ -248,9 +235,9 @@ class Registry:
                 raise
         return self._hashed(kept) if kept else self._hashed(self._source_of(found), f"{MODEL}/")
 
-    def kept(self, run_id: str) -> str | None:
+    def kept(self, name: str, run_id: str) -> str | None:
         """Digest of the stored files of a run; None where they are gone."""
-        with _told("read the stored files"):
+        with _told(f"read the stored files of {name}"):
             return self._hashed(self._source(run_id))
 
     def _hashed(self, source: str, below: str = "") -> str | None:

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from gates.registry.mlflow import KEPT, MODEL, Registry, hashed
+from gates.registry.mlflow import KEPT, MODEL, MLflowRegistry, hashed
 from gates.system.activity import ran
 
 ALIAS = """
@@ -29,7 +29,7 @@ WHERE v.name = ? AND v.version = ? AND v.current_stage != 'Deleted_Internal'
 class SQLiteRegistry:
     """One registry, of which ``asked`` is MLflow's own view, made once it is needed."""
 
-    def __init__(self, uri: str, asked: Callable[[], Registry]) -> None:
+    def __init__(self, uri: str, asked: Callable[[], MLflowRegistry]) -> None:
         self._file = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
         self._asked = asked
 

@@ -20,7 +20,7 @@ from gates.errors import Exit, GatesError
 from gates.pipeline.session import Session
 from gates.registry import address
 from gates.registry.address import rooted
-from gates.registry.mlflow import Registry, _told
+from gates.registry.mlflow import MLflowRegistry, _told
 from gates.system import files
 from gates.system.progress import Steps
 
@@ -100,7 +100,7 @@ def test_a_registry_that_is_not_there_is_told_soon() -> None:
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(GatesError, match="does not answer, asked 3 times: it refuses") as caught:
-            Registry(f"http://user:hush@127.0.0.1:{taken.getsockname()[1]}", Path("/nonexistent"))
+            MLflowRegistry(f"http://user:hush@127.0.0.1:{taken.getsockname()[1]}", Path("/nonexistent"))
     assert caught.value.exit_code is Exit.OUTSIDE
     assert "MLFLOW_TRACKING_URI" in str(caught.value)
     assert "hush" not in str(caught.value)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from edge_project import Project, Rows, refused, table
 
-from gates.registry.mlflow import Registry
+from gates.registry.mlflow import MLflowRegistry
 
 GATES = [{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.1}, {"metric": "accuracy", "min": 0.5}]
 
@@ -111,7 +111,7 @@ def test_the_champions_files_are_not_fetched_while_the_holdout_is_the_same(
     registered.gates("run")
     expected = registered.bytes()
     with monkeypatch.context() as patched:
-        patched.setattr(Registry, "_fetched", lambda *_: pytest.fail("its files were fetched"))
+        patched.setattr(MLflowRegistry, "_fetched", lambda *_: pytest.fail("its files were fetched"))
         assert registered.gates("measure").code == 0
         assert registered.gates("judge").code == 0
         assert registered.bytes() == expected

@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from gates.errors import Exit, GatesError
 from gates.registry.credentials import GIVEN, GOOGLE, log_in
-from gates.registry.mlflow import Registry
+from gates.registry.mlflow import MLflowRegistry
 from gates.system.files import folder_digest
 
 KEYS = {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "s3cret", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -49,11 +49,11 @@ KEEP = """
 import sys
 from pathlib import Path
 from gates.errors import GatesError
-from gates.registry.mlflow import Registry
+from gates.registry.mlflow import MLflowRegistry
 
 uri, folder = sys.argv[1], Path(sys.argv[2])
 try:
-    registry = Registry(uri, folder)
+    registry = MLflowRegistry(uri, folder)
     kept = registry.keep("churn", folder / "candidate", folder / "predictions.csv")
     version = registry.register("churn", kept, {})
     registry.move("churn", "champion", version)
@@ -126,5 +126,5 @@ def test_a_line_that_is_none_is_named_by_its_number_and_never_quoted(text: str, 
 
 def test_without_any_nothing_changes(tmp_path: Path) -> None:
     before = dict(os.environ)
-    Registry(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path)
+    MLflowRegistry(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path)
     assert dict(os.environ) == before

@@ -12,26 +12,26 @@ from pathlib import Path
 import pytest
 from worlds import World
 
-from gates.registry.mlflow import Registry
+from gates.registry.mlflow import MLflowRegistry
 from gates.registry.sqlite import SQLiteRegistry
 
 
-def unasked() -> Registry:
+def unasked() -> MLflowRegistry:
     raise AssertionError("MLflow was asked")
 
 
 @pytest.fixture
-def registry(world: World) -> Registry:
+def registry(world: World) -> MLflowRegistry:
     world.begin()
     world.sound(["run"], ["promote"])
-    return Registry(uri(world), world.root)
+    return MLflowRegistry(uri(world), world.root)
 
 
 def uri(world: World) -> str:
     return f"sqlite:///{world.database}"
 
 
-def test_it_is_told_from_the_file_alone(world: World, registry: Registry) -> None:
+def test_it_is_told_from_the_file_alone(world: World, registry: MLflowRegistry) -> None:
     glance = SQLiteRegistry(uri(world), unasked)
     assert glance.at("churn", "champion") == registry.at("churn", "champion") == "1"
     assert glance.at("churn", "shadow") is registry.at("churn", "shadow") is None
@@ -54,7 +54,7 @@ finally:
 """
 
 
-def test_status_never_loads_mlflow(world: World, registry: Registry) -> None:
+def test_status_never_loads_mlflow(world: World, registry: MLflowRegistry) -> None:
     assert registry.at("churn", "champion") == "1"
     command = [sys.executable, "-c", STATUS]
     done = subprocess.run(command, cwd=world.root, env=world.environment(), capture_output=True, text=True, check=True)
@@ -72,7 +72,9 @@ def gone(file: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [forgotten, gone])
-def test_other_tables_are_left_to_mlflow(world: World, registry: Registry, change: Callable[[Path], None]) -> None:
+def test_other_tables_are_left_to_mlflow(
+    world: World, registry: MLflowRegistry, change: Callable[[Path], None]
+) -> None:
     assert registry.at("churn", "champion") == "1"
     change(world.database)
     with pytest.raises(AssertionError, match="MLflow was asked"):

@@ -21,7 +21,7 @@ from gates.documents.decision import Decision
 from gates.ledger.ledger import opened
 from gates.promotion import promote as promotion
 from gates.promotion import provenance
-from gates.registry.mlflow import Registry
+from gates.registry.mlflow import MLflowRegistry
 from gates.schema.validation import read_json
 
 STAGES = {"stages": [{"alias": "staging"}, {"alias": "champion"}]}
@@ -186,7 +186,7 @@ def test_the_pointer_of_data_in_git_lfs_is_that_of_the_commit(world: World) -> N
 def test_an_experiment_that_another_machine_makes_meanwhile_is_used(world: World) -> None:
     judged(world)
     made = client(world).create_experiment("churn")
-    registry = Registry(f"sqlite:///{world.database}", world.root)
+    registry = MLflowRegistry(f"sqlite:///{world.database}", world.root)
     looked = registry._client.get_experiment_by_name
     asked: list[str] = []
 
@@ -204,7 +204,7 @@ def test_what_a_training_logged_is_in_the_record(world: World) -> None:
     asked = client(world)
     run = asked.create_run(asked.create_experiment("trained"))
     asked.log_param(run.info.run_id, "depth", 3)
-    registry = Registry(f"sqlite:///{world.database}", world.root)
+    registry = MLflowRegistry(f"sqlite:///{world.database}", world.root)
     (world.root / "folder/model").mkdir(parents=True)
     written = world.root / "folder/model/MLmodel"
     opened = run.info.start_time
@@ -300,28 +300,28 @@ Patch = Callable[[World, pytest.MonkeyPatch], None]
 
 def before(name: str, happens: Callable[[World], None]) -> Patch:
     def patch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        plain = getattr(Registry, name)
+        plain = getattr(MLflowRegistry, name)
 
-        def patched(self: Registry, *arguments: Any) -> Any:
+        def patched(self: MLflowRegistry, *arguments: Any) -> Any:
             happens(world)
             return plain(self, *arguments)
 
-        monkeypatch.setattr(Registry, name, patched)
+        monkeypatch.setattr(MLflowRegistry, name, patched)
 
     return patch
 
 
 def after(name: str, happens: Callable[[World], None]) -> Patch:
     def patch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        plain = getattr(Registry, name)
+        plain = getattr(MLflowRegistry, name)
 
-        def patched(self: Registry, *arguments: Any) -> Any:
+        def patched(self: MLflowRegistry, *arguments: Any) -> Any:
             result = plain(self, *arguments)
-            monkeypatch.setattr(Registry, name, plain)
+            monkeypatch.setattr(MLflowRegistry, name, plain)
             happens(world)
             return result
 
-        monkeypatch.setattr(Registry, name, patched)
+        monkeypatch.setattr(MLflowRegistry, name, patched)
 
     return patch
 
@@ -379,7 +379,7 @@ def test_it_is_the_bytes_read_back_that_tell(world: World, monkeypatch: pytest.M
     judged(world)
     SWAPPED[moment][0](world, monkeypatch)
     promised = world.decision["candidate"]["digest"]
-    monkeypatch.setattr(Registry, "stored", lambda *_: promised)
+    monkeypatch.setattr(MLflowRegistry, "stored", lambda *_: promised)
     assert gates(world, "promote").code == 0
     monkeypatch.undo()
     assert gates(world, "status").code == 1, "and status tells it afterwards"

@@ -143,9 +143,9 @@ def _watched(log: Path) -> None:
 def _far_apart(folder: Path) -> None:
     """As if this were a machine of its own: a lock of its own, that tells nothing about others."""
     from gates.promotion import transaction
-    from gates.registry.mlflow import Registry
+    from gates.registry.mlflow import MLflowRegistry
 
-    Registry.lock = property(lambda _: folder / "lock")  # type: ignore[assignment, method-assign]
+    MLflowRegistry.lock = property(lambda _: folder / "lock")  # type: ignore[assignment, method-assign]
     transaction.POLL = 0.1
 
 
@@ -178,7 +178,7 @@ class World(Project):
         return git(self.root, "rev-parse", "HEAD")
 
     def environment(self, **more: str) -> dict[str, str]:
-        return clean_environment(MLFLOW_TRACKING_URI=f"sqlite:///{self.database}", **more)
+        return clean_environment(**({"MLFLOW_TRACKING_URI": f"sqlite:///{self.database}"} | more))
 
     def start(
         self,

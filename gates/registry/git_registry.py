@@ -1,0 +1,273 @@
+"""A registry that needs no server: versions and aliases in a branch of the repository, which has no history.
+
+| path | holds |
+| --- | --- |
+| `MODEL/registered.json` | versions and aliases |
+| `MODEL/ID/manifest.json` | every file of a candidate: path, size, SHA-256 |
+| `MODEL/ID/candidate/...` | those files, where they fit |
+| `MODEL/ID/predictions/predictions.*` | the predictions that it was judged by |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from gates.documents.record import REGISTRY, RecordedModel
+from gates.documents.registered import SCHEMA, RegisteredVersion, RegisteredVersions
+from gates.errors import GatesError
+from gates.measure.holdout.models import RegisteredModel
+from gates.registry.interface import TAG_INTENT, StoredRun
+from gates.schema.canonical import canonical, digest, digest_bytes
+from gates.schema.validation import read_json
+from gates.system.activity import ran
+from gates.system.files import manifest
+from gates.system.git import Git
+from gates.system.orphan_branch import Blob, OrphanBranch
+
+LIMIT = 50 * 10**6  # bytes of the whole branch, unless somebody says otherwise
+STATE, MANIFEST, CANDIDATE, PREDICTIONS, MODEL = "registered.json", "manifest.json", "candidate", "predictions", "model"
+Files = dict[str, Blob]
+
+
+class GitRegistry:
+    """The branch ``gates-registry`` of one repository; ``remote`` is None where it stays on this machine."""
+
+    lock: Path | None = None  # that of the ledger, which lies in the same repository, is enough
+
+    def __init__(self, git: Git, remote: str | None, say: Callable[[str], None], limit: int = LIMIT) -> None:
+        self._branch = OrphanBranch(git=git, remote=remote, name=REGISTRY)
+        self._say = say
+        self._limit = limit
+
+    # -- reading --
+
+    def served(self, name: str, version: str, known: RecordedModel | None, cache: Path) -> RegisteredModel | None:
+        """See ``Registry``."""
+        files, state = self._look(name)
+        found = state.version(version)
+        if found is None:
+            return None
+        place, into = f"{_folder(name)}/{found.stored}", cache / f"v{version}"
+        if known is None:
+            folder = self._copied(files, f"{place}/{CANDIDATE}/", into / CANDIDATE)
+            told = digest(manifest(folder))
+            return RegisteredModel(version=version, digest=told, predictions=lambda _: None, folder=lambda: folder)
+        bound = known
+
+        def folder_of() -> Path:
+            folder = self._copied(files, f"{place}/{CANDIDATE}/", into / CANDIDATE)
+            if digest(manifest(folder)) != bound.digest:
+                raise GatesError(
+                    f"the bytes of version {version} are not those of the ledger's record",
+                    where=f"models:/{name}/{version}",
+                    hint="Promote again, or move the alias back to an intact version.",
+                )
+            return folder
+
+        def predictions_on(holdout: str) -> Path | None:
+            if bound.holdout != holdout or bound.predictions is None:
+                return None
+            folder = self._copied(files, f"{place}/{PREDICTIONS}/", into / PREDICTIONS)
+            if digest(manifest(folder)) != bound.predictions:
+                raise GatesError(
+                    f"the kept predictions of version {version} are not those it was judged by",
+                    where=f"models:/{name}/{version}",
+                )
+            return next(folder.iterdir())
+
+        return RegisteredModel(version=version, digest=known.digest, predictions=predictions_on, folder=folder_of)
+
+    def files(self, name: str, version: str, cache: Path) -> Path:
+        """See ``Registry``."""
+        files, state = self._look(name)
+        found = state.version(version)
+        if found is None:
+            raise GatesError(f"there is no version {version} of {name}", where="registry")
+        return self._copied(files, f"{_folder(name)}/{found.stored}/{CANDIDATE}/", cache / f"v{version}")
+
+    def at(self, name: str, alias: str) -> str | None:
+        """See ``Registry``."""
+        return self._look(name)[1].aliases.get(alias)
+
+    def made_for(self, name: str, intent: str) -> str | None:
+        """See ``Registry``."""
+        versions = reversed(self._look(name)[1].versions)
+        return next((one.version for one in versions if one.tags.get(TAG_INTENT) == intent), None)
+
+    def stored(self, name: str, version: str) -> str | None:
+        """See ``Registry``."""
+        files, state = self._look(name)
+        found = state.version(version)
+        return self._digest(files, f"{_folder(name)}/{found.stored}") if found else None
+
+    def kept(self, name: str, run_id: str) -> str | None:
+        """See ``Registry``."""
+        return self._digest(self._look(name)[0], f"{_folder(name)}/{run_id}")
+
+    def parameters(self, run_id: str, during: tuple[int, int] | None) -> dict[str, str] | None:
+        """See ``Registry``: no training logs to this one."""
+        del run_id, during
+        return None
+
+    def _digest(self, files: Files, place: str) -> str | None:
+        """The digest of a candidate's files; where they are kept elsewhere, that of their manifest."""
+        listed = files.get(f"{place}/{MANIFEST}")
+        if listed is None:
+            return None
+        here = {path: blob for path, blob in files.items() if path.startswith(f"{place}/{CANDIDATE}/")}
+        if not here:
+            return digest_bytes(self._branch.read(listed))
+        start = len(f"{place}/{CANDIDATE}/")
+        return digest([_entry(path[start:], self._branch.read(blob)) for path, blob in sorted(here.items())])
+
+    def _look(self, name: str) -> tuple[Files, RegisteredVersions]:
+        with ran("registry", f"look up {name} in {REGISTRY}"):
+            files = self._branch.files(self._branch.newest())
+            return files, self._state(files, name)
+
+    def _state(self, files: Files, name: str) -> RegisteredVersions:
+        blob = files.get(f"{_folder(name)}/{STATE}")
+        if blob is None:
+            return RegisteredVersions(schema=SCHEMA, name=name, versions=(), aliases={})
+        return read_json(RegisteredVersions, self._branch.read(blob), f"{REGISTRY}: {_folder(name)}/{STATE}")
+
+    def _copied(self, files: Files, place: str, into: Path) -> Path:
+        """Copy the files below a place into a fresh folder."""
+        here = {path.removeprefix(place): blob for path, blob in files.items() if path.startswith(place)}
+        if not here:
+            raise GatesError(
+                "its files are not kept in the repository: there was no room for them",
+                where=place,
+                hint="Raise GATES_REGISTRY_MB, or name an MLflow registry by MLFLOW_TRACKING_URI.",
+            )
+        shutil.rmtree(into, ignore_errors=True)
+        for path, blob in here.items():
+            (into / path).parent.mkdir(parents=True, exist_ok=True)
+            (into / path).write_bytes(self._branch.read(blob))
+        return into
+
+    # -- changing --
+
+    def keep(self, name: str, folder: Path, predictions: Path) -> StoredRun:
+        """See ``Registry``. Files for which there is no room are not kept: their manifest and the predictions are."""
+        run_id, place = uuid.uuid4().hex, _folder(name)
+        read = {str(entry["path"]): (folder / str(entry["path"])).read_bytes() for entry in manifest(folder)}
+        judged = predictions.read_bytes()
+        file = f"predictions{predictions.suffix}"
+        always = {
+            f"{place}/{run_id}/{MANIFEST}": self._branch.blob(
+                canonical([_entry(*one) for one in sorted(read.items())])
+            ),
+            f"{place}/{run_id}/{PREDICTIONS}/{file}": self._branch.blob(judged),
+        }
+        model = {f"{place}/{run_id}/{CANDIDATE}/{path}": self._branch.blob(data) for path, data in read.items()}
+
+        def add(files: Files) -> Files:
+            return self._fitting(files, name, always, model)
+
+        self._change(add, f"files of a candidate of {name}")
+        has_model = any(path.startswith(f"{MODEL}/") for path in read)
+        return StoredRun(run_id=run_id, predictions=digest([_entry(file, judged)]), model=has_model)
+
+    def register(self, name: str, kept: StoredRun, tags: Mapping[str, str]) -> str:
+        """See ``Registry``."""
+        numbers: list[str] = []
+
+        def add(state: RegisteredVersions) -> RegisteredVersions:
+            numbers.append(str(max((int(one.version) for one in state.versions), default=0) + 1))
+            made = RegisteredVersion(version=numbers[-1], stored=kept.run_id, tags=dict(tags))
+            return replace(state, versions=(*state.versions, made))
+
+        self._restate(name, add, f"a version of {name}")
+        return numbers[-1]
+
+    def attach(self, name: str, version: str, file: str, text: bytes) -> None:
+        """See ``Registry``."""
+        blob = self._branch.blob(text)
+
+        def add(files: Files) -> Files:
+            found = self._state(files, name).version(version)
+            return files | {f"{_folder(name)}/{found.stored}/{file}": blob} if found else files
+
+        self._change(add, f"{file} of {name} version {version}")
+
+    def move(self, name: str, alias: str, version: str | None) -> None:
+        """See ``Registry``."""
+
+        def moved(state: RegisteredVersions) -> RegisteredVersions:
+            if version is not None and state.version(version) is None:
+                raise GatesError(f"there is no version {version} of {name}", where="registry")
+            left = {key: value for key, value in state.aliases.items() if key != alias}
+            return replace(state, aliases=left | ({alias: version} if version is not None else {}))
+
+        self._restate(name, moved, f"{alias} of {name}")
+
+    def _restate(self, name: str, change: Callable[[RegisteredVersions], RegisteredVersions], what: str) -> None:
+        def changed(files: Files) -> Files:
+            data = canonical(change(self._state(files, name)))
+            return files | {f"{_folder(name)}/{STATE}": self._branch.blob(data)}
+
+        self._change(changed, what)
+
+    def _change(self, change: Callable[[Files], Files], what: str) -> None:
+        with ran("registry", f"write {what} to {REGISTRY}"):
+            self._branch.change(change, what)
+
+    def _fitting(self, files: Files, name: str, always: Files, model: Files) -> Files:
+        """The files with the new ones, as far as there is room. The files of versions that no alias names go first, the
+        oldest first; then the new model's own."""
+        room = files | always | model
+        for place in self._forgettable(files, name):
+            if _bytes(room) <= self._limit:
+                return room
+            room = {path: blob for path, blob in room.items() if not path.startswith(place)}
+        if _bytes(room) <= self._limit:
+            return room
+        room = {path: blob for path, blob in room.items() if path not in model}
+        limit = f"{self._limit / 10**6:.10g} MB"
+        if _bytes(room) > self._limit:
+            raise GatesError(
+                f"the predictions do not fit into {limit} of {REGISTRY}",
+                where="registry",
+                hint="Raise GATES_REGISTRY_MB, or name an MLflow registry by MLFLOW_TRACKING_URI.",
+            )
+        self._say(f"the model's files do not fit into {limit} of {REGISTRY}: its predictions and digests are kept")
+        return room
+
+    def _forgettable(self, files: Files, name: str) -> list[str]:
+        """Folders that may go, the first first: models, then predictions, of versions that no alias names."""
+        state = self._state(files, name)
+        named = set(state.aliases.values())
+        old = [f"{_folder(name)}/{one.stored}/" for one in state.versions if one.version not in named]
+        return [f"{place}{CANDIDATE}/" for place in old] + [f"{place}{PREDICTIONS}/" for place in old]
+
+
+def limit(environ: Mapping[str, str]) -> int:
+    """How many bytes the branch may hold: ``GATES_REGISTRY_MB``, or 50 MB."""
+    text = environ.get("GATES_REGISTRY_MB") or ""
+    if text and not re.fullmatch(r"[0-9]{1,6}", text):
+        raise GatesError(
+            f"{text[:40]!r} is not a whole number", where="GATES_REGISTRY_MB", hint="Say how many MB: 200."
+        )
+    return int(text) * 10**6 if text else LIMIT
+
+
+def _entry(path: str, data: bytes) -> dict[str, str | int]:
+    """A line of a manifest, as ``files.manifest`` writes it."""
+    return {"path": path, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _folder(name: str) -> str:
+    """A model's folder: its name, with a hash where that is no name for a folder."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")
+    return plain if plain == name else f"{plain}-{digest_bytes(name.encode())[-12:]}"
+
+
+def _bytes(files: Files) -> int:
+    return sum(blob.size for blob in files.values())

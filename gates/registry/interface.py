@@ -1,0 +1,70 @@
+"""What every registry does: keep versions of a model with their predictions, and let aliases name them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gates.documents.record import RecordedModel
+from gates.measure.holdout.models import RegisteredModel
+
+TAG_DIGEST = "gates.digest"
+TAG_HOLDOUT = "gates.holdout"
+TAG_DECISION = "gates.decision"
+TAG_INTENT = "gates.intent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRun:
+    """Stored files that nothing serves yet: their id, the digest of the predictions, and whether there is a model."""
+
+    run_id: str
+    predictions: str
+    model: bool
+
+
+class Registry(Protocol):
+    """One registry. Nothing in it counts by itself: the ledger says which bytes a version must have."""
+
+    @property
+    def lock(self) -> Path | None:
+        """The file to lock while the registry is changed; None where the ledger's lock is enough."""
+
+    def served(self, name: str, version: str, known: RecordedModel | None, cache: Path) -> RegisteredModel | None:
+        """Find a version by its number; None where there is none. ``cache`` is a folder to fetch into.
+
+        ``known`` is what the ledger says of its model, and binds: other bytes and other predictions are refused.
+        Without it the version is what it is now, and has no predictions.
+        """
+
+    def files(self, name: str, version: str, cache: Path) -> Path:
+        """Copy a version's files. Raises ``GatesError`` where there is no such version."""
+
+    def at(self, name: str, alias: str) -> str | None:
+        """Find the version that an alias names, or None."""
+
+    def keep(self, name: str, folder: Path, predictions: Path) -> StoredRun:
+        """Store the files of a candidate, of which nothing serves yet."""
+
+    def register(self, name: str, kept: StoredRun, tags: Mapping[str, str]) -> str:
+        """Make a version of stored files, which no alias names yet; gives its number."""
+
+    def attach(self, name: str, version: str, file: str, text: bytes) -> None:
+        """Keep a text with a version, in the place of an older one."""
+
+    def made_for(self, name: str, intent: str) -> str | None:
+        """Find the version that was registered for an intent, or None."""
+
+    def move(self, name: str, alias: str, version: str | None) -> None:
+        """Let the alias name a version, or none."""
+
+    def stored(self, name: str, version: str) -> str | None:
+        """Digest the bytes that a version has now; None where they are gone."""
+
+    def kept(self, name: str, run_id: str) -> str | None:
+        """Digest the stored files of a run; None where they are gone."""
+
+    def parameters(self, run_id: str, during: tuple[int, int] | None) -> dict[str, str] | None:
+        """Read what a training logged under that run ``during`` it; None where no such run is known."""

@@ -1,0 +1,168 @@
+"""A repository with nothing but its policy: champion and predictions live in a branch of it, and no server is asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from worlds import GATES, Done, World, git
+
+from gates.documents.registered import RegisteredVersions
+from gates.errors import Exit, GatesError
+from gates.registry.git_registry import GitRegistry
+from gates.schema.canonical import canonical
+from gates.schema.validation import read_json
+from gates.system.git import Git
+from gates.system.orphan_branch import OrphanBranch
+
+
+class GitWorld(World):
+    """A world in which nobody names a registry."""
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return super().environment(**({"MLFLOW_TRACKING_URI": ""} | more))
+
+    def clone(self, name: str) -> Path:
+        """The same repository on another machine."""
+        root = self.base / name
+        git(self.base, "clone", "-q", str(self.origin), str(root))
+        return root
+
+    @property
+    def branch(self) -> OrphanBranch:
+        found = Git(folder=self.origin, environ=self.environment())
+        return OrphanBranch(git=found, remote=None, name="gates-registry")
+
+
+@pytest.fixture
+def world(tmp_path: Path, empty_registry: Path) -> GitWorld:
+    return GitWorld(tmp_path / "world", empty_registry)
+
+
+@pytest.fixture
+def promoted(world: GitWorld) -> Any:
+    rows = world.begin()
+    assert world.gates("run").code == 0
+    done = world.gates("promote")
+    assert (done.code, done.out) == (0, "churn version 1 is now champion\n"), done.err
+    return rows
+
+
+def worse(world: GitWorld, rows: Any) -> Done:
+    world.predictions([row | {"score": round(1 - row["score"], 3)} for row in rows])
+    return world.gates("run")
+
+
+def test_the_second_run_compares(world: GitWorld, promoted: Any) -> None:
+    assert worse(world, promoted).code == 1
+    assert world.decision["champion"]["version"] == "1"
+    assert not list(world.base.rglob("mlflow.db-journal"))
+    assert not (world.root / "mlflow.db").exists()
+
+
+@pytest.mark.usefixtures("promoted")
+def test_another_machine_compares_with_the_same_champion(world: GitWorld) -> None:
+    there = world.clone("there")
+    (there / "made").mkdir(exist_ok=True)
+    for path in (world.root / "made").glob("*"):
+        (there / "made" / path.name).write_bytes(path.read_bytes())
+    done = world.run("run", root=there)
+    assert done.code == 0, done.err
+    decision = json.loads((there / ".gates" / "decision.json").read_text())
+    assert decision["champion"]["version"] == "1"
+
+
+@pytest.mark.usefixtures("promoted")
+def test_nothing_of_it_imports_mlflow(world: GitWorld) -> None:
+    code = "import sys; from gates import cli; sys.argv = ['gates', 'status'];\n"
+    code += "try:\n    cli.main()\nexcept SystemExit:\n    pass\nassert 'mlflow' not in sys.modules"
+    done = world.python(code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_goes_back_and_every_record_verifies(world: GitWorld, promoted: Any) -> None:
+    world.better(promoted)
+    assert world.gates("promote").out == "churn version 2 is now champion\n"
+    assert world.gates("rollback", "--reason", "it was slow").code == 0
+    records = world.sound()
+    assert [one["kind"] for one in records] == ["intent", "promotion", "intent", "promotion", "intent", "rollback"]
+    assert world.standing()["aliases"][0]["version"] == "1"
+
+
+def test_an_alias_moved_by_hand_is_an_error(world: GitWorld, promoted: Any) -> None:
+    world.better(promoted)
+    assert world.gates("promote").code == 0
+    restated(world, lambda state: replace(state, aliases={"champion": "1"}))
+    done = world.gates("run")
+    assert (done.code, world.decision["code"]) == (2, "alias_moved")
+    assert world.gates("status").code == 1
+    back = world.gates("rollback", "--to", "4", "--reason", "moved by hand")
+    assert back.code == 0, back.err
+    assert world.gates("run").code == 0
+
+
+@pytest.mark.usefixtures("promoted")
+def test_bytes_changed_by_hand_are_an_error(world: GitWorld) -> None:
+    branch = world.branch
+    (path,) = (one for one in branch.files(branch.newest()) if "/candidate/" in one)
+    branch.change(lambda files: files | {path: branch.blob(b"id,score\n")}, "poison")
+    assert world.gates("run").code == 2
+    assert world.decision["code"] == "stored_bytes"
+
+
+@pytest.mark.usefixtures("promoted")
+def test_a_branch_that_is_gone_is_an_error(world: GitWorld) -> None:
+    git(world.origin, "update-ref", "-d", "refs/heads/gates-registry")
+    assert world.gates("run").code == 2
+    assert world.decision["code"] == "alias_moved"
+
+
+@pytest.mark.parametrize("method", ["keep", "register", "attach", "move"])
+def test_what_stops_on_the_way_is_undone_or_done(
+    world: GitWorld, promoted: Any, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    world.better(promoted)
+    plain = getattr(GitRegistry, method)
+
+    def fails(*_: Any) -> None:
+        monkeypatch.setattr(GitRegistry, method, plain)
+        raise GatesError("the remote hung up", where="git", exit_code=Exit.OUTSIDE)
+
+    monkeypatch.setattr(GitRegistry, method, fails)
+    assert world.gates("promote").code == 3
+    world.sound(["promote"])
+    assert world.standing()["aliases"][0]["state"] == "as_promoted"
+
+
+def test_promotions_at_once_come_one_after_the_other(world: GitWorld, promoted: Any) -> None:
+    world.better(promoted)
+    processes = [world.start(["promote"]) for _ in range(3)]
+    said = [world.end(one)[-1] for one in processes]
+    assert all(one.code == 0 for one in said), said
+    assert sum("is now champion" in one.out for one in said) == 1
+    world.sound()
+
+
+def test_a_branch_without_room_promotes_nothing(world: GitWorld) -> None:
+    rows = world.begin(gates=GATES)
+    assert world.gates("run").code == 0
+    done = world.gates("promote", GATES_REGISTRY_MB="0")
+    assert done.code == 2
+    assert "do not fit into 0 MB" in done.err
+    assert world.gates("promote").code == 0
+    assert worse(world, rows).code == 1
+
+
+def restated(world: GitWorld, change: Callable[[RegisteredVersions], RegisteredVersions]) -> None:
+    """Somebody who may push writes into the branch by hand."""
+    branch = world.branch
+
+    def changed(files: dict[str, Any]) -> dict[str, Any]:
+        state = read_json(RegisteredVersions, branch.read(files["churn/registered.json"]), "registered.json")
+        return files | {"churn/registered.json": branch.blob(canonical(change(state)))}
+
+    branch.change(changed, "by hand")
