@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from gates.errors import Exit, GatesError
-from gates.system.git import TRIES, Git, failed
+from gates.system.git import Git, failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Blob:
     size: int
 
 
+ROUNDS = 8  # of writing, each after somebody else was faster
 Tree = Mapping[str, Blob]  # path -> file
 
 
@@ -76,7 +77,7 @@ class OrphanBranch:
 
     def change(self, change: Callable[[dict[str, Blob]], Mapping[str, Blob]], message: str) -> None:
         """Change the files, and look again where somebody else was faster."""
-        for _ in range(2 * TRIES):
+        for _ in range(ROUNDS):
             old = self.newest()
             new = self._commit(change(self.files(old)), message)
             if self._swap(old, new):
