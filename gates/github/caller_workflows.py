@@ -118,7 +118,7 @@ jobs:
     with:
       policy: gates.yaml<WORKING>
       <REQUIREMENTS><PYTHON>
-      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }} # the registry that knows the champion; none: nothing is compared
+      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }} # an MLflow registry; none: a branch of this repository
 """
 
 _PROMOTE = """\
@@ -260,6 +260,6 @@ def settings(home: Home) -> Iterator[str]:
         f"`{home.name('gates')} / verdict`."
     )
     yield f"Rules of {LEDGER}: no force pushes, no deletion."
-    yield "Variable MLFLOW_TRACKING_URI: the registry."
+    yield "Variable MLFLOW_TRACKING_URI: the MLflow registry. Without it, a branch of this repository is the registry."
     if home.roles:
         yield "A private repository below Enterprise has no required reviewers: approve by a promotion pull request."

@@ -93,7 +93,7 @@ class Session:
 
     @cached_property
     def registry(self) -> Registry:
-        """The registry: MLflow's where one is named, else a branch of the repository."""
+        """The registry: MLflow's, or a branch of the repository."""
         if self.registry_uri is None:
             from gates.registry.git_registry import GitRegistry, limit
 
@@ -117,14 +117,11 @@ class Session:
 
     @property
     def registry_uri(self) -> str | None:
-        """The address of MLflow: what ``MLFLOW_TRACKING_URI`` names, where a relative path starts at the policy, or a
-        file mlflow.db beside the policy. None where there is neither."""
-        from gates.registry.address import SQLITE, rooted
+        """The address of MLflow; None where the registry is a branch of the repository. A relative path starts at the
+        policy; where nobody names a registry, it is an SQLite file beside it."""
+        from gates.registry.address import named
 
-        named, beside = self.environ.get("MLFLOW_TRACKING_URI"), self.workspace.root / "mlflow.db"
-        if named:
-            return rooted(named, self.workspace.root)
-        return f"{SQLITE}{beside}" if beside.is_file() else None
+        return named(self.environ, self.workspace.root)
 
     @property
     def no_registry(self) -> bool:

@@ -16,12 +16,27 @@ if TYPE_CHECKING:
     from requests import Response
 
 SQLITE = "sqlite:///"
+GIT = "git"
+HINT = "GATES_REGISTRY=git names a branch of the repository, MLFLOW_TRACKING_URI an MLflow registry: set one."
 CREDENTIALS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 TRIES, PAUSE = 3, 1.0  # of an address that does not answer; seconds before it is asked again
 PATIENCE = (5, 10)  # seconds to connect, and to be answered
 _REFUSED = (401, 403)
 _SEARCH = "/api/2.0/mlflow/registered-models/search?max_results=1"
 _OTHER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|databricks$")  # an address that no folder has a part in
+
+
+def named(environ: Mapping[str, str], root: Path) -> str | None:
+    """The address of MLflow that the environment names; None where it names the repository itself as the registry.
+
+    Where it names nothing it is an SQLite file at ``root``.
+    """
+    uri, registry = environ.get("MLFLOW_TRACKING_URI"), environ.get("GATES_REGISTRY") or ""
+    if registry not in ("", GIT):
+        raise GatesError(f"{registry[:40]!r} is not a registry", where="GATES_REGISTRY", hint=HINT)
+    if registry and uri:
+        raise GatesError("both name a registry", where="GATES_REGISTRY, MLFLOW_TRACKING_URI", hint=HINT)
+    return None if registry else rooted(uri or f"{SQLITE}mlflow.db", root)
 
 
 def rooted(uri: str, root: Path) -> str:

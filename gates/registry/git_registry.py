@@ -19,10 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from gates.documents.record import REGISTRY, RecordedModel
-from gates.documents.registered import SCHEMA, RegisteredVersion, RegisteredVersions
 from gates.errors import GatesError
 from gates.measure.holdout.models import RegisteredModel
 from gates.registry.interface import TAG_INTENT, StoredRun
+from gates.registry.registered import SCHEMA, RegisteredVersion, RegisteredVersions
 from gates.schema.canonical import canonical, digest, digest_bytes
 from gates.schema.validation import read_json
 from gates.system.activity import ran
@@ -38,7 +38,7 @@ Files = dict[str, Blob]
 class GitRegistry:
     """The branch ``gates-registry`` of one repository; ``remote`` is None where it stays on this machine."""
 
-    lock: Path | None = None  # that of the ledger, which lies in the same repository, is enough
+    lock: Path | None = None  # the ledger's, which is in the same repository, is enough
 
     def __init__(self, git: Git, remote: str | None, say: Callable[[str], None], limit: int = LIMIT) -> None:
         self._branch = OrphanBranch(git=git, remote=remote, name=REGISTRY)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from worlds import GATES, Done, World, git
 
-from gates.documents.registered import RegisteredVersions
 from gates.errors import Exit, GatesError
 from gates.registry.git_registry import GitRegistry
+from gates.registry.registered import RegisteredVersions
 from gates.schema.canonical import canonical
 from gates.schema.validation import read_json
 from gates.system.git import Git
@@ -24,7 +24,10 @@ class GitWorld(World):
     """A world in which nobody names a registry."""
 
     def environment(self, **more: str) -> dict[str, str]:
-        return super().environment(**({"MLFLOW_TRACKING_URI": ""} | more))
+        return super().environment(**({"MLFLOW_TRACKING_URI": "", "GATES_REGISTRY": "git"} | more))
+
+    def gates(self, command: str, *arguments: str, **env: str) -> Done:
+        return super().gates(command, *arguments, **({"GATES_REGISTRY": "git"} | env))
 
     def clone(self, name: str) -> Path:
         """The same repository on another machine."""
@@ -80,7 +83,7 @@ def test_another_machine_compares_with_the_same_champion(world: GitWorld) -> Non
 def test_nothing_of_it_imports_mlflow(world: GitWorld) -> None:
     code = "import sys; from gates import cli; sys.argv = ['gates', 'status'];\n"
     code += "try:\n    cli.main()\nexcept SystemExit:\n    pass\nassert 'mlflow' not in sys.modules"
-    done = world.python(code)
+    done = world.python(code, GATES_REGISTRY="git")
     assert done.returncode == 0, done.stderr
 
 

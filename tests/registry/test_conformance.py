@@ -12,6 +12,7 @@ import pytest
 
 from gates.documents.record import RecordedModel
 from gates.errors import GatesError
+from gates.registry.address import named
 from gates.registry.git_registry import GitRegistry, limit
 from gates.registry.interface import TAG_INTENT, Registry
 from gates.system.files import digest_of, folder_digest
@@ -275,3 +276,26 @@ def test_how_much_it_holds_is_a_number_of_megabytes() -> None:
     assert limit({"GATES_REGISTRY_MB": "200"}) == 200_000_000
     with pytest.raises(GatesError, match="not a whole number"):
         limit({"GATES_REGISTRY_MB": "many"})
+
+
+@pytest.mark.parametrize(
+    ("environ", "address"),
+    [
+        ({}, "sqlite:////policy/mlflow.db"),
+        ({"MLFLOW_TRACKING_URI": "http://mlflow"}, "http://mlflow"),
+        ({"GATES_REGISTRY": "git"}, None),
+        ({"GATES_REGISTRY": "git", "MLFLOW_TRACKING_URI": ""}, None),
+        ({"GATES_REGISTRY": "", "MLFLOW_TRACKING_URI": ""}, "sqlite:////policy/mlflow.db"),
+    ],
+)
+def test_the_environment_names_the_registry(environ: dict[str, str], address: str | None) -> None:
+    assert named(environ, Path("/policy")) == address
+
+
+@pytest.mark.parametrize(
+    "environ", [{"GATES_REGISTRY": "svn"}, {"GATES_REGISTRY": "git", "MLFLOW_TRACKING_URI": "http://mlflow"}]
+)
+def test_one_registry_is_named(environ: dict[str, str]) -> None:
+    with pytest.raises(GatesError, match="registry") as caught:
+        named(environ, Path("/policy"))
+    assert "GATES_REGISTRY=git" in (caught.value.hint or "")
