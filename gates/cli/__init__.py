@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module
-from importlib.util import find_spec
 from typing import NoReturn, cast
 
 import click
@@ -83,7 +82,7 @@ def _run_command_line() -> NoReturn:
 def _refuse_windows() -> None:
     """End where locks, links and processes are not those of a POSIX system: what is promised rests on them."""
     lacking = [name for name in ("O_NOFOLLOW", "O_NONBLOCK", "killpg") if not hasattr(os, name)]
-    if os.name == "posix" and not lacking and find_spec("fcntl"):
+    if os.name == "posix" and not lacking:
         return
     click.echo("gates: runs on Linux and macOS. On Windows use it inside WSL", err=True)
     sys.exit(Exit.INPUT)

@@ -151,7 +151,7 @@ def unchanged(policies: str, author: str) -> NoReturn:
     happened = event.read(os.environ)
     failed: list[GatesError] = []
     stands = False
-    for name in filter(None, map(str.strip, policies.splitlines())):
+    for name in options.lines_of(policies):
         session = options.session(Path(name))
         try:
             decision = unchanged_model(session.resolved.policy.model, NOTHING_NEW)

@@ -116,7 +116,7 @@ def plan(policies: str, folder: str, paths: str, as_json: bool) -> None:
     from gates.github.outputs import write_outputs, write_summary
 
     happened = event.read(os.environ)
-    lines = [[line.strip() for line in text.splitlines() if line.strip()] for text in (policies, paths)]
+    lines = [options.lines_of(text) for text in (policies, paths)]
     made = plans.plan(Path.cwd(), happened, folder, lines[0], lines[1], _passed(happened))
     models = [{"policy": policy, "folder": Path(policy).parent.as_posix()} for policy in made.policies]
     text = json.dumps(models, ensure_ascii=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gates.documents.audit import Audit
+from gates.documents.audit import Audit, Reproduced
 from gates.documents.record import Record, RecordKind
-from gates.documents.reproduced import Reproduced
 from gates.documents.standing import AGREED, Standing
 from gates.judge.waivers import label_of
 from gates.ledger.ledger import Entry

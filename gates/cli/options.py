@@ -76,6 +76,11 @@ def steps(*, quiet: bool = False, took: Path | None = None) -> Steps:
     return Steps(sys.stderr, quiet=quiet and heard is None, colour=colour(sys.stderr), heard=heard, took=took)
 
 
+def lines_of(*texts: str) -> list[str]:
+    """The lines of options that take one thing a line, without blank ones."""
+    return [line.strip() for text in texts for line in text.splitlines() if line.strip()]
+
+
 def today() -> str:
     """The day by UTC: YYYY-MM-DD."""
     return datetime.now(UTC).date().isoformat()

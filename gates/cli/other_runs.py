@@ -84,7 +84,7 @@ def report_fork(
     client = _client(happened.api_url)
     asked = branch or runs.base_of(client, happened.repository, pr)
     happened = replace(happened, pr=pr, branch=f"refs/heads/{asked}", is_fork=True)
-    lines = [[line.strip() for line in text.splitlines() if line.strip()] for text in (policies, paths)]
+    lines = [options.lines_of(text) for text in (policies, paths)]
     known = changed_policies.policies_of(Path.cwd(), folder, lines[0])
     names = runs.changed(client, happened, pr)
     failed: list[GatesError] = []

@@ -67,8 +67,7 @@ def _judged(happened: Event, evidence: Path, policies: str, folder: str) -> Iter
     from gates.github import changed_policies, runs
     from gates.report.svg import drawable
 
-    lines = [line.strip() for line in policies.splitlines() if line.strip()]
-    for policy in changed_policies.policies_of(Path.cwd(), folder, lines):
+    for policy in changed_policies.policies_of(Path.cwd(), folder, options.lines_of(policies)):
         session = options.session(Path(policy))
         try:
             found = runs.evidence_of(evidence, session.resolved.policy.model, session.resolved.measured)

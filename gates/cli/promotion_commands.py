@@ -268,7 +268,7 @@ def waive(policy: Path, bars: tuple[str, ...], evidence: Path | None, reason: st
     from gates.promotion.waive import waive as accepted
 
     session, trusted = _trusted(policy)
-    bars = tuple(line.strip() for bar in bars for line in bar.splitlines() if line.strip())
+    bars = tuple(options.lines_of(*bars))
     if evidence is not None:
         _lay(session, evidence)
     entry = accepted(

@@ -12,13 +12,12 @@ import click
 
 from gates.cli import options
 from gates.contract.contract_file import SCHEMA as CONTRACT_SCHEMA
-from gates.documents.audit import Audit
+from gates.documents.audit import Audit, Reproduced
 from gates.documents.decision import Decision
 from gates.documents.diagnosis import Diagnosis
 from gates.documents.diff import ContractDiff, PolicyDiff
 from gates.documents.evidence import Evidence
 from gates.documents.record import Record
-from gates.documents.reproduced import Reproduced
 from gates.documents.standing import Standing
 from gates.documents.table_check import Checked
 from gates.pipeline.pipeline import Pipeline

@@ -1,4 +1,4 @@
-"""What is wrong with a ledger, or with one record of it: the document that ``gates verify --json`` prints."""
+"""What checking a ledger found (``gates verify --json``), and training a record again (``gates reproduce --json``)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Literal
 from gates.schema.fields import declare
 
 SCHEMA: Literal["gates/audit/v1"] = "gates/audit/v1"
+REPRODUCED: Literal["gates/reproduced/v1"] = "gates/reproduced/v1"
 
 
 class Flaw(StrEnum):
@@ -58,3 +59,22 @@ class Audit:
     tiers: dict[str, int] = declare("How many decisions are unsigned, signed by a key, or attested.")
     found: tuple[AuditFinding, ...] = declare("What is wrong.")
     unknown: tuple[str, ...] = declare("What this check can't determine.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproduced:
+    """What came of training again. Null: it could not be compared."""
+
+    WRITTEN = "whole"
+    schema: Literal["gates/reproduced/v1"] = declare("Format of this document.")
+    record: int = declare("The record's place in the ledger.")
+    commit: str = declare("The commit that was trained.")
+    model: bool = declare("Whether the files are the same, byte for byte.")
+    predictions: bool | None = declare("Whether the predictions on the holdout are the same.")
+    evidence: bool = declare("Whether tables and counts are the same, the champion's too.")
+    parts: tuple[str, ...] = declare("Where they differ, and what could not be compared.")
+
+    @property
+    def same(self) -> bool:
+        """Whether a verdict on this training would rest on the same numbers."""
+        return self.evidence and self.predictions is not False

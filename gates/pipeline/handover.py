@@ -25,6 +25,8 @@ from gates.errors import Exit, GatesError
 from gates.measure.holdout.models import RegisteredModel
 from gates.measure.holdout.scoring import ScoringRequest, scored
 from gates.measure.measurement import Measurement
+from gates.schema.fields import Plain
+from gates.schema.json_text import json_object
 from gates.system import files
 
 MOST_FILES = 10_000
@@ -123,7 +125,7 @@ def plain_files(folder: Path) -> dict[str, int]:
         name = path.relative_to(folder).as_posix()
         if not name.isprintable():
             raise GatesError(f"{name!r} is not a valid file name", where=str(folder))
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+        if not (files.is_plain(path) or (path.is_dir() and not path.is_symlink())):
             raise GatesError(f"{name} is a link or a special file; only plain files are accepted", where=str(folder))
         if path.is_file():
             sizes[name] = path.stat().st_size
@@ -224,13 +226,13 @@ def handed_served(work: Workspace, name: str) -> RegisteredModel | None:
     """The champion, or the anchor, that was handed over; its predictions are the kept ones, or those of the parcel with
     its scores."""
     folder, scores = work.served / name, work.scored
-    told = _json(folder / SERVED)
+    told = _object(folder / SERVED)
     if not told:
         return None
 
     def predictions(_: str) -> Path:
         unscored = scores / f"{name}.json"
-        why = told["why"] or (_json(unscored).get("why") if unscored.exists() else None)
+        why = told["why"] or (_object(unscored).get("why") if unscored.exists() else None)
         if why:
             raise GatesError(str(why))
         places = (*sorted(folder.glob("predictions.*")), scores / f"{name}.parquet")
@@ -240,16 +242,12 @@ def handed_served(work: Workspace, name: str) -> RegisteredModel | None:
         return found
 
     return RegisteredModel(
-        version=told["version"], digest=told["digest"], predictions=predictions, folder=lambda: folder
+        version=str(told["version"]), digest=str(told["digest"]), predictions=predictions, folder=lambda: folder
     )
 
 
-def _json(path: Path) -> dict[str, str]:
-    try:
-        value = json.loads(files.read(path, "Hand over what gates check-data made."))
-    except ValueError as error:
-        raise GatesError("is not valid JSON", where=str(path)) from error
-    return value if isinstance(value, dict) else {}
+def _object(path: Path) -> dict[str, Plain]:
+    return json_object(files.read(path, _AGAIN), str(path))
 
 
 # -- scores --

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from gates.checkout.trusted_policy import TrustedPolicy
 from gates.checkout.workspace import Workspace
+from gates.documents.audit import REPRODUCED, Reproduced
 from gates.documents.evidence import Evidence
 from gates.documents.record import EVIDENCE, POLICY
-from gates.documents.reproduced import SCHEMA, Reproduced
 from gates.errors import Exit, GatesError
 from gates.ledger.audit_documents import resolved_of
 from gates.ledger.ledger import Entry
@@ -63,7 +63,7 @@ def reproduce(session: Session, entry: Entry, into: Path) -> Reproduced:
     if parts and record.source.clean is False:
         parts.insert(0, f"the work tree differed from commit {commit[:7]} when it was recorded: {DIRTY}")
     return Reproduced(
-        schema=SCHEMA,
+        schema=REPRODUCED,
         record=record.sequence,
         commit=commit,
         model=folder_digest(again.workspace.candidate) == record.model.digest,

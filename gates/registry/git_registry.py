@@ -19,10 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from gates.documents.record import REGISTRY, RecordedModel
+from gates.documents.registered import SCHEMA, RegisteredVersion, RegisteredVersions
 from gates.errors import GatesError
 from gates.measure.holdout.models import RegisteredModel
 from gates.registry.interface import TAG_INTENT, StoredRun
-from gates.registry.registered import SCHEMA, RegisteredVersion, RegisteredVersions
 from gates.schema.canonical import canonical, digest, digest_bytes
 from gates.schema.validation import read_json
 from gates.system.activity import ran

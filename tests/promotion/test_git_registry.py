@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from worlds import GATES, Done, World, git
 
+from gates.documents.registered import RegisteredVersions
 from gates.errors import Exit, GatesError
 from gates.registry.git_registry import GitRegistry
-from gates.registry.registered import RegisteredVersions
 from gates.schema.canonical import canonical
 from gates.schema.validation import read_json
 from gates.system.git import Git
