@@ -3,6 +3,7 @@ each night."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -73,8 +74,11 @@ def test_the_callers_environment_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_fixed_is_what_a_test_sees() -> None:
-    seen = dict(os.environ)
-    allowed = environment.KEPT | set(environment.FIXED) | {"HOME"}
+    code = "import environment, json, os; print(json.dumps(dict(os.environ)))"  # later, libraries add some of their own
+    given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parent), "GITHUB_TOKEN": "x", "COLUMNS": "7"}
+    done = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True, check=True)
+    seen = json.loads(done.stdout)
+    allowed = environment.KEPT | set(environment.FIXED) | {"HOME", "LC_CTYPE"}
     assert [name for name in seen if name not in allowed and not name.startswith(environment.KEPT_PREFIXES)] == []
     assert environment.FIXED.items() <= seen.items()
     umask = os.umask(environment.UMASK)

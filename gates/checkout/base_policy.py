@@ -86,7 +86,7 @@ def _found(workspace: Workspace, revision: str, environ: Mapping[str, str]) -> t
     commit = git.resolve(f"{revision}^{{commit}}")
     if commit is None:
         hint = "In a workflow check out with `fetch-depth: 0`; elsewhere fetch it first."
-        raise GatesError(f"there is not a commit {revision} in this repository", where="git", hint=hint)
+        raise GatesError(f"this repository has no commit {revision}", where="git", hint=hint)
     return git, top, commit, workspace.policy.resolve().relative_to(top).as_posix()
 
 

@@ -185,7 +185,7 @@ def test_a_base_commit_that_is_not_there_is_no_pass(project):
     project.policy(gates=WEAK)
     done = project.gates("run", **pull_request(project, "b" * 40))
     assert done.code == 2
-    assert "there is not a commit" in done.err
+    assert "this repository has no commit" in done.err
     assert "fetch-depth: 0" in done.err
     assert project.decision["verdict"] == "error"
 
@@ -204,7 +204,7 @@ def test_a_base_commit_that_is_missing_here_is_fetched(project, tmp_path):
 def test_outside_a_repository_there_is_no_base(tmp_path):
     made = Project(tmp_path / "bare")
     made.ready()
-    refused(made.gates("run", "--base", "main"), "no git repository")
+    refused(made.gates("run", "--base", "main"), "not in a git repository")
 
 
 def test_the_diff_of_two_commits_and_of_two_files(project):
@@ -223,7 +223,7 @@ def test_the_diff_of_two_commits_and_of_two_files(project):
     strict.write_text(git(project.root, "show", "main~1:gates.yaml"))
     assert call("policy", "diff", str(strict), str(project.root / "gates.yaml")).code == 1
     assert call("policy", "diff", str(project.root / "gates.yaml"), str(strict)).code == 0
-    refused(call("policy", "diff", "nowhere", *where), "no commit nowhere")
+    refused(call("policy", "diff", "nowhere", *where), "has no commit nowhere")
     refused(call("policy", "diff", *where, "--", "--output=x"), "no commit --output=x")
     refused(call("policy", "diff", "main", "--policy", str(project.root / "zzz.yaml")), "zzz.yaml")
 

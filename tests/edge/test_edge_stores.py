@@ -57,7 +57,7 @@ try:
     kept = registry.keep("churn", folder / "candidate", folder / "predictions.csv")
     version = registry.register("churn", kept, {})
     registry.move("churn", "champion", version)
-    print(registry.stored("churn", version), registry.kept(kept.run_id))
+    print(registry.stored("churn", version), registry.kept("churn", kept.run_id))
 except GatesError as error:
     print(error)
     sys.exit(error.exit_code)

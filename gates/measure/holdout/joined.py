@@ -120,7 +120,7 @@ def _columns(predicted: Predicted, model: str) -> str:
 def _beside(policy: Policy, predicted: Predicted, model: str) -> str:
     """SQL that puts predictions beside their rows: by key, or as they stand, of which there are as many as rows."""
     if policy.data.key:
-        return f" JOIN {predicted.name} AS {model} ON {model}.row_key = gates_rows.row_key"
+        return f" JOIN {predicted.name} AS {model} ON {model}.row_key = holdout.row_key"
     return f" POSITIONAL JOIN {predicted.name} AS {model}"
 
 
@@ -137,11 +137,11 @@ def join(
     """Make the table ``joined``, of weights of so many binary ``places``. Unless rows are ``told_apart`` they are all
     of one bucket, which nothing asks for."""
     models = [model for model in (candidate, champion) if model]
-    columns = ["gates_rows." + name for name in ("label", "weight", "unit", "query", *parts.values())]
+    columns = ["holdout." + name for name in ("label", "weight", "unit", "query", *parts.values())]
     columns += [_columns(predicted, model) for model, predicted in zip(MODELS, models, strict=False)]
     columns += [] if champion else ["CAST(-1 AS TINYINT) AS champion_call, CAST(NULL AS DOUBLE) AS champion_score"]
     beside = "".join(_beside(policy, predicted, model) for model, predicted in zip(MODELS, models, strict=False))
-    rows = f"SELECT {', '.join(columns)} FROM gates_rows{beside}"
+    rows = f"SELECT {', '.join(columns)} FROM gates_rows AS holdout{beside}"
     bucket = bucket_of("unit" if identified(policy) else _told_apart()) if told_apart else "CAST(0 AS SMALLINT)"
     engine.run(f"CREATE OR REPLACE TEMP TABLE joined AS SELECT *, {bucket} AS bucket FROM ({rows})")
     ((count,),) = engine.run("SELECT count(*) FROM joined")
