@@ -9,7 +9,7 @@ from functools import cache
 from gates.documents.evidence import CANDIDATE, CHAMPION, Slice
 from gates.stats import jackknife
 from gates.stats.proportions import paired_difference, share, square_and_add
-from gates.stats.quantity import Bounds, Found, Quantity, Undefined
+from gates.stats.quantity import Bounds, Found, Quantity, Undefined, wider
 
 NAMES = {"tn": (0, 0), "fp": (0, 1), "fn": (1, 0), "tp": (1, 1)}  # (label, call)
 Confusion = Callable[..., float | None]  # (tn, fp, fn, tp) -> value
@@ -211,7 +211,13 @@ def change(
         apart, ours, theirs = (jackknife.of_buckets(held, side, k) for side in (gap, one, other))
         if not (apart and ours and theirs):
             return Undefined(why=why)
-        return jackknife.difference(ours, theirs, apart, limits, "jackknife-paired")
+        found = jackknife.difference(ours, theirs, apart, limits, "jackknife-paired")
+        mine, its = level([slice_], CANDIDATE), level([slice_], CHAMPION)
+        if isinstance(mine, Undefined) or isinstance(its, Undefined):
+            return found
+        # units that hold too few of the rows that matter show too little spread: each model's own bounds know of that
+        shared = jackknife.shared(ours, theirs, apart) * (1 - 1 / max(1, k))
+        return wider(found, square_and_add(mine, its, shared))
 
     def made(slices: Sequence[Slice]) -> Found:
         if slices[0].weights:

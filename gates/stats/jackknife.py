@@ -193,6 +193,12 @@ def difference(
     return quantity(spread, limits, method, (lopsided,) if level != ANYWHERE else PLAIN, tied=tied)
 
 
+def shared(ours: Spread, theirs: Spread, apart: Spread) -> float:
+    """The correlation of two models' values, from their errors and that of their difference; 0 where one has none."""
+    both = 2 * ours.error * theirs.error
+    return max(-1.0, min(1.0, (ours.error**2 + theirs.error**2 - apart.error**2) / both)) if both else 0.0
+
+
 def _lean(spread: Spread, quantile: float, limits: Bounds) -> float:
     """By how much further a value may lie from the nearer of its limits than an even bound says, upwards if positive:
     on the logarithm's scale, the less the more alike both distances are."""

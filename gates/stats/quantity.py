@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import inf
 from statistics import NormalDist
@@ -59,3 +59,15 @@ Found = Quantity | Undefined
 def z(confidence: float) -> float:
     """The standard normal quantile, confidence in (0, 1)."""
     return NormalDist().inv_cdf(confidence)
+
+
+def wider(found: Found, other: Found) -> Found:
+    """The first, with the further bound of both on each side; the first alone where one of them is undefined."""
+    if isinstance(found, Undefined) or isinstance(other, Undefined):
+        return found
+
+    def bounds(confidence: float) -> Bounds:
+        (low, high), (least, most) = found.bounds(confidence), other.bounds(confidence)
+        return min(low, least), max(high, most)
+
+    return replace(found, bounds=bounds)

@@ -12,7 +12,7 @@ from gates.metrics.confusion import JOINT, Proportion, Ratio, buckets, joint
 from gates.metrics.definition import Better, Metric, MetricEntry, fixed
 from gates.stats import jackknife
 from gates.stats.proportions import exact, mover_difference, share
-from gates.stats.quantity import Bounds, Found, Quantity, Undefined
+from gates.stats.quantity import Bounds, Found, Quantity, Undefined, wider
 
 _ADDED = 10  # rows: of fewer, both classes' bounds are added as they are
 
@@ -93,11 +93,24 @@ def _matthews_bounds(cells: Sequence[int], confidence: float) -> Bounds:
     return jackknife.quantity(held, (-1.0, 1.0), "").bounds(confidence)
 
 
+def _balanced_level(slices: Sequence[Slice], who: int) -> Found:
+    """Of units, the wider of what leaving out units shows and of what both classes' own bounds say: units of a class
+    that is called right in all of them show no spread of it."""
+    found = _BALANCED.level(slices, who)
+    if not slices[0].weights or isinstance(found, Undefined):
+        return found
+    return wider(found, _mean_of(*(correct.level(slices, who) for correct in _CORRECT.values())))
+
+
 def _balanced_change(slices: Sequence[Slice]) -> Found:
-    """Mean of the changes of recall and of specificity: of two classes, so independent, each paired."""
-    if slices[0].weights:
-        return _BALANCED.change(slices)
-    recall, specificity = (correct.change(slices) for correct in _CORRECT.values())
+    """Mean of the changes of recall and of specificity: of two classes, so independent, each paired; of units, the
+    wider of that and of what leaving out units shows."""
+    found = _mean_of(*(correct.change(slices) for correct in _CORRECT.values()))
+    return wider(_BALANCED.change(slices), found) if slices[0].weights else found
+
+
+def _mean_of(recall: Found, specificity: Found) -> Found:
+    """Half the sum of a number of each class, whose bounds are squared and added."""
     if isinstance(recall, Undefined) or isinstance(specificity, Undefined):
         return Undefined(why=_ONE_CLASS)
     ours, lack = recall.value, -specificity.value
@@ -215,18 +228,19 @@ METRICS: tuple[MetricEntry, ...] = (
                 doc=doc,
                 better=1,
                 limits=ratio.limits,
-                level=ratio.level,
+                level=level,
                 change=change_,
                 points=ratio is not _MATTHEWS,
             ),
             "binary",
         )
-        for name, ratio, change_, doc in (
-            ("f1", _F1, _F1.change, "Harmonic mean of precision and recall."),
-            ("balanced_accuracy", _BALANCED, _balanced_change, "Mean of recall and specificity."),
+        for name, ratio, level, change_, doc in (
+            ("f1", _F1, _F1.level, _F1.change, "Harmonic mean of precision and recall."),
+            ("balanced_accuracy", _BALANCED, _balanced_level, _balanced_change, "Mean of recall and specificity."),
             (
                 "matthews_corrcoef",
                 _MATTHEWS,
+                _MATTHEWS.level,
                 _MATTHEWS.change,
                 "Matthews' correlation of label and call, -1 to 1.",
             ),
