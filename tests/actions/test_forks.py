@@ -1,5 +1,6 @@
 """From a fork's run with its read-only token to the comment and the status that a second workflow writes for it."""
 
+import pytest
 from __future__ import annotations
 
 import html
@@ -57,6 +58,7 @@ def test_a_forks_verdict_reaches_its_pull_request_by_the_base_branchs_policy(wor
     assert len(world.github.bodies(BOT)) == 2
 
 
+@pytest.mark.slow
 def test_a_fork_that_asks_less_of_itself_is_judged_by_what_the_base_branch_asks(world: World) -> None:
     """It looks at other things, too, so that its own evidence can't be judged; what it hands over beside that, links
     and a decision, changes nothing."""

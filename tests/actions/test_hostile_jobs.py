@@ -84,6 +84,7 @@ jobs:
 """
 
 
+@pytest.mark.slow
 def test_setup_runs_nothing_of_the_checkout_and_installs_once(world: World, tmp_path: Path) -> None:
     """Python looks for modules, uv and pip for settings, in the folder where they are started."""
     canary = tmp_path / "canary"

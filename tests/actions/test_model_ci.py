@@ -102,6 +102,7 @@ def test_what_cannot_be_told_and_what_breaks_its_contract(world: World) -> None:
     assert "payment_method" in ours(world)
 
 
+@pytest.mark.slow
 def test_two_models_one_pull_request(world: World) -> None:
     """Each has its comment, and only what changed is judged."""
     for name in ("one", "two"):
@@ -140,6 +141,7 @@ def test_two_models_one_pull_request(world: World) -> None:
     assert {status["context"] for status in world.github.statuses[-2:]} == contexts
 
 
+@pytest.mark.slow
 def test_a_model_is_scored_apart_and_so_is_a_champion_on_a_new_holdout(
     world: World, tmp_path: Path, empty_registry: Path
 ) -> None:

@@ -103,6 +103,7 @@ def test_promotions_a_refusal_and_a_way_back(world: World, registry: Registry) -
     assert (one["kind"], one["after"]["version"], one["before"]["version"]) == ("adoption", "2", "1")
 
 
+@pytest.mark.slow
 def test_nothing_is_promoted_from_another_branch_or_without_the_approvals(world: World, registry: Registry) -> None:
     world.commit()
     event = on_main() | {"ref": "refs/heads/better"}
