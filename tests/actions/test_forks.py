@@ -1,12 +1,12 @@
 """From a fork's run with its read-only token to the comment and the status that a second workflow writes for it."""
 
-import pytest
 from __future__ import annotations
 
 import html
 import json
 from typing import Any
 
+import pytest
 from documented import documented
 from fake_github import BOT
 from harness import World
