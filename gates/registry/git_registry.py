@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import uuid
@@ -22,11 +21,11 @@ from gates.documents.record import REGISTRY, RecordedModel
 from gates.documents.registered import SCHEMA, RegisteredVersion, RegisteredVersions
 from gates.errors import GatesError
 from gates.measure.holdout.models import RegisteredModel
-from gates.registry.interface import TAG_INTENT, StoredRun
+from gates.registry.interface import TAG_INTENT, StoredRun, bound_to, unbound
 from gates.schema.canonical import canonical, digest, digest_bytes
 from gates.schema.validation import read_json
 from gates.system.activity import ran
-from gates.system.files import manifest
+from gates.system.files import entry, manifest
 from gates.system.git import Git
 from gates.system.orphan_branch import Blob, OrphanBranch
 
@@ -54,34 +53,13 @@ class GitRegistry:
         if found is None:
             return None
         place, into = f"{_folder(name)}/{found.stored}", cache / f"v{version}"
+
+        def copied(part: str) -> Path:
+            return self._copied(files, f"{place}/{part}/", into / part)
+
         if known is None:
-            folder = self._copied(files, f"{place}/{CANDIDATE}/", into / CANDIDATE)
-            told = digest(manifest(folder))
-            return RegisteredModel(version=version, digest=told, predictions=lambda _: None, folder=lambda: folder)
-        bound = known
-
-        def folder_of() -> Path:
-            folder = self._copied(files, f"{place}/{CANDIDATE}/", into / CANDIDATE)
-            if digest(manifest(folder)) != bound.digest:
-                raise GatesError(
-                    f"the bytes of version {version} are not those of the ledger's record",
-                    where=f"models:/{name}/{version}",
-                    hint="Promote again, or move the alias back to an intact version.",
-                )
-            return folder
-
-        def predictions_on(holdout: str) -> Path | None:
-            if bound.holdout != holdout or bound.predictions is None:
-                return None
-            folder = self._copied(files, f"{place}/{PREDICTIONS}/", into / PREDICTIONS)
-            if digest(manifest(folder)) != bound.predictions:
-                raise GatesError(
-                    f"the kept predictions of version {version} are not those it was judged by",
-                    where=f"models:/{name}/{version}",
-                )
-            return next(folder.iterdir())
-
-        return RegisteredModel(version=version, digest=known.digest, predictions=predictions_on, folder=folder_of)
+            return unbound(version, copied(CANDIDATE))
+        return bound_to(known, name, version, lambda: copied(CANDIDATE), lambda: copied(PREDICTIONS))
 
     def files(self, name: str, version: str, cache: Path) -> Path:
         """See ``Registry``."""
@@ -122,20 +100,23 @@ class GitRegistry:
             return None
         here = {path: blob for path, blob in files.items() if path.startswith(f"{place}/{CANDIDATE}/")}
         if not here:
-            return digest_bytes(self._branch.read(listed))
-        start = len(f"{place}/{CANDIDATE}/")
-        return digest([_entry(path[start:], self._branch.read(blob)) for path, blob in sorted(here.items())])
+            return digest_bytes(*self._branch.read([listed]))
+        start, paths = len(f"{place}/{CANDIDATE}/"), sorted(here)
+        read = self._branch.read([here[path] for path in paths])
+        return digest([entry(path[start:], data) for path, data in zip(paths, read, strict=True)])
 
     def _look(self, name: str) -> tuple[Files, RegisteredVersions]:
         with ran("registry", f"look up {name} in {REGISTRY}"):
             files = self._branch.files(self._branch.newest())
+            _refuse_odd(files)
             return files, self._state(files, name)
 
     def _state(self, files: Files, name: str) -> RegisteredVersions:
         blob = files.get(f"{_folder(name)}/{STATE}")
         if blob is None:
             return RegisteredVersions(schema=SCHEMA, name=name, versions=(), aliases={})
-        return read_json(RegisteredVersions, self._branch.read(blob), f"{REGISTRY}: {_folder(name)}/{STATE}")
+        (data,) = self._branch.read([blob])
+        return read_json(RegisteredVersions, data, f"{REGISTRY}: {_folder(name)}/{STATE}")
 
     def _copied(self, files: Files, place: str, into: Path) -> Path:
         """Copy the files below a place into a fresh folder."""
@@ -147,9 +128,9 @@ class GitRegistry:
                 hint="Raise GATES_REGISTRY_MB, or name an MLflow registry by MLFLOW_TRACKING_URI.",
             )
         shutil.rmtree(into, ignore_errors=True)
-        for path, blob in here.items():
+        for path, data in zip(here, self._branch.read(list(here.values())), strict=True):
             (into / path).parent.mkdir(parents=True, exist_ok=True)
-            (into / path).write_bytes(self._branch.read(blob))
+            (into / path).write_bytes(data)
         return into
 
     # -- changing --
@@ -161,9 +142,7 @@ class GitRegistry:
         judged = predictions.read_bytes()
         file = f"predictions{predictions.suffix}"
         always = {
-            f"{place}/{run_id}/{MANIFEST}": self._branch.blob(
-                canonical([_entry(*one) for one in sorted(read.items())])
-            ),
+            f"{place}/{run_id}/{MANIFEST}": self._branch.blob(canonical([entry(*one) for one in sorted(read.items())])),
             f"{place}/{run_id}/{PREDICTIONS}/{file}": self._branch.blob(judged),
         }
         model = {f"{place}/{run_id}/{CANDIDATE}/{path}": self._branch.blob(data) for path, data in read.items()}
@@ -173,7 +152,7 @@ class GitRegistry:
 
         self._change(add, f"files of a candidate of {name}")
         has_model = any(path.startswith(f"{MODEL}/") for path in read)
-        return StoredRun(run_id=run_id, predictions=digest([_entry(file, judged)]), model=has_model)
+        return StoredRun(run_id=run_id, predictions=digest([entry(file, judged)]), model=has_model)
 
     def register(self, name: str, kept: StoredRun, tags: Mapping[str, str]) -> str:
         """See ``Registry``."""
@@ -216,8 +195,12 @@ class GitRegistry:
         self._change(changed, what)
 
     def _change(self, change: Callable[[Files], Files], what: str) -> None:
+        def plain(files: Files) -> Files:
+            _refuse_odd(files)
+            return change(files)
+
         with ran("registry", f"write {what} to {REGISTRY}"):
-            self._branch.change(change, what)
+            self._branch.change(plain, what)
 
     def _fitting(self, files: Files, name: str, always: Files, model: Files) -> Files:
         """The files with the new ones, as far as there is room. The files of versions that no alias names go first, the
@@ -258,9 +241,11 @@ def limit(environ: Mapping[str, str]) -> int:
     return int(text) * 10**6 if text else LIMIT
 
 
-def _entry(path: str, data: bytes) -> dict[str, str | int]:
-    """A line of a manifest, as ``files.manifest`` writes it."""
-    return {"path": path, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+def _refuse_odd(files: Files) -> None:
+    """Raise ``GatesError`` for a path that leads elsewhere: whoever may push can write any."""
+    for path in files:
+        if not path.isprintable() or {"..", ".", ""} & set(path.split("/")) or "\\" in path:
+            raise GatesError(f"{path!r} is not a path that gates writes", where=REGISTRY)
 
 
 def _folder(name: str) -> str:

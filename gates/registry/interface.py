@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from gates.documents.record import RecordedModel
+from gates.errors import GatesError
 from gates.measure.holdout.models import RegisteredModel
+from gates.system.files import folder_digest
 
 TAG_DIGEST = "gates.digest"
 TAG_HOLDOUT = "gates.holdout"
@@ -23,6 +25,45 @@ class StoredRun:
     run_id: str
     predictions: str
     model: bool
+
+
+def bound_to(
+    known: RecordedModel, name: str, version: str, files: Callable[[], Path], predictions: Callable[[], Path]
+) -> RegisteredModel:
+    """A version that must be what the ledger says: other bytes and other predictions are refused.
+
+    ``files`` and ``predictions`` copy what the registry has, and give the folder that it is in.
+    """
+    place = f"models:/{name}/{version}"
+
+    def folder() -> Path:
+        found = files()
+        if folder_digest(found) != known.digest:
+            raise GatesError(
+                f"the bytes of version {version} are not those of the ledger's record",
+                where=place,
+                hint="Promote again, or move the alias back to an intact version.",
+            )
+        return found
+
+    def kept(holdout: str) -> Path | None:
+        if known.holdout != holdout or known.predictions is None:
+            return None
+        found = predictions()
+        if folder_digest(found) != known.predictions:
+            raise GatesError(
+                f"the kept predictions of version {version} are not those that it was judged by", where=place
+            )
+        return next(found.iterdir())
+
+    return RegisteredModel(version=version, digest=known.digest, predictions=kept, folder=folder)
+
+
+def unbound(version: str, folder: Path) -> RegisteredModel:
+    """A version of which the ledger says nothing: it is what it is now, and has no predictions."""
+    return RegisteredModel(
+        version=version, digest=folder_digest(folder), predictions=lambda _: None, folder=lambda: folder
+    )
 
 
 class Registry(Protocol):

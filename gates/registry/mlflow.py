@@ -22,7 +22,7 @@ from gates.errors import Exit, GatesError
 from gates.measure.holdout.models import RegisteredModel
 from gates.registry.address import reached
 from gates.registry.credentials import log_in
-from gates.registry.interface import TAG_INTENT, StoredRun
+from gates.registry.interface import TAG_INTENT, StoredRun, bound_to, unbound
 from gates.schema.canonical import digest
 from gates.system.activity import ran
 from gates.system.files import folder_digest, manifest
@@ -92,41 +92,14 @@ class MLflowRegistry:
         found = self._look_up(place, lambda: self._client.get_model_version(name, version))
         if found is None:
             return None
-        into = cache / f"v{found.version}"
-        return self._known(found, known, into, place) if known else self._unknown(found, into)
+        number, into = str(found.version), cache / f"v{found.version}"
+        if known is None:
+            return unbound(number, self._fetched(found, into))
 
-    def _known(self, found: Any, known: RecordedModel, into: Path, place: str) -> RegisteredModel:
-        def fetch() -> Path:
-            folder = self._fetched(found, into)
-            if folder_digest(folder) != known.digest:
-                raise GatesError(
-                    f"the bytes of version {found.version} are not those of the ledger's record",
-                    where=place,
-                    hint="Promote again, or move the alias back to an intact version.",
-                )
-            return folder
+        def predictions() -> Path:
+            return self._download(f"runs:/{found.run_id}/{PREDICTIONS}", into)
 
-        def kept(holdout: str) -> Path | None:
-            if known.holdout != holdout or known.predictions is None:
-                return None
-            folder = self._download(f"runs:/{found.run_id}/{PREDICTIONS}", into)
-            if folder_digest(folder) != known.predictions:
-                raise GatesError(
-                    f"the kept predictions of version {found.version} are not those that it was judged by",
-                    where=place,
-                )
-            return next(folder.iterdir())
-
-        return RegisteredModel(version=str(found.version), digest=known.digest, predictions=kept, folder=fetch)
-
-    def _unknown(self, found: Any, into: Path) -> RegisteredModel:
-        folder = self._fetched(found, into)
-        return RegisteredModel(
-            version=str(found.version),
-            digest=folder_digest(folder),
-            predictions=lambda _: None,
-            folder=lambda: folder,
-        )
+        return bound_to(known, name, number, lambda: self._fetched(found, into), predictions)
 
     def files(self, name: str, version: str, cache: Path) -> Path:
         """A copy of a version's files, in a folder that is made as gates keeps it. Raises ``GatesError`` for none."""

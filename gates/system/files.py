@@ -87,7 +87,7 @@ def manifest(folder: Path) -> list[dict[str, str | int]]:
                 f"{name} is a link or a special file; a model may contain plain files only", where=str(folder)
             )
         if is_plain(path):
-            entries.append({"path": name, "size": path.stat().st_size, "sha256": sha256(path)})
+            entries.append(_entry(name, path.stat().st_size, sha256(path)))
     return entries
 
 
@@ -110,7 +110,16 @@ def folder_digest(folder: Path) -> str:
 def digest_of(paths: Iterable[Path], root: Path) -> str:
     """The digest that a folder would have with just these files of ``root`` in it."""
     named = sorted((one.relative_to(root).as_posix(), one) for one in paths)
-    return digest([{"path": name, "size": one.stat().st_size, "sha256": sha256(one)} for name, one in named])
+    return digest([_entry(name, one.stat().st_size, sha256(one)) for name, one in named])
+
+
+def entry(name: str, data: bytes) -> dict[str, str | int]:
+    """The line of a manifest for a file with these bytes."""
+    return _entry(name, len(data), hashlib.sha256(data).hexdigest())
+
+
+def _entry(name: str, size: int, sha256_: str) -> dict[str, str | int]:
+    return {"path": name, "size": size, "sha256": sha256_}
 
 
 def sha256(path: Path) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from gates.errors import Exit, GatesError
-from gates.system.git import Git, failed
+from gates.system.git import Git, RemoteError, failed
+from gates.system.retries import retried
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,11 @@ class Blob:
     size: int
 
 
-ROUNDS = 8  # of writing, each after somebody else was faster
 Tree = Mapping[str, Blob]  # path -> file
+ROUNDS = 6  # of writing
+HINT = (
+    "Give the job, and the job that calls it, `contents: write`, and let no rule of the repository protect the branch."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +49,11 @@ class OrphanBranch:
         if done.returncode and b"couldn't find remote ref" in done.stderr:
             return None
         if done.returncode:
-            raise failed(fetch, done.stderr)
+            raise failed(fetch, done.stderr, RemoteError)
         return self.git.resolve(seen)
 
     def files(self, commit: str | None) -> dict[str, Blob]:
-        """List the plain files of a commit. Raises ``GatesError`` for a path that no folder may hold."""
+        """List the plain files of a commit. Their paths are what somebody has pushed: they may lead anywhere."""
         if commit is None:
             return {}
         found: dict[str, Blob] = {}
@@ -57,8 +61,6 @@ class OrphanBranch:
             about, _, path = line.partition("\t")
             mode, kind, name, size = about.split() if path else ("", "", "", "")
             if kind == "blob" and mode == "100644":
-                if not path.isprintable() or {"..", ".", ""} & set(path.split("/")) or "\\" in path:
-                    raise GatesError(f"{path!r} is not a path that gates writes", where=self.name)
                 found[path] = Blob(name, int(size))
         return found
 
@@ -68,42 +70,41 @@ class OrphanBranch:
             self.git.run("init", "--quiet", "--bare", str(self.git.folder))
         return Blob(self.git.run("hash-object", "-w", "--stdin", data=data), len(data))
 
-    def read(self, blob: Blob) -> bytes:
-        """Read an object's bytes."""
-        done = self.git.ask("cat-file", "blob", blob.id)
-        if done.returncode:
-            raise failed(("cat-file",), done.stderr)
-        return done.stdout
+    def read(self, blobs: Sequence[Blob]) -> list[bytes]:
+        """Read the bytes of many objects, through one process. Raises ``GatesError`` where one is missing."""
+        with self.git.objects() as objects:
+            found = [data for data in objects.all([blob.id for blob in blobs]) if data is not None]
+        if len(found) < len(blobs):
+            raise GatesError("an object is missing", where=self.name, exit_code=Exit.OUTSIDE)
+        return found
 
     def change(self, change: Callable[[dict[str, Blob]], Mapping[str, Blob]], message: str) -> None:
-        """Change the files, and look again where somebody else was faster."""
-        for _ in range(ROUNDS):
-            old = self.newest()
-            new = self._commit(change(self.files(old)), message)
-            if self._swap(old, new):
-                return
-        raise GatesError(
-            f"{self.name} was changed by others each time it was to be changed here",
-            where="git",
-            hint="Start again when fewer promotions run.",
-            exit_code=Exit.OUTSIDE,
-        )
+        """Change the files; where somebody else was faster, look and change again.
 
-    def _swap(self, old: str | None, new: str) -> bool:
-        """Replace the commit ``old``; False where it is no longer the newest."""
+        Raises ``RemoteError`` where the branch can't be written.
+        """
+
+        def attempt() -> None:
+            old = self.newest()
+            self._swap(old, self._commit(change(self.files(old)), message))
+
+        try:
+            retried(attempt, RemoteError, tries=ROUNDS)
+        except RemoteError as error:
+            error.hint = HINT
+            raise
+
+    def _swap(self, old: str | None, new: str) -> None:
+        """Replace the commit ``old``. Raises ``RemoteError`` where it is no longer the newest, or can't be replaced."""
+        swap: tuple[str, ...]
         if self.remote is None:
-            return self.git.ask("update-ref", self.ref, new, old or "0" * len(new)).returncode == 0
-        lease = f"--force-with-lease={self.ref}:{old or ''}"
-        done = self.git.ask("push", "--quiet", "--no-verify", lease, self.remote, f"{new}:{self.ref}", network=True)
-        if done.returncode == 0 or self.newest() == new:  # an answer may be lost though the branch was moved
-            return True
-        if b"stale info" in done.stderr or b"fetch first" in done.stderr or b"cannot lock ref" in done.stderr:
-            return False
-        error = failed(("push",), done.stderr)
-        error.hint = (
-            f"Give the job `contents: write`, and let no rule of the repository protect the branch {self.name}."
-        )
-        raise error
+            swap = ("update-ref", self.ref, new, old or "0" * len(new))
+        else:
+            lease = f"--force-with-lease={self.ref}:{old or ''}"
+            swap = ("push", "--quiet", "--no-verify", lease, self.remote, f"{new}:{self.ref}")
+        done = self.git.ask(*swap, network=self.remote is not None)
+        if done.returncode and self.newest() != new:  # an answer may be lost though the branch was moved
+            raise failed(swap, done.stderr, RemoteError)
 
     def _commit(self, files: Tree, message: str) -> str:
         return self.git.run("commit-tree", self._tree(files), data=f"{message}\n".encode())

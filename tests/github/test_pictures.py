@@ -14,6 +14,7 @@ from gates.github.reporting import picture_branch
 from gates.github.reporting.picture_branch import BADGES, MOST, address, keep, store
 from gates.ledger.ledger import Ledger
 from gates.system.git import Git
+from gates.system.orphan_branch import OrphanBranch
 
 DRAWN = {"light": "<svg>light</svg>", "dark": "<svg>dark</svg>"}
 
@@ -87,7 +88,7 @@ def test_badges_stay_whatever_pull_requests_come(clone: Git, remote: Path, monke
 def test_of_two_that_write_at_once_both_are_kept(tmp_path: Path, clone: Git, remote: Path) -> None:
     store(clone, "origin", 1, "gates.yaml", DRAWN)
     other = made(tmp_path / "other", remote)
-    commit, raced = picture_branch._commit, []
+    commit, raced = OrphanBranch._commit, []
 
     def slow(*arguments: object) -> str:
         if not raced:
@@ -96,7 +97,7 @@ def test_of_two_that_write_at_once_both_are_kept(tmp_path: Path, clone: Git, rem
         return commit(*arguments)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(picture_branch, "_commit", slow)
+        patched.setattr(OrphanBranch, "_commit", slow)
         mine = store(clone, "origin", 3, "gates.yaml", DRAWN)
     assert {path.split("/")[0] for path in held(remote)} == {"1", "2", "3"}
     assert set(mine.values()) <= held(remote).keys()

@@ -165,7 +165,8 @@ def restated(world: GitWorld, change: Callable[[RegisteredVersions], RegisteredV
     branch = world.branch
 
     def changed(files: dict[str, Any]) -> dict[str, Any]:
-        state = read_json(RegisteredVersions, branch.read(files["churn/registered.json"]), "registered.json")
+        (data,) = branch.read([files["churn/registered.json"]])
+        state = read_json(RegisteredVersions, data, "registered.json")
         return files | {"churn/registered.json": branch.blob(canonical(change(state)))}
 
     branch.change(changed, "by hand")

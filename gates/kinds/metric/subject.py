@@ -105,6 +105,9 @@ class JudgedPart:
         return self.sign * settled(self.judged.value) < self.at and self.blaming(confidence) < self.at
 
 
+_WAITING = absent(None, Code.NOT_MEASURED, "not held against its limit yet")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedPart:
     """A part of the holdout before judging. ``judged`` is what there is to hold; where that is None, ``outcome`` says
@@ -128,11 +131,11 @@ def prepare(
 
     ``rival``: what stands in the champion's place in the evidence.
     """
-    outcome = _obstacle(metric, rule, part, evidence, terms, rival)
+    small = [one for one in part if one.key and one.rows < terms.min_rows]
+    outcome = _obstacle(metric, rule, part, small, evidence, terms, rival)
     if outcome:
         return PreparedPart(part=part, judged=None, outcome=outcome)
     champion = evidence.champion if evidence.champion and not evidence.champion.unscored else None
-    small = _small(part, terms)
     part = [one for one in part if one not in small]
     runs = evidence.trained(part)
     quantity = pooled([metric.level(run, CANDIDATE) for run in runs])
@@ -157,20 +160,20 @@ def prepare(
         confidence=terms.confidence,
         left=left,
     )
-    return PreparedPart(
-        part=part, judged=made, outcome=absent(None, Code.NOT_MEASURED, "not held against its limit yet")
-    )
-
-
-def _small(part: Sequence[Slice], terms: GateContext) -> list[Slice]:
-    """Slices and groups of fewer rows than the policy asks for."""
-    return [one for one in part if one.key and one.rows < terms.min_rows]
+    return PreparedPart(part=part, judged=made, outcome=_WAITING)
 
 
 def _obstacle(
-    metric: Metric, rule: str, part: Sequence[Slice], evidence: Evidence, terms: GateContext, rival: str
+    metric: Metric,
+    rule: str,
+    part: Sequence[Slice],
+    small: Sequence[Slice],
+    evidence: Evidence,
+    terms: GateContext,
+    rival: str,
 ) -> BarOutcome | None:
-    """The outcome where nothing can be held against the limit; None where something can."""
+    """The outcome where nothing can be held against the limit; None where something can. ``small``: slices and groups
+    of fewer rows than the policy asks for."""
     candidate, champion = evidence.candidate, evidence.champion
     compares = BARS[rule].compares or metric.paired
     if candidate is None:
@@ -186,7 +189,6 @@ def _obstacle(
         return absent(Verdict.ERROR, Code.DIFFERENT_ROWS, why)
     if metric.statistic.form == "ranks" and any(one.ranks is None for one in part):
         return absent(Verdict.ERROR, Code.NO_SCORES, f"{metric.name} needs scores; only calls were predicted")
-    small = _small(part, terms)
     if small and not metric.grouped:
         what = f"{key_text(small[0].key)} has {rows(small[0].rows)}; min_rows asks for {terms.min_rows:,}"
         return absent(None, Code.TOO_FEW_ROWS, what)
