@@ -63,6 +63,33 @@ def _places(names: str) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """What one model calls of a slice: its confusion matrix in rows, and each bucket's in weights, if there are any."""
+
+    cells: tuple[int, int, int, int]
+    held: list[tuple[float, float, float, float]]
+
+    @staticmethod
+    def of(slice_: Slice, who: int) -> Called:
+        """What the candidate, or the champion, calls."""
+        return Called(confusion(slice_, who), [SIDES[who](one) for one in buckets(slice_)] if slice_.weights else [])
+
+    def counts(self, hits: str, among: str) -> tuple[int, int]:
+        """(hits, among) in rows, both named by cells of the confusion matrix."""
+        return sum([self.cells[place] for place in _places(hits)]), sum([self.cells[place] for place in _places(among)])
+
+    def share(self, hits: str, among: str) -> Quantity | None:
+        """The share of hits with exact bounds; None where there is nothing among."""
+        hit, rows = self.counts(hits, among)
+        if not self.held:
+            return share(hit, rows) if rows else None
+        ours, all_ = _places(hits), _places(among)
+        return jackknife.share_of_buckets(
+            [(sum([one[place] for place in ours]), sum([one[place] for place in all_])) for one in self.held], rows
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Proportion:
     """A share: ``hits`` out of ``among``, both named by cells of the confusion matrix."""
 
@@ -72,30 +99,19 @@ class Proportion:
 
     def counts(self, part: Slice, who: int) -> tuple[int, int]:
         """(hits, among) of one model in one slice."""
-        cells = confusion(part, who)
-        return sum([cells[place] for place in _places(self.hits)]), sum([cells[place] for place in _places(self.among)])
+        return Called.of(part, who).counts(self.hits, self.among)
 
     def level(self, slices: Sequence[Slice], who: int) -> Found:
         """The share with exact bounds; of units or weighted rows with as many rows as their variance is worth."""
-        if slices[0].weights:
-            return self._clustered(slices[0], who)
-        hits, among = self.counts(slices[0], who)
-        return share(hits, among) if among else Undefined(why=self.empty)
+        return Called.of(slices[0], who).share(self.hits, self.among) or Undefined(why=self.empty)
 
-    def _clustered(self, slice_: Slice, who: int) -> Found:
-        spread = jackknife.of_buckets(*self._buckets(slice_, who))
-        if spread is None:
-            return Undefined(why=self.empty)
-        p, variance = spread.value, spread.error**2
-        among = self.counts(slice_, who)[1]
-        rows = min(float(among), p * (1 - p) / variance) if variance > 0 and 0 < p < 1 else spread.support
-        freedom = max(1.0, min(spread.freedom, spread.support - 1))
-        return share(p * rows, rows, freedom, "clopper-pearson-effective")
-
-    def _buckets(self, part: Slice, who: int) -> tuple[list[Sequence[float]], Confusion, int]:
-        """The confusion matrix of each bucket, the share, and in how many buckets there is anything among."""
-        held: list[Sequence[float]] = [SIDES[who](one) for one in buckets(part)]
-        return held, self.statistic, sum(any(one[place] for place in _places(self.among)) for one in held)
+    def _support(self, slice_: Slice) -> int:
+        """In how many buckets either model has anything among, the fewer of both; 0 where there are none."""
+        places = _places(self.among)
+        return min(
+            sum(any(one[place] for place in places) for one in Called.of(slice_, who).held)
+            for who in (CANDIDATE, CHAMPION)
+        )
 
     @property
     def statistic(self) -> Confusion:
@@ -117,8 +133,7 @@ class Proportion:
         """Paired difference: Newcombe's where the denominator is shared, else square and add."""
         slice_ = slices[0]
         if slice_.weights or not self.fixed:
-            support = min(self._buckets(slice_, who)[2] for who in (CANDIDATE, CHAMPION)) if slice_.weights else 0
-            return change(self.level, self.statistic, (-1.0, 1.0), self.empty, lambda _: support)(slices)
+            return change(self.level, self.statistic, (-1.0, 1.0), self.empty, self._support)(slices)
         table = self.paired(slice_)
         if not sum(table):
             return Undefined(why=self.empty)
@@ -151,34 +166,34 @@ def rarest(part: Slice) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:
-    """A function of the confusion matrix other than a share. ``bounds``: of (tn, fp, fn, tp), at a confidence."""
+    """A function of the confusion matrix other than a share. ``bounds``: of what a model calls, at a confidence."""
 
     value: Confusion
     limits: Bounds
     why: str  # what is missing where it is undefined
-    bounds: Callable[[Sequence[int], float], Bounds]
+    bounds: Callable[[Called, float], Bounds]
     method: str
     exact: bool = False
     support: Callable[[Slice], int] = rarest
 
     def level(self, slices: Sequence[Slice], who: int) -> Found:
-        """One model's value; of units or weighted rows by leaving out buckets of them."""
+        """One model's value; of units or weighted rows the wider of the same bounds and of leaving out buckets."""
         slice_ = slices[0]
-        if slice_.weights:
-            held = [SIDES[who](one) for one in buckets(slice_)]
-            spread = jackknife.of_buckets(held, self.value, self.support(slice_))
-            return jackknife.quantity(spread, self.limits, "jackknife") if spread else Undefined(why=self.why)
-        cells = confusion(slice_, who)
-        value = self.value(*cells)
+        called = Called.of(slice_, who)
+        value = self.value(*called.cells)
         if value is None:
             return Undefined(why=self.why)
-        return Quantity(
+        found = Quantity(
             value=value,
-            bounds=lambda c: self.bounds(cells, c),
+            bounds=lambda c: self.bounds(called, c),
             method=self.method,
             limits=self.limits,
             exact=self.exact,
         )
+        if not called.held:
+            return found
+        spread = jackknife.of_buckets(called.held, self.value, self.support(slice_))
+        return wider(jackknife.quantity(spread, self.limits, "jackknife"), found) if spread else Undefined(why=self.why)
 
     def change(self, slices: Sequence[Slice]) -> Found:
         """Candidate less champion, paired."""
@@ -211,13 +226,8 @@ def change(
         apart, ours, theirs = (jackknife.of_buckets(held, side, k) for side in (gap, one, other))
         if not (apart and ours and theirs):
             return Undefined(why=why)
-        found = jackknife.difference(ours, theirs, apart, limits, "jackknife-paired")
-        mine, its = level([slice_], CANDIDATE), level([slice_], CHAMPION)
-        if isinstance(mine, Undefined) or isinstance(its, Undefined):
-            return found
-        # units that hold too few of the rows that matter show too little spread: each model's own bounds know of that
-        shared = jackknife.shared(ours, theirs, apart) * (1 - 1 / max(1, k))
-        return wider(found, square_and_add(mine, its, shared))
+        levels = [level([slice_], who) for who in (CANDIDATE, CHAMPION)]
+        return jackknife.of_units((ours, theirs, apart), levels, limits, k)
 
     def made(slices: Sequence[Slice]) -> Found:
         if slices[0].weights:

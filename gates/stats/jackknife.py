@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp, inf, isfinite, isinf, sqrt
 
-from gates.stats.proportions import unseen
-from gates.stats.quantity import ANYWHERE, Bounds, Quantity
+from gates.stats.proportions import share, square_and_add, unseen
+from gates.stats.quantity import ANYWHERE, Bounds, Found, Quantity, Undefined, wider
 from gates.stats.student import around, t, within
 
 Statistic = Callable[..., float | None]
@@ -114,6 +114,21 @@ def of_buckets(buckets: Sequence[Sequence[float]], statistic: Statistic, support
     return Spread(value=value, error=sqrt(variance), freedom=freedom(apart), support=min(support, k))
 
 
+def share_of_buckets(buckets: Sequence[tuple[float, float]], rows: float) -> Quantity | None:
+    """A share of rows that belong together: exact bounds of as many rows as its variance is worth.
+
+    ``buckets``: of each, how much has it, and among how much; ``rows``: how many they are at most. None where there is
+    nothing among.
+    """
+    held = sum(1 for _, among in buckets if among)
+    spread = of_buckets(buckets, lambda hits, among: hits / among if among else None, held)
+    if spread is None:
+        return None
+    p, variance = spread.value, spread.error**2
+    worth = min(float(rows), p * (1 - p) / variance) if variance > 0 and 0 < p < 1 else spread.support
+    return share(p * worth, worth, max(1.0, min(spread.freedom, spread.support - 1)), "clopper-pearson-effective")
+
+
 def freedom(apart: Sequence[float]) -> float:
     """Degrees of freedom of a sum of squares: as many as there are of the same size, one less than all at most.
 
@@ -191,6 +206,20 @@ def difference(
         return max(within_[0], low - shared * below), min(within_[1], high + shared * above)
 
     return quantity(spread, limits, method, (lopsided,) if level != ANYWHERE else PLAIN, tied=tied)
+
+
+def of_units(spreads: Sequence[Spread], levels: Sequence[Found], limits: Bounds, support: float) -> Quantity:
+    """One model's value less another's, of units: the wider of what leaving out buckets of them shows and of what both
+    levels' own bounds say. Units that hold too few of the rows that matter show too little spread.
+
+    ``spreads``: of both values and of their difference; ``levels``: of both.
+    """
+    ours, theirs, apart = spreads
+    found = difference(ours, theirs, apart, limits, "jackknife-paired")
+    mine, its = levels
+    if isinstance(mine, Undefined) or isinstance(its, Undefined):
+        return found
+    return wider(found, square_and_add(mine, its, shared(ours, theirs, apart) * (1 - 1 / max(1.0, support))))
 
 
 def shared(ours: Spread, theirs: Spread, apart: Spread) -> float:

@@ -61,13 +61,13 @@ def z(confidence: float) -> float:
     return NormalDist().inv_cdf(confidence)
 
 
-def wider(found: Found, other: Found) -> Found:
-    """The first, with the further bound of both on each side; the first alone where one of them is undefined."""
-    if isinstance(found, Undefined) or isinstance(other, Undefined):
+def wider(found: Quantity, other: Found | None) -> Quantity:
+    """The first, with the further bound of both on each side; the first alone where the other is undefined."""
+    if not isinstance(other, Quantity):
         return found
 
     def bounds(confidence: float) -> Bounds:
         (low, high), (least, most) = found.bounds(confidence), other.bounds(confidence)
-        return min(low, least), max(high, most)
+        return max(found.limits[0], min(low, least)), min(found.limits[1], max(high, most))
 
     return replace(found, bounds=bounds)

@@ -85,6 +85,7 @@ CALLS = [
     *("accuracy", "recall", "specificity", "precision", "false_omission_rate", "selection_rate"),
     *("f1", "balanced_accuracy", "matthews_corrcoef", "cost", "flip_rate", "negative_flip_rate"),
 ]
+Cells = Sequence[tuple[int, int, int]]
 BINARY = [(y, c, b) for y in (0, 1) for c in (0, 1) for b in (0, 1)]
 
 
@@ -114,7 +115,7 @@ def joint(positives: float, rates: Sequence[tuple[float, float]], together: floa
     return np.array(found)
 
 
-def celled(counts: Sequence[int], cells: Sequence[tuple[int, int, int]] = BINARY, key: Any = ()) -> Slice:
+def celled(counts: Sequence[int], cells: Cells = BINARY, key: Any = ()) -> Slice:
     """A slice of drawn counts."""
     held = tuple((*cell, int(n)) for cell, n in zip(cells, counts, strict=True) if n)
     return Slice(
@@ -129,7 +130,7 @@ def celled(counts: Sequence[int], cells: Sequence[tuple[int, int, int]] = BINARY
     )
 
 
-def population(chances: np.ndarray, cells: Sequence[tuple[int, int, int]] = BINARY, key: Any = ()) -> Slice:
+def population(chances: np.ndarray, cells: Cells = BINARY, key: Any = ()) -> Slice:
     """A slice so large that its values are the true ones."""
     return celled([round(float(one) * 10**12) for one in chances], cells, key)
 
@@ -153,31 +154,42 @@ def calls(scene: Scene, repeats: int) -> tuple[list[Asked], Iterator[Sequence[Sl
     return asked([binary(name) for name in CALLS], [population(chances)]), ([celled(one)] for one in drawn)
 
 
+def of_units(
+    random: np.random.Generator, rows: int, chances: np.ndarray, cells: Sequence[tuple[int, int, int]]
+) -> Slice:
+    """Rows of units of ten, half of which repeat the unit's first."""
+    many = len(cells)
+    own = random.choice(many, rows, p=chances)
+    first = np.repeat(own[::10], 10)[:rows]
+    cell = np.where(random.random(rows) < 0.5, first, own)
+    bucket = np.repeat(random.integers(BUCKETS, size=-(-rows // 10)), 10)[:rows]
+    counts = np.bincount(bucket * many + cell, minlength=BUCKETS * many)
+    weights = tuple((int(at // many), *cells[at % many], int(counts[at]) << 30) for at in np.flatnonzero(counts))
+    return part(rows, cells=celled(np.bincount(cell, minlength=many), cells).cells, weights=weights)
+
+
 def units(scene: Scene, repeats: int) -> tuple[list[Asked], Iterator[Sequence[Slice]]]:
     """The same of units of ten rows, whose rows agree: half of them repeat the unit's first."""
     chances = joint(scene.positives, [(0.08, 0.1), (0.75, 0.7)])
     random = scene.random()
 
     def draw() -> Sequence[Slice]:
-        own = random.choice(8, scene.rows, p=chances)
-        first = np.repeat(own[::10], 10)[: scene.rows]
-        cell = np.where(random.random(scene.rows) < 0.5, first, own)
-        bucket = np.repeat(random.integers(BUCKETS, size=-(-scene.rows // 10)), 10)[: scene.rows]
-        counts = np.bincount(bucket * 8 + cell, minlength=BUCKETS * 8)
-        weights = tuple((int(at // 8), *BINARY[at % 8], int(counts[at]) << 30) for at in np.flatnonzero(counts))
-        held = celled(np.bincount(cell, minlength=8))
-        return [part(scene.rows, cells=held.cells, weights=weights)]
+        return [of_units(random, scene.rows, chances, BINARY)]
 
     names = ["accuracy", "recall", "precision", "f1", "balanced_accuracy", "matthews_corrcoef"]
     return asked([binary(name) for name in names], [population(chances)]), (draw() for _ in range(repeats))
 
 
-def multiclass(scene: Scene, repeats: int) -> tuple[list[Asked], Iterator[Sequence[Slice]]]:
-    """Calls of ``of`` classes, the last of them rare."""
-    size = scene.of
-    shares = np.array([1.0] * (size - 1) + [0.25])
+CLASSES = (
+    *("accuracy", "balanced_accuracy", "cohen_kappa"),
+    *("precision_macro", "recall_macro", "f1_macro", "f1_weighted"),
+)
+
+
+def of_classes(size: int, rare: float, right: tuple[float, float]) -> tuple[list[tuple[int, int, int]], np.ndarray]:
+    """Cells and chances of calls of so many classes, of which the last is as ``rare``, against the others."""
+    shares = np.array([1.0] * (size - 1) + [rare])
     shares /= shares.sum()
-    right = (0.8, 0.75) if scene.effect else (0.75, 0.75)
     cells, chances = [], []
     for y in range(size):
         for c in range(size):
@@ -188,19 +200,27 @@ def multiclass(scene: Scene, repeats: int) -> tuple[list[Asked], Iterator[Sequen
                 cells.append((y, c, b))
                 chances.append(shares[y] * one * (0.5 * other + 0.5 * (b == c)))
     weights = np.array(chances)
-    weights /= weights.sum()
-    names = (
-        "accuracy",
-        "balanced_accuracy",
-        "cohen_kappa",
-        "precision_macro",
-        "recall_macro",
-        "f1_macro",
-        "f1_weighted",
-    )
-    drawn = scene.random().multinomial(scene.rows, weights, repeats)
-    metrics = [find(name, "multiclass") for name in names]
-    return asked(metrics, [population(weights, cells)]), ([celled(one, cells)] for one in drawn)
+    return cells, weights / weights.sum()
+
+
+def multiclass(scene: Scene, repeats: int) -> tuple[list[Asked], Iterator[Sequence[Slice]]]:
+    """Calls of ``of`` classes, the last of them rare."""
+    cells, chances = of_classes(scene.of, 0.25, (0.8, 0.75) if scene.effect else (0.75, 0.75))
+    drawn = scene.random().multinomial(scene.rows, chances, repeats)
+    metrics = [find(name, "multiclass") for name in CLASSES]
+    return asked(metrics, [population(chances, cells)]), ([celled(one, cells)] for one in drawn)
+
+
+def class_units(scene: Scene, repeats: int) -> tuple[list[Asked], Iterator[Sequence[Slice]]]:
+    """Good models' calls of ``of`` classes, the last of them rare, in units of ten rows that agree."""
+    cells, chances = of_classes(scene.of, 0.1, (0.93, 0.9) if scene.effect else (0.9, 0.9))
+    random = scene.random()
+
+    def draw() -> Sequence[Slice]:
+        return [of_units(random, scene.rows, chances, cells)]
+
+    metrics = [find(name, "multiclass") for name in CLASSES]
+    return asked(metrics, [population(chances, cells)]), (draw() for _ in range(repeats))
 
 
 # --- scores -------------------------------------------------------------------------------------------------------
@@ -440,6 +460,7 @@ FAMILIES: dict[str, Callable[[Scene, int], tuple[list[Asked], Iterator[Any]]]] =
     "calls": calls,
     "units": units,
     "multiclass": multiclass,
+    "classes of units": class_units,
     "auc": auc,
     "losses": losses,
     "curves": curves,
@@ -447,8 +468,9 @@ FAMILIES: dict[str, Callable[[Scene, int], tuple[list[Asked], Iterator[Any]]]] =
     "fairness": fairness,
     "seeds": seeds,
 }
-DEAR = {"curves": 0.25, "auc": 0.5, "units": 0.5, "fairness": 0.5, "seeds": 0.5}  # share of the repeats
-WIDEST = {"curves": 10_000, "units": 10_000, "seeds": 10_000}  # rows, above which a family takes too long
+HALF = ("auc", "units", "classes of units", "fairness", "seeds")
+DEAR = {"curves": 0.25} | dict.fromkeys(HALF, 0.5)  # share of the repeats
+WIDEST = dict.fromkeys(("curves", "units", "classes of units", "seeds"), 10_000)  # rows: of more they take too long
 
 
 def grid() -> Iterator[Scene]:
@@ -464,6 +486,8 @@ def grid() -> Iterator[Scene]:
         for effect in (False, True):
             for size in (3, 8):
                 yield Scene("multiclass", rows, 0.5, effect, size)
+                if rows > min(ROWS):
+                    yield Scene("classes of units", rows, 0.5, effect, size)
             for kind in ("normal", "skewed"):
                 yield Scene("regression", rows, 0.5, effect, kind)
             for size in GROUPS:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from gates.documents.evidence import CANDIDATE, CHAMPION, Slice
 from gates.metrics.support import Support
 from gates.stats import jackknife
-from gates.stats.proportions import exact, mover_mean, square_and_add
-from gates.stats.quantity import Bounds, Found, Quantity, Undefined
+from gates.stats.proportions import mover_mean, share, square_and_add
+from gates.stats.quantity import Bounds, Found, Quantity, Undefined, wider
 
 Margins = tuple[list[float], list[float], list[float]]  # by class: rows called right, labelled so, called so
 Value = Callable[[Margins], float | None]
@@ -100,10 +101,6 @@ def _called(slice_: Slice, who: int) -> dict[tuple[int, int], int]:
     return table
 
 
-def _found(part: Slice, who: int) -> Margins:
-    return _margins(((*at, rows) for at, rows in _called(part, who).items()), _sized(part))
-
-
 def _moved(slice_: Slice, statistic: Value, who: int) -> list[float] | None:
     """What leaving out one row of each of the slice's cells adds to one model's value."""
     influences = _influences(_called(slice_, who), _sized(slice_), statistic)
@@ -111,109 +108,150 @@ def _moved(slice_: Slice, statistic: Value, who: int) -> list[float] | None:
     return influences and [influences[1][cell[0], cell[place]] for cell in slice_.cells]
 
 
-def _of_buckets(slice_: Slice, statistic: Value, support: float, *signs: int) -> jackknife.Spread | None:
-    """Of both models' values, each times its sign (candidate, champion), by leaving out buckets of units."""
-    size = _sized(slice_)
-    held: dict[int, list[tuple[int, int, int, int]]] = {}
+def _bucketed(slice_: Slice, who: int) -> list[Margins]:
+    """One model's margins in each bucket of units, in weights."""
+    size, place = _sized(slice_), 2 if who == CHAMPION else 1
+    held: dict[int, list[tuple[int, int, int]]] = {}
     for bucket, *cell in slice_.weights:
-        held.setdefault(bucket, []).append((cell[0], cell[1], cell[2], cell[3]))
-    asked = [(place, sign) for place, sign in enumerate(signs, 1) if sign]
-    rows = [
-        [
-            total
-            for place, _ in asked
-            for column in _margins(((cell[0], cell[place], cell[3]) for cell in cells), size)
-            for total in column
-        ]
-        for cells in held.values()
-    ]
+        held.setdefault(bucket, []).append((cell[0], cell[place], cell[3]))
+    return [_margins(cells, size) for cells in held.values()]
+
+
+def _of_buckets(models: Sequence[Sequence[Margins]], statistic: Value, support: float) -> jackknife.Spread | None:
+    """Of one model's value, or of one's less another's, by leaving out buckets of units."""
 
     def value(*totals: float) -> float | None:
-        found = 0.0
-        for at, (_, sign) in enumerate(asked):
-            hits, labels, calls = (list(totals[(3 * at + one) * size : (3 * at + one + 1) * size]) for one in range(3))
-            own = statistic((hits, labels, calls))
-            if own is None:
-                return None
-            found += sign * own
-        return found
+        size = len(totals) // (3 * len(models))
+        columns = [list(totals[at : at + size]) for at in range(0, len(totals), size)]
+        found = [statistic((columns[at], columns[at + 1], columns[at + 2])) for at in range(0, len(columns), 3)]
+        return None if None in found else found[0] - sum(found[1:])  # type: ignore[operator, arg-type] # no None
 
+    rows = [[total for one in bucket for column in one for total in column] for bucket in zip(*models, strict=True)]
     return jackknife.of_buckets(rows, value, support)
+
+
+@dataclass(frozen=True, slots=True)
+class CalledClasses:
+    """What one model calls of several classes: its margins in rows, and each bucket's in weights, if there are any."""
+
+    margins: Margins
+    held: Sequence[Margins]
+
+    @staticmethod
+    def of(slice_: Slice, who: int) -> CalledClasses:
+        """What the candidate, or the champion, calls."""
+        margins = _margins(((*at, rows) for at, rows in _called(slice_, who).items()), _sized(slice_))
+        return CalledClasses(margins, _bucketed(slice_, who) if slice_.weights else ())
+
+    def share(self, of: Callable[[Margins], tuple[float, float]]) -> Quantity | None:
+        """A share with exact bounds; ``of`` gives (hits, rows among). None where there is nothing among."""
+        hits, among = of(self.margins)
+        if not self.held:
+            return share(hits, among) if among else None
+        return jackknife.share_of_buckets([of(one) for one in self.held], among)
+
+
+ClassBounds = Callable[[CalledClasses, float], Bounds]
+ClassShare = Callable[[float, float, float], tuple[float, float]]  # of a class's margins: hits, and among how much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Averaged:
-    """A function of the margins. ``bounds``: of a model's, given what leaving out rows shows."""
+    """A function of the margins.
+
+    ``bounds``: of what a model calls. Where there are none, those from leaving out rows hold; ``both``, and of units:
+    the further ones of these and those.
+    """
 
     value: Value
     limits: Bounds
     why: str
     support: Support
-    bounds: Callable[[Margins, Quantity, float], Bounds] = lambda _, jackknifed, confidence: jackknifed.bounds(
-        confidence
-    )
+    bounds: ClassBounds | None = None
+    both: bool = False
     method: str = "jackknife"
 
     def level(self, slices: Sequence[Slice], who: int) -> Found:
         """One model's value."""
         slice_ = slices[0]
-        k = self.support(slice_, slice_.rows)
-        if slice_.weights:
-            spread = _of_buckets(slice_, self.value, k, *((0, 1) if who == CHAMPION else (1, 0)))
-            return jackknife.quantity(spread, self.limits, "jackknife") if spread else Undefined(why=self.why)
-        margins = _found(slice_, who)
-        value, moved = self.value(margins), _moved(slice_, self.value, who)
-        if value is None or moved is None:
+        called = CalledClasses.of(slice_, who)
+        spread = self._spread(slice_, called, who)
+        if spread is None:
             return Undefined(why=self.why)
-        spread = replace(jackknife.of_influences(value, [cell[3] for cell in slice_.cells], moved), support=k)
         left_out = jackknife.quantity(spread, self.limits, "jackknife")
+        if self.bounds is None:
+            return left_out
+        own = replace(left_out, bounds=partial(self._own, self.bounds, called), method=self.method)
+        if called.held:
+            return wider(left_out, own)
+        return wider(own, left_out) if self.both else own
 
-        def bounds(confidence: float) -> Bounds:
-            low, high = self.bounds(margins, left_out, confidence)
-            return max(self.limits[0], low), min(self.limits[1], high)
+    def _own(self, bounds: ClassBounds, called: CalledClasses, confidence: float) -> Bounds:
+        low, high = bounds(called, confidence)
+        return max(self.limits[0], low), min(self.limits[1], high)
 
-        return replace(left_out, bounds=bounds, method=self.method)
+    def _spread(self, slice_: Slice, called: CalledClasses, who: int) -> jackknife.Spread | None:
+        """Of one model's value, by leaving out rows, or buckets of units."""
+        support = self.support(slice_, slice_.rows)
+        if called.held:
+            return _of_buckets([called.held], self.value, support)
+        value, moved = self.value(called.margins), _moved(slice_, self.value, who)
+        if value is None or moved is None:
+            return None
+        return replace(jackknife.of_influences(value, [cell[3] for cell in slice_.cells], moved), support=support)
 
     def change(self, slices: Sequence[Slice]) -> Found:
         """Candidate less champion: each one's own bounds and how the two are correlated."""
         slice_ = slices[0]
-        k, width = self.support(slice_, slice_.rows), self.limits[1] - self.limits[0]
-        if slice_.weights:
-            ours, theirs, apart = (_of_buckets(slice_, self.value, k, *signs) for signs in ((1, 0), (0, 1), (1, -1)))
-            if not (ours and theirs and apart):
-                return Undefined(why=self.why)
-            return jackknife.difference(ours, theirs, apart, (-width, width), "jackknife-paired")
+        support = self.support(slice_, slice_.rows)
         levels = [self.level(slices, who) for who in (CANDIDATE, CHAMPION)]
+        if slice_.weights:
+            return self._of_units(slice_, levels, support)
         moved = [_moved(slice_, self.value, who) for who in (CANDIDATE, CHAMPION)]
         defined = [one for one in levels if isinstance(one, Quantity)]
         if len(defined) < len(levels) or moved[0] is None or moved[1] is None:
             return Undefined(why=self.why)
         shared = jackknife.correlated([cell[3] for cell in slice_.cells], moved[0], moved[1])
-        return square_and_add(defined[0], defined[1], shared * (1 - 1 / k))
+        return square_and_add(defined[0], defined[1], shared * (1 - 1 / support))
+
+    def _of_units(self, slice_: Slice, levels: Sequence[Found], support: float) -> Found:
+        ours, theirs = (_bucketed(slice_, who) for who in (CANDIDATE, CHAMPION))
+        spreads = [_of_buckets(models, self.value, support) for models in ([ours], [theirs], [ours, theirs])]
+        found, width = [one for one in spreads if one], self.limits[1] - self.limits[0]
+        if len(found) < len(spreads):
+            return Undefined(why=self.why)
+        return jackknife.of_units(found, levels, (-width, width), support)
 
 
-def of_shares(of: Callable[[float, float, float], tuple[float, float]], turned: Callable[[float], float]) -> Any:
+def of_shares(
+    of: Callable[[float, float, float], tuple[float, float]], turned: Callable[[float], float]
+) -> ClassBounds:
     """Bounds of a mean over classes from each one's own: ``of`` gives a class's (hits, rows among), ``turned`` makes
     of that share the class's value."""
 
-    def bounds(margins: Margins, _: Quantity, confidence: float) -> Bounds:
-        shares = [of(*one) for one in zip(*margins, strict=True) if one[1] or one[2]]
-        parts = [(hits / n, *(exact(hits, n, confidence) if n > 1 else (0.0, 1.0))) for hits, n in shares if n]
-        return mover_mean([(turned(p), turned(low), turned(high)) for p, low, high in parts])
+    def class_share(place: int, margins: Margins) -> tuple[float, float]:
+        return of(*(column[place] for column in margins))
+
+    def bounds(called: CalledClasses, confidence: float) -> Bounds:
+        parts = []
+        for place in range(len(called.margins[0])):
+            one = partial(class_share, place)
+            if share_ := called.share(one):
+                low, high = (
+                    share_.bounds(confidence) if one(called.margins)[1] > 1 else (0.0, 1.0)
+                )  # a row bounds nothing
+                parts.append((turned(share_.value), turned(low), turned(high)))
+        return mover_mean(parts)
 
     return bounds
 
 
-def wider(one: Any, margins: Margins, left_out: Quantity, confidence: float) -> Bounds:
-    """The wider of some bounds and of those from leaving out rows."""
-    ends = one(margins, left_out, confidence), left_out.bounds(confidence)
-    return min(low for low, _ in ends), max(high for _, high in ends)
-
-
-def of_agreement(margins: Margins, _: Quantity, confidence: float) -> Bounds:
+def of_agreement(called: CalledClasses, confidence: float) -> Bounds:
     """Kappa is the share called right, less what chance gives and over what that leaves: so are its bounds."""
-    hits, labels, calls = margins
+    _, labels, calls = called.margins
     n = sum(labels)
     chance = sum(label * call for label, call in zip(labels, calls, strict=True)) / (n * n)
-    low, high = ((end - chance) / (1 - chance) for end in exact(sum(hits), n, confidence))
+    right = called.share(lambda margins: (sum(margins[0]), sum(margins[1])))
+    assert right is not None  # noqa: S101 -- asked where there are rows
+    low, high = ((end - chance) / (1 - chance) for end in right.bounds(confidence))
     return low, high

@@ -8,10 +8,10 @@ from math import sqrt
 
 from gates.documents.evidence import Slice
 from gates.documents.statistic import Parameters, parameters_text
-from gates.metrics.confusion import JOINT, Proportion, Ratio, buckets, joint
+from gates.metrics.confusion import JOINT, NAMES, Called, Proportion, Ratio, buckets, joint
 from gates.metrics.definition import Better, Metric, MetricEntry, fixed
 from gates.stats import jackknife
-from gates.stats.proportions import exact, mover_difference, share
+from gates.stats.proportions import mover_difference, share
 from gates.stats.quantity import Bounds, Found, Quantity, Undefined, wider
 
 _ADDED = 10  # rows: of fewer, both classes' bounds are added as they are
@@ -61,52 +61,52 @@ PROPORTIONS: dict[str, tuple[Better, Proportion, str]] = {
 _CORRECT = {"recall": PROPORTIONS["recall"][1], "specificity": PROPORTIONS["specificity"][1]}
 
 
-def _f1_bounds(cells: Sequence[int], confidence: float) -> Bounds:
+def _f1_bounds(called: Called, confidence: float) -> Bounds:
     """F1 is 2 j / (1 + j) of the share j = tp / (tp + fp + fn), and so are its bounds of those for j.
 
     Source: Lam, Gopal and Qian, arXiv 2309.14621 (2023), with exact bounds in place of Wilson's.
     """
-    _, fp, fn, tp = cells
-    low, high = exact(tp, tp + fp + fn, confidence)
+    low, high = _bounds(called.share("tp", "tp fp fn"), confidence)
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
-def _balanced_bounds(cells: Sequence[int], confidence: float) -> Bounds:
+def _bounds(share_: Quantity | None, confidence: float) -> Bounds:
+    """A share's bounds; all there is where there is nothing among."""
+    return share_.bounds(confidence) if share_ else (0.0, 1.0)
+
+
+def _balanced_bounds(called: Called, confidence: float) -> Bounds:
     """Half of recall less half of what specificity lacks: two independent shares, squared and added; of very few rows,
     where that errs more often than it may, added as they are."""
-    tn, fp, fn, tp = cells
-    (low, high), (least, most) = exact(tp, fn + tp, confidence), exact(fp, tn + fp, confidence)
-    if sum(cells) < _ADDED:
+    recall, fallout = called.share("tp", "fn tp"), called.share("fp", "tn fp")
+    if not (recall and fallout):
+        return 0.0, 1.0
+    (low, high), (least, most) = recall.bounds(confidence), fallout.bounds(confidence)
+    if sum(called.cells) < _ADDED:
         return (1 + low - most) / 2, (1 + high - least) / 2
-    found = mover_difference(tp / (fn + tp), low, high, fp / (tn + fp), least, most)
+    found = mover_difference(recall.value, low, high, fallout.value, least, most)
     return (1 + found[0]) / 2, (1 + found[1]) / 2
 
 
-def _matthews_bounds(cells: Sequence[int], confidence: float) -> Bounds:
+def _matthews_bounds(called: Called, confidence: float) -> Bounds:
     """On Fisher's scale, artanh, with the jackknife's error, which rests on the rarest of labels and calls. Source:
     Itaya et al., Stat Med 2025;44:e10303."""
-    spread = jackknife.of_rows(cells, matthews)
+    spread = jackknife.of_rows(called.cells, matthews)
     assert spread is not None  # noqa: S101 -- asked where there is a value
-    tn, fp, fn, tp = cells
+    tn, fp, fn, tp = called.cells
     rarest = min(tp + fn, tn + fp, tp + fp, tn + fn)
     held = jackknife.Spread(value=spread.value, error=spread.error, freedom=spread.freedom, support=rarest)
     return jackknife.quantity(held, (-1.0, 1.0), "").bounds(confidence)
-
-
-def _balanced_level(slices: Sequence[Slice], who: int) -> Found:
-    """Of units, the wider of what leaving out units shows and of what both classes' own bounds say: units of a class
-    that is called right in all of them show no spread of it."""
-    found = _BALANCED.level(slices, who)
-    if not slices[0].weights or isinstance(found, Undefined):
-        return found
-    return wider(found, _mean_of(*(correct.level(slices, who) for correct in _CORRECT.values())))
 
 
 def _balanced_change(slices: Sequence[Slice]) -> Found:
     """Mean of the changes of recall and of specificity: of two classes, so independent, each paired; of units, the
     wider of that and of what leaving out units shows."""
     found = _mean_of(*(correct.change(slices) for correct in _CORRECT.values()))
-    return wider(_BALANCED.change(slices), found) if slices[0].weights else found
+    if not slices[0].weights:
+        return found
+    left_out = _BALANCED.change(slices)
+    return wider(left_out, found) if isinstance(left_out, Quantity) else left_out
 
 
 def _mean_of(recall: Found, specificity: Found) -> Found:
@@ -161,15 +161,18 @@ def _flips(name: str, doc: str, flipped: Callable[[int, int, int], bool]) -> Met
     return Metric(name=name, doc=doc, better=-1, paired=True, limits=(0.0, 1.0), level=made, change=None)
 
 
-def _cost_bounds(costs: Sequence[float], cells: Sequence[int], confidence: float) -> Bounds:
+def _cost_bounds(costs: Sequence[float], called: Called, confidence: float) -> Bounds:
     """What the cells cost beyond the commonest one: each share's own bounds, squared and added with how shares of one
     whole are correlated.
 
     Source: Zou, Huang and Zhang, Comput Stat Data Anal 2009;53:1080 (linear functions of several parameters).
     """
-    n = sum(cells)
-    common = costs[max(range(len(cells)), key=cells.__getitem__)]
-    rest = [(cost - common, count / n, *exact(count, n, confidence)) for cost, count in zip(costs, cells, strict=True)]
+    common = costs[max(range(len(costs)), key=called.cells.__getitem__)]
+    rest = []
+    for name, cost in zip(NAMES, costs, strict=True):
+        share_ = called.share(name, " ".join(NAMES))
+        assert share_ is not None  # noqa: S101 -- asked where there are rows
+        rest.append((cost - common, share_.value, *share_.bounds(confidence)))
     value = common + sum(cost * p for cost, p, _, _ in rest)
 
     def half(worse: bool) -> float:
@@ -184,6 +187,22 @@ def _cost_bounds(costs: Sequence[float], cells: Sequence[int], confidence: float
     return value - half(worse=False), value + half(worse=True)
 
 
+def _cost_of_units(costs: Sequence[float], called: Called, confidence: float) -> Bounds:
+    """What both classes' own misses cost, as often as the classes occur: squared and added. Leaving out buckets tells
+    how often they occur."""
+    value = below = above = 0.0
+    for hit, miss in (("tn", "fp"), ("tp", "fn")):
+        among = f"{hit} {miss}"
+        missed, often = called.share(miss, among), called.share(among, " ".join(NAMES))
+        if missed and often:
+            right, wrong = (costs[list(NAMES).index(name)] for name in (hit, miss))
+            low, high = missed.bounds(confidence)
+            moved = [often.value * (wrong - right) * (end - missed.value) for end in (low, high)]
+            value += often.value * (right + (wrong - right) * missed.value)
+            below, above = below + min(moved) ** 2, above + max(moved) ** 2
+    return value - sqrt(below), value + sqrt(above)
+
+
 def _cost(parameters: Parameters) -> Metric:
     """Mean cost a row, by what each cell of the confusion matrix costs: ``[[tn, fp], [fn, tp]]``."""
     costs = dict(parameters)["costs"]
@@ -195,8 +214,9 @@ def _cost(parameters: Parameters) -> Metric:
         n = tn + fp + fn + tp
         return (tn_ * tn + fp_ * fp + fn_ * fn + tp_ * tp) / n if n else None
 
-    def bounds(cells: Sequence[int], confidence: float) -> Bounds:
-        low, high = _cost_bounds((tn_, fp_, fn_, tp_), cells, confidence)
+    def bounds(called: Called, confidence: float) -> Bounds:
+        found = _cost_of_units if called.held else _cost_bounds
+        low, high = found((tn_, fp_, fn_, tp_), called, confidence)
         return max(limits[0], low), min(limits[1], high)
 
     ratio = Ratio(value=mean, limits=limits, why="no rows", bounds=bounds, method="mover")
@@ -236,7 +256,7 @@ METRICS: tuple[MetricEntry, ...] = (
         )
         for name, ratio, level, change_, doc in (
             ("f1", _F1, _F1.level, _F1.change, "Harmonic mean of precision and recall."),
-            ("balanced_accuracy", _BALANCED, _balanced_level, _balanced_change, "Mean of recall and specificity."),
+            ("balanced_accuracy", _BALANCED, _BALANCED.level, _balanced_change, "Mean of recall and specificity."),
             (
                 "matthews_corrcoef",
                 _MATTHEWS,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from gates.documents.evidence import CHAMPION, Slice
 from gates.documents.statistic import Parameters, Statistic, parameters_text
@@ -14,13 +13,14 @@ from gates.metrics.definition import Metric, MetricEntry, fixed
 from gates.metrics.expressions import ModelColumns, Quantities, Staged, double, ln
 from gates.metrics.families.class_averages import (
     Averaged,
+    ClassBounds,
+    ClassShare,
     accuracy,
     averaged,
     balanced_accuracy,
     kappa,
     of_agreement,
     of_shares,
-    wider,
 )
 from gates.metrics.families.probability import MOST_LOSS
 from gates.metrics.of_moments import MEAN_LOSS, SHARE
@@ -122,7 +122,7 @@ _TOP = "Share of rows whose class is among the `k` scored highest."
 _LOG = "Mean negative logarithm of the probability given to the row's class."
 _AUC = "ROC-AUC of each class against the rest, averaged over classes."
 
-_SHARES: Mapping[str, Callable[[float, float, float], tuple[float, float]]] = {  # of a class: hits, and among how many
+_SHARES: Mapping[str, ClassShare] = {
     "precision": lambda hits, _, call: (hits, call),
     "recall": lambda hits, label, _: (hits, label),
     "f1": lambda hits, label, call: (hits, label + call - hits),  # of which F1 is a function
@@ -137,10 +137,10 @@ def _f1_of(share_: float) -> float:
     return 2 * share_ / (1 + share_)
 
 
-_MACRO: Mapping[str, tuple[Any, Support]] = {
+_MACRO: Mapping[str, tuple[ClassBounds, Support]] = {
     "precision": (of_shares(_SHARES["precision"], _same), rarest_called),
     "recall": (of_shares(_SHARES["recall"], _same), rarest),
-    "f1": (partial(wider, of_shares(_SHARES["f1"], _f1_of)), rarest_called),
+    "f1": (of_shares(_SHARES["f1"], _f1_of), rarest_called),
 }
 
 
@@ -156,7 +156,7 @@ def _average(of: str, average: str) -> Metric:
     )
     if average == "macro":
         bounds, support = _MACRO[of]
-        family = replace(family, bounds=bounds, support=support, method="mover")
+        family = replace(family, bounds=bounds, both=of == "f1", support=support, method="mover")
     return _metric(name, doc, family)
 
 
@@ -186,7 +186,8 @@ METRICS: tuple[MetricEntry, ...] = (
                 limits=(-1.0, 1.0),
                 why="one class only",
                 support=rows_of,
-                bounds=partial(wider, of_agreement),
+                bounds=of_agreement,
+                both=True,
             ),
         ),
         "multiclass",
