@@ -71,7 +71,8 @@ def test_the_comment_that_the_readme_shows_is_that_on_a_worse_model(telco, forke
     """As in the demo, but for its better model, which was not promoted."""
     home = shutil.copytree(telco, tmp_path / "demo")
     shutil.copyfile(empty_registry, home / "mlflow.db")
-    path = {"PATH": f"{forked}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    registry = {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}
+    path = registry | {"PATH": f"{forked}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
     git = ("git", "-c", "user.name=demo", "-c", "user.email=demo@example.invalid")
 
     def commit(message):

@@ -102,4 +102,10 @@ def hint(state: AliasState, entry: Entry | None) -> str:
     if state is AliasState.BYTES_CHANGED:
         return "Restore its files, or go back to an intact version: gates rollback --to RECORD (gates history)."
     back = f'gates rollback --to {entry.record.sequence} --reason "…" puts it back. {adopt}'
-    return f"Is MLFLOW_TRACKING_URI the right registry? If so: {back}"
+    return f"Is it the right registry? {NAMED} If so: {back}"
+
+
+NAMED = (
+    "MLFLOW_TRACKING_URI names an MLflow registry (sqlite:///mlflow.db, if an older gates promoted without it); "
+    "without it, it is the branch gates-registry."
+)

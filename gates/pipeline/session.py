@@ -117,8 +117,8 @@ class Session:
 
     @property
     def registry_uri(self) -> str | None:
-        """The address of MLflow; None where the registry is a branch of the repository. A relative path starts at the
-        policy; where nobody names a registry, it is an SQLite file beside it."""
+        """The address of MLflow; None where the registry is a branch of the repository, which it is unless the
+        environment names an MLflow. A relative path starts at the policy."""
         from gates.registry.address import named
 
         return named(self.environ, self.workspace.root)

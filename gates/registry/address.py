@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SQLITE = "sqlite:///"
 GIT = "git"
-HINT = "GATES_REGISTRY=git names a branch of the repository, MLFLOW_TRACKING_URI an MLflow registry: set one."
+HINT = "MLFLOW_TRACKING_URI names an MLflow registry; without it, a branch of the repository is the registry."
 CREDENTIALS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 TRIES, PAUSE = 3, 1.0  # of an address that does not answer; seconds before it is asked again
 PATIENCE = (5, 10)  # seconds to connect, and to be answered
@@ -27,16 +27,20 @@ _OTHER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|databricks$")  # an address that 
 
 
 def named(environ: Mapping[str, str], root: Path) -> str | None:
-    """The address of MLflow that the environment names; None where it names the repository itself as the registry.
-
-    Where it names nothing it is an SQLite file at ``root``.
-    """
+    """The address of MLflow that the environment names; None where it names none: a branch of the repository is the
+    registry then, whatever a training has left beside the policy."""
     uri, registry = environ.get("MLFLOW_TRACKING_URI"), environ.get("GATES_REGISTRY") or ""
     if registry not in ("", GIT):
         raise GatesError(f"{registry[:40]!r} is not a registry", where="GATES_REGISTRY", hint=HINT)
     if registry and uri:
         raise GatesError("both name a registry", where="GATES_REGISTRY, MLFLOW_TRACKING_URI", hint=HINT)
-    return None if registry else rooted(uri or f"{SQLITE}mlflow.db", root)
+    if environ.get("MLFLOW_REGISTRY_URI") and not uri and not registry:
+        raise GatesError(
+            "names a registry without the place where its models are kept",
+            where="MLFLOW_REGISTRY_URI",
+            hint="Set MLFLOW_TRACKING_URI, which gates takes for both, or GATES_REGISTRY=git.",
+        )
+    return rooted(uri, root) if uri else None
 
 
 def rooted(uri: str, root: Path) -> str:

@@ -63,7 +63,7 @@ FIRST, SECOND, THIRD = (
     "contract internet_service payment_method",
 )
 MONOREPO = """
-mkdir -p models/churn && cp -r data gates.yaml contract.yaml train.py columns.txt mlflow.db models/churn
+mkdir -p models/churn && cp -r data gates.yaml contract.yaml train.py columns.txt models/churn
 git add models && git commit --quiet --message "another model"
 """
 COLUMNS = ["id", "churn", "female", "contract", "internet_service", "payment_method", "tenure"]
@@ -119,7 +119,7 @@ def settle(home: Path) -> None:
     table[4500:].to_parquet(home / "data/holdout.parquet", index=False)
     for name, text in {
         "gates.yaml": POLICY, "contract.yaml": CONTRACT, "train.py": TRAINING, "columns.txt": FIRST,
-        ".gitignore": ".gates/\nmlflow.db\nmlartifacts/\nmlruns/\n",
+        ".gitignore": ".gates/\n",
     }.items():  # fmt: skip
         (home / name).write_text(text)
 

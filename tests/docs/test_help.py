@@ -81,8 +81,9 @@ ELSE: dict[str, Example] = {
         code=2  # there the champion can be compared with, and this is said
     ),
     'gates adopt --reason "in production since May, before we used gates"': Example(
-        'gates promote && python -c "import mlflow; mlflow.MlflowClient()'
-        ".set_registered_model_alias('churn', 'champion', 1)\""
+        "git clone --quiet --branch gates-registry ../origin.git by-hand && cd by-hand"
+        """ && sed -i 's/"champion":"2"/"champion":"1"/' churn/registered.json"""
+        " && git commit --quiet --all --message moved && git push --quiet"
     ),
     'gates waive --gate recall:min --reason "too few rows before March" --until 2027-03-31': Example(
         "git checkout --quiet main && sed -i 's/min: 0.30/min: 0.99/' gates.yaml"

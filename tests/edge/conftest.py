@@ -34,8 +34,9 @@ def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
 
 @pytest.fixture
 def registered(project: Project, empty_registry: Path) -> Project:
-    """A project with a registry of its own."""
+    """A project with an MLflow registry of its own."""
     shutil.copyfile(empty_registry, project.root / "mlflow.db")
+    project.environ["MLFLOW_TRACKING_URI"] = "sqlite:///mlflow.db"
     return project
 
 

@@ -120,8 +120,9 @@ def without(rows: Iterable[Mapping[str, Any]], *columns: str) -> Rows:
 class Project:
     """A folder with `gates.yaml`, a holdout, and predictions that the training copies into its output."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, **environ: str) -> None:
         self.root = root
+        self.environ = environ
         root.mkdir(parents=True, exist_ok=True)
         (root / "made").mkdir(exist_ok=True)
 
@@ -160,14 +161,14 @@ class Project:
         return rows
 
     def gates(self, command: str, *arguments: str, **env: str) -> Done:
-        return call(command, "--policy", str(self.root / "gates.yaml"), *arguments, env=env)
+        return call(command, "--policy", str(self.root / "gates.yaml"), *arguments, env=self.environ | env)
 
     def python(self, code: str, **env: str) -> subprocess.CompletedProcess[str]:
         """A process of its own, in the project's folder."""
         return subprocess.run(
             [sys.executable, "-c", code],
             cwd=self.root,
-            env=clean_environment(**env),
+            env=clean_environment(**(self.environ | env)),
             capture_output=True,
             text=True,
             check=False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 from edge_project import Project, call, git, refused, table
@@ -228,10 +227,9 @@ def test_the_diff_of_two_commits_and_of_two_files(project):
     refused(call("policy", "diff", "main", "--policy", str(project.root / "zzz.yaml")), "zzz.yaml")
 
 
-def test_an_anchor_that_the_pull_request_chose_does_not_count_for_the_base(tmp_path, empty_registry):
+def test_an_anchor_that_the_pull_request_chose_does_not_count_for_the_base(tmp_path):
     """Small losses would add up again if each pull request named the champion of then as its anchor."""
     project = Project(tmp_path / "repository")
-    shutil.copyfile(empty_registry, project.root / "mlflow.db")
     git(project.root, "init", "--quiet", "--initial-branch=main")
     gates, rows = [{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.04}], table(3000)
     project.ready(rows, gates=gates)

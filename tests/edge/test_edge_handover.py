@@ -60,24 +60,24 @@ def test_the_steps_on_four_machines_give_the_evidence_of_one(project_of_predicti
     assert json.loads(alone)["champion"]["version"] == "1"
 
 
-def test_several_trainings_and_an_anchor_are_handed_on_too(registered: Project, tmp_path: Path) -> None:
+def test_several_trainings_and_an_anchor_are_handed_on_too(project: Project, tmp_path: Path) -> None:
     """Measured, and measured again at the promotion, on machines that have seen neither training nor registry."""
     rows = [row | {"x": row["score"]} for row in table(400)]
-    (registered.root / "train.py").write_text(seeded(0.1))
+    (project.root / "train.py").write_text(seeded(0.1))
     gates = [{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.1}]
-    registered.ready(rows, train={"run": "python train.py", "seeds": 3}, gates=gates)
-    assert registered.gates("run").code == 0
-    assert registered.gates("promote").code == 0
-    registered.policy(train={"run": "python train.py", "seeds": 3}, gates=gates, anchor=1)
-    assert registered.gates("run").code == 0
-    alone = (registered.root / ".gates/evidence.json").read_bytes()
-    lines = handed(registered, tmp_path / "handed")
-    done = registered.gates("run", "--handed", str(tmp_path / "handed/all"), "--digests", lines)
+    project.ready(rows, train={"run": "python train.py", "seeds": 3}, gates=gates)
+    assert project.gates("run").code == 0
+    assert project.gates("promote").code == 0
+    project.policy(train={"run": "python train.py", "seeds": 3}, gates=gates, anchor=1)
+    assert project.gates("run").code == 0
+    alone = (project.root / ".gates/evidence.json").read_bytes()
+    lines = handed(project, tmp_path / "handed")
+    done = project.gates("run", "--handed", str(tmp_path / "handed/all"), "--digests", lines)
     assert done.code == 0, done.err
-    assert (registered.root / ".gates/evidence.json").read_bytes() == alone
+    assert (project.root / ".gates/evidence.json").read_bytes() == alone
     evidence = json.loads(alone)
     assert (len(evidence["runs"]), evidence["anchor"]["version"]) == (2, "1")
-    assert registered.gates("promote").code == 0
+    assert project.gates("promote").code == 0
 
 
 def test_a_committed_hand_over_is_not_taken_for_one(project_of_predictions: Project, tmp_path: Path) -> None:

@@ -161,27 +161,27 @@ def test_a_score_at_the_threshold_is_called(project: Project, kind: str) -> None
     assert value(project) == 1
 
 
-def test_a_champion_of_calls_blocks_the_comparison_alone(registered: Project) -> None:
+def test_a_champion_of_calls_blocks_the_comparison_alone(project: Project) -> None:
     rows = [{"id": at, "y": at % 2} for at in range(200)]
     scores = [{"id": at, "score": 0.5 + (at % 2 - 0.5) * 0.4 + (at % 7 - 3) * 0.09} for at in range(200)]
     called = [{"id": row["id"], "prediction": int(row["score"] >= 0.5)} for row in scores]
     floors = [{"metric": "accuracy", "min": 0.1}]
-    given(registered, rows, called, gates=floors)
-    assert registered.gates("run").code == 0
-    assert registered.gates("promote").code == 0
+    given(project, rows, called, gates=floors)
+    assert project.gates("run").code == 0
+    assert project.gates("promote").code == 0
     gates = [
         {"metric": "roc_auc", "min": 0.6},
         {"metric": "log_loss", "max": 2},
         {"metric": "average_precision", "min": 0.5},
     ]
     gates.append({"metric": "d2_brier_score", "min": 0.01})
-    given(registered, rows, scores, gates=gates)
-    done = registered.gates("run")
+    given(project, rows, scores, gates=gates)
+    done = project.gates("run")
     assert done.code == 0, done.out
-    assert [gate["verdict"] for gate in registered.decision["gates"]] == ["pass"] * 4
-    given(registered, rows, scores, gates=[{"metric": name, "max_worsening": 0.1} for name in ("roc_auc", "log_loss")])
-    registered.gates("run")
-    for gate in registered.decision["gates"]:
+    assert [gate["verdict"] for gate in project.decision["gates"]] == ["pass"] * 4
+    given(project, rows, scores, gates=[{"metric": name, "max_worsening": 0.1} for name in ("roc_auc", "log_loss")])
+    project.gates("run")
+    for gate in project.decision["gates"]:
         assert (gate["verdict"], "the champion's predictions have no scores" in gate["reason"]) == ("error", True)
 
 

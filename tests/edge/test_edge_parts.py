@@ -33,22 +33,22 @@ def worse(rows: list[dict[str, Any]], share: float, seed: int = 3) -> list[dict[
     return [row | {"score": 0.5} if draw.random() < share else row for row in rows]
 
 
-def test_small_losses_do_not_add_up_behind_an_anchor(registered: Project) -> None:
+def test_small_losses_do_not_add_up_behind_an_anchor(project: Project) -> None:
     rows = table(3000)
     gates = [{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.08}]
-    registered.ready(rows, gates=gates)
+    project.ready(rows, gates=gates)
     for share in (0, 0.25):
-        registered.predictions(worse(rows, share))
-        assert registered.gates("run").code == 0
-        assert registered.gates("promote").code == 0
-    registered.policy(anchor=1, gates=gates)
-    registered.predictions(worse(rows, 0.42))
-    assert registered.gates("run").code == 1
-    against = {gate["against"]: gate for gate in registered.decision["gates"] if gate["rule"] == "max_worsening"}
+        project.predictions(worse(rows, share))
+        assert project.gates("run").code == 0
+        assert project.gates("promote").code == 0
+    project.policy(anchor=1, gates=gates)
+    project.predictions(worse(rows, 0.42))
+    assert project.gates("run").code == 1
+    against = {gate["against"]: gate for gate in project.decision["gates"] if gate["rule"] == "max_worsening"}
     assert (against[None]["verdict"], against["anchor"]["verdict"]) == ("pass", "fail")
     assert "anchor v1" in against["anchor"]["reason"]
-    registered.policy(anchor=9, gates=gates)
-    refused(registered.gates("run"), "anchor", "no version 9")
+    project.policy(anchor=9, gates=gates)
+    refused(project.gates("run"), "anchor", "no version 9")
 
 
 def test_multiclass_by_a_model_that_gates_scores(project: Project) -> None:
@@ -117,20 +117,20 @@ def test_a_unit_or_weight_that_is_none_is_told(
     refused(project.gates("run"), *words)
 
 
-def test_the_ledger_tells_how_often_a_holdout_has_decided(registered: Project) -> None:
-    rows = registered.ready(data={"reuse": 2})
+def test_the_ledger_tells_how_often_a_holdout_has_decided(project: Project) -> None:
+    rows = project.ready(data={"reuse": 2})
     for used in range(2):
-        registered.predictions([row | {"score": max(0, row["score"] - used / 100)} for row in rows])
-        done = registered.gates("run")
+        project.predictions([row | {"score": max(0, row["score"] - used / 100)} for row in rows])
+        done = project.gates("run")
         assert done.code == 0, done.err
-        assert registered.evidence["used"] == used
+        assert project.evidence["used"] == used
         assert f"this holdout has decided {used} of 2 times" in done.out
-        assert registered.gates("promote").code == 0
-    registered.predictions([row | {"score": max(0, row["score"] - 0.02)} for row in rows])
-    registered.gates("run")
-    assert (registered.decision["verdict"], registered.decision["code"]) == ("inconclusive", "holdout_spent")
-    assert "it is used up" in (registered.work / "report.md").read_text()
-    assert registered.gates("promote").code != 0
+        assert project.gates("promote").code == 0
+    project.predictions([row | {"score": max(0, row["score"] - 0.02)} for row in rows])
+    project.gates("run")
+    assert (project.decision["verdict"], project.decision["code"]) == ("inconclusive", "holdout_spent")
+    assert "it is used up" in (project.work / "report.md").read_text()
+    assert project.gates("promote").code != 0
 
 
 def test_parts_of_a_holdout_are_measured_and_merged(project: Project) -> None:

@@ -170,6 +170,26 @@ def test_the_registry_is_the_one_that_the_environment_names(project: Project, em
     assert project.decision["champion"] is None
 
 
+def test_what_a_training_leaves_beside_the_policy_names_no_registry(project: Project) -> None:
+    """MLflow logs into such files where nobody tells it another place."""
+    (project.root / "mlflow.db").write_text("this is no database " * 100)
+    (project.root / "mlruns").mkdir()
+    promoted(project)
+    project.gates("run")
+    assert project.decision["champion"]["version"] == "1"
+
+
+def test_a_champion_in_a_registry_that_nobody_names_any_more_is_told(registered: Project) -> None:
+    """An older gates promoted into mlflow.db where the environment named nothing."""
+    promoted(registered)
+    named = registered.environ.pop("MLFLOW_TRACKING_URI")
+    done = registered.gates("run")
+    assert (done.code, registered.decision["verdict"], registered.decision["code"]) == (2, "error", "alias_moved")
+    assert f"MLFLOW_TRACKING_URI names an MLflow registry ({named}, if an older gates" in done.complaint
+    assert registered.gates("status").code == 1
+    assert registered.gates("run", MLFLOW_TRACKING_URI=named).code == 0
+
+
 def test_finding_no_champion_makes_no_registry(project: Project) -> None:
     project.ready()
     project.gates("run")
@@ -199,7 +219,7 @@ def test_a_registry_that_is_down_is_nobodys_mistake(project: Project, name: str)
 def test_a_damaged_registry_is_told(project: Project) -> None:
     project.ready(gates=GATES)
     (project.root / "mlflow.db").write_text("this is no database " * 100)
-    done = project.gates("run")
+    done = project.gates("run", MLFLOW_TRACKING_URI="sqlite:///mlflow.db")
     assert done.code == 3
     assert "not a database" in done.complaint
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from dataclasses import replace
 
@@ -128,27 +127,26 @@ def test_the_card_says_what_the_task_is(project, task, threshold, line, pipeline
     assert (line or "") in made
 
 
-def test_the_promoted_models_card_lies_in_the_ledger(registered):
+def test_the_promoted_models_card_lies_in_the_ledger(project):
     git = ["git", "-c", "user.name=dana", "-c", "user.email=dana@example.invalid"]
     for command in (["init", "-q", "-b", "main"], ["add", "gates.yaml"], ["commit", "-qm", "policy"]):
-        subprocess.run([*git, *command], cwd=registered.root, check=True)
-    assert registered.gates("run").code == 0
-    assert registered.gates("promote").code == 0
+        subprocess.run([*git, *command], cwd=project.root, check=True)
+    assert project.gates("run").code == 0
+    assert project.gates("promote").code == 0
     listed = subprocess.run(
         ["git", "ls-tree", "-r", "--name-only", "gates-ledger"],
-        cwd=registered.root, capture_output=True, text=True, check=True,
+        cwd=project.root, capture_output=True, text=True, check=True,
     ).stdout.split()  # fmt: skip
     names = [name for name in listed if name.endswith("card.md")]
     assert names
     card = subprocess.run(
-        ["git", "show", f"gates-ledger:{names[-1]}"], cwd=registered.root, capture_output=True, text=True, check=True
+        ["git", "show", f"gates-ledger:{names[-1]}"], cwd=project.root, capture_output=True, text=True, check=True
     ).stdout
     assert "The policy asks for nobody's approval." in card
 
 
-def test_verify_says_by_whose_word_decisions_stand(tmp_path, empty_registry):
+def test_verify_says_by_whose_word_decisions_stand(tmp_path):
     made = Project(tmp_path / "repository")
-    shutil.copyfile(empty_registry, made.root / "mlflow.db")
     rows = made.ready()
     git = ["git", "-c", "user.name=dana", "-c", "user.email=dana@example.invalid"]
     for command in (["init", "-q", "-b", "main"], ["add", "gates.yaml"], ["commit", "-qm", "policy"]):

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fake_github import FakeGitHub, Patience
@@ -20,13 +18,6 @@ def github() -> Iterator[FakeGitHub]:
     fake.heads[7] = HEAD
     yield fake
     fake.stop()
-
-
-@pytest.fixture
-def registry(tmp_path: Path, empty_registry: Path) -> None:
-    """Where a promotion looks for it, in the repository to be."""
-    (tmp_path / "repository").mkdir()
-    shutil.copyfile(empty_registry, tmp_path / "repository/mlflow.db")
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "edge"))
 
 from edge_project import Project, table
 
-pytestmark = pytest.mark.usefixtures("registry")
 XENIA, YURI = (3, "xenia", "User"), (4, "yuri", "User")
 
 
@@ -35,7 +34,6 @@ def github():
 def project_of(tmp_path, **policy):
     made = Project(tmp_path / "repository")
     git(made.root, "init", "--quiet", "--initial-branch=main")
-    (made.root / ".gitignore").write_text("mlflow.db\nmlartifacts\n")
     made.ready(**policy)
     git(made.root, "add", "--all")
     git(made.root, "commit", "--quiet", "--message=first")

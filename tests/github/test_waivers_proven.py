@@ -130,7 +130,6 @@ def test_a_run_proves_the_first_record_that_names_it(tmp_path: Path, environ: di
     assert "has given an earlier one" in told[0]
 
 
-@pytest.mark.usefixtures("registry")
 def test_from_the_waiver_to_the_promotion_on_github(tmp_path: Path, github: FakePromotion) -> None:
     project = project_of(tmp_path, gates=[{"metric": "roc_auc", "min": 0.6}, RECALL])
     env = push(project, github)

@@ -150,15 +150,16 @@ def _far_apart(folder: Path) -> None:
 
 
 class World(Project):
-    """A clone with a policy in it, its remote `origin`, and a registry beside both."""
+    """A clone with a policy in it, its remote `origin`, and an MLflow registry beside both, if there is one."""
 
-    def __init__(self, base: Path, registry: Path) -> None:
+    def __init__(self, base: Path, registry: Path | None) -> None:
         self.base = base
         self.origin = base / "origin.git"
         self.database = base / "mlflow.db"
         base.mkdir(parents=True, exist_ok=True)
         super().__init__(base / "repository")
-        shutil.copyfile(registry, self.database)
+        if registry:
+            shutil.copyfile(registry, self.database)
 
     def begin(self, rows: Rows | None = None, **policy: Any) -> Rows:
         """The first commit, on main, pushed."""

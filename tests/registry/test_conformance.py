@@ -281,11 +281,13 @@ def test_how_much_it_holds_is_a_number_of_megabytes() -> None:
 @pytest.mark.parametrize(
     ("environ", "address"),
     [
-        ({}, "sqlite:////policy/mlflow.db"),
+        ({}, None),
         ({"MLFLOW_TRACKING_URI": "http://mlflow"}, "http://mlflow"),
         ({"GATES_REGISTRY": "git"}, None),
         ({"GATES_REGISTRY": "git", "MLFLOW_TRACKING_URI": ""}, None),
-        ({"GATES_REGISTRY": "", "MLFLOW_TRACKING_URI": ""}, "sqlite:////policy/mlflow.db"),
+        ({"GATES_REGISTRY": "", "MLFLOW_TRACKING_URI": "", "MLFLOW_REGISTRY_URI": ""}, None),
+        ({"GATES_REGISTRY": "git", "MLFLOW_REGISTRY_URI": "http://mlflow"}, None),
+        ({"MLFLOW_TRACKING_URI": "mlruns", "MLFLOW_REGISTRY_URI": "http://mlflow"}, "/policy/mlruns"),
     ],
 )
 def test_the_environment_names_the_registry(environ: dict[str, str], address: str | None) -> None:
@@ -293,9 +295,14 @@ def test_the_environment_names_the_registry(environ: dict[str, str], address: st
 
 
 @pytest.mark.parametrize(
-    "environ", [{"GATES_REGISTRY": "svn"}, {"GATES_REGISTRY": "git", "MLFLOW_TRACKING_URI": "http://mlflow"}]
+    "environ",
+    [
+        {"GATES_REGISTRY": "svn"},
+        {"GATES_REGISTRY": "git", "MLFLOW_TRACKING_URI": "http://mlflow"},
+        {"MLFLOW_REGISTRY_URI": "http://mlflow"},
+    ],
 )
 def test_one_registry_is_named(environ: dict[str, str]) -> None:
     with pytest.raises(GatesError, match="registry") as caught:
         named(environ, Path("/policy"))
-    assert "GATES_REGISTRY=git" in (caught.value.hint or "")
+    assert "MLFLOW_TRACKING_URI" in (caught.value.hint or "")

@@ -54,7 +54,6 @@ def telco(folder: Path) -> Path:
     policy = folder / "gates.yaml"
     fair = "  - metric: demographic_parity_difference\n    by: female\n    max: 0.1\n"
     policy.write_text(policy.read_text().replace("  key: id\n", "  key: id\n  reuse: 20\n") + fair)
-    (folder / ".gitignore").write_text("mlflow.db*\nmlartifacts\n")
     gates = str(Path(sys.executable).with_name("gates"))
     for command in (
         ("git", "init", "--quiet", "--initial-branch=main"),
