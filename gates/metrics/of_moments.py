@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import inf, sqrt
+from math import inf, isfinite, sqrt
 
 from gates.documents.evidence import CANDIDATE, CHAMPION, Moments, Slice
 from gates.documents.statistic import Statistic
@@ -21,6 +21,7 @@ Value = Callable[..., float | None]  # of the means, exact fractions
 Gradient = Callable[..., Sequence[float]]  # of the same, in doubles
 _SHARE: Bounds = (0.0, 1.0)
 _CUT = 2 ** (Moments.UNIT - 60)  # the unit in which values are summed at least
+_MANY = 300  # times the kurtosis: so many rows have their own tail
 _ROUNDED = 2.0**-48  # of a square: what the rounding of products may add to its mean, or take from it
 
 
@@ -30,6 +31,8 @@ class Smooth:
 
     ``constant``: it is undefined where the rows' own first quantity is the same in all of them.
     ``root``: it is the root of a mean.
+    ``tail``: the relative variance of a row's first quantity where errors have exponential tails, as Laplace's; where
+    it is larger, the bound away from zero errors lies further. None: no such quantity.
     """
 
     value: Value
@@ -40,6 +43,7 @@ class Smooth:
     why: str = "no rows"
     constant: bool = False
     root: bool = False
+    tail: float | None = None
 
 
 MEAN = Smooth(value=float, gradient=lambda _: (1.0,))
@@ -108,11 +112,12 @@ def _bounded(sums: Moments, smooth: Smooth, spread: Spread, who: int) -> Found:
     """A share of rows that have it or don't is exact; of rows that have some of it there are as many as its error is
     worth."""
     method = "jackknife" if sums.buckets else "t"
-    if smooth.root:
-        return _rooted(spread, smooth.limits, method)
+    place = _places(smooth, len(sums.sums), who)[0]
+    if smooth.tail is not None:
+        return _tailed(spread, smooth, method, _variation(sums, place))
     if sums.buckets or smooth.limits != _SHARE:
         return jackknife.quantity(spread, smooth.limits, method)
-    value, (place,) = spread.value, _places(smooth, len(sums.sums), who)
+    value = spread.value
     if sums.sums[place] == _square(sums, place):
         return share(value * sums.rows, sums.rows)
     if spread.support < 2:  # one row has no spread
@@ -121,16 +126,44 @@ def _bounded(sums: Moments, smooth: Smooth, spread: Spread, who: int) -> Found:
     return share(value * rows, rows, max(1.0, min(spread.freedom, spread.support - 1)), "clopper-pearson-effective")
 
 
-def _rooted(spread: Spread, limits: Bounds, method: str) -> Quantity:
-    """The root of a mean, from that mean's bounds."""
-    value = spread.value
-    mean = jackknife.quantity(replace(spread, value=value**2, error=2 * value * spread.error), limits, method)
+def _tailed(spread: Spread, smooth: Smooth, method: str, variation: float) -> Quantity:
+    """A function of a mean loss: the bound away from the least loss lies the further, the heavier the losses' tail is;
+    a root's bounds are those of its mean."""
+    if smooth.root:
+        spread = replace(spread, value=spread.value**2, error=2 * spread.value * spread.error)
+    near, far = (
+        jackknife.quantity(one, smooth.limits, method)
+        for one in (spread, replace(spread, error=spread.error * _longer(spread, smooth, variation)))
+    )
 
     def bounds(confidence: float) -> Bounds:
-        low, high = mean.bounds(confidence)
-        return sqrt(low), sqrt(high)
+        ends = (near, far) if isfinite(smooth.limits[0]) else (far, near)
+        low, high = ends[0].bounds(confidence)[0], ends[1].bounds(confidence)[1]
+        return (sqrt(low), sqrt(high)) if smooth.root else (low, high)
 
-    return replace(mean, value=value, bounds=bounds)
+    return replace(near, value=sqrt(spread.value) if smooth.root else spread.value, bounds=bounds)
+
+
+def _longer(spread: Spread, smooth: Smooth, variation: float) -> float:
+    """How many times as long the error counts towards larger losses: 1 to 2, as many as their relative variance is
+    times that of exponential tails. The more rows there are beyond 300 times the kurtosis of such losses, the less:
+    these rows have the tail themselves.
+
+    Both numbers come from simulations (docs/statistics.md): few holdouts have the largest losses that there are. The
+    kurtosis is a gamma distribution's.
+    """
+    distance = abs(spread.value - next(end for end in smooth.limits if isfinite(end)))
+    if smooth.tail is None or variation <= smooth.tail or not spread.error or not distance:
+        return 1.0
+    rows = variation * (distance / spread.error) ** 2  # that are independent: where they belong together, fewer
+    lacking = min(1.0, _MANY * (3 + 6 * variation) / rows)
+    return 1 + min(1.0, variation / smooth.tail - 1) * lacking**2
+
+
+def _variation(sums: Moments, place: int) -> float:
+    """The variance of rows' quantity as a share of its squared mean; 0 where that is 0."""
+    total = sums.sums[place]
+    return max(0.0, sums.rows * _square(sums, place) * SCALE / total**2 - 1) if total else 0.0
 
 
 def _square(sums: Moments, place: int) -> int:

@@ -7,7 +7,7 @@ below it), in %, beside the median width of the interval.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from statistics import NormalDist
@@ -234,6 +234,32 @@ def regressions(repeats: int, rows: Sequence[int] = (5, 10, 20, 50, 200)) -> Ite
             yield judged(f"{metric.name}, {n} rows, noise {noise}", told, truth, repeats)
 
 
+TAILS: Mapping[str, tuple[Callable[[np.random.Generator, tuple[int, int]], np.ndarray], float, float]] = {
+    # errors, their mean size and their mean square
+    "exponential": (lambda random, size: random.laplace(size=size), 1.0, 2.0),
+    "log-normal": (
+        lambda random, size: np.exp(random.normal(size=size)) - math.exp(0.5),
+        4 * math.exp(0.5) * NormalDist().cdf(0.5) - 2 * math.exp(0.5),
+        math.exp(2) - math.exp(1),
+    ),
+}
+
+
+def tails(repeats: int, rows: Sequence[int] = (50, 100, 200, 300, 500, 1000, 5000)) -> Iterator[Told]:
+    """Errors of which few rows are large."""
+    metrics = [find(name, "regression") for name in ("r2", "mae", "rmse")]
+    for n, (kind, (drawing, size, square)) in product(rows, TAILS.items()):
+        random = np.random.default_rng(n)
+        noise = 3 * math.sqrt(square)  # of the labels: R2 is 8/9
+        drawn = [
+            _valued(noise * random.normal(size=n), errors)
+            for errors in (drawing(random, (1, n))[0] for _ in range(repeats))
+        ]
+        for metric, truth in zip(metrics, (8 / 9, size, math.sqrt(square)), strict=True):
+            told = (metric.level([one], CANDIDATE) for one in drawn)
+            yield judged(f"{metric.name}, {n} rows, {kind} errors", told, truth, repeats)
+
+
 def _valued(y: np.ndarray, e: np.ndarray) -> Slice:
     from coverage import summed as sums
 
@@ -345,6 +371,7 @@ DRAWN: dict[str, tuple[Callable[[int], Iterator[Told]], float]] = {  # each with
     "losses of few positives": (losses, 1.0),
     "curves of few positives": (curves, 0.5),
     "regression of few rows": (regressions, 2.0),
+    "regression of heavy tails": (tails, 2.0),
     "units of skewed sizes": (units, 0.5),
     "gaps at low rates": (gaps, 1.0),
 }

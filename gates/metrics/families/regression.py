@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from math import inf, sqrt
 
@@ -77,12 +78,23 @@ def _of_variances(part: Slice, rows: int) -> int:
     return max(1, rows_of(part, rows) // 3)
 
 
-ROOT = Smooth(value=_root, gradient=lambda mean: (0.5 / sqrt(mean) if mean else 0.0,), limits=(0.0, inf), root=True)
-R2 = Smooth(value=_r2, gradient=_r2_slopes, rows=2, limits=(-inf, 1.0), why="all labels are the same", constant=True)
+_ABSOLUTE, _SQUARED = 1.0, 5.0  # relative variance of an exponential error, and of its square
+ERRORS = replace(MEAN_LOSS, tail=_ABSOLUTE)
+SQUARES = replace(MEAN_LOSS, tail=_SQUARED)
+ROOT = replace(SQUARES, value=_root, gradient=lambda mean: (0.5 / sqrt(mean) if mean else 0.0,), root=True)
+R2 = Smooth(
+    value=_r2,
+    gradient=_r2_slopes,
+    rows=2,
+    limits=(-inf, 1.0),
+    why="all labels are the same",
+    constant=True,
+    tail=_SQUARED,
+)
 
 _TABLE: tuple[tuple[str, str, Smooth, Better, str], ...] = (
-    ("mae", "absolute_error", MEAN_LOSS, -1, "Mean absolute error."),
-    ("mse", "squared_error", MEAN_LOSS, -1, "Mean squared error."),
+    ("mae", "absolute_error", ERRORS, -1, "Mean absolute error."),
+    ("mse", "squared_error", SQUARES, -1, "Mean squared error."),
     ("rmse", "squared_error", ROOT, -1, "Root of the mean squared error."),
     (
         "r2",
@@ -91,20 +103,26 @@ _TABLE: tuple[tuple[str, str, Smooth, Better, str], ...] = (
         1,
         "Share of the labels' variance that is explained; negative where a constant does better.",
     ),
-    ("mape", "percentage_error", MEAN_LOSS, -1, "Mean absolute error as a share of the label."),
+    ("mape", "percentage_error", ERRORS, -1, "Mean absolute error as a share of the label."),
     ("bias", "error", MEAN, 0, "Mean of prediction less label."),
-    ("pinball_loss", "pinball_loss", MEAN_LOSS, -1, "Mean loss of a predicted quantile `alpha`."),
+    ("pinball_loss", "pinball_loss", ERRORS, -1, "Mean loss of a predicted quantile `alpha`."),
     ("share_within", "share_within", SHARE, 1, "Share of predictions within a tolerance `within` of the label."),
 )
 _TAKES: Mapping[str, Mapping[str, object]] = {"pinball_loss": {"alpha": ...}, "share_within": {"within": ...}}
+
+
+def _of_pinball(alpha: float) -> float:
+    """The relative variance of the loss of exponential errors whose two sides count ``alpha`` and the rest."""
+    return 4 * (alpha**2 + (1 - alpha) ** 2) - 1
 
 
 def _maker(name: str, quantity: str, smooth: Smooth, better: Better, doc: str) -> Callable[[Parameters], Metric]:
     def make(parameters: Parameters) -> Metric:
         statistic = Statistic(form="moments", name=quantity, parameters=parameters)
         named = name + parameters_text(parameters)
+        alpha = dict(parameters).get("alpha")
         return of_moments.metric(
-            smooth,
+            replace(smooth, tail=_of_pinball(alpha)) if isinstance(alpha, float) else smooth,
             statistic,
             name=named,
             doc=doc,
