@@ -204,12 +204,12 @@ def _plain(sums: Moments, smooth: Smooth, signs: tuple[int, int], support: float
 
 
 def _carrying(sums: Moments, column: int, smooth: Smooth) -> float:
-    """As how many rows of one and the same size the rows of a mean count: of few large losses, those few. Half of them
-    where losses have no end, as of the large ones that there are some are not among these rows; of shares those that
-    have it, or lack it, whichever are fewer."""
+    """As how many rows of one and the same size the rows of a mean count: of few large losses, those few. Where losses
+    have no end, a third of them and one more, as of the large ones that there are some are not among these rows; of
+    shares those that have it, or lack it, whichever are fewer."""
     n, total, square = sums.rows * SCALE, sums.sums[column], _square(sums, column)
     if smooth.limits == MEAN_LOSS.limits:
-        return max(1.0, total**2 / (square * SCALE) / 2) if square else inf
+        return max(1.0, total**2 / (square * SCALE) / 3 + 1) if square else inf
     if smooth.limits != _SHARE:
         return inf
     sides = (total, square), (n - total, n - 2 * total + square)
