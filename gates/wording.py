@@ -36,18 +36,18 @@ def _plain(told: str) -> str:
     return told.replace("-", MINUS)
 
 
-def apart(text: Callable[[float, int], str], value: float, bar: float, unit: float = 1.0) -> str:
+def apart(text: Callable[[float, int], str], value: float, limit: float, unit: float = 1.0) -> str:
     """A value in as many digits as show on which side of the limit it lies. ``unit``: what the text counts in."""
     told = text(value, 0)
     for more in range(_DIGITS):
         told = text(value, more)
         shown = float(told.replace(",", "").replace(MINUS, "-")) / unit
-        if (shown > bar) - (shown < bar) == (value > bar) - (value < bar):
+        if (shown > limit) - (shown < limit) == (value > limit) - (value < limit):
             break
     return told
 
 
-def bar_text(value: float) -> str:
+def limit_text(value: float) -> str:
     """A limit as its author wrote it: ``0.8``, ``500``."""
     return _plain(f"{value:,.10g}")
 
@@ -62,18 +62,20 @@ def signed(value: float, more: int = 0) -> str:
     return f"{'+' if value > 0 else MINUS}{number(abs(value), more)}" if value else "0"
 
 
-def size(value: float, *, points: bool, bar: float | None = None) -> str:
-    """The size of a difference: ``1.4 points``, ``0.25 points``; as a number where points make no sense. ``bar``: from
-    which it is distinguished."""
+def size(value: float, *, points: bool, limit: float | None = None) -> str:
+    """The size of a difference: ``1.4 points``, ``0.25 points``; as a number where points make no sense.
+
+    ``limit``: from which it is distinguished.
+    """
     if not points:
-        return number(abs(value)) if bar is None else apart(number, abs(value), abs(bar))
-    told = _points(abs(value)) if bar is None else apart(_points, abs(value), abs(bar), POINT)
+        return number(abs(value)) if limit is None else apart(number, abs(value), abs(limit))
+    told = _points(abs(value)) if limit is None else apart(_points, abs(value), abs(limit), POINT)
     return f"{told} point{'' if told == '1' else 's'}"
 
 
-def asked_size(bar: float, *, points: bool) -> str:
+def asked_size(limit: float, *, points: bool) -> str:
     """The size of a difference as the policy's author wrote it: ``10``, ``1.25 points``."""
-    told = bar_text(bar * POINT if points else bar)
+    told = limit_text(limit * POINT if points else limit)
     return f"{told} point{'' if told == '1' else 's'}" if points else told
 
 
@@ -84,15 +86,15 @@ def _points(value: float, more: int = 0) -> str:
     return f"{scaled:.{1 + more}f}".removesuffix(".0") if scaled >= 1 or scaled == 0 else f"{scaled:.{2 + more}f}"
 
 
-def moved(low: float, high: float, *, points: bool, bar: float | None = None) -> str:
-    """A range of change with signs: ``−8.8 to −2.2 points``. ``bar``: from which both ends are distinguished."""
+def moved(low: float, high: float, *, points: bool, limit: float | None = None) -> str:
+    """A range of change with signs: ``−8.8 to −2.2 points``. ``limit``: from which both ends are distinguished."""
 
     def end(value: float) -> str:
         sign = "+" if value > 0 else "−" if value < 0 else ""
-        same = bar is not None and value * bar > 0  # on different sides of zero they are apart as it is
+        same = limit is not None and value * limit > 0  # on different sides of zero they are apart as it is
         if points:
-            return sign + (apart(_points, abs(value), abs(bar or 0.0), POINT) if same else _points(abs(value)))
-        return sign + (apart(number, abs(value), abs(bar or 0.0)) if same else number(abs(value))) if value else "0"
+            return sign + (apart(_points, abs(value), abs(limit or 0.0), POINT) if same else _points(abs(value)))
+        return sign + (apart(number, abs(value), abs(limit or 0.0)) if same else number(abs(value))) if value else "0"
 
     return f"{end(low)} to {end(high)}{' points' if points else ''}"
 

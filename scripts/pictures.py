@@ -12,7 +12,7 @@ from statistics import NormalDist
 from xml.sax.saxutils import escape
 
 from gates.documents.decision import Verdict
-from gates.kinds.metric.bars import outcome
+from gates.kinds.metric.comparison import outcome
 from gates.stats.power import detectable
 from gates.stats.proportions import exact, mover_difference, paired_difference
 from gates.wording import number, signed
@@ -84,13 +84,13 @@ class Interval:
     told: str
 
 
-def intervals(title: str, axis: Axis, bar: float, bar_says: str, rows: Sequence[Interval]) -> str:
-    """Intervals below each other, against one bar."""
+def intervals(title: str, axis: Axis, limit: float, limit_says: str, rows: Sequence[Interval]) -> str:
+    """Intervals below each other, against one limit."""
     x, bottom = across(axis), TOP + ROW * len(rows)
     drawn = [
         f'<path class="a" d="M{LEFT} {bottom}H{WIDE - RIGHT}"/>',
-        f'<path class="b" d="M{x(bar):.1f} {TOP - 6}V{bottom}"/>',
-        text(x(bar), TOP - 12, bar_says, "s m"),
+        f'<path class="b" d="M{x(limit):.1f} {TOP - 6}V{bottom}"/>',
+        text(x(limit), TOP - 12, limit_says, "s m"),
         text((LEFT + WIDE - RIGHT) / 2, bottom + 38, axis.title, "s m"),
         *(text(x(mark), bottom + 18, axis.told(mark), "s m") for mark in axis.marks),
     ]
@@ -103,7 +103,7 @@ def intervals(title: str, axis: Axis, bar: float, bar_says: str, rows: Sequence[
             text(WIDE - RIGHT + 12, y + 4, row.told),
         ]
     what = ". ".join(f"{row.name}: {row.told}" for row in rows)
-    return picture(title, f"{bar_says}. {what}.", bottom + 52, drawn)
+    return picture(title, f"{limit_says}. {what}.", bottom + 52, drawn)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +117,9 @@ class Curve:
 
 
 def curves(
-    title: str, what: str, below: Axis, beside: Axis, lines: Sequence[Curve], bar: tuple[str, str] = ("", "")
+    title: str, what: str, below: Axis, beside: Axis, lines: Sequence[Curve], limit: tuple[str, str] = ("", "")
 ) -> str:
-    """Lines over two axes. ``bar``: the path of a dashed line, and what it is."""
+    """Lines over two axes. ``limit``: the path of a dashed line, and what it is."""
     x, bottom = across(below), HIGH - 52
 
     def y(value: float) -> float:
@@ -132,11 +132,11 @@ def curves(
         *(text(LEFT - 10, y(mark) + 4, beside.told(mark), "s e") for mark in beside.marks),
         *(text(16, TOP + 8 + 17 * place, line, "s") for place, line in enumerate(beside.title.split("\n"))),
     ]
-    if bar[0]:
-        axis, at = bar[0][0], float(bar[0][1:])
+    if limit[0]:
+        axis, at = limit[0][0], float(limit[0][1:])
         path = f"M{x(at):.1f} {TOP}V{bottom}" if axis == "x" else f"M{LEFT} {y(at):.1f}H{WIDE - RIGHT}"
         here = (x(at) + 6, TOP + 8) if axis == "x" else (WIDE - RIGHT + 8, y(at) + 4)
-        drawn += [f'<path class="b" d="{path}"/>', text(*here, bar[1], "s")]
+        drawn += [f'<path class="b" d="{path}"/>', text(*here, limit[1], "s")]
     for line in lines:
         path = "L".join(f"{x(one):.1f} {y(other):.1f}" for one, other in line.points)
         drawn.append(f'<path class="{line.kind}" d="M{path}"/>')
@@ -153,15 +153,15 @@ def curves(
 
 def verdicts() -> str:
     """Where an interval lies against a floor."""
-    bar, rows = 0.80, []
+    limit, rows = 0.80, []
     for right, n in ((850, 1000), (85, 100), (812, 1000), (745, 1000)):
         value, (low, high) = right / n, exact(right, n, CONFIDENCE)
-        verdict = outcome(value, low, high, bar)
+        verdict = outcome(value, low, high, limit)
         told = f"{verdict}: {number(low)} to {number(high)}"
         name = f"{number(value)} of {n:,} positives"
         rows.append(Interval(name=name, value=value, low=low, high=high, verdict=verdict, told=told))
     axis = Axis(low=0.70, high=0.92, marks=(0.7, 0.75, 0.8, 0.85, 0.9), title="recall")
-    return intervals("The interval decides, not the number", axis, bar, "at least 0.8", rows)
+    return intervals("The interval decides, not the number", axis, limit, "at least 0.8", rows)
 
 
 def paired() -> str:
@@ -193,17 +193,17 @@ def difference(n: int, share: float, differ: float, *, alike: bool) -> tuple[flo
 
 def gap() -> str:
     """How far apart the extremes of groups lie that are all alike."""
-    error, bar, lines = sqrt(0.3 * 0.7 / 200), 0.05, []
+    error, limit, lines = sqrt(0.3 * 0.7 / 200), 0.05, []
     for place, (groups, kind) in enumerate(((12, "three"), (4, "two"), (2, "one"))):
         points = [(step / 400, 100 * beyond(step / 400 / error, groups)) for step in range(81)]
-        name = f"{groups} groups: {dict(points)[bar]:.3g} %"
+        name = f"{groups} groups: {dict(points)[limit]:.3g} %"
         lines.append(Curve(name=name, kind=kind, points=points, listed=place))
     below = Axis(
         low=0, high=0.20, marks=(0, 0.05, 0.1, 0.15, 0.2), title="largest less smallest rate, 200 rows a group"
     )
     beside = Axis(low=0, high=100, marks=(0, 50, 100), title="of the draws\nso many lie\nfurther apart, %")
     what = "Further apart than 0.05 by chance alone: " + "; ".join(line.name for line in lines)
-    return curves("A gap between groups that are treated alike", f"{what}.", below, beside, lines, (f"x{bar}", ""))
+    return curves("A gap between groups that are treated alike", f"{what}.", below, beside, lines, (f"x{limit}", ""))
 
 
 def beyond(far: float, groups: int) -> float:

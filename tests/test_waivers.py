@@ -25,7 +25,7 @@ DANA = User(id=5, login="dana", type="User")
 EVERY = ("recall", "precision", "false_positive_rate", "data.train", *(f"g{index}" for index in range(5)))
 
 
-def bar(verdict: Verdict | None = FAIL, low: float = -0.1, high: float = -0.04, **other) -> GateVerdict:
+def ruled(verdict: Verdict | None = FAIL, low: float = -0.1, high: float = -0.04, **other) -> GateVerdict:
     rule = other.get("rule", "max_worsening")
     judged = Estimate(value=(low + high) / 2, low=low, high=high)
     level = rule in ("min", "max")
@@ -58,7 +58,7 @@ def settle(decision: Decision, waivers: list[Waiver], today: str, waivable=EVERY
 
 
 def test_a_waiver_says_what_was_accepted_and_comes_back_whole():
-    decision = decision_of(bar())
+    decision = decision_of(ruled())
     waiver = waiver_of(decision)
     assert (waiver.decision, waiver.verdict) == (digest(decision), FAIL)
     assert (waiver.value, waiver.bound) == (pytest.approx(-0.07), -0.1)
@@ -66,8 +66,8 @@ def test_a_waiver_says_what_was_accepted_and_comes_back_whole():
 
 
 def test_what_is_accepted_no_longer_counts_and_the_rest_does():
-    accepted, other = bar(), bar(INCONCLUSIVE, slice=None)
-    decision = decision_of(accepted, other, bar(PASS, id="precision"))
+    accepted, other = ruled(), ruled(INCONCLUSIVE, slice=None)
+    decision = decision_of(accepted, other, ruled(PASS, id="precision"))
     settled = settle(decision, [waiver_of(decision)], TODAY)
     assert settled.verdict is INCONCLUSIVE
     assert [one.gate for one in settled.waived] == [accepted]
@@ -76,21 +76,21 @@ def test_what_is_accepted_no_longer_counts_and_the_rest_does():
 
 
 CHANGED = {
-    "the same": (bar(), None),
-    "better": (bar(low=-0.09), None),
-    "better, and only undecided": (bar(INCONCLUSIVE, high=0.01), None),
-    "passes": (bar(PASS, low=0, high=0.1), None),
-    "worse": (bar(low=-0.1001), "it got worse: −0.100 at worst was accepted, now it is −0.100"),
-    "worse by far": (bar(low=-0.2), "it got worse: −0.100 at worst was accepted, now it is −0.200"),
-    "no number any more": (bar(INCONCLUSIVE, difference=None), "only one of the two verdicts has a number"),
-    "not finite": (bar(low=float("nan")), "it got worse: −0.100 at worst was accepted, now it is nan"),
-    "an error": (bar(ERROR), "an error can't be accepted; fix what it names"),
+    "the same": (ruled(), None),
+    "better": (ruled(low=-0.09), None),
+    "better, and only undecided": (ruled(INCONCLUSIVE, high=0.01), None),
+    "passes": (ruled(PASS, low=0, high=0.1), None),
+    "worse": (ruled(low=-0.1001), "it got worse: −0.100 at worst was accepted, now it is −0.100"),
+    "worse by far": (ruled(low=-0.2), "it got worse: −0.100 at worst was accepted, now it is −0.200"),
+    "no number any more": (ruled(INCONCLUSIVE, difference=None), "only one of the two verdicts has a number"),
+    "not finite": (ruled(low=float("nan")), "it got worse: −0.100 at worst was accepted, now it is nan"),
+    "an error": (ruled(ERROR), "an error can't be accepted; fix what it names"),
 }
 
 
 @pytest.mark.parametrize(("now", "why"), CHANGED.values(), ids=CHANGED)
 def test_it_holds_while_what_fails_is_no_worse(now, why):
-    waiver = waiver_of(decision_of(bar()))
+    waiver = waiver_of(decision_of(ruled()))
     settled = settle(decision_of(now), [waiver], TODAY)
     assert [one.why for one in settled.void] == ([] if why is None else [why])
     assert settled.verdict is (PASS if why is None else now.verdict)
@@ -103,36 +103,36 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
-def test_another_bar_is_another_matter(other):
-    settled = settle(decision_of(bar(**other)), [waiver_of(decision_of(bar()))], TODAY)
+def test_another_limit_is_another_matter(other):
+    settled = settle(decision_of(ruled(**other)), [waiver_of(decision_of(ruled()))], TODAY)
     assert (settled.verdict, settled.waived, settled.void) == (FAIL, (), ())
 
 
 def test_undecided_was_accepted_but_not_failed():
-    waiver = waiver_of(decision_of(bar(INCONCLUSIVE, high=0.01)))
-    settled = settle(decision_of(bar()), [waiver], TODAY)
+    waiver = waiver_of(decision_of(ruled(INCONCLUSIVE, high=0.01)))
+    settled = settle(decision_of(ruled()), [waiver], TODAY)
     assert [one.why for one in settled.void] == ["inconclusive was accepted, now it is fail"]
 
 
 def test_too_few_rows_are_accepted_without_a_number():
-    few = bar(INCONCLUSIVE, difference=None, code=Code.TOO_FEW_ROWS)
+    few = ruled(INCONCLUSIVE, difference=None, code=Code.TOO_FEW_ROWS)
     waiver = waiver_of(decision_of(few))
     assert (waiver.value, waiver.bound) == (None, None)
     assert settle(decision_of(few), [waiver], TODAY).verdict is PASS
-    assert settle(decision_of(bar(INCONCLUSIVE, high=0)), [waiver], TODAY).verdict is INCONCLUSIVE
+    assert settle(decision_of(ruled(INCONCLUSIVE, high=0)), [waiver], TODAY).verdict is INCONCLUSIVE
 
 
 @pytest.mark.parametrize(("today", "verdict"), [("2026-12-31", PASS), ("2027-01-01", FAIL), ("2036-01-01", FAIL)])
 def test_it_ends_by_itself_after_its_last_day(today, verdict):
-    decision = decision_of(bar())
+    decision = decision_of(ruled())
     settled = settle(decision, [waiver_of(decision)], today)
     assert settled.verdict is verdict
     assert [one.why for one in settled.void] == ([] if verdict is PASS else ["it ended on 2026-12-31"])
 
 
 def test_of_several_the_one_that_holds_counts():
-    decision = decision_of(bar(low=-0.2))
-    old, new = waiver_of(decision_of(bar())), waiver_of(decision)
+    decision = decision_of(ruled(low=-0.2))
+    old, new = waiver_of(decision_of(ruled())), waiver_of(decision)
     settled = settle(decision, [old, new], TODAY)
     assert ([one.waiver for one in settled.waived], settled.void) == ([new], ())
 
@@ -143,10 +143,10 @@ def test_of_several_the_one_that_holds_counts():
      ("max_worsening", "false_positive_rate", -1)],
 )  # fmt: skip
 @given(low=st.floats(-1, 1), high=st.floats(-1, 1), move=st.floats(-1, 1))
-def test_worse_is_what_the_bar_calls_worse(rule, metric, better, low, high, move):
+def test_worse_is_what_the_limit_calls_worse(rule, metric, better, low, high, move):
     ends = sorted((low, high))
-    before = bar(low=ends[0], high=ends[1], rule=rule, metric=metric, id=metric)
-    after = bar(low=ends[0] + move, high=ends[1] + move, rule=rule, metric=metric, id=metric)
+    before = ruled(low=ends[0], high=ends[1], rule=rule, metric=metric, id=metric)
+    after = ruled(low=ends[0] + move, high=ends[1] + move, rule=rule, metric=metric, id=metric)
     waiver = waiver_of(decision_of(before), before.label)
     end = 0 if better > 0 else 1
     shift = (ends[end] + move - ends[end]) * better
@@ -154,13 +154,17 @@ def test_worse_is_what_the_bar_calls_worse(rule, metric, better, low, high, move
 
 
 REFUSED = {
-    "no such bar": (decision_of(bar()), "recall:max_worsening@region=LATM", "did you mean recall:max_worsening@region"),
-    "holds": (decision_of(bar(PASS)), bar().label, "it passes"),
-    "error": (decision_of(bar(ERROR)), bar().label, "can't be accepted; fix what it names"),
-    "not judged": (decision_of(bar(None)), bar().label, "was not judged"),
+    "no such rule": (
+        decision_of(ruled()),
+        "recall:max_worsening@region=LATM",
+        "did you mean recall:max_worsening@region",
+    ),
+    "holds": (decision_of(ruled(PASS)), ruled().label, "it passes"),
+    "error": (decision_of(ruled(ERROR)), ruled().label, "can't be accepted; fix what it names"),
+    "not judged": (decision_of(ruled(None)), ruled().label, "was not judged"),
     "data": (
-        decision_of(bar(kind="data", id="data.train", rule="rows")),
-        bar(id="data.train", rule="rows").label,
+        decision_of(ruled(kind="data", id="data.train", rule="rows")),
+        ruled(id="data.train", rule="rows").label,
         "does not allow accepting",
     ),
 }
@@ -172,8 +176,8 @@ def test_what_cannot_be_accepted_is_told(decision, label, told):
         waiver_of(decision, label)
 
 
-def test_two_bars_that_read_alike_are_told_apart():
-    one, two = bar(slice={"a": "1, b=2"}), bar(slice={"a": "1", "b": "2"})
+def test_two_limits_that_read_alike_are_told_apart():
+    one, two = ruled(slice={"a": "1, b=2"}), ruled(slice={"a": "1", "b": "2"})
     assert one.label == two.label
     settled = settle(decision_of(two), [waiver_of(decision_of(one), one.label)], TODAY)
     assert (settled.verdict, settled.waived) == (FAIL, ())
@@ -182,7 +186,7 @@ def test_two_bars_that_read_alike_are_told_apart():
 
 
 def test_what_the_anchor_says_is_accepted_apart_from_what_the_champion_says():
-    champion, anchor = bar(), bar(against="anchor")
+    champion, anchor = ruled(), ruled(against="anchor")
     assert anchor.label == "recall:max_worsening:anchor@region=LATAM"
     both = decision_of(champion, anchor)
     for accepted, left in ((champion, anchor), (anchor, champion)):
@@ -195,29 +199,29 @@ def test_what_the_anchor_says_is_accepted_apart_from_what_the_champion_says():
 
 
 def test_a_failure_is_accepted_only_where_the_policy_says_so_and_doubt_anywhere():
-    failed, doubt = decision_of(bar()), decision_of(bar(INCONCLUSIVE, high=0.0))
+    failed, doubt = decision_of(ruled()), decision_of(ruled(INCONCLUSIVE, high=0.0))
     settled = settle(failed, [waiver_of(failed)], TODAY, waivable=("precision",))
     assert settled.verdict is FAIL
     assert [one.why for one in settled.void] == ["the policy does not allow accepting it (promotion.waivable)"]
     assert settle(doubt, [waiver_of(doubt)], TODAY, waivable=()).verdict is PASS
     with pytest.raises(GatesError, match=r"promotion\.waivable"):
-        accept(failed, bar().label, who=DANA, reason="x", until=LAST, today=TODAY, waivable=())
+        accept(failed, ruled().label, who=DANA, reason="x", until=LAST, today=TODAY, waivable=())
 
 
 @pytest.mark.parametrize("until", ["2026-11-23", "", "soon", "2026-13-01", "2027-01-01 ", "2027-1-1"])
 def test_the_end_is_a_day_to_come(until):
     with pytest.raises(GatesError, match="not a date in the future"):
-        waiver_of(decision_of(bar()), until=until)
+        waiver_of(decision_of(ruled()), until=until)
 
 
 def test_a_waiver_needs_a_reason():
     with pytest.raises(GatesError, match="needs a reason"):
-        accept(decision_of(bar()), bar().label, who=DANA, reason=" \n", until=LAST, today=TODAY, waivable=EVERY)
+        accept(decision_of(ruled()), ruled().label, who=DANA, reason=" \n", until=LAST, today=TODAY, waivable=EVERY)
 
 
 @given(st.lists(st.sampled_from([*Verdict, None]), max_size=5), st.sets(st.integers(0, 4)), st.booleans())
 def test_no_waiver_makes_anything_worse_nor_an_error_better(verdicts, accepted, expired):
-    gates = [bar(verdict, id=f"g{index}") for index, verdict in enumerate(verdicts)]
+    gates = [ruled(verdict, id=f"g{index}") for index, verdict in enumerate(verdicts)]
     decision = decision_of(*gates)
     waivers = [waiver_of(decision, gates[i].label) for i in accepted if i < len(gates) and may_be(gates[i], EVERY)]
     settled = settle(decision, waivers, "2030-01-01" if expired else TODAY)
@@ -233,7 +237,7 @@ def test_no_waiver_makes_anything_worse_nor_an_error_better(verdicts, accepted, 
 @pytest.mark.parametrize("observing", [False, True])
 @pytest.mark.parametrize("settled", [None, *Verdict])
 def test_exit_codes_of_what_waivers_and_observing_left(strict, observing, settled):
-    decision = decision_of(bar(INCONCLUSIVE))
+    decision = decision_of(ruled(INCONCLUSIVE))
     held = settled or INCONCLUSIVE
     stops = held is FAIL or (held is INCONCLUSIVE and strict)
     code = Exit.INPUT if held is ERROR else Exit.STOP if stops and not observing else Exit.SHIP
@@ -248,7 +252,7 @@ def test_an_unchanged_model_blocks_nothing_and_is_no_pass(strict):
     assert read_json(Decision, canonical(decision), "decision.json") == decision
 
 
-def test_labels_tell_bars_apart():
-    gates = [bar(), bar(slice=None), bar(rule="min"), bar(id="x"), bar(slice={"region": None})]
+def test_labels_tell_limits_apart():
+    gates = [ruled(), ruled(slice=None), ruled(rule="min"), ruled(id="x"), ruled(slice={"region": None})]
     assert len({gate.label for gate in gates}) == len(gates)
-    assert dataclasses.replace(bar(), n=5).label == bar().label
+    assert dataclasses.replace(ruled(), n=5).label == ruled().label

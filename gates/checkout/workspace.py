@@ -122,7 +122,7 @@ class Workspace:
         return self.work / "decision.json"
 
     @property
-    def bars(self) -> Path:
+    def rules(self) -> Path:
         """The decision's rules by the names that commands take: bars.json."""
         return self.work / "bars.json"
 
@@ -207,7 +207,7 @@ class Workspace:
             (self.data, self.served),
             (self.candidate, self.others, self.when, self.scored, self._shards),
             (self.evidence,),
-            (self.decision, self.bars),
+            (self.decision, self.rules),
             self.rendered,
         )
 

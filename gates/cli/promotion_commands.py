@@ -247,13 +247,13 @@ def _lay(session: Session, folder: Path) -> None:
 @click.command()
 @options.policy
 @options.as_json
-@click.option("--gate", "bars", multiple=True, required=True, metavar="RULE", help="The rule, as reports name it.")
+@click.option("--gate", "labels", multiple=True, required=True, metavar="RULE", help="The rule, as reports name it.")
 @click.option(
     "--evidence", type=click.Path(path_type=Path), help="The folder with another run's evidence. Default: .gates."
 )
 @click.option("--reason", required=True, help="The reason for accepting it. It is recorded.")
 @click.option("--until", required=True, metavar="YYYY-MM-DD", help="The last day on which it holds (UTC).")
-def waive(policy: Path, bars: tuple[str, ...], evidence: Path | None, reason: str, until: str, as_json: bool) -> None:
+def waive(policy: Path, labels: tuple[str, ...], evidence: Path | None, reason: str, until: str, as_json: bool) -> None:
     """Record that somebody accepts named verdicts of the decision, why, and until when.
 
     An inconclusive verdict can be accepted; a fail only if the policy names its gate in promotion.waivable; an error
@@ -268,18 +268,18 @@ def waive(policy: Path, bars: tuple[str, ...], evidence: Path | None, reason: st
     from gates.promotion.waive import waive as accepted
 
     session, trusted = _trusted(policy)
-    bars = tuple(options.lines_of(*bars))
+    labels = tuple(options.lines_of(*labels))
     if evidence is not None:
         _lay(session, evidence)
     entry = accepted(
-        session.workspace, trusted, session.ledger, _run(session), bars, reason=reason, until=until,
+        session.workspace, trusted, session.ledger, _run(session), labels, reason=reason, until=until,
         today=session.today,
         approve=approvals(session.resolved.policy.promotion, session.environ),
     )  # fmt: skip
     outputs(session, record=entry.digest)
     told = [f"{label_of(one)}, {one.verdict}, until {one.until}" for one in entry.record.waivers]
     click.echo(
-        json.dumps({"record": entry.digest, "sequence": entry.record.sequence, "waived": list(bars)})
+        json.dumps({"record": entry.digest, "sequence": entry.record.sequence, "waived": list(labels)})
         if as_json
         else f"record {entry.record.sequence}: accepted {'; '.join(told)}"
     )

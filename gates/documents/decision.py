@@ -154,7 +154,7 @@ class GateVerdict:
     @property
     def label(self) -> str:
         """The name of the rule: ``recall:max_worsening@region=LATAM``, ``f1:max_worsening:anchor``."""
-        return bar_label(self.id, self.rule, self.slice, self.against)
+        return rule_label(self.id, self.rule, self.slice, self.against)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +198,7 @@ class Past:
     commit: str
 
 
-def bar_label(gate: str, rule: str, where: dict[str, str | None] | None, against: str | None) -> str:
+def rule_label(gate: str, rule: str, where: dict[str, str | None] | None, against: str | None) -> str:
     """The name of a rule for people and commands."""
     return f"{gate}:{rule}" + (f":{against}" if against else "") + (f"@{key_text(where)}" if where else "")
 

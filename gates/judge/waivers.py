@@ -12,10 +12,10 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from gates.documents.decision import Decision, Estimate, GateVerdict, Verdict, bar_label, worst
+from gates.documents.decision import Decision, Estimate, GateVerdict, Verdict, rule_label, worst
 from gates.documents.record import User, Waiver
 from gates.errors import Exit, GatesError
-from gates.kinds.metric.bars import BARS
+from gates.kinds.metric.comparison import COMPARISONS
 from gates.schema.canonical import digest
 from gates.schema.fields import DATE
 from gates.schema.validation import nearest
@@ -103,13 +103,13 @@ def _why_not(gate: GateVerdict, waiver: Waiver, today: str, waivable: Collection
 
 def _judged(gate: GateVerdict) -> Estimate | None:
     """The estimate that was held against the limit."""
-    bar = BARS.get(gate.rule)
-    return None if bar is None else gate.difference if bar.compares else gate.candidate
+    how = COMPARISONS.get(gate.rule)
+    return None if how is None else gate.difference if how.compares else gate.candidate
 
 
 def _direction(gate: GateVerdict) -> int:
     """+1 where larger is better for this rule, -1 where smaller is, 0 where nobody knows."""
-    return BARS[gate.rule].sign(gate.better or 0)
+    return COMPARISONS[gate.rule].sign(gate.better or 0)
 
 
 def _numbers(gate: GateVerdict) -> tuple[float | None, float | None]:
@@ -126,14 +126,14 @@ def _within(bound: float, accepted: float, direction: int) -> bool:
 
 
 def accept(
-    decision: Decision, bar: str, *, who: User, reason: str, until: str, today: str, waivable: Collection[str]
+    decision: Decision, label: str, *, who: User, reason: str, until: str, today: str, waivable: Collection[str]
 ) -> Waiver:
     """The waiver of one rule, named by its label, as this decision judged it.
 
     Raises ``GatesError`` for a rule that isn't there, needs no waiver or can't have one, and for a waiver without
     reason or with an end that is not a date in the future.
     """
-    gate = _chosen(decision, bar, waivable)
+    gate = _chosen(decision, label, waivable)
     if not reason.strip():
         raise GatesError("a waiver needs a reason", where="--reason")
     if not re.fullmatch(DATE, until) or until < today:
@@ -154,20 +154,20 @@ def accept(
     )
 
 
-def _chosen(decision: Decision, bar: str, waivable: Collection[str]) -> GateVerdict:
-    copied = bar.replace(UNSEEN, "")
-    named = [gate for gate in decision.gates if gate.label == bar] or [
+def _chosen(decision: Decision, label: str, waivable: Collection[str]) -> GateVerdict:
+    copied = label.replace(UNSEEN, "")
+    named = [gate for gate in decision.gates if gate.label == label] or [
         gate for gate in decision.gates if gate.label == copied
     ]
     if len(named) > 1:
-        raise GatesError(f"{bar}: several rules of this decision have this name", where="--gate")
+        raise GatesError(f"{label}: several rules of this decision have this name", where="--gate")
     if not named:
-        hint = nearest(bar, (gate.label for gate in decision.gates if acceptable(gate, waivable)))
-        raise GatesError(f"this decision has no rule {bar}{hint}", where="--gate", hint=_labels(decision, waivable))
+        hint = nearest(label, (gate.label for gate in decision.gates if acceptable(gate, waivable)))
+        raise GatesError(f"this decision has no rule {label}{hint}", where="--gate", hint=_labels(decision, waivable))
     if acceptable(named[0], waivable):
         return named[0]
     told = _REFUSED.get(named[0].verdict, _UNWAIVABLE)
-    raise GatesError(f"{bar}: {told}", where="--gate", exit_code=Exit.STOP)
+    raise GatesError(f"{label}: {told}", where="--gate", exit_code=Exit.STOP)
 
 
 def _labels(decision: Decision, waivable: Collection[str]) -> str:
@@ -182,7 +182,7 @@ def _labels(decision: Decision, waivable: Collection[str]) -> str:
 
 def label_of(waiver: Waiver) -> str:
     """The label of the rule that a waiver accepts: ``recall:max_worsening@region=LATAM``."""
-    return bar_label(waiver.gate, waiver.rule, waiver.slice, waiver.against)
+    return rule_label(waiver.gate, waiver.rule, waiver.slice, waiver.against)
 
 
 _REFUSED = {

@@ -11,12 +11,12 @@ from gates.contract.rules.contract_rule import NONE, AllowedRange, ContractRule,
 from gates.documents.decision import Code, Estimate, GateVerdict, Verdict
 from gates.documents.diff import Named, one
 from gates.documents.evidence import Evidence, Finding
-from gates.kinds.metric.bars import outcome
+from gates.kinds.metric.comparison import outcome
 from gates.kinds.protocol import GateContext, GateMistake, Needs
 from gates.schema.canonical import settled
 from gates.schema.fields import declare
 from gates.stats.drift import EXPECTED, Distance
-from gates.wording import bar_text, number, percent, rows
+from gates.wording import limit_text, number, percent, rows
 
 KEY = "data"
 TIMES = (2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200, 500, 1000)  # the rows, that may settle a question
@@ -91,7 +91,7 @@ def _verdict(table: str, rule: ContractRule, finding: Finding | None, terms: Gat
     if rule.severity == "warn" and verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
         verdict, code, reason = Verdict.PASS, Code.WARNED, f"{reason} (warning only)"
     low = isfinite(bounds.low) and (found.value is None or found.value < settled(bounds.low))
-    bar = bounds.low if low else bounds.high
+    limit = bounds.low if low else bounds.high
     return GateVerdict.without_metric(
         id=f"data.{table}",
         kind=KEY,
@@ -99,7 +99,7 @@ def _verdict(table: str, rule: ContractRule, finding: Finding | None, terms: Gat
         verdict=verdict,
         code=code,
         reason=f"{table}: {reason}",
-        bar=bar if isfinite(bar) else bounds.low,
+        bar=limit if isfinite(limit) else bounds.low,
         n=finding.rows if finding else 0,
         candidate=found.judged,
     )
@@ -138,10 +138,10 @@ def _far(rule: ContractRule, distance: Distance, finding: Finding, terms: GateCo
     if distance.value is None:
         reason = f"{rule.asks} is undefined: one of the tables has no rows to compare"
         return _Outcome(verdict=Verdict.ERROR, code=Code.NOT_FINITE, reason=reason)
-    value, bar = settled(distance.value), settled(rule.bounds.high)
+    value, limit = settled(distance.value), settled(rule.bounds.high)
     low, high = (settled(end) for end in distance.bounds(terms.stated, 1))
     judged = Estimate(value=value, low=low, high=high)
-    verdict = outcome(-value, -high, -low, -bar)
+    verdict = outcome(-value, -high, -low, -limit)
     sure = f"({percent(terms.stated)} sure, {rows(finding.rows)})"
     if verdict is not Verdict.FAIL and distance.lumped:
         told = (
@@ -154,23 +154,23 @@ def _far(rule: ContractRule, distance: Distance, finding: Finding, terms: GateCo
         told, code = f"is at least {number(low)} {sure}", Code.ABOVE_BAR
     else:
         told, code = (
-            f"lies between {number(low)} and {number(high)} {sure}; {_settled(distance, bar, terms.stated)}",
+            f"lies between {number(low)} and {number(high)} {sure}; {_settled(distance, limit, terms.stated)}",
             Code.ACROSS_BAR,
         )
     return _Outcome(
         verdict=verdict,
         code=code,
-        reason=f"{rule.asks} {told}; you allow {bar_text(rule.bounds.high)}",
+        reason=f"{rule.asks} {told}; you allow {limit_text(rule.bounds.high)}",
         value=value,
         judged=judged,
     )
 
 
-def _settled(distance: Distance, bar: float, confidence: float) -> str:
+def _settled(distance: Distance, limit: float, confidence: float) -> str:
     """How many times the rows would settle it, if both tables grow alike."""
     for times in TIMES:
         low, high = distance.bounds(confidence, times)
-        if low > bar or high <= bar:
+        if low > limit or high <= limit:
             return f"about {times:,} times the rows of both tables would settle it"
     return "no number of rows would settle it"
 
@@ -198,7 +198,7 @@ def _bounds(bounds: AllowedRange) -> str:
     ends = (("at least", bounds.low), ("at most", bounds.high))
     trivial = (0, -inf, inf) if not bounds.share else (0, -inf, inf, 1)
     told = [
-        f"{word} {percent(end) if bounds.share else bar_text(end)}"
+        f"{word} {percent(end) if bounds.share else limit_text(end)}"
         for word, end in ends
         if isfinite(end) and not (word == "at least" and end in trivial)
     ]

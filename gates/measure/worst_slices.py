@@ -10,7 +10,7 @@ from gates.documents.evidence import Evidence, Search, Slice
 from gates.documents.slices import AUTO, Dimension
 from gates.kinds import metric
 from gates.kinds.metric import slice_search
-from gates.kinds.metric.rule import bars_of, metric_of
+from gates.kinds.metric.rule import limits_of, metric_of
 from gates.kinds.protocol import Needs
 from gates.measure.engines import Engine
 from gates.measure.holdout.joined import ScoredRows
@@ -99,9 +99,9 @@ def search(
         if gate.kind != metric.KEY or gate.rule.slices is None:
             continue
         made = metric_of(gate.rule, resolved.policy.task)
-        for rule, bar in bars_of(gate.rule.slices) if slice_search.searchable(made.statistic) else ():
+        for rule, limit in limits_of(gate.rule.slices) if slice_search.searchable(made.statistic) else ():
             seen = [slice_ for _, slice_ in slices.values()]
-            for suspect in slice_search.suspects(made, rule, bar, seen, evidence, terms):
+            for suspect in slice_search.suspects(made, rule, limit, seen, evidence, terms):
                 dimension, _ = slices[suspect.dimension, suspect.key]
                 chosen.setdefault(dimension, set()).add(tuple(value for _, value in suspect.key))
     told = tuple(Dimension(columns=one.columns, edges=one.edges).id for one in columns)

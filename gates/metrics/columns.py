@@ -28,8 +28,8 @@ def _number(parameters: Parameters, name: str) -> float:
 
 
 def _above(model: ModelColumns, parameters: Parameters) -> Sequence[Staged]:
-    bar = double(_number(parameters, "above"))
-    return [Staged(expression=f"CASE WHEN {_of(model, parameters)} > {bar} THEN 1.0 ELSE 0.0 END")]
+    above = double(_number(parameters, "above"))
+    return [Staged(expression=f"CASE WHEN {_of(model, parameters)} > {above} THEN 1.0 ELSE 0.0 END")]
 
 
 QUANTITIES: Mapping[str, Quantities] = {

@@ -67,13 +67,13 @@ def within(ours: str, theirs: str, most: float) -> str:
     A double is at most 2**-53 of itself away from the decimal that it was read from, so 0.4 - 0.3 comes out above 0.1.
     As much as that may explain is allowed for, and no more; a whole number is what it says, and so is a distance of 0.
     """
-    gap, bar, last = f"abs({ours} - {theirs})", double(most), double(2.0**-53)
+    gap, most_, last = f"abs({ours} - {theirs})", double(most), double(2.0**-53)
     if most == 0:
-        return f"{gap} = {bar}"
+        return f"{gap} = {most_}"
     sizes = " + ".join(f"CASE WHEN {x} = trunc({x}) THEN {double(0.0)} ELSE abs({x}) END" for x in (ours, theirs))
-    beyond = f"({gap} - {bar}) <= ({sizes} + {gap} + {bar}) * {last}"
+    beyond = f"({gap} - {most_}) <= ({sizes} + {gap} + {most_}) * {last}"
     whole = f"({ours} = trunc({ours}) AND {theirs} = trunc({theirs}))"
-    return f"({gap} <= {bar} OR (NOT {whole} AND {beyond}))"
+    return f"({gap} <= {most_} OR (NOT {whole} AND {beyond}))"
 
 
 _ROOT_HALF: Final = sqrt(0.5)

@@ -25,7 +25,7 @@ from gates.schema.canonical import canonical, digest
 from gates.schema.validation import PolicyError
 from gates.system import files
 
-BARS = "gates/bars/v1"
+RULES = "gates/bars/v1"
 LONGEST = 140  # characters of a status's description, by GitHub
 _STATES = {Exit.SHIP: "success", Exit.STOP: "failure"}
 
@@ -55,8 +55,8 @@ def publish(session: Session, decision: Decision, facts: Facts) -> None:
 
 def write_bars(session: Session, decision: Decision, facts: Facts) -> None:
     """Write the decision's rules by the names that commands take, beside it."""
-    bars = canonical({"schema": BARS, "bars": labelled(decision, facts)})
-    files.write(session.workspace.bars, bars + b"\n")
+    rules = canonical({"schema": RULES, "bars": labelled(decision, facts)})
+    files.write(session.workspace.rules, rules + b"\n")
 
 
 def write_report(session: Session, decision: Decision, facts: Facts, form: str = "markdown") -> Path:

@@ -16,8 +16,8 @@ def _path(source: Source, resolved: ResolvedPolicy, verdict: GateVerdict) -> Pat
     for index, gate in enumerate(resolved.policy.gates):
         if _made(gate, verdict):
             inside = ("slices",) if verdict.slice and verdict.by is None else ()
-            bar: Path = ("gates", index, *inside, verdict.rule)
-            return bar if bar in source.places else ("gates", index, gate.kind)
+            rule: Path = ("gates", index, *inside, verdict.rule)
+            return rule if rule in source.places else ("gates", index, gate.kind)
     return ("data", "contract")
 
 

@@ -28,7 +28,7 @@ class First:
     """The first gate of a task: its metric and limits, what a slice may lose, and another metric to think of."""
 
     metric: str
-    bars: Mapping[str, tuple[object, str]]  # each with its comment
+    limits: Mapping[str, tuple[object, str]]  # each with its comment
     slices: float
     further: tuple[str, float] | None = None  # a metric, and by how much it may get worse
 
@@ -37,24 +37,24 @@ _LOSS = "surely not worse than the champion by more than this"
 _FIRST: Mapping[Task, First] = {
     "binary": First(
         metric="roc_auc",
-        bars={"min": (0.5, f"no better than chance: {REACH}"), "max_worsening": (0.01, _LOSS)},
+        limits={"min": (0.5, f"no better than chance: {REACH}"), "max_worsening": (0.01, _LOSS)},
         slices=0.05,
         further=("recall", 0.05),
     ),
     "multiclass": First(
         metric="balanced_accuracy",
-        bars={"min": (0.5, REACH), "max_worsening": (0.01, _LOSS)},
+        limits={"min": (0.5, REACH), "max_worsening": (0.01, _LOSS)},
         slices=0.05,
         further=("f1_macro", 0.05),
     ),
     "regression": First(
         metric="r2",
-        bars={"min": (0, f"no better than the mean: {REACH}"), "max_worsening": (0.01, _LOSS)},
+        limits={"min": (0, f"no better than the mean: {REACH}"), "max_worsening": (0.01, _LOSS)},
         slices=0.05,
     ),
     "ranking": First(
         metric="ndcg",
-        bars={
+        limits={
             "k": (10, "of the rows scored highest"),
             "min": (0.5, f"a beginning: {REACH}"),
             "max_worsening": (0.01, _LOSS),
@@ -64,7 +64,7 @@ _FIRST: Mapping[Task, First] = {
     ),
     "score": First(
         metric="mean",
-        bars={
+        limits={
             "better": ("larger", "of the column score in the predictions; smaller, where it is a cost"),
             "min": (0, REACH),
             "max_worsening": (0.1, f"{_LOSS}, in the score's own unit"),
@@ -143,8 +143,8 @@ def _gates(guessed: Guessed, tables: Sequence[Profile]) -> Iterator[str]:
         yield _line(f"  # - metric: {further[0]}", "`gates schema` names all metrics")
         yield f"  #   max_worsening: {flow(further[1])}"
     yield f"  - metric: {first.metric}"
-    for bar, (value, comment) in {**first.bars, **chance}.items():
-        yield _line(f"    {bar}: {flow(value)}", comment)
+    for name, (value, comment) in {**first.limits, **chance}.items():
+        yield _line(f"    {name}: {flow(value)}", comment)
     if slices:
         yield _line(f"    # slices: {{max_worsening: {flow(first.slices)}}}", "and no slice by more than this")
         yield _line(f"# slices: [{', '.join(slices)}]", "to judge slices, too, remove both #")

@@ -20,7 +20,7 @@ ApproveWaiver = Callable[
 
 
 def waive(
-    workspace: Workspace, policy: TrustedPolicy, ledger: Ledger, run: Run, bars: Sequence[str], *, reason: str,
+    workspace: Workspace, policy: TrustedPolicy, ledger: Ledger, run: Run, labels: Sequence[str], *, reason: str,
     until: str, today: str, approve: ApproveWaiver,
 ) -> Entry:  # fmt: skip
     """Accept the rules of those labels, all or none.
@@ -31,8 +31,8 @@ def waive(
     decision = judge(policy.resolved, evidence)
     waivable = policy.resolved.policy.promotion.waivable
     given = tuple(
-        accept(decision, bar, who=run.actor, reason=reason, until=until, today=today, waivable=waivable)
-        for bar in dict.fromkeys(bars)
+        accept(decision, label, who=run.actor, reason=reason, until=until, today=today, waivable=waivable)
+        for label in dict.fromkeys(labels)
     )
     record = replace(
         provenance.draft(policy.resolved.champion[0], run, RecordKind.WAIVER, None, reason.strip()),

@@ -9,7 +9,7 @@ from typing import Final
 
 from gates.documents.decision import Code, Decision, GateVerdict, Verdict, worst
 from gates.judge.waivers import Waived, acceptable
-from gates.kinds.metric.bars import BARS
+from gates.kinds.metric.comparison import COMPARISONS
 from gates.report.interval import held, up
 from gates.report.run_facts import Facts
 from gates.wording import number, plural, signed
@@ -241,5 +241,5 @@ def by_badness(gates: tuple[GateVerdict, ...]) -> list[GateVerdict]:
 
 def _missed(gate: GateVerdict) -> float:
     """By how much the value misses its limit; what has no value misses most."""
-    found = held(gate) if gate.rule in BARS else None
+    found = held(gate) if gate.rule in COMPARISONS else None
     return inf if found is None else up(gate) * (found[1] - found[0].value)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gates.documents.decision import Estimate, GateVerdict
-from gates.kinds.metric.bars import BARS
-from gates.wording import apart, bar_text, number, signed
+from gates.kinds.metric.comparison import COMPARISONS
+from gates.wording import apart, limit_text, number, signed
 
 HALF = 6  # characters on each side of the limit
 TITLE = "worse │ better"
@@ -23,7 +23,7 @@ SIGNS = {"min": "≥ {}", "max": "≤ {}", "max_worsening": "worse ≤ {}", "min
 def held(gate: GateVerdict) -> tuple[Estimate, float] | None:
     """What was held against the limit, in the metric's own direction, and where on its scale the limit lies. None where
     nothing was."""
-    rule = BARS.get(gate.rule)
+    rule = COMPARISONS.get(gate.rule)
     judged = gate.difference if rule and rule.compares else gate.candidate
     if judged is None or gate.bar is None:
         return None
@@ -49,12 +49,12 @@ def within(gate: GateVerdict, estimate: Estimate | None, *, change: bool = False
 
 def asked(gate: GateVerdict, words: Mapping[str, str] = ASKS) -> str | None:
     """What a rule asks for, in words or in ``SIGNS``; None where they have none for it."""
-    return words[gate.rule].format(bar_text(gate.bar)) if gate.rule in words and gate.bar is not None else None
+    return words[gate.rule].format(limit_text(gate.bar)) if gate.rule in words and gate.bar is not None else None
 
 
 def up(gate: GateVerdict) -> int:
     """+1 where larger is better for the rule, -1 where smaller is."""
-    return BARS[gate.rule].sign(gate.better or 1)
+    return COMPARISONS[gate.rule].sign(gate.better or 1)
 
 
 def drawn(gate: GateVerdict) -> str:
@@ -62,7 +62,7 @@ def drawn(gate: GateVerdict) -> str:
 
     Each rule has a scale of its own. Empty where there is nothing to draw.
     """
-    found = held(gate) if gate.rule in BARS else None
+    found = held(gate) if gate.rule in COMPARISONS else None
     if found is None:
         return ""
     (judged, edge), sign = found, up(gate)

@@ -26,7 +26,7 @@ from gates.report.headline import (
     waiting,
     why,
 )
-from gates.report.markdown_tables import MOST_ROWS, bars, bullets, data, fairness, moved
+from gates.report.markdown_tables import MOST_ROWS, bullets, data, fairness, moved, rules
 from gates.report.run_facts import Facts, Picture
 from gates.wording import percent, plural
 
@@ -84,7 +84,7 @@ def _sections(decision: Decision, facts: Facts) -> Iterator[Section]:
     if held:
         more = "more " if loud or covered else ""
         told = f"✅ {plural(len(held), f'{more}rule holds', f'{more}rules hold')}"
-        yield Section(name="held", whole=_folded(told, bars(decision, held)), folded=f"{told}.")
+        yield Section(name="held", whole=_folded(told, rules(decision, held)), folded=f"{told}.")
     for line in waiting(decision):
         yield Section(name="waiting", whole=f"{sign(None)} {text(line)}.")
     if used := reuse(decision):
@@ -159,10 +159,10 @@ def _notes(decision: Decision, facts: Facts) -> Iterator[str]:
 def _loud(decision: Decision, loud: list[GateVerdict]) -> Iterator[Section]:
     if loud:
         shown = plural(len(loud), "rule", "rules")
-        yield Section(name="open", whole=bars(decision, loud[:OPEN_ROWS]), folded=f"{shown} did not pass.")
+        yield Section(name="open", whole=rules(decision, loud[:OPEN_ROWS]), folded=f"{shown} did not pass.")
     if len(loud) > OPEN_ROWS:
         more = f"{len(loud) - OPEN_ROWS} more did not pass"
-        table = bars(decision, loud[OPEN_ROWS:], MOST_ROWS - OPEN_ROWS)
+        table = rules(decision, loud[OPEN_ROWS:], MOST_ROWS - OPEN_ROWS)
         yield Section(name="more", whole=_folded(more, table), folded=f"{more}.")
 
 

@@ -16,7 +16,7 @@ MOST_MOVED = 10
 MOST_GROUPS = 12
 
 
-def bars(decision: Decision, gates: Sequence[GateVerdict], most: int = MOST_ROWS) -> str:
+def rules(decision: Decision, gates: Sequence[GateVerdict], most: int = MOST_ROWS) -> str:
     """A row a rule; those beyond ``most`` are counted in a last row."""
     champion = f"Champion v{text(decision.champion.version or '?')}" if decision.champion else "Champion"
     lines = [

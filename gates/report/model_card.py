@@ -13,7 +13,7 @@ from gates.documents.record import Record
 from gates.documents.slices import OVERALL
 from gates.policy import Card, ResolvedPolicy
 from gates.report.escape import code, text
-from gates.report.markdown_tables import bars, fairness
+from gates.report.markdown_tables import fairness, rules
 from gates.schema.canonical import digest
 from gates.schema.fields import Plain
 from gates.schema.yaml_text import dump
@@ -112,7 +112,7 @@ def _measured(decision: Decision) -> Iterator[str]:
         return
     confidence = f" Each bound holds with {percent(decision.confidence)} confidence." if decision.confidence else ""
     yield f"{plural(len(judged), 'rule', 'rules')}, slice by slice.{confidence}"
-    yield bars(decision, judged, MOST)
+    yield rules(decision, judged, MOST)
 
 
 def _approvals(record: Record | None) -> Iterator[str]:

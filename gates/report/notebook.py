@@ -12,7 +12,7 @@ from gates.policy import ResolvedPolicy
 from gates.report.escape import flat
 from gates.report.headline import by_badness, headline, sign, word
 from gates.schema.yaml_text import flow
-from gates.wording import bar_text, number, plural, rows, signed
+from gates.wording import limit_text, number, plural, rows, signed
 
 MOST = 20  # rows of a table
 DIGITS = 19  # of a digest, with its name
@@ -27,7 +27,7 @@ def decision(made: Decision) -> str:
 
 
 def _bar(gate: GateVerdict) -> tuple[str, ...]:
-    asked = "" if gate.bar is None else bar_text(gate.bar)
+    asked = "" if gate.bar is None else limit_text(gate.bar)
     values = _value(gate.candidate), _value(gate.difference, change=True)
     return f"{sign(gate.verdict)} {word(gate.verdict)}", gate.label, asked, *values, f"{gate.n:,}"
 

@@ -45,8 +45,8 @@ def drawable(decision: Decision) -> bool:
 def spoken(decision: Decision, facts: Facts) -> str:
     """Return the same in words, for those who can't see it: the verdict, and the rules by verdict. Not yet escaped."""
     counts = {verdict: sum(gate.verdict is verdict for gate in _drawn_of(decision)) for verdict in Verdict}
-    bars = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    return flat(f"{decision.model}: {first_line(decision, facts)[1]}. Intervals and limits: {bars or 'none'}.")
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    return flat(f"{decision.model}: {first_line(decision, facts)[1]}. Intervals and limits: {counted or 'none'}.")
 
 
 def _drawn_of(decision: Decision) -> list[GateVerdict]:

@@ -1,7 +1,7 @@
 """The hard corner of ``scripts/bench coverage``: few positives, excellent models, few rows, skewed units, small slices.
 
-Each scene's bar lies exactly at the truth; told are wrong passes (a lower bound above it) and wrong fails (an upper one
-below it), in %, beside the median width of the interval.
+Each scene's limit lies exactly at the truth; told are wrong passes (a lower bound above it) and wrong fails (an upper
+one below it), in %, beside the median width of the interval.
 """
 
 from __future__ import annotations
@@ -305,7 +305,7 @@ def _of_units(random: np.random.Generator, many: int) -> Slice:
 
 
 def gaps(repeats: int) -> Iterator[Told]:
-    """Gaps between groups at low rates: alike, so that the bar is 0 or 1, and apart."""
+    """Gaps between groups at low rates: alike, so that the limit is 0 or 1, and apart."""
     for n, (one, other), split in product(
         (300, 2000), ((0.01, 0.01), (0.05, 0.05), (0.02, 0.06), (0.05, 0.1)), (0.5, 0.1)
     ):
@@ -345,7 +345,7 @@ def binomial(n: int, p: float) -> np.ndarray:
 
 
 def errors_of_a_share(n: int, p: float) -> tuple[float, float]:
-    """Wrong passes and wrong fails of a share of n rows whose bar is its true value."""
+    """Wrong passes and wrong fails of a share of n rows whose limit is its true value."""
     chances = binomial(n, p)
     ends = [share(k, n).bounds(CONFIDENCE) if chances[k] > 1e-12 else (p, p) for k in range(n + 1)]
     passes = sum(one for one, (low, _) in zip(chances, ends, strict=True) if low > p)
@@ -354,7 +354,7 @@ def errors_of_a_share(n: int, p: float) -> tuple[float, float]:
 
 
 def blamed(slices: int, n: int, p: float) -> float:
-    """The chance that any of so many slices that lie at the bar is blamed: Holm's first step decides."""
+    """The chance that any of so many slices that lie at the limit is blamed: Holm's first step decides."""
     chances, level = binomial(n, p), 1 - (1 - CONFIDENCE) / slices
     alone = sum(one for k, one in enumerate(chances) if one > 1e-15 and share(k, n).bounds(level)[1] < p)
     return 1 - (1 - float(alone)) ** slices
@@ -399,7 +399,9 @@ def tables(repeats: int, only: Sequence[str] = ()) -> str:
             lines += [f"\n**{name}** ({many:,} repeats: ± {200 * math.sqrt(0.05 * 0.95 / many):.1f} points)\n"]
             lines.append(table(list(draw(many))))
     if not only or "shares" in only:
-        lines += ["\n**shares at the bar, exact, %** (wrong pass / wrong fail; any of 12, 25, 50, 100 slices blamed)\n"]
+        lines += [
+            "\n**shares at the limit, exact, %** (wrong pass / wrong fail; any of 12, 25, 50, 100 slices blamed)\n"
+        ]
         lines += ["| rows | truth | alone | 12 | 25 | 50 | 100 |", "|--:|--:|--:|--:|--:|--:|--:|"]
         for n, p in SHARES:
             passes, fails = errors_of_a_share(n, p)

@@ -588,7 +588,7 @@ def _worse_auc(rows: int, repeats: int, random: np.random.Generator) -> tuple[It
 
 
 def families(size: int, repeats: int) -> tuple[float, float]:
-    """(ours, the point rule): how often any of 100 slices that all lie at the bar is blamed."""
+    """(ours, the point rule): how often any of 100 slices that all lie at the limit is blamed."""
     metric, random = binary("accuracy"), np.random.default_rng(size)
     chances = joint(0.3, [(0.1, 0.1), (0.7, 0.7)])
     ours = point = 0
@@ -604,7 +604,7 @@ def reused(rule: str, repeats: int, rows: int = 2_000, candidates: int = 100) ->
     """(promotions, points by which the holdout flatters the last champion) for the point rule, an uncharged bound and
     a charged one: candidates of the same true accuracy, each of which decides 6 % of the rows anew."""
     metric, truth = binary("accuracy"), 0.8
-    bar = -GATE if rule == "max_worsening" else 0.0
+    limit = -GATE if rule == "max_worsening" else 0.0
     found = []
     for confidence in (None, 0.95, 1 - 0.05 / candidates):
         random = np.random.default_rng(7)
@@ -617,7 +617,7 @@ def reused(rule: str, repeats: int, rows: int = 2_000, candidates: int = 100) ->
                 counts = np.bincount(4 + 2 * candidate + champion, minlength=8)
                 quantity = metric.change([celled(counts)])
                 low = quantity.value if confidence is None else quantity.bounds(confidence)[0]
-                if low > bar or (low == bar and confidence is not None):
+                if low > limit or (low == limit and confidence is not None):
                     champion, count = candidate, count + 1
             promoted.append(count)
             flattered.append(100 * (champion.mean() - first.mean()))  # nobody chose the first one
@@ -676,7 +676,7 @@ def verdicts(repeats: int) -> str:
     for rows, shares in found.items():
         cells = " | ".join(f"{100 * ours:.1f} / {100 * point:.1f}" for _, ours, point in shares)
         lines.append(f"| {rows:,} | {cells} |")
-    lines += ["\n**Any of 100 slices that lie at the bar is blamed, % (ours / point comparison)**\n"]
+    lines += ["\n**Any of 100 slices that lie at the limit is blamed, % (ours / point comparison)**\n"]
     lines += ["| rows a slice | ours | point |", "|--:|--:|--:|"]
     for size in (50, 200, 1_000):
         ours, point = families(size, max(100, repeats // 2))

@@ -1,9 +1,9 @@
-"""Every holdout of a few rows there can be, with its chance under a declared truth: how often verdicts at the bar are
+"""Every holdout of a few rows there can be, with its chance under a declared truth: how often verdicts at the limit are
 wrong, added up without drawing anything.
 
     scripts/bench exhaustive [--rows 8]
 
-A metric's bar lies exactly at its true value; a lower bound above it would pass what is worse, an upper one below it
+A metric's limit lies exactly at its true value; a lower bound above it would pass what is worse, an upper one below it
 would fail what is better. Neither may happen more often than 5 in 100 (``SIDE`` of scripts/bench coverage).
 """
 

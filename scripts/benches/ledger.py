@@ -1,6 +1,6 @@
 """How long a ledger's readers take: scripts/bench ledger [RECORDS]. Every pair of records has evidence of its own.
 
-The policy has four bars without a bootstrap; each decision is derived again by `gates verify --all`.
+The policy has four limits without a bootstrap; each decision is derived again by `gates verify --all`.
 """
 
 from __future__ import annotations

@@ -49,14 +49,16 @@ def tables(folder: Path, rows: int, groups: int) -> None:
 
 def policy(metrics: list[str], *, ranks: bool) -> dict[str, Any]:
     """Every metric against the champion, on the whole and on every slice."""
-    bars = {"max_worsening": 0.05}
+    limits = {"max_worsening": 0.05}
     plain = [one for one in metrics if one not in FAIR]
     gates: list[dict[str, Any]] = [
-        {"metric": one, "slices": bars} | bars if one != "selection_rate" else {"metric": one, "slices": {"max": 0.99}}
+        {"metric": one, "slices": limits} | limits
+        if one != "selection_rate"
+        else {"metric": one, "slices": {"max": 0.99}}
         for one in plain
     ]
-    gates += [{"metric": one, "by": "g"} | bars for one in metrics if one in FAIR]
-    gates += [{"metric": "roc_auc", "slices": bars} | bars] if ranks else []
+    gates += [{"metric": one, "by": "g"} | limits for one in metrics if one in FAIR]
+    gates += [{"metric": "roc_auc", "slices": limits} | limits] if ranks else []
     return {
         "version": 1,
         "model": "bench",

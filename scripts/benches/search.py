@@ -1,4 +1,4 @@
-"""How often a search for slices blames one by chance: every slice's true accuracy lies on the bar."""
+"""How often a search for slices blames one by chance: every slice's true accuracy lies on the limit."""
 
 from __future__ import annotations
 

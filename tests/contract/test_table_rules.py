@@ -235,7 +235,7 @@ def drift(root, measure, here, there, **more):
 
 
 def drifts(root, here, there, measure="psi"):
-    """The verdict of a bar of 0.1."""
+    """The verdict of a limit of 0.1."""
     held, _ = drift(root, measure, here, there)
     (gate,) = [gate for gate in held.decision.gates if gate.id == "data.holdout"]
     return gate
@@ -344,7 +344,7 @@ CATEGORIES = [(2, 50), (2, 5000), (10, 200), (50, 50), (50, 1000), (200, 50), (2
 @pytest.mark.parametrize(("categories", "rows"), CATEGORIES)
 @pytest.mark.parametrize("measure", ["psi", "js"])
 def test_without_drift_there_is_none_and_with_drift_there_is(tmp_path, categories, rows, measure):
-    """Even where the distance itself is far beyond the bar, as that of many categories on few rows always is."""
+    """Even where the distance itself is far beyond the limit, as that of many categories on few rows always is."""
     chance = random.Random(categories * rows)  # noqa: S311 -- the same rows at every run
     words = [f"c{one}" for one in range(categories)]
     here, there = chance.choices(words, k=rows), chance.choices(words, k=rows)

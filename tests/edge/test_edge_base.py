@@ -40,7 +40,7 @@ def pull_request(project, base):
     }  # fmt: skip
 
 
-def test_a_lowered_bar_does_not_help(project):
+def test_a_lowered_limit_does_not_help(project):
     project.policy(gates=WEAK)
     assert project.gates("run").code == 0
     done = project.gates("run", "--base", "main")

@@ -290,4 +290,4 @@ def test_an_unchanged_neighbour_is_no_matter(repository):
     repository.policy("b.yaml", model="b", gates=STRICT)
     assert repository.run("a.yaml")[0] == 0
     code, out, _ = repository.run("b.yaml")
-    assert (code, "weaker" in out) == (1, False)  # by its own bar
+    assert (code, "weaker" in out) == (1, False)  # by its own limit

@@ -47,9 +47,9 @@ JUDGED = {"evidence", "evidence-digest"}
 NAMES = {"verdict", "reason", "waived", "observing", "model", "decision", "report", "html", *JUDGED}
 
 
-@pytest.mark.parametrize(("bar", "verdict", "code"), [(0.6, "pass", 0), (0.89, "inconclusive", 0), (0.99, "fail", 1)])
-def test_a_judged_run_sets_its_outputs(project: Project, bar: float, verdict: str, code: int) -> None:
-    project.ready(gates=[{"metric": "roc_auc", "min": bar}])
+@pytest.mark.parametrize(("limit", "verdict", "code"), [(0.6, "pass", 0), (0.89, "inconclusive", 0), (0.99, "fail", 1)])
+def test_a_judged_run_sets_its_outputs(project: Project, limit: float, verdict: str, code: int) -> None:
+    project.ready(gates=[{"metric": "roc_auc", "min": limit}])
     done, outputs, summary = told(project)
     assert done.code == code
     assert set(outputs) == NAMES

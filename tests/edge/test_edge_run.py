@@ -149,7 +149,7 @@ HIGH = {"metric": "roc_auc", "min": 0.99}
         ([HIGH], {}, "fail", 1),
         ([FAIR, HIGH | {"metric": "recall"}], {}, "fail", 1),
         ([FAIR, CLOSE | {"metric": "precision", "min": 0.8}, HIGH | {"metric": "recall"}], {}, "fail", 1),
-        ([{"metric": "roc_auc", "max_worsening": 0.01}], {}, "inconclusive", 0),  # nothing to compare with, no bar
+        ([{"metric": "roc_auc", "max_worsening": 0.01}], {}, "inconclusive", 0),  # nothing to compare with, no limit
         ([{"metric": "roc_auc", "max_worsening": 0.01}], {"on_inconclusive": "fail"}, "inconclusive", 1),
         ([FAIR | {"max_worsening": 0.01}], {}, "pass", 0),
         (

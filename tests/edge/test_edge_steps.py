@@ -179,7 +179,7 @@ def test_a_policy_that_asks_for_other_counts_needs_a_new_measurement(project: Pr
     project.ready()
     project.gates("run")
     project.policy(gates=[{"metric": "roc_auc", "min": 0.99}])
-    assert project.gates("judge").code == 1, "another bar on the same counts is judged at once"
+    assert project.gates("judge").code == 1, "another limit on the same counts is judged at once"
     project.policy(predict={"threshold": 0.3})
     refused(project.gates("judge"), "another policy", "Run gates measure again.")
 

@@ -100,7 +100,7 @@ def test_a_format_without_a_file_is_printed(judged: Project) -> None:
     assert judged.gates("report", "--format", "annotations").out.startswith("::error file=gates.yaml,line=")
 
 
-def test_sarif_stands_at_the_bars_line(judged: Project) -> None:
+def test_sarif_stands_at_the_limits_line(judged: Project) -> None:
     judged.gates("report", "--format", "sarif")
     (run,) = json.loads((judged.work / "gates.sarif").read_text())["runs"]
     (result,) = run["results"]
@@ -108,7 +108,7 @@ def test_sarif_stands_at_the_bars_line(judged: Project) -> None:
     assert '"min": 0.99' in (judged.root / "gates.yaml").read_text().splitlines()[line - 1]
 
 
-def test_every_bar_has_its_line(project: Project) -> None:
+def test_every_limit_has_its_line(project: Project) -> None:
     (project.root / "contract.yaml").write_text("table: [{rows: {min: 10}}]\n")
     gates: list[dict[str, Any]] = [
         {"metric": "roc_auc", "min": 0.99, "slices": {"min": 0.98}},
@@ -276,25 +276,25 @@ TROUBLES = {
 
 
 MET = [
-    pytest.param(bar, name, operation, marks=[] if (place + (bar == 0.99)) % 2 else [pytest.mark.slow])
+    pytest.param(limit, name, operation, marks=[] if (place + (limit == 0.99)) % 2 else [pytest.mark.slow])
     for place, (name, operation) in enumerate(
         product(TROUBLES, ("GET pulls/get", "POST issues/create-comment", "POST repos/create-commit-status"))
     )
-    for bar in (0.6, 0.99)
+    for limit in (0.6, 0.99)
 ]
 
 
-@pytest.mark.parametrize(("bar", "name", "operation"), MET)
+@pytest.mark.parametrize(("limit", "name", "operation"), MET)
 def test_under_any_trouble_the_verdict_stands_and_the_log_says_what_happened(
-    judged: Project, github: FakeGitHub, operation: str, name: str, bar: float
+    judged: Project, github: FakeGitHub, operation: str, name: str, limit: float
 ) -> None:
-    judged.policy(gates=[{"metric": "roc_auc", "min": bar}])
+    judged.policy(gates=[{"metric": "roc_auc", "min": limit}])
     verb, asked = operation.split()
     github.fail(verb, asked, *[TROUBLES[name]] * 20)
     done = comment(judged, github)
     hidden = asked == "repos/create-commit-status" and name == "404"  # no right to set one is no failure
-    assert done.code == (1 if bar > 0.9 else 0 if hidden else 3)
-    assert done.out == f"{'fail' if bar > 0.9 else 'pass'}: {judged.decision['reason']}\n"
+    assert done.code == (1 if limit > 0.9 else 0 if hidden else 3)
+    assert done.out == f"{'fail' if limit > 0.9 else 'pass'}: {judged.decision['reason']}\n"
     assert "could not" in done.err
     assert ("The verdict stands" in done.err) != hidden
     assert len(github.bodies()) <= 1

@@ -1,4 +1,4 @@
-"""What would settle an undecided bar, and figures that agree with the verdict that they stand beside."""
+"""What would settle an undecided limit, and figures that agree with the verdict that they stand beside."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from gates.judge.judge import judge
 from gates.wording import apart, asked_size, number, plural, size
 
 
-def judged(policy_of, evidence_of, bars, blocks, metric="accuracy", runs=(), **policy):
-    resolved = policy_of({"gates": [{"metric": metric, **bars}], **policy})
+def judged(policy_of, evidence_of, limits, blocks, metric="accuracy", runs=(), **policy):
+    resolved = policy_of({"gates": [{"metric": metric, **limits}], **policy})
     return {one.rule: one for one in judge(resolved, evidence_of(resolved, blocks, runs=runs)).gates}
 
 
@@ -23,7 +23,7 @@ def changed(better, worse, same=1000):
     return [{"cells": [[1, 1, 0, better], [1, 0, 1, worse], [1, 1, 1, same]]}]
 
 
-def test_a_bar_of_no_loss_is_settled_by_the_rows_that_a_gain_of_nothing_is(policy_of, evidence_of):
+def test_a_limit_of_no_loss_is_settled_by_the_rows_that_a_gain_of_nothing_is(policy_of, evidence_of):
     found = judged(policy_of, evidence_of, {"max_worsening": 0, "min_improvement": 0}, changed(35, 25))
     told = [
         re.search(r"about ([\d,]+) rows would settle it if it stays at \+0\.\d+ points", one.reason)
@@ -38,10 +38,10 @@ def test_the_distance_that_was_seen_counts_not_the_margin(policy_of, evidence_of
     assert rows < 10_000
 
 
-@pytest.mark.parametrize("bars", [{"min": 0.5}, {"max": 0.5}])
-def test_what_lies_at_the_bar_is_told_to(policy_of, evidence_of, bars):
+@pytest.mark.parametrize("limits", [{"min": 0.5}, {"max": 0.5}])
+def test_what_lies_at_the_limit_is_told_to(policy_of, evidence_of, limits):
     blocks = [{"cells": [[1, 1, 1, 501], [1, 0, 0, 500]]}]
-    (found,) = judged(policy_of, evidence_of, bars, blocks).values()
+    (found,) = judged(policy_of, evidence_of, limits, blocks).values()
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "it lies at the limit: more rows are unlikely to decide" in found.reason
     assert "would settle" not in found.reason
@@ -59,18 +59,18 @@ def test_the_noise_of_training_is_told_to_be_that(policy_of, evidence_of):
 
 
 @given(st.floats(0, 1), st.sampled_from([0.0, 0.05, 0.5, 0.8, 0.9, 0.995, 1.0]), st.floats(-0.002, 0.002))
-def test_a_figure_lies_on_the_side_of_the_bar_where_its_number_does(far, bar, near):
-    for value in (far, bar + near):
+def test_a_figure_lies_on_the_side_of_the_limit_where_its_number_does(far, limit, near):
+    for value in (far, limit + near):
         assume(value >= 0)
-        text = float(apart(number, value, bar).replace(",", "").replace("−", "-"))
-        assert (text > bar) == (value > bar) or abs(value - bar) < 1e-9
-        assert (text < bar) == (value < bar) or abs(value - bar) < 1e-9
-        points = float(size(value, points=True, bar=bar).split()[0].replace("−", "-")) / 100
-        assert (points > bar) == (value > bar) or abs(value - bar) < 1e-9
+        text = float(apart(number, value, limit).replace(",", "").replace("−", "-"))
+        assert (text > limit) == (value > limit) or abs(value - limit) < 1e-9
+        assert (text < limit) == (value < limit) or abs(value - limit) < 1e-9
+        points = float(size(value, points=True, limit=limit).split()[0].replace("−", "-")) / 100
+        assert (points > limit) == (value > limit) or abs(value - limit) < 1e-9
 
 
 def test_figures_never_contradict_the_verdict(policy_of, evidence_of):
-    """0.8996 is not told as 0.900 beside a bar of 0.9."""
+    """0.8996 is not told as 0.900 beside a limit of 0.9."""
     for right in range(1760, 1860):
         blocks = [{"cells": [[1, 1, 1, right], [1, 0, 0, 2000 - right]]}]
         (one,) = judged(policy_of, evidence_of, {"min": 0.9}, blocks).values()
@@ -97,19 +97,19 @@ def test_numbers_have_a_real_minus_and_no_power_of_ten_without_need(value, told)
 
 
 @pytest.mark.parametrize(
-    ("bar", "points", "told"),
+    ("limit", "points", "told"),
     [
         (10, False, "10"), (0.2, False, "0.2"), (1e-5, False, "0.00001"), (12345678, False, "12,345,678"),
         (0.01, True, "1 point"), (0.0125, True, "1.25 points"), (0.07, True, "7 points"), (0.0005, True, "0.05 points"),
     ],
 )  # fmt: skip
-def test_a_bar_is_told_as_it_was_written(bar, points, told):
-    assert asked_size(bar, points=points) == told
+def test_a_limit_is_told_as_it_was_written(limit, points, told):
+    assert asked_size(limit, points=points) == told
 
 
 def test_a_difference_is_never_told_as_nothing():
     assert size(0.00001, points=True) == "0.001 points"
 
 
-def test_one_bar_is_singular():
+def test_one_limit_is_singular():
     assert plural(1, "rule", "rules") == "1 rule"

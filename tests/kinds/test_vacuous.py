@@ -1,4 +1,4 @@
-"""A bar that no model can fail, or that none can pass, is refused for every metric there is; the next one inside its
+"""A limit that no model can fail, or that none can pass, is refused for every metric there is; the next one inside its
 range is not."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gates.errors import GatesError
-from gates.kinds.metric.bars import BARS
+from gates.kinds.metric.comparison import COMPARISONS
 from gates.kinds.metric.rule import MetricRule
 from gates.kinds.metric.vacuous import mistakes
 from gates.metrics import ANY_TASK, ONE_OF, table
@@ -53,12 +53,12 @@ def limits_of(name, grouped):
     return (0, high - low) if base != name and name.endswith("_difference") else (low, high)
 
 
-def refused(limits, bar, value):
-    """Whether no value fails the bar, or none passes it."""
+def refused(limits, limit, value):
+    """Whether no value fails the limit, or none passes it."""
     low, high = limits
-    if bar == "min":
+    if limit == "min":
         return value <= low or value > high
-    if bar == "max":
+    if limit == "max":
         return value >= high or value < low
     return value >= high - low
 
@@ -76,15 +76,15 @@ def _frozen(value):
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
-def beside(limits, bar):
-    """The ends of what a bar may be, and their neighbours."""
+def beside(limits, limit):
+    """The ends of what a limit may be, and their neighbours."""
     low, high = limits
-    ends = [end for end in ((low, high) if bar in ("min", "max") else (high - low,)) if math.isfinite(end)]
+    ends = [end for end in ((low, high) if limit in ("min", "max") else (high - low,)) if math.isfinite(end)]
     return [near for end in ends for near in (math.nextafter(end, -inf), end, math.nextafter(end, inf))]
 
 
-def bars_of(metric):
-    return [bar for bar, how in BARS.items() if metric.change is not None or not how.compares]
+def asked_of(metric):
+    return [limit for limit, how in COMPARISONS.items() if metric.change is not None or not how.compares]
 
 
 @pytest.mark.parametrize("task", ANY_TASK)
@@ -92,21 +92,21 @@ def test_the_ends_of_every_metric(task):
     for name in table(task):
         metric, keys = made(task, name)
         limits = limits_of(name, metric.grouped)
-        for bar in bars_of(metric):
-            for value in beside(limits, bar):
-                told = list(mistakes(MetricRule(metric=name, **{bar: value}), metric))
-                assert bool(told) is refused(limits, bar, value), (name, keys, bar, value, told)
-                assert all(one.idle and one.path == (bar,) for one in told)
+        for limit in asked_of(metric):
+            for value in beside(limits, limit):
+                told = list(mistakes(MetricRule(metric=name, **{limit: value}), metric))
+                assert bool(told) is refused(limits, limit, value), (name, keys, limit, value, told)
+                assert all(one.idle and one.path == (limit,) for one in told)
 
 
 @settings(max_examples=examples(120))
 @given(st.data())
-def test_any_bar_of_any_metric_through_a_policy(policy_of, data):
+def test_any_limit_of_any_metric_through_a_policy(policy_of, data):
     task, name = data.draw(st.sampled_from(EVERY))
     metric, keys = made(task, name)
-    limits, bar = limits_of(name, metric.grouped), data.draw(st.sampled_from(bars_of(metric)))
-    level = bar in ("min", "max")
-    near = [value for value in beside(limits, bar) if level or value > 0]
+    limits, limit = limits_of(name, metric.grouped), data.draw(st.sampled_from(asked_of(metric)))
+    level = limit in ("min", "max")
+    near = [value for value in beside(limits, limit) if level or value > 0]
     anywhere = st.floats(-100, 100) if level else st.floats(0.001, 100)
     value = data.draw(st.sampled_from(near) | anywhere if near else anywhere)
     keys |= {"by": "sex"} if metric.grouped else {}
@@ -115,8 +115,8 @@ def test_any_bar_of_any_metric_through_a_policy(policy_of, data):
     table_ |= {"query": "q"} if task == "ranking" else {}
     told = ""
     try:
-        policy_of({"task": task, "data": table_, "gates": [{"metric": name, **keys, bar: value}]})
+        policy_of({"task": task, "data": table_, "gates": [{"metric": name, **keys, limit: value}]})
     except GatesError as error:
         told = str(error)
-    assert bool(told) is refused(limits, bar, value), (bar, value, told)
+    assert bool(told) is refused(limits, limit, value), (limit, value, told)
     assert not told or "this rule can't fail" in told or "no model can pass this rule" in told

@@ -39,9 +39,9 @@ def arguments(name, task):
     return needed
 
 
-def gate(name, task, **bars):
+def gate(name, task, **limits):
     given = arguments(name, task)
-    return {"metric": name, **({"arguments": given} if given else {}), **(bars or {"max": 0.999})}
+    return {"metric": name, **({"arguments": given} if given else {}), **(limits or {"max": 0.999})}
 
 
 def positive(random):

@@ -71,7 +71,7 @@ def score():
     return pd.DataFrame({"patient": held.index}), *made, VALUES
 
 
-def bars(gate, task):
+def limits(gate, task):
     """Compared with the champion, where it is known which way is better; else a ceiling."""
     plain_ = {name: value for name, value in gate.items() if name != "max"}
     entry = table(task)[gate["metric"]]
@@ -86,7 +86,7 @@ KEYS = {"ranking": {"query": "query"}, "score": {"label": None}}
 def test_what_is_said_of_every_metric(make, tmp_path, golden):
     task = make.__name__
     held, candidate, champion, asked = make()
-    gates = [bars(one, task) for one in asked]
+    gates = [limits(one, task) for one in asked]
     resolved, evidence = measured(tmp_path, task, gates, held, candidate, champion, **KEYS.get(task, {}))
     decision = judge(resolved, evidence)
     told = [plain(gate) for gate in decision.gates]

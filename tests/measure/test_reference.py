@@ -166,7 +166,7 @@ def measured(folder, task, gates, frame, candidate, champion, policy=None, **dat
 
 
 def rules(task):
-    """A gate of every metric, with a bar that says nothing."""
+    """A gate of every metric, with a limit that says nothing."""
     reference = TASKS[task][0]
     gates = [{"metric": name, "max": 0.999, **parameters} for name, (parameters, _) in reference.items()]
     return gates + [{"metric": name, "max": 0.999} for name in (PAIRED if task == "binary" else ())]

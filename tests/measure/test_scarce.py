@@ -177,7 +177,7 @@ EVERYWHERE = {
 @pytest.mark.parametrize("task", EVERYWHERE)
 @pytest.mark.parametrize("by", ["slices", "group_max", "difference"])
 def test_a_slice_or_group_of_one_row_stops_nothing(tmp_path, task, by):
-    """It is inconclusive: neither an error, nor a pass at a bar that its one row keeps."""
+    """It is inconclusive: neither an error, nor a pass at a limit that its one row keeps."""
     gates, predict = EVERYWHERE[task]
     random = np.random.default_rng(1)
     y = random.normal(10, 3, size=101).round(2) if task == "regression" else (random.random(101) < 0.4).astype(int)

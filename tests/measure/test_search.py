@@ -114,7 +114,7 @@ def test_rows_that_hold_nothing_to_blame_pass_and_are_told(tmp_path):
 
 
 def test_chance_alone_is_seldom_blamed(tmp_path):
-    """Two equal models, a bar of no loss at all, and every slice a true null: at most 5 % of searches blame one."""
+    """Two equal models, a limit of no loss at all, and every slice a true null: at most 5 % of searches blame one."""
     wrong, repeats = 0, 30
     for seed in range(repeats):
         random = np.random.default_rng(seed)

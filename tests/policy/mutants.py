@@ -84,8 +84,8 @@ def _policy_mutants(policy: Keys) -> Iterator[tuple[str, Keys]]:
             yield f"gate {index} gone", _used(_without(policy, "gates", index))
         if gate.get("data") == ["train", "holdout"]:
             yield "train is no longer held to the contract", _with(policy, "holdout", "gates", index, "data")
-        yield from _bar_mutants(policy, gate, "gates", index)
-        yield from _bar_mutants(policy, gate.get("slices", {}), "gates", index, "slices")
+        yield from _limit_mutants(policy, gate, "gates", index)
+        yield from _limit_mutants(policy, gate.get("slices", {}), "gates", index, "slices")
         if "by" in gate:
             yield "other groups", _with(policy, "plan", "gates", index, "by")
         if "metric" in gate and "by" not in gate and gate["metric"] != "accuracy":
@@ -106,14 +106,14 @@ def _used(policy: Keys) -> Keys:
     )
 
 
-def _bar_mutants(policy: Keys, gate: Keys, *path: Any) -> Iterator[tuple[str, Keys]]:
+def _limit_mutants(policy: Keys, gate: Keys, *path: Any) -> Iterator[tuple[str, Keys]]:
     moves = {"min": -0.2, "max": 0.2, "max_worsening": 0.1, "min_improvement": -0.02}
-    bars = [bar for bar in moves if bar in gate]
-    for bar in bars:
-        yield f"{bar} of {path}", _with(policy, min(gate[bar] + moves[bar], 0.9999), *path, bar)
-        yield f"{bar} of {path} by a hair", _with(policy, gate[bar] + moves[bar] * 1e-9, *path, bar)
-        if len(bars) > 1:
-            yield f"{bar} of {path} gone", _without(policy, *path, bar)
+    limits = [limit for limit in moves if limit in gate]
+    for limit in limits:
+        yield f"{limit} of {path}", _with(policy, min(gate[limit] + moves[limit], 0.9999), *path, limit)
+        yield f"{limit} of {path} by a hair", _with(policy, gate[limit] + moves[limit] * 1e-9, *path, limit)
+        if len(limits) > 1:
+            yield f"{limit} of {path} gone", _without(policy, *path, limit)
 
 
 def _top_mutants(policy: Keys) -> Iterator[tuple[str, Keys]]:

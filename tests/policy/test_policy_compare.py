@@ -211,7 +211,7 @@ def test_evidence_about_another_candidate_is_an_error(tmp_path, policy_of, evide
     assert "another candidate" in decision.reason
 
 
-BARS = {
+COMPARISONS = {
     "min": st.sampled_from([0.2, 0.5, 0.7, 0.8]),
     "max": st.sampled_from([0.7, 0.9, 0.95]),
     "max_worsening": st.sampled_from([0.0, 0.1, 0.3, 0.5]),
@@ -219,8 +219,8 @@ BARS = {
 }
 
 
-def ordered(bars):
-    return bars.get("min", 0) <= bars.get("max", 1)
+def ordered(limits):
+    return limits.get("min", 0) <= limits.get("max", 1)
 
 
 def used(policy):
@@ -230,10 +230,10 @@ def used(policy):
 
 
 GATE = st.builds(
-    lambda metric, bars, slices: {"metric": metric} | bars | ({"slices": slices} if slices else {}),
+    lambda metric, limits, slices: {"metric": metric} | limits | ({"slices": slices} if slices else {}),
     st.sampled_from(["recall", "precision", "roc_auc", "false_positive_rate"]),
-    st.fixed_dictionaries({}, optional=BARS),
-    st.fixed_dictionaries({}, optional=BARS),
+    st.fixed_dictionaries({}, optional=COMPARISONS),
+    st.fixed_dictionaries({}, optional=COMPARISONS),
 ).filter(lambda gate: len(gate) > 1 and all(map(ordered, (gate, gate.get("slices", {})))))
 POLICY = st.fixed_dictionaries(
     {
@@ -250,7 +250,7 @@ def test_what_only_the_second_lets_pass_is_weaker(policy_of, evidence_of, one, o
     """The judge as an oracle: no evidence passes a policy that is not weaker and fails the one before."""
     base, head = policy_of(one), policy_of(other)
     before, after = (judge(resolved, evidence_of(resolved, rows)) for resolved in (base, head))
-    nothing = before.code is Code.NOTHING_JUDGED  # a first bar that needs no champion
+    nothing = before.code is Code.NOTHING_JUDGED  # a first limit that needs no champion
     if after.verdict is Verdict.PASS and before.verdict is not Verdict.PASS and not nothing:
         assert weakened(base, head)
 

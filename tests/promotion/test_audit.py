@@ -127,7 +127,7 @@ def put(**values: Any) -> Callable[[dict[str, Any]], None]:
     return lambda one: one.update(values)
 
 
-def bar(value: Any) -> None:
+def limit(value: Any) -> None:
     value["policy"]["gates"][0]["min"] = 0.1
 
 
@@ -171,11 +171,11 @@ def self_approved(one: dict[str, Any]) -> None:
 TAMPERED: dict[str, tuple[str, Callable[[History], History]]] = {
     "evidence edited": ("documents", edited("promotion", "evidence.json", recalled)),
     "decision edited": ("documents", edited("promotion", "decision.json", verdict)),
-    "policy edited": ("documents", edited("promotion", "policy.json", bar)),
+    "policy edited": ("documents", edited("promotion", "policy.json", limit)),
     "manifest edited": ("documents", edited("promotion", "manifest.json", file_swapped)),
     "evidence edited, and made to fit": ("decision_differs", forged("evidence.json", "evidence", recalled)),
     "decision edited, and made to fit": ("decision_differs", forged("decision.json", "decision", verdict)),
-    "policy edited, and made to fit": ("decision_differs", forged("policy.json", "policy", bar)),
+    "policy edited, and made to fit": ("decision_differs", forged("policy.json", "policy", limit)),
     "manifest edited, and made to fit": ("contradiction", forged("manifest.json", "model", file_swapped)),
     "a document taken away": ("documents", lambda h: [{k: v for k, v in f.items() if k != "evidence.json"} for f in h]),
     "a document added": ("documents", lambda h: [f | {"more.json": b"{}"} for f in h]),

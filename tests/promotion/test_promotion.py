@@ -250,7 +250,7 @@ def test_neither_work_tree_nor_index_is_touched(world: World) -> None:
 
 
 def test_the_policy_of_the_default_branch_counts(world: World) -> None:
-    """A branch that lowers its own bar is judged by the bar that stands."""
+    """A branch that lowers its own limit is judged by the limit that stands."""
     world.begin(gates=[{"metric": "roc_auc", "min": 0.99}])
     git(world.root, "checkout", "-q", "-b", "mine")
     world.policy(gates=[{"metric": "roc_auc", "min": 0.5}])
@@ -523,9 +523,9 @@ def test_bars_are_named_wherever_they_are_accepted(world: World) -> None:
         promotion={"waivable": ["recall"], "open_waivers": True},
     )
     gates(world, "run")
-    bars = json.loads((world.work / "bars.json").read_text())["bars"]
-    assert [one["label"] for one in bars] == ["recall:min", "recall:min@sex=f", "recall:min@sex=m"]
-    assert bars[1]["accept"].endswith(" --gate recall:min@sex=f --reason WHY --until YYYY-MM-DD")
+    limits = json.loads((world.work / "bars.json").read_text())["bars"]
+    assert [one["label"] for one in limits] == ["recall:min", "recall:min@sex=f", "recall:min@sex=m"]
+    assert limits[1]["accept"].endswith(" --gate recall:min@sex=f --reason WHY --until YYYY-MM-DD")
     more = ("--reason", "few rows", "--until", "2999-12-31")
     done = gates(world, "waive", "--gate", "zzz", *more)
     assert done.code == 2

@@ -45,11 +45,11 @@ def facts_about(name: str, facts: Facts = FACTS) -> Facts:
     return replace(facts, problems=PROBLEMS) if name == "could_not_judge" else facts
 
 
-def settled(decision: Decision, *bars: int, today: str = TODAY) -> Settled:
-    """What is left of a decision of which somebody accepts some bars, by their number."""
+def settled(decision: Decision, *limits: int, today: str = TODAY) -> Settled:
+    """What is left of a decision of which somebody accepts some limits, by their number."""
     every = tuple(gate.id for gate in decision.gates)
     said = {"who": User(id=5, login="dana", type="User"), "reason": "relabelled", "until": LAST}
-    waivers = [accept(decision, decision.gates[n].label, **said, today=TODAY, waivable=every) for n in bars]
+    waivers = [accept(decision, decision.gates[n].label, **said, today=TODAY, waivable=every) for n in limits]
     return settle(decision, waivers, today, every)
 
 

@@ -40,7 +40,7 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory, policy_of, evidence_of):
-    """The path of each report: of the example on its real data, of hostile text, and of as many bars as we promise."""
+    """The path of each report: of the example on its real data, of hostile text, of as many rules as we promise."""
     folder = tmp_path_factory.mktemp("reports")
     pages = {"hostile": hostile(policy_of, evidence_of), "large": large()}
     for name, text in pages.items():
@@ -225,19 +225,19 @@ def test_the_history_of_a_metric_stands_where_its_table_says(opened):
 
 
 def test_every_forest_mark_stands_where_its_numbers_say(opened):
-    """Left of the bar in the picture is less than the bar in the words that a screen reader gets."""
+    """Left of the limit in the picture is less than the limit in the words that a screen reader gets."""
     page = opened("telco")
     marks = page.evaluate(
         "[...document.querySelectorAll('svg.f')].map((svg) => [svg.getAttribute('aria-label'),"
         "+svg.querySelector('.p').getAttribute('cx'), svg.querySelector('.b').getBBox().x])"
     )
     assert marks
-    for told, dot, bar in marks:
+    for told, dot, line in marks:
         value, limit = (
             float(text.replace("−", "-").replace("+", "").rstrip("%"))
             for text in (told.split(",")[0], told.split("the limit is ")[1])
         )
-        assert (value < limit) == (dot < bar), told
+        assert (value < limit) == (dot < line), told
 
 
 @pytest.mark.parametrize("name", ["telco", "hostile"])
@@ -253,7 +253,7 @@ def test_nothing_is_cut_on_paper(opened, name):
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 
-def test_a_thousand_bars_open_and_stay_small(opened, reports):
+def test_a_thousand_rules_open_and_stay_small(opened, reports):
     page = opened("large")
     page.fill("#find", "metric_number_7")
     assert page.inner_text("#shown") == "50 of 1000"

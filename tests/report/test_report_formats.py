@@ -149,7 +149,7 @@ def notes(decision: Decision, facts: Facts) -> list[tuple[str, dict[str, str], s
     return obeyed(annotation.render(decision, facts))
 
 
-def test_an_annotation_stands_at_the_line_of_its_bar():
+def test_an_annotation_stands_at_the_line_of_its_limit():
     decision, facts = CASES["pull_request"]
     facts = replace(facts, path="models/churn/gates.yaml", places=((10, 5), (14, 7), (17, 7)))
     file = {"file": "models/churn/gates.yaml"}

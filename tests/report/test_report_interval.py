@@ -1,4 +1,4 @@
-"""Intervals as little bars: on the right side of what was asked for, and of one width."""
+"""Intervals as little limits: on the right side of what was asked for, and of one width."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from gates.report.terminal.verdicts import render
 GATE = next(gate for gate in decision_of("passes").gates if gate.candidate)
 
 
-def gate(rule, bar, low, value, high, better=1):
+def gate(rule, limit, low, value, high, better=1):
     held = Estimate(value=value, low=low, high=high)
-    return replace(GATE, rule=rule, bar=bar, candidate=held, difference=held, better=better)
+    return replace(GATE, rule=rule, bar=limit, candidate=held, difference=held, better=better)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def gate(rule, bar, low, value, high, better=1):
         (("expression", None, 0, 0, 0), ""),
     ],
 )
-def test_right_of_the_bar_is_better(given, shown):
+def test_right_of_the_limit_is_better(given, shown):
     assert drawn(gate(*given)) == shown
 
 
@@ -48,14 +48,14 @@ NUMBER = st.floats(-1e6, 1e6)
     NUMBER,
     st.lists(NUMBER, min_size=3, max_size=3),
 )
-def test_any_interval_has_one_width_and_its_verdicts_side(rule, bar, numbers):
+def test_any_interval_has_one_width_and_its_verdicts_side(rule, limit, numbers):
     low, value, high = sorted(numbers)
-    line = drawn(gate(rule, bar, low, value, high))
+    line = drawn(gate(rule, limit, low, value, high))
     assert len(line) == 2 * HALF + 1
     assert line.count("●") == 1
-    if rule == "min" and low > bar:
+    if rule == "min" and low > limit:
         assert line[: HALF + 1] == " " * HALF + "│"
-    if rule == "min" and high < bar:
+    if rule == "min" and high < limit:
         assert line[HALF:] == "│" + " " * HALF
 
 

@@ -1,4 +1,4 @@
-"""Every bar that did not hold carries the name that `gates waive --gate` takes, with the command to copy."""
+"""Every limit that did not hold carries the name that `gates waive --gate` takes, with the command to copy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def shown(text):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_bar_is_named_as_commands_take_it(name):
+def test_every_limit_is_named_as_commands_take_it(name):
     decision = decision_of(name)
     loud = [one for one in decision.gates if one.kind != "data" and one.verdict not in (Verdict.PASS, None)]
     report, site = shown(markdown(decision, EVERY)), shown(page(decision, EVERY))
@@ -38,7 +38,7 @@ def test_every_bar_is_named_as_commands_take_it(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_bar_that_may_be_accepted_comes_with_its_command(name):
+def test_every_limit_that_may_be_accepted_comes_with_its_command(name):
     decision = decision_of(name)
     told = commands(decision, EVERY)
     assert [shlex.split(one)[3] for one in told] == [one.label for one in acceptable_bars(decision, EVERY)]
@@ -51,7 +51,7 @@ def test_every_bar_that_may_be_accepted_comes_with_its_command(name):
     assert accepted == {one.label for one in acceptable_bars(decision, EVERY)}
 
 
-def test_on_a_pull_request_each_bar_has_the_workflows_command():
+def test_on_a_pull_request_each_limit_has_the_workflows_command():
     decision = decision_of("fails")
     report = shown(markdown(decision, replace(PULL, waivable=EVERY.waivable)))
     for gate in acceptable_bars(decision, EVERY):

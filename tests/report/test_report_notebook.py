@@ -45,7 +45,7 @@ def test_a_decision_shows_its_verdict_why_and_the_judged_numbers(name):
             assert f"{number(gate.candidate.low)} to {number(gate.candidate.high)}" in text
 
 
-def test_of_many_bars_the_worst_are_shown_and_the_rest_counted():
+def test_of_many_limits_the_worst_are_shown_and_the_rest_counted():
     gate = next(gate for gate in decision_of("passes").gates if gate.candidate)
     many = replace(decision_of("fails"), gates=(*[gate] * 100, *decision_of("fails").gates))
     html = _shown(ShownDecision, many)._repr_html_()

@@ -22,7 +22,7 @@ GATE = next(gate for gate in PASSES.gates if gate.rule == "min" and not gate.sli
 
 
 def missing(name, by, where=None, verdict=Verdict.FAIL):
-    """A bar of at least 0.9 that a value misses by so much."""
+    """A limit of at least 0.9 that a value misses by so much."""
     value = 0.9 - by
     held = Estimate(value=value, low=value - 0.01, high=value + 0.01)
     key = {"region": where} if where else None
@@ -96,16 +96,16 @@ def test_slices_that_all_are_shown_are_not_told_to_be_cut():
 
 
 @given(st.floats(-0.01, 0.01), st.sampled_from([0.0, 0.05, 0.9, 10.0, 1500.0]), st.sampled_from(["min", "max"]))
-def test_figures_of_a_table_lie_on_the_side_of_the_bar_where_their_numbers_do(off, bar, rule):
-    ends = Estimate(value=bar + off, low=bar + off - 0.0004, high=bar + off + 0.0004)
-    value, within = figures(replace(GATE, rule=rule, bar=bar, candidate=ends), ends)
+def test_figures_of_a_table_lie_on_the_side_of_the_limit_where_their_numbers_do(off, limit, rule):
+    ends = Estimate(value=limit + off, low=limit + off - 0.0004, high=limit + off + 0.0004)
+    value, within = figures(replace(GATE, rule=rule, bar=limit, candidate=ends), ends)
     for text, exact in zip((value, *within.split(" to ")), (ends.value, ends.low, ends.high), strict=True):
-        if abs(exact - bar) > 1e-9:
+        if abs(exact - limit) > 1e-9:
             shown = float(text.replace(",", "").replace("−", "-"))
-            assert (shown > bar) == (exact > bar)
+            assert (shown > limit) == (exact > limit)
 
 
-def test_a_bound_just_below_the_bar_is_not_told_as_the_bar():
+def test_a_bound_just_below_the_limit_is_not_told_as_the_bar():
     held = Estimate(value=0.91, low=0.8998, high=0.93)
     gate = replace(GATE, bar=0.9, candidate=held, verdict=Verdict.INCONCLUSIVE)
     decision = replace(PASSES, gates=(gate,), verdict=Verdict.INCONCLUSIVE)

@@ -61,7 +61,7 @@ def test_a_worse_candidate_seldom_passes(bench):
         assert point > 0.3, name
 
 
-def test_slices_that_lie_at_the_bar_are_seldom_blamed(bench):
+def test_slices_that_lie_at_the_limit_are_seldom_blamed(bench):
     ours, point = bench.families(200, 100)
     assert ours <= 0.05 + 0.06
     assert point > 0.9

@@ -102,7 +102,7 @@ def drawn(chance, shape, rows):
 @pytest.mark.parametrize("measure", ["psi", "js"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_without_drift_hardly_any_table_is_blamed(measure, shape):
-    """2 to 200 categories on 50 to 5,000 rows; held against the bar as a point, most small tables would be."""
+    """2 to 200 categories on 50 to 5,000 rows; held against the limit as a point, most small tables would be."""
     chance, repeats = np.random.default_rng(1), 40
     blamed, points, cells = 0, 0, 0
     for categories in (2, 5, 20, 50, 200):

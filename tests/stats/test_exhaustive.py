@@ -1,4 +1,4 @@
-"""Of all holdouts of a few rows there can be: verdicts at the bar err no more often than they may. Nothing is drawn."""
+"""Of all holdouts of a few rows there can be: verdicts at the limit err as often as they may at most. No drawing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_every_outcome_is_there_once(bench):
     [(0, (1, 2, 5, 8)), (1, (1, 3)), (2, (2, 3)), (3, (1, 2, 6)), (4, (1, 3))],
     ids=["calls", "two models", "scores", "values", "classes"],
 )
-def test_verdicts_at_the_bar_are_seldom_wrong(bench, place, rows):
+def test_verdicts_at_the_limit_are_seldom_wrong(bench, place, rows):
     for n in rows:
         for one in bench.enumerated(bench.FAMILIES[place], n):
             assert one.worst <= MOST, one
@@ -64,7 +64,7 @@ def test_bounds_that_are_too_narrow_are_found(bench, monkeypatch):
 
 @pytest.mark.parametrize("p", [0.8, 0.95, 0.99])
 @pytest.mark.parametrize("n", [50, 200])
-def test_slices_at_the_bar_are_blamed_in_no_more_than_five_of_a_hundred(benches, n, p):
+def test_slices_at_the_limit_are_blamed_in_no_more_than_five_of_a_hundred(benches, n, p):
     """Exactly: each slice's successes are binomial, and Holm's first step decides whether any is blamed."""
     corner = benches("corner")
     assert max(corner.errors_of_a_share(n, p)) <= 0.05

@@ -16,7 +16,7 @@ POSITIVE = st.floats(1e-6, 1e3)
 
 @given(POSITIVE, st.floats(0.51, 0.999))
 def test_detectable_is_the_bound_and_the_power_away(standard_error, confidence):
-    """Something z(c) + z(0.8) standard errors from the bar is found 8 times in 10."""
+    """Something z(c) + z(0.8) standard errors from the limit is found 8 times in 10."""
     half = z(confidence) * standard_error
     assert detectable(half, confidence) == pytest.approx((z(confidence) + z(0.8)) * standard_error, rel=1e-9)
 

@@ -12,9 +12,9 @@ from gates.documents.evidence import Evidence, Slice
 from gates.documents.slices import AUTO, OVERALL, Dimension, twice_cut
 from gates.kinds.metric import rule as written
 from gates.kinds.metric import slice_search, vacuous
-from gates.kinds.metric.bars import BARS
-from gates.kinds.metric.rule import DIRECTIONS, PARAMETERS, Bars, MetricRule, bars_of, metric_of
-from gates.kinds.metric.subject import BarOutcome, absent, prepare
+from gates.kinds.metric.comparison import COMPARISONS
+from gates.kinds.metric.rule import DIRECTIONS, PARAMETERS, MetricRule, SliceLimits, limits_of, metric_of
+from gates.kinds.metric.subject import RuleOutcome, absent, prepare
 from gates.kinds.metric.verdict import hold
 from gates.kinds.protocol import GateContext, GateMistake, Needs
 from gates.metrics import ANY_TASK, ONE_OF, Metric, MetricEntry, Task, functions, row, table
@@ -48,8 +48,8 @@ def mistakes(rule: MetricRule, terms: GateContext) -> Iterator[GateMistake]:
         return
     wrong = list(_parameter_mistakes(rule, entry))
     yield from wrong
-    if not any(bars_of(rule)) and rule.slices is None:
-        yield GateMistake(path=(), what=f"{rule.metric} has no rule; give it one of {', '.join(BARS)}")
+    if not any(limits_of(rule)) and rule.slices is None:
+        yield GateMistake(path=(), what=f"{rule.metric} has no rule; give it one of {', '.join(COMPARISONS)}")
     if not wrong:
         yield from _meaning(rule, entry, metric_of(rule, terms.task), terms)
 
@@ -98,17 +98,17 @@ def _meaning(rule: MetricRule, entry: MetricEntry, metric: Metric, terms: GateCo
     if rule.slices:
         yield from _slices_meaning(rule, metric, terms)
     for path, part in (((), rule), (("slices",), rule.slices)):
-        for bar in BARS:
-            if part is None or not BARS[bar].compares or getattr(part, bar, None) is None:
+        for rule_name, how in COMPARISONS.items():
+            if part is None or not how.compares or getattr(part, rule_name, None) is None:
                 continue
             if metric.better == 0:
                 yield GateMistake(
-                    path=(*path, bar),
+                    path=(*path, rule_name),
                     what=f"{rule.metric} has no better direction; say which with `better`, or use min or max",
                 )
             elif metric.change is None:
                 yield GateMistake(
-                    path=(*path, bar), what=f"{rule.metric} compares the two models already; use min or max"
+                    path=(*path, rule_name), what=f"{rule.metric} compares the two models already; use min or max"
                 )
 
 
@@ -137,41 +137,41 @@ def _groups(rule: MetricRule, terms: GateContext) -> Dimension:
 def judge(rule: MetricRule, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
     """Each rule on the whole holdout; then each slice rule over all slices as one family. What may not get worse than
     the champion may not get worse than the anchor either."""
-    yield from _against(rule, bars_of, evidence, terms, "champion")
+    yield from _against(rule, limits_of, evidence, terms, "champion")
     if terms.anchored:
         view = evidence.against_anchor
         for verdict in _against(rule, _creep, view, terms, "anchor"):
             yield replace(verdict, against="anchor")
 
 
-def _creep(rule: MetricRule | Bars) -> Iterator[tuple[str, float]]:
+def _creep(rule: MetricRule | SliceLimits) -> Iterator[tuple[str, float]]:
     """The rule that small losses, one after the other, would each keep."""
-    return ((name, bar) for name, bar in bars_of(rule) if name == "max_worsening")
+    return ((name, limit) for name, limit in limits_of(rule) if name == "max_worsening")
 
 
 def _against(
     rule: MetricRule,
-    bars: Callable[[MetricRule | Bars], Iterable[tuple[str, float]]],
+    asked: Callable[[MetricRule | SliceLimits], Iterable[tuple[str, float]]],
     evidence: Evidence,
     terms: GateContext,
     rival: str,
 ) -> Iterator[GateVerdict]:
     whole = evidence.along(OVERALL)
     groups = evidence.along(_groups(rule, terms)) if rule.by else whole
-    for bar_name, bar in bars(rule):
-        yield from _family(rule, bar_name, bar, [groups], evidence, terms, rival)
-    for bar_name, bar in bars(rule.slices or Bars()):
+    for rule_name, limit in asked(rule):
+        yield from _family(rule, rule_name, limit, [groups], evidence, terms, rival)
+    for rule_name, limit in asked(rule.slices or SliceLimits()):
         declared = [dimension for dimension in terms.dimensions if dimension != AUTO]
         parts = [[part] for dimension in declared for part in evidence.along(dimension)]
-        yield from _family(rule, bar_name, bar, parts, evidence, terms, rival)
-        yield from _vanished(rule, bar_name, bar, evidence, terms)
-        yield from _searched(rule, bar_name, bar, evidence, terms, rival)
+        yield from _family(rule, rule_name, limit, parts, evidence, terms, rival)
+        yield from _vanished(rule, rule_name, limit, evidence, terms)
+        yield from _searched(rule, rule_name, limit, evidence, terms, rival)
 
 
 def _family(
     rule: MetricRule,
-    bar_name: str,
-    bar: float,
+    rule_name: str,
+    limit: float,
     parts: Sequence[Sequence[Slice]],
     evidence: Evidence,
     terms: GateContext,
@@ -179,26 +179,26 @@ def _family(
 ) -> Iterator[GateVerdict]:
     """One rule over a family of slices: each may pass on its own, but blame must survive Holm's correction."""
     metric = metric_of(rule, terms.task)
-    prepared = [prepare(metric, bar_name, bar, part, evidence, terms, rival) for part in parts]
+    prepared = [prepare(metric, rule_name, limit, part, evidence, terms, rival) for part in parts]
     levels = iter(holm([one.judged.blamed for one in prepared if one.judged], terms.confidence))
     for one in prepared:
         held = hold(one.judged, next(levels)[1], terms, evidence.used) if one.judged else one.outcome
-        yield _verdict(rule, metric, bar_name, bar, one.part, held)
+        yield _verdict(rule, metric, rule_name, limit, one.part, held)
 
 
 def _searched(
-    rule: MetricRule, bar_name: str, bar: float, evidence: Evidence, terms: GateContext, rival: str
+    rule: MetricRule, rule_name: str, limit: float, evidence: Evidence, terms: GateContext, rival: str
 ) -> Iterator[GateVerdict]:
     """What a search found, where the policy asks for one."""
     metric = metric_of(rule, terms.task)
     if evidence.candidate is None or AUTO not in terms.dimensions or not slice_search.searchable(metric.statistic):
         return
-    for part, held in slice_search.judged(metric, bar_name, bar, evidence, terms, rival):
-        yield _verdict(rule, metric, bar_name, bar, part, held)
+    for part, held in slice_search.judged(metric, rule_name, limit, evidence, terms, rival):
+        yield _verdict(rule, metric, rule_name, limit, part, held)
 
 
 def _vanished(
-    rule: MetricRule, bar_name: str, bar: float, evidence: Evidence, terms: GateContext
+    rule: MetricRule, rule_name: str, limit: float, evidence: Evidence, terms: GateContext
 ) -> Iterator[GateVerdict]:
     """Declared bins in which the holdout has no row. Of a crossing not every combination need occur."""
     if evidence.candidate is None:
@@ -211,31 +211,31 @@ def _vanished(
         for missing in (name for name in dimension.bins[0] if name not in seen):
             key: dict[str, str | None] = {dimension.columns[0]: missing}
             what = f"the holdout has no row in the declared slice {dimension.columns[0]} {missing}"
-            yield _row(rule, metric, bar_name, bar, key, 0, absent(Verdict.ERROR, Code.MISSING_SLICE, what))
+            yield _row(rule, metric, rule_name, limit, key, 0, absent(Verdict.ERROR, Code.MISSING_SLICE, what))
 
 
 def _verdict(
-    rule: MetricRule, metric: Metric, bar_name: str, bar: float, part: Sequence[Slice], held: BarOutcome
+    rule: MetricRule, metric: Metric, rule_name: str, limit: float, part: Sequence[Slice], held: RuleOutcome
 ) -> GateVerdict:
     key = dict(part[0].key) if part and part[0].key and not rule.by else None
-    return _row(rule, metric, bar_name, bar, key, sum(one.rows for one in part), held)
+    return _row(rule, metric, rule_name, limit, key, sum(one.rows for one in part), held)
 
 
 def _row(
     rule: MetricRule,
     metric: Metric,
-    bar_name: str,
-    bar: float,
+    rule_name: str,
+    limit: float,
     key: dict[str, str | None] | None,
     n: int,
-    held: BarOutcome,
+    held: RuleOutcome,
 ) -> GateVerdict:
     return GateVerdict(
         id=name(rule),
         kind=KEY,
         metric=rule.metric,
-        rule=bar_name,
-        bar=bar,
+        rule=rule_name,
+        bar=limit,
         slice=key,
         by=" * ".join(rule.by) or None,
         groups=held.groups,

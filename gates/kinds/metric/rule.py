@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gates.documents.statistic import Parameter, parameters_text
-from gates.kinds.metric.bars import BARS
+from gates.kinds.metric.comparison import COMPARISONS
 from gates.metrics import ANY_TASK, Better, Metric, Task, row, table
 from gates.schema.fields import declare
 
@@ -15,7 +15,7 @@ NAMES = sorted({name for task in ANY_TASK for name in table(task)})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Bars:
+class SliceLimits:
     """The same rules, for every slice of the policy's `slices`."""
 
     min: float | None = declare("The value must be at least this.", default=None, stricter="larger")
@@ -99,7 +99,7 @@ class MetricRule:
         stricter="smaller",
         minimum=0,
     )
-    slices: Bars | None = declare("Limits that every slice must meet.", default=None, minProperties=1)
+    slices: SliceLimits | None = declare("Limits that every slice must meet.", default=None, minProperties=1)
 
 
 PARAMETERS = ("arguments", "of", "above", "q", "k", "share", "bins", "alpha", "within", "relevant", "costs")
@@ -124,9 +124,9 @@ def metric_of(rule: MetricRule, task: Task) -> Metric:
     return replace(made, name=_told(rule), better=DIRECTIONS[rule.better] if rule.better else made.better)
 
 
-def bars_of(rule: MetricRule | Bars) -> Iterator[tuple[str, float]]:
+def limits_of(rule: MetricRule | SliceLimits) -> Iterator[tuple[str, float]]:
     """(rule, limit) of the rules that are set."""
-    for name in BARS:
+    for name in COMPARISONS:
         value = getattr(rule, name, None)
         if value is not None:
             yield name, value

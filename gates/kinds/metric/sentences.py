@@ -12,8 +12,8 @@ from gates.wording import (
     Noun,
     apart,
     asked_size,
-    bar_text,
     counted,
+    limit_text,
     moved,
     moved_by,
     number,
@@ -31,7 +31,7 @@ class SentenceFacts:
     key: dict[str, str | None] | None
     by: str | None
     rule: str
-    bar: float
+    limit: float
     judged: Estimate
     oriented: Estimate
     code: Code
@@ -79,16 +79,16 @@ def _nothing_found(told: SentenceFacts) -> str:
     level = told.rule in ("min", "max")
     nearest = f"the nearest to it is {key_text(told.key or {})}, which "
     if level:
-        bar = f"{'below' if told.rule == 'min' else 'above'} your limit of {bar_text(told.bar)}"
-        ends = [apart(number, end, told.bar) for end in (told.judged.low, told.judged.high)]
+        short = f"{'below' if told.rule == 'min' else 'above'} your limit of {limit_text(told.limit)}"
+        ends = [apart(number, end, told.limit) for end in (told.judged.low, told.judged.high)]
         nearest += f"lies between {ends[0]} and {ends[1]}"
     else:
-        asked, size_ = told.rule == "max_worsening", asked_size(told.bar, points=told.points)
-        bar = f"worse than {told.champion} by more than {size_}" if asked else f"short of a gain of {size_}"
+        asked, size_ = told.rule == "max_worsening", asked_size(told.limit, points=told.points)
+        short = f"worse than {told.champion} by more than {size_}" if asked else f"short of a gain of {size_}"
         span = moved(told.oriented.low, told.oriented.high, points=told.points)
         nearest += f"moved by {span} against {told.champion}"
     among = counted(told.searched or 0, "slice")
-    return f"{told.metric} is certainly {bar} in none of {among} searched; {nearest} {_basis(told)}"
+    return f"{told.metric} is certainly {short} in none of {among} searched; {nearest} {_basis(told)}"
 
 
 def _settle(told: SentenceFacts) -> str:
@@ -112,23 +112,23 @@ def _unbounded(told: SentenceFacts) -> str:
 def _asked(told: SentenceFacts) -> str:
     """What the policy asks for."""
     if told.rule in ("min", "max"):
-        return f"you {'ask for at least' if told.rule == 'min' else 'allow'} {bar_text(told.bar)}"
-    bar = asked_size(told.bar, points=told.points) if told.bar else "none"
+        return f"you {'ask for at least' if told.rule == 'min' else 'allow'} {limit_text(told.limit)}"
+    limit = asked_size(told.limit, points=told.points) if told.limit else "none"
     if told.rule == "suspicious_gain":
-        return f"a gain of {bar} would be suspicious"
-    return f"you allow {bar}" if told.rule == "max_worsening" else f"you ask for {bar if told.bar else 'no loss'}"
+        return f"a gain of {limit} would be suspicious"
+    return f"you allow {limit}" if told.rule == "max_worsening" else f"you ask for {limit if told.limit else 'no loss'}"
 
 
 def _level(told: SentenceFacts) -> str:
     what, floor = subject(told.metric, told.key, told.by), told.rule == "min"
-    low, high = (apart(number, end, told.bar) for end in (told.judged.low, told.judged.high))
+    low, high = (apart(number, end, told.limit) for end in (told.judged.low, told.judged.high))
     if told.code is Code.WITHIN_BAR:
         side = f"at least {low}" if floor else f"at most {high}"
         return f"{what} is {side} {_basis(told)}; {_asked(told)}"
     if told.code is Code.ACROSS_BAR:
         return (
             f"{what} lies between {low} and {high} {_basis(told)}, on both sides of your limit of "
-            f"{bar_text(told.bar)}; {_settle(told)}"
+            f"{limit_text(told.limit)}; {_settle(told)}"
         )
     side = f"at most {high}" if floor else f"at least {low}"
     return f"{what} is {side} {_basis(told)}; {_asked(told)}"
@@ -142,25 +142,25 @@ def _comparison(told: SentenceFacts) -> str:
         return _undecided(told, what, worsening=worsening)
     basis = _basis(told)
     if told.code is Code.WITHIN_BAR:
-        bar = told.bar if worsening == (low <= 0) else None
+        limit = told.limit if worsening == (low <= 0) else None
         ahead = f"is better than {told.champion}'s by at least" if low > 0 else "is at worst"
         behind = "" if low > 0 else f" behind {told.champion}"
-        return f"{what} {ahead} {size(low, points=points, bar=bar)}{behind} {basis}; {asked}"
-    bar = told.bar if worsening == (high < 0) else None
+        return f"{what} {ahead} {size(low, points=points, limit=limit)}{behind} {basis}; {asked}"
+    limit = told.limit if worsening == (high < 0) else None
     if high < 0:
-        told_size = size(high, points=points, bar=bar)
+        told_size = size(high, points=points, limit=limit)
         return f"{what} is worse than {told.champion}'s by at least {told_size} {basis}; {asked}"
-    return f"{what} is at best {size(high, points=points, bar=bar)} ahead of {told.champion} {basis}; {asked}"
+    return f"{what} is at best {size(high, points=points, limit=limit)} ahead of {told.champion} {basis}; {asked}"
 
 
 def _undecided(told: SentenceFacts, what: str, *, worsening: bool) -> str:
-    bar = -told.bar if worsening else told.bar
-    span = moved(told.oriented.low, told.oriented.high, points=told.points, bar=bar)
+    limit = -told.limit if worsening else told.limit
+    span = moved(told.oriented.low, told.oriented.high, points=told.points, limit=limit)
     sure = f"minus is worse; {percent(told.confidence)} sure, {plural(told.n, *told.noun)}"
     text = f"{what} moved by {span} against {told.champion} ({sure}); you "
     text += "allow a loss of " if worsening else "ask for a gain of "
-    text += asked_size(told.bar, points=told.points)
-    if told.detectable is not None and told.detectable > told.bar and not isinstance(told.settle, Hopeless):
+    text += asked_size(told.limit, points=told.points)
+    if told.detectable is not None and told.detectable > told.limit and not isinstance(told.settle, Hopeless):
         found = "losses" if worsening else "gaps"
         text += f"; these {told.noun[1]} can only reveal {found} above {size(told.detectable, points=told.points)}"
     return f"{text}; {_settle(told)}"
@@ -168,13 +168,13 @@ def _undecided(told: SentenceFacts, what: str, *, worsening: bool) -> str:
 
 def _gain(told: SentenceFacts) -> str:
     """Of an improvement too good to be true."""
-    what, bar = subject(told.metric, told.key, told.by), asked_size(told.bar, points=told.points)
+    what, limit = subject(told.metric, told.key, told.by), asked_size(told.limit, points=told.points)
     gain = moved_by(-told.oriented.value, points=told.points)
     if told.code is Code.WITHIN_BAR:
         return f"{what} moved by {gain} against {told.champion}; {_asked(told)}"
     sure = "certainly " if told.code is Code.SUSPICIOUS else ""
     return (
-        f"{what} is {sure}more than {bar} better than {told.champion}'s {_basis(told)} (it moved by {gain}): "
+        f"{what} is {sure}more than {limit} better than {told.champion}'s {_basis(told)} (it moved by {gain}): "
         "suspiciously good? Look for the label among the features, or for the same rows in train and holdout"
     )
 

@@ -15,7 +15,7 @@ from gates.documents.decision import Code, Verdict
 from gates.documents.evidence import Evidence, Slice
 from gates.documents.slices import AUTO, OVERALL
 from gates.documents.statistic import Statistic
-from gates.kinds.metric.subject import BarOutcome, JudgedPart, absent, prepare
+from gates.kinds.metric.subject import JudgedPart, RuleOutcome, absent, prepare
 from gates.kinds.metric.verdict import hold
 from gates.kinds.protocol import GateContext
 from gates.metrics import Metric
@@ -37,10 +37,10 @@ def _all_at_once(one: JudgedPart, among: int) -> float:
 
 
 def suspects(
-    metric: Metric, rule: str, bar: float, slices: Sequence[Slice], evidence: Evidence, terms: GateContext
+    metric: Metric, rule: str, limit: float, slices: Sequence[Slice], evidence: Evidence, terms: GateContext
 ) -> list[Slice]:
     """Of all slices that are searched the few that come nearest to being blamed under a rule."""
-    prepared = [prepare(metric, rule, bar, [part], evidence, terms) for part in slices]
+    prepared = [prepare(metric, rule, limit, [part], evidence, terms) for part in slices]
     subjects = [one.judged for one in prepared if one.judged]
     subjects.sort(key=lambda one: (one.sign * one.judged.value - one.at) * sqrt(one.n))
     among = len(slices)
@@ -49,16 +49,16 @@ def suspects(
 
 
 def judged(
-    metric: Metric, rule: str, bar: float, evidence: Evidence, terms: GateContext, rival: str
-) -> Iterator[tuple[Sequence[Slice], BarOutcome]]:
+    metric: Metric, rule: str, limit: float, evidence: Evidence, terms: GateContext, rival: str
+) -> Iterator[tuple[Sequence[Slice], RuleOutcome]]:
     """Each found slice that is to blame; where none is, the one that comes nearest to it, which passes."""
     whole = evidence.along(OVERALL)
-    first = prepare(metric, rule, bar, whole, evidence, terms, rival)
+    first = prepare(metric, rule, limit, whole, evidence, terms, rival)
     if first.judged is None and first.outcome.code is not Code.UNDEFINED:
         yield whole, first.outcome  # no champion, no predictions: true of every slice
         return
     among = evidence.search.slices if evidence.search else 0
-    prepared = [prepare(metric, rule, bar, [part], evidence, terms, rival) for part in evidence.along(AUTO)]
+    prepared = [prepare(metric, rule, limit, [part], evidence, terms, rival) for part in evidence.along(AUTO)]
     subjects = [one.judged for one in prepared if one.judged]
     if not subjects:
         what = f"{metric.name} could be held against the limit in none of {counted(among, 'slice')} searched"

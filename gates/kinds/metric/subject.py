@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from gates.documents.decision import Code, Estimate, Verdict
 from gates.documents.evidence import CANDIDATE, CHAMPION, Evidence, Slice
 from gates.documents.slices import key_text
-from gates.kinds.metric.bars import BARS
+from gates.kinds.metric.comparison import COMPARISONS
 from gates.kinds.metric.sentences import subject
 from gates.kinds.protocol import GateContext
 from gates.metrics import QUANTITIES, Metric
@@ -22,7 +22,7 @@ MOST_LEFT = 5  # groups named in a sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BarOutcome:
+class RuleOutcome:
     """The outcome of holding one subject against one limit; the statistics part of a ``GateVerdict``."""
 
     verdict: Verdict | None
@@ -38,9 +38,9 @@ class BarOutcome:
     searched: int | None = None
 
 
-def absent(verdict: Verdict | None, code: Code, reason: str) -> BarOutcome:
+def absent(verdict: Verdict | None, code: Code, reason: str) -> RuleOutcome:
     """An outcome without numbers."""
-    return BarOutcome(verdict=verdict, code=code, reason=reason)
+    return RuleOutcome(verdict=verdict, code=code, reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class JudgedPart:
 
     metric: Metric
     rule: str
-    bar: float
+    limit: float
     part: Sequence[Slice]
     judged: Quantity  # what the limit is about
     candidate: Found
@@ -62,12 +62,12 @@ class JudgedPart:
     @property
     def sign(self) -> int:
         """+1 where larger is better for this rule."""
-        return BARS[self.rule].sign(self.metric.better)
+        return COMPARISONS[self.rule].sign(self.metric.better)
 
     @property
     def at(self) -> float:
         """The oriented limit, at as many digits as the bounds that are held against it."""
-        return settled(BARS[self.rule].at(self.bar))
+        return settled(COMPARISONS[self.rule].at(self.limit))
 
     @property
     def key(self) -> dict[str, str | None] | None:
@@ -115,13 +115,13 @@ class PreparedPart:
 
     part: Sequence[Slice]
     judged: JudgedPart | None
-    outcome: BarOutcome
+    outcome: RuleOutcome
 
 
 def prepare(
     metric: Metric,
     rule: str,
-    bar: float,
+    limit: float,
     part: Sequence[Slice],
     evidence: Evidence,
     terms: GateContext,
@@ -141,7 +141,7 @@ def prepare(
     quantity = pooled([metric.level(run, CANDIDATE) for run in runs])
     before = metric.level(part, CHAMPION) if champion and not metric.paired else None
     change = pooled([metric.change(run) for run in runs]) if champion and metric.change else None
-    judged = change if BARS[rule].compares else quantity
+    judged = change if COMPARISONS[rule].compares else quantity
     assert judged is not None  # noqa: S101 -- ``mistakes`` refuses a comparison the metric lacks
     left = _left_out(small, terms.min_rows)
     if isinstance(judged, Undefined):
@@ -150,7 +150,7 @@ def prepare(
     made = JudgedPart(
         metric=metric,
         rule=rule,
-        bar=bar,
+        limit=limit,
         part=part,
         judged=judged,
         candidate=quantity,
@@ -171,11 +171,11 @@ def _obstacle(
     evidence: Evidence,
     terms: GateContext,
     rival: str,
-) -> BarOutcome | None:
+) -> RuleOutcome | None:
     """The outcome where nothing can be held against the limit; None where something can. ``small``: slices and groups
     of fewer rows than the policy asks for."""
     candidate, champion = evidence.candidate, evidence.champion
-    compares = BARS[rule].compares or metric.paired
+    compares = COMPARISONS[rule].compares or metric.paired
     if candidate is None:
         return absent(None, Code.NOT_MEASURED, "the data stopped the run")
     if candidate.unscored:
@@ -227,12 +227,12 @@ def _key(metric: Metric, part: Sequence[Slice]) -> dict[str, str | None] | None:
     return dict(part[0].key) or None if not metric.grouped else None
 
 
-def _undefined(metric: Metric, part: Sequence[Slice], judged: Undefined, candidate: Found) -> BarOutcome:
+def _undefined(metric: Metric, part: Sequence[Slice], judged: Undefined, candidate: Found) -> RuleOutcome:
     """Undefined on the whole holdout is an error; within a slice or group there is too little to decide."""
     key = _key(metric, part)
     local = judged.small or key is not None
     by = by_text(part) if metric.grouped and part else None
-    return BarOutcome(
+    return RuleOutcome(
         verdict=Verdict.INCONCLUSIVE if local else Verdict.ERROR,
         code=Code.TOO_FEW_ROWS if local else Code.UNDEFINED,
         reason=f"{subject(metric.name, key, by)} is undefined: {judged.why}",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import isfinite, sqrt
 
 from gates.documents.decision import Code, Estimate, Verdict
-from gates.kinds.metric.bars import BARS, outcome
+from gates.kinds.metric.comparison import COMPARISONS, outcome
 from gates.kinds.metric.sentences import SentenceFacts, sentence, subject
-from gates.kinds.metric.subject import BarOutcome, JudgedPart, by_text, groups_of
+from gates.kinds.metric.subject import JudgedPart, RuleOutcome, by_text, groups_of
 from gates.kinds.protocol import GateContext
 from gates.schema.canonical import settled
 from gates.stats.power import HOPELESS, detectable, rows_to_settle
@@ -17,7 +17,7 @@ from gates.wording import Hopeless
 
 def hold(
     subject_: JudgedPart, blame_confidence: float, terms: GateContext, used: int = 0, searched: int | None = None
-) -> BarOutcome:
+) -> RuleOutcome:
     """Judge: the side that clears at the policy's confidence, the side that blames at the corrected one.
 
     ``used``: how many decisions the holdout has made; past what it is good for nothing it clears is a pass.
@@ -26,12 +26,12 @@ def hold(
     value = settled(subject_.judged.value)
     low, high = subject_.oriented(terms.confidence)[0], subject_.blaming(blame_confidence)
     oriented = Estimate(value=subject_.sign * value, low=low, high=high)
-    bar = BARS[subject_.rule]
-    verdict = outcome(oriented.value, low, high, subject_.at, alarm=bar.alarm)
+    how = COMPARISONS[subject_.rule]
+    verdict = outcome(oriented.value, low, high, subject_.at, alarm=how.alarm)
     code = {
         Verdict.PASS: Code.WITHIN_BAR,
         Verdict.INCONCLUSIVE: Code.ACROSS_BAR,
-        Verdict.FAIL: bar.broken,
+        Verdict.FAIL: how.broken,
         Verdict.ERROR: Code.NOT_FINITE,
     }[verdict]
     if searched is not None and verdict in (Verdict.PASS, Verdict.INCONCLUSIVE):
@@ -44,13 +44,13 @@ def hold(
     if verdict is Verdict.PASS and terms.reuse is not None and used >= terms.reuse:
         verdict, code = Verdict.INCONCLUSIVE, Code.HOLDOUT_SPENT
         reason += f"; but this holdout has decided {used:,} of the {terms.reuse:,} times it is good for: use fresh rows"
-    return BarOutcome(
+    return RuleOutcome(
         verdict=verdict,
         code=code,
         reason=reason,
-        candidate=_estimate(subject_.candidate, terms) if bar.compares else _bounded(judged),
+        candidate=_estimate(subject_.candidate, terms) if how.compares else _bounded(judged),
         champion=_estimate(subject_.champion, terms),
-        difference=_bounded(judged) if bar.compares else _estimate(subject_.difference, terms),
+        difference=_bounded(judged) if how.compares else _estimate(subject_.difference, terms),
         groups=groups_of(subject_.metric, subject_.part, subject_.candidate),
         detectable=revealed,
         method=subject_.judged.method,
@@ -87,14 +87,14 @@ def _reason(
             key=subject_.key,
             by=by_text(subject_.part) if subject_.metric.grouped else None,
             rule=subject_.rule,
-            bar=subject_.bar,
+            limit=subject_.limit,
             judged=judged,
             oriented=oriented,
             code=code,
             n=subject_.n,
             noun=subject_.noun,
             confidence=terms.stated,
-            corrected=code is BARS[subject_.rule].broken and blame_confidence > terms.confidence,
+            corrected=code is COMPARISONS[subject_.rule].broken and blame_confidence > terms.confidence,
             searched=searched,
             charged=terms.reuse,
             champion=subject_.champion_name,

@@ -16,7 +16,7 @@ from gates.report.html.score_curves import Scores
 from gates.report.interval import asked, figures
 from gates.report.run_facts import Facts
 from gates.schema.canonical import digest
-from gates.wording import bar_text, number, percent
+from gates.wording import limit_text, number, percent
 
 if TYPE_CHECKING:
     import jinja2
@@ -53,7 +53,7 @@ def render(decision: Decision, facts: Facts) -> str:
         "dark": _safe(pictures.variables("dark")),
         "marks": _safe(pictures.MARKS),
         "threshold": f"{START if facts.threshold is None else facts.threshold:.2f}",
-        "called": None if facts.threshold is None else bar_text(facts.threshold),
+        "called": None if facts.threshold is None else limit_text(facts.threshold),
         **_measured(facts.evidence),
         **past.told(decision, facts.champions),
     }

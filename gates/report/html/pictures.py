@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Final
 
 from gates.documents.decision import Estimate, GateVerdict
-from gates.kinds.metric.bars import BARS
+from gates.kinds.metric.comparison import COMPARISONS
 from gates.report.escape import flat
 from gates.report.interval import held
 from gates.wording import number, signed
@@ -61,9 +61,9 @@ def forest(gate: GateVerdict, place: str = "") -> str:
     found = held(gate)
     if found is None:
         return ""
-    (judged, bar), compares = found, gate.rule in BARS and BARS[gate.rule].compares
+    (judged, limit), compares = found, gate.rule in COMPARISONS and COMPARISONS[gate.rule].compares
     other = 0.0 if compares else gate.champion.value if gate.champion else None
-    marks = [judged.low, judged.value, judged.high, bar, *([] if other is None else [other])]
+    marks = [judged.low, judged.value, judged.high, limit, *([] if other is None else [other])]
     if not all(map(isfinite, marks)):
         return ""
     low, high = min(marks), max(marks)
@@ -76,15 +76,15 @@ def forest(gate: GateVerdict, place: str = "") -> str:
     zero = "" if other is None else f'<path class="z" d="M{x(other)} 3V{HIGH - 3}"/>'
     return (
         f'<svg class="f {gate.verdict}" {place}viewBox="0 0 {WIDE} {HIGH}" role="img" '
-        f'aria-label="{_aloud(judged, bar, compares)}">{zero}<path class="b" d="M{x(bar)} 1V{HIGH - 1}"/>'
+        f'aria-label="{_aloud(judged, limit, compares)}">{zero}<path class="b" d="M{x(limit)} 1V{HIGH - 1}"/>'
         f'<path class="i" d="M{x(judged.low)} {middle}H{x(judged.high)}"/>'
         f'<circle class="p" cx="{x(judged.value)}" cy="{middle}" r="3.5"/></svg>'
     )
 
 
-def _aloud(judged: Estimate, bar: float, compares: bool) -> str:
+def _aloud(judged: Estimate, limit: float, compares: bool) -> str:
     told = signed if compares else number
-    return f"{told(judged.value)}, from {told(judged.low)} to {told(judged.high)}; the limit is {told(bar)}"
+    return f"{told(judged.value)}, from {told(judged.low)} to {told(judged.high)}; the limit is {told(limit)}"
 
 
 def thinned(points: Points) -> Points:

@@ -1,4 +1,4 @@
-"""Holding a number against a bar: only what is finite, and all of it at or above, passes."""
+"""Holding a number against a limit: only what is finite, and all of it at or above, passes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gates.documents.decision import Code, Verdict
-from gates.kinds.metric.bars import BARS, outcome
+from gates.kinds.metric.comparison import COMPARISONS, outcome
 from gates.kinds.metric.subject import prepare
 from gates.kinds.metric.verdict import hold
 from gates.metrics import find
@@ -26,14 +26,14 @@ from gates.stats.quantity import Quantity, Undefined
 NUMBERS = [nan, inf, -inf, -1.0, -0.0, 0.0, 0.5, 0.7999999999, 0.8, 0.8000000001, 1.0, 1e308, 5e-324]
 
 
-@pytest.mark.parametrize("bar", NUMBERS)
-def test_outcome_over_every_kind_of_number(bar):
+@pytest.mark.parametrize("limit", NUMBERS)
+def test_outcome_over_every_kind_of_number(limit):
     for value, low, high in itertools.product(NUMBERS, repeat=3):
-        found = outcome(value, low, high, bar)
-        told = math.isfinite(value) and math.isfinite(bar) and not math.isnan(low) and not math.isnan(high)
+        found = outcome(value, low, high, limit)
+        told = math.isfinite(value) and math.isfinite(limit) and not math.isnan(low) and not math.isnan(high)
         assert (found is Verdict.ERROR) == (not told)
-        assert (found is Verdict.PASS) == (told and low >= bar)
-        assert (found is Verdict.FAIL) == (told and low < bar and high < bar)
+        assert (found is Verdict.PASS) == (told and low >= limit)
+        assert (found is Verdict.FAIL) == (told and low < limit and high < limit)
 
 
 @pytest.mark.parametrize(
@@ -46,17 +46,17 @@ def test_outcome_over_every_kind_of_number(bar):
         (0.7, 0.79, Verdict.FAIL),
     ],
 )
-def test_the_bar_itself_is_within(low, high, verdict):
+def test_the_limit_itself_is_within(low, high, verdict):
     assert outcome(0.8, low, high, 0.8) is verdict
 
 
 @pytest.mark.parametrize(("third", "verdict"), [(2 / 3, "pass"), (0.1 + 0.2, "pass"), (0.6666666666, "fail")])
 @pytest.mark.parametrize("rule", ["min", "max"])
-def test_a_bar_has_as_many_digits_as_what_is_held_against_it(policy_of, evidence_of, rule, third, verdict):
+def test_a_limit_has_as_many_digits_as_what_is_held_against_it(policy_of, evidence_of, rule, third, verdict):
     """Which of two neighbouring doubles a computation ends in decides nothing; a real difference does."""
-    bar = third if verdict == "pass" else third + (1e-9 if rule == "min" else -1e-9)
+    limit = third if verdict == "pass" else third + (1e-9 if rule == "min" else -1e-9)
     for beside in (math.nextafter(third, 0), third, math.nextafter(third, 1)):
-        assert held(policy_of, evidence_of, rule, beside, beside, beside, bar).verdict == verdict
+        assert held(policy_of, evidence_of, rule, beside, beside, beside, limit).verdict == verdict
 
 
 def metric_of(value, low, high):
@@ -67,15 +67,15 @@ def metric_of(value, low, high):
     return Metric(name="made_up", doc="Made up.", better=1, level=lambda *_: quantity, change=lambda *_: quantity)
 
 
-def held(policy_of, evidence_of, rule, value, low, high, bar=0.5):
+def held(policy_of, evidence_of, rule, value, low, high, limit=0.5):
     resolved = policy_of({"gates": [{"metric": "accuracy", rule: 0.5}]})
     evidence = evidence_of(resolved, [{"cells": [[1, 1, 1, 100]]}])
     terms = resolved.terms()
-    prepared = prepare(metric_of(value, low, high), rule, bar, evidence.slices, evidence, terms)
+    prepared = prepare(metric_of(value, low, high), rule, limit, evidence.slices, evidence, terms)
     return hold(prepared.judged, terms.confidence, terms) if prepared.judged else prepared.outcome
 
 
-@pytest.mark.parametrize("rule", BARS)
+@pytest.mark.parametrize("rule", COMPARISONS)
 @pytest.mark.parametrize(
     "numbers", [(nan, 0.9, 0.9), (0.9, nan, 0.9), (0.9, 0.9, nan), (inf, 0.9, 0.9), (-inf, 0.9, 1)]
 )
@@ -85,18 +85,18 @@ def test_what_is_not_finite_is_an_error_and_says_so(policy_of, evidence_of, rule
     assert found.reason == "made_up is not a finite number"
 
 
-@pytest.mark.parametrize("rule", [rule for rule in BARS if rule != "suspicious_gain"])
+@pytest.mark.parametrize("rule", [rule for rule in COMPARISONS if rule != "suspicious_gain"])
 @pytest.mark.parametrize(("low", "high"), [(-inf, inf), (-inf, 0.9), (-0.9, inf)])
 def test_what_nothing_bounds_cannot_be_told(policy_of, evidence_of, rule, low, high):
     """Neither an error nor a pass; no document holds infinite bounds, and the sentence says what was seen."""
-    found = held(policy_of, evidence_of, rule, 0.4, low, high, bar=0.45)
+    found = held(policy_of, evidence_of, rule, 0.4, low, high, limit=0.45)
     assert (found.verdict, found.code) == (Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS)
-    assert (found.difference if BARS[rule].compares else found.candidate) is None
+    assert (found.difference if COMPARISONS[rule].compares else found.candidate) is None
     assert "100 rows tell too little about how far off that may be" in found.reason
     assert "inf" not in found.reason
 
 
-@pytest.mark.parametrize("rule", BARS)
+@pytest.mark.parametrize("rule", COMPARISONS)
 def test_none_is_undefined(policy_of, evidence_of, rule):
     nothing = Undefined(why="there is nothing")
     found = held(policy_of, evidence_of, rule, nothing, 0, 0)
@@ -126,7 +126,7 @@ def test_which_way_is_up(policy_of, evidence_of, rule, better, low, high, verdic
     assert subject
     found = hold(subject, 0.95, resolved.terms())
     assert found.verdict is verdict
-    judged = found.difference if BARS[rule].compares else found.candidate
+    judged = found.difference if COMPARISONS[rule].compares else found.candidate
     assert (judged.low, judged.high) == (low, high)
 
 
@@ -135,25 +135,25 @@ AT = [(y, c, b) for y in (0, 1) for c in (0, 1) for b in (0, 1)]
 SWIFT = sorted(classification.PROPORTIONS)
 
 
-@given(st.sampled_from(SWIFT), st.sampled_from(sorted(BARS)), CELLS, st.floats(0.001, 0.999))
+@given(st.sampled_from(SWIFT), st.sampled_from(sorted(COMPARISONS)), CELLS, st.floats(0.001, 0.999))
 @settings(max_examples=examples(150))
-def test_a_verdict_and_its_numbers_agree(policy_of, evidence_of, name, rule, counts, bar):
+def test_a_verdict_and_its_numbers_agree(policy_of, evidence_of, name, rule, counts, limit):
     """Whatever the counts: the verdict follows from the numbers that are told with it."""
-    if BARS[rule].compares and find(name, "binary").better == 0:
+    if COMPARISONS[rule].compares and find(name, "binary").better == 0:
         return
-    resolved = policy_of({"gates": [{"metric": name, rule: bar}]})
+    resolved = policy_of({"gates": [{"metric": name, rule: limit}]})
     blocks = [{"cells": [[*at, n] for at, n in zip(AT, counts, strict=True)]}]
     (gate,) = resolved.gates
     (found,) = gate.module.judge(gate.rule, evidence_of(resolved, blocks), resolved.terms())
-    judged = found.difference if BARS[rule].compares else found.candidate
+    judged = found.difference if COMPARISONS[rule].compares else found.candidate
     if judged is None:
         assert found.verdict is Verdict.ERROR
         assert found.code is Code.UNDEFINED
         return
-    up = BARS[rule].sign(find(name, "binary").better) > 0
+    up = COMPARISONS[rule].sign(find(name, "binary").better) > 0
     low, high = (judged.low, judged.high) if up else (-judged.high, -judged.low)
     value = judged.value if up else -judged.value
-    assert found.verdict is outcome(value, low, high, BARS[rule].at(bar), alarm=BARS[rule].alarm)
+    assert found.verdict is outcome(value, low, high, COMPARISONS[rule].at(limit), alarm=COMPARISONS[rule].alarm)
     assert found.n == sum(counts)
     assert found.detectable >= 0
     assert "\n" not in found.reason
@@ -164,15 +164,15 @@ ROWS = re.compile(r"about ([\d,]+) rows would settle it")
 
 @given(
     st.sampled_from(["recall", "accuracy", "specificity"]),
-    st.sampled_from(sorted(BARS)),
+    st.sampled_from(sorted(COMPARISONS)),
     CELLS,
     st.floats(0.001, 0.999),
 )
 @settings(max_examples=examples(200))
 def test_what_is_undecided_would_be_settled_by_more_rows_than_there_are(
-    policy_of, evidence_of, name, rule, counts, bar
+    policy_of, evidence_of, name, rule, counts, limit
 ):
-    resolved = policy_of({"gates": [{"metric": name, rule: bar / (10 if BARS[rule].compares else 1)}]})
+    resolved = policy_of({"gates": [{"metric": name, rule: limit / (10 if COMPARISONS[rule].compares else 1)}]})
     blocks = [{"cells": [[*at, n] for at, n in zip(AT, counts, strict=True)]}]
     (gate,) = resolved.gates
     (found,) = gate.module.judge(gate.rule, evidence_of(resolved, blocks), resolved.terms())
@@ -214,7 +214,7 @@ def test_any_confidence_that_is_accepted_can_be_judged(policy_of, evidence_of, c
 
 
 def test_holm_blames_few_of_many_slices_that_are_all_alike(policy_of, evidence_of):
-    """400 slices of the same model, bar at its true value: at 95 % alone some 20 would be blamed."""
+    """400 slices of the same model, limit at its true value: at 95 % alone some 20 would be blamed."""
     rng = random.Random(11)  # noqa: S311 -- statistics
     resolved = policy_of({"slices": ["shop"], "gates": [{"metric": "accuracy", "slices": {"min": 0.9}}]})
     hits = [sum(rng.random() < 0.9 for _ in range(300)) for _ in range(400)]

@@ -14,7 +14,7 @@ from gates.documents.decision import Code, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
+class Comparison:
     """How one rule reads: against the champion or not, which way is up, and where the oriented limit lies."""
 
     compares: bool
@@ -24,25 +24,29 @@ class Bar:
     alarm: bool = False  # silent while the value itself keeps the limit, however wide its bounds
 
 
-BARS: Mapping[str, Bar] = {
-    "min": Bar(compares=False, sign=lambda _: 1, at=lambda bar: bar, broken=Code.BELOW_BAR),
-    "max": Bar(compares=False, sign=lambda _: -1, at=lambda bar: -bar, broken=Code.ABOVE_BAR),
-    "max_worsening": Bar(compares=True, sign=lambda better: better, at=lambda bar: -bar, broken=Code.BELOW_BAR),
-    "min_improvement": Bar(compares=True, sign=lambda better: better, at=lambda bar: bar, broken=Code.BELOW_BAR),
-    "suspicious_gain": Bar(
-        compares=True, sign=lambda better: -better, at=lambda bar: -bar, broken=Code.SUSPICIOUS, alarm=True
+COMPARISONS: Mapping[str, Comparison] = {
+    "min": Comparison(compares=False, sign=lambda _: 1, at=lambda limit: limit, broken=Code.BELOW_BAR),
+    "max": Comparison(compares=False, sign=lambda _: -1, at=lambda limit: -limit, broken=Code.ABOVE_BAR),
+    "max_worsening": Comparison(
+        compares=True, sign=lambda better: better, at=lambda limit: -limit, broken=Code.BELOW_BAR
+    ),
+    "min_improvement": Comparison(
+        compares=True, sign=lambda better: better, at=lambda limit: limit, broken=Code.BELOW_BAR
+    ),
+    "suspicious_gain": Comparison(
+        compares=True, sign=lambda better: -better, at=lambda limit: -limit, broken=Code.SUSPICIOUS, alarm=True
     ),
 }
 
 
-def outcome(value: float, low: float, high: float, bar: float, *, alarm: bool = False) -> Verdict:
+def outcome(value: float, low: float, high: float, limit: float, *, alarm: bool = False) -> Verdict:
     """The three-valued rule on oriented numbers; values that are not finite, and bounds that are no numbers, are an
     error, never a pass.
 
     An ``alarm`` passes where the value itself keeps the limit.
     """
-    if not (isfinite(value) and isfinite(bar)) or isnan(low) or isnan(high):
+    if not (isfinite(value) and isfinite(limit)) or isnan(low) or isnan(high):
         return Verdict.ERROR
-    if low >= bar or (alarm and value >= bar):
+    if low >= limit or (alarm and value >= limit):
         return Verdict.PASS
-    return Verdict.FAIL if high < bar else Verdict.INCONCLUSIVE
+    return Verdict.FAIL if high < limit else Verdict.INCONCLUSIVE
