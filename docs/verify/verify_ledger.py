@@ -32,6 +32,7 @@ HOLDS = {  # what a record of a kind must hold
     "failure": f"{MODEL} intent code",
     "waiver": f"{JUDGED} waivers",
     "adoption": f"{MODEL} after",
+    "migration": "policy versions",
 }
 LACKS = {  # and what it must not
     "decision": "intent target after code",
@@ -42,28 +43,17 @@ LACKS = {  # and what it must not
     "failure": "after holder lease",
     "waiver": "alias intent target before after code holder lease",
     "adoption": "verdict decision evidence intent target code holder lease waivers",
+    "migration": "alias verdict decision evidence model intent target before after code holder lease waivers",
 }
 AGAIN = "name alias verdict decision evidence policy model data source attached".split()  # of what is gone back to
 KEYS = set(
     "schema kind sequence previous at time_source tool python name alias reason code verdict decision evidence policy "
     "model data source run before after intent target holder lease approvals waivers attached".split()
 )
-SAME = (
-    "name",
-    "alias",
-    "verdict",
-    "decision",
-    "evidence",
-    "policy",
-    "model",
-    "data",
-    "source",
-    "before",
-    "target",
-    "approvals",
-    "waivers",
-    "attached",
-)  # what an outcome repeats of its intent
+LATE = {"versions"}  # a key that is left out where there is nothing
+SAME = (  # what an outcome repeats of its intent
+    "name alias verdict decision evidence policy model data source before target approvals waivers attached".split()
+)
 
 
 def git(repository, *arguments):
@@ -135,7 +125,7 @@ def flaws_of(place, files, parents, before, previous, seen):
     found = [] if parents == ([before] if before else []) else ["parents"]
     try:
         record = json.loads(data)
-        if record["schema"] != "gates/record/v1" or set(record) != KEYS or mode != "100644":
+        if record["schema"] != "gates/record/v1" or set(record) - LATE != KEYS or mode != "100644":
             return [*found, "unreadable"], told
         found += ["not_canonical"] if canonical(record) != data else []
         found += ["sequence"] if record["sequence"] != place else []
@@ -164,6 +154,7 @@ def form(record):
     promoting = record["kind"] == "promotion" or (record["kind"] == "intent" and not record["target"])
     must = HOLDS[record["kind"]].split() + (JUDGED.split() if promoting else [])
     judged = not promoting or (record["model"] and record["model"]["predictions"] and record["model"]["holdout"])
+    judged = judged and ("versions" in record) == (record["kind"] == "migration")
     fits = judged and all(record[key] for key in must) and not any(record[key] for key in LACKS[record["kind"]].split())
     return [] if fits else ["incomplete"]
 
@@ -181,10 +172,35 @@ def rests(record, told, seen):
         found += [] if all([record["name"], one] in seen["given"] for one in record["waivers"]) else ["waiver"]
     if kind == "waiver":
         seen["given"] += [[record["name"], one] for one in record["waivers"]]
+    if kind == "migration":
+        found += copies(record, seen)
     if kind in MOVES:
         seen["moves"][told], seen["stood"][alias] = record, record["after"]
     approvers = [one["user"]["id"] for one in record["approvals"]]
     return found + (["not_approved"] if None in approvers or record["run"]["actor"]["id"] in approvers else [])
+
+
+def copies(record, seen):
+    """A migration copies what the records before it know, all that aliases name, and no other bytes; from then on
+    versions have their new numbers."""
+
+    def key(version):
+        return version and (version["version"], version["digest"])
+
+    name, versions = record["name"], record["versions"]
+    now = {key(one["before"]): one["after"] for one in versions}
+    known = {key(one["after"]) for one in seen["moves"].values() if one["name"] == name}
+    stood = {alias: version for (of, alias), version in seen["stood"].items() if of == name and version}
+    named = {(alias, key(one["before"])) for one in versions for alias in one["aliases"]}
+    found = [] if now.keys() <= known and named == {(one, key(it)) for one, it in stood.items()} else ["before"]
+    numbers = {one["after"]["version"] for one in versions}
+    same = all(one["before"]["digest"] == one["after"]["digest"] for one in versions)
+    found += [] if same and len(numbers) == len(now) == len(versions) else ["contradiction"]
+    for told, one in seen["moves"].items():
+        if one["name"] == name:
+            seen["moves"][told] = {**one, "after": now.get(key(one["after"]))}
+    seen["stood"].update({(name, alias): now.get(key(version)) for alias, version in stood.items()})
+    return found
 
 
 def order(record, told, seen):

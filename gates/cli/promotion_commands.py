@@ -198,22 +198,35 @@ def rollback(policy: Path, target: str | None, stage: str | None, reason: str, a
 @options.as_json
 @click.option("--stage", help="The stage's alias. Default: the champion's.")
 @click.option("--reason", required=True, help="The reason. It is recorded.")
+@click.option(
+    "--from",
+    "source",
+    metavar="REGISTRY",
+    help="Bring the model's versions here from another registry: its MLflow address, or git.",
+)
 @key_option
-def adopt(policy: Path, stage: str | None, reason: str, key: Path | None, as_json: bool) -> None:
+def adopt(policy: Path, stage: str | None, reason: str, source: str | None, key: Path | None, as_json: bool) -> None:
     """Record the version that an alias names now as the one to compare with, though gates did not promote it.
 
     Use it for a registry that already has a champion, or after somebody moved an alias by hand. The registry stays as
     it is. It needs the approvals that the stage requires for a promotion.
 
+    With --from, the versions that gates promoted in another registry are copied into the one that the environment
+    names, and the ledger goes on there: all that aliases name, and the newest of the earlier ones.
+
     \b
     Example:
       gates adopt --reason "in production since May, before we used gates"
+      gates adopt --from sqlite:///mlflow.db --reason "the repository is our registry now"
     """
     import tempfile
 
     from gates.promotion.adopt import adopt as adopted
 
     session, trusted = _trusted(policy)
+    if source:
+        _bring(session, trusted, source, stage, reason, key, as_json=as_json)
+        return
     with (
         session.steps.step("adopt", f"models:/{session.resolved.champion[0]}"),
         tempfile.TemporaryDirectory(prefix="gates-adopt-") as beside,
@@ -231,6 +244,38 @@ def adopt(policy: Path, stage: str | None, reason: str, key: Path | None, as_jso
         if as_json
         else f"record {record.sequence}: {record.name} version {version} is {record.alias}, as adopted"
     )
+
+
+def _bring(
+    session: Session, trusted: TrustedPolicy, source: str, stage: str | None, reason: str, key: Path | None, *,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Copy a model's versions from another registry."""
+    import tempfile
+
+    from gates.promotion.migrate import migrate
+    from gates.wording import plural
+
+    if stage or key:
+        raise click.UsageError("--from brings all aliases, and signs nothing: leave out --stage and --key")
+    name, alias = session.resolved.champion
+    other = session.other_registry(source)
+    with (
+        session.steps.step("adopt", f"models:/{name}"),
+        tempfile.TemporaryDirectory(prefix="gates-adopt-") as beside,
+    ):
+        entry = migrate(_promotion_context(session), other, trusted, reason, _approvals(session), Path(beside))
+    copied = (entry.record.versions or ()) if entry else ()
+    champion = next((one.after.version for one in copied if alias in one.aliases), None)
+    outputs(session, alias=alias, version=champion or "", record=entry.digest if entry else "")
+    told = {"model": name, "alias": alias, "version": champion, "record": entry.digest if entry else None,
+            "sequence": entry.record.sequence if entry else None,
+            "versions": {one.before.version: one.after.version for one in copied}}  # fmt: skip
+    line = f"the versions of {name} are here already: nothing to do"
+    if entry:
+        named = "; ".join(f"{one} is version {it.after.version}" for it in copied for one in it.aliases)
+        line = f"record {entry.record.sequence}: {plural(len(copied), 'version', 'versions')} of {name} copied; {named}"
+    click.echo(json.dumps(told) if as_json else line)
 
 
 def _lay(session: Session, folder: Path) -> None:

@@ -49,6 +49,7 @@ class Code(StrEnum):
     MISSING_FACT = "missing_fact"
     NO_CHAMPION = "no_champion"
     UNCOMPARED = "uncompared"  # with no champion, for a reason that is told, though there may be one
+    OTHER_REGISTRY = "other_registry"  # the ledger says that the champion is in another registry than the one asked
     ALIAS_MOVED = "alias_moved"  # the registry's alias names another version than the ledger, or none
     NOT_ADOPTED = "not_adopted"  # the registry's alias names a version of which the ledger says nothing
     STORED_BYTES = "stored_bytes"  # the champion's bytes are not those that were promoted

@@ -36,6 +36,7 @@ class RecordKind(StrEnum):
     FAILURE = "failure"  # one was begun and undone
     WAIVER = "waiver"  # somebody accepts a named verdict
     ADOPTION = "adoption"  # what an alias names, though gates did not promote it, is the champion from now on
+    MIGRATION = "migration"  # a model's versions were copied into another registry, where they have other numbers
 
 
 _JUDGED = ("verdict", "decision", "evidence", "policy")
@@ -52,6 +53,7 @@ HOLDS: Mapping[RecordKind, tuple[str, ...]] = {
     RecordKind.FAILURE: (*_MODEL, "intent", "code"),
     RecordKind.WAIVER: (*_JUDGED, "waivers"),
     RecordKind.ADOPTION: (*_MODEL, "after"),
+    RecordKind.MIGRATION: ("policy", "versions"),
 }
 LACKS: Mapping[RecordKind, tuple[str, ...]] = {
     RecordKind.DECISION: ("intent", "target", "after", "code"),
@@ -62,7 +64,9 @@ LACKS: Mapping[RecordKind, tuple[str, ...]] = {
     RecordKind.FAILURE: ("after", "holder", "lease"),
     RecordKind.WAIVER: ("alias", "intent", "target", "before", "after", "code", "holder", "lease"),
     RecordKind.ADOPTION: ("verdict", "decision", "evidence", "intent", "target", "code", "holder", "lease", "waivers"),
-}
+    RecordKind.MIGRATION: ("alias", "verdict", "decision", "evidence", "model", "intent", "target", "before", "after",
+                           "code", "holder", "lease", "waivers"),
+}  # fmt: skip
 OUTCOMES = (RecordKind.PROMOTION, RecordKind.ROLLBACK, RecordKind.FAILURE)  # what closes an intent
 MOVES = (
     RecordKind.PROMOTION,
@@ -85,6 +89,7 @@ class Refused(StrEnum):
     APPROVALS = "approvals"
     STORED_BYTES = "stored_bytes"
     ALIAS_MOVED = "alias_moved"
+    OTHER_REGISTRY = "other_registry"
     NOT_ADOPTED = "not_adopted"
     NOTHING_TO_ROLL_BACK = "nothing_to_roll_back"
     INTERRUPTED = "interrupted"
@@ -225,6 +230,21 @@ class Version:
     WRITTEN = "whole"
     version: str = declare("Its number.")
     digest: str = declare("Digest of the sorted file manifest of its bytes.")
+    registry: Literal["git", "mlflow"] | None = declare(
+        "The kind of registry: a branch of the repository, or MLflow. Records of an older gates don't have it.",
+        default=None,
+        late=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopiedVersion:
+    """A version that was copied into another registry."""
+
+    WRITTEN = "whole"
+    before: Version = declare("What it was there.")
+    after: Version = declare("What it is now.")
+    aliases: tuple[str, ...] = declare("The aliases that name it.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +283,11 @@ class Record:
     attached: dict[str, str] = declare(
         "Further documents stored with the record: file name to the SHA-256 of its bytes."
     )
+    versions: tuple[CopiedVersion, ...] | None = declare(
+        "For a migration: what was copied, the first promoted first. A version that is not among them stayed behind.",
+        default=None,
+        late=True,
+    )
 
     @property
     def documents(self) -> Mapping[str, str]:
@@ -280,7 +305,10 @@ class Record:
         """The fields that a record of this kind must hold and lacks, or holds and must not."""
         judged = (*_JUDGED, *_PREDICTED) if self.kind is RecordKind.PROMOTION or self._is_promotion_to_be else ()
         missing = [one for one in (*HOLDS[self.kind], *judged) if not self._at(one)]
-        return tuple(dict.fromkeys((*missing, *(one for one in LACKS[self.kind] if self._at(one)))))
+        foreign = [one for one in LACKS[self.kind] if self._at(one)]
+        if self.versions is not None and self.kind is not RecordKind.MIGRATION:
+            foreign.append("versions")
+        return tuple(dict.fromkeys((*missing, *foreign)))
 
     @property
     def _is_promotion_to_be(self) -> bool:

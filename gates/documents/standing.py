@@ -19,6 +19,7 @@ class AliasState(StrEnum):
     MOVED = "moved"  # the registry's alias names another version than the ledger, or none
     UNKNOWN = "unknown"  # the registry's alias names something, and the ledger says nothing of it
     BYTES_CHANGED = "bytes_changed"
+    ELSEWHERE = "other_registry"  # the ledger says that it is in another registry than the one that was asked
 
 
 AGREED = (AliasState.AS_PROMOTED, AliasState.NOTHING)

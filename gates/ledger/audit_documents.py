@@ -122,7 +122,7 @@ def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
             yield Flaw.DOCUMENTS, f"{name} was changed"
             return
     yield from _stated(state, record, documents)
-    if record.policy is not None and record.kind is RecordKind.ADOPTION:
+    if record.policy is not None and record.kind in (RecordKind.ADOPTION, RecordKind.MIGRATION):
         yield from _of_policy(state, record, documents)
     if record.decision is None or record.evidence is None or record.policy is None:
         return
@@ -177,13 +177,18 @@ def _adopted(record: Record, data: bytes) -> tuple[Tier, Plain, bool]:
 
 
 def _of_policy(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
-    """An adoption has nothing but the approvals that its policy asks for."""
+    """An adoption or migration has nothing but the approvals that its policy asks for."""
     try:
         resolved = resolved_of(state.get(documents[POLICY]) or b"")
     except GatesError as error:
         yield Flaw.CONTRADICTION, f"its policy can't be read: {error.what}"
         return
-    yield from _approvals(record, resolved)
+    if record.versions is None:
+        yield from _approvals(record, resolved)
+        return
+    named = {alias for one in record.versions for alias in one.aliases}
+    roles = {role: None for stage in resolved.stages if stage.alias in named for role in stage.approvals}
+    yield from _asked(record, resolved, tuple(roles))
 
 
 def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> Derived:

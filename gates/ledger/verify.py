@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gates.documents.audit import SCHEMA, Audit, AuditFinding, Flaw
 from gates.documents.record import OUTCOMES, TIME, Record, RecordKind, Version, Waiver
 from gates.errors import GatesError
+from gates.ledger.alias import key
 from gates.ledger.audit_documents import Filed, Told, check
 from gates.ledger.committed import check as committed
 from gates.ledger.ledger import Commit, Ledger
@@ -119,6 +120,7 @@ def _order(chain: Chain, record: Record, told: str) -> Iterator[Told]:
     yield from _form(chain, record)
     yield from _closes(chain, record, told)
     yield from _rests(chain, record)
+    yield from _copies(chain, record)
     if record.kind is RecordKind.WAIVER:
         chain.given |= {(record.name, _frozen(one)) for one in record.waivers}
     if record.moved:
@@ -174,6 +176,34 @@ def _rests(chain: Chain, record: Record) -> Iterator[Told]:
         foreign = [one.gate for one in record.waivers if (record.name, _frozen(one)) not in chain.given]
         if foreign:
             yield Flaw.WAIVER, f"no record before it accepts {', '.join(foreign)}"
+
+
+def _copies(chain: Chain, record: Record) -> Iterator[Told]:
+    """A migration copies what the records before it know, all that an alias names, and no other bytes; from then on
+    versions have their new numbers."""
+    if record.kind is not RecordKind.MIGRATION or record.versions is None:
+        return
+    now = {key(one.before): one.after for one in record.versions}
+    known = {key(one.after): one.after for one in chain.moves.values() if one.after and one.name == record.name}
+    stood = {alias: version for (name, alias), version in chain.stood.items() if name == record.name and version}
+    foreign = [one.before.version for one in record.versions if known.get(key(one.before)) is None]
+    if foreign:
+        yield Flaw.BEFORE, f"no record before it knows version {', '.join(foreign)} with those bytes"
+    named = {(alias, key(one.before)) for one in record.versions for alias in one.aliases}
+    if named != {(alias, key(version)) for alias, version in stood.items()}:
+        yield Flaw.BEFORE, "its aliases are not those that the records before it moved"
+    changed = [one.after.version for one in record.versions if one.after.digest != one.before.digest]
+    if (
+        changed
+        or len({one.after.version for one in record.versions}) != len(record.versions)
+        or len(now) != len(record.versions)
+    ):
+        yield Flaw.CONTRADICTION, "its copies are not the versions that they were made of"
+    for digest, one in chain.moves.items():
+        if one.name == record.name and one.after:
+            chain.moves[digest] = replace(one, after=now.get(key(one.after)))
+    for alias, version in stood.items():
+        chain.stood[record.name, alias] = now.get(key(version))
 
 
 def _frozen(waiver: Waiver) -> bytes:

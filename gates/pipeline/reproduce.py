@@ -14,6 +14,7 @@ from gates.documents.audit import REPRODUCED, Reproduced
 from gates.documents.evidence import Evidence
 from gates.documents.record import EVIDENCE, POLICY
 from gates.errors import Exit, GatesError
+from gates.ledger.alias import as_now, renumbered
 from gates.ledger.audit_documents import resolved_of
 from gates.ledger.ledger import Entry
 from gates.pipeline.baselines import version_of
@@ -118,12 +119,16 @@ def _champion(session: Session, before: Evidence, into: Path) -> RegisteredModel
     champion = before.champion
     if champion is None or champion.version is None:
         return None
-    return version_of(session, session.resolved.champion[0], champion.version, into / ".git" / "champion")
+    name, _ = session.resolved.champion
+    known = renumbered(session.ledger.entries(session.ledger.head()), name)
+    now = (one.record.after for one in known if one.record.moved and one.record.name == name)
+    version = next((one.version for one in now if one and one.digest == champion.digest), champion.version)
+    return version_of(session, name, version, into / ".git" / "champion")
 
 
 def _kept(session: Session, again: Session, entry: Entry, into: Path) -> Path | None:
     """The predictions of then, where they were promoted and are still kept."""
-    after = entry.record.after
+    after = as_now(session.ledger, session.ledger.head(), entry).record.after
     if after is None:
         return None
     served = session.registry.served(entry.record.name, after.version, entry.record.model, into / ".git" / "then")

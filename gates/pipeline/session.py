@@ -94,11 +94,28 @@ class Session:
     @cached_property
     def registry(self) -> Registry:
         """The registry: MLflow's, or a branch of the repository."""
-        if self.registry_uri is None:
-            from gates.registry.git_registry import GitRegistry, limit
+        return self._opened(self.registry_uri)
 
-            return GitRegistry(self.ledger.git, self.ledger.remote, self.steps.say, limit(self.environ))
-        return self._mlflow(self.registry_uri)
+    def other_registry(self, address: str) -> Registry:
+        """Open a registry beside the one of now: MLflow's at an address, or ``git``. Raises ``GatesError`` where it is
+        the same one."""
+        from gates.registry.address import GIT, rooted
+
+        uri = None if address == GIT else rooted(address, self.workspace.root)
+        if uri == self.registry_uri:
+            raise GatesError(
+                "is the registry of now, to which the models shall be brought",
+                where="--from",
+                hint="--from is where they are, and MLFLOW_TRACKING_URI where they go; without it, they go into git.",
+            )
+        return self._opened(uri)
+
+    def _opened(self, uri: str | None) -> Registry:
+        if uri is not None:
+            return self._mlflow(uri)
+        from gates.registry.git_registry import GitRegistry, limit
+
+        return GitRegistry(self.ledger.git, self.ledger.remote, self.steps.say, limit(self.environ))
 
     def _mlflow(self, uri: str) -> MLflowRegistry:
         from gates.registry.mlflow import MLflowRegistry

@@ -9,7 +9,7 @@ from pathlib import Path
 from gates.attestation.dsse import sign
 from gates.attestation.statement import adoption
 from gates.checkout.trusted_policy import TrustedPolicy
-from gates.documents.record import MANIFEST, POLICY, STATEMENT, RecordedModel, RecordKind, Version
+from gates.documents.record import MANIFEST, POLICY, STATEMENT, RecordedModel, RecordKind
 from gates.documents.standing import AliasState
 from gates.errors import GatesError
 from gates.ledger.alias import compared, known_of, last_move
@@ -55,7 +55,7 @@ def adopt(
                 policy=policy.ref,
                 model=_model(desk, head, version, folder, digest(manifest)),
                 before=last.record.after if last else None,
-                after=Version(version=version, digest=digest(manifest)),
+                after=desk.version(version, digest(manifest)),
                 approvals=approvals,
             )
             documents = {POLICY: policy.resolved.document, MANIFEST: canonical(manifest)}

@@ -14,6 +14,7 @@ TROUBLE = {
     AliasState.MOVED: "moved by hand: version {}",
     AliasState.UNKNOWN: "version {} not promoted by gates",
     AliasState.BYTES_CHANGED: "version {}: bytes changed",
+    AliasState.ELSEWHERE: "in another registry",
 }
 
 

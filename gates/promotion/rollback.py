@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from gates.documents.record import Record, RecordKind, Refused, Version
+from gates.documents.record import Record, RecordKind, Refused
 from gates.errors import GatesError
-from gates.ledger.alias import moves
+from gates.ledger.alias import NAMED, elsewhere, moves
 from gates.ledger.ledger import Entry, LostRaceError
 from gates.ledger.record_names import names
 from gates.promotion.transaction import PromotionContext, RefusedError, begin, carry_out
@@ -33,7 +33,7 @@ def rollback(desk: PromotionContext, alias: str, target: str | None, reason: str
                 refusal = replace(draft, kind=RecordKind.REFUSAL, reason=error.what, code=error.code)
                 desk.ledger.append_last(refusal, goal.documents)
                 raise
-            held = Version(version=now, digest=desk.registry.stored(desk.name, now) or GONE) if now else None
+            held = desk.version(now, desk.registry.stored(desk.name, now) or GONE) if now else None
             with suppress(LostRaceError):
                 intent = begin(desk, replace(draft, before=held), goal.documents, after=head)
                 return _carried_out(desk, intent)
@@ -118,7 +118,9 @@ def _before(moves: list[Entry]) -> list[Entry]:
 
 def _whole(desk: PromotionContext, goal: Entry) -> None:
     after = goal.record.after
-    if after is None or desk.registry.stored(desk.name, after.version) != after.digest:
-        version = after.version if after else "?"
-        why = f"the stored bytes of version {version} are not those of record {goal.record.sequence}, or gone"
+    if after is None or elsewhere(desk.registry, after):
+        why = f"the version of record {goal.record.sequence} is in another registry"
+        raise RefusedError(Refused.OTHER_REGISTRY, why, hint=f"Choose another one: gates history lists them. {NAMED}")
+    if desk.registry.stored(desk.name, after.version) != after.digest:
+        why = f"the stored bytes of version {after.version} are not those of record {goal.record.sequence}, or gone"
         raise RefusedError(Refused.STORED_BYTES, why, hint="Choose another one: gates history lists them.")

@@ -11,7 +11,7 @@ from gates.documents.record import EVIDENCE, MANIFEST, OUTCOMES, RecordKind
 from gates.documents.standing import AGREED, SCHEMA, ServedAlias, Standing
 from gates.errors import GatesError
 from gates.judge.judge import judge
-from gates.ledger.alias import Names, compared, hint, last_move
+from gates.ledger.alias import Names, compared, hint, last_move, renumbered
 from gates.ledger.ledger import Entry, Ledger
 from gates.policy import ResolvedPolicy
 from gates.promotion.transaction import within_lease
@@ -26,7 +26,7 @@ def standing(ledger: Ledger, registry: Names, resolved: ResolvedPolicy) -> Stand
     moves: dict[str, Entry] = {}
     newest, began, ended = None, None, False
     now = datetime.now(UTC)
-    for entry in ledger.entries(head):
+    for entry in renumbered(ledger.entries(head), name):
         record = entry.record
         newest = newest or entry
         if record.name != name:

@@ -20,7 +20,7 @@ from gates import __version__
 from gates.checkout.trusted_policy import TrustedPolicy
 from gates.documents.record import CARD, OUTCOMES, TIME, Approval, Record, RecordKind, Refused, Run, Version
 from gates.errors import Exit, GatesError
-from gates.ledger.alias import known_of, last_move
+from gates.ledger.alias import NAMED, elsewhere, known_of, last_move
 from gates.ledger.ledger import Entry, Ledger, LostRaceError
 from gates.policy import Stage
 from gates.promotion.provenance import draft
@@ -68,7 +68,11 @@ class PromotionContext:
     say: Callable[[str], None]
     held: list[str] = field(default_factory=list)  # the id of the lock, while it is held
 
-    def draft(self, kind: RecordKind, alias: str, reason: str) -> Record:
+    def version(self, number: str, digest: str) -> Version:
+        """A version of this registry."""
+        return Version(version=number, digest=digest, registry=self.registry.kind)
+
+    def draft(self, kind: RecordKind, alias: str | None, reason: str) -> Record:
         """A record that says nothing more yet."""
         return draft(self.name, self.run, kind, alias, reason)
 
@@ -144,6 +148,13 @@ def undo(desk: PromotionContext, entry: Entry) -> Entry:
     write is no order to the registry.
     """
     intent = entry.record
+    last = last_move(desk.ledger, desk.ledger.head(), desk.name, str(intent.alias))
+    if last and elsewhere(desk.registry, last.record.after):
+        raise GatesError(
+            f"record {entry.record.sequence} was left open in another registry, where it must be undone",
+            where=desk.name,
+            hint=NAMED,
+        )
     if intent.after is None:
         version = desk.registry.made_for(desk.name, entry.digest)
     else:
@@ -184,7 +195,7 @@ def carry_out(desk: PromotionContext, entry: Entry) -> Entry:
     if desk.registry.stored(name, version) != digest:
         return _undo(desk, entry, version, Refused.STORED_BYTES, f"the stored bytes of version {version} were changed")
     done = f"version {version} is {alias}"
-    return _close(desk, entry, None, done, after=Version(version=version, digest=digest))
+    return _close(desk, entry, None, done, after=intent.after or desk.version(version, digest))
 
 
 def _undo(desk: PromotionContext, entry: Entry, version: str | None, code: Refused, why: str) -> Entry:

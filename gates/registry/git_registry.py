@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from gates.documents.record import REGISTRY, RecordedModel
 from gates.documents.registered import SCHEMA, RegisteredVersion, RegisteredVersions
@@ -37,6 +38,7 @@ Files = dict[str, Blob]
 class GitRegistry:
     """The branch ``gates-registry`` of one repository; ``remote`` is None where it stays on this machine."""
 
+    kind: Literal["git", "mlflow"] = "git"
     lock: Path | None = None  # the ledger's, which is in the same repository, is enough
 
     def __init__(self, git: Git, remote: str | None, say: Callable[[str], None], limit: int = LIMIT) -> None:
@@ -135,16 +137,14 @@ class GitRegistry:
 
     # -- changing --
 
-    def keep(self, name: str, folder: Path, predictions: Path) -> StoredRun:
+    def keep(self, name: str, folder: Path, predictions: Path | None) -> StoredRun:
         """See ``Registry``. Files for which there is no room are not kept: their manifest and the predictions are."""
         run_id, place = uuid.uuid4().hex, _folder(name)
         read = {str(entry["path"]): (folder / str(entry["path"])).read_bytes() for entry in manifest(folder)}
-        judged = predictions.read_bytes()
-        file = f"predictions{predictions.suffix}"
-        always = {
-            f"{place}/{run_id}/{MANIFEST}": self._branch.blob(canonical([entry(*one) for one in sorted(read.items())])),
-            f"{place}/{run_id}/{PREDICTIONS}/{file}": self._branch.blob(judged),
-        }
+        judged = {f"predictions{predictions.suffix}": predictions.read_bytes()} if predictions else {}
+        listed = canonical([entry(*one) for one in sorted(read.items())])
+        always = {f"{place}/{run_id}/{MANIFEST}": self._branch.blob(listed)}
+        always |= {f"{place}/{run_id}/{PREDICTIONS}/{file}": self._branch.blob(data) for file, data in judged.items()}
         model = {f"{place}/{run_id}/{CANDIDATE}/{path}": self._branch.blob(data) for path, data in read.items()}
 
         def add(files: Files) -> Files:
@@ -152,14 +152,17 @@ class GitRegistry:
 
         self._change(add, f"files of a candidate of {name}")
         has_model = any(path.startswith(f"{MODEL}/") for path in read)
-        return StoredRun(run_id=run_id, predictions=digest([entry(file, judged)]), model=has_model)
+        told = digest([entry(*one) for one in judged.items()]) if judged else None
+        return StoredRun(run_id=run_id, predictions=told, model=has_model)
 
-    def register(self, name: str, kept: StoredRun, tags: Mapping[str, str]) -> str:
+    def register(self, name: str, kept: StoredRun, tags: Mapping[str, str], wish: str = "") -> str:
         """See ``Registry``."""
         numbers: list[str] = []
 
         def add(state: RegisteredVersions) -> RegisteredVersions:
-            numbers.append(str(max((int(one.version) for one in state.versions), default=0) + 1))
+            free = str(max((int(one.version) for one in state.versions), default=0) + 1)
+            wished = wish.isdecimal() and int(wish) >= int(free)
+            numbers.append(wish if wished else free)
             made = RegisteredVersion(version=numbers[-1], stored=kept.run_id, tags=dict(tags))
             return replace(state, versions=(*state.versions, made))
 

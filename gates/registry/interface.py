@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gates.documents.record import RecordedModel
 from gates.errors import GatesError
@@ -20,10 +20,11 @@ TAG_INTENT = "gates.intent"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRun:
-    """Stored files that nothing serves yet: their id, the digest of the predictions, and whether there is a model."""
+    """Stored files that nothing serves yet: their id, the digest of the predictions, if there are any, and whether
+    there is a model."""
 
     run_id: str
-    predictions: str
+    predictions: str | None
     model: bool
 
 
@@ -70,6 +71,10 @@ class Registry(Protocol):
     """One registry. Nothing in it counts by itself: the ledger says which bytes a version must have."""
 
     @property
+    def kind(self) -> Literal["git", "mlflow"]:
+        """What kind of registry it is, as records name it."""
+
+    @property
     def lock(self) -> Path | None:
         """The file to lock while the registry is changed; None where the ledger's lock is enough."""
 
@@ -86,11 +91,12 @@ class Registry(Protocol):
     def at(self, name: str, alias: str) -> str | None:
         """Find the version that an alias names, or None."""
 
-    def keep(self, name: str, folder: Path, predictions: Path) -> StoredRun:
+    def keep(self, name: str, folder: Path, predictions: Path | None) -> StoredRun:
         """Store the files of a candidate, of which nothing serves yet."""
 
-    def register(self, name: str, kept: StoredRun, tags: Mapping[str, str]) -> str:
-        """Make a version of stored files, which no alias names yet; gives its number."""
+    def register(self, name: str, kept: StoredRun, tags: Mapping[str, str], wish: str = "") -> str:
+        """Make a version of stored files, which no alias names yet; gives its number: the one wished for, where the
+        registry can choose and it is free."""
 
     def attach(self, name: str, version: str, file: str, text: bytes) -> None:
         """Keep a text with a version, in the place of an older one."""

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -133,6 +133,11 @@ class MLflowRegistry:
             return Path(self._mlflow.artifacts.download_artifacts(uri, dst_path=str(into), tracking_uri=self._uri))
 
     @property
+    def kind(self) -> Literal["git", "mlflow"]:
+        """See ``Registry``."""
+        return "mlflow"
+
+    @property
     def lock(self) -> Path | None:
         """The file to lock while the registry is changed: beside an SQLite one; None where it is somewhere else."""
         file = self._uri.removeprefix("sqlite:///")
@@ -159,14 +164,15 @@ class MLflowRegistry:
                     return None
                 raise
 
-    def keep(self, name: str, folder: Path, predictions: Path) -> StoredRun:
+    def keep(self, name: str, folder: Path, predictions: Path | None) -> StoredRun:
         """Store the files as a run, of which nothing serves yet."""
         with _told(f"store the files of {name}"):
             run_id, digest = self._run(name, folder, predictions)
             return StoredRun(run_id=run_id, predictions=digest, model=(folder / MODEL).is_dir())
 
-    def register(self, name: str, kept: StoredRun, tags: Mapping[str, str]) -> str:
-        """Make a version of stored files, which no alias names yet; gives its number."""
+    def register(self, name: str, kept: StoredRun, tags: Mapping[str, str], wish: str = "") -> str:
+        """Make a version of stored files, which no alias names yet; gives its number, which MLflow alone chooses."""
+        del wish
         with _told(f"register {name}"):
             _unless_there(lambda: self._client.create_registered_model(name))
             source = self._source(kept.run_id) + (f"/{MODEL}" if kept.model else "")
@@ -240,20 +246,23 @@ class MLflowRegistry:
         opened = found.info.start_time
         return dict(found.data.params) if opened is not None and during[0] <= opened <= during[1] else None
 
-    def _run(self, name: str, folder: Path, predictions: Path) -> tuple[str, str]:
+    def _run(self, name: str, folder: Path, predictions: Path | None) -> tuple[str, str | None]:
         """Keep the files as a run; gives its id and the digest of the predictions."""
         if self._client.get_experiment_by_name(name) is None:
             _unless_there(lambda: self._client.create_experiment(name, self._artifacts))
         run: Any = self._client.create_run(self._client.get_experiment_by_name(name).experiment_id)
         run_id = str(run.info.run_id)
         self._client.log_artifacts(run_id, str(folder), KEPT)
+        digest = self._log_predictions(run_id, predictions) if predictions else None
+        self._client.set_terminated(run_id)
+        return run_id, digest
+
+    def _log_predictions(self, run_id: str, predictions: Path) -> str:
         with tempfile.TemporaryDirectory() as beside:
             copy = Path(beside) / f"predictions{predictions.suffix}"
             shutil.copyfile(predictions, copy)
-            digest = folder_digest(copy.parent)
             self._client.log_artifact(run_id, str(copy), PREDICTIONS)
-        self._client.set_terminated(run_id)
-        return run_id, digest
+            return folder_digest(copy.parent)
 
 
 def _unless_there(create: Callable[[], Any]) -> None:

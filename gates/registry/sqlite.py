@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gates.registry.mlflow import KEPT, MODEL, MLflowRegistry, hashed
 from gates.system.activity import ran
@@ -32,6 +32,11 @@ class SQLiteRegistry:
     def __init__(self, uri: str, asked: Callable[[], MLflowRegistry]) -> None:
         self._file = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
         self._asked = asked
+
+    @property
+    def kind(self) -> Literal["git", "mlflow"]:
+        """See ``Registry``."""
+        return "mlflow"
 
     def at(self, name: str, alias: str) -> str | None:
         """The version that an alias names, or None."""

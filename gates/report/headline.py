@@ -65,6 +65,7 @@ def headline(decision: Decision, facts: Facts | None = None) -> str:
     facts = facts or Facts()
     absent = {
         Code.COULD_NOT_JUDGE: "could not judge",
+        Code.OTHER_REGISTRY: "could not judge — the champion is in another registry",
         Code.ALIAS_MOVED: "could not judge — registry and ledger disagree about the champion",
         Code.NOT_ADOPTED: "could not judge — the ledger does not know the champion",
         Code.STORED_BYTES: "could not judge — the champion's files were changed",

@@ -28,6 +28,7 @@ def declare(
     default: Any = dataclasses.MISSING,
     big: bool = False,
     single: bool = False,
+    late: bool = False,
     short: str | None = None,
     stricter: Stricter | None = None,
     **schema: Plain,
@@ -35,15 +36,24 @@ def declare(
     """A documented field.
 
     ``big``: an integer, or a tuple of them, that may pass 2**53 and is therefore written as decimal text.
-    ``single``: one item may stand for a list of one. ``short``: a bare value may stand for an object with only this
-    key.
+    ``single``: one item may stand for a list of one. ``late``: a key that came later, which is left out where there is
+    nothing, so that what was written before it keeps its form and its bytes. ``short``: a bare value may stand for an
+    object with only this key.
     ``stricter``: which of two values asks for more: the ``larger`` or the ``smaller`` number (of yes and no, yes is
     the larger), the later one of some options, the ``earlier`` day (none at all being the earliest), the list of
     ``fewer`` items, or any that is ``set``. ``each``: every item of a list is asked for on its own. ``free``: it asks
     for nothing. Left out: that can't be determined.
     ``schema``: further JSON Schema keywords of the value, such as ``minimum``.
     """
-    metadata = {"doc": doc, "big": big, "single": single, "short": short, "stricter": stricter, "schema": schema}
+    metadata = {
+        "doc": doc,
+        "big": big,
+        "single": single,
+        "late": late,
+        "short": short,
+        "stricter": stricter,
+        "schema": schema,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -130,7 +140,7 @@ def _large(value: Any) -> Plain:
 def _field_schema(cls: type, field: dataclasses.Field[Any], *, strict: bool) -> dict[str, Plain]:
     meta = field.metadata
     kind = hints(cls)[field.name]
-    if not strict:  # people leave a key out; they don't write null
+    if not strict or meta["late"]:  # people leave a key out; they don't write null
         kind, _ = _optional(kind)
     schema = _big_schema(kind) if meta["big"] else _schema_of_type(kind)
     if meta["short"]:
@@ -154,7 +164,7 @@ def schema_of(cls: Any) -> dict[str, Plain]:
         return dict(cls.SCHEMA)
     strict = getattr(cls, "WRITTEN", "") == "whole"
     every = dataclasses.fields(cls)
-    required = [written(f) for f in every if strict or f.default is dataclasses.MISSING]
+    required = [written(f) for f in every if (strict and not f.metadata["late"]) or f.default is dataclasses.MISSING]
     return {
         "type": "object",
         "description": (cls.__doc__ or "").split("\n\n")[0].replace("\n", " ").strip(),
@@ -242,10 +252,17 @@ def _writer(cls: Any) -> Make:
         return lambda value: value.plain()
     if dataclasses.is_dataclass(cls):
         keys = [(f.name, written(f), _large if f.metadata.get("big") else plain) for f in dataclasses.fields(cls)]
-        return lambda value: {
-            key: item if type(item := getattr(value, name)) in _LEAVES and write is plain else write(item)
-            for name, key, write in keys
-        }
+        late = {written(f) for f in dataclasses.fields(cls) if f.metadata.get("late")}
+
+        def whole(value: Any) -> Plain:
+            return {
+                key: item if type(item := getattr(value, name)) in _LEAVES and write is plain else write(item)
+                for name, key, write in keys
+            }
+
+        if not late:
+            return whole
+        return lambda value: {key: item for key, item in whole(value).items() if item is not None or key not in late}
     if issubclass(cls, Mapping):
         return lambda value: {str(name): plain(item) for name, item in value.items()}
     if issubclass(cls, tuple | list):

@@ -85,6 +85,9 @@ ELSE: dict[str, Example] = {
         """ && sed -i 's/"champion":"2"/"champion":"1"/' churn/registered.json"""
         " && git commit --quiet --all --message moved && git push --quiet"
     ),
+    'gates adopt --from sqlite:///mlflow.db --reason "the repository is our registry now"': Example(
+        "MLFLOW_TRACKING_URI=sqlite:///mlflow.db gates adopt --from git --reason there"
+    ),
     'gates waive --gate recall:min --reason "too few rows before March" --until 2027-03-31': Example(
         "git checkout --quiet main && sed -i 's/min: 0.30/min: 0.99/' gates.yaml"
         " && git commit --quiet --all --message strict && git push --quiet origin main && gates run || test $? = 1"
@@ -93,6 +96,7 @@ ELSE: dict[str, Example] = {
 
 
 SLOW = {  # they load MLflow, some more than once; tests elsewhere do the same in one process
+    'gates adopt --from sqlite:///mlflow.db --reason "the repository is our registry now"',
     "gates check-data --policy models/churn/gates.yaml",
     "gates measure",
     "gates measure --shard 1/4",

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ledgers import History, audited, chained, load, record, store, with_record
 from worlds import World
 
-from gates.documents.record import HOLDS, LACKS, Record, RecordKind, Refused
+from gates.documents.record import HOLDS, LACKS, CopiedVersion, Record, RecordKind, Refused
 from gates.ledger import audit_documents
 from gates.policy import ResolvedPolicy
 from gates.schema.canonical import canonical, digest_bytes
@@ -70,6 +70,17 @@ def test_a_whole_ledger_is_whole(history: History, whole: Path) -> None:
     assert found.derived == 2
     kinds = {record(files)["kind"] for files in history}
     assert kinds == {"refusal", "waiver", "intent", "promotion", "rollback"}
+
+
+def test_records_of_before_registries_had_names_are_whole(history: History, tmp_path: Path) -> None:
+    """A key that came later is left out where there is nothing: older records keep their form and their bytes."""
+
+    def older(one: dict[str, Any]) -> None:
+        for version in filter(None, (one["before"], one["after"])):
+            assert version.pop("registry") == "mlflow"
+
+    found, theirs = audited(store(tmp_path / "l.git", chained([with_record(one, older) for one in history], history)))
+    assert (found.found, theirs) == ((), [])
 
 
 def test_without_an_anchor_it_says_what_it_cannot_know(history: History, tmp_path: Path) -> None:
@@ -226,7 +237,7 @@ VALUES: dict[str, Any] = {
     "alias": "champion", "intent": "sha256:" + "1" * 64, "target": "sha256:" + "1" * 64, "code": "verdict",
     "holder": "x", "lease": "2026-01-01T00:00:00Z", "before": {"version": "1", "digest": "sha256:" + "1" * 64},
     "after": {"version": "1", "digest": "sha256:" + "1" * 64}, "verdict": "pass",
-    "decision": "sha256:" + "1" * 64, "evidence": "sha256:" + "1" * 64,
+    "model": "any", "decision": "sha256:" + "1" * 64, "evidence": "sha256:" + "1" * 64,
 }  # fmt: skip
 
 
@@ -259,6 +270,13 @@ def kinds(history: History) -> dict[str, Record]:
     found[RecordKind.FAILURE] = replace(promotion, kind=RecordKind.FAILURE, after=None, code=Refused.ALIAS_MOVED)
     alone: dict[str, Any] = {"verdict": None, "decision": None, "evidence": None, "intent": None, "target": None}
     found[RecordKind.ADOPTION] = replace(rollback, kind=RecordKind.ADOPTION, waivers=(), **alone)
+    copied = (
+        CopiedVersion(before=rollback.after, after=rollback.after, aliases=("champion",)) if rollback.after else None
+    )
+    found[RecordKind.MIGRATION] = replace(
+        found[RecordKind.ADOPTION], kind=RecordKind.MIGRATION, alias=None, model=None, before=None, after=None,
+        attached={}, versions=(copied,),
+    )  # fmt: skip
     assert found.keys() == set(RecordKind)
     return dict(found)
 
