@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from documented import documented
 from fake_github import BOT, Trouble
-from harness import COMMIT, ENVIRON, INSTALLED, ROOT, USED, World, copy_product, differences
+from harness import COMMIT, ENVIRON, INSTALLED, ROOT, USED, World, copy_product, differences, on_main
 from telco import BAD, BROKEN, POLICY, settle
 
 PASS = {"data": "pass", "judge": "pass", "report": "pass"}
@@ -65,13 +65,21 @@ def test_from_the_first_push_to_the_last_and_one_comment(world: World) -> None:
     assert sorted(world.git("ls-tree", "-r", "--name-only", "gates-pictures").split()) == sorted(shown)
     world.call("workflows", "Model", requirements=None)
 
+    fresh: dict[str, None] = dict.fromkeys(("tracking_uri", "approvals", "requirements"))  # nobody names a registry
+    world.write(documented("workflows", "Promote", **fresh), "promote.yml")
+    world.commit()
+    landed = world.run("push", on_main(), workflow="promote.yml")
+    assert landed.failed == set(), landed.log
+    assert '"aliases":{"champion":"1"}' in world.git("show", "gates-registry:telco-churn/registered.json")
+
     (world.repository / "columns.txt").write_text(BAD)
     third = world.push()
     assert third.verdicts == {"data": "pass", "judge": "fail", "report": "fail"}, third.log
     assert third.failed == {"report"}
     assert marked(world) == "fail"
     assert world.github.statuses[-1]["state"] == "failure"
-    assert "roc_auc" in ours(world)
+    assert "| Champion v1 | Candidate |" in ours(world)
+    assert "roc_auc:max_worsening" in ours(world)
     assert world.github.comments[0]["id"] != comment  # posted anew: it got worse
 
     (world.repository / "train.py").write_text("raise SystemExit('the table has no column tenure_months')")
@@ -168,7 +176,8 @@ def test_a_model_is_scored_apart_and_so_is_a_champion_on_a_new_holdout(
     run = world.push()
     assert run.verdicts == {"data": "pass", "judge": "fail", "report": "fail"}, run.log
     assert {job for job, end in run.jobs.items() if end == "succeeded"} >= {"score", "champion", "train"}
-    assert "worse than champion v1" in ours(world)
+    assert "| Champion v1 | Candidate |" in ours(world)
+    assert "roc_auc:max_worsening" in ours(world)
     assert "<code>recall:max_worsening:anchor</code>" in ours(world)
     for job in ("train", "score", "champion"):
         seen = (world.seen / f"{job}.env").read_text()
