@@ -161,8 +161,9 @@ def _longer(spread: Spread, smooth: Smooth, variation: float) -> float:
 
 
 def _variation(sums: Moments, place: int) -> float:
-    """The variance of rows' quantity as a share of its squared mean; 0 where that is 0."""
-    total = sums.sums[place]
+    """The variance of rows' quantity as a share of its squared mean; 0 where that is 0, and of units, whose rows are no
+    longer there: few buckets that carry an error leave it few degrees of freedom."""
+    total = 0 if sums.buckets else sums.sums[place]
     return max(0.0, sums.rows * _square(sums, place) * SCALE / total**2 - 1) if total else 0.0
 
 

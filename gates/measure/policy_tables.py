@@ -1,0 +1,155 @@
+"""Open the policy's tables in its engine, and make the rows that models are measured on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from gates.contract.sql import literal, quoted
+from gates.documents.evidence import Finding
+from gates.documents.slices import Dimension
+from gates.measure import verbatim
+from gates.measure.contract_check import findings
+from gates.measure.engines import Engine, connect, unordered
+from gates.measure.engines.duckdb import is_file
+from gates.measure.holdout.apart import refuse_shared
+from gates.measure.holdout.hidden import Hidden
+from gates.measure.holdout.labels import Labels, read_labels
+from gates.measure.holdout.rows import Parts, make_rows, parts_of, told_apart, weight_places
+from gates.measure.holdout.tables import OpenTable, content_digest, open_table, sequence_digest
+from gates.measure.shards import Shard
+from gates.measure.worst_slices import searched
+from gates.policy import ResolvedPolicy
+
+
+class PolicyTables:
+    """The policy's tables, open in its engine: the rows of the holdout, and what the contract's rules count in each.
+
+    ``now`` is what freshness is held against, the clock's time if not given. ``shard``: the part of the holdout's rows
+    that is looked at, if not all. Raises ``GatesError`` at the first table that can't be read.
+    """
+
+    def __init__(
+        self, resolved: ResolvedPolicy, root: Path, now: datetime | None, threads: int | None, shard: Shard | None
+    ) -> None:
+        self.resolved = resolved
+        self.root = root
+        self.shard = shard
+        data = resolved.policy.data
+        self.engine = connect(now, threads, data.engine)
+        named = [("train", data.train), ("holdout", data.holdout)]
+        self.opened = {name: open_table(self.engine, root, path, name) for name, path in named if path}
+
+    @property
+    def holdout(self) -> OpenTable:
+        """The holdout's table."""
+        return self.opened["holdout"]
+
+    def files(self, name: str) -> list[Path]:
+        """The files that a table is made of."""
+        path = literal(str(self.root / self.opened[name].path))
+        return [Path(row[0]) for row in self.engine.run(f"SELECT file FROM glob({path}) ORDER BY file")]
+
+    @cached_property
+    def counter(self) -> Engine:
+        """What rows are counted in. Without a key they are distinguished by their order, which files have alone."""
+        data = self.resolved.policy.data
+        if data.key is None and not is_file(data.holdout):
+            raise unordered()
+        return self.engine if data.key else self.engine.embedded("holdout")
+
+    @cached_property
+    def holdout_identity(self) -> str:
+        """Which rows predictions belong to: the multiset of rows where a key finds them, else their sequence."""
+        if self.resolved.policy.data.key is None:
+            return sequence_digest(self.engine, self.holdout)
+        return content_digest(self.engine, self.holdout)[0]
+
+    def check(self) -> tuple[Finding, ...]:
+        """What the contract's rules count in every table. Raises ``GatesError`` where training and holdout are the same
+        rows."""
+        contract = self.resolved.contract
+        if "train" in self.opened:
+            refuse_shared(self.engine, self.opened["train"], self.holdout, self.resolved.policy, contract)
+        if contract is None:
+            return ()
+        tables = list(self.opened.values())
+        return tuple(one for table in tables for one in findings(self.engine, table, contract, self._beside))
+
+    def _beside(self, name: str) -> OpenTable | None:
+        """A second table for a rule that looks at one."""
+        if name == "train":
+            return self.opened.get("train")
+        return open_table(self.engine, self.root, name, f"beside {name}")
+
+    def unlabelled(self, folder: Path) -> Path:
+        """The holdout without its label, in its own order and format, as a file in ``folder``."""
+        path = self.resolved.policy.data.holdout
+        return self.features(folder, "holdout", Path(path).suffix.lower() if is_file(path) else ".parquet")
+
+    def asked_about(self, folder: Path, name: str = "features") -> Path:
+        """The rows that a model is asked about: as Parquet, or of a CSV file as they are written there."""
+        suffix = Path(self.resolved.policy.data.holdout).suffix.lower()
+        return self.features(folder, name, suffix if suffix in verbatim.SUFFIXES else ".parquet")
+
+    def features(self, folder: Path, name: str, suffix: str) -> Path:
+        """The holdout without its label, in its own order, as a file of that format."""
+        data, target = self.resolved.policy.data, folder / f"{name}{suffix}"
+        if data.label is not None:
+            self.holdout.require(data.label, "data.label")
+        if suffix in verbatim.SUFFIXES:
+            return verbatim.without(self.files("holdout"), data.label, target)
+        self.engine.embedded("holdout").write(self._features, target)
+        return target
+
+    @property
+    def _features(self) -> str:
+        """SQL of the holdout without its label."""
+        label = self.resolved.policy.data.label
+        but = f" EXCLUDE ({quoted(label)})" if label is not None else ""
+        return f"SELECT *{but} FROM {quoted('holdout')}"
+
+    @property
+    def hidden(self) -> Hidden:
+        """The columns of which no value is shown."""
+        return Hidden.of(self.resolved.contract)
+
+    @cached_property
+    def searched_columns(self) -> tuple[Dimension, ...]:
+        """What a search for slices looks at."""
+        return searched(self.counter, self.holdout, self.resolved)
+
+    @cached_property
+    def rows(self) -> tuple[Labels, Parts]:
+        """The labels and the slices' columns, with the table of rows made from them."""
+        policy = self.resolved.policy
+        labels = read_labels(self.counter, self.holdout, policy)
+        parts = parts_of([*self.resolved.needs.dimensions, *self.searched_columns])
+        values = make_rows(
+            self.counter, self.holdout, policy, labels, parts, self.where,
+            told_apart=self.told_apart, hidden=self.hidden, places=self.weight_places,
+        )  # fmt: skip
+        self.hidden.refuse_small(self.counter, self.resolved.needs.dimensions, values, quoted(self.holdout.name))
+        return labels, parts
+
+    @property
+    def first_part(self) -> bool:
+        """Whether this is the whole, or the part that looks at the whole tables."""
+        return self.shard is None or self.shard.index == 1
+
+    @property
+    def where(self) -> str:
+        """SQL that holds of the rows that are measured."""
+        key = self.resolved.policy.data.key
+        return self.shard.where(key) if self.shard and key else "TRUE"
+
+    @cached_property
+    def weight_places(self) -> int:
+        """How many binary places a weight is kept to."""
+        return weight_places(self.counter, self.holdout, self.resolved.policy.data.weight)
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether anything needs units, or buckets of rows."""
+        return told_apart(self.resolved.policy, self.resolved.needs)
