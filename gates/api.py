@@ -75,7 +75,7 @@ _T = TypeVar("_T")
 
 
 def _shown(kind: type[_T], value: Any) -> _T:
-    """The same value as one that shows itself in a notebook."""
+    """Return the same value as one that shows itself in a notebook."""
     return kind(**{one.name: getattr(value, one.name) for one in fields(value) if one.init})
 
 
@@ -85,12 +85,12 @@ def load_policy(path: Place = "gates.yaml") -> ShownPolicy:
 
 
 def load_evidence(folder: Place = ".gates") -> ShownEvidence:
-    """The evidence that ``gates measure`` left in a folder. Raises ``GatesError`` where it is none."""
+    """Return the evidence that ``gates measure`` left in a folder. Raises ``GatesError`` where it is none."""
     return _shown(ShownEvidence, Workspace(policy=Path("gates.yaml")).load_evidence(Path(folder)))
 
 
 def load_decision(path: Place = ".gates/decision.json") -> ShownDecision:
-    """A decision that was made before. Raises ``GatesError`` where it is none."""
+    """Return a decision that was made before. Raises ``GatesError`` where it is none."""
     return _shown(ShownDecision, Workspace(policy=Path("gates.yaml")).load_decision(Path(path)))
 
 
@@ -103,7 +103,8 @@ def judge(policy: policy.ResolvedPolicy, evidence: evidence.Evidence) -> ShownDe
 
 
 def measure(path: Place = "gates.yaml") -> ShownEvidence:
-    """What ``gates measure`` does: check the data, and measure the candidate that was trained beside the champion.
+    """Return what ``gates measure`` does: check the data, and measure the candidate that was trained beside the
+    champion.
 
     Leaves the evidence in ``.gates``. Raises ``GatesError`` at the first step that can't be done.
     """
@@ -111,7 +112,7 @@ def measure(path: Place = "gates.yaml") -> ShownEvidence:
 
 
 def run(path: Place = "gates.yaml") -> ShownDecision:
-    """What ``gates run`` does, up to the decision: check the data, train, measure, judge.
+    """Return what ``gates run`` does, up to the decision: check the data, train, measure, judge.
 
     Leaves evidence and decision in ``.gates``. Raises ``GatesError`` at the first step that can't be done.
     """
@@ -122,7 +123,7 @@ def run(path: Place = "gates.yaml") -> ShownDecision:
 
 
 def _session(path: Place) -> Session:
-    """A session whose steps say nothing but where they fail."""
+    """Return a session whose steps say nothing but where they fail."""
     today = datetime.now(UTC).date().isoformat()
     steps = Steps(sys.stderr, quiet=True)
     return Session(workspace=Workspace(policy=Path(path)), steps=steps, environ=os.environ, today=today)

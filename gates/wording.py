@@ -23,21 +23,23 @@ class Hopeless(Enum):
 
 
 def number(value: float, more: int = 0) -> str:
-    """A value at three decimals, more where it is small: ``0.812``, ``0.0004``, ``−1,234.5``. ``more`` digits."""
+    """Return a value at three decimals, more where it is small: ``0.812``, ``0.0004``, ``−1,234.5``. ``more``
+    digits."""
     if value and abs(value) < 0.01:  # noqa: PLR2004 -- three decimals would show one digit or none
         return _plain(f"{value:.{2 + more}g}")
     return _plain(f"{value:,.{3 + more}f}" if abs(value) < POINT else f"{value:,.{1 + more}f}")
 
 
 def _plain(told: str) -> str:
-    """A number without a power of ten where a reader can do without, and with a real minus."""
+    """Return a number without a power of ten where a reader can do without, and with a real minus."""
     if "e" in told and _SMALL <= abs(Decimal(told)) < _LARGE:
         told = f"{Decimal(told):,f}"
     return told.replace("-", MINUS)
 
 
 def apart(text: Callable[[float, int], str], value: float, limit: float, unit: float = 1.0) -> str:
-    """A value in as many digits as show on which side of the limit it lies. ``unit``: what the text counts in."""
+    """Return a value in as many digits as show on which side of the limit it lies. ``unit``: what the text counts
+    in."""
     told = text(value, 0)
     for more in range(_DIGITS):
         told = text(value, more)
@@ -48,22 +50,22 @@ def apart(text: Callable[[float, int], str], value: float, limit: float, unit: f
 
 
 def limit_text(value: float) -> str:
-    """A limit as its author wrote it: ``0.8``, ``500``."""
+    """Return a limit as its author wrote it: ``0.8``, ``500``."""
     return _plain(f"{value:,.10g}")
 
 
 def written(value: float) -> str:
-    """A number as it is written in YAML, to be pasted: ``-0.05``, ``1234.5``."""
+    """Return a number as it is written in YAML, to be pasted: ``-0.05``, ``1234.5``."""
     return f"{value:.10g}"
 
 
 def signed(value: float, more: int = 0) -> str:
-    """A difference with its sign: ``+0.018``, ``−0.071``, ``0``. ``more`` digits."""
+    """Return a difference with its sign: ``+0.018``, ``−0.071``, ``0``. ``more`` digits."""
     return f"{'+' if value > 0 else MINUS}{number(abs(value), more)}" if value else "0"
 
 
 def size(value: float, *, points: bool, limit: float | None = None) -> str:
-    """The size of a difference: ``1.4 points``, ``0.25 points``; as a number where points make no sense.
+    """Return the size of a difference: ``1.4 points``, ``0.25 points``; as a number where points make no sense.
 
     ``limit``: from which it is distinguished.
     """
@@ -74,7 +76,7 @@ def size(value: float, *, points: bool, limit: float | None = None) -> str:
 
 
 def asked_size(limit: float, *, points: bool) -> str:
-    """The size of a difference as the policy's author wrote it: ``10``, ``1.25 points``."""
+    """Return the size of a difference as the policy's author wrote it: ``10``, ``1.25 points``."""
     told = limit_text(limit * POINT if points else limit)
     return f"{told} point{'' if told == '1' else 's'}" if points else told
 
@@ -87,7 +89,8 @@ def _points(value: float, more: int = 0) -> str:
 
 
 def moved(low: float, high: float, *, points: bool, limit: float | None = None) -> str:
-    """A range of change with signs: ``−8.8 to −2.2 points``. ``limit``: from which both ends are distinguished."""
+    """Return a range of change with signs: ``−8.8 to −2.2 points``. ``limit``: from which both ends are
+    distinguished."""
 
     def end(value: float) -> str:
         sign = "+" if value > 0 else "−" if value < 0 else ""
@@ -100,7 +103,7 @@ def moved(low: float, high: float, *, points: bool, limit: float | None = None) 
 
 
 def moved_by(value: float, *, points: bool = True) -> str:
-    """One change with its sign: ``−2.2 points``."""
+    """Return one change with its sign: ``−2.2 points``."""
     return f"{'+' if value > 0 else '−' if value < 0 else ''}{size(value, points=points)}"
 
 
@@ -110,7 +113,7 @@ def percent(confidence: float) -> str:
 
 
 def printable(foreign: str) -> str:
-    """Foreign text for a terminal, without what one obeys: line breaks and control characters become spaces."""
+    """Return foreign text for a terminal, without what one obeys: line breaks and control characters become spaces."""
     return "".join(letter if letter.isprintable() else " " for letter in foreign)
 
 
@@ -130,7 +133,7 @@ def all_of(n: int, one: str, many: str) -> str:
 
 
 def have(n: int) -> str:
-    """The verb of so many: ``has`` of one, ``have``."""
+    """Return the verb of so many: ``has`` of one, ``have``."""
     return "has" if n == 1 else "have"
 
 

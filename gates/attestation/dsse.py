@@ -14,7 +14,8 @@ from gates.system import files
 
 
 def sign(statement: bytes, key: Path) -> bytes:
-    """The DSSE envelope of a statement, as canonical JSON. Raises ``GatesError`` for something that is not a key."""
+    """Return the DSSE envelope of a statement, as canonical JSON. Raises ``GatesError`` for something that is not a
+    key."""
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from securesystemslib.dsse import Envelope
     from securesystemslib.signer import CryptoSigner
@@ -26,7 +27,7 @@ def sign(statement: bytes, key: Path) -> bytes:
 
 
 def signed_by(envelope: Plain, key: Path) -> str | None:
-    """The id of a public key, if it signed the envelope; else None."""
+    """Return the id of a public key, if it signed the envelope; else None."""
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
     from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import VerificationError

@@ -45,7 +45,7 @@ class ReadStatement:
 
 
 def statement(decision: Decision) -> bytes:
-    """The canonical bytes. Raises ``GatesError`` for a decision about no model."""
+    """Return the canonical bytes. Raises ``GatesError`` for a decision about no model."""
     if decision.candidate is None:
         raise GatesError("the decision is about no model, so there is nothing to state", where="statement")
     return canonical(
@@ -59,7 +59,7 @@ def statement(decision: Decision) -> bytes:
 
 
 def adoption(model: str, alias: str, version: str, digest: str, reason: str) -> bytes:
-    """The canonical bytes of the statement that what an alias names was adopted; ``digest`` is the model's."""
+    """Return the canonical bytes of the statement that what an alias names was adopted; ``digest`` is the model's."""
     return canonical(
         {
             "_type": TYPE,
@@ -71,7 +71,7 @@ def adoption(model: str, alias: str, version: str, digest: str, reason: str) -> 
 
 
 def payload_of(data: bytes, name: str) -> tuple[bytes, Plain]:
-    """The bytes that a DSSE envelope is about, and the envelope. Raises ``GatesError`` for anything else."""
+    """Return the bytes that a DSSE envelope is about, and the envelope. Raises ``GatesError`` for anything else."""
     envelope = dict(json_object(data, name, HINT))
     if envelope.get("payloadType") != PAYLOAD:
         raise GatesError("is not a signed in-toto statement", where=name, hint=HINT)
@@ -82,7 +82,7 @@ def payload_of(data: bytes, name: str) -> tuple[bytes, Plain]:
 
 
 def read(data: bytes, name: str) -> ReadStatement:
-    """A statement, a DSSE envelope or a Sigstore bundle. Its signature is not looked at.
+    """Return a statement, a DSSE envelope or a Sigstore bundle. Its signature is not looked at.
 
     Raises ``GatesError`` for anything that is not exactly the statement of a decision.
     """

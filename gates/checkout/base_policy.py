@@ -42,7 +42,7 @@ class Base:
     told: tuple[Change, ...] = ()
 
     def changes(self, head: ResolvedPolicy) -> tuple[Change, ...]:
-        """What the policy at hand asks for differently."""
+        """Return what the policy at hand asks for differently."""
         found = list(self.told)
         for policy in self.policies:
             found += (change for change in compare(policy.resolved, head).changes if change not in found)
@@ -50,7 +50,8 @@ class Base:
 
 
 def base_of(workspace: Workspace, revision: str, head: ResolvedPolicy, environ: Mapping[str, str]) -> Base:
-    """What a commit says about the alias that this policy moves, whatever its file and its model are called there.
+    """Return what a commit says about the alias that this policy moves, whatever its file and its model are called
+    there.
 
     Raises ``GatesError`` where the commit can't be had: then nobody knows what was asked for.
     """
@@ -70,7 +71,8 @@ def base_of(workspace: Workspace, revision: str, head: ResolvedPolicy, environ: 
 
 
 def policy_at(workspace: Workspace, revision: str, environ: Mapping[str, str]) -> ResolvedPolicy:
-    """The policy with its contract at a commit. Raises ``GatesError`` where there is none, and for its mistakes."""
+    """Return the policy with its contract at a commit. Raises ``GatesError`` where there is none, and for its
+    mistakes."""
     git, _, commit, path = _found(workspace, revision, environ)
     return at(git, commit, path, f"{path} at {revision}")
 
@@ -127,7 +129,7 @@ class _Tree:
                         yield path, policy
 
     def read(self, path: str) -> _PolicyAt:
-        """The policy at a path, or why it can't be read."""
+        """Return the policy at a path, or why it can't be read."""
         try:
             return _PolicyAt(resolved=at(self.git, self.commit, path, f"{_shown(path)} at {self.commit[:7]}"))
         except GatesError as error:
@@ -135,8 +137,8 @@ class _Tree:
 
 
 def _searched(base: _Tree, head: ResolvedPolicy, path: str) -> tuple[dict[str, ResolvedPolicy], list[Change]]:
-    """The base's policies of the alias by their paths, and notes about the search. Where none moves it, the
-    one that stood at this path counts: its alias was renamed."""
+    """Return the base's policies of the alias by their paths, and notes about the search. Where none moves it, the one
+    that stood at this path counts: its alias was renamed."""
     told, paths = [], list(base.files)
     if len(paths) > MOST:
         told.append(
@@ -159,7 +161,8 @@ def _searched(base: _Tree, head: ResolvedPolicy, path: str) -> tuple[dict[str, R
 def _beside(
     base: _Tree, now: _Tree, path: str, policies: Mapping[str, ResolvedPolicy], head: ResolvedPolicy
 ) -> Iterator[Change]:
-    """What policies that move the alias, too, ask less for than before: whoever adds a second one evades the first."""
+    """Yield what policies that move the alias, too, ask less for than before: whoever adds a second one evades the
+    first."""
     held = [one for one in policies.values() if aliases(one) & aliases(head)]
     other = [
         name for name, one in now.files.items() if name != path and (name in policies or base.files.get(name) != one)
@@ -172,14 +175,14 @@ def _beside(
 
 
 def _root(resolved: ResolvedPolicy, own: Path, root: Path) -> Path:
-    """Where a base policy's paths start: in its own folder, or in this one where its tables came along."""
+    """Tell where a base policy's paths start: in its own folder, or in this one where its tables came along."""
     holdout = resolved.policy.data.holdout
     lies_there = (own / holdout).exists() or (not Path(holdout).is_absolute() and any(own.glob(holdout)))
     return own if lies_there else root
 
 
 def _shown(path: str) -> str:
-    """A path that may be no text."""
+    """Return a path that may be no text."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 

@@ -61,7 +61,7 @@ def of(root: Path, pattern: str, checkout: tuple[Git, Path] | None, *, lfs: bool
 
 
 def named(root: Path, pattern: str) -> list[Path]:
-    """The files that a path, folder or glob names, sorted."""
+    """Return the files that a path, folder or glob names, sorted."""
     whole = Path(pattern)
     start, rest = (Path(whole.anchor), str(whole.relative_to(whole.anchor))) if whole.is_absolute() else (root, pattern)
     literal = root / pattern
@@ -75,7 +75,7 @@ def named(root: Path, pattern: str) -> list[Path]:
 
 
 def _covering(paths: list[Path], top: Path) -> Iterator[tuple[Out, list[Path]]]:
-    """What the DVC files beside these paths, and above them, say of them or of a folder that they are in."""
+    """Yield what the DVC files beside these paths, and above them, say of them or of a folder that they are in."""
     places = [Path(os.path.abspath(path)) for path in paths]  # as written: DVC itself may have put a link there
     for folder in dict.fromkeys(one for place in places for one in _above(place, top)):
         below = [place for place in places if folder in place.parents]
@@ -86,7 +86,7 @@ def _covering(paths: list[Path], top: Path) -> Iterator[tuple[Out, list[Path]]]:
 
 
 def _above(place: Path, top: Path) -> Iterator[Path]:
-    """The folders from a file's own up to the repository's; of a file elsewhere its own alone."""
+    """Yield the folders from a file's own up to the repository's; of a file elsewhere its own alone."""
     for folder in place.parents:
         yield folder
         if folder.resolve() == top or not folder.resolve().is_relative_to(top):
@@ -94,7 +94,8 @@ def _above(place: Path, top: Path) -> Iterator[Path]:
 
 
 def _outs(file: Path, below: list[Path]) -> Iterator[Out]:
-    """The entries of a DVC file. One that can't be read is none of our business unless it may be about our files."""
+    """Yield the entries of a DVC file. One that can't be read is none of our business unless it may be about our
+    files."""
     data = file.read_bytes()
     try:
         value = parse(data, str(file)).value
@@ -154,7 +155,7 @@ def _listing(entries: Mapping[str, str]) -> str:
 
 
 def _cached(folder: Path, wanted: str) -> dict[str, str] | None:
-    """A folder's listing out of DVC's cache, path to hash, if it is there and is the one that the hash names."""
+    """Return a folder's listing out of DVC's cache, path to hash, if it is there and is the one that the hash names."""
     top = next((one for one in folder.parents if (one / ".dvc").is_dir()), None)
     if top is None:
         return None
@@ -168,7 +169,8 @@ def _cached(folder: Path, wanted: str) -> dict[str, str] | None:
 
 
 def _md5(path: Path, *, old: bool) -> str:
-    """A file's hash as DVC makes it; ``old``: as before DVC 3, for which a text's two kinds of line ends were alike."""
+    """Return a file's hash as DVC makes it; ``old``: as before DVC 3, for which a text's two kinds of line ends were
+    alike."""
     made = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -177,7 +179,7 @@ def _md5(path: Path, *, old: bool) -> str:
 
 
 def _is_text(start: bytes) -> bool:
-    """Whether DVC took a block for text: no null byte, and at most three tenths beyond printable ASCII."""
+    """Tell whether DVC took a block for text: no null byte, and at most three tenths beyond printable ASCII."""
     return b"\0" not in start and len(start.translate(None, _PRINTABLE)) <= 0.3 * len(start)
 
 
@@ -193,7 +195,7 @@ def _differs(place: Path, out: Out, root: Path, says: str) -> GatesError:
 
 
 def _lfs(path: Path, checkout: tuple[Git, Path] | None) -> str | None:
-    """The object that the committed pointer names, whatever lies in the work tree."""
+    """Return the object that the committed pointer names, whatever lies in the work tree."""
     oid = files.lfs_object(_committed(path, checkout))
     if oid is None:
         return None
@@ -208,7 +210,7 @@ def _lfs(path: Path, checkout: tuple[Git, Path] | None) -> str | None:
 
 
 def _committed(path: Path, checkout: tuple[Git, Path] | None) -> bytes:
-    """What the commit holds at a path; empty for nothing, and for more than a pointer's length."""
+    """Return what the commit holds at a path; empty for nothing, and for more than a pointer's length."""
     if checkout is None or not path.resolve().is_relative_to(checkout[1].resolve()):
         return b""
     git, name = checkout[0], f"HEAD:{path.resolve().relative_to(checkout[1].resolve()).as_posix()}"

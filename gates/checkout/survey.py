@@ -41,7 +41,7 @@ def survey(folder: Path, repository: str | None, settings: Settings | None) -> S
 
 
 def _found(root: Path) -> Iterator[Path]:
-    """Every policy and action below, hidden folders and other people's packages left out."""
+    """Yield every policy and action below, hidden folders and other people's packages left out."""
     for count, (folder, folders, names) in enumerate(os.walk(root)):
         if count >= MOST_FOLDERS:
             raise GatesError(f"more than {MOST_FOLDERS:,} folders", where=str(root), hint="Name a smaller one.")

@@ -30,7 +30,7 @@ class TrustedPolicy:
 
 
 def trusted(workspace: Workspace, environ: Mapping[str, str]) -> TrustedPolicy:
-    """The policy of the default branch; outside a repository, the file as it lies there.
+    """Return the policy of the default branch; outside a repository, the file as it lies there.
 
     Raises ``GatesError`` where that branch can't be determined or has no such policy, and with every mistake in it.
     """
@@ -49,7 +49,7 @@ def trusted(workspace: Workspace, environ: Mapping[str, str]) -> TrustedPolicy:
 
 
 def at(git: Git, commit: str, path: str, name: str) -> ResolvedPolicy:
-    """The policy at a path of a commit, with the contract beside it in that commit."""
+    """Return the policy at a path of a commit, with the contract beside it in that commit."""
 
     def blob(inside: str) -> bytes:
         done = git.ask("cat-file", "blob", f"{commit}:{posixpath.normpath(inside)}")
@@ -64,7 +64,7 @@ def at(git: Git, commit: str, path: str, name: str) -> ResolvedPolicy:
 
 
 def _default(git: Git, environ: Mapping[str, str]) -> tuple[str, str, str | None]:
-    """The default branch, the commit of it that counts, and the branch of this run where that is another.
+    """Return the default branch, the commit of it that counts, and the branch of this run where that is another.
 
     A remote is asked now, for the name as well: what was fetched some time ago, or what the run started from, may be
     laxer than what holds by now.
@@ -86,7 +86,7 @@ def _default(git: Git, environ: Mapping[str, str]) -> tuple[str, str, str | None
 
 
 def _of_remote(git: Git, remote: str) -> tuple[str, str]:
-    """The remote's default branch and its newest commit, fetched where it is not here yet."""
+    """Return the remote's default branch and its newest commit, fetched where it is not here yet."""
     lines = git.retried("ls-remote", "--symref", remote, "HEAD", "refs/heads/*").splitlines()
     words = [line.split() for line in lines]
     name = next((one[1].removeprefix("refs/heads/") for one in words if one[0] == "ref:"), None)

@@ -22,13 +22,13 @@ from gates.system import files
 
 
 def read_contract(source: Source) -> Contract:
-    """A contract that stands alone. Raises ``PolicyError`` with every mistake."""
+    """Return a contract that stands alone. Raises ``PolicyError`` with every mistake."""
     raise_all(contract_file.mistakes(source))
     return contract_file.read(source)
 
 
 def load_contract(path: Path) -> Contract:
-    """A contract's file, without a policy. Raises ``GatesError`` with every mistake."""
+    """Return a contract's file, without a policy. Raises ``GatesError`` with every mistake."""
     data = files.read(path, "Name a contract; gates init writes a first one.")
     return read_contract(parse(data, str(path)))
 
@@ -55,7 +55,7 @@ class Workspace:
         return self.root / ".gates"
 
     def within(self, checkout: str | None) -> str:
-        """The policy's path inside a checkout: what tells the policies of one repository apart. Outside of the
+        """Return the policy's path inside a checkout: what tells the policies of one repository apart. Outside of the
         checkout it is the whole path; without a checkout the file's name, which distinguishes nothing."""
         path = self.policy.resolve()
         if not checkout:
@@ -84,7 +84,7 @@ class Workspace:
         return self.work / "candidate"
 
     def trainings(self, seeds: int) -> tuple[Path, ...]:
-        """What each training wrote: the candidate, and further ones of its recipe."""
+        """Return what each training wrote: the candidate, and further ones of its recipe."""
         return (self.candidate, *(self.others / str(seed) for seed in range(1, seeds)))
 
     def handed_trainings(self) -> tuple[Path, ...]:
@@ -106,11 +106,11 @@ class Workspace:
         return self.work / "shards"
 
     def shard(self, index: int, of: int) -> Path:
-        """What was measured of one part of the holdout: a folder."""
+        """Return what was measured of one part of the holdout: a folder."""
         return self._shards / f"{index}-of-{of}"
 
     def shards(self) -> list[Path]:
-        """Every part that was measured: ``part.json`` of each. Raises ``GatesError`` where there is none."""
+        """Return every part that was measured: ``part.json`` of each. Raises ``GatesError`` where there is none."""
         found = sorted(self._shards.glob(f"*-of-*/{PART}"))
         if not found:
             raise GatesError("no part of the holdout was measured yet", where=str(self._shards), hint=_SHARD)
@@ -147,7 +147,7 @@ class Workspace:
         return self.work / "trained.json"
 
     def during(self) -> tuple[int, int] | None:
-        """The first and last millisecond of the training, since 1970; None where it ran on another machine."""
+        """Return the first and last millisecond of the training, since 1970; None where it ran on another machine."""
         try:
             first, last = json.loads(files.read(self.when, ""))
         except (GatesError, ValueError, TypeError):
@@ -165,7 +165,7 @@ class Workspace:
         return self.of_base(0)
 
     def of_base(self, place: int, work: Path | None = None) -> Path:
-        """The same for the one of that place, where several policies move one alias there."""
+        """Return the same for the one of that place, where several policies move one alias there."""
         base = (work or self.work) / "base"
         return base / str(place) if place else base
 
@@ -175,8 +175,8 @@ class Workspace:
         return sorted((*self.base.glob("*.json"), *self.base.glob("[0-9]*/*.json")))
 
     def load(self) -> ResolvedPolicy:
-        """The policy with its contract. Raises ``GatesError`` with every mistake, and where it lies in a folder whose
-        name can't be passed to an engine."""
+        """Return the policy with its contract. Raises ``GatesError`` with every mistake, and where it lies in a folder
+        whose name can't be passed to an engine."""
         try:
             str(self.root).encode()
         except UnicodeEncodeError as error:
@@ -186,7 +186,7 @@ class Workspace:
         return read_policy(data, str(self.policy), lambda path: files.read(self.root / path, "Check data.contract."))
 
     def source(self) -> Source:
-        """The policy's text with the place of every key."""
+        """Return the policy's text with the place of every key."""
         return parse(files.read(self.policy, "Name it with --policy."), str(self.policy))
 
     def forget(self, step: str) -> None:
@@ -226,17 +226,17 @@ class Workspace:
             raise GatesError(f"can't be written: {error.strerror}", where=str(self.work), hint=hint) from error
 
     def load_evidence(self, folder: Path | None = None) -> Evidence:
-        """The evidence of ``gates measure``, or one that was handed over in ``folder``."""
+        """Return the evidence of ``gates measure``, or one that was handed over in ``folder``."""
         path = (folder or self.work) / self.evidence.name
         return read_json(Evidence, files.read(path, "Run gates measure first."), str(path))
 
     def load_decision(self, path: Path | None = None) -> Decision:
-        """The decision of ``gates judge``, or another one."""
+        """Return the decision of ``gates judge``, or another one."""
         path = path or self.decision
         return read_json(Decision, files.read(path, "Run gates judge first."), str(path))
 
     def trained(self, seeds: int = 1) -> tuple[Path, ...]:
-        """The folder of each training. Raises ``GatesError`` where one is missing."""
+        """Return the folder of each training. Raises ``GatesError`` where one is missing."""
         folders = self.trainings(seeds)
         for folder in folders:
             if not folder.is_dir():
@@ -244,5 +244,5 @@ class Workspace:
         return folders
 
     def save(self, path: Path, value: Evidence | Decision) -> None:
-        """Canonical JSON, whole or not at all."""
+        """Return canonical JSON, whole or not at all."""
         files.write(path, canonical(value) + b"\n")

@@ -19,13 +19,13 @@ from gates.schema.fields import Plain, build, plain
 
 
 def compare(before: Contract, after: Contract) -> ContractDiff:
-    """What changed from the first contract to the second."""
+    """Return what changed from the first contract to the second."""
     changes = (*_record(_schema(before), _schema(after)), *_tables(before, after), *_shown(before, after))
     return ContractDiff(schema=CONTRACT_DIFF, looser=any(change.kind.loosens for change in changes), changes=changes)
 
 
 def _whole(contract: Contract) -> Plain:
-    """The file's value in its long form."""
+    """Return the file's value in its long form."""
     value = contract.written
     return value if isinstance(value, dict) and set(PARTS) & value.keys() else {"record": value}
 
@@ -53,17 +53,17 @@ def _record(before: Schema, after: Schema) -> Iterator[SchemaChange]:
 
 
 def _says_row(word: str, schema: Schema) -> bool:
-    """Whether it only says that a row is an object, which every row is."""
+    """Tell whether it only says that a row is an object, which every row is."""
     return word == "type" and "object" in schema[word]
 
 
 def _is_closed(schema: Schema) -> bool:
-    """Whether a row may have no column but those named; what is said of others then means nothing."""
+    """Tell whether a row may have no column but those named; what is said of others then means nothing."""
     return schema.get("additionalProperties") is False
 
 
 def _further(before: Schema, after: Schema) -> Iterator[SchemaChange]:
-    """Columns that are not named. For their schema, only equality can be determined."""
+    """Yield columns that are not named. For their schema, only equality can be determined."""
     word = "additionalProperties"
     a, b = ({word: side[word]} if side.get(word, True) is not True else {} for side in (before, after))
 
@@ -150,7 +150,7 @@ def _column_set(before: _Entry, after: _Entry) -> ChangeKind | None:
 
 
 def _rest(before: _Entry, after: _Entry) -> ChangeKind | None:
-    """What has no direction, such as another reference."""
+    """Return what has no direction, such as another reference."""
     directed = ("rows", "min", "max", "severity", "within", "columns")
     a, b = ({key: value for key, value in one.said.items() if key not in directed} for one in (before, after))
     return same(a, b)

@@ -38,12 +38,12 @@ SCHEMA: dict[str, Plain] = {
 
 
 def _is_schema(value: Plain) -> bool:
-    """Whether the whole file is the JSON Schema of a record."""
+    """Tell whether the whole file is the JSON Schema of a record."""
     return isinstance(value, dict) and not set(PARTS) & value.keys() and bool(value)
 
 
 def mistakes(source: Source) -> Iterator[Problem]:
-    """Every mistake of the file."""
+    """Yield every mistake of the file."""
     value = source.value
     if _is_schema(value):
         yield from schemas.mistakes(source, value, ())
@@ -80,7 +80,7 @@ def _table_mistakes(source: Source, entries: Plain, known: Known) -> Iterator[Pr
 
 
 def _meaning(source: Source, path: Path, entry: Any, known: Known, number: int, seen: set[str]) -> Iterator[Problem]:
-    """What no schema can see of an entry."""
+    """Yield what no schema can see of an entry."""
     wrong = entry.mistake() if hasattr(entry, "mistake") else None
     if wrong:
         yield Problem.at(source, path, wrong)
@@ -91,7 +91,7 @@ def _meaning(source: Source, path: Path, entry: Any, known: Known, number: int, 
 
 
 def read(source: Source) -> Contract:
-    """A source in which ``mistakes`` finds none -> its rules."""
+    """Return a source in which ``mistakes`` finds none -> its rules."""
     value = source.value
     schema = references.resolved(value if _is_schema(value) else value.get("record", {}))
     entries = [] if _is_schema(value) else value.get("table", [])

@@ -21,7 +21,8 @@ BROAD = Context(prec=60)
 
 
 def schema(column: ColumnProfile, guess: Guess) -> dict[str, Plain]:
-    """The JSON Schema of a column. A label of two values is an enum, however few its rows; a key has no upper end."""
+    """Return the JSON Schema of a column. A label of two values is an enum, however few its rows; a key has no upper
+    end."""
     if column.category is None:
         return {}
     null = ["null"] if column.nulls else []
@@ -42,7 +43,7 @@ def schema(column: ColumnProfile, guess: Guess) -> dict[str, Plain]:
 
 
 def _range(column: ColumnProfile, *, key: bool) -> dict[str, Plain]:
-    """Bounds around what was seen; none where infinity was, or where JSON's numbers are not exact."""
+    """Return bounds around what was seen; none where infinity was, or where JSON's numbers are not exact."""
     if column.low is None:
         return {}
     if key:
@@ -59,7 +60,8 @@ def _range(column: ColumnProfile, *, key: bool) -> dict[str, Plain]:
 
 
 def widened(low: float, high: float) -> tuple[float | None, float | None]:
-    """The range and a tenth of its width on both sides, rounded outward; None for an end beyond what JSON can say."""
+    """Return the range and a tenth of its width on both sides, rounded outward; None for an end beyond what JSON can
+    say."""
     least, most = Decimal(low), Decimal(high)  # exactly
     margin = BROAD.divide(BROAD.subtract(most, least) or abs(most) or Decimal(10), Decimal(10))
     step = Decimal(1).scaleb(margin.adjusted())
@@ -75,7 +77,7 @@ def widened(low: float, high: float) -> tuple[float | None, float | None]:
 
 
 def _said(bound: Decimal, seen: float, outward: Callable[[Decimal], int]) -> float | None:
-    """A bound as a number of the contract: never inside what was seen, whole where that is exact."""
+    """Return a bound as a number of the contract: never inside what was seen, whole where that is exact."""
     if abs(bound) <= SAFE and bound == bound.to_integral_value():
         return int(bound)
     if isinstance(seen, int):
@@ -86,7 +88,7 @@ def _said(bound: Decimal, seen: float, outward: Callable[[Decimal], int]) -> flo
 
 
 def note(column: ColumnProfile, keywords: dict[str, Plain]) -> str:
-    """What was seen of a column and does not stand in its schema, for the comment behind it."""
+    """Return what was seen of a column and does not stand in its schema, for the comment behind it."""
     if column.nulls == column.rows:
         return "empty in all rows, so nothing is known"
     parts = []
@@ -126,7 +128,7 @@ def table_rules(guess: Guess, tables: Sequence[Profile]) -> Iterator[tuple[dict[
 
 
 def _balance(labels: Sequence[ColumnProfile], positive: Plain) -> tuple[dict[str, Plain], str]:
-    """The share of the positive class: from half of the smallest seen to one and a half of the largest."""
+    """Return the share of the positive class: from half of the smallest seen to one and a half of the largest."""
     shares = [dict(label.values or ()).get(positive, 0) / label.rows for label in labels]
     bounds = {"min": floor(min(shares) * 50) / 100, "max": min(1.0, ceil(max(shares) * 150) / 100)}
     seen = " and ".join(f"{share:.2%}" for share in shares)
@@ -134,14 +136,14 @@ def _balance(labels: Sequence[ColumnProfile], positive: Plain) -> tuple[dict[str
 
 
 def _fewest(seen: int) -> int:
-    """Half of the rows seen, to one digit."""
+    """Return half of the rows seen, to one digit."""
     half = max(1, seen // 2)
     step = int("1".ljust(len(str(half)), "0"))
     return half // step * step
 
 
 def contract(guess: Guess, tables: Sequence[Profile]) -> str:
-    """The text of ``contract.yaml``, which each of the tables keeps."""
+    """Return the text of ``contract.yaml``, which each of the tables keeps."""
     profile = reduce(together, tables)
     seen = ", ".join(f"{flow(table.path)} ({_rows(table.rows)})" for table in tables)
     lines = [_HEADER.format(seen=seen), "record:", "  type: object", "  required:"]

@@ -90,12 +90,13 @@ class Guess:
 
 
 def common(tables: Sequence[Profile]) -> Iterator[str]:
-    """The columns that all tables have, in the first one's order."""
+    """Return the columns that all tables have, in the first one's order."""
     return (name for name in tables[0].names if all(name in table.names for table in tables))
 
 
 def together(first: Profile, second: Profile) -> Profile:
-    """What two tables have in common, so that both keep what is inferred: fewer rows, wider ranges, fewer columns."""
+    """Return what two tables have in common, so that both keep what is inferred: fewer rows, wider ranges, fewer
+    columns."""
     columns = tuple(_both(first[name], second[name]) for name in common((first, second)))
     return Profile(path=first.path, rows=min(first.rows, second.rows), columns=columns)
 

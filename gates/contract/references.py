@@ -80,13 +80,13 @@ class Index:
                 self._enter(SchemaPlace(inner, here.base))
 
     def within(self, at: SchemaPlace) -> SchemaPlace:
-        """The same schema with its own `$id` as the base."""
+        """Return the same schema with its own `$id` as the base."""
         id_ = at.schema.get("$id") if isinstance(at.schema, dict) else None
         return SchemaPlace(at.schema, urldefrag(_joined(at.base, id_)).url) if isinstance(id_, str) else at
 
     def named_by(self, reference: str, base: str) -> SchemaPlace:
-        """What a reference names that stands where ``base`` is the base. Raises ``LookupError`` where it leads out of
-        the file, or to what is no schema."""
+        """Return what a reference names that stands where ``base`` is the base. Raises ``LookupError`` where it leads
+        out of the file, or to what is no schema."""
         target, _, fragment = _joined(base, reference).partition("#")
         if fragment and not fragment.startswith("/"):
             return self._called[f"{target}#{unquote(fragment)}"]
@@ -106,14 +106,14 @@ class Index:
 
 
 def _joined(base: str, reference: str) -> str:
-    """A URI by its reference. The library joins nothing to a URN, of which only fragments are relative."""
+    """Return a URI by its reference. The library joins nothing to a URN, of which only fragments are relative."""
     if reference.startswith("#") or not reference:
         return urldefrag(base).url + reference
     return urljoin(base, reference)
 
 
 def _member(schemas: Plain, name: str) -> Plain:
-    """One of several schemas, by its name or its place. Raises ``LookupError``."""
+    """Return one of several schemas, by its name or its place. Raises ``LookupError``."""
     if isinstance(schemas, list) and name.isdecimal():
         return schemas[int(name)]
     if isinstance(schemas, dict):
@@ -122,7 +122,7 @@ def _member(schemas: Plain, name: str) -> Plain:
 
 
 def resolved(root: Plain) -> Plain:
-    """A schema with every reference replaced by what it names. Raises ``UnresolvedError``.
+    """Return a schema with every reference replaced by what it names. Raises ``UnresolvedError``.
 
     A column's value is no object, so what a schema of one says of objects is left out: circles of references end there.
     """
@@ -182,8 +182,8 @@ class _Resolver:
 
 
 def _beside(keywords: dict[str, Plain], named: Plain) -> Plain:
-    """A schema and the one that it refers to, in one. Where one of them is only notes, so that a rule of the other
-    keeps its own name, the two lie side by side."""
+    """Return a schema and the one that it refers to, in one. Where one of them is only notes, so that a rule of the
+    other keeps its own name, the two lie side by side."""
     if isinstance(named, dict) and (set(keywords) <= set(NOTES) or set(named) <= set(NOTES)):
         secret = {"x-sensitive": True} if keywords.get("x-sensitive") or named.get("x-sensitive") else {}
         return {**named, **keywords, **secret}
@@ -191,7 +191,7 @@ def _beside(keywords: dict[str, Plain], named: Plain) -> Plain:
 
 
 def combined(schema: dict[str, Plain]) -> Iterator[Plain]:
-    """The schemas in a schema, but for those of its properties."""
+    """Yield the schemas in a schema, but for those of its properties."""
     for word, value in schema.items():
         if word in INSIDE and word != "properties":
             yield from (inner for _, inner in INSIDE[word](value))

@@ -19,7 +19,7 @@ Judge = Callable[[Schema, Schema], ChangeKind | None]  # of what both say; None 
 
 
 def _numbers(pick: Callable[[list[tuple[Plain, bool]]], Plain], *words: str) -> Callable[[Schema], Plain]:
-    """The bound that decides, of one that includes its end and one that excludes it; larger is stricter."""
+    """Return the bound that decides, of one that includes its end and one that excludes it; larger is stricter."""
     inclusive, exclusive = words
     return lambda said: pick([(said[word], word == exclusive) for word in (inclusive, exclusive) if word in said])
 
@@ -55,7 +55,7 @@ def by_inclusion(taken: Callable[[Schema], frozenset[str]]) -> Judge:
 
 
 def same(before: Schema, after: Schema) -> ChangeKind | None:
-    """Nothing where both say the same; of all else it can't be determined."""
+    """Return nothing where both say the same; of all else it can't be determined."""
     return None if _text(before) == _text(after) else ChangeKind.UNKNOWN
 
 
@@ -78,7 +78,8 @@ def _values(said: Schema) -> frozenset[str]:
 
 
 def _types(said: Schema) -> frozenset[str]:
-    """The types that are taken, a number being whole or a fraction; without ``type``, those of the listed values."""
+    """Return the types that are taken, a number being whole or a fraction; without ``type``, those of the listed
+    values."""
     if "type" in said:
         names = [said["type"]] if isinstance(said["type"], str) else said["type"]
         return frozenset(part for name in names for part in {"number": ("integer", "fraction")}.get(name, (name,)))
@@ -115,7 +116,7 @@ APART = ("type", "properties", "required", "additionalProperties", *NOTES)  # to
 
 
 def keywords(name: str, before: Schema, after: Schema) -> Iterator[SchemaChange]:
-    """What two schemas say about one value, or of a row as a whole."""
+    """Yield what two schemas say about one value, or of a row as a whole."""
     yield from _type_change(name, before, after)
     known = {word for words, _ in TOGETHER for word in words} | set(APART)
     others = [((word,), same) for word in dict.fromkeys((*before, *after)) if word not in known]
@@ -126,7 +127,7 @@ def keywords(name: str, before: Schema, after: Schema) -> Iterator[SchemaChange]
 
 
 def told(name: str, before: Schema, after: Schema, judge: Judge) -> Iterator[SchemaChange]:
-    """A rule that both, one or none of them has; its name is that of the first keyword."""
+    """Yield a rule that both, one or none of them has; its name is that of the first keyword."""
     if not before and not after:
         return
     change = judge(before, after) if before and after else ChangeKind.GONE if before else ChangeKind.NEW
@@ -146,7 +147,7 @@ def _type_change(name: str, before: Schema, after: Schema) -> Iterator[SchemaCha
 
 
 def _notes(name: str, before: Schema, after: Schema) -> Iterator[SchemaChange]:
-    """How a broken rule is taken, and whether values are shown."""
+    """Tell how a broken rule is taken, and whether values are shown."""
     grades: tuple[tuple[str, Plain, Judge], ...] = (
         ("x-severity", "error", _by_size(lambda said: SEVERITIES.index(said["x-severity"]))),
         ("x-tolerance", 0, _tolerance),

@@ -57,7 +57,7 @@ DOCS: Mapping[str, str] = {  # keywords that are not about one value
 
 
 def hidden(schema: Plain) -> frozenset[str]:
-    """The columns of a resolved schema that are marked ``x-sensitive``, wherever in it."""
+    """Return the columns of a resolved schema that are marked ``x-sensitive``, wherever in it."""
     if not isinstance(schema, dict):
         return frozenset()
     named = schema.get("properties", {}).items()
@@ -66,7 +66,7 @@ def hidden(schema: Plain) -> frozenset[str]:
 
 
 def _marked(schema: Plain) -> bool:
-    """Whether a column's schema, or any that is combined into it, is marked."""
+    """Tell whether a column's schema, or any that is combined into it, is marked."""
     return isinstance(schema, dict) and (bool(schema.get("x-sensitive")) or any(map(_marked, combined(schema))))
 
 
@@ -149,7 +149,7 @@ class _Looking:
 
 
 def _misplaced(source: Source, word: str, base: Path, here: Path) -> Iterator[Problem]:
-    """What would be without effect where it stands."""
+    """Yield what would be without effect where it stands."""
     within = here[len(base) : -1]
     if word == "x-sensitive" and not {"properties", *FOLDERS} & set(within):
         yield Problem.at(source, here, "belongs to one column; write it into the column's properties")

@@ -124,12 +124,12 @@ def _moment(timestamp: str, form: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """A column's name, or a table's, as an SQL identifier."""
+    """Return a column's name, or a table's, as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(value: Plain) -> str:
-    """A plain value as an SQL literal."""
+    """Return a plain value as an SQL literal."""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, int):
@@ -140,17 +140,17 @@ def literal(value: Plain) -> str:
 
 
 def matches(text: str, expression: str) -> str:
-    """SQL that holds where an RE2 expression is found in a text."""
+    """Write SQL that holds where an RE2 expression is found in a text."""
     return f"regexp_matches({text}, {literal(expression)})"
 
 
 def sayable(text: str) -> bool:
-    """Whether a text can stand in a table at all: half a surrogate pair can't."""
+    """Tell whether a text can stand in a table at all: half a surrogate pair can't."""
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def every(conditions: list[str]) -> str:
-    """All of them, with what is always or never so taken out."""
+    """Return all of them, with what is always or never so taken out."""
     rest = list(dict.fromkeys(condition for condition in conditions if condition != "TRUE"))
     if "FALSE" in rest:
         return "FALSE"
@@ -158,7 +158,7 @@ def every(conditions: list[str]) -> str:
 
 
 def some(conditions: list[str]) -> str:
-    """Any of them."""
+    """Return any of them."""
     rest = list(dict.fromkeys(condition for condition in conditions if condition != "FALSE"))
     if "TRUE" in rest:
         return "TRUE"
@@ -166,5 +166,5 @@ def some(conditions: list[str]) -> str:
 
 
 def negated(condition: str) -> str:
-    """The contrary; conditions of this package are never null."""
+    """Return the contrary; conditions of this package are never null."""
     return {"TRUE": "FALSE", "FALSE": "TRUE"}.get(condition, f"NOT ({condition})")

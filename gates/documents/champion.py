@@ -31,7 +31,7 @@ class Champion:
 
 
 def measured(decision: Decision) -> list[tuple[GateVerdict, Estimate]]:
-    """The candidate's value of each metric on the whole holdout, once a gate."""
+    """Return the candidate's value of each metric on the whole holdout, once a gate."""
     found: dict[str, tuple[GateVerdict, Estimate]] = {}
     for gate in decision.gates:
         if gate.metric and gate.candidate and not gate.slice and not gate.against:

@@ -200,28 +200,29 @@ class Past:
 
 
 def rule_label(gate: str, rule: str, where: dict[str, str | None] | None, against: str | None) -> str:
-    """The name of a rule for people and commands."""
+    """Return the name of a rule for people and commands."""
     return f"{gate}:{rule}" + (f":{against}" if against else "") + (f"@{key_text(where)}" if where else "")
 
 
 def worst(verdicts: Iterable[GateVerdict]) -> GateVerdict | None:
-    """The first of those with the worst verdict; None where none was judged."""
+    """Return the first of those with the worst verdict; None where none was judged."""
     judged = [gate for gate in verdicts if gate.verdict is not None]
     return max(judged, key=lambda gate: gate.verdict.badness if gate.verdict else -1, default=None)
 
 
 def worse(one: Decision, other: Decision) -> Decision:
-    """The decision that counts where two policies judged: the worse one, the first where they are alike."""
+    """Return the decision that counts where two policies judged: the worse one, the first where they are alike."""
     return max(one, other, key=lambda decision: decision.verdict.badness)
 
 
 def could_not_judge(model: str, reason: str, code: Code = Code.COULD_NOT_JUDGE) -> Decision:
-    """The decision where a step before judging stopped: ``error``, with that step's message."""
+    """Return the decision where a step before judging stopped: ``error``, with that step's message."""
     return _without_gates(model, Verdict.ERROR, code, reason)
 
 
 def unchanged(model: str, reason: str) -> Decision:
-    """The decision where nothing that goes into the model has changed: nothing was judged, and nothing is blocked.
+    """Return the decision where nothing that goes into the model has changed: nothing was judged, and nothing is
+    blocked.
 
     It is no pass: it can't be promoted.
     """

@@ -113,7 +113,7 @@ Named = tuple[str, Ask]
 
 
 def asks(value: Any, name: str = "") -> Iterator[Named]:
-    """The rows of a declared dataclass, by its fields; ``name`` stands before theirs. A class that knows better
+    """Yield the rows of a declared dataclass, by its fields; ``name`` stands before theirs. A class that knows better
     brings ``asks(name)``."""
     if hasattr(value, "asks"):
         yield from value.asks(name)
@@ -146,7 +146,7 @@ def _of_item(item: Any, name: str) -> Iterator[Named]:
 
 
 def _is_declared(value: Any) -> bool:
-    """Whether its fields say what they ask for; a class with a form of its own is one value."""
+    """Tell whether its fields say what they ask for; a class with a form of its own is one value."""
     return dataclasses.is_dataclass(value) and not hasattr(value, "SCHEMA")
 
 
@@ -156,7 +156,7 @@ def one(name: str) -> Iterator[Named]:
 
 
 def compare(before: Mapping[str, Ask], after: Mapping[str, Ask]) -> Iterator[Change]:
-    """What differs, in the first one's order; what is new stands last."""
+    """Yield what differs, in the first one's order; what is new stands last."""
     for rule in dict.fromkeys((*before, *after)):
         a, b = before.get(rule), after.get(rule)
         kind = _moved(a, b) if a and b else Effect.GONE if a else Effect.NEW

@@ -168,11 +168,11 @@ class Slice:
     computed: tuple[Computed, ...] = declare("Computed metrics, by id.")
 
     def moments_of(self, statistic: Statistic) -> Moments | None:
-        """The sums that answer a request; None where they could not be counted."""
+        """Return the sums that answer a request; None where they could not be counted."""
         return next((one for one in self.moments if one.id == statistic.id), None)
 
     def computed_of(self, statistic: Statistic) -> Computed | None:
-        """The computed value that answers a request; None where it could not be computed."""
+        """Return the computed value that answers a request; None where it could not be computed."""
         return next((one for one in self.computed if one.id == statistic.id), None)
 
 
@@ -256,7 +256,8 @@ class Evidence:
     curves: tuple[Curve, ...] = declare("Scores of each model of a binary task, over the whole holdout.", default=())
 
     def along(self, dimension: Dimension) -> Sequence[Slice]:
-        """The slices of a dimension; of ``OVERALL``, the whole holdout alone; of ``AUTO``, all that a search found."""
+        """Return the slices of a dimension; of ``OVERALL``, the whole holdout alone; of ``AUTO``, all that a search
+        found."""
         if dimension == AUTO:
             return tuple(part for part in self.slices if is_found(part.dimension))
         return tuple(part for part in self.slices if part.dimension == dimension.id)
@@ -267,7 +268,8 @@ class Evidence:
         return replace(self, champion=self.anchor, uncompared=None, slices=self.anchored, runs=())
 
     def trained(self, part: Sequence[Slice]) -> list[Sequence[Slice]]:
-        """The same slices of every training, the candidate's first. Raises ``KeyError`` where a run lacks one."""
+        """Return the same slices of every training, the candidate's first. Raises ``KeyError`` where a run lacks
+        one."""
         found: list[Sequence[Slice]] = [part]
         for run in self.runs:
             held = {(one.dimension, one.key): one for one in run.slices}

@@ -315,7 +315,7 @@ class Record:
         return self.kind is RecordKind.INTENT and self.target is None
 
     def _at(self, path: str) -> object:
-        """A field, or one of the model's: ``model.predictions``."""
+        """Return a field, or one of the model's: ``model.predictions``."""
         first, _, rest = path.partition(".")
         held = getattr(self, first)
         return getattr(held, rest, None) if rest else held

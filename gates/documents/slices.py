@@ -52,7 +52,7 @@ class Dimension:
         return cls(columns=(column,), edges=(tuple(float(edge) for edge in edges),))
 
     def plain(self) -> Plain:
-        """The written form; the inverse of ``read``."""
+        """Return the written form; the inverse of ``read``."""
         if self == AUTO:
             return self.id
         return {self.columns[0]: list(self.edges[0])} if self.edges else " * ".join(self.columns)
@@ -74,7 +74,7 @@ class Dimension:
         return tuple(bins_of(edges) for _, edges in self.parts)
 
     def binned(self, declared: Iterable[Dimension]) -> Dimension:
-        """The same with the bins that its columns have where they are declared alone."""
+        """Return the same with the bins that its columns have where they are declared alone."""
         cut = {one.columns[0]: one.edges[0] for one in declared if len(one.columns) == 1 and one.edges}
         edges = tuple(cut.get(column, ()) for column in self.columns)
         return replace(self, edges=edges) if any(edges) else self
@@ -86,17 +86,17 @@ _FOUND = "auto: "
 
 
 def is_found(id_: str) -> bool:
-    """Whether a dimension's id is that of one which a search found."""
+    """Tell whether a dimension's id is that of one which a search found."""
     return id_.startswith(_FOUND)
 
 
 def twice_cut(column: str, declared: Iterable[Dimension]) -> bool:
-    """Whether a column is declared with bins of two kinds, so that a crossing could take either."""
+    """Tell whether a column is declared with bins of two kinds, so that a crossing could take either."""
     return len({one.edges for one in declared if one.columns == (column,) and one.edges}) > 1
 
 
 def bins_of(edges: tuple[float, ...]) -> tuple[str, ...]:
-    """Names of the bins between edges, in order; of none, none."""
+    """Return names of the bins between edges, in order; of none, none."""
     texts = [edge_text(edge) for edge in edges]
     inner = (f"[{low}, {high})" for low, high in pairwise(texts))
     return (f"< {texts[0]}", *inner, f">= {texts[-1]}") if edges else ()

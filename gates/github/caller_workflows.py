@@ -41,17 +41,18 @@ class Home:
         return f"{self.folder}/gates.yaml" if self.folder else "gates.yaml"
 
     def name(self, caller: str) -> str:
-        """What a workflow is called: by the model, too, where a repository may have several."""
+        """Return what a workflow is called: by the model, too, where a repository may have several."""
         return f"{caller}-{self.model}" if self.folder else caller
 
 
 def path(home: Home, caller: str) -> str:
-    """Where a workflow lies."""
+    """Tell where a workflow lies."""
     return f".github/workflows/{home.name(caller)}.yml"
 
 
 def as_before(home: Home, text: str) -> Home:
-    """The home with what a workflow written before names: the copy of this project, and the Python that trains."""
+    """Return the home with what a workflow written before names: the copy of this project, and the Python that
+    trains."""
     pin = re.search(r"uses: ([^/\s]+/[^/\s]+)/\S+@([0-9a-f]{40})\b", text)
     python = re.search(r"^ +python-version: '([\d.]+)'$", text, re.MULTILINE)
     home = replace(home, python=python[1]) if python else home
@@ -59,7 +60,7 @@ def as_before(home: Home, text: str) -> Home:
 
 
 def workflow(home: Home, caller: str) -> str:
-    """The text of a workflow, by its key in ``CALLERS``."""
+    """Return the text of a workflow, by its key in ``CALLERS``."""
     called, text = CALLERS[caller]
     filled = {
         "NAME": flow(home.name(caller)),
@@ -84,7 +85,8 @@ def _uses(home: Home, called: str) -> str:
 
 
 def pinned(text: str, home: Home) -> str:
-    """The text of a workflow with the home's copy of this project where it names none yet; all else as it stands."""
+    """Return the text of a workflow with the home's copy of this project where it names none yet; all else as it
+    stands."""
     if home.commit == UNPINNED[1]:
         return text
     project, commit = map(re.escape, UNPINNED)
@@ -235,7 +237,7 @@ CALLERS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def owned(home: Home, contract: str | None) -> tuple[str, ...]:
-    """What must have owners: policy, contract, workflows, and the file that says so."""
+    """Return what must have owners: policy, contract, workflows, and the file that says so."""
     beside = f"{home.folder}/{contract}" if home.folder and contract else contract
     return (home.policy, *([beside] if beside else []), *(path(home, one) for one in CALLERS), ".github/CODEOWNERS")
 
@@ -249,7 +251,7 @@ def owners(text: str, paths: tuple[str, ...], who: str) -> str:
 
 
 def settings(home: Home) -> Iterator[str]:
-    """What only the repository's settings can say, a step each."""
+    """Yield what only the repository's settings can say, a step each."""
     people = 'required reviewers, "Prevent self-review", no bypass for administrators'
     for role in home.roles:
         yield f"Environment {role}: {people}; deployment branches: only {home.branch}."

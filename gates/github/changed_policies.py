@@ -38,8 +38,8 @@ def plan(
     paths: Sequence[str],
     passed: Callable[[str], bool] = lambda _: True,
 ) -> Plan:
-    """The policies to judge for an event. ``passed`` says of a policy whether the commit that this one is compared with
-    passed: else what has not changed since has nothing to rest on.
+    """Return the policies to judge for an event. ``passed`` says of a policy whether the commit that this one is
+    compared with passed: else what has not changed since has nothing to rest on.
 
     ``root`` is the checkout, ``folder`` where the patterns ``policies`` start (git's glob pathspecs). ``paths`` are
     pathspecs from the root; a policy is judged where a file changed that fits one of them, with ``{folder}`` for its
@@ -55,7 +55,7 @@ def plan(
 
 
 def policies_of(root: Path, folder: str, patterns: Sequence[str]) -> tuple[str, ...]:
-    """The policies of a checkout that fit patterns starting at ``folder``, from its root."""
+    """Return the policies of a checkout that fit patterns starting at ``folder``, from its root."""
     start = Path(folder).as_posix().strip("/")
     if Path(folder).is_absolute() or ".." in Path(folder).parts:
         raise GatesError(f"{folder!r} leads out of the repository", where="working-directory")
@@ -80,7 +80,7 @@ def policies_of(root: Path, folder: str, patterns: Sequence[str]) -> tuple[str, 
 
 
 def _base(root: Path, event: Event) -> str | None:
-    """The commit to compare with: the base branch's parent of a test merge, else what the event says."""
+    """Return the commit to compare with: the base branch's parent of a test merge, else what the event says."""
     if event.name not in _COMPARED:
         return None
     parents = _git(root, "rev-list", "--parents", "--max-count=1", "HEAD").split()[1:]
@@ -111,7 +111,7 @@ def _literal(path: str) -> str:
 
 
 def _git(root: Path, *arguments: str, quiet: bool = False) -> str:
-    """What git says of the repository's root; with ``quiet`` nothing where it fails."""
+    """Return what git says of the repository's root; with ``quiet`` nothing where it fails."""
     found = repository(root, os.environ)
     if found is None:
         raise GatesError("fatal: not a git repository", where="git", hint=_CHECKOUT)

@@ -93,7 +93,7 @@ class Before:
 
 
 def read_before(environ: Mapping[str, str]) -> Before:
-    """The run before this one. Raises ``GatesError`` where this is no ``workflow_run``."""
+    """Return the run before this one. Raises ``GatesError`` where this is no ``workflow_run``."""
     if environ.get("GITHUB_EVENT_NAME") != "workflow_run":
         raise GatesError(
             "this command follows another workflow's run",
@@ -114,15 +114,15 @@ def read_before(environ: Mapping[str, str]) -> Before:
 
 
 def base_commit(environ: Mapping[str, str]) -> str | None:
-    """The commit that a pull request, or a group of a merge queue, starts from; None in any other run, and outside
-    GitHub. Raises ``GatesError`` where the event can't be read."""
+    """Return the commit that a pull request, or a group of a merge queue, starts from; None in any other run, and
+    outside GitHub. Raises ``GatesError`` where the event can't be read."""
     if environ.get("GITHUB_ACTIONS") != "true" or environ.get("GITHUB_EVENT_NAME") not in _PROPOSALS:
         return None
     return read(environ).base_sha
 
 
 def of_fork(environ: Mapping[str, str]) -> bool:
-    """Whether this is the run of a fork's pull request, or of Dependabot's, which has no secrets either. Raises
+    """Tell whether this is the run of a fork's pull request, or of Dependabot's, which has no secrets either. Raises
     ``GatesError`` where the event can't be read."""
     if environ.get("GITHUB_ACTIONS") != "true" or environ.get("GITHUB_EVENT_NAME") not in _PROPOSALS:
         return False
@@ -216,14 +216,14 @@ def _variable(environ: Mapping[str, str], name: str) -> str:
 
 
 def named(repository: str) -> str:
-    """The name of a repository as GitHub allows it. Raises ``GatesError`` for anything else."""
+    """Return the name of a repository as GitHub allows it. Raises ``GatesError`` for anything else."""
     if not _REPOSITORY.fullmatch(repository):
         raise GatesError(f"{repository} is not OWNER/NAME", where="--repository")
     return repository
 
 
 def api_url(environ: Mapping[str, str]) -> str:
-    """Where GitHub's API is, by the environment; github.com's where it says nothing."""
+    """Tell where GitHub's API is, by the environment; github.com's where it says nothing."""
     return _url(environ, "GITHUB_API_URL", "https://api.github.com")
 
 

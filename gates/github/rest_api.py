@@ -50,27 +50,27 @@ class Client:
         self._session = _session(token, _adapter(retries, backoff))
 
     def get(self, path: str, *, doing: str, needs: str) -> dict[str, Any]:
-        """One object."""
+        """Return one object."""
         return _object(self._ask("GET", self._api_url + path, doing, needs), doing)
 
     def find(self, path: str, *, doing: str, needs: str) -> dict[str, Any] | None:
-        """One object; None where there is none, or none that the token may see."""
+        """Return one object; None where there is none, or none that the token may see."""
         response = self._ask("GET", self._api_url + path, doing, needs, or_else=_HIDDEN)
         return None if response.status_code == _HIDDEN else _object(response, doing)
 
     def items(self, path: str, *, doing: str, needs: str) -> list[dict[str, Any]]:
-        """Every object of a list that has no pages."""
+        """Return every object of a list that has no pages."""
         return _objects(self._ask("GET", self._api_url + path, doing, needs), doing)
 
     def pages(
         self, path: str, *, doing: str, needs: str, query: Mapping[str, str] | None = None, key: str | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Every object of a list, over all its pages; ``key`` says where in each page's object the list is."""
+        """Yield every object of a list, over all its pages; ``key`` says where in each page's object the list is."""
         for response in self._pages(path, doing, needs, query):
             yield from _objects(response, doing, key)
 
     def whole(self, path: str, *, doing: str, needs: str, key: str) -> dict[str, Any] | None:
-        """One object whose list ``key`` is in pages, with all of it; None where there is none."""
+        """Return one object whose list ``key`` is in pages, with all of it; None where there is none."""
         first, found = None, list[dict[str, Any]]()
         for response in self._pages(path, doing, needs, or_else=_HIDDEN):
             if response.status_code == _HIDDEN:

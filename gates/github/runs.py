@@ -69,7 +69,7 @@ def _head_of(pull: dict[str, Any]) -> tuple[str | None, str | None]:
 
 
 def pulls_of(client: Client, event: Event) -> Iterator[dict[str, Any]]:
-    """The open pull requests into this repository whose head is the event's commit, over all pages."""
+    """Yield the open pull requests into this repository whose head is the event's commit, over all pages."""
     path = f"/repos/{event.repository}/pulls"
     for pull in client.pages(path, doing="list the open pull requests", needs="pull-requests: read"):
         base = pull.get("base") or {}
@@ -80,7 +80,7 @@ def pulls_of(client: Client, event: Event) -> Iterator[dict[str, Any]]:
 
 
 def base_of(client: Client, repository: str, pr: int) -> str:
-    """The branch that a pull request asks to change."""
+    """Return the branch that a pull request asks to change."""
     pull = client.get(f"/repos/{repository}/pulls/{pr}", doing=f"read {repository}#{pr}", needs="pull-requests: read")
     return str(pull["base"]["ref"])
 
@@ -103,7 +103,7 @@ def _size(artifact: dict[str, Any]) -> int:
 
 
 def judged(client: Client, repository: str, pr: int, commit: str) -> tuple[int, tuple[int, ...]]:
-    """The newest run that judged a pull request's newest commit, and the artifacts with its evidence.
+    """Return the newest run that judged a pull request's newest commit, and the artifacts with its evidence.
 
     Raises ``GatesError`` where the commit is not the newest one, or no run of it has handed over evidence.
     """
@@ -128,14 +128,15 @@ def judged(client: Client, repository: str, pr: int, commit: str) -> tuple[int, 
 
 
 def changed(client: Client, event: Event, pr: int) -> tuple[str, ...]:
-    """The paths that a pull request changes, as GitHub lists them (3,000 at most)."""
+    """Return the paths that a pull request changes, as GitHub lists them (3,000 at most)."""
     path = f"/repos/{event.repository}/pulls/{pr}/files"
     told = client.pages(path, doing="list the changed files", needs="pull-requests: read")
     return tuple(str(name) for one in told for name in (one.get("filename"), one.get("previous_filename")) if name)
 
 
 def may_touch(policy: str, paths: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether changed files may belong to a policy: by the fixed beginning of each pattern, so rather once too often.
+    """Tell whether changed files may belong to a policy: by the fixed beginning of each pattern, so rather once too
+    often.
 
     The fork's own run decided what it judged; this is not left to it.
     """
@@ -147,9 +148,9 @@ def may_touch(policy: str, paths: Sequence[str], names: Sequence[str]) -> bool:
 
 
 def evidence_of(folder: Path, model: str, measured: str) -> Path:
-    """The folder of the newest evidence about a model among those that were handed over: a job that was run again has
-    handed over twice, and artifacts are numbered. One that was measured as ``measured`` says (``Bound.measured``) goes
-    first: a run measures for the base commit's policy, too, where that looks at other things.
+    """Return the folder of the newest evidence about a model among those that were handed over: a job that was run
+    again has handed over twice, and artifacts are numbered. One that was measured as ``measured`` says
+    (``Bound.measured``) goes first: a run measures for the base commit's policy, too, where that looks at other things.
 
     What can't be read as evidence, and links, are passed over. Raises ``GatesError`` where there is none.
     """

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def read(client: Client, repository: str) -> Settings:
-    """All that the checks ask. Raises ``GatesError`` with ``Exit.OUTSIDE`` where GitHub fails, or has no such
+    """Return all that the checks ask. Raises ``GatesError`` with ``Exit.OUTSIDE`` where GitHub fails, or has no such
     repository for this token."""
     at, unread = f"/repos/{repository}", dict[str, str]()
     about = client.get(at, doing=f"read {repository}", needs="metadata: read")
@@ -85,7 +85,7 @@ def _deployers(client: Client, at: str, one: Mapping[str, Any]) -> tuple[str, ..
 
 
 def _branch(client: Client, at: str, name: str) -> Branch:
-    """The rules of a branch: those of rulesets, and what its classic protection says to anyone."""
+    """Return the rules of a branch: those of rulesets, and what its classic protection says to anyone."""
     told: dict[str, Any] = {"doing": f"read the rules of {name}", "needs": "metadata: read"}
     rules: dict[str, tuple[Mapping[str, Any], ...]] = {}
     for rule in client.pages(f"{at}/rules/branches/{quote(name, safe='')}", **told):
@@ -119,7 +119,7 @@ def _classic(protection: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _secrets(client: Client, at: str) -> tuple[str, ...]:
-    """Names of the secrets that every workflow of the repository may read."""
+    """Return names of the secrets that every workflow of the repository may read."""
     told: dict[str, Any] = {"doing": "list the secrets' names", "needs": "secrets: read"}
     paths = (f"{at}/actions/secrets", f"{at}/actions/organization-secrets")
     return tuple(str(one["name"]) for path in paths for one in client.pages(path, key="secrets", **told))

@@ -14,7 +14,7 @@ CELL = 4  # label, candidate's call, champion's call, rows
 
 
 def contradiction(resolved: ResolvedPolicy, evidence: Evidence) -> str | None:
-    """Why no measuring under this policy can have made this evidence; None where one can."""
+    """Tell why no measuring under this policy can have made this evidence; None where one can."""
     return next(_contradictions(resolved, evidence), None)
 
 
@@ -181,7 +181,8 @@ def champion_as_candidate(then: Evidence, now: Evidence) -> bool:
 
 
 def _gave(part: Slice, model: int) -> tuple[object, ...]:
-    """What one of the two models gave for a slice's rows: its calls by label, its ranks, its computed metrics."""
+    """Return what one of the two models gave for a slice's rows: its calls by label, its ranks, its computed
+    metrics."""
     calls: dict[tuple[int, int], int] = {}
     for label, *called, rows in part.cells:
         calls[label, called[model]] = calls.get((label, called[model]), 0) + rows

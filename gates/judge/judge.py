@@ -14,7 +14,7 @@ from gates.wording import all_of
 
 
 def judge(resolved: ResolvedPolicy, evidence: Evidence) -> Decision:
-    """Every gate's verdicts in the policy's order, and the worst of them.
+    """Return every gate's verdicts in the policy's order, and the worst of them.
 
     Raises ``GatesError`` where the evidence was measured under a policy that asks for other counts, or can't
     have been measured at all: it may have been handed over by somebody hostile.
@@ -63,7 +63,7 @@ def _overall(gates: tuple[GateVerdict, ...]) -> tuple[Verdict, Code, str]:
 
 
 def _waiting(gates: tuple[GateVerdict, ...]) -> Counter[str]:
-    """Why rules were not judged, and how many for each reason."""
+    """Tell why rules were not judged, and how many for each reason."""
     return Counter(
         "too few rows" if gate.code is Code.TOO_FEW_ROWS else gate.reason for gate in gates if gate.verdict is None
     )

@@ -17,13 +17,13 @@ from gates.wording import all_of, rows
 
 
 def alone(contract: Contract, table: str) -> Contract:
-    """The contract's rules that can be held by one table on its own, meant for that table."""
+    """Return the contract's rules that can be held by one table on its own, meant for that table."""
     rules = tuple(replace(rule, tables=(table,)) for rule in contract.rules if rule.beside != "train")
     return replace(contract, rules=rules)
 
 
 def judge(contract: Contract, table: str, findings: Sequence[Finding]) -> Checked:
-    """The verdicts on what the rules of ``alone`` counted, of which there must be one at least."""
+    """Return the verdicts on what the rules of ``alone`` counted, of which there must be one at least."""
     held = alone(contract, table)
     counted = max((finding.rows for finding in findings), default=0)
     gates = _gates(held, table, counted, tuple(findings))
@@ -43,7 +43,7 @@ def judge(contract: Contract, table: str, findings: Sequence[Finding]) -> Checke
 
 
 def _gates(held: Contract, table: str, counted: int, findings: tuple[Finding, ...]) -> tuple[GateVerdict, ...]:
-    """What the gate on the data says of the table, as if it were the policy's only one."""
+    """Return what the gate on the data says of the table, as if it were the policy's only one."""
     evidence = Evidence(
         schema=EVIDENCE,
         model="",

@@ -54,8 +54,8 @@ class Settled:
 
 
 def settle(decision: Decision, waivers: Iterable[Waiver], today: str, waivable: Collection[str]) -> Settled:
-    """What the waivers that hold on ``today`` (YYYY-MM-DD) make of the decision. ``waivable``: ids of the gates whose
-    ``fail`` may be accepted."""
+    """Return what the waivers that hold on ``today`` (YYYY-MM-DD) make of the decision. ``waivable``: ids of the gates
+    whose ``fail`` may be accepted."""
     given = list(waivers)
     waived, void = [], []
     for gate in decision.gates:
@@ -77,7 +77,7 @@ def _is_about(waiver: Waiver, gate: GateVerdict) -> bool:
 
 
 def _rest(decision: Decision, waived: list[Waived]) -> Verdict:
-    """The worst verdict of what is not waived; without a waiver the decision's own."""
+    """Return the worst verdict of what is not waived; without a waiver the decision's own."""
     if not waived:
         return decision.verdict
     covered = [one.gate for one in waived]
@@ -86,7 +86,7 @@ def _rest(decision: Decision, waived: list[Waived]) -> Verdict:
 
 
 def _why_not(gate: GateVerdict, waiver: Waiver, today: str, waivable: Collection[str]) -> str | None:
-    """Why this waiver does not cover this rule; None where it does."""
+    """Tell why this waiver does not cover this rule; None where it does."""
     if waiver.until < today:
         return f"it ended on {waiver.until}"
     if not acceptable(gate, waivable):
@@ -102,7 +102,7 @@ def _why_not(gate: GateVerdict, waiver: Waiver, today: str, waivable: Collection
 
 
 def _judged(gate: GateVerdict) -> Estimate | None:
-    """The estimate that was held against the limit."""
+    """Return the estimate that was held against the limit."""
     how = COMPARISONS.get(gate.rule)
     return None if how is None else gate.difference if how.compares else gate.candidate
 
@@ -113,7 +113,7 @@ def _direction(gate: GateVerdict) -> int:
 
 
 def _numbers(gate: GateVerdict) -> tuple[float | None, float | None]:
-    """The value that was held against the limit, and its bound on the worse side."""
+    """Return the value that was held against the limit, and its bound on the worse side."""
     judged = _judged(gate)
     if judged is None:
         return None, None
@@ -128,7 +128,7 @@ def _within(bound: float, accepted: float, direction: int) -> bool:
 def accept(
     decision: Decision, label: str, *, who: User, reason: str, until: str, today: str, waivable: Collection[str]
 ) -> Waiver:
-    """The waiver of one rule, named by its label, as this decision judged it.
+    """Return the waiver of one rule, named by its label, as this decision judged it.
 
     Raises ``GatesError`` for a rule that isn't there, needs no waiver or can't have one, and for a waiver without
     reason or with an end that is not a date in the future.
@@ -171,7 +171,7 @@ def _chosen(decision: Decision, label: str, waivable: Collection[str]) -> GateVe
 
 
 def _labels(decision: Decision, waivable: Collection[str]) -> str:
-    """The rules that there are: those that may be accepted, or where there are none all of them."""
+    """Return the rules that there are: those that may be accepted, or where there are none all of them."""
     every = list(dict.fromkeys(gate.label for gate in decision.gates if gate.kind != "data"))
     named = list(dict.fromkeys(gate.label for gate in decision.gates if acceptable(gate, waivable)))
     what = "Can be accepted" if named else "No rule can be accepted; the rules are"
@@ -181,7 +181,7 @@ def _labels(decision: Decision, waivable: Collection[str]) -> str:
 
 
 def label_of(waiver: Waiver) -> str:
-    """The label of the rule that a waiver accepts: ``recall:max_worsening@region=LATAM``."""
+    """Return the label of the rule that a waiver accepts: ``recall:max_worsening@region=LATAM``."""
     return rule_label(waiver.gate, waiver.rule, waiver.slice, waiver.against)
 
 
@@ -194,8 +194,8 @@ _UNWAIVABLE = "the policy does not allow accepting it (promotion.waivable)"
 
 
 def acceptable(gate: GateVerdict, waivable: Collection[str]) -> bool:
-    """Whether somebody may accept this verdict: a failure only where the policy says so, and only with its number, so
-    that a worse one can be recognised."""
+    """Tell whether somebody may accept this verdict: a failure only where the policy says so, and only with its number,
+    so that a worse one can be recognised."""
     if gate.verdict is Verdict.FAIL:
         return gate.id in waivable and _judged(gate) is not None and _direction(gate) != 0
     return gate.verdict is Verdict.INCONCLUSIVE and (_judged(gate) is None or _direction(gate) != 0)

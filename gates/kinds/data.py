@@ -40,13 +40,13 @@ def name(rule: DataRule) -> str:
 
 
 def asks(rule: DataRule) -> Iterator[Named]:
-    """Each table on its own, however the gates are written."""
+    """Yield each table on its own, however the gates are written."""
     for table in rule.data:
         yield from one(f"data({table})")
 
 
 def mistakes(rule: DataRule, terms: GateContext) -> Iterator[GateMistake]:
-    """A gate on a contract that the policy does not name."""
+    """Yield a gate on a contract that the policy does not name."""
     if terms.contract is None:
         yield GateMistake(path=("data",), what="the policy has no contract; name one under data.contract")
     for table in rule.data:
@@ -55,12 +55,12 @@ def mistakes(rule: DataRule, terms: GateContext) -> Iterator[GateMistake]:
 
 
 def needs(rule: DataRule, terms: GateContext) -> Needs:  # noqa: ARG001 -- the shape all kinds share
-    """Nothing of the models: the contract's counts are always made."""
+    """Return nothing of the models: the contract's counts are always made."""
     return Needs()
 
 
 def judge(rule: DataRule, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
-    """One verdict a rule and table; a rule that was not counted is an error, never a pass."""
+    """Yield one verdict a rule and table; a rule that was not counted is an error, never a pass."""
     assert terms.contract is not None  # noqa: S101 -- ``mistakes`` refuses a policy without one
     found = {(finding.table, finding.rule): finding for finding in evidence.findings}
     for table in rule.data:
@@ -115,7 +115,7 @@ def _held(rule: ContractRule, finding: Finding, terms: GateContext) -> _Outcome:
 
 
 def _counted(rule: ContractRule, finding: Finding) -> _Outcome:
-    """A number of rows, or their share, within its bounds or not."""
+    """Return a number of rows, or their share, within its bounds or not."""
     value, bounds = settled(rule.held(finding)), _settled_ends(rule.bounds)
     if not isfinite(value):
         verdict, code = Verdict.ERROR, Code.NOT_FINITE
@@ -133,8 +133,8 @@ def _settled_ends(bounds: AllowedRange) -> AllowedRange:
 
 
 def _far(rule: ContractRule, distance: Distance, finding: Finding, terms: GateContext) -> _Outcome:
-    """An estimated distance, whose bounds are held against the limit; at the policy's own confidence, as the tables'
-    likeness says nothing about any model."""
+    """Return an estimated distance, whose bounds are held against the limit; at the policy's own confidence, as the
+    tables' likeness says nothing about any model."""
     if distance.value is None:
         reason = f"{rule.asks} is undefined: one of the tables has no rows to compare"
         return _Outcome(verdict=Verdict.ERROR, code=Code.NOT_FINITE, reason=reason)
@@ -167,7 +167,7 @@ def _far(rule: ContractRule, distance: Distance, finding: Finding, terms: GateCo
 
 
 def _settled(distance: Distance, limit: float, confidence: float) -> str:
-    """How many times the rows would settle it, if both tables grow alike."""
+    """Tell how many times the rows would settle it, if both tables grow alike."""
     for times in TIMES:
         low, high = distance.bounds(confidence, times)
         if low > limit or high <= limit:
@@ -176,7 +176,7 @@ def _settled(distance: Distance, limit: float, confidence: float) -> str:
 
 
 def _counts_breaking(rule: ContractRule) -> bool:
-    """Whether the rows counted are those that break the rule, rather than a level that is held."""
+    """Tell whether the rows counted are those that break the rule, rather than a level that is held."""
     return (rule.value is None and rule.example is not None) or rule.bounds == NONE
 
 

@@ -39,7 +39,7 @@ RULE = PresetRule
 
 
 def means(rule: PresetRule) -> MetricRule:
-    """The rule of a metric that it stands for."""
+    """Return the rule of a metric that it stands for."""
     return replace(_MEANS[rule.preset], by=rule.by)
 
 
@@ -54,17 +54,17 @@ def asks(rule: PresetRule) -> Iterator[Named]:
 
 
 def mistakes(rule: PresetRule, terms: GateContext) -> Iterator[GateMistake]:
-    """Those of what it stands for."""
+    """Yield those of what it stands for."""
     for mistake in metric.mistakes(means(rule), terms):
         yield replace(mistake, path=mistake.path if mistake.path == ("by",) else (KEY,))
 
 
 def needs(rule: PresetRule, terms: GateContext) -> Needs:
-    """Those of what it stands for."""
+    """Return those of what it stands for."""
     return metric.needs(means(rule), terms)
 
 
 def judge(rule: PresetRule, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
-    """Its verdicts under its own name."""
+    """Yield its verdicts under its own name."""
     for verdict in metric.judge(means(rule), evidence, terms):
         yield replace(verdict, id=name(rule), kind=KEY)

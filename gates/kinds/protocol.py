@@ -43,7 +43,7 @@ class Needs:
 
     @classmethod
     def of(cls, dimensions: Sequence[Dimension], statistic: Statistic) -> Needs:
-        """One statistic of the whole holdout and of these dimensions."""
+        """Return one statistic of the whole holdout and of these dimensions."""
         return cls(wanted=frozenset((statistic, dimension) for dimension in (OVERALL, *dimensions)))
 
     @property
@@ -58,7 +58,7 @@ class Needs:
         return any(dimension == AUTO for _, dimension in self.wanted)
 
     def along(self, dimension: Dimension) -> tuple[Statistic, ...]:
-        """The statistics that are asked for along a dimension, sorted."""
+        """Return the statistics that are asked for along a dimension, sorted."""
         return tuple(sorted((one for one, at in self.wanted if at == dimension), key=lambda one: (one.form, one.id)))
 
     @property
@@ -96,21 +96,21 @@ class GateKind(Protocol):
         ...
 
     def name(self, rule: Any) -> str:
-        """The gate's stable id; two gates of one policy may not share it."""
+        """Return the gate's stable id; two gates of one policy may not share it."""
         ...
 
     def asks(self, rule: Any) -> Iterator[Named]:
-        """What it asks for, each with the direction in which it is stricter."""
+        """Return what it asks for, each with the direction in which it is stricter."""
         ...
 
     def mistakes(self, rule: Any, terms: GateContext) -> Iterator[GateMistake]:
-        """What is wrong with a rule that its schema accepts."""
+        """Return what is wrong with a rule that its schema accepts."""
         ...
 
     def needs(self, rule: Any, terms: GateContext) -> Needs:
-        """What must be counted."""
+        """Return what must be counted."""
         ...
 
     def judge(self, rule: Any, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
-        """The verdicts, one a rule and slice. Pure."""
+        """Return the verdicts, one a rule and slice. Pure."""
         ...

@@ -51,12 +51,13 @@ def name(rule: RequireRule) -> str:
 
 
 def asks(rule: RequireRule) -> Iterator[Named]:
-    """The expression: of two of them it can't be determined which is stricter, so that one goes and another comes."""
+    """Yield the expression: of two of them it can't be determined which is stricter, so that one goes and another
+    comes."""
     yield from one(name(rule))
 
 
 def mistakes(rule: RequireRule, terms: GateContext) -> Iterator[GateMistake]:
-    """An expression that is none, is not about facts, or is neither true nor false."""
+    """Yield an expression that is none, is not about facts, or is neither true nor false."""
     try:
         kind = _compiled(rule.require).return_type().name()
     except (RuntimeError, TypeError) as error:
@@ -69,12 +70,12 @@ def mistakes(rule: RequireRule, terms: GateContext) -> Iterator[GateMistake]:
 
 
 def needs(rule: RequireRule, terms: GateContext) -> Needs:  # noqa: ARG001 -- the shape all kinds share
-    """Nothing of the models: facts are always there."""
+    """Return nothing of the models: facts are always there."""
     return Needs()
 
 
 def judge(rule: RequireRule, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
-    """One verdict; without a candidate none, as half of the facts are still to come."""
+    """Yield one verdict; without a candidate none, as half of the facts are still to come."""
     if evidence.candidate is None:
         yield _verdict(rule, None, Code.NOT_MEASURED, "the data stopped the run")
         return
@@ -95,7 +96,7 @@ def judge(rule: RequireRule, evidence: Evidence, terms: GateContext) -> Iterator
 
 
 def facts(evidence: Evidence, terms: GateContext) -> dict[str, Plain]:
-    """All that an expression may ask. Raises nothing: what isn't known isn't there."""
+    """Return all that an expression may ask. Raises nothing: what isn't known isn't there."""
     tables = {
         table.name: {"source": terms.sources.get(table.name, ""), "rows": table.rows, "digest": table.digest}
         for table in evidence.tables
@@ -126,7 +127,7 @@ def _compiled(expression: str) -> Any:
 
 
 def _complaint(error: Exception) -> str:
-    """What the language says of an expression, in one line, with the nearest fact."""
+    """Return what the language says of an expression, in one line, with the nearest fact."""
     place = _PLACE.search(str(error))
     told = place[1] if place else (str(error).splitlines() or [""])[0]
     unknown = _UNKNOWN.search(told)
@@ -144,7 +145,7 @@ def _failed(rule: RequireRule, complaint: str) -> tuple[Code, str]:
 
 
 def _seen(rule: RequireRule, known: Mapping[str, Plain]) -> str:
-    """The facts that the expression names, with their values."""
+    """Return the facts that the expression names, with their values."""
     told = []
     for path in dict.fromkeys(_PATH.findall(rule.require)):
         value: Plain = known

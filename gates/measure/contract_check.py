@@ -23,7 +23,7 @@ SHOWN_AT_ONCE = 25  # rules whose examples are found by one query
 def findings(
     engine: Engine, opened: OpenTable, contract: Contract, beside: Callable[[str], OpenTable | None]
 ) -> list[Finding]:
-    """What every rule of the contract counts in this table.
+    """Return what every rule of the contract counts in this table.
 
     ``beside`` opens a second table, ``train`` or a path; None where the policy has none. Raises ``GatesError``
     for a column that a rule needs and the table lacks, or that is nested.
@@ -49,7 +49,7 @@ def findings(
 
 
 def _side(opened: OpenTable, needed: Sequence[tuple[str, ContractRule]], *, all_flat: bool = True) -> TableSide:
-    """The table as rules see it. Raises ``GatesError`` where a column is missing or nested."""
+    """Return the table as rules see it. Raises ``GatesError`` where a column is missing or nested."""
     for column, rule in needed:
         opened.require(column, f"contract, {rule.id}")
     for column in opened.columns if all_flat else [column for column, _ in needed]:
@@ -64,7 +64,7 @@ def _side(opened: OpenTable, needed: Sequence[tuple[str, ContractRule]], *, all_
 def _counts(
     engine: Engine, this: TableSide, rules: list[ContractRule]
 ) -> tuple[int, dict[str, int], dict[str, tuple[Part, ...]]]:
-    """What each rule counts, and its further aggregates as parts: all in one pass over the table; of a wide one,
+    """Return what each rule counts, and its further aggregates as parts: all in one pass over the table; of a wide one,
     ``AT_ONCE`` aggregates a pass."""
     named = [(rule.id, label, sql) for rule in rules for label, sql in _aggregates(rule, this)]
     derived = {name: sql for rule in rules if rule.derive for name, sql in rule.derive(this.columns).items()}
@@ -85,7 +85,7 @@ def _counts(
 
 
 def _aggregates(rule: ContractRule, this: TableSide) -> Iterator[tuple[str | None, str]]:
-    """What one rule asks of all rows: its own count has no label."""
+    """Yield what one rule asks of all rows: its own count has no label."""
     if rule.count:
         yield None, rule.count(this.columns) or "0"
     if rule.split:
@@ -93,8 +93,8 @@ def _aggregates(rule: ContractRule, this: TableSide) -> Iterator[tuple[str | Non
 
 
 def _examples(engine: Engine, this: TableSide, broken: list[ContractRule], may: Shown) -> dict[str, tuple[str, ...]]:
-    """A few distinct offending values of each rule that shows any, most frequent first; in one query, of many rules in
-    several.
+    """Return a few distinct offending values of each rule that shows any, most frequent first; in one query, of many
+    rules in several.
 
     Doubles are shown as numbers, because each engine writes them differently as text.
     """
@@ -121,7 +121,7 @@ def _examples(engine: Engine, this: TableSide, broken: list[ContractRule], may: 
 
 
 def _shortest(number: float, *, single: bool) -> str:
-    """The shortest text that reads as this number again, as a single or a double."""
+    """Return the shortest text that reads as this number again, as a single or a double."""
     if single and isfinite(number):
         texts = (f"{number:.{digits}g}" for digits in range(1, 10))
         number = next(float(text) for text in texts if unpack("f", pack("f", float(text)))[0] == number)

@@ -32,7 +32,7 @@ from gates.wording import plural
 
 
 def _inside(error: GatesError) -> str:
-    """Why a model can't be compared with; what failed outside is no finding."""
+    """Tell why a model can't be compared with; what failed outside is no finding."""
     if error.exit_code is Exit.OUTSIDE:
         raise error
     return error.what
@@ -114,7 +114,7 @@ class Measurement(PolicyTables):
         anchor: RegisteredModel | None,
         folder: Path,
     ) -> Measured:
-        """What a merge needs to know of this part; the rows that it counts go to files in ``folder``."""
+        """Return what a merge needs to know of this part; the rows that it counts go to files in ``folder``."""
         assert self.shard  # noqa: S101 -- callers made it for a part
         evidence = self.evidence(self.check() if self.first_part else ())
         evidence, sides = self._sides(evidence, candidates, served, anchor)
@@ -138,7 +138,7 @@ class Measurement(PolicyTables):
         served: RegisteredModel | None,
         anchor: RegisteredModel | None,
     ) -> tuple[Evidence, Pairings]:
-        """The evidence with the models that it is about, and their predictions beside the rows."""
+        """Return the evidence with the models that it is about, and their predictions beside the rows."""
         first, *others = candidates
         files = [self.predictions(one.folder, f"candidate{place or ''}") for place, one in enumerate(candidates)]
         champion_file, champion_why = self._serving(served, "champion")
@@ -188,7 +188,7 @@ class Measurement(PolicyTables):
         )
 
     def _know(self, files: Sequence[Path]) -> None:
-        """The labels' classes, and those that only the models' predictions have, by their columns of scores."""
+        """Return the labels' classes, and those that only the models' predictions have, by their columns of scores."""
         known = self.rows[0]
         for file in files:
             with suppress(GatesError):  # told where it is placed
@@ -211,8 +211,8 @@ class Measurement(PolicyTables):
         return join(self.counter, policy, parts, ours, theirs, told_apart=apart, places=places)
 
     def _serving(self, served: RegisteredModel | None, name: str) -> tuple[Path | None, str | None]:
-        """Its predictions on these very rows, the kept ones or its model's, or why there are none. Any other are not
-        about these rows."""
+        """Return its predictions on these very rows, the kept ones or its model's, or why there are none. Any other are
+        not about these rows."""
         if served is None:
             return None, None
         try:
@@ -223,7 +223,7 @@ class Measurement(PolicyTables):
     def _beside_it(
         self, served: RegisteredModel | None, file: Path | None, why: str | None, name: str
     ) -> tuple[Predicted | None, MeasuredModel | None]:
-        """Its predictions joined with the rows, and what the evidence says about it."""
+        """Return its predictions joined with the rows, and what the evidence says about it."""
         if served is None:
             return None, None
         predicted: Predicted | None = None
@@ -239,7 +239,7 @@ class Measurement(PolicyTables):
         return self._scored(folder / "model", name)
 
     def predictions(self, folder: Path, name: str) -> Path:
-        """The predictions file of a model's folder; scores the holdout first where there is only a model."""
+        """Return the predictions file of a model's folder; scores the holdout first where there is only a model."""
         found = output_of(folder)
         return self._scored(found, name) if found.is_dir() else found
 

@@ -42,7 +42,7 @@ class Counting:
     guest: GuestMetric
 
     def slices(self, joined: ScoredRows, chosen: Chosen) -> tuple[Slice, ...]:
-        """The slices that are declared, and those that a search has chosen."""
+        """Return the slices that are declared, and those that a search has chosen."""
         resolved = self.resolved
         return count(joined, resolved.policy, resolved.needs, self.labels, self.guest) + kept(joined, resolved, chosen)
 

@@ -28,7 +28,7 @@ def added_up(resolved: ResolvedPolicy, parts: Sequence[Evidence]) -> Evidence:
 
 
 def _slices(resolved: ResolvedPolicy, parts: Sequence[Sequence[Slice]]) -> tuple[Slice, ...]:
-    """The slices of all parts, added up and put into their order."""
+    """Return the slices of all parts, added up and put into their order."""
     by_id = {dimension.id: (place, dimension) for place, dimension in enumerate(resolved.needs.dimensions)}
     together: dict[tuple[str, Any], list[Slice]] = {}
     for one in (one for slices in parts for one in slices if one.rows):
@@ -53,7 +53,7 @@ def _added(parts: Sequence[Slice]) -> Slice:
 
 
 def _tuples(rows: Iterator[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
-    """Rows that are alike but for their last number, added up."""
+    """Return rows that are alike but for their last number, added up."""
     added: Counter[tuple[int, ...]] = Counter()
     for *key, n in rows:
         added[tuple(key)] += n
@@ -83,7 +83,7 @@ def _moments(sums: Sequence[Moments]) -> Moments:
 
 
 def _ends(held: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """The smallest and the largest of all."""
+    """Return the smallest and the largest of all."""
     return (min(low for low, _ in held), max(high for _, high in held)) if held else ()
 
 

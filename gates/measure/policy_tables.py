@@ -47,7 +47,7 @@ class PolicyTables:
         return self.opened["holdout"]
 
     def files(self, name: str) -> list[Path]:
-        """The files that a table is made of."""
+        """Return the files that a table is made of."""
         path = literal(str(self.root / self.opened[name].path))
         return [Path(row[0]) for row in self.engine.run(f"SELECT file FROM glob({path}) ORDER BY file")]
 
@@ -67,8 +67,8 @@ class PolicyTables:
         return content_digest(self.engine, self.holdout)[0]
 
     def check(self) -> tuple[Finding, ...]:
-        """What the contract's rules count in every table. Raises ``GatesError`` where training and holdout are the same
-        rows."""
+        """Return what the contract's rules count in every table. Raises ``GatesError`` where training and holdout are
+        the same rows."""
         contract = self.resolved.contract
         if "train" in self.opened:
             refuse_shared(self.engine, self.opened["train"], self.holdout, self.resolved.policy, contract)
@@ -78,23 +78,23 @@ class PolicyTables:
         return tuple(one for table in tables for one in findings(self.engine, table, contract, self._beside))
 
     def _beside(self, name: str) -> OpenTable | None:
-        """A second table for a rule that looks at one."""
+        """Return a second table for a rule that looks at one."""
         if name == "train":
             return self.opened.get("train")
         return open_table(self.engine, self.root, name, f"beside {name}")
 
     def unlabelled(self, folder: Path) -> Path:
-        """The holdout without its label, in its own order and format, as a file in ``folder``."""
+        """Return the holdout without its label, in its own order and format, as a file in ``folder``."""
         path = self.resolved.policy.data.holdout
         return self.features(folder, "holdout", Path(path).suffix.lower() if is_file(path) else ".parquet")
 
     def asked_about(self, folder: Path, name: str = "features") -> Path:
-        """The rows that a model is asked about: as Parquet, or of a CSV file as they are written there."""
+        """Return the rows that a model is asked about: as Parquet, or of a CSV file as they are written there."""
         suffix = Path(self.resolved.policy.data.holdout).suffix.lower()
         return self.features(folder, name, suffix if suffix in verbatim.SUFFIXES else ".parquet")
 
     def features(self, folder: Path, name: str, suffix: str) -> Path:
-        """The holdout without its label, in its own order, as a file of that format."""
+        """Return the holdout without its label, in its own order, as a file of that format."""
         data, target = self.resolved.policy.data, folder / f"{name}{suffix}"
         if data.label is not None:
             self.holdout.require(data.label, "data.label")

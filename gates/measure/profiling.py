@@ -25,7 +25,7 @@ NEARLY = 0.7  # of the rows: from this share of distinct values on, estimated, a
 
 
 def profile(connection: Any, opened: OpenTable) -> Profile:
-    """The columns of a table as they were seen. Raises ``GatesError`` for a column that no contract can hold."""
+    """Return the columns of a table as they were seen. Raises ``GatesError`` for a column that no contract can hold."""
     seen = opened.seen
     unseen = [name for name in opened.columns if name not in seen]
     if unseen:
@@ -55,7 +55,7 @@ def profile(connection: Any, opened: OpenTable) -> Profile:
 
 
 def _select(connection: Any, opened: OpenTable, asked: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-    """The values of aggregates by name, a mapping for each column; ``AT_ONCE`` columns a query."""
+    """Return the values of aggregates by name, a mapping for each column; ``AT_ONCE`` columns a query."""
     selected: list[dict[str, Any]] = []
     for start in range(0, len(asked), AT_ONCE):
         parts = asked[start : start + AT_ONCE]
@@ -117,12 +117,12 @@ def _exactly(column: Column, distinct: int, *, key: bool) -> dict[str, str]:
 
 
 def _value(column: Column) -> str:
-    """The value as the contract compares it."""
+    """Return the value as the contract compares it."""
     return column.text if column.category == "string" else column.double if column.category == "number" else column.sql
 
 
 def _listed(column: Column, counts: Mapping[Any, int] | None) -> tuple[tuple[Any, int], ...] | None:
-    """All values where they are few, and such that JSON can say them exactly."""
+    """Return all values where they are few, and such that JSON can say them exactly."""
     if not counts or len(counts) > MOST_VALUES:
         return None
     if column.category == "integer" and any(abs(value) > SAFE for value in counts):
@@ -131,7 +131,7 @@ def _listed(column: Column, counts: Mapping[Any, int] | None) -> tuple[tuple[Any
 
 
 def shared(connection: Any, ours: OpenTable, theirs: OpenTable, key: str) -> int:
-    """Rows of one table whose key stands in the other, too."""
+    """Return rows of one table whose key stands in the other, too."""
     name = quoted(key)
     sql = f"SELECT count(*) FROM {quoted(ours.name)} WHERE {name} IN (SELECT {name} FROM {quoted(theirs.name)})"
     ((rows,),) = connection.run(sql)

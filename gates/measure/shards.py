@@ -55,11 +55,11 @@ class Shard:
         return shard
 
     def plain(self) -> str:
-        """The inverse of ``read``."""
+        """Return the inverse of ``read``."""
         return f"{self.index}/{self.of}"
 
     def where(self, key: str) -> str:
-        """SQL that holds of the part's rows."""
+        """Write SQL that holds of the part's rows."""
         text = f"coalesce(CAST({quoted(key)} AS VARCHAR), '')"
         return f"gates_hex(substr(sha256({text}), 1, 12)) % {self.of} = {self.index - 1}"
 
@@ -107,14 +107,14 @@ def refuse(resolved: ResolvedPolicy) -> None:
 
 
 def adds_up(resolved: ResolvedPolicy) -> bool:
-    """Whether all that a policy asks for adds up over parts. A ranking's queries may lie in several."""
+    """Tell whether all that a policy asks for adds up over parts. A ranking's queries may lie in several."""
     needs = resolved.needs
     sums = all(one.form in ("cells", "moments") for one, _ in needs.wanted)
     return sums and not needs.searches and resolved.policy.task != "ranking"
 
 
 def keep(sides: Pairings, folder: Path) -> tuple[KeptRows, ...]:
-    """Every side's rows as a file."""
+    """Return every side's rows as a file."""
     return tuple(_kept(side(), _file(folder, place)) for place, side in enumerate(sides.all))
 
 
@@ -134,7 +134,7 @@ def _kept(joined: ScoredRows, target: Path) -> KeptRows:
 
 
 def merge(resolved: ResolvedPolicy, parts: Mapping[Path, Measured], guest: GuestMetric) -> Evidence:
-    """The evidence of the whole. ``parts``: by the folders in which their rows lie.
+    """Return the evidence of the whole. ``parts``: by the folders in which their rows lie.
 
     Raises ``GatesError`` where the parts are not all there, or not of one whole.
     """
@@ -183,7 +183,7 @@ def _one_whole(resolved: ResolvedPolicy, parts: Sequence[Measured]) -> None:
 
 
 def _sides(resolved: ResolvedPolicy, parts: Mapping[Path, Measured], columns: Sequence[Dimension]) -> Pairings:
-    """The kept rows of all parts together, a side at a time."""
+    """Return the kept rows of all parts together, a side at a time."""
     first = next(iter(parts.values()))
     engine = connect()
     names = parts_of([*resolved.needs.dimensions, *columns])
@@ -211,7 +211,7 @@ def _sides(resolved: ResolvedPolicy, parts: Mapping[Path, Measured], columns: Se
 
 
 def _whole(path: Path, told: KeptRows) -> Path:
-    """A file of rows that is the one which was kept."""
+    """Return a file of rows that is the one which was kept."""
     if not files.is_plain(path) or files.sha256(path) != told.sha256:
         raise GatesError("is not the file of rows that its part was measured with", where=str(path), hint=AGAIN)
     return path

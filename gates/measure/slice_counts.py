@@ -24,7 +24,7 @@ from gates.policy import Policy
 
 
 def count(joined: ScoredRows, policy: Policy, needs: Needs, labels: Labels, guest: GuestMetric) -> tuple[Slice, ...]:
-    """The slices of all dimensions that are needed, the whole holdout first."""
+    """Return the slices of all dimensions that are needed, the whole holdout first."""
     found = general(joined, policy, needs, labels, guest)
     return tuple(part for dimension in needs.dimensions for part in along(joined, dimension, policy, needs, found))
 
@@ -37,8 +37,8 @@ def along(
     computed_elsewhere: Mapping[tuple[str, str], Any],
     wanted: Callable[[Key, int], bool] = lambda _, __: True,
 ) -> Iterator[Slice]:
-    """The slices of one dimension. ``found``: what metrics of the general road gave; ``wanted``: which slices, by key
-    and rows, are to be made."""
+    """Yield the slices of one dimension. ``found``: what metrics of the general road gave; ``wanted``: which slices, by
+    key and rows, are to be made."""
     called = policy.task in ("binary", "multiclass")
     together = clustered(policy)
     rows = cells.rows(joined, dimension)
@@ -89,7 +89,7 @@ def order(dimension: Dimension, key: Key) -> list[tuple[bool, int, str]]:
 
 
 def curves(joined: ScoredRows, policy: Policy) -> tuple[Curve, ...]:
-    """How each model's scores are spread, of a binary task with scores."""
+    """Tell how each model's scores are spread, of a binary task with scores."""
     if policy.task != "binary" or not joined.scored:
         return ()
     names: tuple[Literal["candidate", "champion"], ...] = ("candidate", "champion")

@@ -22,7 +22,8 @@ HINT = 'Write {"parameters": {"name": value}, "tags": {"name": "text"}} there, o
 
 
 def read(folder: Path) -> TrainingFacts | None:
-    """The facts of a model's folder; None where the training wrote none. Raises ``GatesError`` for anything else."""
+    """Return the facts of a model's folder; None where the training wrote none. Raises ``GatesError`` for anything
+    else."""
     path = folder / NAME
     if not path.exists() and not path.is_symlink():
         return None

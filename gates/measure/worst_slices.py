@@ -28,8 +28,9 @@ Chosen = Mapping[Dimension, frozenset[Key]]
 
 
 def searched(engine: Engine, opened: OpenTable, resolved: ResolvedPolicy) -> tuple[Dimension, ...]:
-    """The columns that are searched, in the table's order: text and booleans of few values, numbers in bins of about
-    as many rows each. Columns that have a part of their own in the policy are none, nor are those of one value."""
+    """Return the columns that are searched, in the table's order: text and booleans of few values, numbers in bins of
+    about as many rows each. Columns that have a part of their own in the policy are none, nor are those of one
+    value."""
     if not resolved.needs.searches:
         return ()
     data = resolved.policy.data
@@ -57,7 +58,8 @@ def searched(engine: Engine, opened: OpenTable, resolved: ResolvedPolicy) -> tup
 
 
 def _edges(engine: Engine, opened: OpenTable, value: str) -> tuple[float, ...]:
-    """The smallest values that each so many fifths of the rows do not exceed; counted, so that nothing is rounded."""
+    """Return the smallest values that each so many fifths of the rows do not exceed; counted, so that nothing is
+    rounded."""
     counts = f"SELECT {value} + 0.0 AS p, count(*) AS n FROM {quoted(opened.name)} WHERE isfinite({value}) GROUP BY 1"
     upto = f"SELECT p, sum(n) OVER (ORDER BY p) AS upto, sum(n) OVER () AS total FROM ({counts})"
     steps = [f"min(CASE WHEN upto * {BINS} >= {step} * total THEN p END)" for step in range(1, BINS)]
@@ -66,7 +68,7 @@ def _edges(engine: Engine, opened: OpenTable, value: str) -> tuple[float, ...]:
 
 
 def _varying(engine: Engine, opened: OpenTable, query: str | None, columns: Sequence[str]) -> set[str]:
-    """The columns that differ within a query: of a ranking, slices are of whole queries."""
+    """Return the columns that differ within a query: of a ranking, slices are of whole queries."""
     if query is None or not columns:
         return set()
     names = [quoted(column) for column in columns]
@@ -80,8 +82,8 @@ def _varying(engine: Engine, opened: OpenTable, query: str | None, columns: Sequ
 def search(
     joined: ScoredRows, resolved: ResolvedPolicy, evidence: Evidence, columns: Sequence[Dimension]
 ) -> tuple[Search | None, Chosen]:
-    """Every slice by a column, and by every two of them, is counted; those are kept that come nearest to being blamed
-    under one of the policy's rules of slices."""
+    """Return every slice by a column, and by every two of them, is counted; those are kept that come nearest to being
+    blamed under one of the policy's rules of slices."""
     if not resolved.needs.searches:
         return None, {}
     crossed = len(columns) <= CROSSED
@@ -120,7 +122,7 @@ def _needs(resolved: ResolvedPolicy, dimensions: Sequence[Dimension]) -> Needs:
 
 
 def kept(joined: ScoredRows, resolved: ResolvedPolicy, chosen: Chosen) -> tuple[Slice, ...]:
-    """The slices that a search has chosen."""
+    """Return the slices that a search has chosen."""
     needs = _needs(resolved, list(chosen))
     return tuple(
         part

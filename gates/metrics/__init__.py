@@ -44,7 +44,7 @@ def _named() -> Iterator[MetricEntry]:
 
 
 def _gap(entry: MetricEntry, gap: str) -> MetricEntry:
-    """The row of a metric's gap between groups, with the same parameters."""
+    """Return the row of a metric's gap between groups, with the same parameters."""
     doc, better = fairness.doc_of(gap, entry.name), fairness.GAPS[gap].better(entry.better)
 
     def make(parameters: Parameters) -> Metric:
@@ -54,7 +54,7 @@ def _gap(entry: MetricEntry, gap: str) -> MetricEntry:
 
 
 def _twinned(entry: MetricEntry, own: Mapping[str, MetricEntry], task: Task) -> MetricEntry:
-    """A row that is ours where it is only another name for it."""
+    """Return a row that is ours where it is only another name for it."""
     twins = {given: name for (of, given), name in functions.TWINS.get(task, {}).items() if of == entry.name}
 
     def make(parameters: Parameters) -> Metric:
@@ -68,7 +68,7 @@ def _twinned(entry: MetricEntry, own: Mapping[str, MetricEntry], task: Task) -> 
 
 @cache
 def table(task: Task) -> Mapping[str, MetricEntry]:
-    """Every metric of a task, by name; the gaps between groups after those that they are made of."""
+    """Return every metric of a task, by name; the gaps between groups after those that they are made of."""
     own = {entry.name: entry for family in _FAMILIES for entry in family.METRICS if task in entry.tasks}
     plain = {name: _twinned(entry, own, task) for name, entry in own.items()}
     gaps = {f"{name}_{kind}": _gap(entry, kind) for name, entry in plain.items() for kind in fairness.GAPS}
@@ -77,12 +77,12 @@ def table(task: Task) -> Mapping[str, MetricEntry]:
 
 
 def row(name: str, task: Task) -> MetricEntry | None:
-    """A row of a task's table, or that of a ``module:function``; None where the task has none of that name."""
+    """Return a row of a task's table, or that of a ``module:function``; None where the task has none of that name."""
     return table(task).get(name) or functions.own(name, task)
 
 
 def find(name: str, task: Task, parameters: Parameters = ()) -> Metric:
-    """A metric of a task, with its parameters. Raises ``KeyError`` where the task has none of that name."""
+    """Return a metric of a task, with its parameters. Raises ``KeyError`` where the task has none of that name."""
     plain = next((e for family in _FAMILIES for e in family.METRICS if e.name == name and task in e.tasks), None)
     return (plain if plain and plain.name not in functions.FUNCTIONS else table(task)[name]).make(parameters)
 

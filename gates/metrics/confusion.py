@@ -25,7 +25,7 @@ def confusion(slice_: Slice, who: int) -> tuple[int, int, int, int]:
 
 
 def joint(slice_: Slice) -> list[int]:
-    """Rows by (label, candidate's call, champion's call), in the order of ``JOINT``."""
+    """Return rows by (label, candidate's call, champion's call), in the order of ``JOINT``."""
     counts = dict.fromkeys(JOINT, 0)
     for label, candidate, champion, rows in slice_.cells:
         counts[label, candidate, max(champion, 0)] += rows
@@ -33,7 +33,7 @@ def joint(slice_: Slice) -> list[int]:
 
 
 def buckets(slice_: Slice) -> list[list[int]]:
-    """The same in weights, bucket by bucket, where rows belong together or are weighted."""
+    """Return the same in weights, bucket by bucket, where rows belong together or are weighted."""
     by_bucket: dict[int, dict[tuple[int, int, int], int]] = {}
     for bucket, label, candidate, champion, weight in slice_.weights:
         cells = by_bucket.setdefault(bucket, dict.fromkeys(JOINT, 0))
@@ -42,13 +42,13 @@ def buckets(slice_: Slice) -> list[list[int]]:
 
 
 def of_candidate(cells: Sequence[float]) -> tuple[float, float, float, float]:
-    """The candidate's (tn, fp, fn, tp) out of eight joint cells."""
+    """Return the candidate's (tn, fp, fn, tp) out of eight joint cells."""
     a, b, c, d, e, f, g, h = cells
     return a + b, c + d, e + f, g + h
 
 
 def of_champion(cells: Sequence[float]) -> tuple[float, float, float, float]:
-    """The champion's (tn, fp, fn, tp) out of eight joint cells."""
+    """Return the champion's (tn, fp, fn, tp) out of eight joint cells."""
     a, b, c, d, e, f, g, h = cells
     return a + c, b + d, e + g, f + h
 
@@ -58,7 +58,7 @@ SIDES = (of_candidate, of_champion)
 
 @cache
 def _places(names: str) -> tuple[int, ...]:
-    """Where the named cells stand in a confusion matrix."""
+    """Tell where the named cells stand in a confusion matrix."""
     return tuple(list(NAMES).index(name) for name in names.split())
 
 
@@ -71,7 +71,7 @@ class Called:
 
     @staticmethod
     def of(slice_: Slice, who: int) -> Called:
-        """What the candidate, or the champion, calls."""
+        """Return what the candidate, or the champion, calls."""
         return Called(confusion(slice_, who), [SIDES[who](one) for one in buckets(slice_)] if slice_.weights else [])
 
     def counts(self, hits: str, among: str) -> tuple[int, int]:
@@ -79,7 +79,7 @@ class Called:
         return sum([self.cells[place] for place in _places(hits)]), sum([self.cells[place] for place in _places(among)])
 
     def share(self, hits: str, among: str) -> Quantity | None:
-        """The share of hits with exact bounds; None where there is nothing among."""
+        """Return the share of hits with exact bounds; None where there is nothing among."""
         hit, rows = self.counts(hits, among)
         if not self.held:
             return share(hit, rows) if rows else None
@@ -102,7 +102,8 @@ class Proportion:
         return Called.of(part, who).counts(self.hits, self.among)
 
     def level(self, slices: Sequence[Slice], who: int) -> Found:
-        """The share with exact bounds; of units or weighted rows with as many rows as their variance is worth."""
+        """Return the share with exact bounds; of units or weighted rows with as many rows as their variance is
+        worth."""
         return Called.of(slices[0], who).share(self.hits, self.among) or Undefined(why=self.empty)
 
     def _support(self, slice_: Slice) -> int:
@@ -177,7 +178,8 @@ class Ratio:
     support: Callable[[Slice], int] = rarest
 
     def level(self, slices: Sequence[Slice], who: int) -> Found:
-        """One model's value; of units or weighted rows the wider of the same bounds and of leaving out buckets."""
+        """Return one model's value; of units or weighted rows the wider of the same bounds and of leaving out
+        buckets."""
         slice_ = slices[0]
         called = Called.of(slice_, who)
         value = self.value(*called.cells)
@@ -196,7 +198,7 @@ class Ratio:
         return wider(jackknife.quantity(spread, self.limits, "jackknife"), found) if spread else Undefined(why=self.why)
 
     def change(self, slices: Sequence[Slice]) -> Found:
-        """Candidate less champion, paired."""
+        """Return the candidate less champion, paired."""
         width = self.limits[1] - self.limits[0]
         return change(self.level, self.value, (-width, width), self.why, self.support)(slices)
 
@@ -208,8 +210,8 @@ def change(
     why: str,
     support: Callable[[Slice], int],
 ) -> Callable[[Sequence[Slice]], Found]:
-    """The paired difference of any function of the confusion matrix: from each model's own bounds and how the two are
-    correlated; of units or weighted rows by leaving out buckets of them."""
+    """Return the paired difference of any function of the confusion matrix: from each model's own bounds and how the
+    two are correlated; of units or weighted rows by leaving out buckets of them."""
 
     def one(*cells: float) -> float | None:
         return statistic(*of_candidate(cells))

@@ -59,15 +59,15 @@ class MetricEntry:
 
 
 def unmeasured(statistic: Statistic) -> str:
-    """Why the candidate has no number, and what to do."""
+    """Tell why the candidate has no number, and what to do."""
     return f"the predictions have no column {statistic.of}: write it" if statistic.of else NO_SCORES
 
 
 def unpaired(statistic: Statistic) -> str:
-    """Why there is nothing to compare with, where only the candidate gives that number."""
+    """Tell why there is nothing to compare with, where only the candidate gives that number."""
     return f"the champion's predictions have no {statistic.of or 'scores'}; its own value can be judged, by min or max"
 
 
 def fixed(metric: Metric, *tasks: Task) -> MetricEntry:
-    """The row of a metric without parameters."""
+    """Return the row of a metric without parameters."""
     return MetricEntry(name=metric.name, doc=metric.doc, better=metric.better, tasks=tasks, make=lambda _: metric)

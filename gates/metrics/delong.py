@@ -55,7 +55,7 @@ class Estimated:
 
 
 def auc(ranks: Ranks, who: int) -> Found:
-    """One model's ROC-AUC."""
+    """Return one model's ROC-AUC."""
     area = estimated(ranks, *((0, 1) if who == CHAMPION else (1, 0)))
     if area is None:
         return Undefined(why=ONE_CLASS)
@@ -97,20 +97,20 @@ def auc_difference(ranks: Ranks) -> Found:
 
 
 def _expected(value: float) -> float:
-    """The variance of one class's placements that goes with an AUC: Hanley and McNeil's, the larger of their two, and
-    the same of an AUC and of what it lacks to 1."""
+    """Return the variance of one class's placements that goes with an AUC: Hanley and McNeil's, the larger of their
+    two, and the same of an AUC and of what it lacks to 1."""
     value = max(value, 1 - value)
     return value * value * (1 - value) / (1 + value)
 
 
 def _drawn(rows: float) -> float:
-    """How many rows the expected spread counts as: fewer and fewer of all, as errors of the normal bound shrink with
-    the root of the rows."""
+    """Tell how many rows the expected spread counts as: fewer and fewer of all, as errors of the normal bound shrink
+    with the root of the rows."""
     return sqrt(_ROWS + rows)
 
 
 def _score(area: Estimated, confidence: float) -> Bounds:
-    """The AUCs at which the value would lie t standard errors away."""
+    """Return the AUCs at which the value would lie t standard errors away."""
     if area.rarest < 2:  # one row has no spread
         return 0.0, 1.0
     value, expected = area.value, _expected(area.value)
@@ -135,7 +135,7 @@ def _score(area: Estimated, confidence: float) -> Bounds:
 
 
 def _last(near: float, end: float, far: Callable[[float], bool]) -> float:
-    """The first place from ``near`` towards ``end`` that is too far; ``end`` where none is."""
+    """Return the first place from ``near`` towards ``end`` that is too far; ``end`` where none is."""
     if not far(end):
         return end
     for _ in range(_HALVINGS):
@@ -168,7 +168,7 @@ def estimated(ranks: Ranks, wa: int, wb: int) -> Estimated | None:
 
 
 def _component(sums: RankSums, wa: int, wb: int, others: int) -> float:
-    """The share of one class: sample variance of its rows' placements, over its number of rows."""
+    """Return the share of one class: sample variance of its rows' placements, over its number of rows."""
     k = sums.rows
     if k < 2:  # one row has no spread
         return 0.0
@@ -178,7 +178,7 @@ def _component(sums: RankSums, wa: int, wb: int, others: int) -> float:
 
 
 def _clustered(ranks: Ranks, wa: int, wb: int) -> Estimated | None:
-    """The same where rows of a unit belong together or are weighted.
+    """Return the same where rows of a unit belong together or are weighted.
 
     A bucket's influence is what its placements lie above the mean ones, for each class over the class's weight.
     Source: Obuchowski, Biometrics 1997;53:567, with buckets of units as clusters, of which as many count as hold the

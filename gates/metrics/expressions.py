@@ -57,12 +57,12 @@ class Quantities:
 
 
 def double(value: float) -> str:
-    """A number as a double: a bare one with a point would be a decimal."""
+    """Return a number as a double: a bare one with a point would be a decimal."""
     return f"CAST({value!r} AS DOUBLE)"
 
 
 def within(ours: str, theirs: str, most: float) -> str:
-    """Whether two numbers lie at most so far apart, as they are written in decimals: 0.4 lies within 0.1 of 0.3.
+    """Tell whether two numbers lie at most so far apart, as they are written in decimals: 0.4 lies within 0.1 of 0.3.
 
     A double is at most 2**-53 of itself away from the decimal that it was read from, so 0.4 - 0.3 comes out above 0.1.
     As much as that may explain is allowed for, and no more; a whole number is what it says, and so is a distance of 0.
@@ -81,7 +81,7 @@ _TERMS = 11
 
 
 def ln(x: str, prefix: str) -> Staged:
-    """The natural logarithm of an expression in (0, 1], to about 2e-16.
+    """Return the natural logarithm of an expression in (0, 1], to about 2e-16.
 
     x = m 2**-k with m in [0.5, 1), by six comparisons; ln m = ln c + 2 artanh((m - c) / (m + c)) with c = sqrt(1/2),
     whose argument is at most 0.172, by its series.

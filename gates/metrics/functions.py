@@ -114,12 +114,12 @@ TWINS: Mapping[Task, Mapping[tuple[str, Parameters], str]] = {
 
 
 def direction(name: str) -> Better:
-    """Which way is better, by the end of a function's name; 0 if it does not say."""
+    """Tell which way is better, by the end of a function's name; 0 if it does not say."""
     return next((better for end, better in _ENDS.items() if name.endswith(end)), 0)
 
 
 def is_general(statistic: Statistic) -> bool:
-    """Whether a statistic is computed by somebody else's function."""
+    """Tell whether a statistic is computed by somebody else's function."""
     return statistic.form == "computed" and (statistic.name in FUNCTIONS or ":" in statistic.name)
 
 
@@ -144,7 +144,7 @@ def _entry(name: str, tasks: tuple[Task, ...], limits: Bounds, doc: str) -> Metr
 
 
 def own(name: str, task: Task) -> MetricEntry | None:
-    """The row of a function of the user's own, ``module:function``; None where the name is none."""
+    """Return the row of a function of the user's own, ``module:function``; None where the name is none."""
     if task not in TASKS or not FUNCTION.fullmatch(name):
         return None
     return _entry(name, TASKS, ANYWHERE, "A metric of your own.")

@@ -32,7 +32,7 @@ def metric(
     scales: Sequence[jackknife.Scale] = jackknife.LEVEL,
     tied: bool = False,
 ) -> Metric:
-    """The metric that a computed statistic is.
+    """Return the metric that a computed statistic is.
 
     ``support``: how many rows it rests on. ``largest``: of a share of so many rows, or a multiple of one, its value
     where all of them have it. ``scales``: those on which its level is bounded. ``tied``: an error of zero was found,
@@ -99,7 +99,8 @@ def _of(computed: Computed, value: int, squared: int, support: float) -> Spread:
 
 
 def _multiple(spread: Spread, largest: float, method: str) -> Quantity:
-    """A share of rows, or a multiple of one: of as many rows as its error is worth, of a few no more than there are."""
+    """Return a share of rows, or a multiple of one: of as many rows as its error is worth, of a few no more than there
+    are."""
     p, error, n = min(1.0, spread.value / largest), spread.error / largest, spread.support
     worth = p * (1 - p) / error**2 if error and 0 < p < 1 else n
     rows = worth if n >= _MANY else min(n, worth)

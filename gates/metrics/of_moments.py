@@ -62,8 +62,8 @@ def metric(
     support: Support = rows_of,
     limits: Bounds | None = None,
 ) -> Metric:
-    """The metric that a smooth function of a statistic's means is; ``support``: how many rows it rests on; ``limits``:
-    where its values lie, if that is closer than the function's own."""
+    """Return the metric that a smooth function of a statistic's means is; ``support``: how many rows it rests on;
+    ``limits``: where its values lie, if that is closer than the function's own."""
 
     def level(slices: Sequence[Slice], who: int) -> Found:
         sums = _counted(slices[0], statistic, smooth, pair=who == CHAMPION)
@@ -109,8 +109,8 @@ def _counted(part: Slice, statistic: Statistic, smooth: Smooth, *, pair: bool) -
 
 
 def _bounded(sums: Moments, smooth: Smooth, spread: Spread, who: int) -> Found:
-    """A share of rows that have it or don't is exact; of rows that have some of it there are as many as its error is
-    worth."""
+    """A share of rows that have it or don't is exact; of rows that have some of it there are as many as its
+    error is worth."""
     method = "jackknife" if sums.buckets else "t"
     place = _places(smooth, len(sums.sums), who)[0]
     if smooth.tail is not None:
@@ -127,8 +127,8 @@ def _bounded(sums: Moments, smooth: Smooth, spread: Spread, who: int) -> Found:
 
 
 def _tailed(spread: Spread, smooth: Smooth, method: str, variation: float) -> Quantity:
-    """A function of a mean loss: the bound away from the least loss lies the further, the heavier the losses' tail is;
-    a root's bounds are those of its mean."""
+    """Return a function of a mean loss: the bound away from the least loss lies the further, the heavier the losses'
+    tail is; a root's bounds are those of its mean."""
     if smooth.root:
         spread = replace(spread, value=spread.value**2, error=2 * spread.value * spread.error)
     near, far = (
@@ -145,7 +145,7 @@ def _tailed(spread: Spread, smooth: Smooth, method: str, variation: float) -> Qu
 
 
 def _longer(spread: Spread, smooth: Smooth, variation: float) -> float:
-    """How many times as long the error counts towards larger losses: 1 to 2, as many as their relative variance is
+    """Tell how many times as long the error counts towards larger losses: 1 to 2, as many as their relative variance is
     times that of exponential tails. The more rows there are beyond 300 times the kurtosis of such losses, the less:
     these rows have the tail themselves.
 
@@ -161,8 +161,8 @@ def _longer(spread: Spread, smooth: Smooth, variation: float) -> float:
 
 
 def _variation(sums: Moments, place: int) -> float:
-    """The variance of rows' quantity as a share of its squared mean; 0 where that is 0, and of units, whose rows are no
-    longer there: few buckets that carry an error leave it few degrees of freedom."""
+    """Return the variance of rows' quantity as a share of its squared mean; 0 where that is 0, and of units, whose rows
+    are no longer there: few buckets that carry an error leave it few degrees of freedom."""
     total = 0 if sums.buckets else sums.sums[place]
     return max(0.0, sums.rows * _square(sums, place) * SCALE / total**2 - 1) if total else 0.0
 
@@ -173,7 +173,7 @@ def _square(sums: Moments, place: int) -> int:
 
 
 def _places(smooth: Smooth, size: int, who: int) -> list[int]:
-    """Where a model's quantities, and then the rows' own, stand among ``size`` of them."""
+    """Tell where a model's quantities, and then the rows' own, stand among ``size`` of them."""
     first = smooth.own if who == CHAMPION else 0
     return [*range(first, first + smooth.own), *range(size - smooth.rows, size)]
 

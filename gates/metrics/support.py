@@ -15,25 +15,25 @@ Support = Callable[[Slice, int], int]  # of a slice and of the rows, or queries,
 
 
 def rows_of(part: Slice, rows: int) -> int:
-    """All of them; where rows belong together or are weighted, the buckets that hold any."""
+    """Return all of them; where rows belong together or are weighted, the buckets that hold any."""
     return _buckets(part, lambda _: True) if part.weights else rows
 
 
 def rarest(part: Slice, rows: int) -> int:
-    """Those of the rarest class among the labels."""
+    """Return those of the rarest class among the labels."""
     return min(_of_classes(part), default=rows)
 
 
 def rarer(slice_: Slice, rows: int) -> int:
-    """Those of the rarer of a binary task's two classes: where one of them does not occur nothing is known of it, as of
-    a class of one row."""
+    """Return those of the rarer of a binary task's two classes: where one of them does not occur nothing is known of
+    it, as of a class of one row."""
     found = list(_of_classes(slice_))
     return min(found) if len(found) > 1 else min(1, rows)
 
 
 def enough(least: int, each: float = 1) -> Support:
-    """Those of the rarer class, of which ``each`` counts as so much of one, if there are at least that many; as of one
-    row where there are fewer."""
+    """Return those of the rarer class, of which ``each`` counts as so much of one, if there are at least that many; as
+    of one row where there are fewer."""
 
     def found(part: Slice, rows: int) -> int:
         many = rarer(part, rows)
@@ -43,12 +43,12 @@ def enough(least: int, each: float = 1) -> Support:
 
 
 def rarest_called(part: Slice, rows: int) -> int:
-    """Those of the rarest class among the labels, or among either model's calls."""
+    """Return those of the rarest class among the labels, or among either model's calls."""
     return min((*_of_classes(part), *_of_classes(part, 1), *_of_classes(part, 2)), default=rows)
 
 
 def positives(part: Slice, rows: int) -> int:
-    """Those of the class that is looked for."""
+    """Return those of the class that is looked for."""
     return _buckets(part, lambda cell: cell[0] == 1) if part.weights else _rows(part, lambda cell: cell[0] == 1) or rows
 
 
@@ -73,6 +73,6 @@ def _of_classes(slice_: Slice, column: int = 0) -> Iterable[int]:
 
 
 def known(support: float, rows: float, limits: Bounds) -> float:
-    """What a value rests on whose rows may have any size: on nothing, where there are so few of them that one which
-    would change it all is as likely as not among those that were not seen."""
+    """Return what a value rests on whose rows may have any size: on nothing, where there are so few of them that one
+    which would change it all is as likely as not among those that were not seen."""
     return support if isfinite(limits[1] - limits[0]) or rows >= FEW else min(1.0, rows)

@@ -22,13 +22,14 @@ _FENCE = re.compile(rb"(?m)^(?:```|~~~)")  # a page that shows a policy is none
 
 
 def aliases(resolved: ResolvedPolicy) -> frozenset[Alias]:
-    """Every alias that a promotion by this policy may move: the champion's, and those of the stages before it."""
+    """Return every alias that a promotion by this policy may move: the champion's, and those of the stages before
+    it."""
     name, alias = resolved.champion
     return frozenset({(name, alias), *((name, stage.alias) for stage in resolved.stages)})
 
 
 def might_move(data: bytes, wanted: frozenset[Alias]) -> bool:
-    """Whether a file could be a policy that moves one of these aliases: a quick look, which misses none."""
+    """Tell whether a file could be a policy that moves one of these aliases: a quick look, which misses none."""
     if not all(word in data for word in _NEEDED) and not _ESCAPE.search(data):
         return _looks_like_one(data, wanted)
     try:

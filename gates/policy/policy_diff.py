@@ -25,13 +25,13 @@ _EFFECTS: Final = {  # of a contract's rule
 
 
 def compare(base: ResolvedPolicy, head: ResolvedPolicy) -> PolicyDiff:
-    """What changed from the first policy to the second."""
+    """Return what changed from the first policy to the second."""
     changes = (*compare_asks(_asks(base), _asks(head)), *_contract(base, head))
     return PolicyDiff(schema=POLICY_DIFF, weaker=any(change.kind.weakens for change in changes), changes=changes)
 
 
 def weakened(base: ResolvedPolicy, head: ResolvedPolicy) -> tuple[Change, ...]:
-    """What the second policy asks less for, or may: the changes that need an approval of their own."""
+    """Return what the second policy asks less for, or may: the changes that need an approval of their own."""
     return tuple(change for change in compare(base, head).changes if change.kind.weakens)
 
 

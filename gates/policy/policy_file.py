@@ -21,7 +21,7 @@ Open = Callable[[str], bytes]  # a path as the policy writes it -> the file's by
 
 
 def schema() -> dict[str, Plain]:
-    """The JSON Schema of ``gates.yaml``: what validates it and what editors complete from."""
+    """Return the JSON Schema of ``gates.yaml``: what validates it and what editors complete from."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "gates.yaml",
@@ -44,8 +44,8 @@ def read(data: bytes, name: str, open_file: Open, *, of_old: bool = False) -> Re
 
 
 def _form(source: Source) -> Iterator[Problem]:
-    """What the schema refuses. A gate is held to the schema of its own kind, so no message speaks of others; and a
-    list of slices to that of a list, though one may stand alone."""
+    """Yield what the schema refuses. A gate is held to the schema of its own kind, so no message speaks of others; and
+    a list of slices to that of a list, though one may stand alone."""
     whole = schema()
     if isinstance(_at(source.value, "slices"), list):
         *_, whole["properties"]["slices"] = whole["properties"]["slices"]["anyOf"]
@@ -70,7 +70,7 @@ def _gate_form(source: Source, path: Path, gate: Plain) -> Iterator[Problem]:
 
 
 def _at(value: Plain, *path: str) -> Plain:
-    """What stands at a path of keys, or None."""
+    """Return what stands at a path of keys, or None."""
     for word in path:
         value = value.get(word) if isinstance(value, dict) else None
     return value
@@ -93,8 +93,8 @@ def _contract(source: Source, open_file: Open) -> tuple[Contract | None, list[Pr
 
 
 def _meaning(source: Source, contract: Contract | None, *, of_old: bool) -> Iterator[Problem]:
-    """What no schema can see, of all parts whose form is right: rules that don't fit their metric, gates and slices
-    that occur twice, edges out of order, slices that no gate looks at."""
+    """Yield what no schema can see, of all parts whose form is right: rules that don't fit their metric, gates and
+    slices that occur twice, edges out of order, slices that no gate looks at."""
     dimensions, found = _slices_meaning(source)
     yield from found
     named = _at(source.value, "data", "contract") is not None  # a contract that can't be read is told on its own
@@ -126,7 +126,7 @@ def _meaning(source: Source, contract: Contract | None, *, of_old: bool) -> Iter
 
 
 def _slices_meaning(source: Source) -> tuple[list[Dimension], list[Problem]]:
-    """The dimensions, and what is wrong with them."""
+    """Return the dimensions, and what is wrong with them."""
     dimensions: list[Dimension] = []
     found: list[Problem] = []
     written = _at(source.value, "slices")
@@ -176,7 +176,7 @@ def _promotion_meaning(source: Source, gates: set[str]) -> Iterator[Problem]:
 
 
 def _columns_meaning(value: Plain, task: str) -> Iterator[tuple[Path, str]]:
-    """Columns that a task needs, and those that mean nothing for it."""
+    """Yield columns that a task needs, and those that mean nothing for it."""
     if not isinstance(_at(value, "data"), dict):
         return
     if task != "score" and _at(value, "data", "label") is None:
@@ -210,7 +210,7 @@ def _dimension_meaning(dimension: Dimension, before: list[Dimension]) -> Iterato
 
 
 def _unused_slices(source: Source, gates: list[Gate], terms: GateContext) -> Iterator[Problem]:
-    """Slices that nothing is asked of. Bins are used by a gate that compares groups of their column, too."""
+    """Yield slices that nothing is asked of. Bins are used by a gate that compares groups of their column, too."""
     looked_at = {dimension for gate in gates for _, dimension in gate.module.needs(gate.rule, terms).wanted}
     parts = {part for dimension in looked_at for part in dimension.parts}
     for index, dimension in enumerate(terms.dimensions):

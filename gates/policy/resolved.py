@@ -49,7 +49,7 @@ class ResolvedPolicy:
         return tuple(replace(stage, after=stage.after or one) for stage, one in zip(declared, before[:-1], strict=True))
 
     def stage(self, alias: str) -> Stage:
-        """A stage by its alias. Raises ``GatesError`` for one that the policy does not have."""
+        """Return a stage by its alias. Raises ``GatesError`` for one that the policy does not have."""
         found = next((one for one in self.stages if one.alias == alias), None)
         if found is None:
             names = ", ".join(one.alias for one in self.stages)
@@ -67,12 +67,12 @@ class ResolvedPolicy:
         return name, alias
 
     def observing(self, today: str) -> bool:
-        """Whether the policy only reports on that day, YYYY-MM-DD."""
+        """Tell whether the policy only reports on that day, YYYY-MM-DD."""
         mode = self.policy.mode
         return mode is not None and today <= mode.until
 
     def terms(self) -> GateContext:
-        """What all gates share."""
+        """Return what all gates share."""
         policy = self.policy
         return GateContext(
             confidence=1 - (1 - policy.confidence) / (policy.data.reuse or 1),

@@ -234,16 +234,16 @@ class Gate:
 
     @classmethod
     def read(cls, value: Plain) -> Gate:
-        """The kind is the one whose key the mapping has."""
+        """Return the kind is the one whose key the mapping has."""
         kind = next(key for key in KINDS if key in value)
         return cls(kind=kind, rule=build(KINDS[kind].RULE, value))
 
     def plain(self) -> Plain:
-        """The rule alone: its keys name its kind."""
+        """Return the rule alone: its keys name its kind."""
         return plain(self.rule)
 
     def asks(self, _: str) -> Iterator[Named]:
-        """What its kind says that it asks for; a gate is known by its own name."""
+        """Return what its kind says that it asks for; a gate is known by its own name."""
         return self.module.asks(self.rule)
 
     @property

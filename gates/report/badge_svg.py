@@ -30,7 +30,7 @@ class Badge:
 
 
 def badge(name: str, alias: str, champion: Champion | None, trouble: str | None = None) -> Badge:
-    """The badge of what an alias names by the ledger; ``trouble`` says what is not as it was promoted."""
+    """Return the badge of what an alias names by the ledger; ``trouble`` says what is not as it was promoted."""
     label = flat(f"{name} {alias}", LONGEST)
     if trouble:
         return Badge(label=label, message=flat(trouble, LONGEST), colour="bad")
@@ -44,13 +44,13 @@ def badge(name: str, alias: str, champion: Champion | None, trouble: str | None 
 
 
 def _metric(champion: Champion) -> list[str]:
-    """The first of the policy's metrics, as it was measured when the model was promoted."""
+    """Return the first of the policy's metrics, as it was measured when the model was promoted."""
     found = measured(champion.decision)[:1] if champion.decision else []
     return [f"{gate.id} {number(one.value)} ({number(one.low)} to {number(one.high)})" for gate, one in found]
 
 
 def svg(made: Badge) -> str:
-    """The badge as a picture. White on each colour can be read; what it says is in words, too."""
+    """Return the badge as a picture. White on each colour can be read; what it says is in words, too."""
     left, right = _width(made.label), _width(made.message)
     told = escape(xml(f"{made.label}: {made.message}"))
     return (
@@ -64,7 +64,7 @@ def svg(made: Badge) -> str:
 
 
 def shields(made: Badge) -> str:
-    """The badge as shields.io's endpoint takes it."""
+    """Return the badge as shields.io's endpoint takes it."""
     value = {"schemaVersion": 1, "label": made.label, "message": made.message, "color": SHIELDS[made.colour]}
     return json.dumps(value, ensure_ascii=False) + "\n"
 
@@ -75,6 +75,6 @@ def _width(text: str) -> int:
 
 
 def _text(foreign: str, left: int, wide: int) -> str:
-    """Text that is as wide as its side, in whatever font."""
+    """Return text that is as wide as its side, in whatever font."""
     room = f'textLength="{wide - 2 * EDGE}" lengthAdjust="spacingAndGlyphs"'
     return f'<text x="{left + EDGE}" y="14" {room}>{escape(xml(foreign))}</text>'

@@ -17,18 +17,19 @@ _LINKED = re.compile(rf"[@#]|{_EMOJI}|(?<=:)//|(?<=[Ww]{{3}})\.|(?<=[Gg][Hh])-(?
 
 
 def flat(foreign: str, longest: int = LONGEST) -> str:
-    """Foreign text as one line of at most ``longest`` characters, without those that can't be seen. Not yet escaped."""
+    """Return foreign text as one line of at most ``longest`` characters, without those that can't be seen. Not yet
+    escaped."""
     seen = " ".join(_INVISIBLE.sub("", foreign.replace("\n", " ").replace("\r", " ")).split())
     return seen if len(seen) <= longest else seen[: longest - 1] + "…"
 
 
 def xml(foreign: str) -> str:
-    """Foreign text without the characters that XML can't hold, escaped or not. Not yet escaped."""
+    """Return foreign text without the characters that XML can't hold, escaped or not. Not yet escaped."""
     return _NOT_XML.sub("\ufffd", foreign)
 
 
 def text(foreign: str) -> str:
-    """Foreign text for a line of Markdown or a table cell: one line, at most ``LONGEST`` characters."""
+    """Return foreign text for a line of Markdown or a table cell: one line, at most ``LONGEST`` characters."""
     cut = flat(foreign)
     broken = _LINKED.sub(
         lambda found: found.group() + _BREAK if found.group() in "@#:" else _BREAK + found.group(), cut
@@ -37,10 +38,11 @@ def text(foreign: str) -> str:
 
 
 def line(foreign: str) -> str:
-    """The same for the beginning of a line, where more characters mean something: no list, no heading, no rule."""
+    """Return the same for the beginning of a line, where more characters mean something: no list, no heading, no
+    rule."""
     return _LEADING.sub(lambda found: f"{found[1]}&#{ord(found[2])};", text(foreign))
 
 
 def code(foreign: str) -> str:
-    """The same, shown as code."""
+    """Return the same, shown as code."""
     return f"<code>{text(foreign)}</code>"

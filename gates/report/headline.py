@@ -30,17 +30,17 @@ ACCEPTED, WARNING, WATCHING, HEARSAY = "🟡", "⚠️", "👁", "🔎"
 
 
 def sign(verdict: Verdict | None) -> str:
-    """A verdict's sign; always printed beside its word, never alone."""
+    """Return a verdict's sign; always printed beside its word, never alone."""
     return SIGNS[verdict]
 
 
 def word(verdict: Verdict | None) -> str:
-    """A verdict's word."""
+    """Return a verdict's word."""
     return str(verdict) if verdict else "not judged"
 
 
 def first_line(decision: Decision, facts: Facts | None = None) -> tuple[str, str]:
-    """The sign and the words of the first line: the headline, and what must be known before it."""
+    """Return the sign and the words of the first line: the headline, and what must be known before it."""
     facts = facts or Facts()
     told, shown = headline(decision, facts), _sign(decision, facts)
     if facts.weaker:
@@ -86,7 +86,7 @@ def headline(decision: Decision, facts: Facts | None = None) -> str:
 
 
 def _too_small(decision: Decision) -> str:
-    """How many rules nobody judged because their slices have too few rows."""
+    """Tell how many rules nobody judged because their slices have too few rows."""
     count = sum(gate.verdict is None and gate.code is Code.TOO_FEW_ROWS for gate in decision.gates)
     return f", {count} not judged (too few rows)" if count else ""
 
@@ -110,14 +110,14 @@ def _line(decision: Decision, verdict: Verdict, models: list[GateVerdict], cover
 
 
 def reason_lines(decision: Decision, reason: str) -> list[str]:
-    """The lines of a reason: several only where a step stopped, whose message may have more than one."""
+    """Return the lines of a reason: several only where a step stopped, whose message may have more than one."""
     if decision.code is not Code.COULD_NOT_JUDGE:
         return [reason]
     return [line.strip() for line in reason.splitlines() if line.strip()] or [reason]
 
 
 def why(decision: Decision, facts: Facts) -> str:
-    """The reason in one plain sentence: that of the worst rule which nobody accepted."""
+    """Return the reason in one plain sentence: that of the worst rule which nobody accepted."""
     covered = accepted(facts)
     if not covered:
         return decision.reason
@@ -128,7 +128,7 @@ def why(decision: Decision, facts: Facts) -> str:
 
 
 def accepted(facts: Facts) -> tuple[GateVerdict, ...]:
-    """The rules that somebody accepted."""
+    """Return the rules that somebody accepted."""
     return tuple(one.gate for one in facts.settled.waived) if facts.settled else ()
 
 
@@ -140,7 +140,7 @@ def _who(facts: Facts) -> str:
 
 
 def waiting(decision: Decision) -> list[str]:
-    """One line a reason for the rules that were not judged; of slices with too few rows, one line for all."""
+    """Return one line a reason for the rules that were not judged; of slices with too few rows, one line for all."""
     reasons: dict[str, int] = {}
     for gate in (one for one in decision.gates if one.verdict is None and one.code is not Code.TOO_FEW_ROWS):
         reasons[gate.reason] = reasons.get(gate.reason, 0) + 1
@@ -156,19 +156,20 @@ def waiting(decision: Decision) -> list[str]:
 
 
 def acceptable_bars(decision: Decision, facts: Facts) -> list[GateVerdict]:
-    """What somebody may accept and nobody has, worst first."""
+    """Return what somebody may accept and nobody has, worst first."""
     covered = accepted(facts)
     return [one for one in by_badness(decision.gates) if one not in covered and acceptable(one, facts.waivable)]
 
 
 def commands(decision: Decision, facts: Facts) -> list[str]:
-    """The commands that accept the rules which may be accepted, worst first, to be copied."""
+    """Return the commands that accept the rules which may be accepted, worst first, to be copied."""
     told = (command(gate, facts) for gate in acceptable_bars(decision, facts)[:MOST_COMMANDS])
     return [one for one in told if one]
 
 
 def command(gate: GateVerdict, facts: Facts) -> str | None:
-    """The command that accepts a rule; None for one that would have to be cut, or holds what a terminal obeys."""
+    """Return the command that accepts a rule; None for one that would have to be cut, or holds what a terminal
+    obeys."""
     policy = [] if facts.policy == "gates.yaml" else ["--policy", facts.policy]
     words = shlex.join(["gates", "waive", *policy, "--gate", gate.label])
     fits = words.isprintable() and len(words) <= LONGEST_COMMAND
@@ -176,7 +177,7 @@ def command(gate: GateVerdict, facts: Facts) -> str | None:
 
 
 def labelled(decision: Decision, facts: Facts) -> list[dict[str, str | None]]:
-    """Every rule by the name that commands take, and the command that accepts it where it may be accepted."""
+    """Return every rule by the name that commands take, and the command that accepts it where it may be accepted."""
     open_ = acceptable_bars(decision, facts)
     return [
         {
@@ -190,7 +191,7 @@ def labelled(decision: Decision, facts: Facts) -> list[dict[str, str | None]]:
 
 
 def reuse(decision: Decision) -> str | None:
-    """How much of the holdout is used up, where the policy says how often it may decide."""
+    """Tell how much of the holdout is used up, where the policy says how often it may decide."""
     if decision.reuse is None or decision.used is None:
         return None
     told = f"this holdout has decided {decision.used:,} of {plural(decision.reuse, 'time', 'times')}"
@@ -202,8 +203,8 @@ def reuse(decision: Decision) -> str | None:
 
 
 def acceptances(facts: Facts) -> list[str]:
-    """One line a waiver: who accepted what, until when and why, with the values then and now; and those that don't
-    hold any more."""
+    """Return one line a waiver: who accepted what, until when and why, with the values then and now; and those that
+    don't hold any more."""
     if facts.settled is None:
         return []
     held = [

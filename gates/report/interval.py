@@ -21,8 +21,8 @@ SIGNS = {"min": "≥ {}", "max": "≤ {}", "max_worsening": "worse ≤ {}", "min
 
 
 def held(gate: GateVerdict) -> tuple[Estimate, float] | None:
-    """What was held against the limit, in the metric's own direction, and where on its scale the limit lies. None where
-    nothing was."""
+    """Return what was held against the limit, in the metric's own direction, and where on its scale the limit lies.
+    None where nothing was."""
     rule = COMPARISONS.get(gate.rule)
     judged = gate.difference if rule and rule.compares else gate.candidate
     if judged is None or gate.bar is None:
@@ -31,8 +31,8 @@ def held(gate: GateVerdict) -> tuple[Estimate, float] | None:
 
 
 def figures(gate: GateVerdict, estimate: Estimate, *, change: bool = False) -> tuple[str, str]:
-    """A value and its bounds. What was held against the limit has as many digits as show on which side of it each lies.
-    ``change``: with signs."""
+    """Return a value and its bounds. What was held against the limit has as many digits as show on which side of it
+    each lies. ``change``: with signs."""
     text, found = signed if change else number, held(gate)
     edge = found[1] if found and found[0] is estimate else None
     value, low, high = (
@@ -43,12 +43,12 @@ def figures(gate: GateVerdict, estimate: Estimate, *, change: bool = False) -> t
 
 
 def within(gate: GateVerdict, estimate: Estimate | None, *, change: bool = False) -> str:
-    """A value with its bounds: ``0.81 (0.79 to 0.83)``; empty where there is none."""
+    """Return a value with its bounds: ``0.81 (0.79 to 0.83)``; empty where there is none."""
     return "{} ({})".format(*figures(gate, estimate, change=change)) if estimate else ""
 
 
 def asked(gate: GateVerdict, words: Mapping[str, str] = ASKS) -> str | None:
-    """What a rule asks for, in words or in ``SIGNS``; None where they have none for it."""
+    """Return what a rule asks for, in words or in ``SIGNS``; None where they have none for it."""
     return words[gate.rule].format(limit_text(gate.bar)) if gate.rule in words and gate.bar is not None else None
 
 

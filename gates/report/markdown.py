@@ -52,7 +52,7 @@ FOLDS: Final = (
 
 
 def render(decision: Decision, facts: Facts, limit: int = LIMIT) -> str:
-    """The whole report within ``limit`` characters (at least 30,000): sections are folded whole, never cut."""
+    """Return the whole report within ``limit`` characters (at least 30,000): sections are folded whole, never cut."""
     sections = list(_sections(decision, facts))
     for count in range(len(FOLDS) + 1):
         report = _joined(sections, FOLDS[:count], facts)
@@ -142,7 +142,7 @@ def _places(n: int) -> str:
 
 
 def _notes(decision: Decision, facts: Facts) -> Iterator[str]:
-    """What a reader must know to read the first line rightly."""
+    """Yield what a reader must know to read the first line rightly."""
     verdict = facts.verdict(decision)
     if facts.observing and verdict is Verdict.ERROR:
         yield f"The policy only observes until {facts.observing}, but what can't be judged is still an error."
@@ -202,7 +202,7 @@ def _mend(decision: Decision, facts: Facts) -> str:
 
 
 def _acceptance(decision: Decision, facts: Facts) -> str:
-    """The commands by which somebody accepts the rules that may be accepted, the worst first."""
+    """Return the commands by which somebody accepts the rules that may be accepted, the worst first."""
     open_ = acceptable_bars(decision, facts)
     if not open_:
         return ""

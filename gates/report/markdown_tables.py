@@ -17,7 +17,7 @@ MOST_GROUPS = 12
 
 
 def rules(decision: Decision, gates: Sequence[GateVerdict], most: int = MOST_ROWS) -> str:
-    """A row a rule; those beyond ``most`` are counted in a last row."""
+    """Return a row a rule; those beyond ``most`` are counted in a last row."""
     champion = f"Champion v{text(decision.champion.version or '?')}" if decision.champion else "Champion"
     lines = [
         f"| | Rule | {champion} | Candidate | Change (bounds) | Limit |",
@@ -59,13 +59,14 @@ def _change(gate: GateVerdict) -> str:
 
 
 def _compared(gate: GateVerdict) -> bool:
-    """Whether it is of a slice that was declared: of one that was searched for, the change looks larger than it is."""
+    """Tell whether it is of a slice that was declared: of one that was searched for, the change looks larger than it
+    is."""
     return bool(gate.slice) and gate.searched is None and gate.difference is not None
 
 
 def moved(gates: Iterable[GateVerdict]) -> tuple[str, str]:
-    """Slices whose difference is more than noise, by metric, the largest change of each first: a line, and a table or
-    nothing."""
+    """Return slices whose difference is more than noise, by metric, the largest change of each first: a line, and a
+    table or nothing."""
     compared = {(g.id, g.where): g for g in gates if _compared(g) and not g.against}.values()
     found = [g for g in compared if g.difference and not g.difference.low <= 0 <= g.difference.high]
     if not compared:
@@ -98,7 +99,7 @@ def _largest(found: Sequence[GateVerdict]) -> list[GateVerdict]:
 
 
 def fairness(gates: Iterable[GateVerdict], *, said: str) -> list[str]:
-    """A line a fairness gate, with the values of its groups; what was ``said`` is not said again."""
+    """Return a line a fairness gate, with the values of its groups; what was ``said`` is not said again."""
     told = []
     for gate in gates:
         if gate.by:
@@ -115,7 +116,7 @@ def _groups(groups: dict[str, float | None]) -> str:
 
 
 def data(gates: Iterable[GateVerdict]) -> tuple[str, str]:
-    """How the data keeps its contract: a line, and a list of what is broken or nothing."""
+    """Tell how the data keeps its contract: a line, and a list of what is broken or nothing."""
     held = [gate for gate in gates if gate.kind == "data"]
     if not held:
         return "", ""
@@ -129,6 +130,6 @@ def data(gates: Iterable[GateVerdict]) -> tuple[str, str]:
 
 
 def bullets(lines: Sequence[str], most: int = MOST_ROWS) -> str:
-    """A list of foreign lines; those beyond ``most`` are counted in a last one."""
+    """Return a list of foreign lines; those beyond ``most`` are counted in a last one."""
     more = [f"- {len(lines) - most} more"] if len(lines) > most else []
     return "\n".join([*(f"- {line(one)}" for one in lines[:most]), *more])

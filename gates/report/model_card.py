@@ -28,7 +28,7 @@ _PIPELINES = {  # the hub's name for a task; it has none for the others
 
 
 def render(resolved: ResolvedPolicy, evidence: Evidence, decision: Decision, record: Record | None = None) -> str:
-    """The card. Without a record it says that the model was not promoted."""
+    """Return the card. Without a record it says that the model was not promoted."""
     about = resolved.policy.card or Card()
     sections = [
         _front(about, resolved, evidence, decision),
@@ -53,7 +53,7 @@ def render(resolved: ResolvedPolicy, evidence: Evidence, decision: Decision, rec
 
 
 def _front(about: Card, resolved: ResolvedPolicy, evidence: Evidence, decision: Decision) -> str:
-    """The metadata that the Hugging Face hub reads."""
+    """Return the metadata that the Hugging Face hub reads."""
     pipeline = _PIPELINES.get(resolved.policy.task)
     judged = [gate for gate in decision.gates if gate.metric and not gate.slice and gate.candidate]
     metrics = {gate.id: gate for gate in reversed(judged)}  # a rule each; they tell one value

@@ -19,7 +19,7 @@ DIGITS = 19  # of a digest, with its name
 
 
 def decision(made: Decision) -> str:
-    """The verdict and why; then the rules, the worst first."""
+    """Return the verdict and why; then the rules, the worst first."""
     judged = by_badness(tuple(gate for gate in made.gates if gate.kind != "data" or gate.verdict is not Verdict.PASS))
     heads = ("", "rule", "limit", "candidate", "change", "rows")
     title = f"{sign(made.verdict)} {headline(made)} ({made.model})"
@@ -38,7 +38,7 @@ def _value(one: Estimate | None, *, change: bool = False) -> str:
 
 
 def evidence(counted: Evidence) -> str:
-    """What was measured of which models, and on what."""
+    """Return what was measured of which models, and on what."""
     models = {"candidate": counted.candidate, "champion": counted.champion, "anchor": counted.anchor}
     named = [f"{name} {model.digest[:DIGITS]}" for name, model in models.items() if model]
     lines = [
@@ -51,7 +51,7 @@ def evidence(counted: Evidence) -> str:
 
 
 def policy(resolved: ResolvedPolicy) -> str:
-    """What must hold, a row a gate, with what was not left at nothing."""
+    """Return what must hold, a row a gate, with what was not left at nothing."""
     written = resolved.explained["gates"]
     gates = [
         flow({key: value for key, value in gate.items() if value is not False})[1:-1]
@@ -64,7 +64,7 @@ def policy(resolved: ResolvedPolicy) -> str:
 
 
 def checked(found: Checked) -> str:
-    """The verdict and why; then the rules that are broken or warned of."""
+    """Return the verdict and why; then the rules that are broken or warned of."""
     loud = [gate for gate in by_badness(found.gates) if gate.verdict is not Verdict.PASS or gate.code is Code.WARNED]
     counts = {finding.rule: finding for finding in found.findings}
     table = [

@@ -59,7 +59,7 @@ class Facts:
     champions: tuple[Champion, ...] = ()  # what the champion's alias has named, the oldest first
 
     def located(self) -> Iterator[tuple[str, Problem]]:
-        """Each problem of a file that lies in the repository, with that file's path there."""
+        """Yield each problem of a file that lies in the repository, with that file's path there."""
         for problem in self.problems:
             if problem.file == self.policy:
                 yield self.path, problem
@@ -67,5 +67,5 @@ class Facts:
                 yield join(dirname(self.path), problem.file), problem
 
     def verdict(self, decision: Decision) -> Verdict:
-        """The verdict that counts: after waivers."""
+        """Return the verdict that counts: after waivers."""
         return self.settled.verdict if self.settled else decision.verdict

@@ -27,18 +27,18 @@ STYLE = f"""text {{ font: 13px system-ui, sans-serif; fill: var(--ink); }}
 
 
 def render(decision: Decision, facts: Facts) -> str:
-    """The picture, light or dark as its reader prefers."""
+    """Return the picture, light or dark as its reader prefers."""
     dark = f"@media (prefers-color-scheme: dark) {{ {coloured(STYLE, 'dark')} }}"
     return _drawn(decision, facts, f"{coloured(STYLE, 'light')}\n{dark}")
 
 
 def picture(decision: Decision, facts: Facts, scheme: str) -> str:
-    """The picture in one scheme, light or dark: GitHub has one of its own, which an image can't ask for."""
+    """Return the picture in one scheme, light or dark: GitHub has one of its own, which an image can't ask for."""
     return _drawn(decision, facts, coloured(STYLE, scheme))
 
 
 def drawable(decision: Decision) -> bool:
-    """Whether any rule has an interval to draw."""
+    """Tell whether any rule has an interval to draw."""
     return any(map(forest, decision.gates))
 
 
@@ -50,7 +50,7 @@ def spoken(decision: Decision, facts: Facts) -> str:
 
 
 def _drawn_of(decision: Decision) -> list[GateVerdict]:
-    """The rules that can be drawn, the worst first."""
+    """Return the rules that can be drawn, the worst first."""
     return by_badness(tuple(gate for gate in decision.gates if forest(gate)))
 
 
@@ -89,7 +89,7 @@ def _values(gate: GateVerdict) -> str:
 
 
 def _cell(x: int, y: int, wide: int, high: int, foreign: str, kind: str = "") -> str:
-    """Text that is cut off at the end of its cell, as an inner picture is."""
+    """Return text that is cut off at the end of its cell, as an inner picture is."""
     style = f' class="{kind}"' if kind else ""
     middle = high // 2 + 5
     return (

@@ -17,7 +17,7 @@ SIGNIFICANT = 12  # digits kept of a computed number: well inside what every lib
 
 
 def canonical(value: Any) -> bytes:
-    """Canonical JSON of a plain value or a declared dataclass (RFC 8785).
+    """Return canonical JSON of a plain value or a declared dataclass (RFC 8785).
 
     Raises ``rfc8785.CanonicalizationError`` for numbers that JSON can't hold: none may reach a record. Raises
     ``GatesError`` for text that is no Unicode, such as the name of a file that somebody wrote in another encoding.
@@ -63,7 +63,7 @@ _STANDING_IN = re.compile(f'"{_NONCE}-([0-9]+)"')
 
 
 def _quick(value: Plain, numbers: list[float]) -> Plain:
-    """The value as the standard library, ten times as fast, writes it by RFC 8785, too.
+    """Return the value as the standard library, ten times as fast, writes it by RFC 8785, too.
 
     That is so but for whole numbers beyond ``EXACT`` and the order of keys that are not ASCII, which raise
     ``_SlowError``, and for numbers with an exponent: those are added to ``numbers``, and a text stands in for each.
@@ -86,7 +86,7 @@ def _quick(value: Plain, numbers: list[float]) -> Plain:
 
 
 def _spelt(value: Plain) -> Plain:
-    """Whole numbers that JSON's readers would round, as text that says what it is."""
+    """Return whole numbers that JSON's readers would round, as text that says what it is."""
     if isinstance(value, dict):
         return {name: _spelt(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -105,5 +105,5 @@ def digest_bytes(data: bytes) -> str:
 
 
 def settled(number: float) -> float:
-    """The number at ``SIGNIFICANT`` digits, so that what is judged is what is written. Not-finite stays so."""
+    """Return the number at ``SIGNIFICANT`` digits, so that what is judged is what is written. Not-finite stays so."""
     return float(f"{number:.{SIGNIFICANT}g}") + 0.0 if math.isfinite(number) else number

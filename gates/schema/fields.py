@@ -33,7 +33,7 @@ def declare(
     stricter: Stricter | None = None,
     **schema: Plain,
 ) -> Any:
-    """A documented field.
+    """Declare a documented field.
 
     ``big``: an integer, or a tuple of them, that may pass 2**53 and is therefore written as decimal text.
     ``single``: one item may stand for a list of one. ``late``: a key that came later, which is left out where there is
@@ -64,7 +64,7 @@ def hints(cls: type) -> Mapping[str, Any]:
 
 
 def written(field: dataclasses.Field[Any]) -> str:
-    """The key under which a field is written: its name less a trailing underscore."""
+    """Return the key under which a field is written: its name less a trailing underscore."""
     return field.name.removesuffix("_")
 
 
@@ -124,14 +124,14 @@ def _big_schema(kind: Any) -> dict[str, Plain]:
 
 
 def _small(value: Plain) -> Plain:
-    """Integers written as text -> integers."""
+    """Return integers written as text -> integers."""
     if isinstance(value, list):
         return [_small(item) for item in value]
     return None if value is None else int(value)
 
 
 def _large(value: Any) -> Plain:
-    """Integers -> text; the inverse of ``_small``."""
+    """Return integers -> text; the inverse of ``_small``."""
     if isinstance(value, tuple):
         return [_large(item) for item in value]
     return None if value is None else str(value)
@@ -155,7 +155,7 @@ def _field_schema(cls: type, field: dataclasses.Field[Any], *, strict: bool) -> 
 
 
 def schema_of(cls: Any) -> dict[str, Plain]:
-    """The JSON Schema (2020-12) of a declared dataclass; unknown keys are refused.
+    """Return the JSON Schema (2020-12) of a declared dataclass; unknown keys are refused.
 
     Where a class sets ``WRITTEN = "whole"`` (evidence, decision) every key must be there and absent
     values are null; elsewhere (what people write) a key with a default may be left out.
@@ -178,13 +178,13 @@ Make = Callable[[Plain], Any]
 
 
 def build(kind: Any, value: Plain) -> Any:
-    """A value that its schema has accepted -> the typed object."""
+    """Turn a value that its schema has accepted into the typed object."""
     return _maker(kind)(value)
 
 
 @cache
 def _maker(kind: Any) -> Make:
-    """How values of a type are made: looked up once a type, as there are many values."""
+    """Tell how values of a type are made: looked up once a type, as there are many values."""
     kind, nullable = _optional(kind)
     make = _plainly(kind)
     return (lambda value: None if value is None else make(value)) if nullable else make
@@ -211,7 +211,7 @@ def _plainly(kind: Any) -> Make:
 
 
 def _object(cls: type) -> Make:
-    """A declared dataclass from its keys. Its fields are looked at when the first one is made, not before."""
+    """Make a declared dataclass from its keys. Its fields are looked at when the first one is made, not before."""
 
     @cache
     def fields() -> tuple[tuple[str, str, Mapping[str, Any], Any], ...]:
@@ -240,14 +240,14 @@ _LEAVES = frozenset({type(None), str, int, float, bool})  # looked for first: ne
 
 
 def plain(value: Any) -> Plain:
-    """A typed object -> what JSON can hold; the inverse of ``build``."""
+    """Return a typed object -> what JSON can hold; the inverse of ``build``."""
     kind: Any = type(value)
     return value if kind in _LEAVES else _writer(kind)(value)
 
 
 @cache
 def _writer(cls: Any) -> Make:
-    """How values of a class are written: looked up once a class, as there are many values."""
+    """Tell how values of a class are written: looked up once a class, as there are many values."""
     if hasattr(cls, "plain"):
         return lambda value: value.plain()
     if dataclasses.is_dataclass(cls):

@@ -10,7 +10,7 @@ from gates.schema.fields import Plain
 
 
 def json_value(data: bytes | str, name: str, hint: str | None = None, **hooks: Any) -> Plain:
-    """Any value; ``hooks`` are those of ``json.loads``.
+    """Return any value; ``hooks`` are those of ``json.loads``.
 
     Raises ``GatesError`` for what is not valid JSON, nests too deep, or holds text that is none.
     """
@@ -23,7 +23,7 @@ def json_value(data: bytes | str, name: str, hint: str | None = None, **hooks: A
 
 
 def json_object(data: bytes | str, name: str, hint: str | None = None) -> dict[str, Plain]:
-    """The value, where it is an object. Raises ``GatesError`` for every other one."""
+    """Return the value, where it is an object. Raises ``GatesError`` for every other one."""
     value = json_value(data, name, hint)
     if not isinstance(value, dict):
         raise GatesError("is not a JSON object", where=name, hint=hint)

@@ -32,7 +32,7 @@ class Problem:
 
     @classmethod
     def at(cls, source: Source, path: Path, text: str) -> Problem:
-        """A mistake at a path of a source; the message names the key, or the path to an item of a list."""
+        """Return a mistake at a path of a source; the message names the key, or the path to an item of a list."""
         line, column = source.where(path)
         return cls(file=source.name, line=line, column=column, text=f"{_name(path)}: {text}" if path else text)
 
@@ -62,13 +62,13 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 
 def shown(value: Plain) -> str:
-    """A value for a message, cut short."""
+    """Return a value for a message, cut short."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
 def problems(source: Source, path: Path, value: Plain, schema: Mapping[str, Plain]) -> Iterator[Problem]:
-    """Every way in which the value at ``path`` breaks its schema."""
+    """Yield every way in which the value at ``path`` breaks its schema."""
     import jsonschema_rs
 
     errors = list(jsonschema_rs.Draft202012Validator(dict(schema)).iter_errors(value))
@@ -86,7 +86,8 @@ def _validator(cls: Any) -> jsonschema_rs.Draft202012Validator:
 
 
 def read_json(cls: type[T], data: bytes, name: str) -> T:
-    """JSON bytes -> a declared dataclass. Raises ``GatesError`` where it is not valid JSON or of another form."""
+    """Return JSON bytes -> a declared dataclass. Raises ``GatesError`` where it is not valid JSON or of another
+    form."""
     value = json_value(data, name, "Create it again.")
     if not _validator(cast(Any, cls)).is_valid(value):
         found = list(problems(Source(name=name, value=value, places={}), (), value, schema_of(cls)))
@@ -110,7 +111,7 @@ _TYPES = {
 
 
 def _name(path: Path) -> str:
-    """The last key; for an item of a list the key of the list with the item's number."""
+    """Return the last key; for an item of a list the key of the list with the item's number."""
     *rest, last = path
     if isinstance(last, str) or not rest:
         return str(last)
@@ -169,7 +170,7 @@ def _nearest_branch(
 
 
 def _schema_at(schema: Mapping[str, Plain], path: Sequence[str | int]) -> dict[str, Plain]:
-    """The schema that holds the failed keyword; empty where the path leads outside."""
+    """Return the schema that holds the failed keyword; empty where the path leads outside."""
     here: Any = schema
     for step in path[:-1]:
         try:

@@ -49,7 +49,7 @@ class Source:
     places: dict[Path, Place]
 
     def where(self, path: Path) -> Place:
-        """The place of a path, or of its nearest parent that has one."""
+        """Return the place of a path, or of its nearest parent that has one."""
         while path not in self.places and path:
             path = path[:-1]
         return self.places.get(path, (1, 1))
@@ -175,12 +175,12 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: _Dumper, text: str) -> yaml.Node:
-    """Text of several lines in double quotes, where a break is escaped and stays on one line."""
+    """Return text of several lines in double quotes, where a break is escaped and stays on one line."""
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if _BREAKS.search(text) else None)
 
 
 def _number(dumper: _Dumper, value: float) -> yaml.Node:
-    """A whole float as people write it: 500, not 500.0."""
+    """Return a whole float as people write it: 500, not 500.0."""
     whole = value.is_integer() and abs(value) < 2**53
     return dumper.represent_int(int(value)) if whole else yaml.SafeDumper.represent_float(dumper, value)
 
@@ -195,12 +195,12 @@ _Dumper.add_implicit_resolver(
 
 
 def dump(value: Plain, **layout: Any) -> str:
-    """A plain value as YAML that ``parse`` reads back as it was."""
+    """Return a plain value as YAML that ``parse`` reads back as it was."""
     return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, **layout))
 
 
 def flow(value: Plain) -> str:
-    """A value on one line: ``{type: integer, minimum: 1}``."""
+    """Return a value on one line: ``{type: integer, minimum: 1}``."""
     return dump([value], default_flow_style=True, width=math.inf).rstrip("\n")[1:-1]
 
 

@@ -17,8 +17,8 @@ _STEPS = 80
 
 
 def below(x: float, a: float, b: float) -> float:
-    """The chance of a value below x: the regularised incomplete beta function, by its continued fraction (Lentz's
-    method; Abramowitz and Stegun 26.5.8)."""
+    """Return the chance of a value below x: the regularised incomplete beta function, by its continued fraction
+    (Lentz's method; Abramowitz and Stegun 26.5.8)."""
     if x in (0, 1):
         return x
     front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x))
@@ -85,7 +85,7 @@ def quantile(chance: float, a: float, b: float) -> float:
 
 
 def _start(chance: float, a: float, b: float) -> float:
-    """Near the quantile. Source: Abramowitz and Stegun 26.5.22; of parameters below 1 the leading power."""
+    """Return near the quantile. Source: Abramowitz and Stegun 26.5.22; of parameters below 1 the leading power."""
     if min(a, b) < 1:
         return min(1 - 1e-9, max(1e-9, a / (a + b)))
     y = z(chance)

@@ -36,7 +36,7 @@ def below(x: float, freedom: float, noncentral: float) -> float:
 
 
 def _upper(a: float, x: float) -> tuple[float, float]:
-    """The regularised upper gamma function Q(a, x), and x^a e^-x / gamma(a + 1).
+    """Return the regularised upper gamma function Q(a, x), and x^a e^-x / gamma(a + 1).
 
     Source: Abramowitz and Stegun 6.5.29 and 6.5.31.
     """
@@ -66,7 +66,7 @@ def _upper(a: float, x: float) -> tuple[float, float]:
 
 
 def noncentrality(x: float, freedom: float, tail: float) -> float:
-    """The noncentrality at which P(X <= x) is ``tail``; 0 where it is no more than that without any."""
+    """Return the noncentrality at which P(X <= x) is ``tail``; 0 where it is no more than that without any."""
     if below(x, freedom, 0) <= tail:
         return 0.0
     low, high = 0.0, (sqrt(x) + abs(z(tail)) + 1) ** 2 + freedom

@@ -48,8 +48,8 @@ def _totals(parts: Counts) -> tuple[int, int]:
 
 
 def pooled(parts: Counts) -> tuple[Counts, float]:
-    """The bins that these rows can tell apart, the others together in one; and the share of the rows that this one
-    holds where it is several.
+    """Return the bins that these rows can tell apart, the others together in one; and the share of the rows that this
+    one holds where it is several.
 
     A bin is kept by what both tables hold of it together, which says nothing about how they differ.
     """
@@ -83,7 +83,8 @@ class Distance:
 def _over_bins(
     parts: Counts, value: Callable[[Counts], float], distance: Callable[[Counts], float], of: Callable[[float], float]
 ) -> Distance:
-    """A distance of bins; ``told`` is the PSI, or what equals it near zero, and ``of`` makes the distance of that.
+    """Return a distance of bins; ``told`` is the PSI, or what equals it near zero, and ``of`` makes the distance of
+    that.
 
     ``told`` over (1 / rows here + 1 / rows there) is a non-central chi-square of one degree of freedom less than there
     are bins, with the true one over the same. Counts may agree more than chance lets them, so for the upper bound a
@@ -111,7 +112,8 @@ def _psi(parts: Counts) -> Distance:
 
 
 def _jensen_shannon(parts: Counts) -> Distance:
-    """Near zero the divergence in nats is an eighth of the PSI; half a row a bin keeps few rows from telling more."""
+    """Near zero the divergence in nats is an eighth of the PSI; half a row a bin keeps few rows from telling
+    more."""
     scale = 8 * log(2)
 
     def told(bins: Counts) -> float:
@@ -121,7 +123,7 @@ def _jensen_shannon(parts: Counts) -> Distance:
 
 
 def _kolmogorov_smirnov(parts: Counts) -> Distance:
-    """The two-sample statistic, 0 to 1, of two parts: rows that have a value, and the largest gap of the step
+    """Return the two-sample statistic, 0 to 1, of two parts: rows that have a value, and the largest gap of the step
     functions, (gap x n x m, n x m).
 
     Its bounds are those of Dvoretzky, Kiefer and Wolfowitz for two samples. Source: Wei and Dudley, Stat Probab Lett

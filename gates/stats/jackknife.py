@@ -44,7 +44,7 @@ def of_rows(counts: Sequence[float], statistic: Statistic) -> Spread | None:
 
 
 def of_influences(value: float, counts: Sequence[float], influences: Sequence[float]) -> Spread:
-    """The same, of a statistic whose changes without a row of each cell are known."""
+    """Return the same, of a statistic whose changes without a row of each cell are known."""
     n = sum(counts)
     error = sqrt(_covariance(counts, influences, influences))
     return Spread(value=value, error=error, freedom=max(1.0, n - 1), support=n)
@@ -64,13 +64,14 @@ def correlation(counts: Sequence[float], first: Statistic, second: Statistic) ->
 
 
 def correlated(counts: Sequence[float], ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The correlation of what leaving out rows of each cell adds to two values; 0 where there is none to be seen."""
+    """Return the correlation of what leaving out rows of each cell adds to two values; 0 where there is none to be
+    seen."""
     spread = sqrt(_covariance(counts, ours, ours) * _covariance(counts, theirs, theirs))
     return max(-1.0, min(1.0, _covariance(counts, ours, theirs) / spread)) if spread else 0.0
 
 
 def _influences(counts: Sequence[float], statistic: Statistic) -> tuple[float, list[float]] | None:
-    """The value, and what leaving out a row of each cell adds to it; of a cell of less than a row, all of it."""
+    """Return the value, and what leaving out a row of each cell adds to it; of a cell of less than a row, all of it."""
     value = statistic(*counts)
     if value is None:
         return None
@@ -115,7 +116,7 @@ def of_buckets(buckets: Sequence[Sequence[float]], statistic: Statistic, support
 
 
 def share_of_buckets(buckets: Sequence[tuple[float, float]], rows: float) -> Quantity | None:
-    """A share of rows that belong together: exact bounds of as many rows as its variance is worth.
+    """Return a share of rows that belong together: exact bounds of as many rows as its variance is worth.
 
     ``buckets``: of each, how much has it, and among how much; ``rows``: how many they are at most. None where there is
     nothing among.
@@ -149,7 +150,7 @@ EITHER: Sequence[Scale] = (within, around)  # the wider of both
 def quantity(
     spread: Spread, limits: Bounds, method: str, scales: Sequence[Scale] = LEVEL, *, tied: bool = False
 ) -> Quantity:
-    """Bounds by Student's t, of no more degrees of freedom than what the value rests on has.
+    """Return bounds by Student's t, of no more degrees of freedom than what the value rests on has.
 
     An error of zero is not certainty: what never differed in n rows may differ in as many as it may do that was seen in
     none of them, as a share of the limits' width. Where these are infinite, nothing bounds it. Unless it is ``tied``:
@@ -184,7 +185,7 @@ def difference(
     level: Bounds = ANYWHERE,
     tied: bool = False,
 ) -> Quantity:
-    """One model's value less another's on the same rows. ``apart``: of that difference, row by row.
+    """Return one model's value less another's on the same rows. ``apart``: of that difference, row by row.
 
     Two models that never differed on n rows may do so on the next one, and there differ as much as two rows do: of each
     one's variance a row's share counts at least. ``level``: limits of each model's value, where being near one of them
@@ -209,8 +210,8 @@ def difference(
 
 
 def of_units(spreads: Sequence[Spread], levels: Sequence[Found], limits: Bounds, support: float) -> Quantity:
-    """One model's value less another's, of units: the wider of what leaving out buckets of them shows and of what both
-    levels' own bounds say. Units that hold too few of the rows that matter show too little spread.
+    """Return one model's value less another's, of units: the wider of what leaving out buckets of them shows and of
+    what both levels' own bounds say. Units that hold too few of the rows that matter show too little spread.
 
     ``spreads``: of both values and of their difference; ``levels``: of both.
     """
@@ -223,7 +224,8 @@ def of_units(spreads: Sequence[Spread], levels: Sequence[Found], limits: Bounds,
 
 
 def shared(ours: Spread, theirs: Spread, apart: Spread) -> float:
-    """The correlation of two models' values, from their errors and that of their difference; 0 where one has none."""
+    """Return the correlation of two models' values, from their errors and that of their difference; 0 where one has
+    none."""
     both = 2 * ours.error * theirs.error
     return max(-1.0, min(1.0, (ours.error**2 + theirs.error**2 - apart.error**2) / both)) if both else 0.0
 

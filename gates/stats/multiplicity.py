@@ -8,7 +8,7 @@ FAR = 4  # how many times heavier than thought the tail of a bound may be so far
 
 
 def corrected(confidence: float, among: int, *, exact: bool) -> float:
-    """The confidence at which every one of ``among`` bounds holds with the one that is asked for."""
+    """Return the confidence at which every one of ``among`` bounds holds with the one that is asked for."""
     return 1 - (1 - confidence) / (among * (1 if exact else FAR))
 
 

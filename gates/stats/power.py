@@ -11,7 +11,7 @@ HOPELESS = 100  # times as many rows: what lies so near the limit is told to lie
 
 
 def detectable(half_width: float, confidence: float) -> float:
-    """The smallest distance from the limit that would be found in ``POWER`` of holdouts of this size.
+    """Return the smallest distance from the limit that would be found in ``POWER`` of holdouts of this size.
 
     ``half_width`` is the distance from the value to its one-sided bound at ``confidence``; a bound
     z(c) standard errors away reveals what is z(c) + z(power) standard errors away.
@@ -20,7 +20,7 @@ def detectable(half_width: float, confidence: float) -> float:
 
 
 def rows_to_settle(rows: int, detectable_now: float, distance: float, always: float = 0.0) -> int | None:
-    """Rows at which ``distance`` becomes detectable, standard errors shrinking with the root of the rows.
+    """Return rows at which ``distance`` becomes detectable, standard errors shrinking with the root of the rows.
 
     ``always``: what of it no number of rows makes smaller. Two significant digits; None where it would take more than
     ``HOPELESS`` times the rows.

@@ -31,12 +31,12 @@ def exact(successes: float, n: float, confidence: float, freedom: float = inf) -
 
 
 def unseen(n: float, confidence: float) -> float:
-    """The share up to which something may happen that happened in none of ``n`` rows."""
+    """Return the share up to which something may happen that happened in none of ``n`` rows."""
     return 1 - float((1 - confidence) ** (1 / n))
 
 
 def share(successes: float, n: float, freedom: float = inf, method: str = "clopper-pearson") -> Quantity:
-    """A proportion of rows, or of as many as its variance is worth."""
+    """Return a proportion of rows, or of as many as its variance is worth."""
     return Quantity(
         value=successes / n,
         bounds=lambda confidence: exact(successes, n, confidence, freedom),
@@ -63,7 +63,7 @@ def wilson(successes: float, n: float, confidence: float) -> Bounds:
 
 
 def paired_difference(both: int, first: int, second: int, neither: int, confidence: float) -> Bounds:
-    """Bounds for p1 - p2 on the same rows: Newcombe's method 10 (square and add, corrected phi).
+    """Return bounds for p1 - p2 on the same rows: Newcombe's method 10 (square and add, corrected phi).
 
     ``both``: rows where both succeed; ``first``, ``second``: only that one; at least one row in all. Of a few rows it
     is made of exact bounds, as Wilson's hold only on average.
@@ -94,8 +94,8 @@ def _add(a: float, b: float, phi: float) -> float:
 def mover_difference(
     p1: float, l1: float, u1: float, p2: float, l2: float, u2: float, correlation: float = 0.0
 ) -> Bounds:
-    """Bounds for p1 - p2 of two values from each one's own bounds (MOVER-D), and how the two are correlated. Where one
-    of those is infinite, so is what is made of it.
+    """Return bounds for p1 - p2 of two values from each one's own bounds (MOVER-D), and how the two are correlated.
+    Where one of those is infinite, so is what is made of it.
 
     For independent proportions with Wilson's bounds it is Newcombe's hybrid score method.
     Sources: Newcombe, Stat Med 1998;17:873, method 10; Zou and Donner, Stat Med 2008;27:1693; for correlated values
@@ -106,7 +106,7 @@ def mover_difference(
 
 
 def mover_mean(parts: Sequence[tuple[float, float, float]]) -> Bounds:
-    """Bounds for the mean of independent values, each (value, low, high)."""
+    """Return bounds for the mean of independent values, each (value, low, high)."""
     n, value = len(parts), fmean(one for one, _, _ in parts)
     below, above = (
         sqrt(sum(far * far for far in side)) / n
@@ -116,7 +116,7 @@ def mover_mean(parts: Sequence[tuple[float, float, float]]) -> Bounds:
 
 
 def square_and_add(ours: Quantity, theirs: Quantity, correlation: float) -> Quantity:
-    """One value less another of the same rows, by ``mover_difference``."""
+    """Return one value less another of the same rows, by ``mover_difference``."""
     (least, most), (low_, high_) = ours.limits, theirs.limits
     limits = least - high_, most - low_
 
@@ -130,7 +130,7 @@ def square_and_add(ours: Quantity, theirs: Quantity, correlation: float) -> Quan
 
 
 def mover_ratio(p1: float, l1: float, u1: float, p2: float, l2: float, u2: float) -> Bounds:
-    """Bounds for p1 / p2 of two independent values, 0 and up, from each one's own bounds (MOVER-R).
+    """Return bounds for p1 / p2 of two independent values, 0 and up, from each one's own bounds (MOVER-R).
 
     The upper bound is infinite where the denominator can't be determined from zero.
     Source: Donner and Zou, Stat Methods Med Res 2012;21:347.

@@ -57,12 +57,12 @@ Found = Quantity | Undefined
 
 @cache
 def z(confidence: float) -> float:
-    """The standard normal quantile, confidence in (0, 1)."""
+    """Return the standard normal quantile, confidence in (0, 1)."""
     return NormalDist().inv_cdf(confidence)
 
 
 def wider(found: Quantity, other: Found | None) -> Quantity:
-    """The first, with the further bound of both on each side; the first alone where the other is undefined."""
+    """Return the first, with the further bound of both on each side; the first alone where the other is undefined."""
     if not isinstance(other, Quantity):
         return found
 

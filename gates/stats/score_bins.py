@@ -9,7 +9,7 @@ HALF = 0x3FE0000000000000 >> BITS  # the bin of 0.5
 
 
 def middle_of(bin_: int) -> float:
-    """A score in the middle of a bin."""
+    """Return a score in the middle of a bin."""
     at = min(bin_, 2 * HALF - bin_)
     low, high = (struct.unpack("<d", struct.pack("<q", (at + step) << BITS))[0] for step in (0, 1))
     near = 0.0 if at == 0 else float(low + high) / 2

@@ -14,7 +14,7 @@ _ONE_SIGMA = 0.8413447460685429  # the confidence at which a bound lies one stan
 
 
 def pooled(trainings: Sequence[Found]) -> Found:
-    """The mean over trainings. Its squared error is the holdout's, which the runs share, plus the trainings':
+    """Return the mean over trainings. Its squared error is the holdout's, which the runs share, plus the trainings':
     the sample variance between them over their number, at Student's t with one degree of freedom less than runs.
 
     What is undefined in one run is undefined. One run alone is left as it is.

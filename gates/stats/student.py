@@ -15,7 +15,7 @@ _HUGE = 700.0  # whose exponential is a double's largest
 
 @cache
 def t(confidence: float, freedom: float) -> float:
-    """The quantile of Student's t, confidence in (0, 1), ``freedom`` > 0 degrees of freedom.
+    """Return the quantile of Student's t, confidence in (0, 1), ``freedom`` > 0 degrees of freedom.
 
     Closed forms for 1 and 2; else Newton's method on the distribution function, from the first terms of
     the Cornish-Fisher expansion (Abramowitz and Stegun 26.7.5). Right to eight digits.
@@ -40,13 +40,13 @@ def t(confidence: float, freedom: float) -> float:
 
 
 def _start(confidence: float, freedom: float) -> float:
-    """The normal quantile and the first term of the Cornish-Fisher expansion."""
+    """Return the normal quantile and the first term of the Cornish-Fisher expansion."""
     q = z(confidence)
     return q + (q**3 + q) / (4 * freedom)
 
 
 def _density(x: float, freedom: float) -> float:
-    """The density of t."""
+    """Return the density of t."""
     scale = lgamma((freedom + 1) / 2) - lgamma(freedom / 2) - 0.5 * log(freedom * pi)
     return exp(scale - (freedom + 1) / 2 * log(1 + x * x / freedom))
 
@@ -57,15 +57,15 @@ def _upper(x: float, freedom: float) -> float:
 
 
 def around(value: float, error: float, confidence: float, freedom: float, limits: Bounds = ANYWHERE) -> Bounds:
-    """The value less and plus t times its error, within limits."""
+    """Return the value less and plus t times its error, within limits."""
     half = t(confidence, freedom) * error
     return max(limits[0], value - half), min(limits[1], value + half)
 
 
 def within(value: float, error: float, confidence: float, freedom: float, limits: Bounds) -> Bounds:
-    """The same on the scale that has no ends where ``limits`` has them, by the delta method: the logit between two of
-    them, the logarithm of the distance from one; away from that one as far as a gamma distribution's mean may lie, for
-    what has only one end is skewed. The value must lie inside."""
+    """Return the same on the scale that has no ends where ``limits`` has them, by the delta method: the logit between
+    two of them, the logarithm of the distance from one; away from that one as far as a gamma distribution's mean may
+    lie, for what has only one end is skewed. The value must lie inside."""
     low, high = limits
     quantile = t(confidence, freedom)
     if isinf(high - low):
@@ -82,8 +82,8 @@ def within(value: float, error: float, confidence: float, freedom: float, limits
 
 
 def _gamma(quantile: float, spread: float) -> float:
-    """How many times as large the mean of a gamma distribution may be, of which a value with this relative error is
-    seen; infinite where nothing bounds it.
+    """Tell how many times as large the mean of a gamma distribution may be, of which a value with this relative error
+    is seen; infinite where nothing bounds it.
 
     Source: Wilson and Hilferty, PNAS 1931;17:684 (the cube root of such a value is nearly normal).
     """

@@ -41,7 +41,7 @@ class ActivityLog(logging.Handler):
         self._seconds.setdefault((told["kind"], record.getMessage()), []).append(told["seconds"])
 
     def lines(self) -> list[str]:
-        """One line each, in order; each is printed once."""
+        """Return one line each, in order; each is printed once."""
         heard, self._seconds = self._seconds, {}
         return [f"{kind:<9} {_short(what)}{_spent(seconds)}" for (kind, what), seconds in heard.items()]
 

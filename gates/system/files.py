@@ -52,7 +52,7 @@ def write_all(contents: Mapping[Path, bytes]) -> None:
 
 
 def read(path: Path, hint: str) -> bytes:
-    """The bytes of a plain file of at most ``LARGEST``: it may have been handed over by somebody hostile.
+    """Return the bytes of a plain file of at most ``LARGEST``: it may have been handed over by somebody hostile.
 
     Raises ``GatesError``, with ``hint`` where there is no such file.
     """
@@ -70,12 +70,12 @@ def read(path: Path, hint: str) -> bytes:
 
 
 def is_plain(path: Path) -> bool:
-    """Whether it is a file, and no link to one: what a link leads to could change under the same name."""
+    """Tell whether it is a file, and no link to one: what a link leads to could change under the same name."""
     return path.is_file() and not path.is_symlink()
 
 
 def manifest(folder: Path) -> list[dict[str, str | int]]:
-    """Every file below a folder: path, size and SHA-256, sorted by path.
+    """Return every file below a folder: path, size and SHA-256, sorted by path.
 
     Raises ``GatesError`` for links and special files, whose content could change under the same name.
     """
@@ -103,18 +103,18 @@ def _told(name: str, folder: Path) -> str:
 
 
 def folder_digest(folder: Path) -> str:
-    """Digest of the sorted file manifest of a folder."""
+    """Return the digest of the sorted file manifest of a folder."""
     return digest(manifest(folder))
 
 
 def digest_of(paths: Iterable[Path], root: Path) -> str:
-    """The digest that a folder would have with just these files of ``root`` in it."""
+    """Return the digest that a folder would have with just these files of ``root`` in it."""
     named = sorted((one.relative_to(root).as_posix(), one) for one in paths)
     return digest([_entry(name, one.stat().st_size, sha256(one)) for name, one in named])
 
 
 def entry(name: str, data: bytes) -> dict[str, str | int]:
-    """The line of a manifest for a file with these bytes."""
+    """Return the line of a manifest for a file with these bytes."""
     return _entry(name, len(data), hashlib.sha256(data).hexdigest())
 
 
@@ -132,14 +132,14 @@ def sha256(path: Path) -> str:
 
 
 def lfs(path: Path) -> str | None:
-    """The object that a Git LFS pointer names; None for a file that is none."""
+    """Return the object that a Git LFS pointer names; None for a file that is none."""
     if not path.is_file() or path.stat().st_size > LFS_MOST:
         return None
     return lfs_object(path.read_bytes())
 
 
 def lfs_object(data: bytes) -> str | None:
-    """The object that bytes name if they are a Git LFS pointer."""
+    """Return the object that bytes name if they are a Git LFS pointer."""
     lines = data.splitlines() if len(data) <= LFS_MOST else []
     if not lines or lines[0] != LFS:
         return None

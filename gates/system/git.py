@@ -50,7 +50,7 @@ class Git:
     def ask(
         self, *arguments: str, data: bytes = b"", network: bool = False, settings: Mapping[str, str] = NONE
     ) -> subprocess.CompletedProcess[bytes]:
-        """One call, whatever its exit code; ``settings`` of git go on top of the fixed ones."""
+        """Return one call, whatever its exit code; ``settings`` of git go on top of the fixed ones."""
         seen = self.environment(network=network)
         environment = seen | git_settings.configured(seen, settings)
         return _started(self.command(arguments), arguments[0], self.top, environment, data)
@@ -67,12 +67,12 @@ class Git:
         return retried(lambda: self.remote(*arguments), RemoteError)
 
     def command(self, arguments: Sequence[str]) -> list[str]:
-        """The command line of a call."""
+        """Return the command line of a call."""
         git_settings.need(self.environ)
         return git_settings.command(f"--git-dir={self.folder}", *arguments)
 
     def environment(self, *, network: bool = False) -> dict[str, str]:
-        """What git gets to see; in a workflow its token, where a remote is asked."""
+        """Return what git gets to see; in a workflow its token, where a remote is asked."""
         seen = git_settings.environment(self.environ, network=network) | BY
         return seen | git_settings.configured(seen, self._login() if network else {})
 
@@ -97,12 +97,12 @@ class Git:
         return self.top / common / "gates-lock"
 
     def clean(self) -> bool:
-        """Whether tracked files are those of the commit, submodules too."""
+        """Tell whether tracked files are those of the commit, submodules too."""
         return self.changed() == []
 
     def changed(self) -> list[str] | None:
-        """The tracked files that are not those of the commit, submodules too; None if git can't say. Runs no filter
-        that the repository's settings name but git-lfs's own, and leaves the user's index as it is."""
+        """Return the tracked files that are not those of the commit, submodules too; None if git can't say. Runs no
+        filter that the repository's settings name but git-lfs's own, and leaves the user's index as it is."""
         found = self.ask("config", "-z", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$").stdout
         entries = [entry.partition("\n")[::2] for entry in found.decode(errors="replace").split("\0") if entry]
         foreign = {name: "" for name, value in entries if not LFS.fullmatch(value)}
@@ -112,7 +112,7 @@ class Git:
         return None if done.returncode else [entry[3:] for entry in os.fsdecode(done.stdout).split("\0")[:-1]]
 
     def resolve(self, name: str) -> str | None:
-        """The object that a name stands for, or None."""
+        """Return the object that a name stands for, or None."""
         return self.run("rev-parse", "--verify", "--quiet", "--end-of-options", name, fails=False) or None
 
     @contextmanager
@@ -141,11 +141,11 @@ class Objects:
         self._ask, self._answers = process.stdin, process.stdout
 
     def get(self, name: str) -> bytes | None:
-        """The object's bytes; None where there is none."""
+        """Return the object's bytes; None where there is none."""
         return next(self.all([name]))
 
     def all(self, names: Sequence[str]) -> Iterator[bytes | None]:
-        """The bytes of many objects, in order."""
+        """Yield the bytes of many objects, in order."""
         for start in range(0, len(names), BATCH):
             some = names[start : start + BATCH]
             self._ask.write("".join(f"{name}\n" for name in some).encode())
@@ -183,7 +183,8 @@ def _started(
 
 
 def failed(arguments: Sequence[str], told: bytes, kind: type[GatesError] = GatesError) -> GatesError:
-    """What git complained of, and what the remote said in its own words, without the credentials of an address."""
+    """Return what git complained of, and what the remote said in its own words, without the credentials of an
+    address."""
     lines = [line.strip() for line in told.decode(errors="replace").splitlines() if line.strip()]
     theirs = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
     reasons = [line for line in lines if line.startswith("! [")]
@@ -194,7 +195,7 @@ def failed(arguments: Sequence[str], told: bytes, kind: type[GatesError] = Gates
 
 
 def shorn(line: str) -> str:
-    """A line without the credentials of addresses in it, cut short."""
+    """Return a line without the credentials of addresses in it, cut short."""
     return re.sub(r"//[^/@\s]*@", "//…@", line)[:800]
 
 
@@ -224,7 +225,7 @@ def repository(folder: Path, environ: Mapping[str, str]) -> tuple[Git, Path] | N
 
 
 def _parsed(folder: Path, environ: Mapping[str, str], asked: str) -> Path | None:
-    """A path of the repository around a folder, from git; any bytes may be in it. None where there is none."""
+    """Return a path of the repository around a folder, from git; any bytes may be in it. None where there is none."""
     done = _started(git_settings.command("rev-parse", asked), "rev-parse", folder, git_settings.environment(environ))
     told = done.stderr.decode(errors="replace")
     if done.returncode and "not a git repository" not in told and "work tree" not in told:
@@ -267,5 +268,5 @@ def upstream(git: Git) -> str | None:
 
 
 def root_above(folder: Path) -> Path:
-    """The root of the repository that a folder is in; the folder itself where there is none."""
+    """Return the root of the repository that a folder is in; the folder itself where there is none."""
     return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), folder)

@@ -61,7 +61,7 @@ _ALWAYS = {
 
 
 def command(*arguments: str) -> list[str]:
-    """The command line of a call."""
+    """Return the command line of a call."""
     words = list(arguments)
     at = next((place for place, word in enumerate(words) if not word.startswith("-")), 0)
     program = _PROGRAMS.get(words[at])
@@ -69,7 +69,8 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(environ: Mapping[str, str], *, network: bool = False) -> dict[str, str]:
-    """What git gets to see: no other repository, no question to anybody, credentials only where it asks a remote."""
+    """Return what git gets to see: no other repository, no question to anybody, credentials only where it asks a
+    remote."""
     seen = {name: value for name, value in environ.items() if not _ELSEWHERE.fullmatch(name)}
     if network:
         kept = {name: value for name, value in seen.items() if not (_OURS.match(name) and SECRETS.search(name))}
@@ -79,7 +80,7 @@ def environment(environ: Mapping[str, str], *, network: bool = False) -> dict[st
 
 
 def configured(seen: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
-    """The variables by which git takes further settings, beside those that are given so already."""
+    """Return the variables by which git takes further settings, beside those that are given so already."""
     count = int(seen.get("GIT_CONFIG_COUNT") or 0)
     told = {"GIT_CONFIG_COUNT": str(count + len(settings))}
     for place, (name, value) in enumerate(settings.items(), count):

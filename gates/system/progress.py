@@ -36,7 +36,7 @@ class Steps:
 
     @contextmanager
     def step(self, name: str, detail: str = "") -> Iterator[None]:
-        """One step; its line is printed when it ends, whether it went well or not."""
+        """Give one step; its line is printed when it ends, whether it went well or not."""
         start = time.monotonic()
         told = f"{name:<9} {detail}".rstrip()
         with self._spinner(told, self._known().get(name)):
@@ -64,7 +64,7 @@ class Steps:
                 files.write(self._took, json.dumps(self._known() | {name: round(seconds, 1)}).encode())
 
     def tell(self) -> None:
-        """What was run since the last call, if anybody listens."""
+        """Return what was run since the last call, if anybody listens."""
         for line in self._heard.lines() if self._heard else ():
             self.say(f"    {line}")
 
@@ -81,13 +81,13 @@ class Steps:
         return progress
 
     def say(self, line: str) -> None:
-        """One line."""
+        """Return one line."""
         if not self._quiet:
             print(line, file=self._stream, flush=True)
 
 
 def _left(before: float) -> Any:
-    """A column: what is left of the time that it took before, until that is over."""
+    """Return a column: what is left of the time that it took before, until that is over."""
     from rich.progress import ProgressColumn, Task
     from rich.text import Text
 

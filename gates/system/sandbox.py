@@ -54,7 +54,7 @@ _ENVIRONMENT = slice(47, 49)  # its first and last address in /proc/self/stat, a
 
 
 def without_secrets(environment: Mapping[str, str], named: Sequence[str] = ()) -> dict[str, str]:
-    """What a child sees of the environment: what stands in ``ALLOWED``, and what is ``named`` beside that.
+    """Return what a child sees of the environment: what stands in ``ALLOWED``, and what is ``named`` beside that.
 
     Raises ``GatesError`` where a name is that of a credential, or of a file by which a step steers the runner.
     """
@@ -88,8 +88,8 @@ def guard() -> None:
 def run(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path, seconds: int | None = None
 ) -> int | None:
-    """The exit code; None where the time ran out. Both streams go to ``log``; whatever the process left running is
-    ended with it. Raises ``GatesError`` where something of it can't be ended."""
+    """Return the exit code; None where the time ran out. Both streams go to ``log``; whatever the process left running
+    is ended with it. Raises ``GatesError`` where something of it can't be ended."""
     before = _children()
     with ran("command", _told(command)), _unreadable(), log.open("wb") as file:
         process = subprocess.Popen(  # noqa: S603 -- running what the policy and its model say is the point
@@ -125,7 +125,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def _adopts() -> bool:
-    """Whether orphans of what runs here become children of this process."""
+    """Tell whether orphans of what runs here become children of this process."""
     told = ctypes.c_int(0)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_ADOPTS, ctypes.byref(told), 0, 0, 0)
@@ -133,12 +133,12 @@ def _adopts() -> bool:
 
 
 def _told(command: Sequence[str]) -> str:
-    """What a shell was asked, or a program's first words: the others may hold values of the data."""
+    """Return what a shell was asked, or a program's first words: the others may hold values of the data."""
     return command[-1] if command[:2] == ["/bin/sh", "-c"] else " ".join(command[:3])
 
 
 def last_lines(log: Path, most: int) -> list[str]:
-    """The end of what a process printed."""
+    """Return the end of what a process printed."""
     return log.read_text(errors="replace").splitlines()[-most:]
 
 
@@ -171,7 +171,7 @@ def _kill(processes: set[int]) -> None:
 
 
 def _parents() -> dict[int, int]:
-    """Each process on this machine and its parent; none where there is no /proc."""
+    """Return each process on this machine and its parent; none where there is no /proc."""
     found = {}
     names = os.listdir("/proc") if os.path.isdir("/proc") else []
     for name in filter(str.isdigit, names):
@@ -186,7 +186,7 @@ def _children() -> set[int]:
 
 
 def _descendants(of: int, but: set[int]) -> set[int]:
-    """All that descends from a process, but for some children with all that descends from them."""
+    """Return all that descends from a process, but for some children with all that descends from them."""
     parents = _parents()
     found: set[int] = set()
     newer = {of}

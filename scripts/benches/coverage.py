@@ -389,6 +389,12 @@ def curves(scene: Scene, repeats: int) -> tuple[list[Asked], Iterator[Sequence[S
 # --- values -------------------------------------------------------------------------------------------------------
 
 
+ERRORS = {  # their mean size and mean square
+    "normal": (math.sqrt(2 / math.pi), 1.0),
+    "skewed": (4 * math.exp(0.5) * NormalDist().cdf(0.5) - 2 * math.exp(0.5), math.exp(2) - math.exp(1)),
+}
+
+
 def regression(scene: Scene, repeats: int) -> tuple[list[Asked], Iterator[Sequence[Slice]]]:
     """Errors that are normal, or ``of`` "skewed": log-normal ones."""
     random = scene.random()
@@ -413,8 +419,13 @@ def regression(scene: Scene, repeats: int) -> tuple[list[Asked], Iterator[Sequen
             )
         ]
 
-    metrics = [find(name, "regression") for name in ("mae", "rmse", "bias", "r2")]
-    return averaged(metrics, draw, scene), (draw(scene.rows, random) for _ in range(repeats))
+    size, square = ERRORS[scene.of]
+    candidate, champion = (
+        {"mae": own * size, "rmse": own * math.sqrt(square), "bias": 0.0, "r2": 1 - own**2 * square / 9}
+        for own in sizes
+    )
+    truth = [Asked(find(name, "regression"), value, value - champion[name]) for name, value in candidate.items()]
+    return truth, (draw(scene.rows, random) for _ in range(repeats))
 
 
 # --- groups and seeds ---------------------------------------------------------------------------------------------

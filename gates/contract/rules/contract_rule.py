@@ -30,7 +30,7 @@ class AllowedRange:
     share: bool = False
 
     def keep(self, value: float) -> bool:
-        """Whether a finite value lies within."""
+        """Tell whether a finite value lies within."""
         return isfinite(value) and self.low <= value <= self.high
 
 
@@ -38,7 +38,7 @@ NONE = AllowedRange(high=0)
 
 
 def share(finding: Finding) -> float:
-    """The share of the rows that were counted; of no rows, none."""
+    """Return the share of the rows that were counted; of no rows, none."""
     return finding.count / finding.rows if finding.rows else 0.0
 
 
@@ -85,7 +85,7 @@ class ContractRule:
     clock: bool = False  # what it counts depends on when it is asked
 
     def held(self, finding: Finding) -> float:
-        """The number that is held against the bounds."""
+        """Return the number that is held against the bounds."""
         if self.value:
             return self.value(finding)
         return share(finding) if self.bounds.share else finding.count
@@ -114,8 +114,8 @@ class Contract:
     shown: Shown = Shown()
 
     def plain(self) -> str:
-        """The file's value as JSON, in the file's order, which reports keep and some rules need: what a digest is
-        made of."""
+        """Return the file's value as JSON, in the file's order, which reports keep and some rules need: what a digest
+        is made of."""
         return json.dumps(self.written, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -133,10 +133,10 @@ class TableRule(Protocol):
     """One entry of ``table``, as it is written."""
 
     def rule(self, known: Known, /) -> ContractRule:
-        """The rule that it makes."""
+        """Return the rule that it makes."""
         ...
 
 
 def listed(columns: Sequence[str]) -> str:
-    """Columns in a sentence or an id."""
+    """Return columns in a sentence or an id."""
     return ", ".join(columns)

@@ -68,7 +68,8 @@ class Fresh:
         return moment(column)
 
     def _is(self, columns: Columns, state: str, at: str) -> str:
-        """SQL that holds for the rows in one of the states, ``at`` being their moments; a missing value is in none."""
+        """Write SQL that holds for the rows in one of the states, ``at`` being their moments; a missing value is in
+        none."""
         _, in_micros = self._read(columns)
         seconds = int(self.within[:-1]) * SECONDS[self.within[-1]]
         oldest, newest = (_from_now(shift, in_micros=in_micros) for shift in (-seconds, FURTHEST))
@@ -81,7 +82,7 @@ class Fresh:
         return f"coalesce({states[state]}, FALSE)"
 
     def _judge(self, finding: Finding) -> tuple[Code, str]:
-        """A row that can be read decides; of all others only the number is reported."""
+        """Return a row that can be read decides; of all others only the number is reported."""
         held = {part.label: part.here for part in finding.parts}
         recent, old, ahead = (held.get(state, 0) for state in (RECENT, OLD, AHEAD))
         notes = ""

@@ -34,7 +34,7 @@ class Keyword:
 
 
 def unless_null(column: Column, condition: str) -> str:
-    """The condition for values, nulls keeping it."""
+    """Return the condition for values, nulls keeping it."""
     return some([f"{column.sql} IS NULL", condition])
 
 
@@ -70,7 +70,7 @@ def _among(column: Column, values: list[Plain]) -> str:
 
 
 def _equal_literal(column: Column, value: Plain) -> str | None:
-    """The literal that only an equal value of the column equals; None where none can be equal."""
+    """Return the literal that only an equal value of the column equals; None where none can be equal."""
     if isinstance(value, bool):
         return literal(value) if column.category == "boolean" else None
     if isinstance(value, str):
@@ -87,7 +87,7 @@ def _equal_literal(column: Column, value: Plain) -> str | None:
 
 
 def _reach(column: Column) -> tuple[int, int]:
-    """Whole numbers beyond these stand in no such column, and an engine may be unable to write them."""
+    """Return whole numbers beyond these stand in no such column, and an engine may be unable to write them."""
     return (-_HUGE, _HUGE - 1) if "HUGEINT" in column.kind else (1 - _WIDE, _WIDE - 1)
 
 
@@ -126,7 +126,7 @@ def _whole_fails(column: Column, failing: str, bound: Fraction) -> str:
 
 
 def _double_fails(column: Column, failing: str, bound: Plain) -> str:
-    """A whole bound that no double equals lies between two of them: strict and not strict are then the same."""
+    """Return a whole bound that no double equals lies between two of them: strict and not strict are then the same."""
     near = _nearest_double(bound)
     if near != bound and math.isfinite(near):
         below = near if near < bound else math.nextafter(near, -math.inf)
@@ -196,7 +196,7 @@ def _unsayable(pattern: Plain) -> str | None:
 
 
 def _format(column: Column, name: Plain) -> str:
-    """A column of dates, times or timestamps is judged by its type, which is quicker than by its text."""
+    """Return a column of dates, times or timestamps is judged by its type, which is quicker than by its text."""
     if not column.is_text:
         return "TRUE"
     form = FORMATS[name]

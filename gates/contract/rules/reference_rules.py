@@ -75,7 +75,7 @@ class Refers:
         )
 
     def mistake(self) -> str | None:
-        """What no schema can see."""
+        """Return what no schema can see."""
         if self.column and len(self.column) != len(self.refers):
             return f"refers and column must name equally many columns, not {len(self.refers)} and {len(self.column)}"
         return None
@@ -139,7 +139,7 @@ class Drift:
 
 
 def _same_kind(this: TableSide, here: str, other: TableSide, there: str) -> tuple[Column, Column]:
-    """Both columns, if values of both can be equal at all. Raises ``GatesError``."""
+    """Return both columns, if values of both can be equal at all. Raises ``GatesError``."""
     ours, theirs = this.columns[here], other.columns[there]
     if ours.json == theirs.json or (ours.is_number and theirs.is_number):
         return ours, theirs
@@ -147,7 +147,7 @@ def _same_kind(this: TableSide, here: str, other: TableSide, there: str) -> tupl
 
 
 def _found(this: TableSide, here: Sequence[str], other: TableSide, there: Sequence[str], *, found: bool) -> str:
-    """One row: rows of ``this`` whose columns are (not) found in ``other``, and all its rows."""
+    """Return one row: rows of ``this`` whose columns are (not) found in ``other``, and all its rows."""
     pairs = [_same_kind(this, mine, other, its) for mine, its in zip(here, there, strict=True)]
     ours, theirs = (
         ", ".join(f"{_value(*pair)} AS k{number}" for number, pair in enumerate(ordered))
@@ -164,7 +164,7 @@ def _found(this: TableSide, here: Sequence[str], other: TableSide, there: Sequen
 
 
 def _value(column: Column, other: Column) -> str:
-    """SQL by which values of two columns are equal: text, where they are of two types that are text to JSON."""
+    """Write SQL by which values of two columns are equal: text, where they are of two types that are text to JSON."""
     return column.text if column.is_text and column.kind != other.kind else column.sql
 
 
@@ -174,7 +174,7 @@ def _first_share(finding: Finding) -> float:
 
 
 def _sides(this: TableSide, other: TableSide, value: str, where: str = "TRUE") -> str:
-    """Both tables' rows, one under the other, each telling on which side it stands."""
+    """Return both tables' rows, one under the other, each telling on which side it stands."""
     return " UNION ALL ".join(
         f"SELECT {value}, {here} AS here, {1 - here} AS there FROM {quoted(side.name)} WHERE {where}"
         for side, here in ((this, 1), (other, 0))
@@ -188,7 +188,7 @@ _BIN = f"CASE v {_NAMED} ELSE CAST(v AS VARCHAR) END"
 
 
 def _binned(this: TableSide, other: TableSide, position: str) -> str:
-    """Rows with the number of the bin that a value falls into.
+    """Return rows with the number of the bin that a value falls into.
 
     Bins lie between cuts: all values of the reference where these are few, else its quantiles. The quantile of ``k``
     tenths is the smallest value that so many rows do not exceed: counted, so that no engine rounds it. A cut is a bin
@@ -239,8 +239,8 @@ def _valued(this: TableSide, other: TableSide, column: Column) -> str:
 
 
 def _ks(this: TableSide, other: TableSide, position: str) -> str:
-    """The rows that have a value; and the largest gap between the two step functions, times both numbers of rows: a
-    whole number."""
+    """Return the rows that have a value; and the largest gap between the two step functions, times both numbers of
+    rows: a whole number."""
     rows = _sides(this, other, f"{position} AS v", f"{position} IS NOT NULL")
     steps = f"SELECT v, sum(here) AS n, sum(there) AS m FROM ({rows})"
     upto = ", ".join(f"sum({side}) OVER (ORDER BY v) AS {side}s, sum({side}) OVER () AS {side}_all" for side in "nm")

@@ -20,14 +20,14 @@ SHOWN = 60  # characters of a keyword's parameter in words
 
 
 def kept(schema: Plain, target: Target, columns: Columns) -> str:
-    """SQL that holds for the rows in which the target keeps the schema; never null."""
+    """Write SQL that holds for the rows in which the target keeps the schema; never null."""
     if isinstance(schema, bool):
         return "TRUE" if schema else "FALSE"
     return every([keyword_kept(word, schema, target, columns) for word in schema if word not in NOTES])
 
 
 def keyword_kept(word: str, schema: Mapping[str, Plain], target: Target, columns: Columns) -> str:
-    """SQL that holds for the rows in which the target keeps one keyword of a schema."""
+    """Write SQL that holds for the rows in which the target keeps one keyword of a schema."""
     if word in _COMBINE:
         return _COMBINE[word](schema, target, columns)
     if target is None:
@@ -36,7 +36,8 @@ def keyword_kept(word: str, schema: Mapping[str, Plain], target: Target, columns
 
 
 def _row_keeps(word: str, parameter: Plain) -> str:
-    """A row is an object: of its type, equal to no scalar, and what is said of numbers and text does not touch it."""
+    """A row is an object: of its type, equal to no scalar, and what is said of numbers and text does not touch
+    it."""
     if word == "type":
         return "TRUE" if "object" in ([parameter] if isinstance(parameter, str) else parameter) else "FALSE"
     return "TRUE"
@@ -84,8 +85,8 @@ class _Name(Column):
 
 
 def _matched(name: str, schema: Mapping[str, Plain]) -> str:
-    """SQL that holds where a pattern of ``patternProperties`` is found in a name. Names stand in SQL, too, so that the
-    engine alone says what a pattern finds."""
+    """Write SQL that holds where a pattern of ``patternProperties`` is found in a name. Names stand in SQL, too, so
+    that the engine alone says what a pattern finds."""
     return some([_finds(pattern, name) for pattern in schema.get("patternProperties", {})])
 
 
@@ -112,7 +113,7 @@ def _further(schema: Mapping[str, Plain], columns: Columns) -> str:
 
 
 def _unevaluated(schema: Mapping[str, Plain], columns: Columns) -> str:
-    """What no keyword beside this one has looked at, in whatever schema that holds."""
+    """Return what no keyword beside this one has looked at, in whatever schema that holds."""
     inner = schema["unevaluatedProperties"]
     beside = {word: one for word, one in schema.items() if word != "unevaluatedProperties"}
     return every(
@@ -121,7 +122,7 @@ def _unevaluated(schema: Mapping[str, Plain], columns: Columns) -> str:
 
 
 def _looked_at(name: str, schema: Plain, columns: Columns) -> str:
-    """SQL that holds for the rows in which a schema that they keep looks at a column."""
+    """Write SQL that holds for the rows in which a schema that they keep looks at a column."""
     if not isinstance(schema, dict):
         return "FALSE"
     if name in schema.get("properties", {}) or {"additionalProperties", "unevaluatedProperties"} & schema.keys():
@@ -141,8 +142,8 @@ def _looked_at(name: str, schema: Plain, columns: Columns) -> str:
 
 
 def _dependent(needs: Mapping[str, Plain], columns: Columns) -> str:
-    """Every row has every column, a null being a value, so this is a question about columns; or, of schemas, one that
-    only rows with the column are asked."""
+    """Every row has every column, a null being a value, so this is a question about columns; or, of schemas, one
+    that only rows with the column are asked."""
     told = [(one, needed) for one, needed in needs.items() if one in columns]
     return every(
         [_all_there(needed, columns) if isinstance(needed, list) else kept(needed, None, columns) for _, needed in told]
@@ -154,7 +155,7 @@ def _all_there(names: Plain, columns: Columns) -> str:
 
 
 def _equal(value: Plain, columns: Columns) -> str:
-    """Whether a row is this object: its columns, no others, with its values."""
+    """Tell whether a row is this object: its columns, no others, with its values."""
     if not isinstance(value, dict) or value.keys() != columns.keys():
         return "FALSE"
     return every([KEYWORDS["const"].kept(columns[name], one) for name, one in value.items()])
@@ -192,7 +193,7 @@ _ASKS = {
 
 
 def rules(schema: Mapping[str, Plain], hidden: frozenset[str] = frozenset()) -> Iterator[ContractRule]:
-    """A rule for every keyword of every property, and for every keyword of the row itself.
+    """Yield a rule for every keyword of every property, and for every keyword of the row itself.
 
     The id of the first sort is ``property.keyword``, that of the second the keyword alone. ``hidden`` are the
     columns whose values may be shown nowhere.
@@ -211,7 +212,7 @@ def rules(schema: Mapping[str, Plain], hidden: frozenset[str] = frozenset()) -> 
 
 
 def _asks_of_rows(word: str, parameter: Plain) -> bool:
-    """Whether a keyword beside ``properties`` asks anything at all."""
+    """Tell whether a keyword beside ``properties`` asks anything at all."""
     further = word in ("additionalProperties", "unevaluatedProperties")
     if word in ("then", "else") or (further and (parameter is True or parameter == {})):
         return False
@@ -228,7 +229,7 @@ def _property_rules(name: str, schema: Plain, *, hidden: bool) -> Iterator[Contr
 
 
 def _asks(word: str, value: Plain) -> str:
-    """The keyword in words, with its parameter where that is a value or a list of values."""
+    """Return the keyword in words, with its parameter where that is a value or a list of values."""
     items = value if isinstance(value, list) else [value]
     if any(isinstance(item, dict) for item in items):
         return word
@@ -239,7 +240,7 @@ def _asks(word: str, value: Plain) -> str:
 def _rule(
     id_: str, asks: str, schema: Mapping[str, Plain], word: str, name: str | None, *, hidden: bool
 ) -> ContractRule:
-    """One keyword of a schema, about the column ``name``, or None: about the row."""
+    """Return one keyword of a schema, about the column ``name``, or None: about the row."""
 
     def breaking(columns: Columns) -> str | None:
         if name is not None and name not in columns:
@@ -276,5 +277,5 @@ def _tolerated(most: float) -> AllowedRange:
 
 
 def counted(condition: str) -> str:
-    """An aggregate that counts the rows in which a condition holds."""
+    """Return an aggregate that counts the rows in which a condition holds."""
     return {"FALSE": "0", "TRUE": "count(*)"}.get(condition, f"count_if({condition})")

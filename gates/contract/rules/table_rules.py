@@ -119,7 +119,8 @@ class ColumnSet:
     severity: Severity = declare(SEVERITY, default="error")
 
     def rule(self, known: Known, /) -> ContractRule:
-        """Columns are in all rows or in none: so every row breaks the rule if one is extra, missing or out of place."""
+        """Columns are in all rows or in none: so every row breaks the rule if one is extra, missing or out of
+        place."""
 
         def count(columns: Columns) -> str:
             ordered = self.columns == "ordered"
@@ -144,5 +145,5 @@ TABLE_RULES: Final[Mapping[str, type[Any]]] = {
 
 
 def written(rule: Plain) -> str | None:
-    """The kind of an entry: the one key of ``TABLE_RULES`` that it has first."""
+    """Return the kind of an entry: the one key of ``TABLE_RULES`` that it has first."""
     return next((key for key in rule if key in TABLE_RULES), None) if isinstance(rule, dict) else None

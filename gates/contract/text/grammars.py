@@ -16,7 +16,7 @@ _BEYOND = r"\x{80}-\x{10ffff}"  # UTF8-non-ascii of RFC 6532
 
 
 def whole(expression: str) -> str:
-    """The expression of a whole text."""
+    """Return the expression of a whole text."""
     return rf"\A(?:{expression})\z"
 
 

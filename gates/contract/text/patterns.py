@@ -35,7 +35,7 @@ class NoExpressionError(UnsupportedError):
 
 @cache
 def translate(pattern: str) -> str:
-    """The RE2 form of a pattern. Raises ``UnsupportedError`` with what stands in the way."""
+    """Return the RE2 form of a pattern. Raises ``UnsupportedError`` with what stands in the way."""
     if len(pattern) > LONGEST:
         raise UnsupportedError(f"it is longer than {LONGEST} characters")
     parser = _Parser(pattern)
@@ -50,7 +50,7 @@ def translate(pattern: str) -> str:
 
 
 def is_expression(text: str) -> bool:
-    """Whether a text is a regular expression of ECMA 262, be there an equal in RE2 or not."""
+    """Tell whether a text is a regular expression of ECMA 262, be there an equal in RE2 or not."""
     try:
         _Parser(text).whole()
     except NoExpressionError:
@@ -101,7 +101,7 @@ class _Parser:
         return (branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"), size
 
     def repeated(self) -> tuple[str, int]:
-        """An atom with how often it may stand."""
+        """Return an atom with how often it may stand."""
         start = self.at
         self.inner = 1
         atom, size = self.atom()
@@ -185,7 +185,7 @@ class _Parser:
         return f"(?:{choice})", size
 
     def escape(self) -> tuple[str, int]:
-        """What stands for one of several characters, for a place, or for itself."""
+        """Return what stands for one of several characters, for a place, or for itself."""
         sign = self.text[self.at + 1 : self.at + 2]
         if sign and sign in "bB":
             self.at += 2
@@ -206,7 +206,7 @@ class _Parser:
         return "", 0
 
     def escaped(self) -> tuple[str, int, int | None]:
-        """A character or a set, as it stands in brackets; its size; the character's code."""
+        """Return a character or a set, as it stands in brackets; its size; the character's code."""
         sign = self.text[self.at + 1 : self.at + 2]
         if sign and sign in SETS:
             self.at += 2
@@ -233,7 +233,7 @@ class _Parser:
         return self.literal(code), SMALL, code
 
     def paired(self, high: int) -> int:
-        """The character of two surrogates."""
+        """Return the character of two surrogates."""
         low = re.compile(r"\\u([dD][c-fC-F][0-9A-Fa-f]{2})").match(self.text, self.at)
         if not (low and 0xD800 <= high < 0xDC00):  # the first half of a pair
             return high

@@ -36,7 +36,7 @@ def _date(text: str) -> str:
 
 
 def _time(text: str) -> str:
-    """A minute of 61 seconds ends a day in UTC."""
+    """Return a minute of 61 seconds ends a day in UTC."""
     minutes = _minutes(text, 1)
     shift = f"CASE WHEN {matches(text, '[Zz]')} THEN 0 ELSE {_minutes(text, -5)} END"
     east = f"CASE WHEN substr({text}, -6, 1) = '+' THEN -1 ELSE 1 END"
@@ -55,7 +55,7 @@ def _moment(text: str) -> str:
 
 
 def _hostname(text: str) -> str:
-    """A label that looks like punycode must be that of a name."""
+    """Return a label that looks like punycode must be that of a name."""
     decoded = some([negated(matches(text, grammars.MAYBE_IDN)), _checked("idn-hostname")(text)])
     return every([_is(grammars.HOSTNAME)(text), f"length({text}) <= 253", decoded])
 

@@ -35,7 +35,8 @@ def _shift(digits: str) -> str:
 
 
 def moment(column: Column) -> tuple[str, bool]:
-    """A column's moments as SQL, null where there is none; and whether they are microseconds rather than timestamps."""
+    """Return a column's moments as SQL, null where there is none; and whether they are microseconds rather than
+    timestamps."""
     if column.category == "string":
         return micros(column.text), True
     return f"timezone('UTC', TRY_CAST({column.sql} AS TIMESTAMPTZ))", False

@@ -91,7 +91,7 @@ class GivenApproval:
 
 
 def approved(asked: ApprovalRequest, told: GivenApproval) -> tuple[Approval, ...]:
-    """One approval a role, in the policy's order. Raises ``UnapprovedError`` for whatever is not proven."""
+    """Return one approval a role, in the policy's order. Raises ``UnapprovedError`` for whatever is not proven."""
     if not asked.roles:
         return ()
     if told.attempt != 1:
@@ -120,7 +120,7 @@ def approved(asked: ApprovalRequest, told: GivenApproval) -> tuple[Approval, ...
 
 
 def _fit(role: str, asked: ApprovalRequest, told: GivenApproval) -> Iterator[Answer]:
-    """The answers that count for a role. Raises where there are none."""
+    """Yield the answers that count for a role. Raises where there are none."""
     if role not in told.guarded:
         raise UnapprovedError(Why.NO_ENVIRONMENT, f"there is no environment {role}", hint=_settings(role))
     if not told.guarded[role]:
@@ -157,7 +157,7 @@ _FAULTS: Mapping[Why, str] = {
 
 
 def _fault(answer: Answer, asked: ApprovalRequest, told: GivenApproval) -> Why | None:
-    """Why an approval does not count; None where it does."""
+    """Tell why an approval does not count; None where it does."""
     user = answer.user
     faults = {
         Why.NOT_A_PERSON: user.type != "User" or user.id is None,
@@ -175,7 +175,7 @@ def _quotes(answer: Answer, asked: ApprovalRequest) -> bool:
 
 
 def _distinct(fit: Sequence[Sequence[Answer]], taken: frozenset[int | None] = frozenset()) -> list[Answer] | None:
-    """An answer for every role, each by somebody else; None where there is no such choice."""
+    """Return an answer for every role, each by somebody else; None where there is no such choice."""
     if not fit:
         return []
     for answer in fit[0]:

@@ -62,7 +62,8 @@ class Makers:
     server: str = "github.com"
 
     def since(self, before: str | None, head: str) -> Made:
-        """Who made what ``head`` has and ``before`` has not; without that commit, of the newest ``FIRST`` commits."""
+        """Tell who made what ``head`` has and ``before`` has not; without that commit, of the newest ``FIRST``
+        commits."""
         own = self._get(f"/commits/{head}", "read this run's commit")
         newest = self._newest(head) if before is None else self._between(before, head)[::-1]
         commits = {one["sha"]: one for one in (own, *newest)}
@@ -71,13 +72,13 @@ class Makers:
         return self._resolved([*openers, *_all_hands({**squashed, **commits})], head)
 
     def of_commit(self, head: str) -> Made:
-        """Who made a commit, and the pull requests that brought it."""
+        """Tell who made a commit, and the pull requests that brought it."""
         own = self._get(f"/commits/{head}", "read this run's commit")
         openers, squashed = self._brought([head])
         return self._resolved([*openers, *_all_hands({**squashed, own["sha"]: own})], head)
 
     def of_pull(self, number: int, head: str) -> Made:
-        """Who made an open pull request that ends in ``head``."""
+        """Tell who made an open pull request that ends in ``head``."""
         own = self._get(f"/commits/{head}", "read the pull request's commit")
         opener, commits = self._of_pull(number)
         return self._resolved([opener, *_all_hands({own["sha"]: own, **commits})], head)
@@ -101,7 +102,8 @@ class Makers:
         return list(commits.values())
 
     def _compared(self, before: str, head: str, doing: str) -> dict[str, Any] | None:
-        """What the one has and the other has not, the oldest commit first; None where one of them is not known."""
+        """Return what the one has and the other has not, the oldest commit first; None where one of them is not
+        known."""
         path = self._path(f"/compare/{quote(before)}...{quote(head)}")
         return self.client.whole(path, doing=doing, needs=NEEDS, key="commits")
 
@@ -117,7 +119,8 @@ class Makers:
     # -- pull requests --
 
     def _brought(self, newest: Iterable[str]) -> tuple[list[Hand], dict[str, Commit]]:
-        """Who opened the pull requests that brought these commits, and the commits that were squashed into them."""
+        """Tell who opened the pull requests that brought these commits, and the commits that were squashed into
+        them."""
         openers: list[Hand] = []
         squashed: dict[str, Commit] = {}
         seen: set[int] = set()
@@ -176,7 +179,7 @@ class Makers:
         return next((_id(one["author"]) for one in same), None)
 
     def _mailmap(self, head: str) -> dict[str, str]:
-        """What git's own file about people says, at this commit: an address as the one that stands for it."""
+        """Return what git's own file about people says, at this commit: an address as the one that stands for it."""
         path = self._path(f"/contents/.mailmap?ref={quote(head)}")
         found = self.client.find(path, doing="read .mailmap", needs=NEEDS)
         if found is None or found["type"] != "file":
@@ -214,6 +217,6 @@ def _hands(commit: Commit) -> Iterator[Hand]:
 
 
 def _id(user: Mapping[str, Any] | None) -> int | None:
-    """A user's number; None for somebody whom GitHub does not know."""
+    """Return a user's number; None for somebody whom GitHub does not know."""
     found = (user or {}).get("id")
     return found if isinstance(found, int) and not isinstance(found, bool) else None

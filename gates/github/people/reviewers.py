@@ -43,7 +43,8 @@ class Approvers:
     server: str = "github.com"
 
     def __call__(self, stage: Stage, digest: str) -> tuple[Approval, ...]:
-        """The approvals of a stage for a model. Raises ``GatesError``: no answer, or half of one, is no approval."""
+        """Return the approvals of a stage for a model. Raises ``GatesError``: no answer, or half of one, is no
+        approval."""
         if not stage.approvals:
             return ()
         asked = ApprovalRequest(
@@ -125,7 +126,7 @@ class Approvers:
     # -- reviews of the pull request --
 
     def _reviews(self, roles: tuple[str, ...], pulls: list[dict[str, Any]], run: dict[str, Any]) -> Iterator[Answer]:
-        """The last word of every reviewer, for every role whose team they are in."""
+        """Yield the last word of every reviewer, for every role whose team they are in."""
         merged = [pull for pull in pulls if pull["merge_commit_sha"] == run["head_sha"] and pull["merged_at"]]
         last = {who: review for pull in merged for who, review in self._last_words(pull).items()}
         owner = self.repository.partition("/")[0]
@@ -145,13 +146,14 @@ class Approvers:
                     )
 
     def _last_words(self, pull: dict[str, Any]) -> dict[int | None, dict[str, Any]]:
-        """What each reviewer said last, but for mere comments; ``head`` is the commit that the pull request ends in."""
+        """Return what each reviewer said last, but for mere comments; ``head`` is the commit that the pull request ends
+        in."""
         said = self._list(f"/pulls/{pull['number']}/reviews", "read the pull request's reviews")
         head = {"head": pull["head"]["sha"]}
         return {_id(review["user"]): review | head for review in said if review["state"] in _REVIEWS}
 
     def approver(self, pull_request: int, head: str) -> str | None:
-        """Who may write, made none of the pull request, and approved this very commit of it."""
+        """Tell who may write, made none of the pull request, and approved this very commit of it."""
         pull = self._get(f"/pulls/{pull_request}", "read the pull request")
         made = self._makers.of_pull(pull_request, head)
         if pull["head"]["sha"] != head or made.unknown:
@@ -214,8 +216,8 @@ def of_run(
 
 
 def weaker_policy_approved(client: Client, repository: str, pull_request: int, head: str) -> str | None:
-    """The login of somebody who may write, made none of the pull request, and approved this very commit of it; None
-    where there is nobody. Raises ``GatesError`` if GitHub does not say."""
+    """Return the login of somebody who may write, made none of the pull request, and approved this very commit of it;
+    None where there is nobody. Raises ``GatesError`` if GitHub does not say."""
     asked = Approvers(client=client, repository=repository, run_id=0, promotion=Promotion())
     try:
         return asked.approver(pull_request, head)
@@ -224,7 +226,7 @@ def weaker_policy_approved(client: Client, repository: str, pull_request: int, h
 
 
 def slug(role: str) -> str:
-    """The name by which GitHub addresses a team that is called so."""
+    """Return the name by which GitHub addresses a team that is called so."""
     return re.sub(r"[^a-z0-9_-]+", "-", role.lower()).strip("-")
 
 
@@ -234,7 +236,7 @@ def _requires_reviewer(environment: dict[str, Any]) -> bool:
 
 
 def _id(user: dict[str, Any] | None) -> int | None:
-    """A user's number; None for somebody whom GitHub does not know."""
+    """Return a user's number; None for somebody whom GitHub does not know."""
     found = (user or {}).get("id")
     return found if isinstance(found, int) and not isinstance(found, bool) else None
 

@@ -80,7 +80,7 @@ class Marker:
         return (*self.before, Past(verdict=self.verdict, commit=self.head))
 
     def after(self, earlier: Marker | None) -> Marker:
-        """The same marker, remembering what an earlier one of ours says of other commits."""
+        """Return the same marker, remembering what an earlier one of ours says of other commits."""
         told = [past for past in earlier.history if past.commit != self.head] if earlier else []
         return replace(self, before=tuple(told[1 - _REMEMBERED :]))
 
@@ -180,12 +180,13 @@ class _Wanted:
     create: bool
 
     def after(self, earlier: Marker | None, number: str | None = None) -> str:
-        """The comment's text, given what ours said before; ``number`` is the comment's, once it has one."""
+        """Return the comment's text, given what ours said before; ``number`` is the comment's, once it has one."""
         marker = replace(self.marker.after(earlier), id=number or self.marker.id)
         return compose(self.write(marker.history), marker)
 
     def marker_of(self, comment: dict[str, Any]) -> Marker | None:
-        """The marker of a comment of this policy by our author; None in any other comment, and in a copy of ours."""
+        """Return the marker of a comment of this policy by our author; None in any other comment, and in a copy of
+        ours."""
         login = (comment.get("user") or {}).get("login") or ""
         marker = parse(comment.get("body") or "")
         if login.casefold() != self.author.casefold() or marker is None or marker.key != self.marker.key:
@@ -193,7 +194,7 @@ class _Wanted:
         return marker if marker.id in (str(comment["id"]), self.marker.id) else None
 
     def is_begun(self, comment: dict[str, Any]) -> bool:
-        """Whether this process has posted it and not yet written its number into it."""
+        """Tell whether this process has posted it and not yet written its number into it."""
         marker = self.marker_of(comment)
         return marker is not None and marker.id == self.marker.id
 
@@ -234,7 +235,7 @@ class _Thread:
     pr: int
 
     def asks(self) -> tuple[str, str]:
-        """The pull request's newest commit, and the branch that it asks to change."""
+        """Return the pull request's newest commit, and the branch that it asks to change."""
         path = f"/repos/{self.repository}/pulls/{self.pr}"
         pull = self.client.get(path, doing=f"read {self}", needs=_NEEDS)
         return str((pull.get("head") or {}).get("sha")), f"refs/heads/{(pull.get('base') or {}).get('ref')}"

@@ -44,7 +44,7 @@ def put(client: Client, event: Event, status: Status) -> str:
 
 
 def standing(client: Client, repository: str, commit: str) -> dict[str, str]:
-    """The newest state of each context of a commit, by the context in small letters, as GitHub compares them.
+    """Return the newest state of each context of a commit, by the context in small letters, as GitHub compares them.
 
     Raises ``GatesError`` where GitHub does not say.
     """
@@ -54,8 +54,8 @@ def standing(client: Client, repository: str, commit: str) -> dict[str, str]:
 
 
 def kept(client: Client, event: Event, context: str) -> Status | None:
-    """A verdict that still stands where nothing has changed since: that of this very commit or, for a push, of the
-    commit before. None where that was no refusal, so that there is none to keep."""
+    """Return a verdict that still stands where nothing has changed since: that of this very commit or, for a push, of
+    the commit before. None where that was no refusal, so that there is none to keep."""
     before = event.base_sha if event.name == "push" else None
     for commit in filter(None, (event.head_sha, before)):
         state = standing(client, event.repository, commit).get(context.casefold())

@@ -57,7 +57,7 @@ class ReportSubject:
 
 
 def subject(policy: str, event: Event) -> ReportSubject:
-    """The subject of a run's report about a policy, by its path from the repository's root."""
+    """Return the subject of a run's report about a policy, by its path from the repository's root."""
     if not event.branch:
         raise GatesError("the branch that this run is for is missing", where="GitHub's event", exit_code=Exit.OUTSIDE)
     reports = event.name == "workflow_run" and event.pr is not None  # it speaks for a pull request's run
@@ -66,7 +66,7 @@ def subject(policy: str, event: Event) -> ReportSubject:
 
 
 def _named(said: str, *foreign: str) -> str:
-    """Foreign names in a readable line; with their hash where it could be taken for the line of others."""
+    """Return foreign names in a readable line; with their hash where it could be taken for the line of others."""
     line = said.format(*foreign)
     if all(map(_PLAIN.fullmatch, foreign)) and len(line) <= LONGEST:
         return line
@@ -75,7 +75,7 @@ def _named(said: str, *foreign: str) -> str:
 
 
 def _cut(text: str, longest: int) -> str:
-    """Text on one line of at most this many bytes, without what GitHub refuses in a name."""
+    """Return text on one line of at most this many bytes, without what GitHub refuses in a name."""
     told = "".join(char if char.isprintable() and ord(char) <= _BMP else " " for char in text)
     data = " ".join(told.split()).encode()
     return data.decode() if len(data) <= longest else data[: longest - 3].decode(errors="ignore") + "…"

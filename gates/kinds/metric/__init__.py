@@ -35,13 +35,13 @@ EXAMPLES = (
 
 
 def asks(rule: MetricRule) -> Iterator[Named]:
-    """Each rule; the metric and its groups are the gate's name."""
+    """Return each rule; the metric and its groups are the gate's name."""
     return fields_ask(rule, name(rule))
 
 
 def mistakes(rule: MetricRule, terms: GateContext) -> Iterator[GateMistake]:
-    """A metric that the task lacks, parameters and limits that mean nothing for it, columns that are missing or too
-    many."""
+    """Yield a metric that the task lacks, parameters and limits that mean nothing for it, columns that are missing or
+    too many."""
     entry = row(rule.metric, terms.task)
     if entry is None:
         yield GateMistake(path=("metric",), what=_unknown(rule.metric, terms.task))
@@ -123,20 +123,20 @@ def _slices_meaning(rule: MetricRule, metric: Metric, terms: GateContext) -> Ite
 
 
 def needs(rule: MetricRule, terms: GateContext) -> Needs:
-    """The metric's statistic, overall and along the dimensions that the rule looks at."""
+    """Return the metric's statistic, overall and along the dimensions that the rule looks at."""
     statistic = metric_of(rule, terms.task).statistic
     sliced = [one for one in terms.dimensions if rule.slices and (one != AUTO or slice_search.searchable(statistic))]
     return Needs.of([_groups(rule, terms)] if rule.by else sliced, statistic)
 
 
 def _groups(rule: MetricRule, terms: GateContext) -> Dimension:
-    """The groups of a fairness gate; a column that is declared with bins is taken by them."""
+    """Return the groups of a fairness gate; a column that is declared with bins is taken by them."""
     return Dimension(columns=rule.by).binned(terms.dimensions)
 
 
 def judge(rule: MetricRule, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
-    """Each rule on the whole holdout; then each slice rule over all slices as one family. What may not get worse than
-    the champion may not get worse than the anchor either."""
+    """Yield each rule on the whole holdout; then each slice rule over all slices as one family. What may not get worse
+    than the champion may not get worse than the anchor either."""
     yield from _against(rule, limits_of, evidence, terms, "champion")
     if terms.anchored:
         view = evidence.against_anchor
@@ -145,7 +145,7 @@ def judge(rule: MetricRule, evidence: Evidence, terms: GateContext) -> Iterator[
 
 
 def _creep(rule: MetricRule | SliceLimits) -> Iterator[tuple[str, float]]:
-    """The rule that small losses, one after the other, would each keep."""
+    """Return the rule that small losses, one after the other, would each keep."""
     return ((name, limit) for name, limit in limits_of(rule) if name == "max_worsening")
 
 
@@ -177,7 +177,7 @@ def _family(
     terms: GateContext,
     rival: str,
 ) -> Iterator[GateVerdict]:
-    """One rule over a family of slices: each may pass on its own, but blame must survive Holm's correction."""
+    """Yield one rule over a family of slices: each may pass on its own, but blame must survive Holm's correction."""
     metric = metric_of(rule, terms.task)
     prepared = [prepare(metric, rule_name, limit, part, evidence, terms, rival) for part in parts]
     levels = iter(holm([one.judged.blamed for one in prepared if one.judged], terms.confidence))
@@ -189,7 +189,7 @@ def _family(
 def _searched(
     rule: MetricRule, rule_name: str, limit: float, evidence: Evidence, terms: GateContext, rival: str
 ) -> Iterator[GateVerdict]:
-    """What a search found, where the policy asks for one."""
+    """Yield what a search found, where the policy asks for one."""
     metric = metric_of(rule, terms.task)
     if evidence.candidate is None or AUTO not in terms.dimensions or not slice_search.searchable(metric.statistic):
         return

@@ -40,8 +40,8 @@ COMPARISONS: Mapping[str, Comparison] = {
 
 
 def outcome(value: float, low: float, high: float, limit: float, *, alarm: bool = False) -> Verdict:
-    """The three-valued rule on oriented numbers; values that are not finite, and bounds that are no numbers, are an
-    error, never a pass.
+    """Return the three-valued rule on oriented numbers; values that are not finite, and bounds that are no numbers, are
+    an error, never a pass.
 
     An ``alarm`` passes where the value itself keeps the limit.
     """

@@ -107,7 +107,7 @@ DIRECTIONS: Mapping[str, Better] = {"larger": 1, "smaller": -1}
 
 
 def _given(rule: MetricRule) -> dict[str, Parameter]:
-    """The parameters that are written, those of a function among them."""
+    """Return the parameters that are written, those of a function among them."""
     given: dict[str, Parameter] = {
         name: getattr(rule, name) for name in PARAMETERS if name != "arguments" and getattr(rule, name) is not None
     }
@@ -115,7 +115,8 @@ def _given(rule: MetricRule) -> dict[str, Parameter]:
 
 
 def metric_of(rule: MetricRule, task: Task) -> Metric:
-    """The metric that a rule names, with its parameters. Raises ``KeyError`` where the task has none of that name."""
+    """Return the metric that a rule names, with its parameters. Raises ``KeyError`` where the task has none of that
+    name."""
     entry = row(rule.metric, task)
     if entry is None:
         raise KeyError(rule.metric)
@@ -138,5 +139,5 @@ def name(rule: MetricRule) -> str:
 
 
 def _told(rule: MetricRule) -> str:
-    """A metric with the parameters that are written: what sentences call it, too."""
+    """Return a metric with the parameters that are written: what sentences call it, too."""
     return rule.metric + parameters_text(tuple(_given(rule).items()))

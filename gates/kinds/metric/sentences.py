@@ -49,7 +49,7 @@ class SentenceFacts:
 
 
 def sentence(told: SentenceFacts) -> str:
-    """One plain sentence: what was found, how sure, and what the policy asks."""
+    """Return one plain sentence: what was found, how sure, and what the policy asks."""
     if told.code is Code.NOTHING_FOUND:
         text = _nothing_found(told)
     else:
@@ -110,7 +110,7 @@ def _unbounded(told: SentenceFacts) -> str:
 
 
 def _asked(told: SentenceFacts) -> str:
-    """What the policy asks for."""
+    """Return what the policy asks for."""
     if told.rule in ("min", "max"):
         return f"you {'ask for at least' if told.rule == 'min' else 'allow'} {limit_text(told.limit)}"
     limit = asked_size(told.limit, points=told.points) if told.limit else "none"

@@ -27,12 +27,12 @@ _SHORTLIST = 40  # of one rule: those whose bounds are computed
 
 
 def searchable(statistic: Statistic) -> bool:
-    """Whether it is quick enough to be counted of thousands of slices."""
+    """Tell whether it is quick enough to be counted of thousands of slices."""
     return statistic.form != "computed"
 
 
 def _all_at_once(one: JudgedPart, among: int) -> float:
-    """The confidence at which every bound of ``among`` slices holds with the policy's."""
+    """Return the confidence at which every bound of ``among`` slices holds with the policy's."""
     return corrected(one.confidence, max(1, among), exact=one.judged.exact)
 
 
@@ -51,7 +51,7 @@ def suspects(
 def judged(
     metric: Metric, rule: str, limit: float, evidence: Evidence, terms: GateContext, rival: str
 ) -> Iterator[tuple[Sequence[Slice], RuleOutcome]]:
-    """Each found slice that is to blame; where none is, the one that comes nearest to it, which passes."""
+    """Yield each found slice that is to blame; where none is, the one that comes nearest to it, which passes."""
     whole = evidence.along(OVERALL)
     first = prepare(metric, rule, limit, whole, evidence, terms, rival)
     if first.judged is None and first.outcome.code is not Code.UNDEFINED:

@@ -39,7 +39,7 @@ class RuleOutcome:
 
 
 def absent(verdict: Verdict | None, code: Code, reason: str) -> RuleOutcome:
-    """An outcome without numbers."""
+    """Return an outcome without numbers."""
     return RuleOutcome(verdict=verdict, code=code, reason=reason)
 
 
@@ -94,14 +94,15 @@ class JudgedPart:
         return sum(one.rows for one in held if one)
 
     def blaming(self, confidence: float) -> float:
-        """The bound on the blaming side at a confidence that is corrected for how many are judged: it lies so far out
-        that one which isn't exact is asked for more."""
+        """Return the bound on the blaming side at a confidence that is corrected for how many are judged: it lies so
+        far out that one which isn't exact is asked for more."""
         if confidence <= self.confidence:
             return self.oriented(confidence)[1]
         return self.oriented(corrected(confidence, 1, exact=self.judged.exact))[1]
 
     def blamed(self, confidence: float) -> bool:
-        """Whether even the best bound at this confidence misses the limit; it can't where the value itself doesn't."""
+        """Tell whether even the best bound at this confidence misses the limit; it can't where the value itself
+        doesn't."""
         return self.sign * settled(self.judged.value) < self.at and self.blaming(confidence) < self.at
 
 
@@ -172,8 +173,8 @@ def _obstacle(
     terms: GateContext,
     rival: str,
 ) -> RuleOutcome | None:
-    """The outcome where nothing can be held against the limit; None where something can. ``small``: slices and groups
-    of fewer rows than the policy asks for."""
+    """Return the outcome where nothing can be held against the limit; None where something can. ``small``: slices and
+    groups of fewer rows than the policy asks for."""
     candidate, champion = evidence.candidate, evidence.champion
     compares = COMPARISONS[rule].compares or metric.paired
     if candidate is None:
@@ -200,7 +201,7 @@ def _obstacle(
 
 
 def _left_out(small: Sequence[Slice], least: int) -> str:
-    """The groups that are not compared, for the end of a sentence."""
+    """Return the groups that are not compared, for the end of a sentence."""
     if not small:
         return ""
     told = [f"{key_text(one.key)} ({rows(one.rows)})" for one in small[:MOST_LEFT]]
@@ -209,12 +210,12 @@ def _left_out(small: Sequence[Slice], least: int) -> str:
 
 
 def by_text(part: Sequence[Slice]) -> str:
-    """The sensitive columns of a family of groups."""
+    """Return the sensitive columns of a family of groups."""
     return " * ".join(column for column, _ in part[0].key)
 
 
 def groups_of(metric: Metric, part: Sequence[Slice], candidate: Found) -> dict[str, float | None] | None:
-    """Each group's value, of a fairness gate."""
+    """Return each group's value, of a fairness gate."""
     if not metric.grouped:
         return None
     return {

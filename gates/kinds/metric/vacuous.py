@@ -37,7 +37,7 @@ _ORDERED = (  # (the smaller limit, the larger one, why both can't hold)
 
 
 def mistakes(rule: MetricRule, metric: Metric) -> Iterator[GateMistake]:
-    """The rules of a rule, and of its slices, that no model can fail or that none can pass."""
+    """Yield the rules of a rule, and of its slices, that no model can fail or that none can pass."""
     for path, part in (((), rule), (("slices",), rule.slices)):
         for rule_name in (*_NEVER_FAILS, *_NEVER_PASSES) if part else ():
             value = getattr(part, rule_name, None)
@@ -64,7 +64,7 @@ def _within(limits: Bounds) -> str:
 
 
 def _hint(rule_name: str, value: float, metric: Metric) -> str:
-    """The number that was meant, where it was written in points or in per cent."""
+    """Return the number that was meant, where it was written in points or in per cent."""
     level = rule_name in ("min", "max")
     if metric.limits != (0.0, 1.0) or not 1 <= value <= _HUNDRED or (level and value == 1):
         return ""

@@ -107,7 +107,7 @@ def _reason(
 
 
 def _settle(subject_: JudgedPart, oriented: Estimate, blame_confidence: float, terms: GateContext) -> int | Hopeless:
-    """How many rows would settle it, were the value to stay where it is; or why no number of them would."""
+    """Tell how many rows would settle it, were the value to stay where it is; or why no number of them would."""
     # what leans towards blame needs the corrected confidence; the wider half of a skewed interval gives the error
     confidence = blame_confidence if oriented.value < subject_.at else terms.confidence
     low, high = subject_.oriented(confidence)

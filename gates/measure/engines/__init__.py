@@ -35,30 +35,31 @@ class Engine(Protocol):
     """An engine with tables open, by name."""
 
     def run(self, sql: str) -> Rows:
-        """All rows of a query; of what is no query, none. A temporary table holds what it held when it was made.
+        """Return all rows of a query; of what is no query, none. A temporary table holds what it held when it was made.
 
         Raises ``GatesError`` where the data does not let the engine finish, or it knows no way to the same answer.
         """
         ...
 
     def stream(self, sql: str) -> Iterator[list[str]]:
-        """The texts that a query gives, in the order of its rows, some at a time: for what memory does not hold.
+        """Return the texts that a query gives, in the order of its rows, some at a time: for what memory does not hold.
 
         Raises ``GatesError`` as ``run`` does, and where rows have no order.
         """
         ...
 
     def write(self, sql: str, target: Path) -> None:
-        """The rows of a query as a file, in the format that its name says. Raises ``GatesError`` as ``run`` does."""
+        """Return the rows of a query as a file, in the format that its name says. Raises ``GatesError`` as ``run``
+        does."""
         ...
 
     def open(self, root: Path, path: str, name: str) -> SeenFile:
-        """A file or a glob beside ``root``, or a table of the engine, as the view ``name``. Raises ``GatesError``
-        where it can't be read."""
+        """Open a file or a glob beside ``root``, or a table of the engine, as the view ``name``. Raises
+        ``GatesError`` where it can't be read."""
         ...
 
     def register(self, table: Any, name: str) -> SeenFile:
-        """An object in memory as the view ``name``. Raises ``GatesError`` for what the engine can't see."""
+        """Return an object in memory as the view ``name``. Raises ``GatesError`` for what the engine can't see."""
         ...
 
     def embedded(self, name: str) -> Engine:
@@ -79,13 +80,13 @@ class EngineModule(Protocol):
 
 
 def unordered() -> GatesError:
-    """What is said where something rests on an order that rows don't have."""
+    """Return what is said where something rests on an order that rows don't have."""
     hint = "Name a key column in data.key, or use data.engine: duckdb."
     return GatesError("rows have no order in Spark", hint=hint)
 
 
 def scratch(owner: object) -> str:
-    """A folder that goes with its owner, or with the process."""
+    """Return a folder that goes with its owner, or with the process."""
     folder = tempfile.mkdtemp(prefix="gates-")
     weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -51,7 +51,7 @@ class ReadColumns:
 
 
 def type_of(classes: int) -> Type:
-    """The widest that all of a column's classes need."""
+    """Return the widest that all of a column's classes need."""
     if classes in (DAY, AT):
         return Type(dated="date" if classes == DAY else "timestamp")
     if classes and not classes & ~(INT | WIDE | NUM):
@@ -60,7 +60,7 @@ def type_of(classes: int) -> Type:
 
 
 def _number(text: str, beyond: int) -> str:
-    """SQL of the class of a text that may be a number; ``beyond`` is that of those with too many digits."""
+    """Write SQL of the class of a text that may be a number; ``beyond`` is that of those with too many digits."""
     whole = (
         f"CASE WHEN length({text}) <= {SHORT} OR TRY_CAST({text} AS BIGINT) IS NOT NULL THEN {INT} "
         f"WHEN TRY_CAST({text} AS HUGEINT) IS NOT NULL THEN {WIDE} ELSE {beyond} END"
@@ -73,7 +73,7 @@ def _number(text: str, beyond: int) -> str:
 
 
 def _dated(text: str) -> str:
-    """SQL of the class of a text that may be a date or a moment; both exist, in a year from 1 on."""
+    """Write SQL of the class of a text that may be a date or a moment; both exist, in a year from 1 on."""
     ours = f"{text} >= '0001'"
     return (
         f"WHEN regexp_full_match({text}, {literal(DATE)}) AND {ours} AND TRY_CAST({text} AS DATE) IS NOT NULL "
@@ -84,13 +84,13 @@ def _dated(text: str) -> str:
 
 
 def of_cell(text: str) -> str:
-    """SQL of the class of a CSV's cell."""
+    """Write SQL of the class of a CSV's cell."""
     booleans = f"WHEN {text} IN ({', '.join(map(literal, BOOLEANS))}) THEN {BOOL}"
     return f"CASE WHEN {text} IS NULL THEN 0 {_number(text, TEXT)} {booleans} {_dated(text)} ELSE {TEXT} END"
 
 
 def of_json(value: str) -> str:
-    """SQL of the class of a value as JSON text."""
+    """Write SQL of the class of a value as JSON text."""
     inner = f"{value}[2:-2]"
     return (
         f"CASE WHEN {value} IS NULL THEN 0 WHEN starts_with({value}, '\"') THEN CASE {_dated(inner)} ELSE {TEXT} END "
@@ -101,7 +101,7 @@ def of_json(value: str) -> str:
 
 
 def keeps(text: str, typed: str, classes: int) -> str:
-    """SQL that holds where a cell is a null or of the classes of its column so far, or where its class makes no
+    """Write SQL that holds where a cell is a null or of the classes of its column so far, or where its class makes no
     difference to the column's type. ``typed`` is the cell cast to that type, a null where it can't be."""
     type_ = type_of(classes)
     if type_.kind in ("BIGINT", "HUGEINT"):
@@ -122,7 +122,7 @@ def keeps(text: str, typed: str, classes: int) -> str:
 
 
 def first(columns: Sequence[str], source: str, ask: Asked, of: Callable[[str], str]) -> list[int]:
-    """The classes of each column, as bits, in the first rows."""
+    """Return the classes of each column, as bits, in the first rows."""
     return bits_of(columns, f"(SELECT * FROM {source} LIMIT {FIRST})", ask, of)[0]
 
 

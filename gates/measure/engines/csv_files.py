@@ -54,7 +54,8 @@ def head(file: Path) -> tuple[str, list[str]]:
 
 
 def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadColumns:
-    """SQL that reads files of one header. Raises ``GatesError`` where headers differ, or rows have other columns."""
+    """Write SQL that reads files of one header. Raises ``GatesError`` where headers differ, or rows have other
+    columns."""
     delimiter, names = head(files[0])
     if not files[0].stat().st_size:
         raise GatesError(f"{path} has no rows")
@@ -76,7 +77,7 @@ def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadCo
 
 
 def again(_: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadColumns:
-    """The same from copies with line ends of one sort: mixed ones the engine can't read."""
+    """Return the same from copies with line ends of one sort: mixed ones the engine can't read."""
     delimiter, names = head(files[0])
     copies = []
     for file in files:
@@ -130,8 +131,8 @@ def _cast(value: str, kind: str, name: str) -> str:
 
 
 def _all_told(files: Sequence[Path], size: int) -> bool:
-    """Whether headers and lines of ``size`` bytes, each with one for its end, are all that is in the files. If so no
-    cell is hidden; if not, there are quotes, other line ends, or an empty cell too many that the engine dropped."""
+    """Tell whether headers and lines of ``size`` bytes, each with one for its end, are all that is in the files. If so
+    no cell is hidden; if not, there are quotes, other line ends, or an empty cell too many that the engine dropped."""
     for file in files:
         with file.open("rb") as data:
             size += len(data.readline(LONGEST))
@@ -141,7 +142,7 @@ def _all_told(files: Sequence[Path], size: int) -> bool:
 
 
 def _may_end_in(file: Path, delimiter: str, width: int) -> bool:
-    """Whether a row may have one cell too many, an empty one at its end: the engine would drop it."""
+    """Tell whether a row may have one cell too many, an empty one at its end: the engine would drop it."""
     mark = delimiter.encode()
     with file.open("rb") as data:
         blocks = iter(lambda: data.read(_BLOCK), b"")
@@ -161,7 +162,8 @@ def _may_end_in(file: Path, delimiter: str, width: int) -> bool:
 
 
 def fault(file: Path) -> tuple[str, str] | None:
-    """What is wrong with a file, with its line and without its values, and how to fix it; None where nothing is."""
+    """Return what is wrong with a file, with its line and without its values, and how to fix it; None where nothing
+    is."""
     try:
         delimiter, names = head(file)
         with file.open(encoding="utf-8-sig", newline="") as text, _cells_of_any_length():
@@ -185,7 +187,7 @@ def fault(file: Path) -> tuple[str, str] | None:
 
 
 def _encoding(file: Path) -> str:
-    """What is said of a file that is no UTF-8 text: the line, or that it is UTF-16."""
+    """Return what is said of a file that is no UTF-8 text: the line, or that it is UTF-16."""
     with file.open("rb") as data:
         if data.read(2) in (b"\xff\xfe", b"\xfe\xff"):
             return "it is UTF-16 text, not UTF-8"

@@ -125,7 +125,7 @@ class DuckDB:
         return rows
 
     def files(self, root: Path, path: str) -> list[Path]:
-        """The files that a path or a glob beside ``root`` names."""
+        """Return the files that a path or a glob beside ``root`` names."""
         return found(root, path)
 
     def open(self, root: Path, path: str, name: str) -> SeenFile:
@@ -143,7 +143,7 @@ class DuckDB:
             raise
 
     def _there(self, root: Path, path: str, role: str | None) -> list[Path]:
-        """The files. Raises ``GatesError`` where there are none, or none with data."""
+        """Return the files. Raises ``GatesError`` where there are none, or none with data."""
         files = self.files(root, path)
         if not files and Path(root, path).is_dir():
             hint = f"Name its files: {path.rstrip('/')}/*{Path(path).suffix}"
@@ -184,7 +184,7 @@ class DuckDB:
         return SeenFile(columns, rows, read.dated if read else {})
 
     def register(self, table: Any, name: str) -> SeenFile:
-        """An object of Arrow, pandas or polars, or a relation of DuckDB's."""
+        """Return an object of Arrow, pandas or polars, or a relation of DuckDB's."""
         import duckdb
 
         if isinstance(table, duckdb.DuckDBPyRelation):
@@ -210,7 +210,7 @@ class DuckDB:
             raise self._unseen(table, name) from error
 
     def _unseen(self, table: Any, name: str) -> GatesError:
-        """What is said of an object that the engine can't see; of a frame, by the column that is why."""
+        """Return what is said of an object that the engine can't see; of a frame, by the column that is why."""
         import duckdb
 
         for column, part in frames.parts(table):
@@ -246,7 +246,7 @@ def _size(files: Sequence[Path]) -> str:
 
 
 def is_file(path: str) -> bool:
-    """Whether a path names local files, rather than a table of an engine's or what lies elsewhere."""
+    """Tell whether a path names local files, rather than a table of an engine's or what lies elsewhere."""
     return "://" not in path and Path(path).suffix.lower() in READERS
 
 
@@ -273,7 +273,7 @@ def _full(error: Exception) -> bool:
 
 
 def _told_by(error: Exception) -> str:
-    """The engine's message up to its first reason, without what may be values of the data."""
+    """Return the engine's message up to its first reason, without what may be values of the data."""
     lines = [line.strip() for line in str(error).splitlines()]
     told = [line for line in lines if line and not line.startswith(_NO_REASONS)][:2]
     return _VALUES.sub(lambda found: found.group(1) or "…", " ".join(told) or type(error).__name__).rstrip(" :,{[(")[

@@ -57,7 +57,7 @@ _ENUM = re.compile(r"ENUM\(.*\)", re.DOTALL)  # a list of them ends in []
 
 
 def category_of(type_name: str) -> Category | None:
-    """What a type is to JSON; None for what it has no place for."""
+    """Return what a type is to JSON; None for what it has no place for."""
     decimal = _DECIMAL.fullmatch(type_name)
     if decimal:
         return "integer" if decimal.group(1) == "0" else "number"
@@ -65,14 +65,14 @@ def category_of(type_name: str) -> Category | None:
 
 
 def told(type_name: str) -> str:
-    """What a column of a type holds that no contract can hold, in words."""
+    """Return what a column of a type holds that no contract can hold, in words."""
     upper = type_name.upper()
     nested = (words for mark, words in _NESTED.items() if upper.startswith(mark) or type_name.endswith(mark))
     return REFUSED.get(type_name) or next(nested, type_name[:60])
 
 
 def seen(columns: Mapping[str, str], dated: Mapping[str, Dated]) -> dict[str, Column]:
-    """The columns as JSON sees them; those that it has no place for are left out."""
+    """Return the columns as JSON sees them; those that it has no place for are left out."""
     return {
         name: Column(name=name, category=category, kind=kind, dated=dated.get(name))
         for name, kind in columns.items()

@@ -23,21 +23,21 @@ _TEXT: Mapping[type, Callable[[Any], str]] = {  # types of cells -> their text, 
 
 
 def names(table: Any) -> list[str] | None:
-    """The columns' names as the frame has them; None where it can't say."""
+    """Return the columns' names as the frame has them; None where it can't say."""
     given = getattr(table, "column_names", getattr(table, "columns", None))
     return None if given is None else [str(name) for name in given]
 
 
 def parts(table: Any) -> list[tuple[str, Any]]:
-    """The columns' names, each with a frame of that column alone; none where that can't be had."""
+    """Return the columns' names, each with a frame of that column alone; none where that can't be had."""
     if hasattr(table, "column_names"):
         return [(name, table.select([name])) for name in table.column_names]
     return [(str(name), table[[name]]) for name in getattr(table, "columns", ())]
 
 
 def plain(table: Any, name: str) -> Any:
-    """The frame. In one of pandas each column of objects is made of one type, which is that of all its values: the
-    engine would go by the first. Values of several types are text.
+    """Return the frame. In one of pandas each column of objects is made of one type, which is that of all its values:
+    the engine would go by the first. Values of several types are text.
 
     Raises ``GatesError`` for what is no value of a cell beside others that are.
     """
@@ -57,8 +57,8 @@ def plain(table: Any, name: str) -> Any:
 
 
 def straight(table: Any) -> Any:
-    """A copy of a frame of pandas whose values lie in memory from the last to the first, which the engine can't read;
-    None of any other."""
+    """Return a copy of a frame of pandas whose values lie in memory from the last to the first, which the engine can't
+    read; None of any other."""
     if not _is_pandas(table):
         return None
     arrays = [table.iloc[:, place].to_numpy() for place in range(table.shape[1])]
@@ -70,7 +70,7 @@ def _is_pandas(table: Any) -> bool:
 
 
 def _of_one_type(series: Any, where: str) -> Any:
-    """The column as one of a single type; None where it is one already, or of what the engine has to judge."""
+    """Return the column as one of a single type; None where it is one already, or of what the engine has to judge."""
     present = series[~series.isna()]
     kinds = set(map(type, present))
     if len(kinds) <= 1 and not kinds & {dt.datetime}:
@@ -91,7 +91,7 @@ def _of_one_type(series: Any, where: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A value of numpy's or pandas' as Python's own."""
+    """Return a value of numpy's or pandas' as Python's own."""
     if isinstance(value, dt.datetime):
         return value.to_pydatetime(warn=False) if hasattr(value, "to_pydatetime") else value
     return value.item() if type(value).__module__ == "numpy" and hasattr(value, "item") else value

@@ -32,7 +32,8 @@ _SORTS = (BOOL, NESTED, INT | WIDE | NUM)  # of values; all others are text
 
 
 def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadColumns:
-    """SQL that reads files. Raises ``GatesError`` for lines that are no objects, and for keys that are no names."""
+    """Write SQL that reads files. Raises ``GatesError`` for lines that are no objects, and for keys that are no
+    names."""
     known = [_unmarked(file, paths) for file in files]
     names = _keys(path, files, JSON_OBJECTS.call(known), ask)
     if not names:
@@ -49,13 +50,13 @@ def _struct(kinds: dict[str, str]) -> str:
 
 
 def _mixed(bits: int) -> bool:
-    """Whether values are nested, or of several sorts."""
+    """Tell whether values are nested, or of several sorts."""
     sorts = [bits & sort for sort in _SORTS] + [bits & ~(BOOL | NESTED | INT | WIDE | NUM)]
     return bool(bits & NESTED) or sum(map(bool, sorts)) > 1
 
 
 def _keys(path: str, files: Sequence[Path], objects: str, ask: Asked) -> list[str]:
-    """All keys, in the order in which most lines have them, whatever the order of the lines."""
+    """Return all keys, in the order in which most lines have them, whatever the order of the lines."""
     lists = f"SELECT json_keys(json) AS keys, min(json_type(json)) AS kind FROM {objects} GROUP BY ALL"  # few, mostly
     ask(f"CREATE OR REPLACE TEMP TABLE gates_keys AS {lists}")
     wrong = "count_if(kind <> 'OBJECT'), count_if(len(keys) <> len(list_distinct(keys)))"
@@ -71,7 +72,7 @@ def _keys(path: str, files: Sequence[Path], objects: str, ask: Asked) -> list[st
 
 
 def _unmarked(file: Path, paths: Paths) -> str:
-    """The path of a file, or of a copy without the byte order mark, which the engine takes for data."""
+    """Return the path of a file, or of a copy without the byte order mark, which the engine takes for data."""
     with file.open("rb") as data:
         if data.read(len(BOM)) != BOM:
             return paths.of(file)
@@ -87,7 +88,8 @@ def _told(file: Path, named: bool) -> tuple[str, str] | None:
 
 
 def fault(file: Path) -> tuple[str, str] | None:
-    """What is wrong with a file, with its line and without its values, and how to fix it; None where nothing is."""
+    """Return what is wrong with a file, with its line and without its values, and how to fix it; None where nothing
+    is."""
     with file.open("rb") as data:
         for number, line in enumerate(data, 1):
             told = _fault(line.removeprefix(BOM) if number == 1 else line)

@@ -16,7 +16,7 @@ PLAIN, ENCRYPTED = b"PAR1", b"PARE"
 
 
 def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadColumns:
-    """SQL that reads files of the same columns, in any order; where their types differ, as the wider one. Raises
+    """Write SQL that reads files of the same columns, in any order; where their types differ, as the wider one. Raises
     ``GatesError`` where one has other columns: the engine would fill them with nulls."""
     known = [paths.of(file) for file in files]
     names = [_names(one, ask) for one in known]
@@ -31,7 +31,7 @@ def source(path: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadCo
 
 
 def _names(known: str, ask: Asked) -> list[str]:
-    """The names of the outermost columns, as they are written."""
+    """Return the names of the outermost columns, as they are written."""
     (_, top), *rest = ask(f"SELECT name, coalesce(num_children, 0) FROM parquet_schema({literal(known)})")
     names: list[str] = []
     inner = 0  # columns of a nested one that are still to come
@@ -44,7 +44,7 @@ def _names(known: str, ask: Asked) -> list[str]:
 
 
 def fault(file: Path) -> tuple[str, str] | None:
-    """What is wrong with a file, and how to fix it; None where it has at least a Parquet file's marks."""
+    """Return what is wrong with a file, and how to fix it; None where it has at least a Parquet file's marks."""
     size = file.stat().st_size
     if not size:
         return "it is empty", "Write the file again."

@@ -28,7 +28,7 @@ class Reader:
     left: Mapping[str, str]
 
     def call(self, files: Sequence[str], **given: str) -> str:
-        """SQL that reads files by their literal paths; values in ``given`` are SQL."""
+        """Write SQL that reads files by their literal paths; values in ``given`` are SQL."""
         unknown = given.keys() - set(self.given)
         assert not unknown, unknown  # noqa: S101 -- a mistake of ours
         options = {name: literal(value) for name, value in self.fixed.items()} | given

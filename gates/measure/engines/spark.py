@@ -124,7 +124,7 @@ class Spark:
         self._views.add(view)
 
     def open(self, root: Path, path: str, name: str) -> SeenFile:
-        """A local file or a glob; else a table of Spark's catalog, or Parquet wherever Spark can read it."""
+        """Return a local file or a glob; else a table of Spark's catalog, or Parquet wherever Spark can read it."""
         if not is_file(path) and ("://" in path or not Path(path).suffix or self.session.catalog.tableExists(path)):
             return self._opened(path, name)
         seen = self._duckdb.open(root, path, name)
@@ -152,14 +152,14 @@ class Spark:
             ) from error
 
     def _as_parquet(self, name: str, columns: Mapping[str, str]) -> Path:
-        """A text file as DuckDB reads it."""
+        """Read a text file as DuckDB reads it."""
         target = Path(self._folder, f"{len(self._views)}.parquet")
         cast = ", ".join(f"CAST({quoted(one)} AS {kind}) AS {quoted(one)}" for one, kind in columns.items())
         self._duckdb.write(f"SELECT {cast} FROM {quoted(name)}", target)
         return target
 
     def register(self, table: Any, name: str) -> SeenFile:
-        """A frame of Spark's own."""
+        """Return a frame of Spark's own."""
         from pyspark.sql import DataFrame
 
         if not isinstance(table, DataFrame):
@@ -177,7 +177,7 @@ class Spark:
         return SeenFile(columns, rows)
 
     def _view(self, frame: Any, columns: Mapping[str, str], name: str) -> None:
-        """The view, in which text that is not UTF-8 is an error, as it is in DuckDB."""
+        """Return the view, in which text that is not UTF-8 is an error, as it is in DuckDB."""
         from pyspark.sql import functions
 
         shown = [
@@ -200,7 +200,8 @@ def connect(now: datetime, threads: int | None, session: Any) -> Spark:
 
 
 def _session() -> Any:
-    """The session that is active, or a new one by Spark's own settings: SPARK_REMOTE, spark-defaults.conf, ..."""
+    """Return the session that is active, or a new one by Spark's own settings: SPARK_REMOTE, spark-defaults.conf,
+    ..."""
     try:
         import sqlglot  # noqa: F401 -- told here, before anything is started
         from pyspark.errors import PySparkException
@@ -282,7 +283,7 @@ def _plain(value: Any) -> Any:
 
 
 def _told(error: Any) -> GatesError:
-    """Its condition alone: the message may hold values of the data."""
+    """Return its condition alone: the message may hold values of the data."""
     condition = getattr(error, "getCondition", lambda: None)() or type(error).__name__
     if condition == "USER_RAISED_EXCEPTION":
         return GatesError(f"the data can't be read: {error.getMessageParameters()['errorMessage']}")

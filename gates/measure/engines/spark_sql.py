@@ -32,7 +32,7 @@ FUNCTIONS: Mapping[str, str] = {  # by name: Spark's SQL, with the arguments' SQ
 
 @cache
 def _generator() -> Any:
-    """What writes Spark's SQL, less what it takes for the same and isn't."""
+    """Return what writes Spark's SQL, less what it takes for the same and isn't."""
     from sqlglot import exp
     from sqlglot.dialects.spark import Spark
 
@@ -56,8 +56,8 @@ def _generator() -> Any:
 
 
 def parsed(sql: str, now: datetime) -> Any:
-    """A statement of DuckDB's as a tree, in which tables are those that ``view_of`` names, and ``gates_now()`` is
-    ``now``, a moment in UTC."""
+    """Return a statement of DuckDB's as a tree, in which tables are those that ``view_of`` names, and ``gates_now()``
+    is ``now``, a moment in UTC."""
     import sqlglot
     from sqlglot import exp
 
@@ -71,7 +71,7 @@ def parsed(sql: str, now: datetime) -> Any:
 
 
 def view_of(name: str) -> str:
-    """What a table of ours is called in a session that may hold other people's."""
+    """Return what a table of ours is called in a session that may hold other people's."""
     return f"gates {name}"
 
 

@@ -31,8 +31,8 @@ def refuse_twins(path: str, names: Sequence[str]) -> None:
 
 
 def found(root: Path, path: str) -> list[Path]:
-    """The files that a path beside ``root`` names: the one that is called so, or else those that match it as a glob,
-    sorted."""
+    """Return the files that a path beside ``root`` names: the one that is called so, or else those that match it as a
+    glob, sorted."""
     literal = Path(root, path)
     if literal.is_file():
         return [literal]
@@ -48,7 +48,7 @@ class Paths:
         self._files: dict[str, Path] = {}
 
     def of(self, file: Path) -> str:
-        """The path of a file, or of a link to it where the engine would take its name for a pattern."""
+        """Return the path of a file, or of a link to it where the engine would take its name for a pattern."""
         whole = os.path.abspath(file)
         if not _SPECIAL & set(whole):
             return whole
@@ -58,23 +58,23 @@ class Paths:
         return link
 
     def copied(self, file: Path) -> tuple[str, Path]:
-        """The path of a copy that is to be made of a file, twice."""
+        """Return the path of a copy that is to be made of a file, twice."""
         copy = os.path.join(self._folder, f"{len(self._files)}{file.suffix.lower()}")
         self._files[copy] = file
         return copy, Path(copy)
 
     def made(self, suffix: str) -> str:
-        """The path of a file that is to be made."""
+        """Return the path of a file that is to be made."""
         path = os.path.join(self._folder, f"{len(self._files)}{suffix}")
         self._files[path] = Path(path)
         return path
 
     def own(self, path: str) -> Path:
-        """The file that the engine knows by a path."""
+        """Return the file that the engine knows by a path."""
         return self._files.get(path, Path(path))
 
     def told(self, message: str) -> str:
-        """A message of the engine's with the files' own names."""
+        """Return a message of the engine's with the files' own names."""
         for link, file in self._files.items():
             message = message.replace(link, str(file))
         return message

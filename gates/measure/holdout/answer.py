@@ -44,7 +44,7 @@ class ToldAnswer:
 
 
 def frame(returned: Any, given: Any, answer: ToldAnswer, asked: ScoringRequest) -> Any:
-    """The columns that predictions have, a row a row of ``given``, the frame that the model was asked about.
+    """Return the columns that predictions have, a row a row of ``given``, the frame that the model was asked about.
 
     Raises ``UnfitError`` for what does not fit the task, or could mean two things.
     """
@@ -88,7 +88,7 @@ def _form(values: Any) -> str:
 
 
 def _in_order(table: Any, given: Any, key: str | None) -> Any:
-    """The rows in the order of those that were given: by the key, where it was returned."""
+    """Return the rows in the order of those that were given: by the key, where it was returned."""
     import pandas
 
     table = table.copy()
@@ -152,7 +152,7 @@ def _wanted(asked: ScoringRequest) -> str:
 
 
 def _by_class(columns: Mapping[str, Any], labels: Labels, task: Task) -> dict[str, Any]:
-    """The scores of the classes that columns are named after: ``stay``, or ``score_stay``."""
+    """Return the scores of the classes that columns are named after: ``stay``, or ``score_stay``."""
     by_class: dict[str, Any] = {}
     for name, values in columns.items():
         bare = name.removeprefix("score_")
@@ -167,7 +167,7 @@ def _by_class(columns: Mapping[str, Any], labels: Labels, task: Task) -> dict[st
 
 
 def _scores(by_class: Mapping[str, Any], labels: Labels, task: Task) -> dict[str, Any]:
-    """Scores by class -> the columns of the predictions. Of two classes the positive one's is enough."""
+    """Return scores by class -> the columns of the predictions. Of two classes the positive one's is enough."""
     needed = [labels.positive] if task == "binary" else [one for one in labels.classes if one not in labels.absent]
     lacking = [one for one in needed if one not in by_class]
     if lacking:
@@ -213,8 +213,8 @@ def _unnamed(values: Any, answer: ToldAnswer, asked: ScoringRequest) -> dict[str
 
 
 def _as_sorted(columns: int, asked: ScoringRequest) -> Sequence[str]:
-    """The classes of columns without names: sorted, as scikit-learn's, and negative before positive. Where these are
-    two orders, which one is meant is unclear."""
+    """Return the classes of columns without names: sorted, as scikit-learn's, and negative before positive. Where these
+    are two orders, which one is meant is unclear."""
     labels = asked.labels
     if columns != len(labels.classes):
         raise UnfitError(
@@ -231,8 +231,8 @@ def _as_sorted(columns: int, asked: ScoringRequest) -> Sequence[str]:
 
 
 def _meaning(values: Any, answer: ToldAnswer, asked: ScoringRequest) -> Returns:
-    """Whether one value a row is a score or the class. Text, booleans and whole numbers are classes, fractions scores;
-    what is of the numbers 0.0 and 1.0 alone, which are the classes, too, could be both."""
+    """Tell whether one value a row is a score or the class. Text, booleans and whole numbers are classes, fractions
+    scores; what is of the numbers 0.0 and 1.0 alone, which are the classes, too, could be both."""
     import numpy
 
     if asked.task == "multiclass":

@@ -71,7 +71,7 @@ def _shared(engine: Engine, train: OpenTable, holdout: OpenTable, key: str | Non
 
 
 def _hashed(table: OpenTable, columns: list[str], key: str | None) -> str:
-    """SQL of each row's hash over some columns, with its key."""
+    """Write SQL of each row's hash over some columns, with its key."""
     part = OpenTable(name=table.name, path=table.path, columns={name: table.columns[name] for name in columns})
     named = f"CAST({quoted(key)} AS VARCHAR)" if key in table.columns and key is not None else "CAST(NULL AS VARCHAR)"
     text = f"gates_hex(substr(sha256({row_text(part)}), 1, 15))"

@@ -34,7 +34,7 @@ class Hidden:
         return cls(columns=contract.hidden, least=cell if cell > 1 else LEAST)
 
     def grouped(self, engine: Engine, value: str, table: str, most: int) -> str:
-        """SQL of a number of the group in the place of a value: numbered in the order of the values, of so many.
+        """Write SQL of a number of the group in the place of a value: numbered in the order of the values, of so many.
 
         Groups of too few rows are one, and take the smallest of the others in where they are too few together: else
         what is missing could be derived from the sums.

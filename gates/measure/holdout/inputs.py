@@ -15,8 +15,8 @@ _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
 def read(features: Path, schema: Any) -> Any:
-    """The rows as pandas reads them; of a CSV file, columns that the signature calls text as the text that stands
-    there."""
+    """Return the rows as pandas reads them; of a CSV file, columns that the signature calls text as the text that
+    stands there."""
     import pandas
 
     if features.suffix not in _SEPARATORS:
@@ -30,15 +30,15 @@ def read(features: Path, schema: Any) -> Any:
 
 
 def kinds(schema: Any) -> dict[str, str]:
-    """The columns of a signature with the names of their types."""
+    """Return the columns of a signature with the names of their types."""
     if schema is None or not schema.has_input_names():
         return {}
     return {one.name: getattr(one.type, "name", str(one.type)) for one in schema.inputs if hasattr(one, "name")}
 
 
 def fitted(table: Any, schema: Any) -> Any:
-    """The columns that a signature names, in its types where that changes no value; MLflow's own check then says what
-    does not fit."""
+    """Return the columns that a signature names, in its types where that changes no value; MLflow's own check then says
+    what does not fit."""
     import mlflow
 
     wanted = kinds(schema)
@@ -56,7 +56,7 @@ def fitted(table: Any, schema: Any) -> Any:
 
 
 def _whole(bits: str) -> Callable[[Any], Any]:
-    """Whole numbers, and floats that are whole, where they fit."""
+    """Return whole numbers, and floats that are whole, where they fit."""
 
     def cast(column: Any) -> Any:
         import numpy

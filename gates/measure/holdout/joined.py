@@ -36,7 +36,7 @@ class ScoredRows:
     places: int  # weights are whole numbers of 2**-places
 
     def columns(self, dimension: Dimension) -> list[str]:
-        """The columns that distinguish a dimension's slices."""
+        """Return the columns that distinguish a dimension's slices."""
         return [self.parts[part] for part in dimension.parts]
 
     @property
@@ -55,7 +55,7 @@ class ScoredRows:
         )
 
     def models_of(self, statistic: Statistic) -> tuple[ModelColumns, ...]:
-        """The models that give what a statistic is about; the candidate always does."""
+        """Return the models that give what a statistic is about; the candidate always does."""
         needs_scores = of_scores(statistic)
         return tuple(
             model
@@ -79,12 +79,12 @@ class ScoredRows:
         return self.rows > EXACT_ROWS
 
     def score(self, name: str) -> str:
-        """SQL of a score, or of its bin."""
+        """Write SQL of a score, or of its bin."""
         return bin_of(name) if self.binned else name
 
 
 def of_scores(statistic: Statistic) -> bool:
-    """Whether it can't be counted of a model that only calls."""
+    """Tell whether it can't be counted of a model that only calls."""
     if statistic.form == "moments":
         return QUANTITIES[statistic.name].scores
     of_values = statistic.name in ORDERED or is_general(statistic)
@@ -92,7 +92,7 @@ def of_scores(statistic: Statistic) -> bool:
 
 
 def bin_of(score: str) -> str:
-    """SQL of the bin of a score within 0 and 1: bins are 32 to a doubling of its distance from 0 or 1.
+    """Write SQL of the bin of a score within 0 and 1: bins are 32 to a doubling of its distance from 0 or 1.
 
     A double's sign, exponent and first bits of fraction, as a whole number, are such bins.
     """
@@ -102,7 +102,7 @@ def bin_of(score: str) -> str:
 
 
 def _told_apart() -> str:
-    """SQL of a text for rows that nothing identifies: what they hold and what is predicted of them, and the how
+    """Write SQL of a text for rows that nothing identifies: what they hold and what is predicted of them, and the how
     many-eth of those that are equal in all it is. So the order of rows does not matter."""
     names = [f"{model}_{what}" for what in ("call", "score") for model in MODELS]
     values = [f"coalesce(CAST(gates_bits(CAST({name} AS DOUBLE)) AS VARCHAR), '~')" for name in names]
@@ -111,14 +111,15 @@ def _told_apart() -> str:
 
 
 def _columns(predicted: Predicted, model: str) -> str:
-    """SQL of a model's call, score, scores by class and further columns."""
+    """Write SQL of a model's call, score, scores by class and further columns."""
     scores = [f"score_{place}" for place in range(predicted.classes)]
     names = ["call", "score", *scores, *predicted.columns.values()]
     return ", ".join(f"{model}.{name} AS {model}_{name}" for name in names)
 
 
 def _beside(policy: Policy, predicted: Predicted, model: str) -> str:
-    """SQL that puts predictions beside their rows: by key, or as they stand, of which there are as many as rows."""
+    """Write SQL that puts predictions beside their rows: by key, or as they stand, of which there are as many as
+    rows."""
     if policy.data.key:
         return f" JOIN {predicted.name} AS {model} ON {model}.row_key = holdout.row_key"
     return f" POSITIONAL JOIN {predicted.name} AS {model}"

@@ -45,11 +45,11 @@ class Labels:
         return self.classes[-1]
 
     def same(self, one: str, other: str) -> bool:
-        """Whether two texts name the same class."""
+        """Tell whether two texts name the same class."""
         return self._plain(one) == self._plain(other)
 
     def named(self, text: str) -> str | None:
-        """The class that a text names, if it is one."""
+        """Return the class that a text names, if it is one."""
         return next((name for name in self.classes if self.same(name, text)), None)
 
     def also(self, names: Sequence[str]) -> Labels:
@@ -58,7 +58,7 @@ class Labels:
         return Labels(classes=self.classes + new, kind=self.kind, absent=self.absent + new)
 
     def _plain(self, text: str) -> str | float:
-        """What is the same of two spellings of one class; true is 1 where the classes are 0 and 1."""
+        """Return what is the same of two spellings of one class; true is 1 where the classes are 0 and 1."""
         if self.kind == "number":
             found = _number(text)
             return text if found is None else found
@@ -93,7 +93,7 @@ class Labels:
 
     @classmethod
     def read(cls, told: Mapping[str, Any]) -> Labels:
-        """The inverse of ``plain``."""
+        """Return the inverse of ``plain``."""
         return cls(classes=tuple(told["classes"]), kind=told["kind"], absent=tuple(told["absent"]))
 
 
@@ -106,7 +106,7 @@ def _number(text: str) -> float | None:
 
 
 def _kind(values: Sequence[str], category: str) -> Kind:
-    """What the classes are, such that those which differ in the column differ here, too."""
+    """Return what the classes are, such that those which differ in the column differ here, too."""
     written = category == "string" and all(map(_NUMBER.fullmatch, values))
     numbers = written or category in ("integer", "number")
     if {value.lower() for value in values} <= _BOOLEANS.keys():
@@ -116,7 +116,7 @@ def _kind(values: Sequence[str], category: str) -> Kind:
 
 
 def read_labels(engine: Engine, opened: OpenTable, policy: Policy) -> Labels:
-    """What labels there are. Raises ``GatesError`` for those that are missing, or don't fit the task."""
+    """Return what labels there are. Raises ``GatesError`` for those that are missing, or don't fit the task."""
     data = policy.data
     if data.label is None:
         return Labels(classes=(), kind="value")
@@ -238,7 +238,7 @@ def _positive(values: Sequence[str], declared: Plain, either: str) -> str:
 
 
 def _text(declared: Plain) -> str:
-    """A class as the policy writes it, as text."""
+    """Return a class as the policy writes it, as text."""
     if isinstance(declared, bool):
         return "true" if declared else "false"
     return edge_text(float(declared)) if isinstance(declared, int | float) else str(declared)

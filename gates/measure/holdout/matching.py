@@ -12,7 +12,7 @@ SHOWN = 5  # rows that a message names
 
 
 def match_rows(engine: Engine, name: str, view: OpenTable, policy: Policy, *, secret: bool) -> None:
-    """The same rows on both sides, or an error that says how many differ and which."""
+    """Return the same rows on both sides, or an error that says how many differ and which."""
     ((expected,),) = engine.run("SELECT count(*) FROM gates_rows")
     ((given,),) = engine.run(f"SELECT count(*) FROM {name}")
     if not policy.data.key:
@@ -49,7 +49,7 @@ def match_rows(engine: Engine, name: str, view: OpenTable, policy: Policy, *, se
 
 
 def _spelt(engine: Engine, name: str) -> str | None:
-    """How to fix keys of which none is the holdout's: another program may have made 7 or 7.0 of 007."""
+    """Tell how to fix keys of which none is the holdout's: another program may have made 7 or 7.0 of 007."""
     ((same,),) = engine.run(f"SELECT count(*) FROM gates_rows WHERE row_key IN (SELECT row_key FROM {name})")
     if same:
         return None
@@ -58,7 +58,7 @@ def _spelt(engine: Engine, name: str) -> str | None:
 
 
 def _beside(engine: Engine, name: str, view: OpenTable, key: str) -> tuple[str, str | None]:
-    """The predictions' own keys, where they are none of the holdout's, and how they may have come to differ."""
+    """Return the predictions' own keys, where they are none of the holdout's, and how they may have come to differ."""
     strange = f"SELECT row_key FROM {name} WHERE row_key IS NOT NULL EXCEPT SELECT row_key FROM gates_rows"
     first = [str(row[0]) for row in engine.run(f"SELECT row_key FROM ({strange}) ORDER BY row_key LIMIT {SHOWN}")]
     lacking = [

@@ -19,7 +19,7 @@ class ModelOutput:
 
     @classmethod
     def of(cls, folder: Path) -> ModelOutput:
-        """A folder as it lies there. Raises ``GatesError`` for links in it."""
+        """Return a folder as it lies there. Raises ``GatesError`` for links in it."""
         return cls(digest=folder_digest(folder), folder=folder)
 
 
@@ -35,8 +35,8 @@ class RegisteredModel:
 
 
 def output_of(folder: Path) -> Path:
-    """What a training wrote: a file of predictions, or the folder of a model. Raises ``GatesError`` where it wrote
-    neither, or more than one."""
+    """Return what a training wrote: a file of predictions, or the folder of a model. Raises ``GatesError`` where it
+    wrote neither, or more than one."""
     outputs = [path for path in (folder / "predictions.parquet", folder / "predictions.csv") if path.is_file()]
     outputs += [folder / "model"] if (folder / "model").is_dir() else []
     if len(outputs) > 1:

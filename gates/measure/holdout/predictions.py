@@ -91,7 +91,7 @@ class _Form:
 
 
 def _double(view: OpenTable, column: str) -> str:
-    """SQL of a number as a double; + 0.0: -0.0 and 0.0 tie."""
+    """Write SQL of a number as a double; + 0.0: -0.0 and 0.0 tie."""
     return f"({shortest(view, column, f'p.{quoted(column)}')} + 0.0)"
 
 
@@ -143,7 +143,7 @@ def _multiclass(engine: Engine, view: OpenTable, policy: Policy, labels: Labels)
 
 
 def scored_classes(engine: Engine, file: Path, name: str, policy: Policy) -> list[str]:
-    """The classes that a predictions file of several classes gives a score of, by its columns."""
+    """Return the classes that a predictions file of several classes gives a score of, by its columns."""
     if policy.task != "multiclass":
         return []
     view = open_table(engine, file.parent, file.name, f"{name} predictions")
@@ -152,7 +152,7 @@ def scored_classes(engine: Engine, file: Path, name: str, policy: Policy) -> lis
 
 
 def _columns_of(view: OpenTable, labels: Labels) -> dict[str, str]:
-    """The column with each class's score: score_1 is that of a class 1.0, too."""
+    """Return the column with each class's score: score_1 is that of a class 1.0, too."""
     columns: dict[str, str] = {}
     for column in view.columns:
         class_ = labels.named(column.removeprefix(_SCORE)) if column.startswith(_SCORE) else None
@@ -164,7 +164,7 @@ def _columns_of(view: OpenTable, labels: Labels) -> dict[str, str]:
 
 
 def _check_totals(engine: Engine, view: OpenTable, policy: Policy, columns: Sequence[str]) -> None:
-    """The scores of a row add up to 1."""
+    """Return the scores of a row add up to 1."""
     total = " + ".join(f"CAST({quoted(column)} AS DOUBLE)" for column in columns)
     wrong = f"abs({total} - 1.0) > {literal(TOTAL + 1e-9)}"
     count, which = _wrong_rows(engine, view, policy, wrong)
@@ -211,7 +211,7 @@ _FORMS: Mapping[Task, Callable[[Engine, OpenTable, Policy, Labels], _Form]] = {
 
 
 def _further(engine: Engine, view: OpenTable, policy: Policy, wanted: Sequence[str], *, must: bool) -> dict[str, str]:
-    """Further columns of numbers, and what each is called in the table."""
+    """Return further columns of numbers, and what each is called in the table."""
     for column in wanted if must else ():
         if column not in view.columns:
             known = nearest(column, view.columns) or f"; they have {', '.join(list(view.columns)[:20])}"
@@ -229,7 +229,7 @@ def _need(view: OpenTable, policy: Policy, *columns: str) -> None:
 
 
 def _wrong_rows(engine: Engine, view: OpenTable, policy: Policy, condition: str) -> tuple[int, str]:
-    """How many rows are wrong, and the first of them, by their key where there is one."""
+    """Tell how many rows are wrong, and the first of them, by their key where there is one."""
     ((count,),) = engine.run(f"SELECT count(*) FROM {quoted(view.name)} WHERE {condition}")
     if not count:
         return 0, ""
@@ -242,7 +242,7 @@ def _wrong_rows(engine: Engine, view: OpenTable, policy: Policy, condition: str)
 
 
 def _check_numbers(engine: Engine, view: OpenTable, policy: Policy, column: str, *, unit: bool = False) -> None:
-    """Every value a finite number; ``unit``: within 0 and 1."""
+    """Return every value a finite number; ``unit``: within 0 and 1."""
     form = FORMS[policy.task]
     name, seen = quoted(column), view.seen.get(column)
     wrong = GatesError(f"{column} holds {view.told(column)}, not numbers", where=view.path, hint=form)

@@ -39,7 +39,7 @@ def parts_of(dimensions: Sequence[Dimension]) -> Parts:
 
 
 def part_sql(opened: OpenTable, column: str, edges: tuple[float, ...], role: str) -> str:
-    """SQL of the slice that a row falls into: its value as text, or its bin; null where there is no value."""
+    """Write SQL of the slice that a row falls into: its value as text, or its bin; null where there is no value."""
     name = opened.require(column, role)
     numeric = column in opened.seen and opened.seen[column].is_number
     value = f"CASE WHEN isnan(CAST({name} AS DOUBLE)) THEN NULL ELSE {name} END" if numeric else name
@@ -68,8 +68,8 @@ def make_rows(
     hidden: Hidden = NOTHING,
     places: int,
 ) -> Values:
-    """The table ``gates_rows``: row_key, label, weight (in whole 2**-places), unit (null unless ``told_apart``), query
-    and one column a slice part, of the rows of which ``where`` holds. Gives the SQL of each part.
+    """Return the table ``gates_rows``: row_key, label, weight (in whole 2**-places), unit (null unless ``told_apart``),
+    query and one column a slice part, of the rows of which ``where`` holds. Gives the SQL of each part.
 
     Raises ``GatesError`` for keys that repeat, weights or units that are missing, and columns of too many values.
     """
@@ -101,13 +101,13 @@ def make_rows(
 
 
 def _label(opened: OpenTable, column: str, labels: Labels) -> str:
-    """SQL of the number of a label's class, or of the number that it is."""
+    """Write SQL of the number of a label's class, or of the number that it is."""
     value = quoted(column)
     return labels.value(shortest(opened, column, value) if labels.kind == "value" else value)
 
 
 def too_many(column: str, values: int) -> GatesError:
-    """What is said of a column that has more than ``MAX_SLICES`` values."""
+    """Return what is said of a column that has more than ``MAX_SLICES`` values."""
     return GatesError(
         f"{column} has {counted(values, 'value')}, too many to slice by",
         where="slices",
@@ -116,8 +116,8 @@ def too_many(column: str, values: int) -> GatesError:
 
 
 def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str, hidden: Hidden = NOTHING) -> None:
-    """Every row of a table has a query, where there are any, and what is counted of queries is the same in all rows
-    of one. Raises ``GatesError`` where it isn't."""
+    """Every row of a table has a query, where there are any, and what is counted of queries is the same in all
+    rows of one. Raises ``GatesError`` where it isn't."""
     data, role = policy.data, "data.query"
     if data.query is None:
         return
@@ -152,8 +152,8 @@ def _check_keys(engine: Engine, opened: OpenTable, key: str) -> None:
 
 
 def weight_places(engine: Engine, opened: OpenTable, column: str | None) -> int:
-    """How many binary places a weight is kept to. What weights are to each other counts, so it is as many as give the
-    largest ``WEIGHT_BITS`` digits at least, and more of few rows: all together then make a double's 53.
+    """Tell how many binary places a weight is kept to. What weights are to each other counts, so it is as many as give
+    the largest ``WEIGHT_BITS`` digits at least, and more of few rows: all together then make a double's 53.
 
     Raises ``GatesError`` for what is no weight, for weights of 0 alone, and for one that would be rounded to 0.
     """
@@ -192,14 +192,14 @@ def _weight(opened: OpenTable, column: str) -> str:
 
 
 def _whole_weight(opened: OpenTable, column: str, places: int) -> str:
-    """SQL of a weight in whole 2**-places."""
+    """Write SQL of a weight in whole 2**-places."""
     halves = (places // 2, places - places // 2)  # of which both are doubles, however small or large weights are
     scaled = " * ".join([_weight(opened, column), *(double(2.0**half) for half in halves)])
     return f"CAST(floor({scaled} + {double(0.5)}) AS BIGINT)"
 
 
 def _unit(engine: Engine, opened: OpenTable, policy: Policy) -> str:
-    """SQL of a text that distinguishes units, otherwise queries or keys, otherwise rows by all they contain."""
+    """Write SQL of a text that distinguishes units, otherwise queries or keys, otherwise rows by all they contain."""
     data = policy.data
     column = data.unit or data.query or data.key
     if column is None:
@@ -214,21 +214,21 @@ def _unit(engine: Engine, opened: OpenTable, policy: Policy) -> str:
 
 
 def bucket_of(text: str) -> str:
-    """SQL of the bucket that a text falls into."""
+    """Write SQL of the bucket that a text falls into."""
     return f"CAST(gates_hex(substr(sha256({text}), 1, 12)) % {BUCKETS} AS SMALLINT)"
 
 
 def identified(policy: Policy) -> bool:
-    """Whether a column distinguishes units, queries or rows; without one, equal rows can't be distinguished."""
+    """Tell whether a column distinguishes units, queries or rows; without one, equal rows can't be distinguished."""
     return bool(policy.data.unit or policy.data.query or policy.data.key)
 
 
 def told_apart(policy: Policy, needs: Needs) -> bool:
-    """Whether anything needs units, or buckets of rows: hashing every row is expensive."""
+    """Tell whether anything needs units, or buckets of rows: hashing every row is expensive."""
     computes = any(statistic.form == "computed" for statistic, _ in needs.wanted)
     return computes or clustered(policy) or policy.data.query is not None
 
 
 def clustered(policy: Policy) -> bool:
-    """Whether rows belong together or are weighted, so that errors come from buckets."""
+    """Tell whether rows belong together or are weighted, so that errors come from buckets."""
     return policy.data.unit is not None or policy.data.weight is not None

@@ -46,7 +46,7 @@ class ScoringRequest:
 
     @classmethod
     def load(cls, text: str | bytes) -> ScoringRequest:
-        """What ``dump`` wrote."""
+        """Return what ``dump`` wrote."""
         told = json.loads(text)
         return cls(**told | {"labels": Labels.read(told["labels"]), "further": tuple(told["further"])})
 
@@ -96,7 +96,7 @@ def score(model: Path, features: Path, out: Path, asked: ScoringRequest, environ
 
 
 def _complaint(answer: Path) -> str | None:
-    """What the child said; the model could have written over it."""
+    """Return what the child said; the model could have written over it."""
     try:
         complaint = json.loads(answer.read_bytes())
     except ValueError:
@@ -122,13 +122,13 @@ def _predict(model: Path, features: Path, asked: ScoringRequest) -> tuple[Any, A
 
 
 def _seen(native: Any, table: Any) -> Any:
-    """The columns that a scikit-learn model was trained on, where it says so."""
+    """Return the columns that a scikit-learn model was trained on, where it says so."""
     names = [str(name) for name in getattr(native, "feature_names_in_", ())]
     return table[names] if names and set(names) <= set(table.columns) else table
 
 
 def _of_sklearn(native: Any, given: Any, asked: ScoringRequest) -> tuple[Any, ToldAnswer]:
-    """A classifier's probabilities with their classes, or its classes; another's numbers."""
+    """Return a classifier's probabilities with their classes, or its classes; another's numbers."""
     from sklearn.base import is_classifier
 
     classes = [str(value) for value in getattr(native, "classes_", ())]
@@ -155,7 +155,8 @@ def _answer(model: Path, features: Path, out: Path, asked: ScoringRequest) -> st
 
 
 def _reason(text: str) -> str:
-    """All that an error says, in one line. MLflow puts the rows before its reason, which is the last that it says."""
+    """Return all that an error says, in one line. MLflow puts the rows before its reason, which is the last that it
+    says."""
     reason = " ".join(text.split()) or "no message"
     if reason.startswith("Failed to enforce schema of data"):
         reason = f"Failed to enforce its signature. {reason.rpartition(' Error: ')[2]}"

@@ -38,11 +38,11 @@ class OpenTable:
         return seen(self.columns, self.dated)
 
     def told(self, column: str) -> str:
-        """What a column holds, in words."""
+        """Return what a column holds, in words."""
         return self.seen[column].words if column in self.seen else told(self.columns[column])
 
     def require(self, column: str, role: str) -> str:
-        """The quoted column; raises ``GatesError`` where the table lacks it."""
+        """Return the quoted column; raises ``GatesError`` where the table lacks it."""
         if column not in self.columns:
             known = nearest(column, self.columns) or f"; its columns are {', '.join(list(self.columns)[:20])}"
             raise GatesError(f"{role}: {self.path} has no column {column}{known}")
@@ -50,8 +50,8 @@ class OpenTable:
 
 
 def shortest(opened: OpenTable, column: str, value: str) -> str:
-    """SQL of a number as a double. A float of 32 bits stands for the shortest decimal that it is nearest to: 0.7, not
-    0.699999988."""
+    """Write SQL of a number as a double. A float of 32 bits stands for the shortest decimal that it is nearest to: 0.7,
+    not 0.699999988."""
     double = f"CAST({value} AS DOUBLE)"
     if opened.columns[column] != "FLOAT":
         return double
@@ -64,7 +64,7 @@ def shortest(opened: OpenTable, column: str, value: str) -> str:
 
 
 def open_table(engine: Engine, root: Path, path: str, name: str) -> OpenTable:
-    """A file or a glob, beside ``root``, as a view. Raises ``GatesError`` where it can't be read or is empty."""
+    """Return a file or a glob, beside ``root``, as a view. Raises ``GatesError`` where it can't be read or is empty."""
     opened = engine.open(root, path, name)
     if not opened.rows:
         raise GatesError(f"{path} has no rows", where=name if name != Path(path).name else None)
@@ -72,7 +72,8 @@ def open_table(engine: Engine, root: Path, path: str, name: str) -> OpenTable:
 
 
 def register(engine: Engine, table: Any, name: str) -> OpenTable:
-    """An object in memory as a view. Raises ``GatesError`` for what the engine can't see, and for one without rows."""
+    """Return an object in memory as a view. Raises ``GatesError`` for what the engine can't see, and for one without
+    rows."""
     opened = engine.register(table, name)
     if not opened.rows:
         raise GatesError("has no rows", where=name)
@@ -80,7 +81,7 @@ def register(engine: Engine, table: Any, name: str) -> OpenTable:
 
 
 def double_of(bits: int) -> float:
-    """The double of these bits, as ``gates_bits`` tells them: an engine's own text of a double may differ."""
+    """Return the double of these bits, as ``gates_bits`` tells them: an engine's own text of a double may differ."""
     return float(struct.unpack("<d", struct.pack("<q", bits))[0])
 
 
@@ -97,8 +98,8 @@ def content_digest(engine: Engine, opened: OpenTable) -> tuple[str, int]:
 
 
 def sequence_digest(engine: Engine, opened: OpenTable) -> str:
-    """Digest of column names, what JSON sees in them, and the sequence of rows. Raises ``GatesError`` where rows have
-    no order."""
+    """Return the digest of column names, what JSON sees in them, and the sequence of rows. Raises ``GatesError`` where
+    rows have no order."""
     hasher = hashlib.sha256(repr(columns_told(opened)).encode())
     for hashes in engine.stream(f"SELECT sha256({row_text(opened)}) FROM {quoted(opened.name)}"):
         hasher.update("".join(hashes).encode())
@@ -106,18 +107,18 @@ def sequence_digest(engine: Engine, opened: OpenTable) -> str:
 
 
 def digest_of(opened: OpenTable, lanes: Sequence[int], rows: int) -> str:
-    """The digest of a table from its lanes, which may have been added up over shards."""
+    """Return the digest of a table from its lanes, which may have been added up over shards."""
     return told_digest(columns_told(opened), lanes, rows)
 
 
 def columns_told(opened: OpenTable) -> list[tuple[str, str]]:
-    """Each column with its type in JSON, or else in the engine."""
+    """Return each column with its type in JSON, or else in the engine."""
     columns = opened.seen
     return [(name, columns[name].json if name in columns else kind) for name, kind in opened.columns.items()]
 
 
 def told_digest(columns: Sequence[tuple[str, str]], lanes: Sequence[int], rows: int) -> str:
-    """The digest of a table's columns, lanes and number of rows."""
+    """Return the digest of a table's columns, lanes and number of rows."""
     return "sha256:" + hashlib.sha256(repr((list(columns), rows, list(lanes))).encode()).hexdigest()
 
 
@@ -131,20 +132,20 @@ def content_lanes(engine: Engine, opened: OpenTable, *, where: str = "TRUE") -> 
 
 
 def row_text(opened: OpenTable) -> str:
-    """SQL of a text of a whole row that only an equal row has: each value's, prefixed by its length."""
+    """Write SQL of a text of a whole row that only an equal row has: each value's, prefixed by its length."""
     exact = [exact_text(opened, name) for name in opened.columns]
     return " || ',' || ".join(f"coalesce(length({text}) || ':' || {text}, '~')" for text in exact)
 
 
 def exact_text(opened: OpenTable, name: str) -> str:
-    """SQL of a text that only an equal value of a column has, and that every engine spells alike."""
+    """Write SQL of a text that only an equal value of a column has, and that every engine spells alike."""
     columns = opened.seen
     return _exact(columns[name]) if name in columns else f"CAST({quoted(name)} AS VARCHAR)"
 
 
 def _exact(column: Column) -> str:
-    """SQL of a text that only an equal value has, and that every engine spells alike, whatever the column's type: of
-    a number with places the bits of its double."""
+    """Write SQL of a text that only an equal value has, and that every engine spells alike, whatever the column's type:
+    of a number with places the bits of its double."""
     if column.is_double:
         bits = f"CAST(gates_bits({column.double}) AS VARCHAR)"
         return f"CASE WHEN isnan({column.double}) THEN 'NaN' ELSE {bits} END"  # there is more than one NaN

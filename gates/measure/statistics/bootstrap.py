@@ -118,7 +118,7 @@ def _predicted(rows: Any, model: Sequence[Any], wanted: Mapping[str, Any], score
 
 
 def _truth(column: Any, wanted: Mapping[str, Any]) -> Any:
-    """Values as they are; of two classes 0 and 1; of more the classes themselves."""
+    """Return values as they are; of two classes 0 and 1; of more the classes themselves."""
     values, classes = column.to_numpy(), wanted["classes"]
     if wanted["kind"] == "value" or len(classes) <= 2:  # negative and positive
         return values if wanted["kind"] == "value" else values.astype(int)
@@ -127,7 +127,7 @@ def _truth(column: Any, wanted: Mapping[str, Any]) -> Any:
 
 
 def _called(asked: MetricRequest, truth: Any, predicted: Any, weights: Any) -> float | str:
-    """The value; in words why there is none."""
+    """Return the value; in words why there is none."""
     try:
         value = asked.call(truth, predicted, weights)
     except _UnfitError:
@@ -172,8 +172,9 @@ def _slice(asked: MetricRequest, held: Any, truth: Any, weights: Any, units: Any
 
 
 def _unseen(asked: MetricRequest, truth: Any, model: Any, weights: Any, value: Any) -> float:
-    """The squared error that there is at least: that of two wrong rows, of the class of which one moves the value most.
-    Where all rows are right, no draw of them shows any. 0 of values, of which nobody knows what a wrong one is."""
+    """Return the squared error that there is at least: that of two wrong rows, of the class of which one moves the
+    value most. Where all rows are right, no draw of them shows any. 0 of values, of which nobody knows what a wrong one
+    is."""
     if asked.wrong is None:
         return 0.0
     moved = [0.0]
@@ -191,7 +192,7 @@ def _undefined(why: str, groups: int) -> dict[str, Any]:
 
 
 def _draws(codes: Any, many: int, seed: str) -> Iterator[Any]:
-    """Rows of each draw of units, in their order."""
+    """Yield rows of each draw of units, in their order."""
     words = np.frombuffer(hashlib.sha256(seed.encode()).digest(), dtype="<u4")
     random = np.random.RandomState(words)
     for _ in range(DRAWS):

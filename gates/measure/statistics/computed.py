@@ -31,7 +31,7 @@ _SURE = 2  # times as much of it is taken to be error
 
 
 def computed(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, weighted: bool) -> dict[Key, Computed]:
-    """The metric of each slice and both models."""
+    """Return the metric of each slice and both models."""
     name, parameters, models = statistic.name, dict(statistic.parameters), joined.models_of(statistic)
     if name == "roc_auc_ovr":
         occurring = [int(row[0]) for row in joined.engine.run("SELECT DISTINCT label FROM joined ORDER BY label")]
@@ -87,7 +87,7 @@ def estimated(
     *,
     weighted: bool = False,
 ) -> Computed:
-    """Both models' values with their covariance over buckets left out.
+    """Return both models' values with their covariance over buckets left out.
 
     Of each model one or more arrays of (bucket, label, score, rows or weight), over which the curve is averaged.
     """
@@ -137,7 +137,7 @@ def _bias(table: Any, name: str, curve: Curve, parameters: Mapping[str, Any], *,
 
 
 def _of_halves(table: Any, curve: Curve, parameters: Mapping[str, Any], power: float) -> float:
-    """What a curve is too large by, which is 2**power times as much in halves of the rows."""
+    """Return what a curve is too large by, which is 2**power times as much in halves of the rows."""
     value = curve(*_counts(table, table[:, 3]), parameters)
     random, halves = np.random.RandomState(0), []
     for _ in range(_SPLITS):
@@ -150,7 +150,7 @@ def _of_halves(table: Any, curve: Curve, parameters: Mapping[str, Any], power: f
 
 
 def _counts(table: Any, rows: Any) -> tuple[Any, Any, Any]:
-    """Scores from the highest down, with the rows of negatives and of positives that have each."""
+    """Return scores from the highest down, with the rows of negatives and of positives that have each."""
     scores, places = np.unique(-table[:, 2], return_inverse=True)
     held = [table[:, 1] == 0, table[:, 1] > 0]
     counts = [np.bincount(places[one], weights=rows[one], minlength=len(scores)) for one in held]

@@ -34,7 +34,7 @@ def average_precision(_scores: Any, negatives: Any, positives: Any, _parameters:
 
 
 def ks_statistic(_scores: Any, negatives: Any, positives: Any, _parameters: Mapping[str, Any]) -> float | None:
-    """The largest gap between the two classes' distributions of scores."""
+    """Return the largest gap between the two classes' distributions of scores."""
     m, n = positives.sum(), negatives.sum()
     return float(abs(positives.cumsum() / m - negatives.cumsum() / n).max()) if m and n else None
 
@@ -55,13 +55,13 @@ def _top(negatives: Any, positives: Any, parameters: Mapping[str, Any]) -> tuple
 
 
 def precision_at(_scores: Any, negatives: Any, positives: Any, parameters: Mapping[str, Any]) -> float | None:
-    """Share of positives among the rows scored highest."""
+    """Return the share of positives among the rows scored highest."""
     top = _top(negatives, positives, parameters)
     return top[0] / top[1] if top else None
 
 
 def recall_at(_scores: Any, negatives: Any, positives: Any, parameters: Mapping[str, Any]) -> float | None:
-    """Share of all positives that are among the rows scored highest."""
+    """Return the share of all positives that are among the rows scored highest."""
     top = _top(negatives, positives, parameters)
     return top[0] / top[2] if top and top[2] else None
 
@@ -75,7 +75,7 @@ def lift_at(_scores: Any, negatives: Any, positives: Any, parameters: Mapping[st
 def expected_calibration_error(
     scores: Any, negatives: Any, positives: Any, parameters: Mapping[str, Any]
 ) -> float | None:
-    """Mean over bins of equal width of the gap between mean score and share of positives, weighted by rows.
+    """Return the mean over bins of equal width of the gap between mean score and share of positives, weighted by rows.
 
     Source: Naeini et al., AAAI 2015.
     """
@@ -113,7 +113,8 @@ def scatter(scores: Any, negatives: Any, positives: Any, parameters: Mapping[str
 
 
 def calibration_slope(scores: Any, negatives: Any, positives: Any, _parameters: Mapping[str, Any]) -> float | None:
-    """The slope of a logistic regression of the outcome on the score's logit; 1 is calibrated, less is overconfident.
+    """Return the slope of a logistic regression of the outcome on the score's logit; 1 is calibrated, less is
+    overconfident.
 
     Newton's method; scores of 0 and 1 are cut off at 2**-52. Source: Cox, Biometrika 1958;45:562.
     """

@@ -48,8 +48,8 @@ Found = dict[tuple[str, str], dict[Key, Computed]]  # (statistic's id, dimension
 
 
 def general(joined: ScoredRows, policy: Policy, needs: Needs, labels: Labels, guest: GuestMetric) -> Found:
-    """Every such metric along every dimension that asks for it: one child a metric. Raises ``GatesError`` with the
-    function's own complaint where it can't be called at all."""
+    """Return every such metric along every dimension that asks for it: one child a metric. Raises ``GatesError`` with
+    the function's own complaint where it can't be called at all."""
     wanted = sorted({one for one, _ in needs.wanted if is_general(one)})
     if not wanted:
         return {}
@@ -68,7 +68,7 @@ def general(joined: ScoredRows, policy: Policy, needs: Needs, labels: Labels, gu
 
 
 def is_foreign(name: str) -> bool:
-    """Whether a metric is a function of the repository, and not scikit-learn's."""
+    """Tell whether a metric is a function of the repository, and not scikit-learn's."""
     return name not in FUNCTIONS
 
 
@@ -97,7 +97,7 @@ def _models(evidence: Evidence) -> list[tuple[str | None, str] | None]:
 
 
 def _with(fresh: Sequence[Slice], judged: Sequence[Slice], wanted: set[str]) -> tuple[Slice, ...]:
-    """Slices with the wanted metrics of those of the same name, in the order in which these have them."""
+    """Return slices with the wanted metrics of those of the same name, in the order in which these have them."""
     wanted_of = {(slice_.dimension, slice_.key): slice_.computed for slice_ in judged}
     return tuple(
         replace(
@@ -115,7 +115,7 @@ def _with(fresh: Sequence[Slice], judged: Sequence[Slice], wanted: set[str]) -> 
 
 
 def _write(joined: ScoredRows, target: Path) -> None:
-    """The rows in an order that is theirs alone: by unit or key, then by all that the child sees."""
+    """Return the rows in an order that is theirs alone: by unit or key, then by all that the child sees."""
     models = joined.models
     columns = [
         "unit",
@@ -193,7 +193,7 @@ def _plain(text: object) -> str:
 
 
 def _computed(id_: str, reply: Mapping[str, Any]) -> Computed:
-    """What the child says of one slice, where it says it as numbers."""
+    """Return what the child says of one slice, where it says it as numbers."""
     groups = int(reply["groups"])
     if reply["why"] is not None:
         return _undefined(id_, _plain(reply["why"]), groups)

@@ -26,7 +26,7 @@ _TOP = 62
 
 
 def moments(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, buckets: bool) -> dict[Key, Moments]:
-    """The sums of each slice. Raises ``GatesError`` where a value is too large to be summed."""
+    """Return the sums of each slice. Raises ``GatesError`` where a value is too large to be summed."""
     quantities = QUANTITIES[statistic.name]
     names = joined.columns(dimension)
     staged = [
@@ -88,8 +88,8 @@ def _moments(statistic: Statistic, rows_of: list[tuple[int, ...]], size: int, *,
 
 
 def _quantities(staged: Sequence[Staged], names: Sequence[str], counts: str | None) -> str:
-    """A subquery with the quantities as v0, v1, ... beside the slice columns, bucket and weight; a row a row, or a row
-    a query that ``counts``."""
+    """Return a subquery with the quantities as v0, v1, ... beside the slice columns, bucket and weight; a row a row, or
+    a row a query that ``counts``."""
     source = "joined"
     for step in zip_longest(*(quantity.steps for quantity in staged), fillvalue=()):
         made = {name: sql for columns in step if isinstance(columns, Mapping) for name, sql in columns.items()}
@@ -101,7 +101,7 @@ def _quantities(staged: Sequence[Staged], names: Sequence[str], counts: str | No
 
 
 def _summed(source: str, by: Sequence[str], values: int, limbs: Sequence[int]) -> str:
-    """The query: rows, weight, rows that can't be summed, and of each value the sum of each limb."""
+    """Return the query: rows, weight, rows that can't be summed, and of each value the sum of each limb."""
     most = double(2.0 ** (limbs[0] + _TOP))
     bad = " OR ".join(f"NOT coalesce(abs(x{at}) < {most}, FALSE)" for at in range(values))
     kept = [*by, "weight", "bad"]
@@ -122,7 +122,7 @@ def _summed(source: str, by: Sequence[str], values: int, limbs: Sequence[int]) -
 
 
 def _whole(parts: Sequence[int], limbs: Sequence[int]) -> Iterator[int]:
-    """Sums of limbs -> one whole number of 2**-``Moments.UNIT`` a value."""
+    """Yield sums of limbs -> one whole number of 2**-``Moments.UNIT`` a value."""
     for at in range(0, len(parts), len(limbs)):
         held = zip(parts[at : at + len(limbs)], limbs, strict=True)
         yield sum(part << (exponent + Moments.UNIT) for part, exponent in held)

@@ -53,8 +53,8 @@ class _Found:
 def ordered(
     joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, weighted: bool, together: bool
 ) -> dict[Key, Computed]:
-    """The quantile of each slice and both models. ``together``: rows belong together or are weighted, so that the
-    error is that of buckets."""
+    """Return the quantile of each slice and both models. ``together``: rows belong together or are weighted, so that
+    the error is that of buckets."""
     asked = ORDERED[statistic.name]
     q = asked.q(statistic.parameters)
     names = joined.columns(dimension)
@@ -77,7 +77,7 @@ def _over(names: Sequence[str], order: str = "") -> str:
 
 
 def _running(names: Sequence[str], columns: Mapping[str, str], weight: str) -> str:
-    """A subquery: each row's values, its weight n, and the weight of all rows up to each value."""
+    """Return a subquery: each row's values, its weight n, and the weight of all rows up to each value."""
     rows = ", ".join([*names, "bucket", f"{weight} AS n", *(f"{sql} AS {name}" for name, sql in columns.items())])
     sums = ", ".join(f"sum(n) {_over(names, name)} AS n{name}" for name in columns)
     return f"(SELECT *, {sums}, sum(n) {_over(names)} AS total FROM (SELECT {rows} FROM joined))"
@@ -127,7 +127,7 @@ class _Spread:
 
 
 def _spread(quantiles: _Found, q: Fraction, *, together: bool) -> _Spread | str:
-    """How far the shares below the quantiles may be off; in words if there are too few rows."""
+    """Tell how far the shares below the quantiles may be off; in words if there are too few rows."""
     tallies = quantiles.tallies
     rows, weight = sum(tally.rows for tally in tallies), sum(tally.weight for tally in tallies)
     groups = sum(tally.weight > 0 for tally in tallies) if together else rows

@@ -19,7 +19,7 @@ _ROWS = 2**30  # up to so many rows a placement's square does not
 
 
 def ranks(joined: ScoredRows, dimension: Dimension, *, buckets: bool) -> dict[Key, Ranks]:
-    """The sums of each slice; with ``buckets``, weighted ones a bucket at a time beside them."""
+    """Return the sums of each slice; with ``buckets``, weighted ones a bucket at a time beside them."""
     names = joined.columns(dimension)
     sums: dict[Key, dict[int, RankSums]] = {}
     width = len(names)
@@ -44,7 +44,7 @@ def ranks(joined: ScoredRows, dimension: Dimension, *, buckets: bool) -> dict[Ke
 
 
 def _rival(joined: ScoredRows) -> bool:
-    """Whether there is a second model that gives scores."""
+    """Tell whether there is a second model that gives scores."""
     return len(joined.models_of(RANKS)) > 1
 
 
@@ -63,8 +63,8 @@ def _buckets(joined: ScoredRows, names: list[str]) -> dict[Key, tuple[tuple[int,
 
 
 def _placed(joined: ScoredRows, names: list[str], *, weighted: bool) -> str:
-    """Every row's label, bucket, weight n and placements, looked up in one table of scores a model: so that rows are
-    sorted nowhere, and of binned scores the tables are small."""
+    """Return every row's label, bucket, weight n and placements, looked up in one table of scores a model: so that rows
+    are sorted nowhere, and of binned scores the tables are small."""
     type_ = _WIDE if weighted or joined.rows > _ROWS else "BIGINT"
     columns = [*names, "label", "bucket", f"CAST({'weight' if weighted else '1'} AS {type_}) AS n"]
     scores = [f"{model}_score" for model in MODELS]
@@ -85,7 +85,7 @@ def _placed(joined: ScoredRows, names: list[str], *, weighted: bool) -> str:
 
 
 def _together(joined: ScoredRows, rows: str, by: list[str], type_: str) -> str:
-    """Rows of the same binned scores as one, in a table of their own: there are far fewer of them."""
+    """Return rows of the same binned scores as one, in a table of their own: there are far fewer of them."""
     listed = ", ".join(by)
     counted = (
         f"SELECT {listed}, CAST(0 AS SMALLINT) AS bucket, CAST(sum(n) AS {type_}) AS n FROM ({rows}) GROUP BY {listed}"

@@ -18,14 +18,14 @@ Value = Callable[[Margins], float | None]
 
 
 def accuracy(margins: Margins) -> float | None:
-    """Share of rows called right."""
+    """Return the share of rows called right."""
     hits, labels, _ = margins
     total = sum(labels)
     return sum(hits) / total if total else None
 
 
 def balanced_accuracy(margins: Margins) -> float | None:
-    """Mean recall over the classes of the labels."""
+    """Return the mean recall over the classes of the labels."""
     hits, labels, _ = margins
     recalls = [hit / label for hit, label in zip(hits, labels, strict=True) if label]
     return sum(recalls) / len(recalls) if recalls else None
@@ -70,7 +70,7 @@ def _margins(cells: Iterable[tuple[int, int, float]], size: int) -> Margins:
 def _influences(
     table: Mapping[tuple[int, int], int], size: int, statistic: Value
 ) -> tuple[float, dict[Any, float]] | None:
-    """The value, and what leaving out one row of each (label, call) adds to it. Margins are all that changes."""
+    """Return the value, and what leaving out one row of each (label, call) adds to it. Margins are all that changes."""
     margins = _margins(((*at, rows) for at, rows in table.items()), size)
     value = statistic(margins)
     if value is None:
@@ -93,7 +93,7 @@ def _sized(part: Slice) -> int:
 
 
 def _called(slice_: Slice, who: int) -> dict[tuple[int, int], int]:
-    """Rows by label and one model's call."""
+    """Return rows by label and one model's call."""
     table: dict[tuple[int, int], int] = {}
     for cell in slice_.cells:
         at = cell[0], cell[2 if who == CHAMPION else 1]
@@ -102,14 +102,14 @@ def _called(slice_: Slice, who: int) -> dict[tuple[int, int], int]:
 
 
 def _moved(slice_: Slice, statistic: Value, who: int) -> list[float] | None:
-    """What leaving out one row of each of the slice's cells adds to one model's value."""
+    """Return what leaving out one row of each of the slice's cells adds to one model's value."""
     influences = _influences(_called(slice_, who), _sized(slice_), statistic)
     place = 2 if who == CHAMPION else 1
     return influences and [influences[1][cell[0], cell[place]] for cell in slice_.cells]
 
 
 def _bucketed(slice_: Slice, who: int) -> list[Margins]:
-    """One model's margins in each bucket of units, in weights."""
+    """Return one model's margins in each bucket of units, in weights."""
     size, place = _sized(slice_), 2 if who == CHAMPION else 1
     held: dict[int, list[tuple[int, int, int]]] = {}
     for bucket, *cell in slice_.weights:
@@ -139,12 +139,12 @@ class CalledClasses:
 
     @staticmethod
     def of(slice_: Slice, who: int) -> CalledClasses:
-        """What the candidate, or the champion, calls."""
+        """Return what the candidate, or the champion, calls."""
         margins = _margins(((*at, rows) for at, rows in _called(slice_, who).items()), _sized(slice_))
         return CalledClasses(margins, _bucketed(slice_, who) if slice_.weights else ())
 
     def share(self, of: Callable[[Margins], tuple[float, float]]) -> Quantity | None:
-        """A share with exact bounds; ``of`` gives (hits, rows among). None where there is nothing among."""
+        """Return a share with exact bounds; ``of`` gives (hits, rows among). None where there is nothing among."""
         hits, among = of(self.margins)
         if not self.held:
             return share(hits, among) if among else None
@@ -172,7 +172,7 @@ class Averaged:
     method: str = "jackknife"
 
     def level(self, slices: Sequence[Slice], who: int) -> Found:
-        """One model's value."""
+        """Return one model's value."""
         slice_ = slices[0]
         called = CalledClasses.of(slice_, who)
         spread = self._spread(slice_, called, who)
@@ -201,7 +201,7 @@ class Averaged:
         return replace(jackknife.of_influences(value, [cell[3] for cell in slice_.cells], moved), support=support)
 
     def change(self, slices: Sequence[Slice]) -> Found:
-        """Candidate less champion: each one's own bounds and how the two are correlated."""
+        """Return the candidate less champion: each one's own bounds and how the two are correlated."""
         slice_ = slices[0]
         support = self.support(slice_, slice_.rows)
         levels = [self.level(slices, who) for who in (CANDIDATE, CHAMPION)]
@@ -226,8 +226,8 @@ class Averaged:
 def of_shares(
     of: Callable[[float, float, float], tuple[float, float]], turned: Callable[[float], float]
 ) -> ClassBounds:
-    """Bounds of a mean over classes from each one's own: ``of`` gives a class's (hits, rows among), ``turned`` makes
-    of that share the class's value."""
+    """Return bounds of a mean over classes from each one's own: ``of`` gives a class's (hits, rows among), ``turned``
+    makes of that share the class's value."""
 
     def class_share(place: int, margins: Margins) -> tuple[float, float]:
         return of(*(column[place] for column in margins))

@@ -24,7 +24,7 @@ def f1(tn: float, fp: float, fn: float, tp: float) -> float | None:  # noqa: ARG
 
 
 def balanced_accuracy(tn: float, fp: float, fn: float, tp: float) -> float | None:
-    """Mean of recall and specificity."""
+    """Return the mean of recall and specificity."""
     if not (fn + tp and tn + fp):
         return None
     return (tp / (fn + tp) + tn / (tn + fp)) / 2
@@ -71,13 +71,13 @@ def _f1_bounds(called: Called, confidence: float) -> Bounds:
 
 
 def _bounds(share_: Quantity | None, confidence: float) -> Bounds:
-    """A share's bounds; all there is where there is nothing among."""
+    """Return a share's bounds; all there is where there is nothing among."""
     return share_.bounds(confidence) if share_ else (0.0, 1.0)
 
 
 def _balanced_bounds(called: Called, confidence: float) -> Bounds:
-    """Half of recall less half of what specificity lacks: two independent shares, squared and added; of very few rows,
-    where that errs more often than it may, added as they are."""
+    """Return half of recall less half of what specificity lacks: two independent shares, squared and added; of very few
+    rows, where that errs more often than it may, added as they are."""
     recall, fallout = called.share("tp", "fn tp"), called.share("fp", "tn fp")
     if not (recall and fallout):
         return 0.0, 1.0
@@ -100,8 +100,8 @@ def _matthews_bounds(called: Called, confidence: float) -> Bounds:
 
 
 def _balanced_change(slices: Sequence[Slice]) -> Found:
-    """Mean of the changes of recall and of specificity: of two classes, so independent, each paired; of units, the
-    wider of that and of what leaving out units shows."""
+    """Return the mean of the changes of recall and of specificity: of two classes, so independent, each paired; of
+    units, the wider of that and of what leaving out units shows."""
     found = _mean_of(*(correct.change(slices) for correct in _CORRECT.values()))
     if not slices[0].weights:
         return found
@@ -110,7 +110,7 @@ def _balanced_change(slices: Sequence[Slice]) -> Found:
 
 
 def _mean_of(recall: Found, specificity: Found) -> Found:
-    """Half the sum of a number of each class, whose bounds are squared and added."""
+    """Return half the sum of a number of each class, whose bounds are squared and added."""
     if isinstance(recall, Undefined) or isinstance(specificity, Undefined):
         return Undefined(why=_ONE_CLASS)
     ours, lack = recall.value, -specificity.value
@@ -142,7 +142,7 @@ _MATTHEWS = Ratio(
 
 
 def _flips(name: str, doc: str, flipped: Callable[[int, int, int], bool]) -> Metric:
-    """A share of rows that both models' calls decide."""
+    """Return a share of rows that both models' calls decide."""
 
     def counted(*cells: float) -> float:
         return sum(one for at, one in zip(JOINT, cells, strict=True) if flipped(*at))
@@ -162,8 +162,8 @@ def _flips(name: str, doc: str, flipped: Callable[[int, int, int], bool]) -> Met
 
 
 def _cost_bounds(costs: Sequence[float], called: Called, confidence: float) -> Bounds:
-    """What the cells cost beyond the commonest one: each share's own bounds, squared and added with how shares of one
-    whole are correlated.
+    """Return what the cells cost beyond the commonest one: each share's own bounds, squared and added with how shares
+    of one whole are correlated.
 
     Source: Zou, Huang and Zhang, Comput Stat Data Anal 2009;53:1080 (linear functions of several parameters).
     """
@@ -188,8 +188,8 @@ def _cost_bounds(costs: Sequence[float], called: Called, confidence: float) -> B
 
 
 def _cost_of_units(costs: Sequence[float], called: Called, confidence: float) -> Bounds:
-    """What both classes' own misses cost, as often as the classes occur: squared and added. Leaving out buckets tells
-    how often they occur."""
+    """Return what both classes' own misses cost, as often as the classes occur: squared and added. Leaving out buckets
+    tells how often they occur."""
     value = below = above = 0.0
     for hit, miss in (("tn", "fp"), ("tp", "fn")):
         among = f"{hit} {miss}"
@@ -204,7 +204,7 @@ def _cost_of_units(costs: Sequence[float], called: Called, confidence: float) ->
 
 
 def _cost(parameters: Parameters) -> Metric:
-    """Mean cost a row, by what each cell of the confusion matrix costs: ``[[tn, fp], [fn, tp]]``."""
+    """Return the mean cost a row, by what each cell of the confusion matrix costs: ``[[tn, fp], [fn, tp]]``."""
     costs = dict(parameters)["costs"]
     assert isinstance(costs, tuple)  # noqa: S101 -- the policy's schema lets nothing else through
     (tn_, fp_), (fn_, tp_) = costs

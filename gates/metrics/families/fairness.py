@@ -138,12 +138,12 @@ GAPS: Mapping[str, Gap] = {
 
 
 def doc_of(gap_name: str, metric: str) -> str:
-    """What a gap of a metric is."""
+    """Return what a gap of a metric is."""
     return f"{GAPS[gap_name].doc} {metric} over the groups of `by`."
 
 
 def of(metric: Metric, gap_name: str, name: str, doc: str) -> Metric:
-    """The gap of a metric between groups."""
+    """Return the gap of a metric between groups."""
     gap = GAPS[gap_name]
 
     def level(slices: Sequence[Slice], who: int) -> Found:
@@ -179,7 +179,7 @@ def of(metric: Metric, gap_name: str, name: str, doc: str) -> Metric:
 
 
 def worst(metrics: Sequence[Metric], gap_name: str, name: str, doc: str) -> Metric:
-    """The worst of several metrics' gaps, as equalized odds are: the largest difference, the smallest ratio."""
+    """Return the worst of several metrics' gaps, as equalized odds are: the largest difference, the smallest ratio."""
     gaps = [of(metric, gap_name, name, doc) for metric in metrics]
     pick = max if GAPS[gap_name].better(1) < 0 else min
 
@@ -217,8 +217,8 @@ def worst(metrics: Sequence[Metric], gap_name: str, name: str, doc: str) -> Metr
 
 
 def _changed(ours: Metric, theirs: Metric, gap: Gap, slices: Sequence[Slice]) -> Found:
-    """The candidate's gap less the champion's, paired: each group's own bounds, squared and added by how much its value
-    moves the gap. Groups are independent; within one the two models are correlated as their difference shows.
+    """Return the candidate's gap less the champion's, paired: each group's own bounds, squared and added by how much
+    its value moves the gap. Groups are independent; within one the two models are correlated as their difference shows.
 
     Which groups are the extreme ones is taken as seen. ``ours`` and ``theirs`` are the metrics whose gaps are compared;
     where they are two, their values within a group are taken as independent.

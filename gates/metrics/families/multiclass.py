@@ -72,7 +72,7 @@ def _accuracy(name: str = "accuracy", doc: str = "Share of rows called right.") 
 
 
 def _own_class(model: ModelColumns) -> str:
-    """The score of the row's own class."""
+    """Return the score of the row's own class."""
     cases = " ".join(f"WHEN {place} THEN {score}" for place, score in enumerate(model.scores))
     return f"CASE {model.label} {cases} END"
 
@@ -86,7 +86,7 @@ def _log_loss(model: ModelColumns, _parameters: Parameters) -> Sequence[Staged]:
 
 
 def _top_k(model: ModelColumns, parameters: Parameters) -> Sequence[Staged]:
-    """Whether the own class is among the k highest; of classes that tie the later one counts as higher, as in
+    """Tell whether the own class is among the k highest; of classes that tie the later one counts as higher, as in
     scikit-learn."""
     own, k = f"{model.prefix}own", dict(parameters)["k"]
     above = " + ".join(

@@ -102,7 +102,8 @@ def _called(parameters: Parameters) -> Support:
 
 
 def _found(part: Slice, rows: int) -> int:
-    """The positives that could be found; as of one row where there are so few rows that a share of them is another."""
+    """Return the positives that could be found; as of one row where there are so few rows that a share of them is
+    another."""
     return positives(part, rows) if part.rows >= _WHOLE else 1
 
 

@@ -25,7 +25,7 @@ def _relevant(label: str, parameters: Parameters) -> str:
 
 
 def _counts(parameters: Parameters) -> str:
-    """Whether a query has a relevant row."""
+    """Tell whether a query has a relevant row."""
     return f"sum(CASE WHEN {_relevant('label', parameters)} THEN 1 ELSE 0 END) > 0"
 
 

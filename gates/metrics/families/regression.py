@@ -74,7 +74,7 @@ def _r2_slopes(error: float, label: float, square: float) -> Sequence[float]:
 
 
 def _of_variances(part: Slice, rows: int) -> int:
-    """What a ratio of two variances rests on: these are far less certain than means, and skewed."""
+    """Return what a ratio of two variances rests on: these are far less certain than means, and skewed."""
     return max(1, rows_of(part, rows) // 3)
 
 
@@ -112,7 +112,7 @@ _TAKES: Mapping[str, Mapping[str, object]] = {"pinball_loss": {"alpha": ...}, "s
 
 
 def _of_pinball(alpha: float) -> float:
-    """The relative variance of the loss of exponential errors whose two sides count ``alpha`` and the rest."""
+    """Return the relative variance of the loss of exponential errors whose two sides count ``alpha`` and the rest."""
     return 4 * (alpha**2 + (1 - alpha) ** 2) - 1
 
 

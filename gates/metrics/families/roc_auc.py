@@ -19,7 +19,7 @@ def _level(slices: Sequence[Slice], who: int) -> Found:
 
 
 def _calls(ranks: Ranks) -> bool:
-    """Whether the champion gave calls only."""
+    """Tell whether the champion gave calls only."""
     return min(ranks.positives.b, ranks.negatives.b) < 0
 
 

@@ -36,7 +36,7 @@ class Note:
 
 
 def render(decision: Decision, facts: Facts) -> str:
-    """A line an annotation; nothing where all is well."""
+    """Return a line an annotation; nothing where all is well."""
     found = list(_mistakes(decision, facts) if decision.code is Code.COULD_NOT_JUDGE else _verdicts(decision, facts))
     lines = []
     for level in ("error", "warning"):
@@ -49,7 +49,7 @@ def render(decision: Decision, facts: Facts) -> str:
 
 
 def _verdicts(decision: Decision, facts: Facts) -> Iterator[Note]:
-    """One annotation a line of the policy and level: a rule that many slices miss is one annotation."""
+    """Yield one annotation a line of the policy and level: a rule that many slices miss is one annotation."""
     covered, at = accepted(facts), dict(zip(map(id, decision.gates), facts.places, strict=False))
     grouped: dict[tuple[str, Place], list[GateVerdict]] = {}
     for gate in by_badness(decision.gates):
@@ -69,7 +69,8 @@ def _verdicts(decision: Decision, facts: Facts) -> Iterator[Note]:
 
 
 def _mistakes(decision: Decision, facts: Facts) -> Iterator[Note]:
-    """Mistakes of policy and contract at their own lines; anything else that stopped the run, at the policy's first."""
+    """Yield mistakes of policy and contract at their own lines; anything else that stopped the run, at the policy's
+    first."""
     located = list(facts.located())
     for file, problem in located:
         place = (problem.line, problem.column)

@@ -11,7 +11,8 @@ from gates.report.run_facts import Facts
 
 
 def render(decision: Decision, facts: Facts) -> str:
-    """A whole document. What blocks is a failure or an error; undecided, accepted and unjudged rules are skipped."""
+    """Return a whole document. What blocks is a failure or an error; undecided, accepted and unjudged rules are
+    skipped."""
     suites = Element("testsuites")
     suite = SubElement(suites, "testsuite", name=xml(f"gates {decision.model}"))
     properties = SubElement(suite, "properties")

@@ -16,7 +16,7 @@ LEVELS = {Verdict.FAIL: "error", Verdict.ERROR: "error", Verdict.INCONCLUSIVE: "
 
 
 def render(decision: Decision, facts: Facts) -> str:
-    """A whole log of one run. What somebody accepted is there, and suppressed with the reason."""
+    """Return a whole log of one run. What somebody accepted is there, and suppressed with the reason."""
     judged = [
         (gate, facts.places[index] if index < len(facts.places) else (1, 1))
         for index, gate in enumerate(decision.gates)
@@ -55,7 +55,7 @@ def _result(gate: GateVerdict, place: Place, facts: Facts) -> dict[str, Any]:
 
 
 def _stopped(decision: Decision, facts: Facts) -> list[dict[str, Any]]:
-    """A result for each mistake in the policy or its contract; one for anything else that stopped the run."""
+    """Return a result for each mistake in the policy or its contract; one for anything else that stopped the run."""
     found = [(problem.text, file, (problem.line, problem.column)) for file, problem in facts.located()]
     return [
         {

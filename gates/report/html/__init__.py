@@ -26,7 +26,7 @@ START = 0.5  # of the threshold explorer, where no policy names another
 
 
 def render(decision: Decision, facts: Facts) -> str:
-    """The page. Pictures of scores and tables of data are there where ``facts.evidence`` is."""
+    """Return the page. Pictures of scores and tables of data are there where ``facts.evidence`` is."""
     shown, told = first_line(decision, facts)
     gates = by_badness(tuple(gate for gate in decision.gates if gate.kind != "data"))
     page: dict[str, Any] = {
@@ -71,7 +71,7 @@ def _template() -> jinja2.Template:
 
 
 def _safe(text: str) -> Any:
-    """Text of ours that is HTML already."""
+    """Return text of ours that is HTML already."""
     import markupsafe
 
     return markupsafe.Markup(text)  # noqa: S704 -- pictures hold numbers and words of this module alone
@@ -96,7 +96,7 @@ def _row(gate: GateVerdict) -> dict[str, Any]:
 
 
 def _told(gate: GateVerdict, estimate: Estimate | None, *, change: bool = False) -> tuple[str, str]:
-    """The value, and its bounds."""
+    """Return the value, and its bounds."""
     return ("–", "") if estimate is None else figures(gate, estimate, change=change)
 
 
@@ -137,7 +137,7 @@ def _digests(decision: Decision, facts: Facts) -> Iterator[tuple[str, str]]:
 
 
 def _measured(evidence: Evidence | None) -> dict[str, Any]:
-    """What only the evidence knows: curves, confusion matrices, findings with their distributions."""
+    """Return what only the evidence knows: curves, confusion matrices, findings with their distributions."""
     if evidence is None:
         return {"plots": [], "confusion": [], "explorer": None, "drift": [], "tables": []}
     models = [Scores.of(curve) for curve in evidence.curves]
@@ -178,7 +178,7 @@ def _explorer(models: list[Scores]) -> list[dict[str, Any]]:
 
 
 def _confusion(evidence: Evidence) -> list[dict[str, Any]]:
-    """Rows by label and call, a table a model."""
+    """Return rows by label and call, a table a model."""
     whole = next((part for part in evidence.slices if not part.dimension), None)
     if whole is None or not whole.cells:
         return []
@@ -197,7 +197,7 @@ def _confusion(evidence: Evidence) -> list[dict[str, Any]]:
 
 
 def _shows_bins(finding: Finding) -> bool:
-    """Whether its parts are the bins of two tables, rather than numbers of another meaning."""
+    """Tell whether its parts are the bins of two tables, rather than numbers of another meaning."""
     return any(part.there for part in finding.parts[1:]) and finding.parts[-1].label != GAP
 
 

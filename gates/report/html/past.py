@@ -44,7 +44,7 @@ def _approval(one: Approval) -> str:
 
 
 def _charts(decision: Decision, champions: Sequence[Champion]) -> Iterator[dict[str, Any]]:
-    """A chart a metric of today's decision, of the last champion's where that judged none."""
+    """Yield a chart a metric of today's decision, of the last champion's where that judged none."""
     now = {gate.id: one for gate, one in measured(decision)}
     then = [
         (champion, {gate.id: one for gate, one in measured(champion.decision)})

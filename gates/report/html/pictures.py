@@ -44,7 +44,7 @@ MARKS = """.f .i { stroke: var(--ink); stroke-width: 2; } .f .p { fill: var(--in
 
 
 def variables(scheme: str) -> str:
-    """The colours of a scheme, light or dark, as CSS declares them."""
+    """Return the colours of a scheme, light or dark, as CSS declares them."""
     return " ".join(f"--{name}: {colour};" for name, colour in COLOURS[scheme].items())
 
 
@@ -54,7 +54,7 @@ def coloured(css: str, scheme: str) -> str:
 
 
 def forest(gate: GateVerdict, place: str = "") -> str:
-    """A judged interval as a line with its value, the champion's value or no change, and the limit.
+    """Return a judged interval as a line with its value, the champion's value or no change, and the limit.
 
     Empty where nothing was judged. ``place``: attributes that say where it lies within another picture.
     """
@@ -109,7 +109,8 @@ def square(title: str, curves: Sequence[tuple[str, Points]], axes: tuple[str, st
 
 
 def history(title: str, points: Sequence[tuple[str, Estimate]], next_: Estimate | None) -> str:
-    """A value with its interval over time, equally far apart, each named. ``next_`` may follow: not there yet."""
+    """Return a value with its interval over time, equally far apart, each named. ``next_`` may follow: not there
+    yet."""
     every = [(name, one, "") for name, one in points] + ([("now", next_, " next")] if next_ else [])
     every = [row for row in every if all(map(isfinite, (row[1].value, row[1].low, row[1].high)))]
     if not every:

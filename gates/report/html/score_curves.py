@@ -49,7 +49,7 @@ class Scores:
         return [(true / m, true / (false + true)) for false, true in self._called() if false + true] if m else []
 
     def calibration(self) -> Points:
-        """Mean score and share of positives, by tenths of the score that have rows."""
+        """Return the mean score and share of positives, by tenths of the score that have rows."""
         found = []
         for place in range(_TENTHS):
             held = [row for row in self.bins if min(int(row[0] * _TENTHS), _TENTHS - 1) == place]
@@ -60,7 +60,7 @@ class Scores:
         return found
 
     def spread(self, label: int) -> Sequence[float]:
-        """Share of one class's rows in each twentieth of the score."""
+        """Return the share of one class's rows in each twentieth of the score."""
         total = self.totals[label] or 1
         found = [0.0] * _TWENTIETHS
         for row in self.bins:

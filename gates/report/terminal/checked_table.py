@@ -13,7 +13,7 @@ WARNING = "⚠️"
 
 
 def render(checked: Checked, *, width: int = 120, colour: bool = False) -> str:
-    """Text for a terminal of ``width`` columns; escape codes only where ``colour``."""
+    """Return text for a terminal of ``width`` columns; escape codes only where ``colour``."""
     from rich.text import Text
 
     out, told = console(width, colour=colour)
@@ -72,7 +72,7 @@ def _table(gates: list[GateVerdict], findings: dict[str, Finding]) -> object:
 
 
 def _counted(finding: Finding) -> tuple[str, str]:
-    """Rows that a rule counted, and their share; of a distance to another table there is neither."""
+    """Return rows that a rule counted, and their share; of a distance to another table there is neither."""
     if finding.parts:
         return "–", "–"
     if finding.rule == "rows" or not finding.rows:  # all of them, always

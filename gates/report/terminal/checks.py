@@ -19,7 +19,7 @@ COLOURS: Final = {CheckState.UNSAFE: "red", CheckState.MISSING: "red", CheckStat
 
 
 def render(diagnosis: Diagnosis, *, width: int = 120, colour: bool = False) -> str:
-    """Text for a terminal of ``width`` columns; escape codes only where ``colour``."""
+    """Return text for a terminal of ``width`` columns; escape codes only where ``colour``."""
     from rich.text import Text
 
     out, told = console(width, colour=colour)

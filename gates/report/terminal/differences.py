@@ -18,8 +18,8 @@ Change = ContractChange | PolicyChange
 
 
 def render(changes: Sequence[Change], worse: str, *, width: int = 120, colour: bool = False) -> str:
-    """Text for a terminal of ``width`` columns; escape codes only where ``colour``. ``worse`` is what the second one
-    must not be: looser, weaker."""
+    """Return text for a terminal of ``width`` columns; escape codes only where ``colour``. ``worse`` is what the second
+    one must not be: looser, weaker."""
     from rich.text import Text
 
     out, told = console(width, colour=colour)
@@ -62,7 +62,7 @@ def _table(changes: list[Change]) -> object:
 
 
 def _said(side: Plain) -> str:
-    """A value as YAML would have it; keys without their braces."""
+    """Return a value as YAML would have it; keys without their braces."""
     if side is None or side is True:
         return "–" if side is None else "asked for"
     return printable(flow(side)[1:-1] if isinstance(side, dict) else flow(side))

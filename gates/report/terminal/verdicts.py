@@ -33,7 +33,7 @@ COLOURS = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow", Verdict.FAIL: 
 
 
 def render(decision: Decision, facts: Facts | None = None, *, width: int = 120, colour: bool = False) -> str:
-    """Text for a terminal of ``width`` columns; escape codes only where ``colour``."""
+    """Return text for a terminal of ``width`` columns; escape codes only where ``colour``."""
     from rich.text import Text
 
     facts = facts or Facts()
@@ -69,7 +69,7 @@ def render(decision: Decision, facts: Facts | None = None, *, width: int = 120, 
 
 
 def console(width: int, *, colour: bool) -> tuple[io.StringIO, Console]:
-    """Where to print, and what prints there: no markup, no emoji codes, no guesses at what a number is."""
+    """Return where to print, and what prints there: no markup, no emoji codes, no guesses at what a number is."""
     from rich.console import Console
 
     out = io.StringIO()
@@ -84,7 +84,7 @@ def _held(count: int) -> str:
 
 
 def _stacked(gate: GateVerdict) -> object:
-    """A gate on lines of its own, for a window too narrow for the table."""
+    """Return a gate on lines of its own, for a window too narrow for the table."""
     from rich.text import Text
 
     style = COLOURS[gate.verdict] if gate.verdict else "dim"
@@ -132,7 +132,7 @@ def _value(estimate: Estimate | None) -> str:
 
 
 def _judged(gate: GateVerdict) -> str:
-    """The number that was held against the limit, with its bounds."""
+    """Return the number that was held against the limit, with its bounds."""
     level = gate.rule in ("min", "max")
     estimate = gate.candidate if level else gate.difference
     return within(gate, estimate, change=not level) or "–"
