@@ -47,7 +47,7 @@ def keep(git: Git, remote: str, folder: str, texts: Mapping[str, str], *, replac
 
 
 def address(server: str, repository: str, path: str) -> str:
-    """Return where a browser finds a picture: through the page of the file, which lets in whoever may see the repository.
+    """Return where a browser finds a picture: through the file's page, which lets in whoever may see the repository.
 
     The host of raw files asks for a token of its own where the repository is private.
     """
