@@ -291,9 +291,13 @@ def scored(scene: Scene, random: np.random.Generator, n: int) -> tuple[np.ndarra
     x = random.normal(size=n)
     logit = 1.5 * x + intercept(scene.positives)
     y = (random.random(n) < 1 / (1 + np.exp(-logit))).astype(np.int64)
-    noise = 0.3, 0.6 if scene.effect else 0.3
-    s, t = (1 / (1 + np.exp(-logit - width * random.normal(size=n))) for width in noise)
+    s, t = (1 / (1 + np.exp(-logit - width * random.normal(size=n))) for width in noises(scene))
     return y, s, t
+
+
+def noises(scene: Scene) -> tuple[float, float]:
+    """By how much the candidate's and the champion's logits are off."""
+    return 0.3, 0.6 if scene.effect else 0.3
 
 
 def calling(y: np.ndarray, s: np.ndarray, t: np.ndarray) -> tuple[tuple[int, ...], ...]:
@@ -332,8 +336,25 @@ def losses(scene: Scene, repeats: int) -> tuple[list[Asked], Iterator[Sequence[S
             part(n, cells=calling(y, s, t), moments=tuple(summed(name, [ours[name], theirs[name]]) for name in ours))
         ]
 
-    metrics = [binary(name) for name in ("log_loss", "brier_score", "calibration_gap")]
-    return averaged(metrics, draw, scene), (draw(scene.rows, random) for _ in range(repeats))
+    candidate, champion = (expected_losses(scene.positives, width) for width in noises(scene))
+    truth = [Asked(binary(name), value, value - champion[name]) for name, value in candidate.items()]
+    return truth, (draw(scene.rows, random) for _ in range(repeats))
+
+
+@functools.cache
+def expected_losses(positives: float, width: float) -> dict[str, float]:
+    """True values of a model whose logits are off by so much, summed over a fine grid of both normal numbers."""
+    x, off = np.linspace(-8, 8, 801)[:, None], np.linspace(-8, 8, 801)[None, :]
+    weights = np.exp(-(x * x + off * off) / 2)
+    weights /= weights.sum()
+    logit = 1.5 * x + intercept(positives)
+    p, s = 1 / (1 + np.exp(-logit)), 1 / (1 + np.exp(-logit - width * off))
+    found = {
+        "log_loss": -p * np.log(s) - (1 - p) * np.log1p(-s),
+        "brier_score": p * (1 - s) ** 2 + (1 - p) * s**2,
+        "calibration_gap": s - p,
+    }
+    return {name: float((value * weights).sum()) for name, value in found.items()}
 
 
 def averaged(
