@@ -152,7 +152,7 @@ def curves(
 
 
 def verdicts() -> str:
-    """Where an interval lies against a floor."""
+    """Where an interval lies against a limit."""
     limit, rows = 0.80, []
     for right, n in ((850, 1000), (85, 100), (812, 1000), (745, 1000)):
         value, (low, high) = right / n, exact(right, n, CONFIDENCE)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Count the rooms that a command leads through, and how often its way climbs back up.
+"""Count the packages that a command leads through, and how often its way climbs back up.
 
     scripts/ways.py [FOLDER]        the ways of this checkout, or of another one
 
 Three commands are run for real, each in a project of its own, and every function of the package that they enter is
-noted. Where one function follows another of a different room, that is a step. A climb is a step to a higher floor;
-each pair of rooms counts once. Run it with the Python of .venv-test.
+noted. Where one function follows another of a different package, that is a step. A climb is a step to a higher layer;
+each pair of packages counts once. Run it with the Python of .venv-test.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from structure import ROOT, floors, rooms_of
+from structure import ROOT, layers, packages_of
 
 POLICY = """version: 1
 model: ways
@@ -43,11 +43,11 @@ def enter(frame, event, argument):
     name = frame.f_code.co_filename
     if event != "call" or not name.startswith(root):
         return
-    room = name[len(root):].split(os.sep)[0].removesuffix(".py")
+    package = name[len(root):].split(os.sep)[0].removesuffix(".py")
     me = threading.get_ident()
-    if room != "__init__" and last.get(me) != room:
-        steps.add((last.get(me, ""), room))
-        last[me] = room
+    if package != "__init__" and last.get(me) != package:
+        steps.add((last.get(me, ""), package))
+        last[me] = package
 sys.argv = ["gates", *sys.argv[3:]]
 threading.setprofile(enter)
 sys.setprofile(enter)
@@ -92,7 +92,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def followed(root: Path, name: str) -> list[tuple[str, str]]:
-    """The steps between rooms of one way."""
+    """The steps between packages of one way."""
     before, command = WAYS[name]
     with tempfile.TemporaryDirectory() as place:
         folder, target = Path(place), Path(place) / "steps.json"
@@ -113,13 +113,13 @@ def followed(root: Path, name: str) -> list[tuple[str, str]]:
 
 
 def main(root: Path) -> None:
-    """Print the rooms entered and the climbs of each way."""
-    floor = floors(rooms_of(root))
+    """Print the packages entered and the climbs of each way."""
+    layer = layers(packages_of(root))
     for name in WAYS:
         steps = followed(root, name)
-        rooms = {room for _, room in steps}
-        climbs = sum(floor.get(one, 0) < floor[other] for one, other in steps if one)
-        print(f"{len(rooms):5}  rooms entered on the way {name}")
+        packages = {package for _, package in steps}
+        climbs = sum(layer.get(one, 0) < layer[other] for one, other in steps if one)
+        print(f"{len(packages):5}  packages entered on the way {name}")
         print(f"{climbs:5}  climbs")
 
 

@@ -34,15 +34,15 @@ def test_every_module_is_in_one_layer():
     assert sorted(layered()) == sorted(modules())
 
 
-EFFECTS = {"measure", "system"}  # rooms below report that read files, or start programs
+EFFECTS = {"measure", "system"}  # packages below report that read files, or start programs
 PARTS = {"gates.project.guesses", "gates.project.policy_text", "gates.github.caller_workflows"}  # pure ones of others
 FILES = {"gates.attestation": "gates.attestation.statement"}  # the other module reads a key
 
 
 def test_all_from_report_downward_is_held_to_be_pure():
     below = {"report", *layered(next(i for i, layer in enumerate(LAYERS["layers"]) if layer.startswith("judge")))}
-    rooms = {f"gates.{name}" for name in below - EFFECTS}
-    assert {FILES.get(name, name) for name in rooms} | PARTS == set(PURE["source_modules"])
+    packages = {f"gates.{name}" for name in below - EFFECTS}
+    assert {FILES.get(name, name) for name in packages} | PARTS == set(PURE["source_modules"])
 
 
 def test_nothing_new_stands_at_the_root():
@@ -77,8 +77,10 @@ def test_no_folder_has_more_than_twelve_modules():
 
 
 def test_a_published_format_is_declared_among_the_documents():
-    rooms = {path.parent.name for path in sources() if re.search(r'Literal\["gates/[a-z-]+/v\d+"\]', path.read_text())}
-    assert rooms == {"documents"}
+    packages = {
+        path.parent.name for path in sources() if re.search(r'Literal\["gates/[a-z-]+/v\d+"\]', path.read_text())
+    }
+    assert packages == {"documents"}
 
 
 def test_every_package_says_in_one_sentence_what_lives_there():
@@ -100,6 +102,6 @@ def test_the_checks_run_the_linter():
 @pytest.mark.slow
 def test_the_ways_of_three_commands_can_be_followed():
     done = subprocess.run([sys.executable, ROOT / "scripts/ways.py"], capture_output=True, text=True, check=True)
-    entered = [int(line.split()[0]) for line in done.stdout.splitlines() if "rooms entered" in line]
+    entered = [int(line.split()[0]) for line in done.stdout.splitlines() if "packages entered" in line]
     assert len(entered) == 3
-    assert all(0 < rooms <= len(modules()) for rooms in entered)
+    assert all(0 < packages <= len(modules()) for packages in entered)

@@ -120,17 +120,17 @@ def _asked(told: SentenceFacts) -> str:
 
 
 def _level(told: SentenceFacts) -> str:
-    what, floor = subject(told.metric, told.key, told.by), told.rule == "min"
+    what, lower = subject(told.metric, told.key, told.by), told.rule == "min"
     low, high = (apart(number, end, told.limit) for end in (told.judged.low, told.judged.high))
     if told.code is Code.WITHIN_BAR:
-        side = f"at least {low}" if floor else f"at most {high}"
+        side = f"at least {low}" if lower else f"at most {high}"
         return f"{what} is {side} {_basis(told)}; {_asked(told)}"
     if told.code is Code.ACROSS_BAR:
         return (
             f"{what} lies between {low} and {high} {_basis(told)}, on both sides of your limit of "
             f"{limit_text(told.limit)}; {_settle(told)}"
         )
-    side = f"at most {high}" if floor else f"at least {low}"
+    side = f"at most {high}" if lower else f"at least {low}"
     return f"{what} is {side} {_basis(told)}; {_asked(told)}"
 
 
