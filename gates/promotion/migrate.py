@@ -58,6 +58,7 @@ def migrate(
     with old.locked():
         while True:
             head = old.settled()
+            desk.registry.refresh()
             held = list(_held(desk, head))
             standing = [one for one in held if one.aliases]
             if not standing:

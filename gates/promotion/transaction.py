@@ -109,6 +109,7 @@ class PromotionContext:
         """The ledger's newest commit, once no intent is open: one that a dead process left is undone."""
         told = False
         while True:
+            self.registry.refresh()
             head = self.ledger.head()
             entry = self.open_intent(head)
             if entry is None:
@@ -172,6 +173,7 @@ def carry_out(desk: PromotionContext, entry: Entry) -> Entry:
     assert intent.alias is not None  # noqa: S101 -- every intent names both
     assert intent.model is not None  # noqa: S101
     name, alias, digest = desk.name, intent.alias, intent.model.digest
+    desk.registry.refresh()
     version = intent.after.version if intent.after else desk.registry.made_for(name, entry.digest)
     if version is None:
         return _close(desk, entry, Refused.INTERRUPTED, "the model was not registered")
@@ -188,6 +190,7 @@ def carry_out(desk: PromotionContext, entry: Entry) -> Entry:
         if CARD in intent.documents and not intent.target:  # what is gone back to has its own already
             desk.registry.attach(name, version, CARD, desk.ledger.document(entry, CARD))
         desk.registry.move(name, alias, version)
+    desk.registry.refresh()
     now = desk.registry.at(name, alias)
     if now != version:
         why = f"somebody moved {alias} to version {now} in the meantime"
@@ -207,6 +210,7 @@ def _undo(desk: PromotionContext, entry: Entry, version: str | None, code: Refus
     assert alias  # noqa: S101 -- every intent names one
     last = last_move(desk.ledger, desk.ledger.head(), desk.name, alias)
     stood = last.record.after.version if last and last.record.after else None
+    desk.registry.refresh()
     if version is not None and version != stood and desk.registry.at(desk.name, alias) == version:
         desk.registry.move(desk.name, alias, stood)
     return _close(desk, entry, code, why)

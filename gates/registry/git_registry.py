@@ -45,6 +45,11 @@ class GitRegistry:
         self._branch = OrphanBranch(git=git, remote=remote, name=REGISTRY)
         self._say = say
         self._limit = limit
+        self._seen: Files | None = None  # what was fetched last
+
+    def refresh(self) -> None:
+        """See ``Registry``."""
+        self._seen = None
 
     # -- reading --
 
@@ -109,16 +114,21 @@ class GitRegistry:
 
     def _look(self, name: str) -> tuple[Files, RegisteredVersions]:
         with ran("registry", f"look up {name} in {REGISTRY}"):
-            files = self._branch.files(self._branch.newest())
-            _refuse_odd(files)
-            return files, self._state(files, name)
+            if self._seen is None:
+                files = self._branch.files(self._branch.newest())
+                _refuse_odd(files)
+                self._seen = files
+            return self._seen, self._state(self._seen, name)
 
     def _state(self, files: Files, name: str) -> RegisteredVersions:
         blob = files.get(f"{_folder(name)}/{STATE}")
         if blob is None:
             return RegisteredVersions(schema=SCHEMA, name=name, versions=(), aliases={})
+        return self._read(blob, _folder(name))
+
+    def _read(self, blob: Blob, folder: str) -> RegisteredVersions:
         (data,) = self._branch.read([blob])
-        return read_json(RegisteredVersions, data, f"{REGISTRY}: {_folder(name)}/{STATE}")
+        return read_json(RegisteredVersions, data, f"{REGISTRY}: {folder}/{STATE}")
 
     def _copied(self, files: Files, place: str, into: Path) -> Path:
         """Copy the files below a place into a fresh folder."""
@@ -203,13 +213,16 @@ class GitRegistry:
             return change(files)
 
         with ran("registry", f"write {what} to {REGISTRY}"):
-            self._branch.change(plain, what)
+            try:
+                self._branch.change(plain, what)
+            finally:
+                self.refresh()
 
     def _fitting(self, files: Files, name: str, always: Files, model: Files) -> Files:
         """The files with the new ones, as far as there is room. The files of versions that no alias names go first, the
         oldest first; then the new model's own."""
         room = files | always | model
-        for place in self._forgettable(files, name):
+        for place in self._forgettable(files, _folder(name)):
             if _bytes(room) <= self._limit:
                 return room
             room = {path: blob for path, blob in room.items() if not path.startswith(place)}
@@ -226,12 +239,21 @@ class GitRegistry:
         self._say(f"the model's files do not fit into {limit} of {REGISTRY}: its predictions and digests are kept")
         return room
 
-    def _forgettable(self, files: Files, name: str) -> list[str]:
-        """Folders that may go, the first first: models, then predictions, of versions that no alias names."""
-        state = self._state(files, name)
-        named = set(state.aliases.values())
-        old = [f"{_folder(name)}/{one.stored}/" for one in state.versions if one.version not in named]
-        return [f"{place}{CANDIDATE}/" for place in old] + [f"{place}{PREDICTIONS}/" for place in old]
+    def _forgettable(self, files: Files, own: str) -> list[str]:
+        """Folders that may go, the first first: what a promotion that ended early left without a version; then models,
+        then predictions, of versions that no alias names, those of the model's ``own`` folder first."""
+        folders = sorted(
+            (path.removesuffix(f"/{STATE}") for path in files if path.endswith(f"/{STATE}")), key=own.__ne__
+        )
+        kept, old = set[str](), list[str]()
+        for folder in folders:
+            state = self._read(files[f"{folder}/{STATE}"], folder)
+            named = set(state.aliases.values())
+            kept |= {f"{folder}/{one.stored}/" for one in state.versions}
+            old += [f"{folder}/{one.stored}/" for one in state.versions if one.version not in named]
+        stored = {"/".join(path.split("/")[:2]) + "/" for path in files if path.count("/") > 1}
+        left = sorted(stored - kept)
+        return left + [f"{place}{CANDIDATE}/" for place in old] + [f"{place}{PREDICTIONS}/" for place in old]
 
 
 def limit(environ: Mapping[str, str]) -> int:

@@ -82,6 +82,9 @@ class MLflowRegistry:
             self._uri = uri
             self._artifacts = (root / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
 
+    def refresh(self) -> None:
+        """See ``Registry``: nothing is remembered here."""
+
     def served(self, name: str, version: str, known: RecordedModel | None, cache: Path) -> RegisteredModel | None:
         """A version by its number, or None where there is none. ``cache`` is a folder to fetch into.
 

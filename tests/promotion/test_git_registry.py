@@ -118,6 +118,42 @@ def test_an_alias_moved_by_hand_is_an_error(world: GitWorld, promoted: Any) -> N
     assert world.gates("run").code == 0
 
 
+def test_an_alias_moved_by_hand_meanwhile_stops_the_promotion(
+    world: GitWorld, promoted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was looked up earlier in the same command does not count at the moment of the effect."""
+    for by in (0.05, 0.1):
+        world.better(promoted, by)
+        if by < 0.1:
+            assert world.gates("promote").code == 0
+    register = GitRegistry.register
+
+    def meanwhile(registry: GitRegistry, *given: Any) -> str:
+        made = register(registry, *given)
+        registry.at("churn", "champion")  # it has looked, and remembers
+        restated(world, lambda state: replace(state, aliases={"champion": "1"}))
+        return made
+
+    monkeypatch.setattr(GitRegistry, "register", meanwhile)
+    done = world.gates("promote")
+    assert (done.code, "somebody moved champion to version 1" in done.err) == (1, True), done.err
+    assert world.records()[-1]["code"] == "alias_moved"
+
+
+@pytest.mark.usefixtures("promoted")
+def test_a_command_fetches_the_branch_once(world: GitWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+    ask = Git.ask
+
+    def counted(git: Git, *arguments: str, **named: Any) -> Any:
+        asked.append(arguments)
+        return ask(git, *arguments, **named)
+
+    monkeypatch.setattr(Git, "ask", counted)
+    assert world.gates("run").code == 0
+    assert sum("gates-registry" in " ".join(one) and one[0] == "fetch" for one in asked) == 1
+
+
 @pytest.mark.usefixtures("promoted")
 def test_bytes_changed_by_hand_are_an_error(world: GitWorld) -> None:
     branch = world.branch

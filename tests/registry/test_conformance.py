@@ -194,6 +194,24 @@ def test_files_of_versions_that_nothing_names_go_first(bounded: GitRegistry, can
         bounded.files(NAME, versions[0], candidate.parent / "copy")
 
 
+def test_what_was_never_registered_goes_first_and_what_serves_stays(bounded: GitRegistry, candidate: Path) -> None:
+    """A promotion that was killed before it had a version leaves its files; and a branch may hold several models."""
+    serving = promoted(bounded, grown(candidate, 1200))
+    digest = folder_digest(candidate)
+    kept = bounded.keep("other", candidate, candidate / "predictions.csv")
+    (candidate / "model" / "MLmodel").write_text("flavors: {other: 1}\n")
+    last = bounded.register("other", bounded.keep("other", candidate, candidate / "predictions.csv"), {})
+    bounded.move("other", "champion", last)
+    assert bounded.kept("other", kept.run_id) is None
+    assert bounded.stored(NAME, serving) == digest
+    assert folder_digest(bounded.files("other", last, candidate.parent / "copy")) == folder_digest(candidate)
+    grown(candidate, 2400)
+    assert promoted(bounded, candidate, "sha256:3") == "2"
+    assert folder_digest(bounded.files(NAME, serving, candidate.parent / "copy")) == digest
+    with pytest.raises(GatesError, match="no room"):
+        bounded.files(NAME, "2", candidate.parent / "copy")
+
+
 def test_a_model_that_does_not_fit_is_bound_by_its_digest(
     bounded: GitRegistry, said: list[str], candidate: Path, tmp_path: Path
 ) -> None:
@@ -219,9 +237,13 @@ def test_a_changed_file_changes_the_digest(tmp_path: Path, candidate: Path) -> N
     version = promoted(registry, candidate)
     branch = OrphanBranch(git=git, remote=None, name="gates-registry")
     (path,) = (one for one in branch.files(branch.newest()) if one.endswith("weights.bin"))
+    assert registry.stored(NAME, version) == folder_digest(candidate)
     branch.change(lambda files: files | {path: branch.blob(b"poisoned")}, "poison")
+    assert registry.stored(NAME, version) == folder_digest(candidate), "what was fetched is not fetched again"
+    registry.refresh()
     assert registry.stored(NAME, version) not in (None, folder_digest(candidate))
     branch.change(lambda files: {name: blob for name, blob in files.items() if name != path}, "remove")
+    registry.refresh()
     assert registry.stored(NAME, version) not in (None, folder_digest(candidate))
 
 
