@@ -6,8 +6,8 @@ import environment  # isort: skip -- before anything else: what is imported belo
 
 import bisect
 import collections
+import functools
 import gc
-import logging
 import sys
 import tempfile
 import textwrap
@@ -52,7 +52,10 @@ POLICY = {
 gc.disable()  # until all is imported, and most of it stays
 gc.set_threshold(10_000, 20, 20)
 PYTHON = sys.executable
-FIRST = ("tests/actions/", "tests/spark/", "tests/promotion/", "tests/docs/")
+FIRST = (  # what takes longest
+    *("tests/actions/", "tests/spark/", "tests/promotion/", "tests/docs/", "tests/report/test_report_browser.py"),
+    *("tests/test_configs.py", "tests/test_examples.py", "tests/test_suite.py", "tests/init/test_template.py"),
+)
 TOGETHER = ("tests/spark/", "tests/docs/")  # each makes something for all its files that takes ten seconds
 
 
@@ -79,7 +82,7 @@ def pytest_report_header() -> str | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is slow stays away unless all is wanted; what takes longest comes first."""
+    """What is slow stays away unless all is wanted; what takes longest comes first, so that all end together."""
     slow = [] if extent.ALL else [item for item in items if item.get_closest_marker("slow")]
     if slow:
         config.hook.pytest_deselected(items=slow)
@@ -135,14 +138,9 @@ def forked():
 
 
 @pytest.fixture(scope="session")
-def empty_registry(tmp_path_factory):
+def empty_registry(forked):
     """An MLflow registry on SQLite that nobody has used: making its tables takes seconds, copying it none."""
-    import mlflow
-
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    path = tmp_path_factory.mktemp("registry") / "mlflow.db"
-    mlflow.MlflowClient(f"sqlite:///{path}").search_registered_models()
-    return path
+    return forked.with_name(prefork.EMPTY)
 
 
 @pytest.fixture(scope="module")
@@ -197,14 +195,22 @@ def make_policy(keys: dict, contract: dict | str | None = None) -> ResolvedPolic
     files = {}
     if contract is not None:
         written = written | {"data": written["data"] | {"contract": "contract.yaml"}}
-        files["contract.yaml"] = contract if isinstance(contract, str) else yaml.safe_dump(contract, sort_keys=False)
+        files["contract.yaml"] = contract if isinstance(contract, str) else dumped(contract)
+    return _read(dumped(written), tuple(files.items()))
 
+
+def dumped(keys: dict) -> str:
+    return yaml.dump(keys, Dumper=yaml.CSafeDumper, sort_keys=False)
+
+
+@functools.lru_cache(maxsize=256)  # a policy is compared with hundreds of others
+def _read(text: str, files: tuple[tuple[str, str], ...]) -> ResolvedPolicy:
     def opened(path: str) -> bytes:
-        if path not in files:
+        if path not in dict(files):
             raise GatesError("can't be read: No such file or directory")
-        return textwrap.dedent(files[path]).encode()
+        return textwrap.dedent(dict(files)[path]).encode()
 
-    return read(yaml.safe_dump(written, sort_keys=False).encode(), "gates.yaml", opened)
+    return read(text.encode(), "gates.yaml", opened)
 
 
 def make_evidence(

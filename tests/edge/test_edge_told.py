@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import shutil
 import sys
 from itertools import product
 from pathlib import Path
@@ -26,11 +27,18 @@ FAILING = [{"metric": "roc_auc", "min": 0.99}]
 HEAD = "a" * 40
 
 
-@pytest.fixture
-def judged(project: Project) -> Project:
-    """A project with a model that fails."""
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a model that fails. Nobody changes it: copies are made."""
+    project = Project(tmp_path_factory.mktemp("failed"))
     project.ready(gates=FAILING)
     assert project.gates("run").code == 1
+    return project.root
+
+
+@pytest.fixture
+def judged(project: Project, failed: Path) -> Project:
+    shutil.copytree(failed, project.root, dirs_exist_ok=True)
     return project
 
 

@@ -1,156 +1,31 @@
-"""A repository with its bare remote, a registry, and `gates` run in processes forked from one that has imported it."""
+"""A repository with its bare remote, a registry, and `gates` run in this process or in a fork."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "edge"))
 
-from edge_project import Project, Rows, clean_environment, table
+from edge_project import Done, Project, Rows, call, clean_environment, table
 
 GATES = [{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.2}]
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(
-    ["mlflow", "mlflow.store.model_registry.sqlalchemy_store", "mlflow.store.tracking.sqlalchemy_store", "gates.cli",
-     "gates.promotion.promote", "gates.measure", "duckdb", "pandas", "jsonschema_rs", "stamina", "filelock", "worlds"]
-)  # fmt: skip
-
-REMOTE = ("push", "fetch", "ls-remote")
-WRITES = ("hash-object", "mktree", "commit-tree", "update-ref", "push", "init")
-CHANGES = (
-    "create_experiment", "create_run", "log_artifacts", "log_artifact", "set_terminated", "create_registered_model",
-    "create_model_version", "set_registered_model_alias", "delete_registered_model_alias",
-)  # fmt: skip
-LOOKS = (
-    "get_model_version_by_alias",
-    "get_model_version",
-    "search_model_versions",
-    "get_run",
-    "get_experiment_by_name",
-)
-
-
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-def _child(commands: list[list[str]], environment: dict[str, str], streams: str, hook: dict[str, Any] | None) -> None:
-    """`gates ARGUMENT...` for each command, until one fails; what `hook` says happens to their effects."""
-    os.environ.clear()
-    os.environ.update(environment)
-    if hook:
-        _hooked(hook)
-    import stamina
-
-    from gates.cli import main
-
-    stamina.set_testing(True, attempts=10, cap=True)  # no pauses
-
-    for place, arguments in enumerate(commands):
-        for number, end in ((1, "out"), (2, "err")):
-            os.dup2(os.open(f"{streams}-{place}.{end}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-        sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
-        sys.argv = ["gates", *arguments]
-        try:
-            main()
-        except SystemExit as ended:
-            if place + 1 == len(commands) or ended.code:
-                raise
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-
-
-def _hooked(hook: dict[str, Any]) -> None:
-    """Counts effects, and kills before the k-th, or lets every n-th fail (before or after it was done)."""
-    import mlflow
-
-    from gates.system.git import Git
-
-    counter = Path(hook["counter"])
-    if hook.get("watch"):
-        _watched(counter)
-        return
-
-    def tick() -> int:
-        count = int(counter.read_text() or 0) + 1 if counter.exists() else 1
-        counter.write_text(str(count))
-        if count == hook.get("kill"):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return count
-
-    def fails(count: int) -> bool:
-        return count % hook.get("every", 10**9) == 0
-
-    ask = Git.ask
-
-    def asked(self: Any, *arguments: str, **named: Any) -> Any:
-        if arguments[0] not in (REMOTE if "every" in hook else WRITES):
-            return ask(self, *arguments, **named)
-        failing = fails(tick())
-        if failing and not hook.get("late"):
-            return subprocess.CompletedProcess(arguments, 128, b"", b"fatal: injected")
-        done = ask(self, *arguments, **named)
-        return subprocess.CompletedProcess(arguments, 128, b"", b"fatal: injected") if failing else done
-
-    Git.ask = asked  # type: ignore[method-assign]
-
-    def wrap(name: str) -> None:
-        plain = getattr(mlflow.MlflowClient, name)
-
-        def called(self: Any, *arguments: Any, **named: Any) -> Any:
-            failing = fails(tick())
-            if failing and not hook.get("late"):
-                raise mlflow.exceptions.MlflowException("injected")
-            result = plain(self, *arguments, **named)
-            if failing:
-                raise mlflow.exceptions.MlflowException("injected")
-            return result
-
-        setattr(mlflow.MlflowClient, name, called)
-
-    if hook.get("machines"):
-        _far_apart(counter.parent)
-        return
-    for name in (*CHANGES, *(LOOKS if "every" in hook else ())):
-        wrap(name)
-
-
-def _watched(log: Path) -> None:
-    """What could run code of a model is written down: unpickling, and any program but git."""
-
-    def see(event: str, arguments: Any) -> None:
-        if event == "pickle.find_class" or (event == "subprocess.Popen" and "git" not in Path(str(arguments[0])).name):
-            with log.open("a") as file:
-                file.write(f"{event} {arguments[:2]}\n")
-
-    sys.addaudithook(see)
-
-
-def _far_apart(folder: Path) -> None:
-    """As if this were a machine of its own: a lock of its own, that tells nothing about others."""
-    from gates.promotion import transaction
-    from gates.registry.mlflow import MLflowRegistry
-
-    MLflowRegistry.lock = property(lambda _: folder / "lock")  # type: ignore[assignment, method-assign]
-    transaction.POLL = 0.1
+HOOKED = Path(__file__).with_name("hooked.py")
 
 
 class World(Project):
     """A clone with a policy in it, its remote `origin`, and an MLflow registry beside both, if there is one."""
+
+    programs: Path
+    """Where the `python` is that need not import what takes long."""
+    apart = False
+    """Whether each command has a process of its own: MLflow holds a registry open that was put in another's place."""
 
     def __init__(self, base: Path, registry: Path | None) -> None:
         self.base = base
@@ -192,24 +67,26 @@ class World(Project):
         streams = str(self.base / f"{os.getpid()}-{next(_numbers)}")
         policy = str((root or self.root) / "gates.yaml")
         lines = [[command, "--policy", policy, *arguments] for command, *arguments in commands]
-        process = SERVER.Process(
-            target=_child, args=(lines, self.environment(**(env or {})), streams, dict(hook) if hook else None)
-        )
-        process.start()
+        asked = json.dumps([lines, streams, dict(hook) if hook else None])
+        process = subprocess.Popen([self.programs / "python", HOOKED, asked], env=self.environment(**(env or {})))
         process.streams = streams  # type: ignore[attr-defined]
         process.count = len(commands)  # type: ignore[attr-defined]
         return process
 
     def end(self, process: Any) -> list[Done]:
         """What each command said; one that did not run has said nothing. The last has the process's exit code."""
-        process.join(1200)
-        assert process.exitcode is not None, "it hangs"
+        code = process.wait(1200)
         return [
-            Done(process.exitcode, *(_taken(Path(f"{process.streams}-{place}.{end}")) for end in ("out", "err")))
+            Done(code, *(_taken(Path(f"{process.streams}-{place}.{end}")) for end in ("out", "err")))
             for place in range(process.count)
         ]
 
     def run(self, *arguments: str, hook: Mapping[str, Any] | None = None, root: Path | None = None, **env: str) -> Done:
+        """In this process, but where something happens to the effects."""
+        if hook is None and not self.apart:
+            command, *rest = arguments
+            policy = str((root or self.root) / "gates.yaml")
+            return call(command, "--policy", policy, *rest, env=self.environment(**env))
         (done,) = self.end(self.start(arguments, hook=hook, root=root, env=env))
         return done
 
@@ -229,8 +106,9 @@ class World(Project):
     def sound(self, *before: Sequence[str]) -> list[dict[str, Any]]:
         """After commands that end well, registry and ledger agree, every intent is closed once, and nothing is wrong
         with the chain; gives the records."""
-        *_, told = said = self.end(self.start(*before, ["status"], ["verify", "--all"], ["history", "--json"]))
-        assert told.code == 0, "\n".join(one.out + one.err for one in said)
+        for arguments in (*before, ["status"], ["verify", "--all"], ["history", "--json"]):
+            told = self.run(*arguments)
+            assert told.code == 0, told.out + told.err
         records = [one["record"] | {"digest": one["digest"]} for one in json.loads(told.out)][::-1]
         closed = [one["intent"] for one in records if one["intent"]]
         assert sorted(closed) == sorted(one["digest"] for one in records if one["kind"] == "intent")
@@ -253,6 +131,7 @@ class World(Project):
         shutil.copytree(self.base, self.base.with_name(self.base.name + "-kept"), symlinks=True)
 
     def restore(self) -> None:
+        self.apart = True
         shutil.rmtree(self.base)
         shutil.copytree(self.base.with_name(self.base.name + "-kept"), self.base, symlinks=True)
 
