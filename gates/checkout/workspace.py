@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gates.contract import contract_file
@@ -43,11 +43,11 @@ class Workspace:
     """The place of one policy. Paths in the policy are relative to its folder."""
 
     policy: Path
+    root: Path = field(init=False)
+    """The policy's folder, found once: hundreds of paths begin with it."""
 
-    @property
-    def root(self) -> Path:
-        """The policy's folder."""
-        return self.policy.resolve().parent
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", self.policy.resolve().parent)
 
     @property
     def work(self) -> Path:
