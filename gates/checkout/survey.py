@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gates.checkout.workspace import Workspace
 from gates.doctor.codeowners import PLACES
-from gates.doctor.seen import PolicyFile, Seen, Settings
+from gates.doctor.seen import PolicyFile, RegistryBranch, Seen, Settings
 from gates.errors import GatesError
 from gates.schema.yaml_text import Source, parse
 from gates.system import files
@@ -19,7 +19,9 @@ MOST_FOLDERS = 20_000
 SKIPPED = {"node_modules", "site-packages", "__pycache__"}
 
 
-def survey(folder: Path, repository: str | None, settings: Settings | None) -> Seen:
+def survey(
+    folder: Path, repository: str | None, settings: Settings | None, registry: RegistryBranch | None = None
+) -> Seen:
     """Look at the checkout that a folder is in."""
     root = root_above(folder.resolve())
     workflows, actions, unreadable = list[Source](), list[Source](), dict[str, str]()
@@ -37,6 +39,7 @@ def survey(folder: Path, repository: str | None, settings: Settings | None) -> S
         unreadable=unreadable,
         owners=_owners(root),
         settings=settings,
+        registry=registry,
     )
 
 

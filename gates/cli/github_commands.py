@@ -22,6 +22,7 @@ from gates.report.run_facts import Facts
 from gates.system.progress import Steps
 
 if TYPE_CHECKING:
+    from gates.doctor.seen import RegistryBranch
     from gates.github.event import Event
     from gates.github.rest_api import Client
 
@@ -204,6 +205,21 @@ def annotate(policy: Path) -> None:
     sys.stdout.flush()
 
 
+def _registry(folder: Path) -> RegistryBranch | None:
+    """What this clone knows of the branch that is the registry; None where it is MLflow, or nothing was promoted."""
+    from gates.doctor.seen import RegistryBranch
+    from gates.ledger.ledger import opened
+    from gates.registry.address import named
+    from gates.registry.git_registry import held, limit
+
+    try:
+        ledger = opened(folder, os.environ)
+        known = named(os.environ, folder) is None and ledger.seen()
+    except GatesError:  # no repository that git accepts: other commands say so
+        return None
+    return RegistryBranch(held=held(ledger.git, ledger.remote), limit=limit(os.environ)) if known else None
+
+
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), default=Path())
 @click.option("--repository", help="OWNER/NAME on GitHub. The default is the run's own, or that of the remote origin.")
@@ -237,6 +253,6 @@ def doctor(folder: Path, repository: str | None, offline: bool, as_json: bool) -
     if token and name and not offline:
         with options.steps().step("github", name):
             settings = read(rest_api.Client(event.api_url(os.environ), token), event.named(name))
-    found = doctors.examine(survey(folder, name, settings), (*FILES, *SETTINGS))
+    found = doctors.examine(survey(folder, name, settings, _registry(folder)), (*FILES, *SETTINGS))
     options.tell(found, partial(render, found), as_json=as_json)
     sys.exit(found.exit_code)

@@ -15,6 +15,8 @@ from gates.schema.yaml_text import Path, Source
 # Names of secrets that open a model registry, or the store behind it.
 CREDENTIAL = re.compile(r"(?i)MLFLOW|DATABRICKS|REGISTRY|SAGEMAKER|^AWS_|^AZURE_|^GOOGLE_|^GCP_|^HF_|HUGGING")
 PICKLE = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
+REGISTRY = "gates-registry"
+FULL = 0.9  # of its limit
 _PINNED = re.compile(r"^(\.{1,2}/|\$/)|@[0-9a-f]{40}$|^docker://.+@sha256:[0-9a-f]{64}$")
 
 
@@ -69,6 +71,26 @@ def _permitted(seen: Seen) -> Iterator[Diagnosed]:
                 if (job.gates or OURS.search(job.uses)) and "permissions" not in job.value:
                     what = "runs gates with the repository's default token permissions"
                     yield Diagnosed(state=CheckState.UNSAFE, where=_at(source, job.path), what=what)
+
+
+def _recorded(seen: Seen) -> Iterator[Diagnosed]:
+    for source in seen.workflows:
+        for job in jobs(source):
+            if job.records and job.contents not in (None, "write"):
+                what = f"can't write the ledger and the registry: its token's `contents` is {job.contents}"
+                yield Diagnosed(state=CheckState.MISSING, where=_at(source, job.path), what=what)
+
+
+def _registry(seen: Seen) -> Iterator[Diagnosed]:
+    if seen.registry is None:
+        return
+    held, limit = seen.registry.held, seen.registry.limit
+    if held is None:
+        what = "this clone has the ledger, but has not seen this branch"
+        yield Diagnosed(state=CheckState.UNKNOWN, where=REGISTRY, what=what)
+    elif held > limit * FULL:
+        what = f"holds {held / 10**6:.1f} of {limit / 10**6:.10g} MB: the next model may not fit, and old ones go"
+        yield Diagnosed(state=CheckState.UNKNOWN, where=REGISTRY, what=what)
 
 
 def _owned(seen: Seen) -> Iterator[Diagnosed]:
@@ -170,6 +192,18 @@ FILES = (
         asks="Workflows that run gates declare their token's permissions.",
         hint="Write `permissions: {}` at the top, and the least that each job needs.",
         look=_permitted,
+    ),
+    Check(
+        id="contents",
+        asks="Workflows that promote may write the ledger and the registry.",
+        hint="Give the job that calls them `permissions: {contents: write, …}`, as docs/workflows.md shows.",
+        look=_recorded,
+    ),
+    Check(
+        id="registry",
+        asks="The registry's branch is known here, and has room.",
+        hint="`gates status` fetches it. GATES_REGISTRY_MB sets another limit; MLFLOW_TRACKING_URI names an MLflow.",
+        look=_registry,
     ),
     Check(
         id="owners",

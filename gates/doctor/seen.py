@@ -64,10 +64,20 @@ class Settings:
     environments: Mapping[str, EnvironmentSettings] | None = None
     default: Branch | None = None
     ledger: Branch | None = None
+    registry: Branch | None = None
     secrets: tuple[str, ...] | None = None
     token_writes: bool | None = None
     actions_approve: bool | None = None
     unread: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryBranch:
+    """The branch that is the registry, as this clone knows it. ``held``: how many bytes; None where it does not know
+    it, though it knows the ledger. ``limit``: how many it may hold."""
+
+    held: int | None
+    limit: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +91,7 @@ class Seen:
     unreadable: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[str, str] | None = None  # path and text of CODEOWNERS
     settings: Settings | None = None
+    registry: RegistryBranch | None = None  # None where it is MLflow, or nothing was promoted here
 
     @property
     def roles(self) -> tuple[str, ...]:

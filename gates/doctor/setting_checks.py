@@ -137,6 +137,28 @@ def _ledger(seen: Seen) -> Iterator[Diagnosed]:
             yield Diagnosed(state=CheckState.UNSAFE, where=settings.ledger.name, what=what)
 
 
+BLOCKING = {  # rules that keep a promotion from replacing the branch, as it does each time
+    "non_fast_forward": "force pushes are blocked",
+    "update": "updates are restricted",
+    "creation": "nobody may create it",
+    "pull_request": "changes need a pull request",
+    "required_status_checks": "changes need checks",
+    "required_signatures": "commits must be signed",
+    "merge_queue": "changes need a merge queue",
+}
+
+
+def _registry(seen: Seen) -> Iterator[Diagnosed]:
+    settings = _settings(seen)
+    if settings.registry is None:
+        yield from _unread(settings, "registry branch")
+        return
+    for rule, what in BLOCKING.items():
+        if rule in settings.registry.rules:
+            told = f"{what}: promotions can't write it"
+            yield Diagnosed(state=CheckState.MISSING, where=settings.registry.name, what=told)
+
+
 def _secrets(seen: Seen) -> Iterator[Diagnosed]:
     settings = _settings(seen)
     if settings.secrets is None:
@@ -209,6 +231,13 @@ SETTINGS = (
         asks="The ledger's branch can only grow.",
         hint="Settings → Rules: for gates-ledger block force pushes and restrict deletions.",
         look=_ledger,
+        settings=True,
+    ),
+    Check(
+        id="registry-branch",
+        asks="Promotions can replace the registry's branch.",
+        hint="Settings → Rules: leave gates-registry out, unless the registry is MLflow. The ledger has its digests.",
+        look=_registry,
         settings=True,
     ),
     Check(

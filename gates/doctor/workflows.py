@@ -15,6 +15,7 @@ _ACTIONS = "setup|gate|report|picture|train|check-data|promote|rollback|adopt|ba
 OURS = re.compile(rf"(^|/)(\.github/workflows/model-[a-z]+\.ya?ml|actions/({_ACTIONS}))@")
 JUDGES = re.compile(r"(^|/)(\.github/workflows/model-ci\.ya?ml|actions/gate)@")
 OUR_COMMANDS = re.compile(r"(^|[\s;&|])gates (run|judge|measure|train|comment|picture|promote|rollback|adopt)\b")
+WRITES = re.compile(r"(^|/)(\.github/workflows/model-|actions/)(promote|rollback|adopt|waive)(\.ya?ml)?@")
 _SECRET = re.compile(r"\bsecrets\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_]*)|\[\s*'([^']+)'\s*\])")
 
 
@@ -59,6 +60,19 @@ class Job:
         """Whether it runs this project itself, in steps of its own."""
         used = any(OURS.search(_text(step.get("uses"))) for step in self.steps)
         return used or any(OUR_COMMANDS.search(_text(step.get("run"))) for step in self.steps)
+
+    @property
+    def records(self) -> bool:
+        """Whether it writes the ledger, by one of this project's workflows or actions."""
+        return any(WRITES.search(one) for one in (self.uses, *(_text(step.get("uses")) for step in self.steps)))
+
+    @property
+    def contents(self) -> str | None:
+        """What it may do with the repository's contents; None where nobody says."""
+        found = self.value.get("permissions", self.source.value.get("permissions"))
+        if isinstance(found, dict):
+            return _text(found.get("contents")) or "none"
+        return {"write-all": "write", "read-all": "read"}.get(_text(found))
 
     @property
     def judges(self) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from gates.doctor.seen import Branch, EnvironmentSettings, Settings
 from gates.github.rest_api import Client, NotPermittedError
 
-LEDGER = "gates-ledger"
+LEDGER, REGISTRY = "gates-ledger", "gates-registry"
 T = TypeVar("T")
 
 
@@ -51,6 +51,7 @@ def read(client: Client, repository: str) -> Settings:
         environments=attempt("environments", environments),
         default=attempt("branch rules", lambda: _branch(client, at, about["default_branch"])),
         ledger=attempt("ledger branch", lambda: _branch(client, at, LEDGER)),
+        registry=attempt("registry branch", lambda: _branch(client, at, REGISTRY)),
         secrets=attempt("secrets", lambda: _secrets(client, at)),
         token_writes=None if token is None else token["default_workflow_permissions"] == "write",
         actions_approve=None if token is None else bool(token["can_approve_pull_request_reviews"]),

@@ -256,6 +256,13 @@ class GitRegistry:
         return left + [f"{place}{CANDIDATE}/" for place in old] + [f"{place}{PREDICTIONS}/" for place in old]
 
 
+def held(git: Git, remote: str | None) -> int | None:
+    """How many bytes the branch holds, as far as this clone knows; None where it has not seen it."""
+    branch = OrphanBranch(git=git, remote=remote, name=REGISTRY)
+    commit = branch.seen()
+    return _bytes(branch.files(commit)) if commit else None
+
+
 def limit(environ: Mapping[str, str]) -> int:
     """How many bytes the branch may hold: ``GATES_REGISTRY_MB``, or 50 MB."""
     text = environ.get("GATES_REGISTRY_MB") or ""

@@ -79,7 +79,7 @@ class Registry(Protocol):
         """The file to lock while the registry is changed; None where the ledger's lock is enough."""
 
     def refresh(self) -> None:
-        """Forget what was read, so that the next question is asked anew: whoever acts on an answer does this first."""
+        """Forget what was read, so that the next question is asked again: whoever acts on an answer does this first."""
 
     def served(self, name: str, version: str, known: RecordedModel | None, cache: Path) -> RegisteredModel | None:
         """Find a version by its number; None where there is none. ``cache`` is a folder to fetch into.

@@ -52,6 +52,13 @@ class OrphanBranch:
             raise failed(fetch, done.stderr, RemoteError)
         return self.git.resolve(seen)
 
+    def seen(self) -> str | None:
+        """Find the commit that this clone knows of, without asking anybody."""
+        if not self.git.folder.is_dir():
+            return None
+        theirs = (f"refs/gates/{self.name}", f"refs/remotes/{self.remote}/{self.name}") if self.remote else ()
+        return next(filter(None, map(self.git.resolve, (*theirs, self.ref))), None)
+
     def files(self, commit: str | None) -> dict[str, Blob]:
         """List the plain files of a commit. Their paths are what somebody has pushed: they may lead anywhere."""
         if commit is None:

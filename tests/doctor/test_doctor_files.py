@@ -10,6 +10,7 @@ import pytest
 from gates.checkout.survey import repository_of, survey
 from gates.doctor import examine
 from gates.doctor.file_checks import FILES
+from gates.doctor.seen import RegistryBranch
 from gates.doctor.setting_checks import SETTINGS
 from gates.documents.diagnosis import CheckState
 
@@ -31,7 +32,7 @@ jobs:
   promote:
     runs-on: ubuntu-latest
     environment: production
-    permissions: {{contents: read}}
+    permissions: {{contents: write}}
     env:
       MLFLOW_TRACKING_TOKEN: ${{{{ secrets.MLFLOW_TRACKING_TOKEN }}}}
       MLFLOW_ALLOW_PICKLE_DESERIALIZATION: "false"
@@ -158,6 +159,19 @@ CASES = {
         {PROMOTES: PROMOTE.replace('      MLFLOW_ALLOW_PICKLE_DESERIALIZATION: "false"\n', "")},
         [("pickles", "unsafe", f"{PROMOTES}:5", "holds a secret, and MLflow loads pickles there")],
     ),
+    "a promotion that may not write": (
+        {PROMOTES: PROMOTE.replace("contents: write", "contents: read")},
+        [("contents", "missing", f"{PROMOTES}:5", "can't write the ledger and the registry: its token's `contents`")],
+    ),
+    "a promotion that nobody lets write": (
+        {PROMOTES: PROMOTE.replace("    permissions: {contents: write}\n", "")},
+        [("contents", "missing", f"{PROMOTES}:5", "is none")],
+    ),
+    "a promotion that may read all": (
+        {PROMOTES: PROMOTE.replace("permissions: {}", "permissions: read-all").replace(
+            "    permissions: {contents: write}\n", "")},
+        [("contents", "missing", f"{PROMOTES}:5", "is read")],
+    ),
     "observing": (
         {"gates.yaml": f"{POLICY}mode: observe until 2027-03-01\n"},
         [("mode", "unknown", "gates.yaml", "blocks nothing until 2027-03-01")],
@@ -182,6 +196,17 @@ def test_each_thing_that_is_wrong_is_found_and_nothing_else(tmp_path, changes, e
     assert [one[:3] for one in found] == [one[:3] for one in expected]
     for (*_, what), (*_, told) in zip(found, expected, strict=True):
         assert told in what
+
+
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [(0, None), (45_000_000, None), (45_000_001, "holds 45.0 of 50 MB"), (None, "has not seen this branch")],
+)
+def test_the_registrys_branch_is_known_and_has_room(tmp_path, held, told):
+    seen = survey(laid(tmp_path, {}), None, None, RegistryBranch(held=held, limit=50_000_000))
+    found = [finding for one in examine(seen, FILES).checks if one.id == "registry" for finding in one.findings]
+    assert [(str(one.state), one.where) for one in found] == [("unknown", "gates-registry")] * bool(told)
+    assert not told or told in found[0].what
 
 
 def test_a_token_of_the_run_is_no_credential(tmp_path):

@@ -143,6 +143,11 @@ CASES = {
         rules("gates-ledger"),
         [("ledger-branch", "unsafe", "gates-ledger", what) for what in ("rewritten", "deleted")],
     ),
+    "the registry can't be written": (
+        rules("gates-registry", {"type": "non_fast_forward"}, {"type": "required_signatures"}),
+        [("registry-branch", "missing", "gates-registry", what) for what in ("force pushes are", "must be signed")],
+    ),
+    "the registry can't be deleted": (rules("gates-registry", {"type": "deletion"}), []),
     "a secret of the repository": (
         other(secrets=["X", "MLFLOW_TRACKING_TOKEN"]),
         [("secrets", "unsafe", "MLFLOW_TRACKING_TOKEN", "whoever may push a branch may read it")],
@@ -256,9 +261,9 @@ def test_the_command_with_a_token(github):
 def test_the_command_without_a_token_looks_at_files_alone(github):
     done = call("doctor", env={"GITHUB_API_URL": github.url})
     assert done.code == 0
-    assert "9 not checked: no token" in done.out
+    assert "10 not checked: no token" in done.out
     done = call("doctor", "--offline", env={"GITHUB_API_URL": github.url, "GITHUB_TOKEN": "ghs_bot"})
-    assert "9 not checked" in done.out
+    assert "10 not checked" in done.out
     assert github.asked == []
 
 

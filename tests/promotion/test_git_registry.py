@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from edge_project import call
 from worlds import GATES, Done, World, git
 
 from gates.documents.registered import RegisteredVersions
@@ -152,6 +153,21 @@ def test_a_command_fetches_the_branch_once(world: GitWorld, monkeypatch: pytest.
     monkeypatch.setattr(Git, "ask", counted)
     assert world.gates("run").code == 0
     assert sum("gates-registry" in " ".join(one) and one[0] == "fetch" for one in asked) == 1
+
+
+@pytest.mark.usefixtures("promoted")
+def test_doctor_looks_at_what_this_clone_knows_of_it(world: GitWorld) -> None:
+    def told(**env: str) -> list[str]:
+        done = call("doctor", str(world.root), "--offline", "--json", env=env)
+        (check,) = (one for one in json.loads(done.out)["checks"] if one["id"] == "registry")
+        return [one["what"] for one in check["findings"]]
+
+    assert told() == []
+    assert told(GATES_REGISTRY_MB="0")[0].startswith("holds 0.0 of 0 MB")
+    for ref in ("refs/gates/gates-registry", "refs/remotes/origin/gates-registry"):
+        git(world.root, "update-ref", "-d", ref)
+    assert "has not seen this branch" in told()[0]
+    assert told(MLFLOW_TRACKING_URI="http://mlflow.example") == []
 
 
 @pytest.mark.usefixtures("promoted")
