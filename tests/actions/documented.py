@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,4 +43,4 @@ def documented(page: str, name: str, elsewhere: dict[str, str] | None = None, /,
 def _calls(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The jobs and steps that call something of ours."""
     for job in content["jobs"].values():
-        yield from (one for one in (job, *job.get("steps", ())) if one.get("uses", "").startswith("OWNER/gates/"))
+        yield from (one for one in (job, *job.get("steps", ())) if re.match("OWNER/gates[/@]", one.get("uses", "")))

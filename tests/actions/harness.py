@@ -19,11 +19,12 @@ from documented import documented
 from fake_github import FakeGitHub
 
 ROOT = Path(__file__).parents[2]
-USED = ("actions", ".github/workflows")
+USED = ("actions", "action.yml", ".github/workflows")
+CALLING = ("action.yml", "actions/*/action.yml", ".github/workflows/*.yml")
 INSTALLED = ("gates", "locks", "scripts", "pyproject.toml", "README.md", "LICENSE")
 COMMIT = "1" * 40  # what users pin
 OWN = re.compile(r"(uses: )\$/(\S+)")
-PLACEHOLDER = re.compile(r"OWNER/(gates/\S+)@(?:FULL-COMMIT-)?SHA")  # what pages show in the place of both
+PLACEHOLDER = re.compile(r"OWNER/(gates[\w./-]*)@(?:FULL-COMMIT-)?SHA")  # what pages show in the place of both
 SECRETS = {"GITHUB_TOKEN": "ghs_bot", "DATA_CREDENTIAL": "kept-in-the-lake"}
 STUBS = Path(__file__).parent / "stubs"
 # MLflow takes five seconds more to import where nothing is kept compiled.
@@ -40,7 +41,11 @@ def copy_product(target: Path, *names: str) -> None:
             shutil.copytree(source, target / name, ignore=PATTERNS, dirs_exist_ok=True)
         else:
             shutil.copy(source, target / name)
-    for file in [*target.glob("actions/*/action.yml"), *target.glob(".github/workflows/*.yml")]:
+    for file in [
+        *target.glob("action.yml"),
+        *target.glob("actions/*/action.yml"),
+        *target.glob(".github/workflows/*.yml"),
+    ]:
         file.write_text(OWN.sub(rf"\1owner/gates/\2@{COMMIT}", file.read_text()))
 
 

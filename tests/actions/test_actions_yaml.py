@@ -17,7 +17,8 @@ from gates.cli import cli
 ROOT = Path(__file__).parents[2]
 ACTIONS = {path.parent.name: path for path in sorted(ROOT.glob("actions/*/action.yml"))}
 WORKFLOWS = {path.stem: path for path in sorted(ROOT.glob(".github/workflows/*.yml"))}
-FILES = [*ACTIONS.values(), *WORKFLOWS.values()]
+ONE_JOB = ROOT / "action.yml"
+FILES = [ONE_JOB, *ACTIONS.values(), *WORKFLOWS.values()]
 READMES = [path.with_name("README.md") for path in ACTIONS.values()]
 PAGE = ROOT / "docs/workflows.md"
 INNER = {"model-gate"}  # called by the other workflows alone
@@ -56,11 +57,11 @@ def check(*command: object) -> None:
 
 def test_they_have_the_shape_that_github_publishes() -> None:
     check("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS.values())
-    check("check-jsonschema", "--builtin-schema", "vendor.github-actions", *ACTIONS.values())
+    check("check-jsonschema", "--builtin-schema", "vendor.github-actions", ONE_JOB, *ACTIONS.values())
 
 
 def test_the_auditor_finds_nothing() -> None:
-    check("zizmor", "--offline", "--persona", "auditor", "--no-progress", ROOT / ".github", ROOT / "actions")
+    check("zizmor", "--offline", "--persona", "auditor", "--no-progress", ROOT / ".github", ROOT / "actions", ONE_JOB)
 
 
 @every_file
@@ -340,6 +341,13 @@ def test_an_actions_readme_tells_its_inputs_and_outputs(name: str) -> None:
     told = ACTIONS[name].with_name("README.md").read_text().split("\n## ")[0]
     assert rows(told, "input") == {key: value.get("default", "") for key, value in action.get("inputs", {}).items()}
     assert rows(told, "output") == dict.fromkeys(action.get("outputs", {}), "")
+
+
+def test_the_page_of_the_one_job_tells_its_inputs_and_outputs() -> None:
+    action, told = load(ONE_JOB), (PAGE.parent / "one-job.md").read_text()
+    assert rows(told, "input") == {key: value.get("default", "") for key, value in action["inputs"].items()}
+    assert rows(told, "output") == dict.fromkeys(action["outputs"], "")
+    assert {key for key in action["inputs"] if f"inputs.{key}" not in ONE_JOB.read_text()} == set()
 
 
 @pytest.mark.parametrize("name", [name for name in WORKFLOWS if name.startswith("model-")])
