@@ -171,7 +171,7 @@ def test_a_model_is_scored_apart_and_so_is_a_champion_on_a_new_holdout(
     shutil.copy(home / "candidates/worse.json", home / "params.json")
     policy.write_text(f"{policy.read_text()}\nanchor: 1\n")
     (home / "requirements.txt").write_text("pyyaml\n")
-    world.write(documented("quick-start", "gates", policy="models/churn/gates.yaml", tracking_uri=registry))
+    world.write(documented("workflows", "Model", policy="models/churn/gates.yaml", tracking_uri=registry))
 
     run = world.push()
     assert run.verdicts == {"data": "pass", "judge": "fail", "report": "fail"}, run.log

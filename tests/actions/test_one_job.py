@@ -23,7 +23,7 @@ def ours(world: World) -> str:
 
 def test_a_newcomer_gets_a_comparison_in_the_first_pull_request(world: World) -> None:
     """A fresh repository and the eight lines: the push to main promotes, and the pull request is compared."""
-    world.write(documented("one-job", "Model in one job"))
+    world.write(documented("README", "gates"))
     world.github.bases[7] = world.commit()
     first = world.run("push", on_main())
     assert first.failed == set(), first.log
@@ -32,6 +32,7 @@ def test_a_newcomer_gets_a_comparison_in_the_first_pull_request(world: World) ->
     assert world.git("rev-list", "--count", "gates-ledger") == "2"
 
     (world.repository / "columns.txt").write_text(BAD)
+    world.write(documented("one-job", "Model in one job"))
     worse = world.push()
     assert worse.failed == {"gates"}, worse.log
     assert "| Champion v1 | Candidate |" in ours(world)
@@ -40,6 +41,7 @@ def test_a_newcomer_gets_a_comparison_in_the_first_pull_request(world: World) ->
     assert list(world.artifacts.glob("*/report.html"))
     assert world.git("rev-list", "--count", "gates-ledger") == "2"  # a pull request promotes nothing
 
+    world.write(documented("quick-start", "gates"))
     forked = world.push(fork=True)
     assert forked.failed == {"gates"}
     assert "This pull request comes from a fork" in forked.log
