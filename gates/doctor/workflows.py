@@ -12,8 +12,8 @@ from gates.schema.yaml_text import Path, Source
 
 # This project's own reusable workflows and actions, wherever its copy lives.
 _ACTIONS = "setup|gate|report|picture|train|check-data|promote|rollback|adopt|badge"
-OURS = re.compile(rf"(^|/)(\.github/workflows/model-[a-z]+\.ya?ml|actions/({_ACTIONS}))@")
-JUDGES = re.compile(r"(^|/)(\.github/workflows/model-ci\.ya?ml|actions/gate)@")
+OURS = re.compile(rf"(^|/)(\.github/workflows/model-[a-z]+\.ya?ml|actions/({_ACTIONS})|[\w.-]+/gates)@")
+JUDGES = re.compile(r"(^|/)(\.github/workflows/model-ci\.ya?ml|actions/gate|[\w.-]+/gates)@")
 OUR_COMMANDS = re.compile(r"(^|[\s;&|])gates (run|judge|measure|train|comment|picture|promote|rollback|adopt)\b")
 WRITES = re.compile(r"(^|/)(\.github/workflows/model-|actions/)(promote|rollback|adopt|waive)(\.ya?ml)?@")
 _SECRET = re.compile(r"\bsecrets\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_]*)|\[\s*'([^']+)'\s*\])")

@@ -78,6 +78,24 @@ def test_all_is_well(tmp_path):
     assert examine(survey(folder / ".github", None, None), FILES).exit_code == 0
 
 
+ONE_JOB = f"""\
+name: gates
+on: {{pull_request: , push: {{branches: [main]}}}}
+permissions: {{actions: read, contents: write, deployments: read, pull-requests: write, statuses: write}}
+jobs:
+  gates:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: acme/gates@{SHA} # v1
+"""
+
+
+@pytest.mark.parametrize(("project", "told"), [("acme/gates", []), ("acme/floodgates", ["judged"])])
+def test_one_job_judges_too(tmp_path, project, told):
+    folder = laid(tmp_path, {GATES: ONE_JOB.replace("acme/gates", project), PROMOTES: None})
+    assert [id_ for id_, *_ in findings(folder)] == told
+
+
 GATES, PROMOTES = ".github/workflows/gates.yml", ".github/workflows/promote.yml"
 CASES = {
     "no policy": ({"gates.yaml": None}, [("policy", "missing", "repository", "there is no gates.yaml")]),
