@@ -40,13 +40,13 @@ def _plain(told: str) -> str:
 def apart(text: Callable[[float, int], str], value: float, limit: float, unit: float = 1.0) -> str:
     """Return a value in as many digits as show on which side of the limit it lies. ``unit``: what the text counts
     in."""
-    told = text(value, 0)
+    rendered = text(value, 0)
     for more in range(_DIGITS):
-        told = text(value, more)
-        shown = float(told.replace(",", "").replace(MINUS, "-")) / unit
+        rendered = text(value, more)
+        shown = float(rendered.replace(",", "").replace(MINUS, "-")) / unit
         if (shown > limit) - (shown < limit) == (value > limit) - (value < limit):
             break
-    return told
+    return rendered
 
 
 def limit_text(value: float) -> str:

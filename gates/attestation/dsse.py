@@ -41,7 +41,7 @@ def signed_by(envelope: Plain, key: Path) -> str | None:
         return None
 
 
-def _loaded(load: Any, key: Path, kind: str) -> Any:
+def _loaded(load: Any, key: Path, key_type: str) -> Any:
     from cryptography.exceptions import UnsupportedAlgorithm
 
     data = files.read(key, "Name a PEM file.")
@@ -51,4 +51,4 @@ def _loaded(load: Any, key: Path, kind: str) -> Any:
         hint = (
             "Make one: openssl genpkey -algorithm ed25519 -out key.pem && openssl pkey -in key.pem -pubout -out pub.pem"
         )
-        raise GatesError(f"is not a {kind} key in PEM without a password", where=str(key), hint=hint) from error
+        raise GatesError(f"is not a {key_type} key in PEM without a password", where=str(key), hint=hint) from error

@@ -58,16 +58,16 @@ def base_of(workspace: Workspace, revision: str, head: ResolvedPolicy, environ: 
     git, top, commit, path = _found(workspace, revision, environ)
     try:
         base, now = _Tree(git, commit), _Tree(git, git.resolve("HEAD^{commit}") or commit)
-        policies, told = _searched(base, head, path)
-        told += [_unknown("policy file", _shown(name), path) for name in policies if path not in policies]
-        told += _beside(base, now, path, policies, head)
+        policies, changes = _searched(base, head, path)
+        changes += [_unknown("policy file", _shown(name), path) for name in policies if path not in policies]
+        changes += _beside(base, now, path, policies, head)
     except GatesError as error:
         return Base(commit=commit, told=(_unread(path, path, error),))
-    held = (
+    base_policies = (
         BasePolicy(resolved=policy, root=_root(policy, (top / name).parent, workspace.root))
         for name, policy in policies.items()
     )
-    return Base(commit=commit, policies=tuple(held), told=tuple(told))
+    return Base(commit=commit, policies=tuple(base_policies), told=tuple(changes))
 
 
 def policy_at(workspace: Workspace, revision: str, environ: Mapping[str, str]) -> ResolvedPolicy:
@@ -139,23 +139,23 @@ class _Tree:
 def _searched(base: _Tree, head: ResolvedPolicy, path: str) -> tuple[dict[str, ResolvedPolicy], list[Change]]:
     """Return the base's policies of the alias by their paths, and notes about the search. Where none moves it, the one
     that stood at this path counts: its alias was renamed."""
-    told, paths = [], list(base.files)
+    notes, paths = [], list(base.files)
     if len(paths) > MOST:
-        told.append(
+        notes.append(
             _unknown("policy", f"only {MOST:,} of {plural(len(paths), 'file was', 'files were')} searched for it", path)
         )
-    found = dict(base.moving(aliases(head), paths[:MOST]))
-    readable = {name: policy.resolved for name, policy in found.items() if policy.resolved}
-    if path in base.files and path not in found and not readable:
-        found[path] = before = base.read(path)
+    policies = dict(base.moving(aliases(head), paths[:MOST]))
+    readable = {name: policy.resolved for name, policy in policies.items() if policy.resolved}
+    if path in base.files and path not in policies and not readable:
+        policies[path] = before = base.read(path)
         readable = {path: before.resolved} if before.resolved else {}
-    for name, policy in found.items():
+    for name, policy in policies.items():
         if policy.error and (name == path or not readable):  # by what can't be read nothing is promoted
-            told.append(_unread(name, path, policy.error))
+            notes.append(_unread(name, path, policy.error))
     if missing := [name for name in base.missing if name != path]:
         many = f"{counted(len(missing), 'file')} can't be read here, such as {_shown(missing[0])}"
-        told.append(_unknown("policy", many, path))
-    return readable, told
+        notes.append(_unknown("policy", many, path))
+    return readable, notes
 
 
 def _beside(
@@ -163,13 +163,13 @@ def _beside(
 ) -> Iterator[Change]:
     """Yield what policies that move the alias, too, ask less for than before: whoever adds a second one evades the
     first."""
-    held = [one for one in policies.values() if aliases(one) & aliases(head)]
+    predecessors = [one for one in policies.values() if aliases(one) & aliases(head)]
     other = [
         name for name, one in now.files.items() if name != path and (name in policies or base.files.get(name) != one)
     ]
     for name, rival in now.moving(aliases(head), other):
         if rival.resolved and not (name in policies and policies[name].digest == rival.resolved.digest):
-            for before in held:
+            for before in predecessors:
                 for change in weakened(before, rival.resolved):
                     yield replace(change, rule=f"{_shown(name)}: {change.rule}")
 

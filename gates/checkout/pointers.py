@@ -50,14 +50,18 @@ def of(root: Path, pattern: str, checkout: tuple[Git, Path] | None, *, lfs: bool
 
     Raises ``GatesError`` for a file that is not what its pointer names, and for a pointer that can't be read.
     """
-    paths, told = named(root, pattern), set[str]()
+    paths, pointers = named(root, pattern), set[str]()
     top = checkout[1].resolve() if checkout else root.resolve()
     for out, of_it in _covering(paths, top):
         _hold(out, of_it, root)
-        told.add(out.told)
+        pointers.add(out.told)
     if lfs:
-        told |= {f"lfs:{oid}" for oid in (_lfs(path, checkout) for path in paths) if oid}
-    return f"{len(told)} pointers:{digest(sorted(told))}" if len(told) > MANY else " ".join(sorted(told)) or None
+        pointers |= {f"lfs:{oid}" for oid in (_lfs(path, checkout) for path in paths) if oid}
+    return (
+        f"{len(pointers)} pointers:{digest(sorted(pointers))}"
+        if len(pointers) > MANY
+        else " ".join(sorted(pointers)) or None
+    )
 
 
 def named(root: Path, pattern: str) -> list[Path]:
@@ -131,14 +135,14 @@ def _hold(out: Out, places: list[Path], root: Path) -> None:
 
 def _hold_listed(listed: Mapping[Any, Mapping[str, Any]], out: Out, places: list[Path], root: Path) -> None:
     """Hold files to what is said of each."""
-    for place in places:
-        says = listed.get(place.relative_to(out.path).as_posix(), {})
+    for file in places:
+        says = listed.get(file.relative_to(out.path).as_posix(), {})
         wanted = says.get("md5")
         if wanted is None and any(one in says for one in UNCHECKED):
             continue
-        made = _md5(place, old=says.get("hash") is None)
-        if wanted != made:
-            raise _differs(place, out, root, f"md5 {wanted}; its own is {made}" if wanted else "no hash of it")
+        md5 = _md5(file, old=says.get("hash") is None)
+        if wanted != md5:
+            raise _differs(file, out, root, f"md5 {wanted}; its own is {md5}" if wanted else "no hash of it")
 
 
 def _hold_folder(out: Out, wanted: str, root: Path, *, old: bool) -> None:
@@ -171,11 +175,11 @@ def _cached(folder: Path, wanted: str) -> dict[str, str] | None:
 def _md5(path: Path, *, old: bool) -> str:
     """Return a file's hash as DVC makes it; ``old``: as before DVC 3, for which a text's two kinds of line ends were
     alike."""
-    made = hashlib.md5(usedforsecurity=False)
+    hasher = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
-            made.update(block.replace(b"\r\n", b"\n") if old and _is_text(block[:512]) else block)
-    return made.hexdigest()
+            hasher.update(block.replace(b"\r\n", b"\n") if old and _is_text(block[:512]) else block)
+    return hasher.hexdigest()
 
 
 def _is_text(start: bytes) -> bool:

@@ -34,17 +34,17 @@ def trusted(workspace: Workspace, environ: Mapping[str, str]) -> TrustedPolicy:
 
     Raises ``GatesError`` where that branch can't be determined or has no such policy, and with every mistake in it.
     """
-    found = repository(workspace.root, environ)
-    if found is None:
+    checkout = repository(workspace.root, environ)
+    if checkout is None:
         resolved = workspace.load()
         ref = PolicyRef(digest=resolved.digest, path=workspace.policy.name, branch=None, commit=None, committed_at=None)
         return TrustedPolicy(resolved=resolved, ref=ref, elsewhere=None)
-    git, top = found
+    git, top = checkout
     name, commit, elsewhere = _default(git, environ)
     path = workspace.policy.resolve().relative_to(top.resolve()).as_posix()
     resolved = at(git, commit, path, f"{path} on {name}")
-    made = datetime.fromtimestamp(_committed(git, commit), UTC).strftime(TIME)
-    ref = PolicyRef(digest=resolved.digest, path=path, branch=name, commit=commit, committed_at=made)
+    committed_at = datetime.fromtimestamp(_committed(git, commit), UTC).strftime(TIME)
+    ref = PolicyRef(digest=resolved.digest, path=path, branch=name, commit=commit, committed_at=committed_at)
     return TrustedPolicy(resolved=resolved, ref=ref, elsewhere=elsewhere)
 
 

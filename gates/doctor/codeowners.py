@@ -19,12 +19,12 @@ _STAR_ALONE = re.compile(r"(?<!\*\*)/\*$")
 
 def owners_of(path: str, text: str) -> tuple[str, ...]:
     """Who owns a path from the repository's root; nobody where no pattern matches, or the last one names none."""
-    found: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
     for line in text.splitlines():
-        pattern, *owners = _SPLIT.split(_COMMENT.sub("", line).strip())
-        if pattern and all(map(OWNER.fullmatch, owners)) and _matches(pattern, path):
-            found = tuple(owners)
-    return found
+        pattern, *names = _SPLIT.split(_COMMENT.sub("", line).strip())
+        if pattern and all(map(OWNER.fullmatch, names)) and _matches(pattern, path):
+            owners = tuple(names)
+    return owners
 
 
 @cache

@@ -32,8 +32,8 @@ class Champion:
 
 def measured(decision: Decision) -> list[tuple[GateVerdict, Estimate]]:
     """Return the candidate's value of each metric on the whole holdout, once a gate."""
-    found: dict[str, tuple[GateVerdict, Estimate]] = {}
+    by_gate: dict[str, tuple[GateVerdict, Estimate]] = {}
     for gate in decision.gates:
         if gate.metric and gate.candidate and not gate.slice and not gate.against:
-            found.setdefault(gate.id, (gate, gate.candidate))
-    return list(found.values())
+            by_gate.setdefault(gate.id, (gate, gate.candidate))
+    return list(by_gate.values())

@@ -253,8 +253,8 @@ def exit_code(
     ``verdict``: what waivers made of the decision's own. ``observing``: the policy only reports; what could be judged
     then blocks nothing.
     """
-    held = verdict or decision.verdict
-    if held is Verdict.ERROR:
+    verdict = verdict or decision.verdict
+    if verdict is Verdict.ERROR:
         return Exit.INPUT
-    undecided = held is Verdict.INCONCLUSIVE and inconclusive_fails and decision.code is not Code.UNCHANGED
-    return Exit.STOP if (held is Verdict.FAIL or undecided) and not observing else Exit.SHIP
+    undecided = verdict is Verdict.INCONCLUSIVE and inconclusive_fails and decision.code is not Code.UNCHANGED
+    return Exit.STOP if (verdict is Verdict.FAIL or undecided) and not observing else Exit.SHIP

@@ -267,11 +267,11 @@ class Evidence:
         """The same with the anchor in the champion's place."""
         return replace(self, champion=self.anchor, uncompared=None, slices=self.anchored, runs=())
 
-    def trained(self, part: Sequence[Slice]) -> list[Sequence[Slice]]:
+    def trained(self, slices: Sequence[Slice]) -> list[Sequence[Slice]]:
         """Return the same slices of every training, the candidate's first. Raises ``KeyError`` where a run lacks
         one."""
-        found: list[Sequence[Slice]] = [part]
+        trainings: list[Sequence[Slice]] = [slices]
         for run in self.runs:
-            held = {(one.dimension, one.key): one for one in run.slices}
-            found.append([held[one.dimension, one.key] for one in part])
-        return found
+            by_key = {(one.dimension, one.key): one for one in run.slices}
+            trainings.append([by_key[one.dimension, one.key] for one in slices])
+        return trainings

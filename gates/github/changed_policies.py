@@ -59,24 +59,24 @@ def policies_of(root: Path, folder: str, patterns: Sequence[str]) -> tuple[str, 
     start = Path(folder).as_posix().strip("/")
     if Path(folder).is_absolute() or ".." in Path(folder).parts:
         raise GatesError(f"{folder!r} leads out of the repository", where="working-directory")
-    found: set[str] = set()
+    policies: set[str] = set()
     for pattern in patterns:
         whole = pattern if start in ("", ".") else f"{start}/{pattern}"
         here = _git(root, "ls-files", "-z", "--", f":(top,glob){whole}").split("\0")
         if here == [""]:
             hint = "Commit one, or name it: patterns start in the working directory."
             raise GatesError(f"no policy: no file of this commit matches {whole!r}", where="policy", hint=hint)
-        found |= set(filter(None, here))
-    for name in sorted(found):
+        policies |= set(filter(None, here))
+    for name in sorted(policies):
         if not name.isprintable():
             raise GatesError(f"{name!r} is not a valid path of a policy", where="policy")
-    if not found:
+    if not policies:
         raise GatesError(
             "no policy was named", where="policy", hint="Name gates.yaml, or a pattern such as */gates.yaml."
         )
-    if len(found) > MOST:
-        raise GatesError(f"{counted(len(found), 'policy')}; GitHub runs at most {MOST} at once", where="policy")
-    return tuple(sorted(found))
+    if len(policies) > MOST:
+        raise GatesError(f"{counted(len(policies), 'policy')}; GitHub runs at most {MOST} at once", where="policy")
+    return tuple(sorted(policies))
 
 
 def _base(root: Path, event: Event) -> str | None:

@@ -71,13 +71,13 @@ class Client:
 
     def whole(self, path: str, *, doing: str, needs: str, key: str) -> dict[str, Any] | None:
         """Return one object whose list ``key`` is in pages, with all of it; None where there is none."""
-        first, found = None, list[dict[str, Any]]()
+        first, objects = None, list[dict[str, Any]]()
         for response in self._pages(path, doing, needs, or_else=_HIDDEN):
             if response.status_code == _HIDDEN:
                 return None
             first = first or _object(response, doing)
-            found += _objects(response, doing, key)
-        return {**(first or {}), key: found}
+            objects += _objects(response, doing, key)
+        return {**(first or {}), key: objects}
 
     def _pages(
         self, path: str, doing: str, needs: str, query: Mapping[str, str] | None = None, or_else: int | None = None

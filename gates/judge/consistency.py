@@ -46,11 +46,13 @@ def _contradictions(resolved: ResolvedPolicy, evidence: Evidence) -> Iterator[st
         yield from _of_slices(resolved, evidence, slices, tables["holdout"], paired=paired)
     if (evidence.search is not None) != resolved.needs.searches:
         yield "it has a search that the policy does not ask for, or lacks one"
-    among = sum(is_found(part.dimension) for part in evidence.slices)
+    among = sum(is_found(slice_.dimension) for slice_ in evidence.slices)
     if among > (evidence.search.slices if evidence.search else 0):
         yield "it found more slices than were searched"
-    keys = [tuple((part.dimension, part.key) for part in slices) for slices, _ in sides]
-    if len(set(keys)) > 1 or (anchor and keys[0] != tuple((part.dimension, part.key) for part in evidence.anchored)):
+    keys = [tuple((slice_.dimension, slice_.key) for slice_ in slices) for slices, _ in sides]
+    if len(set(keys)) > 1 or (
+        anchor and keys[0] != tuple((slice_.dimension, slice_.key) for slice_ in evidence.anchored)
+    ):
         yield "its trainings, or the anchor, have other slices"
 
 
@@ -66,41 +68,43 @@ def _of_slices(
 ) -> Iterator[str]:
     columns = {dimension.id: dimension.columns for dimension in resolved.needs.dimensions}
     counted: Mapping[str, int] = dict.fromkeys(columns, 0)
-    if len({(part.dimension, part.key) for part in slices}) != len(slices):
+    if len({(slice_.dimension, slice_.key) for slice_ in slices}) != len(slices):
         yield "a slice occurs twice"
-    for part in slices:
-        if is_found(part.dimension):
-            if not 0 < len(part.key) <= 2 or part.rows > rows:  # a column or two
-                yield f"{part.dimension} is not a slice that a search finds"
-        elif tuple(column for column, _ in part.key) != columns.get(part.dimension):
-            yield f"the policy has no slices by {part.dimension}, or they name other columns"
+    for slice_ in slices:
+        if is_found(slice_.dimension):
+            if not 0 < len(slice_.key) <= 2 or slice_.rows > rows:  # a column or two
+                yield f"{slice_.dimension} is not a slice that a search finds"
+        elif tuple(column for column, _ in slice_.key) != columns.get(slice_.dimension):
+            yield f"the policy has no slices by {slice_.dimension}, or they name other columns"
             return
         else:
-            counted = {**counted, part.dimension: counted[part.dimension] + part.rows}
-        for wrong in _of_slice(part, evidence, called=resolved.policy.task in ("binary", "multiclass"), paired=paired):
-            yield f"{part.dimension or 'the whole holdout'}: {wrong}"
+            counted = {**counted, slice_.dimension: counted[slice_.dimension] + slice_.rows}
+        for wrong in _of_slice(
+            slice_, evidence, called=resolved.policy.task in ("binary", "multiclass"), paired=paired
+        ):
+            yield f"{slice_.dimension or 'the whole holdout'}: {wrong}"
     for name, total in counted.items():
         if total != rows:
             yield f"{name or 'its cells'}: not as many rows as the holdout has"
-    if sum(part.dimension == OVERALL.id for part in slices) != 1:
+    if sum(slice_.dimension == OVERALL.id for slice_ in slices) != 1:
         yield "it does not contain the whole holdout once"
 
 
-def _of_slice(part: Slice, evidence: Evidence, *, called: bool, paired: bool) -> Iterator[str]:
+def _of_slice(slice_: Slice, evidence: Evidence, *, called: bool, paired: bool) -> Iterator[str]:
     classes = range(len(evidence.classes))
     calls: Sequence[int] = classes if paired else (-1,)
-    if part.rows < 1:
+    if slice_.rows < 1:
         yield "it has no rows"
-    for cell in part.cells:
+    for cell in slice_.cells:
         if len(cell) != CELL or cell[0] not in classes or cell[1] not in classes or cell[2] not in calls or cell[3] < 1:
             yield f"{list(cell)} is not a cell"
             return
-    if len({cell[:3] for cell in part.cells}) != len(part.cells):
+    if len({cell[:3] for cell in slice_.cells}) != len(slice_.cells):
         yield "a cell occurs twice"
-    if called and sum(cell[-1] for cell in part.cells) != part.rows:
+    if called and sum(cell[-1] for cell in slice_.cells) != slice_.rows:
         yield "its cells are not as many rows"
-    cells = {cell[:3] for cell in part.cells}
-    for weighted in part.weights:
+    cells = {cell[:3] for cell in slice_.cells}
+    for weighted in slice_.weights:
         if (
             len(weighted) != CELL + 1
             or not 0 <= weighted[0] < BUCKETS
@@ -108,22 +112,22 @@ def _of_slice(part: Slice, evidence: Evidence, *, called: bool, paired: bool) ->
             or weighted[-1] < 0
         ):
             yield f"{list(weighted)} is not a weight of a cell"
-    if part.ranks:
-        yield from _of_ranks(part, part.ranks)
-    for moments in part.moments:
-        yield from _of_moments(part, moments)
-    for computed in part.computed:
+    if slice_.ranks:
+        yield from _of_ranks(slice_, slice_.ranks)
+    for moments in slice_.moments:
+        yield from _of_moments(slice_, moments)
+    for computed in slice_.computed:
         yield from _of_computed(computed)
 
 
-def _of_ranks(part: Slice, ranks: Ranks) -> Iterator[str]:
+def _of_ranks(slice_: Slice, ranks: Ranks) -> Iterator[str]:
     if (ranks.positives.a, ranks.positives.b) != (ranks.negatives.a, ranks.negatives.b):
         yield "both classes must give the same ROC-AUC"
     for label, sums in ((1, ranks.positives), (0, ranks.negatives)):
         n = sums.rows
-        if n != sum(cell[3] for cell in part.cells if cell[0] == label):
+        if n != sum(cell[3] for cell in slice_.cells if cell[0] == label):
             yield "ranks and cells count different rows"
-        most = 2 * (part.rows - n)  # a row beats at most all rows of the other class
+        most = 2 * (slice_.rows - n)  # a row beats at most all rows of the other class
         calls = (sums.b, sums.bb, sums.ab) == (-1, 0, 0)  # of a champion that gave no scores
         for total, squares in ((sums.a, sums.aa), (0 if calls else sums.b, sums.bb)):
             if not (0 <= total <= n * most and total * total <= squares * n <= most * total * n):
@@ -136,9 +140,9 @@ def _of_ranks(part: Slice, ranks: Ranks) -> Iterator[str]:
             return
 
 
-def _of_moments(part: Slice, moments: Moments) -> Iterator[str]:
+def _of_moments(slice_: Slice, moments: Moments) -> Iterator[str]:
     size = len(moments.sums)
-    if not 0 <= moments.rows <= part.rows or (moments.rows == 0) != (size == 0):
+    if not 0 <= moments.rows <= slice_.rows or (moments.rows == 0) != (size == 0):
         yield f"{moments.id} counts other rows"
     if moments.buckets:
         if any(len(one.sums) != size or not 0 <= one.bucket < BUCKETS or one.weight < 0 for one in moments.buckets):
@@ -172,22 +176,23 @@ def champion_as_candidate(then: Evidence, now: Evidence) -> bool:
     holdouts = [next((one.digest for one in each.tables if one.name == "holdout"), None) for each in (then, now)]
     if now.champion is None or now.champion.unscored or then.candidate is None or holdouts[0] != holdouts[1]:
         return True
-    before = {(part.dimension, part.key): part for part in then.slices if not is_found(part.dimension)}
+    before = {(slice_.dimension, slice_.key): slice_ for slice_ in then.slices if not is_found(slice_.dimension)}
     return all(
-        _gave(before[part.dimension, part.key], CANDIDATE) == _gave(part, CHAMPION)
-        for part in now.slices
-        if (part.dimension, part.key) in before
+        _gave(before[slice_.dimension, slice_.key], CANDIDATE) == _gave(slice_, CHAMPION)
+        for slice_ in now.slices
+        if (slice_.dimension, slice_.key) in before
     )
 
 
-def _gave(part: Slice, model: int) -> tuple[object, ...]:
+def _gave(slice_: Slice, model: int) -> tuple[object, ...]:
     """Return what one of the two models gave for a slice's rows: its calls by label, its ranks, its computed
     metrics."""
     calls: dict[tuple[int, int], int] = {}
-    for label, *called, rows in part.cells:
+    for label, *called, rows in slice_.cells:
         calls[label, called[model]] = calls.get((label, called[model]), 0) + rows
-    ranks = part.ranks and tuple(
-        (one.rows, *((one.a, one.aa), (one.b, one.bb))[model]) for one in (part.ranks.positives, part.ranks.negatives)
+    ranks = slice_.ranks and tuple(
+        (one.rows, *((one.a, one.aa), (one.b, one.bb))[model])
+        for one in (slice_.ranks.positives, slice_.ranks.negatives)
     )
-    computed = tuple((one.id, (one.candidate, one.champion)[model]) for one in part.computed if one.why is None)
+    computed = tuple((one.id, (one.candidate, one.champion)[model]) for one in slice_.computed if one.why is None)
     return calls, ranks, computed

@@ -51,15 +51,15 @@ def judge(resolved: ResolvedPolicy, evidence: Evidence) -> Decision:
 def _overall(gates: tuple[GateVerdict, ...]) -> tuple[Verdict, Code, str]:
     judged = [gate for gate in gates if gate.verdict is not None]
     later = "".join(f"; {count} not judged ({why})" for why, count in _waiting(gates).items())
-    found = worst(judged)
+    worst_gate = worst(judged)
     models = [gate for gate in judged if gate.metric]
-    if found is None or (found.verdict is Verdict.PASS and not models):
+    if worst_gate is None or (worst_gate.verdict is Verdict.PASS and not models):
         return Verdict.INCONCLUSIVE, Code.NOTHING_JUDGED, f"no rule of the model was judged{later}"
-    assert found.verdict is not None  # noqa: S101 -- ``worst`` looks at judged ones only
-    if found.verdict is Verdict.PASS:
+    assert worst_gate.verdict is not None  # noqa: S101 -- ``worst`` looks at judged ones only
+    if worst_gate.verdict is Verdict.PASS:
         holding = all_of(len(models), "judged rule holds", "judged rules hold")
-        return found.verdict, found.code, f"{holding}{later}"
-    return found.verdict, found.code, found.reason
+        return worst_gate.verdict, worst_gate.code, f"{holding}{later}"
+    return worst_gate.verdict, worst_gate.code, worst_gate.reason
 
 
 def _waiting(gates: tuple[GateVerdict, ...]) -> Counter[str]:

@@ -42,7 +42,7 @@ def judge(contract: Contract, table: str, findings: Sequence[Finding]) -> Checke
     )
 
 
-def _gates(held: Contract, table: str, counted: int, findings: tuple[Finding, ...]) -> tuple[GateVerdict, ...]:
+def _gates(contract: Contract, table: str, counted: int, findings: tuple[Finding, ...]) -> tuple[GateVerdict, ...]:
     """Return what the gate on the data says of the table, as if it were the policy's only one."""
     evidence = Evidence(
         schema=EVIDENCE,
@@ -51,5 +51,5 @@ def _gates(held: Contract, table: str, counted: int, findings: tuple[Finding, ..
         tables=(Table(name=table, digest="", rows=counted),),
         findings=findings,
     )
-    terms = GateContext(confidence=0.95, dimensions=(), contract=held, tables=(table,))
+    terms = GateContext(confidence=0.95, dimensions=(), contract=contract, tables=(table,))
     return tuple(data.judge(data.DataRule(data=cast(Any, (table,))), evidence, terms))

@@ -62,13 +62,15 @@ def needs(rule: DataRule, terms: GateContext) -> Needs:  # noqa: ARG001 -- the s
 def judge(rule: DataRule, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
     """Yield one verdict a rule and table; a rule that was not counted is an error, never a pass."""
     assert terms.contract is not None  # noqa: S101 -- ``mistakes`` refuses a policy without one
-    found = {(finding.table, finding.rule): finding for finding in evidence.findings}
+    findings = {(finding.table, finding.rule): finding for finding in evidence.findings}
     for table in rule.data:
         if not any(one.name == table for one in evidence.tables):
             continue
-        for held in terms.contract.rules:
-            if table in held.tables and (held.beside != "train" or any(one.name == "train" for one in evidence.tables)):
-                yield _verdict(table, held, found.get((table, held.id)), terms)
+        for contract_rule in terms.contract.rules:
+            if table in contract_rule.tables and (
+                contract_rule.beside != "train" or any(one.name == "train" for one in evidence.tables)
+            ):
+                yield _verdict(table, contract_rule, findings.get((table, contract_rule.id)), terms)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,13 +86,13 @@ class _Outcome:
 
 def _verdict(table: str, rule: ContractRule, finding: Finding | None, terms: GateContext) -> GateVerdict:
     if finding is None:
-        found = _Outcome(verdict=Verdict.ERROR, code=Code.NOT_MEASURED, reason=f"{rule.id} was not counted")
+        rule_outcome = _Outcome(verdict=Verdict.ERROR, code=Code.NOT_MEASURED, reason=f"{rule.id} was not counted")
     else:
-        found = _held(rule, finding, terms)
-    verdict, code, reason, bounds = found.verdict, found.code, found.reason, rule.bounds
+        rule_outcome = _held(rule, finding, terms)
+    verdict, code, reason, bounds = rule_outcome.verdict, rule_outcome.code, rule_outcome.reason, rule.bounds
     if rule.severity == "warn" and verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
         verdict, code, reason = Verdict.PASS, Code.WARNED, f"{reason} (warning only)"
-    low = isfinite(bounds.low) and (found.value is None or found.value < settled(bounds.low))
+    low = isfinite(bounds.low) and (rule_outcome.value is None or rule_outcome.value < settled(bounds.low))
     limit = bounds.low if low else bounds.high
     return GateVerdict.without_metric(
         id=f"data.{table}",
@@ -101,7 +103,7 @@ def _verdict(table: str, rule: ContractRule, finding: Finding | None, terms: Gat
         reason=f"{table}: {reason}",
         bar=limit if isfinite(limit) else bounds.low,
         n=finding.rows if finding else 0,
-        candidate=found.judged,
+        candidate=rule_outcome.judged,
     )
 
 
@@ -144,23 +146,23 @@ def _far(rule: ContractRule, distance: Distance, finding: Finding, terms: GateCo
     verdict = outcome(-value, -high, -low, -limit)
     sure = f"({percent(terms.stated)} sure, {rows(finding.rows)})"
     if verdict is not Verdict.FAIL and distance.lumped:
-        told = (
+        statement = (
             f"can't be determined from {rows(finding.rows)}: too many of them lie in bins of fewer than {EXPECTED} rows"
         )
         verdict, code = Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS
     elif verdict is Verdict.PASS:
-        told, code = f"is at most {number(high)} {sure}", Code.WITHIN_BAR
+        statement, code = f"is at most {number(high)} {sure}", Code.WITHIN_BAR
     elif verdict is Verdict.FAIL:
-        told, code = f"is at least {number(low)} {sure}", Code.ABOVE_BAR
+        statement, code = f"is at least {number(low)} {sure}", Code.ABOVE_BAR
     else:
-        told, code = (
+        statement, code = (
             f"lies between {number(low)} and {number(high)} {sure}; {_settled(distance, limit, terms.stated)}",
             Code.ACROSS_BAR,
         )
     return _Outcome(
         verdict=verdict,
         code=code,
-        reason=f"{rule.asks} {told}; you allow {limit_text(rule.bounds.high)}",
+        reason=f"{rule.asks} {statement}; you allow {limit_text(rule.bounds.high)}",
         value=value,
         judged=judged,
     )
@@ -197,9 +199,9 @@ def _level(rule: ContractRule, finding: Finding, value: float) -> str:
 def _bounds(bounds: AllowedRange) -> str:
     ends = (("at least", bounds.low), ("at most", bounds.high))
     trivial = (0, -inf, inf) if not bounds.share else (0, -inf, inf, 1)
-    told = [
+    limits = [
         f"{word} {percent(end) if bounds.share else limit_text(end)}"
         for word, end in ends
         if isfinite(end) and not (word == "at least" and end in trivial)
     ]
-    return " and ".join(told) or "anything"
+    return " and ".join(limits) or "anything"

@@ -59,12 +59,12 @@ def asks(rule: RequireRule) -> Iterator[Named]:
 def mistakes(rule: RequireRule, terms: GateContext) -> Iterator[GateMistake]:
     """Yield an expression that is none, is not about facts, or is neither true nor false."""
     try:
-        kind = _compiled(rule.require).return_type().name()
+        type_name = _compiled(rule.require).return_type().name()
     except (RuntimeError, TypeError) as error:
         yield GateMistake(path=("require",), what=_complaint(error))
         return
-    if kind not in ("BOOL", "DYN"):
-        yield GateMistake(path=("require",), what=f"gives {kind.lower()}, but must be true or false")
+    if type_name not in ("BOOL", "DYN"):
+        yield GateMistake(path=("require",), what=f"gives {type_name.lower()}, but must be true or false")
     if "contract" in rule.require and terms.contract is None and re.search(r"\bdata\s*\.\s*contract\b", rule.require):
         yield GateMistake(path=("require",), what="the policy has no contract; name one under data.contract")
 
@@ -82,17 +82,17 @@ def judge(rule: RequireRule, evidence: Evidence, terms: GateContext) -> Iterator
     known = facts(evidence, terms)
     try:
         value = _compiled(rule.require).eval(data=known)
-        kind, found = value.type().name(), value.plain_value()
+        type_name, outcome = value.type().name(), value.plain_value()
     except (RuntimeError, TypeError) as error:
-        kind, found = "ERROR", _complaint(error)
-    if kind == "BOOL" and found is True:
+        type_name, outcome = "ERROR", _complaint(error)
+    if type_name == "BOOL" and outcome is True:
         yield _verdict(rule, Verdict.PASS, Code.MET, f"{name(rule)} holds{_seen(rule, known)}")
-    elif kind == "BOOL":
+    elif type_name == "BOOL":
         yield _verdict(rule, Verdict.FAIL, Code.UNMET, f"{name(rule)} does not hold{_seen(rule, known)}")
-    elif kind == "ERROR":
-        yield _verdict(rule, Verdict.ERROR, *_failed(rule, str(found)))
+    elif type_name == "ERROR":
+        yield _verdict(rule, Verdict.ERROR, *_failed(rule, str(outcome)))
     else:
-        yield _verdict(rule, Verdict.ERROR, Code.UNDEFINED, f"{name(rule)} is neither true nor false: {shown(found)}")
+        yield _verdict(rule, Verdict.ERROR, Code.UNDEFINED, f"{name(rule)} is neither true nor false: {shown(outcome)}")
 
 
 def facts(evidence: Evidence, terms: GateContext) -> dict[str, Plain]:
@@ -128,12 +128,12 @@ def _compiled(expression: str) -> Any:
 
 def _complaint(error: Exception) -> str:
     """Return what the language says of an expression, in one line, with the nearest fact."""
-    place = _PLACE.search(str(error))
-    told = place[1] if place else (str(error).splitlines() or [""])[0]
-    unknown = _UNKNOWN.search(told)
+    location = _PLACE.search(str(error))
+    message = location[1] if location else (str(error).splitlines() or [""])[0]
+    unknown = _UNKNOWN.search(message)
     if unknown:
         return f"unknown fact {unknown[1]} (but {', '.join(FACTS)}){nearest(unknown[1], FACTS)}"
-    return told[:300]
+    return message[:300]
 
 
 def _failed(rule: RequireRule, complaint: str) -> tuple[Code, str]:
@@ -146,14 +146,14 @@ def _failed(rule: RequireRule, complaint: str) -> tuple[Code, str]:
 
 def _seen(rule: RequireRule, known: Mapping[str, Plain]) -> str:
     """Return the facts that the expression names, with their values."""
-    told = []
+    seen = []
     for path in dict.fromkeys(_PATH.findall(rule.require)):
         value: Plain = known
         for key in path.split("."):
             value = value.get(key) if isinstance(value, dict) else None
         if isinstance(value, str | int | float):
-            told.append(f"{path} is {shown(value)}")
-    return f" ({', '.join(told)})" if told else ""
+            seen.append(f"{path} is {shown(value)}")
+    return f" ({', '.join(seen)})" if seen else ""
 
 
 def _verdict(rule: RequireRule, verdict: Verdict | None, code: Code, reason: str) -> GateVerdict:

@@ -35,17 +35,17 @@ def findings(
     rows, counted, split = _counts(engine, this, single)
     shown = _examples(engine, this, [rule for rule in single if counted[rule.id]], contract.shown)
 
-    def made(rule: ContractRule, parts: tuple[Part, ...] = ()) -> Finding:
+    def finding(rule: ContractRule, parts: tuple[Part, ...] = ()) -> Finding:
         count, examples = counted.get(rule.id, 0), shown.get(rule.id, ())
         return Finding(table=opened.name, rule=rule.id, rows=rows, count=count, examples=examples, parts=parts)
 
-    found = {rule.id: made(rule, split[rule.id]) for rule in single}
+    by_rule = {rule.id: finding(rule, split[rule.id]) for rule in single}
     for rule in rules:
         other = opened_beside(rule.beside) if rule.query and rule.beside else None
         if rule.query and other:
             there = _side(other, [(column, rule) for column in rule.columns_beside], all_flat=False)
-            found[rule.id] = made(rule, _parts(engine, rule.query(this, there)))
-    return [found[rule.id] for rule in rules if rule.id in found]
+            by_rule[rule.id] = finding(rule, _parts(engine, rule.query(this, there)))
+    return [by_rule[rule.id] for rule in rules if rule.id in by_rule]
 
 
 def _side(opened: OpenTable, needed: Sequence[tuple[str, ContractRule]], *, all_flat: bool = True) -> TableSide:

@@ -133,7 +133,7 @@ class Measurement(PolicyTables):
 
     def _sides(
         self,
-        found: Evidence,
+        evidence: Evidence,
         candidates: Sequence[ModelOutput],
         served: RegisteredModel | None,
         anchor: RegisteredModel | None,
@@ -152,7 +152,7 @@ class Measurement(PolicyTables):
             return self._joined(self._placed(file, name), theirs)
 
         return replace(
-            found,
+            evidence,
             classes=self._known.classes,
             candidate=MeasuredModel(
                 digest=first.digest, version=None, unscored=None, facts=training_facts.read(first.folder)

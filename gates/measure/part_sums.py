@@ -66,19 +66,21 @@ def _sums(rows: Sequence[Sequence[int]]) -> tuple[int, ...]:
 
 def _moments(sums: Sequence[Moments]) -> Moments:
     buckets: dict[int, list[Bucket]] = {}
-    for one in sums:
-        for bucket in one.buckets:
+    for moments in sums:
+        for bucket in moments.buckets:
             buckets.setdefault(bucket.bucket, []).append(bucket)
     return Moments(
         id=sums[0].id,
-        rows=sum(one.rows for one in sums),
-        sums=_sums([one.sums for one in sums]),
-        products=_sums([one.products for one in sums]),
+        rows=sum(moments.rows for moments in sums),
+        sums=_sums([moments.sums for moments in sums]),
+        products=_sums([moments.products for moments in sums]),
         buckets=tuple(
-            Bucket(bucket=at, weight=sum(one.weight for one in some), sums=_sums([one.sums for one in some]))
+            Bucket(
+                bucket=at, weight=sum(bucket.weight for bucket in some), sums=_sums([bucket.sums for bucket in some])
+            )
             for at, some in sorted(buckets.items())
         ),
-        ends=_ends([one.ends for one in sums if one.ends]),
+        ends=_ends([moments.ends for moments in sums if moments.ends]),
     )
 
 

@@ -164,13 +164,13 @@ def _one_whole(resolved: ResolvedPolicy, parts: Sequence[Measured]) -> None:
     if any(part.evidence.measured != resolved.measured for part in parts):
         raise GatesError("a part was measured under another policy", hint=AGAIN)
 
-    def told(part: Measured) -> tuple[Any, ...]:
-        one = part.evidence
+    def identity(part: Measured) -> tuple[Any, ...]:
+        evidence = part.evidence
         sides = [replace(side, sha256="") for side in part.sides]
-        runs = [run_.digest for run_ in one.runs]
-        return one.classes, one.candidate, one.champion, one.anchor, runs, part.columns, part.searched, sides
+        models = evidence.candidate, evidence.champion, evidence.anchor, [run_.digest for run_ in evidence.runs]
+        return evidence.classes, models, part.columns, part.searched, sides
 
-    other = next((part for part in parts if told(part) != told(parts[0])), None)
+    other = next((part for part in parts if identity(part) != identity(parts[0])), None)
     if other:
         raise GatesError(f"part {other.shard.index} is about other models, or other columns, than part 1")
     holdout: Table = next(one for one in parts[0].evidence.tables if one.name == "holdout")
@@ -188,23 +188,23 @@ def _sides(resolved: ResolvedPolicy, parts: Mapping[Path, Measured], columns: Se
     engine = connect()
     names = parts_of([*resolved.needs.dimensions, *columns])
 
-    def side(place: int) -> ScoredRows:
-        paths = [_whole(_file(folder, place), part.sides[place]) for folder, part in parts.items()]
+    def side(index: int) -> ScoredRows:
+        paths = [_whole(_file(folder, index), part.sides[index]) for folder, part in parts.items()]
         rows = f"read_parquet([{', '.join(literal(str(path)) for path in paths)}])"
         engine.run(f"CREATE OR REPLACE TEMP TABLE joined AS SELECT * FROM {rows}")
         check_queries(engine, resolved.policy, names, "joined")
-        told = first.sides[place]
+        kept = first.sides[index]
         return ScoredRows(
             engine=engine,
             parts=names,
-            columns_of=told.columns,
+            columns_of=kept.columns,
             rows=sum(part.rows for part in parts.values()),
-            scored_by=told.scored_by,
-            classes_of=told.classes_of,
-            places=told.places,
+            scored_by=kept.scored_by,
+            classes_of=kept.classes_of,
+            places=kept.places,
         )
 
-    candidate, *others = (partial(side, place) for place in range(len(first.sides)))
+    candidate, *others = (partial(side, index) for index in range(len(first.sides)))
     runs = len(first.evidence.runs)
     anchor = others[0] if len(others) > runs else None
     return Pairings(candidate=candidate, anchor=anchor, runs=tuple(others[len(others) - runs :]))

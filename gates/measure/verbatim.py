@@ -19,13 +19,13 @@ def without(files: Sequence[Path], label: str | None, target: Path) -> Path:
     try:
         with target.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out, delimiter="\t" if target.suffix == ".tsv" else ",", lineterminator="\n")
-            for place, file in enumerate(files):
+            for index, file in enumerate(files):
                 delimiter, _ = head(file)
                 with file.open(encoding="utf-8-sig", newline="") as text:
                     rows = csv.reader(text, delimiter=delimiter)
                     header = next(rows)
                     at = header.index(label) if label in header else len(header)
-                    if not place:
+                    if not index:
                         writer.writerow(header[:at] + header[at + 1 :])
                     writer.writerows(row[:at] + row[at + 1 :] for row in rows if row)
     except (OSError, UnicodeDecodeError, csv.Error, StopIteration) as error:

@@ -185,7 +185,7 @@ class Ratio:
         value = self.value(*called.cells)
         if value is None:
             return Undefined(why=self.why)
-        found = Quantity(
+        quantity = Quantity(
             value=value,
             bounds=lambda c: self.bounds(called, c),
             method=self.method,
@@ -193,9 +193,11 @@ class Ratio:
             exact=self.exact,
         )
         if not called.held:
-            return found
+            return quantity
         spread = jackknife.of_buckets(called.held, self.value, self.support(slice_))
-        return wider(jackknife.quantity(spread, self.limits, "jackknife"), found) if spread else Undefined(why=self.why)
+        return (
+            wider(jackknife.quantity(spread, self.limits, "jackknife"), quantity) if spread else Undefined(why=self.why)
+        )
 
     def change(self, slices: Sequence[Slice]) -> Found:
         """Return the candidate less champion, paired."""

@@ -112,13 +112,13 @@ def _bounded(sums: Moments, smooth: Smooth, spread: Spread, who: int) -> Found:
     """A share of rows that have it or don't is exact; of rows that have some of it there are as many as its
     error is worth."""
     method = "jackknife" if sums.buckets else "t"
-    place = _places(smooth, len(sums.sums), who)[0]
+    index = _places(smooth, len(sums.sums), who)[0]
     if smooth.tail is not None:
-        return _tailed(spread, smooth, method, _variation(sums, place))
+        return _tailed(spread, smooth, method, _variation(sums, index))
     if sums.buckets or smooth.limits != _SHARE:
         return jackknife.quantity(spread, smooth.limits, method)
     value = spread.value
-    if sums.sums[place] == _square(sums, place):
+    if sums.sums[index] == _square(sums, index):
         return share(value * sums.rows, sums.rows)
     if spread.support < 2:  # one row has no spread
         return jackknife.quantity(spread, smooth.limits, method)

@@ -35,11 +35,11 @@ def read(data: bytes, name: str, open_file: Open, *, of_old: bool = False) -> Re
     ``of_old``: a policy that was in force already; rules that decide nothing are then no mistake.
     """
     source = parse(data, name)
-    found = list(_form(source))
+    mistakes = list(_form(source))
     contract, beside = _contract(source, open_file)
-    found += beside
-    found += _meaning(source, contract, of_old=of_old)
-    raise_all(found)
+    mistakes += beside
+    mistakes += _meaning(source, contract, of_old=of_old)
+    raise_all(mistakes)
     return ResolvedPolicy(policy=build(Policy, source.value), contract=contract)
 
 
@@ -95,8 +95,8 @@ def _contract(source: Source, open_file: Open) -> tuple[Contract | None, list[Pr
 def _meaning(source: Source, contract: Contract | None, *, of_old: bool) -> Iterator[Problem]:
     """Yield what no schema can see, of all parts whose form is right: rules that don't fit their metric, gates and
     slices that occur twice, edges out of order, slices that no gate looks at."""
-    dimensions, found = _slices_meaning(source)
-    yield from found
+    dimensions, mistakes = _slices_meaning(source)
+    yield from mistakes
     named = _at(source.value, "data", "contract") is not None  # a contract that can't be read is told on its own
     task = _at(source.value, "task")
     terms = GateContext(
@@ -120,7 +120,7 @@ def _meaning(source: Source, contract: Contract | None, *, of_old: bool) -> Iter
             wrong = list(_gate_meaning(source, ("gates", index), gate, seen, terms, of_old=of_old))
             yield from wrong
             gates += [] if wrong else [gate]
-    if gates and len(gates) == len(asked) and not found and not of_old:  # else nobody knows what they look at
+    if gates and len(gates) == len(asked) and not mistakes and not of_old:  # else nobody knows what they look at
         yield from _unused_slices(source, gates, terms)
     yield from _promotion_meaning(source, seen)
 
@@ -128,24 +128,24 @@ def _meaning(source: Source, contract: Contract | None, *, of_old: bool) -> Iter
 def _slices_meaning(source: Source) -> tuple[list[Dimension], list[Problem]]:
     """Return the dimensions, and what is wrong with them."""
     dimensions: list[Dimension] = []
-    found: list[Problem] = []
+    mistakes: list[Problem] = []
     written = _at(source.value, "slices")
     alone = written is not None and not isinstance(written, list)
     for index, value in enumerate([written] if alone else _list(source.value, "slices")):
         at: Path = ("slices", *(() if alone else (index,)))
         form = list(problems(source, at, value, Dimension.SCHEMA))
-        found += form  # the whole schema tells them, too
+        mistakes += form  # the whole schema tells them, too
         if not form:
             dimension = Dimension.read(value)
             path: Path = (*at, *(dimension.columns if dimension.edges else ()))
-            found += [Problem.at(source, path, what) for what in _dimension_meaning(dimension, dimensions)]
+            mistakes += [Problem.at(source, path, what) for what in _dimension_meaning(dimension, dimensions)]
             dimensions.append(dimension)
     for index, dimension in enumerate(dimensions):
         for column in dimension.columns:
             if len(dimension.columns) > 1 and twice_cut(column, dimensions):
                 what = f"{column} is cut into bins in two ways; which one should be crossed?"
-                found.append(Problem.at(source, ("slices", index), what))
-    return dimensions, found
+                mistakes.append(Problem.at(source, ("slices", index), what))
+    return dimensions, mistakes
 
 
 def _promotion_meaning(source: Source, gates: set[str]) -> Iterator[Problem]:

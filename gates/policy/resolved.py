@@ -50,11 +50,10 @@ class ResolvedPolicy:
 
     def stage(self, alias: str) -> Stage:
         """Return a stage by its alias. Raises ``GatesError`` for one that the policy does not have."""
-        found = next((one for one in self.stages if one.alias == alias), None)
-        if found is None:
-            names = ", ".join(one.alias for one in self.stages)
-            raise GatesError(f"no stage {alias}; the policy has {names}", where="--stage")
-        return found
+        stages = {stage.alias: stage for stage in self.stages}
+        if alias not in stages:
+            raise GatesError(f"no stage {alias}; the policy has {', '.join(stages)}", where="--stage")
+        return stages[alias]
 
     @property
     def _alias(self) -> str:

@@ -50,20 +50,20 @@ def init(asked: FirstPolicy, root: Path, *, force: bool = False) -> Start:
     columns that are not what they are said to be.
     """
     model = checked_model(asked.model) or policy_text.model_name(root.name)
-    home = root_above(root)
-    folder = root.relative_to(home).as_posix() if root != home else ""
+    checkout = root_above(root)
+    folder = root.relative_to(checkout).as_posix() if root != checkout else ""
     contract, policy = root / "contract.yaml", root / "gates.yaml"
     requirements = "requirements.txt" if (root / "requirements.txt").is_file() else None
-    place = caller_workflows.Home(model=model, folder=folder, requirements=requirements)
-    workflow = home / caller_workflows.path(place, "gates")
+    home = caller_workflows.Home(model=model, folder=folder, requirements=requirements)
+    workflow = checkout / caller_workflows.path(home, "gates")
     refuse_standing((contract, policy, workflow), root, force=force)
     if workflow.is_file():
-        place = caller_workflows.as_before(place, files.read(workflow, "Move it.").decode("utf-8", "replace"))
+        home = caller_workflows.as_before(home, files.read(workflow, "Move it.").decode("utf-8", "replace"))
     guessed, tables = look(asked, root)
     texts = {
         contract: inference.contract(guessed.guess, tables),
         policy: policy_text.policy(guessed, tables, model),
-        workflow: caller_workflows.workflow(place, "gates"),
+        workflow: caller_workflows.workflow(home, "gates"),
     }
     contents = {path: text.encode() for path, text in texts.items()}
     _refuse_long(contents[contract], tables[0])

@@ -102,11 +102,11 @@ def origin() -> str | None:
     """Where this very installation came from, as OWNER/NAME@COMMIT: pip installed it from a git repository on GitHub,
     or it is a checkout of one, at a commit that is there."""
     try:
-        told = json.loads(distribution("mlgates").read_text("direct_url.json") or "{}")
+        direct_url = json.loads(distribution("mlgates").read_text("direct_url.json") or "{}")
     except (PackageNotFoundError, ValueError):
         return None
-    url, commit = str(told.get("url", "")), (told.get("vcs_info") or {}).get("commit_id")
-    if (told.get("dir_info") or {}).get("editable") and url.startswith("file://"):
+    url, commit = str(direct_url.get("url", "")), (direct_url.get("vcs_info") or {}).get("commit_id")
+    if (direct_url.get("dir_info") or {}).get("editable") and url.startswith("file://"):
         url, commit = _checkout(Path(unquote(urlsplit(url).path)))
     name = full_name(url) if re.search(r"github\.com[/:]", url) else None
     pin = f"{name}@{commit}" if name and commit else ""

@@ -224,11 +224,11 @@ def _task(whole: Profile, said: Said, label: str | None, query: str | None) -> t
         return "binary", "the only task without a label; others: multiclass, regression, ranking, score"
     if query is not None and _ranks(whole, query, label):
         return "ranking", f"{_name(whole[label])} says how well a row fits its {_name(whole[query])}"
-    found = _fitting(whole[label])
-    if found is None:
+    fitting = _fitting(whole[label])
+    if fitting is None:
         why = _unfit(whole[label], "multiclass") or "has no value twice, and classes repeat"
         raise GatesError(f"{label} can't be a label: it {why}", where="--label", hint="Name a class or a number.")
-    return found
+    return fitting
 
 
 def _query(whole: Profile, said: Said) -> tuple[str | None, str]:
@@ -261,19 +261,19 @@ def _label(whole: Profile, said: Said, query: str | None) -> tuple[str | None, s
     plain = [name for name in names if not missing(whole[name], task or "regression") and not _keylike(whole[name])]
     if query is not None:
         ranked = [name for name in plain if _ranks(whole, query, name)]
-        if found := _known(ranked, RELEVANCE):
-            return found, BY_NAME
+        if named := _known(ranked, RELEVANCE):
+            return named, BY_NAME
         if query.lower() in QUERIES and ranked and ranked[-1] == names[-1] and task is None:
             return ranked[-1], "guessed: the last column"
     if task is not None:
         fitting = [name for name in plain if _unfit(whole[name], task) is None]
         return _best(fitting, names, TARGETS, "that fits")
     two = [name for name in names if whole[name].is_two_valued]
-    if found := _known(two, LABELS):
-        return found, BY_NAME
+    if named := _known(two, LABELS):
+        return named, BY_NAME
     fitting = [name for name in plain if _fitting(whole[name])]
-    if found := _known(fitting, TARGETS):
-        return found, BY_NAME
+    if named := _known(fitting, TARGETS):
+        return named, BY_NAME
     yes = [name for name in two if _says_yes(whole[name])]
     last = names[-1] if names else None
     if len(yes) == 1 and last not in two:

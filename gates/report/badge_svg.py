@@ -49,17 +49,17 @@ def _metric(champion: Champion) -> list[str]:
     return [f"{gate.id} {number(one.value)} ({number(one.low)} to {number(one.high)})" for gate, one in found]
 
 
-def svg(made: Badge) -> str:
+def svg(badge: Badge) -> str:
     """Return the badge as a picture. White on each colour can be read; what it says is in words, too."""
-    left, right = _width(made.label), _width(made.message)
-    told = escape(xml(f"{made.label}: {made.message}"))
+    left, right = _width(badge.label), _width(badge.message)
+    spoken = escape(xml(f"{badge.label}: {badge.message}"))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="{HIGH}" role="img" '
-        f'aria-label="{told}"><title>{told}</title>'
+        f'aria-label="{spoken}"><title>{spoken}</title>'
         f"<style>text {{ fill: #fff; font: 11px Verdana, Geneva, sans-serif; }}</style>"
-        f'<rect width="{left + right}" height="{HIGH}" rx="3" fill="{COLOURS["light"][made.colour]}"/>'
+        f'<rect width="{left + right}" height="{HIGH}" rx="3" fill="{COLOURS["light"][badge.colour]}"/>'
         f'<path d="M3 0H{left}V{HIGH}H3a3 3 0 0 1 -3 -3V3a3 3 0 0 1 3 -3z" fill="{COLOURS["light"]["ink"]}"/>'
-        f"{_text(made.label, 0, left)}{_text(made.message, left, right)}</svg>\n"
+        f"{_text(badge.label, 0, left)}{_text(badge.message, left, right)}</svg>\n"
     )
 
 

@@ -42,15 +42,15 @@ def word(verdict: Verdict | None) -> str:
 def first_line(decision: Decision, facts: Facts | None = None) -> tuple[str, str]:
     """Return the sign and the words of the first line: the headline, and what must be known before it."""
     facts = facts or Facts()
-    told, shown = headline(decision, facts), _sign(decision, facts)
+    words, shown = headline(decision, facts), _sign(decision, facts)
     if facts.weaker:
-        told += ", and the policy gets weaker"
+        words += ", and the policy gets weaker"
         shown = WARNING if facts.verdict(decision) is Verdict.PASS else shown
     if facts.observing and facts.verdict(decision) is not Verdict.ERROR:
-        shown, told = WATCHING, f"observing until {facts.observing}, nothing is blocked — {shown} {told}"
+        shown, words = WATCHING, f"observing until {facts.observing}, nothing is blocked — {shown} {words}"
     if facts.fork:
-        shown, told = HEARSAY, f"reported by a fork, not verified — {shown} {told}"
-    return shown, told
+        shown, words = HEARSAY, f"reported by a fork, not verified — {shown} {words}"
+    return shown, words
 
 
 def _sign(decision: Decision, facts: Facts) -> str:
@@ -144,15 +144,15 @@ def waiting(decision: Decision) -> list[str]:
     reasons: dict[str, int] = {}
     for gate in (one for one in decision.gates if one.verdict is None and one.code is not Code.TOO_FEW_ROWS):
         reasons[gate.reason] = reasons.get(gate.reason, 0) + 1
-    told = [f"{plural(count, 'rule', 'rules')} not judged: {reason}" for reason, count in reasons.items()]
+    lines = [f"{plural(count, 'rule', 'rules')} not judged: {reason}" for reason, count in reasons.items()]
     small = [gate for gate in decision.gates if gate.verdict is None and gate.code is Code.TOO_FEW_ROWS]
     if small:
         named = list(dict.fromkeys(gate.reason for gate in small))
         more = f"; and {len(named) - MOST_SMALL} more" if len(named) > MOST_SMALL else ""
-        told.append(
+        lines.append(
             f"{plural(len(small), 'rule', 'rules')} not judged, too few rows: {'; '.join(named[:MOST_SMALL])}{more}"
         )
-    return told
+    return lines
 
 
 def acceptable_bars(decision: Decision, facts: Facts) -> list[GateVerdict]:
@@ -194,12 +194,12 @@ def reuse(decision: Decision) -> str | None:
     """Tell how much of the holdout is used up, where the policy says how often it may decide."""
     if decision.reuse is None or decision.used is None:
         return None
-    told = f"this holdout has decided {decision.used:,} of {plural(decision.reuse, 'time', 'times')}"
+    usage = f"this holdout has decided {decision.used:,} of {plural(decision.reuse, 'time', 'times')}"
     left = decision.reuse - decision.used
     if left <= 0:
-        return f"{told}: it is used up, and nothing passes on it any more; use fresh rows"
+        return f"{usage}: it is used up, and nothing passes on it any more; use fresh rows"
     soon = decision.used >= DUE * decision.reuse
-    return f"{told}; a fresh one is due {'soon, ' if soon else ''}after {left:,} more"
+    return f"{usage}; a fresh one is due {'soon, ' if soon else ''}after {left:,} more"
 
 
 def acceptances(facts: Facts) -> list[str]:
@@ -207,12 +207,12 @@ def acceptances(facts: Facts) -> list[str]:
     don't hold any more."""
     if facts.settled is None:
         return []
-    held = [
+    waived = [
         f"{ACCEPTED} {one.gate.label}: {one.gate.verdict}, accepted by {one.waiver.who.login} "
         f"until {one.waiver.until}{OPEN if facts.open_waivers else ''}: {one.waiver.reason}{_then_and_now(one)}"
         for one in facts.settled.waived
     ]
-    return held + [
+    return waived + [
         f"{WARNING} {one.gate.label}: the acceptance by {one.waiver.who.login} does not hold: {one.why}"
         for one in facts.settled.void
     ]
@@ -232,13 +232,13 @@ def by_badness(gates: tuple[GateVerdict, ...]) -> list[GateVerdict]:
     otherwise in the policy's order."""
     rounds: dict[int, int] = {}
     seen: dict[tuple[object, ...], int] = {}
-    for place in sorted(range(len(gates)), key=lambda place: -_missed(gates[place])):
-        gate = gates[place]
+    for index in sorted(range(len(gates)), key=lambda index: -_missed(gates[index])):
+        gate = gates[index]
         if gate.slice and gate.verdict not in (Verdict.PASS, None):
             family = (gate.id, gate.rule, gate.against, gate.verdict)
-            rounds[place] = seen[family] = seen.get(family, 0) + 1
+            rounds[index] = seen[family] = seen.get(family, 0) + 1
     badness = [gate.verdict.badness if gate.verdict else 0 for gate in gates]
-    return [gates[place] for place in sorted(range(len(gates)), key=lambda one: (-badness[one], rounds.get(one, 0)))]
+    return [gates[index] for index in sorted(range(len(gates)), key=lambda one: (-badness[one], rounds.get(one, 0)))]
 
 
 def _missed(gate: GateVerdict) -> float:

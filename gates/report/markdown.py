@@ -74,26 +74,26 @@ def _sections(decision: Decision, facts: Facts) -> Iterator[Section]:
     models = [gate for gate in decision.gates if gate.kind != "data"]
     loud = [gate for gate in by_badness(tuple(models)) if gate.verdict not in (Verdict.PASS, None)]
     loud = [gate for gate in loud if gate not in covered]
-    held = [gate for gate in models if gate.verdict is Verdict.PASS]
+    passed = [gate for gate in models if gate.verdict is Verdict.PASS]
     for part in _opening(decision, facts):
         yield Section(name="opening", whole=part)
     if facts.picture:
         yield Section(name="picture", whole=_picture(facts.picture))
     yield from _loud(decision, loud)
     yield from _accepted(facts)
-    if held:
+    if passed:
         more = "more " if loud or covered else ""
-        told = f"✅ {plural(len(held), f'{more}rule holds', f'{more}rules hold')}"
-        yield Section(name="held", whole=_folded(told, rules(decision, held)), folded=f"{told}.")
+        summary = f"✅ {plural(len(passed), f'{more}rule holds', f'{more}rules hold')}"
+        yield Section(name="held", whole=_folded(summary, rules(decision, passed)), folded=f"{summary}.")
     for line in waiting(decision):
         yield Section(name="waiting", whole=f"{sign(None)} {text(line)}.")
     if used := reuse(decision):
         yield Section(name="opening", whole=f"**Holdout:** {text(used)}.")
-    told, table = moved(models)
-    yield from (Section(name="opening", whole=told), Section(name="moved", whole=table))
+    summary, table = moved(models)
+    yield from (Section(name="opening", whole=summary), Section(name="moved", whole=table))
     yield Section(name="fairness", whole="\n\n".join(fairness(models, said=why(decision, facts))))
-    told, listed = data(decision.gates)
-    yield from (Section(name="opening", whole=told), Section(name="broken", whole=listed))
+    summary, listed = data(decision.gates)
+    yield from (Section(name="opening", whole=summary), Section(name="broken", whole=listed))
     if facts.changes:
         changed = f"**Policy:** this pull request changes {code(facts.policy)} in {_places(len(facts.changes))}"
         listed = f"{changed}:\n\n{bullets(facts.changes, MOST_LINES)}"

@@ -68,14 +68,14 @@ def moved(gates: Iterable[GateVerdict]) -> tuple[str, str]:
     """Return slices whose difference is more than noise, by metric, the largest change of each first: a line, and a
     table or nothing."""
     compared = {(g.id, g.where): g for g in gates if _compared(g) and not g.against}.values()
-    found = [g for g in compared if g.difference and not g.difference.low <= 0 <= g.difference.high]
+    beyond_noise = [g for g in compared if g.difference and not g.difference.low <= 0 <= g.difference.high]
     if not compared:
         return "", ""
-    shown = _largest(found)
-    cut = f" ({len(shown)} of them shown, the largest changes of each metric)" if len(shown) < len(found) else ""
-    told = f"**Slices that moved:** {len(found)} of {len(compared)} by more than noise{cut}"
-    if not found:
-        return told, ""
+    shown = _largest(beyond_noise)
+    cut = f" ({len(shown)} of them shown, the largest changes of each metric)" if len(shown) < len(beyond_noise) else ""
+    summary = f"**Slices that moved:** {len(beyond_noise)} of {len(compared)} by more than noise{cut}"
+    if not beyond_noise:
+        return summary, ""
     lines = ["| Slice | Rows | Metric | Champion → candidate | Change |", "|:--|--:|:--|:--|--:|"]
     for gate in shown:
         values = f"{_value(gate, gate.champion, bounds=False)} → {_value(gate, gate.candidate, bounds=False)}"
@@ -83,30 +83,30 @@ def moved(gates: Iterable[GateVerdict]) -> tuple[str, str]:
             f"| {code(key_text(gate.slice or {}))} | {gate.n:,} | {code(gate.metric or gate.id)} | {values} "
             f"| {_change(gate)} |"
         )
-    return told, "\n".join(lines)
+    return summary, "\n".join(lines)
 
 
-def _largest(found: Sequence[GateVerdict]) -> list[GateVerdict]:
+def _largest(gates: Sequence[GateVerdict]) -> list[GateVerdict]:
     """At most ``MOST_MOVED``, by metric: changes of different metrics have different units, so each has its own order,
     and the largest of each is shown before the second of any."""
     by_metric: dict[str, list[GateVerdict]] = {}
-    for gate in sorted(found, key=lambda one: -abs(one.difference.value if one.difference else 0)):
+    for gate in sorted(gates, key=lambda one: -abs(one.difference.value if one.difference else 0)):
         by_metric.setdefault(gate.id, []).append(gate)
     rounds = sorted((place, name) for name, ones in by_metric.items() for place in range(len(ones)))
     kept = set(rounds[:MOST_MOVED])
-    names = dict.fromkeys(gate.id for gate in found)  # in the policy's order
+    names = dict.fromkeys(gate.id for gate in gates)  # in the policy's order
     return [gate for name in names for place, gate in enumerate(by_metric[name]) if (place, name) in kept]
 
 
 def fairness(gates: Iterable[GateVerdict], *, said: str) -> list[str]:
     """Return a line a fairness gate, with the values of its groups; what was ``said`` is not said again."""
-    told = []
+    lines = []
     for gate in gates:
         if gate.by:
             what = text(f"{gate.metric} by {gate.by}" if gate.reason == said else gate.reason)
             groups = f" By group: {_groups(gate.groups)}." if gate.groups else ""
-            told.append(f"**Fairness:** {sign(gate.verdict)} {what}.{groups}")
-    return told
+            lines.append(f"**Fairness:** {sign(gate.verdict)} {what}.{groups}")
+    return lines
 
 
 def _groups(groups: dict[str, float | None]) -> str:
@@ -117,16 +117,18 @@ def _groups(groups: dict[str, float | None]) -> str:
 
 def data(gates: Iterable[GateVerdict]) -> tuple[str, str]:
     """Tell how the data keeps its contract: a line, and a list of what is broken or nothing."""
-    held = [gate for gate in gates if gate.kind == "data"]
-    if not held:
+    data_gates = [gate for gate in gates if gate.kind == "data"]
+    if not data_gates:
         return "", ""
-    broken = [gate for gate in held if gate.verdict is not Verdict.PASS]
-    tables = {gate.id.removeprefix("data."): gate.n for gate in held}
+    broken = [gate for gate in data_gates if gate.verdict is not Verdict.PASS]
+    tables = {gate.id.removeprefix("data."): gate.n for gate in data_gates}
     counts = ", ".join(f"{text(name)} {rows(n)}" for name, n in tables.items())
     if not broken:
-        return f"**Data:** ✅ the contract holds ({plural(len(held), 'rule', 'rules')}; {counts}).", ""
-    told = f"{len(held) - len(broken)} of {plural(len(held), 'rule', 'rules')} of the contract hold ({counts})"
-    return f"**Data:** {told}:", bullets([f"{sign(gate.verdict)} {gate.reason}" for gate in broken])
+        return f"**Data:** ✅ the contract holds ({plural(len(data_gates), 'rule', 'rules')}; {counts}).", ""
+    summary = (
+        f"{len(data_gates) - len(broken)} of {plural(len(data_gates), 'rule', 'rules')} of the contract hold ({counts})"
+    )
+    return f"**Data:** {summary}:", bullets([f"{sign(gate.verdict)} {gate.reason}" for gate in broken])
 
 
 def bullets(lines: Sequence[str], most: int = MOST_ROWS) -> str:

@@ -63,26 +63,26 @@ def policy(resolved: ResolvedPolicy) -> str:
     return _piece(f"Policy of {about.model}", lines, ("gate",), [(one,) for one in gates])
 
 
-def checked(found: Checked) -> str:
+def checked(check: Checked) -> str:
     """Return the verdict and why; then the rules that are broken or warned of."""
-    loud = [gate for gate in by_badness(found.gates) if gate.verdict is not Verdict.PASS or gate.code is Code.WARNED]
-    counts = {finding.rule: finding for finding in found.findings}
+    loud = [gate for gate in by_badness(check.gates) if gate.verdict is not Verdict.PASS or gate.code is Code.WARNED]
+    counts = {finding.rule: finding for finding in check.findings}
     table = [
         (word(gate.verdict), gate.rule, f"{counts[gate.rule].count:,}", ", ".join(counts[gate.rule].examples))
         for gate in loud
         if gate.rule in counts
     ]
-    title = f"{sign(found.verdict)} {found.verdict}: {found.table}, {rows(found.rows)}"
-    return _piece(title, [found.reason], ("", "rule", "rows", "examples"), table)
+    title = f"{sign(check.verdict)} {check.verdict}: {check.table}, {rows(check.rows)}"
+    return _piece(title, [check.reason], ("", "rule", "rows", "examples"), table)
 
 
 def _piece(title: str, lines: Iterable[str], heads: Sequence[str], table: Sequence[Sequence[str]]) -> str:
-    told = "".join(f"<p>{_text(line)}</p>" for line in lines)
+    paragraphs = "".join(f"<p>{_text(line)}</p>" for line in lines)
     more = f"<p>{len(table) - MOST:,} more</p>" if len(table) > MOST else ""
     head = _row("th", heads)
     body = "".join(_row("td", row) for row in table[:MOST])
     shown = f"<table><thead>{head}</thead><tbody>{body}</tbody></table>" if table else ""
-    return f"<div><p><b>{_text(title)}</b></p>{told}{shown}{more}</div>"
+    return f"<div><p><b>{_text(title)}</b></p>{paragraphs}{shown}{more}</div>"
 
 
 def _row(tag: str, cells: Iterable[str]) -> str:

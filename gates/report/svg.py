@@ -58,14 +58,14 @@ def _drawn(decision: Decision, facts: Facts, style: str) -> str:
     gates = _drawn_of(decision)
     shown = gates[:MOST]
     height = TOP + ROW * len(shown) + BOTTOM
-    shown_sign, told = first_line(decision, facts)
+    shown_sign, words = first_line(decision, facts)
     more = f"{plural(len(gates) - len(shown), 'more rule', 'more rules')} not drawn · " if len(gates) > MOST else ""
     aloud = _text(spoken(decision, facts))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" '
         f'role="img" aria-label="{aloud}"><title>{aloud}</title><style>{style}</style>',
         f'<rect class="paper" x=".5" y=".5" width="{WIDTH - 1}" height="{height - 1}" rx="6"/>',
-        _cell(VERDICT, 0, WIDTH - 2 * VERDICT, TOP, f"{shown_sign} {told} ({decision.model})", "head"),
+        _cell(VERDICT, 0, WIDTH - 2 * VERDICT, TOP, f"{shown_sign} {words} ({decision.model})", "head"),
         *(part for place, gate in enumerate(shown) for part in _row(gate, TOP + place * ROW)),
         _cell(VERDICT, height - BOTTOM, WIDTH - 2 * VERDICT, BOTTOM, more + LEGEND, "quiet"),
     ]

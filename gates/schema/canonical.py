@@ -22,12 +22,12 @@ def canonical(value: Any) -> bytes:
     Raises ``rfc8785.CanonicalizationError`` for numbers that JSON can't hold: none may reach a record. Raises
     ``GatesError`` for text that is no Unicode, such as the name of a file that somebody wrote in another encoding.
     """
-    made, numbers = plain(value), list[float]()
+    plain_value, numbers = plain(value), list[float]()
     try:
         try:
-            quick = _quick(made, numbers)
+            quick = _quick(plain_value, numbers)
         except _SlowError:
-            return _slow(_spelt(made))
+            return _slow(_spelt(plain_value))
         text = json.dumps(quick, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
         return (_STANDING_IN.sub(lambda at: _slow(numbers[int(at[1])]).decode(), text) if numbers else text).encode()
     except UnicodeEncodeError as error:
@@ -68,19 +68,19 @@ def _quick(value: Plain, numbers: list[float]) -> Plain:
     That is so but for whole numbers beyond ``EXACT`` and the order of keys that are not ASCII, which raise
     ``_SlowError``, and for numbers with an exponent: those are added to ``numbers``, and a text stands in for each.
     """
-    kind = type(value)
-    if kind is dict:
+    value_type = type(value)
+    if value_type is dict:
         if not "".join(value).isascii():
             raise _SlowError
         return {name: item if type(item) in _SAME else _quick(item, numbers) for name, item in value.items()}
-    if kind is list:
+    if value_type is list:
         return value if all(type(item) in _SAME for item in value) else [_quick(item, numbers) for item in value]
-    if kind is float:
+    if value_type is float:
         if "e" not in repr(value) and math.isfinite(value):
             return int(value) if value.is_integer() else value
         numbers.append(value)
         return f"{_NONCE}-{len(numbers) - 1}"
-    if kind is int and not -EXACT <= value <= EXACT:
+    if value_type is int and not -EXACT <= value <= EXACT:
         raise _SlowError
     return value
 

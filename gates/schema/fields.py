@@ -68,13 +68,13 @@ def written(field: dataclasses.Field[Any]) -> str:
     return field.name.removesuffix("_")
 
 
-def _optional(kind: Any) -> tuple[Any, bool]:
+def _optional(annotation: Any) -> tuple[Any, bool]:
     """``X | None`` -> (X, True)."""
-    if get_origin(kind) in (typing.Union, types.UnionType):
-        inner = [item for item in get_args(kind) if item is not type(None)]
+    if get_origin(annotation) in (typing.Union, types.UnionType):
+        inner = [item for item in get_args(annotation) if item is not type(None)]
         rest = inner[0] if len(inner) == 1 else typing.Union[tuple(inner)]  # noqa: UP007 -- built at run time
-        return rest, len(inner) < len(get_args(kind))
-    return kind, False
+        return rest, len(inner) < len(get_args(annotation))
+    return annotation, False
 
 
 _SCALARS: Mapping[Any, dict[str, Plain]] = {
@@ -86,40 +86,40 @@ _SCALARS: Mapping[Any, dict[str, Plain]] = {
 }
 
 
-def _schema_of_type(kind: Any) -> dict[str, Plain]:
-    kind, nullable = _optional(kind)
-    origin = get_origin(kind)
-    if kind in _SCALARS:
-        schema = dict(_SCALARS[kind])
+def _schema_of_type(annotation: Any) -> dict[str, Plain]:
+    annotation, nullable = _optional(annotation)
+    origin = get_origin(annotation)
+    if annotation in _SCALARS:
+        schema = dict(_SCALARS[annotation])
     elif origin is Literal:
-        options = list(get_args(kind))
+        options = list(get_args(annotation))
         schema = {"enum": options}
         if all(isinstance(option, str) for option in options):
             schema["type"] = "string"
-    elif origin is tuple and get_args(kind)[-1] is Ellipsis:
-        schema = {"type": "array", "items": _schema_of_type(get_args(kind)[0])}
+    elif origin is tuple and get_args(annotation)[-1] is Ellipsis:
+        schema = {"type": "array", "items": _schema_of_type(get_args(annotation)[0])}
     elif origin is tuple:
-        items = [_schema_of_type(item) for item in get_args(kind)]
+        items = [_schema_of_type(item) for item in get_args(annotation)]
         schema = {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
     elif origin in (typing.Union, types.UnionType):
-        schema = {"type": [_SCALARS[item]["type"] for item in get_args(kind)]}
+        schema = {"type": [_SCALARS[item]["type"] for item in get_args(annotation)]}
     elif origin in (dict, Mapping):
-        schema = {"type": "object", "additionalProperties": _schema_of_type(get_args(kind)[1])}
-    elif isinstance(kind, type) and issubclass(kind, StrEnum):
-        schema = {"enum": [str(item) for item in kind]}
+        schema = {"type": "object", "additionalProperties": _schema_of_type(get_args(annotation)[1])}
+    elif isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        schema = {"enum": [str(item) for item in annotation]}
     else:
-        schema = schema_of(kind)
+        schema = schema_of(annotation)
     return {"anyOf": [schema, {"type": "null"}]} if nullable else schema
 
 
 _BIG: Mapping[str, Plain] = {"type": "string", "pattern": "^-?[0-9]{1,120}$"}
 
 
-def _big_schema(kind: Any) -> dict[str, Plain]:
+def _big_schema(annotation: Any) -> dict[str, Plain]:
     """Of an integer as text, or of a list, or list of lists, of such."""
-    kind, nullable = _optional(kind)
-    of_many = get_origin(kind) is tuple
-    schema = {"type": "array", "items": _big_schema(get_args(kind)[0])} if of_many else dict(_BIG)
+    annotation, nullable = _optional(annotation)
+    of_many = get_origin(annotation) is tuple
+    schema = {"type": "array", "items": _big_schema(get_args(annotation)[0])} if of_many else dict(_BIG)
     return {"anyOf": [schema, {"type": "null"}]} if nullable else schema
 
 
@@ -139,13 +139,13 @@ def _large(value: Any) -> Plain:
 
 def _field_schema(cls: type, field: dataclasses.Field[Any], *, strict: bool) -> dict[str, Plain]:
     meta = field.metadata
-    kind = hints(cls)[field.name]
+    annotation = hints(cls)[field.name]
     if not strict or meta["late"]:  # people leave a key out; they don't write null
-        kind, _ = _optional(kind)
-    schema = _big_schema(kind) if meta["big"] else _schema_of_type(kind)
+        annotation, _ = _optional(annotation)
+    schema = _big_schema(annotation) if meta["big"] else _schema_of_type(annotation)
     if meta["short"]:
-        inner = next(f for f in dataclasses.fields(kind) if written(f) == meta["short"])
-        schema = {"anyOf": [_field_schema(kind, inner, strict=strict), schema]}
+        inner = next(f for f in dataclasses.fields(annotation) if written(f) == meta["short"])
+        schema = {"anyOf": [_field_schema(annotation, inner, strict=strict), schema]}
     schema |= meta["schema"]
     if meta["single"]:
         schema = {"anyOf": [schema["items"], schema]}
@@ -177,25 +177,25 @@ def schema_of(cls: Any) -> dict[str, Plain]:
 Make = Callable[[Plain], Any]
 
 
-def build(kind: Any, value: Plain) -> Any:
+def build(annotation: Any, value: Plain) -> Any:
     """Turn a value that its schema has accepted into the typed object."""
-    return _maker(kind)(value)
+    return _maker(annotation)(value)
 
 
 @cache
-def _maker(kind: Any) -> Make:
+def _maker(annotation: Any) -> Make:
     """Tell how values of a type are made: looked up once a type, as there are many values."""
-    kind, nullable = _optional(kind)
-    make = _plainly(kind)
+    annotation, nullable = _optional(annotation)
+    make = _plainly(annotation)
     return (lambda value: None if value is None else make(value)) if nullable else make
 
 
-def _plainly(kind: Any) -> Make:
-    origin, inner = get_origin(kind), get_args(kind)
-    if hasattr(kind, "read"):
-        return cast(Make, kind.read)
-    if dataclasses.is_dataclass(kind):
-        return _object(cast(type, kind))
+def _plainly(annotation: Any) -> Make:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if hasattr(annotation, "read"):
+        return cast(Make, annotation.read)
+    if dataclasses.is_dataclass(annotation):
+        return _object(cast(type, annotation))
     if origin is tuple and inner[-1] is Ellipsis:
         one = _maker(inner[0])
         return lambda value: tuple([one(item) for item in value])
@@ -205,8 +205,8 @@ def _plainly(kind: Any) -> Make:
     if origin in (dict, Mapping):
         named = _maker(inner[1])
         return lambda value: {name: named(item) for name, item in value.items()}
-    if kind is float or (isinstance(kind, type) and issubclass(kind, StrEnum)):
-        return cast(Make, kind)
+    if annotation is float or (isinstance(annotation, type) and issubclass(annotation, StrEnum)):
+        return cast(Make, annotation)
     return lambda value: value
 
 
@@ -219,8 +219,8 @@ def _object(cls: type) -> Make:
         return tuple((written(f), f.name, f.metadata, hints(cls)[f.name]) for f in every)
 
     def make(value: dict[str, Plain]) -> Any:
-        made: dict[str, Any] = {}
-        for key, name, meta, kind in fields():
+        arguments: dict[str, Any] = {}
+        for key, name, meta, annotation in fields():
             if key not in value:
                 continue
             item = value[key]
@@ -230,8 +230,8 @@ def _object(cls: type) -> Make:
                 item = [item]
             if meta["short"] and not isinstance(item, dict):
                 item = {meta["short"]: item}
-            made[name] = _maker(kind)(item)
-        return cls(**made)
+            arguments[name] = _maker(annotation)(item)
+        return cls(**arguments)
 
     return make
 
@@ -241,8 +241,8 @@ _LEAVES = frozenset({type(None), str, int, float, bool})  # looked for first: ne
 
 def plain(value: Any) -> Plain:
     """Return a typed object -> what JSON can hold; the inverse of ``build``."""
-    kind: Any = type(value)
-    return value if kind in _LEAVES else _writer(kind)(value)
+    cls: Any = type(value)
+    return value if cls in _LEAVES else _writer(cls)(value)
 
 
 @cache
@@ -267,4 +267,4 @@ def _writer(cls: Any) -> Make:
         return lambda value: {str(name): plain(item) for name, item in value.items()}
     if issubclass(cls, tuple | list):
         return lambda value: [item if type(item) in _LEAVES else plain(item) for item in value]
-    return next((kind for kind in (str, float, int) if issubclass(cls, kind)), lambda value: value)
+    return next((scalar for scalar in (str, float, int) if issubclass(cls, scalar)), lambda value: value)

@@ -122,27 +122,26 @@ def _told(
     source: Source, base: Path, value: Plain, schema: Mapping[str, Plain], error: jsonschema_rs.ValidationError
 ) -> Iterator[Problem]:
     path: Path = (*base, *error.instance_path)
-    kind: Any = error.kind
+    violation: Any = error.kind
     known = _schema_at(schema, error.schema_path)
-    match kind.name:
+    match violation.name:
         case "additionalProperties":
             present = error.instance if isinstance(error.instance, dict) else {}
             free = [word for word in known.get("properties", {}) if word not in present]
-            for word in kind.unexpected:
+            for word in violation.unexpected:
                 yield Problem.at(source, (*path, word), f"unknown key{nearest(word, free)}")
         case "required":
-            doc = known.get("properties", {}).get(kind.property, {}).get("description", "")
-            yield Problem.at(source, path, f"the key {kind.property} is missing{f' ({doc})' if doc else ''}")
+            doc = known.get("properties", {}).get(violation.property, {}).get("description", "")
+            yield Problem.at(source, path, f"the key {violation.property} is missing{f' ({doc})' if doc else ''}")
         case "anyOf":
             yield from _nearest_branch(source, base, value, schema, error)
         case "enum":
-            options = ", ".join(str(option) for option in kind.options)
-            text = (
-                f"{shown(error.instance)} is not one of {options}{nearest(str(error.instance), map(str, kind.options))}"
-            )
+            options = ", ".join(str(option) for option in violation.options)
+            hint = nearest(str(error.instance), map(str, violation.options))
+            text = f"{shown(error.instance)} is not one of {options}{hint}"
             yield Problem.at(source, path, text)
         case "type":
-            wanted = " or ".join(_TYPES[name] for name in kind.types)
+            wanted = " or ".join(_TYPES[name] for name in violation.types)
             yield Problem.at(source, path, f"expected {wanted}, found {shown(error.instance)}")
         case "pattern":
             hint = known.get("description", "")

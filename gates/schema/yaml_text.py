@@ -131,19 +131,19 @@ def _value(node: Any, path: Path, places: dict[Path, Place], name: str) -> Plain
 
 
 def _mapping(node: Any, path: Path, places: dict[Path, Place], name: str) -> dict[str, Plain]:
-    made: dict[str, Plain] = {}
+    mapping: dict[str, Plain] = {}
     for key_node, value_node in node.value:
         line, column = _place(key_node)
         where = f"{name}:{line}:{column}"
         if not isinstance(key_node, yaml.ScalarNode):
             raise GatesError("a key must be plain text", where=where)
         word = key_node.value
-        if word in made:
+        if word in mapping:
             first = places[*path, word][0]
             raise GatesError(f"{word}: occurs twice (first on line {first})", where=where, hint="Keep one.")
         places[*path, word] = (line, column)
-        made[word] = _value(value_node, (*path, word), places, name)
-    return made
+        mapping[word] = _value(value_node, (*path, word), places, name)
+    return mapping
 
 
 def _scalar(node: Any, name: str) -> Plain:

@@ -216,11 +216,11 @@ def of_units(spreads: Sequence[Spread], levels: Sequence[Found], limits: Bounds,
     ``spreads``: of both values and of their difference; ``levels``: of both.
     """
     ours, theirs, apart = spreads
-    found = difference(ours, theirs, apart, limits, "jackknife-paired")
+    paired = difference(ours, theirs, apart, limits, "jackknife-paired")
     mine, its = levels
     if isinstance(mine, Undefined) or isinstance(its, Undefined):
-        return found
-    return wider(found, square_and_add(mine, its, shared(ours, theirs, apart) * (1 - 1 / max(1.0, support))))
+        return paired
+    return wider(paired, square_and_add(mine, its, shared(ours, theirs, apart) * (1 - 1 / max(1.0, support))))
 
 
 def shared(ours: Spread, theirs: Spread, apart: Spread) -> float:

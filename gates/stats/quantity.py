@@ -61,13 +61,13 @@ def z(confidence: float) -> float:
     return NormalDist().inv_cdf(confidence)
 
 
-def wider(found: Quantity, other: Found | None) -> Quantity:
+def wider(quantity: Quantity, other: Found | None) -> Quantity:
     """Return the first, with the further bound of both on each side; the first alone where the other is undefined."""
     if not isinstance(other, Quantity):
-        return found
+        return quantity
 
     def bounds(confidence: float) -> Bounds:
-        (low, high), (least, most) = found.bounds(confidence), other.bounds(confidence)
-        return max(found.limits[0], min(low, least)), min(found.limits[1], max(high, most))
+        (low, high), (least, most) = quantity.bounds(confidence), other.bounds(confidence)
+        return max(quantity.limits[0], min(low, least)), min(quantity.limits[1], max(high, most))
 
-    return replace(found, bounds=bounds)
+    return replace(quantity, bounds=bounds)

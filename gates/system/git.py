@@ -182,16 +182,16 @@ def _started(
         raise failed([name], f"no answer within {git_settings.SECONDS} seconds".encode()) from error
 
 
-def failed(arguments: Sequence[str], told: bytes, kind: type[GatesError] = GatesError) -> GatesError:
+def failed(arguments: Sequence[str], stderr: bytes, error_class: type[GatesError] = GatesError) -> GatesError:
     """Return what git complained of, and what the remote said in its own words, without the credentials of an
     address."""
-    lines = [line.strip() for line in told.decode(errors="replace").splitlines() if line.strip()]
+    lines = [line.strip() for line in stderr.decode(errors="replace").splitlines() if line.strip()]
     theirs = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
     reasons = [line for line in lines if line.startswith("! [")]
     line = next((one for one in lines if one.startswith(("fatal:", "error:"))), (lines or ["it failed"])[-1])
     said = [" ".join(one.split()) for one in (*reasons[:1], *filter(None, theirs[:TOLD]))]
     whole = "; ".join([line, *said])
-    return kind(f"{arguments[0]}: {shorn(printable(whole))}", where="git", exit_code=Exit.OUTSIDE)
+    return error_class(f"{arguments[0]}: {shorn(printable(whole))}", where="git", exit_code=Exit.OUTSIDE)
 
 
 def shorn(line: str) -> str:

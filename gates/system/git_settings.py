@@ -105,8 +105,8 @@ def _need(path: str) -> None:
         )
     except OSError as error:
         raise GatesError("is not installed", where="git", hint=MISSING) from error
-    told = done.stdout.decode(errors="replace").strip()
-    found = re.match(r"git version (\d+)\.(\d+)", told)
-    if not found or tuple(map(int, found.groups())) < LEAST:
+    version = done.stdout.decode(errors="replace").strip()
+    numbers = re.match(r"git version (\d+)\.(\d+)", version)
+    if not numbers or tuple(map(int, numbers.groups())) < LEAST:
         asked = ".".join(map(str, LEAST))
-        raise GatesError(f"gates needs git {asked} or later; this says {told[:60] or 'nothing'!r}", where="git")
+        raise GatesError(f"gates needs git {asked} or later; this says {version[:60] or 'nothing'!r}", where="git")

@@ -38,16 +38,16 @@ class Steps:
     def step(self, name: str, detail: str = "") -> Iterator[None]:
         """Give one step; its line is printed when it ends, whether it went well or not."""
         start = time.monotonic()
-        told = f"{name:<9} {detail}".rstrip()
-        with self._spinner(told, self._known().get(name)):
+        line = f"{name:<9} {detail}".rstrip()
+        with self._spinner(line, self._known().get(name)):
             try:
                 yield
             except BaseException:
-                self.say(f"✗ {told}  ({time.monotonic() - start:.1f} s)")
+                self.say(f"✗ {line}  ({time.monotonic() - start:.1f} s)")
                 self.tell()
                 raise
         self._remember(name, time.monotonic() - start)
-        self.say(f"✓ {told}  ({time.monotonic() - start:.1f} s)")
+        self.say(f"✓ {line}  ({time.monotonic() - start:.1f} s)")
         self.tell()
 
     def _known(self) -> dict[str, float]:
@@ -68,7 +68,7 @@ class Steps:
         for line in self._heard.lines() if self._heard else ():
             self.say(f"    {line}")
 
-    def _spinner(self, told: str, before: float | None) -> AbstractContextManager[object]:
+    def _spinner(self, line: str, before: float | None) -> AbstractContextManager[object]:
         if not self._live:
             return nullcontext()
         from rich.console import Console
@@ -77,7 +77,7 @@ class Steps:
         columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()]
         columns += [_left(before)] if before else []
         progress = Progress(*columns, console=Console(file=self._stream), transient=True)
-        progress.add_task(told, total=None)
+        progress.add_task(line, total=None)
         return progress
 
     def say(self, line: str) -> None:

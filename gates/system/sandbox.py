@@ -172,14 +172,14 @@ def _kill(processes: set[int]) -> None:
 
 def _parents() -> dict[int, int]:
     """Return each process on this machine and its parent; none where there is no /proc."""
-    found = {}
+    parents = {}
     names = os.listdir("/proc") if os.path.isdir("/proc") else []
     for name in filter(str.isdigit, names):
         with suppress(OSError, ValueError, IndexError):  # a process may end while it is looked at
             with open(f"/proc/{name}/stat", "rb", buffering=0) as file:  # hundreds are read for each child
-                told = file.read()
-            found[int(name)] = int(told.rpartition(b")")[2].split(None, 2)[1])
-    return found
+                stat = file.read()
+            parents[int(name)] = int(stat.rpartition(b")")[2].split(None, 2)[1])
+    return parents
 
 
 def _children() -> set[int]:
@@ -189,9 +189,9 @@ def _children() -> set[int]:
 def _descendants(of: int, but: set[int]) -> set[int]:
     """Return all that descends from a process, but for some children with all that descends from them."""
     parents = _parents()
-    found: set[int] = set()
+    descendants: set[int] = set()
     newer = {of}
     while newer:
-        newer = {pid for pid, parent in parents.items() if parent in newer} - found - but
-        found |= newer
-    return found
+        newer = {pid for pid, parent in parents.items() if parent in newer} - descendants - but
+        descendants |= newer
+    return descendants

@@ -37,7 +37,7 @@ class Leakage:
         return ContractRule(
             id=f"leakage({listed(self.leakage)})",
             asks=f"{listed(self.leakage)} in the training data, too",
-            query=lambda this, other: _found(this, self.leakage, other, self.leakage, found=True),
+            query=lambda this, other: _found(this, self.leakage, other, self.leakage, matching=True),
             value=_first_share,
             bounds=AllowedRange(high=self.max, share=True),
             severity=self.severity,
@@ -65,7 +65,7 @@ class Refers:
         return ContractRule(
             id=f"refers({listed(self.refers)})",
             asks=f"{listed(self.refers)} not in {self.to}",
-            query=lambda this, other: _found(this, self.refers, other, there, found=False),
+            query=lambda this, other: _found(this, self.refers, other, there, matching=False),
             value=_first_share,
             bounds=AllowedRange(high=self.max, share=True),
             severity=self.severity,
@@ -146,7 +146,7 @@ def _same_kind(this: TableSide, here: str, other: TableSide, there: str) -> tupl
     raise GatesError(f"contract: {here} holds {ours.words} in {this.path}, but {there} {theirs.words} in {other.path}")
 
 
-def _found(this: TableSide, here: Sequence[str], other: TableSide, there: Sequence[str], *, found: bool) -> str:
+def _found(this: TableSide, here: Sequence[str], other: TableSide, there: Sequence[str], *, matching: bool) -> str:
     """Return one row: rows of ``this`` whose columns are (not) found in ``other``, and all its rows."""
     pairs = [_same_kind(this, mine, other, its) for mine, its in zip(here, there, strict=True)]
     ours, theirs = (
@@ -156,9 +156,8 @@ def _found(this: TableSide, here: Sequence[str], other: TableSide, there: Sequen
     keys = [f"k{number}" for number in range(len(pairs))]
     matched = " AND ".join(f"t.{key} = o.{key}" for key in keys)
     present = " AND ".join(f"t.{key} IS NOT NULL" for key in keys)
-    exists = (
-        f"{'' if found else 'NOT '}EXISTS (SELECT 1 FROM (SELECT {theirs} FROM {quoted(other.name)}) o WHERE {matched})"
-    )
+    exists = "EXISTS" if matching else "NOT EXISTS"
+    exists += f" (SELECT 1 FROM (SELECT {theirs} FROM {quoted(other.name)}) o WHERE {matched})"
     rows = f"SELECT count(*) FROM (SELECT {ours} FROM {quoted(this.name)}) t"
     return f"SELECT 'rows', ({rows} WHERE {present} AND {exists}), ({rows})"
 

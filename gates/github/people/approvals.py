@@ -90,25 +90,25 @@ class GivenApproval:
     unknown: Sequence[str] = ()  # authors whom GitHub does not know, as their commits name them
 
 
-def approved(asked: ApprovalRequest, told: GivenApproval) -> tuple[Approval, ...]:
+def approved(asked: ApprovalRequest, given: GivenApproval) -> tuple[Approval, ...]:
     """Return one approval a role, in the policy's order. Raises ``UnapprovedError`` for whatever is not proven."""
     if not asked.roles:
         return ()
-    if told.attempt != 1:
+    if given.attempt != 1:
         raise UnapprovedError(
             Why.NOT_FIRST_ATTEMPT,
-            f"this is attempt {told.attempt} of the run, and approvals do not say which attempt they are for",
+            f"this is attempt {given.attempt} of the run, and approvals do not say which attempt they are for",
             hint="Start a new run; approvals of an earlier attempt don't count.",
         )
-    if told.unknown or None in told.authors or None in told.starters:
-        who = f" ({', '.join(told.unknown[:NAMED])})" if told.unknown else ""
+    if given.unknown or None in given.authors or None in given.starters:
+        who = f" ({', '.join(given.unknown[:NAMED])})" if given.unknown else ""
         raise UnapprovedError(
             Why.UNKNOWN_AUTHOR,
             f"GitHub does not know who made the change or started the run{who}, so it can't tell who may approve",
             hint="Add the address to its owner's GitHub account and commit with it once, or map it to one that GitHub "
             "knows in .mailmap (docs/approvals.md).",
         )
-    fit = [list(_fit(role, asked, told)) for role in asked.roles]
+    fit = [list(_fit(role, asked, given)) for role in asked.roles]
     chosen = _distinct(fit) if asked.distinct else [answers[0] for answers in fit]
     if chosen is None:
         raise UnapprovedError(
@@ -119,25 +119,25 @@ def approved(asked: ApprovalRequest, told: GivenApproval) -> tuple[Approval, ...
     return tuple(_approval(answer, asked) for answer in chosen)
 
 
-def _fit(role: str, asked: ApprovalRequest, told: GivenApproval) -> Iterator[Answer]:
+def _fit(role: str, asked: ApprovalRequest, given: GivenApproval) -> Iterator[Answer]:
     """Yield the answers that count for a role. Raises where there are none."""
-    if role not in told.guarded:
+    if role not in given.guarded:
         raise UnapprovedError(Why.NO_ENVIRONMENT, f"there is no environment {role}", hint=_settings(role))
-    if not told.guarded[role]:
+    if not given.guarded[role]:
         what = f"the environment {role} requires no reviewer, so nobody was asked"
         raise UnapprovedError(Why.NO_REVIEWERS, what, hint=_settings(role))
-    answers = [answer for answer in told.answers if answer.role == role]
+    answers = [answer for answer in given.answers if answer.role == role]
     rejected = next((answer for answer in answers if answer.state == "rejected"), None)
     if rejected:
         raise UnapprovedError(Why.REJECTED, f"{rejected.user.login} rejected it as {role}")
-    given = [answer for answer in answers if answer.state == "approved"]
-    if not given:
+    approvals = [answer for answer in answers if answer.state == "approved"]
+    if not approvals:
         raise UnapprovedError(
             Why.NO_APPROVAL,
             f"nobody approved as {role}",
             hint="A job must wait for the environment, and a reviewer approve it; a bypass is not an approval.",
         )
-    faults = [(answer, _fault(answer, asked, told)) for answer in given]
+    faults = [(answer, _fault(answer, asked, given)) for answer in approvals]
     fit = [answer for answer, fault in faults if fault is None]
     if not fit:
         answer, fault = faults[0]
@@ -156,14 +156,14 @@ _FAULTS: Mapping[Why, str] = {
 }
 
 
-def _fault(answer: Answer, asked: ApprovalRequest, told: GivenApproval) -> Why | None:
+def _fault(answer: Answer, asked: ApprovalRequest, given: GivenApproval) -> Why | None:
     """Tell why an approval does not count; None where it does."""
     user = answer.user
     faults = {
         Why.NOT_A_PERSON: user.type != "User" or user.id is None,
-        Why.STARTED_THE_RUN: user.id in told.starters,
-        Why.MADE_THE_CHANGE: user.id in told.authors,
-        Why.NOT_IN_TEAM: told.members is not None and user.id not in told.members,
+        Why.STARTED_THE_RUN: user.id in given.starters,
+        Why.MADE_THE_CHANGE: user.id in given.authors,
+        Why.NOT_IN_TEAM: given.members is not None and user.id not in given.members,
         Why.OTHER_COMMIT: not answer.bound,
         Why.DIGEST_NOT_QUOTED: asked.quote and not _quotes(answer, asked),
     }

@@ -86,17 +86,17 @@ class Makers:
     # -- commits --
 
     def _between(self, before: str, head: str) -> list[Commit]:
-        found = self._compared(before, head, "compare with the last promotion's commit")
-        if found is None:
+        comparison = self._compared(before, head, "compare with the last promotion's commit")
+        if comparison is None:
             raise UnapprovedError(
                 Why.INCOMPLETE,
                 f"GitHub does not know the last promotion's commit, {before[:12]}, so who made the change is unknown",
                 hint=f"Push it again, for instance as a tag: git push origin {before}:refs/tags/promoted-{before[:12]}",
             )
-        commits = {one["sha"]: one for one in found["commits"]}
-        ends = commits or {found["merge_base_commit"]["sha"]: None}  # an older commit brings nothing new
-        if len(commits) != found["total_commits"] or head not in ends:
-            came = counted(found["total_commits"], "commit")
+        commits = {one["sha"]: one for one in comparison["commits"]}
+        ends = commits or {comparison["merge_base_commit"]["sha"]: None}  # an older commit brings nothing new
+        if len(commits) != comparison["total_commits"] or head not in ends:
+            came = counted(comparison["total_commits"], "commit")
             what = f"{came} came since the last promotion, and GitHub lists {len(commits)}"
             raise UnapprovedError(Why.INCOMPLETE, f"{what}: not all authors are known", exit_code=Exit.OUTSIDE)
         return list(commits.values())

@@ -63,20 +63,20 @@ class Approvers:
         if run["id"] != self.run_id:
             raise UnapprovedError(Why.INCOMPLETE, "GitHub answered for another run", exit_code=Exit.OUTSIDE)
         environments = {role: self._environment(role) for role in asked.roles}
-        found = {role: one for role, one in environments.items() if one is not None}
-        guarded = {role: _requires_reviewer(one) for role, one in found.items()}
+        existing = {role: one for role, one in environments.items() if one is not None}
+        guarded = {role: _requires_reviewer(one) for role, one in existing.items()}
         pulls = list(self._list(f"/commits/{run['head_sha']}/pulls", "find the pull request of this commit"))
-        answers = list(self._answers(found, run))
+        answers = list(self._answers(existing, run))
         if not any(guarded.values()):  # never some of one and some of the other
             answers = list(self._reviews(asked.roles, pulls, run))
             guarded = dict.fromkeys(asked.roles, True) if answers else guarded
         head, makers = run["head_sha"], self._makers
-        made = makers.of_commit(head) if self.since == OWN else makers.since(self.since, head)
+        authors = makers.of_commit(head) if self.since == OWN else makers.since(self.since, head)
         return GivenApproval(
             attempt=run["run_attempt"],
             starters=frozenset({_id(run["actor"]), _id(run["triggering_actor"])}),
-            authors=made.ids,
-            unknown=made.unknown,
+            authors=authors.ids,
+            unknown=authors.unknown,
             guarded=guarded,
             answers=answers,
             members=self._members(self.promotion.team, answers) if self.promotion.team else None,
@@ -96,14 +96,16 @@ class Approvers:
             self._path(f"/actions/runs/{self.run_id}/approvals"), doing="read this run's approvals", needs=_NEEDS
         )
         for role, environment in environments.items():
-            of_it = [one for one in said if any(each["id"] == environment["id"] for each in one["environments"])]
+            of_it = [
+                review for review in said if any(each["id"] == environment["id"] for each in review["environments"])
+            ]
             first, last, source = self._interval(environment["name"], run) if of_it else (None, None, "")
-            for one in of_it:
+            for review in of_it:
                 yield Answer(
                     role=role,
-                    user=_user(one["user"]),
-                    state=one["state"],
-                    comment=one["comment"],
+                    user=_user(review["user"]),
+                    state=review["state"],
+                    comment=review["comment"],
                     environment=Environment(id=environment["id"], name=environment["name"]),
                     not_before=first,
                     not_after=last,
@@ -155,13 +157,13 @@ class Approvers:
     def approver(self, pull_request: int, head: str) -> str | None:
         """Tell who may write, made none of the pull request, and approved this very commit of it."""
         pull = self._get(f"/pulls/{pull_request}", "read the pull request")
-        made = self._makers.of_pull(pull_request, head)
-        if pull["head"]["sha"] != head or made.unknown:
+        authors = self._makers.of_pull(pull_request, head)
+        if pull["head"]["sha"] != head or authors.unknown:
             return None
         for who, review in self._last_words(pull).items():
             user = _user(review["user"])
             approves = review["state"] == "APPROVED" and review["commit_id"] == head
-            if approves and user.type == "User" and who not in made.ids and self._may_write(user.login):
+            if approves and user.type == "User" and who not in authors.ids and self._may_write(user.login):
                 return user.login
         return None
 
@@ -182,12 +184,12 @@ class Approvers:
 
     def _is_member(self, team: str, login: str) -> bool:
         owner, _, name = team.partition("/")
-        found = self.client.find(
+        membership = self.client.find(
             f"/orgs/{quote(owner, safe='')}/teams/{quote(name, safe='')}/memberships/{quote(login, safe='')}",
             doing=f"read whether {login} is in {team}",
             needs="members: read (an organisation's, which no workflow's own token has)",
         )
-        return found is not None and found["state"] == "active"
+        return membership is not None and membership["state"] == "active"
 
     # -- the API --
 

@@ -123,7 +123,7 @@ def prepare(
     metric: Metric,
     rule: str,
     limit: float,
-    part: Sequence[Slice],
+    slices: Sequence[Slice],
     evidence: Evidence,
     terms: GateContext,
     rival: str = "champion",
@@ -132,27 +132,27 @@ def prepare(
 
     ``rival``: what stands in the champion's place in the evidence.
     """
-    small = [one for one in part if one.key and one.rows < terms.min_rows]
-    outcome = _obstacle(metric, rule, part, small, evidence, terms, rival)
+    small = [one for one in slices if one.key and one.rows < terms.min_rows]
+    outcome = _obstacle(metric, rule, slices, small, evidence, terms, rival)
     if outcome:
-        return PreparedPart(part=part, judged=None, outcome=outcome)
+        return PreparedPart(part=slices, judged=None, outcome=outcome)
     champion = evidence.champion if evidence.champion and not evidence.champion.unscored else None
-    part = [one for one in part if one not in small]
-    runs = evidence.trained(part)
+    slices = [one for one in slices if one not in small]
+    runs = evidence.trained(slices)
     quantity = pooled([metric.level(run, CANDIDATE) for run in runs])
-    before = metric.level(part, CHAMPION) if champion and not metric.paired else None
+    before = metric.level(slices, CHAMPION) if champion and not metric.paired else None
     change = pooled([metric.change(run) for run in runs]) if champion and metric.change else None
     judged = change if COMPARISONS[rule].compares else quantity
     assert judged is not None  # noqa: S101 -- ``mistakes`` refuses a comparison the metric lacks
     left = _left_out(small, terms.min_rows)
     if isinstance(judged, Undefined):
-        outcome = _undefined(metric, part, judged, quantity)
-        return PreparedPart(part=part, judged=None, outcome=replace(outcome, reason=outcome.reason + left))
-    made = JudgedPart(
+        outcome = _undefined(metric, slices, judged, quantity)
+        return PreparedPart(part=slices, judged=None, outcome=replace(outcome, reason=outcome.reason + left))
+    judged_part = JudgedPart(
         metric=metric,
         rule=rule,
         limit=limit,
-        part=part,
+        part=slices,
         judged=judged,
         candidate=quantity,
         champion=before,
@@ -161,13 +161,13 @@ def prepare(
         confidence=terms.confidence,
         left=left,
     )
-    return PreparedPart(part=part, judged=made, outcome=_WAITING)
+    return PreparedPart(part=slices, judged=judged_part, outcome=_WAITING)
 
 
 def _obstacle(
     metric: Metric,
     rule: str,
-    part: Sequence[Slice],
+    slices: Sequence[Slice],
     small: Sequence[Slice],
     evidence: Evidence,
     terms: GateContext,
@@ -188,12 +188,12 @@ def _obstacle(
     if compares and champion and champion.unscored:
         why = f"{rival} v{champion.version} was not scored on the same rows: {champion.unscored}"
         return absent(Verdict.ERROR, Code.DIFFERENT_ROWS, why)
-    if metric.statistic.form == "ranks" and any(one.ranks is None for one in part):
+    if metric.statistic.form == "ranks" and any(one.ranks is None for one in slices):
         return absent(Verdict.ERROR, Code.NO_SCORES, f"{metric.name} needs scores; only calls were predicted")
     if small and not metric.grouped:
         what = f"{key_text(small[0].key)} has {rows(small[0].rows)}; min_rows asks for {terms.min_rows:,}"
         return absent(None, Code.TOO_FEW_ROWS, what)
-    if small and len(part) - len(small) < 2:  # the groups that a gap compares
+    if small and len(slices) - len(small) < 2:  # the groups that a gap compares
         what = f"{subject(metric.name, None, by_text(small))} has fewer than two groups to compare"
         what += _left_out(small, terms.min_rows).replace("not compared, ", "")
         return absent(Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, what)
@@ -209,33 +209,33 @@ def _left_out(small: Sequence[Slice], least: int) -> str:
     return f"; not compared, min_rows asks for {least:,}: {', '.join(told)}{more}"
 
 
-def by_text(part: Sequence[Slice]) -> str:
+def by_text(slices: Sequence[Slice]) -> str:
     """Return the sensitive columns of a family of groups."""
-    return " * ".join(column for column, _ in part[0].key)
+    return " * ".join(column for column, _ in slices[0].key)
 
 
-def groups_of(metric: Metric, part: Sequence[Slice], candidate: Found) -> dict[str, float | None] | None:
+def groups_of(metric: Metric, slices: Sequence[Slice], candidate: Found) -> dict[str, float | None] | None:
     """Return each group's value, of a fairness gate."""
     if not metric.grouped:
         return None
     return {
         key_text(one.key): None if value is None else settled(value)
-        for one, value in zip(part, candidate.parts, strict=True)
+        for one, value in zip(slices, candidate.parts, strict=True)
     }
 
 
-def _key(metric: Metric, part: Sequence[Slice]) -> dict[str, str | None] | None:
-    return dict(part[0].key) or None if not metric.grouped else None
+def _key(metric: Metric, slices: Sequence[Slice]) -> dict[str, str | None] | None:
+    return dict(slices[0].key) or None if not metric.grouped else None
 
 
-def _undefined(metric: Metric, part: Sequence[Slice], judged: Undefined, candidate: Found) -> RuleOutcome:
+def _undefined(metric: Metric, slices: Sequence[Slice], judged: Undefined, candidate: Found) -> RuleOutcome:
     """Undefined on the whole holdout is an error; within a slice or group there is too little to decide."""
-    key = _key(metric, part)
+    key = _key(metric, slices)
     local = judged.small or key is not None
-    by = by_text(part) if metric.grouped and part else None
+    by = by_text(slices) if metric.grouped and slices else None
     return RuleOutcome(
         verdict=Verdict.INCONCLUSIVE if local else Verdict.ERROR,
         code=Code.TOO_FEW_ROWS if local else Code.UNDEFINED,
         reason=f"{subject(metric.name, key, by)} is undefined: {judged.why}",
-        groups=groups_of(metric, part, candidate),
+        groups=groups_of(metric, slices, candidate),
     )

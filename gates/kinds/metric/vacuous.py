@@ -38,12 +38,12 @@ _ORDERED = (  # (the smaller limit, the larger one, why both can't hold)
 
 def mistakes(rule: MetricRule, metric: Metric) -> Iterator[GateMistake]:
     """Yield the rules of a rule, and of its slices, that no model can fail or that none can pass."""
-    for path, part in (((), rule), (("slices",), rule.slices)):
-        for rule_name in (*_NEVER_FAILS, *_NEVER_PASSES) if part else ():
-            value = getattr(part, rule_name, None)
+    for path, limits in (((), rule), (("slices",), rule.slices)):
+        for rule_name in (*_NEVER_FAILS, *_NEVER_PASSES) if limits else ():
+            value = getattr(limits, rule_name, None)
             if value is not None and (why := _why(rule_name, value, metric)):
                 yield GateMistake(path=(*path, rule_name), what=why, idle=True)
-        yield from (GateMistake(path=(*path, rule_name), what=what, idle=True) for rule_name, what in _crossed(part))
+        yield from (GateMistake(path=(*path, rule_name), what=what, idle=True) for rule_name, what in _crossed(limits))
 
 
 def _why(rule_name: str, value: float, metric: Metric) -> str | None:

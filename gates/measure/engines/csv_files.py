@@ -101,27 +101,27 @@ def _read(
 
     Columns have the types that the first rows show; where other rows don't keep to these, their classes are told, and
     the files are read again."""
-    cells, held = [f"c{n}" for n in range(len(names))], [f"t{n}" for n in range(len(names))]
+    cells, typed = [f"c{n}" for n in range(len(names))], [f"t{n}" for n in range(len(names))]
     listed = ", ".join(f"{cell}: 'VARCHAR'" for cell in cells)
-    text, made = CSV.call(files, delim=literal(delimiter), columns=f"{{{listed}}}"), paths.made(".parquet")
+    text, parquet = CSV.call(files, delim=literal(delimiter), columns=f"{{{listed}}}"), paths.made(".parquet")
     small = sum(os.stat(file).st_size for file in files) <= SMALL
-    table = quoted(made) if small else PARQUET.call([made], union_by_name="false")
+    table = quoted(parquet) if small else PARQUET.call([parquet], union_by_name="false")
     bits, rows, size, odd = first(cells, text, ask, of_cell), 0, 0, 1
     while odd:
         kinds = [type_of(one).kind for one in bits]
-        rows_of = f"(SELECT *, {', '.join(map(_cast, cells, kinds, held))} FROM {text})"
-        kept = every(list(map(keeps, cells, held, bits)))
-        written = [f"CAST({one} AS {WRITTEN.get(kind, kind)}) AS {one}" for one, kind in zip(held, kinds, strict=True)]
+        rows_of = f"(SELECT *, {', '.join(map(_cast, cells, kinds, typed))} FROM {text})"
+        kept = every(list(map(keeps, cells, typed, bits)))
+        written = [f"CAST({one} AS {WRITTEN.get(kind, kind)}) AS {one}" for one, kind in zip(typed, kinds, strict=True)]
         looked = f"strlen(concat({', '.join(cells)})) AS size, {kept} AS kept"
         rows_kept = f"SELECT {', '.join(written)}, {looked} FROM {rows_of}"
-        to_disk = f"COPY ({rows_kept}) TO {literal(made)} (FORMAT parquet)"
+        to_disk = f"COPY ({rows_kept}) TO {literal(parquet)} (FORMAT parquet)"
         ask(f"CREATE OR REPLACE TEMP TABLE {table} AS {rows_kept}" if small else to_disk)
-        told = ask(f"SELECT count(*), coalesce(sum(size), 0), count(*) FILTER (NOT kept) FROM {table}")
-        rows, size, odd = (int(str(one)) for one in told[0])
+        totals = ask(f"SELECT count(*), coalesce(sum(size), 0), count(*) FILTER (NOT kept) FROM {table}")
+        rows, size, odd = (int(str(one)) for one in totals[0])
         if odd:
             more, _ = bits_of(cells, f"(SELECT * FROM {rows_of} WHERE NOT ({kept}))", ask, of_cell)
             bits = [one | other for one, other in zip(bits, more, strict=True)]
-    named = ", ".join(map(_cast, held, kinds, map(quoted, names)))
+    named = ", ".join(map(_cast, typed, kinds, map(quoted, names)))
     dated = {name: dated for name, one in zip(names, bits, strict=True) if (dated := type_of(one).dated)}
     return ReadColumns(sql=f"(SELECT {named} FROM {table})", dated=dated, rows=rows), size + rows * len(names)
 

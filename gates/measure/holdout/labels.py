@@ -156,11 +156,11 @@ def _classes(engine: Engine, opened: OpenTable, policy: Policy, label: str) -> L
         )
     values = [str(value) for value, _ in counts]
     declared = [_text(one) for one in policy.data.classes]
-    kind = _kind(values, column.category if column else "string")
-    if declared and kind != "text" and _kind(declared, "string") != kind:
-        kind = "text"
-    values = [value.lower() for value in values] if kind == "boolean" else values
-    occurring = Labels(classes=tuple(values), kind=kind)
+    label_kind = _kind(values, column.category if column else "string")
+    if declared and label_kind != "text" and _kind(declared, "string") != label_kind:
+        label_kind = "text"
+    values = [value.lower() for value in values] if label_kind == "boolean" else values
+    occurring = Labels(classes=tuple(values), kind=label_kind)
     if declared:
         _all_declared(occurring, declared, label)
     _refuse_many(policy, label, values)
@@ -173,8 +173,8 @@ def _classes(engine: Engine, opened: OpenTable, policy: Policy, label: str) -> L
             where="data.label",
             hint="Name all classes in data.classes.",
         )
-    ordered = sorted(values, key=lambda text: _number(text) or 0.0) if kind == "number" else sorted(values)
-    return Labels(classes=tuple(ordered), kind=kind).also(absent)
+    ordered = sorted(values, key=lambda text: _number(text) or 0.0) if label_kind == "number" else sorted(values)
+    return Labels(classes=tuple(ordered), kind=label_kind).also(absent)
 
 
 def _all_declared(occurring: Labels, declared: Sequence[str], label: str) -> None:

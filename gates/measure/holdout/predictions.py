@@ -62,9 +62,9 @@ def place(
     Raises ``GatesError`` naming how many rows, and which, don't match or hold no usable number.
     """
     view = open_table(engine, file.parent, file.name, f"{name} predictions")
-    told = replace(policy, data=replace(policy.data, key=None)) if secret else policy  # rows by their number
-    form = _FORMS[policy.task](engine, view, told, labels)
-    columns = _further(engine, view, told, further, must=must)
+    public_policy = replace(policy, data=replace(policy.data, key=None)) if secret else policy  # rows by their number
+    form = _FORMS[policy.task](engine, view, public_policy, labels)
+    columns = _further(engine, view, public_policy, further, must=must)
     if policy.data.key and policy.data.key not in view.columns:
         raise GatesError(f"the predictions lack the key column {policy.data.key}", where=view.path)
     if where != "TRUE":
@@ -73,7 +73,7 @@ def place(
         view = replace(view, name=f"{view.name} in part")
     key = f"CAST({quoted(policy.data.key)} AS VARCHAR) AS row_key, " if policy.data.key else ""
     scores = "".join(f", {score} AS score_{place}" for place, score in enumerate(form.scores))
-    scores += "".join(f", {_double(view, column)} AS {told}" for column, told in columns.items())
+    scores += "".join(f", {_double(view, column)} AS {alias}" for column, alias in columns.items())
     taken = f"SELECT {key}{form.call} AS call, {form.score} AS score{scores} FROM {quoted(view.name)} p"
     engine.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {taken}")
     match_rows(engine, name, view, policy, secret=secret)
@@ -254,14 +254,14 @@ def _check_numbers(engine: Engine, view: OpenTable, policy: Policy, column: str,
     if unit:
         outside = f"NOT ({bad}) AND {value} NOT BETWEEN 0 AND 1"
         checks.append((("lies outside 0 to 1", "lie outside 0 to 1"), outside))
-    for (one, many), condition in checks:
+    for (singular, many), condition in checks:
         count, which = _wrong_rows(engine, view, policy, condition)
         if count:
             what = "score" if column == "score" else f"value of {column}"
             several = "scores" if column == "score" else f"values of {column}"
-            hint = "A score is a probability, from 0 to 1." if unit and "lie" in one else form
+            hint = "A score is a probability, from 0 to 1." if unit and "lie" in singular else form
             raise GatesError(
-                f"{plural(count, f'{what} {one}', f'{several} {many}')} ({which})", where=view.path, hint=hint
+                f"{plural(count, f'{what} {singular}', f'{several} {many}')} ({which})", where=view.path, hint=hint
             )
     if not seen.is_number:
         raise wrong

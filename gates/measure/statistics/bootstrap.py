@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -50,15 +50,14 @@ def _function(wanted: Mapping[str, Any]) -> Callable[..., Any]:
     if wanted["root"] is not None:
         sys.path.insert(0, wanted["root"])
     try:
-        found = getattr(importlib.import_module(module or "sklearn.metrics"), name)
+        function = getattr(importlib.import_module(module or "sklearn.metrics"), name)
     except ImportError as error:
         raise _UnfitError(f"{module} can't be imported: {error}") from error
     except AttributeError as error:
         raise _UnfitError(f"{module or 'this scikit-learn'} has no {name}") from error
-    if not callable(found):
+    if not callable(function):
         raise _UnfitError(f"{name} is not a function")
-    made: Callable[..., Any] = found
-    return made
+    return cast(Callable[..., Any], function)
 
 
 def _asked(wanted: Mapping[str, Any], rows: Any) -> MetricRequest:
@@ -137,15 +136,15 @@ def _called(asked: MetricRequest, truth: Any, predicted: Any, weights: Any) -> f
     return value if np.isfinite(value) else "it is not a finite number"
 
 
-def _slice(asked: MetricRequest, held: Any, truth: Any, weights: Any, units: Any, seed: str) -> dict[str, Any]:
-    """Values, variances and covariance of both models on the rows ``held``."""
-    truth, weights = truth[held], None if weights is None else weights[held]
-    models = [one[held] for one in asked.predictions]
+def _slice(asked: MetricRequest, rows: Any, truth: Any, weights: Any, units: Any, seed: str) -> dict[str, Any]:
+    """Values, variances and covariance of both models on some ``rows``."""
+    truth, weights = truth[rows], None if weights is None else weights[rows]
+    models = [one[rows] for one in asked.predictions]
     values = [_called(asked, truth, one, weights) for one in models]
     wrong = next((one for one in values if isinstance(one, str)), None)
     if wrong is not None:
         return _undefined(f"{wrong}; no row has the class {', '.join(asked.absent)}" if asked.absent else wrong, 0)
-    first, codes = np.unique(units[held], return_inverse=True)
+    first, codes = np.unique(units[rows], return_inverse=True)
     many = len(first)
     if many < 2:  # one has no spread
         return _undefined("one row, or unit, has no spread", many)
@@ -155,10 +154,10 @@ def _slice(asked: MetricRequest, held: Any, truth: Any, weights: Any, units: Any
     ]
     good = np.array([one for one in drawn if not any(isinstance(value, str) for value in one)], dtype=float)
     if len(good) < LEAST * DRAWS:
-        return _undefined(f"too few rows: undefined in {DRAWS - len(good)} of {DRAWS} draws of them", len(held))
+        return _undefined(f"too few rows: undefined in {DRAWS - len(good)} of {DRAWS} draws of them", len(rows))
     spread = np.cov(good, rowvar=False).reshape(len(models), len(models)) * many / (many - 1)
-    for place, model in enumerate(models):
-        spread[place, place] = max(spread[place, place], _unseen(asked, truth, model, weights, values[place]))
+    for index, model in enumerate(models):
+        spread[index, index] = max(spread[index, index], _unseen(asked, truth, model, weights, values[index]))
     return {
         "why": None,
         "paired": len(models) > 1,
@@ -210,11 +209,11 @@ def answer(wanted: Mapping[str, Any], rows: Any) -> list[Any]:
     for id_, columns in wanted["dimensions"]:
         if columns:
             groups = rows.groupby(columns, sort=True, dropna=False).indices
-            held = {_key(key): at for key, at in groups.items()}
+            indices = {_key(key): at for key, at in groups.items()}
         else:
-            held = {(): np.arange(len(rows))}
+            indices = {(): np.arange(len(rows))}
         answers.append(
-            [[key, _slice(asked, at, truth, weights, units, f"{asked.id}|{id_}|{key}")] for key, at in held.items()]
+            [[key, _slice(asked, at, truth, weights, units, f"{asked.id}|{id_}|{key}")] for key, at in indices.items()]
         )
     return answers
 
@@ -227,14 +226,14 @@ def main(rows: Path, asked: Path, target: Path) -> None:
     """Compute, and write the answer; the complaint where that can't be done."""
     warnings.simplefilter("ignore")
     warnings.filterwarnings("error", category=UserWarning, module=r"sklearn\.metrics")  # it calls 0/0 zero, and warns
-    complaint, found = None, None
+    complaint, answers = None, None
     try:
-        found = answer(json.loads(asked.read_bytes()), pd.read_parquet(rows))
+        answers = answer(json.loads(asked.read_bytes()), pd.read_parquet(rows))
     except _UnfitError as error:
         complaint = str(error)
     except Exception as error:  # an import runs somebody else's code, too
         complaint = f"{type(error).__name__}: {(str(error).strip().splitlines() or ['no message'])[0]}"
-    target.write_text(json.dumps({"complaint": complaint, "found": found}))
+    target.write_text(json.dumps({"complaint": complaint, "found": answers}))
 
 
 if __name__ == "__main__":

@@ -102,11 +102,11 @@ def _matthews_bounds(called: Called, confidence: float) -> Bounds:
 def _balanced_change(slices: Sequence[Slice]) -> Found:
     """Return the mean of the changes of recall and of specificity: of two classes, so independent, each paired; of
     units, the wider of that and of what leaving out units shows."""
-    found = _mean_of(*(correct.change(slices) for correct in _CORRECT.values()))
+    mean_change = _mean_of(*(correct.change(slices) for correct in _CORRECT.values()))
     if not slices[0].weights:
-        return found
+        return mean_change
     left_out = _BALANCED.change(slices)
-    return wider(left_out, found) if isinstance(left_out, Quantity) else left_out
+    return wider(left_out, mean_change) if isinstance(left_out, Quantity) else left_out
 
 
 def _mean_of(recall: Found, specificity: Found) -> Found:

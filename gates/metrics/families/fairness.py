@@ -230,11 +230,11 @@ def _changed(ours: Metric, theirs: Metric, gap: Gap, slices: Sequence[Slice]) ->
     if missing:
         return missing
     candidates, champions = map(_defined, levels)
-    one, other = ([quantity.value for quantity in group] for group in (candidates, champions))
-    values = gap.value(one), gap.value(other)
+    candidate_values, champion_values = ([quantity.value for quantity in group] for group in (candidates, champions))
+    values = gap.value(candidate_values), gap.value(champion_values)
     if values[0] is None or values[1] is None:
         return Undefined(why=f"{ours.name} {gap.zero}")
-    slopes = list(zip(gap.slopes(one), gap.slopes(other), strict=True))
+    slopes = list(zip(gap.slopes(candidate_values), gap.slopes(champion_values), strict=True))
     changes = [ours.change([slice_]) if ours is theirs and ours.change else None for slice_ in slices]
     value, width = values[0] - values[1], gap.limits(candidates[0].limits)
     most = width[1] - width[0]

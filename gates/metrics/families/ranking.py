@@ -62,11 +62,11 @@ def _recall(model: ModelColumns, parameters: Parameters) -> Staged:
 
 def _average_precision(model: ModelColumns, parameters: Parameters) -> Staged:
     """Precision at each relevant row within the k highest, summed, over the most that there could be of them."""
-    found, rank, step = _found(model, parameters)
+    within, rank, step = _found(model, parameters)
     relevant, hits = f"CASE WHEN {_relevant(model.label, parameters)} THEN 1 ELSE 0 END", f"{model.prefix}hits"
     counted = {hits: f"sum({relevant}) OVER (PARTITION BY query ORDER BY {model.score} DESC)"}
     share = f"CAST({hits} AS DOUBLE) / CAST({rank} AS DOUBLE)"
-    total = f"sum(CASE WHEN {found} THEN {_whole(share)} ELSE 0 END)"
+    total = f"sum(CASE WHEN {within} THEN {_whole(share)} ELSE 0 END)"
     k = dict(parameters).get("k")
     most = f"sum({relevant})" if k is None else f"CASE WHEN sum({relevant}) < {k} THEN sum({relevant}) ELSE {k} END"
     value = f"CAST({total} AS DOUBLE) / ({double(_ONE)} * CAST({most} AS DOUBLE))"

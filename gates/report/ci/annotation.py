@@ -59,13 +59,13 @@ def _verdicts(decision: Decision, facts: Facts) -> Iterator[Note]:
             gate not in covered and not facts.observing and (gate.verdict is Verdict.FAIL or facts.strict)
         )
         grouped.setdefault(("error" if blocks else "warning", at.get(id(gate), (1, 1))), []).append(gate)
-    for (level, place), gates in grouped.items():
+    for (level, position), gates in grouped.items():
         reasons = [gate.reason[:LONGEST] + (" (accepted)" if gate in covered else "") for gate in gates]
         more = [f"and {len(reasons) - MOST_REASONS} more"] if len(reasons) > MOST_REASONS else []
         worst = gates[0].verdict
         shown = str(worst) if len(gates) == 1 else plural(len(gates), "rule", "rules")
         text = "\n".join([*reasons[:MOST_REASONS], *more])
-        yield Note(level=level, file=facts.path, place=place, title=f"{gates[0].id}: {shown}", text=text)
+        yield Note(level=level, file=facts.path, place=position, title=f"{gates[0].id}: {shown}", text=text)
 
 
 def _mistakes(decision: Decision, facts: Facts) -> Iterator[Note]:

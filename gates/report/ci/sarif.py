@@ -22,7 +22,7 @@ def render(decision: Decision, facts: Facts) -> str:
         for index, gate in enumerate(decision.gates)
         if gate.verdict in LEVELS
     ]
-    results = [_result(gate, place, facts) for gate, place in judged]
+    results = [_result(gate, position, facts) for gate, position in judged]
     if decision.code is Code.COULD_NOT_JUDGE:
         results += _stopped(decision, facts)
     rules = {result["ruleId"]: {"id": result["ruleId"]} for result in results}
@@ -38,36 +38,36 @@ def render(decision: Decision, facts: Facts) -> str:
     return json.dumps(log, indent=2, ensure_ascii=True) + "\n"
 
 
-def _result(gate: GateVerdict, place: Place, facts: Facts) -> dict[str, Any]:
+def _result(gate: GateVerdict, position: Place, facts: Facts) -> dict[str, Any]:
     level = LEVELS[gate.verdict] if gate.verdict else "none"
-    made = {
+    entry = {
         "ruleId": f"{gate.id}:{gate.rule}",
         "level": "note" if facts.observing and gate.verdict is not Verdict.ERROR else level,
         "message": {"text": gate.reason},
-        "locations": [_location(facts.path, place)],
+        "locations": [_location(facts.path, position)],
         "partialFingerprints": {"bar/v1": digest(gate.label)},
     }
     waivers = [one.waiver for one in facts.settled.waived if one.gate is gate] if facts.settled else []
     if waivers:
-        told = f"accepted by {waivers[0].who.login} until {waivers[0].until}: {waivers[0].reason}"
-        made["suppressions"] = [{"kind": "external", "status": "accepted", "justification": told}]
-    return made
+        justification = f"accepted by {waivers[0].who.login} until {waivers[0].until}: {waivers[0].reason}"
+        entry["suppressions"] = [{"kind": "external", "status": "accepted", "justification": justification}]
+    return entry
 
 
 def _stopped(decision: Decision, facts: Facts) -> list[dict[str, Any]]:
     """Return a result for each mistake in the policy or its contract; one for anything else that stopped the run."""
-    found = [(problem.text, file, (problem.line, problem.column)) for file, problem in facts.located()]
+    problems = [(problem.text, file, (problem.line, problem.column)) for file, problem in facts.located()]
     return [
         {
             "ruleId": str(decision.code),
             "level": "error",
             "message": {"text": message},
-            "locations": [_location(file, place)],
+            "locations": [_location(file, position)],
         }
-        for message, file, place in found or [(decision.reason, facts.path, (1, 1))]
+        for message, file, position in problems or [(decision.reason, facts.path, (1, 1))]
     ]
 
 
-def _location(file: str, place: Place) -> dict[str, Any]:
-    region = {"startLine": place[0], "startColumn": place[1]}
+def _location(file: str, position: Place) -> dict[str, Any]:
+    region = {"startLine": position[0], "startColumn": position[1]}
     return {"physicalLocation": {"artifactLocation": {"uri": quote(file)}, "region": region}}

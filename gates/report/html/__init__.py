@@ -27,13 +27,13 @@ START = 0.5  # of the threshold explorer, where no policy names another
 
 def render(decision: Decision, facts: Facts) -> str:
     """Return the page. Pictures of scores and tables of data are there where ``facts.evidence`` is."""
-    shown, told = first_line(decision, facts)
+    shown, words = first_line(decision, facts)
     gates = by_badness(tuple(gate for gate in decision.gates if gate.kind != "data"))
     page: dict[str, Any] = {
         "decision": decision,
         "facts": facts,
         "sign": shown,
-        "headline": told,
+        "headline": words,
         "verdict": str(facts.verdict(decision)),
         "why": why(decision, facts),
         "rows": [_row(gate) for gate in gates],
@@ -122,14 +122,14 @@ def _groups(gate: GateVerdict) -> dict[str, Any]:
 
 def _digests(decision: Decision, facts: Facts) -> Iterator[tuple[str, str]]:
     yield "decision", digest(decision)
-    for name, found in (
+    for name, sha256 in (
         ("evidence", decision.evidence),
         ("policy", decision.policy),
         ("candidate", decision.candidate and decision.candidate.digest),
         ("champion", decision.champion and decision.champion.digest),
     ):
-        if found:
-            yield name, found
+        if sha256:
+            yield name, sha256
     for table in facts.evidence.tables if facts.evidence else ():
         yield table.name, table.digest
     if facts.champions:
@@ -183,17 +183,17 @@ def _confusion(evidence: Evidence) -> list[dict[str, Any]]:
     if whole is None or not whole.cells:
         return []
     classes = evidence.classes
-    found = []
-    for name, place in (("candidate", 1), ("champion", 2)):
-        if any(cell[place] < 0 for cell in whole.cells):
+    tables = []
+    for name, column in (("candidate", 1), ("champion", 2)):
+        if any(cell[column] < 0 for cell in whole.cells):
             continue
         counts = [[0] * len(classes) for _ in classes]
         for cell in whole.cells:
-            counts[cell[0]][cell[place]] += cell[3]
+            counts[cell[0]][cell[column]] += cell[3]
         scored = name in {curve.model for curve in evidence.curves}
         rows = list(zip(classes, counts, strict=True))
-        found.append({"model": name, "classes": classes, "rows": rows, "scored": scored})
-    return found
+        tables.append({"model": name, "classes": classes, "rows": rows, "scored": scored})
+    return tables
 
 
 def _shows_bins(finding: Finding) -> bool:

@@ -19,22 +19,22 @@ def told(decision: Decision, champions: Sequence[Champion]) -> dict[str, Any]:
     return {"moves": [_move(one) for one in reversed(champions)], "charts": list(_charts(decision, champions))}
 
 
-def _move(one: Champion) -> dict[str, Any]:
-    record = one.record
+def _move(champion: Champion) -> dict[str, Any]:
+    record = champion.record
     return {
         "sequence": record.sequence,
         "at": record.at.removesuffix("Z").replace("T", " "),
         "what": str(record.kind),
-        "version": one.version,
-        "verdict": one.judged.verdict or "",
+        "version": champion.version,
+        "verdict": champion.judged.verdict or "",
         "by": record.run.actor.login,
-        "approved": [_approval(approval) for approval in one.judged.approvals],
+        "approved": [_approval(approval) for approval in champion.judged.approvals],
         "accepted": [
             f"{waiver.gate} {waiver.rule}, by {waiver.who.login} until {waiver.until}: {waiver.reason}"
-            for waiver in one.waivers
+            for waiver in champion.waivers
         ],
         "reason": record.reason,
-        "digest": one.digest,
+        "digest": champion.digest,
     }
 
 

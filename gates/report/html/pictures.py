@@ -53,15 +53,15 @@ def coloured(css: str, scheme: str) -> str:
     return re.sub(r"var\(--(\w+)\)", lambda found: COLOURS[scheme][found[1]], css)
 
 
-def forest(gate: GateVerdict, place: str = "") -> str:
+def forest(gate: GateVerdict, attributes: str = "") -> str:
     """Return a judged interval as a line with its value, the champion's value or no change, and the limit.
 
-    Empty where nothing was judged. ``place``: attributes that say where it lies within another picture.
+    Empty where nothing was judged. ``attributes`` say where it lies within another picture.
     """
-    found = held(gate)
-    if found is None:
+    judgement = held(gate)
+    if judgement is None:
         return ""
-    (judged, limit), compares = found, gate.rule in COMPARISONS and COMPARISONS[gate.rule].compares
+    (judged, limit), compares = judgement, gate.rule in COMPARISONS and COMPARISONS[gate.rule].compares
     other = 0.0 if compares else gate.champion.value if gate.champion else None
     marks = [judged.low, judged.value, judged.high, limit, *([] if other is None else [other])]
     if not all(map(isfinite, marks)):
@@ -75,7 +75,7 @@ def forest(gate: GateVerdict, place: str = "") -> str:
     middle = HIGH // 2
     zero = "" if other is None else f'<path class="z" d="M{x(other)} 3V{HIGH - 3}"/>'
     return (
-        f'<svg class="f {gate.verdict}" {place}viewBox="0 0 {WIDE} {HIGH}" role="img" '
+        f'<svg class="f {gate.verdict}" {attributes}viewBox="0 0 {WIDE} {HIGH}" role="img" '
         f'aria-label="{_aloud(judged, limit, compares)}">{zero}<path class="b" d="M{x(limit)} 1V{HIGH - 1}"/>'
         f'<path class="i" d="M{x(judged.low)} {middle}H{x(judged.high)}"/>'
         f'<circle class="p" cx="{x(judged.value)}" cy="{middle}" r="3.5"/></svg>'
@@ -119,16 +119,16 @@ def history(title: str, points: Sequence[tuple[str, Estimate]], next_: Estimate 
     span = (high - low) or 1.0
     far = (LONG - 3 * _EDGE) / max(1, len(every) - 1)
 
-    def at(place: int, value: float) -> tuple[str, str]:
-        return f"{1.8 * _EDGE + place * far:.1f}", f"{12 + (high - value) / span * (SHORT - _EDGE - 24):.1f}"
+    def at(index: int, value: float) -> tuple[str, str]:
+        return f"{1.8 * _EDGE + index * far:.1f}", f"{12 + (high - value) / span * (SHORT - _EDGE - 24):.1f}"
 
-    line = "L".join(" ".join(at(place, one.value)) for place, (_, one, kind) in enumerate(every) if not kind)
+    line = "L".join(" ".join(at(index, one.value)) for index, (_, one, style) in enumerate(every) if not style)
     drawn = [f'<path class="c" d="M{line}"/>'] if line else []
-    for place, (name, one, kind) in enumerate(every):
-        (x, middle), (_, top), (_, bottom) = (at(place, value) for value in (one.value, one.high, one.low))
-        drawn.append(f'<path class="i{kind}" d="M{x} {top}V{bottom}"/>')
-        drawn.append(f'<circle class="p{kind}" cx="{x}" cy="{middle}" r="3.5"/>')
-        if kind or place % -(-len(every) // MOST_NAMES) == 0:  # others would run into them
+    for index, (name, one, style) in enumerate(every):
+        (x, middle), (_, top), (_, bottom) = (at(index, value) for value in (one.value, one.high, one.low))
+        drawn.append(f'<path class="i{style}" d="M{x} {top}V{bottom}"/>')
+        drawn.append(f'<circle class="p{style}" cx="{x}" cy="{middle}" r="3.5"/>')
+        if style or index % -(-len(every) // MOST_NAMES) == 0:  # others would run into them
             drawn.append(f'<text x="{x}" y="{SHORT - 10}">{escape(flat(name, 6))}</text>')
     drawn += [f'<text x="20" y="{at(0, value)[1]}">{number(value)}</text>' for value in dict.fromkeys((high, low))]
     return (
@@ -142,11 +142,11 @@ def bars(title: str, series: Sequence[tuple[str, Sequence[float]]], axes: tuple[
     inner = SIDE - 2 * _EDGE
     most = max((share for _, shares in series for share in shares), default=0) or 1
     drawn = []
-    for place, (name, shares) in enumerate(series):
+    for index, (name, shares) in enumerate(series):
         width = inner / max(1, len(shares)) / len(series)
         steps = []
         for at, share in enumerate(shares):
-            left = _EDGE + (at * len(series) + place) * width
+            left = _EDGE + (at * len(series) + index) * width
             steps.append(
                 f"M{left:.1f} {SIDE - _EDGE}V{SIDE - _EDGE - share / most * inner:.1f}h{width * 0.9:.1f}V{SIDE - _EDGE}"
             )

@@ -32,11 +32,11 @@ class Scores:
 
     def _called(self) -> list[tuple[int, int]]:
         """(false, true) positives with ever more rows called positive."""
-        found, false, true = [], 0, 0
+        positives_called, false, true = [], 0, 0
         for _, negatives, positives in self.bins:
             false, true = false + negatives, true + positives
-            found.append((false, true))
-        return found
+            positives_called.append((false, true))
+        return positives_called
 
     def roc(self) -> Points:
         """False and true positive rates."""
@@ -50,14 +50,14 @@ class Scores:
 
     def calibration(self) -> Points:
         """Return the mean score and share of positives, by tenths of the score that have rows."""
-        found = []
-        for place in range(_TENTHS):
-            held = [row for row in self.bins if min(int(row[0] * _TENTHS), _TENTHS - 1) == place]
-            rows = sum(negatives + positives for _, negatives, positives in held)
+        points = []
+        for tenth in range(_TENTHS):
+            bins = [row for row in self.bins if min(int(row[0] * _TENTHS), _TENTHS - 1) == tenth]
+            rows = sum(negatives + positives for _, negatives, positives in bins)
             if rows:
-                mean = sum(score * (negatives + positives) for score, negatives, positives in held) / rows
-                found.append((mean, sum(row[2] for row in held) / rows))
-        return found
+                mean = sum(score * (negatives + positives) for score, negatives, positives in bins) / rows
+                points.append((mean, sum(row[2] for row in bins) / rows))
+        return points
 
     def spread(self, label: int) -> Sequence[float]:
         """Return the share of one class's rows in each twentieth of the score."""

@@ -16,20 +16,20 @@ def render(checked: Checked, *, width: int = 120, colour: bool = False) -> str:
     """Return text for a terminal of ``width`` columns; escape codes only where ``colour``."""
     from rich.text import Text
 
-    out, told = console(width, colour=colour)
+    out, terminal = console(width, colour=colour)
     broken = [gate for gate in by_badness(checked.gates) if gate.verdict is not Verdict.PASS]
     warned = [gate for gate in checked.gates if gate.code is Code.WARNED]
     if broken or warned:
-        told.print(_table([*broken, *warned], {finding.rule: finding for finding in checked.findings}))
+        terminal.print(_table([*broken, *warned], {finding.rule: finding for finding in checked.findings}))
     for gate in (*broken, *warned):
-        told.print(Text(f"{_sign(gate)} {printable(gate.reason)}", style=_style(gate)))
+        terminal.print(Text(f"{_sign(gate)} {printable(gate.reason)}", style=_style(gate)))
     held = len(checked.gates) - len(broken) - len(warned)
-    told.print(Text(f"{sign(Verdict.PASS)} {held} of {plural(len(checked.gates), 'rule holds', 'rules hold')}"))
+    terminal.print(Text(f"{sign(Verdict.PASS)} {held} of {plural(len(checked.gates), 'rule holds', 'rules hold')}"))
     if checked.skipped:
         names = printable(", ".join(checked.skipped))
-        told.print(Text(f"{sign(None)} {len(checked.skipped)} skipped: they need training data: {names}"))
+        terminal.print(Text(f"{sign(None)} {len(checked.skipped)} skipped: they need training data: {names}"))
     last = f"{printable(checked.table)}, {rows(checked.rows)}: {_LAST[checked.verdict]}"
-    told.print(Text(f"{sign(checked.verdict)} {last}", style=f"bold {COLOURS[checked.verdict]}"))
+    terminal.print(Text(f"{sign(checked.verdict)} {last}", style=f"bold {COLOURS[checked.verdict]}"))
     return out.getvalue()
 
 

@@ -22,22 +22,22 @@ def render(diagnosis: Diagnosis, *, width: int = 120, colour: bool = False) -> s
     """Return text for a terminal of ``width`` columns; escape codes only where ``colour``."""
     from rich.text import Text
 
-    out, told = console(width, colour=colour)
+    out, terminal = console(width, colour=colour)
     states = list(CheckState)
-    for one in sorted(diagnosis.checks, key=lambda one: -states.index(one.state)):
-        if one.findings:
-            told.print(Text(f"{SIGNS[one.state]} {one.id}: {one.asks}", style=f"bold {COLOURS[one.state]}"))
-            for finding in one.findings:
-                told.print(Text(f"   {finding.state} {printable(finding.where)}: {printable(finding.what)}"))
-            told.print(Text(f"   → {one.mend}", style="dim"))
+    for check in sorted(diagnosis.checks, key=lambda check: -states.index(check.state)):
+        if check.findings:
+            terminal.print(Text(f"{SIGNS[check.state]} {check.id}: {check.asks}", style=f"bold {COLOURS[check.state]}"))
+            for finding in check.findings:
+                terminal.print(Text(f"   {finding.state} {printable(finding.where)}: {printable(finding.what)}"))
+            terminal.print(Text(f"   → {check.mend}", style="dim"))
     for state, words in (
         (CheckState.OK, "ok"),
         (CheckState.SKIPPED, "not checked: no token"),
     ):
-        names = [one.id for one in diagnosis.checks if one.state is state]
+        names = [check.id for check in diagnosis.checks if check.state is state]
         if names:
-            told.print(Text(f"{SIGNS[state]} {len(names)} {words}: {', '.join(names)}"))
-    told.print(Text(_last(diagnosis.checks), style="bold"))
+            terminal.print(Text(f"{SIGNS[state]} {len(names)} {words}: {', '.join(names)}"))
+    terminal.print(Text(_last(diagnosis.checks), style="bold"))
     return out.getvalue()
 
 

@@ -22,16 +22,16 @@ def render(changes: Sequence[Change], worse: str, *, width: int = 120, colour: b
     one must not be: looser, weaker."""
     from rich.text import Text
 
-    out, told = console(width, colour=colour)
+    out, terminal = console(width, colour=colour)
     if changes:
-        told.print(_table(sorted(changes, key=_kept)))
+        terminal.print(_table(sorted(changes, key=_kept)))
     loose = sum(not _kept(change) for change in changes)
     last = (
         f"❌ {worse}, or it can't be determined, in {loose} of {counted(len(changes), 'change')}"
         if loose
         else _all_kept(len(changes))
     )
-    told.print(Text(last, style=f"bold {'red' if loose else 'green'}"))
+    terminal.print(Text(last, style=f"bold {'red' if loose else 'green'}"))
     return out.getvalue()
 
 

@@ -37,34 +37,36 @@ def render(decision: Decision, facts: Facts | None = None, *, width: int = 120, 
     from rich.text import Text
 
     facts = facts or Facts()
-    out, told = console(width, colour=colour)
+    out, terminal = console(width, colour=colour)
     shown = by_badness(tuple(gate for gate in decision.gates if gate.kind != "data" and gate.verdict is not None))
     if shown and width >= TABLE_WIDTH:
-        told.print(_table(shown, pictures=width >= PICTURE_WIDTH))
+        terminal.print(_table(shown, pictures=width >= PICTURE_WIDTH))
     for gate in shown if width < TABLE_WIDTH else ():
-        told.print(_stacked(gate))
+        terminal.print(_stacked(gate))
     held = sum(gate.kind == "data" and gate.verdict is Verdict.PASS for gate in decision.gates)
     notes = ([f"{sign(Verdict.PASS)} {_held(held)}"] if held else []) + [
         f"{sign(None)} {line}" for line in waiting(decision)
     ]
-    notes += [told for told in (reuse(decision),) if told]
+    notes += filter(None, [reuse(decision)])
     for note in notes:
-        told.print(Text(printable(note)))
+        terminal.print(Text(printable(note)))
     for line in acceptances(facts):
-        told.print(Text(printable(line), style="yellow"))
+        terminal.print(Text(printable(line), style="yellow"))
     covered, reason = accepted(facts), why(decision, facts)
     for gate in by_badness(decision.gates):
         if gate in covered or gate.verdict in (Verdict.PASS, None):
             continue
         if gate.reason != reason:  # that one comes last
-            told.print(Text(f"{sign(gate.verdict)} {printable(gate.reason)}", style=COLOURS[gate.verdict]))
+            terminal.print(Text(f"{sign(gate.verdict)} {printable(gate.reason)}", style=COLOURS[gate.verdict]))
     for line in facts.weaker:
-        told.print(Text(f"{WARNING} weaker than before: {printable(line)}", style="yellow"))
-    told.print(Text(printable(" ".join(first_line(decision, facts))), style=f"bold {COLOURS[facts.verdict(decision)]}"))
+        terminal.print(Text(f"{WARNING} weaker than before: {printable(line)}", style="yellow"))
+    terminal.print(
+        Text(printable(" ".join(first_line(decision, facts))), style=f"bold {COLOURS[facts.verdict(decision)]}")
+    )
     for line in reason_lines(decision, reason):
-        told.print(Text(f"   {printable(line)}"))
+        terminal.print(Text(f"   {printable(line)}"))
     for line in commands(decision, facts):
-        told.print(Text(f"   can be accepted: {line}", style="dim"), soft_wrap=True)
+        terminal.print(Text(f"   can be accepted: {line}", style="dim"), soft_wrap=True)
     return out.getvalue()
 
 
