@@ -116,11 +116,11 @@ def _ours(source: Source) -> Iterator[bool]:
 def _credentials(seen: Seen) -> Iterator[Diagnosed]:
     for source in seen.workflows:
         value = source.value if isinstance(source.value, dict) else {}
-        references = list(secrets(value.get("env"), ("env",)))
+        found = list(secrets(value.get("env"), ("env",)))
         for job in jobs(source):
             if not job.environment:
-                references += secrets(job.value, job.path)
-        for path, name in references:
+                found += secrets(job.value, job.path)
+        for path, name in found:
             if name == "*" and not OURS.search(str(value["jobs"][path[1]].get("uses"))):
                 what = "hands every secret to another workflow"
                 yield Diagnosed(state=CheckState.UNSAFE, where=_at(source, path), what=what)

@@ -119,17 +119,17 @@ class Client:
             with ran("GitHub", f"{method} {url.removeprefix(self._api_url).partition('?')[0]}"):
                 response = self._session.request(method, url, json=body, timeout=self._timeout, allow_redirects=False)
         except RequestException as error:
-            kind = UnansweredError if method == "POST" else GatesError
-            raise _outside(f"could not {doing}: {_cause(error)}", _LATER, kind) from error
+            error_class = UnansweredError if method == "POST" else GatesError
+            raise _outside(f"could not {doing}: {_cause(error)}", _LATER, error_class) from error
         if (
             response.status_code in _DONE
             or response.status_code == or_else
             or (method == "DELETE" and response.status_code in _GONE)
         ):
             return response
-        kind = UnansweredError if method == "POST" and response.status_code in _TROUBLE else _kind(response)
+        error_class = UnansweredError if method == "POST" and response.status_code in _TROUBLE else _kind(response)
         what = f"could not {doing}: {response.status_code} {_message(response)}"
-        raise _outside(what, _mend(response, needs), kind)
+        raise _outside(what, _mend(response, needs), error_class)
 
 
 def _kind(response: Response) -> type[GatesError]:
@@ -206,8 +206,8 @@ def _json(response: Response, doing: str) -> Any:
 
 
 def _unreadable(response: Response, doing: str) -> GatesError:
-    kind = UnansweredError if response.request.method == "POST" else GatesError
-    return _outside(f"could not {doing}: its answer ({response.status_code}) can't be read", _LATER, kind)
+    error_class = UnansweredError if response.request.method == "POST" else GatesError
+    return _outside(f"could not {doing}: its answer ({response.status_code}) can't be read", _LATER, error_class)
 
 
 def _message(response: Response) -> str:
@@ -247,5 +247,5 @@ def _cause(error: Exception) -> str:
     return "GitHub can't be reached, or closed the connection"
 
 
-def _outside(what: str, hint: str | None = None, kind: type[GatesError] = GatesError) -> GatesError:
-    return kind(what, where="GitHub", hint=hint, exit_code=Exit.OUTSIDE)
+def _outside(what: str, hint: str | None = None, error_class: type[GatesError] = GatesError) -> GatesError:
+    return error_class(what, where="GitHub", hint=hint, exit_code=Exit.OUTSIDE)
