@@ -108,7 +108,7 @@ def moved_by(value: float, *, points: bool = True) -> str:
 
 
 def percent(confidence: float) -> str:
-    """0.95 -> ``95 %``."""
+    """Write 0.95 as ``95 %``."""
     return f"{confidence * 100:.6g} %"
 
 
@@ -118,17 +118,17 @@ def printable(foreign: str) -> str:
 
 
 def rows(n: int) -> str:
-    """1 -> ``1 row``, 48210 -> ``48,210 rows``."""
+    """Write a number of rows: ``1 row``, ``48,210 rows``."""
     return plural(n, *ROW)
 
 
 def plural(n: int, one: str, many: str) -> str:
-    """``1 rule holds``, ``3 rules hold``."""
+    """Write a number with its noun and verb: ``1 rule holds``, ``3 rules hold``."""
     return f"{n:,} {one if n == 1 else many}"
 
 
 def all_of(n: int, one: str, many: str) -> str:
-    """``the one rule holds``, ``all 3 rules hold``."""
+    """Write that it is all of them: ``the one rule holds``, ``all 3 rules hold``."""
     return f"the one {one}" if n == 1 else f"all {plural(n, one, many)}"
 
 
@@ -138,5 +138,5 @@ def have(n: int) -> str:
 
 
 def counted(n: int, noun: str) -> str:
-    """``1 row``, ``3 queries``, of a noun with a plural by the rule."""
+    """Write a number with a noun whose plural is regular: ``1 row``, ``3 queries``."""
     return plural(n, noun, f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}{'e' * noun.endswith('s')}s")

@@ -78,7 +78,8 @@ def policy_at(workspace: Workspace, revision: str, environ: Mapping[str, str]) -
 
 
 def _found(workspace: Workspace, revision: str, environ: Mapping[str, str]) -> tuple[Git, Path, str, str]:
-    """Repository, top folder, commit and the policy's path. A commit that a shallow clone lacks is fetched."""
+    """Return the repository, its top folder, the commit and the policy's path. A commit that a shallow clone lacks is
+    fetched."""
     found = repository(workspace.root, environ)
     if found is None:
         raise GatesError("is not in a git repository", where=str(workspace.root), hint="Commit the policy there first.")
@@ -118,7 +119,8 @@ class _Tree:
                 self.files[path] = name
 
     def moving(self, wanted: frozenset[Alias], paths: Collection[str]) -> Iterator[tuple[str, _PolicyAt]]:
-        """Of these files the policies that move one of the aliases; as errors those that might but can't be read."""
+        """Yield those of some files whose policies move one of the aliases; as errors those that might but can't be
+        read."""
         with self.git.objects() as objects:
             for path, data in zip(paths, objects.all([self.files[path] for path in paths]), strict=True):
                 if data is None:

@@ -153,7 +153,7 @@ def _hold_folder(out: Out, wanted: str, root: Path, *, old: bool) -> None:
 
 
 def _listing(entries: Mapping[str, str]) -> str:
-    """DVC's hash of a folder: that of JSON with each file's path and hash, sorted by path."""
+    """Return DVC's hash of a folder: that of JSON with each file's path and hash, sorted by path."""
     listed = [{"md5": md5, "relpath": name} for name, md5 in sorted(entries.items())]
     return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + FOLDER
 

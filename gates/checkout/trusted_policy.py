@@ -108,7 +108,8 @@ def _of_remote(git: Git, remote: str) -> tuple[str, str]:
 
 
 def _of_here(git: Git) -> tuple[str, str]:
-    """Where there is no remote: the branch with a usual name, or the only one there is."""
+    """Return the default branch of a repository without a remote: the branch with a usual name, or the only one there
+    is."""
     here = git.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").split()
     names = [name for name in here if name not in OURS]
     usual = [name for name in USUAL if name in names]
@@ -125,6 +126,6 @@ def _of_here(git: Git) -> tuple[str, str]:
 
 
 def _committed(git: Git, commit: str) -> int:
-    """When a commit was made, by its own word, in seconds since 1970."""
+    """Return when a commit was made, by its own word, in seconds since 1970."""
     lines = git.run("cat-file", "commit", commit).splitlines()
     return int(next(line for line in lines if line.startswith("committer ")).split()[-2])

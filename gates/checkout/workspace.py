@@ -88,7 +88,7 @@ class Workspace:
         return (self.candidate, *(self.others / str(seed) for seed in range(1, seeds)))
 
     def handed_trainings(self) -> tuple[Path, ...]:
-        """As many trainings as lie there."""
+        """Return the folders of all trainings that were handed over."""
         return self.trainings(1 + sum(1 for folder in self.others.glob("*") if folder.is_dir()))
 
     @property

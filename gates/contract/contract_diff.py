@@ -88,7 +88,7 @@ def _tables(before: Contract, after: Contract) -> Iterator[SchemaChange]:
 
 
 def _shown(before: Contract, after: Contract) -> Iterator[SchemaChange]:
-    """Telling less of the data is stricter."""
+    """Compare how much of the data two contracts let reports show. To show less is stricter."""
     a, b = before.shown, after.shown
     for kind in (_moved(-a.values, -b.values), _moved(a.min_cell, b.min_cell)):
         if kind:

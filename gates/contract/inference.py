@@ -111,7 +111,7 @@ def _rows(n: int) -> str:
 
 
 def table_rules(guess: Guess, tables: Sequence[Profile]) -> Iterator[tuple[dict[str, Plain], str]]:
-    """Rules that each of the tables keeps on its own, with a comment each."""
+    """Yield the rules that each of the tables keeps on its own, with a comment each."""
     fewest = min(table.rows for table in tables)
     yield {"rows": {"min": _fewest(fewest)}}, f"seen: {fewest:,}"
     for key in guess.keys:
@@ -161,7 +161,7 @@ def contract(guess: Guess, tables: Sequence[Profile]) -> str:
 
 
 def _suggested(profile: Profile) -> Iterator[str]:
-    """Rules that only the user can decide on, as comments."""
+    """Yield, as comments, the rules that only the user can decide on."""
     yield "  # More that a contract can say; remove the # from what you want:"
     yield "  # - columns: exact  # no columns but those named above"
     when = next((column for column in profile.columns if column.category in ("date", "timestamp")), None)

@@ -31,7 +31,7 @@ def _itself(value: Plain) -> list[Inner]:
 
 
 def _dependent(value: Plain) -> list[Inner]:
-    """Of the keyword of earlier drafts: schemas, but not lists of names."""
+    """Return the schemas that ``dependencies`` of earlier drafts holds, without its lists of names."""
     return [one for one in _named(value) if not isinstance(one[1], list)]
 
 

@@ -33,7 +33,7 @@ def _lowest(ends: list[tuple[Plain, bool]]) -> Plain:
 
 
 def _by_size(size: Callable[[Schema], Plain]) -> Judge:
-    """Of two sizes the larger is the stricter one."""
+    """Compare two schemas by a size, of which the larger is the stricter one."""
 
     def judge(before: Schema, after: Schema) -> ChangeKind | None:
         a, b = size(before), size(after)
@@ -43,7 +43,7 @@ def _by_size(size: Callable[[Schema], Plain]) -> Judge:
 
 
 def by_inclusion(taken: Callable[[Schema], frozenset[str]]) -> Judge:
-    """Of two sets of what is taken the smaller is the stricter one, if the other holds it."""
+    """Compare two schemas by the set of what they accept. The smaller is the stricter one, if the other contains it."""
 
     def judge(before: Schema, after: Schema) -> ChangeKind | None:
         a, b = taken(before), taken(after)
@@ -60,7 +60,7 @@ def same(before: Schema, after: Schema) -> ChangeKind | None:
 
 
 def _text(value: Plain) -> str:
-    """Equal for what JSON holds to be equal: 1 and 1.0 are, 1 and true are not."""
+    """Return a text that is equal for values that are equal in JSON: 1 and 1.0 are, 1 and true are not."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, list):
@@ -137,7 +137,7 @@ def told(name: str, before: Schema, after: Schema, judge: Judge) -> Iterator[Sch
 
 
 def _type_change(name: str, before: Schema, after: Schema) -> Iterator[SchemaChange]:
-    """Listed values count as their types, too, so that an enum can replace a type."""
+    """Compare the types of two schemas. Listed values count as their types, so that an enum can replace a type."""
     if "type" not in before and "type" not in after:
         return
     a, b = ({word: said[word] for word in ("type", "enum", "const") if word in said} for said in (before, after))
@@ -160,7 +160,7 @@ def _notes(name: str, before: Schema, after: Schema) -> Iterator[SchemaChange]:
 
 
 def _tolerance(before: Schema, after: Schema) -> ChangeKind | None:
-    """Below 1 it is a share of the rows, from 1 on a number of them; 0 is both."""
+    """Compare two tolerances. Below 1 one is a share of the rows, from 1 on a number of them; 0 is both."""
     a, b = before["x-tolerance"], after["x-tolerance"]
     if a and b and (a < 1) != (b < 1):
         return ChangeKind.UNKNOWN

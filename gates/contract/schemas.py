@@ -71,7 +71,7 @@ def _marked(schema: Plain) -> bool:
 
 
 def mistakes(source: Source, root: Plain, path: Path) -> Iterator[Problem]:
-    """Everything in the schema at ``path`` that can't be compiled, an unknown keyword first of all."""
+    """Yield everything in the schema at ``path`` that can't be compiled, an unknown keyword first of all."""
     found = list(_Looking(source=source, index=Index(root), base=path).at(SchemaPlace(root, ""), path))
     yield from found
     if found:
@@ -88,7 +88,7 @@ def mistakes(source: Source, root: Plain, path: Path) -> Iterator[Problem]:
 
 
 def _secrets_of_unnamed(schema: Plain) -> Iterator[str]:
-    """Keywords of a resolved schema that mark columns without naming them."""
+    """Yield the keywords of a resolved schema that mark columns as sensitive without naming them."""
     if not isinstance(schema, dict):
         return
     for word in BELOW:

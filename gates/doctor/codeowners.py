@@ -18,7 +18,8 @@ _STAR_ALONE = re.compile(r"(?<!\*\*)/\*$")
 
 
 def owners_of(path: str, text: str) -> tuple[str, ...]:
-    """Who owns a path from the repository's root; nobody where no pattern matches, or the last one names none."""
+    """Return who owns a path from the repository's root: nobody where no pattern matches, or the last one names
+    none."""
     owners: tuple[str, ...] = ()
     for line in text.splitlines():
         pattern, *names = _SPLIT.split(_COMMENT.sub("", line).strip())

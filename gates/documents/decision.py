@@ -248,7 +248,8 @@ def _without_gates(model: str, verdict: Verdict, code: Code, reason: str) -> Dec
 def exit_code(
     decision: Decision, *, inconclusive_fails: bool, verdict: Verdict | None = None, observing: bool = False
 ) -> Exit:
-    """0 for pass, and for inconclusive unless the policy says otherwise; 1 for fail; 2 for error.
+    """Return the exit code of a decision: 0 for pass, and for inconclusive unless the policy says otherwise; 1 for
+    fail; 2 for error.
 
     ``verdict``: what waivers made of the decision's own. ``observing``: the policy only reports; what could be judged
     then blocks nothing.

@@ -151,7 +151,7 @@ def _is_declared(value: Any) -> bool:
 
 
 def one(name: str) -> Iterator[Named]:
-    """Something that is asked for or not, without a value."""
+    """Yield something that is asked for or not, without a value."""
     yield name, Ask(value=True)
 
 

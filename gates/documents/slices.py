@@ -43,7 +43,8 @@ class Dimension:
 
     @classmethod
     def read(cls, value: Plain) -> Dimension:
-        """``contract``, ``sex * age_group``, ``{age: [25, 40]}``, or ``auto``, which asks for a search."""
+        """Read a dimension: ``contract``, ``sex * age_group``, ``{age: [25, 40]}``, or ``auto``, which asks for a
+        search."""
         if value == AUTO.id:
             return AUTO
         if isinstance(value, str):
@@ -107,12 +108,13 @@ def _edges_text(edges: tuple[float, ...]) -> str:
 
 
 def edge_text(edge: float) -> str:
-    """25.0 -> ``25``, 0.5 -> ``0.5``."""
+    """Write a bin's edge: 25.0 as ``25``, 0.5 as ``0.5``."""
     return str(int(edge)) if edge == int(edge) and abs(edge) < 10**15 else repr(edge)
 
 
 def key_text(key: Key | dict[str, Any]) -> str:
-    """``contract=One year, tenure=[12, 36)``, ``tenure < 12``; the whole holdout is ``overall``."""
+    """Write a slice's key: ``contract=One year, tenure=[12, 36)``, ``tenure < 12``; the whole holdout is
+    ``overall``."""
     pairs = key.items() if isinstance(key, dict) else key
     return ", ".join(_pair_text(column, value) for column, value in pairs) or "overall"
 

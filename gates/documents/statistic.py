@@ -39,7 +39,7 @@ RANKS = Statistic(form="ranks")
 
 
 def parameters_text(parameters: Parameters) -> str:
-    """``[k=10]``; nothing without parameters."""
+    """Write a metric's parameters: ``[k=10]``; nothing where there are none."""
     told = ", ".join(f"{name}={_told(value)}" for name, value in parameters)
     return f"[{told}]" if told else ""
 

@@ -243,7 +243,7 @@ def owned(home: Home, contract: str | None) -> tuple[str, ...]:
 
 
 def owners(text: str, paths: tuple[str, ...], who: str) -> str:
-    """CODEOWNERS with a line for each path, after all that stands there, as the last match counts."""
+    """Return CODEOWNERS with a line for each path, after all that it has already, as the last match counts."""
     lines = [f"/{one.replace(' ', chr(92) + ' ')} {who}" for one in paths]
     before = f"{text.rstrip()}\n\n" if text.strip() else ""
     told = "# What decides whether a model may ship. Written by `gates init`."

@@ -63,7 +63,7 @@ def find(client: Client, event: Event, before: Before) -> FoundRun:
 
 
 def _head_of(pull: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Whose commit a pull request offers: anybody may open another one with the same commit."""
+    """Return the repository and branch that a pull request offers: others may be open with the same commit."""
     head = pull.get("head") or {}
     return (head.get("repo") or {}).get("full_name"), head.get("ref")
 
@@ -86,7 +86,7 @@ def base_of(client: Client, repository: str, pr: int) -> str:
 
 
 def _artifacts(client: Client, repository: str, run: int) -> Iterator[int]:
-    """Artifacts that may hold evidence. Larger ones are left where they are: evidence is kilobytes."""
+    """Yield the artifacts that may hold evidence. Larger ones are left where they are: evidence is kilobytes."""
     path = f"/repos/{repository}/actions/runs/{run}/artifacts"
     found = client.pages(path, doing="list the run's artifacts", needs="actions: read", key="artifacts")
     fitting = (

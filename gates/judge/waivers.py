@@ -108,7 +108,7 @@ def _judged(gate: GateVerdict) -> Estimate | None:
 
 
 def _direction(gate: GateVerdict) -> int:
-    """+1 where larger is better for this rule, -1 where smaller is, 0 where nobody knows."""
+    """Return +1 where larger is better for this rule, -1 where smaller is, 0 where nobody knows."""
     return COMPARISONS[gate.rule].sign(gate.better or 0)
 
 
@@ -121,7 +121,10 @@ def _numbers(gate: GateVerdict) -> tuple[float | None, float | None]:
 
 
 def _within(bound: float, accepted: float, direction: int) -> bool:
-    """Written so that a number which is none, or of which nobody knows the better side, is within nothing."""
+    """Tell whether a bound is no worse than what was accepted.
+
+    A number that is NaN, or whose better side nobody knows, never is.
+    """
     return (direction > 0 and bound >= accepted) or (direction < 0 and bound <= accepted)
 
 

@@ -35,7 +35,7 @@ RULE = DataRule
 
 
 def name(rule: DataRule) -> str:
-    """``data train, holdout``."""
+    """Name the gate: ``data train, holdout``."""
     return f"data {', '.join(rule.data)}"
 
 
@@ -130,7 +130,7 @@ def _counted(rule: ContractRule, finding: Finding) -> _Outcome:
 
 
 def _settled_ends(bounds: AllowedRange) -> AllowedRange:
-    """At as many digits as what is held against them: 2 of 3 rows keep a limit of 0.6666666666666666."""
+    """Round limits to as many digits as what is compared with them: 2 of 3 rows meet a limit of 0.6666666666666666."""
     return replace(bounds, low=settled(bounds.low), high=settled(bounds.high))
 
 

@@ -44,12 +44,12 @@ def means(rule: PresetRule) -> MetricRule:
 
 
 def name(rule: PresetRule) -> str:
-    """``four_fifths by sex``."""
+    """Name the gate: ``four_fifths by sex``."""
     return f"{rule.preset} by {' * '.join(rule.by)}"
 
 
 def asks(rule: PresetRule) -> Iterator[Named]:
-    """Itself: there is nothing about it to weaken."""
+    """Yield the preset itself: there is nothing about it to weaken."""
     yield from one(name(rule))
 
 

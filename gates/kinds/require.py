@@ -46,7 +46,7 @@ RULE = RequireRule
 
 
 def name(rule: RequireRule) -> str:
-    """``require(train.rows >= 500)``, its white space made one."""
+    """Name the gate: ``require(train.rows >= 500)``, each run of white space as one space."""
     return f"require({' '.join(rule.require.split())})"
 
 

@@ -87,7 +87,7 @@ class Measurement(PolicyTables):
         anchor: RegisteredModel | None = None,
         used: int = 0,
     ) -> Evidence:
-        """Everything that the policy's gates need, counted. Without a candidate: the data's part alone.
+        """Measure everything that the policy's gates need. Without a candidate that is the data's part alone.
 
         ``candidates``: the model to be judged, then further trainings of its recipe. ``used``: how many decisions the
         holdout has made before.

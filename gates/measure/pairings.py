@@ -48,8 +48,10 @@ class Counting:
 
 
 def counted(evidence: Evidence, sides: Pairings, how: Counting) -> Evidence:
-    """Evidence that names models, with all that the policy's gates need of them. The anchor and further trainings are
-    counted on the slices that were found worst of the candidate."""
+    """Add to evidence that names models all that the policy's gates need of them.
+
+    The anchor and further trainings are counted on the slices that were found worst of the candidate.
+    """
     joined, runs = sides.candidate(), evidence.runs
     slices = how.slices(joined, {})
     evidence = replace(

@@ -67,7 +67,7 @@ def _select(connection: Any, opened: OpenTable, asked: Sequence[Mapping[str, str
 
 
 def _seen(column: Column) -> dict[str, str]:
-    """Aggregates of the first pass, by name."""
+    """Return the aggregates of the first pass, by name."""
     asked = {"present": f"count({column.sql})", "distinct": f"approx_count_distinct({column.sql})"}
     if column.category == "integer":
         asked |= {"low": f"min({column.sql})", "high": f"max({column.sql})"}
@@ -110,7 +110,7 @@ def _whole(column: Column, value: Any) -> Any:
 
 
 def _exactly(column: Column, distinct: int, *, key: bool) -> dict[str, str]:
-    """Aggregates of the second pass: values where they seem few, the number of distinct ones where it may be a key."""
+    """Return the aggregates of the second pass: values where they seem few, how many are distinct in a possible key."""
     few = distinct <= FEW and column.line not in TEMPORAL
     asked = {"values": f"histogram({_value(column)})"} if few else {}
     return asked | ({"distinct": f"count(DISTINCT {column.sql})"} if key else {})

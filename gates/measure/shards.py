@@ -45,7 +45,7 @@ class Shard:
 
     @classmethod
     def read(cls, text: str) -> Shard:
-        """``2/8``. Raises ``GatesError`` for anything else."""
+        """Read a shard such as ``2/8``. Raises ``GatesError`` for anything else."""
         left, _, right = text.partition("/")
         if not (left.isascii() and right.isascii() and left.isdecimal() and right.isdecimal()):
             raise GatesError(f"{text} is not a part of a holdout", hint="Write --shard I/N, such as 1/4.")

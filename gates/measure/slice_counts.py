@@ -78,12 +78,12 @@ def along(
 
 
 def _no_query(id_: str) -> Moments:
-    """Of a slice in which no query counts."""
+    """Return the sums of a slice in which no query counts."""
     return Moments(id=id_, rows=0, sums=(), products=(), buckets=())
 
 
 def order(dimension: Dimension, key: Key) -> list[tuple[bool, int, str]]:
-    """Missing values first, bins as they rise, other values by their text."""
+    """Return a key to sort slices by: missing values first, bins as they rise, other values by their text."""
     held = zip(key, dimension.bins, strict=True)
     return [(v is not None, bins.index(v) if v in bins else 0, v or "") for v, bins in held]
 

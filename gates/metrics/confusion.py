@@ -17,7 +17,7 @@ JOINT = [(label, candidate, champion) for label in (0, 1) for candidate in (0, 1
 
 
 def confusion(slice_: Slice, who: int) -> tuple[int, int, int, int]:
-    """(tn, fp, fn, tp) of one model."""
+    """Return (tn, fp, fn, tp) of one model."""
     counts = dict.fromkeys(NAMES.values(), 0)
     for label, candidate, champion, rows in slice_.cells:
         counts[label, champion if who == CHAMPION else candidate] += rows
@@ -75,7 +75,7 @@ class Called:
         return Called(confusion(slice_, who), [SIDES[who](one) for one in buckets(slice_)] if slice_.weights else [])
 
     def counts(self, hits: str, among: str) -> tuple[int, int]:
-        """(hits, among) in rows, both named by cells of the confusion matrix."""
+        """Return (hits, among) in rows, both named by cells of the confusion matrix."""
         return sum([self.cells[place] for place in _places(hits)]), sum([self.cells[place] for place in _places(among)])
 
     def share(self, hits: str, among: str) -> Quantity | None:
@@ -98,7 +98,7 @@ class Proportion:
     empty: str  # what is missing when nothing is among
 
     def counts(self, part: Slice, who: int) -> tuple[int, int]:
-        """(hits, among) of one model in one slice."""
+        """Return (hits, among) of one model in one slice."""
         return Called.of(part, who).counts(self.hits, self.among)
 
     def level(self, slices: Sequence[Slice], who: int) -> Found:
@@ -107,7 +107,7 @@ class Proportion:
         return Called.of(slices[0], who).share(self.hits, self.among) or Undefined(why=self.empty)
 
     def _support(self, slice_: Slice) -> int:
-        """In how many buckets either model has anything among, the fewer of both; 0 where there are none."""
+        """Count the buckets in which a model has anything among, and return the fewer of both models'."""
         places = _places(self.among)
         return min(
             sum(any(one[place] for place in places) for one in Called.of(slice_, who).held)
@@ -131,7 +131,7 @@ class Proportion:
         return self.among in ("tn fp fn tp", "fn tp", "tn fp")
 
     def change(self, slices: Sequence[Slice]) -> Found:
-        """Paired difference: Newcombe's where the denominator is shared, else square and add."""
+        """Return the paired difference: Newcombe's where the denominator is shared, else square and add."""
         slice_ = slices[0]
         if slice_.weights or not self.fixed:
             return change(self.level, self.statistic, (-1.0, 1.0), self.empty, self._support)(slices)
@@ -147,7 +147,7 @@ class Proportion:
         )
 
     def paired(self, slice_: Slice) -> tuple[int, int, int, int]:
-        """Of a ``fixed`` share's rows: both models hit, the candidate alone, the champion alone, neither."""
+        """Count a ``fixed`` share's rows: both models hit, the candidate alone, the champion alone, neither."""
         hits = {NAMES[name] for name in self.hits.split()}
         among = {NAMES[name][0] for name in self.among.split()}
         table = {(True, True): 0, (True, False): 0, (False, True): 0, (False, False): 0}
@@ -159,7 +159,7 @@ class Proportion:
 
 
 def rarest(part: Slice) -> int:
-    """Buckets that hold the rarer class, where rows belong together or are weighted."""
+    """Count the buckets that hold the rarer class, where rows belong together or are weighted."""
     held = buckets(part)
     found = [sum(any(one[4 * label : 4 * label + 4]) for one in held) for label in (0, 1)]
     return min((k for k in found if k), default=1)

@@ -68,9 +68,11 @@ def auc(ranks: Ranks, who: int) -> Found:
 
 
 def auc_difference(ranks: Ranks) -> Found:
-    """Candidate's less champion's ROC-AUC, paired on the same rows: the wider of the paired error's bounds and of both
-    levels' own, squared and added with their correlation. The first is too sure of good models, of which few rows show
-    an error; the second of models that are much alike."""
+    """Return the candidate's less the champion's ROC-AUC, paired on the same rows.
+
+    Its bounds are the wider of the paired error's and of both levels' own, squared and added with their correlation.
+    The first is too sure of good models, of which few rows show an error; the second of models that are much alike.
+    """
     area, ours, theirs = (estimated(ranks, *signs) for signs in ((1, -1), (1, 0), (0, 1)))
     if not (area and ours and theirs):
         return Undefined(why=ONE_CLASS)
@@ -145,7 +147,7 @@ def _last(near: float, end: float, far: Callable[[float], bool]) -> float:
 
 
 def _freedom(parts: Sequence[PlacementPart], most: float | None) -> float:
-    """Satterthwaite's degrees of freedom of a sum of squared errors."""
+    """Return Satterthwaite's degrees of freedom of a sum of squared errors."""
     total = sum(side.squared for side in parts)
     if most is not None:
         return most
@@ -155,7 +157,7 @@ def _freedom(parts: Sequence[PlacementPart], most: float | None) -> float:
 
 
 def estimated(ranks: Ranks, wa: int, wb: int) -> Estimated | None:
-    """DeLong's estimate of ``wa`` x candidate's AUC + ``wb`` x champion's; None where only one class occurs."""
+    """Return DeLong's estimate of ``wa`` x candidate's AUC + ``wb`` x champion's; None where only one class occurs."""
     if ranks.buckets:
         return _clustered(ranks, wa, wb)
     m, n = ranks.positives.rows, ranks.negatives.rows

@@ -179,7 +179,7 @@ def _places(smooth: Smooth, size: int, who: int) -> list[int]:
 
 
 def _spread(sums: Moments, smooth: Smooth, signs: tuple[int, int], support: float) -> Spread | None:
-    """Of both models' values, each times its sign (candidate, champion)."""
+    """Return the spread of both models' values, each times its sign (candidate, champion)."""
     support = known(support, len(sums.buckets) or sums.rows, smooth.limits)
     return (_clustered if sums.buckets else _plain)(sums, smooth, signs, support)
 
@@ -205,9 +205,11 @@ def _plain(sums: Moments, smooth: Smooth, signs: tuple[int, int], support: float
 
 
 def _carrying(sums: Moments, column: int, smooth: Smooth) -> float:
-    """As how many rows of one and the same size the rows of a mean count: of few large losses, those few. Where losses
-    have no end, a third of them and one more, as of the large ones that there are some are not among these rows; of
-    shares those that have it, or lack it, whichever are fewer."""
+    """Return how many rows of one and the same size the rows of a mean count as: of few large losses, those few.
+
+    Where losses have no end, it is a third of them and one more, as the sample lacks some of the large ones that there
+    are; of shares, those that have it, or lack it, whichever are fewer.
+    """
     n, total, square = sums.rows * SCALE, sums.sums[column], _square(sums, column)
     if smooth.limits == MEAN_LOSS.limits:
         return max(1.0, total**2 / (square * SCALE) / 3 + 1) if square else inf
@@ -218,8 +220,11 @@ def _carrying(sums: Moments, column: int, smooth: Smooth) -> float:
 
 
 def _variance(sums: Moments, weights: Sequence[float]) -> float:
-    """Of the weighted sum of means; 0 where it is no more than what the rounding of products leaves. Each covariance is
-    exact until it becomes a double."""
+    """Return the variance of the weighted sum of means; 0 where it is no more than what the rounding of products
+    leaves.
+
+    Each covariance is exact until it becomes a double.
+    """
     n, size, places = sums.rows, len(sums.sums), iter(sums.products)
     variance = rounded = 0.0
     cut = 0 if any(product % _CUT for product in sums.products) else _CUT * n  # of values that are summed less finely

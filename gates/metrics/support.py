@@ -61,7 +61,7 @@ def _buckets(part: Slice, held: Callable[[tuple[int, ...]], bool]) -> int:
 
 
 def _of_classes(slice_: Slice, column: int = 0) -> Iterable[int]:
-    """Rows, or buckets that hold any, of each class that occurs among labels (0), or a model's calls (1, 2)."""
+    """Count the rows, or the buckets that hold any, of each class among labels (0), or a model's calls (1, 2)."""
     if not slice_.weights:
         rows: Counter[int] = Counter()
         for cell in slice_.cells:

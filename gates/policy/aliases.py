@@ -46,7 +46,7 @@ def might_move(data: bytes, wanted: frozenset[Alias]) -> bool:
 
 
 def _looks_like_one(data: bytes, wanted: frozenset[Alias]) -> bool:
-    """Of a file that is no policy as it stands: whether it seems to have been meant for one of these models."""
+    """Tell whether a file that is no policy as it stands seems to have been meant for one of these models."""
     text = data.replace(b"\0", b"")  # whatever it is encoded in
     if not any(name.encode() in text for name, _ in wanted) or _FENCE.search(text):
         return False

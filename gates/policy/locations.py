@@ -8,7 +8,7 @@ from gates.schema.yaml_text import Path, Place, Source
 
 
 def places(source: Source, resolved: ResolvedPolicy, decision: Decision) -> tuple[Place, ...]:
-    """Line and column of each of the decision's gates; of what the policy only implies, those of its cause."""
+    """Return line and column of each of the decision's gates; of what the policy only implies, those of its cause."""
     return tuple(source.where(_path(source, resolved, verdict)) for verdict in decision.gates)
 
 

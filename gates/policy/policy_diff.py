@@ -36,7 +36,7 @@ def weakened(base: ResolvedPolicy, head: ResolvedPolicy) -> tuple[Change, ...]:
 
 
 def _asks(resolved: ResolvedPolicy) -> dict[str, Ask]:
-    """Every default counts as written, the implied gate, too."""
+    """Return all that a policy asks for. Every default counts as written, and so does the implied gate."""
     champion = "models:/{}@{}".format(*resolved.champion)
     promotion = replace(resolved.policy.promotion, alias=None, approvals=(), stages=resolved.stages)
     return dict(asks(replace(resolved.policy, champion=champion, gates=resolved.gates, promotion=promotion)))

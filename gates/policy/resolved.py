@@ -36,7 +36,7 @@ class ResolvedPolicy:
         object.__setattr__(self, "gates", (*self._implied(), *self.policy.gates))
 
     def _implied(self) -> Iterator[Gate]:
-        """Where there is a contract, all tables are held to it unless a gate says which."""
+        """Yield the gate that a contract implies: all tables must meet it, unless a gate says which."""
         if self.contract and not any(gate.kind == "data" for gate in self.policy.gates):
             yield Gate(kind="data", rule=DataRule(data=self.policy.data.tables))
 

@@ -207,11 +207,11 @@ class Observe:
 
     @classmethod
     def read(cls, value: Plain) -> Observe:
-        """``observe until 2027-03-01``."""
+        """Read ``observe until 2027-03-01``."""
         return cls(until=value.removeprefix(cls.FORM))
 
     def plain(self) -> Plain:
-        """As it is written."""
+        """Return the value as it is written."""
         return f"{self.FORM}{self.until}"
 
 

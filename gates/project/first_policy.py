@@ -72,7 +72,7 @@ def init(asked: FirstPolicy, root: Path, *, force: bool = False) -> Start:
 
 
 def look(asked: FirstPolicy, root: Path) -> tuple[Guessed, tuple[Profile, ...]]:
-    """Profiles of the tables, and what their columns seem to mean."""
+    """Return profiles of the tables, and what their columns seem to mean."""
     connection = connect()
     paths = [_portable(path, root) for path in (asked.data, asked.holdout) if path is not None]
     names = ("train", "holdout")[-len(paths) :]

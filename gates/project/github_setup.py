@@ -79,7 +79,7 @@ def _text(path: Path) -> str:
 
 
 def checked_owners(owners: str) -> str:
-    """Owners as CODEOWNERS wants them. Raises ``GatesError`` for what is none."""
+    """Return owners as CODEOWNERS wants them. Raises ``GatesError`` for what is none."""
     every = owners.replace(",", " ").split()
     wrong = [one for one in every if not OWNER.fullmatch(one)]
     if wrong or not every:
@@ -99,8 +99,10 @@ def checked_pin(pin: str) -> tuple[str, str]:
 
 
 def origin() -> str | None:
-    """Where this very installation came from, as OWNER/NAME@COMMIT: pip installed it from a git repository on GitHub,
-    or it is a checkout of one, at a commit that is there."""
+    """Return where this very installation came from, as OWNER/NAME@COMMIT, or None.
+
+    Either pip installed it from a git repository on GitHub, or it is a checkout of one, at a commit that is there.
+    """
     try:
         direct_url = json.loads(distribution("mlgates").read_text("direct_url.json") or "{}")
     except (PackageNotFoundError, ValueError):

@@ -137,18 +137,18 @@ def classes(column: ColumnProfile) -> tuple[Plain, ...]:
 
 
 def missing(column: ColumnProfile, task: Task) -> int:
-    """Rows whose label can't be judged."""
+    """Count the rows whose label can't be judged."""
     endless = column.below + column.above if task != "binary" else 0
     return column.nulls + column.nan + endless
 
 
 def _number_of(column: ColumnProfile) -> int:
-    """How many values it has; of many an estimate."""
+    """Return how many values a column has; an estimate where they are many."""
     return len(classes(column)) if column.values is not None else max(column.distinct, TWO + 1)
 
 
 def _told(column: ColumnProfile) -> str:
-    """How many values there are: exactly where they are few."""
+    """Write how many values a column has: exactly where they are few."""
     n = _number_of(column)
     return f"{'' if column.values is not None else 'about '}{n:,} value{'' if n == 1 else 's'}"
 
@@ -201,7 +201,7 @@ _UNFIT: Mapping[Task, Callable[[ColumnProfile], str | None]] = {
 
 
 def _unfit(column: ColumnProfile, task: Task) -> str | None:
-    """Why a column can't be the label of a task."""
+    """Return why a column can't be the label of a task; None if it can."""
     if column.category is None:
         return "is empty, or has different types in the two tables"
     if column.category in TEMPORAL:
@@ -321,7 +321,7 @@ def _positive(label: ColumnProfile) -> tuple[Plain, str]:
 
 
 def _keys(tables: Sequence[Profile], others: Sequence[str | None]) -> list[str]:
-    """Columns without repeats that look like keys by name; else the first one of all, given enough rows."""
+    """Return columns without repeats that look like keys by name; else the first one of all, given enough rows."""
     unique = [name for name in common(tables) if name not in others and all(table[name].unique for table in tables)]
     named = [name for name in unique if KEYLIKE.search(name)]
     enough = all(table.rows >= MANY for table in tables)

@@ -151,7 +151,7 @@ def _gates(guessed: Guessed, tables: Sequence[Profile]) -> Iterator[str]:
 
 
 def _further(guessed: Guessed, holdout: Profile) -> tuple[str, float] | None:
-    """Of numbers the mean error, which may grow by a hundredth of what the labels span."""
+    """Return the mean error as a second metric of numbers. It may grow by a hundredth of what the labels span."""
     label = guessed.guess.label
     if guessed.task != "regression" or label is None or holdout[label].low is None:
         return None
@@ -160,7 +160,7 @@ def _further(guessed: Guessed, holdout: Profile) -> tuple[str, float] | None:
 
 
 def _slices(guessed: Guessed, holdout: Profile) -> list[str]:
-    """Text of few values is what people slice by; a suggestion, as slices cost rows. Queries are not cut apart."""
+    """Suggest slices by text columns of few values, as slices cost rows. Queries are not cut apart."""
     if guessed.task == "ranking":
         return []
     fitting = [one for one in holdout.columns if one.is_enum and one.category == "string" and len(classes(one)) > 1]

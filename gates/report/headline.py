@@ -61,7 +61,7 @@ def _sign(decision: Decision, facts: Facts) -> str:
 
 
 def headline(decision: Decision, facts: Facts | None = None) -> str:
-    """May this model ship? Every absence has its own first line."""
+    """Answer whether this model may ship. Every absence has its own first line."""
     facts = facts or Facts()
     absent = {
         Code.COULD_NOT_JUDGE: "could not judge",
@@ -228,8 +228,11 @@ def _then_and_now(one: Waived) -> str:
 
 
 def by_badness(gates: tuple[GateVerdict, ...]) -> list[GateVerdict]:
-    """Worst first. What is alike goes by rounds: what is of all rows, the worst slice of each rule, the second of each;
-    otherwise in the policy's order."""
+    """Sort gates, the worst first.
+
+    Those that are alike go by rounds: what is of all rows, the worst slice of each rule, the second of each; otherwise
+    in the policy's order.
+    """
     rounds: dict[int, int] = {}
     seen: dict[tuple[object, ...], int] = {}
     for index in sorted(range(len(gates)), key=lambda index: -_missed(gates[index])):
@@ -242,6 +245,6 @@ def by_badness(gates: tuple[GateVerdict, ...]) -> list[GateVerdict]:
 
 
 def _missed(gate: GateVerdict) -> float:
-    """By how much the value misses its limit; what has no value misses most."""
+    """Return by how much the value misses its limit; what has no value misses most."""
     found = held(gate) if gate.rule in COMPARISONS else None
     return inf if found is None else up(gate) * (found[1] - found[0].value)

@@ -53,7 +53,7 @@ def asked(gate: GateVerdict, words: Mapping[str, str] = ASKS) -> str | None:
 
 
 def up(gate: GateVerdict) -> int:
-    """+1 where larger is better for the rule, -1 where smaller is."""
+    """Return +1 where larger is better for the rule, -1 where smaller is."""
     return COMPARISONS[gate.rule].sign(gate.better or 1)
 
 
@@ -78,5 +78,5 @@ def drawn(gate: GateVerdict) -> str:
 
 
 def _place(share: float) -> int:
-    """Characters from the limit; what lies beside it never stands on it."""
+    """Return how many characters from the limit something is drawn; what lies beside it never stands on it."""
     return round(share * HALF) or (share > 0) - (share < 0)

@@ -122,7 +122,7 @@ def _opening(decision: Decision, facts: Facts) -> Iterator[str]:
 
 
 def _picture(found: Picture) -> str:
-    """Beside the tables, never in their place: a picture may be taken away."""
+    """Show a picture beside the tables, never in their place: it may be taken away."""
     light, dark = html.escape(found.light), html.escape(found.dark)
     source = f'<source media="(prefers-color-scheme: dark)" srcset="{dark}">'
     return f'<picture>{source}<img alt="{text(found.spoken)}" src="{light}"></picture>'

@@ -87,8 +87,11 @@ def moved(gates: Iterable[GateVerdict]) -> tuple[str, str]:
 
 
 def _largest(gates: Sequence[GateVerdict]) -> list[GateVerdict]:
-    """At most ``MOST_MOVED``, by metric: changes of different metrics have different units, so each has its own order,
-    and the largest of each is shown before the second of any."""
+    """Return the largest changes, at most ``MOST_MOVED``, by metric.
+
+    Changes of different metrics have different units, so each has its own order, and the largest of each is shown
+    before the second of any.
+    """
     by_metric: dict[str, list[GateVerdict]] = {}
     for gate in sorted(gates, key=lambda one: -abs(one.difference.value if one.difference else 0)):
         by_metric.setdefault(gate.id, []).append(gate)

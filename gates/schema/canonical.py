@@ -95,12 +95,12 @@ def _spelt(value: Plain) -> Plain:
 
 
 def digest(value: Any) -> str:
-    """``sha256:`` and the hex SHA-256 of the canonical bytes."""
+    """Return ``sha256:`` and the hex SHA-256 of the canonical bytes."""
     return digest_bytes(canonical(value))
 
 
 def digest_bytes(data: bytes) -> str:
-    """``sha256:`` and the hex SHA-256 of the bytes."""
+    """Return ``sha256:`` and the hex SHA-256 of the bytes."""
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 

@@ -59,7 +59,7 @@ def declare(
 
 @cache
 def hints(cls: type) -> Mapping[str, Any]:
-    """Field name -> type of a dataclass."""
+    """Return a dataclass's field names and their types."""
     return typing.get_type_hints(cls)
 
 
@@ -69,7 +69,7 @@ def written(field: dataclasses.Field[Any]) -> str:
 
 
 def _optional(annotation: Any) -> tuple[Any, bool]:
-    """``X | None`` -> (X, True)."""
+    """Split ``X | None`` into X and True; any other annotation comes back with False."""
     if get_origin(annotation) in (typing.Union, types.UnionType):
         inner = [item for item in get_args(annotation) if item is not type(None)]
         rest = inner[0] if len(inner) == 1 else typing.Union[tuple(inner)]  # noqa: UP007 -- built at run time
@@ -116,7 +116,7 @@ _BIG: Mapping[str, Plain] = {"type": "string", "pattern": "^-?[0-9]{1,120}$"}
 
 
 def _big_schema(annotation: Any) -> dict[str, Plain]:
-    """Of an integer as text, or of a list, or list of lists, of such."""
+    """Return the schema of an integer as text, or of a list, or list of lists, of such."""
     annotation, nullable = _optional(annotation)
     of_many = get_origin(annotation) is tuple
     schema = {"type": "array", "items": _big_schema(get_args(annotation)[0])} if of_many else dict(_BIG)

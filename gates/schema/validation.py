@@ -56,7 +56,7 @@ def raise_all(problems: Iterable[Problem]) -> None:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """``; did you mean X?`` where a known word is near, else nothing."""
+    """Return ``; did you mean X?`` where a known word is near, else nothing."""
     found = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
     return f"; did you mean {found[0]}?" if found else ""
 
@@ -155,7 +155,7 @@ def _told(
 def _nearest_branch(
     source: Source, base: Path, value: Plain, schema: Mapping[str, Plain], error: jsonschema_rs.ValidationError
 ) -> Iterator[Problem]:
-    """Of several allowed forms, report the mistakes of the one that fits the value's type."""
+    """Report the mistakes of that one of several allowed forms which fits the value's type."""
     kind: Any = error.kind
     branches: Sequence[Sequence[Any]] = kind.context
     for branch in branches:

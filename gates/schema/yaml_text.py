@@ -56,7 +56,7 @@ class Source:
 
 
 def parse(data: bytes, name: str) -> Source:
-    """YAML bytes -> ``Source``. Raises ``GatesError`` with file, line and column for anything refused."""
+    """Read YAML. Raises ``GatesError`` with file, line and column for anything refused."""
     if len(data) > MAX_BYTES:
         raise GatesError(f"{len(data):,} bytes are more than the {MAX_BYTES:,} a policy may have", where=name)
     try:
@@ -80,8 +80,10 @@ def parse(data: bytes, name: str) -> Source:
 
 
 def _as_yaml(text: str) -> str:
-    """JSON is YAML but for two things, which are put right in place: tabs between values, and characters written
-    as two escapes. In a JSON text no tab stands inside a string."""
+    """Rewrite the two things of JSON that are not YAML: tabs between values, and characters written as two escapes.
+
+    In a JSON text no tab stands inside a string.
+    """
     try:
         json.loads(text)
     except (ValueError, RecursionError):
@@ -205,6 +207,6 @@ def flow(value: Plain) -> str:
 
 
 def entry(key: str, value: Plain, indent: str) -> str:
-    """``key: value`` on one line; a very long key on a line of its own."""
+    """Write ``key: value`` on one line; a very long key on a line of its own."""
     name = flow(key)
     return f"{indent}{name}: {flow(value)}" if len(name) <= KEY else f"{indent}? {name}\n{indent}: {flow(value)}"

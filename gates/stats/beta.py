@@ -28,7 +28,10 @@ def below(x: float, a: float, b: float) -> float:
 
 
 def _fraction(x: float, a: float, b: float) -> float:
-    """Lentz's method; two terms a turn, written out, as this is where judging spends its time."""
+    """Evaluate the continued fraction by Lentz's method.
+
+    Two terms a turn are written out, as this is where judging spends its time.
+    """
     tiny, ab = 1e-300, a + b
     c, d = 1.0, 1 - ab * x / (a + 1)
     d = 1 / (d or tiny)

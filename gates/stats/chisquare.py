@@ -14,7 +14,7 @@ _STEPS = 100
 
 
 def below(x: float, freedom: float, noncentral: float) -> float:
-    """P(X <= x) for x >= 0: a Poisson mixture of regularised gamma functions.
+    """Return P(X <= x) for x >= 0: a Poisson mixture of regularised gamma functions.
 
     Source: Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions 2, 1995, 29.3; above ``_MANY`` the
     normal distribution of the same mean and variance.

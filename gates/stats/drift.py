@@ -18,7 +18,7 @@ LUMPED = 0.1  # the share of rows in bins that were taken together, above which 
 
 
 def psi(parts: Counts) -> float:
-    """Population stability index, 0 and up: sum of (p - q) log(p / q), each bin smoothed by half a row.
+    """Return the population stability index, 0 and up: sum of (p - q) log(p / q), each bin smoothed by half a row.
 
     Source: Siddiqi, Credit Risk Scorecards, 2006; equal to the symmetrised Kullback-Leibler divergence.
     """
@@ -26,7 +26,7 @@ def psi(parts: Counts) -> float:
 
 
 def jensen_shannon(parts: Counts) -> float:
-    """Jensen-Shannon distance to base 2, 0 to 1: the root of the divergence.
+    """Return the Jensen-Shannon distance to base 2, 0 to 1: the root of the divergence.
 
     Source: Lin, IEEE Trans Inf Theory 1991;37:145.
     """
@@ -112,8 +112,10 @@ def _psi(parts: Counts) -> Distance:
 
 
 def _jensen_shannon(parts: Counts) -> Distance:
-    """Near zero the divergence in nats is an eighth of the PSI; half a row a bin keeps few rows from telling
-    more."""
+    """Return the Jensen-Shannon distance with its bounds, which those of the divergence, scaled to the PSI, give.
+
+    Near zero the divergence in nats is an eighth of the PSI; half a row a bin keeps few rows from telling more.
+    """
     scale = 8 * log(2)
 
     def told(bins: Counts) -> float:

@@ -51,10 +51,10 @@ def of_influences(value: float, counts: Sequence[float], influences: Sequence[fl
 
 
 def correlation(counts: Sequence[float], first: Statistic, second: Statistic) -> float:
-    """Of two statistics of the same rows; 0 where there is none to be seen.
+    """Return the correlation of two statistics of the same rows; 0 where there is none to be seen.
 
-    A cell that was never seen counts half a row: two statistics that moved together on every row need not on the
-    next one.
+    A cell that was never seen counts half a row: two statistics that moved together on every row need not on the next
+    one.
     """
     seen = [max(float(count), UNSEEN) for count in counts]
     ours, theirs = _influences(seen, first), _influences(seen, second)
@@ -131,10 +131,11 @@ def share_of_buckets(buckets: Sequence[tuple[float, float]], rows: float) -> Qua
 
 
 def freedom(apart: Sequence[float]) -> float:
-    """Degrees of freedom of a sum of squares: as many as there are of the same size, one less than all at most.
+    """Return the degrees of freedom of a sum of squares: as many as there are of the same size, one less than all at
+    most.
 
-    Satterthwaite's, each one's fourth power standing for three times its squared variance. Where few buckets hold the
-    rows that matter, such as the positives, it is they that count. Source: Lipsitz, Ibrahim and Parzen, The
+    They are Satterthwaite's, each one's fourth power standing for three times its squared variance. Where few buckets
+    hold the rows that matter, such as the positives, it is they that count. Source: Lipsitz, Ibrahim and Parzen, The
     Statistician 1999;48:495.
     """
     most = max((abs(one) for one in apart), default=0.0)
@@ -231,8 +232,11 @@ def shared(ours: Spread, theirs: Spread, apart: Spread) -> float:
 
 
 def _lean(spread: Spread, quantile: float, limits: Bounds) -> float:
-    """By how much further a value may lie from the nearer of its limits than an even bound says, upwards if positive:
-    on the logarithm's scale, the less the more alike both distances are."""
+    """Return by how much further a value may lie from the nearer of its limits than an even bound says, upwards if
+    positive.
+
+    It is that on the logarithm's scale, the less the more alike both distances are.
+    """
     below, above = spread.value - limits[0], limits[1] - spread.value
     near, far = min(below, above), max(below, above)
     if near <= 0 or isinf(near):

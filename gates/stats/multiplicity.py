@@ -15,14 +15,15 @@ def corrected(confidence: float, among: int, *, exact: bool) -> float:
 def holm(
     reject: Sequence[Callable[[float], bool]], confidence: float, among: int | None = None
 ) -> list[tuple[bool, float]]:
-    """Holm's step-down over hypotheses that can say whether they are rejected at a confidence.
+    """Test hypotheses by Holm's step-down: each can say whether it is rejected at a confidence.
 
     ``among``: how many hypotheses there are in all, where these were picked out of more, in whatever way: the others
     count as not rejected, which Holm's procedure allows, as a p-value may always be taken to be larger than it is.
 
-    Gives (rejected, confidence it was last tested at) each, in order. The chance that any true
-    hypothesis is rejected stays at or under ``1 - confidence``. Rejecting all that fall at one level
-    before going to the next is the same as Holm's ordering by p-value, and needs none.
+    Gives (rejected, confidence it was last tested at) each, in order. The chance that any true hypothesis is rejected
+    stays at or under ``1 - confidence``. Rejecting all that fall at one level before going to the next is the same as
+    Holm's ordering by p-value, and needs none.
+
     Source: Holm, Scand J Stat 1979;6:65.
     """
     outcome = [(False, confidence)] * len(reject)

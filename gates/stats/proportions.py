@@ -14,10 +14,11 @@ _FEW = 30  # rows
 
 
 def exact(successes: float, n: float, confidence: float, freedom: float = inf) -> Bounds:
-    """Clopper and Pearson's bounds for a proportion, n > 0, each one-sided at ``confidence``: neither misses more often
-    than it may, at whatever confidence and however few rows.
+    """Return Clopper and Pearson's bounds for a proportion, n > 0, each one-sided at ``confidence``.
 
-    ``n`` may be an effective number of rows, whose variance was estimated with ``freedom`` degrees of freedom.
+    Neither misses more often than it may, at whatever confidence and however few rows. ``n`` may be an effective number
+    of rows, whose variance was estimated with ``freedom`` degrees of freedom.
+
     Sources: Clopper and Pearson, Biometrika 1934;26:404; for effective numbers Korn and Graubard, Surv Methodol
     1998;24:193.
     """
@@ -47,10 +48,10 @@ def share(successes: float, n: float, freedom: float = inf, method: str = "clopp
 
 
 def wilson(successes: float, n: float, confidence: float) -> Bounds:
-    """Wilson's score bounds for a proportion, n > 0, each one-sided at ``confidence``: what differences are made of, as
-    they hold on average where ``exact`` ones hold at worst.
+    """Return Wilson's score bounds for a proportion, n > 0, each one-sided at ``confidence``.
 
-    Source: Wilson, JASA 1927;22:209.
+    Differences are made of these, as they hold on average where ``exact`` ones hold at worst. Source: Wilson, JASA
+    1927;22:209.
     """
     p, q = successes / n, z(confidence)
     centre = p + q * q / (2 * n)
@@ -144,5 +145,6 @@ def mover_ratio(p1: float, l1: float, u1: float, p2: float, l2: float, u2: float
 
 
 def _root(p1: float, limit1: float, p2: float, limit2: float) -> float:
-    """Of the quadratic whose roots are the r at which p1 - r p2 lies on its own bound."""
+    """Return the root of the discriminant of the quadratic whose solutions are the r at which p1 - r p2 lies on its own
+    bound."""
     return sqrt(max(0.0, (p1 * p2) ** 2 - limit1 * limit2 * (2 * p1 - limit1) * (2 * p2 - limit2)))

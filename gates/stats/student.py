@@ -52,7 +52,7 @@ def _density(x: float, freedom: float) -> float:
 
 
 def _upper(x: float, freedom: float) -> float:
-    """P(T > x) for x > 0: half of the incomplete beta function I(freedom / (freedom + x^2); freedom/2, 1/2)."""
+    """Return P(T > x) for x > 0: half of the incomplete beta function I(freedom / (freedom + x^2); freedom/2, 1/2)."""
     return 0.5 * beta.below(freedom / (freedom + x * x), freedom / 2, 0.5)
 
 

@@ -20,7 +20,7 @@ LONGEST = 100  # characters of what is told
 
 @contextmanager
 def ran(kind: Kind, what: str) -> Iterator[None]:
-    """Something that takes time and is seen from outside; it is told at the end whether it went well."""
+    """Time something that is seen from outside, and log it at the end, whether it went well or not."""
     start = time.monotonic()
     try:
         yield
@@ -46,7 +46,7 @@ class ActivityLog(logging.Handler):
         return [f"{kind:<9} {_short(what)}{_spent(seconds)}" for (kind, what), seconds in heard.items()]
 
     def listen(self) -> None:
-        """From now on."""
+        """Print what is logged from now on."""
         LOG.setLevel(logging.DEBUG)
         LOG.propagate = False  # it is printed in one place
         LOG.addHandler(self)
@@ -60,7 +60,7 @@ class ActivityLog(logging.Handler):
 
 
 def _short(what: str) -> str:
-    """On one line, without what a terminal or a runner obeys."""
+    """Return a text on one line, without what a terminal or a runner obeys."""
     line = printable(what).replace("##[", "## [")
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 

@@ -123,7 +123,7 @@ def _entry(name: str, size: int, sha256_: str) -> dict[str, str | int]:
 
 
 def sha256(path: Path) -> str:
-    """Hex SHA-256 of a file."""
+    """Return the hex SHA-256 of a file."""
     hasher = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):

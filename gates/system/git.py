@@ -41,7 +41,8 @@ class Git:
     top: Path | None = None
 
     def run(self, *arguments: str, data: bytes = b"", fails: bool = True, network: bool = False) -> str:
-        """Standard output, stripped; empty where git fails and ``fails`` is False. Raises ``GatesError`` else."""
+        """Run git, and return its output, stripped. Raises ``GatesError`` where git fails; without ``fails`` that is
+        empty."""
         done = self.ask(*arguments, data=data, network=network)
         if done.returncode and fails:
             raise failed(arguments, done.stderr)
@@ -77,7 +78,8 @@ class Git:
         return seen | git_settings.configured(seen, self._login() if network else {})
 
     def _login(self) -> dict[str, str]:
-        """GitHub's token as a header for its own server alone, where the checkout has left no credential for that."""
+        """Return GitHub's token as a header for its own server alone, where the checkout has left no credential for
+        that."""
         token, server = self.environ.get("GITHUB_TOKEN"), self.environ.get("GITHUB_SERVER_URL", "https://github.com")
         if self.environ.get("GITHUB_ACTIONS") != "true" or not token or not server.startswith("https://"):
             return {}
@@ -117,7 +119,7 @@ class Git:
 
     @contextmanager
     def objects(self) -> Iterator[Objects]:
-        """Many objects through one process."""
+        """Read many objects through one process."""
         with subprocess.Popen(  # noqa: S603 -- a list of arguments, no shell
             self.command(("cat-file", "--batch")),
             stdin=subprocess.PIPE,
@@ -203,7 +205,7 @@ _NAMED = re.compile(r"[/:@]([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}?)(?:\.git
 
 
 def full_name(address: str) -> str | None:
-    """OWNER/NAME of a remote's address; None where it does not end in one."""
+    """Return OWNER/NAME of a remote's address; None where it does not end in one."""
     match = _NAMED.search(address)
     return match[1] if match else None
 

@@ -51,7 +51,7 @@ class Steps:
         self.tell()
 
     def _known(self) -> dict[str, float]:
-        """Seconds of each step, of the last time that it went well."""
+        """Return how many seconds each step took when it last went well."""
         try:
             told = json.loads(self._took.read_bytes()) if self._took else {}
             return {name: float(seconds) for name, seconds in told.items() if 0 < float(seconds) < MOST}

@@ -111,7 +111,8 @@ def run(
 
 @contextmanager
 def _unreadable() -> Iterator[None]:
-    """No process of the same user may read this one's memory or environment, or trace it, while a child runs."""
+    """Keep processes of the same user from reading this one's memory or environment, or tracing it, while a child
+    runs."""
     _prctl(_DUMPABLE, 0)
     try:
         yield

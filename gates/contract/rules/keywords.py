@@ -45,7 +45,7 @@ def _type(column: Column, parameter: Plain) -> str:
 
 
 def _by_null(column: Column, null: str, value: str) -> str:
-    """``null`` for nulls (it is TRUE or FALSE), ``value`` for values."""
+    """Return the SQL of one condition for nulls, ``null`` (TRUE or FALSE), and another for values, ``value``."""
     return unless_null(column, value) if null == "TRUE" else every([f"{column.sql} IS NOT NULL", value])
 
 
@@ -99,8 +99,11 @@ def _nearest_double(value: float) -> float:
 
 
 def _compared(operator: str) -> Callable[[Column, Plain], str]:
-    """``column operator bound`` exactly, for whole numbers, doubles and bounds of either sort. NaN keeps all four:
-    no comparison with it is true, and it is the failing that is asked for."""
+    """Return a check that compares a column with a bound exactly: whole numbers and doubles, with bounds of either
+    sort.
+
+    NaN keeps all four: no comparison with it is true, and it is the failing that is asked for.
+    """
 
     def kept(column: Column, bound: Plain) -> str:
         if not column.is_number:
@@ -116,7 +119,10 @@ def _compared(operator: str) -> Callable[[Column, Plain], str]:
 
 
 def _whole_fails(column: Column, failing: str, bound: Fraction) -> str:
-    """For a whole x: x < b is x < ceil(b), x <= b is x <= floor(b), and so on."""
+    """Return the SQL of whether a whole number misses a bound that may be a fraction.
+
+    For a whole x: x < b is x < ceil(b), x <= b is x <= floor(b), and so on.
+    """
     limit = math.ceil(bound) if failing in ("<", ">=") else math.floor(bound)
     smallest, largest = _reach(column)
     if limit > largest or limit < smallest:
@@ -136,7 +142,7 @@ def _double_fails(column: Column, failing: str, bound: Plain) -> str:
 
 
 def _multiple_of(column: Column, divisor: Plain) -> str:
-    """As both are written in decimals: 0.3 is a multiple of 0.1.
+    """Return the SQL of whether a number is a multiple of another, as both are written in decimals: 0.3 is one of 0.1.
 
     The nearest multiple is made again from whole numbers, rounded once, and must be the column's double. Decimals of
     more than 15 digits a double does not hold: of these the quotient must be whole, as rounded as it is, and where it
@@ -164,7 +170,7 @@ def _multiple_of(column: Column, divisor: Plain) -> str:
 
 
 def _no_remainder(column: Column, divisor: Plain) -> str:
-    """Of NaN and infinity there is one: no number."""
+    """Return the SQL of whether a division leaves no remainder. NaN and infinity always leave one."""
     if column.category == "number":
         return f"coalesce({column.double} % {literal(float(divisor))} = 0, FALSE)"
     smallest, largest = _reach(column)

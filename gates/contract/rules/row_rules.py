@@ -106,7 +106,8 @@ def _patterns(schema: Mapping[str, Plain], columns: Columns) -> str:
 
 
 def _further(schema: Mapping[str, Plain], columns: Columns) -> str:
-    """Every row has every column, so where none more may be, one too many is in all of them."""
+    """Check the columns that a schema does not name. Every row has every column, so a column too many is in all of
+    them."""
     known, inner = schema.get("properties", {}), schema["additionalProperties"]
     others = {name: column for name, column in columns.items() if name not in known}
     return every([some([_matched(name, schema), kept(inner, column, columns)]) for name, column in others.items()])
@@ -142,8 +143,11 @@ def _looked_at(name: str, schema: Plain, columns: Columns) -> str:
 
 
 def _dependent(needs: Mapping[str, Plain], columns: Columns) -> str:
-    """Every row has every column, a null being a value, so this is a question about columns; or, of schemas, one
-    that only rows with the column are asked."""
+    """Check what a column's presence requires.
+
+    Every row has every column, a null being a value. So lists of names are a question about columns, and a schema holds
+    only where its column exists.
+    """
     told = [(one, needed) for one, needed in needs.items() if one in columns]
     return every(
         [_all_there(needed, columns) if isinstance(needed, list) else kept(needed, None, columns) for _, needed in told]
@@ -272,7 +276,7 @@ def _required(name: str, notes: Mapping[str, Plain]) -> ContractRule:
 
 
 def _tolerated(most: float) -> AllowedRange:
-    """Below 1 a share of the rows, from 1 on a number of rows."""
+    """Return how many rows may break a rule: below 1 the limit is a share of the rows, from 1 on a number of them."""
     return AllowedRange(high=most, share=0 < most < 1)
 
 

@@ -21,7 +21,7 @@ def whole(expression: str) -> str:
 
 
 def _ipv6() -> str:
-    """IPv6address of RFC 3986."""
+    """Return the pattern of an IPv6address of RFC 3986."""
     group, last = f"[{_HEX}]{{1,4}}", rf"([{_HEX}]{{1,4}}:[{_HEX}]{{1,4}}|{IPV4})"
     forms = [f"({group}:){{6}}{last}", f"::({group}:){{5}}{last}"]
     for before in range(7):  # how many groups may stand before the double colon
@@ -34,7 +34,10 @@ IPV6 = _ipv6()
 
 
 def resource(*, absolute: bool, more: str = "", private: str = "") -> str:
-    """URI and URI-reference of RFC 3986; with ``more`` characters those of RFC 3987, ``private`` ones in queries."""
+    """Return the pattern of a URI or URI-reference of RFC 3986.
+
+    With ``more`` characters it is that of RFC 3987, which allows ``private`` ones in queries.
+    """
     free = rf"{_ALPHA}{_DIGIT}._~!$&'()*+,;=\-{more}"
     step = f"([{free}:@]|{_ESCAPED})"
     literal = rf"\[({IPV6}|[vV][{_HEX}]+\.[A-Za-z0-9._~!$&'()*+,;=\-:]+)\]"
@@ -58,7 +61,10 @@ MAYBE_IDN = r"(?i)(\A|\.)[a-z0-9]{2}--"  # a label that may be written in punyco
 
 
 def _mailbox(more: str) -> str:
-    """Mailbox of RFC 5321, with ``more`` characters that of RFC 6531; the lengths of its parts are counted apart."""
+    """Return the pattern of a Mailbox of RFC 5321; with ``more`` characters that of RFC 6531.
+
+    The lengths of its parts are counted apart.
+    """
     atom = rf"[{_ALPHA}{_DIGIT}!#$%&'*+/=?^_`{{|}}~\-{more}]+"
     quoted = rf'"([\x20\x21\x23-\x5b\x5d-\x7e{more}]|\\[\x20-\x7e])*"'
     ends = f"[{_ALPHA}{_DIGIT}{more}]"

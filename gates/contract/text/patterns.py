@@ -82,7 +82,7 @@ class _Parser:
         return translated
 
     def choice(self) -> tuple[str, int]:
-        """Branches up to the end of the group."""
+        """Translate the branches up to the end of the group."""
         branches, size, repeats = [""], 0, 1
         outside, inside = frozenset(self.names), set(self.names)  # two branches may call a group by one name
         while self.at < len(self.text) and self.text[self.at] != ")":

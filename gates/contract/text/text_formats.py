@@ -45,7 +45,7 @@ def _time(text: str) -> str:
 
 
 def _minutes(text: str, start: int) -> str:
-    """Minutes of ``hh:mm`` at a place of a text."""
+    """Return the SQL of the minutes of ``hh:mm`` at a place of a text."""
     hours, minutes = (f"TRY_CAST(substr({text}, {at}, 2) AS INTEGER)" for at in (start, start + 3))
     return f"({hours} * 60 + {minutes})"
 

@@ -12,11 +12,10 @@ SECOND = 8
 
 
 def micros(text: str) -> str:
-    """Microseconds since 1970 of a day, alone or with a time of day, in UTC where it names no zone; null of anything
-    else.
+    """Return the SQL of the microseconds since 1970 of a day, alone or with a time, in UTC where no zone is named.
 
-    Engines read zones and long fractions each in its own way, so a day and a time to the microsecond is all that they
-    are given to read; the leap second is the second before it.
+    It is null for anything else. Engines read zones and long fractions each in its own way, so a day and a time to the
+    microsecond is all that they are given to read; the leap second is the second before it.
     """
     clock = f"replace(replace(replace(substr({text}, 12), 'Z', ''), 'z', ''), ',', '.')"
     bare = f"split_part(split_part({clock}, '+', 1), '-', 1)"
@@ -29,7 +28,7 @@ def micros(text: str) -> str:
 
 
 def _shift(digits: str) -> str:
-    """Microseconds of a zone's hours and minutes; of none, none."""
+    """Return the SQL of the microseconds of a zone's hours and minutes; 0 without digits."""
     hours, minutes = (f"TRY_CAST('0' || substr({digits}, {start}, 2) AS BIGINT)" for start in (1, 3))
     return f"({hours} * 3600 + {minutes} * 60) * 1000000"
 

@@ -166,7 +166,7 @@ class Makers:
         )
 
     def _owner(self, address: str, head: str) -> int | None:
-        """Whose address it is: one that GitHub gave out, or one of a commit here whose author GitHub knows."""
+        """Find whose address it is: one that GitHub gave out, or one of a commit here whose author GitHub knows."""
         given = _NOREPLY.fullmatch(address)
         if given and given["host"].casefold() == self.server.casefold():
             if given["id"]:
@@ -206,7 +206,7 @@ def _all_hands(commits: Mapping[str, Commit]) -> Iterator[Hand]:
 
 
 def _hands(commit: Commit) -> Iterator[Hand]:
-    """Everybody whom a commit names."""
+    """Yield everybody whom a commit names."""
     for role in ("author", "committer"):
         written = commit["commit"][role] or {}
         address = str(written.get("email") or "").strip().casefold()

@@ -91,7 +91,7 @@ class Approvers:
         return None if found is None or found["name"].casefold() != name.casefold() else found
 
     def _answers(self, environments: dict[str, dict[str, Any]], run: dict[str, Any]) -> Iterator[Answer]:
-        """Environments are matched by their ids; a review may be for several at once."""
+        """Yield each role's answers. Environments are matched by their ids; one review may be for several at once."""
         said = self.client.items(
             self._path(f"/actions/runs/{self.run_id}/approvals"), doing="read this run's approvals", needs=_NEEDS
         )
@@ -113,8 +113,10 @@ class Approvers:
                 )
 
     def _interval(self, environment: str, run: dict[str, Any]) -> tuple[str | None, str | None, str]:
-        """Within which time the environment was approved: after its deployment was made, before its job began. The
-        approval itself carries no time."""
+        """Return within which time an environment was approved: after its deployment was made, before its job began.
+
+        The approval itself carries no time.
+        """
         here = f"/actions/runs/{self.run_id}/"
         query = {"sha": run["head_sha"], "environment": environment}
         for deployment in self._list("/deployments", "read the deployments", query):

@@ -200,7 +200,8 @@ def _searched(
 def _vanished(
     rule: MetricRule, rule_name: str, limit: float, evidence: Evidence, terms: GateContext
 ) -> Iterator[GateVerdict]:
-    """Declared bins in which the holdout has no row. Of a crossing not every combination need occur."""
+    """Yield a verdict for each declared bin without a row in the holdout. Of a crossing not every combination need
+    occur."""
     if evidence.candidate is None:
         return
     metric = metric_of(rule, terms.task)

@@ -126,7 +126,7 @@ def metric_of(rule: MetricRule, task: Task) -> Metric:
 
 
 def limits_of(rule: MetricRule | SliceLimits) -> Iterator[tuple[str, float]]:
-    """(rule, limit) of the rules that are set."""
+    """Yield each limit that is set, with the name of its rule."""
     for name in COMPARISONS:
         value = getattr(rule, name, None)
         if value is not None:
@@ -134,7 +134,7 @@ def limits_of(rule: MetricRule | SliceLimits) -> Iterator[tuple[str, float]]:
 
 
 def name(rule: MetricRule) -> str:
-    """``recall``; ``precision_at[share=0.1]``; ``demographic_parity_difference by sex``."""
+    """Name the gate: ``recall``; ``precision_at[share=0.1]``; ``demographic_parity_difference by sex``."""
     return _told(rule) + (f" by {' * '.join(rule.by)}" if rule.by else "")
 
 

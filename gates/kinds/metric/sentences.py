@@ -60,7 +60,7 @@ def sentence(facts: SentenceFacts) -> str:
 
 
 def subject(metric: str, key: dict[str, str | None] | None, by: str | None) -> str:
-    """``recall for region=LATAM``, ``demographic_parity_difference by sex``."""
+    """Name what a sentence is about: ``recall for region=LATAM``, ``demographic_parity_difference by sex``."""
     return metric + (f" by {by}" if by else "") + (f" for {key_text(key)}" if key else "")
 
 
@@ -75,7 +75,7 @@ def _basis(facts: SentenceFacts) -> str:
 
 
 def _nothing_found(facts: SentenceFacts) -> str:
-    """Of a search that found no slice to blame."""
+    """Write the sentence of a search that found no slice to blame."""
     level = facts.rule in ("min", "max")
     nearest = f"the nearest to it is {key_text(facts.key or {})}, which "
     if level:
@@ -100,7 +100,7 @@ def _settle(facts: SentenceFacts) -> str:
 
 
 def _unbounded(facts: SentenceFacts) -> str:
-    """For a value whose rows say nothing about how far off it may be."""
+    """Write the sentence of a value whose rows say nothing about how far off it may be."""
     what = subject(facts.metric, facts.key, facts.by)
     level = facts.rule in ("min", "max")
     value = number(facts.judged.value) if level else moved_by(facts.oriented.value, points=facts.points)
@@ -169,7 +169,7 @@ def _undecided(facts: SentenceFacts, what: str, *, worsening: bool) -> str:
 
 
 def _gain(facts: SentenceFacts) -> str:
-    """Of an improvement too good to be true."""
+    """Write the sentence of an improvement that may be too good to be true."""
     what, limit = subject(facts.metric, facts.key, facts.by), asked_size(facts.limit, points=facts.points)
     gain = moved_by(-facts.oriented.value, points=facts.points)
     if facts.code is Code.WITHIN_BAR:

@@ -39,7 +39,7 @@ def _all_at_once(one: JudgedPart, among: int) -> float:
 def suspects(
     metric: Metric, rule: str, limit: float, slices: Sequence[Slice], evidence: Evidence, terms: GateContext
 ) -> list[Slice]:
-    """Of all slices that are searched the few that come nearest to being blamed under a rule."""
+    """Return the few slices, of all that are searched, that come nearest to being blamed under a rule."""
     prepared = [prepare(metric, rule, limit, [part], evidence, terms) for part in slices]
     subjects = [one.judged for one in prepared if one.judged]
     subjects.sort(key=lambda one: (one.sign * one.judged.value - one.at) * sqrt(one.n))

@@ -229,7 +229,8 @@ def _key(metric: Metric, slices: Sequence[Slice]) -> dict[str, str | None] | Non
 
 
 def _undefined(metric: Metric, slices: Sequence[Slice], judged: Undefined, candidate: Found) -> RuleOutcome:
-    """Undefined on the whole holdout is an error; within a slice or group there is too little to decide."""
+    """Return the outcome of an undefined metric: an error on the whole holdout; too few rows within a slice or
+    group."""
     key = _key(metric, slices)
     local = judged.small or key is not None
     by = by_text(slices) if metric.grouped and slices else None

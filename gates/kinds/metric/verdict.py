@@ -60,7 +60,7 @@ def hold(
 
 
 def _detectable(oriented: Estimate, terms: GateContext) -> float | None:
-    """None where nothing bounds it on that side."""
+    """Return the smallest difference that the rows can show; None where nothing bounds it on that side."""
     half = oriented.value - oriented.low
     return settled(detectable(half, terms.confidence)) if isfinite(half) else None
 
@@ -129,5 +129,5 @@ def _estimate(quantity: Found | None, terms: GateContext) -> Estimate | None:
 
 
 def _bounded(estimate: Estimate) -> Estimate | None:
-    """Only what has bounds is written: no document holds infinite ones."""
+    """Return an estimate that has bounds, or None: no document holds infinite ones."""
     return estimate if isfinite(estimate.low) and isfinite(estimate.high) else None

@@ -63,7 +63,8 @@ class Engine(Protocol):
         ...
 
     def embedded(self, name: str) -> Engine:
-        """DuckDB with one of the tables open, for what rests on the order of rows, or is done with rows themselves."""
+        """Return DuckDB with one of the tables open: for what depends on the order of rows, or works on the rows
+        themselves."""
         ...
 
     def close(self) -> None:

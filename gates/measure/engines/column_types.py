@@ -127,8 +127,10 @@ def first(columns: Sequence[str], source: str, ask: Asked, of: Callable[[str], s
 
 
 def classes(columns: Sequence[str], source: str, ask: Asked, of: Callable[[str], str]) -> tuple[list[int], int]:
-    """(the classes of each column, as bits; the number of rows). What the first rows show to be text, or of no one
-    type, is looked at no further."""
+    """Return the classes of each column, as bits, and the number of rows.
+
+    What the first rows show to be text, or of no one type, is looked at no further.
+    """
     first_bits = first(columns, source, ask, of)
     open_ = [name for name, bits in zip(columns, first_bits, strict=True) if not bits & (TEXT | NESTED)]
     rest, rows = bits_of(open_, source, ask, of)
@@ -137,7 +139,7 @@ def classes(columns: Sequence[str], source: str, ask: Asked, of: Callable[[str],
 
 
 def bits_of(columns: Sequence[str], source: str, ask: Asked, of: Callable[[str], str]) -> tuple[list[int], int]:
-    """(the classes of each column, as bits; the number of rows)."""
+    """Return the classes of each column, as bits, and the number of rows."""
     every: list[int] = []
     rows = 0
     for start in range(0, max(1, len(columns)), AT_ONCE):

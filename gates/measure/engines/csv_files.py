@@ -35,9 +35,9 @@ def _cells_of_any_length() -> Iterator[None]:
 
 
 def head(file: Path) -> tuple[str, list[str]]:
-    """(What parts a file's cells, the names in its first record); there are no names in an empty file.
+    """Return what separates a file's cells, and the names in its first record; an empty file has no names.
 
-    Raises ``GatesError`` for what is no UTF-8 text.
+    Raises ``GatesError`` for what is not UTF-8 text.
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as text, _cells_of_any_length():
@@ -96,11 +96,12 @@ def again(_: str, files: Sequence[Path], ask: Asked, paths: Paths) -> ReadColumn
 def _read(
     names: Sequence[str], delimiter: str, files: Sequence[str], ask: Asked, paths: Paths
 ) -> tuple[ReadColumns, int]:
-    """(SQL of the rows, the bytes of their lines). The files are read once, and what is in them is kept with its types,
-    in memory or as Parquet: whatever looks at them does so many times.
+    """Return the SQL of the rows, and the bytes of their lines. The files are read once, and what is in them is kept
+    with its types, in memory or as Parquet: whatever looks at them does so many times.
 
     Columns have the types that the first rows show; where other rows don't keep to these, their classes are told, and
-    the files are read again."""
+    the files are read again.
+    """
     cells, typed = [f"c{n}" for n in range(len(names))], [f"t{n}" for n in range(len(names))]
     listed = ", ".join(f"{cell}: 'VARCHAR'" for cell in cells)
     text, parquet = CSV.call(files, delim=literal(delimiter), columns=f"{{{listed}}}"), paths.made(".parquet")

@@ -223,7 +223,7 @@ class DuckDB:
         return GatesError(f"{type(table).__name__}: not a table that the engine can read", where=name)
 
     def embedded(self, _: str) -> DuckDB:
-        """Itself."""
+        """Return this engine itself."""
         return self
 
     def close(self) -> None:
@@ -251,7 +251,7 @@ def is_file(path: str) -> bool:
 
 
 def suffix_of(path: str) -> str:
-    """``.parquet`` or ``.csv``. Raises ``GatesError`` for what no reader knows."""
+    """Return a table's suffix, ``.parquet`` or ``.csv``. Raises ``GatesError`` for one that no reader knows."""
     suffix = Path(path).suffix.lower()
     if suffix not in READERS:
         raise GatesError(f"{path}: not a table; supported are {', '.join(READERS)}")

@@ -98,5 +98,5 @@ def _plain(value: Any) -> Any:
 
 
 def _utc(value: dt.datetime) -> dt.datetime:
-    """Without a zone it is taken as UTC."""
+    """Convert a time to UTC. One without a zone is taken as UTC."""
     return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)

@@ -226,8 +226,10 @@ def _session() -> Any:
 
 
 def _register_functions(session: Any) -> None:
-    """RE2 by way of Arrow, and formats that no expression tells. The functions are pickled whole: the executors need no
-    gates."""
+    """Register RE2, by way of Arrow, and the text formats that no expression can check.
+
+    The functions are pickled whole: the executors need no gates.
+    """
     import pyarrow as pa
     from pyspark import cloudpickle
     from pyspark.sql.functions import arrow_udf

@@ -76,7 +76,7 @@ def view_of(name: str) -> str:
 
 
 def written(tree: Any) -> str:
-    """Spark's SQL of a query's tree. Raises ``GatesError`` for what has no equal there."""
+    """Write a query's tree as Spark's SQL. Raises ``GatesError`` for what has no equal there."""
     return str(_generator().generate(tree))
 
 
@@ -87,7 +87,7 @@ def _named(self: Any, node: Any) -> str:
 
 
 def _sum(self: Any, node: Any) -> str:
-    """Of a day and a time of day: a moment."""
+    """Write a sum; that of a day and a time of day is a moment."""
     clock = node.expression
     if clock.key == "cast" and clock.to.this.name == "TIME":
         return f"make_timestamp_ntz({self.sql(node.this)}, {self.sql(clock)})"
@@ -95,7 +95,8 @@ def _sum(self: Any, node: Any) -> str:
 
 
 def _whole(template: str, number: str) -> str:
-    """Spark's whole numbers end at 64 bits."""
+    """Apply a template to a number that fits into Spark's whole numbers, which end at 64 bits; leave others as they
+    are."""
     return f"CASE WHEN abs({number}) < {_WHOLE} THEN {template.format(number)} ELSE {number} END"
 
 

@@ -131,7 +131,7 @@ def _refuse_rows(table: Any, given: Any) -> None:
 
 
 def _named(table: Any, asked: ScoringRequest) -> dict[str, Any] | None:
-    """By the columns' names; None of one column that says nothing."""
+    """Read a model's answer by the names of its columns; None where it is one column whose name says nothing."""
     names = list(table.columns)
     columns: dict[str, Any] = {}
     if asked.task in ("binary", "multiclass"):
@@ -182,7 +182,7 @@ def _scores(by_class: Mapping[str, Any], labels: Labels, task: Task) -> dict[str
 
 
 def _refuse_total(by_class: Mapping[str, Any]) -> None:
-    """Of two classes, of which one score alone is handed on."""
+    """Refuse scores of two classes that don't add up to 1, as only one of them is handed on."""
     import numpy
 
     total: Any = sum(numpy.asarray(values, dtype=float) for values in by_class.values())
@@ -195,7 +195,7 @@ def _refuse_total(by_class: Mapping[str, Any]) -> None:
 
 
 def _unnamed(values: Any, answer: ToldAnswer, asked: ScoringRequest) -> dict[str, Any]:
-    """By the form alone."""
+    """Read a model's answer by its form alone."""
     columns = values.shape[1]
     if asked.task not in ("binary", "multiclass"):
         if columns != 1:

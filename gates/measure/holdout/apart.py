@@ -42,7 +42,7 @@ def _rows(engine: Engine, table: OpenTable) -> int:
 
 
 def _shared(engine: Engine, train: OpenTable, holdout: OpenTable, key: str | None) -> tuple[int, int]:
-    """(rows of the holdout, how many of them stand in the training data; 0 where these are few, or chance).
+    """Count the rows of the holdout, and how many of them are in the training data; 0 where these are few, or chance.
 
     Rows are compared by what both tables have besides the key, because they may have been renumbered; where that is too
     little, by the key, too.

@@ -27,7 +27,7 @@ class Hidden:
 
     @classmethod
     def of(cls, contract: Contract | None) -> Hidden:
-        """As the contract says it."""
+        """Return what a contract hides."""
         if contract is None:
             return cls()
         cell = contract.shown.min_cell

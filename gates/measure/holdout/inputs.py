@@ -72,7 +72,7 @@ def _whole(bits: str) -> Callable[[Any], Any]:
 
 
 def _float(bits: str) -> Callable[[Any], Any]:
-    """Numbers; of whole ones those that a float holds exactly, of longer floats the nearest ones."""
+    """Return a cast to floats: exact for whole numbers that a float holds, the nearest ones of longer floats."""
 
     def cast(column: Any) -> Any:
         import pandas
@@ -97,7 +97,7 @@ def _of_decimal(value: Any) -> Any:
 
 
 def _text(column: Any) -> Any:
-    """Days and moments as they are written; missing ones stay so."""
+    """Write days and moments as text; missing ones stay missing."""
     from datetime import date
 
     if column.dtype.kind == "M":

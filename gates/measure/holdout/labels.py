@@ -53,7 +53,7 @@ class Labels:
         return next((name for name in self.classes if self.same(name, text)), None)
 
     def also(self, names: Sequence[str]) -> Labels:
-        """With further classes that no row of the holdout has."""
+        """Return the labels with further classes that no row of the holdout has."""
         new = tuple(name for name in dict.fromkeys(names) if self.named(name) is None)
         return Labels(classes=self.classes + new, kind=self.kind, absent=self.absent + new)
 
@@ -68,7 +68,7 @@ class Labels:
         return text
 
     def is_one(self, column: str, *classes: str) -> str:
-        """SQL: whether a column of labels or calls holds one of these classes."""
+        """Return the SQL of whether a column of labels or calls holds one of these classes."""
         text = f"CAST({column} AS VARCHAR)"
         if self.kind == "text":
             return f"{text} IN ({', '.join(map(literal, classes))})"
@@ -81,14 +81,14 @@ class Labels:
         return f"{value} IN ({listed})" if listed else "FALSE"
 
     def value(self, column: str) -> str:
-        """SQL: the number of the class that a column holds, or the number that it is."""
+        """Return the SQL of the number of the class that a column holds, or of the number that it is."""
         if self.kind == "value":
             return f"CAST({column} AS DOUBLE)"
         cases = " ".join(f"WHEN {self.is_one(column, name)} THEN {place}" for place, name in enumerate(self.classes))
         return f"CAST(CASE {cases} END AS TINYINT)"
 
     def plain(self) -> dict[str, Any]:
-        """As JSON, for another process or machine."""
+        """Return the labels as JSON, for another process or machine."""
         return {"classes": self.classes, "kind": self.kind, "absent": self.absent}
 
     @classmethod
@@ -98,7 +98,7 @@ class Labels:
 
 
 def _number(text: str) -> float | None:
-    """Of text that is written as a number; -0 is 0."""
+    """Read a text that is written as a number, or return None; -0 is 0."""
     try:
         return float(text) + 0.0 if "_" not in text else None
     except ValueError:
@@ -202,8 +202,8 @@ def _refuse_many(policy: Policy, label: str, values: Sequence[str]) -> None:
 
 
 def _binary(occurring: Labels, declared: Sequence[str], label: str, positive: Plain) -> Labels:
-    """Negative and positive. Where the holdout has one class alone, the other one is what is declared, or goes without
-    saying."""
+    """Order the two classes, negative and positive. Where the holdout has only one, the other is the declared one, or
+    goes without saying."""
     classes = occurring.also(declared).classes
     either = " or ".join(map(repr, classes))
     wanted = _positive(classes, positive, either)

@@ -96,7 +96,8 @@ def _double(view: OpenTable, column: str) -> str:
 
 
 def _reached(view: OpenTable, threshold: float) -> str:
-    """SQL: whether a score is at least the threshold; the double of its float of 32 bits is the threshold, too."""
+    """Return the SQL of whether a score is at least the threshold; the double of the threshold's 32-bit float is,
+    too."""
     score = _double(view, "score")
     (narrow,) = struct.unpack("f", struct.pack("f", threshold))
     return f"({score} >= {literal(threshold)} OR {score} = {literal(float(narrow))})"

@@ -30,7 +30,7 @@ Parts = Mapping[tuple[str, tuple[float, ...]], str]  # (column, edges) -> a shor
 
 
 def parts_of(dimensions: Sequence[Dimension]) -> Parts:
-    """Distinct (column, edges) of the dimensions -> a short column name in the table of rows."""
+    """Give each distinct (column, edges) of the dimensions a short name for its column in the table of rows."""
     names: dict[tuple[str, tuple[float, ...]], str] = {}
     for dimension in dimensions:
         for part in dimension.parts:
@@ -116,8 +116,10 @@ def too_many(column: str, values: int) -> GatesError:
 
 
 def check_queries(engine: Engine, policy: Policy, parts: Parts, table: str, hidden: Hidden = NOTHING) -> None:
-    """Every row of a table has a query, where there are any, and what is counted of queries is the same in all
-    rows of one. Raises ``GatesError`` where it isn't."""
+    """Check that every row has a query, if there are any, and that all rows of one query agree on what is counted once.
+
+    Raises ``GatesError`` where they don't.
+    """
     data, role = policy.data, "data.query"
     if data.query is None:
         return

@@ -40,7 +40,7 @@ class ScoringRequest:
     returns: Returns | None = None
 
     def dump(self) -> str:
-        """As JSON, for another process or machine."""
+        """Write the request as JSON, for another process or machine."""
         told = {"task": self.task, "key": self.key, "seconds": self.seconds}
         return json.dumps(told | {"labels": self.labels.plain(), "further": self.further, "returns": self.returns})
 
@@ -105,7 +105,7 @@ def _complaint(answer: Path) -> str | None:
 
 
 def _predict(model: Path, features: Path, asked: ScoringRequest) -> tuple[Any, Any, ToldAnswer]:
-    """(what the model returned, the rows that it was given, what it says of its answer)."""
+    """Return what the model returned, the rows that it was given, and what it says of its answer."""
     import mlflow
 
     described = mlflow.models.Model.load(str(model))

@@ -86,13 +86,17 @@ def double_of(bits: int) -> float:
 
 
 def table_of(engine: Engine, opened: OpenTable) -> Table:
-    """Number of rows and digest of a table."""
+    """Count and digest a table's rows."""
     digest, rows = content_digest(engine, opened)
     return Table(name=opened.name, digest=digest, rows=rows)
 
 
 def content_digest(engine: Engine, opened: OpenTable) -> tuple[str, int]:
-    """(digest, rows) of column names, what JSON sees in them, and the multiset of rows. The same of every engine."""
+    """Return a table's digest and number of rows: of the columns' names, what JSON sees in them, and the multiset of
+    rows.
+
+    Every engine gives the same.
+    """
     lanes, rows = content_lanes(engine, opened)
     return digest_of(opened, lanes, rows), rows
 
@@ -123,8 +127,11 @@ def told_digest(columns: Sequence[tuple[str, str]], lanes: Sequence[int], rows: 
 
 
 def content_lanes(engine: Engine, opened: OpenTable, *, where: str = "TRUE") -> tuple[tuple[int, ...], int]:
-    """(lanes, rows): each row's length-prefixed text is hashed with SHA-256, and the hashes are added up lane by
-    lane, so files may be split and rows shuffled, and lanes of shards add up to those of the whole."""
+    """Return the lanes of a table's digest, and its number of rows.
+
+    Each row's length-prefixed text is hashed with SHA-256, and the hashes are added up lane by lane, so files may be
+    split and rows shuffled, and lanes of shards add up to those of the whole.
+    """
     lanes = ", ".join(f"sum(gates_hex(substr(h, {1 + _HEX * lane}, {_HEX})))" for lane in range(LANES))
     source = f"(SELECT sha256({row_text(opened)}) AS h FROM {quoted(opened.name)} WHERE {where})"
     ((rows, *sums),) = engine.run(f"SELECT count(*), {lanes} FROM {source}")

@@ -137,7 +137,7 @@ def _called(asked: MetricRequest, truth: Any, predicted: Any, weights: Any) -> f
 
 
 def _slice(asked: MetricRequest, rows: Any, truth: Any, weights: Any, units: Any, seed: str) -> dict[str, Any]:
-    """Values, variances and covariance of both models on some ``rows``."""
+    """Return the values, variances and covariance of both models on some ``rows``."""
     truth, weights = truth[rows], None if weights is None else weights[rows]
     models = [one[rows] for one in asked.predictions]
     values = [_called(asked, truth, one, weights) for one in models]
@@ -200,7 +200,7 @@ def _draws(codes: Any, many: int, seed: str) -> Iterator[Any]:
 
 
 def answer(wanted: Mapping[str, Any], rows: Any) -> list[Any]:
-    """Of each dimension, of each slice: (key, what was found)."""
+    """Compute each slice of each dimension. Each answer is the slice's key and what was computed for it."""
     asked = _asked(wanted, rows)
     truth = _truth(rows["label"], wanted)
     weights = None if wanted["places"] is None else np.ldexp(rows["weight"].to_numpy().astype(float), -wanted["places"])

@@ -10,7 +10,7 @@ Cells = dict[Key, list[tuple[int, ...]]]
 
 
 def rows(joined: ScoredRows, dimension: Dimension) -> dict[Key, int]:
-    """Number of rows of each slice."""
+    """Count the rows of each slice."""
     names = joined.columns(dimension)
     grouped = f" GROUP BY {', '.join(names)}" if names else ""
     found = joined.engine.run(f"SELECT {', '.join([*names, 'count(*)'])} FROM joined{grouped}")
@@ -18,12 +18,12 @@ def rows(joined: ScoredRows, dimension: Dimension) -> dict[Key, int]:
 
 
 def cells(joined: ScoredRows, dimension: Dimension) -> Cells:
-    """(label, candidate's call, champion's call, rows) of each slice, sorted."""
+    """Return (label, candidate's call, champion's call, rows) of each slice, sorted."""
     return _grouped(joined, dimension, ["label", "candidate_call", "champion_call"], "count(*)")
 
 
 def weights(joined: ScoredRows, dimension: Dimension) -> Cells:
-    """(bucket, label, candidate's call, champion's call, weight) of each slice, sorted."""
+    """Return (bucket, label, candidate's call, champion's call, weight) of each slice, sorted."""
     return _grouped(joined, dimension, ["bucket", "label", "candidate_call", "champion_call"], "sum(weight)")
 
 

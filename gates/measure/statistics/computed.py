@@ -60,7 +60,7 @@ def computed(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, 
 
 
 def _counted(joined: ScoredRows, dimension: Dimension, score: str, label: str, *, weighted: bool) -> dict[Key, Any]:
-    """Of each slice an array of (bucket, label, score, rows or weight)."""
+    """Return for each slice an array of (bucket, label, score, rows or weight)."""
     names = joined.columns(dimension)
     value = joined.score(score)
     by = ", ".join([*names, "bucket", label, value])
@@ -126,8 +126,10 @@ def estimated(
 
 
 def _bias(table: Any, name: str, curve: Curve, parameters: Mapping[str, Any], *, weighted: bool) -> float:
-    """By how much the curve is too large on average, where it is: twice that, so that with the error, which is squared
-    and added, it is not too little."""
+    """Return twice by how much the curve is too large on average, or 0.
+
+    It is doubled so that, squared and added to the error, it is not too little.
+    """
     if not table[:, 3].any():
         return 0.0
     if name == "expected_calibration_error":  # of weighted rows: as many of the mean weight
@@ -158,7 +160,8 @@ def _counts(table: Any, rows: Any) -> tuple[Any, Any, Any]:
 
 
 def _left_out(table: Any, buckets: Any, curve: Curve, parameters: Mapping[str, Any]) -> tuple[float | None, Any]:
-    """(value, values without each bucket). A value that a bucket alone defines is as the whole's without it."""
+    """Return the value, and the values without each bucket. A value that one bucket alone defines is the whole's
+    without it."""
     scores, places = np.unique(-table[:, 2], return_inverse=True)
     label, order = table[:, 1] > 0, np.argsort(table[:, 0], kind="stable")
     counts = [np.bincount(places[held], weights=table[held, 3], minlength=len(scores)) for held in (~label, label)]
@@ -174,7 +177,7 @@ def _left_out(table: Any, buckets: Any, curve: Curve, parameters: Mapping[str, A
 
 
 def _units(value: float, power: int = 1) -> int:
-    """In whole 2**-60, or their squares; settled, as the last digit is the library's."""
+    """Convert a value to whole units of 2**-60, or of its powers; settled, as the last digit is the library's."""
     return int(settled(value) * _ONE**power)
 
 

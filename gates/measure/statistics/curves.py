@@ -17,7 +17,7 @@ Curve = Callable[[Any, Any, Any, Mapping[str, Any]], float | None]
 
 
 def roc_auc(_scores: Any, negatives: Any, positives: Any, _parameters: Mapping[str, Any]) -> float | None:
-    """Chance that a positive is scored above a negative, ties counted half."""
+    """Return the chance that a positive is scored above a negative, ties counted half."""
     m, n = positives.sum(), negatives.sum()
     below = n - negatives.cumsum() + negatives / 2
     return float((positives * below).sum() / (m * n)) if m and n else None
@@ -40,7 +40,8 @@ def ks_statistic(_scores: Any, negatives: Any, positives: Any, _parameters: Mapp
 
 
 def _top(negatives: Any, positives: Any, parameters: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
-    """(positives among the k highest, k, positives, all); of rows that tie at the k-th the expected share."""
+    """Return (positives among the k highest, k, positives, all). Rows that tie at the k-th count with the expected
+    share."""
     both = positives + negatives
     total = float(both.sum())
     k = parameters["k"] if parameters.get("k") is not None else parameters["share"] * total
@@ -67,7 +68,7 @@ def recall_at(_scores: Any, negatives: Any, positives: Any, parameters: Mapping[
 
 
 def lift_at(_scores: Any, negatives: Any, positives: Any, parameters: Mapping[str, Any]) -> float | None:
-    """Precision among the rows scored highest, over the share of positives in all."""
+    """Return the precision among the rows scored highest, over the share of positives in all."""
     top = _top(negatives, positives, parameters)
     return top[0] / top[1] / (top[2] / top[3]) if top and top[2] else None
 
@@ -92,10 +93,11 @@ def expected_calibration_error(
 
 
 def scatter(scores: Any, negatives: Any, positives: Any, parameters: Mapping[str, Any]) -> float:
-    """By how much the calibration error is too large on average: a bin's gap has a size even where there is none.
+    """Return by how much the calibration error is too large on average: a bin's gap has a size even where there is
+    none.
 
-    Of a normal gap that is its mean size (a folded normal's) less the gap itself, of which chance may have made as much
-    as it makes in 1 of 10 bins.
+    A normal gap has a mean size (a folded normal's) less the gap itself, of which chance may have made as much as it
+    makes in 1 of 10 bins.
     """
     both = positives + negatives
     total, bins, excess = both.sum(), int(parameters["bins"]), 0.0

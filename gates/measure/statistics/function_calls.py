@@ -73,7 +73,7 @@ def is_foreign(name: str) -> bool:
 
 
 def taken(fresh: Evidence, judged: Evidence, names: Iterable[str]) -> Evidence:
-    """Evidence measured without some metrics, by their ids, with those that the evidence of the same models has.
+    """Complete evidence that was measured without some metrics, by their ids, from evidence of the same models.
 
     Raises ``GatesError`` where that is of another champion: then it says nothing about this one.
     """

@@ -62,8 +62,11 @@ def moments(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, b
 
 
 def _ends(joined: ScoredRows, names: Sequence[str], rows: Sequence[Staged]) -> dict[Key, tuple[int, ...]]:
-    """Of each slice the smallest and the largest value of the first quantity of the row alone, where there is one;
-    exact, unlike what sums tell of them. Rows without weight don't count."""
+    """Return for each slice the smallest and the largest value of the first quantity of single rows, where there is
+    one.
+
+    Both are exact, unlike what sums tell of them. Rows without weight don't count.
+    """
     if not rows:
         return {}
     ends = [f"gates_bits(CAST({end}({rows[0].expression}) AS DOUBLE))" for end in ("min", "max")]

@@ -86,7 +86,7 @@ def _running(names: Sequence[str], columns: Mapping[str, str], weight: str) -> s
 def _tallied(
     joined: ScoredRows, names: list[str], source: str, models: int, q: Fraction, together: bool
 ) -> dict[Key, list[tuple[int, ...]]]:
-    """Of each slice and bucket: (bits of each model's lower and upper order statistic, then a tally)."""
+    """Return for each slice and bucket the bits of each model's lower and upper order statistic, then a tally."""
     places, whole = range(models), _over(names)
     marks = [
         f"min(CASE WHEN nx{at} * {q.denominator} {sign} total * {q.numerator} THEN x{at} END) {whole} AS {end}{at}"
@@ -161,7 +161,8 @@ def _spread(quantiles: _Found, q: Fraction, *, together: bool) -> _Spread | str:
 
 
 def _product(tallies: Sequence[_Tally], weight: int, ours: Sequence[int], theirs: Sequence[int]) -> float:
-    """(Co)variance of two shares of the weight, over buckets: that of ratios of sums, linearised."""
+    """Return the variance, or covariance, of two shares of the weight over buckets: that of ratios of sums,
+    linearised."""
     k, a, b = len(tallies), sum(ours) / weight, sum(theirs) / weight
     total = sum(
         (x / weight - a * (tally.weight / weight)) * (y / weight - b * (tally.weight / weight))
@@ -171,7 +172,8 @@ def _product(tallies: Sequence[_Tally], weight: int, ours: Sequence[int], theirs
 
 
 def _correlation(tallies: Sequence[_Tally], rows: int, weight: int, *, together: bool) -> float:
-    """Of a row's being at or below each of the two models' quantiles; 0 where one says nothing."""
+    """Return the correlation of a row's being at or below each of the two models' quantiles; 0 where one says
+    nothing."""
     if len(tallies[0].at) == 1:
         return 0.0
     first, second = ([tally.at[at] for tally in tallies] for at in (0, 1))
@@ -188,7 +190,7 @@ def _correlation(tallies: Sequence[_Tally], rows: int, weight: int, *, together:
 def _ends(
     joined: ScoredRows, names: list[str], source: str, models: int, spreads: Mapping[Key, _Spread]
 ) -> dict[Key, tuple[float, ...]]:
-    """Of each slice the values that bound each model's quantile."""
+    """Return for each slice the values that bound each model's quantile."""
     if not spreads:
         return {}
     reached = [f"r{at}_{end}" for at in range(models) for end in (0, 1)]

@@ -99,7 +99,7 @@ def _same(names: list[str], place: str) -> str:
 
 
 def _placements(rows: str, names: list[str], score: str, type_: str) -> str:
-    """Of every score the doubled placement of a positive that has it, and of a negative."""
+    """Return the SQL of every score's doubled placement, of a positive that has it and of a negative."""
     partition = f"PARTITION BY {', '.join(names)} " if names else ""
     by = ", ".join([*names, score])
     counted = (

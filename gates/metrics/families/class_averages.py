@@ -32,7 +32,7 @@ def balanced_accuracy(margins: Margins) -> float | None:
 
 
 def kappa(margins: Margins) -> float | None:
-    """Cohen's kappa: agreement beyond what the margins give by chance."""
+    """Return Cohen's kappa: agreement beyond what the margins give by chance."""
     hits, labels, calls = margins
     total = sum(labels)
     chance = sum(label * call for label, call in zip(labels, calls, strict=True))
@@ -45,8 +45,11 @@ def _share(of: str, hits: float, label: float, call: float) -> float | None:
 
 
 def averaged(margins: Margins, *, of: str, average: str) -> float | None:
-    """Precision, recall or F1, averaged over the classes that occur: ``macro`` each alike, ``weighted`` by their
-    labels, ``micro`` over all rows. None where a class that counts has none: no row of it is called, or labelled."""
+    """Average precision, recall or F1 over the classes that occur: ``macro`` each alike, ``weighted`` by their labels,
+    ``micro`` over all rows.
+
+    None where a class that counts has no value: no row of it is called, or labelled.
+    """
     if average == "micro":
         return _share(of, *map(sum, margins))
     found = [(_share(of, *one), one[1]) for one in zip(*margins, strict=True) if one[1] or one[2]]
@@ -58,7 +61,7 @@ def averaged(margins: Margins, *, of: str, average: str) -> float | None:
 
 
 def _margins(cells: Iterable[tuple[int, int, float]], size: int) -> Margins:
-    """Of (label, call, weight)."""
+    """Add up hits, labels and calls by class, from cells of (label, call, weight)."""
     hits, labels, calls = [0.0] * size, [0.0] * size, [0.0] * size
     for label, call, weight in cells:
         labels[label] += weight
@@ -118,7 +121,7 @@ def _bucketed(slice_: Slice, who: int) -> list[Margins]:
 
 
 def _of_buckets(models: Sequence[Sequence[Margins]], statistic: Value, support: float) -> jackknife.Spread | None:
-    """Of one model's value, or of one's less another's, by leaving out buckets of units."""
+    """Return the spread of one model's value, or of the difference of two, by leaving out buckets of units."""
 
     def value(*totals: float) -> float | None:
         size = len(totals) // (3 * len(models))
@@ -191,7 +194,7 @@ class Averaged:
         return max(self.limits[0], low), min(self.limits[1], high)
 
     def _spread(self, slice_: Slice, called: CalledClasses, who: int) -> jackknife.Spread | None:
-        """Of one model's value, by leaving out rows, or buckets of units."""
+        """Return the spread of one model's value, by leaving out rows, or buckets of units."""
         support = self.support(slice_, slice_.rows)
         if called.held:
             return _of_buckets([called.held], self.value, support)
@@ -247,7 +250,8 @@ def of_shares(
 
 
 def of_agreement(called: CalledClasses, confidence: float) -> Bounds:
-    """Kappa is the share called right, less what chance gives and over what that leaves: so are its bounds."""
+    """Return kappa's bounds from those of the share called right: kappa is that share less chance, over what chance
+    leaves."""
     _, labels, calls = called.margins
     n = sum(labels)
     chance = sum(label * call for label, call in zip(labels, calls, strict=True)) / (n * n)

@@ -18,7 +18,7 @@ _ADDED = 10  # rows: of fewer, both classes' bounds are added as they are
 
 
 def f1(tn: float, fp: float, fn: float, tp: float) -> float | None:  # noqa: ARG001 -- the shape all share
-    """2 tp / (2 tp + fp + fn)."""
+    """Return 2 tp / (2 tp + fp + fn)."""
     denominator = 2 * tp + fp + fn
     return 2 * tp / denominator if denominator else None
 
@@ -31,7 +31,7 @@ def balanced_accuracy(tn: float, fp: float, fn: float, tp: float) -> float | Non
 
 
 def matthews(tn: float, fp: float, fn: float, tp: float) -> float | None:
-    """Matthews' correlation of label and call."""
+    """Return Matthews' correlation of label and call."""
     margins = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
     return (tp * tn - fp * fn) / sqrt(margins) if margins else None
 
@@ -62,7 +62,7 @@ _CORRECT = {"recall": PROPORTIONS["recall"][1], "specificity": PROPORTIONS["spec
 
 
 def _f1_bounds(called: Called, confidence: float) -> Bounds:
-    """F1 is 2 j / (1 + j) of the share j = tp / (tp + fp + fn), and so are its bounds of those for j.
+    """Return the bounds of F1, which is 2 j / (1 + j), from those of the share j = tp / (tp + fp + fn).
 
     Source: Lam, Gopal and Qian, arXiv 2309.14621 (2023), with exact bounds in place of Wilson's.
     """
@@ -89,8 +89,10 @@ def _balanced_bounds(called: Called, confidence: float) -> Bounds:
 
 
 def _matthews_bounds(called: Called, confidence: float) -> Bounds:
-    """On Fisher's scale, artanh, with the jackknife's error, which rests on the rarest of labels and calls. Source:
-    Itaya et al., Stat Med 2025;44:e10303."""
+    """Return the bounds of Matthews' correlation, on Fisher's scale, artanh, with the jackknife's error.
+
+    The error rests on the rarest of labels and calls. Source: Itaya et al., Stat Med 2025;44:e10303.
+    """
     spread = jackknife.of_rows(called.cells, matthews)
     assert spread is not None  # noqa: S101 -- asked where there is a value
     tn, fp, fn, tp = called.cells
@@ -176,7 +178,8 @@ def _cost_bounds(costs: Sequence[float], called: Called, confidence: float) -> B
     value = common + sum(cost * p for cost, p, _, _ in rest)
 
     def half(worse: bool) -> float:
-        """``worse``: towards larger costs, which a share that costs more reaches at its upper bound."""
+        """Return half of the interval: for ``worse`` towards larger costs, which a share that costs more reaches at its
+        upper bound."""
         moved = [(cost * ((high - p) if (cost > 0) == worse else (p - low)), p) for cost, p, low, high in rest]
         total = sum(ours * ours for ours, _ in moved)
         for (ours, p), (theirs, q) in combinations(moved, 2):

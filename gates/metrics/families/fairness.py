@@ -65,14 +65,17 @@ def _simultaneous(groups: Groups, confidence: float) -> float:
 
 
 def _least(groups: Groups, confidence: float) -> Bounds:
-    """Of the smallest value: it lies below every group's upper bound, and above the smallest lower one. Each at the
-    plain confidence for clearing, corrected for blaming."""
+    """Return the bounds of the smallest value: it lies below every group's upper bound, and above the smallest lower
+    one.
+
+    Each lower bound has the plain confidence, for clearing; each upper one is corrected, for blaming.
+    """
     blaming = _simultaneous(groups, confidence)
     return min(g.bounds(confidence)[0] for g in groups), min(g.bounds(blaming)[1] for g in groups)
 
 
 def _most(groups: Groups, confidence: float) -> Bounds:
-    """Of the largest value, likewise."""
+    """Return the bounds of the largest value, as ``_least`` does for the smallest."""
     blaming = _simultaneous(groups, confidence)
     return max(g.bounds(blaming)[0] for g in groups), max(g.bounds(confidence)[1] for g in groups)
 
@@ -86,7 +89,7 @@ def _at(values: Sequence[float], slopes: Mapping[int, float]) -> list[float]:
 
 
 def _ends(values: Sequence[float]) -> tuple[int, int]:
-    """Places of the smallest and the largest."""
+    """Return the positions of the smallest and the largest value."""
     return values.index(min(values)), values.index(max(values))
 
 
@@ -254,13 +257,13 @@ def _changed(ours: Metric, theirs: Metric, gap: Gap, slices: Sequence[Slice]) ->
 
 
 def _halves(quantity: Quantity, confidence: float) -> Bounds:
-    """From the value down to its lower bound, and up to its upper one."""
+    """Return how far a value is from its lower bound, and from its upper one."""
     low, high = quantity.bounds(confidence)
     return quantity.value - low, high - quantity.value
 
 
 def _correlation(mine: Quantity, its: Quantity, change: Found | None, confidence: float) -> float:
-    """Of two models' values in one group, told by how far off their difference may be."""
+    """Return the correlation of two models' values in one group, as the bounds of their difference show it."""
     if not isinstance(change, Quantity):
         return 0.0
     va, vb, vd = (sum(_halves(one, confidence)) ** 2 for one in (mine, its, change))

@@ -37,7 +37,7 @@ def _metric(name: str, doc: str, averaged: Averaged) -> Metric:
 
 
 def _accuracy(name: str = "accuracy", doc: str = "Share of rows called right.") -> Metric:
-    """As the binary one: a proportion, with its exact bounds and Newcombe's where rows are alike."""
+    """Declare accuracy, as for two classes: a proportion, with exact bounds, and Newcombe's where rows are alike."""
     resampled = Averaged(value=accuracy, limits=(0.0, 1.0), why="no rows", support=rows_of)
 
     def counts(part: Slice) -> tuple[int, int, int, int]:

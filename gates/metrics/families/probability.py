@@ -92,7 +92,7 @@ class CurveMetric:
 
 
 def _share_called(parameters: Parameters, slice_: Slice) -> float:
-    """Of all rows, how many are among the highest."""
+    """Return which share of all rows is among the highest."""
     given = dict(parameters)
     return float(given["share"] if given.get("share") is not None else given["k"] / slice_.rows)  # type: ignore[arg-type, operator] # numbers, by the policy's schema
 

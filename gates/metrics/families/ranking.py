@@ -30,7 +30,7 @@ def _counts(parameters: Parameters) -> str:
 
 
 def _found(model: ModelColumns, parameters: Parameters) -> tuple[str, str, Mapping[str, str]]:
-    """(whether a row is relevant and within the k highest, its rank, the step that makes it).
+    """Return whether a row is relevant and within the k highest, its rank, and the step that makes it, all as SQL.
 
     The rank is the number of rows of its query that are scored at least as high.
     """
@@ -61,7 +61,7 @@ def _recall(model: ModelColumns, parameters: Parameters) -> Staged:
 
 
 def _average_precision(model: ModelColumns, parameters: Parameters) -> Staged:
-    """Precision at each relevant row within the k highest, summed, over the most that there could be of them."""
+    """Sum the precision at each relevant row within the k highest, over the most that it could be."""
     within, rank, step = _found(model, parameters)
     relevant, hits = f"CASE WHEN {_relevant(model.label, parameters)} THEN 1 ELSE 0 END", f"{model.prefix}hits"
     counted = {hits: f"sum({relevant}) OVER (PARTITION BY query ORDER BY {model.score} DESC)"}
@@ -74,7 +74,7 @@ def _average_precision(model: ModelColumns, parameters: Parameters) -> Staged:
 
 
 def _ndcg(model: ModelColumns, parameters: Parameters) -> Staged:
-    """Discounted gain over the ideal ranking's; the gain is the label, the discount 1 / log2(1 + rank).
+    """Divide the discounted gain by the ideal ranking's; the gain is the label, the discount 1 / log2(1 + rank).
 
     Source: Jarvelin and Kekalainen, ACM TOIS 2002;20:422; ties: McSherry and Najork, ECIR 2008.
     """

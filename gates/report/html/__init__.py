@@ -173,7 +173,7 @@ def _plots(models: list[Scores]) -> Iterator[tuple[str, str]]:
 
 
 def _explorer(models: list[Scores]) -> list[dict[str, Any]]:
-    """For the threshold explorer: of each model its rows by class, and what is called at each threshold."""
+    """Return for the threshold explorer each model's rows by class, and what is called at each threshold."""
     return [{"model": one.model, "totals": one.totals, "at": one.thresholds()} for one in models]
 
 

@@ -15,7 +15,7 @@ MOST_CHARTS = 12
 
 
 def told(decision: Decision, champions: Sequence[Champion]) -> dict[str, Any]:
-    """For the page: a row a move, the newest first, and a chart a metric."""
+    """Return the page's history: a row a move, the newest first, and a chart a metric."""
     return {"moves": [_move(one) for one in reversed(champions)], "charts": list(_charts(decision, champions))}
 
 

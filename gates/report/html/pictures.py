@@ -49,7 +49,7 @@ def variables(scheme: str) -> str:
 
 
 def coloured(css: str, scheme: str) -> str:
-    """CSS with the colours in place of the variables, which not every program that shows a picture knows."""
+    """Put colours in place of the variables of CSS, which not every program that shows a picture knows."""
     return re.sub(r"var\(--(\w+)\)", lambda found: COLOURS[scheme][found[1]], css)
 
 
@@ -88,13 +88,13 @@ def _aloud(judged: Estimate, limit: float, compares: bool) -> str:
 
 
 def thinned(points: Points) -> Points:
-    """At most ``_MOST`` of the points, the first and the last among them."""
+    """Return at most ``_MOST`` of the points, the first and the last among them."""
     step = max(1, -(-len(points) // _MOST))
     return [*points[::step], points[-1]] if points else points
 
 
 def square(title: str, curves: Sequence[tuple[str, Points]], axes: tuple[str, str], *, diagonal: bool = False) -> str:
-    """Curves over the unit square. ``curves``: (name, points) with names candidate and champion."""
+    """Draw curves over the unit square. ``curves``: (name, points) with names candidate and champion."""
     inner = SIDE - 2 * _EDGE
 
     def at(x: float, y: float) -> str:
@@ -138,7 +138,8 @@ def history(title: str, points: Sequence[tuple[str, Estimate]], next_: Estimate 
 
 
 def bars(title: str, series: Sequence[tuple[str, Sequence[float]]], axes: tuple[str, str]) -> str:
-    """Shares over bins from 0 to 1, a series beside the other. ``series``: (class of the picture, a share a bin)."""
+    """Draw shares over bins from 0 to 1, one series beside the other. ``series``: (class of the picture, a share a
+    bin)."""
     inner = SIDE - 2 * _EDGE
     most = max((share for _, shares in series for share in shares), default=0) or 1
     drawn = []

@@ -21,7 +21,7 @@ class Scores:
 
     @classmethod
     def of(cls, curve: Curve) -> Scores:
-        """From the evidence."""
+        """Read the scores from a curve of the evidence."""
         falling = tuple((middle_of(at), negatives, positives) for at, negatives, positives in reversed(curve.bins))
         return cls(model=curve.model, bins=falling)
 
@@ -31,7 +31,7 @@ class Scores:
         return sum(row[1] for row in self.bins), sum(row[2] for row in self.bins)
 
     def _called(self) -> list[tuple[int, int]]:
-        """(false, true) positives with ever more rows called positive."""
+        """Return (false, true) positives with ever more rows called positive."""
         positives_called, false, true = [], 0, 0
         for _, negatives, positives in self.bins:
             false, true = false + negatives, true + positives
@@ -39,12 +39,12 @@ class Scores:
         return positives_called
 
     def roc(self) -> Points:
-        """False and true positive rates."""
+        """Return the points (false positive rate, true positive rate)."""
         n, m = self.totals
         return [(0.0, 0.0), *((false / n, true / m) for false, true in self._called())] if n and m else []
 
     def precision_recall(self) -> Points:
-        """Recall and precision."""
+        """Return the points (recall, precision)."""
         _, m = self.totals
         return [(true / m, true / (false + true)) for false, true in self._called() if false + true] if m else []
 
@@ -68,7 +68,7 @@ class Scores:
         return found
 
     def thresholds(self) -> list[list[float]]:
-        """[score, false positives, true positives] where at least that score is called, by hundredths."""
+        """Return [score, false positives, true positives] where at least that score is called, by hundredths."""
         found: dict[float, list[float]] = {}
         for (score, _, _), (false, true) in zip(self.bins, self._called(), strict=True):
             found[round(score, 2)] = [round(score, 2), false, true]
