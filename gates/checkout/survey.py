@@ -27,13 +27,13 @@ def survey(
     workflows, actions, unreadable = list[Source](), list[Source](), dict[str, str]()
     for path in sorted([*root.glob(".github/workflows/*.yml"), *root.glob(".github/workflows/*.yaml")]):
         _read(path, root, workflows, unreadable)
-    found = list(_found(root))
-    for path in found:
+    paths = list(_found(root))
+    for path in paths:
         if path.name in ACTIONS:
             _read(path, root, actions, unreadable)
     return Seen(
         repository=repository,
-        policies=tuple(_policy(path, root) for path in found if path.name in POLICIES and ".github" not in path.parts),
+        policies=tuple(_policy(path, root) for path in paths if path.name in POLICIES and ".github" not in path.parts),
         workflows=tuple(workflows),
         actions=tuple(actions),
         unreadable=unreadable,
@@ -80,7 +80,7 @@ def _owners(root: Path) -> tuple[str, str] | None:
 
 
 def repository_of(folder: Path, environ: Mapping[str, str]) -> str | None:
-    """owner/name: what the runner says, else what the remote `origin` is."""
+    """Find the repository's OWNER/NAME: what the runner says, else what the remote `origin` is."""
     if environ.get("GITHUB_REPOSITORY"):
         return environ["GITHUB_REPOSITORY"]
     try:

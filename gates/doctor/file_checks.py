@@ -84,12 +84,12 @@ def _recorded(seen: Seen) -> Iterator[Diagnosed]:
 def _registry(seen: Seen) -> Iterator[Diagnosed]:
     if seen.registry is None:
         return
-    held, limit = seen.registry.held, seen.registry.limit
-    if held is None:
+    size, limit = seen.registry.held, seen.registry.limit
+    if size is None:
         what = "this clone has the ledger, but has not seen this branch"
         yield Diagnosed(state=CheckState.UNKNOWN, where=REGISTRY, what=what)
-    elif held > limit * FULL:
-        what = f"holds {held / 10**6:.1f} of {limit / 10**6:.10g} MB: the next model may not fit, and old ones go"
+    elif size > limit * FULL:
+        what = f"holds {size / 10**6:.1f} of {limit / 10**6:.10g} MB: the next model may not fit, and old ones go"
         yield Diagnosed(state=CheckState.UNKNOWN, where=REGISTRY, what=what)
 
 
@@ -116,11 +116,11 @@ def _ours(source: Source) -> Iterator[bool]:
 def _credentials(seen: Seen) -> Iterator[Diagnosed]:
     for source in seen.workflows:
         value = source.value if isinstance(source.value, dict) else {}
-        found = list(secrets(value.get("env"), ("env",)))
+        references = list(secrets(value.get("env"), ("env",)))
         for job in jobs(source):
             if not job.environment:
-                found += secrets(job.value, job.path)
-        for path, name in found:
+                references += secrets(job.value, job.path)
+        for path, name in references:
             if name == "*" and not OURS.search(str(value["jobs"][path[1]].get("uses"))):
                 what = "hands every secret to another workflow"
                 yield Diagnosed(state=CheckState.UNSAFE, where=_at(source, path), what=what)
@@ -130,7 +130,7 @@ def _credentials(seen: Seen) -> Iterator[Diagnosed]:
 
 
 def _pickles(seen: Seen) -> Iterator[Diagnosed]:
-    """MLflow loads pickles unless told not to, which must never happen with a credential at hand."""
+    """Yield where MLflow may load pickles with a credential at hand. It loads them unless told not to."""
     for source in seen.workflows:
         for path, value in leaves(source.value):
             if path[-1:] == (PICKLE,) and str(value).lower() != "false":

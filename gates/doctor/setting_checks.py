@@ -24,18 +24,18 @@ def _unread(settings: Settings, what: str) -> Iterator[Diagnosed]:
 
 
 def _named(seen: Seen) -> dict[str, str]:
-    """Every environment that policies and workflows count on, and who names it."""
-    found = dict.fromkeys(seen.roles, "a policy asks for its approval")
+    """Return every environment that policies and workflows count on, and who names it."""
+    environments = dict.fromkeys(seen.roles, "a policy asks for its approval")
     for source in seen.workflows:
         for job in jobs(source):
             for name in (job.environment, job.handed_environment):
                 if name and "${{" not in name:
-                    found.setdefault(name, f"{source.name} names it")
-    return found
+                    environments.setdefault(name, f"{source.name} names it")
+    return environments
 
 
 def _there(seen: Seen) -> Iterator[EnvironmentSettings]:
-    """Those of them that there are."""
+    """Yield the settings of those of them that exist."""
     known = _settings(seen).environments or {}
     yield from (known[name] for name in _named(seen) if name in known)
 
@@ -52,35 +52,38 @@ def _environments(seen: Seen) -> Iterator[Diagnosed]:
 
 
 def _reviewed(seen: Seen) -> Iterator[Diagnosed]:
-    for one in _there(seen):
-        if one.name in seen.roles and not one.reviewers:
-            yield Diagnosed(state=CheckState.UNSAFE, where=one.name, what="nobody must approve")
-        elif one.name in seen.roles and one.self_review:
+    for environment in _there(seen):
+        if environment.name in seen.roles and not environment.reviewers:
+            yield Diagnosed(state=CheckState.UNSAFE, where=environment.name, what="nobody must approve")
+        elif environment.name in seen.roles and environment.self_review:
             what = "whoever starts the run may approve it; a promotion refuses that, but only afterwards"
-            yield Diagnosed(state=CheckState.UNKNOWN, where=one.name, what=what)
+            yield Diagnosed(state=CheckState.UNKNOWN, where=environment.name, what=what)
 
 
 def _branches(seen: Seen) -> Iterator[Diagnosed]:
     settings = _settings(seen)
-    for one in _there(seen):
-        if one.branches is None:
-            yield Diagnosed(state=CheckState.UNSAFE, where=one.name, what="every branch may deploy to it")
-        elif one.branches == "protected":
+    for environment in _there(seen):
+        if environment.branches is None:
+            yield Diagnosed(state=CheckState.UNSAFE, where=environment.name, what="every branch may deploy to it")
+        elif environment.branches == "protected":
             what = "every protected branch may deploy to it, and every branch if none is protected"
-            yield Diagnosed(state=CheckState.UNSAFE, where=one.name, what=what)
-        elif set(one.branches) != {settings.default_branch}:
-            what = f"{', '.join(one.branches) or 'no branch'} may deploy to it; only {settings.default_branch} should"
-            yield Diagnosed(state=CheckState.UNSAFE, where=one.name, what=what)
+            yield Diagnosed(state=CheckState.UNSAFE, where=environment.name, what=what)
+        elif set(environment.branches) != {settings.default_branch}:
+            deployers = ", ".join(environment.branches) or "no branch"
+            what = f"{deployers} may deploy to it; only {settings.default_branch} should"
+            yield Diagnosed(state=CheckState.UNSAFE, where=environment.name, what=what)
 
 
 def _bypass(seen: Seen) -> Iterator[Diagnosed]:
-    for one in _there(seen):
-        if one.name in seen.roles and one.bypass:
+    for environment in _there(seen):
+        if environment.name in seen.roles and environment.bypass:
             what = "administrators may bypass it; a promotion then finds no approval, and refuses"
-            yield Diagnosed(state=CheckState.UNSAFE, where=one.name, what=what)
-        elif one.name in seen.roles and one.bypass is None:
+            yield Diagnosed(state=CheckState.UNSAFE, where=environment.name, what=what)
+        elif environment.name in seen.roles and environment.bypass is None:
             yield Diagnosed(
-                state=CheckState.UNKNOWN, where=one.name, what="GitHub does not say if administrators may bypass it"
+                state=CheckState.UNKNOWN,
+                where=environment.name,
+                what="GitHub does not say if administrators may bypass it",
             )
 
 
@@ -122,7 +125,7 @@ def _default(seen: Seen) -> Iterator[Diagnosed]:
 
 
 def _judging(seen: Seen) -> tuple[str, ...]:
-    """How the checks begin that gates reports: its status, and the jobs that judge."""
+    """Return how the checks begin that gates reports: its status, and the jobs that judge."""
     names = {str(job.value.get("name") or job.name) for one in seen.workflows for job in jobs(one) if job.judges}
     return ("gates/verdict", *sorted(names))
 

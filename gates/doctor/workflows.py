@@ -91,14 +91,14 @@ def jobs(source: Source) -> Iterator[Job]:
 
 
 def used(source: Source) -> Iterator[tuple[Path, str]]:
-    """Every `uses:` of a workflow or a composite action, with its place."""
+    """Yield every `uses:` of a workflow or a composite action, with its place."""
     for path, value in leaves(source.value):
         if path and path[-1] == "uses" and isinstance(value, str):
             yield path, value
 
 
 def leaves(value: Plain, path: Path = ()) -> Iterator[tuple[Path, Plain]]:
-    """Every single value below, with its path."""
+    """Yield every single value below another, with its path."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from leaves(item, (*path, key))
@@ -110,7 +110,7 @@ def leaves(value: Plain, path: Path = ()) -> Iterator[tuple[Path, Plain]]:
 
 
 def secrets(value: Plain, base: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Every secret that is named below, with its place; ``*`` where all of them are handed on."""
+    """Yield every secret that is named below a value, with its place; ``*`` where all of them are handed on."""
     for path, leaf in leaves(value, base):
         if path[-1:] == ("secrets",) and leaf == "inherit":
             yield path, "*"

@@ -62,15 +62,15 @@ def read(client: Client, repository: str) -> Settings:
 _ADMIN = "administration: read"
 
 
-def _environment(client: Client, at: str, one: Mapping[str, Any]) -> EnvironmentSettings:
-    rules = [rule for rule in one.get("protection_rules") or () if rule["type"] == "required_reviewers"]
+def _environment(client: Client, at: str, environment: Mapping[str, Any]) -> EnvironmentSettings:
+    rules = [rule for rule in environment.get("protection_rules") or () if rule["type"] == "required_reviewers"]
     people = (who.get("reviewer") or {} for rule in rules for who in rule.get("reviewers") or ())
     return EnvironmentSettings(
-        name=one["name"],
+        name=environment["name"],
         reviewers=tuple(str(who.get("login") or who.get("slug")) for who in people),
         self_review=not any(rule.get("prevent_self_review") for rule in rules),
-        branches=_deployers(client, at, one),
-        bypass=one.get("can_admins_bypass"),  # GitHub sends it, but does not describe it
+        branches=_deployers(client, at, environment),
+        bypass=environment.get("can_admins_bypass"),  # GitHub sends it, but does not describe it
     )
 
 
@@ -87,36 +87,36 @@ def _deployers(client: Client, at: str, one: Mapping[str, Any]) -> tuple[str, ..
 
 def _branch(client: Client, at: str, name: str) -> Branch:
     """Return the rules of a branch: those of rulesets, and what its classic protection says to anyone."""
-    told: dict[str, Any] = {"doing": f"read the rules of {name}", "needs": "metadata: read"}
+    request: dict[str, Any] = {"doing": f"read the rules of {name}", "needs": "metadata: read"}
     rules: dict[str, tuple[Mapping[str, Any], ...]] = {}
-    for rule in client.pages(f"{at}/rules/branches/{quote(name, safe='')}", **told):
-        kind = str(rule.get("type"))
-        rules[kind] = (*rules.get(kind, ()), rule.get("parameters") or {})
+    for rule in client.pages(f"{at}/rules/branches/{quote(name, safe='')}", **request):
+        rule_type = str(rule.get("type"))
+        rules[rule_type] = (*rules.get(rule_type, ()), rule.get("parameters") or {})
     try:
         classic = client.get(
             f"{at}/branches/{quote(name, safe='')}/protection", doing=f"read the protection of {name}", needs=_ADMIN
         )
     except NotPermittedError:  # there is none, or this token may not see it
         classic = {}
-    for kind, parameters in _classic(classic).items():
-        rules[kind] = (*rules.get(kind, ()), parameters)
+    for rule_type, parameters in _classic(classic).items():
+        rules[rule_type] = (*rules.get(rule_type, ()), parameters)
     return Branch(name=name, rules=rules)
 
 
 def _classic(protection: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Classic protection in the words of rulesets."""
-    found: dict[str, Mapping[str, Any]] = {}
+    """Translate classic protection into the words of rulesets."""
+    rules: dict[str, Mapping[str, Any]] = {}
     if reviews := protection.get("required_pull_request_reviews"):
-        found["pull_request"] = {"require_code_owner_review": reviews.get("require_code_owner_reviews")}
+        rules["pull_request"] = {"require_code_owner_review": reviews.get("require_code_owner_reviews")}
     if checks := protection.get("required_status_checks"):
-        found["required_status_checks"] = {
+        rules["required_status_checks"] = {
             "required_status_checks": [{"context": context} for context in checks.get("contexts") or ()]
         }
     if protection:
-        for kind, key in (("non_fast_forward", "allow_force_pushes"), ("deletion", "allow_deletions")):
+        for rule_type, key in (("non_fast_forward", "allow_force_pushes"), ("deletion", "allow_deletions")):
             if not (protection.get(key) or {}).get("enabled"):
-                found[kind] = {}
-    return found
+                rules[rule_type] = {}
+    return rules
 
 
 def _secrets(client: Client, at: str) -> tuple[str, ...]:

@@ -63,13 +63,13 @@ class OrphanBranch:
         """List the plain files of a commit. Their paths are what somebody has pushed: they may lead anywhere."""
         if commit is None:
             return {}
-        found: dict[str, Blob] = {}
+        blobs: dict[str, Blob] = {}
         for line in self.git.run("ls-tree", "-r", "-l", "-z", "--full-tree", commit).split("\0"):
             about, _, path = line.partition("\t")
-            mode, kind, name, size = about.split() if path else ("", "", "", "")
-            if kind == "blob" and mode == "100644":
-                found[path] = Blob(name, int(size))
-        return found
+            mode, object_type, name, size = about.split() if path else ("", "", "", "")
+            if object_type == "blob" and mode == "100644":
+                blobs[path] = Blob(name, int(size))
+        return blobs
 
     def blob(self, data: bytes) -> Blob:
         """Store bytes as an object of the repository."""
