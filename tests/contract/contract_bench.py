@@ -63,7 +63,7 @@ class Held:
         bound = read(yaml.safe_dump(policy).encode(), "gates.yaml", opened)
         self.bench = Measurement(bound, root, root, **({"now": NOW, "threads": 2} | bench))
         with mock.patch(
-            "gates.measure.measurement.refuse_shared"
+            "gates.measure.policy_tables.refuse_shared"
         ):  # the second table is there to be compared with: much is alike
             self.evidence: Evidence = self.bench.evidence(self.bench.check())
         self.decision: Decision = judge(bound, self.evidence)
