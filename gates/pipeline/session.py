@@ -115,7 +115,8 @@ class Session:
             return self._mlflow(uri)
         from gates.registry.git_registry import GitRegistry, limit
 
-        return GitRegistry(self.ledger.git, self.ledger.remote, self.steps.say, limit(self.environ))
+        most, logs = limit(self.environ), self.workspace.root / "mlflow.db"
+        return GitRegistry(self.ledger.git, self.ledger.remote, self.steps.say, most, logs)
 
     def _mlflow(self, uri: str) -> MLflowRegistry:
         from gates.registry.mlflow import MLflowRegistry

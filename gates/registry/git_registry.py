@@ -23,6 +23,7 @@ from gates.documents.registered import SCHEMA, RegisteredVersion, RegisteredVers
 from gates.errors import GatesError
 from gates.measure.holdout.models import RegisteredModel
 from gates.registry.interface import TAG_INTENT, StoredRun, bound_to, unbound
+from gates.registry.sqlite import logged
 from gates.schema.canonical import canonical, digest, digest_bytes
 from gates.schema.validation import read_json
 from gates.system.activity import ran
@@ -41,10 +42,19 @@ class GitRegistry:
     kind: Literal["git", "mlflow"] = "git"
     lock: Path | None = None  # the ledger's, which is in the same repository, is enough
 
-    def __init__(self, git: Git, remote: str | None, say: Callable[[str], None], limit: int = LIMIT) -> None:
+    def __init__(
+        self,
+        git: Git,
+        remote: str | None,
+        say: Callable[[str], None],
+        limit: int = LIMIT,
+        logs: Path | None = None,
+    ) -> None:
+        """``logs``: the file into which MLflow logs a training that names no other place."""
         self._branch = OrphanBranch(git=git, remote=remote, name=REGISTRY)
         self._say = say
         self._limit = limit
+        self._logs = logs
         self._seen: Files | None = None  # what was fetched last
 
     def refresh(self) -> None:
@@ -96,9 +106,8 @@ class GitRegistry:
         return self._digest(self._look(name)[0], f"{_folder(name)}/{run_id}")
 
     def parameters(self, run_id: str, during: tuple[int, int] | None) -> dict[str, str] | None:
-        """See ``Registry``: no training logs to this one."""
-        del run_id, during
-        return None
+        """See ``Registry``: no training logs to this one, but MLflow may have logged it beside the policy."""
+        return logged(self._logs, run_id, during) if self._logs else None
 
     def _digest(self, files: Files, place: str) -> str | None:
         """The digest of a candidate's files; where they are kept elsewhere, that of their manifest."""

@@ -1,7 +1,8 @@
-"""Read a registry that is an SQLite file without MLflow, whose import alone takes seconds.
+"""Read MLflow's SQLite file without MLflow, whose import alone takes seconds.
 
-Only `gates status` uses this, which changes nothing; whoever moves an alias asks MLflow. Where the file's tables don't
-answer, this module asks MLflow, too, so the answer is the same.
+`gates status` reads a registry, which changes nothing; whoever moves an alias asks MLflow. Where the file's tables
+don't answer, this module asks MLflow, too, so the answer is the same. A promotion into a branch of the repository reads
+what the training logged.
 """
 
 from __future__ import annotations
@@ -24,6 +25,30 @@ VERSION = """
 SELECT v.source, r.artifact_uri FROM model_versions AS v JOIN runs AS r ON r.run_uuid = v.run_id
 WHERE v.name = ? AND v.version = ? AND v.current_stage != 'Deleted_Internal'
 """
+
+LOGGED = """
+SELECT p.key, p.value FROM runs AS r LEFT JOIN params AS p ON p.run_uuid = r.run_uuid
+WHERE r.run_uuid = ? AND r.start_time BETWEEN ? AND ?
+"""
+
+
+def logged(file: Path, run_id: str, during: tuple[int, int] | None) -> dict[str, str] | None:
+    """What a training logged there under that run; None where the file has no such run, or one that was not opened
+    ``during`` the training."""
+    rows = _asked(file, LOGGED, run_id, *during) if during and file.is_file() else None
+    return {key: value for key, value in rows if key is not None} if rows else None
+
+
+def _asked(file: Path, query: str, *values: str | int) -> list[Any] | None:
+    """The rows that a file answers with; None where its tables are others."""
+    try:
+        with (
+            ran("registry", f"look into {file.name}"),
+            closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as opened,
+        ):
+            return opened.execute(query, values).fetchall()
+    except sqlite3.Error:
+        return None
 
 
 class SQLiteRegistry:
@@ -55,13 +80,4 @@ class SQLiteRegistry:
 
     def _rows(self, query: str, *values: str) -> list[Any] | None:
         """None where this is no such file, or its tables are others."""
-        if self._file is None or not self._file.is_file():
-            return None
-        try:
-            with (
-                ran("registry", f"look into {self._file.name}"),
-                closing(sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=ro", uri=True)) as opened,
-            ):
-                return opened.execute(query, values).fetchall()
-        except sqlite3.Error:
-            return None
+        return _asked(self._file, query, *values) if self._file and self._file.is_file() else None

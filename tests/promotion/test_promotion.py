@@ -21,8 +21,11 @@ from gates.documents.decision import Decision
 from gates.ledger.ledger import opened
 from gates.promotion import promote as promotion
 from gates.promotion import provenance
+from gates.registry.git_registry import GitRegistry
+from gates.registry.interface import Registry
 from gates.registry.mlflow import MLflowRegistry
 from gates.schema.validation import read_json
+from gates.system.git import Git
 
 STAGES = {"stages": [{"alias": "staging"}, {"alias": "champion"}]}
 
@@ -204,7 +207,9 @@ def test_what_a_training_logged_is_in_the_record(world: World) -> None:
     asked = client(world)
     run = asked.create_run(asked.create_experiment("trained"))
     asked.log_param(run.info.run_id, "depth", 3)
-    registry = MLflowRegistry(f"sqlite:///{world.database}", world.root)
+    registries: list[Registry] = [MLflowRegistry(f"sqlite:///{world.database}", world.root)]
+    repository = Git(folder=world.root / ".git", environ={})
+    registries.append(GitRegistry(repository, None, print, logs=world.database))  # which asks no MLflow
     (world.root / "folder/model").mkdir(parents=True)
     written = world.root / "folder/model/MLmodel"
     opened = run.info.start_time
@@ -216,8 +221,9 @@ def test_what_a_training_logged_is_in_the_record(world: World) -> None:
         ("0" * 32, (opened, opened), None),
     ):
         written.write_text(f"run_id: {run_id}\nflavors: {{sklearn: {{}}}}\n")
-        found = provenance.model(world.root / "folder", partial(registry.parameters, during=during))
-        assert (found.format, found.parameters) == ("mlflow (sklearn)", logged)
+        for registry in registries:
+            found = provenance.model(world.root / "folder", partial(registry.parameters, during=during))
+            assert (found.format, found.parameters) == ("mlflow (sklearn)", logged)
 
 
 def test_the_time_of_a_training_is_told_by_who_ran_it(world: World) -> None:
