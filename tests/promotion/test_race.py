@@ -39,9 +39,9 @@ def raced(world: World, folders: list[Path], **hook: object) -> None:
 
 
 def test_many_promotions_at_once(world: World) -> None:
-    raced(world, clones(world, part(50, 8)))
+    raced(world, clones(world, part(50, 6)))
 
 
 def test_promotions_of_several_machines_at_once(world: World) -> None:
     """Without a lock in common: only the ledger's compare-and-swap and the intents keep them apart."""
-    raced(world, clones(world, part(6, 4)), machines=True)
+    raced(world, clones(world, part(6, 3)), machines=True)
