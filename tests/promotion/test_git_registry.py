@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -44,12 +45,22 @@ def world(tmp_path: Path) -> GitWorld:
     return GitWorld(tmp_path / "world", None)
 
 
-@pytest.fixture
-def promoted(world: GitWorld) -> Any:
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """A world with a champion, and its rows. Nobody changes it: copies are made."""
+    world = GitWorld(tmp_path_factory.mktemp("first") / "world", None)
     rows = world.begin()
     assert world.gates("run").code == 0
     done = world.gates("promote")
     assert (done.code, done.out) == (0, "churn version 1 is now champion\n"), done.err
+    return world.base, rows
+
+
+@pytest.fixture
+def promoted(world: GitWorld, first: tuple[Path, Any]) -> Any:
+    base, rows = first
+    shutil.copytree(base, world.base, symlinks=True, dirs_exist_ok=True)
+    git(world.root, "remote", "set-url", "origin", str(world.origin))
     return rows
 
 

@@ -16,7 +16,7 @@ from worlds import GATES, Done, World, git
 
 GIT = {"MLFLOW_TRACKING_URI": ""}
 WHY = ("--reason", "we move")
-DIRECTIONS = ["to git", "to MLflow"]
+DIRECTIONS = ["to git", pytest.param("to MLflow", marks=pytest.mark.slow)]  # the first goes there and back
 
 
 class Moving(World):

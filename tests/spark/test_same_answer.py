@@ -135,7 +135,7 @@ def test_every_table_rule_and_the_whole_evidence(spark, tmp_path, monkeypatch):
     pq.write_table(whole.slice(0, N - 100), tmp_path / "holdout.parquet")
     pq.write_table(whole.slice(100, N // 2), tmp_path / "train.parquet")
     pq.write_table(whole.slice(50, N // 3), tmp_path / "other.parquet")
-    monkeypatch.setattr("gates.measure.measurement.connect", lambda *_: spark)
+    monkeypatch.setattr("gates.measure.policy_tables.connect", lambda *_: spark)
     through_spark = Held(tmp_path, EVERYTHING, train="train.parquet", engine="spark")
     monkeypatch.undo()
     assert through_spark.bytes == Held(tmp_path, EVERYTHING, train="train.parquet").bytes
