@@ -180,11 +180,11 @@ def test_what_a_training_leaves_beside_the_policy_names_no_registry(project: Pro
 
 
 def test_a_champion_in_a_registry_that_nobody_names_any_more_is_told(registered: Project) -> None:
-    """An older gates promoted into mlflow.db where the environment named nothing."""
+    """The ledger says that the champion is in MLflow."""
     promoted(registered)
     named = registered.environ.pop("MLFLOW_TRACKING_URI")
     done = registered.gates("run")
-    assert (done.code, registered.decision["verdict"], registered.decision["code"]) == (2, "error", "alias_moved")
+    assert (done.code, registered.decision["verdict"], registered.decision["code"]) == (2, "error", "other_registry")
     assert f"MLFLOW_TRACKING_URI names an MLflow registry ({named}, if an older gates" in done.complaint
     assert registered.gates("status").code == 1
     assert registered.gates("run", MLFLOW_TRACKING_URI=named).code == 0
