@@ -65,7 +65,7 @@ def cli() -> None:
 
 
 def _run_command_line() -> NoReturn:
-    """Without click's own ``main``, which calls a broken pipe exit code 1: that would be a verdict."""
+    """Run a command without click's own ``main``, which gives a broken pipe exit code 1: that would be a verdict."""
     try:
         with cli.make_context("gates", sys.argv[1:]) as context:
             cli.invoke(context)
@@ -89,7 +89,7 @@ def _refuse_windows() -> None:
 
 
 def _is_obeyed(arguments: list[str]) -> bool:
-    """Whether the runner shall obey what this command prints: only where nothing but escaped text is printed."""
+    """Tell whether the runner may obey what this command prints: only where all text that it prints is escaped."""
     return arguments[:1] == ["annotate"] and "GITHUB_ACTIONS" in os.environ
 
 

@@ -92,20 +92,20 @@ def init(
         return
     if data is None and not github:
         raise GatesError("DATA is missing", where="init", hint="Name a table, or see gates init --help.")
-    made = None
+    start = None
     if data is not None:
         said = Said(label=label, key=key, task=task, query=query)
         asked = starting.FirstPolicy(data=data, holdout=holdout, model=model, said=said)
         with options.steps().step("look", " and ".join(path for path in (data, holdout) if path)):
-            made = starting.init(asked, root, force=force)
-        for path in made.written:
+            start = starting.init(asked, root, force=force)
+        for path in start.written:
             click.echo(f"wrote {os.path.relpath(path, root)}")
     if github:
         from gates.project.github_setup import connect
 
         _tell(connect(root, pin=pin, owners=owners, force=force), root)
-    if made:
-        click.echo(_next(made))
+    if start:
+        click.echo(_next(start))
 
 
 def _lay(root: Path, **how: Any) -> None:
@@ -125,7 +125,7 @@ def _lay(root: Path, **how: Any) -> None:
 
 
 def _tell(done: Connected, root: Path) -> None:
-    """What came of it, and what is left to do by hand."""
+    """Print what came of it, and what is left to do by hand."""
     for path in done.written:
         click.echo(f"wrote {os.path.relpath(path, root)}")
     for path in done.kept:
@@ -142,11 +142,11 @@ def _tell(done: Connected, root: Path) -> None:
     click.echo("gates doctor shows what is still missing.")
 
 
-def _next(made: Start) -> str:
-    """What to do now: the guesses to look at, and the next commands."""
-    path = made.tables[-1].path
+def _next(start: Start) -> str:
+    """Write what to do now: the guesses to look at, and the next commands."""
+    path = start.tables[-1].path
     steps = (
-        *_questions(made.guessed),
+        *_questions(start.guessed),
         "Review the gates in gates.yaml: their limits are a start, not what your model must reach.",
         "Review contract.yaml: its ranges are those of this data, widened.",
         f"gates data {shlex.quote(path)}",
@@ -157,7 +157,7 @@ def _next(made: Start) -> str:
 
 
 def _questions(guessed: Guessed) -> Iterator[str]:
-    """What was guessed and why, as questions about gates.yaml; and what to change where the answer is no."""
+    """Yield what was guessed and why, as questions about gates.yaml; and what to change where the answer is no."""
     guess = guessed.guess
     if guess.label is None and guessed.task != "score":
         yield "Name the label in gates.yaml: no column stood out. Or run this again with --label and --force."
@@ -219,7 +219,7 @@ def data(file: str, contract: Path | None, engine: EngineName, as_json: bool) ->
 
 
 def _found(file: str) -> Path:
-    """The contract beside the data, else that of the current folder."""
+    """Return the contract beside the data, else that of the current folder."""
     places = (Path(file).parent / CONTRACT, Path(CONTRACT))
     for place in places:
         if place.is_file():

@@ -65,8 +65,11 @@ def comment(policy: Path, base: str | None, author: str, folder: Path | None, re
 def tell(
     session: Session, happened: Event, decision: Decision, facts: Facts, *, author: str, create: bool = True
 ) -> tuple[Exit, list[GatesError]]:
-    """Comment and commit status of a decision. Gives the exit code that follows from it, and what GitHub failed at,
-    which never turns a verdict around. Without ``create`` nothing has changed, and a missing comment is not missed."""
+    """Write comment and commit status of a decision.
+
+    Gives the exit code that follows from it, and what GitHub failed at, which never turns a verdict around. Without
+    ``create`` nothing has changed, and a missing comment is not missed.
+    """
     from gates.github import outputs, rest_api
     from gates.github.reporting import comment as comments
     from gates.github.reporting import commit_status
@@ -111,7 +114,7 @@ def tell(
 def tell_unchanged(
     session: Session, happened: Event, decision: Decision, facts: Facts, *, author: str
 ) -> tuple[Exit, list[GatesError]]:
-    """The same where nothing has changed: a refusal that stands is left standing, and ends with ``Exit.STOP``."""
+    """Report a decision where nothing has changed: a refusal is left standing, and ends with ``Exit.STOP``."""
     from gates.github import rest_api
     from gates.github.reporting import commit_status
     from gates.github.reporting.report_subject import subject
@@ -165,7 +168,7 @@ def unchanged(policies: str, author: str) -> NoReturn:
 
 
 def approver(session: Session, happened: Event) -> str | None:
-    """Who approved that the policy gets weaker; None if it does not, or if nobody is known to have."""
+    """Return who approved that the policy gets weaker; None if it does not, or if nobody is known to have."""
     from gates.github.people.reviewers import weaker_policy_approved
     from gates.github.rest_api import Client
 
@@ -206,7 +209,8 @@ def annotate(policy: Path) -> None:
 
 
 def _registry(folder: Path) -> RegistryBranch | None:
-    """What this clone knows of the branch that is the registry; None where it is MLflow, or nothing was promoted."""
+    """Return what this clone knows of the branch that is the registry; None where it is MLflow, or nothing was
+    promoted."""
     from gates.doctor.seen import RegistryBranch
     from gates.ledger.ledger import opened
     from gates.registry.address import named

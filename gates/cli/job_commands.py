@@ -35,7 +35,7 @@ digests = click.option("--digests", help="Lines `NAME sha256:...`, one for each 
 
 
 def given(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The two options of a step that takes what was handed over."""
+    """Add the two options of a step that takes what was handed over."""
     return handed(digests(function))
 
 
@@ -55,7 +55,7 @@ def receive(session: Session, handed: Path | None, digests: str | None, *wanted:
 
 @contextmanager
 def told(session: Session) -> Iterator[None]:
-    """A step that can't be done is published as a decision, so that whoever reports can say why."""
+    """Publish a step that can't be done as a decision, so that whoever reports can say why."""
     try:
         yield
     except GatesError as error:
@@ -73,7 +73,7 @@ def _publish_unjudged(session: Session, error: GatesError) -> tuple[Decision, Fa
 
 
 def hand_over(**folders: Path) -> dict[str, str]:
-    """The outputs by which the next job finds and checks what this one made: path and digest of each folder."""
+    """Return the outputs by which the next job finds and checks what this one made: path and digest of each folder."""
     values: dict[str, str] = {}
     for name, folder in folders.items():
         digest = folder_digest(folder)
@@ -83,7 +83,7 @@ def hand_over(**folders: Path) -> dict[str, str]:
 
 
 def outputs(session: Session, **values: str) -> None:
-    """Outputs of this step; an underscore stands for a dash."""
+    """Write outputs of this step; an underscore stands for a dash."""
     from gates.github.outputs import write_outputs
 
     write_outputs(session.environ, {name.replace("_", "-"): value for name, value in values.items()})
@@ -117,23 +117,23 @@ def plan(policies: str, folder: str, paths: str, as_json: bool) -> None:
 
     happened = event.read(os.environ)
     lines = [options.lines_of(text) for text in (policies, paths)]
-    made = plans.plan(Path.cwd(), happened, folder, lines[0], lines[1], _passed(happened))
-    models = [{"policy": policy, "folder": Path(policy).parent.as_posix()} for policy in made.policies]
+    planned = plans.plan(Path.cwd(), happened, folder, lines[0], lines[1], _passed(happened))
+    models = [{"policy": policy, "folder": Path(policy).parent.as_posix()} for policy in planned.policies]
     text = json.dumps(models, ensure_ascii=True)
-    counts = {"count": str(len(models)), "unchanged-count": str(len(made.unchanged))}
-    write_outputs(os.environ, {"models": text, "unchanged": "\n".join(made.unchanged), **counts})
+    counts = {"count": str(len(models)), "unchanged-count": str(len(planned.unchanged))}
+    write_outputs(os.environ, {"models": text, "unchanged": "\n".join(planned.unchanged), **counts})
     if not models:
         write_summary(os.environ, "**Nothing to judge:** this change touches no model.")
     if as_json:
         click.echo(text)
         return
-    click.echo(f"{len(models)} of {counted(len(models) + len(made.unchanged), 'policy')}, {made.reason}")
+    click.echo(f"{len(models)} of {counted(len(models) + len(planned.unchanged), 'policy')}, {planned.reason}")
     for model in models:
         click.echo(f"  {model['policy']}")
 
 
 def _passed(happened: Event) -> Callable[[str], bool]:
-    """Whether a policy's verdict on the commit before a push was a success; not where nobody can say."""
+    """Return a test of whether a policy passed on the commit before a push; False where nobody can say."""
     from gates.github import rest_api
     from gates.github.reporting import commit_status
     from gates.github.reporting.report_subject import subject

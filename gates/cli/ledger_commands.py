@@ -131,11 +131,11 @@ def _verify_model(policy: Path, model: Path, stage: str | None, *, as_json: bool
         error.exit_code = Exit.STOP if error.exit_code is Exit.INPUT else error.exit_code
         raise
     version = entry.record.after.version if entry.record.after else None
-    told = f"{name} version {version}, promoted to {stage or alias} by record {entry.record.sequence}"
+    promotion = f"{name} version {version}, promoted to {stage or alias} by record {entry.record.sequence}"
     if as_json:
         options.write_json({"promoted": True, "version": version, "record": entry.digest})
     else:
-        click.echo(told)
+        click.echo(promotion)
     sys.exit(Exit.SHIP)
 
 
@@ -167,5 +167,5 @@ def reproduce(policy: Path, record: str, as_json: bool) -> NoReturn:
 
 
 def _ledger(policy: Path) -> Ledger:
-    """The ledger is found by the policy's place; the policy itself need not be readable for it."""
+    """Find the ledger by the policy's place; the policy itself need not be readable for it."""
     return options.session(policy).ledger

@@ -21,14 +21,14 @@ STYLES = {
 
 
 def history(entries: Sequence[Entry], *, width: int, colour: bool) -> str:
-    """A table, the newest first."""
+    """Write the records as a table, the newest first."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    out, told = console(width, colour=colour)
+    out, terminal = console(width, colour=colour)
     if not entries:
-        told.print(Text("the ledger is empty"))
+        terminal.print(Text("the ledger is empty"))
         return out.getvalue()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for title in ("#", "when (UTC)", "what", "model", "by", "digest"):
@@ -46,7 +46,7 @@ def history(entries: Sequence[Entry], *, width: int, colour: bool) -> str:
             entry.digest[7:19],
             Text(printable(_why(record))),
         )
-    told.print(table)
+    terminal.print(table)
     return out.getvalue()
 
 
@@ -61,69 +61,72 @@ def _why(record: Record) -> str:
     return f"{told} (accepted: {accepted})" if accepted else told
 
 
-def standing(found: Standing, *, width: int, colour: bool) -> str:
-    """A line an alias, and what is to be done about it."""
+def standing(status: Standing, *, width: int, colour: bool) -> str:
+    """Write a line an alias, and what is to be done about it."""
     from rich.text import Text
 
-    out, told = console(width, colour=colour)
-    told.print(
-        Text(f"{found.model}: {plural(found.records, 'record', 'records')}, newest {(found.head or 'none')[:19]}")
+    out, terminal = console(width, colour=colour)
+    terminal.print(
+        Text(f"{status.model}: {plural(status.records, 'record', 'records')}, newest {(status.head or 'none')[:19]}")
     )
-    for one in found.aliases:
-        good = one.state in AGREED
-        told.print(
-            Text(printable(f"{'✅' if good else '❌'} {one.alias}: {one.told}"), style="green" if good else "red")
+    for alias in status.aliases:
+        good = alias.state in AGREED
+        terminal.print(
+            Text(printable(f"{'✅' if good else '❌'} {alias.alias}: {alias.told}"), style="green" if good else "red")
         )
-        if one.record is not None:
-            told.print(Text(printable(f"   by today's policy: {one.today or 'unknown'}, {one.why}")))
-    if found.open is not None:
-        waits = f"; others wait for it until {found.waits}" if found.waits else ""
+        if alias.record is not None:
+            terminal.print(Text(printable(f"   by today's policy: {alias.today or 'unknown'}, {alias.why}")))
+    if status.open is not None:
+        waits = f"; others wait for it until {status.waits}" if status.waits else ""
         what = (
-            f"record {found.open} was started but not finished{waits}: the next gates promote or rollback will undo it"
+            f"record {status.open} was started but not finished{waits}: the next gates promote or rollback will undo it"
         )
-        told.print(Text(f"❌ {what}", style="red"))
-    for one in found.aliases:
-        if one.mend:
-            told.print(Text(printable(f"   {one.alias}: {one.mend}")))
+        terminal.print(Text(f"❌ {what}", style="red"))
+    for alias in status.aliases:
+        if alias.mend:
+            terminal.print(Text(printable(f"   {alias.alias}: {alias.mend}")))
     return out.getvalue()
 
 
-def audit(found: Audit, *, width: int, colour: bool) -> str:
-    """What is wrong, what can't be known, and the verdict last."""
+def audit(outcome: Audit, *, width: int, colour: bool) -> str:
+    """Write what is wrong, what can't be known, and the verdict last."""
     from rich.text import Text
 
-    out, told = console(width, colour=colour)
-    for flaw in found.found:
+    out, terminal = console(width, colour=colour)
+    for flaw in outcome.found:
         place = f"record {flaw.sequence}" if flaw.sequence else "the ledger"
-        told.print(Text(printable(f"❌ {place}: {flaw.code}: {flaw.what}"), style="red"))
-    if found.tiers:
+        terminal.print(Text(printable(f"❌ {place}: {flaw.code}: {flaw.what}"), style="red"))
+    if outcome.tiers:
         words = {"none": "nobody", "key": "a key", "attested": "a workflow's attestation"}
-        stand = ", ".join(f"{count} by {words[tier]}" for tier, count in sorted(found.tiers.items()))
-        told.print(Text(f"   decisions signed: {stand}"))
-    for unknown in found.unknown:
-        told.print(Text(f"❔ not known: {unknown}", style="yellow"))
-    checked = (
-        f"{plural(found.records, 'record', 'records')}, {plural(found.derived, 'decision', 'decisions')} derived again"
-    )
-    if found.found:
-        told.print(Text(f"❌ {plural(len(found.found), 'thing is', 'things are')} wrong ({checked})", style="bold red"))
+        stand = ", ".join(f"{count} by {words[tier]}" for tier, count in sorted(outcome.tiers.items()))
+        terminal.print(Text(f"   decisions signed: {stand}"))
+    for unknown in outcome.unknown:
+        terminal.print(Text(f"❔ not known: {unknown}", style="yellow"))
+    derived = plural(outcome.derived, "decision", "decisions")
+    checked = f"{plural(outcome.records, 'record', 'records')}, {derived} derived again"
+    if outcome.found:
+        terminal.print(
+            Text(f"❌ {plural(len(outcome.found), 'thing is', 'things are')} wrong ({checked})", style="bold red")
+        )
     else:
-        told.print(Text(f"✅ nothing is wrong ({checked}); newest {found.head or 'none'}", style="bold green"))
+        terminal.print(Text(f"✅ nothing is wrong ({checked}); newest {outcome.head or 'none'}", style="bold green"))
     return out.getvalue()
 
 
-def reproduced(found: Reproduced, *, width: int, colour: bool) -> str:
-    """Where it parts, and the outcome last."""
+def reproduced(reproduction: Reproduced, *, width: int, colour: bool) -> str:
+    """Write what differs, and the outcome last."""
     from rich.text import Text
 
-    out, told = console(width, colour=colour)
-    for part in found.parts:
-        told.print(Text(printable(f"❔ {part}"), style="yellow"))
-    if not found.model:
-        told.print(Text("   the model's files differ in bytes: many formats contain times or random names"))
-    if found.same:
-        what = "predictions and evidence are" if found.predictions else "the evidence is"
-        told.print(Text(f"✅ {what} the same as record {found.record}'s", style="bold green"))
+    out, terminal = console(width, colour=colour)
+    for part in reproduction.parts:
+        terminal.print(Text(printable(f"❔ {part}"), style="yellow"))
+    if not reproduction.model:
+        terminal.print(Text("   the model's files differ in bytes: many formats contain times or random names"))
+    if reproduction.same:
+        what = "predictions and evidence are" if reproduction.predictions else "the evidence is"
+        terminal.print(Text(f"✅ {what} the same as record {reproduction.record}'s", style="bold green"))
     else:
-        told.print(Text(f"❌ training commit {found.commit[:12]} again gave a different result", style="bold red"))
+        terminal.print(
+            Text(f"❌ training commit {reproduction.commit[:12]} again gave a different result", style="bold red")
+        )
     return out.getvalue()

@@ -56,7 +56,7 @@ policy_alone = click.option(
 
 
 def policy(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of every command that has a policy."""
+    """Add the options of every command that has a policy."""
     return policy_alone(verbose(command))
 
 
@@ -69,7 +69,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, and 
 
 
 def steps(*, quiet: bool = False, took: Path | None = None) -> Steps:
-    """Progress on standard error. ``quiet``: for somebody at a terminal alone, unless what was run is asked for.
+    """Show progress on standard error. ``quiet``: for somebody at a terminal alone, unless what was run is asked for.
     ``took``: where a terminal's progress remembers how long steps take."""
     context = click.get_current_context(silent=True)
     heard: ActivityLog | None = context.meta.get(HEARD) if context else None
@@ -77,18 +77,18 @@ def steps(*, quiet: bool = False, took: Path | None = None) -> Steps:
 
 
 def lines_of(*texts: str) -> list[str]:
-    """The lines of options that take one thing a line, without blank ones."""
+    """Return the lines of options that take one thing a line, without blank ones."""
     return [line.strip() for text in texts for line in text.splitlines() if line.strip()]
 
 
 def today() -> str:
-    """The day by UTC: YYYY-MM-DD."""
+    """Return the day by UTC: YYYY-MM-DD."""
     return datetime.now(UTC).date().isoformat()
 
 
 def session(policy: Path, base: str | None = None, about: Event | None = None) -> Session:
-    """A session for a policy. ``base``: a revision whose policy judges, too. ``about``: what the run is about, where
-    its own event doesn't say it."""
+    """Open a session for a policy. ``base``: a revision whose policy judges, too. ``about``: what the run is about,
+    where its own event doesn't say it."""
     workspace = Workspace(policy=policy)
     return Session(
         workspace=workspace,
@@ -101,7 +101,7 @@ def session(policy: Path, base: str | None = None, about: Event | None = None) -
 
 
 def code(decision: Decision, facts: Facts) -> Exit:
-    """The exit code of what waivers, the policy's mode and its ``on_inconclusive`` make of the decision."""
+    """Return the exit code of what waivers, the policy's mode and its ``on_inconclusive`` make of the decision."""
     return exit_code(
         decision,
         verdict=facts.verdict(decision),
@@ -111,28 +111,28 @@ def code(decision: Decision, facts: Facts) -> Exit:
 
 
 def colour(stream: Any) -> bool:
-    """Whether to colour: for somebody at a terminal."""
+    """Tell whether to colour: for somebody at a terminal."""
     plain = {"NO_COLOR", "CI"} & os.environ.keys()  # a runner may offer a terminal that nobody sits at
     return stream.isatty() and not plain and os.environ.get("TERM") != "dumb"
 
 
 def width() -> int:
-    """Columns of the terminal; 120 where there is none."""
+    """Return the columns of the terminal; 120 where there is none."""
     return shutil.get_terminal_size((120, 24)).columns if sys.stdout.isatty() else 120
 
 
 def write_json(value: Any) -> None:
-    """Canonical JSON on standard output."""
+    """Print canonical JSON."""
     sys.stdout.write(canonical(value).decode() + "\n")
 
 
 def show(decision: Decision, facts: Facts, *, as_json: bool) -> None:
-    """The decision on standard output, as JSON or for people."""
+    """Print the decision, as JSON or for people."""
     tell(decision, partial(render, decision, facts), as_json=as_json)
 
 
 def tell(value: Any, render: Callable[..., str], *, as_json: bool) -> None:
-    """A value on standard output: as JSON, or as ``render(width=..., colour=...)`` writes it for people."""
+    """Print a value: as JSON, or as ``render(width=..., colour=...)`` writes it for people."""
     if as_json:
         write_json(value)
         return

@@ -44,14 +44,14 @@ def find_fork() -> None:
 
     happened, before = event.read(os.environ), event.read_before(os.environ)
     try:
-        found = runs.find(_client(happened.api_url), happened, before)
+        fork = runs.find(_client(happened.api_url), happened, before)
     except runs.NothingToReportError as nothing:
         click.echo(str(nothing))
         return
-    ids = ",".join(map(str, found.artifacts))
-    values = {"pull-request": str(found.pr), "base": found.base, "branch": found.branch, "artifacts": ids}
+    ids = ",".join(map(str, fork.artifacts))
+    values = {"pull-request": str(fork.pr), "base": fork.base, "branch": fork.branch, "artifacts": ids}
     outputs.write_outputs(os.environ, values)
-    click.echo(f"pull request {found.pr}: {counted(len(found.artifacts), 'artifact')} with evidence")
+    click.echo(f"pull request {fork.pr}: {counted(len(fork.artifacts), 'artifact')} with evidence")
 
 
 @click.command("report-fork")

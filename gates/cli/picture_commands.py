@@ -63,19 +63,19 @@ def picture(evidence: Path, policies: str, folder: str, author: str) -> NoReturn
 
 
 def _judged(happened: Event, evidence: Path, policies: str, folder: str) -> Iterator[tuple[Session, Decision]]:
-    """Each policy about whose model the run has measured something that can be drawn."""
+    """Yield each policy about whose model the run has measured something that can be drawn."""
     from gates.github import changed_policies, runs
     from gates.report.svg import drawable
 
     for policy in changed_policies.policies_of(Path.cwd(), folder, options.lines_of(policies)):
         session = options.session(Path(policy))
         try:
-            found = runs.evidence_of(evidence, session.resolved.policy.model, session.resolved.measured)
+            measurement = runs.evidence_of(evidence, session.resolved.policy.model, session.resolved.measured)
         except GatesError as error:  # its comment says so already
             click.echo(f"{policy}: no picture: {error.what}")
             continue
         session.approver = approver(session, happened)
-        decision = Pipeline(session).judge_anew(found)
+        decision = Pipeline(session).judge_anew(measurement)
         if drawable(decision):
             yield session, decision
         else:
@@ -110,11 +110,11 @@ def _stored(session: Session, decision: Decision, facts: Facts, happened: Event,
     from gates.report.run_facts import Picture
     from gates.system.git import repository
 
-    found = repository(session.workspace.root, session.environ)
-    if found is None or happened.pr is None:
+    checkout = repository(session.workspace.root, session.environ)
+    if checkout is None or happened.pr is None:
         raise GatesError("is not in a git repository, so there is no branch for pictures", where=key)
     drawn = {scheme: svg.picture(decision, facts, scheme) for scheme in ("light", "dark")}
-    paths = store(found[0], "origin", happened.pr, key, drawn)
+    paths = store(checkout[0], "origin", happened.pr, key, drawn)
     at = {scheme: address(happened.server_url, happened.repository, path) for scheme, path in paths.items()}
     return Picture(**at, spoken=svg.spoken(decision, facts))
 
@@ -142,13 +142,19 @@ def badge(policy: Path, stage: str | None, form: str, output: Path | None, store
 
     session = options.session(policy)
     alias = stage or session.resolved.champion[1]
-    made = badge_of(session.ledger, None if session.no_registry else session.registry_reader, session.resolved, alias)
-    text = {"svg": svg, "shields": shields}[form](made)
+    served_badge = badge_of(
+        session.ledger, None if session.no_registry else session.registry_reader, session.resolved, alias
+    )
+    text = {"svg": svg, "shields": shields}[form](served_badge)
     if output:
         files.write(output, text.encode("utf-8", "replace"))
     if stored:
         click.echo(
-            _kept(session, f"{session.resolved.champion[0]}-{alias}", {".svg": svg(made), ".json": shields(made)})
+            _kept(
+                session,
+                f"{session.resolved.champion[0]}-{alias}",
+                {".svg": svg(served_badge), ".json": shields(served_badge)},
+            )
         )
     elif not output:
         click.echo(text, nl=False)
@@ -160,15 +166,15 @@ def _kept(session: Session, name: str, texts: dict[str, str]) -> str:
     from gates.schema.canonical import digest_bytes
     from gates.system.git import repository
 
-    found = repository(session.workspace.root, session.environ)
-    if found is None:
+    checkout = repository(session.workspace.root, session.environ)
+    if checkout is None:
         raise GatesError(
             "is not in a git repository, so there is no branch for badges", where=str(session.workspace.policy)
         )
     file = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".")
     if file != name:  # another name may look the same
         file = f"{file}-{digest_bytes(name.encode())[-16:]}"
-    keep(found[0], "origin", BADGES, {f"{file}{ending}": text for ending, text in texts.items()})
+    keep(checkout[0], "origin", BADGES, {f"{file}{ending}": text for ending, text in texts.items()})
     server = session.environ.get("GITHUB_SERVER_URL", "https://github.com")
     at = address(server, session.environ.get("GITHUB_REPOSITORY", "OWNER/NAME"), f"{BADGES}/{file}.svg")
     return f"![{file}]({at})"

@@ -57,7 +57,7 @@ def diff(policy: Path, base: str, head: str | None, as_json: bool) -> NoReturn:
 
 
 def _bound(named: str, policy: Path) -> ResolvedPolicy:
-    """The policy of a file, or of a commit."""
+    """Read the policy of a file, or of a commit."""
     from gates.checkout.base_policy import policy_at
 
     if Path(named).is_file() or Path(named) == policy:

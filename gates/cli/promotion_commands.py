@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _trusted(policy: Path) -> tuple[Session, TrustedPolicy]:
-    """A session under the policy of the default branch, and that policy."""
+    """Open a session under the policy of the default branch, and return that policy, too."""
     from gates.checkout.trusted_policy import trusted
 
     session = options.session(policy)
@@ -32,7 +32,7 @@ def _trusted(policy: Path) -> tuple[Session, TrustedPolicy]:
 
 
 def _run(session: Session) -> Run:
-    """Who runs this. Outside a repository it is said where the ledger is."""
+    """Return who runs this. Outside a repository that is said where the ledger is."""
     from gates.promotion import provenance
     from gates.system.git import repository
 
@@ -52,7 +52,8 @@ def _promotion_context(session: Session) -> PromotionContext:
 
 
 def _approvals(session: Session) -> Approve:
-    """GitHub, asked with the job's token, once a stage needs somebody; outside of its runs there is nobody to ask."""
+    """Ask GitHub for approvals, with the job's token, once a stage needs somebody; outside of its runs there is nobody
+    to ask."""
     from gates.promotion.promote import unapproved
 
     if session.environ.get("GITHUB_ACTIONS") != "true":
@@ -127,8 +128,8 @@ def promote(
     evidence = session.workspace.load_evidence()  # before anything slow: is there something to promote?
     if session.environ.get("GITHUB_ACTIONS") == "true":  # nothing of the repository runs in a job with credentials
         session.measurement.judged = evidence
-    found = repository(session.workspace.root, session.environ)
-    git, top = found or (None, None)
+    checkout = repository(session.workspace.root, session.environ)
+    git, top = checkout or (None, None)
     candidate = Candidate(
         workspace=session.workspace,
         policy=trusted,
@@ -147,7 +148,7 @@ def promote(
     with session.steps.step("promote", f"models:/{session.resolved.champion[0]}"):
         done = promoted(_promotion_context(session), candidate, stage or None, rehearse=rehearse)
     entry = done.entry
-    told = {
+    summary = {
         "model": session.resolved.champion[0],
         "alias": done.alias,
         "version": done.version,
@@ -156,7 +157,7 @@ def promote(
         "sequence": entry.record.sequence if entry else None,
     }
     outputs(session, alias=done.alias, version=done.version or "", record=entry.digest if entry else "")
-    click.echo(json.dumps(told) if as_json else done.told)
+    click.echo(json.dumps(summary) if as_json else done.told)
 
 
 @click.command()
@@ -182,7 +183,7 @@ def rollback(policy: Path, target: str | None, stage: str | None, reason: str, a
     with session.steps.step("rollback", f"models:/{session.resolved.champion[0]}@{alias}"):
         entry = rolled_back(_promotion_context(session), alias, target or None, reason)
     version = entry.record.after.version if entry.record.after else None
-    told = {
+    summary = {
         "model": entry.record.name,
         "alias": alias,
         "version": version,
@@ -190,7 +191,7 @@ def rollback(policy: Path, target: str | None, stage: str | None, reason: str, a
         "sequence": entry.record.sequence,
     }
     outputs(session, alias=alias, version=version or "", record=entry.digest)
-    click.echo(json.dumps(told) if as_json else f"{entry.record.name} version {version} is {alias} again")
+    click.echo(json.dumps(summary) if as_json else f"{entry.record.name} version {version} is {alias} again")
 
 
 @click.command()
@@ -268,25 +269,25 @@ def _bring(
     copied = (entry.record.versions or ()) if entry else ()
     champion = next((one.after.version for one in copied if alias in one.aliases), None)
     outputs(session, alias=alias, version=champion or "", record=entry.digest if entry else "")
-    told = {"model": name, "alias": alias, "version": champion, "record": entry.digest if entry else None,
+    summary = {"model": name, "alias": alias, "version": champion, "record": entry.digest if entry else None,
             "sequence": entry.record.sequence if entry else None,
             "versions": {one.before.version: one.after.version for one in copied}}  # fmt: skip
     line = f"the versions of {name} are here already: nothing to do"
     if entry:
         named = "; ".join(f"{one} is version {it.after.version}" for it in copied for one in it.aliases)
         line = f"record {entry.record.sequence}: {plural(len(copied), 'version', 'versions')} of {name} copied; {named}"
-    click.echo(json.dumps(told) if as_json else line)
+    click.echo(json.dumps(summary) if as_json else line)
 
 
 def _lay(session: Session, folder: Path) -> None:
-    """The evidence about this model among what a run handed over, in its place."""
+    """Lay the evidence about this model, among what a run handed over, in its place."""
     from gates.github.runs import evidence_of
 
-    found = session.workspace.load_evidence(
+    evidence = session.workspace.load_evidence(
         evidence_of(folder, session.resolved.policy.model, session.resolved.measured)
     )
     session.workspace.forget("measure")
-    session.workspace.save(session.workspace.evidence, found)
+    session.workspace.save(session.workspace.evidence, evidence)
 
 
 @click.command()
@@ -322,9 +323,9 @@ def waive(policy: Path, labels: tuple[str, ...], evidence: Path | None, reason: 
         approve=approvals(session.resolved.policy.promotion, session.environ),
     )  # fmt: skip
     outputs(session, record=entry.digest)
-    told = [f"{label_of(one)}, {one.verdict}, until {one.until}" for one in entry.record.waivers]
+    accepted_labels = [f"{label_of(one)}, {one.verdict}, until {one.until}" for one in entry.record.waivers]
     click.echo(
         json.dumps({"record": entry.digest, "sequence": entry.record.sequence, "waived": list(labels)})
         if as_json
-        else f"record {entry.record.sequence}: accepted {'; '.join(told)}"
+        else f"record {entry.record.sequence}: accepted {'; '.join(accepted_labels)}"
     )

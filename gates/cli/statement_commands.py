@@ -70,35 +70,39 @@ def check(file: Path, key: Path | None, as_json: bool) -> NoReturn:
     from gates.attestation.dsse import signed_by
     from gates.attestation.statement import Tier, read
 
-    found = read(files.read(file, "Name a statement; gates statement write makes one."), str(file))
-    signer = signed_by(found.envelope, key) if key and found.envelope else None
-    if key and found.tier is Tier.ATTESTED:
+    document = read(files.read(file, "Name a statement; gates statement write makes one."), str(file))
+    signer = signed_by(document.envelope, key) if key and document.envelope else None
+    if key and document.tier is Tier.ATTESTED:
         raise GatesError(
             "is attested by a workflow, not signed by a key",
             where=str(file),
             hint=f"gh attestation verify --bundle {file} --predicate-type urn:mlgates:decision:v1 ...",
         )
-    decision, signed = found.decision, signer is not None
+    decision, signed = document.decision, signer is not None
     assert decision.candidate is not None  # noqa: S101 -- every statement has a subject
-    told = {
-        "tier": found.tier, "signed_by": signer, "model": decision.model, "digest": decision.candidate.digest,
+    summary = {
+        "tier": document.tier, "signed_by": signer, "model": decision.model, "digest": decision.candidate.digest,
         "verdict": decision.verdict, "decision": digest(decision),
     }  # fmt: skip
-    click.echo(json.dumps(told) if as_json else _told(told, named=key is not None))
+    click.echo(json.dumps(summary) if as_json else _told(summary, named=key is not None))
     sys.exit(Exit.STOP if key and not signed else Exit.SHIP)
 
 
-def _told(told: dict[str, str | None], *, named: bool) -> str:
+def _told(summary: dict[str, str | None], *, named: bool) -> str:
     words = {
         "none": "it is not signed",
-        "key": f"signed by {told['signed_by']}"
-        if told["signed_by"]
+        "key": f"signed by {summary['signed_by']}"
+        if summary["signed_by"]
         else "it is signed; name the key to check it with --key",
         "attested": "attested by a workflow; gh attestation verify checks that",
     }
-    word = words[str(told["tier"])] if told["signed_by"] or not named else "not signed by that key"
-    lines = (f"{told['model']}: {told['verdict']}", f"model    {told['digest']}", f"decision {told['decision']}")
-    return "\n".join([*lines, f"tier     {told['tier']}: {word}"])
+    word = words[str(summary["tier"])] if summary["signed_by"] or not named else "not signed by that key"
+    lines = (
+        f"{summary['model']}: {summary['verdict']}",
+        f"model    {summary['digest']}",
+        f"decision {summary['decision']}",
+    )
+    return "\n".join([*lines, f"tier     {summary['tier']}: {word}"])
 
 
 @click.command()

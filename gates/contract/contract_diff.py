@@ -130,7 +130,7 @@ def _entry_changes(id_: str, before: _Entry, after: _Entry) -> Iterator[SchemaCh
 
 
 def _moved(before: float, after: float) -> ChangeKind | None:
-    """Larger is stricter."""
+    """Compare two numbers of which the larger is stricter."""
     return None if before == after else ChangeKind.STRICTER if after > before else ChangeKind.LOOSER
 
 

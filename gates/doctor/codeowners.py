@@ -30,8 +30,11 @@ def owners_of(path: str, text: str) -> tuple[str, ...]:
 
 @cache
 def _matches(pattern: str, path: str) -> bool:
-    """Whether a pattern matches a path. The patterns are those of .gitignore, but that GitHub lets one that ends with
-    a star alone match only what lies directly there, and not all that lies in a folder there."""
+    """Tell whether a pattern matches a path.
+
+    The patterns are those of .gitignore, but that GitHub lets one that ends with a star alone match only what lies
+    directly there, and not all that lies in a folder there.
+    """
     from pathspec.patterns.gitignore.base import GitIgnorePatternError
     from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 

@@ -83,7 +83,7 @@ class Job:
 
 
 def jobs(source: Source) -> Iterator[Job]:
-    """The jobs of a workflow."""
+    """Yield the jobs of a workflow."""
     found = source.value.get("jobs") if isinstance(source.value, dict) else None
     for name, value in found.items() if isinstance(found, dict) else ():
         if isinstance(value, dict):
@@ -119,7 +119,7 @@ def secrets(value: Plain, base: Path = ()) -> Iterator[tuple[Path, str]]:
 
 
 def triggers(source: Source) -> set[str]:
-    """The events that start a workflow."""
+    """Return the events that start a workflow."""
     found = source.value.get("on") if isinstance(source.value, dict) else None
     if isinstance(found, str):
         return {found}
@@ -127,7 +127,7 @@ def triggers(source: Source) -> set[str]:
 
 
 def trigger(source: Source, name: str) -> dict[str, Any]:
-    """The filters of one event."""
+    """Return the filters of one event."""
     found = source.value.get("on") if isinstance(source.value, dict) else None
     inner = found.get(name) if isinstance(found, dict) else None
     return inner if isinstance(inner, dict) else {}

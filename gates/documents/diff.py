@@ -177,7 +177,7 @@ def _moved(before: Ask, after: Ask) -> Effect | None:
 
 
 def _strictness(ask: Ask) -> float | None:
-    """Larger is stricter; None where there is no such order."""
+    """Return how strict a value is, of which the larger is stricter; None where there is no such order."""
     match ask.stricter, ask.value:
         case "larger", int() | float():
             return float(ask.value)

@@ -13,12 +13,12 @@ Proven = Callable[[Record], str | None]  # why the record of a waiver proves not
 def holding(
     ledger: Ledger, head: str | None, name: str, proven: Proven, today: str
 ) -> tuple[tuple[Waiver, ...], tuple[str, ...]]:
-    """The waivers of a model that hold, asked of ``proven`` now, and why each of the others does not.
+    """Return the waivers of a model that hold, asked of ``proven`` now, and why each of the others does not.
 
     A run proves one record: the first one that names it. A later one was not written by that run.
     """
-    held: list[Waiver] = []
-    told: list[str] = []
+    waivers: list[Waiver] = []
+    reasons: list[str] = []
     runs: set[int] = set()
     given = [entry.record for entry in ledger.entries(head) if entry.record.kind is RecordKind.WAIVER]
     for record in reversed(given):
@@ -29,11 +29,11 @@ def holding(
         if record.name != name:
             continue
         if all(one.until < today for one in record.waivers):
-            held += record.waivers  # what has ended is told to have ended; who approved it no longer matters
+            waivers += record.waivers  # what has ended is told to have ended; who approved it no longer matters
             continue
         why = f"run {run} has given an earlier one" if again else proven(record)
         if why is None:
-            held += record.waivers
+            waivers += record.waivers
         else:
-            told += [f"the waiver in record {record.sequence} does not hold: {why}"]
-    return tuple(held), tuple(told)
+            reasons += [f"the waiver in record {record.sequence} does not hold: {why}"]
+    return tuple(waivers), tuple(reasons)

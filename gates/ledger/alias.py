@@ -28,10 +28,10 @@ class Names(Protocol):
         """What kind of registry it is."""
 
     def at(self, name: str, alias: str) -> str | None:
-        """The version that an alias names, or None."""
+        """Return the version that an alias names, or None."""
 
     def stored(self, name: str, version: str) -> str | None:
-        """Digest of the bytes that a version has now; None where they are gone."""
+        """Digest the bytes that a version has now; None where they are gone."""
 
 
 class DisagreementError(GatesError):
@@ -76,7 +76,7 @@ def as_now(ledger: Ledger, head: str | None, entry: Entry) -> Entry:
 
 
 def key(version: Version) -> tuple[str, str]:
-    """What tells versions of one registry apart, whichever gates wrote them down."""
+    """Return what tells versions of one registry apart, whichever gates wrote them down."""
     return version.version, version.digest
 
 
@@ -123,7 +123,7 @@ def compared(registry: Names | None, name: str, alias: str, entry: Entry | None)
 
 
 def elsewhere(registry: Names, version: Version | None) -> bool:
-    """Whether a version is in another registry, by what the ledger says of it."""
+    """Tell whether a version is in another registry, by what the ledger says of it."""
     return version is not None and version.registry not in (None, registry.kind)
 
 

@@ -83,17 +83,20 @@ class Pass:
 
 
 def check(git: Git, filed: Sequence[Filed], key: Path | None = None) -> AuditPart:
-    """Every record's documents. ``key``: the public key that must have signed the decision of every promotion."""
+    """Check every record's documents. ``key``: the public key that must have signed the decision of every promotion."""
     parts = [filed[start : start + TOGETHER] for start in range(0, len(filed), TOGETHER)]
-    found = AuditPart()
+    totals = AuditPart()
     git = replace(git, environ=dict(git.environ))  # which other processes can be handed
     for part in _checked(partial(_part, git, key), parts):
-        found.add(part)
-    return found
+        totals.add(part)
+    return totals
 
 
 def _checked(one: Callable[[Sequence[Filed]], AuditPart], parts: Sequence[Sequence[Filed]]) -> Iterable[AuditPart]:
-    """In their order, on as many processors as there are, and as many as are worth it."""
+    """Check parts of the records, and yield them in their order.
+
+    They are checked on as many processors as there are, and as many as are worth it.
+    """
     workers = min(len(parts), os.cpu_count() or 1)
     if workers < 2:
         yield from map(one, parts)
@@ -110,7 +113,7 @@ def _part(git: Git, key: Path | None, filed: Sequence[Filed]) -> AuditPart:
 
 
 def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
-    """The documents are those that the record names, and the record says what they say."""
+    """Check that the documents are those that the record names, and that it says what they say."""
     if documents.keys() != record.documents.keys():
         named = sorted(documents.keys() ^ record.documents.keys())
         yield Flaw.DOCUMENTS, f"its documents are not those it names: {', '.join(named)}"
@@ -144,7 +147,7 @@ def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
 
 
 def _stated(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
-    """Who vouches for the decision, and whether that is the required key."""
+    """Check who vouches for the decision, and whether that is the required key."""
     tier, signed = Tier.NONE, False
     if STATEMENT in documents:
         data = state.get(documents[STATEMENT]) or b""
@@ -177,7 +180,7 @@ def _adopted(record: Record, data: bytes) -> tuple[Tier, Plain, bool]:
 
 
 def _of_policy(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
-    """An adoption or migration has nothing but the approvals that its policy asks for."""
+    """Check an adoption or migration. It has nothing but the approvals that its policy asks for."""
     try:
         resolved = resolved_of(state.get(documents[POLICY]) or b"")
     except GatesError as error:
@@ -192,7 +195,7 @@ def _of_policy(state: Pass, record: Record, documents: Mapping[str, str]) -> Ite
 
 
 def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> Derived:
-    """From the documents alone, each decision once."""
+    """Derive each decision once, from the documents alone."""
     policy, evidence = record.documents[POLICY], record.documents[EVIDENCE]
     if policy not in state.policies:
         state.policies[policy] = resolved_of(state.get(documents[POLICY]) or b"")
@@ -205,7 +208,7 @@ def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> Deriv
 
 
 def resolved_of(document: bytes) -> ResolvedPolicy:
-    """The policy with its contract, from the document that ``ResolvedPolicy.document`` wrote."""
+    """Read the policy with its contract from the document that ``ResolvedPolicy.document`` wrote."""
     try:
         written = json.loads(document)
         policy, contract = canonical(written["policy"]), (written["contract"] or "").encode()
@@ -215,7 +218,7 @@ def resolved_of(document: bytes) -> ResolvedPolicy:
 
 
 def _says(record: Record, resolved: ResolvedPolicy, decision: Decision) -> Iterator[Told]:
-    """The record against the decision, and what was promoted against what may be."""
+    """Compare the record with the decision, and what was promoted with what may be."""
     candidate, champion = decision.candidate, decision.champion
     if record.verdict != decision.verdict or record.name != resolved.champion[0]:
         yield Flaw.CONTRADICTION, "its verdict or model is not that of its decision"
@@ -243,7 +246,7 @@ def _approvals(record: Record, resolved: ResolvedPolicy) -> Iterator[Told]:
 
 
 def _asked(record: Record, resolved: ResolvedPolicy, roles: Sequence[str]) -> Iterator[Told]:
-    """The approvals that were asked for: one a role, of people who did not start the run."""
+    """Check the approvals that were asked for: one a role, of people who did not start the run."""
     given = [one for one in record.approvals if one.state == "approved"]
     missing = sorted(set(roles) - {one.role for one in given})
     if missing:

@@ -18,8 +18,10 @@ MARKS = tuple(f'"kind":"{kind}"'.encode() for kind in MOVES)
 
 
 def champions(ledger: Ledger, head: str | None, name: str, alias: str, most: int = MOST) -> tuple[Champion, ...]:
-    """The newest moves of a model's alias, the oldest of them first. Reads no more of the ledger than it must; raises
-    ``GatesError`` where that can't be read."""
+    """Return the newest moves of a model's alias, the oldest of them first.
+
+    Reads no more of the ledger than it must; raises ``GatesError`` where that can't be read.
+    """
     known: dict[str, Entry] = {}
     missing: set[str] = set()  # what rollbacks went back to
     for entry in _moves(ledger, head, name, alias):
@@ -31,8 +33,10 @@ def champions(ledger: Ledger, head: str | None, name: str, alias: str, most: int
 
 
 def trained_from(ledger: Ledger, head: str | None, name: str, alias: str) -> str | None:
-    """The commit that trained what an alias names now, by the ledger: of a rollback, what it went back to. None where
-    it names nothing, or nobody knows."""
+    """Return the commit that trained what an alias names now, by the ledger; of a rollback, what it went back to.
+
+    None where it names nothing, or nobody knows.
+    """
     target = None
     for entry in _moves(ledger, head, name, alias):
         if target in (None, entry.digest):
@@ -43,7 +47,7 @@ def trained_from(ledger: Ledger, head: str | None, name: str, alias: str) -> str
 
 
 def _moves(ledger: Ledger, head: str | None, name: str, alias: str) -> Iterator[Entry]:
-    """The moves, the newest first. A record's bytes are canonical, so most can be passed over unread."""
+    """Yield the moves, the newest first. A record's bytes are canonical, so most can be passed over unread."""
     for commit, documents, data in ledger.files(head):
         if data and any(mark in data for mark in MARKS):
             record = read_json(Record, data, f"{LEDGER} {commit.id[:12]}")
@@ -59,7 +63,8 @@ def _champion(ledger: Ledger, known: dict[str, Entry], entry: Entry) -> Champion
 
 
 def _decision(ledger: Ledger, entry: Entry) -> Decision | None:
-    """None where an older gates wrote it in another form, or it was changed: gates verify reports it."""
+    """Read a record's decision; None where an older gates wrote it in another form, or it was changed: gates verify
+    reports it."""
     try:
         return read_json(Decision, ledger.document(entry, DECISION), DECISION)
     except GatesError:

@@ -34,23 +34,23 @@ class _Seen:
 
 def check(git: Git, filed: Sequence[Filed]) -> Committed:
     """Look every record's policy up in git. A policy that stood in no repository has nothing to be held to."""
-    found = Committed(flaws=[[] for _ in filed])
+    committed = Committed(flaws=[[] for _ in filed])
     refs = [one.record.policy for one in filed]
     branches = {ref.branch for ref in refs if ref and ref.branch}
     with git.objects() as objects:
         seen = _Seen(objects=objects, reached={name: _commits(git, name) for name in branches})
-        for place, (one, ref) in enumerate(zip(filed, refs, strict=True)):
+        for index, (one, ref) in enumerate(zip(filed, refs, strict=True)):
             if ref is None or ref.commit is None or ref.branch is None:
                 continue
             if objects.get(ref.commit) is None or not seen.reached[ref.branch]:
-                found.unknown += 1
+                committed.unknown += 1
             elif why := _differs(seen, ref, one.documents.get(POLICY)):
-                found.flaws[place].append((Flaw.POLICY, why))
-    return found
+                committed.flaws[index].append((Flaw.POLICY, why))
+    return committed
 
 
 def _commits(git: Git, branch: str) -> frozenset[str]:
-    """All commits of a branch, by the remote's word where there is one; none where that branch is not here."""
+    """Return all commits of a branch, by the remote's word where there is one; none where that branch is not here."""
     remote = upstream(git)
     refs = (f"refs/remotes/{remote}/{branch}", FETCHED) if remote else (f"refs/heads/{branch}",)
     tips = [tip for ref in refs if (tip := git.resolve(f"{ref}^{{commit}}"))]
@@ -58,7 +58,7 @@ def _commits(git: Git, branch: str) -> frozenset[str]:
 
 
 def _differs(seen: _Seen, ref: PolicyRef, document: str | None) -> str | None:
-    """Why a record's policy is not the one of its commit; None where it is."""
+    """Tell why a record's policy is not the one of its commit; None where it is."""
     assert ref.commit is not None  # noqa: S101 -- the caller has looked
     assert ref.branch is not None  # noqa: S101
     if ref.commit not in seen.reached[ref.branch]:
@@ -74,7 +74,7 @@ def _differs(seen: _Seen, ref: PolicyRef, document: str | None) -> str | None:
 
 
 def _digest(seen: _Seen, ref: PolicyRef, data: bytes) -> str:
-    """The digest of the committed policy with its contract, as this version of gates writes them out."""
+    """Digest the committed policy with its contract, as this version of gates writes them out."""
 
     def load(beside: str) -> bytes:
         inside = posixpath.normpath(posixpath.join(posixpath.dirname(ref.path), beside))
@@ -93,7 +93,7 @@ def _digest(seen: _Seen, ref: PolicyRef, data: bytes) -> str:
 
 
 def _digest_beside(seen: _Seen, blob: str | None) -> str | None:
-    """The same of the policy that lies beside the record."""
+    """Digest the policy that lies beside the record in the same way."""
     data = seen.objects.get(blob) if blob else None
     if data is None:
         return None

@@ -70,7 +70,7 @@ class Ledger:
         return f"{LEDGER} in {shorn(self.remote) if self.remote else self.git.folder}"
 
     def head(self) -> str | None:
-        """The newest commit, fetched from the remote where there is one; None of an empty ledger.
+        """Return the newest commit, fetched from the remote where there is one; None of an empty ledger.
 
         Raises ``GatesError`` where the remote can't be asked, or is no longer a continuation of what was seen of it.
         """
@@ -94,7 +94,7 @@ class Ledger:
         return now
 
     def seen(self) -> str | None:
-        """The newest commit that this machine knows of, without asking anybody."""
+        """Return the newest commit that this machine knows of, without asking anybody."""
         if not self.git.folder.is_dir():
             return None
         return self.git.resolve(self.kept if self.remote else HERE)
@@ -107,7 +107,7 @@ class Ledger:
         return self.git.ask("merge-base", "--is-ancestor", older, newer).returncode == 0
 
     def _retried(self, *arguments: str) -> str:
-        """A call to the remote, tried again where it fails."""
+        """Call the remote, and try again where that fails."""
         try:
             return self.git.retried(*arguments)
         except GatesError as error:  # another class: what has asked again itself is not to be asked again
@@ -115,19 +115,19 @@ class Ledger:
             raise GatesError(error.what, where=error.where, hint=hint, exit_code=error.exit_code) from error
 
     def commits(self, head: str | None) -> list[Commit]:
-        """All commits, the newest first."""
+        """Return all commits, the newest first."""
         if head is None:
             return []
         lines = self.git.run("rev-list", "--first-parent", "--format=%H %T %P", head).splitlines()
         words = [line.split() for line in lines if not line.startswith("commit ")]
-        found = [Commit(id=one, tree=tree, parents=tuple(rest)) for one, tree, *rest in words]
-        if found[-1].id in self._cut:
+        history = [Commit(id=one, tree=tree, parents=tuple(rest)) for one, tree, *rest in words]
+        if history[-1].id in self._cut:
             raise GatesError(
-                f"this clone has only the newest {counted(len(found), 'commit')} of it: its history is cut off",
+                f"this clone has only the newest {counted(len(history), 'commit')} of it: its history is cut off",
                 where=self.told,
                 hint="Fetch the rest: git fetch --unshallow (in a workflow, check out with fetch-depth: 0).",
             )
-        return found
+        return history
 
     @property
     def _cut(self) -> frozenset[str]:
@@ -136,7 +136,8 @@ class Ledger:
         return frozenset(file.read_text().split()) if file.is_file() else frozenset()
 
     def files(self, head: str | None) -> Iterator[tuple[Commit, Mapping[str, str], bytes | None]]:
-        """Of every commit, the newest first: its files as name to blob, and the bytes of its record if there is one."""
+        """Yield every commit, the newest first, with its files as name to blob, and the bytes of its record if there is
+        one."""
         commits = self.commits(head)
         if not commits:
             return
@@ -149,15 +150,18 @@ class Ledger:
                 yield from zip(some, found, records, strict=True)
 
     def entries(self, head: str | None) -> Iterator[Entry]:
-        """All records, the newest first. Raises ``GatesError`` for a commit that holds none, and where a record is not
-        the one that the next one names: who acts on a ledger must not act on a part of it."""
+        """Yield all records, the newest first.
+
+        Raises ``GatesError`` for a commit that holds none, and where a record is not the one that the next one names:
+        who acts on a ledger must not act on a part of it.
+        """
         after: Record | None = None
         for commit, documents, data in self.files(head):
-            record, told = read_json(Record, data or b"", f"{LEDGER} {commit.id[:12]}"), digest_bytes(data or b"")
-            if after is not None and (after.previous, after.sequence) != (told, record.sequence + 1):
+            record, sha256 = read_json(Record, data or b"", f"{LEDGER} {commit.id[:12]}"), digest_bytes(data or b"")
+            if after is not None and (after.previous, after.sequence) != (sha256, record.sequence + 1):
                 raise self._torn(after)
             after = record
-            yield Entry(commit=commit, record=record, digest=told, documents=documents)
+            yield Entry(commit=commit, record=record, digest=sha256, documents=documents)
         if after is not None and (after.previous, after.sequence) != (None, 1):
             raise self._torn(after)
 
@@ -175,7 +179,8 @@ class Ledger:
         )
 
     def document(self, entry: Entry, name: str) -> bytes:
-        """A document beside a record. Raises ``GatesError`` where it is not there or not the one that was named."""
+        """Read a document beside a record. Raises ``GatesError`` where it is not there or not the one that was
+        named."""
         wanted = entry.record.documents.get(name)
         done = self.git.ask("cat-file", "blob", entry.documents.get(name, ""))
         if wanted is None or done.returncode or digest_bytes(done.stdout) != wanted:
@@ -247,23 +252,25 @@ class Ledger:
         return LostRaceError("somebody else wrote to the ledger first", where=self.told, exit_code=Exit.OUTSIDE)
 
     def _lost(self, new: str) -> bool:
-        """Whether a commit is not part of the branch: an answer may be lost though the branch was moved."""
+        """Tell whether a commit is not part of the branch: an answer may be lost though the branch was moved."""
         now = self._remote_head(self.remote) if self.remote else self.git.resolve(HERE)
         if now and self.remote and self.git.resolve(f"{now}^{{commit}}") is None:
             self._retried("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, HERE)
         return now is None or not self._descends(new, now)
 
     def find(self, named: str) -> Entry:
-        """The record of a sequence number, or of the beginning of a digest. Raises ``GatesError`` where it is none, or
-        several."""
+        """Find a record by its sequence number, or the beginning of its digest. Raises ``GatesError`` where that names
+        none, or several."""
         found = [one for one in self.entries(self.head()) if names(named, one.record.sequence, one.digest)]
         if len(found) != 1:
             raise not_one(named, len(found), self.told)
         return found[0]
 
     def uses(self, head: str | None, holdout: str, *, own: tuple[str, ...] = ()) -> int:
-        """How many decisions rest on a holdout of that digest; those of digest ``own``, or about a model of that
-        digest, are not counted."""
+        """Count the decisions that rest on a holdout of that digest.
+
+        Those of digest ``own``, or about a model of that digest, are not counted.
+        """
         records = (entry.record for entry in self.entries(head))
         decided = {
             one.decision
@@ -276,7 +283,7 @@ class Ledger:
 
 
 def opened(folder: Path, environ: Mapping[str, str]) -> Ledger:
-    """The ledger of the repository that holds a policy's folder; of one that stands in none, ``ALONE`` beside it.
+    """Open the ledger of the repository that holds a policy's folder; of one that stands in none, ``ALONE`` beside it.
 
     ``GATES_LEDGER`` names the remote, or says ``local``; a relative path starts at the repository's root. The default
     is the remote ``origin``, or the only one. Raises ``GatesError`` where there are several others.
@@ -296,11 +303,11 @@ def listing(tree: bytes | None, width: int) -> dict[str, str]:
 
     What is not a plain file carries its mode, too, and so is never taken for a document.
     """
-    found: dict[str, str] = {}
+    objects: dict[str, str] = {}
     rest = tree or b""
     while rest:
         head, _, rest = rest.partition(b"\0")
         mode, _, name = head.partition(b" ")
         text = os.fsdecode(name if mode == b"100644" else head)
-        found[text], rest = rest[:width].hex(), rest[width:]
-    return found
+        objects[text], rest = rest[:width].hex(), rest[width:]
+    return objects

@@ -9,7 +9,7 @@ DIGITS = 7  # of a digest name a record
 
 
 def not_one(named: str, found: int, where: str) -> GatesError:
-    """Of what should name one record, and names none or several."""
+    """Return the error of a text that should name one record, and names none or several."""
     if not found:
         return GatesError(f"no record has the number or digest {named}", where=where, hint="gates history lists them.")
     told = counted(found, "record")
@@ -17,6 +17,6 @@ def not_one(named: str, found: int, where: str) -> GatesError:
 
 
 def names(named: str, sequence: int, told: str) -> bool:
-    """Whether a text names a record: its number, or the first seven digits of its digest or more."""
+    """Tell whether a text names a record: its number, or the first seven digits of its digest or more."""
     start = named.removeprefix("sha256:")
     return named == str(sequence) or (len(start) >= DIGITS and told.removeprefix("sha256:").startswith(start))

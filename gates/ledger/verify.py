@@ -42,23 +42,25 @@ def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = Non
     """
     files = list(ledger.files(ledger.head()))[::-1]
     chain, flaws = Chain(), [list[Told]() for _ in files]
-    chosen: dict[int, Filed | None] = {}  # by place
-    for place, (commit, documents, data) in enumerate(files):
-        record, wrong = _chain(chain, place + 1, commit, files[place - 1][0] if place else None, data)
-        told = digest_bytes(data or b"")
-        flaws[place] += wrong + (list(_order(chain, record, told)) if record else [])
-        if only is None or names(only, place + 1, told):
-            chosen[place] = Filed(record, documents) if record else None
-        chain.digests.append(told)
+    chosen: dict[int, Filed | None] = {}  # by index
+    for index, (commit, documents, data) in enumerate(files):
+        record, wrong = _chain(chain, index + 1, commit, files[index - 1][0] if index else None, data)
+        sha256 = digest_bytes(data or b"")
+        flaws[index] += wrong + (list(_order(chain, record, sha256)) if record else [])
+        if only is None or names(only, index + 1, sha256):
+            chosen[index] = Filed(record, documents) if record else None
+        chain.digests.append(sha256)
     if only is not None and len(chosen) != 1:
         raise not_one(only, len(chosen), "verify")
-    filed = {place: one for place, one in chosen.items() if one}
+    filed = {index: one for index, one in chosen.items() if one}
     beside = check(ledger.git, list(filed.values()), key)
     policies = committed(ledger.git, list(filed.values()))
-    for place, wrong, policy in zip(filed, beside.flaws, policies.flaws, strict=True):
-        flaws[place] += wrong + policy
-    found = [
-        AuditFinding(sequence=place, code=code, what=what) for place, some in enumerate(flaws, 1) for code, what in some
+    for index, wrong, policy in zip(filed, beside.flaws, policies.flaws, strict=True):
+        flaws[index] += wrong + policy
+    findings = [
+        AuditFinding(sequence=sequence, code=code, what=what)
+        for sequence, some in enumerate(flaws, 1)
+        for code, what in some
     ]
     return Audit(
         schema=SCHEMA,
@@ -67,7 +69,7 @@ def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = Non
         head=chain.digests[-1] if chain.digests else None,
         anchored=expected in chain.digests,
         tiers=beside.tiers,
-        found=(*found, *_anchor(chain, expected)),
+        found=(*findings, *_anchor(chain, expected)),
         unknown=(*(() if expected else UNANCHORED), *_unseen(policies.unknown)),
     )
 
@@ -90,9 +92,9 @@ def _anchor(chain: Chain, expected: str | None) -> Iterator[AuditFinding]:
 
 
 def _chain(
-    chain: Chain, place: int, commit: Commit, before: Commit | None, data: bytes | None
+    chain: Chain, sequence: int, commit: Commit, before: Commit | None, data: bytes | None
 ) -> tuple[Record | None, list[Told]]:
-    """The record, and what is wrong with its form and place."""
+    """Return the record, and what is wrong with its form and place."""
     flaws: list[Told] = []
     if commit.parents != ((before.id,) if before else ()):
         flaws.append((Flaw.PARENTS, f"commit {commit.id[:12]} does not have exactly one parent"))
@@ -102,7 +104,7 @@ def _chain(
         return None, [*flaws, (Flaw.UNREADABLE, error.what)]
     if canonical(record) != data:
         flaws.append((Flaw.NOT_CANONICAL, "its bytes are not what gates writes"))
-    if record.sequence != place:
+    if record.sequence != sequence:
         flaws.append((Flaw.SEQUENCE, f"it says that it is record {record.sequence}"))
     if record.previous != (chain.digests[-1] if chain.digests else None):
         flaws.append((Flaw.PREVIOUS, "it names another record as its predecessor"))
@@ -115,21 +117,21 @@ KEPT = ("name", "alias", "verdict", "decision", "evidence", "policy", "model", "
         "approvals", "waivers", "attached")  # fmt: skip
 
 
-def _order(chain: Chain, record: Record, told: str) -> Iterator[Told]:
+def _order(chain: Chain, record: Record, sha256: str) -> Iterator[Told]:
     """Hold a record to those before it, and remember what those after it are held to."""
     yield from _form(chain, record)
-    yield from _closes(chain, record, told)
+    yield from _closes(chain, record, sha256)
     yield from _rests(chain, record)
     yield from _copies(chain, record)
     if record.kind is RecordKind.WAIVER:
         chain.given |= {(record.name, _frozen(one)) for one in record.waivers}
     if record.moved:
-        chain.moves[told] = record
+        chain.moves[sha256] = record
         chain.stood[record.name, record.alias] = record.after
 
 
 def _form(chain: Chain, record: Record) -> Iterator[Told]:
-    """It holds what its kind asks for, and was not written before the one that it follows."""
+    """Check that a record holds what its kind asks for, and was not written before the one that it follows."""
     if record.misfits:
         yield Flaw.INCOMPLETE, f"a record of kind {record.kind} must not be like this: {', '.join(record.misfits)}"
     before = _moment(chain.last or record.at)
@@ -139,10 +141,10 @@ def _form(chain: Chain, record: Record) -> Iterator[Told]:
         chain.last = max(chain.last, record.at)
 
 
-def _closes(chain: Chain, record: Record, told: str) -> Iterator[Told]:
-    """Outcomes close intents, each once, and say of them what they said."""
+def _closes(chain: Chain, record: Record, sha256: str) -> Iterator[Told]:
+    """Check that outcomes close intents, each once, and say of them what they said."""
     if record.kind is RecordKind.INTENT:
-        chain.intents[told] = record
+        chain.intents[sha256] = record
     if record.kind in OUTCOMES:
         intent = chain.intents.get(record.intent or "")
         if intent is None or record.intent in chain.closed:
@@ -157,7 +159,7 @@ def _closes(chain: Chain, record: Record, told: str) -> Iterator[Told]:
 
 
 def _rests(chain: Chain, record: Record) -> Iterator[Told]:
-    """What it goes back to, takes the place of, and was accepted by, stands in records before it."""
+    """Check that what a record goes back to, takes the place of, and was accepted by, stands in records before it."""
     going = record.kind in (RecordKind.INTENT, RecordKind.ROLLBACK, RecordKind.FAILURE)
     if going and record.target:
         goal = chain.moves.get(record.target)
@@ -179,8 +181,10 @@ def _rests(chain: Chain, record: Record) -> Iterator[Told]:
 
 
 def _copies(chain: Chain, record: Record) -> Iterator[Told]:
-    """A migration copies what the records before it know, all that an alias names, and no other bytes; from then on
-    versions have their new numbers."""
+    """Check that a migration copies what the records before it know, all that an alias names, and no other bytes.
+
+    From then on versions have their new numbers.
+    """
     if record.kind is not RecordKind.MIGRATION or record.versions is None:
         return
     now = {key(one.before): one.after for one in record.versions}
@@ -207,12 +211,12 @@ def _copies(chain: Chain, record: Record) -> Iterator[Told]:
 
 
 def _frozen(waiver: Waiver) -> bytes:
-    """What can be looked up: a waiver holds a dict."""
+    """Return a waiver in a form that can be looked up: it holds a dict."""
     return canonical(waiver)
 
 
 def _moment(text: str) -> datetime | None:
-    """The moment that a record names; None where the calendar has no such day or hour."""
+    """Return the moment that a record names; None where the calendar has no such day or hour."""
     try:
         return datetime.strptime(text, TIME).replace(tzinfo=UTC)
     except ValueError:

@@ -105,7 +105,7 @@ def _column(column: Column, rows: int, counts: Mapping[str, Any]) -> ColumnProfi
 
 
 def _whole(column: Column, value: Any) -> Any:
-    """A decimal without places is a whole number to the contract."""
+    """Return a value of an integer column as a whole number: to the contract a decimal without places is one."""
     return int(value) if column.category == "integer" and value is not None else value
 
 

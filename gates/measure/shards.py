@@ -92,7 +92,7 @@ class Measured:
 
 
 def refuse(resolved: ResolvedPolicy) -> None:
-    """Raises ``GatesError`` for what can't be measured in parts."""
+    """Raise ``GatesError`` for what can't be measured in parts."""
     data = resolved.policy.data
     if data.key is None:
         raise GatesError(
@@ -218,7 +218,7 @@ def _whole(path: Path, told: KeptRows) -> Path:
 
 
 def _few(slices: Sequence[Slice]) -> None:
-    """A part may hold few enough values of a column, and the whole too many."""
+    """Refuse a column with too many values in all parts together: each part may hold few enough."""
     values: dict[tuple[str, str], set[str | None]] = {}
     for one in slices:
         for column, value in one.key:

@@ -109,8 +109,11 @@ def _counted(part: Slice, statistic: Statistic, smooth: Smooth, *, pair: bool) -
 
 
 def _bounded(sums: Moments, smooth: Smooth, spread: Spread, who: int) -> Found:
-    """A share of rows that have it or don't is exact; of rows that have some of it there are as many as its
-    error is worth."""
+    """Return a mean with its bounds.
+
+    A share of rows that have it or don't is exact; of rows that have some of it there are as many as its error is
+    worth.
+    """
     method = "jackknife" if sums.buckets else "t"
     index = _places(smooth, len(sums.sums), who)[0]
     if smooth.tail is not None:

@@ -21,7 +21,7 @@ def settled(session: Session, decision: Decision) -> Settled:
 
 
 def waivable(session: Session) -> tuple[str, ...]:
-    """The ids of the gates that may be waived by this policy and by the base commit's."""
+    """Return the ids of the gates that may be waived by this policy and by the base commit's."""
     ours, *others = (one.policy.promotion.waivable for one in (session.resolved, *session.base_policies))
     return tuple(gate for gate in ours if all(gate in ids for ids in others))
 

@@ -55,27 +55,27 @@ def charged(session: Session, evidence: Evidence, resolved: ResolvedPolicy) -> E
 
 
 def _measures_alike(session: Session, held: BasePolicy) -> bool:
-    """Whether what is measured for the policy at hand is what that one asks for, too."""
+    """Tell whether what is measured for the policy at hand is what that one asks for, too."""
     return held.resolved.measured == session.resolved.measured and held.root == session.workspace.root
 
 
-def _judge_by(session: Session, place: int, held: BasePolicy, evidence: Evidence, folder: Path) -> Decision:
+def _judge_by(session: Session, index: int, base_policy: BasePolicy, evidence: Evidence, folder: Path) -> Decision:
     """Judge the candidate by a base commit's policy; what could not be measured for it is an error."""
-    beside = session.workspace.of_base(place, folder)
+    beside = session.workspace.of_base(index, folder)
     try:
-        if _measures_alike(session, held):
-            return judge(held.resolved, evidence)
+        if _measures_alike(session, base_policy):
+            return judge(base_policy.resolved, evidence)
         other = session.workspace.load_evidence(beside)
         if other.candidate != evidence.candidate:
             raise GatesError("its evidence is about another candidate")
-        return judge(held.resolved, other)
+        return judge(base_policy.resolved, other)
     except GatesError as error:
         why = _reason_left(session, beside) or str(error)
-    return could_not_judge(held.resolved.policy.model, f"by the base commit's policy: {why}")
+    return could_not_judge(base_policy.resolved.policy.model, f"by the base commit's policy: {why}")
 
 
 def _reason_left(session: Session, folder: Path) -> str | None:
-    """Why nothing could be measured for the base commit's policy, where the measuring said so."""
+    """Return why nothing could be measured for the base commit's policy, where the measuring said so."""
     try:
         decision = session.workspace.load_decision(folder / session.workspace.decision.name)
     except GatesError:
@@ -85,7 +85,7 @@ def _reason_left(session: Session, folder: Path) -> str | None:
 
 def _measure_for(
     session: Session,
-    held: BasePolicy,
+    base_policy: BasePolicy,
     folder: Path,
     outputs: Sequence[ModelOutput],
     champion: RegisteredModel | None,
@@ -93,11 +93,13 @@ def _measure_for(
 ) -> None:
     from gates.measure.measurement import Measurement
 
-    base, work, workspace = held.resolved, folder / "work", session.workspace
+    base, work, workspace = base_policy.resolved, folder / "work", session.workspace
     work.mkdir(parents=True)
     try:
         with session.steps.step("measure", "for the base commit's policy"):
-            measurement = Measurement(base, held.root, work, environ=session.environ, elsewhere=session.scores_of)
+            measurement = Measurement(
+                base, base_policy.root, work, environ=session.environ, elsewhere=session.scores_of
+            )
             before = _champion_before(session, base, champion, work) if outputs else None
             fixed = _anchor_before(session, base, anchor, work) if outputs else None
             evidence = measurement.evidence(measurement.check(), outputs[: base.policy.train.seeds], before, fixed)
@@ -112,7 +114,8 @@ def _measure_for(
 def _champion_before(
     session: Session, base: ResolvedPolicy, champion: RegisteredModel | None, work: Path
 ) -> RegisteredModel | None:
-    """The champion of the base commit's policy; on a machine without a registry, the one that was handed over."""
+    """Return the champion of the base commit's policy; on a machine without a registry, the one that was handed
+    over."""
     if session.scores_of is None:
         return champion_of(session, base, work)
     if base.champion != session.resolved.champion:
@@ -123,7 +126,7 @@ def _champion_before(
 def _anchor_before(
     session: Session, base: ResolvedPolicy, anchor: RegisteredModel | None, work: Path
 ) -> RegisteredModel | None:
-    """The anchor of the base commit's policy: a pull request may have named one that asks for less."""
+    """Return the anchor of the base commit's policy: a pull request may have named one that asks for less."""
     asked, ours = ((one.champion[0], one.policy.anchor) for one in (base, session.resolved))
     if asked == ours:
         return anchor

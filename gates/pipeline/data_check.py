@@ -14,7 +14,8 @@ from gates.measure.holdout.tables import OpenTable, open_table
 
 
 def hold(engine: Engine, opened: OpenTable, contract: Contract, root: Path) -> Checked:
-    """Every rule that one table can be held to; other tables that rules name are looked for beside ``root``.
+    """Check a table by every rule that it can be held to alone; other tables that rules name are looked for beside
+    ``root``.
 
     Raises ``GatesError`` where there is no such rule: nothing to judge is not a pass.
     """

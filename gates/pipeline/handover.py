@@ -82,7 +82,7 @@ def receive(work: Workspace, handed: Path, digests: str, wanted: Collection[str]
 
 
 def read_digests(text: str, wanted: Collection[str]) -> dict[str, str]:
-    """Lines ``NAME DIGEST`` as name -> digest. A job that was hostile wrote some of them: each name stands once."""
+    """Read lines ``NAME DIGEST``, each name once: a job that was hostile wrote some of them."""
     digests: dict[str, str] = {}
     for line in filter(None, map(str.strip, text.splitlines())):
         name, _, digest = line.partition(" ")
@@ -117,7 +117,7 @@ def _take(work: Path, folder: Path, parcel: Parcel, digest: str) -> None:
 
 
 def plain_files(folder: Path) -> dict[str, int]:
-    """Path -> bytes of each file below a folder. Raises ``GatesError`` for links, special files, and too much."""
+    """Return the size of each file below a folder. Raises ``GatesError`` for links, special files, and too much."""
     if folder.is_symlink() or not folder.is_dir():
         raise GatesError("there is no such folder", where=str(folder), exit_code=Exit.INPUT)
     sizes: dict[str, int] = {}
@@ -139,7 +139,7 @@ def plain_files(folder: Path) -> dict[str, int]:
 
 
 def hand_data(measurement: Measurement, folder: Path) -> None:
-    """The parcel ``data``: the training tables, the holdout without its label, and what a model will be asked."""
+    """Write the parcel ``data``: the training tables, the holdout without its label, and what a model will be asked."""
     folder.mkdir(parents=True)
     measurement.unlabelled(folder)
     measurement.asked_about(folder, FEATURES)
@@ -153,14 +153,15 @@ def hand_data(measurement: Measurement, folder: Path) -> None:
 
 
 def split(root: Path, pattern: str) -> tuple[Path, str]:
-    """A file or a glob as the folder where it starts, and the rest."""
+    """Split a file or a glob into the folder where it starts, and the rest."""
     parts = (root / pattern).parts
     fixed = next((index for index, part in enumerate(parts[:-1]) if _GLOB.search(part)), len(parts) - 1)
     return Path(*parts[:fixed]), "/".join(parts[fixed:])
 
 
 def handed_tables(work: Workspace, train: str | None) -> tuple[Path, Path | None]:
-    """Where the holdout without its label lies that was handed over, and the training tables, which may be a glob."""
+    """Return where the holdout without its label lies that was handed over, and the training tables, which may be a
+    glob."""
     folder = work.data
     holdout = next(iter(sorted(folder.glob("holdout.*"))), None)
     if holdout is None:
@@ -169,7 +170,7 @@ def handed_tables(work: Workspace, train: str | None) -> tuple[Path, Path | None
 
 
 def without_holdout(measurement: Measurement, checkout: Path) -> str:
-    """Patterns for a sparse checkout without the files that hold the holdout's labels."""
+    """Return patterns for a sparse checkout without the files that hold the holdout's labels."""
     lines = ["/*"]
     for file in measurement.files("holdout"):
         path = file.resolve()
@@ -185,7 +186,7 @@ def without_holdout(measurement: Measurement, checkout: Path) -> str:
 
 
 def hand_served(serving: Mapping[str, RegisteredModel | None], identity: str, folder: Path) -> bool:
-    """The parcel ``served``, a folder a model by its name; gives whether one of them must be scored first.
+    """Write the parcel ``served``, a folder a model by its name; gives whether one of them must be scored first.
 
     ``identity`` is that of the holdout, on which kept predictions must be.
     """
@@ -194,24 +195,26 @@ def hand_served(serving: Mapping[str, RegisteredModel | None], identity: str, fo
 
 
 def _hand_one(served: RegisteredModel | None, identity: str, folder: Path) -> bool:
-    """With what is known of it, and why it can't be compared where that is so."""
+    """Hand a model over with what is known of it, and why it can't be compared where that is so; gives whether it must
+    be scored."""
     folder.mkdir(parents=True)
-    told: dict[str, str | None] = {}
+    handed: dict[str, str | None] = {}
     scored = False
     if served is not None:
-        told = {"version": served.version, "digest": served.digest, "why": None}
+        handed = {"version": served.version, "digest": served.digest, "why": None}
         try:
             scored = _hand_model(served, identity, folder)
         except GatesError as error:
             if error.exit_code is Exit.OUTSIDE:
                 raise
-            told["why"] = error.what
-    files.write(folder / SERVED, json.dumps(told).encode())
+            handed["why"] = error.what
+    files.write(folder / SERVED, json.dumps(handed).encode())
     return scored
 
 
 def _hand_model(served: RegisteredModel, identity: str, folder: Path) -> bool:
-    """Whether it is the model: there are no predictions on this holdout."""
+    """Hand over a model's predictions, or the model itself where there are none on this holdout; gives whether it is
+    the model."""
     if kept := served.predictions(identity):
         shutil.copyfile(kept, folder / f"predictions{kept.suffix}")
         return False
@@ -223,16 +226,18 @@ def _hand_model(served: RegisteredModel, identity: str, folder: Path) -> bool:
 
 
 def handed_served(work: Workspace, name: str) -> RegisteredModel | None:
-    """The champion, or the anchor, that was handed over; its predictions are the kept ones, or those of the parcel with
-    its scores."""
+    """Return the champion, or the anchor, that was handed over.
+
+    Its predictions are the kept ones, or those of the parcel with its scores.
+    """
     folder, scores = work.served / name, work.scored
-    told = _object(folder / SERVED)
-    if not told:
+    handed = _object(folder / SERVED)
+    if not handed:
         return None
 
     def predictions(_: str) -> Path:
         unscored = scores / f"{name}.json"
-        why = told["why"] or (_object(unscored).get("why") if unscored.exists() else None)
+        why = handed["why"] or (_object(unscored).get("why") if unscored.exists() else None)
         if why:
             raise GatesError(str(why))
         places = (*sorted(folder.glob("predictions.*")), scores / f"{name}.parquet")
@@ -242,7 +247,7 @@ def handed_served(work: Workspace, name: str) -> RegisteredModel | None:
         return found
 
     return RegisteredModel(
-        version=str(told["version"]), digest=str(told["digest"]), predictions=predictions, folder=lambda: folder
+        version=str(handed["version"]), digest=str(handed["digest"]), predictions=predictions, folder=lambda: folder
     )
 
 
@@ -265,23 +270,23 @@ def score(work: Workspace, name: str, environ: Mapping[str, str]) -> Path:
     if features is None:
         raise GatesError("no rows were handed over", where=str(data), hint=_AGAIN)
     folder.mkdir(parents=True, exist_ok=True)
-    made = set()
+    scores = set()
     for of, model in _models(work, name):
         try:
-            made.add(scored(model, features, folder / f"{of}.parquet", asked, environ))
+            scores.add(scored(model, features, folder / f"{of}.parquet", asked, environ))
         except GatesError as error:
             if name == "candidate":
                 raise
-            made.add(folder / f"{of}.json")
+            scores.add(folder / f"{of}.json")
             files.write(folder / f"{of}.json", json.dumps({"why": error.what}).encode())
     for left in folder.iterdir():  # what a model was asked through is not handed on
-        if left not in made:
+        if left not in scores:
             left.unlink()
     return folder
 
 
 def _models(work: Workspace, name: str) -> list[tuple[str, Path]]:
-    """The models that were handed over, each with its name. What came as predictions needs no scores."""
+    """Return the models that were handed over, each with its name. What came as predictions needs no scores."""
     if name == "champion":
         found = [(of, work.served / of / "model") for of in SERVING]
     else:
@@ -293,7 +298,7 @@ def _models(work: Workspace, name: str) -> list[tuple[str, Path]]:
 
 
 def handed_scores(work: Workspace, name: str) -> Path:
-    """Scores that came from another machine."""
+    """Return the scores that came from another machine."""
     path = work.scored / f"{name}.parquet"
     if not path.is_file():
         raise GatesError(

@@ -61,7 +61,7 @@ class Pipeline:
             return measurement.check()
 
     def broken(self, findings: tuple[Finding, ...]) -> Evidence | None:
-        """The evidence about the data alone, where it breaks its contract: nothing is trained on it."""
+        """Return the evidence about the data alone, where it breaks its contract: nothing is trained on it."""
         session = self.session
         evidence = session.measurement.evidence(findings)
         if judge(session.resolved, evidence).verdict not in (Verdict.FAIL, Verdict.ERROR):
@@ -144,7 +144,7 @@ class Pipeline:
         return self.unjudged(GatesError(why if (folder / work.evidence.name).exists() else reason or why))
 
     def unjudged(self, error: GatesError) -> Decision:
-        """The decision where a step stopped before anything could be judged."""
+        """Return the decision where a step stopped before anything could be judged."""
         code = Code(error.code) if isinstance(error, DisagreementError) else Code.COULD_NOT_JUDGE
         return could_not_judge(self.session.model, str(error), code)
 

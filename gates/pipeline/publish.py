@@ -110,7 +110,7 @@ def facts_of(session: Session, decision: Decision) -> Facts:
 
 
 def _reproduce(session: Session) -> str:
-    """The commands that judge this very commit on a laptop."""
+    """Return the commands that judge this very commit on a laptop."""
     happened, again = session.happened, "gates run"
     if session.path != "gates.yaml":
         again += f" --policy {shlex.quote(session.path)}"
@@ -120,7 +120,7 @@ def _reproduce(session: Session) -> str:
 
 
 def _waive(session: Session) -> str | None:
-    """The file of the workflow that records a waiver, where the checkout has it."""
+    """Return the file of the workflow that records a waiver, where the checkout has it."""
     checkout = session.environ.get("GITHUB_WORKSPACE")
     if not checkout:
         return None
@@ -130,7 +130,7 @@ def _waive(session: Session) -> str | None:
 
 
 def _evidence_of(session: Session, decision: Decision) -> Evidence | None:
-    """The evidence that the decision was made from, where it lies there."""
+    """Return the evidence that the decision was made from, where it lies there."""
     try:
         evidence = session.workspace.load_evidence()
     except GatesError:
@@ -139,7 +139,7 @@ def _evidence_of(session: Session, decision: Decision) -> Evidence | None:
 
 
 def _champions(session: Session) -> tuple[Champion, ...]:
-    """What the champion's alias has named, by the ledger. A report is whole without it."""
+    """Return what the champion's alias has named, by the ledger. A report is whole without it."""
     try:
         named = session.resolved.champion
     except GatesError:  # a policy that can't be read, which was told
@@ -152,18 +152,18 @@ def _champions(session: Session) -> tuple[Champion, ...]:
 
 
 def status_of(decision: Decision, facts: Facts, code: Exit, context: str) -> Status:
-    """The status of a decision that ends with ``code``; ``context`` is ``Subject.context``."""
-    told = headline(decision, facts)
+    """Return the status of a decision that ends with ``code``; ``context`` is ``Subject.context``."""
+    words = headline(decision, facts)
     if facts.observing and facts.verdict(decision) not in (Verdict.PASS, Verdict.ERROR):
-        told = f"observing until {facts.observing}: {told}"
+        words = f"observing until {facts.observing}: {words}"
     if facts.fork:
-        told = f"reported by a fork, not verified: {told}"
+        words = f"reported by a fork, not verified: {words}"
     if decision.code is Code.COULD_NOT_JUDGE:
-        told = f"{told}: {decision.reason}"
+        words = f"{words}: {decision.reason}"
     return Status(
         state=_STATES.get(code, "error"),
         context=context,
-        description=_cut(told, LONGEST),
+        description=_cut(words, LONGEST),
     )
 
 

@@ -34,10 +34,10 @@ DIRTY = "code or data that was not committed can't be restored"
 def reproduce(session: Session, entry: Entry, into: Path) -> Reproduced:
     """Train in the empty folder ``into``. Raises ``GatesError`` where record, commit or data don't allow it."""
     record = entry.record
-    found = repository(session.workspace.root, session.environ)
+    checkout = repository(session.workspace.root, session.environ)
     commit = record.source.commit if record.source else None
     if (
-        found is None
+        checkout is None
         or record.source is None
         or commit is None
         or record.policy is None
@@ -46,7 +46,7 @@ def reproduce(session: Session, entry: Entry, into: Path) -> Reproduced:
     ):
         what = "names no commit, policy, evidence and model to train again"
         raise GatesError(what, where=f"record {record.sequence}")
-    _checked_out(found[0], commit, into)
+    _checked_out(checkout[0], commit, into)
     again = _session(session, entry, into)
     _data(session.workspace.root, again.workspace.root, [table.path for table in record.data])
     before = read_json(Evidence, session.ledger.document(entry, EVIDENCE), EVIDENCE)
@@ -75,7 +75,8 @@ def reproduce(session: Session, entry: Entry, into: Path) -> Reproduced:
 
 
 def _checked_out(git: Git, commit: str, into: Path) -> None:
-    """The commit's files, in a repository of their own that borrows the objects: the user's has no part in it."""
+    """Check the commit's files out, in a repository of their own that borrows the objects: the user's has no part in
+    it."""
     if git.resolve(f"{commit}^{{commit}}") is None:
         raise GatesError(f"commit {commit[:12]} is not here", where="git", hint="Fetch it.", exit_code=Exit.OUTSIDE)
     fresh = Git(folder=into / ".git", environ=git.environ)
@@ -88,7 +89,7 @@ def _checked_out(git: Git, commit: str, into: Path) -> None:
 
 
 def _session(session: Session, entry: Entry, into: Path) -> Session:
-    """A session in the fresh work tree, with the record's policy."""
+    """Open a session in the fresh work tree, with the record's policy."""
     ref = entry.record.policy
     assert ref is not None  # noqa: S101 -- the caller has looked
     workspace = Workspace(policy=into / ref.path)
@@ -98,7 +99,8 @@ def _session(session: Session, entry: Entry, into: Path) -> Session:
 
 
 def _data(root: Path, fresh: Path, paths: list[str]) -> None:
-    """Tables that are not in the commit come from beside the policy of now; whether they are the same is looked at."""
+    """Copy the tables that are not in the commit from beside today's policy. Whether they are the same is checked
+    later."""
     for pattern in paths:
         for path in [] if Path(pattern).is_absolute() else sorted(root.glob(pattern)):
             target = fresh / path.relative_to(root)
@@ -127,7 +129,7 @@ def _champion(session: Session, before: Evidence, into: Path) -> RegisteredModel
 
 
 def _kept(session: Session, again: Session, entry: Entry, into: Path) -> Path | None:
-    """The predictions of then, where they were promoted and are still kept."""
+    """Return the predictions of then, where they were promoted and are still kept."""
     after = as_now(session.ledger, session.ledger.head(), entry).record.after
     if after is None:
         return None
@@ -136,26 +138,28 @@ def _kept(session: Session, again: Session, entry: Entry, into: Path) -> Path | 
 
 
 def _predictions(then: Path | None, now: Path) -> Iterator[str]:
-    """Where two files of predictions part: columns, rows, or the first row that differs."""
+    """Yield where two files of predictions differ: columns, rows, or the first row that does."""
     import pandas
 
     if then is None:
         yield "the earlier predictions were not kept: the record promoted nothing"
         return
-    one, other = (pandas.read_csv(p) if p.suffix == ".csv" else pandas.read_parquet(p) for p in (then, now))
-    if list(one.columns) != list(other.columns) or len(one) != len(other):
-        told = f"{rows(len(one))} of {', '.join(one.columns)} then; {len(other)} of {', '.join(other.columns)} now"
-        yield f"predictions: {told}"
+    earlier, later = (pandas.read_csv(p) if p.suffix == ".csv" else pandas.read_parquet(p) for p in (then, now))
+    if list(earlier.columns) != list(later.columns) or len(earlier) != len(later):
+        difference = (
+            f"{rows(len(earlier))} of {', '.join(earlier.columns)} then; {len(later)} of {', '.join(later.columns)} now"
+        )
+        yield f"predictions: {difference}"
         return
-    differ = ~((one == other) | (one.isna() & other.isna())).all(axis=1)
+    differ = ~((earlier == later) | (earlier.isna() & later.isna())).all(axis=1)
     if differ.any():
         first = int(differ.to_numpy().argmax())
-        told = f"{one.iloc[first].to_dict()} then, {other.iloc[first].to_dict()} now"
-        yield f"predictions: {int(differ.sum()):,} of {rows(len(one))} differ, first row {first + 1}: {told}"
+        difference = f"{earlier.iloc[first].to_dict()} then, {later.iloc[first].to_dict()} now"
+        yield f"predictions: {int(differ.sum()):,} of {rows(len(earlier))} differ, first row {first + 1}: {difference}"
 
 
 def _counts(then: Evidence, now: Evidence) -> Iterator[str]:
-    """Where two measurements part, the model's own digest aside."""
+    """Yield where two measurements differ, the model's own digest aside."""
     if (then.champion and then.champion.digest) != (now.champion and now.champion.digest):
         yield "evidence: the earlier champion is not the one stored"
     theirs = {(part.dimension, part.key): part for part in now.slices}

@@ -30,7 +30,7 @@ def schema() -> dict[str, Plain]:
 
 
 def read(data: bytes, name: str, open_file: Open, *, of_old: bool = False) -> ResolvedPolicy:
-    """Raises ``PolicyError`` with all mistakes of policy and contract, sorted by place.
+    """Read a policy with its contract. Raises ``PolicyError`` with all mistakes of both, sorted by place.
 
     ``of_old``: a policy that was in force already; rules that decide nothing are then no mistake.
     """

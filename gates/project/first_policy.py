@@ -89,7 +89,7 @@ def look(asked: FirstPolicy, root: Path) -> tuple[Guessed, tuple[Profile, ...]]:
 
 
 def _portable(path: str, root: Path) -> str:
-    """A path as the policy should name it: from its folder, where the file is below that."""
+    """Return a path as the policy should name it: from its folder, where the file is below that."""
     return Path(path).relative_to(root).as_posix() if Path(path).is_relative_to(root) else path
 
 
@@ -109,7 +109,7 @@ def refuse_standing(paths: Sequence[Path], root: Path, *, force: bool) -> None:
 
 
 def checked_model(name: str | None) -> str | None:
-    """A model's name as it is given. Raises ``GatesError`` for what is none."""
+    """Return a model's name as it is given. Raises ``GatesError`` for what is none."""
     if name is not None and not policy_text.MODEL.fullmatch(name):
         raise GatesError(
             f"--model: {name} is not a valid model name",
@@ -119,7 +119,7 @@ def checked_model(name: str | None) -> str | None:
 
 
 def _refuse_long(contract: bytes, table: Profile) -> None:
-    """A contract that gates would not read again is not written."""
+    """Refuse to write a contract that gates would not read again."""
     try:
         parse(contract, "contract.yaml")
     except GatesError as error:

@@ -89,7 +89,7 @@ def checked_owners(owners: str) -> str:
 
 
 def checked_pin(pin: str) -> tuple[str, str]:
-    """A copy of this project: OWNER/NAME, and its commit. Raises ``GatesError`` for what is none."""
+    """Split a copy of this project into OWNER/NAME and its commit. Raises ``GatesError`` for what is none."""
     match = PIN.fullmatch(pin)
     if not match:
         raise GatesError(
@@ -116,7 +116,7 @@ def origin() -> str | None:
 
 
 def _checkout(folder: Path) -> tuple[str, str]:
-    """The remote of a checkout and its commit; no commit where the remote is not known to have it."""
+    """Return the remote of a checkout and its commit; no commit where the remote is not known to have it."""
     git = Git(folder=folder / ".git", environ=os.environ)
     try:
         url, commit, there = (
@@ -129,7 +129,7 @@ def _checkout(folder: Path) -> tuple[str, str]:
 
 
 def _branch(top: Path) -> str:
-    """The default branch, where the remote has said which it is; else main."""
+    """Return the default branch, where the remote has said which it is; else main."""
     try:
         found = repository(top, os.environ)
         told = found[0].run("symbolic-ref", "--short", "refs/remotes/origin/HEAD", fails=False) if found else ""

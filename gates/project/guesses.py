@@ -131,7 +131,7 @@ def _require_unique(tables: Sequence[Profile], key: str) -> None:
 
 
 def classes(column: ColumnProfile) -> tuple[Plain, ...]:
-    """The values of a column of few, without those that are no number."""
+    """Return the values of a column that has few, without those that are no number."""
     values = (value for value, _ in column.values or ())
     return tuple(value for value in values if not isinstance(value, float) or isfinite(value))
 
@@ -154,7 +154,7 @@ def _told(column: ColumnProfile) -> str:
 
 
 def _fitting(column: ColumnProfile) -> tuple[Task, str] | None:
-    """The task of which a column could be the label, and why; None where it can be none."""
+    """Return the task of which a column could be the label, and why; None where it can be none."""
     n, listed = _number_of(column), column.values is not None
     if column.category is None or column.category in TEMPORAL or n < TWO:
         return None
@@ -170,7 +170,7 @@ def _fitting(column: ColumnProfile) -> tuple[Task, str] | None:
 
 
 def _name(column: ColumnProfile) -> str:
-    """A name that a comment can hold."""
+    """Return a name that a comment can hold."""
     return column.name if column.name.isprintable() and len(column.name) <= MOST else "the label"
 
 
@@ -210,7 +210,8 @@ def _unfit(column: ColumnProfile, task: Task) -> str | None:
 
 
 def _task(whole: Profile, said: Said, label: str | None, query: str | None) -> tuple[Task, str]:
-    """The task, and why. Raises ``GatesError`` where the label that was named fits none, or not the one named."""
+    """Guess the task, and say why. Raises ``GatesError`` where the label that was named fits none, or not the one
+    named."""
     wanted = said.task or ("ranking" if said.query is not None else None)
     if wanted == "ranking" and query is None:
         raise GatesError(
@@ -232,7 +233,7 @@ def _task(whole: Profile, said: Said, label: str | None, query: str | None) -> t
 
 
 def _query(whole: Profile, said: Said) -> tuple[str | None, str]:
-    """The column that looks like a query's, where a ranking is possible."""
+    """Guess the column that looks like a query's, where a ranking is possible."""
     if said.task not in (None, "ranking"):
         return None, ""
     for known in (*QUERIES, *GROUPS):
@@ -245,8 +246,8 @@ def _query(whole: Profile, said: Said) -> tuple[str | None, str]:
 
 
 def _ranks(whole: Profile, query: str, label: str) -> bool:
-    """Whether a label is a relevance within queries: whole numbers from 0 up, and its name where the query's name says
-    less."""
+    """Tell whether a label is a relevance within queries: whole numbers from 0 up, and its name where the query's name
+    says less."""
     column = whole[label]
     if column.category != "integer" or column.low is None or column.low < 0 or column.nulls:
         return False
@@ -255,7 +256,7 @@ def _ranks(whole: Profile, query: str, label: str) -> bool:
 
 
 def _label(whole: Profile, said: Said, query: str | None) -> tuple[str | None, str]:
-    """The column that looks most like a label, and why."""
+    """Guess the column that looks most like a label, and say why."""
     task = said.task or ("ranking" if said.query is not None else None)
     names = [name for name in whole.names if name not in (query, said.key)]
     plain = [name for name in names if not missing(whole[name], task or "regression") and not _keylike(whole[name])]
@@ -284,7 +285,7 @@ def _label(whole: Profile, said: Said, query: str | None) -> tuple[str | None, s
 
 
 def _best(fitting: Sequence[str], names: Sequence[str], known: Sequence[str], what: str) -> tuple[str | None, str]:
-    """The one that is known by name, else the last column, else the only one."""
+    """Return the column that is known by name, else the last one, else the only one."""
     if found := _known(fitting, known):
         return found, BY_NAME
     if fitting and fitting[-1] == names[-1]:
@@ -293,7 +294,7 @@ def _best(fitting: Sequence[str], names: Sequence[str], known: Sequence[str], wh
 
 
 def _says_yes(column: ColumnProfile) -> bool:
-    """Whether two values are those of a label: 0 and 1, no and yes."""
+    """Tell whether two values are those of a label: 0 and 1, no and yes."""
     values = {value for value, _ in column.values or ()}
     return values in NATURAL or any(str(value).lower() in POSITIVE for value in values)
 
@@ -307,7 +308,7 @@ def _keylike(column: ColumnProfile) -> bool:
 
 
 def _positive(label: ColumnProfile) -> tuple[Plain, str]:
-    """The positive one of two values, and why; none where that goes without saying."""
+    """Guess the positive one of two values, and say why; none where that goes without saying."""
     counts = dict(label.values or ())
     if set(counts) in NATURAL and label.category != "number":
         return max(counts), ""

@@ -75,13 +75,13 @@ _FIRST: Mapping[Task, First] = {
 
 
 def model_name(text: str) -> str:
-    """A model's name made of any text, such as that of a folder."""
+    """Make a model's name of any text, such as that of a folder."""
     found = re.sub(r"[^A-Za-z0-9._-]+", "-", text).lstrip("._-")[:100]
     return found.rstrip("-") or "model"
 
 
 def policy(guessed: Guessed, tables: Sequence[Profile], model: str) -> str:
-    """The text of ``gates.yaml``: the last of the tables is the holdout."""
+    """Write the text of ``gates.yaml``: the last of the tables is the holdout."""
     guess, holdout = guessed.guess, tables[-1]
     lines = [_OPENING, "version: 1", _line(f"model: {flow(model)}", "its name in the registry")]
     lines += [_line(f"task: {guessed.task}", guessed.task_why), "", "data:"]
@@ -126,7 +126,7 @@ def _label_lines(guessed: Guessed, tables: Sequence[Profile]) -> list[str]:
 
 
 def _classes(guessed: Guessed, tables: Sequence[Profile]) -> list[Plain]:
-    """The classes of a multiclass task that any of the tables has, where these are few."""
+    """Return the classes of a multiclass task that any of the tables has, where these are few."""
     label = guessed.guess.label
     if guessed.task != "multiclass" or label is None:
         return []
@@ -134,7 +134,7 @@ def _classes(guessed: Guessed, tables: Sequence[Profile]) -> list[Plain]:
 
 
 def _gates(guessed: Guessed, tables: Sequence[Profile]) -> Iterator[str]:
-    """The first gate; beside it another metric and slices as comments, each to be taken or left."""
+    """Yield the first gate; beside it another metric and slices as comments, each to be taken or left."""
     holdout, first = tables[-1], _FIRST[guessed.task]
     slices, n = _slices(guessed, holdout), len(_classes(guessed, tables))
     chance = {"min": (max(0.01, round(1 / n, 2)), f"no better than chance: {REACH}")} if n else {}

@@ -75,12 +75,12 @@ def lay(
 
 
 def _copy(pin: str | None) -> dict[str, str]:
-    """A copy of this project as answers of the template; no answers where none is known."""
+    """Return a copy of this project as answers of the template; no answers where none is known."""
     return dict(zip(("project", "commit"), checked_pin(pin), strict=True)) if pin else {}
 
 
 def _render(given: Mapping[str, str], defaults: Mapping[str, str], *, ask: bool) -> dict[str, bytes]:
-    """The template's files by their names."""
+    """Render the template's files, and return them by their names."""
     try:
         import copier
         from copier.errors import CopierError

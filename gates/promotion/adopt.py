@@ -68,6 +68,7 @@ def adopt(
 
 
 def _model(desk: PromotionContext, head: str | None, version: str, folder: Path, told: str) -> RecordedModel:
-    """What the ledger knows of that version, with the predictions that it was judged by, where its bytes are whole."""
+    """Return what the ledger knows of that version, with the predictions that it was judged by, where its bytes are
+    whole."""
     known = known_of(desk.ledger, head, desk.name, version)
     return known if known and known.digest == told else provenance.model(folder, lambda _: None)

@@ -19,16 +19,17 @@ TROUBLE = {
 
 
 def badge_of(ledger: Ledger, registry: Names | None, resolved: ResolvedPolicy, alias: str) -> Badge:
-    """The badge of a stage. Without a registry it is what the ledger says, and nobody knows who moved an alias since.
+    """Return the badge of a stage. Without a registry it is what the ledger says, and nobody knows who moved an alias
+    since.
 
     Raises ``GatesError`` for a stage that the policy does not have, and where ledger or registry can't be asked.
     """
     resolved.stage(alias)
     name = resolved.champion[0]
     last = champions(ledger, ledger.head(), name, alias, most=1)
-    found = (
+    served = (
         next(one for one in standing(ledger, registry, resolved).aliases if one.alias == alias) if registry else None
     )
-    trouble = TROUBLE.get(found.state) if found else None
-    told = trouble.format(found.version or "none") if trouble and found else None
+    trouble = TROUBLE.get(served.state) if served else None
+    told = trouble.format(served.version or "none") if trouble and served else None
     return badge(name, alias, last[-1] if last else None, told)

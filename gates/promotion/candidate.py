@@ -108,13 +108,14 @@ def measure_again(candidate: Candidate, evidence: Evidence, served: RegisteredMo
             raise changed(Refused.EVIDENCE_CHANGED, f"{OTHER_ROWS}: {error.what}") from error
 
 
-def _copied(workspace: Workspace, place: int, beside: Path, known: str) -> ModelOutput:
-    """A training's predictions and facts, in a folder of their own; of further trainings the files are not kept."""
-    made = predictions(workspace, place)
-    folder = beside / str(place)
+def _copied(workspace: Workspace, index: int, beside: Path, known: str) -> ModelOutput:
+    """Copy a training's predictions and facts into a folder of their own; of further trainings the files are not
+    kept."""
+    file = predictions(workspace, index)
+    folder = beside / str(index)
     folder.mkdir()
-    shutil.copyfile(made, folder / f"predictions{made.suffix}")
-    said = workspace.trainings(place + 1)[place] / FACTS
+    shutil.copyfile(file, folder / f"predictions{file.suffix}")
+    said = workspace.trainings(index + 1)[index] / FACTS
     if said.is_file():
         shutil.copyfile(said, folder / FACTS)
     return ModelOutput(digest=known, folder=folder)
@@ -127,7 +128,7 @@ def _predictions_digest(folder: Path) -> str:
 
 
 def predictions(workspace: Workspace, place: int = 0) -> Path:
-    """The predictions that were judged: a training's own, or those made when its model was scored."""
+    """Return the predictions that were judged: a training's own, or those made when its model was scored."""
     folder, name = workspace.trainings(place + 1)[place], f"candidate{place or ''}"
     found = _found(folder / "predictions") or _found(workspace.work / "scored" / name)
     if found is None:

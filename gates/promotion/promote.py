@@ -51,15 +51,15 @@ def promote(desk: PromotionContext, candidate: Candidate, wanted: str | None, *,
             if stage is None or _stands(desk, head, stage.alias, digest(model)):
                 return _already(desk, candidate.resolved, head, stage)
             try:
-                found = verified(desk, candidate, head, stage, model)
-                if found.record.after is None:
-                    kept = kept or _kept(desk, candidate, found)
+                verification = verified(desk, candidate, head, stage, model)
+                if verification.record.after is None:
+                    kept = kept or _kept(desk, candidate, verification)
             except RefusedError as error:
                 _refuse(desk, candidate, stage, error)
                 raise
             with suppress(LostRaceError):  # else: look, verify and judge again on the state of now
-                intent = begin(desk, found.record, found.documents, after=head)
-                return _carried_out(desk, candidate, intent, kept, found)
+                intent = begin(desk, verification.record, verification.documents, after=head)
+                return _carried_out(desk, candidate, intent, kept, verification)
 
 
 def _rehearse(desk: PromotionContext, candidate: Candidate, wanted: str | None) -> Promoted:
@@ -109,7 +109,7 @@ def _carried_out(
 
 
 def _tags(candidate: Candidate, intent: Entry, verified: Verified) -> dict[str, str]:
-    """Pointers for people; what counts is in the ledger."""
+    """Return pointers for people; what counts is in the ledger."""
     record = intent.record
     tables = {f"gates.data.{table.name}": table.digest for table in record.data}
     commit = {"gates.commit": record.source.commit} if record.source and record.source.commit else {}
@@ -130,14 +130,15 @@ def _manifest(candidate: Candidate) -> list[dict[str, str | int]]:
 def _stage(
     desk: PromotionContext, resolved: ResolvedPolicy, head: str | None, wanted: str | None, model: str
 ) -> Stage | None:
-    """The stage that was asked for, or the first one that the model does not stand in; None where it stands in all."""
+    """Return the stage that was asked for, or the first one that the model does not stand in; None where it stands in
+    all."""
     if wanted is not None:
         return resolved.stage(wanted)
     return next((stage for stage in resolved.stages if not _stands(desk, head, stage.alias, model)), None)
 
 
 def _stands(desk: PromotionContext, head: str | None, alias: str, model: str) -> bool:
-    """Whether the alias names this very model, by ledger and registry, and its bytes are whole."""
+    """Tell whether the alias names this very model, by ledger and registry, and its bytes are whole."""
     last = last_move(desk.ledger, head, desk.name, alias)
     if last is None or last.record.after is None or last.record.after.digest != model:
         return False
@@ -161,7 +162,7 @@ def _rehearsed(verified: Verified, stage: Stage) -> Promoted:
 
 
 def unapproved(stage: Stage, _: str) -> tuple[Approval, ...]:
-    """Where nobody can be asked for approvals: enough for a stage that needs none."""
+    """Return no approvals, as nobody can be asked here: enough for a stage that needs none."""
     if stage.approvals:
         raise GatesError(
             f"{stage.alias} needs the approval of {', '.join(stage.approvals)}, which only a GitHub run can show",
@@ -172,7 +173,7 @@ def unapproved(stage: Stage, _: str) -> tuple[Approval, ...]:
 
 
 def _refuse(desk: PromotionContext, candidate: Candidate, stage: Stage, error: RefusedError) -> None:
-    """A refusal is a record. If it can't be written, the refusal is still reported."""
+    """Record a refusal. If it can't be written, the refusal is still reported."""
     draft = replace(bare(desk, candidate, stage, RecordKind.REFUSAL, error.what), code=error.code)
     documents = {POLICY: candidate.resolved.document}
     with suppress(GatesError):

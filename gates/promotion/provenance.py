@@ -33,7 +33,7 @@ SMALL = 1 << 16  # an MLmodel is a few lines
 
 
 def run(environ: Mapping[str, str], git: Git | None) -> Run:
-    """Who and what runs this: GitHub's runner by its variables, else the name that git knows."""
+    """Return who and what runs this: GitHub's runner by its variables, else the name that git knows."""
     if environ.get("GITHUB_ACTIONS") == "true":
         again = environ.get("GITHUB_TRIGGERING_ACTOR")
         return Run(
@@ -62,7 +62,7 @@ def run(environ: Mapping[str, str], git: Git | None) -> Run:
 
 
 def draft(name: str, run: Run, kind: RecordKind, alias: str | None, reason: str) -> Record:
-    """A record about a registered model that says nothing more yet; the ledger fills in place, chain and time."""
+    """Draft a record about a registered model that says nothing more yet; the ledger fills in place, chain and time."""
     return Record(
         schema=SCHEMA, kind=kind, sequence=1, previous=None, at="", name=name, alias=alias, reason=reason,
         time_source="the runner's clock" if run.provider == "github" else "this machine's clock",
@@ -84,7 +84,7 @@ def _number(text: str | None) -> int | None:
 
 
 def code(git: Git | None, top: Path | None, root: Path) -> TrainingCode:
-    """The commit checked out, and the lock files beside policy and repository."""
+    """Return the commit checked out, and the lock files beside policy and repository."""
     locks = {}
     for folder in dict.fromkeys((top or root, root)):
         for path in (folder / name for name in LOCKS):
@@ -112,7 +112,7 @@ def uncommitted(git: Git | None, top: Path | None, resolved: ResolvedPolicy, roo
 
 
 def _untracked(git: Git, top: Path, resolved: ResolvedPolicy, root: Path) -> list[str]:
-    """The tables' files that git neither tracks nor ignores."""
+    """Return the tables' files that git neither tracks nor ignores."""
     tables = filter(None, (resolved.policy.data.train, resolved.policy.data.holdout))
     paths = {one.resolve() for table in tables for one in pointers.named(root, table)}
     inside = [f":(top,literal){one.relative_to(top).as_posix()}" for one in sorted(paths) if one.is_relative_to(top)]
@@ -148,7 +148,7 @@ def data(
 
 
 def _files(root: Path, pattern: str) -> str | None:
-    """Digest of the sorted manifest of the files that a path, folder or glob names; None where it names none."""
+    """Digest the sorted manifest of the files that a path, folder or glob names; None where it names none."""
     entries = [
         {
             "path": one.relative_to(root).as_posix() if one.is_relative_to(root) else one.name,
@@ -169,7 +169,7 @@ def _yaml(path: Path) -> Any:
 
 
 def model(folder: Path, parameters: Any) -> RecordedModel:
-    """The model of a candidate's folder. ``parameters(run_id)`` gives what a training logged under that run."""
+    """Return the model of a candidate's folder. ``parameters(run_id)`` gives what a training logged under that run."""
     written = _yaml(folder / "model" / "MLmodel") if (folder / "model" / "MLmodel").is_file() else None
     flavours = written.get("flavors") if isinstance(written, dict) else None
     named = ", ".join(sorted(map(str, flavours))) if isinstance(flavours, dict) else ""
@@ -189,7 +189,7 @@ def _pickled(folder: Path) -> Iterator[str]:
 
 
 def _holds_pickle(path: Path) -> bool:
-    """By content: a pickle's first bytes, or an archive with one in it."""
+    """Tell by its content whether a file holds a pickle: a pickle's first bytes, or an archive with one in it."""
     with path.open("rb") as file:
         if file.read(2) in PICKLES:
             return True

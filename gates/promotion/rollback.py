@@ -43,7 +43,7 @@ GONE = "sha256:" + "0" * 64
 
 
 def _drafted(desk: PromotionContext, goal: Entry, alias: str, reason: str) -> Record:
-    """The intent: what the goal says of the model, and nothing of how it was promoted."""
+    """Draft the intent: what the goal says of the model, and nothing of how it was promoted."""
     past = goal.record
     return replace(
         desk.draft(RecordKind.INTENT, alias, reason),
@@ -73,22 +73,22 @@ def _carried_out(desk: PromotionContext, intent: Entry) -> Entry:
 
 
 def _goal(desk: PromotionContext, head: str | None, alias: str, target: str | None, now: str | None) -> Entry:
-    """The record to go back to."""
+    """Find the record to go back to."""
     every = list(moves(desk.ledger, head, desk.name, alias))
     if target is None:
         if every:
             _undisputed(every[0], alias, now)
         if every and now is None:
             return every[0]
-        found = [one for one in _before(every) if one.record.after and one.record.after.version != now]
-        if not found:
+        entries = [one for one in _before(every) if one.record.after and one.record.after.version != now]
+        if not entries:
             raise GatesError(f"the ledger has no earlier model of {alias}", where="rollback")
-        return found[0]
-    found = [one for one in every if names(target, one.record.sequence, one.digest)]
-    if len(found) != 1:
-        what = "names several records" if found else f"is not a record that promoted to {alias}"
+        return entries[0]
+    entries = [one for one in every if names(target, one.record.sequence, one.digest)]
+    if len(entries) != 1:
+        what = "names several records" if entries else f"is not a record that promoted to {alias}"
         raise GatesError(f"{target} {what}", where="--to", hint="gates history lists them.")
-    return found[0]
+    return entries[0]
 
 
 def _undisputed(last: Entry, alias: str, now: str | None) -> None:
@@ -104,7 +104,7 @@ def _undisputed(last: Entry, alias: str, now: str | None) -> None:
 
 
 def _before(moves: list[Entry]) -> list[Entry]:
-    """What stood before the last promotion that still stands: a rollback takes away what it went back from."""
+    """Return what stood before the last promotion that still stands: a rollback takes away what it went back from."""
     stack: list[Entry] = []
     for entry in reversed(moves):
         if entry.record.target:

@@ -50,13 +50,13 @@ def standing(ledger: Ledger, registry: Names, resolved: ResolvedPolicy) -> Stand
 
 
 def _alias(ledger: Ledger, registry: Names, resolved: ResolvedPolicy, alias: str, entry: Entry | None) -> ServedAlias:
-    state, told, version = compared(registry, resolved.champion[0], alias, entry)
+    state, sentence, version = compared(registry, resolved.champion[0], alias, entry)
     today, why = _today(ledger, resolved, entry) if entry else (None, "nothing was promoted")
     after = entry.record.after if entry else None
     return ServedAlias(
         alias=alias,
         state=state,
-        told=told,
+        told=sentence,
         mend=None if state in AGREED else hint(state, entry),
         version=version,
         record=entry.record.sequence if entry else None,
@@ -68,7 +68,7 @@ def _alias(ledger: Ledger, registry: Names, resolved: ResolvedPolicy, alias: str
 
 
 def _today(ledger: Ledger, resolved: ResolvedPolicy, entry: Entry) -> tuple[str | None, str]:
-    """What today's policy says of the evidence that the model was promoted on."""
+    """Return what today's policy says of the evidence that the model was promoted on."""
     if entry.record.evidence is None:
         return None, "it was adopted: nothing was measured"
     evidence = read_json(Evidence, ledger.document(entry, EVIDENCE), EVIDENCE)
@@ -79,8 +79,11 @@ def _today(ledger: Ledger, resolved: ResolvedPolicy, entry: Entry) -> tuple[str 
 
 
 def served(ledger: Ledger, name: str, alias: str, files: list[dict[str, str | int]]) -> Entry:
-    """The record of the model whose files these are (as ``files.manifest`` lists them): all of what was promoted
-    to the alias, or of its MLflow model. Raises ``GatesError`` where they are not."""
+    """Find the record of the model whose files these are (as ``files.manifest`` lists them).
+
+    They must be all of what was promoted to the alias, or of its MLflow model. Raises ``GatesError`` where they are
+    not.
+    """
     last = last_move(ledger, ledger.head(), name, alias)
     if last is None:
         raise GatesError(f"the ledger has no promotion to {alias}", where=name)

@@ -110,7 +110,7 @@ def verified(
 
 
 def bare(desk: PromotionContext, candidate: Candidate, stage: Stage, kind: RecordKind, reason: str) -> Record:
-    """A record of a stage that says by which policy, and what code trained."""
+    """Return a record of a stage that says by which policy, and what code trained."""
     return replace(desk.draft(kind, stage.alias, reason), policy=candidate.policy.ref, source=candidate.code)
 
 
@@ -165,8 +165,11 @@ def _moved_on(candidate: Candidate, seen: Evidence, fresh: Evidence) -> str | No
 def _used(
     desk: PromotionContext, candidate: Candidate, head: str | None, evidence: Evidence, *, own: tuple[str, ...]
 ) -> int:
-    """How often the holdout has decided, where that is charged: by the ledger, if it knows of more than the evidence.
-    What was decided of this very model is no further look at the holdout."""
+    """Count how often the holdout has decided, where that is charged: by the ledger, if it knows of more than the
+    evidence.
+
+    What was decided of this very model is no further look at the holdout.
+    """
     if candidate.resolved.policy.data.reuse is None:
         return evidence.used
     holdout = next(one.digest for one in evidence.tables if one.name == "holdout")
@@ -178,8 +181,11 @@ def _same(one: Measured | None, other: Measured | None) -> bool:
 
 
 def _counted(candidate: Candidate, evidence: Evidence) -> Evidence:
-    """What must be the same when it is measured again: all but what depends on the clock, how often the holdout has
-    decided, and the sentence that says why a champion has no predictions."""
+    """Return what must be the same when it is measured again.
+
+    That is all but what depends on the clock, how often the holdout has decided, and the sentence that says why a
+    champion has no predictions.
+    """
     contract, champion = candidate.resolved.contract, evidence.champion
     clocked = {rule.id for rule in contract.rules if rule.clock} if contract else set()
     if champion and champion.unscored:
@@ -192,7 +198,7 @@ HINT_VERDICT = "Only a pass is promoted, or what was waived (gates waive)."
 
 
 def _same_decision(workspace: Workspace, derived: Decision, *, anew: bool) -> None:
-    """The decision that people have seen is the one that the evidence gives."""
+    """Check that the decision that people have seen is the one that the evidence gives."""
     if anew or not workspace.decision.exists():
         return
     seen = workspace.load_decision()
@@ -203,7 +209,8 @@ def _same_decision(workspace: Workspace, derived: Decision, *, anew: bool) -> No
 
 
 def _as_promoted(desk: PromotionContext, candidate: Candidate, head: str | None, fresh: Evidence) -> None:
-    """The champion's predictions give the counts that it was promoted on, where those are of the same rows."""
+    """Check that the champion's predictions give the counts that it was promoted on, where those are of the same
+    rows."""
     entry = last_move(desk.ledger, head, *candidate.resolved.champion)
     if entry is None or entry.record.evidence is None:
         return
@@ -214,7 +221,7 @@ def _as_promoted(desk: PromotionContext, candidate: Candidate, head: str | None,
 
 
 def _served(candidate: Candidate) -> RegisteredModel | None:
-    """The champion of now, which ledger and registry agree about."""
+    """Return the champion of now, which ledger and registry agree about."""
     try:
         return candidate.served()
     except DisagreementError as error:
@@ -233,7 +240,7 @@ def _disagree(error: DisagreementError) -> RefusedError:
 
 
 def _accepted(desk: PromotionContext, candidate: Candidate, head: str | None, decision: Decision) -> tuple[Waiver, ...]:
-    """The waivers that are needed. Raises ``RefusedError`` where they don't make a pass."""
+    """Return the waivers that are needed. Raises ``RefusedError`` where they don't make a pass."""
     if decision.verdict is Verdict.PASS:
         return ()
     given, unproven = holding(desk.ledger, head, desk.name, candidate.proven, candidate.today)
@@ -247,7 +254,7 @@ def _accepted(desk: PromotionContext, candidate: Candidate, head: str | None, de
 
 
 def _from(desk: PromotionContext, head: str | None, stage: Stage, model: str) -> Version | None:
-    """The version that moves on from the stage before; None for a first stage, which registers one."""
+    """Return the version that moves on from the stage before; None for a first stage, which registers one."""
     if stage.after is None:
         return None
     last = _agreed(desk, head, stage.after)

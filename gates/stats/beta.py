@@ -54,7 +54,7 @@ def _fraction(x: float, a: float, b: float) -> float:
 
 @lru_cache(maxsize=2**16)  # of a thousand slices under a few rules
 def quantile(chance: float, a: float, b: float) -> float:
-    """The value that lies above with ``chance``'s complement; ``a`` and ``b`` above 0.
+    """Return the value below which ``chance`` of the distribution lies; ``a`` and ``b`` must be above 0.
 
     Halley's method on the distribution function, within a bracket that each step narrows.
     """

@@ -36,8 +36,10 @@ def keyword_kept(word: str, schema: Mapping[str, Plain], target: Target, columns
 
 
 def _row_keeps(word: str, parameter: Plain) -> str:
-    """A row is an object: of its type, equal to no scalar, and what is said of numbers and text does not touch
-    it."""
+    """Return the SQL of what a schema asks of a whole row.
+
+    A row is an object: of its type, equal to no scalar, and what is said of numbers and text does not touch it.
+    """
     if word == "type":
         return "TRUE" if "object" in ([parameter] if isinstance(parameter, str) else parameter) else "FALSE"
     return "TRUE"
@@ -49,7 +51,10 @@ def _one_of(schema: Mapping[str, Plain], target: Target, columns: Columns) -> st
 
 
 def _conditional(schema: Mapping[str, Plain], target: Target, columns: Columns) -> str:
-    """The condition is written once: conditions within conditions would double at every step."""
+    """Return the SQL of ``if``, ``then`` and ``else``.
+
+    The condition is written once: conditions within conditions would double at every step.
+    """
     then, otherwise = (kept(schema.get(word, True), target, columns) for word in ("then", "else"))
     if then == otherwise:
         return then
@@ -266,7 +271,7 @@ def _rule(
 
 
 def _required(name: str, notes: Mapping[str, Plain]) -> ContractRule:
-    """A column is in all rows or in none, so there is nothing to tolerate."""
+    """Return the rule that a column must exist. A column is in all rows or in none, so there is nothing to tolerate."""
     return ContractRule(
         id=f"{name}.required",
         asks="the column must be there",

@@ -119,8 +119,7 @@ class ColumnSet:
     severity: Severity = declare(SEVERITY, default="error")
 
     def rule(self, known: Known, /) -> ContractRule:
-        """Columns are in all rows or in none: so every row breaks the rule if one is extra, missing or out of
-        place."""
+        """Count all rows if a column is extra, missing or out of place: columns are in all rows or in none."""
 
         def count(columns: Columns) -> str:
             ordered = self.columns == "ordered"

@@ -12,7 +12,7 @@ _FROM_RIGHT = ("R", "AL", "AN")
 
 @lru_cache(maxsize=2**16)
 def is_idn_hostname(text: str) -> bool:
-    """Whether each label is of letters, digits and hyphens, or one that RFC 5890 to 5893 allow, in either form."""
+    """Tell whether each label is of letters, digits and hyphens, or one that RFC 5890 to 5893 allow, in either form."""
     import idna
 
     if not text or len(text) > LONGEST or text[-1] in _DOTS:

@@ -30,7 +30,7 @@ def _is(expression: str) -> Callable[[str], str]:
 
 
 def _date(text: str) -> str:
-    """The day must exist, in a year from 0 on."""
+    """Return the SQL of whether a text is a day that exists, in a year from 0 on."""
     exists = f"TRY_CAST(substr({text}, 1, 10) AS DATE) IS NOT NULL"
     return every([matches(text, rf"\A{grammars.DATE}"), exists])
 

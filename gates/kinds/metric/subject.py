@@ -75,7 +75,7 @@ class JudgedPart:
         return _key(self.metric, self.part)
 
     def oriented(self, confidence: float) -> tuple[float, float]:
-        """Lower and upper bound with larger being better."""
+        """Return the lower and upper bound, oriented so that larger is better."""
         low, high = (settled(bound) for bound in self.judged.bounds(confidence))
         return (low, high) if self.sign > 0 else (-high, -low)
 

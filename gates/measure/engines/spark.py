@@ -187,7 +187,7 @@ class Spark:
         self._keep(frame.select(*shown), view_of(name))
 
     def embedded(self, name: str) -> DuckDB:
-        """A file is open there already; a table of Spark's is brought over."""
+        """Return DuckDB with the table open: a file is open there already, and a table of Spark's is brought over."""
         if self._brought.get(name) is False:
             self._duckdb.register(self.session.table(_named(view_of(name))).toArrow(), name)
             self._brought[name] = True

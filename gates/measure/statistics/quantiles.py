@@ -236,7 +236,8 @@ def _one(id_: str, quantiles: _Found, spread: _Spread | str, ends: Sequence[floa
 
 
 def _errors(values: Sequence[float], ends: Sequence[float], sure: float) -> Iterator[float]:
-    """The wider side is taken for both: a quantile's error is skewed, and each bound has to hold."""
+    """Yield each model's error, on both sides that of the wider one: a quantile's error is skewed, and each bound has
+    to hold."""
     for value, low, high in zip(values, ends[::2], ends[1::2], strict=True):
         yield max(value - low, high - value) / sure
 
