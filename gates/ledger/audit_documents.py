@@ -92,17 +92,17 @@ def check(git: Git, filed: Sequence[Filed], key: Path | None = None) -> AuditPar
     return totals
 
 
-def _checked(one: Callable[[Sequence[Filed]], AuditPart], parts: Sequence[Sequence[Filed]]) -> Iterable[AuditPart]:
+def _checked(audit: Callable[[Sequence[Filed]], AuditPart], parts: Sequence[Sequence[Filed]]) -> Iterable[AuditPart]:
     """Check parts of the records, and yield them in their order.
 
     They are checked on as many processors as there are, and as many as are worth it.
     """
     workers = min(len(parts), os.cpu_count() or 1)
     if workers < 2:
-        yield from map(one, parts)
+        yield from map(audit, parts)
         return
     with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(one, parts)
+        yield from pool.map(audit, parts)
 
 
 def _part(git: Git, key: Path | None, filed: Sequence[Filed]) -> AuditPart:

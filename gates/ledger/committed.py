@@ -35,16 +35,16 @@ class _Seen:
 def check(git: Git, filed: Sequence[Filed]) -> Committed:
     """Look every record's policy up in git. A policy that stood in no repository has nothing to be held to."""
     committed = Committed(flaws=[[] for _ in filed])
-    refs = [one.record.policy for one in filed]
+    refs = [entry.record.policy for entry in filed]
     branches = {ref.branch for ref in refs if ref and ref.branch}
     with git.objects() as objects:
         seen = _Seen(objects=objects, reached={name: _commits(git, name) for name in branches})
-        for index, (one, ref) in enumerate(zip(filed, refs, strict=True)):
+        for index, (entry, ref) in enumerate(zip(filed, refs, strict=True)):
             if ref is None or ref.commit is None or ref.branch is None:
                 continue
             if objects.get(ref.commit) is None or not seen.reached[ref.branch]:
                 committed.unknown += 1
-            elif why := _differs(seen, ref, one.documents.get(POLICY)):
+            elif why := _differs(seen, ref, entry.documents.get(POLICY)):
                 committed.flaws[index].append((Flaw.POLICY, why))
     return committed
 
