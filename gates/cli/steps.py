@@ -29,6 +29,7 @@ from gates.schema.fields import schema_of
 from gates.schema.yaml_text import dump
 from gates.wording import plural
 
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMAS: dict[str, Callable[[], Any]] = {
     "policy": policy_schema,
     "contract": lambda: CONTRACT_SCHEMA,
@@ -43,6 +44,11 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "policy-diff": lambda: schema_of(PolicyDiff),
     "doctor": lambda: schema_of(Diagnosis),
 }
+
+
+def published(document: str) -> dict[str, Any]:
+    """Return the JSON Schema of a document under its own name, by which others may refer to it."""
+    return {"$schema": _DIALECT, "$id": f"urn:gates-ml:schema:{document}:v1", **SCHEMAS[document]()}
 
 
 @click.command()
@@ -169,4 +175,4 @@ def schema(document: str) -> None:
     Example:
       gates schema > gates.schema.json
     """
-    click.echo(json.dumps(SCHEMAS[document](), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(published(document), indent=2, ensure_ascii=False))

@@ -17,6 +17,7 @@ CREDENTIAL = re.compile(r"(?i)MLFLOW|DATABRICKS|REGISTRY|SAGEMAKER|^AWS_|^AZURE_
 PICKLE = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
 REGISTRY = "gates-registry"
 FULL = 0.9  # of its limit
+_PLACEHOLDER = re.compile(r"^OWNER/|@(FULL-COMMIT-)?SHA$")
 _PINNED = re.compile(r"^(\.{1,2}/|\$/)|@[0-9a-f]{40}$|^docker://.+@sha256:[0-9a-f]{64}$")
 
 
@@ -51,7 +52,10 @@ def _judged(seen: Seen) -> Iterator[Diagnosed]:
 def _pinned(seen: Seen) -> Iterator[Diagnosed]:
     for source in (*seen.workflows, *seen.actions):
         for path, name in used(source):
-            if not _PINNED.search(name):
+            if _PLACEHOLDER.search(name):
+                what = f"{name} is a placeholder: write your copy of gates there, and its commit"
+                yield Diagnosed(state=CheckState.MISSING, where=_at(source, path), what=what)
+            elif not _PINNED.search(name):
                 yield Diagnosed(
                     state=CheckState.UNSAFE, where=_at(source, path), what=f"{name} can change under its name"
                 )

@@ -1,7 +1,5 @@
 """Write a repository's files for GitHub: caller workflows, lines of CODEOWNERS, and a list of settings. Pure: text in,
 text out.
-
-Pure: text in, text out.
 """
 
 from __future__ import annotations
@@ -34,6 +32,7 @@ class Home:
     roles: tuple[str, ...] = ()
     project: str = UNPINNED[0]
     commit: str = UNPINNED[1]
+    version: str = ""  # of that commit, such as v0.2.0: Dependabot and Renovate move both
 
     @property
     def policy(self) -> str:
@@ -53,10 +52,10 @@ def path(home: Home, caller: str) -> str:
 def as_before(home: Home, text: str) -> Home:
     """Return the home with what a workflow written before names: the copy of this project, and the Python that
     trains."""
-    pin = re.search(r"uses: ([^/\s]+/[^/\s]+)/\S+@([0-9a-f]{40})\b", text)
+    pin = re.search(r"uses: ([^/\s]+/[^/\s]+)/\S+@([0-9a-f]{40})\b(?: # (v[\w.]+))?", text)
     python = re.search(r"^ +python-version: '([\d.]+)'$", text, re.MULTILINE)
     home = replace(home, python=python[1]) if python else home
-    return replace(home, project=pin[1], commit=pin[2]) if pin else home
+    return replace(home, project=pin[1], commit=pin[2], version=pin[3] or "") if pin else home
 
 
 def workflow(home: Home, caller: str) -> str:
@@ -80,7 +79,8 @@ def workflow(home: Home, caller: str) -> str:
 
 
 def _uses(home: Home, called: str) -> str:
-    named = f"uses: {home.project}/.github/workflows/{called}@{home.commit}"
+    version = f" # {home.version}" if home.version else ""
+    named = f"uses: {home.project}/.github/workflows/{called}@{home.commit}{version}"
     return named if home.commit != UNPINNED[1] else f"{_TO_BE_PINNED}{named}"
 
 

@@ -175,7 +175,7 @@ def _session(token: str, adapter: HTTPAdapter) -> Session:
     session = Session()
     session.auth = sign  # as auth, so that a .netrc file can't put its own in place
     session.headers["Accept"] = "application/vnd.github+json"
-    session.headers["User-Agent"] = f"mlgates/{__version__}"
+    session.headers["User-Agent"] = f"gates-ml/{__version__}"
     session.headers["X-GitHub-Api-Version"] = API_VERSION
     session.mount("https://", adapter)
     session.mount("http://", adapter)

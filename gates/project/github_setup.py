@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from gates.checkout.workspace import Workspace
@@ -46,7 +47,7 @@ def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = Fa
     home = caller_workflows.as_before(home, _text(before) if before.is_file() else "")
     if found := pin or (origin() if home.commit == UNPINNED[1] else None):
         project, commit = checked_pin(found)
-        home = replace(home, project=project, commit=commit)
+        home = replace(home, project=project, commit=commit, version=version_of(found))
     texts = {
         top / caller_workflows.path(home, one): caller_workflows.workflow(home, one) for one in caller_workflows.CALLERS
     }
@@ -103,16 +104,36 @@ def origin() -> str | None:
 
     Either pip installed it from a git repository on GitHub, or it is a checkout of one, at a commit that is there.
     """
-    try:
-        direct_url = json.loads(distribution("mlgates").read_text("direct_url.json") or "{}")
-    except (PackageNotFoundError, ValueError):
-        return None
+    direct_url = _installed_from()
     url, commit = str(direct_url.get("url", "")), (direct_url.get("vcs_info") or {}).get("commit_id")
     if (direct_url.get("dir_info") or {}).get("editable") and url.startswith("file://"):
         url, commit = _checkout(Path(unquote(urlsplit(url).path)))
     name = full_name(url) if re.search(r"github\.com[/:]", url) else None
     pin = f"{name}@{commit}" if name and commit else ""
     return pin if PIN.fullmatch(pin) else None
+
+
+def version_of(pin: str) -> str:
+    """Return the version of a copy of this project, such as v0.2.0; empty where it is not this installation's, or has
+    none."""
+    if pin != origin():
+        return ""
+    direct_url = _installed_from()
+    revision = str((direct_url.get("vcs_info") or {}).get("requested_revision", ""))
+    if (direct_url.get("dir_info") or {}).get("editable"):
+        folder = Path(unquote(urlsplit(str(direct_url["url"])).path))
+        git = Git(folder=folder / ".git", environ=os.environ)
+        revision = git.run("describe", "--tags", "--exact-match", "--match", "v*", "HEAD", fails=False)
+    return revision if re.fullmatch(r"v\d+\.\d+\.\d+", revision) else ""
+
+
+def _installed_from() -> dict[str, Any]:
+    """Return what pip noted down about where it got this installation; nothing where it noted nothing."""
+    try:
+        direct_url = json.loads(distribution("gates-ml").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        return {}
+    return direct_url if isinstance(direct_url, dict) else {}
 
 
 def _checkout(folder: Path) -> tuple[str, str]:

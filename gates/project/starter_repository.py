@@ -23,7 +23,7 @@ from gates.system.git import root_above
 
 TEMPLATE = Path(__file__).parents[1] / "template"
 ANSWERS = ".copier-answers.yml"
-EXTRA = "pip install 'mlgates[template]'"
+EXTRA = "pip install 'gates-ml[template]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,7 @@ def _lacking(doing: str, error: ImportError) -> GatesError:
     """What is said where the client of a store of artifacts is not installed."""
     module = error.name or str(error)
     extra = CLIENTS.get(module.partition(".")[0])
-    hint = f"Install it: pip install 'mlgates[{extra}]'." if extra else f"Install {module}."
+    hint = f"Install it: pip install 'gates-ml[{extra}]'." if extra else f"Install {module}."
     return GatesError(f"{doing}: {module} is not installed", where="registry", hint=hint, exit_code=Exit.OUTSIDE)
 
 

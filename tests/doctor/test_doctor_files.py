@@ -116,6 +116,10 @@ CASES = {
         {GATES: WORKFLOW.replace(SHA, "v1")},
         [("pins", "unsafe", f"{GATES}:7", "model-ci.yml@v1 can change under its name")],
     ),
+    "a placeholder": (
+        {GATES: WORKFLOW.replace("acme/", "OWNER/").replace(SHA, "SHA")},
+        [("pins", "missing", f"{GATES}:7", "is a placeholder: write your copy of gates there, and its commit")],
+    ),
     "a short commit": (
         {PROMOTES: PROMOTE.replace(SHA, "1" * 7, 1)},
         [("pins", "unsafe", f"{PROMOTES}:13", "checkout@1111111")],

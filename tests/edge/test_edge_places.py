@@ -140,7 +140,7 @@ def test_a_store_whose_client_is_missing_names_the_extra(module: str, extra: str
     with pytest.raises(GatesError) as caught, _told("keep the model"):
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
     assert f"{module} is not installed" in str(caught.value)
-    assert f"pip install 'mlgates[{extra}]'" in str(caught.value)
+    assert f"pip install 'gates-ml[{extra}]'" in str(caught.value)
     assert caught.value.exit_code is Exit.OUTSIDE
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert extra in extras

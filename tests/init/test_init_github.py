@@ -284,6 +284,23 @@ def test_a_checkout_is_known_once_github_has_its_commit(tmp_path, monkeypatch):
     assert github_setup.origin() is None  # not pushed, as far as can be seen
     git("update-ref", "refs/remotes/origin/main", head)
     assert github_setup.origin() == f"acme/gates@{head}"
+    assert github_setup.version_of(f"acme/gates@{head}") == ""
+    git("tag", "v0.2.0")
+    assert github_setup.version_of(f"acme/gates@{head}") == "v0.2.0"
+    assert github_setup.version_of(f"acme/gates@{'d' * 40}") == ""  # somebody named another commit
+
+
+def test_a_pin_has_its_version_beside_it_for_who_moves_both(monkeypatch):
+    told = {"url": "https://github.com/acme/gates", "vcs_info": {"commit_id": "c" * 40, "requested_revision": "v0.2.0"}}
+    monkeypatch.setattr(github_setup, "distribution", lambda _: Dist(json.dumps(told)))
+    home = Home(
+        model="churn", project="acme/gates", commit="c" * 40, version=github_setup.version_of(github_setup.origin())
+    )
+    for caller in caller_workflows.CALLERS:
+        text = caller_workflows.workflow(home, caller)
+        assert f"@{'c' * 40} # v0.2.0\n" in text
+        assert caller_workflows.as_before(Home(model="churn"), text).version == "v0.2.0"
+        assert caller_workflows.as_before(Home(model="churn"), text.replace(" # v0.2.0", "")).version == ""
 
 
 def test_a_model_cannot_write_into_its_workflow():

@@ -139,7 +139,7 @@ def test_without_copier_the_command_that_installs_it_is_told(folder, monkeypatch
     done = template()
     assert (done.code, done.out, names(folder)) == (2, "", set())
     assert "--template: needs copier, which is not installed" in done.err
-    assert "pip install 'mlgates[template]'" in done.err
+    assert "pip install 'gates-ml[template]'" in done.err
 
 
 def test_copier_is_installed_by_the_extra_alone():

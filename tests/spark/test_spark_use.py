@@ -71,7 +71,7 @@ def test_without_the_extra(monkeypatch, missing):
     with pytest.raises(GatesError) as caught:
         connect(engine="spark")
     assert caught.value.exit_code is Exit.INPUT
-    assert "pip install 'mlgates[spark]'" in str(caught.value)
+    assert "pip install 'gates-ml[spark]'" in str(caught.value)
 
 
 def test_a_frame_of_sparks_and_its_session(spark):

@@ -56,7 +56,7 @@ LIKE = {"HUGEINT": "DECIMAL(38,0)"}  # Parquet has no whole numbers of 128 bits
 _NAMES = {one: name for name, one in TYPES.items() if not name.startswith("U")}
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 QUERY = "query of Spark"
-EXTRA = "pip install 'mlgates[spark]'"
+EXTRA = "pip install 'gates-ml[spark]'"
 
 
 class Spark:
