@@ -43,6 +43,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     log.write_text(log.read_text().replace("## [Unreleased]", "## [Unreleased]\n\n## [0.2.0] - 2026-12-01"))
     (home / ".gitignore").write_text("/dist/\n__pycache__/\n")
     git(home, "init", "--quiet")
+    for key, value in {"user.name": "d", "user.email": "d@example.invalid", "tag.gpgsign": "false"}.items():
+        git(home, "config", key, value)
     git(home, "add", "--all")
     git(home, "commit", "--quiet", "--message", "Version 0.2.0")
     return home
