@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gates.documents.standing import AliasState
 from gates.errors import GatesError
-from gates.ledger.alias import agreed, known_of
+from gates.ledger.alias import DisagreementError, agreed, known_of
 from gates.pipeline.session import Session
 from gates.policy import ResolvedPolicy
 
@@ -27,10 +28,29 @@ def champion_of(session: Session, resolved: ResolvedPolicy, folder: Path) -> Reg
         return None
     ledger, registry = session.ledger, None if session.no_registry else session.registry
     entry = agreed(ledger, ledger.head(), registry, name, alias)
+    if entry is None:
+        _unnamed(session, name, alias)
     after = entry.record.after if entry else None
     if entry is None or after is None:
         return None
     return session.registry.served(name, after.version, entry.record.model, folder / "champion")
+
+
+def _unnamed(session: Session, name: str, alias: str) -> None:
+    """Raise ``DisagreementError`` where nobody says which registry counts, the one of the repository has no champion,
+    and MLflow's own file beside the policy has one: it may be the one that serves."""
+    if session.registry_uri is not None or session.environ.get("GATES_REGISTRY"):
+        return
+    from gates.registry.sqlite import named_in
+
+    version = named_in(session.workspace.root / "mlflow.db", name, alias)
+    if version is not None:
+        raise DisagreementError(
+            AliasState.UNKNOWN,
+            f"{alias} names version {version} in mlflow.db, and nothing says whether that is the registry",
+            where=f"models:/{name}@{alias}",
+            hint="It is: MLFLOW_TRACKING_URI=sqlite:///mlflow.db. It is not: GATES_REGISTRY=git.",
+        )
 
 
 def anchor(session: Session) -> RegisteredModel | None:

@@ -39,6 +39,12 @@ def logged(file: Path, run_id: str, during: tuple[int, int] | None) -> dict[str,
     return {key: value for key, value in rows if key is not None} if rows else None
 
 
+def named_in(file: Path, name: str, alias: str) -> str | None:
+    """The version that an alias names in a registry that nobody has named; None where the file is no such registry."""
+    rows = _asked(file, ALIAS, name, alias) if file.is_file() else None
+    return str(rows[0][0]) if rows else None
+
+
 def _asked(file: Path, query: str, *values: str | int) -> list[Any] | None:
     """The rows that a file answers with; None where its tables are others."""
     try:

@@ -190,6 +190,24 @@ def test_a_champion_in_a_registry_that_nobody_names_any_more_is_told(registered:
     assert registered.gates("run", MLFLOW_TRACKING_URI=named).code == 0
 
 
+def test_a_champion_in_mlflows_own_file_is_not_passed_over(registered: Project) -> None:
+    """Of a registry that served before it had gates, and that gates would have found there once."""
+    import mlflow
+
+    registered.ready(gates=GATES)
+    client = mlflow.MlflowClient(f"sqlite:///{registered.root / 'mlflow.db'}")
+    client.create_registered_model("churn")
+    client.create_model_version("churn", "file:///nowhere")
+    client.set_registered_model_alias("churn", "champion", "1")
+    del registered.environ["MLFLOW_TRACKING_URI"]
+    done = registered.gates("run")
+    assert (done.code, registered.decision["code"]) == (2, "not_adopted")
+    assert "champion names version 1 in mlflow.db, and nothing says whether that is the registry" in done.complaint
+    assert registered.gates("run", GATES_REGISTRY="git").code == 0
+    registered.policy(gates=GATES, champion="models:/churn@other")
+    assert registered.gates("run").code == 0, "nothing there is what the policy compares with"
+
+
 def test_finding_no_champion_makes_no_registry(project: Project) -> None:
     project.ready()
     project.gates("run")
