@@ -51,6 +51,7 @@ def test_the_split_loses_and_doubles_no_row(telco):
     assert (len(train), len(holdout)) == (5280, 1763)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("params", "expected"),
     [("candidates/better.json", 0.853)],  # the other two stand in the README's comment

@@ -96,6 +96,7 @@ ELSE: dict[str, Example] = {
 
 
 SLOW = {  # they load MLflow, some more than once; tests elsewhere do the same in one process
+    'gates adopt --reason "in production since May, before we used gates"',
     'gates adopt --from sqlite:///mlflow.db --reason "the repository is our registry now"',
     "gates check-data --policy models/churn/gates.yaml",
     "gates measure",

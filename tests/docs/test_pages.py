@@ -16,7 +16,17 @@ from pages import PAGES, ROOT, blocks
 
 RUN = [page for page in PAGES if "<!-- run" in page.read_text()]
 SLOW = {  # done by the demo, by tests/init, and by tests/edge, or of a kind with another page
-    *("quick-start", "template", "promotion", "predictions", "scale", "read-a-report", "monorepo", "llm-grades"),
+    *(
+        "quick-start",
+        "template",
+        "promotion",
+        "predictions",
+        "scale",
+        "read-a-report",
+        "monorepo",
+        "llm-grades",
+        "migrate",
+    ),
 }
 FAR = "observe until 2999-12-31"  # so that an example doesn't end
 START = {  # pages about a project that there is, and what is done there first; others begin in an empty folder

@@ -111,6 +111,7 @@ print([one.count for one in found], limit[0])
 """
 
 
+@pytest.mark.slow
 def test_keys_that_do_not_fit_into_memory_go_to_disk(tmp_path):
     """Eight million keys take more than 300 MB; the limit still holds at the end."""
     duckdb.sql(f"COPY (SELECT i AS a, 'x' AS b FROM range(8000000) t(i)) TO '{tmp_path}/t.parquet'")  # noqa: S608

@@ -27,9 +27,9 @@ def bench():
     "scene",
     [
         ("calls", 1_000, 0.1, True),
-        ("calls", 10_000, 0.5, False),
+        pytest.param(("calls", 10_000, 0.5, False), marks=pytest.mark.slow),
         ("multiclass", 1_000, 0.5, True, 3),
-        ("auc", 1_000, 0.1, True),
+        pytest.param(("auc", 1_000, 0.1, True), marks=pytest.mark.slow),
         ("auc", 1_000, 0.5, True, "units"),
         ("regression", 1_000, 0.5, True, "normal"),
     ],

@@ -99,6 +99,9 @@ def drawn(chance, shape, rows):
     return list(zip(*(map(int, side) for side in sides), strict=True))
 
 
+AGAIN = [pytest.param(*one, marks=pytest.mark.slow) for one in ((0.3, "js"), (0.7, "psi"))]
+
+
 @pytest.mark.parametrize("measure", ["psi", "js"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_without_drift_hardly_any_table_is_blamed(measure, shape):
@@ -119,8 +122,7 @@ def test_without_drift_hardly_any_table_is_blamed(measure, shape):
     assert points > 0.25 * cells * repeats
 
 
-@pytest.mark.parametrize("measure", ["psi", "js"])
-@pytest.mark.parametrize("slope", [0.3, 0.7])
+@pytest.mark.parametrize(("slope", "measure"), [(0.3, "psi"), (0.7, "js"), *AGAIN])
 def test_each_bound_misses_the_true_distance_as_seldom_as_it_says(measure, slope):
     chance, repeats = np.random.default_rng(2), 60
     for bins in (3, 10, 50):
