@@ -69,16 +69,16 @@ class PromotionContext:
     held: list[str] = field(default_factory=list)  # the id of the lock, while it is held
 
     def version(self, number: str, digest: str) -> Version:
-        """A version of this registry."""
+        """Return a version of this registry."""
         return Version(version=number, digest=digest, registry=self.registry.kind)
 
     def draft(self, kind: RecordKind, alias: str | None, reason: str) -> Record:
-        """A record that says nothing more yet."""
+        """Draft a record that says nothing more yet."""
         return draft(self.name, self.run, kind, alias, reason)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One at a time on this machine. The lock ends with its process, however that ends."""
+        """Let one command at a time work on this machine. The lock ends with its process, however that ends."""
         from filelock import FileLock, Timeout
 
         path = self.registry.lock or self.ledger.git.lock
@@ -99,15 +99,15 @@ class PromotionContext:
             lock.release()
 
     def open_intent(self, head: str | None) -> Entry | None:
-        """The intent of this model that nothing has closed yet: there is never more than one."""
+        """Return the intent of this model that nothing has closed yet: there is never more than one."""
         for entry in self.ledger.entries(head):
             if entry.record.name == self.name and entry.record.kind in (RecordKind.INTENT, *OUTCOMES):
                 return entry if entry.record.kind is RecordKind.INTENT else None
         return None
 
     def settled(self) -> str | None:
-        """The ledger's newest commit, once no intent is open: one that a dead process left is undone."""
-        told = False
+        """Return the ledger's newest commit, once no intent is open: one that a dead process left is undone."""
+        announced = False
         while True:
             self.registry.refresh()
             head = self.ledger.head()
@@ -120,10 +120,10 @@ class PromotionContext:
                 outcome = undo(self, entry)
                 self.say(f"record {outcome.record.sequence}: {outcome.record.kind}, {outcome.record.reason}")
                 continue
-            if not told:
+            if not announced:
                 by = f"{entry.record.run.actor.login} is carrying out, until {entry.record.lease} at most"
                 self.say(f"waiting for record {entry.record.sequence}, which {by}")
-            told = True
+            announced = True
             time.sleep(POLL)
 
     def _abandoned(self, intent: Record) -> bool:
@@ -131,8 +131,11 @@ class PromotionContext:
 
 
 def within_lease(intent: Record, now: datetime) -> bool:
-    """Whether an intent's time has not run out. A lease is never longer than ``LEASE``: one that ends later was
-    written by a clock that is wrong, or by somebody who wants all others to wait."""
+    """Tell whether an intent's time has not run out.
+
+    A lease is never longer than ``LEASE``: one that ends later was written by a clock that is wrong, or by somebody who
+    wants all others to wait.
+    """
     return intent.lease is not None and now.strftime(TIME) <= intent.lease <= (now + LEASE + SKEW).strftime(TIME)
 
 
@@ -165,7 +168,7 @@ def undo(desk: PromotionContext, entry: Entry) -> Entry:
 
 
 def carry_out(desk: PromotionContext, entry: Entry) -> Entry:
-    """From an intent that was just verified to its outcome: finished where its version is whole, undone where not.
+    """Bring an intent that was just verified to its outcome: finished where its version is whole, undone where not.
 
     Does the same whether it goes on or begins again: each step looks first at what is.
     """
@@ -247,7 +250,7 @@ def _close(
 
 
 def _closing(desk: PromotionContext, entry: Entry, head: str | None) -> Entry | None:
-    """The outcome that somebody else, after our lease, has written for an intent."""
+    """Return the outcome that somebody else, after our lease, has written for an intent."""
     still = desk.open_intent(head)
     if still is not None and still.digest == entry.digest:
         return None
@@ -255,7 +258,8 @@ def _closing(desk: PromotionContext, entry: Entry, head: str | None) -> Entry | 
 
 
 def _name(file: int) -> str:
-    """The lock's own name, made by whoever held it first: whoever holds it knows that every other holder is gone."""
+    """Return the lock's own name, made by whoever held it first: whoever holds it knows that every other holder is
+    gone."""
     os.lseek(file, 0, os.SEEK_SET)
     name = os.read(file, 64).decode(errors="replace")
     if not name:

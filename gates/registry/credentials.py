@@ -26,7 +26,7 @@ def log_in(environ: MutableMapping[str, str]) -> None:
 
 
 def _lines(text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for number, line in enumerate(map(str.strip, text.splitlines()), 1):
         name, equals, value = line.partition("=")
         if not line or line.startswith("#"):
@@ -36,8 +36,8 @@ def _lines(text: str) -> dict[str, str]:
         if not _NAMES.fullmatch(name):
             what = f"line {number} names a variable that no client of S3, GCS or Azure reads"
             raise GatesError(what, where=GIVEN, hint=_HINT)
-        found[name] = value
-    return found
+        variables[name] = value
+    return variables
 
 
 def _in_memory(text: str) -> str:

@@ -109,15 +109,15 @@ class GitRegistry:
         """See ``Registry``: no training logs to this one, but MLflow may have logged it beside the policy."""
         return logged(self._logs, run_id, during) if self._logs else None
 
-    def _digest(self, files: Files, place: str) -> str | None:
-        """The digest of a candidate's files; where they are kept elsewhere, that of their manifest."""
-        listed = files.get(f"{place}/{MANIFEST}")
+    def _digest(self, files: Files, folder: str) -> str | None:
+        """Digest a candidate's files; where they are kept elsewhere, return the digest of their manifest."""
+        listed = files.get(f"{folder}/{MANIFEST}")
         if listed is None:
             return None
-        here = {path: blob for path, blob in files.items() if path.startswith(f"{place}/{CANDIDATE}/")}
+        here = {path: blob for path, blob in files.items() if path.startswith(f"{folder}/{CANDIDATE}/")}
         if not here:
             return digest_bytes(*self._branch.read([listed]))
-        start, paths = len(f"{place}/{CANDIDATE}/"), sorted(here)
+        start, paths = len(f"{folder}/{CANDIDATE}/"), sorted(here)
         read = self._branch.read([here[path] for path in paths])
         return digest([entry(path[start:], data) for path, data in zip(paths, read, strict=True)])
 
@@ -139,13 +139,13 @@ class GitRegistry:
         (data,) = self._branch.read([blob])
         return read_json(RegisteredVersions, data, f"{REGISTRY}: {folder}/{STATE}")
 
-    def _copied(self, files: Files, place: str, into: Path) -> Path:
+    def _copied(self, files: Files, prefix: str, into: Path) -> Path:
         """Copy the files below a place into a fresh folder."""
-        here = {path.removeprefix(place): blob for path, blob in files.items() if path.startswith(place)}
+        here = {path.removeprefix(prefix): blob for path, blob in files.items() if path.startswith(prefix)}
         if not here:
             raise GatesError(
                 "its files are not kept in the repository: there was no room for them",
-                where=place,
+                where=prefix,
                 hint="Raise GATES_REGISTRY_MB, or name an MLflow registry by MLFLOW_TRACKING_URI.",
             )
         shutil.rmtree(into, ignore_errors=True)
@@ -158,21 +158,21 @@ class GitRegistry:
 
     def keep(self, name: str, folder: Path, predictions: Path | None) -> StoredRun:
         """See ``Registry``. Files for which there is no room are not kept: their manifest and the predictions are."""
-        run_id, place = uuid.uuid4().hex, _folder(name)
+        run_id, home = uuid.uuid4().hex, _folder(name)
         read = {str(entry["path"]): (folder / str(entry["path"])).read_bytes() for entry in manifest(folder)}
         judged = {f"predictions{predictions.suffix}": predictions.read_bytes()} if predictions else {}
         listed = canonical([entry(*one) for one in sorted(read.items())])
-        always = {f"{place}/{run_id}/{MANIFEST}": self._branch.blob(listed)}
-        always |= {f"{place}/{run_id}/{PREDICTIONS}/{file}": self._branch.blob(data) for file, data in judged.items()}
-        model = {f"{place}/{run_id}/{CANDIDATE}/{path}": self._branch.blob(data) for path, data in read.items()}
+        always = {f"{home}/{run_id}/{MANIFEST}": self._branch.blob(listed)}
+        always |= {f"{home}/{run_id}/{PREDICTIONS}/{file}": self._branch.blob(data) for file, data in judged.items()}
+        model = {f"{home}/{run_id}/{CANDIDATE}/{path}": self._branch.blob(data) for path, data in read.items()}
 
         def add(files: Files) -> Files:
             return self._fitting(files, name, always, model)
 
         self._change(add, f"files of a candidate of {name}")
         has_model = any(path.startswith(f"{MODEL}/") for path in read)
-        told = digest([entry(*one) for one in judged.items()]) if judged else None
-        return StoredRun(run_id=run_id, predictions=told, model=has_model)
+        judged_digest = digest([entry(*one) for one in judged.items()]) if judged else None
+        return StoredRun(run_id=run_id, predictions=judged_digest, model=has_model)
 
     def register(self, name: str, kept: StoredRun, tags: Mapping[str, str], wish: str = "") -> str:
         """See ``Registry``."""
@@ -228,8 +228,10 @@ class GitRegistry:
                 self.refresh()
 
     def _fitting(self, files: Files, name: str, always: Files, model: Files) -> Files:
-        """The files with the new ones, as far as there is room. The files of versions that no alias names go first, the
-        oldest first; then the new model's own."""
+        """Return the files with the new ones, as far as there is room.
+
+        The files of versions that no alias names go first, the oldest first; then the new model's own.
+        """
         room = files | always | model
         for place in self._forgettable(files, _folder(name)):
             if _bytes(room) <= self._limit:
@@ -249,8 +251,11 @@ class GitRegistry:
         return room
 
     def _forgettable(self, files: Files, own: str) -> list[str]:
-        """Folders that may go, the first first: what a promotion that ended early left without a version; then models,
-        then predictions, of versions that no alias names, those of the model's ``own`` folder first."""
+        """Return the folders that may go, in the order in which they go.
+
+        What a promotion that ended early left without a version goes first; then models, then predictions, of versions
+        that no alias names, those of the model's ``own`` folder first.
+        """
         folders = sorted(
             (path.removesuffix(f"/{STATE}") for path in files if path.endswith(f"/{STATE}")), key=own.__ne__
         )
@@ -266,14 +271,14 @@ class GitRegistry:
 
 
 def held(git: Git, remote: str | None) -> int | None:
-    """How many bytes the branch holds, as far as this clone knows; None where it has not seen it."""
+    """Return how many bytes the branch holds, as far as this clone knows; None where it has not seen it."""
     branch = OrphanBranch(git=git, remote=remote, name=REGISTRY)
     commit = branch.seen()
     return _bytes(branch.files(commit)) if commit else None
 
 
 def limit(environ: Mapping[str, str]) -> int:
-    """How many bytes the branch may hold: ``GATES_REGISTRY_MB``, or 50 MB."""
+    """Return how many bytes the branch may hold: ``GATES_REGISTRY_MB``, or 50 MB."""
     text = environ.get("GATES_REGISTRY_MB") or ""
     if text and not re.fullmatch(r"[0-9]{1,6}", text):
         raise GatesError(
@@ -290,7 +295,7 @@ def _refuse_odd(files: Files) -> None:
 
 
 def _folder(name: str) -> str:
-    """A model's folder: its name, with a hash where that is no name for a folder."""
+    """Name a model's folder: by its name, with a hash where that is no name for a folder."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")
     return plain if plain == name else f"{plain}-{digest_bytes(name.encode())[-12:]}"
 

@@ -31,37 +31,37 @@ class StoredRun:
 def bound_to(
     known: RecordedModel, name: str, version: str, files: Callable[[], Path], predictions: Callable[[], Path]
 ) -> RegisteredModel:
-    """A version that must be what the ledger says: other bytes and other predictions are refused.
+    """Return a version that must be what the ledger says: other bytes and other predictions are refused.
 
     ``files`` and ``predictions`` copy what the registry has, and give the folder that it is in.
     """
-    place = f"models:/{name}/{version}"
+    uri = f"models:/{name}/{version}"
 
     def folder() -> Path:
-        found = files()
-        if folder_digest(found) != known.digest:
+        copied = files()
+        if folder_digest(copied) != known.digest:
             raise GatesError(
                 f"the bytes of version {version} are not those of the ledger's record",
-                where=place,
+                where=uri,
                 hint="Promote again, or move the alias back to an intact version.",
             )
-        return found
+        return copied
 
     def kept(holdout: str) -> Path | None:
         if known.holdout != holdout or known.predictions is None:
             return None
-        found = predictions()
-        if folder_digest(found) != known.predictions:
+        copied = predictions()
+        if folder_digest(copied) != known.predictions:
             raise GatesError(
-                f"the kept predictions of version {version} are not those that it was judged by", where=place
+                f"the kept predictions of version {version} are not those that it was judged by", where=uri
             )
-        return next(found.iterdir())
+        return next(copied.iterdir())
 
     return RegisteredModel(version=version, digest=known.digest, predictions=kept, folder=folder)
 
 
 def unbound(version: str, folder: Path) -> RegisteredModel:
-    """A version of which the ledger says nothing: it is what it is now, and has no predictions."""
+    """Return a version of which the ledger says nothing: it is what it is now, and has no predictions."""
     return RegisteredModel(
         version=version, digest=folder_digest(folder), predictions=lambda _: None, folder=lambda: folder
     )

@@ -39,7 +39,7 @@ _CREDENTIALS = re.compile(r"//[^/@\s]*@")  # of an address; they are told to nob
 
 @contextmanager
 def _told(doing: str) -> Iterator[None]:
-    """Whatever the registry raises, as one sentence."""
+    """Turn whatever the registry raises into one sentence."""
     with ran("registry", doing):
         import requests
         from mlflow.exceptions import MlflowException
@@ -59,7 +59,7 @@ def _told(doing: str) -> Iterator[None]:
 
 
 def _lacking(doing: str, error: ImportError) -> GatesError:
-    """What is said where the client of a store of artifacts is not installed."""
+    """Return the error of a store of artifacts whose client is not installed."""
     module = error.name or str(error)
     extra = CLIENTS.get(module.partition(".")[0])
     hint = f"Install it: pip install 'gates-ml[{extra}]'." if extra else f"Install {module}."
@@ -86,50 +86,51 @@ class MLflowRegistry:
         """See ``Registry``: nothing is remembered here."""
 
     def served(self, name: str, version: str, known: RecordedModel | None, cache: Path) -> RegisteredModel | None:
-        """A version by its number, or None where there is none. ``cache`` is a folder to fetch into.
+        """Find a version by its number; None where there is none. ``cache`` is a folder to fetch into.
 
         ``known`` is what the ledger says of its model, and binds: bytes and kept predictions that are others are
         refused, whatever the registry's tags say. Without it the version is what it is now, and has no predictions.
         """
-        place = f"models:/{name}/{version}"
-        found = self._look_up(place, lambda: self._client.get_model_version(name, version))
-        if found is None:
+        uri = f"models:/{name}/{version}"
+        model_version = self._look_up(uri, lambda: self._client.get_model_version(name, version))
+        if model_version is None:
             return None
-        number, into = str(found.version), cache / f"v{found.version}"
+        number, into = str(model_version.version), cache / f"v{model_version.version}"
         if known is None:
-            return unbound(number, self._fetched(found, into))
+            return unbound(number, self._fetched(model_version, into))
 
         def predictions() -> Path:
-            return self._download(f"runs:/{found.run_id}/{PREDICTIONS}", into)
+            return self._download(f"runs:/{model_version.run_id}/{PREDICTIONS}", into)
 
-        return bound_to(known, name, number, lambda: self._fetched(found, into), predictions)
+        return bound_to(known, name, number, lambda: self._fetched(model_version, into), predictions)
 
     def files(self, name: str, version: str, cache: Path) -> Path:
-        """A copy of a version's files, in a folder that is made as gates keeps it. Raises ``GatesError`` for none."""
+        """Copy a version's files into a folder that is made as gates keeps it. Raises ``GatesError`` where there are
+        none."""
         with _told(f"look up {name} version {version}"):
-            found = self._client.get_model_version(name, version)
-        return self._fetched(found, cache / f"v{version}")
+            model_version = self._client.get_model_version(name, version)
+        return self._fetched(model_version, cache / f"v{version}")
 
-    def _fetched(self, found: Any, into: Path) -> Path:
-        """A copy of a version's files; what was registered without gates is a model alone, and lies in ``model/``."""
-        if self._kept_by_gates(found):
-            return self._download(f"runs:/{found.run_id}/{KEPT}", into)
-        model = self._download(self._source_of(found), into)
+    def _fetched(self, model_version: Any, into: Path) -> Path:
+        """Copy a version's files; what was registered without gates is a model alone, and lies in ``model/``."""
+        if self._kept_by_gates(model_version):
+            return self._download(f"runs:/{model_version.run_id}/{KEPT}", into)
+        model = self._download(self._source_of(model_version), into)
         if model.name != MODEL:
             model = model.rename(model.with_name(MODEL))
         return model.parent
 
-    def _kept_by_gates(self, found: Any) -> str | None:
-        """Where gates keeps the files of a version; None for one that was registered without gates."""
-        source = self._source(found.run_id) if found.run_id else ""
-        return source if source and found.source in (source, f"{source}/{MODEL}") else None
+    def _kept_by_gates(self, model_version: Any) -> str | None:
+        """Return where gates keeps the files of a version; None for one that was registered without gates."""
+        source = self._source(model_version.run_id) if model_version.run_id else ""
+        return source if source and model_version.source in (source, f"{source}/{MODEL}") else None
 
-    def _source_of(self, found: Any) -> str:
-        with _told(f"look up version {found.version}"):
-            return str(self._client.get_model_version_download_uri(found.name, found.version))
+    def _source_of(self, model_version: Any) -> str:
+        with _told(f"look up version {model_version.version}"):
+            return str(self._client.get_model_version_download_uri(model_version.name, model_version.version))
 
     def _download(self, uri: str, into: Path) -> Path:
-        """A copy of what lies at an artifact URI, in a fresh folder."""
+        """Copy what lies at an artifact URI into a fresh folder."""
         shutil.rmtree(into, ignore_errors=True)
         into.mkdir(parents=True)
         with _told(f"fetch {uri}"):
@@ -147,19 +148,19 @@ class MLflowRegistry:
         return Path(f"{file}.gates-lock") if file != self._uri else None
 
     def at(self, name: str, alias: str) -> str | None:
-        """The version that an alias names, or None."""
+        """Return the version that an alias names, or None."""
         found = self._at(name, alias)
         return str(found.version) if found else None
 
     def _at(self, name: str, alias: str) -> Any:
-        place = f"models:/{name}@{alias}"
-        return self._look_up(place, lambda: self._client.get_model_version_by_alias(name, alias))
+        uri = f"models:/{name}@{alias}"
+        return self._look_up(uri, lambda: self._client.get_model_version_by_alias(name, alias))
 
-    def _look_up(self, place: str, ask: Callable[[], Any]) -> Any:
-        """What the registry has there; None where it has nothing."""
+    def _look_up(self, uri: str, ask: Callable[[], Any]) -> Any:
+        """Return what the registry has there; None where it has nothing."""
         from mlflow.exceptions import MlflowException
 
-        with _told(f"look up {place}"):
+        with _told(f"look up {uri}"):
             try:
                 return ask()
             except MlflowException as error:
@@ -190,7 +191,7 @@ class MLflowRegistry:
                 self._client.log_text(run_id, text.decode(), file)
 
     def made_for(self, name: str, intent: str) -> str | None:
-        """The version that was registered for an intent, or None."""
+        """Find the version that was registered for an intent, or None."""
         with _told(f"look for the version of {intent[:19]}"):
             found = self._client.search_model_versions(f"name = '{name}' and tags.`{TAG_INTENT}` = '{intent}'")
         return str(found[0].version) if found else None
@@ -204,26 +205,27 @@ class MLflowRegistry:
                 self._client.set_registered_model_alias(name, alias, version)
 
     def stored(self, name: str, version: str) -> str | None:
-        """Digest of the bytes that a version has now; None where they are gone."""
+        """Digest the bytes that a version has now; None where they are gone."""
         from mlflow.exceptions import MlflowException
 
         with _told(f"read the bytes of {name} version {version}"):
             try:
-                found = self._client.get_model_version(name, version)
-                kept = self._kept_by_gates(found)
+                model_version = self._client.get_model_version(name, version)
+                kept = self._kept_by_gates(model_version)
             except MlflowException as error:
                 if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                     return None
                 raise
-        return self._hashed(kept) if kept else self._hashed(self._source_of(found), f"{MODEL}/")
+        return self._hashed(kept) if kept else self._hashed(self._source_of(model_version), f"{MODEL}/")
 
     def kept(self, name: str, run_id: str) -> str | None:
-        """Digest of the stored files of a run; None where they are gone."""
+        """Digest the stored files of a run; None where they are gone."""
         with _told(f"read the stored files of {name}"):
             return self._hashed(self._source(run_id))
 
     def _hashed(self, source: str, below: str = "") -> str | None:
-        """In place where the store is a folder of this machine. ``below``: where the files lie in a model's folder."""
+        """Digest a store's folder, in place where it is on this machine. ``below``: where the files lie in a model's
+        folder."""
         if source.startswith("file:///"):
             return hashed(source, below)
         with tempfile.TemporaryDirectory() as beside:
@@ -233,21 +235,24 @@ class MLflowRegistry:
         return f"{self._client.get_run(run_id).info.artifact_uri}/{KEPT}"
 
     def parameters(self, run_id: str, during: tuple[int, int] | None) -> dict[str, str] | None:
-        """What a training logged to this registry's server under that run; None where it knows no such run, and where
-        the run was not opened ``during`` the training: a model can name anybody's."""
+        """Return what a training logged to this registry's server under that run.
+
+        None where it knows no such run, and where the run was not opened ``during`` the training: a model can name
+        anybody's.
+        """
         from mlflow.exceptions import MlflowException
 
         if during is None:
             return None
         with _told(f"look up run {run_id}"):
             try:
-                found = self._client.get_run(run_id)
+                run = self._client.get_run(run_id)
             except MlflowException as error:
                 if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     return None
                 raise
-        opened = found.info.start_time
-        return dict(found.data.params) if opened is not None and during[0] <= opened <= during[1] else None
+        opened = run.info.start_time
+        return dict(run.data.params) if opened is not None and during[0] <= opened <= during[1] else None
 
     def _run(self, name: str, folder: Path, predictions: Path | None) -> tuple[str, str | None]:
         """Keep the files as a run; gives its id and the digest of the predictions."""
@@ -280,8 +285,11 @@ def _unless_there(create: Callable[[], Any]) -> None:
 
 
 def hashed(source: str, below: str = "") -> str | None:
-    """Digest of a folder of this machine, by its file URI; None where it is gone. Raises ``GatesError`` where all of
-    the store is: that is a disk that is not there, not a model that somebody removed."""
+    """Digest a folder of this machine, by its file URI; None where it is gone.
+
+    Raises ``GatesError`` where all of the store is: that is a disk that is not there, not a model that somebody
+    removed.
+    """
     folder = Path(url2pathname(urlsplit(source).path))
     store = folder.parent.parent.parent  # STORE/RUN/artifacts/candidate
     if not store.is_dir():
@@ -291,5 +299,5 @@ def hashed(source: str, below: str = "") -> str | None:
 
 
 def digest_below(folder: Path, below: str) -> str:
-    """The digest that a folder has whose files all lie ``below``: ``model/``, or nothing."""
+    """Return the digest that a folder has whose files all lie ``below``: ``model/``, or nothing."""
     return digest([entry | {"path": f"{below}{entry['path']}"} for entry in manifest(folder)])
