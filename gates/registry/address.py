@@ -27,8 +27,10 @@ _OTHER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|databricks$")  # an address that 
 
 
 def named(environ: Mapping[str, str], root: Path) -> str | None:
-    """The address of MLflow that the environment names; None where it names none: a branch of the repository is the
-    registry then, whatever a training has left beside the policy."""
+    """Return the address of MLflow that the environment names; None where it names none.
+
+    A branch of the repository is the registry then, whatever a training has left beside the policy.
+    """
     uri, registry = environ.get("MLFLOW_TRACKING_URI"), environ.get("GATES_REGISTRY") or ""
     if registry not in ("", GIT):
         raise GatesError(f"{registry[:40]!r} is not a registry", where="GATES_REGISTRY", hint=HINT)
@@ -44,7 +46,8 @@ def named(environ: Mapping[str, str], root: Path) -> str | None:
 
 
 def rooted(uri: str, root: Path) -> str:
-    """The address, with a relative path in it made to start at ``root``: MLflow would take the current folder."""
+    """Return the address, with a relative path in it made to start at ``root``: MLflow would take the current
+    folder."""
     if uri.startswith(SQLITE) and uri != SQLITE and not uri.startswith(f"{SQLITE}/"):
         name = uri.removeprefix(SQLITE)
         return uri if name.startswith((":memory:", "file:")) else f"{SQLITE}{root / name}"
@@ -54,12 +57,12 @@ def rooted(uri: str, root: Path) -> str:
 
 
 def is_server(uri: str) -> bool:
-    """Whether it is a server's address, which may be down, or want a credential."""
+    """Tell whether an address is a server's, which may be down, or want a credential."""
     return uri.startswith(("http://", "https://"))
 
 
 def refuses(uri: str, environ: Mapping[str, str]) -> bool:
-    """Whether a server asks for a credential, and none is here. Raises ``GatesError`` where it does not answer."""
+    """Tell whether a server asks for a credential, and none is here. Raises ``GatesError`` where it does not answer."""
     held = any(environ.get(name) for name in CREDENTIALS) or "@" in urlsplit(uri).netloc
     return is_server(uri) and not held and _answer(uri).status_code in _REFUSED
 

@@ -41,7 +41,7 @@ def _lines(text: str) -> dict[str, str]:
 
 
 def _in_memory(text: str) -> str:
-    """The name of a file that holds a text and lies on no disk; it is gone with this process."""
+    """Return the name of a file that holds a text and lies on no disk; it is gone with this process."""
     if not hasattr(os, "memfd_create"):
         raise GatesError(f"{GOOGLE} must name a file on this system", where=GIVEN)
     number = os.memfd_create("credentials")

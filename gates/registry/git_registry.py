@@ -50,7 +50,8 @@ class GitRegistry:
         limit: int = LIMIT,
         logs: Path | None = None,
     ) -> None:
-        """``logs``: the file into which MLflow logs a training that names no other place."""
+        """Open the branch; nothing is fetched yet. ``logs``: the file into which MLflow logs a training that names no
+        other place."""
         self._branch = OrphanBranch(git=git, remote=remote, name=REGISTRY)
         self._say = say
         self._limit = limit
@@ -110,7 +111,7 @@ class GitRegistry:
         return logged(self._logs, run_id, during) if self._logs else None
 
     def _digest(self, files: Files, folder: str) -> str | None:
-        """Digest a candidate's files; where they are kept elsewhere, return the digest of their manifest."""
+        """Return the digest of a candidate's files; where they are kept elsewhere, that of their manifest."""
         listed = files.get(f"{folder}/{MANIFEST}")
         if listed is None:
             return None

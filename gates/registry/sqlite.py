@@ -33,20 +33,23 @@ WHERE r.run_uuid = ? AND r.start_time BETWEEN ? AND ?
 
 
 def logged(file: Path, run_id: str, during: tuple[int, int] | None) -> dict[str, str] | None:
-    """What a training logged there under that run; None where the file has no such run, or one that was not opened
-    ``during`` the training."""
+    """Return what a training logged there under that run.
+
+    None where the file has no such run, or one that was not opened ``during`` the training.
+    """
     rows = _asked(file, LOGGED, run_id, *during) if during and file.is_file() else None
     return {key: value for key, value in rows if key is not None} if rows else None
 
 
 def named_in(file: Path, name: str, alias: str) -> str | None:
-    """The version that an alias names in a registry that nobody has named; None where the file is no such registry."""
+    """Return the version that an alias names in a registry that nobody has named; None where the file is no such
+    registry."""
     rows = _asked(file, ALIAS, name, alias) if file.is_file() else None
     return str(rows[0][0]) if rows else None
 
 
 def _asked(file: Path, query: str, *values: str | int) -> list[Any] | None:
-    """The rows that a file answers with; None where its tables are others."""
+    """Return the rows that a file answers with; None where its tables are others."""
     try:
         with (
             ran("registry", f"look into {file.name}"),
@@ -70,14 +73,14 @@ class SQLiteRegistry:
         return "mlflow"
 
     def at(self, name: str, alias: str) -> str | None:
-        """The version that an alias names, or None."""
+        """Return the version that an alias names, or None."""
         rows = self._rows(ALIAS, name, alias)
         if rows is None or len(rows) > 1:  # several: of several workspaces
             return self._asked().at(name, alias)
         return str(rows[0][0]) if rows else None
 
     def stored(self, name: str, version: str) -> str | None:
-        """Digest of the bytes that a version has now; None where they are gone."""
+        """Digest the bytes that a version has now; None where they are gone."""
         rows = self._rows(VERSION, name, version) or []
         if len(rows) != 1 or not rows[0][1].startswith("file:///"):
             return self._asked().stored(name, version)
@@ -85,5 +88,5 @@ class SQLiteRegistry:
         return hashed(kept) if source in (kept, f"{kept}/{MODEL}") else self._asked().stored(name, version)
 
     def _rows(self, query: str, *values: str) -> list[Any] | None:
-        """None where this is no such file, or its tables are others."""
+        """Return the rows that answer a question; None where this is no such file, or its tables are others."""
         return _asked(self._file, query, *values) if self._file and self._file.is_file() else None
