@@ -21,6 +21,7 @@ Value = Callable[..., float | None]  # of the means, exact fractions
 Gradient = Callable[..., Sequence[float]]  # of the same, in doubles
 _SHARE: Bounds = (0.0, 1.0)
 _CUT = 2 ** (Moments.UNIT - 60)  # the unit in which values are summed at least
+_SHOWING = 80  # rows: of twice as many, and of fewer, tails count as half as long again as they show
 _MANY = 300  # times the kurtosis: so many rows have their own tail
 _ROUNDED = 2.0**-48  # of a square: what the rounding of products may add to its mean, or take from it
 
@@ -148,19 +149,20 @@ def _tailed(spread: Spread, smooth: Smooth, method: str, variation: float) -> Qu
 
 
 def _longer(spread: Spread, smooth: Smooth, variation: float) -> float:
-    """Tell how many times as long the error counts towards larger losses: 1 to 2, as many as their relative variance is
-    times that of exponential tails. The more rows there are beyond 300 times the kurtosis of such losses, the less:
-    these rows have the tail themselves.
+    """Tell how many times as long the error counts towards larger losses, 1 to 2.
 
-    Both numbers come from simulations (docs/statistics.md): few holdouts have the largest losses that there are. The
-    kurtosis is a gamma distribution's.
+    As many as their relative variance is times that of exponential tails, of which few rows show less: up to a third.
+    The more rows there are beyond 300 times the kurtosis of such losses, the less: these have the tail themselves.
+    All three numbers come from simulations (docs/statistics.md), as few holdouts have the largest losses that there
+    are. The kurtosis is a gamma distribution's.
     """
     distance = abs(spread.value - next(end for end in smooth.limits if isfinite(end)))
-    if smooth.tail is None or variation <= smooth.tail or not spread.error or not distance:
+    if smooth.tail is None or not variation or not spread.error or not distance:
         return 1.0
     rows = variation * (distance / spread.error) ** 2  # that are independent: where they belong together, fewer
+    beyond = variation / smooth.tail * (1 + min(0.5, _SHOWING / rows)) - 1
     lacking = min(1.0, _MANY * (3 + 6 * variation) / rows)
-    return 1 + min(1.0, variation / smooth.tail - 1) * lacking**2
+    return 1 + max(0.0, min(1.0, beyond)) * lacking**2
 
 
 def _variation(sums: Moments, place: int) -> float:
