@@ -57,7 +57,7 @@ def test_gaps_are_never_too_narrow(bench, monkeypatch, scene):
 
 @pytest.mark.parametrize("rows", [200, 1_000])
 def test_errors_that_few_rows_carry_seldom_pass_wrongly(bench, rows):
-    """Log-normal ones, whose squares' largest are missing in most holdouts; a difference is paired, a bias has no end."""
+    """Log-normal ones, whose squares' largest are missing in most holdouts. A bias has errors of both signs."""
     for one in bench.cover(bench.Scene("regression", rows, 0.5, False, "skewed"), REPEATS):
         if not one.name.startswith("bias"):
             assert max(one.below, one.above) <= 0.06 + NOISE, one
