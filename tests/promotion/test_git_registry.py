@@ -190,6 +190,57 @@ def test_bytes_changed_by_hand_are_an_error(world: GitWorld) -> None:
     assert world.decision["code"] == "stored_bytes"
 
 
+Changed = Callable[[OrphanBranch, dict[str, Any]], dict[str, Any]]
+
+
+def put(part: str, data: bytes | None) -> Changed:
+    """Files whose path holds that part say something else, or are gone."""
+
+    def change(branch: OrphanBranch, files: dict[str, Any]) -> dict[str, Any]:
+        assert any(part in path for path in files)
+        kept = {path: blob for path, blob in files.items() if part not in path}
+        return kept if data is None else files | dict.fromkeys(files.keys() - kept.keys(), branch.blob(data))
+
+    return change
+
+
+def together(*changes: Changed) -> Changed:
+    def change(branch: OrphanBranch, files: dict[str, Any]) -> dict[str, Any]:
+        for one in changes:
+            files = one(branch, files)
+        return files
+
+    return change
+
+
+BY_HAND: dict[str, tuple[Changed, str]] = {
+    "predictions that any candidate beats": (put("/predictions/", b"id,score\n1000,0.5\n"), "that it was judged by"),
+    "no predictions": (put("/predictions/", None), "not kept in the repository"),
+    "no files of the model, and other digests": (
+        together(put("/candidate/", None), put("manifest.json", b"[]")), "bytes of version 1 are not those"
+    ),
+    "nothing of the model": (put("/candidate/", None), ""),  # as where there was no room: its digests are enough
+    "no list of its files": (put("manifest.json", None), "bytes of version 1 are not those"),
+    "no versions": (put("registered.json", None), "names nothing"),
+    "no JSON": (put("registered.json", b"{"), "registered.json"),
+    "a list without versions": (
+        put("registered.json", b'{"aliases":{},"name":"churn","schema":"gates/registered/v1","versions":[]}'),
+        "names nothing",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("promoted")
+@pytest.mark.parametrize("name", BY_HAND)
+def test_what_somebody_writes_into_the_branch_counts_only_as_the_ledger_says(world: GitWorld, name: str) -> None:
+    change, told = BY_HAND[name]
+    branch = world.branch
+    branch.change(lambda files: change(branch, files), "by hand")
+    done = world.gates("run")
+    assert (done.code, told in done.complaint + world.decision["reason"]) == (2 if told else 0, True), done.err
+    assert "Traceback" not in done.err
+
+
 @pytest.mark.usefixtures("promoted")
 def test_a_branch_that_is_gone_is_an_error(world: GitWorld) -> None:
     git(world.origin, "update-ref", "-d", "refs/heads/gates-registry")
