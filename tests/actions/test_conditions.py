@@ -22,6 +22,8 @@ STATUS = ("success()", "failure()", "cancelled()", "always()")
 FLAGS = ("pass", "inconclusive", "fail", "error")
 READ = re.compile(r"needs\.([\w-]+)\.(result|outputs\.[\w-]+)")
 OTHER = {
+    "inputs.runs-on": ("house", '["self-hosted", "big"]', '{"group": "big"}'),
+    "inputs.train-on": ("", "gpu", '["self-hosted", "gpu"]', '{"group": "gpu"}'),
     "inputs.approvals": ("[]", '["gate-ml-lead"]'),
     "inputs.uncompared": ("", "another holdout"),
     "github.ref": ("refs/heads/main", "refs/heads/better", "refs/pull/7/merge", "refs/tags/main"),
@@ -244,6 +246,32 @@ def test_no_condition_leans_on_what_has_not_failed() -> None:
     for file in WORKFLOWS.values():
         text = file.read_text()
         assert re.findall(r"(?:result|verdict) != '(?:failure|fail|error|cancelled)'", text) == []
+
+
+def runner(text: str) -> Any:
+    """What GitHub makes of a runner that is told in words or in JSON."""
+    return json.loads(text) if text[0] in "[{" else text
+
+
+RUNNING = [
+    pytest.param(job, content["runs-on"], id=f"{name}-{job}")
+    for name, file in WORKFLOWS.items()
+    if name.startswith("model-")
+    for job, content in load(file)["jobs"].items()
+    if "uses" not in content
+]
+
+
+@pytest.mark.parametrize(("job", "expression"), RUNNING)
+def test_every_job_runs_where_its_caller_says(job: str, expression: str) -> None:
+    """The training where it says of that, if it does."""
+    cases = [
+        State({"inputs.runs-on": everywhere, "inputs.train-on": training}, cancelled=False)
+        for everywhere in OTHER["inputs.runs-on"]
+        for training in OTHER["inputs.train-on"]
+    ]
+    expected = [runner((job == "train" and case["inputs.train-on"]) or case["inputs.runs-on"]) for case in cases]
+    assert evaluate(expression, cases, []) == expected
 
 
 def test_the_evaluator_is_githubs_own() -> None:
