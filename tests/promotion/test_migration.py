@@ -120,7 +120,7 @@ def test_killed_at_any_step_it_is_finished_by_running_it_again(moving: Moving, d
         done = world.bring()
         assert done.code == 0, done.err
         assert len(world.whole(world.there)[-1]["versions"]) == 2
-        step += part(1, 13)
+        step += part(1, 29)
     assert step > 7
 
 
