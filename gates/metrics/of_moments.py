@@ -22,6 +22,7 @@ Gradient = Callable[..., Sequence[float]]  # of the same, in doubles
 _SHARE: Bounds = (0.0, 1.0)
 _CUT = 2 ** (Moments.UNIT - 60)  # the unit in which values are summed at least
 _SHOWING = 80  # rows: of twice as many, and of fewer, tails count as half as long again as they show
+_SHARED = 0.1  # of what a tail adds to each of two models' errors: what adds to their difference's, being paired
 _MANY = 300  # times the kurtosis: so many rows have their own tail
 _ROUNDED = 2.0**-48  # of a square: what the rounding of products may add to its mean, or take from it
 
@@ -83,6 +84,7 @@ def metric(
         apart, ours, theirs = (_spread(sums, smooth, signs, k) for signs in ((1, -1), (1, 0), (0, 1)))
         if not (apart and ours and theirs):
             return Undefined(why=smooth.why)
+        apart = replace(apart, error=apart.error * _apart(sums, smooth, (ours, theirs)))
         method = "jackknife" if sums.buckets else "t-paired"
         return jackknife.difference(ours, theirs, apart, (-width, width), method, level=smooth.limits)
 
@@ -134,7 +136,7 @@ def _tailed(spread: Spread, smooth: Smooth, method: str, variation: float) -> Qu
     """Return a function of a mean loss: the bound away from the least loss lies the further, the heavier the losses'
     tail is; a root's bounds are those of its mean."""
     if smooth.root:
-        spread = replace(spread, value=spread.value**2, error=2 * spread.value * spread.error)
+        spread = _of_mean(spread)
     near, far = (
         jackknife.quantity(one, smooth.limits, method)
         for one in (spread, replace(spread, error=spread.error * _longer(spread, smooth, variation)))
@@ -156,13 +158,30 @@ def _longer(spread: Spread, smooth: Smooth, variation: float) -> float:
     All three numbers come from simulations (docs/statistics.md), as few holdouts have the largest losses that there
     are. The kurtosis is a gamma distribution's.
     """
+    if smooth.tail is None:
+        return 1.0
     distance = abs(spread.value - next(end for end in smooth.limits if isfinite(end)))
-    if smooth.tail is None or not variation or not spread.error or not distance:
+    if not (variation and spread.error and distance):
         return 1.0
     rows = variation * (distance / spread.error) ** 2  # that are independent: where they belong together, fewer
     beyond = variation / smooth.tail * (1 + min(0.5, _SHOWING / rows)) - 1
     lacking = min(1.0, _MANY * (3 + 6 * variation) / rows)
     return 1 + max(0.0, min(1.0, beyond)) * lacking**2
+
+
+def _apart(sums: Moments, smooth: Smooth, spreads: Sequence[Spread]) -> float:
+    """Tell how many times as long the error of a difference counts: with a tenth of what the heavier tail adds."""
+    places = [_places(smooth, len(sums.sums), who)[0] for who in (CANDIDATE, CHAMPION)]
+    found = []
+    for place, spread in zip(places, spreads, strict=True):
+        mean = _of_mean(spread) if smooth.root else spread
+        found.append(_longer(mean, smooth, _variation(sums, place)))
+    return 1 + (max(found) - 1) * _SHARED
+
+
+def _of_mean(spread: Spread) -> Spread:
+    """Return the spread of the mean of which this is the root's."""
+    return replace(spread, value=spread.value**2, error=2 * spread.value * spread.error)
 
 
 def _variation(sums: Moments, place: int) -> float:
