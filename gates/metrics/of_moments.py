@@ -172,11 +172,11 @@ def _longer(spread: Spread, smooth: Smooth, variation: float) -> float:
 def _apart(sums: Moments, smooth: Smooth, spreads: Sequence[Spread]) -> float:
     """Tell how many times as long the error of a difference counts: with a tenth of what the heavier tail adds."""
     places = [_places(smooth, len(sums.sums), who)[0] for who in (CANDIDATE, CHAMPION)]
-    found = []
+    times = []
     for place, spread in zip(places, spreads, strict=True):
         mean = _of_mean(spread) if smooth.root else spread
-        found.append(_longer(mean, smooth, _variation(sums, place)))
-    return 1 + (max(found) - 1) * _SHARED
+        times.append(_longer(mean, smooth, _variation(sums, place)))
+    return 1 + (max(times) - 1) * _SHARED
 
 
 def _of_mean(spread: Spread) -> Spread:
