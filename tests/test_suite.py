@@ -21,7 +21,11 @@ IN_PART = re.compile(r"mark\.slow\b|\bpart\(\d|\bextent\.ALL\b")
 LISTED = re.compile(r"^\| `([\w/.]+)` \|", re.MULTILINE)
 GIT = "[commit]\n\tgpgsign = true\n[core]\n\tautocrlf = true\n\thooksPath = /nowhere\n[init]\n\tdefaultBranch = odd\n"
 PLACES = (  # git, terminals, colours, clocks, permissions of files, and processes of their own
-    *("test_progress.py", "report/test_report_golden.py", "edge/test_edge_git.py", "github/test_pictures.py"),
+    *("test_progress.py", "report/test_report_golden.py", "github/test_pictures.py"),
+    *(
+        f"edge/test_edge_git.py::{name}"
+        for name in ("test_no_setting_changes_what_is_said", "test_where_the_ledger_is")
+    ),
     *("doctor/test_doctor_files.py", "edge/test_edge_help.py::test_a_terminal_gets_colours_unless_it_says_no"),
 )
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from documented import documented
+from extent import part
 from fake_github import BOT
 from fake_promotion import FakePromotion
 from harness import World, by_hand, on_main
@@ -132,9 +133,10 @@ def test_who_approved_is_read_back_and_stands_in_the_record(
     told.environments = {"data-steward": True, "ml-lead": True}
     told.approvals = [(["data-steward"], XENIA, "approved", "read"), (["ml-lead"], XENIA, "approved", "read")]
     told.sha = world.commit()
-    one = world.run("push", on_main(), workflow="promote.yml")
-    assert one.failed == {"promote"}, one.log
-    assert registry.records[-1]["code"] == "approvals"  # one person in two roles
+    if part(1, 0):
+        one = world.run("push", on_main(), workflow="promote.yml")
+        assert one.failed == {"promote"}, one.log
+        assert registry.records[-1]["code"] == "approvals"  # one person in two roles
 
     told.approvals[1] = (["ml-lead"], YURI, "approved", "read")
     two = world.run("push", on_main(), workflow="promote.yml")

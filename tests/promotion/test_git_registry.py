@@ -248,7 +248,9 @@ def test_a_branch_that_is_gone_is_an_error(world: GitWorld) -> None:
     assert world.decision["code"] == "alias_moved"
 
 
-@pytest.mark.parametrize("method", ["keep", "register", "attach", "move"])
+@pytest.mark.parametrize(
+    "method", ["register", "move", *(pytest.param(one, marks=pytest.mark.slow) for one in ("keep", "attach"))]
+)
 def test_what_stops_on_the_way_is_undone_or_done(
     world: GitWorld, promoted: Any, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:

@@ -28,7 +28,7 @@ def bench():
     [
         ("calls", 1_000, 0.1, True),
         pytest.param(("calls", 10_000, 0.5, False), marks=pytest.mark.slow),
-        ("multiclass", 1_000, 0.5, True, 3),
+        pytest.param(("multiclass", 1_000, 0.5, True, 3), marks=pytest.mark.slow),
         pytest.param(("auc", 1_000, 0.1, True), marks=pytest.mark.slow),
         ("auc", 1_000, 0.5, True, "units"),
         ("regression", 1_000, 0.5, True, "normal"),
