@@ -70,7 +70,11 @@ def outputs(folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "params", "figures", "failed"), [pytest.param(*case, id=f"{case[0]}-{case[1]}") for case in CASES]
+    ("name", "params", "figures", "failed"),
+    [
+        pytest.param(*case, id=f"{case[0]}-{case[1]}", marks=[pytest.mark.slow] if "person" in case[1] else [])
+        for case in CASES
+    ],
 )
 def test_a_candidate_is_judged_as_the_readme_says(ran, name, params, figures, failed):
     done, folder = ran(name, params)

@@ -35,6 +35,7 @@ assert not os.environ.get("DATA_CREDENTIAL")
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the page fetches by curl")
+@pytest.mark.slow
 def test_the_merge_queue_new_data_and_the_clock(world: World, tmp_path: Path, httpserver: HTTPServer) -> None:
     export(world.repository, httpserver)
     world.call("warehouse", "model", {"https://data.example": httpserver.url_for("").rstrip("/")})

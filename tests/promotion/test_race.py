@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 from extent import part
 from worlds import World, git
 
@@ -42,6 +43,7 @@ def test_many_promotions_at_once(world: World) -> None:
     raced(world, clones(world, part(50, 6)))
 
 
+@pytest.mark.slow
 def test_promotions_of_several_machines_at_once(world: World) -> None:
     """Without a lock in common: only the ledger's compare-and-swap and the intents keep them apart."""
     raced(world, clones(world, part(6, 3)), machines=True)
