@@ -251,19 +251,18 @@ METRICS: tuple[MetricEntry, ...] = (
                 doc=doc,
                 better=1,
                 limits=ratio.limits,
-                level=level,
+                level=ratio.level,
                 change=change_,
                 points=ratio is not _MATTHEWS,
             ),
             "binary",
         )
-        for name, ratio, level, change_, doc in (
-            ("f1", _F1, _F1.level, _F1.change, "Harmonic mean of precision and recall."),
-            ("balanced_accuracy", _BALANCED, _BALANCED.level, _balanced_change, "Mean of recall and specificity."),
+        for name, ratio, change_, doc in (
+            ("f1", _F1, _F1.change, "Harmonic mean of precision and recall."),
+            ("balanced_accuracy", _BALANCED, _balanced_change, "Mean of recall and specificity."),
             (
                 "matthews_corrcoef",
                 _MATTHEWS,
-                _MATTHEWS.level,
                 _MATTHEWS.change,
                 "Matthews' correlation of label and call, -1 to 1.",
             ),
