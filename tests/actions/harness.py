@@ -12,6 +12,8 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,23 @@ from documented import documented
 from fake_github import FakeGitHub
 
 ROOT = Path(__file__).parents[2]
+
+
+def _script(name: str) -> Any:
+    """A script of this checkout, as a module."""
+    path = str(ROOT / "scripts" / name)
+    loader = SourceFileLoader(name, path)
+    spec = spec_from_file_location(name, path, loader=loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+RELEASE = _script("release")  # builds a form without `$/`, too
 USED = ("actions", "action.yml", ".github/workflows")
-CALLING = ("action.yml", "actions/*/action.yml", ".github/workflows/*.yml")
 INSTALLED = ("gates", "locks", "scripts", "pyproject.toml", "README.md", "LICENSE")
 COMMIT = "1" * 40  # what users pin
-OWN = re.compile(r"(uses: )\$/(\S+)")
 PLACEHOLDER = re.compile(r"OWNER/(gates[\w./-]*)@(?:FULL-COMMIT-)?SHA")  # what pages show in the place of both
 SECRETS = {"GITHUB_TOKEN": "ghs_bot", "DATA_CREDENTIAL": "kept-in-the-lake"}
 STUBS = Path(__file__).parent / "stubs"
@@ -41,12 +55,7 @@ def copy_product(target: Path, *names: str) -> None:
             shutil.copytree(source, target / name, ignore=PATTERNS, dirs_exist_ok=True)
         else:
             shutil.copy(source, target / name)
-    for file in [
-        *target.glob("action.yml"),
-        *target.glob("actions/*/action.yml"),
-        *target.glob(".github/workflows/*.yml"),
-    ]:
-        file.write_text(OWN.sub(rf"\1owner/gates/\2@{COMMIT}", file.read_text()))
+    RELEASE.spelled_out(target, "owner/gates", COMMIT)
 
 
 def third_parties() -> dict[str, Path]:
