@@ -10,12 +10,12 @@ from gates.doctor.codeowners import owners_of
 from gates.doctor.seen import Seen
 from gates.doctor.workflows import OURS, jobs, leaves, secrets, trigger, triggers, used
 from gates.documents.diagnosis import CheckState, Diagnosed
+from gates.documents.record import REGISTRY
 from gates.schema.yaml_text import Path, Source
 
 # Names of secrets that open a model registry, or the store behind it.
 CREDENTIAL = re.compile(r"(?i)MLFLOW|DATABRICKS|REGISTRY|SAGEMAKER|^AWS_|^AZURE_|^GOOGLE_|^GCP_|^HF_|HUGGING")
 PICKLE = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
-REGISTRY = "gates-registry"
 FULL = 0.9  # of its limit
 _PLACEHOLDER = re.compile(r"^OWNER/|@(FULL-COMMIT-)?SHA$")
 _PINNED = re.compile(r"^(\.{1,2}/|\$/)|@[0-9a-f]{40}$|^docker://.+@sha256:[0-9a-f]{64}$")

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from gates.documents.record import LEDGER
 from gates.schema.yaml_text import flow
 
 PIN = re.compile(r"([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100})@([0-9a-f]{40})")
 UNPINNED = ("OWNER/gates", "FULL-COMMIT-SHA")
 _TO_BE_PINNED = "# Put your copy of gates here, and the full commit you trust: a tag can move.\n    "
-PRODUCTION, WAIVING, LEDGER = "production", "gates-waive", "gates-ledger"
+PRODUCTION, WAIVING = "production", "gates-waive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from gates.doctor.seen import Branch, EnvironmentSettings, Settings
+from gates.documents.record import LEDGER, REGISTRY
 from gates.github.rest_api import Client, NotPermittedError
 
-LEDGER, REGISTRY = "gates-ledger", "gates-registry"
 T = TypeVar("T")
 
 
