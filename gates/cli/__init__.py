@@ -24,7 +24,7 @@ MODULES = {  # the module of each command; it is imported when the command is as
     "github_commands": ("comment", "unchanged", "annotate", "doctor"),
     "picture_commands": ("picture", "badge"),
     "other_runs": ("find-fork", "report-fork", "find-run"),
-    "data_commands": ("init", "data", "contract"),
+    "data_commands": ("init", "data", "contract", "fetch", "take-artifact"),
     "policy_commands": ("policy",),
     "statement_commands": ("statement", "card"),
 }

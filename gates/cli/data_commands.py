@@ -1,4 +1,4 @@
-"""Commands about data alone: write a first contract, check a table, compare two contracts."""
+"""Commands about data alone: write a first contract, check a table, compare two contracts, bring data here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
@@ -267,3 +268,63 @@ def diff(before: Path, after: Path, as_json: bool) -> NoReturn:
         coloured = options.colour(sys.stdout)
         click.echo(render(compared.changes, "looser", width=options.width(), colour=coloured), nl=False, color=coloured)
     sys.exit(Exit.STOP if compared.looser else Exit.SHIP)
+
+
+@click.command()
+@click.option("--command", required=True, help="The command, as bash reads it.")
+def fetch(command: str) -> None:
+    """Run a command that fetches data, with credentials that nothing else gets to see.
+
+    DATA_CREDENTIAL is handed on as it is. GATES_FETCH_CREDENTIALS has lines NAME=VALUE, each of which becomes a
+    variable; a role among them is exchanged for the job's own identity.
+
+    \b
+    Example:
+      GATES_FETCH_CREDENTIALS="AWS_REGION=eu-central-1" gates fetch --command 'echo "$AWS_REGION" > region.txt'
+    """
+    from gates.system.fetching import fetch as fetched
+
+    with _reason():
+        fetched(command, os.environ)
+
+
+@click.command("take-artifact")
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Where the artifact was downloaded to. It is gone afterwards.",
+)
+@click.option("--folder", default="artifact", show_default=True, help="The folder for it, from the repository's root.")
+@click.option("--checkout", default="", help="Patterns of a sparse checkout; files that they leave out are dropped.")
+@click.option("--digest", default="", help="The digest that the first job printed, which this one must have.")
+def take_artifact(source: Path, folder: str, checkout: str, digest: str) -> None:
+    """Lay a downloaded artifact into the checkout, as data: plain files in a new folder, and nothing of the commit
+    changes.
+
+    Refuses links, special files, more than 10,000 files or 16 GiB, and a folder that the commit has.
+
+    \b
+    Example:
+      gates take-artifact --source downloaded --folder graded
+    """
+    from gates.github.outputs import write_outputs
+    from gates.pipeline.artifact import take
+
+    root = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
+    with _reason():
+        found = take(source, folder, root, os.environ, patterns=checkout, digest=digest)
+    write_outputs(os.environ, {"digest": found})
+    click.echo(f"{folder} {found}")
+
+
+@contextmanager
+def _reason() -> Iterator[None]:
+    """Write why a step failed as its output, so that the report can say so."""
+    from gates.github.outputs import write_outputs
+
+    try:
+        yield
+    except GatesError as error:
+        write_outputs(os.environ, {"reason": str(error)})
+        raise

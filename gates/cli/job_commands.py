@@ -17,6 +17,7 @@ from gates.errors import Exit, GatesError
 from gates.pipeline import baselines
 from gates.pipeline.pipeline import Pipeline
 from gates.pipeline.publish import facts_of, publish
+from gates.system import identity
 from gates.system.files import digest_of, folder_digest
 from gates.wording import counted
 
@@ -207,6 +208,8 @@ def train(policy: Path, handed: Path | None, digests: str | None) -> None:
     """
     session = options.session(policy)
     with told(session):
+        if digests:
+            identity.refuse(session.environ, "the training")
         if receive(session, handed, digests, "data"):
             from gates.pipeline.handover import handed_tables
 
@@ -240,6 +243,7 @@ def score(policy: Path, model: str, handed: Path | None, digests: str | None) ->
 
     session = options.session(policy)
     with told(session):
+        identity.refuse(session.environ, "a model")
         receive(session, handed, digests, "data", *(("candidate", "seeds") if model == "candidate" else ("served",)))
         with session.steps.step("score", model):
             made = hand_over(scores=handover.score(session.workspace, model, session.environ))

@@ -8,15 +8,24 @@ from collections.abc import Iterator
 from gates.doctor import Check
 from gates.doctor.codeowners import owners_of
 from gates.doctor.seen import Seen
-from gates.doctor.workflows import OURS, jobs, leaves, secrets, trigger, triggers, used
+from gates.doctor.workflows import IDENTIFIED, OURS, REUSABLE, jobs, leaves, secrets, trigger, triggers, used
 from gates.documents.diagnosis import CheckState, Diagnosed
 from gates.documents.record import REGISTRY
+from gates.errors import GatesError
+from gates.schema.fields import Plain
+from gates.schema.validation import nearest
 from gates.schema.yaml_text import Path, Source
+from gates.system import credential_names
 
 # Names of secrets that open a model registry, or the store behind it.
 CREDENTIAL = re.compile(r"(?i)MLFLOW|DATABRICKS|REGISTRY|SAGEMAKER|^AWS_|^AZURE_|^GOOGLE_|^GCP_|^HF_|HUGGING")
 PICKLE = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
 FULL = 0.9  # of its limit
+RUNNER = "2.336.0"  # the first that knows `$/`
+TAKEN = {  # secrets of the reusable workflows
+    "data-credential", "fetch-credentials", "tracking-token", "tracking-username", "tracking-password",
+    "registry-credentials", "REGISTRY_TOKEN", "REGISTRY_USERNAME", "REGISTRY_PASSWORD", "REGISTRY_CREDENTIALS",
+}  # fmt: skip
 _PLACEHOLDER = re.compile(r"^OWNER/|@(FULL-COMMIT-)?SHA$")
 _PINNED = re.compile(r"^(\.{1,2}/|\$/)|@[0-9a-f]{40}$|^docker://.+@sha256:[0-9a-f]{64}$")
 
@@ -83,6 +92,51 @@ def _recorded(seen: Seen) -> Iterator[Diagnosed]:
             if job.records and job.contents not in (None, "write"):
                 what = f"can't write the ledger and the registry: its token's `contents` is {job.contents}"
                 yield Diagnosed(state=CheckState.MISSING, where=_at(source, job.path), what=what)
+
+
+def _identified(seen: Seen) -> Iterator[Diagnosed]:
+    for source in seen.workflows:
+        for job in jobs(source):
+            allowed = job.may("id-token")
+            if IDENTIFIED.search(job.uses) and allowed not in (None, "write"):
+                what = f"can't start: it calls a workflow that asks for id-token: write, and grants {allowed}"
+                yield Diagnosed(state=CheckState.MISSING, where=_at(source, job.path), what=what)
+            elif job.runs_models and allowed == "write":
+                what = "trains or loads a model, and may ask for an identity: so may the code that it runs"
+                yield Diagnosed(state=CheckState.UNSAFE, where=_at(source, job.path), what=what)
+
+
+def _named(seen: Seen) -> Iterator[Diagnosed]:
+    """Yield the credentials that no workflow of ours takes, and the lines in them that set what they may not."""
+    for source in seen.workflows:
+        for job in jobs(source):
+            handed = job.value.get("secrets")
+            if not REUSABLE.search(job.uses) or not isinstance(handed, dict):
+                continue
+            for name, value in handed.items():
+                where = _at(source, (*job.path, "secrets", name))
+                if name not in TAKEN:
+                    what = f"{name} is no secret of that workflow, which can't start{nearest(name, TAKEN)}"
+                    yield Diagnosed(state=CheckState.MISSING, where=where, what=what)
+                for wrong in _unknown(name, value):
+                    yield Diagnosed(state=CheckState.MISSING, where=where, what=wrong)
+
+
+def _unknown(name: str, value: Plain) -> Iterator[str]:
+    """Yield what is wrong with lines that stand in the workflow itself, as roles do, which are no secrets."""
+    if name.lower().endswith("-credentials") or name.endswith("_CREDENTIALS"):
+        try:
+            credential_names.read(str(value) if "${{" not in str(value) else "", name)
+        except GatesError as error:
+            yield error.what
+
+
+def _runners(seen: Seen) -> Iterator[Diagnosed]:
+    for source in seen.workflows:
+        for job in jobs(source):
+            for path, label in job.own_runners:
+                what = f"{label} must be runner {RUNNER} or newer, which can't be seen from here"
+                yield Diagnosed(state=CheckState.UNKNOWN, where=_at(source, path), what=what)
 
 
 def _registry(seen: Seen) -> Iterator[Diagnosed]:
@@ -202,6 +256,24 @@ FILES = (
         asks="Workflows that promote may write the ledger and the registry.",
         hint="Give the job that calls them `permissions: {contents: write, …}`, as docs/workflows.md shows.",
         look=_recorded,
+    ),
+    Check(
+        id="identity",
+        asks="Jobs that log in to a cloud may ask for their identity, and no job that runs a model may.",
+        hint="Grant `id-token: write` to the job that calls a workflow ending in -oidc.yml, and to no job that trains.",
+        look=_identified,
+    ),
+    Check(
+        id="credential-names",
+        asks="Credentials have names that the workflows know.",
+        hint="docs/credentials.md lists the secrets and the variables that their lines can set.",
+        look=_named,
+    ),
+    Check(
+        id="runners",
+        asks="Runners of your own know `$/`, by which gates' workflows and actions call each other.",
+        hint="Update them. On GitHub Enterprise Server, or with older runners, use the -server form of a release.",
+        look=_runners,
     ),
     Check(
         id="registry",

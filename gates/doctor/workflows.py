@@ -11,11 +11,21 @@ from gates.schema.fields import Plain
 from gates.schema.yaml_text import Path, Source
 
 # This project's own reusable workflows and actions, wherever its copy lives.
-_ACTIONS = "setup|gate|report|picture|train|check-data|promote|rollback|adopt|badge"
-OURS = re.compile(rf"(^|/)(\.github/workflows/model-[a-z]+\.ya?ml|actions/({_ACTIONS})|[\w.-]+/gates)@")
-JUDGES = re.compile(r"(^|/)(\.github/workflows/model-ci\.ya?ml|actions/gate|[\w.-]+/gates)@")
+_ACTIONS = "setup|gate|report|picture|train|check-data|fetch|take-artifact|promote|rollback|adopt|badge"
+_ONE_JOB = r"[\w.-]+/gates"
+OURS = re.compile(rf"(^|/)(\.github/workflows/model-[a-z-]+\.ya?ml|actions/({_ACTIONS})|{_ONE_JOB})@")
+JUDGES = re.compile(rf"(^|/)(\.github/workflows/model-ci(-oidc)?\.ya?ml|actions/gate|{_ONE_JOB})@")
 OUR_COMMANDS = re.compile(r"(^|[\s;&|])gates (run|judge|measure|train|comment|picture|promote|rollback|adopt)\b")
-WRITES = re.compile(r"(^|/)(\.github/workflows/model-|actions/)(promote|rollback|adopt|waive)(\.ya?ml)?@")
+WRITES = re.compile(r"(^|/)(\.github/workflows/model-|actions/)(promote|rollback|adopt|waive)(-oidc)?(\.ya?ml)?@")
+ONE_JOB = re.compile(rf"^{_ONE_JOB}@")
+IDENTIFIED = re.compile(r"(^|/)\.github/workflows/model-[a-z]+-oidc\.ya?ml@")  # wants id-token: write of its caller
+REUSABLE = re.compile(r"(^|/)\.github/workflows/model-[a-z-]+\.ya?ml@")
+_RUNS_MODELS = re.compile(r"(^|/)actions/(train|score|gate)@")
+_TRAINS = re.compile(r"(^|[\s;&|])gates (run|train|score)\b")
+OWN = "$/"  # how an action or workflow of the same repository is called
+HOSTED = re.compile(
+    r"(ubuntu|windows|macos)-[\w.-]+|\$\{\{.*\}\}", re.DOTALL
+)  # a runner of GitHub's, or who knows whose
 _SECRET = re.compile(r"\bsecrets\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_]*)|\[\s*'([^']+)'\s*\])")
 
 
@@ -64,22 +74,56 @@ class Job:
     @property
     def records(self) -> bool:
         """Whether it writes the ledger, by one of this project's workflows or actions."""
-        return any(WRITES.search(one) for one in (self.uses, *(_text(step.get("uses")) for step in self.steps)))
+        return any(WRITES.search(one) for one in (self.uses, *self.called)) or self._promotes
+
+    @property
+    def _promotes(self) -> bool:
+        """Whether its one job also promotes: on other events than pull requests, unless it is told not to."""
+        told = [_given(step).get("promote") for step in self.steps if ONE_JOB.search(_text(step.get("uses")))]
+        lands = triggers(self.source) - {"pull_request", "merge_group"}
+        return bool(lands) and any(one not in (False, "false") for one in told)
+
+    @property
+    def called(self) -> list[str]:
+        """The actions that its steps use."""
+        return [_text(step.get("uses")) for step in self.steps]
+
+    @property
+    def own_runners(self) -> Iterator[tuple[Path, str]]:
+        """Yield each runner that is not one of GitHub's, with its place: its own, or those that it hands on."""
+        given = _given(self.value)
+        for key in ("runs-on", "train-on"):
+            if OURS.search(self.uses) and (word := _label(given.get(key))):
+                yield (*self.path, "with", key), word
+        uses_ours = any(OURS.search(one) or one.startswith(OWN) for one in self.called)
+        if uses_ours and (word := _label(self.value.get("runs-on"))):
+            yield (*self.path, "runs-on"), word
 
     @property
     def contents(self) -> str | None:
         """What it may do with the repository's contents; None where nobody says."""
+        return self.may("contents")
+
+    def may(self, name: str) -> str | None:
+        """What its token may do with something; None where nobody says."""
         found = self.value.get("permissions", self.source.value.get("permissions"))
         if isinstance(found, dict):
-            return _text(found.get("contents")) or "none"
+            return _text(found.get(name)) or "none"
         return {"write-all": "write", "read-all": "read"}.get(_text(found))
+
+    @property
+    def runs_models(self) -> bool:
+        """Whether code of a model may run in it: its training, or its loading."""
+        commands = any(
+            re.search(r"(^|[\s;&|])gates (run|train|score)\b", _text(step.get("run"))) for step in self.steps
+        )
+        return commands or any(_RUNS_MODELS.search(one) for one in self.called)
 
     @property
     def judges(self) -> bool:
         """Whether it judges a model."""
-        steps = [_text(step.get("uses")) for step in self.steps]
         runs = any(re.search(r"(^|\s)gates run\b", _text(step.get("run"))) for step in self.steps)
-        return runs or any(JUDGES.search(one) for one in (self.uses, *steps))
+        return runs or any(JUDGES.search(one) for one in (self.uses, *self.called))
 
 
 def jobs(source: Source) -> Iterator[Job]:
@@ -131,6 +175,19 @@ def trigger(source: Source, name: str) -> dict[str, Any]:
     found = source.value.get("on") if isinstance(source.value, dict) else None
     inner = found.get(name) if isinstance(found, dict) else None
     return inner if isinstance(inner, dict) else {}
+
+
+def _given(value: dict[str, Plain]) -> dict[str, Plain]:
+    """Return what a job or a step hands to what it calls."""
+    given = value.get("with")
+    return given if isinstance(given, dict) else {}
+
+
+def _label(value: Plain) -> str:
+    """Return what names a runner that is not GitHub's; empty where it is, or where nothing is said."""
+    if isinstance(value, str):
+        return "" if not value or HOSTED.fullmatch(value) else value
+    return str(value) if value else ""
 
 
 def _text(value: Plain) -> str:

@@ -169,7 +169,13 @@ class Measurement(PolicyTables):
     @property
     def _counting(self) -> Counting:
         called = self.judged is None
-        guest = GuestMetric(folder=self.work / "metrics", root=self.root, environ=self.environ, called=called)
+        guest = GuestMetric(
+            folder=self.work / "metrics",
+            root=self.root,
+            environ=self.environ,
+            called=called,
+            apart=self.elsewhere is not None,
+        )
         return Counting(resolved=self.resolved, labels=self._known, columns=self.searched_columns, guest=guest)
 
     def _placed(self, file: Path, name: str) -> Predicted:

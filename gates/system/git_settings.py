@@ -50,7 +50,7 @@ _ELSEWHERE = re.compile(  # what leads git to another repository, to other histo
     "|IMPLICIT_WORK_TREE|INTERNAL_.*|QUARANTINE_PATH)"
 )
 # credentials that no remote of git takes
-_OURS = re.compile("GATES_|MLFLOW_|REGISTRY_|AWS_|AZURE_|GOOGLE_|DATABRICKS_")
+_OURS = re.compile("ACTIONS_|GATES_|MLFLOW_|REGISTRY_|AWS_|AZURE_|GOOGLE_|DATABRICKS_")
 _ALWAYS = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_GRAFT_FILE": os.devnull,  # history as it is, not as a ref or a file says

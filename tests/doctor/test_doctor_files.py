@@ -96,6 +96,24 @@ def test_one_job_judges_too(tmp_path, project, told):
     assert [id_ for id_, *_ in findings(folder)] == told
 
 
+@pytest.mark.parametrize(
+    ("permission", "told", "change"),
+    [
+        ("contents: write", [], ("", "")),
+        ("contents: read", ["contents"], ("", "")),
+        ("checks: read", ["contents"], ("", "")),
+        ("contents: read", [], (" # v1", "\n        with: {promote: false}")),
+        ("contents: read", [], (" # v1", "\n        with: {promote: 'false'}")),
+        ("contents: read", ["contents"], (" # v1", "\n        with: {promote: true}")),
+        ("contents: read", [], (", push: {branches: [main]}", "")),  # it promotes nothing on pull requests
+        ("contents: read", ["contents"], (", push: {branches: [main]}", ", workflow_dispatch: ")),
+    ],
+)
+def test_one_job_that_promotes_may_write(tmp_path, permission, told, change):
+    workflow = ONE_JOB.replace("contents: write", permission).replace(*change)
+    assert [id_ for id_, *_ in findings(laid(tmp_path, {GATES: workflow, PROMOTES: None}))] == told
+
+
 GATES, PROMOTES = ".github/workflows/gates.yml", ".github/workflows/promote.yml"
 CASES = {
     "no policy": ({"gates.yaml": None}, [("policy", "missing", "repository", "there is no gates.yaml")]),
@@ -193,6 +211,46 @@ CASES = {
         {PROMOTES: PROMOTE.replace("permissions: {}", "permissions: read-all").replace(
             "    permissions: {contents: write}\n", "")},
         [("contents", "missing", f"{PROMOTES}:5", "is read")],
+    ),
+    "an identity that is not granted": (
+        {GATES: WORKFLOW.replace("model-ci", "model-ci-oidc")},
+        [("identity", "missing", f"{GATES}:5", "can't start: it calls a workflow that asks for id-token: write")],
+    ),
+    "an identity that is granted": (
+        {GATES: WORKFLOW.replace("model-ci", "model-ci-oidc").replace("actions: read", "id-token: write")},
+        [],
+    ),
+    "an identity beside a training": (
+        {PROMOTES: PROMOTE.replace("contents: write", "contents: write, id-token: write").replace(
+            "gates status", "gates train")},
+        [("identity", "unsafe", f"{PROMOTES}:5", "may ask for an identity: so may the code")],
+    ),
+    "a secret that the workflow does not know": (
+        {GATES: WORKFLOW + "    secrets: {tracking-tokn: '${{ secrets.X }}', fetch-credentials: '${{ secrets.Y }}'}\n"},
+        [("credential-names", "missing", f"{GATES}:8", "can't start; did you mean tracking-token?")],
+    ),
+    "lines that set what they may not": (
+        {GATES: WORKFLOW + "    secrets:\n      fetch-credentials: |\n        AWS_REGION=x\n        AWS_ROLE_ARM=y\n"},
+        [("credential-names", "missing", f"{GATES}:9", "AWS_ROLE_ARM; did you mean AWS_ROLE_ARN?")],
+    ),
+    "runners of their own": (
+        {GATES: WORKFLOW + "    with: {runs-on: house, train-on: '[\"self-hosted\", \"gpu\"]'}\n"},
+        [
+            ("runners", "unknown", f"{GATES}:8", "house must be runner 2.336.0 or newer"),
+            ("runners", "unknown", f"{GATES}:8", '["self-hosted", "gpu"] must be'),
+        ],
+    ),
+    "a runner of their own with an action of ours": (
+        {PROMOTES: PROMOTE.replace("ubuntu-latest", "[self-hosted, gpu]")},
+        [("runners", "unknown", f"{PROMOTES}:6", "must be runner 2.336.0")],
+    ),
+    "a runner of their own with their own action": (
+        {PROMOTES: PROMOTE.replace("ubuntu-latest", "house").replace("acme/gates/actions/promote@" + SHA, "$/x")},
+        [("runners", "unknown", f"{PROMOTES}:6", "house must be")],
+    ),
+    "runners of GitHub's, or of a variable": (
+        {GATES: WORKFLOW + "    with: {runs-on: ubuntu-24.04-arm, train-on: '${{ vars.RUNNER }}'}\n"},
+        [],
     ),
     "observing": (
         {"gates.yaml": f"{POLICY}mode: observe until 2027-03-01\n"},

@@ -143,7 +143,7 @@ def test_no_variable_leads_elsewhere(root: Path) -> None:
 @pytest.mark.parametrize("network", [False, True])
 def test_credentials_are_seen_where_a_remote_is_asked_and_those_of_the_registry_nowhere(network: bool) -> None:
     given = {"GITHUB_TOKEN": "x", "MLFLOW_TRACKING_TOKEN": "y", "AWS_SECRET_ACCESS_KEY": "z", "GIT_SSH_COMMAND": "ssh"}
-    given["GATES_ARTIFACT_CREDENTIALS"] = "AWS_SECRET_ACCESS_KEY=z"
+    given["GATES_REGISTRY_CREDENTIALS"] = "AWS_SECRET_ACCESS_KEY=z"
     seen = git_settings.environment(ENVIRON | given, network=network)
     assert seen.keys() & given.keys() == ({"GITHUB_TOKEN", "GIT_SSH_COMMAND"} if network else {"GIT_SSH_COMMAND"})
 

@@ -14,9 +14,10 @@ from mlflow import MlflowClient
 from moto.server import ThreadedMotoServer
 
 from gates.errors import Exit, GatesError
-from gates.registry.credentials import GIVEN, GOOGLE, log_in
+from gates.registry.credentials import GIVEN, log_in
 from gates.registry.mlflow import MLflowRegistry
 from gates.system.files import folder_digest
+from gates.system.identity import GOOGLE_FILE as GOOGLE
 
 KEYS = {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "s3cret", "AWS_DEFAULT_REGION": "us-east-1"}
 

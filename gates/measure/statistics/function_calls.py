@@ -25,7 +25,7 @@ from gates.measure.statistics.cells import Key
 from gates.metrics.functions import FUNCTIONS, is_general
 from gates.policy import Policy
 from gates.schema.canonical import settled
-from gates.system import sandbox
+from gates.system import identity, sandbox
 
 _ONE = 2.0**Computed.UNIT
 _MOST = 1e40
@@ -36,12 +36,14 @@ _SHOWN = 200
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestMetric:
     """How somebody else's code is run: ``folder`` for what is made on the way, ``root`` where its modules lie. Where
-    the repository's own may not be ``called``, as beside credentials, its metrics are left out."""
+    the repository's own may not be ``called``, as beside credentials, its metrics are left out. ``apart``: jobs that
+    don't trust each other do the steps, so the repository's own may not run where a job has an identity."""
 
     folder: Path
     root: Path
     environ: Mapping[str, str]
     called: bool = True
+    apart: bool = False
 
 
 Found = dict[tuple[str, str], dict[Key, Computed]]  # (statistic's id, dimension's id) -> of each slice
@@ -62,6 +64,8 @@ def general(joined: ScoredRows, policy: Policy, needs: Needs, labels: Labels, gu
         if not guest.called and is_foreign(statistic.name):
             answers |= {(statistic.id, dimension.id): {} for dimension in along}
             continue
+        if guest.apart and is_foreign(statistic.name):
+            identity.refuse(guest.environ, f"the metric {statistic.name}")
         answers |= _asked(joined, policy, labels, guest, rows, statistic, along)
     rows.unlink()
     return answers
