@@ -6,14 +6,18 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import mlflow.sklearn
 import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 CONFIGS = Path(__file__).parents[1] / "configs"
+sys.path.append(str(CONFIGS.parent / "scripts"))
+comment_picture = import_module("comment_picture")
 DIGEST = re.compile(r"sha256:[0-9a-f]+")
 TELCO = CONFIGS / "telco-churn"
 
@@ -89,5 +93,26 @@ def test_the_comment_that_the_readme_shows_is_that_on_a_worse_model(telco, forke
     ended = subprocess.run(["gates", "run"], cwd=home, env={**os.environ, **path}, capture_output=True, check=False)
     assert ended.returncode == 1, ended.stderr
     told = (home / ".gates/report.md").read_text().splitlines()
-    shown = re.findall(r"^> ?(.*)$", (CONFIGS.parent / "README.md").read_text(), re.MULTILINE)
+    shown = re.findall(r"^> ?(.*)$", (CONFIGS / "telco-churn/README.md").read_text(), re.MULTILINE)
     assert [DIGEST.sub("", line) for line in shown] == [DIGEST.sub("", line) for line in told]
+
+    (home / "gates.yaml").write_text(comment_picture.policy((home / "gates.yaml").read_text()))
+    for command in ("measure", "judge", "report"):  # with three of its rules, as on the README's picture
+        subprocess.run(["gates", command], cwd=home, env={**os.environ, **path}, capture_output=True, check=False)
+    told = (home / ".gates/report.md").read_text()
+    assert DIGEST.sub("", told) == DIGEST.sub("", comment_picture.SAID.read_text())
+
+
+@pytest.mark.parametrize("scheme", comment_picture.SCHEMES)
+def test_the_readmes_picture_is_drawn_from_that_comment(scheme):
+    picture = comment_picture.file_of(scheme)
+    with Image.open(picture) as opened:
+        assert opened.text[comment_picture.DIGEST] == comment_picture.drawn_from(), "run scripts/comment_picture.py"
+        assert opened.width == comment_picture.WIDE * comment_picture.SHARP
+    assert picture.stat().st_size < 120_000
+    assert picture.relative_to(CONFIGS.parent).as_posix() in (CONFIGS.parent / "README.md").read_text()
+
+
+def test_the_picture_shows_one_rule_that_fails_one_that_cannot_be_told_and_one_that_passes():
+    rows = re.findall(r"^\| ([❌❔✅] \w+) \|", comment_picture.SAID.read_text(), re.MULTILINE)
+    assert rows == ["❌ fail", "❔ inconclusive", "✅ pass"]

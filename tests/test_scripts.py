@@ -123,8 +123,9 @@ def test_install_tells_what_a_machine_lacks(tmp_path, python, told):
     assert not (tmp_path / "new").exists()
 
 
-def test_the_policy_that_the_readme_shows_is_the_demos():
-    assert f"```yaml\n{(ROOT / 'configs/telco-churn/gates.yaml').read_text()}```" in (ROOT / "README.md").read_text()
+def test_the_policy_that_the_example_shows_is_its_own():
+    example = ROOT / "configs/telco-churn"
+    assert f"```yaml\n{(example / 'gates.yaml').read_text()}```" in (example / "README.md").read_text()
 
 
 @pytest.mark.slow
@@ -144,7 +145,7 @@ def test_the_demo_shows_a_pass_and_a_fail_and_a_second_install_finds_nothing_to_
     assert "one passed, one was stopped" in done.stdout
     assert "\x1b" not in done.stdout
     told = (tmp_path / "demo/.gates/report.md").read_text().splitlines()
-    shown = re.findall(r"^> ?(.*)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    shown = re.findall(r"^> ?(.*)$", (ROOT / "configs/telco-churn/README.md").read_text(), re.MULTILINE)
     assert [DIGEST.sub("", line) for line in shown] == [DIGEST.sub("", line) for line in told]
 
     again = [tmp_path / "scripts/install", tmp_path / ".venv", tmp_path / "locks/demo.txt"]
