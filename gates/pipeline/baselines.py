@@ -39,7 +39,7 @@ def champion_of(session: Session, resolved: ResolvedPolicy, folder: Path) -> Reg
 def _unnamed(session: Session, name: str, alias: str) -> None:
     """Raise ``DisagreementError`` where nobody says which registry counts, the one of the repository has no champion,
     and MLflow's own file beside the policy has one: it may be the one that serves."""
-    if session.registry_uri is not None or session.environ.get("GATES_REGISTRY"):
+    if session.mlflow_address is not None or session.environ.get("GATES_REGISTRY"):
         return
     from gates.registry.sqlite import named_in
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gates.ledger.alias import Names
     from gates.ledger.ledger import Ledger
     from gates.measure.measurement import Measurement
+    from gates.registry.address import MLflowAddress
     from gates.registry.interface import Registry
     from gates.registry.mlflow import MLflowRegistry
 
@@ -94,47 +95,47 @@ class Session:
     @cached_property
     def registry(self) -> Registry:
         """The registry: MLflow's, or a branch of the repository."""
-        return self._opened(self.registry_uri)
+        return self._opened(self.mlflow_address)
 
     def other_registry(self, address: str) -> Registry:
         """Open a registry beside the one of now: MLflow's at an address, or ``git``. Raises ``GatesError`` where it is
         the same one."""
-        from gates.registry.address import GIT, rooted
+        from gates.registry.address import GIT, both
 
-        uri = None if address == GIT else rooted(address, self.workspace.root)
-        if uri == self.registry_uri:
+        there = None if address == GIT else both(address, address, self.workspace.root)
+        if there == self.mlflow_address:
             raise GatesError(
                 "is the registry of now, to which the models shall be brought",
                 where="--from",
                 hint="--from is where they are, and MLFLOW_TRACKING_URI where they go; without it, they go into git.",
             )
-        return self._opened(uri)
+        return self._opened(there)
 
-    def _opened(self, uri: str | None) -> Registry:
-        if uri is not None:
-            return self._mlflow(uri)
+    def _opened(self, address: MLflowAddress | None) -> Registry:
+        if address is not None:
+            return self._mlflow(address)
         from gates.registry.git_registry import GitRegistry, limit
 
         most, logs = limit(self.environ), self.workspace.root / "mlflow.db"
         return GitRegistry(self.ledger.git, self.ledger.remote, self.steps.say, most, logs)
 
-    def _mlflow(self, uri: str) -> MLflowRegistry:
+    def _mlflow(self, address: MLflowAddress) -> MLflowRegistry:
         from gates.registry.mlflow import MLflowRegistry
 
-        return MLflowRegistry(uri, self.workspace.root)
+        return MLflowRegistry(address.tracking, self.workspace.root, address.registry)
 
     @property
     def registry_reader(self) -> Names:
         """The registry for reading alone: an SQLite file is read without MLflow, which takes seconds to import."""
-        uri = self.registry_uri
-        if uri is None:
+        address = self.mlflow_address
+        if address is None:
             return self.registry
         from gates.registry.sqlite import SQLiteRegistry
 
-        return SQLiteRegistry(uri, lambda: self._mlflow(uri))
+        return SQLiteRegistry(address, lambda: self._mlflow(address))
 
     @property
-    def registry_uri(self) -> str | None:
+    def mlflow_address(self) -> MLflowAddress | None:
         """The address of MLflow; None where the registry is a branch of the repository, which it is unless the
         environment names an MLflow. A relative path starts at the policy."""
         from gates.registry.address import named
@@ -144,7 +145,7 @@ class Session:
     @property
     def no_registry(self) -> bool:
         """Whether the registry is an SQLite file that nobody has made yet."""
-        uri = self.registry_uri or ""
+        uri = self.mlflow_address.registry if self.mlflow_address else ""
         file = Path(uri.removeprefix("sqlite:///"))
         return uri.startswith("sqlite:///") and file.parent.is_dir() and not file.exists()
 
@@ -157,7 +158,9 @@ class Session:
             return None
         if self.no_registry:
             return "the run of a fork's pull request has no registry"
-        wants = self.registry_uri is not None and refuses(self.registry_uri, self.environ)
+        address = self.mlflow_address
+        uris = dict.fromkeys((address.tracking, address.registry)) if address else ()
+        wants = any(refuses(uri, self.environ) for uri in uris)
         return "the run of a fork's pull request has no credential of the registry" if wants else None
 
     @cached_property

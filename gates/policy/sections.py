@@ -258,7 +258,8 @@ class Policy:
 
     version: Literal[1] = declare("Version of this format.", stricter="free")
     model: str = declare(
-        "Name of the model, in the registry too: letters, digits, . _ -", pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+        "Name of the model, in the registry too: letters, digits, . _ - (in Unity Catalog: catalog.schema.name)",
+        pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
     )
     task: Task = declare("What the model predicts.", default="binary")
     data: DataSection = declare("The tables.")

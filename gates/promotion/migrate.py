@@ -9,13 +9,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gates.checkout.trusted_policy import TrustedPolicy
-from gates.documents.record import CARD, POLICY, Approval, CopiedVersion, RecordedModel, RecordKind, Version
+from gates.documents.decision import Decision
+from gates.documents.record import CARD, DECISION, POLICY, Approval, CopiedVersion, RecordedModel, RecordKind, Version
 from gates.documents.standing import AliasState
 from gates.errors import Exit, GatesError
 from gates.ledger.alias import agreed, compared, key, last_move, renumbered
 from gates.ledger.ledger import Entry, LostRaceError
+from gates.policy import Card, Policy
+from gates.promotion.summary import label, show, summary
 from gates.promotion.transaction import Approve, PromotionContext, approved, on_default_branch
-from gates.registry.interface import TAG_DECISION, TAG_DIGEST, TAG_HOLDOUT, TAG_INTENT, Registry
+from gates.registry.interface import TAG_DECISION, TAG_DIGEST, TAG_HOLDOUT, TAG_INTENT, Registry, Summary
+from gates.schema.validation import read_json
 
 EARLIER = 10  # versions that no alias names any more and that are copied, too: the newest
 
@@ -71,7 +75,7 @@ def migrate(
             for alias in (alias for known in standing for alias in known.aliases):
                 agreed(desk.ledger, head, source, desk.name, alias)
             approvals = _approvals(policy, standing, approve)
-            copied = tuple(_copied(desk, source, versions, beside, policy.resolved.policy.anchor))
+            copied = tuple(_copied(desk, source, versions, beside, policy.resolved.policy))
             record = replace(
                 desk.draft(RecordKind.MIGRATION, None, reason.strip()),
                 policy=policy.ref,
@@ -120,20 +124,20 @@ def _approvals(policy: TrustedPolicy, standing: list[KnownVersion], approve: App
 
 
 def _copied(
-    desk: PromotionContext, source: Registry, versions: list[KnownVersion], beside: Path, anchor: int | None
+    desk: PromotionContext, source: Registry, versions: list[KnownVersion], beside: Path, policy: Policy
 ) -> Iterator[CopiedVersion]:
     """Copy what aliases name, the anchor, and the newest of the others; then read all of it back.
 
     An alias is moved as soon as its version is there, so that a registry of limited room keeps that one.
     """
     _refuse_foreign(desk, versions)
-    needed = [known for known in versions if known.aliases or known.version.version == str(anchor)]
+    needed = [known for known in versions if known.aliases or known.version.version == str(policy.anchor)]
     others = [known for known in versions if known not in needed][-EARLIER:]
     numbers: dict[str, KnownVersion] = {}
     for known in versions:
         if known in needed or known in others:
             with _left_behind(desk, known, needed):
-                number = _copy(desk, source, known, beside)
+                number = _copy(desk, source, known, beside, policy.card)
                 numbers[number] = known
                 for alias in known.aliases:
                     desk.registry.move(desk.name, alias, number)
@@ -142,8 +146,10 @@ def _copied(
             _read_back(desk, known, number, beside)
             after = Version(version=number, digest=known.version.digest, registry=desk.registry.kind)
             yield CopiedVersion(before=known.version, after=after, aliases=known.aliases)
-            if known.version.version == str(anchor) != number:
-                desk.say(f"the policy's anchor, version {anchor}, is version {number} there: write anchor: {number}")
+            if known.version.version == str(policy.anchor) != number:
+                desk.say(
+                    f"the policy's anchor, version {policy.anchor}, is version {number} there: write anchor: {number}"
+                )
 
 
 @contextmanager
@@ -170,7 +176,7 @@ def _refuse_foreign(desk: PromotionContext, versions: list[KnownVersion]) -> Non
             )
 
 
-def _copy(desk: PromotionContext, source: Registry, known: KnownVersion, beside: Path) -> str:
+def _copy(desk: PromotionContext, source: Registry, known: KnownVersion, beside: Path, card: Card | None) -> str:
     """Copy a version, unless an earlier try has; gives its number there."""
     name, version, registry = desk.name, known.version.version, desk.registry
     number_there = registry.made_for(name, known.mark)
@@ -182,13 +188,24 @@ def _copy(desk: PromotionContext, source: Registry, known: KnownVersion, beside:
         folder = source.files(name, version, Path(files))
         served = source.served(name, version, known.model, Path(judged))
         predictions = served.predictions(known.model.holdout) if served and known.model.holdout else None
-        kept = registry.keep(name, folder, predictions)
-        if (registry.kept(name, kept.run_id), kept.predictions) != (known.version.digest, known.model.predictions):
+        kept = registry.keep(name, folder, predictions, label(name, known.version.digest))
+        if (registry.kept(name, kept), kept.predictions) != (known.version.digest, known.model.predictions):
             raise _other_bytes(known, f"version {version}")
-        number = registry.register(name, kept, _tags(known), version)
+        shown = _summary(desk, known, card)
+        if shown:
+            show(desk, kept, shown)
+        number = registry.register(name, kept, _tags(known), version, shown.version if shown else "")
     if CARD in known.first.record.documents:
         registry.attach(name, number, CARD, desk.ledger.document(known.first, CARD))
     return number
+
+
+def _summary(desk: PromotionContext, known: KnownVersion, card: Card | None) -> Summary | None:
+    """Return what people read of a version; None of one that was adopted, so nothing was judged."""
+    if DECISION not in known.first.record.documents:
+        return None
+    decision = read_json(Decision, desk.ledger.document(known.first, DECISION), DECISION)
+    return summary(decision, known.first.record, card)
 
 
 def _tags(known: KnownVersion) -> Mapping[str, str]:

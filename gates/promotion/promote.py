@@ -17,9 +17,10 @@ from gates.ledger.ledger import Entry, LostRaceError
 from gates.policy import ResolvedPolicy, Stage
 from gates.promotion import provenance
 from gates.promotion.candidate import AGAIN, Candidate, predictions
+from gates.promotion.summary import label, pointers, show, summary
 from gates.promotion.transaction import PromotionContext, RefusedError, begin, carry_out
 from gates.promotion.verification import Verified, bare, verified
-from gates.registry.interface import TAG_DECISION, TAG_DIGEST, TAG_HOLDOUT, TAG_INTENT, StoredRun
+from gates.registry.interface import TAG_INTENT, StoredRun, Summary
 from gates.schema.canonical import canonical, digest
 from gates.system import files
 
@@ -57,6 +58,8 @@ def promote(desk: PromotionContext, candidate: Candidate, wanted: str | None, *,
             except RefusedError as error:
                 _refuse(desk, candidate, stage, error)
                 raise
+            if kept:
+                show(desk, kept, _summary(candidate, verification))
             with suppress(LostRaceError):  # else: look, verify and judge again on the state of now
                 intent = begin(desk, verification.record, verification.documents, after=head)
                 return _carried_out(desk, candidate, intent, kept, verification)
@@ -75,14 +78,17 @@ def _rehearse(desk: PromotionContext, candidate: Candidate, wanted: str | None) 
 
 def _kept(desk: PromotionContext, candidate: Candidate, verified: Verified) -> StoredRun:
     """Store the files, of which nothing serves yet: they are those that were judged, whatever happened since."""
-    kept = desk.registry.keep(desk.name, candidate.workspace.candidate, predictions(candidate.workspace))
     model = verified.record.model
-    if model is None or (desk.registry.kept(desk.name, kept.run_id), kept.predictions) != (
-        model.digest,
-        model.predictions,
-    ):
+    assert model is not None  # noqa: S101 -- every intent names it
+    judged, called = predictions(candidate.workspace), label(desk.name, model.digest)
+    kept = desk.registry.keep(desk.name, candidate.workspace.candidate, judged, called)
+    if (desk.registry.kept(desk.name, kept), kept.predictions) != (model.digest, model.predictions):
         raise RefusedError(Refused.STORED_BYTES, "the stored files are not those that were judged", hint=AGAIN)
     return kept
+
+
+def _summary(candidate: Candidate, verified: Verified) -> Summary:
+    return summary(verified.decision, verified.record, candidate.resolved.policy.card)
 
 
 def _carried_out(
@@ -90,7 +96,8 @@ def _carried_out(
 ) -> Promoted:
     try:
         if kept:
-            desk.registry.register(desk.name, kept, _tags(candidate, intent, verified))
+            tags = pointers(verified.decision, intent.record) | {TAG_INTENT: intent.digest}
+            desk.registry.register(desk.name, kept, tags, description=_summary(candidate, verified).version)
         outcome = carry_out(desk, intent)
     except GatesError:
         with suppress(GatesError):  # at once, if that can be; else the next promotion does it
@@ -106,21 +113,6 @@ def _carried_out(
         how = f", not compared, because {candidate.uncompared}"
     told = f"{desk.name} version {done.after.version} is now {done.alias}{how}"
     return Promoted(alias=str(done.alias), version=done.after.version, entry=outcome, told=told)
-
-
-def _tags(candidate: Candidate, intent: Entry, verified: Verified) -> dict[str, str]:
-    """Return pointers for people; what counts is in the ledger."""
-    record = intent.record
-    tables = {f"gates.data.{table.name}": table.digest for table in record.data}
-    commit = {"gates.commit": record.source.commit} if record.source and record.source.commit else {}
-    return {
-        TAG_DIGEST: record.model.digest if record.model else "",
-        TAG_HOLDOUT: candidate.measurement.holdout_identity,
-        TAG_DECISION: digest(verified.decision),
-        TAG_INTENT: intent.digest,
-        **tables,
-        **commit,
-    }
 
 
 def _manifest(candidate: Candidate) -> list[dict[str, str | int]]:

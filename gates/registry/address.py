@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -23,10 +24,18 @@ TRIES, PAUSE = 3, 1.0  # of an address that does not answer; seconds before it i
 PATIENCE = (5, 10)  # seconds to connect, and to be answered
 _REFUSED = (401, 403)
 _SEARCH = "/api/2.0/mlflow/registered-models/search?max_results=1"
-_OTHER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|databricks$")  # an address that no folder has a part in
+_OTHER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|databricks(-uc)?$")  # an address that no folder has a part in
 
 
-def named(environ: Mapping[str, str], root: Path) -> str | None:
+@dataclass(frozen=True, slots=True)
+class MLflowAddress:
+    """Where an MLflow is: runs and files by its tracking URI, versions and aliases by its registry URI."""
+
+    tracking: str
+    registry: str
+
+
+def named(environ: Mapping[str, str], root: Path) -> MLflowAddress | None:
     """Return the address of MLflow that the environment names; None where it names none.
 
     A branch of the repository is the registry then, whatever a training has left beside the policy.
@@ -40,9 +49,14 @@ def named(environ: Mapping[str, str], root: Path) -> str | None:
         raise GatesError(
             "names a registry without the place where its models are kept",
             where="MLFLOW_REGISTRY_URI",
-            hint="Set MLFLOW_TRACKING_URI, which gates takes for both, or GATES_REGISTRY=git.",
+            hint="Set MLFLOW_TRACKING_URI, too, or GATES_REGISTRY=git.",
         )
-    return rooted(uri, root) if uri else None
+    return both(uri, environ.get("MLFLOW_REGISTRY_URI") or uri, root) if uri else None
+
+
+def both(tracking: str, registry: str, root: Path) -> MLflowAddress:
+    """Return the address that two URIs make, each made to start at ``root`` if it is relative."""
+    return MLflowAddress(tracking=rooted(tracking, root), registry=rooted(registry, root))
 
 
 def rooted(uri: str, root: Path) -> str:

@@ -22,7 +22,7 @@ from gates.documents.record import REGISTRY, RecordedModel
 from gates.documents.registered import SCHEMA, RegisteredVersion, RegisteredVersions
 from gates.errors import GatesError
 from gates.measure.holdout.models import RegisteredModel
-from gates.registry.interface import TAG_INTENT, StoredRun, bound_to, unbound
+from gates.registry.interface import TAG_INTENT, StoredRun, Summary, bound_to, unbound
 from gates.registry.sqlite import logged
 from gates.schema.canonical import canonical, digest, digest_bytes
 from gates.schema.validation import read_json
@@ -102,9 +102,9 @@ class GitRegistry:
         found = state.version(version)
         return self._digest(files, f"{_folder(name)}/{found.stored}") if found else None
 
-    def kept(self, name: str, run_id: str) -> str | None:
+    def kept(self, name: str, stored: StoredRun) -> str | None:
         """See ``Registry``."""
-        return self._digest(self._look(name)[0], f"{_folder(name)}/{run_id}")
+        return self._digest(self._look(name)[0], f"{_folder(name)}/{stored.run_id}")
 
     def parameters(self, run_id: str, during: tuple[int, int] | None) -> dict[str, str] | None:
         """See ``Registry``: no training logs to this one, but MLflow may have logged it beside the policy."""
@@ -157,8 +157,9 @@ class GitRegistry:
 
     # -- changing --
 
-    def keep(self, name: str, folder: Path, predictions: Path | None) -> StoredRun:
+    def keep(self, name: str, folder: Path, predictions: Path | None, label: str) -> StoredRun:
         """See ``Registry``. Files for which there is no room are not kept: their manifest and the predictions are."""
+        del label
         run_id, home = uuid.uuid4().hex, _folder(name)
         read = {str(entry["path"]): (folder / str(entry["path"])).read_bytes() for entry in manifest(folder)}
         judged = {f"predictions{predictions.suffix}": predictions.read_bytes()} if predictions else {}
@@ -175,8 +176,14 @@ class GitRegistry:
         judged_digest = digest([entry(*one) for one in judged.items()]) if judged else None
         return StoredRun(run_id=run_id, predictions=judged_digest, model=has_model)
 
-    def register(self, name: str, kept: StoredRun, tags: Mapping[str, str], wish: str = "") -> str:
+    def summarize(self, name: str, kept: StoredRun, summary: Summary) -> None:
+        """See ``Registry``: people read the card, which is stored with the version."""
+
+    def register(
+        self, name: str, kept: StoredRun, tags: Mapping[str, str], wish: str = "", description: str = ""
+    ) -> str:
         """See ``Registry``."""
+        del description
         numbers: list[str] = []
 
         def add(state: RegisteredVersions) -> RegisteredVersions:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from gates.documents.record import RecordedModel
+from gates.documents.record import RecordedModel, RecordedTable
 from gates.errors import GatesError
 from gates.measure.holdout.models import RegisteredModel
 from gates.system.files import folder_digest
@@ -21,11 +21,27 @@ TAG_INTENT = "gates.intent"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRun:
     """Stored files that nothing serves yet: their id, the digest of the predictions, if there are any, and whether
-    there is a model."""
+    there is a model. ``logged_model``: MLflow's id of it, where it has one."""
 
     run_id: str
     predictions: str | None
     model: bool
+    logged_model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What people read of a judged model in a registry that they look at. Nothing in it counts.
+
+    It says what was judged, never which alias names the model: so it is true whatever becomes of the promotion.
+    ``version`` describes the version, ``model`` the registered model where nobody has described it.
+    """
+
+    metrics: Mapping[str, float]
+    tables: tuple[RecordedTable, ...]
+    tags: Mapping[str, str]
+    version: str
+    model: str
 
 
 def bound_to(
@@ -94,10 +110,15 @@ class Registry(Protocol):
     def at(self, name: str, alias: str) -> str | None:
         """Find the version that an alias names, or None."""
 
-    def keep(self, name: str, folder: Path, predictions: Path | None) -> StoredRun:
-        """Store the files of a candidate, of which nothing serves yet."""
+    def keep(self, name: str, folder: Path, predictions: Path | None, label: str) -> StoredRun:
+        """Store the files of a candidate, of which nothing serves yet. ``label``: what people call it."""
 
-    def register(self, name: str, kept: StoredRun, tags: Mapping[str, str], wish: str = "") -> str:
+    def summarize(self, name: str, kept: StoredRun, summary: Summary) -> None:
+        """Show with stored files what people read of them, where the registry shows such things."""
+
+    def register(
+        self, name: str, kept: StoredRun, tags: Mapping[str, str], wish: str = "", description: str = ""
+    ) -> str:
         """Make a version of stored files, which no alias names yet; gives its number: the one wished for, where the
         registry can choose and it is free."""
 
@@ -113,8 +134,8 @@ class Registry(Protocol):
     def stored(self, name: str, version: str) -> str | None:
         """Digest the bytes that a version has now; None where they are gone."""
 
-    def kept(self, name: str, run_id: str) -> str | None:
-        """Digest the stored files of a run; None where they are gone."""
+    def kept(self, name: str, stored: StoredRun) -> str | None:
+        """Digest stored files; None where they are gone."""
 
     def parameters(self, run_id: str, during: tuple[int, int] | None) -> dict[str, str] | None:
         """Read what a training logged under that run ``during`` it; None where no such run is known."""

@@ -13,7 +13,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
-from gates.registry.mlflow import KEPT, MODEL, MLflowRegistry, hashed
+from gates.registry.address import SQLITE, MLflowAddress
+from gates.registry.mlflow import MLflowRegistry
+from gates.registry.stored_files import KEPT, LOCAL, hashed, on_this_machine, parts_of
 from gates.system.activity import ran
 
 ALIAS = """
@@ -63,8 +65,9 @@ def _asked(file: Path, query: str, *values: str | int) -> list[Any] | None:
 class SQLiteRegistry:
     """One registry, of which ``asked`` is MLflow's own view, made once it is needed."""
 
-    def __init__(self, uri: str, asked: Callable[[], MLflowRegistry]) -> None:
-        self._file = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+    def __init__(self, address: MLflowAddress, asked: Callable[[], MLflowRegistry]) -> None:
+        uri = address.registry if address.registry == address.tracking else ""  # else versions lack their runs
+        self._file = Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
         self._asked = asked
 
     @property
@@ -82,10 +85,12 @@ class SQLiteRegistry:
     def stored(self, name: str, version: str) -> str | None:
         """Digest the bytes that a version has now; None where they are gone."""
         rows = self._rows(VERSION, name, version) or []
-        if len(rows) != 1 or not rows[0][1].startswith("file:///"):
+        if len(rows) != 1 or not all(place.startswith(LOCAL) for place in rows[0]):
             return self._asked().stored(name, version)
-        source, kept = rows[0][0], f"{rows[0][1]}/{KEPT}"
-        return hashed(kept) if source in (kept, f"{kept}/{MODEL}") else self._asked().stored(name, version)
+        source, run = rows[0]
+        kept = f"{run}/{KEPT}"
+        beside = kept if on_this_machine(kept).is_dir() else None
+        return hashed({below: on_this_machine(uri) for below, uri in parts_of(source, kept, beside).items()})
 
     def _rows(self, query: str, *values: str) -> list[Any] | None:
         """Return the rows that answer a question; None where this is no such file, or its tables are others."""

@@ -26,12 +26,14 @@ SLOW = {  # done by the demo, by tests/init, and by tests/edge, or of a kind wit
         "monorepo",
         "llm-grades",
         "migrate",
+        "mlflow",
     ),
 }
 FAR = "observe until 2999-12-31"  # so that an example doesn't end
 START = {  # pages about a project that there is, and what is done there first; others begin in an empty folder
     **dict.fromkeys(
-        ("approvals", "badge", "doctor", "ledger", "predictions", "promotion", "python", "read-a-report"), "true"
+        ("approvals", "badge", "doctor", "ledger", "mlflow", "predictions", "promotion", "python", "read-a-report"),
+        "true",
     ),
     **dict.fromkeys(("require", "scale", "statement", "write-a-policy"), "true"),
     "contract": f"{sys.executable} customers.py",

@@ -197,7 +197,7 @@ def test_an_overwritten_model_is_told_and_not_loaded(registered: Project, models
     source = client.get_model_version_by_alias("churn", "champion").source
     assert hasattr(mlflow.sklearn.load_model(source), "predict_proba"), "what was promoted is a model that MLflow loads"
 
-    (file,) = (registered.root / "mlartifacts").rglob("candidate/model/model.pkl")
+    (file,) = (registered.root / "mlartifacts").rglob("models/*/artifacts/model.pkl")
     file.write_bytes(b"cos\nsystem\n(S'touch " + str(registered.root / "loaded").encode() + b"'\ntR.")
     registered.holdout(rows[:150], "holdout.parquet")
     assert registered.gates("run").code == 2

@@ -20,7 +20,8 @@ from gates.errors import Exit, GatesError
 from gates.pipeline.session import Session
 from gates.registry import address
 from gates.registry.address import rooted
-from gates.registry.mlflow import MLflowRegistry, _told
+from gates.registry.mlflow import MLflowRegistry
+from gates.registry.mlflow_calls import calling
 from gates.system import files
 from gates.system.progress import Steps
 
@@ -40,6 +41,8 @@ ADDRESSES = {
     "http://u:p@127.0.0.1:5000": "http://u:p@127.0.0.1:5000",
     "postgresql+psycopg2://db/mlflow": "postgresql+psycopg2://db/mlflow",
     "databricks": "databricks",
+    "databricks-uc": "databricks-uc",
+    "uc:http://127.0.0.1:8080": "uc:http://127.0.0.1:8080",
     "databricks-uc:profile": "databricks-uc:profile",
 }
 
@@ -137,7 +140,7 @@ def test_a_forks_run_is_judged_without_a_registry_that_wants_a_credential(
     ("module", "extra"), [("botocore", "s3"), ("boto3", "s3"), ("google.cloud", "gcs"), ("azure.storage.blob", "azure")]
 )
 def test_a_store_whose_client_is_missing_names_the_extra(module: str, extra: str) -> None:
-    with pytest.raises(GatesError) as caught, _told("keep the model"):
+    with pytest.raises(GatesError) as caught, calling("keep the model"):
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
     assert f"{module} is not installed" in str(caught.value)
     assert f"pip install 'gates-ml[{extra}]'" in str(caught.value)
@@ -150,9 +153,9 @@ def test_what_a_client_of_a_store_raises_is_told() -> None:
     class NoCredentialsError(Exception):
         __module__ = "botocore.exceptions"
 
-    with pytest.raises(GatesError, match="Unable to locate credentials"), _told("keep the model"):
+    with pytest.raises(GatesError, match="Unable to locate credentials"), calling("keep the model"):
         raise NoCredentialsError("Unable to locate credentials")
-    with pytest.raises(ZeroDivisionError), _told("keep the model"):  # the control: our own mistakes are not hidden
+    with pytest.raises(ZeroDivisionError), calling("keep the model"):  # the control: our own mistakes are not hidden
         raise ZeroDivisionError
 
 

@@ -55,10 +55,10 @@ from gates.registry.mlflow import MLflowRegistry
 uri, folder = sys.argv[1], Path(sys.argv[2])
 try:
     registry = MLflowRegistry(uri, folder)
-    kept = registry.keep("churn", folder / "candidate", folder / "predictions.csv")
+    kept = registry.keep("churn", folder / "candidate", folder / "predictions.csv", "churn-1")
     version = registry.register("churn", kept, {})
     registry.move("churn", "champion", version)
-    print(registry.stored("churn", version), registry.kept("churn", kept.run_id))
+    print(registry.stored("churn", version), registry.kept("churn", kept))
 except GatesError as error:
     print(error)
     sys.exit(error.exit_code)

@@ -15,7 +15,9 @@ REMOTE = ("push", "fetch", "ls-remote")
 WRITES = ("hash-object", "mktree", "commit-tree", "update-ref", "push", "init")
 CHANGES = (
     "create_experiment", "create_run", "log_artifacts", "log_artifact", "set_terminated", "create_registered_model",
-    "create_model_version", "set_registered_model_alias", "delete_registered_model_alias",
+    "create_logged_model", "log_model_artifacts", "finalize_logged_model", "log_outputs", "log_inputs", "log_batch",
+    "set_logged_model_tags", "update_registered_model", "create_model_version", "set_registered_model_alias",
+    "delete_registered_model_alias",
 )  # fmt: skip
 LOOKS = (
     "get_model_version_by_alias",

@@ -140,8 +140,8 @@ def test_an_alias_moved_by_hand_meanwhile_stops_the_promotion(
             assert world.gates("promote").code == 0
     register = GitRegistry.register
 
-    def meanwhile(registry: GitRegistry, *given: Any) -> str:
-        made = register(registry, *given)
+    def meanwhile(registry: GitRegistry, *given: Any, **named: Any) -> str:
+        made = register(registry, *given, **named)
         registry.at("churn", "champion")  # it has looked, and remembers
         restated(world, lambda state: replace(state, aliases={"champion": "1"}))
         return made
@@ -257,7 +257,7 @@ def test_what_stops_on_the_way_is_undone_or_done(
     world.better(promoted)
     plain = getattr(GitRegistry, method)
 
-    def fails(*_: Any) -> None:
+    def fails(*_: Any, **__: Any) -> None:
         monkeypatch.setattr(GitRegistry, method, plain)
         raise GatesError("the remote hung up", where="git", exit_code=Exit.OUTSIDE)
 

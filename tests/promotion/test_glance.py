@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from worlds import World
 
+from gates.registry.address import MLflowAddress
 from gates.registry.mlflow import MLflowRegistry
 from gates.registry.sqlite import SQLiteRegistry
 
@@ -32,7 +33,7 @@ def uri(world: World) -> str:
 
 
 def test_it_is_told_from_the_file_alone(world: World, registry: MLflowRegistry) -> None:
-    glance = SQLiteRegistry(uri(world), unasked)
+    glance = SQLiteRegistry(MLflowAddress(uri(world), uri(world)), unasked)
     assert glance.at("churn", "champion") == registry.at("churn", "champion") == "1"
     assert glance.at("churn", "shadow") is registry.at("churn", "shadow") is None
     assert glance.at("another", "champion") is registry.at("another", "champion") is None
@@ -78,9 +79,11 @@ def test_other_tables_are_left_to_mlflow(
     assert registry.at("churn", "champion") == "1"
     change(world.database)
     with pytest.raises(AssertionError, match="MLflow was asked"):
-        SQLiteRegistry(uri(world), unasked).at("churn", "champion")
+        SQLiteRegistry(MLflowAddress(uri(world), uri(world)), unasked).at("churn", "champion")
 
 
 def test_a_registry_behind_an_address_is_mlflows() -> None:
-    with pytest.raises(AssertionError, match="MLflow was asked"):
-        SQLiteRegistry("https://registry.example", unasked).stored("churn", "1")
+    server, file = "https://registry.example", "sqlite:///mlflow.db"
+    for address in (MLflowAddress(server, server), MLflowAddress(file, server), MLflowAddress(server, file)):
+        with pytest.raises(AssertionError, match="MLflow was asked"):
+            SQLiteRegistry(address, unasked).stored("churn", "1")

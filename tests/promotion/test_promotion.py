@@ -198,7 +198,7 @@ def test_an_experiment_that_another_machine_makes_meanwhile_is_used(world: World
         return looked(name) if len(asked) > 1 else None  # it was not there when it was looked for first
 
     registry._client.get_experiment_by_name = late
-    kept = registry.keep("churn", world.work / "candidate", world.work / "candidate/predictions.csv")
+    kept = registry.keep("churn", world.work / "candidate", world.work / "candidate/predictions.csv", "churn-1")
     assert client(world).get_run(kept.run_id).info.experiment_id == made
 
 
@@ -308,9 +308,9 @@ def before(name: str, happens: Callable[[World], None]) -> Patch:
     def patch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         plain = getattr(MLflowRegistry, name)
 
-        def patched(self: MLflowRegistry, *arguments: Any) -> Any:
+        def patched(self: MLflowRegistry, *arguments: Any, **named: Any) -> Any:
             happens(world)
-            return plain(self, *arguments)
+            return plain(self, *arguments, **named)
 
         monkeypatch.setattr(MLflowRegistry, name, patched)
 
@@ -321,8 +321,8 @@ def after(name: str, happens: Callable[[World], None]) -> Patch:
     def patch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         plain = getattr(MLflowRegistry, name)
 
-        def patched(self: MLflowRegistry, *arguments: Any) -> Any:
-            result = plain(self, *arguments)
+        def patched(self: MLflowRegistry, *arguments: Any, **named: Any) -> Any:
+            result = plain(self, *arguments, **named)
             monkeypatch.setattr(MLflowRegistry, name, plain)
             happens(world)
             return result

@@ -12,7 +12,8 @@ import pytest
 
 from gates.documents.record import RecordedModel
 from gates.errors import GatesError
-from gates.registry.address import named
+from gates.registry.address import MLflowAddress, named
+from gates.registry.catalog_rules import CatalogRules, rules_of
 from gates.registry.git_registry import GitRegistry, limit
 from gates.registry.interface import TAG_INTENT, Registry
 from gates.system.files import digest_of, folder_digest
@@ -39,15 +40,24 @@ class Opened:
     elsewhere: Callable[[], Registry]
 
 
-@pytest.fixture(params=["mlflow", "git", "git with a remote", "git without a repository"])
-def opened(request: pytest.FixtureRequest, tmp_path: Path, empty_registry: Path) -> Iterator[Opened]:
+@pytest.fixture(params=["mlflow", "mlflow as a catalog", "git", "git with a remote", "git without a repository"])
+def opened(
+    request: pytest.FixtureRequest, tmp_path: Path, empty_registry: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Opened]:
     said: list[str] = []
-    if request.param == "mlflow":
+    if request.param.startswith("mlflow"):
         from gates.registry.mlflow import MLflowRegistry
 
         shutil.copyfile(empty_registry, tmp_path / "mlflow.db")
         uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-        yield Opened(MLflowRegistry(uri, tmp_path), lambda: MLflowRegistry(uri, tmp_path))
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+
+        def mlflow_registry() -> Registry:
+            registry = MLflowRegistry(uri, tmp_path)
+            registry._rules = CatalogRules(unity=request.param != "mlflow")  # asked as Unity Catalog is
+            return registry
+
+        yield Opened(mlflow_registry(), mlflow_registry)
     elif request.param == "git with a remote":
         origin = git_at(tmp_path / "origin.git", "--bare").folder
         here, there = git_at(tmp_path / "here"), git_at(tmp_path / "there")
@@ -58,6 +68,14 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path, empty_registry: Path)
     else:
         alone = Git(folder=tmp_path / "alone.git", environ={"PATH": "/usr/bin:/bin"})
         yield Opened(GitRegistry(alone, None, said.append), lambda: GitRegistry(alone, None, said.append))
+
+
+def test_unity_catalog_is_known_by_its_address() -> None:
+    unity = {"databricks-uc": True, "databricks-uc://profile": True, "uc:http://127.0.0.1": True}
+    others = {"databricks": False, "http://databricks-uc.example": False, "sqlite:///mlflow.db": False}
+    for address, expected in (unity | others).items():
+        assert rules_of(address).unity is expected
+    assert CatalogRules(unity=True).tag("gates.data.holdout") == "gates_data_holdout"
 
 
 @pytest.fixture
@@ -79,8 +97,8 @@ def known_of(candidate: Path) -> RecordedModel:
 
 
 def promoted(registry: Registry, candidate: Path, intent: str = "sha256:1") -> str:
-    kept = registry.keep(NAME, candidate, candidate / "predictions.csv")
-    assert registry.kept(NAME, kept.run_id) == folder_digest(candidate)
+    kept = registry.keep(NAME, candidate, candidate / "predictions.csv", "a-run")
+    assert registry.kept(NAME, kept) == folder_digest(candidate)
     assert kept.predictions == digest_of([candidate / "predictions.csv"], candidate)
     assert kept.model
     version = registry.register(NAME, kept, {TAG_INTENT: intent})
@@ -198,11 +216,11 @@ def test_what_was_never_registered_goes_first_and_what_serves_stays(bounded: Git
     """A promotion that was killed before it had a version leaves its files; and a branch may hold several models."""
     serving = promoted(bounded, grown(candidate, 1200))
     digest = folder_digest(candidate)
-    kept = bounded.keep("other", candidate, candidate / "predictions.csv")
+    kept = bounded.keep("other", candidate, candidate / "predictions.csv", "a-run")
     (candidate / "model" / "MLmodel").write_text("flavors: {other: 1}\n")
-    last = bounded.register("other", bounded.keep("other", candidate, candidate / "predictions.csv"), {})
+    last = bounded.register("other", bounded.keep("other", candidate, candidate / "predictions.csv", "a-run"), {})
     bounded.move("other", "champion", last)
-    assert bounded.kept("other", kept.run_id) is None
+    assert bounded.kept("other", kept) is None
     assert bounded.stored(NAME, serving) == digest
     assert folder_digest(bounded.files("other", last, candidate.parent / "copy")) == folder_digest(candidate)
     grown(candidate, 2400)
@@ -227,7 +245,7 @@ def test_a_model_that_does_not_fit_is_bound_by_its_digest(
 def test_predictions_that_do_not_fit_are_refused(bounded: GitRegistry, candidate: Path) -> None:
     (candidate / "predictions.csv").write_text("id,score\n" + "1,0.5\n" * 1000)
     with pytest.raises(GatesError, match="predictions do not fit"):
-        bounded.keep(NAME, candidate, candidate / "predictions.csv")
+        bounded.keep(NAME, candidate, candidate / "predictions.csv", "a-run")
     assert bounded.at(NAME, "champion") is None
 
 
@@ -287,7 +305,7 @@ def test_a_remote_that_is_gone_is_no_empty_registry(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a/b", "a b", "über", "..", "a" * 80])
 def test_any_name_has_a_folder_of_its_own(tmp_path: Path, candidate: Path, name: str) -> None:
     registry = GitRegistry(git_at(tmp_path / "here"), None, lambda _: None)
-    kept = registry.keep(name, candidate, candidate / "predictions.csv")
+    kept = registry.keep(name, candidate, candidate / "predictions.csv", "a-run")
     registry.move(name, "champion", registry.register(name, kept, {}))
     assert registry.at(name, "champion") == "1"
     assert registry.at("a-b", "champion") is None
@@ -304,16 +322,24 @@ def test_how_much_it_holds_is_a_number_of_megabytes() -> None:
     ("environ", "address"),
     [
         ({}, None),
-        ({"MLFLOW_TRACKING_URI": "http://mlflow"}, "http://mlflow"),
+        ({"MLFLOW_TRACKING_URI": "http://mlflow"}, ("http://mlflow", "http://mlflow")),
         ({"GATES_REGISTRY": "git"}, None),
         ({"GATES_REGISTRY": "git", "MLFLOW_TRACKING_URI": ""}, None),
         ({"GATES_REGISTRY": "", "MLFLOW_TRACKING_URI": "", "MLFLOW_REGISTRY_URI": ""}, None),
         ({"GATES_REGISTRY": "git", "MLFLOW_REGISTRY_URI": "http://mlflow"}, None),
-        ({"MLFLOW_TRACKING_URI": "mlruns", "MLFLOW_REGISTRY_URI": "http://mlflow"}, "/policy/mlruns"),
+        ({"MLFLOW_TRACKING_URI": "mlruns", "MLFLOW_REGISTRY_URI": ""}, ("/policy/mlruns", "/policy/mlruns")),
+        (
+            {"MLFLOW_TRACKING_URI": "mlruns", "MLFLOW_REGISTRY_URI": "http://mlflow"},
+            ("/policy/mlruns", "http://mlflow"),
+        ),
+        (
+            {"MLFLOW_TRACKING_URI": "databricks", "MLFLOW_REGISTRY_URI": "databricks-uc"},
+            ("databricks", "databricks-uc"),
+        ),
     ],
 )
-def test_the_environment_names_the_registry(environ: dict[str, str], address: str | None) -> None:
-    assert named(environ, Path("/policy")) == address
+def test_the_environment_names_the_registry(environ: dict[str, str], address: tuple[str, str] | None) -> None:
+    assert named(environ, Path("/policy")) == (MLflowAddress(*address) if address else None)
 
 
 @pytest.mark.parametrize(
