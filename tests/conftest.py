@@ -8,6 +8,8 @@ import bisect
 import collections
 import functools
 import gc
+import os
+import shutil
 import sys
 import tempfile
 import textwrap
@@ -362,3 +364,18 @@ def _placement(row: dict, others: list[dict], score: str, sign: int) -> int:
         return 0
     gaps = [(sign * (row[score] - other[score]), other["n"]) for other in others]
     return sum((2 * (gap > 0) + (gap == 0)) * n for gap, n in gaps)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A real browser, without a window."""
+    from playwright.sync_api import sync_playwright
+
+    names = (os.environ.get("GATES_BROWSER"), "chromium", "chromium-browser", "google-chrome")
+    program = next((found for name in names if name and (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip("no browser found: install the package chromium, or let GATES_BROWSER name a Chromium or Chrome")
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()

@@ -119,6 +119,7 @@ JOBS: dict[tuple[str, str], Means] = {
     ("model-adopt", "approve"): lambda s: on_the_default_branch(s) and s["inputs.approvals"] != "[]",
     ("model-adopt", "adopt"): lambda s: on_the_default_branch(s) and approved(s),
     ("model-waive", "waive"): on_the_default_branch,
+    ("pages", "publish"): lambda s: went(s, "build") and on_the_default_branch(s),
 }
 
 

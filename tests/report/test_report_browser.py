@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 from reports import PASSES, champion_of, decision_of
 from telco import settle
 from test_report_html import HOSTILE
@@ -23,18 +21,6 @@ AXE = TESTS / "node_modules/axe-core/axe.min.js"
 PICTURES = os.environ.get("GATES_SCREENSHOTS")
 SCHEMES, WIDTHS = ("light", "dark"), (390, 800, 1280)
 LONG = "a_name_without_any_place_to_break_it_" * 4
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    names = (os.environ.get("GATES_BROWSER"), "chromium", "chromium-browser", "google-chrome")
-    program = next((found for name in names if name and (found := shutil.which(name))), None)
-    if program is None:
-        pytest.skip("no browser found: install the package chromium, or let GATES_BROWSER name a Chromium or Chrome")
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
