@@ -107,7 +107,12 @@ def _told(summary: dict[str, str | None], *, named: bool) -> str:
 
 @click.command()
 @options.policy
-def card(policy: Path) -> None:
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write README.md into this folder, for the hub, and the result of card.benchmark into .eval_results/.",
+)
+def card(policy: Path, to: Path | None) -> None:
     """Print the model's card, in Hugging Face's format: its use, data, metrics by slice, fairness, limits.
 
     It is made from the policy, .gates/evidence.json and .gates/decision.json. The ledger stores the card of a promoted
@@ -116,9 +121,20 @@ def card(policy: Path) -> None:
     \b
     Example:
       gates card > README.md
+      gates card --to hub
     """
+    from gates.policy import Card
+    from gates.report.hub_metadata import benchmark_result
     from gates.report.model_card import render
 
     workspace = Workspace(policy=policy)
-    made = render(workspace.load(), workspace.load_evidence(), workspace.load_decision())
-    click.echo(made, nl=False)
+    resolved, evidence, decision = workspace.load(), workspace.load_evidence(), workspace.load_decision()
+    made = render(resolved, evidence, decision)
+    if to is None:
+        click.echo(made, nl=False)
+        return
+    texts = {to / "README.md": made.encode()}
+    if result := benchmark_result(resolved.policy.card or Card(), decision):
+        texts[to / ".eval_results" / "gates.yaml"] = result.encode()
+    files.write_all(texts)
+    click.echo("\n".join(map(str, texts)))

@@ -215,6 +215,19 @@ class Observe:
         return f"{self.FORM}{self.until}"
 
 
+_HUB = "^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"  # the id of a data set on the Hugging Face hub
+_TAG = "^[a-z0-9][a-z0-9-]{0,99}$"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """The benchmark of the Hugging Face hub that the holdout is."""
+
+    dataset: str = declare("The id of its data set: OWNER/NAME.", pattern=_HUB)
+    task: str = declare("Its task, by the name that the data set's eval.yaml has.", default="default", minLength=1)
+    metric: str = declare("The metric of this policy whose value it shows, by the gate's name.", minLength=1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """What the model's card says that nothing else does."""
@@ -222,6 +235,31 @@ class Card:
     intended_use: str | None = declare("What the model is for, and who uses it.", default=None)
     limits: str | None = declare("What it is not for, and where it is known to fail.", default=None)
     license: str | None = declare("Its licence, by the name that the Hugging Face hub knows.", default=None)
+    pipeline_tag: str | None = declare(
+        "Its task, by the name that the hub knows, such as text-generation. The default follows `task`: "
+        "tabular-classification or tabular-regression; ranking and score have none.",
+        default=None,
+        late=True,
+        pattern=_TAG,
+    )
+    library_name: str | None = declare(
+        "Its library, by the name that the hub knows, such as sklearn. The default is the promoted model's.",
+        default=None,
+        late=True,
+        pattern=_TAG,
+    )
+    datasets: tuple[str, ...] = declare(
+        "Data sets of the hub that it was trained or measured on.",
+        default=(),
+        late=True,
+        items={"type": "string", "pattern": _HUB},
+        uniqueItems=True,
+    )
+    benchmark: Benchmark | None = declare(
+        "The benchmark of the hub that the holdout is; `gates card --to` then writes its result.",
+        default=None,
+        late=True,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

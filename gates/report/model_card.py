@@ -7,23 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gates.documents.decision import Decision, GateVerdict, Verdict
+from gates.documents.decision import Decision, Verdict
 from gates.documents.evidence import Evidence
 from gates.documents.record import Record
 from gates.documents.slices import OVERALL
 from gates.policy import Card, ResolvedPolicy
 from gates.report.escape import code, text
+from gates.report.hub_metadata import front_matter
 from gates.report.markdown_tables import fairness, rules
 from gates.schema.canonical import digest
-from gates.schema.fields import Plain
-from gates.schema.yaml_text import dump
 from gates.wording import percent, plural, rows
 
 MOST = 400  # rules of the card's tables
-_PIPELINES = {  # the hub's name for a task; it has none for the others
-    "binary": "tabular-classification",
-    "multiclass": "tabular-classification",
-    "regression": "tabular-regression",
+_TASKS = {  # what the model's answer is
+    "binary": "It gives each row a score for the positive class.",
+    "multiclass": "It gives each row one of several classes.",
+    "regression": "It predicts a number for each row.",
+    "ranking": "It ranks the rows of each query.",
+    "score": "Its answers have no label. They are judged by grades and other numbers, which are taken as they come.",
 }
 
 
@@ -31,7 +32,7 @@ def render(resolved: ResolvedPolicy, evidence: Evidence, decision: Decision, rec
     """Return the card. Without a record it says that the model was not promoted."""
     about = resolved.policy.card or Card()
     sections = [
-        _front(about, resolved, evidence, decision),
+        front_matter(about, resolved, evidence, decision, record),
         f"# {text(decision.model)}",
         _opening(decision),
         "## Intended use",
@@ -52,31 +53,6 @@ def render(resolved: ResolvedPolicy, evidence: Evidence, decision: Decision, rec
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _front(about: Card, resolved: ResolvedPolicy, evidence: Evidence, decision: Decision) -> str:
-    """Return the metadata that the Hugging Face hub reads."""
-    pipeline = _PIPELINES.get(resolved.policy.task)
-    judged = [gate for gate in decision.gates if gate.metric and not gate.slice and gate.candidate]
-    metrics = {gate.id: gate for gate in reversed(judged)}  # a rule each; they tell one value
-    front: dict[str, Plain] = {"model_name": decision.model}
-    front |= {"pipeline_tag": pipeline} if pipeline else {}
-    front |= {"license": about.license} if about.license else {}
-    front |= {"tags": [pipeline, "gates"] if pipeline else ["gates"]}
-    if metrics:
-        holdout = next(table for table in evidence.tables if table.name == "holdout")
-        result: dict[str, Plain] = {
-            "task": {"type": pipeline or "other"},
-            "dataset": {"type": "tabular", "name": holdout.name, "revision": holdout.digest},
-            "metrics": [_metric(gate) for gate in reversed(metrics.values())],
-        }
-        front |= {"model-index": [{"name": decision.model, "results": [result]}]}
-    return f"---\n{dump(front)}---"
-
-
-def _metric(gate: GateVerdict) -> dict[str, Plain]:
-    assert gate.candidate is not None  # noqa: S101 -- the caller has looked
-    return {"type": gate.metric, "name": gate.id, "value": gate.candidate.value}
-
-
 def _opening(decision: Decision) -> str:
     digest_ = decision.candidate.digest if decision.candidate else "none"
     return f"Model {code(digest_)}. The verdict on it is **{decision.verdict}**: {text(decision.reason)}."
@@ -87,6 +63,7 @@ def _limits(about: Card, resolved: ResolvedPolicy, evidence: Evidence, decision:
         yield text(about.limits)
     held = sum(part.rows for part in evidence.along(OVERALL))
     lines = [f"- Measured on {rows(held)} of one holdout: nothing is known about other data."]
+    lines += [f"- {_TASKS[resolved.policy.task]}"]
     if resolved.policy.task == "binary":
         lines += [f"- A score of at least {resolved.policy.predict.threshold:.10g} is called positive."]
     open_ = [gate for gate in decision.gates if gate.verdict in (Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR)]

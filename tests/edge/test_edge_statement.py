@@ -9,9 +9,11 @@ from dataclasses import replace
 import pytest
 import yaml
 from edge_project import Project, call, refused, without
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, eval_result_entries_to_yaml, parse_eval_result_entries
 
 from gates.checkout.workspace import Workspace
+from gates.documents.record import RecordedModel, RecordKind
+from gates.promotion.provenance import draft, run
 from gates.report.model_card import render as card
 
 
@@ -105,10 +107,10 @@ def test_the_card(project):
     ("task", "threshold", "line", "pipeline"),
     [
         ("binary", 0.4, "A score of at least 0.4 is called positive.", "tabular-classification"),
-        ("multiclass", 0.5, None, "tabular-classification"),
-        ("regression", 0.5, None, "tabular-regression"),
-        ("ranking", 0.5, None, None),
-        ("score", 0.5, None, None),
+        ("multiclass", 0.5, "It gives each row one of several classes.", "tabular-classification"),
+        ("regression", 0.5, "It predicts a number for each row.", "tabular-regression"),
+        ("ranking", 0.5, "It ranks the rows of each query.", None),
+        ("score", 0.5, "Its answers have no label.", None),
     ],
 )
 def test_the_card_says_what_the_task_is(project, task, threshold, line, pipeline):
@@ -123,8 +125,65 @@ def test_the_card_says_what_the_task_is(project, task, threshold, line, pipeline
     assert result.dataset_revision == next(table.digest for table in evidence.tables if table.name == "holdout")
     assert (result.metric_type, result.metric_value) == ("roc_auc", project.decision["gates"][0]["candidate"]["value"])
     assert told["model-index"][0]["results"][0]["task"]["type"] == (pipeline or "other")
-    assert ("is called positive" in made) == (line is not None)
-    assert (line or "") in made
+    assert ("is called positive" in made) == ("positive class" in made) == (task == "binary")
+    assert line in made
+
+
+def test_the_card_says_what_the_hub_asks_for_and_only_what_is_known(project, tmp_path):
+    work = Workspace(policy=project.root / "gates.yaml")
+    resolved, evidence, decision = work.load(), work.load_evidence(), work.load_decision()
+    known = on_the_hub(card(resolved, evidence, decision)).data
+    assert (known.library_name, known.datasets) == (None, None)
+    benchmark = {"dataset": "acme/churn", "task": "2026", "metric": "roc_auc"}
+    about = {"pipeline_tag": "text-generation", "library_name": "keras", "datasets": ["acme/train"]}
+    policy = json.loads((project.root / "gates.yaml").read_text()) | {"card": about | {"benchmark": benchmark}}
+    (tmp_path / "gates.yaml").write_text(json.dumps(policy))
+    known = on_the_hub(card(Workspace(policy=tmp_path / "gates.yaml").load(), evidence, decision)).data
+    assert (known.pipeline_tag, known.library_name) == ("text-generation", "keras")
+    assert known.datasets == ["acme/train", "acme/churn"]
+    (result, *_) = known.eval_results
+    assert (result.task_type, result.dataset_type) == ("text-generation", "acme/churn")
+
+
+@pytest.mark.parametrize(
+    ("flavours", "library"),
+    [
+        ("mlflow (python_function, sklearn)", "sklearn"),
+        ("mlflow (python_function, sentence_transformers)", "sentence-transformers"),
+        ("mlflow (python_function)", None),
+        ("mlflow (onnx, sklearn)", None),  # which of the two?
+        ("mlflow (catboost)", None),  # the hub has no such name
+        ("predictions", None),
+    ],
+)
+def test_the_library_is_the_promoted_models(project, flavours, library):
+    work = Workspace(policy=project.root / "gates.yaml")
+    record = draft("churn", run({}, None), RecordKind.PROMOTION, "champion", "")
+    model = RecordedModel(digest="sha256:" + "a" * 64, format=flavours, pickled=(), parameters=None)
+    made = card(work.load(), work.load_evidence(), work.load_decision(), replace(record, model=model))
+    assert on_the_hub(made).data.library_name == library
+
+
+def test_the_hubs_folder_has_the_card_and_the_result_of_a_benchmark(project, tmp_path):
+    folder = tmp_path / "hub"
+    done = call("card", "--policy", str(project.root / "gates.yaml"), "--to", str(folder))
+    assert (done.code, done.out.split()) == (0, [str(folder / "README.md")]), done.err
+    assert (folder / "README.md").read_text() == call("card", "--policy", str(project.root / "gates.yaml")).out
+    policy = json.loads((project.root / "gates.yaml").read_text())
+    for metric, code in (("roc_auc", 0), ("recall", 2)):
+        policy["card"] = {"benchmark": {"dataset": "acme/churn", "metric": metric}}
+        (project.root / "other.yaml").write_text(json.dumps(policy))
+        done = call("card", "--policy", str(project.root / "other.yaml"), "--to", str(tmp_path / metric))
+        assert done.code == code, done.err
+        assert (tmp_path / metric).exists() == (code == 0), "nothing half-written"
+    assert "recall was not measured on the whole holdout" in done.err
+    assert "Measured were: roc_auc, demographic_parity_difference" in done.err
+    written = yaml.safe_load((tmp_path / "roc_auc/.eval_results/gates.yaml").read_text())
+    (entry,) = parse_eval_result_entries(written)
+    assert (entry.dataset_id, entry.task_id) == ("acme/churn", "default")
+    assert entry.value == project.decision["gates"][0]["candidate"]["value"]
+    assert "240 rows" in entry.notes
+    assert written == eval_result_entries_to_yaml([entry]), "no key that the hub does not know"
 
 
 def test_the_promoted_models_card_lies_in_the_ledger(project):

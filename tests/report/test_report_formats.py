@@ -53,6 +53,8 @@ def test_junit_is_what_its_parser_reads(name):
     assert kinds.count("Failure") == suite.failures
     assert kinds.count("Error") == suite.errors
     assert kinds.count("Skipped") == suite.skipped
+    assert {suite.time, *(case.time for case in cases)} == {0}  # nobody measured it
+    assert "timestamp" not in junit.render(decision, facts)  # the same bytes whenever it is made
     told = {one.name: one.value for one in suite.properties()}
     assert told["verdict"] == facts.verdict(decision)
     assert (suite.errors > 0) == (decision.verdict is Verdict.ERROR)
@@ -96,6 +98,26 @@ def test_sarif_is_what_its_schema_says(name, validator):
     assert len(run["results"]) == len(told) + len(facts.problems)
     assert {result["ruleId"] for result in run["results"]} == {rule["id"] for rule in run["tool"]["driver"]["rules"]}
     assert run["invocations"][0]["executionSuccessful"] == (decision.verdict is not Verdict.ERROR)
+    for rule in run["tool"]["driver"]["rules"]:
+        texts = [rule[part]["text"] for part in ("shortDescription", "fullDescription", "help")]
+        assert all(0 < len(text) <= 1024 for text in texts)
+        assert "`" not in rule["help"]["text"] != rule["help"]["markdown"]
+    assert run["automationDetails"]["id"] == f"gates/{facts.path}/"
+
+
+def test_sarif_has_a_fingerprint_of_github_for_each_slice_of_a_rule():
+    """GitHub's own, of the policy's line, would make one alert of all slices, and a new one when the line changes."""
+    decision, facts = CASES["pull_request"]
+    sliced = [replace(one, slice={"region": str(at)}) for at, one in enumerate(decision.gates * 2)]
+    moved = replace(facts, places=tuple((line + 7, 1) for line, _ in facts.places * 2))
+    logs = [json.loads(sarif.render(replace(decision, gates=tuple(sliced)), one)) for one in (facts, moved)]
+    prints = [
+        [result["partialFingerprints"]["primaryLocationLineHash"] for result in log["runs"][0]["results"]]
+        for log in logs
+    ]
+    assert prints[0] == prints[1]
+    assert len(set(prints[0])) == len(prints[0]) > 2
+    assert all(re.fullmatch("[0-9a-f]{16}:1", one) for one in prints[0])
 
 
 @given(HOSTILE)
