@@ -115,6 +115,7 @@ def verify(
 
 
 def _verify_model(policy: Path, model: Path, stage: str | None, *, as_json: bool) -> NoReturn:
+    from gates.attestation.model_signature import FILE, check_signature
     from gates.errors import GatesError
     from gates.promotion.status import served
     from gates.system.files import manifest
@@ -124,7 +125,10 @@ def _verify_model(policy: Path, model: Path, stage: str | None, *, as_json: bool
     if not model.is_dir():
         raise GatesError("there is no such folder", where=str(model))
     try:
-        entry = served(session.ledger, name, stage or alias, manifest(model))
+        listed, trust = manifest(model), session.resolved.policy.promotion.signed_by
+        entry = served(session.ledger, name, stage or alias, listed)
+        if trust and any(str(one["path"]).endswith(FILE) for one in listed):  # a key may have been revoked since
+            check_signature(model, listed, trust)
     except GatesError as error:
         if as_json:
             options.write_json({"promoted": False, "reason": error.what})

@@ -129,11 +129,11 @@ def card(policy: Path, to: Path | None) -> None:
 
     workspace = Workspace(policy=policy)
     resolved, evidence, decision = workspace.load(), workspace.load_evidence(), workspace.load_decision()
-    made = render(resolved, evidence, decision)
+    written = render(resolved, evidence, decision)
     if to is None:
-        click.echo(made, nl=False)
+        click.echo(written, nl=False)
         return
-    texts = {to / "README.md": made.encode()}
+    texts = {to / "README.md": written.encode()}
     if result := benchmark_result(resolved.policy.card or Card(), decision):
         texts[to / ".eval_results" / "gates.yaml"] = result.encode()
     files.write_all(texts)

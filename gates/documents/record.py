@@ -93,6 +93,7 @@ class Refused(StrEnum):
     NOT_ADOPTED = "not_adopted"
     NOTHING_TO_ROLL_BACK = "nothing_to_roll_back"
     INTERRUPTED = "interrupted"
+    SIGNATURE = "signature"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

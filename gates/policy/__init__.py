@@ -1,6 +1,6 @@
 """What ``gates.yaml`` says: pure data, read once, frozen."""
 
 from gates.policy.resolved import ResolvedPolicy
-from gates.policy.sections import Card, Gate, Policy, Promotion, Stage
+from gates.policy.sections import Card, Gate, Policy, Promotion, SignedBy, Stage
 
-__all__ = ["Card", "Gate", "Policy", "Promotion", "ResolvedPolicy", "Stage"]
+__all__ = ["Card", "Gate", "Policy", "Promotion", "ResolvedPolicy", "SignedBy", "Stage"]

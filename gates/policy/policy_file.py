@@ -169,6 +169,11 @@ def _promotion_meaning(source: Source, gates: set[str]) -> Iterator[Problem]:
             yield Problem.at(
                 source, ("promotion", "waivable", index), f"no gate has the name {name}{nearest(name, gates)}"
             )
+    signer = promotion.get("signed_by")
+    named = {key for key, value in (signer or {}).items() if value is not None}
+    if signer is not None and named not in ({"key"}, {"identity", "issuer"}):
+        what = "needs either key, or identity and issuer"
+        yield Problem.at(source, ("promotion", "signed_by"), what)
     last, champion = (aliases or [promotion.get("alias")])[-1], _at(source.value, "champion")
     if last and isinstance(champion, str) and champion.rpartition("@")[2] != last:
         what = f"is not the alias of the last stage, {last}: what is promoted would never be compared with"

@@ -145,6 +145,23 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignedBy:
+    """Who must have signed a model: a key, or an identity that Sigstore has seen."""
+
+    key: str | None = declare(
+        "The public key, as PEM text: an elliptic curve's (P-256, P-384 or P-521).",
+        default=None,
+        pattern="^-----BEGIN PUBLIC KEY-----\n",
+    )
+    identity: str | None = declare(
+        "The identity in the certificate, such as an e-mail address or a workflow's address.", default=None, minLength=1
+    )
+    issuer: str | None = declare(
+        "The OpenID Connect issuer that vouches for the identity.", default=None, pattern="^https://"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
     """How a judged model gets to production: one alias, or several stages in their order."""
 
@@ -184,6 +201,12 @@ class Promotion:
         default=(),
         stricter="each",
         **_APPROVALS,
+    )
+    signed_by: SignedBy | None = declare(
+        "Whose signature a model must have (OpenSSF model signing). Without it, a model with a signature is refused.",
+        default=None,
+        late=True,
+        stricter="set",
     )
     open_waivers: bool = declare(
         "Whether anybody who can write the ledger may waive, without approval. Reports say so.",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from gates.attestation.dsse import sign
+from gates.attestation.model_signature import check_signature
 from gates.attestation.statement import statement
 from gates.checkout.workspace import Workspace
 from gates.documents.decision import Decision, Verdict
@@ -27,6 +28,7 @@ from gates.documents.record import (
     Version,
     Waiver,
 )
+from gates.errors import Exit, GatesError
 from gates.judge import waivers
 from gates.judge.consistency import champion_as_candidate
 from gates.judge.judge import judge
@@ -66,15 +68,17 @@ def verified(
     # 2. The evidence, measured again from the predictions, gives a decision; the files are those that it is about.
     judged = _judged(desk, candidate, head, digest(manifest))
     decision, evidence = judged.decision, judged.evidence
-    # 3. That decision is a pass, or waivers that hold today make it one.
+    # 3. The model is signed by whom the policy trusts, if it asks for that or the model has a signature.
+    _signed(candidate, manifest)
+    # 4. That decision is a pass, or waivers that hold today make it one.
     accepted = _accepted(desk, candidate, head, decision)
-    # 4. It is the decision that people have seen.
+    # 5. It is the decision that people have seen.
     _same_decision(candidate.workspace, decision, anew=judged.anew)
-    # 5. The model stands in the stage before, and those who must have approved this very model have done so. They are
+    # 6. The model stands in the stage before, and those who must have approved this very model have done so. They are
     #    asked last: what they approved must not change any more.
     after = _from(desk, head, stage, digest(manifest))
     approvals = approved(candidate.approve, stage, digest(manifest))
-    # 6. Ledger and registry agree about where the alias stands.
+    # 7. Ledger and registry agree about where the alias stands.
     stood = _agreed(desk, head, stage.alias)
     logged = partial(desk.registry.parameters, during=candidate.workspace.during())
     model = provenance.model(candidate.workspace.candidate, logged)
@@ -218,6 +222,14 @@ def _as_promoted(desk: PromotionContext, candidate: Candidate, head: str | None,
     if then.measured == fresh.measured and not champion_as_candidate(then, fresh):
         why = "the champion's predictions do not give the counts it was promoted with"
         raise RefusedError(Refused.EVIDENCE_CHANGED, why, hint="gates status and gates verify show what was changed.")
+
+
+def _signed(candidate: Candidate, manifest: list[dict[str, str | int]]) -> None:
+    try:
+        check_signature(candidate.workspace.candidate, manifest, candidate.resolved.policy.promotion.signed_by)
+    except GatesError as error:
+        code = Exit.STOP if error.exit_code is Exit.INPUT else error.exit_code
+        raise RefusedError(Refused.SIGNATURE, error.what, hint=error.hint, exit_code=code) from error
 
 
 def _served(candidate: Candidate) -> RegisteredModel | None:

@@ -93,7 +93,7 @@ compared_without_direction unknown_metric contract_missing_and_more columns_of_a
 duplicate_gate duplicate_fairness_gate data_without_contract
 data_of_a_table_that_is_not_there contract_missing contract_bad contract_bad_with_data_gate contract_no_yaml
 slice_twice crossed_with_itself crossed_with_nothing promotion
-bars_that_cannot_fail bars_that_cannot_pass slices_that_no_gate_uses
+bars_that_cannot_fail bars_that_cannot_pass slices_that_no_gate_uses signed_by_of_both
 """  # what no schema can say
 
 
