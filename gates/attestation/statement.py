@@ -46,16 +46,15 @@ class ReadStatement:
 
 def statement(decision: Decision) -> bytes:
     """Return the canonical bytes. Raises ``GatesError`` for a decision about no model."""
+    subject = subject_of(decision)
+    return canonical({"_type": TYPE, "subject": subject, "predicateType": PREDICATE, "predicate": plain(decision)})
+
+
+def subject_of(decision: Decision) -> Plain:
+    """Return what a statement about a decision is about: its model. Raises ``GatesError`` where it is about none."""
     if decision.candidate is None:
         raise GatesError("the decision is about no model, so there is nothing to state", where="statement")
-    return canonical(
-        {
-            "_type": TYPE,
-            "subject": [{"name": decision.model, "digest": {"sha256": decision.candidate.digest[7:]}}],
-            "predicateType": PREDICATE,
-            "predicate": plain(decision),
-        }
-    )
+    return [{"name": decision.model, "digest": {"sha256": decision.candidate.digest[7:]}}]
 
 
 def adoption(model: str, alias: str, version: str, digest: str, reason: str) -> bytes:
@@ -86,20 +85,25 @@ def read(data: bytes, name: str) -> ReadStatement:
 
     Raises ``GatesError`` for anything that is not exactly the statement of a decision.
     """
+    payload, tier, envelope = unwrapped(data, name)
+    return ReadStatement(decision=_decision(payload, name), tier=tier, envelope=envelope)
+
+
+def unwrapped(data: bytes, name: str) -> tuple[bytes, Tier, Plain]:
+    """Return the bytes of a statement, its tier, and the envelope around it, if there is one."""
     value = json_object(data, name, HINT)
     envelope: Plain = value
     tier = Tier.KEY
     if str(value.get("mediaType", "")).startswith(BUNDLE):
         envelope, tier = value.get("dsseEnvelope"), Tier.ATTESTED
     if not isinstance(envelope, dict) or "payload" not in envelope:
-        return ReadStatement(decision=_decision(data, name), tier=Tier.NONE)
+        return data, Tier.NONE, None
     if envelope.get("payloadType") != PAYLOAD:
         raise GatesError("is an envelope, but not of an in-toto statement", where=name, hint=HINT)
     try:
-        payload = base64.b64decode(str(envelope["payload"]), validate=True)
+        return base64.b64decode(str(envelope["payload"]), validate=True), tier, envelope
     except binascii.Error as error:
         raise GatesError("has a payload that is not base64", where=name, hint=HINT) from error
-    return ReadStatement(decision=_decision(payload, name), tier=tier, envelope=envelope)
 
 
 HINT = "Create it again with gates statement write."

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -31,8 +32,18 @@ def statement() -> None:
 @statement.command()
 @options.policy
 @click.option("--key", type=_FILE, help="A private key (PEM) to sign it with. Without one it is unsigned.")
-def write(policy: Path, key: Path | None) -> None:
+@click.option(
+    "--predicate",
+    type=click.Choice(["decision", "svr"]),
+    default="decision",
+    help="What it says: the whole decision, or in-toto's Simple Verification Result for policy engines.",
+    show_default=True,
+)
+def write(policy: Path, key: Path | None, predicate: str) -> None:
     """Write .gates/decision.json as an in-toto statement: .gates/statement.json, or statement.dsse.json if signed.
+
+    With --predicate svr the decision is derived again from policy and evidence, and .gates/svr.json, or svr.dsse.json,
+    says at which time, and what holds: the verdict if it is a pass, and each rule that passes everywhere.
 
     actions/attest signs the same: subject-digest is the model's digest, predicate-type urn:mlgates:decision:v1,
     predicate-path .gates/decision.json.
@@ -41,15 +52,31 @@ def write(policy: Path, key: Path | None) -> None:
     Example:
       gates statement write
       gates statement write --key key.pem
+      gates statement write --predicate svr --key key.pem
     """
     from gates.attestation.dsse import sign
     from gates.attestation.statement import statement as stated
 
     workspace = Workspace(policy=policy)
-    made = stated(workspace.load_decision())
-    path = workspace.work / ("statement.dsse.json" if key else "statement.json")
-    files.write(path, (sign(made, key) if key else made) + b"\n")
+    text = stated(workspace.load_decision()) if predicate == "decision" else _verified(workspace)
+    name = "statement" if predicate == "decision" else predicate
+    path = workspace.work / (f"{name}.dsse.json" if key else f"{name}.json")
+    files.write(path, (sign(text, key) if key else text) + b"\n")
     click.echo(str(path))
+
+
+def _verified(workspace: Workspace) -> bytes:
+    """Return the result of a verification that is made now: the decision must follow from policy and evidence."""
+    from gates.attestation.verification_result import verification_result
+    from gates.documents.record import TIME
+    from gates.judge.judge import judge
+
+    decision = workspace.load_decision()
+    if judge(workspace.load(), workspace.load_evidence()) != decision:
+        raise GatesError(
+            "does not follow from policy and evidence", where=str(workspace.decision), hint="Run gates judge again."
+        )
+    return verification_result(decision, datetime.now(UTC).strftime(TIME))
 
 
 @statement.command()
@@ -68,27 +95,46 @@ def check(file: Path, key: Path | None, as_json: bool) -> NoReturn:
       gates statement check .gates/statement.dsse.json --key pub.pem
     """
     from gates.attestation.dsse import signed_by
-    from gates.attestation.statement import Tier, read
+    from gates.attestation.statement import Tier, unwrapped
 
-    document = read(files.read(file, "Name a statement; gates statement write makes one."), str(file))
-    signer = signed_by(document.envelope, key) if key and document.envelope else None
-    if key and document.tier is Tier.ATTESTED:
+    data = files.read(file, "Name a statement; gates statement write makes one.")
+    statement_, tier, envelope = unwrapped(data, str(file))
+    signer = signed_by(envelope, key) if key and envelope else None
+    if key and tier is Tier.ATTESTED:
         raise GatesError(
             "is attested by a workflow, not signed by a key",
             where=str(file),
             hint=f"gh attestation verify --bundle {file} --predicate-type urn:mlgates:decision:v1 ...",
         )
-    decision, signed = document.decision, signer is not None
-    assert decision.candidate is not None  # noqa: S101 -- every statement has a subject
-    summary = {
-        "tier": document.tier, "signed_by": signer, "model": decision.model, "digest": decision.candidate.digest,
-        "verdict": decision.verdict, "decision": digest(decision),
-    }  # fmt: skip
+    said = _result(statement_, str(file)) or _decision(data, str(file))
+    summary: dict[str, Any] = {"tier": str(tier), "signed_by": signer} | said
     click.echo(json.dumps(summary) if as_json else _told(summary, named=key is not None))
-    sys.exit(Exit.STOP if key and not signed else Exit.SHIP)
+    sys.exit(Exit.STOP if key and signer is None else Exit.SHIP)
 
 
-def _told(summary: dict[str, str | None], *, named: bool) -> str:
+def _result(statement_: bytes, name: str) -> dict[str, Any] | None:
+    """Return what a verification result says; None for a statement of another kind."""
+    from gates.attestation.verification_result import read_result
+
+    found = read_result(statement_, name)
+    if found is None:
+        return None
+    result = found.result
+    about = {"model": found.model, "digest": found.digest}
+    return about | {"properties": list(result.properties), "verified": result.timeCreated}
+
+
+def _decision(data: bytes, name: str) -> dict[str, Any]:
+    """Return what the statement of a decision says."""
+    from gates.attestation.statement import read
+
+    decision = read(data, name).decision
+    assert decision.candidate is not None  # noqa: S101 -- every statement has a subject
+    about = {"model": decision.model, "digest": decision.candidate.digest}
+    return about | {"verdict": str(decision.verdict), "decision": digest(decision)}
+
+
+def _told(summary: dict[str, Any], *, named: bool) -> str:
     words = {
         "none": "it is not signed",
         "key": f"signed by {summary['signed_by']}"
@@ -97,11 +143,10 @@ def _told(summary: dict[str, str | None], *, named: bool) -> str:
         "attested": "attested by a workflow; gh attestation verify checks that",
     }
     word = words[str(summary["tier"])] if summary["signed_by"] or not named else "not signed by that key"
-    lines = (
-        f"{summary['model']}: {summary['verdict']}",
-        f"model    {summary['digest']}",
-        f"decision {summary['decision']}",
-    )
+    first = summary.get("verdict") or ", ".join(summary["properties"]) or "nothing holds"
+    lines = [f"{summary['model']}: {first}"]
+    names = {"digest": "model", "decision": "decision", "verified": "verified"}
+    lines += [f"{name:<8} {summary[key]}" for key, name in names.items() if key in summary]
     return "\n".join([*lines, f"tier     {summary['tier']}: {word}"])
 
 

@@ -67,6 +67,29 @@ def test_signed(project):
     refused(check(project, "decision.json"), "not an in-toto statement")
 
 
+def test_a_verification_result_is_made_of_what_is_verified_now(project):
+    public = str(project.root / "pub.pem")
+    assert write(project, "--predicate", "svr").out.strip() == str(project.work / "svr.json")
+    done = write(project, "--predicate", "svr", "--key", str(project.root / "key.pem"))
+    assert done.out.strip() == str(project.work / "svr.dsse.json")
+    told = json.loads(check(project, "svr.dsse.json", "--key", public, "--json").out)
+    assert (told["tier"], told["model"], told["digest"]) == ("key", "churn", project.decision["candidate"]["digest"])
+    assert told["properties"][:2] == ["GATES_VERDICT_PASS", "GATES_RULE_PASS:roc_auc:min"]
+    assert told["signed_by"]
+    shown = check(project, "svr.json")
+    assert shown.code == 0
+    assert shown.out.startswith("churn: GATES_VERDICT_PASS, GATES_RULE_PASS:roc_auc:min")
+    assert check(project, "svr.json", "--key", public).code == 1
+    whole = (project.work / "decision.json").read_text()
+    judged = json.loads(whole)
+    judged["gates"][0]["candidate"]["value"] = 0.99
+    (project.work / "decision.json").write_text(json.dumps(judged))
+    try:
+        refused(write(project, "--predicate", "svr"), "does not follow from policy and evidence")
+    finally:
+        (project.work / "decision.json").write_text(whole)
+
+
 def test_an_attestation_is_githubs_to_check(project):
     write(project, "--key", str(project.root / "key.pem"))
     envelope = json.loads((project.work / "statement.dsse.json").read_text())
