@@ -77,6 +77,10 @@ def test_the_wheel_says_what_it_is_and_has_all_of_the_package(dist: Path) -> Non
     assert "Programming Language :: Python :: 3.11" in told.get_all("Classifier")
     assert f"Homepage, https://github.com/{PROJECT}" in told.get_all("Project-URL")
     assert "OWNER/gates" not in str(told)
+    links = ["".join(link) for link in re.findall(r'\]\(([^)]*)\)|(?:src|srcset)="([^"]*)"', told.get_payload())]
+    pages, files = (f"https://github.com/{PROJECT}/{form}/v0.2.0/" for form in ("blob", "raw"))
+    assert [link for link in links if not link.startswith((pages, files))] == []  # the index knows no other file
+    assert {f"{pages}docs/README.md", f"{files}docs/pictures/comment-light.png"} <= set(links)
     here = {str(path.relative_to(ROOT)) for path in (ROOT / "gates").rglob("*") if path.is_file()}
     assert {name for name in here if "__pycache__" not in name} <= names
     assert {name.split("/")[0] for name in names} == {"gates", "gates_ml-0.2.0.dist-info"}
@@ -96,7 +100,7 @@ def test_the_servers_form_calls_nothing_that_a_server_does_not_know(dist: Path) 
             for member in archive.getmembers()
             if member.isfile() and member.name.endswith((".yml", "scripts/install"))
         }
-    called = {name: text for name, text in texts.items() if re.search(r"action\.yml$|/model-[a-z]+\.yml$", name)}
+    called = {name: text for name, text in texts.items() if re.search(r"action\.yml$|/model-[a-z-]+\.yml$", name)}
     assert {"action.yml", "actions/gate/action.yml", ".github/workflows/model-ci.yml"} <= set(called)
     assert not [name for name, text in called.items() if "uses: $/" in text]
     assert f"uses: {PROJECT}/actions/setup@v0.2.0" in called["actions/gate/action.yml"]

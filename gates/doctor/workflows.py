@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -187,7 +188,7 @@ def _label(value: Plain) -> str:
     """Return what names a runner that is not GitHub's; empty where it is, or where nothing is said."""
     if isinstance(value, str):
         return "" if not value or HOSTED.fullmatch(value) else value
-    return str(value) if value else ""
+    return json.dumps(value) if value else ""
 
 
 def _text(value: Plain) -> str:

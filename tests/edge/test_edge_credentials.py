@@ -77,6 +77,15 @@ def test_no_training_sees_any_of_them() -> None:
     assert without_secrets(everything | {"PATH": "/bin"}) == {"PATH": "/bin"}
 
 
+SECRET = re.compile("(KEY|SECRET|TOKEN|PASSWORD|STRING|CREDENTIALS|TOKEN_FILE)$")
+
+
+@pytest.mark.parametrize("name", sorted(filter(SECRET.search, credential_names.NAMES)))
+def test_a_policy_hands_no_training_one_that_is_a_secret(name: str) -> None:
+    with pytest.raises(GatesError, match="is a credential"):
+        without_secrets({name: VALUE}, [name])
+
+
 def test_the_page_lists_the_names() -> None:
     rows = PAGE.read_text().split("| for | names |")[1].split("\n\n")[0]
     assert set(re.findall(r"`([A-Z0-9_]+)`", rows)) == credential_names.NAMES

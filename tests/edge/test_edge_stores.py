@@ -12,10 +12,12 @@ import boto3
 import pytest
 from mlflow import MlflowClient
 from moto.server import ThreadedMotoServer
+from pytest_httpserver import HTTPServer
 
 from gates.errors import Exit, GatesError
 from gates.registry.credentials import GIVEN, log_in
 from gates.registry.mlflow import MLflowRegistry
+from gates.system import identity
 from gates.system.files import folder_digest
 from gates.system.identity import GOOGLE_FILE as GOOGLE
 
@@ -93,6 +95,26 @@ def test_a_model_is_kept_in_s3_and_read_back_with_the_credentials_of_a_workflows
         assert done.returncode == Exit.OUTSIDE
         assert "redentials" in done.stdout
     assert "s3cret" not in done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.skipif(sys.platform != "linux", reason="files in memory are Linux's")
+def test_a_role_opens_the_store_by_the_jobs_own_identity(
+    s3: str, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS's own client exchanges the token, at a server that speaks its protocol."""
+    httpserver.expect_request("/token").respond_with_json({"value": "header.body.signature"})
+    monkeypatch.setenv(identity.URL, httpserver.url_for("/token"))
+    monkeypatch.setenv(identity.TOKEN, "ask")
+    lines = ("AWS_ROLE_ARN=arn:aws:iam::123456789012:role/reader", f"AWS_ENDPOINT_URL_STS={s3}", "AWS_REGION=us-east-1")
+    environ = {**os.environ, GIVEN: "\n".join(lines)}
+    log_in(environ)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    session = boto3.Session(region_name="us-east-1")
+    assert session.get_credentials().method == "assume-role-with-web-identity"
+    listed = session.client("s3", endpoint_url=s3).list_buckets()["Buckets"]
+    assert [bucket["Name"] for bucket in listed] == ["models"]
 
 
 def test_each_line_goes_where_its_client_looks_and_the_whole_is_seen_by_nobody_else() -> None:
