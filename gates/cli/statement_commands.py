@@ -116,12 +116,11 @@ def _result(statement_: bytes, name: str) -> dict[str, Any] | None:
     """Return what a verification result says; None for a statement of another kind."""
     from gates.attestation.verification_result import read_result
 
-    found = read_result(statement_, name)
-    if found is None:
+    said = read_result(statement_, name)
+    if said is None:
         return None
-    result = found.result
-    about = {"model": found.model, "digest": found.digest}
-    return about | {"properties": list(result.properties), "verified": result.timeCreated}
+    about = {"model": said.model, "digest": said.digest}
+    return about | {"properties": list(said.result.properties), "verified": said.result.timeCreated}
 
 
 def _decision(data: bytes, name: str) -> dict[str, Any]:

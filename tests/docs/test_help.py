@@ -80,6 +80,7 @@ ELSE: dict[str, Example] = {
         f"{KEYS} && gates statement write --key key.pem"
     ),
     "gates statement write --key key.pem": Example(KEYS),
+    "gates statement write --predicate svr --key key.pem": Example(KEYS),
     'gates promote --uncompared "the holdout was extended, and champion v3 came as predictions"': Example(
         code=2  # there the champion can be compared with, and this is said
     ),
