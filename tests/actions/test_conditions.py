@@ -30,6 +30,7 @@ OTHER = {
     "inputs.uncompared": ("", "another holdout"),
     "github.ref": ("refs/heads/main", "refs/heads/better", "refs/pull/7/merge", "refs/tags/main"),
     "github.event.repository.default_branch": ("main", ""),
+    "github.event.repository.has_pages": ("true", ""),
     "github.event_name": ("pull_request", "push", "merge_group", "pull_request_target"),
     "github.event.pull_request.head.repo.full_name": ("acme/churn", "mallory/churn", ""),
     "github.repository": ("acme/churn",),
@@ -119,7 +120,9 @@ JOBS: dict[tuple[str, str], Means] = {
     ("model-adopt", "approve"): lambda s: on_the_default_branch(s) and s["inputs.approvals"] != "[]",
     ("model-adopt", "adopt"): lambda s: on_the_default_branch(s) and approved(s),
     ("model-waive", "waive"): on_the_default_branch,
-    ("pages", "publish"): lambda s: went(s, "build") and on_the_default_branch(s),
+    ("pages", "publish"): lambda s: (
+        went(s, "build") and s["github.event.repository.has_pages"] == "true" and on_the_default_branch(s)
+    ),
 }
 
 
