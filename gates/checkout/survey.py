@@ -12,7 +12,7 @@ from gates.doctor.seen import PolicyFile, RegistryBranch, Seen, Settings
 from gates.errors import GatesError
 from gates.schema.yaml_text import Source, parse
 from gates.system import files
-from gates.system.git import full_name, repository, root_above
+from gates.system.git import full_name, host, repository, root_above
 
 POLICIES, ACTIONS = ("gates.yaml", "gates.yml"), ("action.yml", "action.yaml")
 MOST_FOLDERS = 20_000
@@ -20,7 +20,11 @@ SKIPPED = {"node_modules", "site-packages", "__pycache__"}
 
 
 def survey(
-    folder: Path, repository: str | None, settings: Settings | None, registry: RegistryBranch | None = None
+    folder: Path,
+    repository: str | None,
+    settings: Settings | None,
+    registry: RegistryBranch | None = None,
+    server: str | None = None,
 ) -> Seen:
     """Look at the checkout that a folder is in."""
     root = root_above(folder.resolve())
@@ -40,6 +44,7 @@ def survey(
         owners=_owners(root),
         settings=settings,
         registry=registry,
+        server=server,
     )
 
 
@@ -83,9 +88,17 @@ def repository_of(folder: Path, environ: Mapping[str, str]) -> str | None:
     """Find the repository's OWNER/NAME: what the runner says, else what the remote `origin` is."""
     if environ.get("GITHUB_REPOSITORY"):
         return environ["GITHUB_REPOSITORY"]
+    return full_name(_origin(folder, environ))
+
+
+def server_of(folder: Path, environ: Mapping[str, str]) -> str | None:
+    """Find the host of the GitHub that has the repository: what the runner says, else where the remote `origin` is."""
+    return host(environ.get("GITHUB_SERVER_URL") or _origin(folder, environ))
+
+
+def _origin(folder: Path, environ: Mapping[str, str]) -> str:
     try:
         found = repository(folder, environ)
-        told = found[0].run("remote", "get-url", "origin", fails=False) if found else ""
+        return found[0].run("remote", "get-url", "origin", fails=False) if found else ""
     except GatesError:  # no git, or a repository that somebody else owns
-        return None
-    return full_name(told)
+        return ""

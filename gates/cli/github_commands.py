@@ -244,7 +244,7 @@ def doctor(folder: Path, repository: str | None, offline: bool, as_json: bool) -
       GH_TOKEN=$(gh auth token) gates doctor
     """
     from gates import doctor as doctors
-    from gates.checkout.survey import repository_of, survey
+    from gates.checkout.survey import repository_of, server_of, survey
     from gates.doctor.file_checks import FILES
     from gates.doctor.setting_checks import SETTINGS
     from gates.github import event, rest_api
@@ -257,6 +257,7 @@ def doctor(folder: Path, repository: str | None, offline: bool, as_json: bool) -
     if token and name and not offline:
         with options.steps().step("github", name):
             settings = read(rest_api.Client(event.api_url(os.environ), token), event.named(name))
-    found = doctors.examine(survey(folder, name, settings, _registry(folder)), (*FILES, *SETTINGS))
+    seen = survey(folder, name, settings, _registry(folder), server_of(folder, os.environ))
+    found = doctors.examine(seen, (*FILES, *SETTINGS))
     options.tell(found, partial(render, found), as_json=as_json)
     sys.exit(found.exit_code)

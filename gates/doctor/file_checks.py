@@ -21,6 +21,7 @@ from gates.system import credential_names
 CREDENTIAL = re.compile(r"(?i)MLFLOW|DATABRICKS|REGISTRY|SAGEMAKER|^AWS_|^AZURE_|^GOOGLE_|^GCP_|^HF_|HUGGING")
 PICKLE = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
 FULL = 0.9  # of its limit
+CLOUD = re.compile(r"(ssh\.)?github\.com|[\w-]+\.ghe\.com")  # all others are somebody's own server
 RUNNER = "2.336.0"  # the first that knows `$/`
 TAKEN = {  # secrets of the reusable workflows
     "data-credential", "fetch-credentials", "tracking-token", "tracking-username", "tracking-password",
@@ -136,6 +137,12 @@ def _runners(seen: Seen) -> Iterator[Diagnosed]:
         for job in jobs(source):
             for path, label in job.own_runners:
                 what = f"{label} must be runner {RUNNER} or newer, which can't be seen from here"
+                yield Diagnosed(state=CheckState.UNKNOWN, where=_at(source, path), what=what)
+        for path, name in used(source) if seen.server and not CLOUD.fullmatch(seen.server) else ():
+            if OURS.search(name):
+                what = (
+                    f"{seen.server} is a GitHub Enterprise Server: {name.partition('@')[0]} must be of the -server form"
+                )
                 yield Diagnosed(state=CheckState.UNKNOWN, where=_at(source, path), what=what)
 
 

@@ -92,6 +92,7 @@ class Seen:
     owners: tuple[str, str] | None = None  # path and text of CODEOWNERS
     settings: Settings | None = None
     registry: RegistryBranch | None = None  # None where it is MLflow, or nothing was promoted here
+    server: str | None = None  # the host of the GitHub that has the repository; None where nobody says
 
     @property
     def roles(self) -> tuple[str, ...]:

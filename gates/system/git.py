@@ -203,11 +203,19 @@ def shorn(line: str) -> str:
 
 _NAMED = re.compile(r"[/:@]([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}?)(?:\.git)?/?$")
 
+_HOST = re.compile(r"\w+://(?:[^/@]*@)?([\w.-]+)|(?:[\w.-]+@)([\w.-]+):")
+
 
 def full_name(address: str) -> str | None:
     """Return OWNER/NAME of a remote's address; None where it does not end in one."""
     match = _NAMED.search(address)
     return match[1] if match else None
+
+
+def host(address: str) -> str | None:
+    """Return the host of a remote's address; None for a path."""
+    match = _HOST.match(address)
+    return (match[1] or match[2]).lower() if match else None
 
 
 def repository(folder: Path, environ: Mapping[str, str]) -> tuple[Git, Path] | None:

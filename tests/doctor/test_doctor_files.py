@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from gates.checkout.survey import repository_of, survey
+from gates.checkout.survey import repository_of, server_of, survey
 from gates.doctor import examine
 from gates.doctor.file_checks import FILES
 from gates.doctor.seen import RegistryBranch
@@ -289,6 +290,26 @@ def test_the_registrys_branch_is_known_and_has_room(tmp_path, held, told):
     assert not told or told in found[0].what
 
 
+@pytest.mark.parametrize(
+    ("address", "server"),
+    [("https://github.com/acme/churn", "github.com"), ("git@github.com:acme/churn.git", "github.com"),
+     ("ssh://git@ssh.github.com:443/acme/churn", "ssh.github.com"), ("https://acme.ghe.com/a/b", "acme.ghe.com"),
+     ("https://u:p@git.bank.example:8443/a/b", "git.bank.example"), ("git@git.bank.example:a/b", "git.bank.example"),
+     ("/srv/git/churn", None), ("../churn.git", None), ("", None)],
+)  # fmt: skip
+def test_a_server_of_ones_own_needs_the_form_for_servers(tmp_path, address, server):
+    folder = laid(tmp_path, {})
+    (folder / ".git").rmdir()
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    subprocess.run(["git", "-C", folder, "config", "remote.origin.url", address], check=True)
+    assert server_of(folder, {}) == server
+    assert server_of(folder, {"GITHUB_SERVER_URL": "https://ghes.example"}) == "ghes.example"
+    seen = survey(folder, None, None, server=server)
+    told = [(str(found.state), found.where) for one in examine(seen, FILES).checks for found in one.findings]
+    own = server == "git.bank.example"
+    assert told == [("unknown", f"{GATES}:7"), ("unknown", f"{PROMOTES}:14")] * own
+
+
 def test_a_token_of_the_run_is_no_credential(tmp_path):
     workflow = PROMOTE.replace("    environment: production\n", "").replace(
         "secrets.MLFLOW_TRACKING_TOKEN", "secrets.X"
@@ -310,8 +331,6 @@ def test_policies_lie_anywhere_and_other_peoples_do_not_count(tmp_path):
      "ssh://git@github.com/acme/churn.git", "https://token@github.com/acme/churn/"],
 )  # fmt: skip
 def test_the_repository_is_the_remote_origin(tmp_path, url):
-    import subprocess
-
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     assert repository_of(tmp_path, {}) is None
     subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", url], check=True)
