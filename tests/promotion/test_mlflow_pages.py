@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import boto3
 import mlflow
 import pytest
 import yaml
 from edge_project import save_model_to
+from moto.server import ThreadedMotoServer
 from worlds import GATES, World, git, table
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "registry"))
@@ -271,6 +273,34 @@ def test_versions_and_aliases_may_be_elsewhere_than_runs_and_files(world: World,
     assert json.loads(world.run("status", "--json", **apart).out)["aliases"][0]["state"] == "as_promoted"
     wrong = json.loads(world.run("status", "--json").out)["aliases"][0]
     assert wrong["state"] == "moved", "the registry beside the runs names nothing, which is no champion's absence"
+
+
+def test_a_registry_of_another_server_takes_files_of_a_store_that_both_reach(
+    world: World, served: tuple[str, Server]
+) -> None:
+    """The server has never heard of run and logged model; the version leads to the run's server all the same."""
+    address, _ = served
+    store = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    store.start()
+    try:
+        s3 = "http://{}:{}".format(*store.get_host_and_port())
+        login = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+        names = {name.lower(): value for name, value in login.items() if name != "AWS_DEFAULT_REGION"}
+        boto3.client("s3", endpoint_url=s3, region_name="us-east-1", **names).create_bucket(Bucket="models")
+        with_model(world, model="far")
+        client_of(world).create_experiment("far", "s3://models/far")
+        apart = {"MLFLOW_REGISTRY_URI": address, "MLFLOW_S3_ENDPOINT_URL": s3, **login}
+        promoted(world, **apart)
+        version = opened(address).get_model_version_by_alias("far", "champion")
+        assert version.source.startswith("s3://models/far/models/m-")
+        run = client_of(world).get_run(version.run_id)
+        assert run.outputs.model_outputs[0].model_id in version.source
+        assert version.description.startswith("Judged by gates: **pass**.")
+        for command in ("status", "verify"):
+            done = world.run(command, **apart)
+            assert done.code == 0, done.err
+    finally:
+        store.stop()
 
 
 def test_a_registry_that_can_not_reach_the_files_is_an_error_with_a_way_out(
