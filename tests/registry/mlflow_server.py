@@ -30,6 +30,8 @@ class Server:
 def serving(database: Path, files: Path) -> Iterator[tuple[str, Server]]:
     """The address of a server, which is one of a process: MLflow keeps its stores in global variables."""
     from mlflow.server import app, handlers
+    from mlflow.tracking._model_registry import utils as registry
+    from mlflow.tracking._tracking_service import utils as tracking
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Quiet(WSGIRequestHandler):
@@ -48,6 +50,10 @@ def serving(database: Path, files: Path) -> Iterator[tuple[str, Server]]:
             patch.setenv(name, value)
         for store in ("_tracking_store", "_model_registry_store", "_artifact_repo"):
             patch.setattr(handlers, store, None)
+        patch.setattr(tracking, "_tracking_uri", tracking._tracking_uri)  # what the server sets for everybody
+        patch.setattr(registry, "_registry_uri", registry._registry_uri)
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+            patch.delenv(name, raising=False)
         server = Server(app)
         made = make_server("127.0.0.1", 0, server, threaded=True, request_handler=Quiet)
         threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
