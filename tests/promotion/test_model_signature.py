@@ -14,11 +14,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from model_signing import hashing, signing
-from worlds import World
+from worlds import GATES, World
 
 from gates.attestation.model_signature import check_signature
 from gates.errors import Exit, GatesError
 from gates.policy import SignedBy
+from gates.policy.policy_diff import weakened
 from gates.system.files import manifest
 
 PEM = serialization.Encoding.PEM
@@ -242,3 +243,24 @@ def test_a_branch_can_not_name_its_own_key(world: World, tmp_path: Path) -> None
     assert world.run("run").code == 0
     done = world.run("promote")
     assert (done.code, "Key mismatch" in done.err) == (1, True)
+
+
+KEY = {"key": "-----BEGIN PUBLIC KEY-----\nA\n"}
+DANA = {"identity": "dana@example.com", "issuer": "https://accounts.google.com"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "weaker"),
+    [
+        (None, KEY, False),
+        (KEY, None, True),
+        (KEY, KEY | {"key": KEY["key"] + "B\n"}, True),  # whether another key is as good can't be determined
+        (KEY, DANA, True),
+        (DANA, DANA | {"identity": "mallory@example.com"}, True),
+        (DANA, DANA, False),
+    ],
+)
+def test_who_signs_is_part_of_what_a_policy_asks(policy_of: Any, before: Any, after: Any, weaker: bool) -> None:
+    signers = [{"promotion": {"signed_by": signer}} if signer else {} for signer in (before, after)]
+    policies = [policy_of({"gates": GATES} | signer) for signer in signers]
+    assert bool(weakened(*policies)) is weaker
