@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 from gates import policy
 from gates.checkout.workspace import Workspace, load_contract, read_contract
-from gates.documents import decision, evidence, table_check
+from gates.documents import decision, evidence
+from gates.documents.printed import table_check
 from gates.errors import GatesError
 from gates.judge import judge as judges
 from gates.pipeline.pipeline import Pipeline

@@ -88,23 +88,23 @@ def _points(value: float, more: int = 0) -> str:
     return f"{scaled:.{1 + more}f}".removesuffix(".0") if scaled >= 1 or scaled == 0 else f"{scaled:.{2 + more}f}"
 
 
-def moved(low: float, high: float, *, points: bool, limit: float | None = None) -> str:
-    """Return a range of change with signs: ``−8.8 to −2.2 points``. ``limit``: from which both ends are
-    distinguished."""
-
-    def end(value: float) -> str:
-        sign = "+" if value > 0 else "−" if value < 0 else ""
-        same = limit is not None and value * limit > 0  # on different sides of zero they are apart as it is
-        if points:
-            return sign + (apart(_points, abs(value), abs(limit or 0.0), POINT) if same else _points(abs(value)))
-        return sign + (apart(number, abs(value), abs(limit or 0.0)) if same else number(abs(value))) if value else "0"
-
-    return f"{end(low)} to {end(high)}{' points' if points else ''}"
+def standing(value: float, *, points: bool, limit: float | None = None) -> str:
+    """Say how one model compares with the other, larger being better: ``8.8 points worse``, ``as good``. ``limit``:
+    from which it is distinguished."""
+    if not value:
+        return "as good"
+    edge = limit if limit is not None and value * limit > 0 else None  # beyond zero they are apart as it is
+    return f"{size(value, points=points, limit=edge)} {'better' if value > 0 else 'worse'}"
 
 
-def moved_by(value: float, *, points: bool = True) -> str:
-    """Return one change with its sign: ``−2.2 points``."""
-    return f"{'+' if value > 0 else '−' if value < 0 else ''}{size(value, points=points)}"
+def between(low: float, high: float, *, points: bool, limit: float | None = None) -> str:
+    """Say between which two places one model is: ``between 1.4 and 8.8 points worse``."""
+    near, far = (standing(end, points=points, limit=limit) for end in sorted((low, high), key=abs))
+    if not low or not high:
+        return f"up to {far}" if low or high else "as good"
+    if low < 0 < high:
+        return f"between {standing(low, points=points, limit=limit)} and {standing(high, points=points, limit=limit)}"
+    return f"between {near.split(' ')[0]} and {far}"
 
 
 def percent(confidence: float) -> str:

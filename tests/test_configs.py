@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 CONFIGS = Path(__file__).parents[1] / "configs"
 sys.path.append(str(CONFIGS.parent / "scripts"))
 comment_picture = import_module("comment_picture")
-DIGEST = re.compile(r"sha256:[0-9a-f]+")
+DIGEST = re.compile(r"sha256:[0-9a-f]+|\b[0-9a-f]{7}(?:[0-9a-f]{5})?\b|\b20\d\d-\d\d-\d\d\b")  # and commits, and days
 TELCO = CONFIGS / "telco-churn"
 
 

@@ -46,7 +46,8 @@ def evidence():
             {"dimension": "", "key": [], **COUNTED},
             {"dimension": "region", "key": [["region", "north"]], **COUNTED},
         ],
-        "used": 0, "uncompared": None, "anchor": None, "runs": [], "search": None, "anchored": [], "curves": [],
+        "used": 0, "uncompared": None, "anchor": None, "runs": [], "search": None, "anchored": [],
+        "curves": [],
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gates.checkout.trusted_policy import at
 from gates.checkout.workspace import Workspace
-from gates.documents.diff import Change, Effect
+from gates.documents.printed.diff import Change, Effect
 from gates.errors import GatesError
 from gates.policy import ResolvedPolicy
 from gates.policy.aliases import Alias, aliases, might_move

@@ -7,15 +7,18 @@ import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gates.contract import contract_file
 from gates.contract.rules.contract_rule import Contract
+from gates.documents.changed_rows import ChangedRows
 from gates.documents.decision import Decision
 from gates.documents.evidence import Evidence
 from gates.errors import GatesError
 from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read as read_policy
 from gates.schema.canonical import canonical
+from gates.schema.json_text import json_object
 from gates.schema.validation import raise_all, read_json
 from gates.schema.yaml_text import Source, parse
 from gates.system import files
@@ -117,6 +120,11 @@ class Workspace:
         return found
 
     @property
+    def rows(self) -> Path:
+        """The rows that got worse and better, where the policy asks for them."""
+        return self.work / "rows.json"
+
+    @property
     def decision(self) -> Path:
         """The decision: decision.json."""
         return self.work / "decision.json"
@@ -143,16 +151,34 @@ class Workspace:
 
     @property
     def when(self) -> Path:
-        """When the training on this machine began and ended; absent where it ran on another one."""
+        """When the training on this machine began and ended, and of which commit; absent where it ran on another
+        one."""
         return self.work / "trained.json"
+
+    def save_training(self, during: tuple[int, int], commit: str | None, *, clean: bool) -> None:
+        """Keep the first and last millisecond of the training, its commit, and whether the files were that commit's."""
+        told = {"during": during, "commit": commit, "clean": clean}
+        files.write(self.when, json.dumps(told).encode())
 
     def during(self) -> tuple[int, int] | None:
         """Return the first and last millisecond of the training, since 1970; None where it ran on another machine."""
         try:
-            first, last = json.loads(files.read(self.when, ""))
-        except (GatesError, ValueError, TypeError):
+            first, last = self._training()["during"]
+        except (GatesError, ValueError, TypeError, KeyError):
             return None
         return int(first), int(last)
+
+    def trained_commit(self) -> tuple[str, bool] | None:
+        """Return the commit of the training on this machine, and whether the files were that commit's."""
+        try:
+            training = self._training()
+        except (GatesError, ValueError, TypeError):
+            return None
+        commit = training.get("commit")
+        return (commit, training.get("clean") is True) if isinstance(commit, str) else None
+
+    def _training(self) -> dict[str, Any]:
+        return json_object(files.read(self.when, ""), self.when.name)
 
     @property
     def took(self) -> Path:
@@ -206,7 +232,7 @@ class Workspace:
         return (
             (self.data, self.served),
             (self.candidate, self.others, self.when, self.scored, self._shards),
-            (self.evidence,),
+            (self.evidence, self.rows),
             (self.decision, self.rules),
             self.rendered,
         )
@@ -243,6 +269,6 @@ class Workspace:
                 raise GatesError("no candidate yet", where=str(folder), hint="Run gates train first.")
         return folders
 
-    def save(self, path: Path, value: Evidence | Decision) -> None:
+    def save(self, path: Path, value: Evidence | Decision | ChangedRows) -> None:
         """Return canonical JSON, whole or not at all."""
         files.write(path, canonical(value) + b"\n")

@@ -56,7 +56,7 @@ def comment(policy: Path, base: str | None, author: str, folder: Path | None, re
     happened = event.read(session.environ)
     session.approver = approver(session, happened)
     decision = Pipeline(session).judge_anew(folder or session.workspace.work, reason)
-    facts = facts_of(session, decision)
+    facts = facts_of(session, decision, folder)
     publish(session, decision, facts)
     code, failed = tell(session, happened, decision, facts, author=author)
     sys.exit(code or (failed[0].exit_code if failed else code))

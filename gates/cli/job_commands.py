@@ -279,7 +279,8 @@ def run(policy: Path, base: str | None, as_json: bool, handed: Path | None, dige
     facts = facts_of(session, decision)
     publish(session, decision, facts)
     work = session.workspace
-    handed_on = (work.evidence, work.decision, work.report, *work.base_files)
+    rows = (work.rows,) if work.rows.exists() else ()
+    handed_on = (work.evidence, work.decision, work.report, *rows, *work.base_files)
     outputs(session, evidence_digest=digest_of(handed_on, work.work))
     options.show(decision, facts, as_json=as_json)
     sys.exit(options.code(decision, facts))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gates.documents.audit import Audit, Reproduced
+from gates.documents.printed.audit import Audit, Reproduced
+from gates.documents.printed.standing import AGREED, Standing
 from gates.documents.record import Record, RecordKind
-from gates.documents.standing import AGREED, Standing
 from gates.judge.waivers import label_of
 from gates.ledger.ledger import Entry
 from gates.report.terminal.verdicts import console

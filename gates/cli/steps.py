@@ -12,14 +12,14 @@ import click
 
 from gates.cli import options
 from gates.contract.contract_file import SCHEMA as CONTRACT_SCHEMA
-from gates.documents.audit import Audit, Reproduced
 from gates.documents.decision import Decision
-from gates.documents.diagnosis import Diagnosis
-from gates.documents.diff import ContractDiff, PolicyDiff
 from gates.documents.evidence import Evidence
+from gates.documents.printed.audit import Audit, Reproduced
+from gates.documents.printed.diagnosis import Diagnosis
+from gates.documents.printed.diff import ContractDiff, PolicyDiff
+from gates.documents.printed.standing import Standing
+from gates.documents.printed.table_check import Checked
 from gates.documents.record import Record
-from gates.documents.standing import Standing
-from gates.documents.table_check import Checked
 from gates.pipeline.pipeline import Pipeline
 from gates.pipeline.publish import facts_of, write_bars, write_report
 from gates.policy import ResolvedPolicy

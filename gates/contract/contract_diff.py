@@ -14,7 +14,7 @@ from gates.contract.rules.contract_rule import Contract, ContractRule
 from gates.contract.rules.freshness import SECONDS
 from gates.contract.rules.table_rules import TABLE_RULES, written
 from gates.contract.schema_diff import SEVERITIES, Schema, by_inclusion, keywords, same, told
-from gates.documents.diff import CONTRACT_DIFF, ChangeKind, ContractDiff, SchemaChange
+from gates.documents.printed.diff import CONTRACT_DIFF, ChangeKind, ContractDiff, SchemaChange
 from gates.schema.fields import Plain, build, plain
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 
 from gates.contract.rules.row_rules import NOTES
-from gates.documents.diff import ChangeKind, SchemaChange
+from gates.documents.printed.diff import ChangeKind, SchemaChange
 from gates.schema.fields import Plain
 
 Schema = Mapping[str, Plain]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gates.doctor.seen import Seen
-from gates.documents.diagnosis import SCHEMA, CheckState, Diagnosed, Diagnosis, Looked
+from gates.documents.printed.diagnosis import SCHEMA, CheckState, Diagnosed, Diagnosis, Looked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

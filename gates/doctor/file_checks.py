@@ -9,7 +9,7 @@ from gates.doctor import Check
 from gates.doctor.codeowners import owners_of
 from gates.doctor.seen import Seen
 from gates.doctor.workflows import IDENTIFIED, OURS, REUSABLE, jobs, leaves, secrets, trigger, triggers, used
-from gates.documents.diagnosis import CheckState, Diagnosed
+from gates.documents.printed.diagnosis import CheckState, Diagnosed
 from gates.documents.record import REGISTRY
 from gates.errors import GatesError
 from gates.schema.fields import Plain

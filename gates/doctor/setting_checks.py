@@ -8,7 +8,7 @@ from gates.doctor import Check
 from gates.doctor.file_checks import CREDENTIAL
 from gates.doctor.seen import EnvironmentSettings, Seen, Settings
 from gates.doctor.workflows import jobs, triggers
-from gates.documents.diagnosis import CheckState, Diagnosed
+from gates.documents.printed.diagnosis import CheckState, Diagnosed
 
 ENTERPRISE = "enterprise"
 

@@ -110,6 +110,9 @@ class GateVerdict:
         "For a slice that was found: how many were searched. Its bounds hold for all of them.",
         default=None,
     )
+    notes: tuple[str, ...] = declare(
+        "What the reason says beyond the numbers, such as how many rows would settle it.", default=(), late=True
+    )
 
     @classmethod
     def without_metric(

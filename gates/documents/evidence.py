@@ -211,11 +211,34 @@ class TrainingRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """How one model's scores are spread over the whole holdout: what its ROC, and other pictures, are drawn from."""
+    """How one model's scores are spread over the whole holdout: what its ROC, and other pictures, are drawn from.
+
+    Of two classes it is the score of the positive one; of more it is the score of the class that the model called.
+    """
 
     WRITTEN = "whole"
     model: Literal["candidate", "champion"] = declare("Whose scores.")
-    bins: tuple[tuple[int, int, int], ...] = declare("(bin of the score, negatives, positives), rising.")
+    counts: Literal["labels", "calls"] = declare(
+        "Whether rows are counted by label, or by whether the call is right.", default="labels", late=True
+    )
+    bins: tuple[tuple[int, int, int], ...] = declare(
+        "(bin of the score, negatives or wrong calls, positives or right calls), rising."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """How one model's predictions of a regression lie beside the labels of the whole holdout: what pictures are drawn
+    from."""
+
+    WRITTEN = "whole"
+    model: Literal["candidate", "champion"] = declare("Whose predictions.")
+    edges: tuple[str, ...] = declare("Where bins of labels and predictions begin: tenths of the holdout's labels.")
+    cells: tuple[tuple[int, ...], ...] = declare("(bin of the label, bin of the prediction, rows), sorted.")
+    residuals: tuple[tuple[int, ...], ...] = declare(
+        "(bin of prediction less label, rows), rising: 16 bins for each doubling of its size, less than 0 where the "
+        "prediction is too low."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,7 +276,10 @@ class Evidence:
     runs: tuple[TrainingRun, ...] = declare("Further trainings of the candidate's recipe.", default=())
     search: Search | None = declare("Null if the policy asks for no search of slices.", default=None)
     anchored: tuple[Slice, ...] = declare("The slices with the anchor in the champion's place.", default=())
-    curves: tuple[Curve, ...] = declare("Scores of each model of a binary task, over the whole holdout.", default=())
+    curves: tuple[Curve, ...] = declare("Scores of each model that calls classes, over the whole holdout.", default=())
+    fits: tuple[Fit, ...] = declare(
+        "Predictions of each model of a regression beside the labels.", default=(), late=True
+    )
 
     def along(self, dimension: Dimension) -> Sequence[Slice]:
         """Return the slices of a dimension; of ``OVERALL``, the whole holdout alone; of ``AUTO``, all that a search

@@ -10,7 +10,7 @@ from gates.contract.rules.contract_rule import Contract
 from gates.documents.decision import GateVerdict, Verdict, worst
 from gates.documents.evidence import SCHEMA as EVIDENCE
 from gates.documents.evidence import Evidence, Finding, Table
-from gates.documents.table_check import SCHEMA, Checked
+from gates.documents.printed.table_check import SCHEMA, Checked
 from gates.kinds import data
 from gates.kinds.protocol import GateContext
 from gates.wording import all_of, rows

@@ -9,8 +9,8 @@ from typing import Literal
 
 from gates.contract.rules.contract_rule import NONE, AllowedRange, ContractRule, share
 from gates.documents.decision import Code, Estimate, GateVerdict, Verdict
-from gates.documents.diff import Named, one
 from gates.documents.evidence import Evidence, Finding
+from gates.documents.printed.diff import Named, one
 from gates.kinds.metric.comparison import outcome
 from gates.kinds.protocol import GateContext, GateMistake, Needs
 from gates.schema.canonical import settled

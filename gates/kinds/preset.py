@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gates.documents.decision import GateVerdict
-from gates.documents.diff import Named, one
 from gates.documents.evidence import Evidence
+from gates.documents.printed.diff import Named, one
 from gates.kinds import metric
 from gates.kinds.metric.rule import MetricRule
 from gates.kinds.protocol import GateContext, GateMistake, Needs

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from gates.contract.rules.contract_rule import Contract
 from gates.documents.decision import GateVerdict
-from gates.documents.diff import Named
 from gates.documents.evidence import Evidence
+from gates.documents.printed.diff import Named
 from gates.documents.slices import AUTO, OVERALL, Dimension
 from gates.documents.statistic import Statistic
 from gates.metrics.definition import Task

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gates.documents.decision import Code, GateVerdict, Verdict
-from gates.documents.diff import Named, one
 from gates.documents.evidence import Evidence
+from gates.documents.printed.diff import Named, one
 from gates.kinds import data
 from gates.kinds.protocol import GateContext, GateMistake, Needs
 from gates.schema.fields import Plain, declare, plain

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Literal, Protocol
 
+from gates.documents.printed.standing import AGREED, AliasState
 from gates.documents.record import RecordedModel, RecordKind, Version
-from gates.documents.standing import AGREED, AliasState
 from gates.errors import Exit, GatesError
 from gates.ledger.ledger import Entry, Ledger
 

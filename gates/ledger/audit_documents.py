@@ -17,9 +17,9 @@ from gates import __version__
 from gates.attestation.dsse import signed_by
 from gates.attestation.statement import Tier, adoption, payload_of
 from gates.attestation.statement import read as read_statement
-from gates.documents.audit import Flaw
 from gates.documents.decision import Decision, Verdict
 from gates.documents.evidence import Evidence, Table
+from gates.documents.printed.audit import Flaw
 from gates.documents.record import EVIDENCE, POLICY, STATEMENT, Record, RecordKind
 from gates.errors import GatesError
 from gates.judge.judge import judge

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gates.documents.audit import Flaw
+from gates.documents.printed.audit import Flaw
 from gates.documents.record import POLICY, PolicyRef
 from gates.errors import GatesError
 from gates.ledger.audit_documents import Filed, Told, resolved_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from gates.documents.audit import SCHEMA, Audit, AuditFinding, Flaw
+from gates.documents.printed.audit import SCHEMA, Audit, AuditFinding, Flaw
 from gates.documents.record import OUTCOMES, TIME, Record, RecordKind, Version, Waiver
 from gates.errors import GatesError
 from gates.ledger.alias import key

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from gates.documents.changed_rows import ChangedRows
 from gates.documents.evidence import SCHEMA, Evidence, Finding, MeasuredModel, TrainingRun
 from gates.errors import Exit, GatesError
 from gates.measure import shards, training_facts
@@ -24,10 +25,12 @@ from gates.measure.holdout.tables import (
 )
 from gates.measure.pairings import Counting, Pairings, counted
 from gates.measure.policy_tables import PolicyTables
+from gates.measure.row_changes import RowsAsked, changed_rows
 from gates.measure.shards import Measured, Shard
 from gates.measure.statistics.function_calls import GuestMetric, is_foreign, taken
 from gates.metrics.functions import is_general
 from gates.policy import ResolvedPolicy
+from gates.schema.canonical import digest
 from gates.wording import plural
 
 
@@ -64,6 +67,7 @@ class Measurement(PolicyTables):
         self.work = work
         self.environ = environ or {}
         self.elsewhere = elsewhere
+        self._compared: tuple[Predicted, Predicted] | None = None  # candidate and champion, as they were measured
         self.judged: Evidence | None = None  # what has the repository's own metrics, where its code may not run
 
     @property
@@ -107,6 +111,13 @@ class Measurement(PolicyTables):
         foreign = (one.id for one, _ in self.resolved.needs.wanted if is_general(one) and is_foreign(one.name))
         return taken(evidence, self.judged, foreign) if self.judged else evidence
 
+    def changed_rows(self, asked: RowsAsked, evidence: Evidence) -> ChangedRows | None:
+        """Return the rows that got worse and better, after the evidence; None where nothing was compared."""
+        if self._compared is None:
+            return None
+        policy, labels = self.resolved.policy, self._known
+        return changed_rows(self.counter, self.holdout, policy.task, labels, self._compared, asked, digest(evidence))
+
     def part(
         self,
         candidates: Sequence[ModelOutput],
@@ -128,6 +139,7 @@ class Measurement(PolicyTables):
             lanes=lanes,
             kind=self.rows[0].kind,
             searched=tuple((one.columns[0], one.parts[0][1]) for one in self.searched_columns),
+            edges=tuple(map(repr, self.label_edges)),
             sides=() if adds else shards.keep(sides, folder),
         )
 
@@ -146,6 +158,7 @@ class Measurement(PolicyTables):
         self._know([*files, *(file for file in (champion_file, anchor_file) if file)])
         ours = self._placed(files[0], "candidate")
         theirs, champion = self._beside_it(served, champion_file, champion_why, "champion")
+        self._compared = (ours, theirs) if theirs else None
         fixed, anchored = self._beside_it(anchor, anchor_file, anchor_why, "anchor")
 
         def again(file: Path, name: str) -> ScoredRows:
@@ -176,7 +189,13 @@ class Measurement(PolicyTables):
             called=called,
             apart=self.elsewhere is not None,
         )
-        return Counting(resolved=self.resolved, labels=self._known, columns=self.searched_columns, guest=guest)
+        return Counting(
+            resolved=self.resolved,
+            labels=self._known,
+            columns=self.searched_columns,
+            edges=self.label_edges,
+            guest=guest,
+        )
 
     def _placed(self, file: Path, name: str) -> Predicted:
         further, must = self.resolved.needs.columns, name not in ("champion", "anchor")

@@ -10,6 +10,7 @@ from gates.documents.slices import Dimension
 from gates.measure.holdout.joined import ScoredRows
 from gates.measure.holdout.labels import Labels
 from gates.measure.slice_counts import count, curves
+from gates.measure.statistics.fits import fits
 from gates.measure.statistics.function_calls import GuestMetric
 from gates.measure.worst_slices import Chosen, kept, search
 from gates.policy import ResolvedPolicy
@@ -34,11 +35,13 @@ class Pairings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counting:
-    """How they are counted. ``columns``: what a search for slices looks at."""
+    """How they are counted. ``columns``: what a search for slices looks at; ``edges``: where bins of a regression's
+    labels begin."""
 
     resolved: ResolvedPolicy
     labels: Labels
     columns: Sequence[Dimension]
+    edges: Sequence[float]
     guest: GuestMetric
 
     def slices(self, joined: ScoredRows, chosen: Chosen) -> tuple[Slice, ...]:
@@ -54,9 +57,9 @@ def counted(evidence: Evidence, sides: Pairings, how: Counting) -> Evidence:
     """
     joined, runs = sides.candidate(), evidence.runs
     slices = how.slices(joined, {})
-    evidence = replace(
-        evidence, slices=slices, curves=curves(joined, how.resolved.policy), runs=()
-    )  # one search for all runs
+    policy = how.resolved.policy
+    spread, fitted = curves(joined, policy), fits(joined, policy, how.edges)
+    evidence = replace(evidence, slices=slices, curves=spread, fits=fitted, runs=())  # one search for all runs
     looked, chosen = search(joined, how.resolved, evidence, how.columns)
     evidence = replace(evidence, search=looked, slices=evidence.slices + kept(joined, how.resolved, chosen))
     return replace(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gates.documents.evidence import Bucket, Curve, Evidence, Moments, Slice
+from gates.documents.evidence import Bucket, Curve, Evidence, Fit, Moments, Slice
 from gates.measure.slice_counts import order
 from gates.policy import ResolvedPolicy
 
@@ -24,6 +24,7 @@ def added_up(resolved: ResolvedPolicy, parts: Sequence[Evidence]) -> Evidence:
         anchored=_slices(resolved, [part.anchored for part in parts]),
         runs=runs,
         curves=_curves([part.curves for part in parts]),
+        fits=_fits([part.fits for part in parts]),
     )
 
 
@@ -90,11 +91,22 @@ def _ends(held: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
 
 
 def _curves(parts: Sequence[Sequence[Curve]]) -> tuple[Curve, ...]:
-    curves = []
+    curves = list[Curve]()
     for same in zip(*parts, strict=True):
         bins: dict[int, tuple[int, int]] = {}
         for at, no, yes in (one for curve in same for one in curve.bins):
             before = bins.get(at, (0, 0))
             bins[at] = before[0] + no, before[1] + yes
-        curves.append(Curve(model=same[0].model, bins=tuple((at, *both) for at, both in sorted(bins.items()))))
+        curves.append(replace(same[0], bins=tuple((at, *both) for at, both in sorted(bins.items()))))
     return tuple(curves)
+
+
+def _fits(parts: Sequence[Sequence[Fit]]) -> tuple[Fit, ...]:
+    return tuple(
+        replace(
+            same[0],
+            cells=_tuples(cell for fit in same for cell in fit.cells),
+            residuals=_tuples(row for fit in same for row in fit.residuals),
+        )
+        for same in zip(*parts, strict=True)
+    )

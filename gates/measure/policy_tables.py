@@ -19,8 +19,10 @@ from gates.measure.holdout.labels import Labels, read_labels
 from gates.measure.holdout.rows import Parts, make_rows, parts_of, told_apart, weight_places
 from gates.measure.holdout.tables import OpenTable, content_digest, open_table, sequence_digest
 from gates.measure.shards import Shard
-from gates.measure.worst_slices import searched
+from gates.measure.worst_slices import edges_of, searched
 from gates.policy import ResolvedPolicy
+
+LABEL_BINS = 10  # of a regression, for its picture
 
 
 class PolicyTables:
@@ -119,6 +121,14 @@ class PolicyTables:
     def searched_columns(self) -> tuple[Dimension, ...]:
         """What a search for slices looks at."""
         return searched(self.counter, self.holdout, self.resolved)
+
+    @cached_property
+    def label_edges(self) -> tuple[float, ...]:
+        """Where bins of a regression's labels begin: tenths of the holdout; none of labels that are sensitive."""
+        label = self.resolved.policy.data.label
+        if self.resolved.policy.task != "regression" or label is None or label in self.hidden.columns:
+            return ()
+        return edges_of(self.counter, self.holdout, self.holdout.seen[label].double, LABEL_BINS)
 
     @cached_property
     def rows(self) -> tuple[Labels, Parts]:

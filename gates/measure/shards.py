@@ -88,6 +88,7 @@ class Measured:
     lanes: tuple[int, ...] = declare("Sums of the hashes of the part's rows.", big=True)
     kind: Kind = declare("When two spellings of a label are one class.")
     searched: tuple[tuple[str, tuple[float, ...]], ...] = declare("What is searched for slices: columns, edges.")
+    edges: tuple[str, ...] = declare("Where bins of a regression's labels begin.")
     sides: tuple[KeptRows, ...] = declare("The rows that are kept: of the candidate, the anchor, and each further run.")
 
 
@@ -147,7 +148,7 @@ def merge(resolved: ResolvedPolicy, parts: Mapping[Path, Measured], guest: Guest
             Dimension(columns=(name,), edges=(edges,) if edges else (), found=True) for name, edges in first.searched
         ]
         labels = Labels(classes=first.evidence.classes, kind=first.kind)
-        how = Counting(resolved=resolved, labels=labels, columns=columns, guest=guest)
+        how = Counting(resolved=resolved, labels=labels, columns=columns, edges=[*map(float, first.edges)], guest=guest)
         whole = counted(first.evidence, _sides(resolved, parts, columns), how)
     else:
         whole = added_up(resolved, [part.evidence for part in measured])
@@ -168,7 +169,7 @@ def _one_whole(resolved: ResolvedPolicy, parts: Sequence[Measured]) -> None:
         evidence = part.evidence
         sides = [replace(side, sha256="") for side in part.sides]
         models = evidence.candidate, evidence.champion, evidence.anchor, [run_.digest for run_ in evidence.runs]
-        return evidence.classes, models, part.columns, part.searched, sides
+        return evidence.classes, models, part.columns, part.searched, part.edges, sides
 
     other = next((part for part in parts if identity(part) != identity(parts[0])), None)
     if other:

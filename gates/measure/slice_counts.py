@@ -19,6 +19,7 @@ from gates.measure.statistics.moments import moments
 from gates.measure.statistics.quantiles import ordered
 from gates.measure.statistics.ranks import ranks
 from gates.metrics.columns import ORDERED
+from gates.metrics.expressions import ModelColumns
 from gates.metrics.functions import is_general
 from gates.policy import Policy
 
@@ -89,16 +90,28 @@ def order(dimension: Dimension, key: Key) -> list[tuple[bool, int, str]]:
 
 
 def curves(joined: ScoredRows, policy: Policy) -> tuple[Curve, ...]:
-    """Tell how each model's scores are spread, of a binary task with scores."""
-    if policy.task != "binary" or not joined.scored:
+    """Tell how each model's scores are spread, of a task that calls classes by scores."""
+    if policy.task not in ("binary", "multiclass"):
         return ()
     names: tuple[Literal["candidate", "champion"], ...] = ("candidate", "champion")
     spread = []
     for name, model, scored in zip(names, joined.models, joined.scored_by, strict=False):
         if not scored:
             continue
-        counted = ", ".join(f"count_if(label = {label})" for label in (0, 1))
-        bins = f"SELECT {bin_of(model.score)} AS bin, label FROM joined"
-        rows = joined.engine.run(f"SELECT bin, {counted} FROM ({bins}) GROUP BY bin ORDER BY bin")
-        spread.append(Curve(model=name, bins=tuple((int(at), int(no), int(yes)) for at, no, yes in rows)))
+        two = policy.task == "binary"
+        yes = "label" if two else f"CASE WHEN label = {model.call} THEN 1 ELSE 0 END"
+        score = bin_of(model.score if two else _of_call(model))  # null: the model gives none of that class
+        source = f"SELECT {score} AS bin, {yes} AS yes FROM joined"
+        rows = joined.engine.run(
+            f"SELECT bin, count_if(yes = 0), count_if(yes = 1) FROM ({source}) WHERE bin IS NOT NULL "
+            "GROUP BY bin ORDER BY bin"
+        )
+        bins = tuple((int(at), int(no), int(yes)) for at, no, yes in rows)
+        spread.append(Curve(model=name, counts="labels" if two else "calls", bins=bins))
     return tuple(spread)
+
+
+def _of_call(model: ModelColumns) -> str:
+    """Write SQL of the score of the class that a model called."""
+    cases = " ".join(f"WHEN {place} THEN {score}" for place, score in enumerate(model.scores))
+    return f"CASE {model.call} {cases} END"

@@ -49,7 +49,7 @@ def searched(engine: Engine, opened: OpenTable, resolved: ResolvedPolicy) -> tup
         if column.is_number and distinct > BINS and resolved.contract and name in resolved.contract.hidden:
             continue  # where its bins begin would be values of it
         if column.is_number and distinct > BINS:
-            edges = _edges(engine, opened, column.double)
+            edges = edges_of(engine, opened, column.double, BINS)
             dimensions.append(Dimension(columns=(name,), edges=(edges,) if edges else (), found=True))
         elif 1 < distinct <= VALUES:
             dimensions.append(Dimension(columns=(name,), found=True))
@@ -57,12 +57,12 @@ def searched(engine: Engine, opened: OpenTable, resolved: ResolvedPolicy) -> tup
     return tuple(one for one in dimensions if one.columns[0] not in varying)
 
 
-def _edges(engine: Engine, opened: OpenTable, value: str) -> tuple[float, ...]:
-    """Return the smallest values that each so many fifths of the rows do not exceed; counted, so that nothing is
-    rounded."""
+def edges_of(engine: Engine, opened: OpenTable, value: str, bins: int) -> tuple[float, ...]:
+    """Return the smallest values that each so many of ``bins`` parts of the rows do not exceed; counted, so that
+    nothing is rounded."""
     counts = f"SELECT {value} + 0.0 AS p, count(*) AS n FROM {quoted(opened.name)} WHERE isfinite({value}) GROUP BY 1"
     upto = f"SELECT p, sum(n) OVER (ORDER BY p) AS upto, sum(n) OVER () AS total FROM ({counts})"
-    steps = [f"min(CASE WHEN upto * {BINS} >= {step} * total THEN p END)" for step in range(1, BINS)]
+    steps = [f"min(CASE WHEN upto * {bins} >= {step} * total THEN p END)" for step in range(1, bins)]
     ((least, *edges),) = engine.run(f"SELECT min(p), {', '.join(steps)} FROM ({upto})")
     return tuple(sorted({float(edge) for edge in edges if edge is not None and edge > least}))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gates.documents.standing import AliasState
+from gates.documents.printed.standing import AliasState
 from gates.errors import GatesError
 from gates.ledger.alias import DisagreementError, agreed, known_of
 from gates.pipeline.session import Session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gates.contract.rules.contract_rule import Contract
-from gates.documents.table_check import Checked
+from gates.documents.printed.table_check import Checked
 from gates.errors import GatesError
 from gates.judge import table_verdict
 from gates.measure.contract_check import findings

@@ -54,7 +54,7 @@ PARCELS: Mapping[str, Parcel] = {
     "candidate": Parcel(place="candidate"),
     "seeds": Parcel(place="seeds"),
     "scores": Parcel(place="scored", names=r"candidate\d*\.parquet"),
-    "evidence": Parcel(place=".", names=r"(evidence|decision)\.json|report\.md"),
+    "evidence": Parcel(place=".", names=r"(evidence|decision|rows)\.json|report\.md"),
     "champion-scores": Parcel(place="scored", names=rf"({'|'.join(SERVING)})\.(parquet|json)"),
 }
 

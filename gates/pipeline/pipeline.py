@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,10 +13,9 @@ from gates.documents.evidence import Evidence, Finding
 from gates.errors import GatesError
 from gates.judge.judge import judge
 from gates.ledger.alias import DisagreementError
-from gates.pipeline import baselines
+from gates.pipeline import baselines, shown_rows
 from gates.pipeline.base_verdict import charged, decide, measure_for_base
 from gates.pipeline.session import Session
-from gates.system import files
 from gates.system.git import repository
 from gates.wording import plural
 
@@ -88,16 +86,21 @@ class Pipeline:
         work.forget("train")
         given, policy = Tables(holdout=holdout, train=tables), session.resolved.policy
         seeds, began = policy.train.seeds, time.time_ns() // 10**6
+        found = repository(work.root, session.environ)
+        commit, clean = (found[0].resolve("HEAD"), found[0].clean()) if found else (None, False)
         for seed, folder in enumerate(work.trainings(seeds)):
             which = f" (seed {seed}, {seed + 1} of {seeds})" if seeds > 1 else ""
             with session.steps.step("train", policy.train.run + which):
                 folder.mkdir(parents=True)
+                log = work.work / "train.log"
+                log.unlink(missing_ok=True)  # of the training before
                 try:
-                    train(policy, work.root, folder, given, session.environ, work.work / "train.log", seed)
+                    with session.steps.follow(log):
+                        train(policy, work.root, folder, given, session.environ, log, seed)
                 except BaseException:
                     work.forget("train")
                     raise
-        files.write(work.when, json.dumps([began, time.time_ns() // 10**6]).encode())
+        work.save_training((began, time.time_ns() // 10**6), commit, clean=clean)
 
     def measure(
         self, findings: tuple[Finding, ...], champion: RegisteredModel | None, anchor: RegisteredModel | None = None
@@ -114,6 +117,7 @@ class Pipeline:
             evidence = charged(session, evidence, session.resolved)
             evidence = replace(evidence, uncompared=None if champion else session.unreachable)
         work.save(work.evidence, evidence)
+        shown_rows.keep(session, evidence)
         measure_for_base(session, outputs, champion, anchor)
         return evidence
 

@@ -14,6 +14,7 @@ from gates.errors import Exit, GatesError
 from gates.github import caller_workflows, outputs
 from gates.github.reporting.commit_status import Status
 from gates.ledger.champions import champions
+from gates.pipeline import shown_rows
 from gates.pipeline.acceptance import settled, waivable
 from gates.pipeline.session import Session
 from gates.policy.locations import places
@@ -24,8 +25,10 @@ from gates.report.run_facts import Facts
 from gates.schema.canonical import canonical, digest
 from gates.schema.validation import PolicyError
 from gates.system import files
+from gates.system.git import repository
 
 RULES = "gates/bars/v1"
+SHORT = 12  # digits of a commit that is here
 LONGEST = 140  # characters of a status's description, by GitHub
 _STATES = {Exit.SHIP: "success", Exit.STOP: "failure"}
 
@@ -46,7 +49,7 @@ def publish(session: Session, decision: Decision, facts: Facts) -> None:
         "observing": facts.observing or "",
         "model": decision.candidate.digest if decision.candidate else "",
     }
-    paths = {"decision": work.decision, "evidence": work.evidence, "report": work.report, "html": work.html}
+    paths = {name: getattr(work, name) for name in ("decision", "evidence", "report", "html", "rows")}
     values |= {name: str(path) for name, path in paths.items() if path.exists()}
     if work.base_files:
         values["base"] = "\n".join(map(str, work.base_files))
@@ -70,19 +73,24 @@ def write_report(session: Session, decision: Decision, facts: Facts, form: str =
     return path
 
 
-def facts_of(session: Session, decision: Decision) -> Facts:
-    """Gather what a report says besides the decision; once a command, for all of its writers."""
+def facts_of(session: Session, decision: Decision, folder: Path | None = None) -> Facts:
+    """Gather what a report says besides the decision; once a command, for all of its writers. ``folder``: where another
+    job's evidence lies."""
     happened = session.happened
+    commit, committed, clean = _commit(session)
     facts = Facts(
         policy=str(session.workspace.policy),
         path=session.path,
         version=__version__,
-        commit=happened.head_sha if happened else None,
+        commit=commit,
+        committed=committed,
+        clean=clean,
         run_url=happened.run_url if happened else None,
         pull_request=happened.pr if happened else None,
         fork=happened is not None and happened.is_fork,
-        reproduce=_reproduce(session),
+        reproduce=_reproduce(session, commit if clean else None),
         settled=settled(session, decision),
+        rows=None if happened and happened.is_fork else shown_rows.found(session, decision, folder),
         waive=_waive(session),
     )
     try:
@@ -109,14 +117,26 @@ def facts_of(session: Session, decision: Decision) -> Facts:
     )
 
 
-def _reproduce(session: Session) -> str:
+def _commit(session: Session) -> tuple[str | None, str | None, bool]:
+    """Return the commit that was judged, its day, and whether the files were that commit's. Without a training on this
+    machine it is known from the event alone."""
+    commit, clean = session.workspace.trained_commit() or (None, True)
+    if session.happened:
+        commit, clean = session.happened.head_sha, True
+    found = repository(session.workspace.root, session.environ) if commit else None
+    day = found[0].run("show", "-s", "--format=%cs", f"{commit}^{{commit}}", fails=False) if found else ""
+    return commit, day or None, clean
+
+
+def _reproduce(session: Session, commit: str | None) -> str:
     """Return the commands that judge this very commit on a laptop."""
     happened, again = session.happened, "gates run"
     if session.path != "gates.yaml":
         again += f" --policy {shlex.quote(session.path)}"
-    if happened is None or happened.pr is None:
+    if commit is None:
         return again
-    return f"git fetch origin pull/{happened.pr}/head && git checkout {happened.head_sha} && {again}"
+    fetch = f"git fetch origin pull/{happened.pr}/head && " if happened and happened.pr is not None else ""
+    return f"{fetch}git checkout {commit if fetch else commit[:SHORT]} && {again}"
 
 
 def _waive(session: Session) -> str | None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from gates.checkout.trusted_policy import TrustedPolicy
 from gates.checkout.workspace import Workspace
-from gates.documents.audit import REPRODUCED, Reproduced
 from gates.documents.evidence import Evidence
+from gates.documents.printed.audit import REPRODUCED, Reproduced
 from gates.documents.record import EVIDENCE, POLICY
 from gates.errors import Exit, GatesError
 from gates.ledger.alias import as_now, renumbered

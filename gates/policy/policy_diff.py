@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Final
 
 from gates.contract.contract_diff import compare as compare_contracts
-from gates.documents.diff import POLICY_DIFF, Ask, Change, ChangeKind, Effect, PolicyDiff, asks
-from gates.documents.diff import compare as compare_asks
+from gates.documents.printed.diff import POLICY_DIFF, Ask, Change, ChangeKind, Effect, PolicyDiff, asks
+from gates.documents.printed.diff import compare as compare_asks
 from gates.policy import ResolvedPolicy
 
 _EFFECTS: Final = {  # of a contract's rule

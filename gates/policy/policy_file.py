@@ -111,6 +111,7 @@ def _meaning(source: Source, contract: Contract | None, *, of_old: bool) -> Iter
     if contract and terms.task in ("binary", "multiclass") and label in contract.hidden:
         what = f"{label} is x-sensitive in the contract, but evidence and reports name its classes"
         yield Problem.at(source, ("data", "label"), what)
+    yield from (Problem.at(source, path, what) for path, what in _shown_meaning(source.value, terms.task, contract))
     seen: set[str] = set()
     gates: list[Gate] = []
     asked = _list(source.value, "gates")
@@ -199,6 +200,24 @@ def _columns_meaning(value: Plain, task: str) -> Iterator[tuple[Path, str]]:
             yield ("data", "classes"), f"task: {task} has no classes"
         elif task == "binary" and len(classes) > 2:  # negative and positive
             yield ("data", "classes"), f"task: binary has two classes, not {len(classes)}; write task: multiclass"
+
+
+def _shown_meaning(value: Plain, task: str, contract: Contract | None) -> Iterator[tuple[Path, str]]:
+    """Yield why a report can't show the rows that it is asked for."""
+    if not isinstance(_at(value, "report"), dict):
+        return
+    hidden = contract.hidden if contract else frozenset()
+    if task == "ranking":
+        yield ("report",), "a row of task: ranking is neither right nor wrong; remove it"
+    if _at(value, "data", "key") is None:
+        yield ("report",), "shows rows by their key: name a key column (data.key)"
+    for role in ("key", "label"):
+        if _at(value, "data", role) in hidden:
+            yield ("report",), f"would show the {role} of rows, which is x-sensitive in the contract; remove it"
+    columns = _at(value, "report", "columns")
+    for index, column in enumerate(columns if isinstance(columns, list) else ()):
+        if column in hidden:
+            yield ("report", "columns", index), f"{column} is x-sensitive in the contract: no report shows it"
 
 
 def _dimension_meaning(dimension: Dimension, before: list[Dimension]) -> Iterator[str]:

@@ -11,7 +11,8 @@ from gates.contract.rules.contract_rule import Contract
 from gates.errors import GatesError
 from gates.kinds.data import DataRule
 from gates.kinds.protocol import GateContext, Needs
-from gates.policy.sections import Gate, Policy, Stage
+from gates.policy.promotion_section import Stage
+from gates.policy.sections import Gate, Policy
 from gates.schema.canonical import canonical, digest, digest_bytes
 from gates.schema.fields import Plain, plain
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from gates.attestation.dsse import sign
 from gates.attestation.statement import adoption
 from gates.checkout.trusted_policy import TrustedPolicy
+from gates.documents.printed.standing import AliasState
 from gates.documents.record import MANIFEST, POLICY, STATEMENT, RecordedModel, RecordKind
-from gates.documents.standing import AliasState
 from gates.errors import GatesError
 from gates.ledger.alias import compared, known_of, last_move
 from gates.ledger.ledger import Entry, LostRaceError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gates.documents.standing import AliasState
+from gates.documents.printed.standing import AliasState
 from gates.ledger.alias import Names
 from gates.ledger.champions import champions
 from gates.ledger.ledger import Ledger

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 
 from gates.checkout.trusted_policy import TrustedPolicy
 from gates.documents.decision import Decision
+from gates.documents.printed.standing import AliasState
 from gates.documents.record import CARD, DECISION, POLICY, Approval, CopiedVersion, RecordedModel, RecordKind, Version
-from gates.documents.standing import AliasState
 from gates.errors import Exit, GatesError
 from gates.ledger.alias import agreed, compared, key, last_move, renumbered
 from gates.ledger.ledger import Entry, LostRaceError

@@ -8,8 +8,8 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from gates.documents.printed.standing import AliasState
 from gates.documents.record import DECISION, EVIDENCE, MANIFEST, POLICY, Approval, RecordKind, Refused
-from gates.documents.standing import AliasState
 from gates.errors import Exit, GatesError
 from gates.judge.judge import judge
 from gates.ledger.alias import compared, last_move

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gates.documents.evidence import Evidence
+from gates.documents.printed.standing import AGREED, SCHEMA, ServedAlias, Standing
 from gates.documents.record import EVIDENCE, MANIFEST, OUTCOMES, RecordKind
-from gates.documents.standing import AGREED, SCHEMA, ServedAlias, Standing
 from gates.errors import GatesError
 from gates.judge.judge import judge
 from gates.ledger.alias import Names, compared, hint, last_move, renumbered

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection
-from math import inf
 from typing import Final
 
 from gates.documents.decision import Code, Decision, GateVerdict, Verdict, worst
 from gates.judge.waivers import Waived, acceptable
-from gates.kinds.metric.comparison import COMPARISONS
-from gates.report.interval import held, up
+from gates.report.rule_list import by_badness
 from gates.report.run_facts import Facts
 from gates.wording import number, plural, signed
 
@@ -21,7 +19,6 @@ SIGNS: Final = {
     Verdict.ERROR: "💥",
     None: "➖",
 }
-MOST_COMMANDS = 10  # of accepting a rule
 LONGEST_COMMAND = 300
 MOST_SMALL = 5  # slices with too few rows that are named
 DUE = 0.8  # of a holdout's uses, from which a fresh one should be got ready
@@ -161,10 +158,16 @@ def acceptable_bars(decision: Decision, facts: Facts) -> list[GateVerdict]:
     return [one for one in by_badness(decision.gates) if one not in covered and acceptable(one, facts.waivable)]
 
 
-def commands(decision: Decision, facts: Facts) -> list[str]:
-    """Return the commands that accept the rules which may be accepted, worst first, to be copied."""
-    told = (command(gate, facts) for gate in acceptable_bars(decision, facts)[:MOST_COMMANDS])
-    return [one for one in told if one]
+def acceptance(decision: Decision, facts: Facts) -> tuple[str, str] | None:
+    """Return the command that accepts the worst rule which may be accepted, and how the others are; None where none
+    may. A rule of which no command can be shown is left out."""
+    told = [one for one in (command(gate, facts) for gate in acceptable_bars(decision, facts)) if one]
+    return (told[0], others(len(told) - 1)) if told else None
+
+
+def others(count: int) -> str:
+    """Say how further rules are accepted; nothing where there are none."""
+    return f"{count} more in the same way, by the names above" if count else ""
 
 
 def command(gate: GateVerdict, facts: Facts) -> str | None:
@@ -188,6 +191,13 @@ def labelled(decision: Decision, facts: Facts) -> list[dict[str, str | None]]:
         }
         for gate in decision.gates
     ]
+
+
+def rows_changed(facts: Facts) -> str | None:
+    """Tell how many rows got worse and better, where reports show them."""
+    if facts.rows is None:
+        return None
+    return f"{plural(facts.rows.worse, 'row', 'rows')} got worse, {facts.rows.better:,} better"
 
 
 def reuse(decision: Decision) -> str | None:
@@ -225,26 +235,3 @@ def _then_and_now(one: Waived) -> str:
         for value, bound in ((one.waiver.value, one.waiver.bound), (one.value, one.bound))
     )
     return f" (accepted: {then}; now: {now})" if then and now else ""
-
-
-def by_badness(gates: tuple[GateVerdict, ...]) -> list[GateVerdict]:
-    """Sort gates, the worst first.
-
-    Those that are alike go by rounds: what is of all rows, the worst slice of each rule, the second of each; otherwise
-    in the policy's order.
-    """
-    rounds: dict[int, int] = {}
-    seen: dict[tuple[object, ...], int] = {}
-    for index in sorted(range(len(gates)), key=lambda index: -_missed(gates[index])):
-        gate = gates[index]
-        if gate.slice and gate.verdict not in (Verdict.PASS, None):
-            family = (gate.id, gate.rule, gate.against, gate.verdict)
-            rounds[index] = seen[family] = seen.get(family, 0) + 1
-    badness = [gate.verdict.badness if gate.verdict else 0 for gate in gates]
-    return [gates[index] for index in sorted(range(len(gates)), key=lambda one: (-badness[one], rounds.get(one, 0)))]
-
-
-def _missed(gate: GateVerdict) -> float:
-    """Return by how much the value misses its limit; what has no value misses most."""
-    found = held(gate) if gate.rule in COMPARISONS else None
-    return inf if found is None else up(gate) * (found[1] - found[0].value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,21 +12,22 @@ from gates.documents.decision import Code, Decision, GateVerdict, Verdict
 from gates.report.escape import code, text
 from gates.report.headline import (
     LONGEST_COMMAND,
-    MOST_COMMANDS,
     WARNING,
     acceptable_bars,
+    acceptance,
     acceptances,
     accepted,
-    by_badness,
-    commands,
     first_line,
+    others,
     reason_lines,
     reuse,
+    rows_changed,
     sign,
     waiting,
     why,
 )
-from gates.report.markdown_tables import MOST_ROWS, bullets, data, fairness, moved, rules
+from gates.report.markdown_tables import MOST_ROWS, bullets, data, moved, row_changes, rules
+from gates.report.rule_list import RuleList
 from gates.report.run_facts import Facts, Picture
 from gates.wording import percent, plural
 
@@ -47,7 +48,7 @@ class Section:
 
 # What is folded where the report is too long, in this order.
 FOLDS: Final = (
-    "measured", "picture", "held", "moved", "more", "accepted", "changes", "fairness", "broken", "open", "next",
+    "measured", "picture", "rows", "held", "moved", "more", "accepted", "changes", "broken", "open", "next",
 )  # fmt: skip
 
 
@@ -70,28 +71,25 @@ def _joined(sections: list[Section], folds: tuple[str, ...], facts: Facts) -> st
 
 
 def _sections(decision: Decision, facts: Facts) -> Iterator[Section]:
-    covered = accepted(facts)
-    models = [gate for gate in decision.gates if gate.kind != "data"]
-    loud = [gate for gate in by_badness(tuple(models)) if gate.verdict not in (Verdict.PASS, None)]
-    loud = [gate for gate in loud if gate not in covered]
-    passed = [gate for gate in models if gate.verdict is Verdict.PASS]
+    rule_list = RuleList.of(decision, accepted(facts))
     for part in _opening(decision, facts):
         yield Section(name="opening", whole=part)
     if facts.picture:
         yield Section(name="picture", whole=_picture(facts.picture))
-    yield from _loud(decision, loud)
+    yield from _loud(decision, rule_list.loud)
     yield from _accepted(facts)
-    if passed:
-        more = "more " if loud or covered else ""
-        summary = f"✅ {plural(len(passed), f'{more}rule holds', f'{more}rules hold')}"
-        yield Section(name="held", whole=_folded(summary, rules(decision, passed)), folded=f"{summary}.")
+    if rule_list.passed:
+        more = "more " if rule_list.loud or rule_list.accepted else ""
+        summary = f"✅ {plural(len(rule_list.passed), f'{more}rule holds', f'{more}rules hold')}"
+        yield Section(name="held", whole=_folded(summary, rules(decision, rule_list.passed)), folded=f"{summary}.")
     for line in waiting(decision):
         yield Section(name="waiting", whole=f"{sign(None)} {text(line)}.")
     if used := reuse(decision):
         yield Section(name="opening", whole=f"**Holdout:** {text(used)}.")
-    summary, table = moved(models)
+    summary, table = moved(decision.gates, shown=rule_list.loud)
     yield from (Section(name="opening", whole=summary), Section(name="moved", whole=table))
-    yield Section(name="fairness", whole="\n\n".join(fairness(models, said=why(decision, facts))))
+    if facts.rows and (told := rows_changed(facts)):
+        yield Section(name="rows", whole=_folded(told, row_changes(facts.rows)), folded=f"{told}.")
     summary, listed = data(decision.gates)
     yield from (Section(name="opening", whole=summary), Section(name="broken", whole=listed))
     if facts.changes:
@@ -156,7 +154,7 @@ def _notes(decision: Decision, facts: Facts) -> Iterator[str]:
         yield "This blocks, because the policy says `on_inconclusive: fail`."
 
 
-def _loud(decision: Decision, loud: list[GateVerdict]) -> Iterator[Section]:
+def _loud(decision: Decision, loud: Sequence[GateVerdict]) -> Iterator[Section]:
     if loud:
         shown = plural(len(loud), "rule", "rules")
         yield Section(name="open", whole=rules(decision, loud[:OPEN_ROWS]), folded=f"{shown} did not pass.")
@@ -202,15 +200,18 @@ def _mend(decision: Decision, facts: Facts) -> str:
 
 
 def _acceptance(decision: Decision, facts: Facts) -> str:
-    """Return the commands by which somebody accepts the rules that may be accepted, the worst first."""
+    """Return the command by which somebody accepts the worst rule that may be accepted."""
     open_ = acceptable_bars(decision, facts)
-    if not open_:
-        return ""
     if facts.waive is None or facts.pull_request is None or facts.commit is None:
-        told = [code(line) for line in commands(decision, facts)]
-        return f"If it is intended, somebody can accept it, with a reason:{_one_a_line(told)}" if told else ""
-    told = list(dict.fromkeys(code(_workflow(gate, facts)) for gate in open_[:MOST_COMMANDS]))
-    return f"If it is intended, somebody other than the author can accept it, with a reason:{_one_a_line(told)}"
+        who, accepts = "somebody", acceptance(decision, facts)
+    else:
+        who, accepts = "somebody other than the author", None
+        if open_:
+            accepts = _workflow(open_[0], facts), others(len(open_) - 1)
+    if accepts is None:
+        return ""
+    command, more = accepts
+    return f"If it is intended, {who} can accept it, with a reason: {code(command)}{f' ({more})' if more else ''}"
 
 
 def _workflow(gate: GateVerdict, facts: Facts) -> str:
@@ -220,10 +221,6 @@ def _workflow(gate: GateVerdict, facts: Facts) -> str:
     if len(command) > LONGEST_COMMAND or not command.isprintable():  # a cut or doctored command is none
         return f"gh workflow run {facts.waive}"
     return command
-
-
-def _one_a_line(told: list[str]) -> str:
-    return f" {told[0]}" if len(told) == 1 else "".join(f"\n   - {one}" for one in told)
 
 
 def _measured(decision: Decision, facts: Facts) -> Iterator[str]:
@@ -250,7 +247,7 @@ def _measured(decision: Decision, facts: Facts) -> Iterator[str]:
 
 
 def _footer(decision: Decision, facts: Facts) -> str:
-    parts = [f"Commit {code(facts.commit[:7])}"] if facts.commit else []
+    parts = [f"Commit {code(facts.commit[:7])}{facts.about_commit}"] if facts.commit else []
     if len(facts.history) > 1:
         told = " → ".join(f"{sign(past.verdict)} {code(past.commit[:7])}" for past in facts.history)
         parts.append(f"verdicts on this pull request: {told}")

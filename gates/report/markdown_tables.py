@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from gates.documents.changed_rows import ChangedRows
 from gates.documents.decision import Decision, Estimate, GateVerdict, Verdict
 from gates.documents.slices import key_text
 from gates.report.escape import code, line, text
 from gates.report.headline import sign, word
 from gates.report.interval import asked, figures, within
-from gates.wording import number, plural, rows
+from gates.report.rule_list import groups_text, remark
+from gates.wording import plural, rows
 
 MOST_ROWS = 40  # of one table
 MOST_MOVED = 10
-MOST_GROUPS = 12
 
 
 def rules(decision: Decision, gates: Sequence[GateVerdict], most: int = MOST_ROWS) -> str:
@@ -31,6 +32,8 @@ def rules(decision: Decision, gates: Sequence[GateVerdict], most: int = MOST_ROW
 
 def _row(gate: GateVerdict) -> str:
     name = code(gate.label) + (f" (found among {gate.searched:,})" if gate.searched else "")
+    if told := remark(gate):
+        name += f"<br><sub>{text(told)}</sub>"
     level = gate.rule in ("min", "max")
     cells = (
         f"{sign(gate.verdict)} {word(gate.verdict)}",
@@ -64,20 +67,24 @@ def _compared(gate: GateVerdict) -> bool:
     return bool(gate.slice) and gate.searched is None and gate.difference is not None
 
 
-def moved(gates: Iterable[GateVerdict]) -> tuple[str, str]:
+def moved(gates: Iterable[GateVerdict], *, shown: Sequence[GateVerdict] = ()) -> tuple[str, str]:
     """Return slices whose difference is more than noise, by metric, the largest change of each first: a line, and a
-    table or nothing."""
-    compared = {(g.id, g.where): g for g in gates if _compared(g) and not g.against}.values()
-    beyond_noise = [g for g in compared if g.difference and not g.difference.low <= 0 <= g.difference.high]
+    table or nothing. Those that are ``shown`` as rules already have no second row."""
+    told = {(one.id, one.where) for one in shown}
+    compared = {(g.id, g.where): g for g in gates if _compared(g) and not g.against and (g.id, g.where) not in told}
+    beyond_noise = [g for g in compared.values() if g.difference and not g.difference.low <= 0 <= g.difference.high]
     if not compared:
         return "", ""
-    shown = _largest(beyond_noise)
-    cut = f" ({len(shown)} of them shown, the largest changes of each metric)" if len(shown) < len(beyond_noise) else ""
-    summary = f"**Slices that moved:** {len(beyond_noise)} of {len(compared)} by more than noise{cut}"
+    largest = _largest(beyond_noise)
+    cut = ""
+    if len(largest) < len(beyond_noise):
+        cut = f" ({len(largest)} of them shown, the largest changes of each metric)"
+    which = "other slices" if shown else "slices"
+    summary = f"**{which.capitalize()} that moved:** {len(beyond_noise)} of {len(compared)} by more than noise{cut}"
     if not beyond_noise:
         return summary, ""
     lines = ["| Slice | Rows | Metric | Champion → candidate | Change |", "|:--|--:|:--|:--|--:|"]
-    for gate in shown:
+    for gate in largest:
         values = f"{_value(gate, gate.champion, bounds=False)} → {_value(gate, gate.candidate, bounds=False)}"
         lines.append(
             f"| {code(key_text(gate.slice or {}))} | {gate.n:,} | {code(gate.metric or gate.id)} | {values} "
@@ -101,21 +108,31 @@ def _largest(gates: Sequence[GateVerdict]) -> list[GateVerdict]:
     return [gate for name in names for place, gate in enumerate(by_metric[name]) if (place, name) in kept]
 
 
-def fairness(gates: Iterable[GateVerdict], *, said: str) -> list[str]:
-    """Return a line a fairness gate, with the values of its groups; what was ``said`` is not said again."""
-    lines = []
-    for gate in gates:
-        if gate.by:
-            what = text(f"{gate.metric} by {gate.by}" if gate.reason == said else gate.reason)
-            groups = f" By group: {_groups(gate.groups)}." if gate.groups else ""
-            lines.append(f"**Fairness:** {sign(gate.verdict)} {what}.{groups}")
-    return lines
+def fairness(gates: Iterable[GateVerdict]) -> list[str]:
+    """Return a line a fairness gate, with the values of its groups."""
+    return [
+        f"**Fairness:** {sign(gate.verdict)} {text(gate.reason)}."
+        + (f" By group: {text(groups_text(gate))}." if gate.groups else "")
+        for gate in gates
+        if gate.by
+    ]
 
 
-def _groups(groups: dict[str, float | None]) -> str:
-    told = [f"{code(name)} {'undefined' if value is None else number(value)}" for name, value in groups.items()]
-    more = f" and {len(told) - MOST_GROUPS} more" if len(told) > MOST_GROUPS else ""
-    return ", ".join(told[:MOST_GROUPS]) + more
+def row_changes(changed: ChangedRows) -> str:
+    """Return the rows that got worse, then those that got better."""
+    names = [f"{text(changed.key)}", "Label", "Champion", "Candidate", *map(text, changed.columns)]
+    lines = [f"| | {' | '.join(names)} |", f"|:--|{':--|' * len(names)}"]
+    for sign_, listed in (("▼ worse", changed.worst), ("▲ better", changed.best)):
+        for row in listed:
+            values = (
+                row.key,
+                row.label,
+                row.champion,
+                row.candidate,
+                *("–" if one is None else one for one in row.columns),
+            )
+            lines.append(f"| {sign_} | {' | '.join(map(text, values))} |")
+    return "\n".join(lines)
 
 
 def data(gates: Iterable[GateVerdict]) -> tuple[str, str]:

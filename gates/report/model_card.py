@@ -44,7 +44,7 @@ def render(resolved: ResolvedPolicy, evidence: Evidence, decision: Decision, rec
         "## How good it is",
         *_measured(decision),
         "## Fairness",
-        *(fairness(decision.gates, said="") or ["No gate compares groups."]),
+        *(fairness(decision.gates) or ["No gate compares groups."]),
         "## Who approved it",
         *_approvals(record),
         "## Where this comes from",

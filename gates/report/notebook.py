@@ -7,10 +7,11 @@ from html import escape
 
 from gates.documents.decision import Code, Decision, Estimate, GateVerdict, Verdict
 from gates.documents.evidence import Evidence
-from gates.documents.table_check import Checked
+from gates.documents.printed.table_check import Checked
 from gates.policy import ResolvedPolicy
 from gates.report.escape import flat
-from gates.report.headline import by_badness, headline, sign, word
+from gates.report.headline import headline, sign, word
+from gates.report.rule_list import by_badness
 from gates.schema.yaml_text import flow
 from gates.wording import limit_text, number, plural, rows, signed
 

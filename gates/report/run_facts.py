@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from posixpath import dirname, join
 
 from gates.documents.champion import Champion
+from gates.documents.changed_rows import ChangedRows
 from gates.documents.decision import Decision, Past, Verdict
 from gates.documents.evidence import Evidence
 from gates.judge.waivers import Settled
@@ -39,6 +40,8 @@ class Facts:
     # the run
     version: str = ""  # of gates
     commit: str | None = None
+    committed: str | None = None  # on which day
+    clean: bool = True  # whether the files were that commit's
     run_url: str | None = None
     reproduce: str = "gates run"  # the command that judges the same commit again
     # the pull request
@@ -56,6 +59,7 @@ class Facts:
     waive: str | None = None  # the workflow that records one
     # for what only they can show
     evidence: Evidence | None = None  # what the decision was made from
+    rows: ChangedRows | None = None  # which got worse and better
     champions: tuple[Champion, ...] = ()  # what the champion's alias has named, the oldest first
 
     def located(self) -> Iterator[tuple[str, Problem]]:
@@ -65,6 +69,12 @@ class Facts:
                 yield self.path, problem
             elif not problem.file.startswith("/") and ".." not in problem.file.split("/"):
                 yield join(dirname(self.path), problem.file), problem
+
+    @property
+    def about_commit(self) -> str:
+        """What a reader has to know beside the commit's name: its day, and whether the files were that commit's."""
+        day = f" of {self.committed}" if self.committed else ""
+        return day if self.clean else f"{day}, with changes that are not committed"
 
     def verdict(self, decision: Decision) -> Verdict:
         """Return the verdict that counts: after waivers."""

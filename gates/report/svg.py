@@ -7,9 +7,10 @@ from html import escape
 
 from gates.documents.decision import Decision, GateVerdict, Verdict
 from gates.report.escape import flat, xml
-from gates.report.headline import by_badness, first_line, sign, word
+from gates.report.headline import first_line, sign, word
 from gates.report.html.pictures import HIGH, MARKS, WIDE, coloured, forest
 from gates.report.interval import held, within
+from gates.report.rule_list import by_badness
 from gates.report.run_facts import Facts
 from gates.wording import plural
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 Plain = Any  # None, bool, int, float, str, list and dict with text keys
 Stricter = (
     str | tuple[str, ...]
-)  # a word that ``gates.documents.diff`` knows, or options from the laxest to the strictest
+)  # a word that ``gates.documents.printed.diff`` knows, or options from the laxest to the strictest
 T = TypeVar("T")
 DATE = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"  # a day: days so written compare as text
 
@@ -36,9 +36,9 @@ def declare(
     """Declare a documented field.
 
     ``big``: an integer, or a tuple of them, that may pass 2**53 and is therefore written as decimal text.
-    ``single``: one item may stand for a list of one. ``late``: a key that came later, which is left out where there is
-    nothing, so that what was written before it keeps its form and its bytes. ``short``: a bare value may stand for an
-    object with only this key.
+    ``single``: one item may stand for a list of one. ``late``: a key that came later, which is left out where it has
+    its default, so that what was written before it keeps its form and its bytes. ``short``: a bare value may stand for
+    an object with only this key.
     ``stricter``: which of two values asks for more: the ``larger`` or the ``smaller`` number (of yes and no, yes is
     the larger), the later one of some options, the ``earlier`` day (none at all being the earliest), the list of
     ``fewer`` items, or any that is ``set``. ``each``: every item of a list is asked for on its own. ``free``: it asks
@@ -252,7 +252,7 @@ def _writer(cls: Any) -> Make:
         return lambda value: value.plain()
     if dataclasses.is_dataclass(cls):
         keys = [(f.name, written(f), _large if f.metadata.get("big") else plain) for f in dataclasses.fields(cls)]
-        late = {written(f) for f in dataclasses.fields(cls) if f.metadata.get("late")}
+        late = {written(f): plain(f.default) for f in dataclasses.fields(cls) if f.metadata.get("late")}
 
         def whole(value: Any) -> Plain:
             return {
@@ -262,7 +262,7 @@ def _writer(cls: Any) -> Make:
 
         if not late:
             return whole
-        return lambda value: {key: item for key, item in whole(value).items() if item is not None or key not in late}
+        return lambda value: {key: item for key, item in whole(value).items() if key not in late or item != late[key]}
     if issubclass(cls, Mapping):
         return lambda value: {str(name): plain(item) for name, item in value.items()}
     if issubclass(cls, tuple | list):

@@ -13,7 +13,7 @@ from gates.doctor import examine
 from gates.doctor.file_checks import FILES
 from gates.doctor.seen import RegistryBranch
 from gates.doctor.setting_checks import SETTINGS
-from gates.documents.diagnosis import CheckState
+from gates.documents.printed.diagnosis import CheckState
 
 SHA = "1" * 40
 WORKFLOW = f"""\

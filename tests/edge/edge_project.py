@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -44,8 +45,9 @@ class Done:
 
     @property
     def complaint(self) -> str:
-        """Standard error without the lines of progress."""
-        return "\n".join(line for line in self.err.splitlines() if not line.startswith(("✓", "✗")))
+        """Standard error without the lines of progress, and without what a training printed while it ran."""
+        lines = [line for line in self.err.splitlines() if not line.startswith(("✓", "✗"))]
+        return "\n".join(dropwhile(lambda line: line.startswith("  | "), lines))
 
 
 def call(*arguments: str, env: Mapping[str, str] | None = None) -> Done:

@@ -340,11 +340,12 @@ def test_nothing_that_the_training_started_outlives_it(project: Project, ending:
         assert soon_dead(project.root / name)
 
 
-def test_what_the_training_printed_is_kept_and_not_shown(project: Project) -> None:
+def test_what_the_training_prints_is_shown_and_kept(project: Project) -> None:
     project.ready(train="echo out; echo err >&2; " + COPY)
     done = project.gates("run")
     assert (project.work / "train.log").read_text() == "out\nerr\n"
-    assert "out\n" not in done.out + done.err.replace("train     echo out; echo err", "")
+    assert [line for line in done.err.splitlines() if line.startswith("  | ")] == ["  | out", "  | err"]
+    assert "  | " not in done.out
 
 
 @pytest.mark.parametrize("columns", ["id,region,age,age,churn", "id,churn,age,sex,churn"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gates.checkout.workspace import read_contract
 from gates.contract.contract_diff import compare
-from gates.documents.diff import ChangeKind
+from gates.documents.printed.diff import ChangeKind
 from gates.schema.yaml_text import Source
 
 VALUES = [

@@ -26,7 +26,7 @@ def changed(better, worse, same=1000):
 def test_a_limit_of_no_loss_is_settled_by_the_rows_that_a_gain_of_nothing_is(policy_of, evidence_of):
     found = judged(policy_of, evidence_of, {"max_worsening": 0, "min_improvement": 0}, changed(35, 25))
     told = [
-        re.search(r"about ([\d,]+) rows would settle it if it stays at \+0\.\d+ points", one.reason)
+        re.search(r"about ([\d,]+) rows would settle it if it stays 0\.\d+ points better", one.reason)
         for one in found.values()
     ]
     assert told[0][1] == told[1][1]

@@ -138,7 +138,7 @@ def regression(random):
 TASKS = {"binary": (BINARY, binary), "multiclass": (MULTICLASS, multiclass), "regression": (REGRESSION, regression)}
 
 
-def measured(folder, task, gates, frame, candidate, champion, policy=None, **data):
+def measured(folder, task, gates, frame, candidate, champion, policy=None, rules=b"", **data):
     """The policy and the evidence on files in a folder."""
     frame.to_parquet(folder / "holdout.parquet", index=False)
     for name, table_ in (("candidate", candidate), ("champion", champion)):
@@ -152,7 +152,7 @@ def measured(folder, task, gates, frame, candidate, champion, policy=None, **dat
         "train": "true",
         "gates": gates,
     } | (policy or {})
-    resolved = read(yaml.safe_dump(written).encode(), "gates.yaml", lambda _: b"")
+    resolved = read(yaml.safe_dump(written).encode(), "gates.yaml", lambda _: rules)
     served = RegisteredModel(
         version="1",
         digest="sha256:1",

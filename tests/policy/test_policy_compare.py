@@ -16,7 +16,7 @@ from mutants import CONTRACT, POLICIES, weaker
 from gates.checkout.base_policy import Base, BasePolicy
 from gates.checkout.workspace import Workspace
 from gates.documents.decision import Code, Verdict, worse
-from gates.documents.diff import Effect, PolicyDiff
+from gates.documents.printed.diff import Effect, PolicyDiff
 from gates.judge.judge import judge
 from gates.pipeline.pipeline import Pipeline
 from gates.pipeline.session import Session

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from gates.documents.audit import Audit
+from gates.documents.printed.audit import Audit
 from gates.ledger.ledger import HERE, Ledger
 from gates.ledger.verify import audit
 from gates.schema.canonical import canonical, digest_bytes

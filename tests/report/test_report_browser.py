@@ -69,7 +69,8 @@ def hostile(policy_of, evidence_of) -> str:
     evidence = evidence_of(resolved, [{"scores": [[1, 0.9, 0.8, 40], [0, 0.2, 0.3, 60]]}])
     parts = (Part(label=nasty, here=1, there=2), Part(label=None, here=2, there=1))
     finding = Finding(table=nasty, rule=nasty, rows=3, count=1, examples=(nasty,), parts=parts)
-    curves = tuple(Curve(model=model, bins=((20000, 60, 0), (40000, 0, 40))) for model in ("candidate", "champion"))
+    bins = ((20000, 60, 0), (40000, 0, 40))
+    curves = tuple(Curve(model=model, counts="labels", bins=bins) for model in ("candidate", "champion"))
     evidence = replace(evidence, findings=(finding,), curves=curves, classes=(nasty, f"not {nasty}"))
     gates = [
         replace(gate, id=f"{gate.id}{nasty}", slice={nasty: nasty}, reason=nasty, against=against)
@@ -120,7 +121,7 @@ def opened(chromium, reports):
 def shown(page) -> list[list[str]]:
     """The cells of the rows that can be seen, from the top."""
     return page.evaluate(
-        "[...document.querySelectorAll('#table tbody tr')].filter((row) => row.offsetHeight)"
+        "[...document.querySelectorAll('.rules tbody tr')].filter((row) => row.offsetHeight)"
         ".map((row) => [...row.cells].map((cell) => cell.textContent.trim()))"
     )
 
@@ -172,13 +173,33 @@ def test_rows_are_sorted_by_keyboard(opened):
 
 
 def test_rows_are_filtered_by_keyboard(opened):
-    page = opened("telco")
+    page = opened("large")
     every = shown(page)
+    page.evaluate("document.querySelector('details.held').open = false")
     tab_to(page, "#find")
-    page.keyboard.type("recall")
-    left = shown(page)
-    assert left == [row for row in every if "recall" in f"{row[1]} {row[2]}".lower()] != every
+    page.keyboard.type("number_7")
+    left = shown(page)  # the filter unfolds what holds
+    assert left == [row for row in every if "number_7" in row[1].lower()] != every
     assert page.inner_text("#shown") == f"{len(left)} of {len(every)}"
+
+
+def test_sixteen_rules_fit_on_two_screens_of_a_telephone(chromium, tmp_path):
+    """Eight that did not pass, each with its remark, and eight that hold, folded."""
+    fails, passes = (
+        next(one for one in decision_of("fails").gates if one.verdict == word) for word in ("fail", "pass")
+    )
+    note = ("these rows can only reveal losses above 5.3 points", "about 15,000 rows would settle it")
+    loud = [replace(fails, id=f"recall_{at}", slice={"contract": "Month-to-month"}, notes=note) for at in range(8)]
+    held = [replace(passes, id=f"precision_{at}") for at in range(8)]
+    file = tmp_path / "report.html"
+    file.write_text(
+        render(replace(decision_of("fails"), gates=(*loud, *held)), Facts(commit="0" * 40)), encoding="utf-8"
+    )
+    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    page.goto(file.as_uri())
+    box = page.locator("details.held").bounding_box()
+    assert box["y"] + box["height"] <= 2 * 844
+    page.close()
 
 
 def test_the_threshold_explorer_moves_by_keyboard(opened):

@@ -15,6 +15,8 @@ from gates.documents.decision import Decision
 from gates.documents.evidence import Curve, Finding, Part
 from gates.judge.judge import judge
 from gates.report.html import render
+from gates.report.interval import held
+from gates.report.rule_list import remark
 from gates.report.run_facts import Facts
 from gates.schema.fields import plain
 from gates.schema.validation import read_json
@@ -74,9 +76,12 @@ def test_the_numbers_are_those_that_were_judged(path):
         if gate.kind == "data":
             assert gate.reason in page.text
             continue
-        for estimate, told in ((gate.candidate, number), (gate.champion, number), (gate.difference, signed)):
-            if estimate:
-                assert f"{told(estimate.low)} to {told(estimate.high)}" in page.text
+        judged = held(gate)
+        if judged:
+            told = signed if judged[0] is gate.difference else number
+            assert f"{told(judged[0].low)} to {told(judged[0].high)}" in page.text
+        assert " → ".join(number(one.value) for one in (gate.champion, gate.candidate) if one) in page.text
+        assert remark(gate) in page.text
     assert decision.reason in page.text
 
 
@@ -99,7 +104,7 @@ def test_curves_are_drawn_where_the_evidence_has_them(policy_of, evidence_of):
     resolved = policy_of({"gates": [{"metric": "roc_auc", "min": 0.5}]})
     evidence = evidence_of(resolved, [{"scores": [[1, 0.9, 0.8, 40], [0, 0.2, 0.3, 60], [1, 0.4, 0.6, 10]]}])
     bins = ((20000, 60, 0), (30000, 0, 10), (40000, 0, 40))
-    curves = tuple(Curve(model=model, bins=bins) for model in ("candidate", "champion"))
+    curves = tuple(Curve(model=model, counts="labels", bins=bins) for model in ("candidate", "champion"))
     page = Page(render(judge(resolved, evidence), Facts(evidence=replace(evidence, curves=curves))))
     labels = [
         attributes["aria-label"] for name, attributes in page.tags if name == "svg" and "plot" in attributes["class"]
@@ -118,7 +123,9 @@ def test_curves_are_drawn_where_the_evidence_has_them(policy_of, evidence_of):
 def test_the_threshold_explorer_starts_at_the_policys(policy_of, evidence_of, threshold, starts, told):
     resolved = policy_of({"gates": [{"metric": "recall", "min": 0.5}]})
     evidence = evidence_of(resolved, [{"cells": [[1, 1, 0, 40], [0, 0, 0, 60], [1, 0, 1, 10]]}])
-    evidence = replace(evidence, curves=(Curve(model="candidate", bins=((20000, 60, 10), (40000, 0, 40))),))
+    evidence = replace(
+        evidence, curves=(Curve(model="candidate", counts="labels", bins=((20000, 60, 10), (40000, 0, 40))),)
+    )
     page = Page(render(judge(resolved, evidence), Facts(evidence=evidence, threshold=threshold)))
     (slider,) = (attributes for _, attributes in page.tags if attributes.get("id") == "threshold")
     assert slider["value"] == starts

@@ -15,7 +15,7 @@ from test_report_html import Page
 from gates.api import ShownDecision, ShownEvidence, ShownPolicy, ShownTableCheck, _shown
 from gates.contract.contract_file import read as contract
 from gates.documents.evidence import Finding, Table
-from gates.documents.table_check import Checked as PlainChecked
+from gates.documents.printed.table_check import Checked as PlainChecked
 from gates.judge.table_verdict import judge as hold
 from gates.report import notebook
 from gates.report.headline import headline

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from gates.documents.decision import Code, GateVerdict, Verdict
-from gates.documents.diff import Named
-from gates.documents.diff import asks as fields_ask
 from gates.documents.evidence import Evidence, Slice
+from gates.documents.printed.diff import Named
+from gates.documents.printed.diff import asks as fields_ask
 from gates.documents.slices import AUTO, OVERALL, Dimension, twice_cut
 from gates.kinds.metric import rule as written
 from gates.kinds.metric import slice_search, vacuous
@@ -252,4 +252,5 @@ def _row(
         better=metric.better,
         training=outcome.training,
         searched=outcome.searched,
+        notes=outcome.notes,
     )

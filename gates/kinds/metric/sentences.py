@@ -12,14 +12,14 @@ from gates.wording import (
     Noun,
     apart,
     asked_size,
+    between,
     counted,
     limit_text,
-    moved,
-    moved_by,
     number,
     percent,
     plural,
     size,
+    standing,
 )
 
 
@@ -48,15 +48,36 @@ class SentenceFacts:
     training: float | None = None  # share of the uncertainty that several trainings showed
 
 
-def sentence(facts: SentenceFacts) -> str:
-    """Return one plain sentence: what was found, how sure, and what the policy asks."""
+def sentence(facts: SentenceFacts) -> tuple[str, tuple[str, ...]]:
+    """Return one plain sentence, and its notes: what was found, how sure, and what the policy asks; then what the
+    numbers themselves don't say."""
     if facts.code is Code.NOTHING_FOUND:
-        text = _nothing_found(facts)
-    else:
-        text = (_unbounded if facts.code is Code.TOO_FEW_ROWS else _SENTENCES[facts.rule])(facts)
-    if facts.training is not None:
-        text += f"; {percent(round(facts.training, 2))} of the uncertainty is training, the rest the holdout"
-    return text
+        return _nothing_found(facts), _training(facts)
+    if facts.code is Code.TOO_FEW_ROWS:
+        return _unbounded(facts), _training(facts)
+    return _SENTENCES[facts.rule](facts), (*_notes(facts), *_training(facts))
+
+
+def _notes(facts: SentenceFacts) -> tuple[str, ...]:
+    """Return what would settle an undecided rule, and where to look if a gain is suspicious."""
+    if facts.rule == "suspicious_gain":
+        look = "suspiciously good: look for the label among the features, or for the same rows in train and holdout"
+        return () if facts.code is Code.WITHIN_BAR else (look,)
+    if facts.code is not Code.ACROSS_BAR:
+        return ()
+    blind = facts.detectable is not None and facts.detectable > facts.limit and not isinstance(facts.settle, Hopeless)
+    if facts.rule not in ("max_worsening", "min_improvement") or facts.detectable is None or not blind:
+        return (_settle(facts),)
+    missed = (
+        f"{'losses' if facts.rule == 'max_worsening' else 'gaps'} above {size(facts.detectable, points=facts.points)}"
+    )
+    return f"these {facts.noun[1]} can only reveal {missed}", _settle(facts)
+
+
+def _training(facts: SentenceFacts) -> tuple[str, ...]:
+    share = facts.training
+    told = "" if share is None else f"{percent(round(share, 2))} of the uncertainty is training, the rest the holdout"
+    return (told,) if told else ()
 
 
 def subject(metric: str, key: dict[str, str | None] | None, by: str | None) -> str:
@@ -85,8 +106,8 @@ def _nothing_found(facts: SentenceFacts) -> str:
     else:
         asked, size_ = facts.rule == "max_worsening", asked_size(facts.limit, points=facts.points)
         short = f"worse than {facts.champion} by more than {size_}" if asked else f"short of a gain of {size_}"
-        span = moved(facts.oriented.low, facts.oriented.high, points=facts.points)
-        nearest += f"moved by {span} against {facts.champion}"
+        span = between(facts.oriented.low, facts.oriented.high, points=facts.points)
+        nearest += f"is {span} than {facts.champion}'s"
     among = counted(facts.searched or 0, "slice")
     return f"{facts.metric} is certainly {short} in none of {among} searched; {nearest} {_basis(facts)}"
 
@@ -95,18 +116,24 @@ def _settle(facts: SentenceFacts) -> str:
     if isinstance(facts.settle, Hopeless):
         return facts.settle.value.format(of=facts.noun[1])
     level = facts.rule in ("min", "max")
-    stays = number(facts.judged.value) if level else moved_by(facts.oriented.value, points=facts.points)
-    return f"about {plural(facts.settle, *facts.noun)} would settle it if it stays at {stays}"
+    value = facts.oriented.value
+    stays = f"at {number(facts.judged.value)}" if level else standing(value, points=facts.points)
+    return f"about {plural(facts.settle, *facts.noun)} would settle it if it stays {stays}"
 
 
 def _unbounded(facts: SentenceFacts) -> str:
     """Write the sentence of a value whose rows say nothing about how far off it may be."""
     what = subject(facts.metric, facts.key, facts.by)
     level = facts.rule in ("min", "max")
-    value = number(facts.judged.value) if level else moved_by(facts.oriented.value, points=facts.points)
-    found = f"is {value}" if level else f"moved by {value} against {facts.champion}"
+    found = f"is {number(facts.judged.value) if level else _beside(facts, facts.oriented.value)}"
     rows_ = f"1 {facts.noun[0]} tells" if facts.n == 1 else f"these {plural(facts.n, *facts.noun)} tell"
     return f"{what} {found}, but {rows_} too little about how far off that may be; {_asked(facts)}"
+
+
+def _beside(facts: SentenceFacts, change: float) -> str:
+    """Return how the candidate compares with the champion. ``change``: larger is better."""
+    told = standing(change, points=facts.points)
+    return f"{told} {'as' if told == 'as good' else 'than'} {facts.champion}'s"
 
 
 def _asked(facts: SentenceFacts) -> str:
@@ -130,7 +157,7 @@ def _level(facts: SentenceFacts) -> str:
     if facts.code is Code.ACROSS_BAR:
         return (
             f"{what} lies between {low} and {high} {_basis(facts)}, on both sides of your limit of "
-            f"{limit_text(facts.limit)}; {_settle(facts)}"
+            f"{limit_text(facts.limit)}"
         )
     side = f"at most {high}" if lower else f"at least {low}"
     return f"{what} is {side} {_basis(facts)}; {_asked(facts)}"
@@ -157,28 +184,22 @@ def _comparison(facts: SentenceFacts) -> str:
 
 def _undecided(facts: SentenceFacts, what: str, *, worsening: bool) -> str:
     limit = -facts.limit if worsening else facts.limit
-    span = moved(facts.oriented.low, facts.oriented.high, points=facts.points, limit=limit)
-    sure = f"minus is worse; {percent(facts.confidence)} sure, {plural(facts.n, *facts.noun)}"
-    text = f"{what} moved by {span} against {facts.champion} ({sure}); you "
+    span = between(facts.oriented.low, facts.oriented.high, points=facts.points, limit=limit)
+    sure = f"{percent(facts.confidence)} sure, {plural(facts.n, *facts.noun)}"
+    text = f"{what} is {span} than {facts.champion}'s ({sure}); you "
     text += "allow a loss of " if worsening else "ask for a gain of "
     text += asked_size(facts.limit, points=facts.points)
-    if facts.detectable is not None and facts.detectable > facts.limit and not isinstance(facts.settle, Hopeless):
-        noun = "losses" if worsening else "gaps"
-        text += f"; these {facts.noun[1]} can only reveal {noun} above {size(facts.detectable, points=facts.points)}"
-    return f"{text}; {_settle(facts)}"
+    return text
 
 
 def _gain(facts: SentenceFacts) -> str:
     """Write the sentence of an improvement that may be too good to be true."""
     what, limit = subject(facts.metric, facts.key, facts.by), asked_size(facts.limit, points=facts.points)
-    gain = moved_by(-facts.oriented.value, points=facts.points)
     if facts.code is Code.WITHIN_BAR:
-        return f"{what} moved by {gain} against {facts.champion}; {_asked(facts)}"
+        return f"{what} is {_beside(facts, -facts.oriented.value)}; {_asked(facts)}"
     sure = "certainly " if facts.code is Code.SUSPICIOUS else ""
-    return (
-        f"{what} is {sure}more than {limit} better than {facts.champion}'s {_basis(facts)} (it moved by {gain}): "
-        "suspiciously good? Look for the label among the features, or for the same rows in train and holdout"
-    )
+    gain = standing(-facts.oriented.value, points=facts.points)
+    return f"{what} is {sure}more than {limit} better than {facts.champion}'s {_basis(facts)}; it is {gain}"
 
 
 _SENTENCES: Mapping[str, Callable[[SentenceFacts], str]] = {

@@ -36,6 +36,7 @@ class RuleOutcome:
     method: str | None = None
     training: float | None = None
     searched: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def absent(verdict: Verdict | None, code: Code, reason: str) -> RuleOutcome:
@@ -147,7 +148,7 @@ def prepare(
     left = _left_out(small, terms.min_rows)
     if isinstance(judged, Undefined):
         outcome = _undefined(metric, slices, judged, quantity)
-        return PreparedPart(part=slices, judged=None, outcome=replace(outcome, reason=outcome.reason + left))
+        return PreparedPart(part=slices, judged=None, outcome=_and(outcome, left))
     judged_part = JudgedPart(
         metric=metric,
         rule=rule,
@@ -195,18 +196,22 @@ def _obstacle(
         return absent(None, Code.TOO_FEW_ROWS, what)
     if small and len(slices) - len(small) < 2:  # the groups that a gap compares
         what = f"{subject(metric.name, None, by_text(small))} has fewer than two groups to compare"
-        what += _left_out(small, terms.min_rows).replace("not compared, ", "")
+        what += f"; {_left_out(small, terms.min_rows).removeprefix('not compared, ')}"
         return absent(Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, what)
     return None
 
 
+def _and(outcome: RuleOutcome, note: str) -> RuleOutcome:
+    return replace(outcome, reason=f"{outcome.reason}; {note}", notes=(note,)) if note else outcome
+
+
 def _left_out(small: Sequence[Slice], least: int) -> str:
-    """Return the groups that are not compared, for the end of a sentence."""
+    """Return the groups that are not compared, as a clause; nothing where all are."""
     if not small:
         return ""
     told = [f"{key_text(one.key)} ({rows(one.rows)})" for one in small[:MOST_LEFT]]
     more = f" and {len(small) - MOST_LEFT} more" if len(small) > MOST_LEFT else ""
-    return f"; not compared, min_rows asks for {least:,}: {', '.join(told)}{more}"
+    return f"not compared, min_rows asks for {least:,}: {', '.join(told)}{more}"
 
 
 def by_text(slices: Sequence[Slice]) -> str:

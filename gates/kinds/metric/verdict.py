@@ -40,14 +40,17 @@ def hold(
         code = Code.TOO_FEW_ROWS
     judged = oriented if subject_.sign > 0 else Estimate(value=value, low=-high, high=-low)
     revealed = _detectable(oriented, terms)
-    reason = _reason(subject_, judged, oriented, code, blame_confidence, terms, searched, revealed) + subject_.left
+    head, notes = _reason(subject_, judged, oriented, code, blame_confidence, terms, searched, revealed)
+    notes += (subject_.left,) if subject_.left else ()
     if verdict is Verdict.PASS and terms.reuse is not None and used >= terms.reuse:
         verdict, code = Verdict.INCONCLUSIVE, Code.HOLDOUT_SPENT
-        reason += f"; but this holdout has decided {used:,} of the {terms.reuse:,} times it is good for: use fresh rows"
+        spent = f"but this holdout has decided {used:,} of the {terms.reuse:,} times it is good for: use fresh rows"
+        notes = (*notes, spent)
     return RuleOutcome(
         verdict=verdict,
         code=code,
-        reason=reason,
+        reason="; ".join([head, *notes]),
+        notes=notes,
         candidate=_estimate(subject_.candidate, terms) if how.compares else _bounded(judged),
         champion=_estimate(subject_.champion, terms),
         difference=_bounded(judged) if how.compares else _estimate(subject_.difference, terms),
@@ -74,10 +77,10 @@ def _reason(
     terms: GateContext,
     searched: int | None,
     revealed: float | None,
-) -> str:
+) -> tuple[str, tuple[str, ...]]:
     if code is Code.NOT_FINITE:
         by = by_text(subject_.part) if subject_.metric.grouped else None
-        return f"{subject(subject_.metric.name, subject_.key, by)} is not a finite number"
+        return f"{subject(subject_.metric.name, subject_.key, by)} is not a finite number", ()
     undecided = code is Code.ACROSS_BAR  # of nothing else it is told what would settle it
     settle = _settle(subject_, oriented, blame_confidence, terms) if undecided else Hopeless.AT_BAR
     training = subject_.judged.training

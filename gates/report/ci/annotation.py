@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gates.documents.decision import Code, Decision, GateVerdict, Verdict
-from gates.report.headline import accepted, by_badness
+from gates.report.headline import accepted
+from gates.report.rule_list import by_badness
 from gates.report.run_facts import Facts
 from gates.schema.yaml_text import Place
 from gates.wording import plural

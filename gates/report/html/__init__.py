@@ -8,12 +8,24 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gates.contract.rules.reference_rules import GAP
-from gates.documents.decision import Decision, Estimate, GateVerdict
+from gates.documents.decision import Decision, GateVerdict
 from gates.documents.evidence import Evidence, Finding
-from gates.report.headline import acceptances, by_badness, commands, first_line, reuse, sign, waiting, why, word
-from gates.report.html import past, pictures
+from gates.report.headline import (
+    acceptance,
+    acceptances,
+    accepted,
+    first_line,
+    reuse,
+    rows_changed,
+    sign,
+    waiting,
+    why,
+    word,
+)
+from gates.report.html import classes, past, pictures, plots, residuals
 from gates.report.html.score_curves import Scores
-from gates.report.interval import asked, figures
+from gates.report.interval import SIGNS, asked, figures, held
+from gates.report.rule_list import RuleList, remark
 from gates.report.run_facts import Facts
 from gates.schema.canonical import digest
 from gates.wording import limit_text, number, percent
@@ -28,7 +40,8 @@ START = 0.5  # of the threshold explorer, where no policy names another
 def render(decision: Decision, facts: Facts) -> str:
     """Return the page. Pictures of scores and tables of data are there where ``facts.evidence`` is."""
     shown, words = first_line(decision, facts)
-    gates = by_badness(tuple(gate for gate in decision.gates if gate.kind != "data"))
+    rules = RuleList.of(decision, accepted(facts))
+    gates = [*rules.loud, *rules.accepted, *rules.passed]
     page: dict[str, Any] = {
         "decision": decision,
         "facts": facts,
@@ -36,11 +49,13 @@ def render(decision: Decision, facts: Facts) -> str:
         "headline": words,
         "verdict": str(facts.verdict(decision)),
         "why": why(decision, facts),
-        "rows": [_row(gate) for gate in gates],
+        "rows": [_row(gate) for gate in (*rules.loud, *rules.accepted)],
+        "held": [_row(gate) for gate in rules.passed],
         "verdicts": sorted({word(gate.verdict) for gate in gates}),
         "waiting": waiting(decision),
-        "commands": commands(decision, facts),
+        "acceptance": acceptance(decision, facts),
         "reuse": reuse(decision),
+        "changed": rows_changed(facts),
         "accepted": acceptances(facts),
         "groups": [_groups(gate) for gate in gates if gate.groups],
         "data": [
@@ -78,26 +93,22 @@ def _safe(text: str) -> Any:
 
 
 def _row(gate: GateVerdict) -> dict[str, Any]:
+    judged = held(gate)
+    value, bounds = figures(gate, judged[0], change=judged[0] is gate.difference) if judged else ("–", "")
+    models = [number(one.value) for one in (gate.champion, gate.candidate) if one]
     return {
-        "id": gate.id,
         "label": gate.label,
-        "where": gate.where or "all rows",
         "verdict": word(gate.verdict),
         "sign": sign(gate.verdict),
         "n": gate.n,
-        "champion": _told(gate, gate.champion),
-        "candidate": _told(gate, gate.candidate),
-        "change": _told(gate, gate.difference, change=True),
-        "sort": "" if gate.difference is None else gate.difference.value,
-        "rule": asked(gate) or gate.rule,
-        "reason": gate.reason,
-        "picture": _safe(pictures.forest(gate)),
+        "models": " → ".join(models) or "–",
+        "value": value,
+        "bounds": bounds,
+        "sort": judged[0].value if judged else "",
+        "rule": asked(gate, SIGNS) or gate.rule,
+        "remark": remark(gate),
+        "picture": _safe(pictures.forest(gate, axis=True)),
     }
-
-
-def _told(gate: GateVerdict, estimate: Estimate | None, *, change: bool = False) -> tuple[str, str]:
-    """Return the value, and its bounds."""
-    return ("–", "") if estimate is None else figures(gate, estimate, change=change)
 
 
 def _groups(gate: GateVerdict) -> dict[str, Any]:
@@ -139,61 +150,45 @@ def _digests(decision: Decision, facts: Facts) -> Iterator[tuple[str, str]]:
 def _measured(evidence: Evidence | None) -> dict[str, Any]:
     """Return what only the evidence knows: curves, confusion matrices, findings with their distributions."""
     if evidence is None:
-        return {"plots": [], "confusion": [], "explorer": None, "drift": [], "tables": []}
-    models = [Scores.of(curve) for curve in evidence.curves]
+        return {"plots": [], "confusion": [], "classes": [], "explorer": None, "drift": [], "tables": []}
+    explorer = _explorer(evidence)
     return {
-        "plots": [(title, _safe(picture)) for title, picture in _plots(models)],
-        "confusion": _confusion(evidence),
-        "explorer": _safe(json.dumps(_explorer(models))) if models else None,
+        "plots": [(title, _safe(picture)) for title, picture in _plots(evidence)],
+        "explorer": _safe(json.dumps(explorer)) if explorer else None,
         "drift": [_drift(one) for one in evidence.findings if _shows_bins(one)],
         "tables": [(table.name, table.rows, table.digest) for table in evidence.tables],
+        **classes.told(evidence),
     }
 
 
-def _plots(models: list[Scores]) -> Iterator[tuple[str, str]]:
-    if not models:
-        return
-    for title, curves, axes, diagonal in (
-        ("ROC", [(one.model, one.roc()) for one in models], ("false positive rate", "true positive rate"), True),
-        (
-            "Precision and recall",
-            [(one.model, one.precision_recall()) for one in models],
-            ("recall", "precision"),
-            False,
-        ),
-        ("Calibration", [(one.model, one.calibration()) for one in models], ("mean score", "share positive"), True),
+def _plots(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    models = [Scores.of(curve) for curve in evidence.curves]
+    two = [one for one, curve in zip(models, evidence.curves, strict=True) if curve.counts == "labels"]
+    for title, lines, axes, diagonal in (
+        ("ROC", [(one.model, one.roc()) for one in two], ("false positive rate", "true positive rate"), True),
+        ("Precision and recall", [(one.model, one.precision_recall()) for one in two], ("recall", "precision"), False),
+        ("Calibration", [(one.model, one.calibration()) for one in models], _calibrated(evidence), True),
     ):
-        if any(points for _, points in curves):
-            drawn = [(name, points) for name, points in curves if points]
-            yield title, pictures.square(title, drawn, axes, diagonal=diagonal)
-    for one in models:
+        if any(points for _, points in lines):
+            drawn = [(name, points) for name, points in lines if points]
+            yield title, plots.curves(title, drawn, axes, diagonal=diagonal)
+    for one, curve in zip(models, evidence.curves, strict=True):
         title = f"Scores of the {one.model}"
         spread = [("negatives", one.spread(0)), ("positives", one.spread(1))]
-        yield title, pictures.bars(title, spread, ("score", "share of the class"))
+        of = "the class" if curve.counts == "labels" else "right, and of wrong calls"
+        yield title, plots.bars(title, spread, ("score", f"share of {of}"))
+    yield from residuals.drawn(evidence.fits)
 
 
-def _explorer(models: list[Scores]) -> list[dict[str, Any]]:
+def _calibrated(evidence: Evidence) -> tuple[str, str]:
+    of_calls = any(curve.counts == "calls" for curve in evidence.curves)
+    return ("mean score of the call", "share right") if of_calls else ("mean score", "share positive")
+
+
+def _explorer(evidence: Evidence) -> list[dict[str, Any]]:
     """Return for the threshold explorer each model's rows by class, and what is called at each threshold."""
+    models = [Scores.of(curve) for curve in evidence.curves if curve.counts == "labels"]
     return [{"model": one.model, "totals": one.totals, "at": one.thresholds()} for one in models]
-
-
-def _confusion(evidence: Evidence) -> list[dict[str, Any]]:
-    """Return rows by label and call, a table a model."""
-    whole = next((part for part in evidence.slices if not part.dimension), None)
-    if whole is None or not whole.cells:
-        return []
-    classes = evidence.classes
-    tables = []
-    for name, column in (("candidate", 1), ("champion", 2)):
-        if any(cell[column] < 0 for cell in whole.cells):
-            continue
-        counts = [[0] * len(classes) for _ in classes]
-        for cell in whole.cells:
-            counts[cell[0]][cell[column]] += cell[3]
-        scored = name in {curve.model for curve in evidence.curves}
-        rows = list(zip(classes, counts, strict=True))
-        tables.append({"model": name, "classes": classes, "rows": rows, "scored": scored})
-    return tables
 
 
 def _shows_bins(finding: Finding) -> bool:

@@ -1,38 +1,45 @@
 "use strict";
 (() => {
-  const table = document.getElementById("table"), body = table.tBodies[0], rows = [...body.rows];
+  const tables = [...document.querySelectorAll("table.rules")], rows = tables.flatMap((table) => [...table.tBodies[0].rows]);
+  const held = document.querySelector("details.held");
   const verdict = document.getElementById("verdict"), find = document.getElementById("find");
   const filter = () => {
     const wanted = find.value.toLowerCase();
     let left = 0;
     for (const row of rows) {
-      const text = (row.cells[1].textContent + " " + row.cells[2].textContent).toLowerCase();
+      const text = row.cells[1].textContent.toLowerCase();
       row.hidden = (verdict.value && row.dataset.verdict !== verdict.value) || !text.includes(wanted);
       left += !row.hidden;
     }
+    if (held && (wanted || verdict.value)) held.open = true;
     document.getElementById("shown").textContent = `${left} of ${rows.length}`;
   };
-  verdict.addEventListener("change", filter);
-  find.addEventListener("input", filter);
-  document.querySelector("form.filters").addEventListener("submit", (event) => event.preventDefault());
+  if (find) {
+    verdict.addEventListener("change", filter);
+    find.addEventListener("input", filter);
+    document.querySelector("form.filters").addEventListener("submit", (event) => event.preventDefault());
+  }
   const key = (row, at) => {
     const cell = row.cells[at], told = "sort" in cell.dataset ? cell.dataset.sort : cell.textContent.trim();
     const number = parseFloat(told.replace("−", "-").replaceAll(",", ""));
     return Number.isNaN(number) ? told : number;
   };
-  table.tHead.addEventListener("click", (event) => {
-    const head = event.target.closest("th[aria-sort]");
-    if (!head) return;
-    const up = head.getAttribute("aria-sort") !== "ascending", at = head.cellIndex;
-    for (const other of table.tHead.rows[0].cells) if (other.hasAttribute("aria-sort")) other.setAttribute("aria-sort", "none");
-    head.setAttribute("aria-sort", up ? "ascending" : "descending");
-    rows.sort((a, b) => {
-      const x = key(a, at), y = key(b, at);
-      const order = typeof x === typeof y ? (x < y ? -1 : x > y ? 1 : 0) : typeof x === "number" ? -1 : 1;
-      return up ? order : -order;
+  for (const table of tables) {
+    const body = table.tBodies[0], sorted = [...body.rows];
+    table.tHead.addEventListener("click", (event) => {
+      const head = event.target.closest("th[aria-sort]");
+      if (!head) return;
+      const up = head.getAttribute("aria-sort") !== "ascending", at = head.cellIndex;
+      for (const other of table.tHead.rows[0].cells) if (other.hasAttribute("aria-sort")) other.setAttribute("aria-sort", "none");
+      head.setAttribute("aria-sort", up ? "ascending" : "descending");
+      sorted.sort((a, b) => {
+        const x = key(a, at), y = key(b, at);
+        const order = typeof x === typeof y ? (x < y ? -1 : x > y ? 1 : 0) : typeof x === "number" ? -1 : 1;
+        return up ? order : -order;
+      });
+      body.append(...sorted);
     });
-    body.append(...rows);
-  });
+  }
   const data = document.getElementById("curves");
   if (!data) return;
   const models = JSON.parse(data.textContent), slider = document.getElementById("threshold");

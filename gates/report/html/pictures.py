@@ -1,5 +1,4 @@
-"""Draw small pictures as SVG text: an interval with its limit, curves, histograms. Numbers come from decision and
-evidence; foreign text is only escaped names. Colors are the page's.
+"""Draw intervals as SVG text: one with its limit, or a value over time.
 
 Numbers come from decision and evidence; foreign text is only escaped names. Colors are the page's.
 """
@@ -15,16 +14,16 @@ from typing import Final
 from gates.documents.decision import Estimate, GateVerdict
 from gates.kinds.metric.comparison import COMPARISONS
 from gates.report.escape import flat
+from gates.report.html.axis import labels, ticks
 from gates.report.interval import held
 from gates.wording import number, signed
 
-Points = Sequence[tuple[float, float]]
 WIDE, HIGH = 200, 20  # of a forest picture
-SIDE = 260  # of a square plot
+TICKS = 14  # more of its height, with an axis below
 LONG, SHORT = 420, 160  # of a history
 MOST_NAMES = 9  # below a history
+MOST_TICKS = 3  # of a forest picture's axis
 _EDGE = 30  # of its axes
-_MOST = 300  # points of one curve: more can't be seen
 
 # Enough contrast for text on paper and soft, in both schemes.
 COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -38,9 +37,11 @@ COLOURS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }  # fmt: skip
 # Of a forest picture, by variables of those names: the interval, its value, the limit, the thin mark.
-MARKS = """.f .i { stroke: var(--ink); stroke-width: 2; } .f .p { fill: var(--ink); }
-.f .b { stroke: var(--bad); stroke-width: 2.5; } .z { stroke: var(--quiet); stroke-width: 1; }
-.f.pass .i { stroke: var(--good); } .f.pass .p { fill: var(--good); }"""
+MARKS = """.f .i { stroke: var(--ink); stroke-width: 2.5; } .f .p { fill: var(--ink); }
+.f .b { stroke: var(--ink); stroke-width: 2; } .z { stroke: var(--quiet); stroke-width: 1; stroke-dasharray: 2 2; }
+.f.pass .i { stroke: var(--good); } .f.pass .p { fill: var(--good); }
+.f.fail .i, .f.error .i { stroke: var(--bad); } .f.fail .p, .f.error .p { fill: var(--bad); }
+.f.inconclusive .i { stroke: var(--unsure); } .f.inconclusive .p { fill: var(--unsure); }"""
 
 
 def variables(scheme: str) -> str:
@@ -53,10 +54,11 @@ def coloured(css: str, scheme: str) -> str:
     return re.sub(r"var\(--(\w+)\)", lambda found: COLOURS[scheme][found[1]], css)
 
 
-def forest(gate: GateVerdict, attributes: str = "") -> str:
+def forest(gate: GateVerdict, attributes: str = "", *, axis: bool = False) -> str:
     """Return a judged interval as a line with its value, the champion's value or no change, and the limit.
 
-    Empty where nothing was judged. ``attributes`` say where it lies within another picture.
+    Empty where nothing was judged. ``attributes`` say where it lies within another picture; with ``axis`` numbers
+    stand below.
     """
     judgement = held(gate)
     if judgement is None:
@@ -72,40 +74,25 @@ def forest(gate: GateVerdict, attributes: str = "") -> str:
     def x(value: float) -> str:
         return f"{8 + (value - low) / span * (WIDE - 16):.1f}"
 
-    middle = HIGH // 2
+    middle, below = HIGH // 2, ""
+    if axis:
+        at = ticks(low, high, MOST_TICKS)
+        below = f'<path class="a" d="M8 {HIGH}H{WIDE - 8}{"".join(f"M{x(one)} {HIGH}v3" for one in at)}"/>' + "".join(
+            f'<text x="{x(one)}" y="{HIGH + TICKS - 1}">{told}</text>'
+            for one, told in zip(at, labels(at, signs=compares), strict=True)
+        )
     zero = "" if other is None else f'<path class="z" d="M{x(other)} 3V{HIGH - 3}"/>'
     return (
-        f'<svg class="f {gate.verdict}" {attributes}viewBox="0 0 {WIDE} {HIGH}" role="img" '
+        f'<svg class="f {gate.verdict}" {attributes}viewBox="0 0 {WIDE} {HIGH + TICKS * axis}" role="img" '
         f'aria-label="{_aloud(judged, limit, compares)}">{zero}<path class="b" d="M{x(limit)} 1V{HIGH - 1}"/>'
         f'<path class="i" d="M{x(judged.low)} {middle}H{x(judged.high)}"/>'
-        f'<circle class="p" cx="{x(judged.value)}" cy="{middle}" r="3.5"/></svg>'
+        f'<circle class="p" cx="{x(judged.value)}" cy="{middle}" r="3.5"/>{below}</svg>'
     )
 
 
 def _aloud(judged: Estimate, limit: float, compares: bool) -> str:
     told = signed if compares else number
     return f"{told(judged.value)}, from {told(judged.low)} to {told(judged.high)}; the limit is {told(limit)}"
-
-
-def thinned(points: Points) -> Points:
-    """Return at most ``_MOST`` of the points, the first and the last among them."""
-    step = max(1, -(-len(points) // _MOST))
-    return [*points[::step], points[-1]] if points else points
-
-
-def square(title: str, curves: Sequence[tuple[str, Points]], axes: tuple[str, str], *, diagonal: bool = False) -> str:
-    """Draw curves over the unit square. ``curves``: (name, points) with names candidate and champion."""
-    inner = SIDE - 2 * _EDGE
-
-    def at(x: float, y: float) -> str:
-        return f"{_EDGE + x * inner:.1f} {SIDE - _EDGE - y * inner:.1f}"
-
-    drawn = [
-        f'<path class="c {name}" d="M{"L".join(at(*one) for one in thinned(points))}"/>' for name, points in curves
-    ]
-    if diagonal:
-        drawn.insert(0, f'<path class="z" d="M{at(0, 0)}L{at(1, 1)}"/>')
-    return _plot(title, drawn, axes)
 
 
 def history(title: str, points: Sequence[tuple[str, Estimate]], next_: Estimate | None) -> str:
@@ -130,38 +117,12 @@ def history(title: str, points: Sequence[tuple[str, Estimate]], next_: Estimate 
         drawn.append(f'<circle class="p{style}" cx="{x}" cy="{middle}" r="3.5"/>')
         if style or index % -(-len(every) // MOST_NAMES) == 0:  # others would run into them
             drawn.append(f'<text x="{x}" y="{SHORT - 10}">{escape(flat(name, 6))}</text>')
-    drawn += [f'<text x="20" y="{at(0, value)[1]}">{number(value)}</text>' for value in dict.fromkeys((high, low))]
+    marks = ticks(low, high)
+    drawn += [
+        f'<text class="y" x="{_EDGE + 8}" y="{at(0, value)[1]}">{told}</text>'
+        for value, told in zip(marks, labels(marks), strict=True)
+    ]
     return (
         f'<svg class="past" viewBox="0 0 {LONG} {SHORT}" role="img" aria-label="{escape(flat(title))}">'
         f'<path class="a" d="M{_EDGE + 12} 6V{SHORT - _EDGE}H{LONG - 6}"/>{"".join(drawn)}</svg>'
-    )
-
-
-def bars(title: str, series: Sequence[tuple[str, Sequence[float]]], axes: tuple[str, str]) -> str:
-    """Draw shares over bins from 0 to 1, one series beside the other. ``series``: (class of the picture, a share a
-    bin)."""
-    inner = SIDE - 2 * _EDGE
-    most = max((share for _, shares in series for share in shares), default=0) or 1
-    drawn = []
-    for index, (name, shares) in enumerate(series):
-        width = inner / max(1, len(shares)) / len(series)
-        steps = []
-        for at, share in enumerate(shares):
-            left = _EDGE + (at * len(series) + index) * width
-            steps.append(
-                f"M{left:.1f} {SIDE - _EDGE}V{SIDE - _EDGE - share / most * inner:.1f}h{width * 0.9:.1f}V{SIDE - _EDGE}"
-            )
-        drawn.append(f'<path class="h {name}" d="{"".join(steps)}"/>')
-    return _plot(title, drawn, axes)
-
-
-def _plot(title: str, drawn: Sequence[str], axes: tuple[str, str]) -> str:
-    across, up = axes
-    return (
-        f'<svg class="plot" viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{title}">'
-        f'<path class="a" d="M{_EDGE} {_EDGE}V{SIDE - _EDGE}H{SIDE - _EDGE}"/>{"".join(drawn)}'
-        f'<text x="{SIDE / 2}" y="{SIDE - 8}">{across}</text>'
-        f'<text transform="translate(14 {SIDE / 2}) rotate(-90)">{up}</text>'
-        f'<text class="t" x="{_EDGE}" y="{SIDE - _EDGE + 14}">0</text>'
-        f'<text class="t" x="{SIDE - _EDGE}" y="{SIDE - _EDGE + 14}">1</text></svg>'
     )

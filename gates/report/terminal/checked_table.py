@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gates.documents.decision import Code, GateVerdict, Verdict
 from gates.documents.evidence import Finding
-from gates.documents.table_check import Checked
-from gates.report.headline import by_badness, sign, word
+from gates.documents.printed.table_check import Checked
+from gates.report.headline import sign, word
+from gates.report.rule_list import by_badness
 from gates.report.terminal.verdicts import COLOURS, console
 from gates.wording import plural, printable, rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gates.documents.diagnosis import CheckState, Diagnosis, Looked
+from gates.documents.printed.diagnosis import CheckState, Diagnosis, Looked
 from gates.report.terminal.verdicts import console
 from gates.wording import plural, printable
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from gates.documents.diff import Change as PolicyChange
-from gates.documents.diff import ChangeKind, Effect
-from gates.documents.diff import SchemaChange as ContractChange
+from gates.documents.printed.diff import Change as PolicyChange
+from gates.documents.printed.diff import ChangeKind, Effect
+from gates.documents.printed.diff import SchemaChange as ContractChange
 from gates.report.terminal.verdicts import console
 from gates.schema.fields import Plain
 from gates.schema.yaml_text import flow
