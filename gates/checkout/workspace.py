@@ -11,6 +11,7 @@ from typing import Any
 
 from gates.contract import contract_file
 from gates.contract.rules.contract_rule import Contract
+from gates.documents.base_model import BaseModel
 from gates.documents.changed_rows import ChangedRows
 from gates.documents.decision import Decision
 from gates.documents.evidence import Evidence
@@ -125,6 +126,11 @@ class Workspace:
         return self.work / "rows.json"
 
     @property
+    def base_model(self) -> Path:
+        """What later pull requests have to know of this candidate, if it is one of the default branch."""
+        return self.work / "base.json"
+
+    @property
     def decision(self) -> Path:
         """The decision: decision.json."""
         return self.work / "decision.json"
@@ -232,7 +238,7 @@ class Workspace:
         return (
             (self.data, self.served),
             (self.candidate, self.others, self.when, self.scored, self._shards),
-            (self.evidence, self.rows),
+            (self.evidence, self.rows, self.base_model),
             (self.decision, self.rules),
             self.rendered,
         )
@@ -269,6 +275,6 @@ class Workspace:
                 raise GatesError("no candidate yet", where=str(folder), hint="Run gates train first.")
         return folders
 
-    def save(self, path: Path, value: Evidence | Decision | ChangedRows) -> None:
+    def save(self, path: Path, value: Evidence | Decision | ChangedRows | BaseModel) -> None:
         """Return canonical JSON, whole or not at all."""
         files.write(path, canonical(value) + b"\n")

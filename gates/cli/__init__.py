@@ -17,7 +17,7 @@ from gates.github.outputs import stop_commands
 from gates.system import sandbox
 
 MODULES = {  # the module of each command; it is imported when the command is asked for
-    "job_commands": ("run", "plan", "check-data", "train", "score"),
+    "job_commands": ("run", "plan", "check-data", "train", "score", "keep"),
     "steps": ("check", "measure", "merge", "judge", "report", "schema"),
     "promotion_commands": ("promote", "rollback", "adopt", "waive"),
     "ledger_commands": ("status", "history", "verify", "reproduce"),

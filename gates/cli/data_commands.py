@@ -309,7 +309,7 @@ def take_artifact(source: Path, folder: str, checkout: str, digest: str) -> None
       gates take-artifact --source downloaded --folder graded
     """
     from gates.github.outputs import write_outputs
-    from gates.pipeline.artifact import take
+    from gates.pipeline.machines.artifact import take
 
     root = Path(os.environ.get("GITHUB_WORKSPACE") or ".")
     with _reason():

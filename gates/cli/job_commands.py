@@ -46,7 +46,7 @@ def receive(session: Session, handed: Path | None, digests: str | None, *wanted:
         return False
     if not digests or handed is None:
         raise GatesError("give both or neither", where="--handed, --digests")
-    from gates.pipeline.handover import receive as lay
+    from gates.pipeline.machines.handover import receive as lay
 
     with session.steps.step("handed", str(handed)):
         lay(session.workspace, handed, digests, wanted)
@@ -167,7 +167,7 @@ def check_data(policy: Path) -> NoReturn:
       gates check-data --policy models/churn/gates.yaml
     """
     from gates.judge.judge import judge
-    from gates.pipeline import handover
+    from gates.pipeline.machines import handover
 
     session = options.session(policy)
     with told(session):
@@ -180,10 +180,10 @@ def check_data(policy: Path) -> NoReturn:
             publish(session, decision, facts)
             sys.exit(options.code(decision, facts))
         data, served = session.workspace.data, session.workspace.served
-        serving = {"champion": baselines.champion(session), "anchor": baselines.anchor(session)}
+        rivals = baselines.rivals(session)
         with session.steps.step("hand over", str(data)):
             handover.hand_data(session.measurement, data)
-            scored = handover.hand_served(serving, session.measurement.holdout_identity, served)
+            scored = handover.hand_served(rivals, session.measurement.holdout_identity, served)
             checkout = handover.without_holdout(
                 session.measurement, Path(session.environ.get("GITHUB_WORKSPACE") or ".")
             )
@@ -211,7 +211,7 @@ def train(policy: Path, handed: Path | None, digests: str | None) -> None:
         if digests:
             identity.refuse(session.environ, "the training")
         if receive(session, handed, digests, "data"):
-            from gates.pipeline.handover import handed_tables
+            from gates.pipeline.machines.handover import handed_tables
 
             Pipeline(session).train_on(*handed_tables(session.workspace, session.resolved.policy.data.train))
         else:
@@ -239,7 +239,7 @@ def score(policy: Path, model: str, handed: Path | None, digests: str | None) ->
     Example:
       gates score --model candidate --handed handed --digests "$(cat digests)"
     """
-    from gates.pipeline import handover
+    from gates.pipeline.machines import handover
 
     session = options.session(policy)
     with told(session):
@@ -280,18 +280,45 @@ def run(policy: Path, base: str | None, as_json: bool, handed: Path | None, dige
     publish(session, decision, facts)
     work = session.workspace
     rows = (work.rows,) if work.rows.exists() else ()
-    handed_on = (work.evidence, work.decision, work.report, *rows, *work.base_files)
+    base_model = (work.base_model,) if work.base_model.exists() else ()
+    handed_on = (work.evidence, work.decision, work.report, *rows, *base_model, *work.base_files)
     outputs(session, evidence_digest=digest_of(handed_on, work.work))
     options.show(decision, facts, as_json=as_json)
     sys.exit(options.code(decision, facts))
 
 
+NEEDED = ("candidate", "scores", "evidence")  # to keep a model's predictions
+
+
+@click.command()
+@options.policy
+@given
+def keep(policy: Path, handed: Path | None, digests: str | None) -> None:
+    """Keep this run's predictions in the branch gates-base, for later pull requests to be compared with.
+
+    For runs of the default branch, whatever their verdict. A pull request's candidate is then compared with the model
+    of the commit that it starts from, too, and its comment says whose doing a loss is. Needs `contents: write`.
+
+    \b
+    Example:
+      gates run; gates keep
+    """
+    from gates.pipeline import keep as keeping
+    from gates.pipeline.machines.handover import PARCELS
+
+    session = options.session(policy)
+    if digests:  # other jobs need more of them
+        names = PARCELS.keys() - set(NEEDED)
+        digests = "\n".join(line for line in digests.splitlines() if line.strip().partition(" ")[0] not in names)
+    receive(session, handed, digests, *NEEDED)
+    kept = keeping.keep(session)
+    click.echo(f"kept for pull requests: {session.model} at {kept.commit[:7]}" if kept else "nothing was kept")
+
+
 def _judge_handed(session: Session) -> Decision:
     from dataclasses import replace
 
-    from gates.pipeline import handover
+    from gates.pipeline.machines import handover
 
     elsewhere = replace(session, scores_of=lambda name: handover.handed_scores(session.workspace, name))
-    return Pipeline(elsewhere).run_handed(
-        *(handover.handed_served(session.workspace, name) for name in handover.SERVING)
-    )
+    return Pipeline(elsewhere).run_handed(handover.handed_rivals(session.workspace))

@@ -168,8 +168,8 @@ def card(policy: Path, to: Path | None) -> None:
       gates card --to hub
     """
     from gates.policy import Card
-    from gates.report.hub_metadata import benchmark_result
-    from gates.report.model_card import render
+    from gates.report.card.hub_metadata import benchmark_result
+    from gates.report.card.model_card import render
 
     workspace = Workspace(policy=policy)
     resolved, evidence, decision = workspace.load(), workspace.load_evidence(), workspace.load_decision()

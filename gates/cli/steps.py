@@ -99,7 +99,7 @@ def measure(policy: Path, base: str | None, shard: str | None) -> None:
     """
     session = options.session(policy, base)
     if shard:
-        from gates.pipeline import sharding
+        from gates.pipeline.machines import sharding
 
         click.echo(str(sharding.measure(session, shard)))
         return
@@ -115,7 +115,7 @@ def merge(policy: Path) -> None:
     Example:
       gates measure --shard 1/2; gates measure --shard 2/2; gates merge && gates judge
     """
-    from gates.pipeline import sharding
+    from gates.pipeline.machines import sharding
 
     sharding.merge(options.session(policy))
 

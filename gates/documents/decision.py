@@ -48,6 +48,7 @@ class Code(StrEnum):
     UNMET = "unmet"
     MISSING_FACT = "missing_fact"
     NO_CHAMPION = "no_champion"
+    NO_BASE = "no_base"  # the base commit's model has no predictions on these rows
     UNCOMPARED = "uncompared"  # with no champion, for a reason that is told, though there may be one
     OTHER_REGISTRY = "other_registry"  # the ledger says that the champion is in another registry than the one asked
     ALIAS_MOVED = "alias_moved"  # the registry's alias names another version than the ledger, or none
@@ -100,7 +101,7 @@ class GateVerdict:
     better: int | None = declare(
         "For a metric: 1 if larger values are better, -1 if smaller ones are, 0 if neither.", default=None
     )
-    against: str | None = declare("The model compared with, if it is the anchor and not the champion.", default=None)
+    against: str | None = declare("The model compared with, if it is not the champion: anchor or base.", default=None)
     training: float | None = declare(
         "Share of the squared error due to training, if several seeds were trained; the rest is the holdout's.",
         default=None,

@@ -277,6 +277,19 @@ class Evidence:
     search: Search | None = declare("Null if the policy asks for no search of slices.", default=None)
     anchored: tuple[Slice, ...] = declare("The slices with the anchor in the champion's place.", default=())
     curves: tuple[Curve, ...] = declare("Scores of each model that calls classes, over the whole holdout.", default=())
+    base: MeasuredModel | None = declare(
+        "The base commit's model; null in other runs than a pull request's, or where it is the champion.",
+        default=None,
+        late=True,
+    )
+    unbased: str | None = declare(
+        "Why there is no base commit's model to compare with; null if there is one, or none is asked for.",
+        default=None,
+        late=True,
+    )
+    based: tuple[Slice, ...] = declare(
+        "The slices with the base commit's model in the champion's place.", default=(), late=True
+    )
     fits: tuple[Fit, ...] = declare(
         "Predictions of each model of a regression beside the labels.", default=(), late=True
     )
@@ -292,6 +305,16 @@ class Evidence:
     def against_anchor(self) -> Evidence:
         """The same with the anchor in the champion's place."""
         return replace(self, champion=self.anchor, uncompared=None, slices=self.anchored, runs=())
+
+    @property
+    def against_base(self) -> Evidence:
+        """The same with the base commit's model in the champion's place."""
+        return replace(self, champion=self.base, uncompared=None, slices=self.based, runs=())
+
+    @property
+    def without_base(self) -> Evidence:
+        """The same without the base commit's model, which a promotion doesn't look at."""
+        return replace(self, base=None, unbased=None, based=())
 
     def trained(self, slices: Sequence[Slice]) -> list[Sequence[Slice]]:
         """Return the same slices of every training, the candidate's first. Raises ``KeyError`` where a run lacks

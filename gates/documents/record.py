@@ -15,7 +15,8 @@ from gates.schema.fields import declare
 
 SCHEMA: Literal["gates/record/v1"] = "gates/record/v1"
 FILE = "record.json"
-LEDGER, PICTURES, REGISTRY = "gates-ledger", "gates-pictures", "gates-registry"  # branches that hold no code
+# branches that hold no code
+LEDGER, PICTURES, REGISTRY, BASES = "gates-ledger", "gates-pictures", "gates-registry", "gates-base"
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 DECISION, EVIDENCE, POLICY, MANIFEST = "decision.json", "evidence.json", "policy.json", "manifest.json"
 CARD = "card.md"  # attached to a promotion: the model's card

@@ -34,26 +34,32 @@ def _contradictions(resolved: ResolvedPolicy, evidence: Evidence) -> Iterator[st
     if len(evidence.runs) != resolved.policy.train.seeds - 1:
         yield "it does not contain every training"
     champion = evidence.champion is not None and evidence.champion.unscored is None
-    anchor = evidence.anchor is not None and evidence.anchor.unscored is None
     if resolved.policy.anchor is not None and evidence.anchor is None:
         yield "it lacks the anchor"
     if evidence.anchor is not None and evidence.anchor.version != str(resolved.policy.anchor):
         yield "its anchor is not the policy's"
-    if bool(evidence.anchored) != anchor:
-        yield "it has an anchor's slices without the anchor, or the reverse"
+    yield from _of_rivals(evidence)
     sides = [(evidence.slices, champion), *((run.slices, champion) for run in evidence.runs)]
-    for slices, paired in sides + ([(evidence.anchored, True)] if anchor else []):
+    fixed = [slices for slices in (evidence.anchored, evidence.based) if slices]
+    for slices, paired in [*sides, *((slices, True) for slices in fixed)]:
         yield from _of_slices(resolved, evidence, slices, tables["holdout"], paired=paired)
     if (evidence.search is not None) != resolved.needs.searches:
         yield "it has a search that the policy does not ask for, or lacks one"
     among = sum(is_found(slice_.dimension) for slice_ in evidence.slices)
     if among > (evidence.search.slices if evidence.search else 0):
         yield "it found more slices than were searched"
-    keys = [tuple((slice_.dimension, slice_.key) for slice_ in slices) for slices, _ in sides]
-    if len(set(keys)) > 1 or (
-        anchor and keys[0] != tuple((slice_.dimension, slice_.key) for slice_ in evidence.anchored)
-    ):
+    every = [*(slices for slices, _ in sides), *fixed]
+    if len({tuple((slice_.dimension, slice_.key) for slice_ in slices) for slices in every}) > 1:
         yield "its trainings, or the anchor, have other slices"
+
+
+def _of_rivals(evidence: Evidence) -> Iterator[str]:
+    for name, model, slices in (
+        ("an anchor", evidence.anchor, evidence.anchored),
+        ("a base commit", evidence.base, evidence.based),
+    ):
+        if bool(slices) != (model is not None and model.unscored is None):
+            yield f"it has {name}'s slices without its model, or the reverse"
 
 
 def _of_findings(findings: Sequence[Finding]) -> Iterator[str]:

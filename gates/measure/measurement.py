@@ -15,7 +15,7 @@ from gates.errors import Exit, GatesError
 from gates.measure import shards, training_facts
 from gates.measure.holdout.joined import ScoredRows, join
 from gates.measure.holdout.labels import MAX_CLASSES
-from gates.measure.holdout.models import ModelOutput, RegisteredModel, output_of
+from gates.measure.holdout.models import ModelOutput, RegisteredModel, Rivals, output_of
 from gates.measure.holdout.predictions import Predicted, place, scored_classes
 from gates.measure.holdout.scoring import ScoringRequest, scored
 from gates.measure.holdout.tables import (
@@ -32,6 +32,8 @@ from gates.metrics.functions import is_general
 from gates.policy import ResolvedPolicy
 from gates.schema.canonical import digest
 from gates.wording import plural
+
+RIVALS, ALONE = ("champion", "anchor", "base"), Rivals()
 
 
 def _inside(error: GatesError) -> str:
@@ -87,8 +89,7 @@ class Measurement(PolicyTables):
         self,
         checked: tuple[Finding, ...],
         candidates: Sequence[ModelOutput] = (),
-        served: RegisteredModel | None = None,
-        anchor: RegisteredModel | None = None,
+        rivals: Rivals = ALONE,
         used: int = 0,
     ) -> Evidence:
         """Measure everything that the policy's gates need. Without a candidate that is the data's part alone.
@@ -106,7 +107,7 @@ class Measurement(PolicyTables):
         )
         if not candidates:
             return evidence
-        evidence, sides = self._sides(evidence, candidates, served, anchor)
+        evidence, sides = self._sides(evidence, candidates, rivals)
         evidence = counted(evidence, sides, self._counting)
         foreign = (one.id for one, _ in self.resolved.needs.wanted if is_general(one) and is_foreign(one.name))
         return taken(evidence, self.judged, foreign) if self.judged else evidence
@@ -121,14 +122,13 @@ class Measurement(PolicyTables):
     def part(
         self,
         candidates: Sequence[ModelOutput],
-        served: RegisteredModel | None,
-        anchor: RegisteredModel | None,
+        rivals: Rivals,
         folder: Path,
     ) -> Measured:
         """Return what a merge needs to know of this part; the rows that it counts go to files in ``folder``."""
         assert self.shard  # noqa: S101 -- callers made it for a part
         evidence = self.evidence(self.check() if self.first_part else ())
-        evidence, sides = self._sides(evidence, candidates, served, anchor)
+        evidence, sides = self._sides(evidence, candidates, rivals)
         adds = shards.adds_up(self.resolved)
         lanes, rows = content_lanes(self.counter, self.holdout, where=self.where)
         return Measured(
@@ -147,19 +147,21 @@ class Measurement(PolicyTables):
         self,
         evidence: Evidence,
         candidates: Sequence[ModelOutput],
-        served: RegisteredModel | None,
-        anchor: RegisteredModel | None,
+        rivals: Rivals,
     ) -> tuple[Evidence, Pairings]:
         """Return the evidence with the models that it is about, and their predictions beside the rows."""
         first, *others = candidates
         files = [self.predictions(one.folder, f"candidate{place or ''}") for place, one in enumerate(candidates)]
-        champion_file, champion_why = self._serving(served, "champion")
-        anchor_file, anchor_why = self._serving(anchor, "anchor")
-        self._know([*files, *(file for file in (champion_file, anchor_file) if file)])
+        every = {name: getattr(rivals, name) for name in RIVALS}
+        serving = {name: self._serving(model, name) for name, model in every.items()}
+        self._know([*files, *(file for file, _ in serving.values() if file)])
         ours = self._placed(files[0], "candidate")
-        theirs, champion = self._beside_it(served, champion_file, champion_why, "champion")
+        beside = {name: self._beside_it(model, *serving[name], name) for name, model in every.items()}
+        theirs = beside["champion"][0]
         self._compared = (ours, theirs) if theirs else None
-        fixed, anchored = self._beside_it(anchor, anchor_file, anchor_why, "anchor")
+
+        def side(name: str) -> Callable[[], ScoredRows] | None:
+            return partial(self._joined, ours, beside[name][0]) if beside[name][0] else None
 
         def again(file: Path, name: str) -> ScoredRows:
             return self._joined(self._placed(file, name), theirs)
@@ -170,12 +172,14 @@ class Measurement(PolicyTables):
             candidate=MeasuredModel(
                 digest=first.digest, version=None, unscored=None, facts=training_facts.read(first.folder)
             ),
-            champion=champion,
-            anchor=anchored,
+            champion=beside["champion"][1],
+            anchor=beside["anchor"][1],
+            base=beside["base"][1],
             runs=tuple(TrainingRun(digest=one.digest, slices=()) for one in others),
         ), Pairings(
             candidate=lambda: self._joined(ours, theirs),
-            anchor=(lambda: self._joined(ours, fixed)) if fixed else None,
+            anchor=side("anchor"),
+            base=side("base"),
             runs=tuple(partial(again, file, f"candidate{place}") for place, file in enumerate(files[1:], 1)),
         )
 
@@ -198,7 +202,7 @@ class Measurement(PolicyTables):
         )
 
     def _placed(self, file: Path, name: str) -> Predicted:
-        further, must = self.resolved.needs.columns, name not in ("champion", "anchor")
+        further, must = self.resolved.needs.columns, name not in RIVALS
         secret = self.resolved.policy.data.key in self.hidden.columns
         return place(
             self.counter,

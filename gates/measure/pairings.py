@@ -20,17 +20,18 @@ Side = Callable[[], ScoredRows]  # makes the table ``joined``, in place of the o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairings:
-    """The candidate beside the champion, the candidate beside the anchor, and each further training of the
-    candidate's recipe beside the champion."""
+    """The candidate beside the champion, beside the anchor and beside the base commit's model, and each further
+    training of the candidate's recipe beside the champion."""
 
     candidate: Side
     anchor: Side | None
+    base: Side | None
     runs: tuple[Side, ...]
 
     @property
     def all(self) -> tuple[Side, ...]:
         """In the order in which they are counted."""
-        return (self.candidate, *((self.anchor,) if self.anchor else ()), *self.runs)
+        return (self.candidate, *(side for side in (self.anchor, self.base) if side), *self.runs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,8 @@ class Counting:
 def counted(evidence: Evidence, sides: Pairings, how: Counting) -> Evidence:
     """Add to evidence that names models all that the policy's gates need of them.
 
-    The anchor and further trainings are counted on the slices that were found worst of the candidate.
+    The anchor, the base commit's model and further trainings are counted on the slices that were found worst of the
+    candidate.
     """
     joined, runs = sides.candidate(), evidence.runs
     slices = how.slices(joined, {})
@@ -65,5 +67,6 @@ def counted(evidence: Evidence, sides: Pairings, how: Counting) -> Evidence:
     return replace(
         evidence,
         anchored=how.slices(sides.anchor(), chosen) if sides.anchor else (),
+        based=how.slices(sides.base(), chosen) if sides.base else (),
         runs=tuple(replace(run, slices=how.slices(side(), chosen)) for run, side in zip(runs, sides.runs, strict=True)),
     )

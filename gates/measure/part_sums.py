@@ -22,6 +22,7 @@ def added_up(resolved: ResolvedPolicy, parts: Sequence[Evidence]) -> Evidence:
         parts[0],
         slices=_slices(resolved, [part.slices for part in parts]),
         anchored=_slices(resolved, [part.anchored for part in parts]),
+        based=_slices(resolved, [part.based for part in parts]),
         runs=runs,
         curves=_curves([part.curves for part in parts]),
         fits=_fits([part.fits for part in parts]),

@@ -89,7 +89,9 @@ class Measured:
     kind: Kind = declare("When two spellings of a label are one class.")
     searched: tuple[tuple[str, tuple[float, ...]], ...] = declare("What is searched for slices: columns, edges.")
     edges: tuple[str, ...] = declare("Where bins of a regression's labels begin.")
-    sides: tuple[KeptRows, ...] = declare("The rows that are kept: of the candidate, the anchor, and each further run.")
+    sides: tuple[KeptRows, ...] = declare(
+        "The rows that are kept: of the candidate, the anchor, the base commit's model, and each further run."
+    )
 
 
 def refuse(resolved: ResolvedPolicy) -> None:
@@ -168,7 +170,8 @@ def _one_whole(resolved: ResolvedPolicy, parts: Sequence[Measured]) -> None:
     def identity(part: Measured) -> tuple[Any, ...]:
         evidence = part.evidence
         sides = [replace(side, sha256="") for side in part.sides]
-        models = evidence.candidate, evidence.champion, evidence.anchor, [run_.digest for run_ in evidence.runs]
+        rivals = evidence.champion, evidence.anchor, evidence.base
+        models = evidence.candidate, rivals, [run_.digest for run_ in evidence.runs]
         return evidence.classes, models, part.columns, part.searched, part.edges, sides
 
     other = next((part for part in parts if identity(part) != identity(parts[0])), None)
@@ -206,9 +209,12 @@ def _sides(resolved: ResolvedPolicy, parts: Mapping[Path, Measured], columns: Se
         )
 
     candidate, *others = (partial(side, index) for index in range(len(first.sides)))
-    runs = len(first.evidence.runs)
-    anchor = others[0] if len(others) > runs else None
-    return Pairings(candidate=candidate, anchor=anchor, runs=tuple(others[len(others) - runs :]))
+    left = iter(others)
+    anchor, base = (
+        next(left) if model and model.unscored is None else None
+        for model in (first.evidence.anchor, first.evidence.base)
+    )
+    return Pairings(candidate=candidate, anchor=anchor, base=base, runs=tuple(left))
 
 
 def _whole(path: Path, told: KeptRows) -> Path:

@@ -18,7 +18,7 @@ from gates.pipeline.session import Session
 from gates.policy import ResolvedPolicy
 
 if TYPE_CHECKING:
-    from gates.measure.holdout.models import ModelOutput, RegisteredModel
+    from gates.measure.holdout.models import ModelOutput, RegisteredModel, Rivals
 
 
 def decide(session: Session, evidence: Evidence, folder: Path | None = None) -> Decision:
@@ -35,14 +35,13 @@ def decide(session: Session, evidence: Evidence, folder: Path | None = None) -> 
 def measure_for_base(
     session: Session,
     outputs: Sequence[ModelOutput],
-    champion: RegisteredModel | None,
-    anchor: RegisteredModel | None,
+    rivals: Rivals | None = None,
 ) -> None:
     """Measure the same candidate, or the data alone, where a base commit's policy looks at other things. The reason why
     that can't be done takes the place of the evidence."""
     for place, held in enumerate(session.base.policies if session.base else ()):
         if not _measures_alike(session, held):
-            _measure_for(session, held, session.workspace.of_base(place), outputs, champion, anchor)
+            _measure_for(session, held, session.workspace.of_base(place), outputs, rivals)
 
 
 def charged(session: Session, evidence: Evidence, resolved: ResolvedPolicy) -> Evidence:
@@ -88,10 +87,9 @@ def _measure_for(
     base_policy: BasePolicy,
     folder: Path,
     outputs: Sequence[ModelOutput],
-    champion: RegisteredModel | None,
-    anchor: RegisteredModel | None,
+    rivals: Rivals | None,
 ) -> None:
-    from gates.measure.measurement import Measurement
+    from gates.measure.measurement import ALONE, Measurement
 
     base, work, workspace = base_policy.resolved, folder / "work", session.workspace
     work.mkdir(parents=True)
@@ -100,15 +98,22 @@ def _measure_for(
             measurement = Measurement(
                 base, base_policy.root, work, environ=session.environ, elsewhere=session.scores_of
             )
-            before = _champion_before(session, base, champion, work) if outputs else None
-            fixed = _anchor_before(session, base, anchor, work) if outputs else None
-            evidence = measurement.evidence(measurement.check(), outputs[: base.policy.train.seeds], before, fixed)
-            evidence = charged(session, evidence, base)
+            before = _rivals_before(session, base, rivals, work) if rivals else ALONE
+            evidence = measurement.evidence(measurement.check(), outputs[: base.policy.train.seeds], before)
+            evidence = replace(charged(session, evidence, base), unbased=before.unbased)
         workspace.save(folder / workspace.evidence.name, evidence)
     except GatesError as error:
         if error.exit_code is Exit.OUTSIDE:
             raise
         workspace.save(folder / workspace.decision.name, could_not_judge(base.policy.model, str(error)))
+
+
+def _rivals_before(session: Session, base: ResolvedPolicy, rivals: Rivals, work: Path) -> Rivals:
+    return replace(
+        rivals,
+        champion=_champion_before(session, base, rivals.champion, work),
+        anchor=_anchor_before(session, base, rivals.anchor, work),
+    )
 
 
 def _champion_before(

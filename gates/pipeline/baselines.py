@@ -1,4 +1,5 @@
-"""The models that a candidate is compared with: the champion and the anchor, held to what the ledger knows of them."""
+"""The models that a candidate is compared with: champion and anchor, held to what the ledger knows of them, and on a
+pull request the base commit's."""
 
 from __future__ import annotations
 
@@ -12,7 +13,28 @@ from gates.pipeline.session import Session
 from gates.policy import ResolvedPolicy
 
 if TYPE_CHECKING:
-    from gates.measure.holdout.models import RegisteredModel
+    from gates.measure.holdout.models import RegisteredModel, Rivals
+
+
+def rivals(session: Session) -> Rivals:
+    """Find all that the candidate is compared with."""
+    from gates.measure.holdout.models import Rivals
+
+    serving = champion(session)
+    base = _base(session) if session.base_commit else None
+    if base and serving and base.digest == serving.digest:
+        return Rivals(champion=serving, anchor=anchor(session))
+    unbased = None
+    if session.base_commit and base is None:
+        unbased = f"no predictions of the base commit {session.base_commit[:7]}, or of one before it, are kept"
+    return Rivals(champion=serving, anchor=anchor(session), base=base, unbased=unbased)
+
+
+def _base(session: Session) -> RegisteredModel | None:
+    """Find the model of the pull request's base commit, or of the newest one before it; None where none is kept."""
+    commit = session.base_commit or ""
+    with session.steps.step("base", commit[:7]):
+        return session.base_branch.find(session.model, commit, session.workspace.work / "base-model")
 
 
 def champion(session: Session) -> RegisteredModel | None:

@@ -13,14 +13,14 @@ from gates.documents.evidence import Evidence, Finding
 from gates.errors import GatesError
 from gates.judge.judge import judge
 from gates.ledger.alias import DisagreementError
-from gates.pipeline import baselines, shown_rows
+from gates.pipeline import baselines, keep, shown_rows
 from gates.pipeline.base_verdict import charged, decide, measure_for_base
 from gates.pipeline.session import Session
 from gates.system.git import repository
 from gates.wording import plural
 
 if TYPE_CHECKING:
-    from gates.measure.holdout.models import RegisteredModel
+    from gates.measure.holdout.models import Rivals
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,16 @@ class Pipeline:
         findings = self.check()
         evidence = self.broken(findings)
         if evidence is None:
-            champion, anchor = baselines.champion(session), baselines.anchor(session)  # before anybody waits
+            rivals = baselines.rivals(session)  # before anybody waits
             self.train()
-            evidence = self.measure(findings, champion, anchor)
+            evidence = self.measure(findings, rivals)
         return self._judged(evidence)
 
-    def run_handed(self, champion: RegisteredModel | None, anchor: RegisteredModel | None) -> Decision:
+    def run_handed(self, rivals: Rivals) -> Decision:
         """Measure and judge a candidate that was trained, and scored where need be, on another machine."""
         self.session.workspace.forget("measure")
         findings = self.check()
-        return self._judged(self.broken(findings) or self.measure(findings, champion, anchor))
+        return self._judged(self.broken(findings) or self.measure(findings, rivals))
 
     def check(self) -> tuple[Finding, ...]:
         """Hold the tables to the contract. A column that the policy needs and the holdout lacks, or labels that are
@@ -65,7 +65,7 @@ class Pipeline:
         if judge(session.resolved, evidence).verdict not in (Verdict.FAIL, Verdict.ERROR):
             return None
         session.workspace.save(session.workspace.evidence, evidence)
-        measure_for_base(session, (), None, None)
+        measure_for_base(session, ())
         return evidence
 
     def train(self) -> None:
@@ -102,30 +102,31 @@ class Pipeline:
                     raise
         work.save_training((began, time.time_ns() // 10**6), commit, clean=clean)
 
-    def measure(
-        self, findings: tuple[Finding, ...], champion: RegisteredModel | None, anchor: RegisteredModel | None = None
-    ) -> Evidence:
-        """Measure candidate, champion and anchor on the same rows, and keep the evidence."""
+    def measure(self, findings: tuple[Finding, ...], rivals: Rivals) -> Evidence:
+        """Measure the candidate and all that it is compared with on the same rows, and keep the evidence."""
         from gates.measure.holdout.models import ModelOutput
 
         session, work = self.session, self.session.workspace
         work.forget("measure")
         folders = work.trained(session.resolved.policy.train.seeds)
-        with session.steps.step("measure", f"against version {champion.version}" if champion else "no champion yet"):
+        against = f"against version {rivals.champion.version}" if rivals.champion else "no champion yet"
+        with session.steps.step("measure", against):
             outputs = [ModelOutput.of(folder) for folder in folders]
-            evidence = session.measurement.evidence(findings, outputs, champion, anchor)
+            evidence = session.measurement.evidence(findings, outputs, rivals)
             evidence = charged(session, evidence, session.resolved)
-            evidence = replace(evidence, uncompared=None if champion else session.unreachable)
+            uncompared = None if rivals.champion else session.unreachable
+            evidence = replace(evidence, uncompared=uncompared, unbased=rivals.unbased)
         work.save(work.evidence, evidence)
         shown_rows.keep(session, evidence)
-        measure_for_base(session, outputs, champion, anchor)
+        keep.describe(session, evidence)
+        measure_for_base(session, outputs, rivals)
         return evidence
 
     def measure_trained(self) -> Evidence:
         """Check the data, and measure the candidate that was trained before."""
         session = self.session
         session.workspace.trained(session.resolved.policy.train.seeds)
-        return self.measure(self.check(), baselines.champion(session), baselines.anchor(session))
+        return self.measure(self.check(), baselines.rivals(session))
 
     def judge(self) -> Decision:
         """Judge the evidence as it lies there, and keep the decision."""

@@ -49,7 +49,7 @@ def publish(session: Session, decision: Decision, facts: Facts) -> None:
         "observing": facts.observing or "",
         "model": decision.candidate.digest if decision.candidate else "",
     }
-    paths = {name: getattr(work, name) for name in ("decision", "evidence", "report", "html", "rows")}
+    paths = {name: getattr(work, name) for name in ("decision", "evidence", "report", "html", "rows", "base_model")}
     values |= {name: str(path) for name, path in paths.items() if path.exists()}
     if work.base_files:
         values["base"] = "\n".join(map(str, work.base_files))

@@ -33,6 +33,8 @@ DIRTY = "code or data that was not committed can't be restored"
 
 def reproduce(session: Session, entry: Entry, into: Path) -> Reproduced:
     """Train in the empty folder ``into``. Raises ``GatesError`` where record, commit or data don't allow it."""
+    from gates.measure.holdout.models import Rivals
+
     record = entry.record
     checkout = repository(session.workspace.root, session.environ)
     commit = record.source.commit if record.source else None
@@ -57,7 +59,7 @@ def reproduce(session: Session, entry: Entry, into: Path) -> Reproduced:
     pipeline = Pipeline(again)
     findings = pipeline.check()
     pipeline.train()
-    after = pipeline.measure(findings, _champion(session, before, into))
+    after = pipeline.measure(findings, Rivals(champion=_champion(session, before, into)))
     ours = again.measurement.predictions(again.workspace.candidate, "candidate")
     kept = _kept(session, again, entry, into)
     parts += list(_predictions(kept, ours)) + list(_counts(before, after))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gates.ledger.ledger import Ledger
     from gates.measure.measurement import Measurement
     from gates.registry.address import MLflowAddress
+    from gates.registry.base_branch import BaseBranch
     from gates.registry.interface import Registry
     from gates.registry.mlflow import MLflowRegistry
 
@@ -74,8 +75,25 @@ class Session:
     @cached_property
     def base(self) -> Base | None:
         """The commit whose policies judge, too; None where there is no such commit."""
-        revision = self.against or event.base_commit(self.environ)
+        revision = self._base_revision
         return base_of(self.workspace, revision, self.resolved, self.environ) if revision else None
+
+    @property
+    def _base_revision(self) -> str | None:
+        return self.against or event.base_commit(self.environ)
+
+    @cached_property
+    def base_commit(self) -> str | None:
+        """The commit that a pull request starts from; None in any other run."""
+        revision = self._base_revision
+        return self.ledger.git.resolve(f"{revision}^{{commit}}") if revision else None
+
+    @property
+    def base_branch(self) -> BaseBranch:
+        """Where the predictions of the default branch's models are kept."""
+        from gates.registry.base_branch import BaseBranch
+
+        return BaseBranch(git=self.ledger.git, remote=self.ledger.remote, say=self.steps.say)
 
     @property
     def base_policies(self) -> tuple[ResolvedPolicy, ...]:

@@ -16,7 +16,7 @@ from gates.documents.evidence import MeasuredModel as Measured
 from gates.documents.record import Refused, TrainingCode
 from gates.errors import Exit, GatesError
 from gates.ledger.acceptances import Proven
-from gates.measure.holdout.models import ModelOutput, RegisteredModel
+from gates.measure.holdout.models import ModelOutput, RegisteredModel, Rivals
 from gates.measure.measurement import Measurement
 from gates.measure.training_facts import NAME as FACTS
 from gates.policy import ResolvedPolicy
@@ -98,9 +98,12 @@ def measure_again(candidate: Candidate, evidence: Evidence, served: RegisteredMo
         assert evidence.candidate  # noqa: S101 -- the caller has looked
         digests = [evidence.candidate.digest, *(run.digest for run in evidence.runs)]
         ours = [_copied(candidate.workspace, place, Path(beside), known) for place, known in enumerate(digests)]
-        theirs, fixed = bare(served, evidence.champion, "champion"), bare(candidate.anchor(), evidence.anchor, "anchor")
+        rivals = Rivals(
+            champion=bare(served, evidence.champion, "champion"),
+            anchor=bare(candidate.anchor(), evidence.anchor, "anchor"),
+        )
         try:
-            found = measurement.evidence(measurement.check(), ours, theirs, fixed, evidence.used)
+            found = measurement.evidence(measurement.check(), ours, rivals, evidence.used)
             return replace(found, uncompared=evidence.uncompared), _predictions_digest(ours[0].folder)
         except GatesError as error:
             if error.exit_code is Exit.OUTSIDE:

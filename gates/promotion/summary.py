@@ -15,7 +15,7 @@ from gates.promotion.transaction import PromotionContext
 from gates.registry.interface import TAG_DECISION, TAG_DIGEST, TAG_HOLDOUT, StoredRun, Summary
 from gates.report.escape import text
 from gates.schema.canonical import digest
-from gates.wording import number, percent, plural, signed
+from gates.wording import number, percent, plural, rows, signed
 
 MOST_METRICS = 100  # of a run: MLflow takes a thousand numbers at once, and a metric has six
 MOST_LINES = 20  # of a description, of which MLflow keeps 5,000 characters
@@ -102,7 +102,7 @@ def _version(decision: Decision, record: Record, metrics: list[GateVerdict]) -> 
     if len(metrics) > MOST_LINES:
         yield f"And {len(metrics) - MOST_LINES} more, in the metrics of the run."
     holdout = next((table for table in record.data if table.name == "holdout"), None)
-    on = f"Measured on {holdout.rows:,} rows. " if holdout else ""
+    on = f"Measured on {rows(holdout.rows)}. " if holdout else ""
     bounds = f"Each bound holds with {percent(decision.confidence)} confidence. " if decision.confidence else ""
     champion = decision.champion and decision.champion.version
     against = f"Compared with version {text(champion)}." if champion else "Compared with no champion."

@@ -40,7 +40,7 @@ from gates.policy import Stage
 from gates.promotion import provenance
 from gates.promotion.candidate import OTHER_ROWS, Candidate, changed, evidence_of, measure_again
 from gates.promotion.transaction import PromotionContext, RefusedError, approved, on_default_branch
-from gates.report.model_card import render
+from gates.report.card.model_card import render
 from gates.schema.canonical import canonical, digest, digest_bytes
 from gates.schema.validation import read_json
 from gates.wording import plural
@@ -130,7 +130,8 @@ class _Judged:
 
 def _judged(desk: PromotionContext, candidate: Candidate, head: str | None, model: str) -> _Judged:
     """Derive the decision again from the evidence, which is measured again from the predictions."""
-    resolved, seen = candidate.resolved, evidence_of(candidate)
+    resolved, measured = candidate.resolved, evidence_of(candidate)
+    seen = measured.without_base  # whose model a pull request started from says nothing about this one
     decision = judge(resolved, seen)
     if seen.candidate is None or decision.verdict is Verdict.ERROR:
         raise RefusedError(Refused.VERDICT, f"the verdict is {decision.verdict}: {decision.reason}", hint=HINT_VERDICT)
@@ -141,8 +142,8 @@ def _judged(desk: PromotionContext, candidate: Candidate, head: str | None, mode
     fresh = replace(fresh, used=_used(desk, candidate, head, seen, own=(model, digest(decision))))
     _as_promoted(desk, candidate, head, fresh)
     why = _moved_on(candidate, seen, fresh)
-    if why is None:  # evidence that shall be not compared gives another decision than people have seen
-        anew = candidate.uncompared is not None
+    if why is None:  # without a comparison it is another decision than people have seen
+        anew = candidate.uncompared is not None or seen != measured
         return _Judged(decision=decision, evidence=seen, predictions=predictions, anew=anew)
     again = judge(resolved, fresh)
     if again.verdict is Verdict.ERROR:

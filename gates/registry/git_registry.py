@@ -70,7 +70,7 @@ class GitRegistry:
         found = state.version(version)
         if found is None:
             return None
-        place, into = f"{_folder(name)}/{found.stored}", cache / f"v{version}"
+        place, into = f"{folder_of(name)}/{found.stored}", cache / f"v{version}"
 
         def copied(part: str) -> Path:
             return self._copied(files, f"{place}/{part}/", into / part)
@@ -85,7 +85,7 @@ class GitRegistry:
         found = state.version(version)
         if found is None:
             raise GatesError(f"there is no version {version} of {name}", where="registry")
-        return self._copied(files, f"{_folder(name)}/{found.stored}/{CANDIDATE}/", cache / f"v{version}")
+        return self._copied(files, f"{folder_of(name)}/{found.stored}/{CANDIDATE}/", cache / f"v{version}")
 
     def at(self, name: str, alias: str) -> str | None:
         """See ``Registry``."""
@@ -100,11 +100,11 @@ class GitRegistry:
         """See ``Registry``."""
         files, state = self._look(name)
         found = state.version(version)
-        return self._digest(files, f"{_folder(name)}/{found.stored}") if found else None
+        return self._digest(files, f"{folder_of(name)}/{found.stored}") if found else None
 
     def kept(self, name: str, stored: StoredRun) -> str | None:
         """See ``Registry``."""
-        return self._digest(self._look(name)[0], f"{_folder(name)}/{stored.run_id}")
+        return self._digest(self._look(name)[0], f"{folder_of(name)}/{stored.run_id}")
 
     def parameters(self, run_id: str, during: tuple[int, int] | None) -> dict[str, str] | None:
         """See ``Registry``: no training logs to this one, but MLflow may have logged it beside the policy."""
@@ -126,15 +126,15 @@ class GitRegistry:
         with ran("registry", f"look up {name} in {REGISTRY}"):
             if self._seen is None:
                 files = self._branch.files(self._branch.newest())
-                _refuse_odd(files)
+                refuse_odd(files)
                 self._seen = files
             return self._seen, self._state(self._seen, name)
 
     def _state(self, files: Files, name: str) -> RegisteredVersions:
-        blob = files.get(f"{_folder(name)}/{STATE}")
+        blob = files.get(f"{folder_of(name)}/{STATE}")
         if blob is None:
             return RegisteredVersions(schema=SCHEMA, name=name, versions=(), aliases={})
-        return self._read(blob, _folder(name))
+        return self._read(blob, folder_of(name))
 
     def _read(self, blob: Blob, folder: str) -> RegisteredVersions:
         (data,) = self._branch.read([blob])
@@ -160,7 +160,7 @@ class GitRegistry:
     def keep(self, name: str, folder: Path, predictions: Path | None, label: str) -> StoredRun:
         """See ``Registry``. Files for which there is no room are not kept: their manifest and the predictions are."""
         del label
-        run_id, home = uuid.uuid4().hex, _folder(name)
+        run_id, home = uuid.uuid4().hex, folder_of(name)
         read = {str(entry["path"]): (folder / str(entry["path"])).read_bytes() for entry in manifest(folder)}
         judged = {f"predictions{predictions.suffix}": predictions.read_bytes()} if predictions else {}
         listed = canonical([entry(*one) for one in sorted(read.items())])
@@ -202,7 +202,7 @@ class GitRegistry:
 
         def add(files: Files) -> Files:
             found = self._state(files, name).version(version)
-            return files | {f"{_folder(name)}/{found.stored}/{file}": blob} if found else files
+            return files | {f"{folder_of(name)}/{found.stored}/{file}": blob} if found else files
 
         self._change(add, f"{file} of {name} version {version}")
 
@@ -220,13 +220,13 @@ class GitRegistry:
     def _restate(self, name: str, change: Callable[[RegisteredVersions], RegisteredVersions], what: str) -> None:
         def changed(files: Files) -> Files:
             data = canonical(change(self._state(files, name)))
-            return files | {f"{_folder(name)}/{STATE}": self._branch.blob(data)}
+            return files | {f"{folder_of(name)}/{STATE}": self._branch.blob(data)}
 
         self._change(changed, what)
 
     def _change(self, change: Callable[[Files], Files], what: str) -> None:
         def plain(files: Files) -> Files:
-            _refuse_odd(files)
+            refuse_odd(files)
             return change(files)
 
         with ran("registry", f"write {what} to {REGISTRY}"):
@@ -241,7 +241,7 @@ class GitRegistry:
         The files of versions that no alias names go first, the oldest first; then the new model's own.
         """
         room = files | always | model
-        for place in self._forgettable(files, _folder(name)):
+        for place in self._forgettable(files, folder_of(name)):
             if _bytes(room) <= self._limit:
                 return room
             room = {path: blob for path, blob in room.items() if not path.startswith(place)}
@@ -295,14 +295,14 @@ def limit(environ: Mapping[str, str]) -> int:
     return int(text) * 10**6 if text else LIMIT
 
 
-def _refuse_odd(files: Files) -> None:
+def refuse_odd(files: Mapping[str, Blob]) -> None:
     """Raise ``GatesError`` for a path that leads elsewhere: whoever may push can write any."""
     for path in files:
         if not path.isprintable() or {"..", ".", ""} & set(path.split("/")) or "\\" in path:
             raise GatesError(f"{path!r} is not a path that gates writes", where=REGISTRY)
 
 
-def _folder(name: str) -> str:
+def folder_of(name: str) -> str:
     """Name a model's folder: by its name, with a hash where that is no name for a folder."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")
     return plain if plain == name else f"{plain}-{digest_bytes(name.encode())[-12:]}"

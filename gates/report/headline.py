@@ -79,7 +79,29 @@ def headline(decision: Decision, facts: Facts | None = None) -> str:
             f"{_too_small(decision)}"
         )
     line = _line(decision, facts.verdict(decision), models, covered) + _too_small(decision)
+    if facts.verdict(decision) is Verdict.FAIL and (whose := _whose(decision, covered)):
+        line += f"; {whose}"
     return f"{line}, {len(covered)} more accepted" if covered else line
+
+
+def _whose(decision: Decision, covered: Collection[GateVerdict]) -> str | None:
+    """Say whose doing a loss is, where the candidate was compared with the base commit's model, too."""
+
+    def named(against: str | None, verdict: Verdict) -> set[tuple[str, str]]:
+        rules = (gate for gate in decision.gates if gate.rule == "max_worsening" and gate not in covered)
+        return {(gate.id, gate.where) for gate in rules if gate.against == against and gate.verdict is verdict}
+
+    champion, base = named(None, Verdict.FAIL), named("base", Verdict.FAIL)
+    if base and champion:
+        return "this pull request does it"
+    if base:
+        rival = (
+            f"as good as champion v{decision.champion.version}" if decision.champion else "within the policy's limits"
+        )
+        return f"it takes back what main has gained, and is still {rival}"
+    if champion and champion <= named("base", Verdict.PASS):
+        return "main fails it already: it is not this pull request's doing"
+    return None
 
 
 def _too_small(decision: Decision) -> str:

@@ -73,7 +73,7 @@ def policy(metrics: list[str], *, ranks: bool) -> dict[str, Any]:
 def measured(folder: Path, metrics: list[str], *, ranks: bool) -> dict[str, float]:
     """Seconds of each step, in this process, and its peak memory in MB."""
     from gates.judge.judge import judge
-    from gates.measure.holdout.models import ModelOutput, RegisteredModel
+    from gates.measure.holdout.models import ModelOutput, RegisteredModel, Rivals
     from gates.measure.measurement import Measurement
     from gates.policy.policy_file import read
 
@@ -97,7 +97,7 @@ def measured(folder: Path, metrics: list[str], *, ranks: bool) -> dict[str, floa
     bench._counting.slices(joined, {})
     took["counted"] = time.perf_counter() - start
     start = time.perf_counter()
-    evidence = bench.evidence((), [ours], theirs)
+    evidence = bench.evidence((), [ours], Rivals(champion=theirs))
     took["evidence"] = time.perf_counter() - start
     start = time.perf_counter()
     decision = judge(resolved, evidence)

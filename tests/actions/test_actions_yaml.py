@@ -132,6 +132,7 @@ WRITING = {  # every job that may write, and which of our own actions it runs, n
         {"actions": "read", "contents": "write", "deployments": "read", "pull-requests": "read"},
         ["$/actions/take-artifact", "$/actions/fetch", "$/actions/promote", "$/actions/badge"],
     ),
+    ("model-promote", "keep"): ({"contents": "write"}, ["$/actions/keep"]),
     ("model-rollback", "rollback"): ({"contents": "write"}, ["$/actions/rollback", "$/actions/badge"]),
     ("model-adopt", "adopt"): (
         {"actions": "read", "contents": "write", "deployments": "read", "pull-requests": "read"},
@@ -237,8 +238,9 @@ def test_the_pages_callers_grant_what_the_called_workflow_asks_for() -> None:
 def test_a_credential_of_the_registry_that_writes_lies_in_an_environment(
     workflow: str, name: str, job: dict[str, Any]
 ) -> None:
-    drawing = (workflow, name) == ("model-picture", "picture")  # writes into a branch that nothing rests on
-    if "REGISTRY_TOKEN" in str(job) or (job["permissions"].get("contents") == "write" and not drawing):
+    # these write into branches by which nothing is promoted
+    apart = (workflow, name) in {("model-picture", "picture"), ("model-promote", "keep")}
+    if "REGISTRY_TOKEN" in str(job) or (job["permissions"].get("contents") == "write" and not apart):
         assert "environment" in job, (workflow, name)
 
 

@@ -114,6 +114,7 @@ JOBS: dict[tuple[str, str], Means] = {
     ("model-gate", "report"): lambda s: not s.cancelled and s["data"] != "skipped",
     ("model-picture", "picture"): of_an_own_branch,
     ("model-promote", "model"): on_the_default_branch,
+    ("model-promote", "keep"): lambda s: not s.cancelled and s["model.evidence"] != "" and s["model.candidate"] != "",
     ("model-promote", "approve"): lambda s: may_go_on(s) and s["inputs.approvals"] != "[]",
     ("model-promote", "promote"): lambda s: may_go_on(s) and approved(s),
     ("model-rollback", "rollback"): on_the_default_branch,

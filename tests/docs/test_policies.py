@@ -16,7 +16,7 @@ from pages import PAGES, ROOT, blocks
 from gates.documents.decision import Verdict
 from gates.judge.judge import judge
 from gates.ledger.audit_documents import resolved_of
-from gates.measure.holdout.models import ModelOutput, RegisteredModel
+from gates.measure.holdout.models import ModelOutput, RegisteredModel, Rivals
 from gates.measure.measurement import Measurement
 from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read
@@ -122,7 +122,7 @@ def test_a_policy_of_a_page_judges(home: Path, part: dict[str, Any]) -> None:
     )  # fmt: skip
     bench = Measurement(resolved, home, home / ".gates")
     candidate = ModelOutput(digest="sha256:" + "a" * 64, folder=home / "candidate")
-    evidence = bench.evidence(bench.check(), [candidate], champion)
+    evidence = bench.evidence(bench.check(), [candidate], Rivals(champion=champion))
     decision = judge(resolved, evidence)
     unsure = [(gate.label, gate.reason) for gate in decision.gates if gate.verdict in (None, Verdict.ERROR)]
     assert unsure == []

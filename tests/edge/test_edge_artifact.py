@@ -10,9 +10,9 @@ import pytest
 from edge_project import call
 
 from gates.errors import Exit, GatesError
-from gates.pipeline import handover
-from gates.pipeline.artifact import take
-from gates.pipeline.handover import without_holdout
+from gates.pipeline.machines import handover
+from gates.pipeline.machines.artifact import take
+from gates.pipeline.machines.handover import without_holdout
 from gates.system.files import folder_digest
 
 

@@ -14,7 +14,7 @@ from edge_project import Project, refused, seeded, table
 
 from gates.checkout.workspace import Workspace
 from gates.errors import GatesError
-from gates.pipeline import handover
+from gates.pipeline.machines import handover
 from gates.system.files import folder_digest
 
 pytestmark = pytest.mark.usefixtures("forked_children")

@@ -219,7 +219,7 @@ def test_the_counts_are_those_of_plain_python(project: Project, rows: Rows, seed
 @given(rows=st.lists(ROW, min_size=4, max_size=30))
 def test_both_models_are_counted_on_the_same_rows(project: Project, rows: Rows) -> None:
     """Beside a champion: cells of both calls, and the products of both placements."""
-    from gates.measure.holdout.models import RegisteredModel
+    from gates.measure.holdout.models import RegisteredModel, Rivals
 
     rows = [row | {"id": number} for number, row in enumerate(rows)]
     rows[0]["churn"], rows[1]["churn"] = "left", "stayed"
@@ -234,7 +234,7 @@ def test_both_models_are_counted_on_the_same_rows(project: Project, rows: Rows) 
     served = RegisteredModel(
         version="3", digest="sha256:1", predictions=lambda _: kept, folder=lambda: root / "nowhere"
     )
-    found = bench.evidence((), [ModelOutput(digest="sha256:0", folder=root / "made")], served)
+    found = bench.evidence((), [ModelOutput(digest="sha256:0", folder=root / "made")], Rivals(champion=served))
     assert found.champion is not None
     assert (found.champion.version, found.champion.unscored) == ("3", None)
     (whole,) = found.slices

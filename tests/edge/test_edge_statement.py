@@ -14,7 +14,7 @@ from huggingface_hub import ModelCard, eval_result_entries_to_yaml, parse_eval_r
 from gates.checkout.workspace import Workspace
 from gates.documents.record import RecordedModel, RecordKind
 from gates.promotion.provenance import draft, run
-from gates.report.model_card import render as card
+from gates.report.card.model_card import render as card
 
 
 @pytest.fixture(scope="module")

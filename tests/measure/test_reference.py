@@ -13,7 +13,7 @@ from fairlearn import metrics as fm
 from gates.documents.evidence import CANDIDATE, CHAMPION
 from gates.documents.slices import OVERALL
 from gates.kinds.metric.rule import PARAMETERS, metric_of
-from gates.measure.holdout.models import ModelOutput, RegisteredModel
+from gates.measure.holdout.models import ModelOutput, RegisteredModel, Rivals
 from gates.measure.measurement import Measurement
 from gates.metrics import ANY_TASK, table
 from gates.metrics.functions import FUNCTIONS
@@ -162,7 +162,9 @@ def measured(folder, task, gates, frame, candidate, champion, policy=None, rules
     work = folder / "work"
     work.mkdir()
     bench = Measurement(resolved, folder, work)
-    return resolved, bench.evidence((), [ModelOutput(digest="sha256:2", folder=folder / "candidate")], served)
+    return resolved, bench.evidence(
+        (), [ModelOutput(digest="sha256:2", folder=folder / "candidate")], Rivals(champion=served)
+    )
 
 
 def rules(task):

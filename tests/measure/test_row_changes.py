@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from gates.errors import GatesError
-from gates.measure.holdout.models import ModelOutput, RegisteredModel
+from gates.measure.holdout.models import ModelOutput, RegisteredModel, Rivals
 from gates.measure.measurement import Measurement
 from gates.measure.row_changes import RowsAsked
 from gates.policy.policy_file import read
@@ -54,7 +54,7 @@ def measured(folder, task, frame, ours, theirs, asked, *, alone=False):
     )
     bench = Measurement(resolved, folder, folder)
     candidate = [ModelOutput(digest="sha256:2", folder=folder / "candidate")]
-    evidence = bench.evidence((), candidate, None if alone else champion)
+    evidence = bench.evidence((), candidate, Rivals(champion=None if alone else champion))
     return evidence, bench.changed_rows(asked, evidence)
 
 

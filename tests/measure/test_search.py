@@ -11,7 +11,7 @@ from gates.documents.decision import Code, Verdict
 from gates.documents.slices import AUTO
 from gates.errors import GatesError
 from gates.judge.judge import judge
-from gates.measure.holdout.models import ModelOutput, RegisteredModel
+from gates.measure.holdout.models import ModelOutput, RegisteredModel, Rivals
 from gates.measure.measurement import Measurement
 from gates.policy.policy_file import read
 
@@ -40,7 +40,7 @@ def searched(folder, frame, candidate, champion=None, **top):
         folder=lambda: folder,
     )
     made = [ModelOutput(digest="sha256:2", folder=folder / "candidate")]
-    return resolved, bench.evidence((), made, served if champion is not None else None)
+    return resolved, bench.evidence((), made, Rivals(champion=served if champion is not None else None))
 
 
 def table(random, rows):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gates.errors import GatesError
 from gates.measure import shards
-from gates.measure.holdout.models import ModelOutput, RegisteredModel
+from gates.measure.holdout.models import ModelOutput, RegisteredModel, Rivals
 from gates.measure.measurement import Measurement
 from gates.measure.shards import Measured, Shard
 from gates.measure.statistics.function_calls import GuestMetric
@@ -130,12 +130,12 @@ def served(folder):
 def measured(resolved, folder, shard=None):
     bench = Measurement(resolved, folder, folder, shard=shard)
     made = [ModelOutput(digest=f"sha256:{name:c<64.1}", folder=folder / name) for name in ("candidate", "again")]
-    both = served(folder / "champion"), served(folder / "champion")
+    rivals = Rivals(**dict.fromkeys(("champion", "anchor", "base"), served(folder / "champion")))
     if shard is None:
-        return bench.evidence(bench.check(), made, *both)
+        return bench.evidence(bench.check(), made, rivals)
     target = folder / f"{shard.index}-of-{shard.of}"
     target.mkdir(exist_ok=True)
-    return bench.part(made, *both, target)
+    return bench.part(made, rivals, target)
 
 
 def parts(resolved, folder, of):
@@ -178,7 +178,7 @@ def test_what_does_not_add_up_is_counted_of_kept_rows(tmp_path, name):
     resolved = project(tmp_path, 300 if "search" in name else 60, 1, *TASKS[name])
     whole = measured(resolved, tmp_path)
     found = parts(resolved, tmp_path, 3)
-    assert len(found[tmp_path / "1-of-3"].sides) == (0 if name.endswith("adds up") else 3)
+    assert len(found[tmp_path / "1-of-3"].sides) == (0 if name.endswith("adds up") else 4)
     assert canonical(merged(resolved, tmp_path, found)) == canonical(whole)
     assert all(one.rows for one in whole.slices)
     assert ("search" in name) == (whole.search is not None)

@@ -18,7 +18,7 @@ import test_reference
 from test_shards import served
 
 from gates.errors import GatesError
-from gates.measure.holdout.models import ModelOutput
+from gates.measure.holdout.models import ModelOutput, Rivals
 from gates.measure.measurement import Measurement
 from gates.policy.policy_file import read
 from gates.schema.canonical import canonical
@@ -90,7 +90,11 @@ def evidence(folder: Path, engine: str, task: str, data: dict, gates: list, slic
     resolved = read(yaml.safe_dump(policy).encode(), "gates.yaml", lambda _: b"")
     bench = Measurement(resolved, folder, folder / "work")
     return canonical(
-        bench.evidence((), [ModelOutput(digest="sha256:2", folder=folder / "candidate")], served(folder / "champion"))
+        bench.evidence(
+            (),
+            [ModelOutput(digest="sha256:2", folder=folder / "candidate")],
+            Rivals(champion=served(folder / "champion")),
+        )
     )
 
 

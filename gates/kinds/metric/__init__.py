@@ -136,12 +136,26 @@ def _groups(rule: MetricRule, terms: GateContext) -> Dimension:
 
 def judge(rule: MetricRule, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
     """Yield each rule on the whole holdout; then each slice rule over all slices as one family. What may not get worse
-    than the champion may not get worse than the anchor either."""
+    than the champion may not get worse than the anchor, and a pull request's base commit, either."""
     yield from _against(rule, limits_of, evidence, terms, "champion")
     if terms.anchored:
         view = evidence.against_anchor
         for verdict in _against(rule, _creep, view, terms, "anchor"):
             yield replace(verdict, against="anchor")
+    yield from _against_base(rule, evidence, terms)
+
+
+def _against_base(rule: MetricRule, evidence: Evidence, terms: GateContext) -> Iterator[GateVerdict]:
+    """Yield the same rules against the base commit's model; where that has no predictions, that alone, which blocks
+    nothing."""
+    why = evidence.unbased or (evidence.base and evidence.base.unscored)
+    if why:
+        metric = metric_of(rule, terms.task)
+        for name_, limit in _creep(rule):
+            yield replace(_row(rule, metric, name_, limit, None, 0, absent(None, Code.NO_BASE, why)), against="base")
+    elif evidence.base:
+        for verdict in _against(rule, _creep, evidence.against_base, terms, "base"):
+            yield replace(verdict, against="base")
 
 
 def _creep(rule: MetricRule | SliceLimits) -> Iterator[tuple[str, float]]:

@@ -158,7 +158,7 @@ def prepare(
         candidate=quantity,
         champion=before,
         difference=change,
-        champion_name=f"{rival} v{champion.version}" if champion else "",
+        champion_name=rival_name(rival, champion.version) if champion else "",
         confidence=terms.confidence,
         left=left,
     )
@@ -187,7 +187,7 @@ def _obstacle(
     if compares and champion is None:
         return absent(None, Code.NO_CHAMPION, "no champion yet")
     if compares and champion and champion.unscored:
-        why = f"{rival} v{champion.version} was not scored on the same rows: {champion.unscored}"
+        why = f"{rival_name(rival, champion.version)} was not scored on the same rows: {champion.unscored}"
         return absent(Verdict.ERROR, Code.DIFFERENT_ROWS, why)
     if metric.statistic.form == "ranks" and any(one.ranks is None for one in slices):
         return absent(Verdict.ERROR, Code.NO_SCORES, f"{metric.name} needs scores; only calls were predicted")
@@ -212,6 +212,11 @@ def _left_out(small: Sequence[Slice], least: int) -> str:
     told = [f"{key_text(one.key)} ({rows(one.rows)})" for one in small[:MOST_LEFT]]
     more = f" and {len(small) - MOST_LEFT} more" if len(small) > MOST_LEFT else ""
     return f"not compared, min_rows asks for {least:,}: {', '.join(told)}{more}"
+
+
+def rival_name(rival: str, version: str | None) -> str:
+    """Name the model that a candidate is compared with: ``champion v12``, ``base commit 1a2b3c4``."""
+    return f"base commit {version}" if rival == "base" else f"{rival} v{version}"
 
 
 def by_text(slices: Sequence[Slice]) -> str:

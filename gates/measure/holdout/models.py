@@ -34,6 +34,16 @@ class RegisteredModel:
     folder: Callable[[], Path]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rivals:
+    """The models that a candidate is compared with: the champion, the anchor, and a pull request's base commit's."""
+
+    champion: RegisteredModel | None = None
+    anchor: RegisteredModel | None = None
+    base: RegisteredModel | None = None
+    unbased: str | None = None  # why there is no base commit's model, where a pull request should have one
+
+
 def output_of(folder: Path) -> Path:
     """Return what a training wrote: a file of predictions, or the folder of a model. Raises ``GatesError`` where it
     wrote neither, or more than one."""

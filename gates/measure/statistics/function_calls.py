@@ -91,6 +91,7 @@ def taken(fresh: Evidence, judged: Evidence, names: Iterable[str]) -> Evidence:
         fresh,
         slices=_with(fresh.slices, judged.slices, wanted),
         anchored=_with(fresh.anchored, judged.anchored, wanted),
+        based=_with(fresh.based, judged.based, wanted),
         runs=tuple(replace(run, slices=_with(run.slices, old.slices, wanted)) for run, old in runs),
     )
 

@@ -3,7 +3,7 @@
 | parcel | made by | holds |
 | --- | --- | --- |
 | `data` | `gates check-data` | what training may see: training tables, the holdout without its labels |
-| `served` | `gates check-data` | champion and anchor: each one's kept predictions, or its model |
+| `served` | `gates check-data` | champion, anchor, base commit's model: kept predictions, or the model |
 | `candidate`, `seeds` | `gates train` | what the training wrote, and what further trainings of its recipe did |
 | `scores`, `champion-scores` | `gates score` | what their models gave for the holdout's rows |
 | `evidence` | `gates run` | the evidence, with decision and report |
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from gates.checkout.workspace import Workspace
 from gates.errors import Exit, GatesError
-from gates.measure.holdout.models import RegisteredModel
+from gates.measure.holdout.models import RegisteredModel, Rivals
 from gates.measure.holdout.scoring import ScoringRequest, scored
 from gates.measure.measurement import Measurement
 from gates.schema.fields import Plain
@@ -34,7 +34,7 @@ LARGEST = 16 * 2**30  # bytes of a parcel: more than a hosted runner's disk has 
 SCORING = "scoring.json"
 FEATURES = "features"  # with the suffix of their format
 SERVED = "served.json"
-SERVING = ("champion", "anchor")
+SERVING = ("champion", "anchor", "base")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _GLOB = re.compile(r"[*?\[{]")
 _AGAIN = "Hand over what gates check-data made."
@@ -54,7 +54,7 @@ PARCELS: Mapping[str, Parcel] = {
     "candidate": Parcel(place="candidate"),
     "seeds": Parcel(place="seeds"),
     "scores": Parcel(place="scored", names=r"candidate\d*\.parquet"),
-    "evidence": Parcel(place=".", names=r"(evidence|decision|rows)\.json|report\.md"),
+    "evidence": Parcel(place=".", names=r"(evidence|decision|rows|base)\.json|report\.md"),
     "champion-scores": Parcel(place="scored", names=rf"({'|'.join(SERVING)})\.(parquet|json)"),
 }
 
@@ -182,15 +182,17 @@ def without_holdout(measurement: Measurement, checkout: Path) -> str:
     return "\n".join(lines)
 
 
-# -- champion and anchor --
+# -- champion, anchor and the base commit's model --
 
 
-def hand_served(serving: Mapping[str, RegisteredModel | None], identity: str, folder: Path) -> bool:
-    """Write the parcel ``served``, a folder a model by its name; gives whether one of them must be scored first.
+def hand_served(rivals: Rivals, identity: str, folder: Path) -> bool:
+    """Write the parcel ``served``, a folder a model by its role; gives whether one of them must be scored first.
 
     ``identity`` is that of the holdout, on which kept predictions must be.
     """
-    handed = [_hand_one(served, identity, folder / name) for name, served in serving.items()]
+    handed = [_hand_one(getattr(rivals, name), identity, folder / name) for name in SERVING]
+    if rivals.unbased:
+        files.write(folder / "base" / SERVED, json.dumps({"unbased": rivals.unbased}).encode())
     return any(handed)
 
 
@@ -225,14 +227,21 @@ def _hand_model(served: RegisteredModel, identity: str, folder: Path) -> bool:
     return True
 
 
+def handed_rivals(work: Workspace) -> Rivals:
+    """Return all that was handed over to be compared with."""
+    why = _object(work.served / "base" / SERVED).get("unbased")
+    models = {name: handed_served(work, name) for name in SERVING}
+    return Rivals(**models, unbased=None if why is None else str(why))
+
+
 def handed_served(work: Workspace, name: str) -> RegisteredModel | None:
-    """Return the champion, or the anchor, that was handed over.
+    """Return a model that was handed over.
 
     Its predictions are the kept ones, or those of the parcel with its scores.
     """
     folder, scores = work.served / name, work.scored
     handed = _object(folder / SERVED)
-    if not handed:
+    if "version" not in handed:
         return None
 
     def predictions(_: str) -> Path:

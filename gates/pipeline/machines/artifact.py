@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from gates.errors import GatesError
-from gates.pipeline.handover import plain_files
+from gates.pipeline.machines.handover import plain_files
 from gates.system.files import folder_digest
 from gates.system.git import repository
 

@@ -29,10 +29,10 @@ def measure(session: Session, text: str) -> Path:
     target = work.shard(shard.index, shard.of)
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    champion, anchor = baselines.champion(session), baselines.anchor(session)
+    rivals = baselines.rivals(session)
     with session.steps.step("measure", f"part {text} of the holdout"):
         measurement = Measurement(session.resolved, work.root, work.work, environ=session.environ, shard=shard)
-        part = measurement.part([ModelOutput.of(folder) for folder in folders], champion, anchor, target)
+        part = measurement.part([ModelOutput.of(folder) for folder in folders], rivals, target)
     files.write(target / PART, canonical(part) + b"\n")
     return target
 

@@ -12,8 +12,8 @@ from gates.documents.evidence import Evidence
 from gates.documents.record import Record
 from gates.documents.slices import OVERALL
 from gates.policy import Card, ResolvedPolicy
+from gates.report.card.hub_metadata import front_matter
 from gates.report.escape import code, text
-from gates.report.hub_metadata import front_matter
 from gates.report.markdown_tables import fairness, rules
 from gates.schema.canonical import digest
 from gates.wording import percent, plural, rows

@@ -15,7 +15,7 @@ from gates.policy import Card, ResolvedPolicy
 from gates.schema.canonical import digest
 from gates.schema.fields import Plain
 from gates.schema.yaml_text import dump
-from gates.wording import number, percent
+from gates.wording import number, percent, rows
 
 PIPELINES = {  # the hub's name for a task; it has none for the others
     "binary": "tabular-classification",
@@ -110,5 +110,5 @@ def _notes(gate: GateVerdict, decision: Decision) -> Iterator[str]:
     assert gate.candidate is not None  # noqa: S101 -- the caller has looked
     confidence = f", each bound with {percent(decision.confidence)} confidence" if decision.confidence else ""
     yield f"{gate.id} between {number(gate.candidate.low)} and {number(gate.candidate.high)}{confidence}"
-    yield f"{gate.n:,} rows"
+    yield rows(gate.n)
     yield f"gates, decision {digest(decision)}"

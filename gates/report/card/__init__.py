@@ -1,0 +1,1 @@
+"""The model card, and what the Hugging Face hub reads in it."""
