@@ -14,6 +14,7 @@ from gates.cli import cli
 from gates.errors import GatesError
 from gates.github.rest_api import Client
 from gates.measure.engines.duckdb import DuckDB
+from gates.registry.address import MLflowAddress
 from gates.registry.sqlite import SQLiteRegistry
 from gates.system import files, sandbox
 from gates.system.activity import LOG, ActivityLog, ran
@@ -66,7 +67,8 @@ def document(folder: Path) -> None:
 
 def registry(folder: Path) -> None:
     sqlite3.connect(folder / "mlflow.db").close()
-    SQLiteRegistry(f"sqlite:///{folder}/mlflow.db", lambda: pytest.fail("asked"))._rows("SELECT 1")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    SQLiteRegistry(MLflowAddress(tracking=uri, registry=uri), lambda: pytest.fail("asked"))._rows("SELECT 1")
 
 
 @pytest.mark.parametrize(

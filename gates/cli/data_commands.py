@@ -280,7 +280,7 @@ def fetch(command: str) -> None:
 
     \b
     Example:
-      GATES_FETCH_CREDENTIALS="AWS_REGION=eu-central-1" gates fetch --command 'echo "$AWS_REGION" > region.txt'
+      GATES_FETCH_CREDENTIALS="AWS_REGION=eu-central-1" gates fetch --command 'echo "$AWS_REGION"'
     """
     from gates.system.fetching import fetch as fetched
 
