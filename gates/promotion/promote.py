@@ -38,6 +38,8 @@ class Promoted:
 def promote(desk: PromotionContext, candidate: Candidate, wanted: str | None, *, rehearse: bool = False) -> Promoted:
     """Make the candidate what the stage's alias names; without ``wanted`` the next stage that it has not reached.
 
+    The order is what keeps alias and ledger together (docs/mlflow.md tells it to users): nothing that may take long or
+    fail harmlessly happens while an intent is open, and nothing that counts happens before one is.
     ``rehearse``: verify everything, and change nothing: no alias, no record, no intent that somebody left open.
     Raises ``RefusedError`` where it may not be, which is a record, too, unless it was only rehearsed.
     """
@@ -53,14 +55,15 @@ def promote(desk: PromotionContext, candidate: Candidate, wanted: str | None, *,
                 return _already(desk, candidate.resolved, head, stage)
             try:
                 verification = verified(desk, candidate, head, stage, model)
-                if verification.record.after is None:
+                if verification.record.after is None:  # 1. The files are stored, and no version names them.
                     kept = kept or _kept(desk, candidate, verification)
             except RefusedError as error:
                 _refuse(desk, candidate, stage, error)
                 raise
-            if kept:
+            if kept:  # 2. What people read of them is shown. It says what was judged, and may fail.
                 show(desk, kept, _summary(candidate, verification))
             with suppress(LostRaceError):  # else: look, verify and judge again on the state of now
+                # 3. The intent is written. 4. The version is registered, 5. the alias moved, 6. the outcome written.
                 intent = begin(desk, verification.record, verification.documents, after=head)
                 return _carried_out(desk, candidate, intent, kept, verification)
 
