@@ -17,13 +17,13 @@ from gates.github.outputs import stop_commands
 from gates.system import sandbox
 
 MODULES = {  # the module of each command; it is imported when the command is asked for
-    "job_commands": ("run", "plan", "check-data", "train", "score", "keep"),
+    "job_commands": ("run", "plan", "check-data", "train", "score"),
     "steps": ("check", "measure", "merge", "judge", "report", "schema"),
     "promotion_commands": ("promote", "rollback", "adopt", "waive"),
     "ledger_commands": ("status", "history", "verify", "reproduce"),
     "github_commands": ("comment", "unchanged", "annotate", "doctor"),
     "picture_commands": ("picture", "badge"),
-    "other_runs": ("find-fork", "report-fork", "find-run"),
+    "other_runs": ("find-fork", "report-fork", "find-run", "keep"),
     "data_commands": ("init", "data", "contract", "fetch", "take-artifact"),
     "policy_commands": ("policy",),
     "statement_commands": ("statement", "card"),

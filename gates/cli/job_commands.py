@@ -287,34 +287,6 @@ def run(policy: Path, base: str | None, as_json: bool, handed: Path | None, dige
     sys.exit(options.code(decision, facts))
 
 
-NEEDED = ("candidate", "scores", "evidence")  # to keep a model's predictions
-
-
-@click.command()
-@options.policy
-@given
-def keep(policy: Path, handed: Path | None, digests: str | None) -> None:
-    """Keep this run's predictions in the branch gates-base, for later pull requests to be compared with.
-
-    For runs of the default branch, whatever their verdict. A pull request's candidate is then compared with the model
-    of the commit that it starts from, too, and its comment says whose doing a loss is. Needs `contents: write`.
-
-    \b
-    Example:
-      gates run; gates keep
-    """
-    from gates.pipeline import keep as keeping
-    from gates.pipeline.machines.handover import PARCELS
-
-    session = options.session(policy)
-    if digests:  # other jobs need more of them
-        names = PARCELS.keys() - set(NEEDED)
-        digests = "\n".join(line for line in digests.splitlines() if line.strip().partition(" ")[0] not in names)
-    receive(session, handed, digests, *NEEDED)
-    kept = keeping.keep(session)
-    click.echo(f"kept for pull requests: {session.model} at {kept.commit[:7]}" if kept else "nothing was kept")
-
-
 def _judge_handed(session: Session) -> Decision:
     from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Commands for workflows that continue another run: a fork's, or that of a commit to accept."""
+"""Commands for what one run does for another: of a fork, of a commit to accept, or for later pull requests."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 
 from gates.cli import options
 from gates.cli.github_commands import AUTHOR, NOTHING_NEW, tell, tell_unchanged
+from gates.cli.job_commands import given, receive
 from gates.documents.decision import Decision, unchanged
 from gates.errors import Exit, GatesError
 from gates.pipeline.pipeline import Pipeline
@@ -128,3 +129,31 @@ def find_run(pr: int, commit: str) -> None:
     run, artifacts = runs.judged(_client(happened.api_url), happened.repository, pr, commit)
     outputs.write_outputs(os.environ, {"run": str(run), "artifacts": ",".join(map(str, artifacts))})
     click.echo(f"run {run}: {counted(len(artifacts), 'artifact')} with evidence")
+
+
+NEEDED = ("candidate", "scores", "evidence")  # to keep a model's predictions
+
+
+@click.command()
+@options.policy
+@given
+def keep(policy: Path, handed: Path | None, digests: str | None) -> None:
+    """Keep this run's predictions in the branch gates-base, for later pull requests to be compared with.
+
+    For runs of the default branch, whatever their verdict. A pull request's candidate is then compared with the model
+    of the commit that it starts from, too, and its comment says whose doing a loss is. Needs `contents: write`.
+
+    \b
+    Example:
+      gates run; gates keep
+    """
+    from gates.pipeline import keep as keeping
+    from gates.pipeline.machines.handover import PARCELS
+
+    session = options.session(policy)
+    if digests:  # other jobs need more of them
+        names = PARCELS.keys() - set(NEEDED)
+        digests = "\n".join(line for line in digests.splitlines() if line.strip().partition(" ")[0] not in names)
+    receive(session, handed, digests, *NEEDED)
+    kept = keeping.keep(session)
+    click.echo(f"kept for pull requests: {session.model} at {kept.commit[:7]}" if kept else "nothing was kept")

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gates.documents.evidence import Bucket, Curve, Evidence, Fit, Moments, Slice
+from gates.documents.evidence import Bucket, Evidence, Moments, Slice
+from gates.documents.spread import Curve, Fit
 from gates.measure.slice_counts import order
 from gates.policy import ResolvedPolicy
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
-from gates.documents.evidence import Curve, Moments, Slice
+from gates.documents.evidence import Moments, Slice
 from gates.documents.slices import Dimension
+from gates.documents.spread import Curve
 from gates.kinds.protocol import Needs
 from gates.measure.holdout.joined import ScoredRows, bin_of, of_scores
 from gates.measure.holdout.labels import Labels

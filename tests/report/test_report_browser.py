@@ -12,7 +12,8 @@ from reports import PASSES, champion_of, decision_of
 from telco import settle
 from test_report_html import HOSTILE
 
-from gates.documents.evidence import Curve, Finding, Part
+from gates.documents.evidence import Finding, Part
+from gates.documents.spread import Curve
 from gates.report.html import render
 from gates.report.run_facts import Facts
 

@@ -12,7 +12,8 @@ import pytest
 from reports import FAILS, PASSES, champion_of, settled
 
 from gates.documents.decision import Decision
-from gates.documents.evidence import Curve, Finding, Part
+from gates.documents.evidence import Finding, Part
+from gates.documents.spread import Curve
 from gates.judge.judge import judge
 from gates.report.html import render
 from gates.report.interval import held

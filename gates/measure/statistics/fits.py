@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from gates.contract.sql import literal
-from gates.documents.evidence import Fit
+from gates.documents.spread import Fit
 from gates.measure.holdout.joined import ScoredRows
 from gates.policy import Policy
 from gates.stats.residual_bins import BITS, LEAST, MOST

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from gates.documents.evidence import Fit
+from gates.documents.spread import Fit
 from gates.report.html import plots
 from gates.report.html.plots import Frame, Range
 from gates.stats.residual_bins import ends_of

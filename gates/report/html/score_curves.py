@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gates.documents.evidence import Curve
+from gates.documents.spread import Curve
 from gates.stats.score_bins import middle_of
 
 Points = list[tuple[float, float]]
