@@ -23,15 +23,16 @@ def describe(session: Session, evidence: Evidence) -> None:
     Predictions by a key that is x-sensitive are not kept.
     """
     policy, contract = session.resolved.policy, session.resolved.contract
-    commit = _commit(session)
+    commit = None if session.base_commit else _commit(session)
     if commit is None or evidence.candidate is None or (contract and policy.data.key in contract.hidden):
         return
     predictions = _predictions(session)
+    counted = next(table.digest for table in evidence.tables if table.name == "holdout")  # the same, where a key is
     base = BaseModel(
         schema=SCHEMA,
         commit=commit,
         digest=evidence.candidate.digest,
-        holdout=session.measurement.holdout_identity,
+        holdout=counted if policy.data.key else session.measurement.holdout_identity,
         predictions=hashlib.sha256(predictions.read_bytes()).hexdigest(),
     )
     session.workspace.save(session.workspace.base_model, base)
