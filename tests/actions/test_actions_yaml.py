@@ -245,6 +245,15 @@ def test_a_credential_of_the_registry_that_writes_lies_in_an_environment(
 
 
 @pytest.mark.parametrize(("workflow", "name", "job"), EVERY_JOB)
+def test_a_registry_has_both_of_its_addresses_or_none(workflow: str, name: str, job: dict[str, Any]) -> None:
+    environment, inputs = job.get("env", {}), job.get("with", {})
+    assert environment.get("MLFLOW_REGISTRY_URI") == (
+        "${{ inputs.registry-uri }}" if "MLFLOW_TRACKING_URI" in environment else None
+    ), (workflow, name)
+    assert ("registry-uri" in inputs) == ("tracking-uri" in inputs)
+
+
+@pytest.mark.parametrize(("workflow", "name", "job"), EVERY_JOB)
 def test_no_job_restores_a_cache(workflow: str, name: str, job: dict[str, Any]) -> None:
     for step in job.get("steps", []):
         assert "cache" not in str(step), (workflow, name)
