@@ -20,7 +20,7 @@ MODULES = {  # the module of each command; it is imported when the command is as
     "job_commands": ("run", "plan", "check-data", "train", "score"),
     "steps": ("check", "measure", "merge", "judge", "report", "schema"),
     "promotion_commands": ("promote", "rollback", "adopt", "waive"),
-    "ledger_commands": ("status", "history", "verify", "reproduce"),
+    "ledger_commands": ("status", "history", "verify", "reproduce", "site"),
     "github_commands": ("comment", "unchanged", "annotate", "doctor"),
     "picture_commands": ("picture", "badge"),
     "other_runs": ("find-fork", "report-fork", "find-run", "keep"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -11,6 +12,8 @@ import click
 
 from gates.cli import options
 from gates.errors import Exit
+
+SOON = 14  # days before a waiver's end, from which that is near
 
 if TYPE_CHECKING:
     from gates.ledger.ledger import Ledger
@@ -168,6 +171,58 @@ def reproduce(policy: Path, record: str, as_json: bool) -> NoReturn:
         found = again(session, session.ledger.find(record), Path(folder))
     options.tell(found, partial(ledger_text.reproduced, found), as_json=as_json)
     sys.exit(Exit.SHIP if found.same else Exit.STOP)
+
+
+@click.command()
+@click.argument("repositories", nargs=-1)
+@click.option(
+    "--list",
+    "listed",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file with further repositories, one a line; # begins a comment.",
+)
+@click.option(
+    "--to", type=click.Path(path_type=Path, file_okay=False), default=Path("site"), show_default=True, help="A folder."
+)
+@options.verbose
+def site(repositories: tuple[str, ...], listed: Path | None, to: Path) -> NoReturn:
+    """Write one static site about the models of several repositories, from their ledgers alone.
+
+    REPOSITORIES are folders of clones, or addresses that git can fetch from. Ends with 1 if a ledger has flaws, and
+    with 3 if one can't be read; the site says so, too. Every ledger is verified as gates verify does.
+
+    \b
+    Example:
+      gates site . --to site
+    """
+    import os
+    import tempfile
+
+    from gates import __version__
+    from gates.documents.overview import RepositoryOverview
+    from gates.errors import GatesError
+    from gates.ledger.repositories import repositories as read
+    from gates.report.site import pages
+    from gates.system import files
+
+    text = files.read(listed, "Name a file of repositories.").decode() if listed else ""
+    lines = [line.partition("#")[0] for line in text.splitlines()]
+    every = list(dict.fromkeys([*repositories, *options.lines_of(*lines)]))
+    if not every:
+        raise GatesError("no repository is named", where="gates site", hint="Name folders, addresses, or --list FILE.")
+    steps, seen = options.steps(), list[RepositoryOverview]()
+    with tempfile.TemporaryDirectory(prefix="gates-site-") as work:
+        for place, repository in enumerate(every):
+            with steps.step("ledger", repository):
+                seen += read([repository], Path(work) / str(place), os.environ)
+    today = options.today()
+    soon = (date.fromisoformat(today) + timedelta(days=SOON)).isoformat()
+    to.mkdir(parents=True, exist_ok=True)
+    for name, page in pages(seen, today, soon, __version__):
+        files.write(to / name, page.encode("utf-8", "replace"))
+    click.echo(str(to / "index.html"))
+    unread = any(one.unread is not None for one in seen)
+    sys.exit(Exit.OUTSIDE if unread else Exit.STOP if any(one.flaws for one in seen) else Exit.SHIP)
 
 
 def _ledger(policy: Path) -> Ledger:

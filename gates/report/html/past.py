@@ -14,8 +14,9 @@ from gates.wording import number
 MOST_CHARTS = 12
 
 
-def told(decision: Decision, champions: Sequence[Champion]) -> dict[str, Any]:
-    """Return the page's history: a row a move, the newest first, and a chart a metric."""
+def told(decision: Decision | None, champions: Sequence[Champion]) -> dict[str, Any]:
+    """Return the page's history: a row a move, the newest first, and a chart a metric. ``decision``: about a candidate,
+    if there is one."""
     return {"moves": [_move(one) for one in reversed(champions)], "charts": list(_charts(decision, champions))}
 
 
@@ -43,9 +44,9 @@ def _approval(one: Approval) -> str:
     return f"{one.user.login} as {one.role}{answer}"
 
 
-def _charts(decision: Decision, champions: Sequence[Champion]) -> Iterator[dict[str, Any]]:
+def _charts(decision: Decision | None, champions: Sequence[Champion]) -> Iterator[dict[str, Any]]:
     """Yield a chart a metric of today's decision, of the last champion's where that judged none."""
-    now = {gate.id: one for gate, one in measured(decision)}
+    now = {gate.id: one for gate, one in measured(decision)} if decision else {}
     then = [
         (champion, {gate.id: one for gate, one in measured(champion.decision)})
         for champion in champions
