@@ -1,4 +1,5 @@
-"""From checkout to verdict on the telco example, step by step: the commands of model-gate.yml, a folder a machine.
+"""From checkout to verdict on the telco example, step by step: the commands of model-gate.yml, a folder a machine; then
+those of the action for one job, on the default branch, where the model is promoted.
 
 The framework's own share is everything but the user's training. What GitHub adds (starting machines, moving artifacts)
 is not in it, and neither is the first install, which is shown by itself.
@@ -16,7 +17,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LIMIT = 10.0  # seconds of the framework's own share, on two cores
+LIMIT, ONE = 10.0, 5.0  # seconds of the framework's own share, on two cores: of several jobs, and of one
 
 
 class Machine:
@@ -96,7 +97,15 @@ def main() -> None:
         lines.append(judge.take("scores", score.root / ".gates/scored"))
         judge.gates("run", "--handed", str(judge.handed), "--digests", "\n".join(lines))
         theirs = training(train.root)
-    report(took, theirs, first)
+        several = report("model-gate.yml", took, theirs, LIMIT)
+        took.clear()
+        one = Machine(folder, "one job", took)
+        one.setup(home)
+        for command in ("run", "keep", "promote"):  # what it says to GitHub is not in it
+            one.gates(command)
+    within = report("one job", took, theirs, ONE)
+    print(f"\nfirst install {first:.1f} s")
+    sys.exit(0 if several and within else 1)
 
 
 def prepare(origin: Path) -> None:
@@ -128,16 +137,16 @@ def training(root: Path) -> float:
     return time.perf_counter() - start
 
 
-def report(took: list[tuple[str, str, float]], theirs: float, first: float) -> None:
-    """The table, and whether the share is within its limit."""
+def report(title: str, took: list[tuple[str, str, float]], theirs: float, limit: float) -> bool:
+    """Print the table; gives whether the share is within its limit."""
     machine = f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
-    print(f"{machine}; first install {first:.1f} s\n")
+    print(f"\n## {title}\n\n{machine}\n")
     print("| job | step | seconds |\n|:--|:--|--:|")
     for job, step, seconds in took:
         print(f"| {job} | {step} | {seconds:.2f} |")
     own = sum(seconds for _, _, seconds in took) - theirs
-    print(f"\nthe user's training {theirs:.1f} s; the framework's own share {own:.1f} s, of at most {LIMIT:.0f}")
-    sys.exit(0 if own < LIMIT else 1)
+    print(f"\nthe user's training {theirs:.1f} s; the framework's own share {own:.1f} s, of at most {limit:.0f}")
+    return own < limit
 
 
 if __name__ == "__main__":
