@@ -21,6 +21,8 @@ import pytest
 import stamina
 import yaml
 from hypothesis import settings
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from gates.documents.evidence import (
     SCHEMA,
@@ -116,6 +118,13 @@ def pytest_unconfigure() -> None:
     """At the end everything is let go, or the engine says that it leaks."""
     gc.unfreeze()
     environment.leave()
+
+
+@event.listens_for(Engine, "connect")
+def _without_waiting_for_the_disk(connection, _):
+    """Nobody pulls the plug during a test, so MLflow's databases need not be safe from that."""
+    if type(connection).__module__.startswith("sqlite3"):
+        connection.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture(scope="session")

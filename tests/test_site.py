@@ -175,7 +175,7 @@ def opened(chromium: Any, address: str) -> Iterator[Opened]:
     ("width", "scheme", "everywhere"),
     [
         (390, "light", True),
-        (1280, "dark", True),
+        pytest.param(1280, "dark", True, marks=pytest.mark.slow),
         pytest.param(390, "dark", False, marks=pytest.mark.slow),
         pytest.param(1280, "light", False, marks=pytest.mark.slow),
     ],
@@ -213,6 +213,7 @@ def test_search_finds_a_page(opened: Opened, address: str, asked: str, found: st
     page.wait_for_url(re.compile(re.escape(address + found)))
 
 
+@pytest.mark.slow
 def test_pictures_follow_light_and_dark(opened: Opened) -> None:
     """Those of the pages and the comment on the first one."""
     for path, which in (("statistics/", "article img[src$='.svg']"), ("", "article picture img")):

@@ -12,7 +12,6 @@ from gates.measure.holdout.models import output_of
 from gates.pipeline.session import Session
 from gates.schema.validation import read_json
 from gates.system import files
-from gates.system.git import repository
 
 AGAIN = "Run gates run, or hand over what its job made."
 
@@ -71,6 +70,6 @@ def _commit(session: Session) -> str | None:
         return session.happened.head_sha
     trained = session.workspace.trained_commit()
     if trained is None:
-        found = repository(session.workspace.root, session.environ)
-        return found[0].resolve("HEAD") if found and found[0].clean() else None
+        git, _ = session.checkout or (None, None)
+        return git.resolve("HEAD") if git and git.clean() else None
     return trained[0] if trained[1] else None

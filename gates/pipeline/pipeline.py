@@ -16,7 +16,6 @@ from gates.ledger.alias import DisagreementError
 from gates.pipeline import baselines, keep, shown_rows
 from gates.pipeline.base_verdict import charged, decide, measure_for_base
 from gates.pipeline.session import Session
-from gates.system.git import repository
 from gates.wording import plural
 
 if TYPE_CHECKING:
@@ -86,8 +85,8 @@ class Pipeline:
         work.forget("train")
         given, policy = Tables(holdout=holdout, train=tables), session.resolved.policy
         seeds, began = policy.train.seeds, time.time_ns() // 10**6
-        found = repository(work.root, session.environ)
-        commit, clean = (found[0].resolve("HEAD"), found[0].clean()) if found else (None, False)
+        git, _ = session.checkout or (None, None)
+        commit, clean = (git.resolve("HEAD"), git.clean()) if git else (None, False)
         for seed, folder in enumerate(work.trainings(seeds)):
             which = f" (seed {seed}, {seed + 1} of {seeds})" if seeds > 1 else ""
             with session.steps.step("train", policy.train.run + which):
@@ -161,6 +160,5 @@ class Pipeline:
     def _check_pointers(self) -> None:
         """Hold the tables to DVC's pointers. A promotion holds them to those of Git LFS, which are of a commit."""
         root, data = self.session.workspace.root, self.session.resolved.policy.data
-        checkout = repository(root, self.session.environ)
         for name in data.tables:
-            pointers.of(root, getattr(data, name), checkout, lfs=False)
+            pointers.of(root, getattr(data, name), self.session.checkout, lfs=False)

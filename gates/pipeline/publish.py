@@ -25,7 +25,6 @@ from gates.report.run_facts import Facts
 from gates.schema.canonical import canonical, digest
 from gates.schema.validation import PolicyError
 from gates.system import files
-from gates.system.git import repository
 
 RULES = "gates/bars/v1"
 SHORT = 12  # digits of a commit that is here
@@ -123,8 +122,8 @@ def _commit(session: Session) -> tuple[str | None, str | None, bool]:
     commit, clean = session.workspace.trained_commit() or (None, True)
     if session.happened:
         commit, clean = session.happened.head_sha, True
-    found = repository(session.workspace.root, session.environ) if commit else None
-    day = found[0].run("show", "-s", "--format=%cs", f"{commit}^{{commit}}", fails=False) if found else ""
+    git, _ = (session.checkout if commit else None) or (None, None)
+    day = git.run("show", "-s", "--format=%cs", f"{commit}^{{commit}}", fails=False) if git else ""
     return commit, day or None, clean
 
 

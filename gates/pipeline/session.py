@@ -13,6 +13,7 @@ from gates.checkout.workspace import Workspace
 from gates.errors import GatesError
 from gates.github import event
 from gates.policy import ResolvedPolicy
+from gates.system.git import Git, repository
 from gates.system.progress import Steps
 
 if TYPE_CHECKING:
@@ -87,6 +88,11 @@ class Session:
         """The commit that a pull request starts from; None in any other run."""
         revision = self._base_revision
         return self.ledger.git.resolve(f"{revision}^{{commit}}") if revision else None
+
+    @cached_property
+    def checkout(self) -> tuple[Git, Path] | None:
+        """The repository whose work tree holds the policy, and where that begins; None outside of one."""
+        return repository(self.workspace.root, self.environ)
 
     @property
     def base_branch(self) -> BaseBranch:

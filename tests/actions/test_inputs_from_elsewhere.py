@@ -26,6 +26,7 @@ def ours(world: World) -> str:
     return html.unescape(body)
 
 
+@pytest.mark.slow
 def test_an_artifact_of_an_earlier_job_is_judged_and_no_other(world: World) -> None:
     (world.repository / "grade.py").write_text(GRADE)
     (world.repository / "gates.yaml").write_text(POLICY.replace("train: python train.py", f"train: {TRAIN}"))

@@ -197,6 +197,7 @@ def test_no_slice_and_no_group_is_in_mlflow(world: World) -> None:
         assert value.encode() not in everything, value
 
 
+@pytest.mark.slow
 def test_a_description_fits_into_mlflow(world: World) -> None:
     """It keeps 5,000 characters of one, and refuses longer ones where its database does."""
     gates = [{"metric": "share_above", "of": "score", "above": (1 + at) / 100, "min": 0.05} for at in range(40)]
@@ -238,6 +239,7 @@ def test_a_server_keeps_model_and_run_and_says_nothing_in_our_output(world: Worl
         assert done.code == 0, done.err
 
 
+@pytest.mark.slow
 def test_a_server_that_knows_no_logged_models_keeps_the_model_with_its_run(
     world: World, served: tuple[str, Server]
 ) -> None:
@@ -275,6 +277,7 @@ def test_versions_and_aliases_may_be_elsewhere_than_runs_and_files(world: World,
     assert wrong["state"] == "moved", "the registry beside the runs names nothing, which is no champion's absence"
 
 
+@pytest.mark.slow
 def test_a_registry_of_another_server_takes_files_of_a_store_that_both_reach(
     world: World, served: tuple[str, Server]
 ) -> None:
@@ -303,6 +306,7 @@ def test_a_registry_of_another_server_takes_files_of_a_store_that_both_reach(
         store.stop()
 
 
+@pytest.mark.slow
 def test_a_registry_that_can_not_reach_the_files_is_an_error_with_a_way_out(
     world: World, served: tuple[str, Server]
 ) -> None:
