@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import runpy
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import mlflow.sklearn
 import pandas
@@ -21,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from test_edge_registry import stored
 
+from gates.measure.holdout import scoring
 from gates.measure.holdout.labels import Labels
 from gates.measure.holdout.scoring import ScoringRequest
 
@@ -82,6 +80,20 @@ def test_a_model_that_ends_its_process_gives_no_verdict(project: Project, pyfunc
     refused(project.gates("run"), "exit code 0")
 
 
+@pytest.mark.usefixtures("own_children")
+@pytest.mark.parametrize(
+    "left",
+    [
+        "import threading, time; threading.Thread(target=time.sleep, args=(600,)).start()",
+        "import sys; sys.stdout.close(); sys.stderr = None",
+    ],
+)
+def test_what_a_model_leaves_behind_delays_no_verdict(project: Project, pyfunc: Any, left: str) -> None:
+    rows = given(project, pyfunc(f"{left}\nreturn x"))
+    assert project.gates("run").complaint == ""
+    assert project.gate("min")["candidate"]["value"] == pytest.approx(auc(rows), abs=1e-9)
+
+
 def test_a_model_that_fails_is_told(project: Project, pyfunc: Any) -> None:
     given(project, pyfunc("raise KeyError('secret sauce')"))
     refused(project.gates("run"), "could not score the holdout", "KeyError", "secret sauce")
@@ -93,8 +105,7 @@ def scored(folder: Path, model: Path, rows: Rows) -> tuple[str | None, pandas.Da
     frame.to_parquet(folder / "features.parquet")
     asked = ScoringRequest(task="binary", labels=Labels(classes=("stayed", "left"), kind="text"), key=None, seconds=60)
     files = [str(folder / name) for name in ("features.parquet", "out.parquet", "answer.json")]
-    with mock.patch.object(sys, "argv", ["score", str(model), *files, asked.dump()]):
-        runpy.run_module("gates.measure.holdout.scoring", run_name="__main__")
+    scoring.main([str(model), *files, asked.dump()])
     out = folder / "out.parquet"
     return json.loads((folder / "answer.json").read_text()), pandas.read_parquet(out) if out.exists() else None
 
@@ -227,8 +238,7 @@ def of_csv(folder: Path, model: Any, columns: Rows, types: dict[str, str] | None
     labels = Labels(classes=("0", "1"), kind="number")
     asked = ScoringRequest(task="binary", labels=labels, key=None, seconds=60)
     files = [str(folder / name) for name in ("features.csv", "out.parquet", "answer.json")]
-    with mock.patch.object(sys, "argv", ["score", str(folder / "m"), *files, asked.dump()]):
-        runpy.run_module("gates.measure.holdout.scoring", run_name="__main__")
+    scoring.main([str(folder / "m"), *files, asked.dump()])
     out = folder / "out.parquet"
     return json.loads((folder / "answer.json").read_text()), pandas.read_parquet(out) if out.exists() else None
 

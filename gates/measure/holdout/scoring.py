@@ -5,9 +5,13 @@ Run as a module it is that child: ``python -m gates.measure.holdout.scoring MODE
 
 from __future__ import annotations
 
+import gc
+import importlib
 import json
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,19 +110,33 @@ def _complaint(answer: Path) -> str | None:
 
 def _predict(model: Path, features: Path, asked: ScoringRequest) -> tuple[Any, Any, ToldAnswer]:
     """Return what the model returned, the rows that it was given, and what it says of its answer."""
-    import mlflow
+    with _uncollected():
+        if any(model.glob("*.skops")):  # skops looks for its names in all that is loaded, which MLflow makes much
+            with suppress(ImportError):  # MLflow says what is missing
+                importlib.import_module("skops.io")
+        import mlflow
 
-    described = mlflow.models.Model.load(str(model))
+        described = mlflow.models.Model.load(str(model))
+        native = "sklearn" in described.flavors
+        loaded = (mlflow.sklearn if native else mlflow.pyfunc).load_model(str(model))
     schema, outputs = described.get_input_schema(), described.get_output_schema()
     table = inputs.read(features, schema)
     names = outputs.input_names() if outputs is not None and outputs.has_input_names() else None
-    if "sklearn" not in described.flavors:
-        given = inputs.fitted(table, schema)
-        return mlflow.pyfunc.load_model(str(model)).predict(given), table, ToldAnswer(names=names)
-    native = mlflow.sklearn.load_model(str(model))
-    given = inputs.fitted(table, schema) if inputs.kinds(schema) else _seen(native, table)
-    returned, told = _of_sklearn(native, given, asked)
+    if not native:
+        return loaded.predict(inputs.fitted(table, schema)), table, ToldAnswer(names=names)
+    given = inputs.fitted(table, schema) if inputs.kinds(schema) else _seen(loaded, table)
+    returned, told = _of_sklearn(loaded, given, asked)
     return returned, table, told
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Collect no garbage while a model and its libraries load: looking for it takes a sixth of that time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _seen(native: Any, table: Any) -> Any:
@@ -163,6 +181,15 @@ def _reason(text: str) -> str:
     return reason[:_LONGEST]
 
 
+def main(arguments: Sequence[str]) -> None:
+    """Score, and write the answer; ``arguments`` are those of the module."""
+    model, features, out, answer = map(Path, arguments[:4])
+    answer.write_text(json.dumps(_answer(model, features, out, ScoringRequest.load(arguments[4]))))
+
+
 if __name__ == "__main__":
-    _told = _answer(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), ScoringRequest.load(sys.argv[5]))
-    Path(sys.argv[4]).write_text(json.dumps(_told))
+    main(sys.argv[1:])
+    for _stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # the model may have closed it, or put anything in its place
+            _stream.flush()
+    os._exit(0)  # tidying up takes MLflow half a second, and a model's thread that goes on would be waited for
