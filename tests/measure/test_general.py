@@ -177,6 +177,14 @@ def test_weights_are_handed_on_and_units_are_drawn_whole(tmp_path):
     assert errors[1] / errors[0] == pytest.approx(np.sqrt(5), rel=0.15)
 
 
+@pytest.mark.usefixtures("own_children")
+def test_a_thread_that_a_function_leaves_delays_no_verdict(tmp_path):
+    own(tmp_path, f"{PROFIT}    import threading, time\n    threading.Thread(target=time.sleep, args=(600,)).start()\n")
+    resolved, evidence, frame = binary(tmp_path, [{"metric": "mine:brier_loss", "max": 0.3}])
+    found = judge(resolved, evidence).gates[0].candidate
+    assert found.value == pytest.approx(((frame.y - frame.s) ** 2).mean(), abs=1e-9)
+
+
 def test_groups_and_slices_of_a_function(tmp_path):
     gates = [
         {"metric": "f1_score_difference", "by": "region", "max": 0.999},

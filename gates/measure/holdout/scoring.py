@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import importlib
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -189,7 +188,4 @@ def main(arguments: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1:])
-    for _stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # the model may have closed it, or put anything in its place
-            _stream.flush()
-    os._exit(0)  # tidying up takes MLflow half a second, and a model's thread that goes on would be waited for
+    sandbox.leave()

@@ -24,6 +24,8 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from gates.system.sandbox import leave
+
 DRAWS = 200
 LEAST = 0.9  # of the draws must have a value
 _SCORES = ("y_score", "y_proba", "y_prob", "probas_pred")
@@ -238,3 +240,4 @@ def main(rows: Path, asked: Path, target: Path) -> None:
 
 if __name__ == "__main__":
     main(*(Path(argument) for argument in sys.argv[1:4]))
+    leave()
