@@ -199,9 +199,8 @@ def site(repositories: tuple[str, ...], listed: Path | None, to: Path) -> NoRetu
     import tempfile
 
     from gates import __version__
-    from gates.documents.overview import RepositoryOverview
     from gates.errors import GatesError
-    from gates.ledger.repositories import repositories as read
+    from gates.ledger.repositories import overview_of
     from gates.report.site import pages
     from gates.system import files
 
@@ -210,11 +209,11 @@ def site(repositories: tuple[str, ...], listed: Path | None, to: Path) -> NoRetu
     every = list(dict.fromkeys([*repositories, *options.lines_of(*lines)]))
     if not every:
         raise GatesError("no repository is named", where="gates site", hint="Name folders, addresses, or --list FILE.")
-    steps, seen = options.steps(), list[RepositoryOverview]()
+    steps, seen = options.steps(), []
     with tempfile.TemporaryDirectory(prefix="gates-site-") as work:
         for place, repository in enumerate(every):
             with steps.step("ledger", repository):
-                seen += read([repository], Path(work) / str(place), os.environ)
+                seen.append(overview_of(repository, Path(work) / f"{place}.git", os.environ))
     today = options.today()
     soon = (date.fromisoformat(today) + timedelta(days=SOON)).isoformat()
     to.mkdir(parents=True, exist_ok=True)

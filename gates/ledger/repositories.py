@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gates.documents.overview import AliasHistory, ModelOverview, RepositoryOverview
@@ -17,20 +17,18 @@ MOST_RECORDS = 100  # of a model that are listed
 MOST_FLAWS = 10
 
 
-def repositories(addresses: Sequence[str], work: Path, environ: Mapping[str, str]) -> Iterator[RepositoryOverview]:
-    """Read each repository's ledger: the one that a clone's folder has, or an address that git can fetch from. ``work``
-    is a folder to fetch into. What can't be read is no error here: the site says so."""
-    for number, address in enumerate(addresses):
-        if address.startswith("-"):  # git would take it for an option
-            what = f"{address[:40]!r} is no repository"
-            raise GatesError(what, where="gates site", hint="Name folders or addresses.")
-        here, into = Path(address), work / f"{number}.git"
-        name = here.resolve().name if here.is_dir() else _short(address)
-        try:
-            ledger = opened(here.resolve(), environ) if here.is_dir() else _fetched(address, into, environ)
-            yield _overview(ledger, name)
-        except GatesError as error:
-            yield RepositoryOverview(name=name, unread=error.what)
+def overview_of(address: str, into: Path, environ: Mapping[str, str]) -> RepositoryOverview:
+    """Read a repository's ledger: the one that a clone's folder has, or that of an address that git can fetch from.
+    ``into`` is a folder to fetch into. What can't be read is no error here: the site says so."""
+    if address.startswith("-"):  # git would take it for an option
+        what = f"{address[:40]!r} is no repository"
+        raise GatesError(what, where="gates site", hint="Name folders or addresses.")
+    here = Path(address)
+    name = here.resolve().name if here.is_dir() else _short(address)
+    try:
+        return _overview(opened(here.resolve(), environ) if here.is_dir() else _fetched(address, into, environ), name)
+    except GatesError as error:
+        return RepositoryOverview(name=name, unread=error.what)
 
 
 def _fetched(address: str, folder: Path, environ: Mapping[str, str]) -> Ledger:

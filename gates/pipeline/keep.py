@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from gates.documents.base_model import SCHEMA, BaseModel
@@ -32,7 +31,7 @@ def describe(session: Session, evidence: Evidence) -> None:
         commit=commit,
         digest=evidence.candidate.digest,
         holdout=counted if policy.data.key else session.measurement.holdout_identity,
-        predictions=hashlib.sha256(predictions.read_bytes()).hexdigest(),
+        predictions=files.sha256(predictions),
     )
     session.workspace.save(session.workspace.base_model, base)
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
 from gates.errors import Exit, GatesError
 from gates.system.activity import ran
+from gates.system.git import shorn
 
 CLIENTS = {  # module of a store's client -> the extra that brings it
     "boto3": "s3", "botocore": "s3", "google": "gcs", "azure": "azure",
 }  # fmt: skip
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-_CREDENTIALS = re.compile(r"//[^/@\s]*@")  # of an address; they are told to nobody
 
 
 @contextmanager
@@ -39,7 +38,7 @@ def calling(doing: str) -> Iterator[None]:
             known = (MlflowException, SQLAlchemyError, requests.RequestException, OSError)
             if not isinstance(error, known) and type(error).__module__.partition(".")[0] not in CLIENTS:
                 raise
-            line = _CREDENTIALS.sub("//…@", (str(error).strip().splitlines() or [type(error).__name__])[0])[:300]
+            line = shorn((str(error).strip().splitlines() or [type(error).__name__])[0])[:300]
             hint = "Is MLFLOW_TRACKING_URI right, and is the registry up?"
             raise GatesError(f"{doing}: {line}", where="registry", hint=hint, exit_code=Exit.OUTSIDE) from error
 

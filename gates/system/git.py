@@ -15,6 +15,7 @@ from gates.errors import Exit, GatesError
 from gates.system import git_settings
 from gates.system.activity import ran
 from gates.system.retries import retried
+from gates.system.sandbox import LOGIN
 from gates.wording import printable
 
 NONE: Mapping[str, str] = {}
@@ -198,7 +199,7 @@ def failed(arguments: Sequence[str], stderr: bytes, error_class: type[GatesError
 
 def shorn(line: str) -> str:
     """Return a line without the credentials of addresses in it, cut short."""
-    return re.sub(r"//[^/@\s]*@", "//…@", line)[:800]
+    return LOGIN.sub("//…@", line)[:800]
 
 
 _NAMED = re.compile(r"[/:@]([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}?)(?:\.git)?/?$")
