@@ -18,6 +18,7 @@ from gates.ledger.record_names import names, not_one
 from gates.schema.canonical import canonical, digest_bytes
 from gates.schema.validation import read_json
 from gates.system.git import Git, RemoteError, repository, shorn, upstream
+from gates.system.git_commit import write_commit
 from gates.system.retries import retried
 from gates.wording import counted
 
@@ -193,7 +194,6 @@ class Ledger:
         ``documents`` are those that the record names: their bytes, or the blobs that hold them already. Raises
         ``LostRaceError`` where ``after`` is no longer the newest, ``GatesError`` where git fails.
         """
-        self._begin()
         last = next(self.entries(after), None)
         record = replace(
             draft,
@@ -203,14 +203,11 @@ class Ledger:
         )
         data = canonical(record)
         assert documents.keys() == record.documents.keys()  # noqa: S101 -- callers hand over what they name
-        blobs = {name: one if isinstance(one, str) else self._blob(one) for name, one in documents.items()}
-        lines = [f"100644 blob {blob}\t{name}\n" for name, blob in {**blobs, FILE: self._blob(data)}.items()]
-        tree = self.git.run("mktree", data="".join(lines).encode())
-        parent = ("-p", after) if after else ()
         message = f"{record.kind} {record.sequence}: {record.name}\n\nrecord {digest_bytes(data)}\n"
-        new = self.git.run("commit-tree", tree, *parent, data=message.encode())
-        self._swap(after, new)
-        commit = Commit(id=new, tree=tree, parents=(after,) if after else ())
+        new = write_commit(self.git, {**documents, FILE: data}, message, after)
+        self._swap(after, new.id)
+        commit = Commit(id=new.id, tree=new.tree, parents=(after,) if after else ())
+        blobs = {name: new.blobs[name] for name in documents}
         return Entry(commit=commit, record=record, digest=digest_bytes(data), documents=blobs)
 
     def append_last(self, draft: Record, documents: Mapping[str, bytes | str]) -> Entry:
@@ -220,13 +217,6 @@ class Ledger:
                 return self.append(draft, documents, after=self.head())
             except LostRaceError:
                 continue
-
-    def _begin(self) -> None:
-        if not self.git.folder.exists():
-            self.git.run("init", "--quiet", "--bare", str(self.git.folder))
-
-    def _blob(self, data: bytes) -> str:
-        return self.git.run("hash-object", "-w", "--stdin", data=data)
 
     def _swap(self, old: str | None, new: str) -> None:
         """Move the branch from ``old`` to ``new``, or not at all."""

@@ -14,7 +14,6 @@ from gates.measure.holdout.labels import Labels
 from gates.measure.holdout.rows import clustered
 from gates.measure.statistics import cells
 from gates.measure.statistics.cells import Key
-from gates.measure.statistics.computed import computed
 from gates.measure.statistics.function_calls import GuestMetric, general
 from gates.measure.statistics.moments import moments
 from gates.measure.statistics.quantiles import ordered
@@ -64,6 +63,8 @@ def along(
             if statistic.name in ORDERED:
                 values.append(ordered(joined, dimension, statistic, weighted=weighted, together=together))
             else:
+                from gates.measure.statistics.computed import computed  # it imports numpy
+
                 values.append(computed(joined, dimension, statistic, weighted=weighted))
     made = [key for key, n in rows.items() if wanted(key, n)]
     for key in sorted(made, key=lambda key: order(dimension, key)):

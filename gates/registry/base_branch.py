@@ -49,8 +49,8 @@ class BaseBranch:
             return False
         branch, home = self._branch, f"{folder_of(name)}/{base.commit}"
         fresh = {
-            f"{home}/{ABOUT}": branch.blob(canonical(base)),
-            f"{home}/predictions{predictions.suffix}": branch.blob(data),
+            f"{home}/{ABOUT}": Blob.fresh(canonical(base)),
+            f"{home}/predictions{predictions.suffix}": Blob.fresh(data),
         }
 
         def changed(files: Mapping[str, Blob]) -> dict[str, Blob]:

@@ -164,9 +164,9 @@ class GitRegistry:
         read = {str(entry["path"]): (folder / str(entry["path"])).read_bytes() for entry in manifest(folder)}
         judged = {f"predictions{predictions.suffix}": predictions.read_bytes()} if predictions else {}
         listed = canonical([entry(*one) for one in sorted(read.items())])
-        always = {f"{home}/{run_id}/{MANIFEST}": self._branch.blob(listed)}
-        always |= {f"{home}/{run_id}/{PREDICTIONS}/{file}": self._branch.blob(data) for file, data in judged.items()}
-        model = {f"{home}/{run_id}/{CANDIDATE}/{path}": self._branch.blob(data) for path, data in read.items()}
+        always = {f"{home}/{run_id}/{MANIFEST}": Blob.fresh(listed)}
+        always |= {f"{home}/{run_id}/{PREDICTIONS}/{file}": Blob.fresh(data) for file, data in judged.items()}
+        model = {f"{home}/{run_id}/{CANDIDATE}/{path}": Blob.fresh(data) for path, data in read.items()}
 
         def add(files: Files) -> Files:
             return self._fitting(files, name, always, model)
@@ -198,7 +198,7 @@ class GitRegistry:
 
     def attach(self, name: str, version: str, file: str, text: bytes) -> None:
         """See ``Registry``."""
-        blob = self._branch.blob(text)
+        blob = Blob.fresh(text)
 
         def add(files: Files) -> Files:
             found = self._state(files, name).version(version)
@@ -220,7 +220,7 @@ class GitRegistry:
     def _restate(self, name: str, change: Callable[[RegisteredVersions], RegisteredVersions], what: str) -> None:
         def changed(files: Files) -> Files:
             data = canonical(change(self._state(files, name)))
-            return files | {f"{folder_of(name)}/{STATE}": self._branch.blob(data)}
+            return files | {f"{folder_of(name)}/{STATE}": Blob.fresh(data)}
 
         self._change(changed, what)
 

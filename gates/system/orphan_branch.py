@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from gates.errors import Exit, GatesError
 from gates.system.git import Git, RemoteError, failed
+from gates.system.git_commit import write_commit
 from gates.system.retries import retried
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A file of the branch: its object, and its size in bytes."""
+    """A file of the branch: its object, and its size in bytes; ``data`` while it is not written yet."""
 
     id: str
     size: int
+    data: bytes | None = None
+
+    @classmethod
+    def fresh(cls, data: bytes) -> Blob:
+        """Return bytes that are written with the next change."""
+        return cls("", len(data), data)
 
 
 Tree = Mapping[str, Blob]  # path -> file
@@ -71,12 +77,6 @@ class OrphanBranch:
                 blobs[path] = Blob(name, int(size))
         return blobs
 
-    def blob(self, data: bytes) -> Blob:
-        """Store bytes as an object of the repository."""
-        if not self.git.folder.exists():
-            self.git.run("init", "--quiet", "--bare", str(self.git.folder))
-        return Blob(self.git.run("hash-object", "-w", "--stdin", data=data), len(data))
-
     def read(self, blobs: Sequence[Blob]) -> list[bytes]:
         """Read the bytes of many objects, through one process. Raises ``GatesError`` where one is missing."""
         with self.git.objects() as objects:
@@ -93,7 +93,10 @@ class OrphanBranch:
 
         def attempt() -> None:
             old = self.newest()
-            self._swap(old, self._commit(change(self.files(old)), message))
+            files = {
+                path: blob.id if blob.data is None else blob.data for path, blob in change(self.files(old)).items()
+            }
+            self._swap(old, write_commit(self.git, files, f"{message}\n").id)
 
         try:
             retried(attempt, RemoteError, tries=ROUNDS)
@@ -112,19 +115,3 @@ class OrphanBranch:
         done = self.git.ask(*swap, network=self.remote is not None)
         if done.returncode and self.newest() != new:  # an answer may be lost though the branch was moved
             raise failed(swap, done.stderr, RemoteError)
-
-    def _commit(self, files: Tree, message: str) -> str:
-        return self.git.run("commit-tree", self._tree(files), data=f"{message}\n".encode())
-
-    def _tree(self, files: Tree) -> str:
-        """Write a folder with all below it."""
-        below: dict[str, dict[str, Blob]] = {}
-        lines = []
-        for path, blob in files.items():
-            first, *rest = PurePosixPath(path).parts
-            if rest:
-                below.setdefault(first, {})["/".join(rest)] = blob
-            else:
-                lines.append(f"100644 blob {blob.id}\t{first}\0")
-        lines += [f"040000 tree {self._tree(inside)}\t{name}\0" for name, inside in below.items()]
-        return self.git.run("mktree", "-z", data="".join(lines).encode())

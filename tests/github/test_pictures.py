@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,16 +89,16 @@ def test_badges_stay_whatever_pull_requests_come(clone: Git, remote: Path, monke
 def test_of_two_that_write_at_once_both_are_kept(tmp_path: Path, clone: Git, remote: Path) -> None:
     store(clone, "origin", 1, "gates.yaml", DRAWN)
     other = made(tmp_path / "other", remote)
-    commit, raced = OrphanBranch._commit, []
+    files, raced = OrphanBranch.files, []
 
-    def slow(*arguments: object) -> str:
+    def slow(branch: OrphanBranch, commit: str | None) -> Any:
         if not raced:
             raced.append(True)
             store(other, "origin", 2, "gates.yaml", DRAWN)
-        return commit(*arguments)
+        return files(branch, commit)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(OrphanBranch, "_commit", slow)
+        patched.setattr(OrphanBranch, "files", slow)
         mine = store(clone, "origin", 3, "gates.yaml", DRAWN)
     assert {path.split("/")[0] for path in held(remote)} == {"1", "2", "3"}
     assert set(mine.values()) <= held(remote).keys()

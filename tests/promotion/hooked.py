@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 REMOTE = ("push", "fetch", "ls-remote")
-WRITES = ("hash-object", "mktree", "commit-tree", "update-ref", "push", "init")
+WRITES = ("fast-import", "update-ref", "push", "init")
 CHANGES = (
     "create_experiment", "create_run", "log_artifacts", "log_artifact", "set_terminated", "create_registered_model",
     "create_logged_model", "log_model_artifacts", "finalize_logged_model", "log_outputs", "log_inputs", "log_batch",

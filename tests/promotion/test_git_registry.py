@@ -19,7 +19,7 @@ from gates.registry.git_registry import GitRegistry
 from gates.schema.canonical import canonical
 from gates.schema.validation import read_json
 from gates.system.git import Git
-from gates.system.orphan_branch import OrphanBranch
+from gates.system.orphan_branch import Blob, OrphanBranch
 
 
 class GitWorld(World):
@@ -185,29 +185,29 @@ def test_doctor_looks_at_what_this_clone_knows_of_it(world: GitWorld) -> None:
 def test_bytes_changed_by_hand_are_an_error(world: GitWorld) -> None:
     branch = world.branch
     (path,) = (one for one in branch.files(branch.newest()) if "/candidate/" in one)
-    branch.change(lambda files: files | {path: branch.blob(b"id,score\n")}, "poison")
+    branch.change(lambda files: files | {path: Blob.fresh(b"id,score\n")}, "poison")
     assert world.gates("run").code == 2
     assert world.decision["code"] == "stored_bytes"
 
 
-Changed = Callable[[OrphanBranch, dict[str, Any]], dict[str, Any]]
+Changed = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def put(part: str, data: bytes | None) -> Changed:
     """Files whose path holds that part say something else, or are gone."""
 
-    def change(branch: OrphanBranch, files: dict[str, Any]) -> dict[str, Any]:
+    def change(files: dict[str, Any]) -> dict[str, Any]:
         assert any(part in path for path in files)
         kept = {path: blob for path, blob in files.items() if part not in path}
-        return kept if data is None else files | dict.fromkeys(files.keys() - kept.keys(), branch.blob(data))
+        return kept if data is None else files | dict.fromkeys(files.keys() - kept.keys(), Blob.fresh(data))
 
     return change
 
 
 def together(*changes: Changed) -> Changed:
-    def change(branch: OrphanBranch, files: dict[str, Any]) -> dict[str, Any]:
+    def change(files: dict[str, Any]) -> dict[str, Any]:
         for one in changes:
-            files = one(branch, files)
+            files = one(files)
         return files
 
     return change
@@ -234,8 +234,7 @@ BY_HAND: dict[str, tuple[Changed, str]] = {
 @pytest.mark.parametrize("name", BY_HAND)
 def test_what_somebody_writes_into_the_branch_counts_only_as_the_ledger_says(world: GitWorld, name: str) -> None:
     change, told = BY_HAND[name]
-    branch = world.branch
-    branch.change(lambda files: change(branch, files), "by hand")
+    world.branch.change(change, "by hand")
     done = world.gates("run")
     assert (done.code, told in done.complaint + world.decision["reason"]) == (2 if told else 0, True), done.err
     assert "Traceback" not in done.err
@@ -293,6 +292,6 @@ def restated(world: GitWorld, change: Callable[[RegisteredVersions], RegisteredV
     def changed(files: dict[str, Any]) -> dict[str, Any]:
         (data,) = branch.read([files["churn/registered.json"]])
         state = read_json(RegisteredVersions, data, "registered.json")
-        return files | {"churn/registered.json": branch.blob(canonical(change(state)))}
+        return files | {"churn/registered.json": Blob.fresh(canonical(change(state)))}
 
     branch.change(changed, "by hand")

@@ -18,7 +18,7 @@ from gates.registry.git_registry import GitRegistry, limit
 from gates.registry.interface import TAG_INTENT, Registry
 from gates.system.files import digest_of, folder_digest
 from gates.system.git import Git
-from gates.system.orphan_branch import OrphanBranch
+from gates.system.orphan_branch import Blob, OrphanBranch
 
 NAME = "churn"
 HOLDOUT = "sha256:" + "7" * 64
@@ -256,7 +256,7 @@ def test_a_changed_file_changes_the_digest(tmp_path: Path, candidate: Path) -> N
     branch = OrphanBranch(git=git, remote=None, name="gates-registry")
     (path,) = (one for one in branch.files(branch.newest()) if one.endswith("weights.bin"))
     assert registry.stored(NAME, version) == folder_digest(candidate)
-    branch.change(lambda files: files | {path: branch.blob(b"poisoned")}, "poison")
+    branch.change(lambda files: files | {path: Blob.fresh(b"poisoned")}, "poison")
     assert registry.stored(NAME, version) == folder_digest(candidate), "what was fetched is not fetched again"
     registry.refresh()
     assert registry.stored(NAME, version) not in (None, folder_digest(candidate))
@@ -269,7 +269,7 @@ def test_a_changed_file_changes_the_digest(tmp_path: Path, candidate: Path) -> N
 def test_a_path_that_leads_elsewhere_is_refused(tmp_path: Path, path: str) -> None:
     git = git_at(tmp_path / "here")
     branch = OrphanBranch(git=git, remote=None, name="gates-registry")
-    branch.change(lambda files: files | {"churn/x": branch.blob(b"x")}, "begin")
+    branch.change(lambda files: files | {"churn/x": Blob.fresh(b"x")}, "begin")
     blob = git.run("hash-object", "-w", "--stdin", data=b"evil")
     tree = blob
     for place, name in enumerate(reversed(path.split("/"))):
@@ -289,7 +289,7 @@ def test_two_who_write_at_once_lose_nothing(tmp_path: Path, candidate: Path) -> 
 
     def change(files):  # type: ignore[no-untyped-def]
         next(turns, lambda: None)()  # somebody else writes between our look and our push
-        return files | {"churn/note": branch.blob(b"note")}
+        return files | {"churn/note": Blob.fresh(b"note")}
 
     branch.change(change, "a note")
     assert there.at(NAME, "other") == "1"

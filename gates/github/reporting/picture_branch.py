@@ -34,7 +34,7 @@ def store(git: Git, remote: str, pr: int, key: str, pictures: Mapping[str, str])
 def keep(git: Git, remote: str, folder: str, texts: Mapping[str, str], *, replacing: str | None = None) -> None:
     """Keep files in a folder of the branch, in the place of those of the same name, or whose names begin so."""
     branch = OrphanBranch(git=git, remote=remote, name=PICTURES)
-    written = {f"{folder}/{name}": branch.blob(_bytes(text)) for name, text in texts.items()}
+    written = {f"{folder}/{name}": Blob.fresh(_bytes(text)) for name, text in texts.items()}
 
     def changed(files: Mapping[str, Blob]) -> dict[str, Blob]:
         gone = None if replacing is None else f"{folder}/{replacing}"
