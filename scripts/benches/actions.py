@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+RUNS = 5
 LIMIT, ONE = 10.0, 5.0  # seconds of the framework's own share, on two cores: of several jobs, and of one
 
 
@@ -96,16 +98,31 @@ def main() -> None:
         ]
         lines.append(judge.take("scores", score.root / ".gates/scored"))
         judge.gates("run", "--handed", str(judge.handed), "--digests", "\n".join(lines))
-        theirs = training(train.root)
-        several = report("model-gate.yml", took, theirs, LIMIT)
+        alone = [training(train.root)]
+        several = report("model-gate.yml", took, alone[0], LIMIT)
         took.clear()
-        one = Machine(folder, "one job", took)
-        one.setup(home)
-        for command in ("run", "keep", "promote"):  # what it says to GitHub is not in it
-            one.gates(command)
-    within = report("one job", took, theirs, ONE)
+        for run in range(RUNS):
+            one_job(folder, home, str(run), took)
+            alone.append(training(train.root))
+    within = report("one job, medians of several runs", medians(took), statistics.median(alone), ONE)
     print(f"\nfirst install {first:.1f} s")
     sys.exit(0 if several and within else 1)
+
+
+def one_job(folder: Path, home: Path, run: str, took: list[tuple[str, str, float]]) -> None:
+    """All of the action for one job, in a repository of its own: what it says to GitHub is not in it."""
+    place = folder / f"run-{run}"
+    shutil.copytree(folder / "origin", place / "origin")
+    machine = Machine(place, "one job", took)
+    machine.setup(home)
+    for command in ("run", "keep", "promote"):
+        machine.gates(command)
+
+
+def medians(took: list[tuple[str, str, float]]) -> list[tuple[str, str, float]]:
+    """One row a step: the median of its runs."""
+    steps = dict.fromkeys((job, step) for job, step, _ in took)
+    return [(*one, statistics.median(seconds for *step, seconds in took if tuple(step) == one)) for one in steps]
 
 
 def prepare(origin: Path) -> None:
@@ -131,6 +148,7 @@ def training(root: Path) -> float:
     """Seconds of the user's own command, run by itself."""
     environ = {**os.environ, "PATH": f"{PYTHON.parent}:{os.environ['PATH']}", "GATES_SEED": "0"}
     environ |= {"GATES_TRAIN": str(root / "data/train.parquet"), "GATES_OUT": str(root / "alone")}
+    shutil.rmtree(root / "alone", ignore_errors=True)
     (root / "alone").mkdir()
     start = time.perf_counter()
     subprocess.run([PYTHON, "train.py"], cwd=root, env=environ, check=True, capture_output=True)  # noqa: S603
