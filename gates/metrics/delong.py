@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from math import sqrt
 
 from gates.documents.evidence import CHAMPION, Ranks, RankSums
+from gates.stats.distributions.student import around, t
 from gates.stats.jackknife import freedom as freedom_of
 from gates.stats.proportions import mover_difference, unseen
 from gates.stats.quantity import Bounds, Found, Quantity, Undefined
-from gates.stats.student import around, t
 
 ONE_CLASS = "only one class of label occurs"
 _ROWS = 64  # up to about so many rows of a class as many as their root are added; of far more their own root

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import log, log2, sqrt
 from typing import Final
 
-from gates.stats.chisquare import noncentrality
+from gates.stats.distributions.chisquare import noncentrality
 from gates.stats.quantity import Bounds
 
 Counts = Sequence[tuple[int, int]]

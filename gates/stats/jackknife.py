@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp, inf, isfinite, isinf, sqrt
 
+from gates.stats.distributions.student import around, t, within
 from gates.stats.proportions import share, square_and_add, unseen
 from gates.stats.quantity import ANYWHERE, Bounds, Found, Quantity, Undefined, wider
-from gates.stats.student import around, t, within
 
 Statistic = Callable[..., float | None]
 Scale = Callable[[float, float, float, float, Bounds], Bounds]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from math import inf, isinf, sqrt
 from statistics import fmean
 
-from gates.stats import beta
+from gates.stats.distributions import beta
+from gates.stats.distributions.student import t
 from gates.stats.quantity import Bounds, Quantity, z
-from gates.stats.student import t
 
 _FEW = 30  # rows
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from math import sqrt
 from statistics import fmean, variance
 
+from gates.stats.distributions.student import t
 from gates.stats.quantity import Bounds, Found, Quantity, Training, Undefined, z
-from gates.stats.student import t
 
 _ONE_SIGMA = 0.8413447460685429  # the confidence at which a bound lies one standard error away
 

@@ -11,7 +11,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gates.stats.chisquare import below, noncentrality
+from gates.stats.distributions.chisquare import below, noncentrality
 from gates.stats.drift import MEASURES, jensen_shannon, pooled, psi
 
 FILLED = st.tuples(st.integers(1, 10**9), st.integers(1, 10**9))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as reference
 
-from gates.stats.student import around, t
+from gates.stats.distributions.student import around, t
 
 FREEDOM = st.integers(1, 12_000) | st.floats(1, 1e7)
 

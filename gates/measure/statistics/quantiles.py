@@ -21,7 +21,7 @@ from gates.measure.holdout.tables import double_of
 from gates.measure.statistics.cells import Key
 from gates.metrics.columns import ORDERED
 from gates.schema.canonical import settled
-from gates.stats.student import t
+from gates.stats.distributions.student import t
 
 _ONE = 2.0**Computed.UNIT
 _SURE = 0.975  # of each of the two values from whose distance the error is taken

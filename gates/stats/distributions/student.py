@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from math import exp, inf, isfinite, isinf, lgamma, log, pi, sqrt, tan
 
-from gates.stats import beta
+from gates.stats.distributions import beta
 from gates.stats.quantity import ANYWHERE, Bounds, z
 
 _MANY = 1e4  # degrees of freedom from which on the first terms of an expansion around the normal are exact enough
