@@ -32,6 +32,7 @@ HOLDS = {  # what a record of a kind must hold
     "failure": f"{MODEL} intent code",
     "waiver": f"{JUDGED} waivers",
     "adoption": f"{MODEL} after",
+    "monitor": f"{JUDGED} alias",
     "migration": "policy versions",
 }
 LACKS = {  # and what it must not
@@ -43,6 +44,7 @@ LACKS = {  # and what it must not
     "failure": "after holder lease",
     "waiver": "alias intent target before after code holder lease",
     "adoption": "verdict decision evidence intent target code holder lease waivers",
+    "monitor": "model intent target before after code holder lease waivers",
     "migration": "alias verdict decision evidence model intent target before after code holder lease waivers",
 }
 AGAIN = "name alias verdict decision evidence policy model data source attached".split()  # of what is gone back to

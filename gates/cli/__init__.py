@@ -27,6 +27,7 @@ MODULES = {  # the module of each command; it is imported when the command is as
     "data_commands": ("init", "data", "contract", "fetch", "take-artifact"),
     "policy_commands": ("policy",),
     "statement_commands": ("statement", "card"),
+    "after_release.monitor_commands": ("monitor",),
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,10 @@ from gates.report.terminal.verdicts import render
 from gates.schema.canonical import canonical
 from gates.system.activity import ActivityLog
 from gates.system.progress import Steps
+
+if TYPE_CHECKING:
+    from gates.checkout.trusted_policy import TrustedPolicy
+    from gates.documents.record import Run
 
 HEARD = "gates.heard"  # in click's context
 
@@ -98,6 +102,26 @@ def session(policy: Path, base: str | None = None, about: Event | None = None) -
         against=base,
         about=about,
     )
+
+
+def trusted_session(policy: Path) -> tuple[Session, TrustedPolicy]:
+    """Open a session under the policy of the default branch, and return that policy, too."""
+    from gates.checkout.trusted_policy import trusted
+
+    opened = session(policy)
+    opened.trusted = trusted(opened.workspace, opened.environ)
+    return opened, opened.trusted
+
+
+def run_of(session: Session) -> Run:
+    """Return who runs this. Outside a repository that is said where the ledger is."""
+    from gates.promotion import provenance
+    from gates.system.git import repository
+
+    found = repository(session.workspace.root, session.environ)
+    alone = "" if found else "; not in a git repository, so the policy is the local file"
+    with session.steps.step("ledger", session.ledger.told + alone):
+        return provenance.run(session.environ, found[0] if found else None)
 
 
 def code(decision: Decision, facts: Facts) -> Exit:

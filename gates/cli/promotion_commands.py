@@ -17,29 +17,9 @@ from gates.pipeline.session import Session
 
 if TYPE_CHECKING:
     from gates.checkout.trusted_policy import TrustedPolicy
-    from gates.documents.record import Approval, Run
+    from gates.documents.record import Approval
     from gates.policy import Stage
     from gates.promotion.transaction import Approve, PromotionContext
-
-
-def _trusted(policy: Path) -> tuple[Session, TrustedPolicy]:
-    """Open a session under the policy of the default branch, and return that policy, too."""
-    from gates.checkout.trusted_policy import trusted
-
-    session = options.session(policy)
-    session.trusted = trusted(session.workspace, session.environ)
-    return session, session.trusted
-
-
-def _run(session: Session) -> Run:
-    """Return who runs this. Outside a repository that is said where the ledger is."""
-    from gates.promotion import provenance
-    from gates.system.git import repository
-
-    found = repository(session.workspace.root, session.environ)
-    alone = "" if found else "; not in a git repository, so the policy is the local file"
-    with session.steps.step("ledger", session.ledger.told + alone):
-        return provenance.run(session.environ, found[0] if found else None)
 
 
 def _promotion_context(session: Session) -> PromotionContext:
@@ -47,7 +27,7 @@ def _promotion_context(session: Session) -> PromotionContext:
 
     name = session.resolved.champion[0]
     return PromotionContext(
-        name=name, registry=session.registry, ledger=session.ledger, run=_run(session), say=session.steps.say
+        name=name, registry=session.registry, ledger=session.ledger, run=options.run_of(session), say=session.steps.say
     )
 
 
@@ -123,7 +103,7 @@ def promote(
     from gates.promotion.promote import promote as promoted
     from gates.system.git import repository
 
-    session, trusted = _trusted(policy)
+    session, trusted = options.trusted_session(policy)
     receive(session, handed, digests, "candidate", "seeds", "scores", "champion-scores", "evidence")
     evidence = session.workspace.load_evidence()  # before anything slow: is there something to promote?
     if session.environ.get("GITHUB_ACTIONS") == "true":  # nothing of the repository runs in a job with credentials
@@ -224,7 +204,7 @@ def adopt(policy: Path, stage: str | None, reason: str, source: str | None, key:
 
     from gates.promotion.adopt import adopt as adopted
 
-    session, trusted = _trusted(policy)
+    session, trusted = options.trusted_session(policy)
     if source:
         _bring(session, trusted, source, stage, reason, key, as_json=as_json)
         return
@@ -313,12 +293,12 @@ def waive(policy: Path, labels: tuple[str, ...], evidence: Path | None, reason: 
     from gates.judge.waivers import label_of
     from gates.promotion.waive import waive as accepted
 
-    session, trusted = _trusted(policy)
+    session, trusted = options.trusted_session(policy)
     labels = tuple(options.lines_of(*labels))
     if evidence is not None:
         _lay(session, evidence)
     entry = accepted(
-        session.workspace, trusted, session.ledger, _run(session), labels, reason=reason, until=until,
+        session.workspace, trusted, session.ledger, options.run_of(session), labels, reason=reason, until=until,
         today=session.today,
         approve=approvals(session.resolved.policy.promotion, session.environ),
     )  # fmt: skip

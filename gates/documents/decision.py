@@ -62,6 +62,14 @@ class Code(StrEnum):
     NOTHING_JUDGED = "nothing_judged"
     COULD_NOT_JUDGE = "could_not_judge"
     UNCHANGED = "unchanged"
+    # of live rows
+    ALARM = "alarm"  # windows together speak so strongly against a rule as they seldom do by chance
+    NO_ROWS = "no_rows"
+    UNKNOWN_MODEL = "unknown_model"  # somebody serves what nobody promoted
+    MISSING_COLUMN = "missing_column"
+    LABELS_MISSING = "labels_missing"
+    NO_REFERENCE = "no_reference"  # nothing is known of when the model was promoted that could be compared with
+    BUILDING = "building"  # the first windows, which later ones are compared with, are still being counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

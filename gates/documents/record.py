@@ -23,7 +23,7 @@ CARD = "card.md"  # attached to a promotion: the model's card
 STATEMENT = "statement.dsse.json"  # attached to one that was signed: the decision as a statement
 
 _DIGEST = "^sha256:[0-9a-f]{64}$"
-_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 
 
 class RecordKind(StrEnum):
@@ -37,6 +37,7 @@ class RecordKind(StrEnum):
     FAILURE = "failure"  # one was begun and undone
     WAIVER = "waiver"  # somebody accepts a named verdict
     ADOPTION = "adoption"  # what an alias names, though gates did not promote it, is the champion from now on
+    MONITOR = "monitor"  # windows of live rows were judged; nothing was moved
     MIGRATION = "migration"  # a model's versions were copied into another registry, where they have other numbers
 
 
@@ -54,6 +55,7 @@ HOLDS: Mapping[RecordKind, tuple[str, ...]] = {
     RecordKind.FAILURE: (*_MODEL, "intent", "code"),
     RecordKind.WAIVER: (*_JUDGED, "waivers"),
     RecordKind.ADOPTION: (*_MODEL, "after"),
+    RecordKind.MONITOR: (*_JUDGED, "alias"),
     RecordKind.MIGRATION: ("policy", "versions"),
 }
 LACKS: Mapping[RecordKind, tuple[str, ...]] = {
@@ -65,6 +67,7 @@ LACKS: Mapping[RecordKind, tuple[str, ...]] = {
     RecordKind.FAILURE: ("after", "holder", "lease"),
     RecordKind.WAIVER: ("alias", "intent", "target", "before", "after", "code", "holder", "lease"),
     RecordKind.ADOPTION: ("verdict", "decision", "evidence", "intent", "target", "code", "holder", "lease", "waivers"),
+    RecordKind.MONITOR: ("model", "intent", "target", "before", "after", "code", "holder", "lease", "waivers"),
     RecordKind.MIGRATION: ("alias", "verdict", "decision", "evidence", "model", "intent", "target", "before", "after",
                            "code", "holder", "lease", "waivers"),
 }  # fmt: skip
@@ -127,8 +130,8 @@ class Approval:
     state: str = declare("approved or rejected, as GitHub writes it.")
     comment: str = declare("The comment.")
     meaning: str = declare("approval, review or responsibility.")
-    not_before: str | None = declare("The earliest time that the API proves.", pattern=_TIME)
-    not_after: str | None = declare("The latest time that the API proves.", pattern=_TIME)
+    not_before: str | None = declare("The earliest time that the API proves.", pattern=TIME_PATTERN)
+    not_after: str | None = declare("The latest time that the API proves.", pattern=TIME_PATTERN)
     time_source: str = declare("What the two times were read from.")
     quoted_digest: bool = declare("Whether the comment quotes the first 12 digits of the model's digest.")
 
@@ -160,7 +163,7 @@ class PolicyRef:
     path: str = declare("Path in the repository, or the file's name outside one.")
     branch: str | None = declare("The default branch that it was read from; null outside a repository.")
     commit: str | None = declare("The commit that it was read from; null outside a repository.")
-    committed_at: str | None = declare("When that commit was made, according to itself.", pattern=_TIME)
+    committed_at: str | None = declare("When that commit was made, according to itself.", pattern=TIME_PATTERN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +261,7 @@ class Record:
     kind: RecordKind = declare("The kind of record.")
     sequence: int = declare("Its number in the ledger, from 1.", minimum=1)
     previous: str | None = declare("Digest of the record before; null for the first.", pattern=_DIGEST)
-    at: str = declare("When it was written, UTC.", pattern=_TIME)
+    at: str = declare("When it was written, UTC.", pattern=TIME_PATTERN)
     time_source: str = declare("Whose clock that is.")
     tool: str = declare("The version of gates that wrote it.")
     python: str = declare("The version of Python that ran it.")
@@ -279,7 +282,7 @@ class Record:
     intent: str | None = declare("For an outcome: the digest of the intent that it closes.", pattern=_DIGEST)
     target: str | None = declare("For a rollback: the digest of the record gone back to.", pattern=_DIGEST)
     holder: str | None = declare("For an intent: the lock that its writer held; nobody else acts while it is held.")
-    lease: str | None = declare("For an intent: until when nobody else acts without that lock.", pattern=_TIME)
+    lease: str | None = declare("For an intent: until when nobody else acts without that lock.", pattern=TIME_PATTERN)
     approvals: tuple[Approval, ...] = declare("Who approved.")
     waivers: tuple[Waiver, ...] = declare("For a waiver: what is accepted. Otherwise: the waivers that were used.")
     attached: dict[str, str] = declare(

@@ -70,7 +70,7 @@ def judge(rule: DataRule, evidence: Evidence, terms: GateContext) -> Iterator[Ga
             if table in contract_rule.tables and (
                 contract_rule.beside != "train" or any(one.name == "train" for one in evidence.tables)
             ):
-                yield _verdict(table, contract_rule, findings.get((table, contract_rule.id)), terms)
+                yield judged_rule(table, contract_rule, findings.get((table, contract_rule.id)), terms)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +84,8 @@ class _Outcome:
     judged: Estimate | None = None
 
 
-def _verdict(table: str, rule: ContractRule, finding: Finding | None, terms: GateContext) -> GateVerdict:
+def judged_rule(table: str, rule: ContractRule, finding: Finding | None, terms: GateContext) -> GateVerdict:
+    """Return the verdict of one rule on one table; of one that was not counted, an error."""
     if finding is None:
         rule_outcome = _Outcome(verdict=Verdict.ERROR, code=Code.NOT_MEASURED, reason=f"{rule.id} was not counted")
     else:

@@ -24,6 +24,7 @@ from gates.documents.record import EVIDENCE, POLICY, STATEMENT, Record, RecordKi
 from gates.errors import GatesError
 from gates.judge.judge import judge
 from gates.judge.waivers import settle
+from gates.ledger.audit_monitoring import RestsOn, check_windows
 from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read
 from gates.schema.canonical import canonical, digest, digest_bytes
@@ -43,6 +44,7 @@ class Filed:
 
     record: Record
     documents: Mapping[str, str]
+    rests: RestsOn = RestsOn()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,13 @@ def _checked(audit: Callable[[Sequence[Filed]], AuditPart], parts: Sequence[Sequ
 def _part(git: Git, key: Path | None, filed: Sequence[Filed]) -> AuditPart:
     with git.objects() as objects:
         state = Pass(get=objects.get, key=key)
-        flaws = [list(_beside(state, one.record, one.documents)) for one in filed]
+        flaws = [list(_beside(state, one)) for one in filed]
     return AuditPart(flaws=flaws, tiers=state.tiers, derived=set(state.decisions))
 
 
-def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
+def _beside(state: Pass, filed: Filed) -> Iterator[Told]:
     """Check that the documents are those that the record names, and that it says what they say."""
+    record, documents = filed.record, filed.documents
     if documents.keys() != record.documents.keys():
         named = sorted(documents.keys() ^ record.documents.keys())
         yield Flaw.DOCUMENTS, f"its documents are not those it names: {', '.join(named)}"
@@ -130,6 +133,9 @@ def _beside(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterat
     if record.decision is None or record.evidence is None or record.policy is None:
         return
     try:
+        if record.kind is RecordKind.MONITOR:
+            yield from check_windows(state.get, record, documents, filed.rests, _resolved(state, documents))
+            return
         derived = _derived(state, record, documents)
     except GatesError as error:
         yield Flaw.CONTRADICTION, f"nothing can be derived from its documents: {error.what}"
@@ -197,14 +203,20 @@ def _of_policy(state: Pass, record: Record, documents: Mapping[str, str]) -> Ite
 def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> Derived:
     """Derive each decision once, from the documents alone."""
     policy, evidence = record.documents[POLICY], record.documents[EVIDENCE]
-    if policy not in state.policies:
-        state.policies[policy] = resolved_of(state.get(documents[POLICY]) or b"")
-    resolved = state.policies[policy]
+    resolved = _resolved(state, documents)
     if (policy, evidence) not in state.decisions:
         counted = read_json(Evidence, state.get(documents[EVIDENCE]) or b"", EVIDENCE)
         decision = judge(resolved, counted)
         state.decisions[policy, evidence] = Derived(resolved, decision, digest(decision), counted.tables)
     return state.decisions[policy, evidence]
+
+
+def _resolved(state: Pass, documents: Mapping[str, str]) -> ResolvedPolicy:
+    """Read each policy once."""
+    blob = documents[POLICY]
+    if blob not in state.policies:
+        state.policies[blob] = resolved_of(state.get(blob) or b"")
+    return state.policies[blob]
 
 
 def resolved_of(document: bytes) -> ResolvedPolicy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from gates.documents.record import OUTCOMES, TIME, Record, RecordKind, Version, 
 from gates.errors import GatesError
 from gates.ledger.alias import key
 from gates.ledger.audit_documents import Filed, Told, check
+from gates.ledger.audit_monitoring import RestsOn
 from gates.ledger.committed import check as committed
 from gates.ledger.ledger import Commit, Ledger
 from gates.ledger.record_names import names, not_one
@@ -29,6 +30,8 @@ class Chain:
     closed: set[str] = field(default_factory=set)
     moves: dict[str, Record] = field(default_factory=dict)  # by digest
     stood: dict[tuple[str, str | None], Version | None] = field(default_factory=dict)  # (name, alias) -> what it names
+    watched: dict[str, Mapping[str, str]] = field(default_factory=dict)  # the last live windows of a model: documents
+    moved: dict[str, tuple[Record, Mapping[str, str]]] = field(default_factory=dict)  # moves with their documents
     given: set[tuple[str, bytes]] = field(default_factory=set)  # (name, what was accepted)
     last: str = ""  # when the record before was written
 
@@ -48,7 +51,9 @@ def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = Non
         sha256 = digest_bytes(data or b"")
         flaws[index] += wrong + (list(_order(chain, record, sha256)) if record else [])
         if only is None or names(only, index + 1, sha256):
-            chosen[index] = Filed(record, documents) if record else None
+            chosen[index] = Filed(record, documents, _rests_on(chain, record)) if record else None
+        if record:
+            _remember(chain, record, sha256, documents)
         chain.digests.append(sha256)
     if only is not None and len(chosen) != 1:
         raise not_one(only, len(chosen), "verify")
@@ -72,6 +77,20 @@ def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = Non
         found=(*findings, *_anchor(chain, expected)),
         unknown=(*(() if expected else UNANCHORED), *_unseen(policies.unknown)),
     )
+
+
+def _rests_on(chain: Chain, record: Record) -> RestsOn:
+    """Return what a record of live windows rests on; of any other record, nothing."""
+    if record.kind is not RecordKind.MONITOR:
+        return RestsOn()
+    return RestsOn(chain.watched.get(record.name), dict(chain.moved))
+
+
+def _remember(chain: Chain, record: Record, sha256: str, documents: Mapping[str, str]) -> None:
+    if record.kind is RecordKind.MONITOR:
+        chain.watched[record.name] = documents
+    if record.moved:
+        chain.moved[sha256] = (record, documents)
 
 
 UNANCHORED = (

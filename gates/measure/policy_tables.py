@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gates.contract.sql import literal, quoted
 from gates.documents.evidence import Finding
+from gates.documents.live.drift_profile import DriftProfile
 from gates.documents.slices import Dimension
 from gates.measure import verbatim
 from gates.measure.contract_check import findings
@@ -16,8 +17,10 @@ from gates.measure.engines.duckdb import is_file
 from gates.measure.holdout.apart import refuse_shared
 from gates.measure.holdout.hidden import Hidden
 from gates.measure.holdout.labels import Labels, read_labels
+from gates.measure.holdout.predictions import is_predicted
 from gates.measure.holdout.rows import Parts, make_rows, parts_of, told_apart, weight_places
 from gates.measure.holdout.tables import OpenTable, content_digest, open_table, sequence_digest
+from gates.measure.live import drift_bins
 from gates.measure.shards import Shard
 from gates.measure.worst_slices import edges_of, searched
 from gates.policy import ResolvedPolicy
@@ -74,10 +77,30 @@ class PolicyTables:
         contract = self.resolved.contract
         if "train" in self.opened:
             refuse_shared(self.engine, self.opened["train"], self.holdout, self.resolved.policy, contract)
+        self._require_watched()
         if contract is None:
             return ()
         tables = list(self.opened.values())
         return tuple(one for table in tables for one in findings(self.engine, table, contract, self._beside))
+
+    def _require_watched(self) -> None:
+        """Raise ``GatesError`` for a column that is watched for drift and that neither tables nor predictions can
+        have."""
+        monitor, needed = self.resolved.policy.monitor, self.resolved.needs.columns
+        table = self.opened.get("train", self.holdout)
+        for column in (column for rule in monitor.drifts for column in rule.columns) if monitor else ():
+            if not is_predicted(column, needed) and column not in self.holdout.columns:
+                table.require(column, "monitor.gates, drift")
+
+    def profile(self, predictions: Path) -> DriftProfile:
+        """Return how the columns that are watched for drift are distributed: in the training table, or where there is
+        none the holdout, or in the predictions. Raises ``GatesError`` for one that none of them has."""
+        monitor = self.resolved.policy.monitor
+        asked = [(column, rule.drift) for rule in monitor.drifts for column in rule.columns] if monitor else []
+        tables = [self.opened.get("train", self.holdout), self.holdout]
+        engine = self.engine
+        beside = open_table(engine, predictions.parent, predictions.name, "predictions")
+        return drift_bins.profile(engine, [*tables, beside], asked)
 
     def _beside(self, name: str) -> OpenTable | None:
         """Return a second table for a rule that looks at one."""

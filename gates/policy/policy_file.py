@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from gates.contract import contract_file
 from gates.contract.rules.contract_rule import Contract
 from gates.documents.slices import AUTO, Dimension, is_found, twice_cut
 from gates.errors import GatesError
 from gates.kinds import KINDS
-from gates.kinds.protocol import GateContext
+from gates.kinds.live_gates import LIVE_KINDS
+from gates.kinds.metric.rule import MetricRule
+from gates.kinds.protocol import GateContext, GateKind
 from gates.metrics import ANY_TASK
 from gates.policy import Gate, Policy, Promotion, ResolvedPolicy
+from gates.policy.monitor_section import Monitor
+from gates.policy.watched_gates import mistakes_in
 from gates.schema.fields import Plain, build, schema_of
 from gates.schema.validation import Problem, nearest, problems, raise_all
 from gates.schema.yaml_text import Path, Source, parse
 
+RULES: Mapping[str, type] = {key: kind.RULE for key, kind in KINDS.items()}
+LIVE_RULES: Mapping[str, type] = {key: kind.rule for key, kind in LIVE_KINDS.items()}
 NO_RULES = Contract(written=None, rules=())
 Open = Callable[[str], bytes]  # a path as the policy writes it -> the file's bytes, or GatesError
 
@@ -49,22 +56,30 @@ def _form(source: Source) -> Iterator[Problem]:
     whole = schema()
     if isinstance(_at(source.value, "slices"), list):
         *_, whole["properties"]["slices"] = whole["properties"]["slices"]["anyOf"]
-    whole["properties"]["gates"] = {key: value for key, value in whole["properties"]["gates"].items() if key != "items"}
+    whole["properties"]["gates"] = _without_items(whole["properties"]["gates"])
+    watched = whole["properties"]["monitor"]["anyOf"][0]["properties"]
+    watched["gates"] = _without_items(watched["gates"])
     yield from problems(source, (), source.value, whole)
     for index, gate in enumerate(_list(source.value, "gates")):
-        yield from _gate_form(source, ("gates", index), gate)
+        yield from _gate_form(source, ("gates", index), gate, RULES)
+    for index, gate in enumerate(_list(_at(source.value, "monitor"), "gates")):
+        yield from _gate_form(source, ("monitor", "gates", index), gate, LIVE_RULES)
 
 
-def _gate_form(source: Source, path: Path, gate: Plain) -> Iterator[Problem]:
+def _without_items(schema_: Plain) -> Plain:
+    return {key: value for key, value in schema_.items() if key != "items"}
+
+
+def _gate_form(source: Source, path: Path, gate: Plain, rules: Mapping[str, type]) -> Iterator[Problem]:
     words = list(gate) if isinstance(gate, dict) else []
-    kinds = [kind for kind in KINDS if kind in words]
-    known = ", ".join(KINDS)
+    kinds = [kind for kind in rules if kind in words]
+    known = ", ".join(rules)
     if len(kinds) == 1:
-        yield from problems(source, path, gate, schema_of(KINDS[kinds[0]].RULE))
+        yield from problems(source, path, gate, schema_of(rules[kinds[0]]))
     elif kinds:
         yield Problem.at(source, path, f"has two kinds ({', '.join(kinds)}); write two gates")
     else:
-        hints = [(word, nearest(word, KINDS)) for word in words]
+        hints = [(word, nearest(word, rules)) for word in words]
         place, hint = next(((((*path, word)), hint) for word, hint in hints if hint), (path, ""))
         yield Problem.at(source, place, f"has no kind of gate ({known}){hint}")
 
@@ -116,14 +131,34 @@ def _meaning(source: Source, contract: Contract | None, *, of_old: bool) -> Iter
     gates: list[Gate] = []
     asked = _list(source.value, "gates")
     for index, value in enumerate(asked):
-        if not list(_gate_form(source, ("gates", index), value)):
+        if not list(_gate_form(source, ("gates", index), value, RULES)):
             gate = Gate.read(value)
             wrong = list(_gate_meaning(source, ("gates", index), gate, seen, terms, of_old=of_old))
             yield from wrong
             gates += [] if wrong else [gate]
-    if gates and len(gates) == len(asked) and not mistakes and not of_old:  # else nobody knows what they look at
-        yield from _unused_slices(source, gates, terms)
+    watched, wrong_ones = _monitor_meaning(source, terms, contract)
+    yield from wrong_ones
+    complete = len(gates) == len(asked) and watched is not None
+    if gates and complete and not mistakes and not of_old:  # else nobody knows what they look at
+        yield from _unused_slices(source, [(gate.module, gate.rule) for gate in gates] + (watched or []), terms)
     yield from _promotion_meaning(source, seen)
+
+
+def _monitor_meaning(
+    source: Source, terms: GateContext, contract: Contract | None
+) -> tuple[list[tuple[GateKind, MetricRule]] | None, list[Problem]]:
+    """Return the metrics that are watched, and what is wrong with the section; None where a gate's form is wrong."""
+    section = _at(source.value, "monitor")
+    asked = _list(section, "gates")
+    if any(list(_gate_form(source, ("monitor", "gates", index), one, LIVE_RULES)) for index, one in enumerate(asked)):
+        return None, []
+    if not isinstance(section, dict) or list(problems(source, ("monitor",), section, schema_of(Monitor))):
+        return [], []
+    monitor = build(Monitor, section)
+    hidden = contract.hidden if contract else frozenset()
+    found = mistakes_in(monitor, terms, hidden, labelled=_at(source.value, "data", "label") is not None)
+    wrong = [Problem.at(source, ("monitor", *path), what) for path, what in found]
+    return [(KINDS["metric"], rule) for rule in monitor.metrics], wrong
 
 
 def _slices_meaning(source: Source) -> tuple[list[Dimension], list[Problem]]:
@@ -233,9 +268,9 @@ def _dimension_meaning(dimension: Dimension, before: list[Dimension]) -> Iterato
         yield f"the slices by {dimension.id} occur twice"
 
 
-def _unused_slices(source: Source, gates: list[Gate], terms: GateContext) -> Iterator[Problem]:
+def _unused_slices(source: Source, gates: list[tuple[GateKind, Any]], terms: GateContext) -> Iterator[Problem]:
     """Yield slices that nothing is asked of. Bins are used by a gate that compares groups of their column, too."""
-    looked_at = {dimension for gate in gates for _, dimension in gate.module.needs(gate.rule, terms).wanted}
+    looked_at = {dimension for kind, rule in gates for _, dimension in kind.needs(rule, terms).wanted}
     parts = {part for dimension in looked_at for part in dimension.parts}
     for index, dimension in enumerate(terms.dimensions):
         if dimension in looked_at or (dimension.edges and set(dimension.parts) <= parts):

@@ -9,6 +9,7 @@ from typing import cast
 
 from gates.contract.rules.contract_rule import Contract
 from gates.errors import GatesError
+from gates.kinds import metric
 from gates.kinds.data import DataRule
 from gates.kinds.protocol import GateContext, Needs
 from gates.policy.promotion_section import Stage
@@ -90,7 +91,11 @@ class ResolvedPolicy:
     @cached_property
     def needs(self) -> Needs:
         """All that must be counted."""
-        return reduce(Needs.__or__, (gate.module.needs(gate.rule, self.terms()) for gate in self.gates), Needs())
+        terms = self.terms()
+        asked = [gate.module.needs(gate.rule, terms) for gate in self.gates]
+        if self.policy.monitor:  # what a model is promoted with is what its live rows are compared with
+            asked += [metric.needs(rule, terms) for rule in self.policy.monitor.metrics]
+        return reduce(Needs.__or__, asked, Needs())
 
     @property
     def explained(self) -> dict[str, Plain]:

@@ -15,6 +15,7 @@ from gates.checkout.workspace import Workspace
 from gates.documents.decision import Decision, Verdict
 from gates.documents.evidence import Evidence
 from gates.documents.evidence import MeasuredModel as Measured
+from gates.documents.live.drift_profile import FILE as PROFILE
 from gates.documents.record import (
     CARD,
     DECISION,
@@ -38,7 +39,7 @@ from gates.ledger.ledger import Entry
 from gates.measure.holdout.models import RegisteredModel
 from gates.policy import Stage
 from gates.promotion import provenance
-from gates.promotion.candidate import OTHER_ROWS, Candidate, changed, evidence_of, measure_again
+from gates.promotion.candidate import OTHER_ROWS, Candidate, changed, evidence_of, measure_again, predictions
 from gates.promotion.transaction import PromotionContext, RefusedError, approved, on_default_branch
 from gates.report.card.model_card import render
 from gates.schema.canonical import canonical, digest, digest_bytes
@@ -100,6 +101,8 @@ def verified(
         waivers=accepted,
     )
     attached = {CARD: render(candidate.resolved, evidence, decision, record).encode()}
+    if candidate.resolved.policy.monitor and candidate.resolved.policy.monitor.drifts:
+        attached[PROFILE] = canonical(candidate.measurement.profile(predictions(candidate.workspace)))
     if candidate.key:
         attached[STATEMENT] = sign(statement(decision), candidate.key)
     record = replace(record, attached={name: digest_bytes(data) for name, data in attached.items()})

@@ -19,6 +19,7 @@ from gates.schema.validation import nearest
 from gates.wording import counted, plural
 
 _SCORE = "score_"
+_CALLS = ("score", "prediction")
 FORMS: Mapping[Task, str] = {
     "binary": "It needs a column score (probability of the positive class) or prediction (the class).",
     "multiclass": "It needs a column score_CLASS (its probability) for every class, or prediction (the class).",
@@ -26,6 +27,11 @@ FORMS: Mapping[Task, str] = {
     "ranking": "It needs a column score (larger is ranked higher).",
     "score": "It needs a column score, or the columns that the gates name with `of`.",
 }
+
+
+def is_predicted(column: str, further: Sequence[str]) -> bool:
+    """Tell whether predictions may have a column of that name; ``further``: those that gates name with `of`."""
+    return column in _CALLS or column.startswith(_SCORE) or column in further
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""What live rows become: their counts by window, the profile they are compared with, and the verdicts."""

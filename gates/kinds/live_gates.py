@@ -1,0 +1,84 @@
+"""What may be asked of live rows: the keys of the gates under ``monitor:``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from gates.kinds.metric.rule import MetricRule
+from gates.kinds.metric.rule import name as metric_name
+from gates.schema.fields import declare
+
+DriftMeasure = Literal["psi", "ks"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LiveDataRule:
+    """Live rows held to the contract's rules of rows and of single tables."""
+
+    data: Literal["live"] = declare("The rows of the window.", stricter="free")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DriftRule:
+    """Columns that must not drift away from what they were when the model was promoted."""
+
+    drift: DriftMeasure = declare(
+        "The distance: psi (population stability index), or ks (Kolmogorov-Smirnov, 0 to 1, not of text).",
+        stricter="free",
+    )
+    columns: tuple[str, ...] = declare(
+        "Columns of the training table, or of the predictions (score).",
+        single=True,
+        stricter="free",
+        minItems=1,
+        uniqueItems=True,
+    )
+    max: float = declare("The largest distance.", stricter="smaller", exclusiveMinimum=0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FirstWindows:
+    """The first judged windows after a promotion, as what later ones are compared with."""
+
+    windows: int = declare("How many.", minimum=3, maximum=1000)
+    season: int = declare("After how many windows the same phase comes again, such as 7 days.", default=1, minimum=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LiveMetricRule(MetricRule):
+    """A metric of live rows held to limits. `max_worsening` is against what the model was promoted with."""
+
+    against: FirstWindows | None = declare(
+        "Compare with the first windows after the promotion instead; the windows are then what varies.",
+        default=None,
+        stricter="free",
+    )
+
+
+LiveRule = LiveDataRule | DriftRule | LiveMetricRule
+
+
+def _of_data(_: Any) -> str:
+    return "data.live"
+
+
+def _of_drift(rule: DriftRule) -> str:
+    return f"drift {rule.drift} of {', '.join(rule.columns)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveKind:
+    """A kind of gate on live rows: the class of its keys, and how a gate is named."""
+
+    rule: type[Any]
+    name: Callable[[Any], str]
+    examples: tuple[str, ...]
+
+
+LIVE_KINDS: Final[Mapping[str, LiveKind]] = {
+    "metric": LiveKind(rule=LiveMetricRule, name=metric_name, examples=("metric: roc_auc\nmax_worsening: 0.02\n",)),
+    "drift": LiveKind(rule=DriftRule, name=_of_drift, examples=("drift: psi\ncolumns: [age, score]\nmax: 0.1\n",)),
+    "data": LiveKind(rule=LiveDataRule, name=_of_data, examples=("data: live\n",)),
+}

@@ -1,0 +1,1 @@
+"""Turn live rows into evidence, window by window."""

@@ -1,0 +1,194 @@
+"""Judge the windows of live rows that are due: find what serves, count, judge by what was promoted, and record it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from gates.checkout.trusted_policy import TrustedPolicy
+from gates.documents.live.live_evidence import LABELS, ROWS, SCHEMA, LiveEvidence, WatchedModel
+from gates.documents.live.monitoring_decision import MonitoringDecision
+from gates.documents.record import DECISION, EVIDENCE, POLICY, Record
+from gates.errors import GatesError
+from gates.ledger.ledger import Entry, LostRaceError
+from gates.ledger.watched import digests, newest, previous, reference
+from gates.measure.live.live_tables import LiveTables
+from gates.measure.live.window_counts import Serving, counted
+from gates.measure.live.window_times import MONDAY, WindowTime, due, moment, text_of, window_at
+from gates.monitoring.judge_windows import judge_windows
+from gates.pipeline.session import Session
+from gates.policy.live_policies import measured, rules_of
+from gates.policy.monitor_section import Monitor, seconds
+from gates.schema.canonical import canonical, digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What one run has judged. ``entry`` is None where it was not recorded."""
+
+    decision: MonitoringDecision
+    entry: Entry | None
+
+
+@dataclass(kw_only=True)
+class MonitoringRun:
+    """One look at live rows. ``now``: until when windows are closed."""
+
+    session: Session
+    trusted: TrustedPolicy
+    now: datetime
+
+    @cached_property
+    def monitor(self) -> Monitor:
+        """The policy's section. Raises ``GatesError`` where there is none."""
+        section = self.trusted.resolved.policy.monitor
+        if section is None:
+            raise GatesError(
+                "has no monitor section", where=str(self.session.workspace.policy), hint="docs/monitoring.md has one."
+            )
+        return section
+
+    @property
+    def name(self) -> str:
+        """The registered model."""
+        return self.trusted.resolved.champion[0]
+
+    @cached_property
+    def tables(self) -> LiveTables:
+        """The live rows."""
+        session = self.session
+        return LiveTables(
+            resolved=self.trusted.resolved, monitor=self.monitor, root=session.workspace.root, now=self.now
+        )
+
+    def judge(self, draft: Record, *, record: bool = True) -> Watched | None:
+        """Judge every window that is due since the last record, and record it; None where none is.
+
+        ``draft``: a record of this model that says nothing more than who runs this. ``record``: else nothing is
+        written.
+
+        Where somebody else has recorded windows in the meantime, those are not judged again.
+        """
+        while True:
+            head = self.session.ledger.head()
+            before = previous(self.session.ledger, head, self.name)
+            windows = self.due(head, before)
+            if not windows:
+                return None
+            evidence, decision = self._judged(head, windows, before)
+            if not record:
+                return Watched(decision=decision, entry=None)
+            written = replace(
+                draft,
+                reason=decision.reason,
+                verdict=str(decision.verdict),
+                decision=digest(decision),
+                evidence=digest(evidence),
+                policy=self.trusted.ref,
+            )
+            entry = self._recorded(written, evidence, decision, head, before)
+            if entry is not None:
+                return Watched(decision=decision, entry=entry)
+
+    def look(self, since: datetime, parts: Sequence[str] = (ROWS, LABELS)) -> Watched | None:
+        """Judge the windows since a time by themselves, and record nothing."""
+        head = self.session.ledger.head()
+        windows = [(part, window) for part in parts for window in due(self.monitor, part, since, self.now)]
+        windows = [one for one in windows if one[0] == ROWS or self._labels_are_asked]
+        if not windows:
+            return None
+        _, decision = self._judged(head, windows, None)
+        return Watched(decision=decision, entry=None)
+
+    def due(self, head: str | None, before: MonitoringDecision | None) -> list[tuple[str, WindowTime]]:
+        """Return the windows to be judged, all rows first, each part in the order of time.
+
+        They begin where the last record ended. Without one they begin with the first that lies wholly after the first
+        promotion and has rows, or lies after those that have.
+        """
+        parts = [ROWS, *([LABELS] if self._labels_are_asked else [])]
+        begins = {part: before.until(part) if before else None for part in parts}
+        found: list[tuple[str, WindowTime]] = []
+        for part, begin in begins.items():
+            first = moment(begin) if begin else self._first(head)
+            if first is not None:
+                found += [(part, window) for window in due(self.monitor, part, first, self.now)]
+        return found
+
+    @property
+    def _labels_are_asked(self) -> bool:
+        return bool(rules_of(self.trusted.resolved.policy, LABELS))
+
+    def _first(self, head: str | None) -> datetime | None:
+        entries = newest(self.session.ledger, head, *self.trusted.resolved.champion)
+        if not entries:
+            raise GatesError(
+                "nothing was promoted yet, so nothing serves",
+                where=self.name,
+                hint="Promote a model first: gates run && gates promote.",
+            )
+        promoted = moment(entries[-1].record.at)
+        rows = MONDAY + timedelta(microseconds=self.tables.first - int(MONDAY.timestamp()) * 10**6)
+        return max(promoted, window_at(rows, seconds(self.monitor.window)).start)
+
+    def _judged(
+        self, head: str | None, windows: Sequence[tuple[str, WindowTime]], before: MonitoringDecision | None
+    ) -> tuple[LiveEvidence, MonitoringDecision]:
+        session, resolved = self.session, self.trusted.resolved
+        moves = newest(session.ledger, head, *resolved.champion)
+        references = {entry.digest: reference(session.ledger, entry) for entry in moves}
+        serving = Serving(
+            model_at=lambda time: _model_at(moves, time),
+            known=digests(session.ledger, head, self.name),
+            profiles={record: one.profile for record, one in references.items() if one.profile is not None},
+        )
+        found = []
+        for part, window in windows:
+            with session.steps.step("window", f"{text_of(window.start)}, {part}"):
+                found.append(counted(self.tables, window, part, serving, session.environ))
+        evidence = LiveEvidence(
+            schema=SCHEMA,
+            model=resolved.policy.model,
+            measured=measured(resolved, self.monitor),
+            previous=digest(before) if before else None,
+            windows=tuple(found),
+        )
+        with session.steps.step("judge", f"{len(windows)} of {self.name}"):
+            return evidence, judge_windows(resolved, evidence, references, before)
+
+    def _recorded(
+        self,
+        record: Record,
+        evidence: LiveEvidence,
+        decision: MonitoringDecision,
+        head: str | None,
+        before: MonitoringDecision | None,
+    ) -> Entry | None:
+        """Write the record; None where another run has judged windows of this model in the meantime."""
+        documents: dict[str, bytes | str] = {
+            DECISION: canonical(decision),
+            EVIDENCE: canonical(evidence),
+            POLICY: self.trusted.resolved.document,
+        }
+        ledger = self.session.ledger
+        while True:
+            try:
+                return ledger.append(record, documents, after=head)
+            except LostRaceError:
+                head = ledger.head()
+                if previous(ledger, head, self.name) != before:
+                    return None
+
+
+def _model_at(moves: Sequence[Entry], time: datetime) -> WatchedModel | None:
+    """Return what the alias named at a time. ``moves``: the newest first."""
+    at = text_of(time)
+    for entry in moves:
+        if entry.record.at <= at:
+            after = entry.record.after
+            if after is None:
+                return None
+            return WatchedModel(digest=after.digest, version=after.version, record=entry.digest)
+    return None

@@ -1,0 +1,81 @@
+"""Make the policies by which live rows are counted: those of the model's own, with a window in the holdout's place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gates.contract.rules.contract_rule import ContractRule
+from gates.documents.slices import AUTO
+from gates.kinds.live_gates import LiveMetricRule
+from gates.policy.monitor_section import Monitor
+from gates.policy.resolved import ResolvedPolicy
+from gates.policy.sections import Gate, Policy
+from gates.policy.watched_gates import needs_labels
+from gates.schema.canonical import digest
+from gates.schema.fields import plain
+
+WINDOW = "window.parquet"  # the rows of one window, in the place of the holdout
+
+
+def rules_of(policy: Policy, part: str) -> tuple[LiveMetricRule, ...]:
+    """Return the metrics that are judged with all rows of a window, or with its labels."""
+    wanted = part == "labels"
+    watched = policy.monitor.metrics if policy.monitor else ()
+    return tuple(rule for rule in watched if needs_labels(rule, policy.task) is wanted)
+
+
+def of_part(resolved: ResolvedPolicy, part: str) -> ResolvedPolicy | None:
+    """Return the policy by which a part of a window is counted; None where no metric looks at it.
+
+    Without labels nothing but columns is looked at, as `task: score` does.
+    """
+    policy = resolved.policy
+    rules = rules_of(policy, part)
+    if policy.monitor is None or not rules:
+        return None
+    data = replace(
+        policy.data, holdout=WINDOW, train=None, contract=None, reuse=None, engine="duckdb", key=policy.monitor.key
+    )
+    if part == "rows" and policy.task != "score":
+        data = replace(data, label=None, positive=None, classes=(), query=None)
+    derived = replace(
+        policy,
+        task="score" if part == "rows" else policy.task,
+        data=data,
+        train=replace(policy.train, seeds=1),
+        anchor=None,
+        slices=tuple(one for one in policy.slices if one != AUTO),
+        monitor=None,
+        report=None,
+        gates=tuple(Gate(kind="metric", rule=rule) for rule in rules),
+    )
+    return ResolvedPolicy(policy=derived, contract=None)
+
+
+def measured(resolved: ResolvedPolicy, monitor: Monitor) -> str:
+    """Return the digest of all that decides how live rows are counted; limits and confidence don't."""
+    parts = {part: of_part(resolved, part) for part in ("rows", "labels")}
+    where = ("live", "labels", "key", "time", "model", "window", "delay", "label_delay")
+    return digest(
+        {
+            "parts": {part: one.measured if one else None for part, one in parts.items()},
+            "where": {name: getattr(monitor, name) for name in where},
+            "drift": [[rule.drift, list(rule.columns)] for rule in monitor.drifts],
+            "contract": plain(resolved.contract) if monitor.checks_data else None,
+        }
+    )
+
+
+def live_rules(resolved: ResolvedPolicy) -> tuple[ContractRule, ...]:
+    """Return the contract's rules that live rows are held to: those of one table, which say nothing of the label."""
+    label = resolved.policy.data.label
+    rules = resolved.contract.rules if resolved.contract else ()
+    return tuple(
+        rule
+        for rule in rules
+        if "holdout" in rule.tables and rule.beside is None and label not in rule.columns and not _of(rule.id, label)
+    )
+
+
+def _of(rule: str, column: str | None) -> bool:
+    return column is not None and rule.startswith(f"{column}.")

@@ -1,0 +1,82 @@
+"""Find what no schema sees of the gates on live rows: rules that mean nothing for a model that serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gates.kinds import metric
+from gates.kinds.live_gates import DriftRule, LiveMetricRule
+from gates.kinds.metric.rule import metric_of
+from gates.kinds.protocol import GateContext
+from gates.metrics import row
+from gates.policy.monitor_section import LiveGate, Monitor, seconds
+from gates.schema.yaml_text import Path
+
+_PAIRED = ("min_improvement", "suspicious_gain")  # rules that hold a candidate against the model that serves
+
+
+def mistakes_in(
+    monitor: Monitor, terms: GateContext, hidden: frozenset[str], *, labelled: bool
+) -> Iterator[tuple[Path, str]]:
+    """Yield what is wrong, each with its place in the section. ``hidden``: columns whose values nothing may show."""
+    if monitor.label_delay is not None and seconds(monitor.label_delay) < seconds(monitor.delay):
+        yield ("label_delay",), "must be at least as long as delay"
+    seen: set[str] = set()
+    for index, gate in enumerate(monitor.gates):
+        path: Path = ("gates", index)
+        if gate.name in seen:
+            yield (*path, gate.kind), f"the gate {gate.name} occurs twice; put all its rules into one"
+        seen.add(gate.name)
+        for place, what in _gate(gate, terms, hidden, labelled=labelled):
+            yield (*path, *(place or (gate.kind,))), what
+
+
+def _gate(gate: LiveGate, terms: GateContext, hidden: frozenset[str], *, labelled: bool) -> Iterator[tuple[Path, str]]:
+    if gate.kind == "data" and terms.contract is None:
+        yield (), "the policy has no contract; name one under data.contract"
+    elif gate.kind == "drift":
+        yield from _drift(gate.rule, hidden)
+    elif gate.kind == "metric":
+        for mistake in metric.mistakes(gate.rule, terms):
+            yield mistake.path, mistake.what
+        yield from _metric(gate.rule, terms, labelled=labelled)
+
+
+def _drift(rule: DriftRule, hidden: frozenset[str]) -> Iterator[tuple[Path, str]]:
+    for index, column in enumerate(rule.columns):
+        if column in hidden:
+            yield ("columns", index), f"{column} is x-sensitive in the contract: no profile is kept of it"
+    if rule.drift == "ks" and rule.max >= 1:
+        yield ("max",), "ks is at most 1, so nothing could break this"
+
+
+def _metric(rule: LiveMetricRule, terms: GateContext, *, labelled: bool) -> Iterator[tuple[Path, str]]:
+    for name in _PAIRED:
+        if getattr(rule, name) is not None:
+            yield (name,), "compares two models on the same rows; of one that serves ask for max_worsening"
+        if rule.slices is not None and getattr(rule.slices, name, None) is not None:
+            yield ("slices", name), "compares two models on the same rows; of one that serves ask for max_worsening"
+    if ":" in rule.metric:
+        yield ("metric",), "a metric of your own can't be watched: it has no closed form for so many windows"
+    entry = row(rule.metric, terms.task)
+    if entry is not None and not any(metric.mistakes(rule, terms)) and metric_of(rule, terms.task).paired:
+        yield ("metric",), "compares two models on the same rows, and only one serves"
+    if rule.of is None and terms.task != "score" and not labelled:
+        yield ("metric",), "needs labels, and the policy has no data.label"
+    if rule.against is not None:
+        yield from _first_windows(rule, rule.against)
+
+
+def _first_windows(rule: LiveMetricRule, against: Any) -> Iterator[tuple[Path, str]]:
+    if rule.max_worsening is None:
+        yield ("against",), "is what max_worsening compares with; give that, too"
+    if rule.slices is not None and rule.slices.max_worsening is not None:
+        yield ("slices", "max_worsening"), "can't be compared with the first windows; only the whole can"
+    if against.windows <= against.season + 1:
+        yield ("against", "windows"), f"needs more than {against.season + 1}: with fewer, nobody knows how windows vary"
+
+
+def needs_labels(rule: LiveMetricRule, task: str) -> bool:
+    """Tell whether a metric is judged when labels arrive; one of a column alone is judged with all rows."""
+    return not (task == "score" or (rule.of is not None and row(rule.metric, "score") is not None))
