@@ -234,7 +234,7 @@ def beside(record, files):
     meant = [decision["verdict"], decision["evidence"], decision["policy"]]
     meant += [(decision["candidate"] or {}).get("digest")] if record["model"] else []
     tables = [[[table[key] for key in ("name", "digest", "rows")] for table in one] for one in
-              (record["data"], evidence["tables"])]  # fmt: skip
+              (record["data"], evidence.get("tables", []))]  # fmt: skip
     found = ["contradiction"] if said != meant or tables[0] != tables[1] else []
     promoted = record["kind"] in ("intent", "promotion") and not record["target"]
     return found + (["not_accepted"] if promoted and decision["verdict"] != "pass" and not record["waivers"] else [])

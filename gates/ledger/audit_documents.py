@@ -44,7 +44,7 @@ class Filed:
 
     record: Record
     documents: Mapping[str, str]
-    rests: RestsOn = RestsOn()
+    rests: RestsOn = field(default_factory=RestsOn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,7 @@ class Pass:
     blobs: dict[str, str] = field(default_factory=dict)  # to the digest of its bytes
     policies: dict[str, ResolvedPolicy] = field(default_factory=dict)
     decisions: dict[tuple[str, str], Derived] = field(default_factory=dict)
+    watched: set[tuple[str, str]] = field(default_factory=set)  # digests of policy and evidence of live windows
 
 
 def check(git: Git, filed: Sequence[Filed], key: Path | None = None) -> AuditPart:
@@ -111,7 +112,7 @@ def _part(git: Git, key: Path | None, filed: Sequence[Filed]) -> AuditPart:
     with git.objects() as objects:
         state = Pass(get=objects.get, key=key)
         flaws = [list(_beside(state, one)) for one in filed]
-    return AuditPart(flaws=flaws, tiers=state.tiers, derived=set(state.decisions))
+    return AuditPart(flaws=flaws, tiers=state.tiers, derived=set(state.decisions) | state.watched)
 
 
 def _beside(state: Pass, filed: Filed) -> Iterator[Told]:
@@ -135,6 +136,7 @@ def _beside(state: Pass, filed: Filed) -> Iterator[Told]:
     try:
         if record.kind is RecordKind.MONITOR:
             yield from check_windows(state.get, record, documents, filed.rests, _resolved(state, documents))
+            state.watched.add((record.policy.digest, record.evidence))
             return
         derived = _derived(state, record, documents)
     except GatesError as error:

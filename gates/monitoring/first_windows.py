@@ -52,7 +52,7 @@ def compared(
         judged=judged,
         champion=then,
         difference=judged,
-        champion_name=f"the first {counted(wanted, 'window')}",
+        champion_name="the start",
     )
     return replace(subject, judged=judged, reference=then, held=held), state, None
 

@@ -172,7 +172,7 @@ class _Bench:
         wrong = contradiction(derived, evidence)
         if wrong:
             raise GatesError(f"the live evidence contradicts itself: {wrong}")
-        told = f"v{window.model.version} was promoted with" if window.model else ""
+        told = f"the promoted v{window.model.version}" if window.model else ""
         for metric_rule in rules_of(self.resolved.policy, window.part):
             yield from of_metric(metric_rule, evidence, reference, derived, told)
 

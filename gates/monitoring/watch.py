@@ -161,7 +161,7 @@ def _beyond(subject: Subject) -> str:
     points = bool(subject.metric and subject.metric.points)
     more = f" by more than {asked_size(subject.limit, points=points)}" if subject.limit else ""
     then = number(subject.reference.value)
-    return f"{name} is worse than {subject.held.champion_name}{more}: {now} in the last window, {then} then"
+    return f"{name} is worse than {subject.held.champion_name}'s{more}: {now} in the last window, {then} then"
 
 
 def name_of(subject: Subject) -> str:

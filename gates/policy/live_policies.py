@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gates.contract.rules.contract_rule import ContractRule
+from gates.contract.rules.table_rules import COLUMNS
 from gates.documents.slices import AUTO
 from gates.kinds.live_gates import LiveMetricRule
 from gates.policy.monitor_section import Monitor
@@ -67,13 +68,16 @@ def measured(resolved: ResolvedPolicy, monitor: Monitor) -> str:
 
 
 def live_rules(resolved: ResolvedPolicy) -> tuple[ContractRule, ...]:
-    """Return the contract's rules that live rows are held to: those of one table, which say nothing of the label."""
+    """Return the contract's rules that live rows are held to: those of one table, which say nothing of the label.
+
+    Which columns there are is not asked: logs have others beside the features, and no label.
+    """
     label = resolved.policy.data.label
     rules = resolved.contract.rules if resolved.contract else ()
     return tuple(
         rule
         for rule in rules
-        if "holdout" in rule.tables and rule.beside is None and label not in rule.columns and not _of(rule.id, label)
+        if "holdout" in rule.tables and rule.beside is None and rule.id != COLUMNS and label not in rule.columns and not _of(rule.id, label)
     )
 
 

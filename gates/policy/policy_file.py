@@ -57,7 +57,7 @@ def _form(source: Source) -> Iterator[Problem]:
     if isinstance(_at(source.value, "slices"), list):
         *_, whole["properties"]["slices"] = whole["properties"]["slices"]["anyOf"]
     whole["properties"]["gates"] = _without_items(whole["properties"]["gates"])
-    watched = whole["properties"]["monitor"]["anyOf"][0]["properties"]
+    watched = whole["properties"]["monitor"]["properties"]
     watched["gates"] = _without_items(watched["gates"])
     yield from problems(source, (), source.value, whole)
     for index, gate in enumerate(_list(source.value, "gates")):

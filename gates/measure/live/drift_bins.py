@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from math import inf, nextafter
 from typing import Literal
 
 from gates.contract.sql import Column, literal, quoted
@@ -50,7 +51,7 @@ def _column(engine: Engine, table: OpenTable, column: str, measure: Measure) -> 
         )
     else:
         points = _points(engine, table, seen) if measure == "psi" else ()
-        edges = _edges(engine, table, seen, BINS[measure])
+        edges = _edges(engine, table, seen, measure)
         bare = ColumnBins(column=column, measure=measure, text=False, edges=edges, points=points, values=(), counts=())
     (counts,) = count(engine, table, DriftProfile(schema=SCHEMA, columns=(bare,)))
     return replace(bare, counts=counts.counts)
@@ -89,10 +90,10 @@ def _points(engine: Engine, table: OpenTable, column: Column) -> tuple[float, ..
     return tuple(double_of(int(bits)) for (bits,) in engine.run(lone))
 
 
-def _edges(engine: Engine, table: OpenTable, column: Column, bins: int) -> tuple[float, ...]:
+def _edges(engine: Engine, table: OpenTable, column: Column, measure: Measure) -> tuple[float, ...]:
     """Return the smallest number, the quantiles, each the smallest number that so many rows don't exceed, and the
-    largest."""
-    number = _finite(column)
+    largest; for ks each with the next double, as how far two distributions are apart can't be seen inside of a bin."""
+    number, bins = _finite(column), BINS[measure]
     counted = f"SELECT {number} AS v, count(*) AS n FROM {quoted(table.name)} WHERE isfinite({number}) GROUP BY 1"
     upto = f"SELECT v, sum(n) OVER (ORDER BY v) AS upto, sum(n) OVER () AS total FROM ({counted})"
     steps = ", ".join(
@@ -101,7 +102,10 @@ def _edges(engine: Engine, table: OpenTable, column: Column, bins: int) -> tuple
     ((low, *rest),) = engine.run(f"SELECT gates_bits(min(v)), {steps} FROM ({upto})")
     if low is None:
         return ()
-    return tuple(dict.fromkeys(double_of(int(bits)) for bits in (low, *rest)))
+    found = dict.fromkeys(double_of(int(bits)) for bits in (low, *rest))
+    if measure == "psi":
+        return tuple(found)
+    return tuple(one for edge in found for one in (edge, nextafter(edge, inf)))  # rows that hold an edge, apart
 
 
 def count(engine: Engine, table: OpenTable, known: DriftProfile) -> tuple[ColumnCounts, ...]:

@@ -21,6 +21,7 @@ from gates.documents.live.live_evidence import (
 from gates.errors import Exit, GatesError
 from gates.measure.contract_check import findings
 from gates.measure.holdout.models import ModelOutput
+from gates.measure.holdout.predictions import is_predicted
 from gates.measure.holdout.tables import OpenTable
 from gates.measure.live import drift_bins
 from gates.measure.live.live_tables import LiveTables
@@ -115,11 +116,16 @@ def _count(
 
 
 def _findings(tables: LiveTables, taken: OpenTable) -> Sequence[Finding]:
-    """Hold the rows of a window to the contract's rules of one table."""
+    """Hold the rows of a window to the contract's rules of one table. What is logged beside the features is no column
+    of the table that the contract is about."""
     contract = tables.resolved.contract
     assert contract is not None  # noqa: S101 -- ``mistakes`` refuses a policy without one
     rules = tuple(replace(rule, tables=(taken.name,)) for rule in live_rules(tables.resolved))
-    columns = {name: kind for name, kind in taken.columns.items() if name != tables.policy.data.label}
+    named = {column for rule in rules for column in rule.columns}
+    monitor, further = tables.monitor, tables.resolved.needs.columns
+    beside = {monitor.key, monitor.time, monitor.model, tables.policy.data.label}
+    beside |= {name for name in taken.columns if is_predicted(name, further)}
+    columns = {name: kind for name, kind in taken.columns.items() if name in named or name not in beside}
     return findings(tables.engine, replace(taken, columns=columns), replace(contract, rules=rules), lambda _: None)
 
 
