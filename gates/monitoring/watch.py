@@ -20,6 +20,7 @@ from gates.stats.e_detector import EVENTS, against, expected_events, grown, stre
 from gates.stats.quantity import Quantity
 from gates.wording import asked_size, counted, limit_text, number, percent, rows
 
+_NOTHING = 0.01  # of an alarm: evidence begins here
 _SURELY = 0.999999  # a window alone is never blamed, so its sentence is of what it shows
 
 
@@ -50,6 +51,8 @@ def watched(subject: Subject, before: WatchState | None, record: str, watch: Wat
         logs = tuple(settled(one) for one in grown(state.logs, standard))
         state = replace(state, logs=logs, windows=state.windows + 1)
     level = _level(state, watch)
+    if level is not None and level < _NOTHING:
+        state = replace(state, windows=0)
     judged = _judged(subject, quantity, watch.terms)
     if level is not None and level >= 1:
         told = _alarm(subject, state.windows, watch.every)
@@ -145,7 +148,7 @@ def _share_of_alarm(level: float) -> str:
 
 def _alarm(subject: Subject, windows: int, every: int) -> str:
     """Write the sentence of an alarm."""
-    seen = f"{counted(windows, 'window')} together" if windows > 1 else "this window alone"
+    seen = f"the last {counted(windows, 'window')} together" if windows > 1 else "this window alone"
     chance = f"by chance such an alarm comes once in {every:,} windows at most"
     return f"{_beyond(subject)}, by {seen}; {chance}"
 

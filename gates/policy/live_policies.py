@@ -74,12 +74,8 @@ def live_rules(resolved: ResolvedPolicy) -> tuple[ContractRule, ...]:
     """
     label = resolved.policy.data.label
     rules = resolved.contract.rules if resolved.contract else ()
-    return tuple(
-        rule
-        for rule in rules
-        if "holdout" in rule.tables and rule.beside is None and rule.id != COLUMNS and label not in rule.columns and not _of(rule.id, label)
-    )
+    return tuple(rule for rule in rules if "holdout" in rule.tables and rule.beside is None and not _left(rule, label))
 
 
-def _of(rule: str, column: str | None) -> bool:
-    return column is not None and rule.startswith(f"{column}.")
+def _left(rule: ContractRule, label: str | None) -> bool:
+    return rule.id == COLUMNS or (label is not None and (label in rule.columns or rule.id.startswith(f"{label}.")))

@@ -17,6 +17,8 @@ from gates.contract.rules.row_rules import counted, kept
 from gates.contract.sql import Columns, every, quoted
 from gates.schema.fields import Plain, declare
 
+COLUMNS = "columns"  # the id of the rule about which columns there are
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
@@ -127,7 +129,7 @@ class ColumnSet:
             return "0" if same else "count(*)"
 
         asks = "the record's columns and no others" + (", in its order" if self.columns == "ordered" else "")
-        return ContractRule(id="columns", asks=asks, count=count, severity=self.severity)
+        return ContractRule(id=COLUMNS, asks=asks, count=count, severity=self.severity)
 
 
 TABLE_RULES: Final[Mapping[str, type[Any]]] = {

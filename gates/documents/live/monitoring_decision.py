@@ -46,7 +46,7 @@ class WatchState:
     rule: str = declare("The rule's name, such as recall:min@region=LATAM.")
     terms: str = declare("Digest of limit, model and reference: where one of them changes, the watch begins anew.")
     logs: tuple[float, ...] = declare("Logarithms of its detectors; none before the first window that counted.")
-    windows: int = declare("How many windows have counted since it began.")
+    windows: int = declare("How many of the last windows have made the evidence what it is.")
     building: tuple[tuple[int, float], ...] = declare(
         "(phase, value) of the first windows, where these are the reference."
     )
