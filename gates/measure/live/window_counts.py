@@ -22,7 +22,7 @@ from gates.errors import Exit, GatesError
 from gates.measure.contract_check import findings
 from gates.measure.holdout.models import ModelOutput
 from gates.measure.holdout.predictions import is_predicted
-from gates.measure.holdout.tables import OpenTable
+from gates.measure.holdout.tables import MissingColumnError, OpenTable
 from gates.measure.live import drift_bins
 from gates.measure.live.live_tables import LiveTables
 from gates.measure.live.window_times import WindowTime, text_of
@@ -47,6 +47,7 @@ class _Counts:
 
     labelled: int = 0
     unreadable: str | None = None
+    lacking: bool = False
     findings: tuple[Finding, ...] = ()
     columns: tuple[ColumnCounts, ...] = ()
     classes: tuple[str, ...] = ()
@@ -74,7 +75,7 @@ def counted(
         except GatesError as error:
             if error.exit_code is Exit.OUTSIDE:
                 raise
-            found = _Counts(unreadable=error.what)
+            found = _Counts(unreadable=error.what, lacking=isinstance(error, MissingColumnError))
     return LiveWindow(
         number=window.number,
         start=text_of(window.start),
@@ -85,6 +86,7 @@ def counted(
         rows=rows,
         labelled=found.labelled if part == LABELS else None,
         unreadable=found.unreadable,
+        lacking=found.lacking,
         findings=found.findings,
         columns=found.columns,
         classes=found.classes,
