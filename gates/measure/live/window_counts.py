@@ -62,7 +62,7 @@ def counted(
     answered = tables.answered(window)
     named = tables.monitor.model is not None
     mine = sum(rows for digest, rows in answered if not named or (model is not None and digest == model.digest))
-    told = tuple(
+    by_model = tuple(
         AnsweringModel(digest=digest, rows=rows, known=not named or digest in serving.known)
         for digest, rows in answered
     )
@@ -75,14 +75,15 @@ def counted(
         except GatesError as error:
             if error.exit_code is Exit.OUTSIDE:
                 raise
-            found = _Counts(unreadable=error.what, lacking=isinstance(error, MissingColumnError))
+            told = f"{error.what} ({error.hint})" if error.hint else error.what
+            found = _Counts(unreadable=told, lacking=isinstance(error, MissingColumnError))
     return LiveWindow(
         number=window.number,
         start=text_of(window.start),
         end=text_of(window.end),
         part="labels" if part == LABELS else "rows",
         model=model,
-        answered=told,
+        answered=by_model,
         rows=rows,
         labelled=found.labelled if part == LABELS else None,
         unreadable=found.unreadable,
