@@ -110,12 +110,12 @@ class MonitoringRun:
         """
         parts = [ROWS, *([LABELS] if self._labels_are_asked else [])]
         begins = {part: before.until(part) if before else None for part in parts}
-        found: list[tuple[str, WindowTime]] = []
+        windows: list[tuple[str, WindowTime]] = []
         for part, begin in begins.items():
             first = moment(begin) if begin else self._first(head)
             if first is not None:
-                found += [(part, window) for window in due(self.monitor, part, first, self.now)]
-        return found
+                windows += [(part, window) for window in due(self.monitor, part, first, self.now)]
+        return windows
 
     @property
     def _labels_are_asked(self) -> bool:
@@ -144,16 +144,16 @@ class MonitoringRun:
             known=digests(session.ledger, head, self.name),
             profiles={record: one.profile for record, one in references.items() if one.profile is not None},
         )
-        found = []
+        counts = []
         for part, window in windows:
             with session.steps.step("window", f"{text_of(window.start)}, {part}"):
-                found.append(counted(self.tables, window, part, serving, session.environ))
+                counts.append(counted(self.tables, window, part, serving, session.environ))
         evidence = LiveEvidence(
             schema=SCHEMA,
             model=resolved.policy.model,
             measured=measured(resolved, self.monitor),
             previous=digest(before) if before else None,
-            windows=tuple(found),
+            windows=tuple(counts),
         )
         with session.steps.step("judge", f"{len(windows)} of {self.name}"):
             return evidence, judge_windows(resolved, evidence, references, before)

@@ -47,15 +47,15 @@ def monitor(policy: Path, rehearse: bool, since: datetime | None, until: datetim
     now = (until or datetime.now(UTC)).replace(tzinfo=UTC)
     watch = MonitoringRun(session=session, trusted=trusted, now=now)
     if since is not None:
-        found = watch.look(since.replace(tzinfo=UTC))
+        watched = watch.look(since.replace(tzinfo=UTC))
     else:
         name, alias = trusted.resolved.champion
-        found = watch.judge(draft(name, options.run_of(session), RecordKind.MONITOR, alias, ""), record=not rehearse)
-    if found is None:
+        watched = watch.judge(draft(name, options.run_of(session), RecordKind.MONITOR, alias, ""), record=not rehearse)
+    if watched is None:
         if as_json:
             options.write_json(None)
         else:
             click.echo("no window is due")
         sys.exit(Exit.SHIP)
-    options.tell(found.decision, partial(monitor_text.render, found.decision, found.entry), as_json=as_json)
-    sys.exit(monitor_text.exit_code(found.decision))
+    options.tell(watched.decision, partial(monitor_text.render, watched.decision, watched.entry), as_json=as_json)
+    sys.exit(monitor_text.exit_code(watched.decision))
