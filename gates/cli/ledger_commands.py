@@ -48,7 +48,8 @@ def status(policy: Path, as_json: bool) -> NoReturn:
     """Show what serves now, and whether it is still what was promoted.
 
     Reports an alias that somebody moved by hand, changed bytes, and whether the model would still pass today's
-    policy. Ends with 1 if something is not as it was promoted, or if a promotion was left open.
+    policy; and until when live rows were judged. Ends with 1 if something is not as it was promoted, if a promotion
+    was left open, or if live rows raised an alarm or were not judged in time.
 
     \b
     Example:

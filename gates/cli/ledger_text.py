@@ -82,6 +82,10 @@ def standing(status: Standing, *, width: int, colour: bool) -> str:
             f"record {status.open} was started but not finished{waits}: the next gates promote or rollback will undo it"
         )
         terminal.print(Text(f"❌ {what}", style="red"))
+    if status.watch is not None:
+        sound = status.watch.sound
+        line = f"{'✅' if sound else '❌'} {status.watch.told}"
+        terminal.print(Text(printable(line), style="green" if sound else "red"))
     for alias in status.aliases:
         if alias.mend:
             terminal.print(Text(printable(f"   {alias.alias}: {alias.mend}")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gates.documents.printed.standing import AliasState
+from gates.documents.printed.standing import AliasState, LastWatch
 from gates.ledger.alias import Names
 from gates.ledger.champions import champions
 from gates.ledger.ledger import Ledger
@@ -27,9 +27,18 @@ def badge_of(ledger: Ledger, registry: Names | None, resolved: ResolvedPolicy, a
     resolved.stage(alias)
     name = resolved.champion[0]
     last = champions(ledger, ledger.head(), name, alias, most=1)
-    served = (
-        next(one for one in standing(ledger, registry, resolved).aliases if one.alias == alias) if registry else None
-    )
+    stands = standing(ledger, registry, resolved) if registry else None
+    served = next(one for one in stands.aliases if one.alias == alias) if stands else None
+    watch = stands.watch if stands and alias == resolved.champion[1] else None
     trouble = TROUBLE.get(served.state) if served else None
     told = trouble.format(served.version or "none") if trouble and served else None
-    return badge(name, alias, last[-1] if last else None, told)
+    return badge(name, alias, last[-1] if last else None, told, _watched(watch))
+
+
+def _watched(watch: LastWatch | None) -> tuple[str, bool] | None:
+    """Return what a badge says of live rows, and whether that is bad; None where nothing is asked of them."""
+    if watch is None or (watch.until is None and not watch.overdue):
+        return None
+    until = f"watched to {watch.until[:10]}" if watch.until else "not watched"
+    bad = {"fail": "alarm, ", "error": "can't be judged, "}.get(watch.verdict or "", "")
+    return f"{bad}{until}{', overdue' if watch.overdue and watch.until else ''}", not watch.sound

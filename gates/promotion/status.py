@@ -5,27 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 from gates.documents.evidence import Evidence
-from gates.documents.printed.standing import AGREED, SCHEMA, ServedAlias, Standing
-from gates.documents.record import EVIDENCE, MANIFEST, OUTCOMES, RecordKind
+from gates.documents.live.live_evidence import ROWS
+from gates.documents.live.monitoring_decision import MonitoringDecision
+from gates.documents.printed.standing import AGREED, SCHEMA, LastWatch, ServedAlias, Standing
+from gates.documents.record import DECISION, EVIDENCE, MANIFEST, OUTCOMES, RecordKind
 from gates.errors import GatesError
 from gates.judge.judge import judge
 from gates.ledger.alias import Names, compared, hint, last_move, renumbered
 from gates.ledger.ledger import Entry, Ledger
+from gates.ledger.watched import last_watch
+from gates.measure.live.window_times import due, moment
 from gates.policy import ResolvedPolicy
 from gates.promotion.transaction import within_lease
 from gates.schema.fields import declare
 from gates.schema.validation import read_json
 
 
-def standing(ledger: Ledger, registry: Names, resolved: ResolvedPolicy) -> Standing:
-    """Ask ledger and registry. Reads no more of the ledger than it must."""
+def standing(ledger: Ledger, registry: Names, resolved: ResolvedPolicy, now: datetime | None = None) -> Standing:
+    """Ask ledger and registry. Reads no more of the ledger than it must. ``now``: the clock's time if not given."""
     name, head = resolved.champion[0], ledger.head()
     wanted = [stage.alias for stage in resolved.stages]
     moves: dict[str, Entry] = {}
     newest, began, ended = None, None, False
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     for entry in renumbered(ledger.entries(head), name):
         record = entry.record
         newest = newest or entry
@@ -46,7 +51,35 @@ def standing(ledger: Ledger, registry: Names, resolved: ResolvedPolicy) -> Stand
         head=newest.digest if newest else None,
         open=began.sequence if began else None,
         waits=began.lease if began and within_lease(began, now) else None,
+        watch=last_look(ledger, head, resolved, moves.get(resolved.champion[1]), now),
     )
+
+
+def last_look(
+    ledger: Ledger, head: str | None, resolved: ResolvedPolicy, serving: Entry | None, now: datetime
+) -> LastWatch | None:
+    """Tell what was judged last of live rows; None where nothing is asked of them, or nothing serves."""
+    monitor = resolved.policy.monitor
+    if monitor is None or serving is None:
+        return None
+    entry = last_watch(ledger, head, resolved.champion[0])
+    decision = read_json(MonitoringDecision, ledger.document(entry, DECISION), DECISION) if entry else None
+    until = decision.rows_until if decision else None
+    late = len(list(islice(due(monitor, ROWS, moment(until or serving.record.at), now), 2))) > 1
+    return LastWatch(
+        record=entry.record.sequence if entry else None,
+        verdict=str(decision.verdict) if decision else None,
+        told=_watched(decision, late=late),
+        until=until,
+        overdue=late,
+    )
+
+
+def _watched(decision: MonitoringDecision | None, *, late: bool) -> str:
+    if decision is None:
+        return "no live rows were judged since the promotion" if late else "no window of live rows is due yet"
+    told = f"live rows were judged until {decision.rows_until}: {decision.verdict}, {decision.reason}"
+    return f"{told}; windows after that are overdue" if late else told
 
 
 def _alias(ledger: Ledger, registry: Names, resolved: ResolvedPolicy, alias: str, entry: Entry | None) -> ServedAlias:

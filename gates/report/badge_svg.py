@@ -29,8 +29,17 @@ class Badge:
     colour: str
 
 
-def badge(name: str, alias: str, champion: Champion | None, trouble: str | None = None) -> Badge:
-    """Return the badge of what an alias names by the ledger; ``trouble`` says what is not as it was promoted."""
+def badge(
+    name: str,
+    alias: str,
+    champion: Champion | None,
+    trouble: str | None = None,
+    watched: tuple[str, bool] | None = None,
+) -> Badge:
+    """Return the badge of what an alias names by the ledger; ``trouble`` says what is not as it was promoted.
+
+    ``watched``: what is said of live rows, and whether that is bad.
+    """
     label = flat(f"{name} {alias}", LONGEST)
     if trouble:
         return Badge(label=label, message=flat(trouble, LONGEST), colour="bad")
@@ -38,8 +47,9 @@ def badge(name: str, alias: str, champion: Champion | None, trouble: str | None 
         return Badge(label=label, message="nothing promoted yet", colour="quiet")
     accepted = min((one.until for one in champion.waivers), default=None)
     verdict = f"accepted until {accepted}" if accepted else str(champion.judged.verdict)
-    parts = [f"v{champion.version}", verdict, *_metric(champion)]
-    colour = "unsure" if accepted else "good" if verdict == "pass" else "bad"
+    about, bad = watched or ("", False)
+    parts = [f"v{champion.version}", verdict, *([about] if about else []), *_metric(champion)]
+    colour = "bad" if bad else "unsure" if accepted else "good" if verdict == "pass" else "bad"
     return Badge(label=label, message=flat(" · ".join(parts), LONGEST), colour=colour)
 
 

@@ -268,3 +268,49 @@ def test_json_has_one_document(world: LiveWorld) -> None:
     done = world.monitor(1, "--json")
     assert json.loads(done.out)["schema"] == "gates/monitoring/v1"
     assert json.loads(world.monitor(1, "--json").out) is None
+
+
+def test_status_and_badge_say_until_when_live_rows_were_judged(world: LiveWorld) -> None:
+    """The days of these logs lie ahead, so nothing is overdue yet."""
+    assert world.standing()["watch"] == {
+        "record": None, "verdict": None, "told": "no window of live rows is due yet", "until": None, "overdue": False,
+    }  # fmt: skip
+    world.days(range(2))
+    world.judged(2)
+    watch = world.standing()["watch"]
+    assert (watch["record"], watch["until"], watch["overdue"]) == (3, world.text(2), False)
+    assert watch["told"].startswith(f"live rows were judged until {world.text(2)}: ")
+    assert world.gates("status").code == 0
+    badge = json.loads(world.gates("badge", "--format", "shields").out)
+    assert f"v1 · pass · watched to {world.text(2)[:10]}" in badge["message"]
+    assert badge["color"] == "brightgreen"
+    for day in range(2, 5):
+        world.serve(day, flipped(answered(500, seed=day), 0.4))
+    world.judged(5, code=1)
+    done = world.gates("status")
+    assert done.code == 1
+    assert "roc_auc is worse than the promoted v1's" in " ".join(done.out.split())
+    badge = json.loads(world.gates("badge", "--format", "shields").out)
+    assert f"alarm, watched to {world.text(5)[:10]}" in badge["message"]
+    assert badge["color"] == "red"
+
+
+@pytest.mark.parametrize(
+    ("judged", "days", "overdue"), [(2, 2.9, False), (2, 3.9, False), (2, 4, True), (0, 2, True), (0, 1, False)]
+)
+def test_windows_that_nobody_judges_are_overdue(world: LiveWorld, judged: int, days: float, overdue: bool) -> None:
+    from gates.checkout.workspace import Workspace
+    from gates.ledger.ledger import opened
+    from gates.promotion.status import last_look
+
+    if judged:
+        world.days(range(judged))
+        world.judged(judged)
+    ledger = opened(world.root, world.environment())
+    head = ledger.head()
+    serving = next(one for one in ledger.entries(head) if one.record.kind == "promotion")
+    resolved = Workspace(policy=world.root / "gates.yaml").load()
+    found = last_look(ledger, head, resolved, serving, world.day(days))
+    assert found is not None
+    assert (found.overdue, found.sound) == (overdue, not overdue)
+    assert found.told.endswith("overdue") is (overdue and judged > 0)

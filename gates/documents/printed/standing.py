@@ -45,6 +45,23 @@ class ServedAlias:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastWatch:
+    """What was judged last of the rows that the model answers."""
+
+    WRITTEN = "whole"
+    record: int | None = declare("The newest record of live windows; null if none was judged since the promotion.")
+    verdict: str | None = declare("Its verdict.")
+    told: str = declare("How that stands, in one sentence.")
+    until: str | None = declare("Until when live rows have been judged, UTC.")
+    overdue: bool = declare("Whether more than one window is due and was not judged.")
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong: no alarm, no error, and no window that nobody has judged."""
+        return not self.overdue and self.verdict not in ("fail", "error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """A model's aliases, and the ledger's state."""
 
@@ -57,7 +74,14 @@ class Standing:
     open: int | None = declare("The record of a promotion that was started but not finished; null for none.")
     waits: str | None = declare("Until when others wait for it, UTC; null if nobody waits.")
 
+    watch: LastWatch | None = declare(
+        "What was judged of live rows; null if the policy asks for nothing, or nothing was promoted.",
+        default=None,
+        late=True,
+    )
+
     @property
     def sound(self) -> bool:
-        """Whether everything is as it was promoted."""
-        return self.open is None and all(one.state in AGREED for one in self.aliases)
+        """Whether everything is as it was promoted, and live rows say nothing else."""
+        agreed = self.open is None and all(one.state in AGREED for one in self.aliases)
+        return agreed and (self.watch is None or self.watch.sound)
