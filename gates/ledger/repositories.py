@@ -11,6 +11,7 @@ from gates.errors import GatesError
 from gates.ledger.champions import champions
 from gates.ledger.ledger import Entry, Ledger, opened
 from gates.ledger.verify import audit
+from gates.ledger.watched import watch_history
 from gates.system.git import Git, shorn
 
 MOST_RECORDS = 100  # of a model that are listed
@@ -62,4 +63,5 @@ def _model(ledger: Ledger, head: str, name: str, entries: Sequence[Entry]) -> Mo
         aliases=tuple(AliasHistory(name=one, champions=champions(ledger, head, name, one)) for one in aliases),
         records=tuple(own[:MOST_RECORDS]),
         waivers=tuple(waiver for record in given for waiver in record.waivers),
+        watch=watch_history(ledger, head, name),
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gates.documents.evidence import Evidence
 from gates.documents.live.drift_profile import FILE as PROFILE
 from gates.documents.live.drift_profile import DriftProfile
-from gates.documents.live.monitoring_decision import MonitoringDecision
+from gates.documents.live.live_evidence import LiveEvidence
+from gates.documents.live.monitoring_decision import JudgedWindow, MonitoringDecision
+from gates.documents.live.watch_history import ColumnSpread, WatchHistory
 from gates.documents.record import DECISION, EVIDENCE, RecordKind
 from gates.ledger.alias import moves, renumbered
 from gates.ledger.ledger import Entry, Ledger
@@ -44,3 +48,53 @@ def previous(ledger: Ledger, head: str | None, name: str) -> MonitoringDecision 
     """Read the newest monitoring decision of a model; None where there is none."""
     entry = last_watch(ledger, head, name)
     return read_json(MonitoringDecision, ledger.document(entry, DECISION), DECISION) if entry else None
+
+
+MOST_WINDOWS = 120  # that a report shows, all rows and labels together
+
+
+def watch_history(ledger: Ledger, head: str | None, name: str) -> WatchHistory | None:
+    """Read the newest windows of a model that were judged; None where none was."""
+    records: list[Entry] = []
+    windows: list[JudgedWindow] = []
+    for entry in ledger.entries(head):
+        if entry.record.kind is RecordKind.MONITOR and entry.record.name == name:
+            records.append(entry)
+            decision = read_json(MonitoringDecision, ledger.document(entry, DECISION), DECISION)
+            windows[:0] = decision.windows
+            if len(windows) >= MOST_WINDOWS:
+                break
+    if not records:
+        return None
+    last = records[0].record
+    return WatchHistory(
+        record=last.sequence,
+        at=last.at,
+        verdict=last.verdict or "",
+        reason=last.reason,
+        windows=tuple(windows[-MOST_WINDOWS:]),
+        spreads=tuple(_spreads(ledger, head, records[0])),
+    )
+
+
+def _spreads(ledger: Ledger, head: str | None, entry: Entry) -> Iterator[ColumnSpread]:
+    """Yield each column of the newest window beside its profile."""
+    live = read_json(LiveEvidence, ledger.document(entry, EVIDENCE), EVIDENCE)
+    window = next((one for one in reversed(live.windows) if one.columns and one.model), None)
+    if window is None or window.model is None:
+        return
+    named = window.model.record
+    promotion = next((one for one in ledger.entries(head) if one.digest == named), None)
+    profile = reference(ledger, promotion).profile if promotion else None
+    for counts in window.columns if profile else ():
+        bins = profile.of(counts.column, counts.measure) if profile else None
+        drawn = bins is not None and counts.measure == "psi" and any(counts.counts) and any(bins.counts)
+        if bins is not None and drawn:
+            yield ColumnSpread(
+                column=counts.column,
+                version=window.model.version,
+                window=window.start,
+                bins=bins.names,
+                then=tuple(rows / sum(bins.counts, 0) for rows in bins.counts),
+                now=tuple(rows / sum(counts.counts) for rows in counts.counts),
+            )

@@ -10,10 +10,12 @@ from gates import __version__
 from gates.documents.champion import Champion
 from gates.documents.decision import Code, Decision, Verdict
 from gates.documents.evidence import Evidence
+from gates.documents.live.watch_history import WatchHistory
 from gates.errors import Exit, GatesError
 from gates.github import caller_workflows, outputs
 from gates.github.reporting.commit_status import Status
 from gates.ledger.champions import champions
+from gates.ledger.watched import watch_history
 from gates.pipeline import shown_rows
 from gates.pipeline.acceptance import settled, waivable
 from gates.pipeline.session import Session
@@ -67,7 +69,8 @@ def write_report(session: Session, decision: Decision, facts: Facts, form: str =
     assert chosen.file is not None  # noqa: S101 -- callers print the other formats
     path = session.workspace.work / chosen.file
     if form == "html":
-        facts = replace(facts, evidence=_evidence_of(session, decision), champions=_champions(session))
+        evidence = _evidence_of(session, decision)
+        facts = replace(facts, evidence=evidence, champions=_champions(session), watch=_watch(session))
     files.write(path, chosen.render(decision, facts).encode("utf-8", "replace"))
     return path
 
@@ -168,6 +171,18 @@ def _champions(session: Session) -> tuple[Champion, ...]:
     except GatesError as error:
         session.steps.say(f"the champion's history can't be read: {error}")
         return ()
+
+
+def _watch(session: Session) -> WatchHistory | None:
+    """Return what live rows said, by the ledger, where the policy asks for it. A report is whole without it."""
+    try:
+        resolved = session.resolved
+        if resolved.policy.monitor is None:
+            return None
+        return watch_history(session.ledger, session.ledger_seen, resolved.champion[0])
+    except GatesError as error:
+        session.steps.say(f"the history of live rows can't be read: {error}")
+        return None
 
 
 def status_of(decision: Decision, facts: Facts, code: Exit, context: str) -> Status:

@@ -10,6 +10,7 @@ from gates.documents.champion import Champion
 from gates.documents.changed_rows import ChangedRows
 from gates.documents.decision import Decision, Past, Verdict
 from gates.documents.evidence import Evidence
+from gates.documents.live.watch_history import WatchHistory
 from gates.judge.waivers import Settled
 from gates.schema.validation import Problem
 from gates.schema.yaml_text import Place
@@ -60,6 +61,7 @@ class Facts:
     # for what only they can show
     evidence: Evidence | None = None  # what the decision was made from
     rows: ChangedRows | None = None  # which got worse and better
+    watch: WatchHistory | None = None  # what live rows said
     champions: tuple[Champion, ...] = ()  # what the champion's alias has named, the oldest first
 
     def located(self) -> Iterator[tuple[str, Problem]]:

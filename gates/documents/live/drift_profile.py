@@ -7,6 +7,7 @@ gone. A column that is `x-sensitive` has none.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from gates.schema.fields import declare
@@ -32,6 +33,18 @@ class ColumnBins:
     points: tuple[float, ...] = declare("Numbers that a tenth of the rows hold, each of them a bin.")
     values: tuple[str, ...] = declare("Text that is a bin of its own.")
     counts: tuple[int, ...] = declare("Rows of each bin.")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each bin is called, in the order of the counts."""
+        if self.text:
+            return ("(missing)", *self.values, "any other")
+        told = [f"{edge:.4g}" for edge in self.edges]
+        inner = [f"{low} to {high}" for low, high in pairwise(told)]
+        ends = [f"below {told[0]}", *inner, f"above {told[-1]}"] if told else ["any"]
+        if len(told) == 1:
+            ends = [f"below {told[0]}", told[0], f"above {told[0]}"]
+        return ("(missing)", "NaN", *(f"{point:.4g}" for point in self.points), *ends)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from gates.report.headline import (
     why,
     word,
 )
-from gates.report.html import classes, past, pictures, plots, residuals
+from gates.report.html import classes, past, pictures, plots, residuals, watched_windows
 from gates.report.html.score_curves import Scores
 from gates.report.interval import SIGNS, asked, figures, held
 from gates.report.rule_list import RuleList, remark
@@ -71,6 +71,7 @@ def render(decision: Decision, facts: Facts) -> str:
         "called": None if facts.threshold is None else limit_text(facts.threshold),
         **_measured(facts.evidence),
         **past.told(decision, facts.champions),
+        "watch": watched_windows.told(facts.watch) if facts.watch else None,
     }
     return _template().render(page)
 

@@ -98,25 +98,33 @@ def _aloud(judged: Estimate, limit: float, compares: bool) -> str:
 def history(title: str, points: Sequence[tuple[str, Estimate]], next_: Estimate | None) -> str:
     """Return a value with its interval over time, equally far apart, each named. ``next_`` may follow: not there
     yet."""
-    every = [(name, one, "") for name, one in points] + ([("now", next_, " next")] if next_ else [])
-    every = [row for row in every if all(map(isfinite, (row[1].value, row[1].low, row[1].high)))]
+    return series(title, [(name, one, "") for name, one in points] + ([("now", next_, " next")] if next_ else []))
+
+
+def series(title: str, points: Sequence[tuple[str, Estimate, str]], limit: float | None = None) -> str:
+    """Return values with their intervals over time, each with its name and the classes of its marks (" next": not
+    there yet); ``limit`` is a line that they are held against."""
+    every = [row for row in points if all(map(isfinite, (row[1].value, row[1].low, row[1].high)))]
     if not every:
         return ""
-    low, high = min(one.low for _, one, _ in every), max(one.high for _, one, _ in every)
+    limits = [limit] if limit is not None and isfinite(limit) else []
+    low = min([*(one.low for _, one, _ in every), *limits])
+    high = max([*(one.high for _, one, _ in every), *limits])
     span = (high - low) or 1.0
     far = (LONG - 3 * _EDGE) / max(1, len(every) - 1)
 
     def at(index: int, value: float) -> tuple[str, str]:
         return f"{1.8 * _EDGE + index * far:.1f}", f"{12 + (high - value) / span * (SHORT - _EDGE - 24):.1f}"
 
-    line = "L".join(" ".join(at(index, one.value)) for index, (_, one, style) in enumerate(every) if not style)
+    line = "L".join(" ".join(at(index, one.value)) for index, (_, one, style) in enumerate(every) if style != " next")
     drawn = [f'<path class="c" d="M{line}"/>'] if line else []
     for index, (name, one, style) in enumerate(every):
         (x, middle), (_, top), (_, bottom) = (at(index, value) for value in (one.value, one.high, one.low))
         drawn.append(f'<path class="i{style}" d="M{x} {top}V{bottom}"/>')
         drawn.append(f'<circle class="p{style}" cx="{x}" cy="{middle}" r="3.5"/>')
-        if style or index % -(-len(every) // MOST_NAMES) == 0:  # others would run into them
+        if style == " next" or index % -(-len(every) // MOST_NAMES) == 0:  # others would run into them
             drawn.append(f'<text x="{x}" y="{SHORT - 10}">{escape(flat(name, 6))}</text>')
+    drawn += [f'<path class="z" d="M{_EDGE + 12} {at(0, one)[1]}H{LONG - 6}"/>' for one in limits]
     marks = ticks(low, high)
     drawn += [
         f'<text class="y" x="{_EDGE + 8}" y="{at(0, value)[1]}">{told}</text>'

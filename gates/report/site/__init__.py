@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from gates.documents.live.watch_history import WatchHistory
 from gates.documents.overview import AliasHistory, ModelOverview, RepositoryOverview
 from gates.documents.record import Record, Waiver
 from gates.judge.waivers import label_of
 from gates.report.headline import SIGNS
-from gates.report.html import past, pictures
+from gates.report.html import past, pictures, watched_windows
 from gates.wording import counted, plural
 
 if TYPE_CHECKING:
@@ -61,9 +62,23 @@ def _row(repository: RepositoryOverview, model: ModelOverview, file: str, today:
         "waivers": plural(len(accepted), "accepted rule", "accepted rules") if accepted else "",
         "ends": accepted[0].until if accepted else "",
         "newest": f"{newest.kind}, {newest.at[:10]}",
+        "watch": _watch(model.watch),
         "broken": bool(repository.flaws),
-        "badness": 2 * bool(repository.flaws) + (not model.aliases),
+        "badness": 4 * bool(repository.flaws) + 2 * _alarming(model.watch) + (not model.aliases),
     }
+
+
+def _watch(watch: WatchHistory | None) -> dict[str, str]:
+    """Return what live rows said last: the sign, the verdict, and until when."""
+    if watch is None:
+        return {}
+    shown = next((sign for known, sign in SIGNS.items() if str(known) == watch.verdict), SIGNS[None])
+    ends = [window.end for window in watch.windows if window.part == "rows"]
+    return {"sign": shown, "verdict": watch.verdict, "until": max(ends, default="")[:10]}
+
+
+def _alarming(watch: WatchHistory | None) -> bool:
+    return watch is not None and watch.verdict in ("fail", "error")
 
 
 def _named(alias: AliasHistory) -> dict[str, Any]:
@@ -85,6 +100,7 @@ def _about(repository: RepositoryOverview, model: ModelOverview, today: str, soo
         "model": model.name,
         "repository": repository,
         "aliases": [{**_named(alias), "anchor": _slug(alias.name), **_history(alias)} for alias in model.aliases],
+        "watch": watched_windows.told(model.watch) if model.watch else None,
         "waivers": [_waiver(one, soon) for one in accepted],
         "ended": len(model.waivers) - len(accepted),
         "records": [_record(one) for one in model.records],
