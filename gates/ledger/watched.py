@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gates.documents.evidence import Evidence
 from gates.documents.live.drift_profile import FILE as PROFILE
 from gates.documents.live.drift_profile import DriftProfile
@@ -9,6 +11,7 @@ from gates.documents.live.monitoring_decision import MonitoringDecision
 from gates.documents.record import DECISION, EVIDENCE, RecordKind
 from gates.ledger.alias import moves, renumbered
 from gates.ledger.ledger import Entry, Ledger
+from gates.monitoring.alert_state import WatchRecord
 from gates.monitoring.reference import Reference
 from gates.schema.validation import read_json
 
@@ -44,3 +47,11 @@ def previous(ledger: Ledger, head: str | None, name: str) -> MonitoringDecision 
     """Read the newest monitoring decision of a model; None where there is none."""
     entry = last_watch(ledger, head, name)
     return read_json(MonitoringDecision, ledger.document(entry, DECISION), DECISION) if entry else None
+
+
+def watch_records(ledger: Ledger, head: str | None, name: str) -> Iterator[WatchRecord]:
+    """Yield every monitoring decision of a model, the newest first. Each is read when it is asked for."""
+    for entry in renumbered(ledger.entries(head), name):
+        if entry.record.kind is RecordKind.MONITOR and entry.record.name == name:
+            decision = read_json(MonitoringDecision, ledger.document(entry, DECISION), DECISION)
+            yield WatchRecord(sequence=entry.record.sequence, digest=entry.digest, decision=decision)
