@@ -167,8 +167,9 @@ class _Follower:
     @property
     def is_well(self) -> bool:
         """Whether the last windows of every part passed, one after the other, and none lacks what failed before."""
-        missed = any(_is_missed(one, self.last[one.part]) for one in self.standing.values())
-        return not missed and all(map(_passed, self.last.values()))
+        if not all(map(_passed, self.last.values())):
+            return False
+        return not any(_is_missed(one, self.last[one.part]) for one in self.standing.values())
 
 
 def _badness(alarm: StandingAlarm) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from gates.documents.decision import GateVerdict, Verdict
 from gates.documents.live.monitoring_decision import JudgedWindow
@@ -39,10 +39,11 @@ def body(model: str, state: AlertState, policy: str) -> str:
 
 def _sections(model: str, state: AlertState, policy: str) -> Iterator[str]:
     yield _first_line(model, state)
-    earlier = [one for one in state.standing if one.name not in _failing(state)]
+    failing = _failing(state)
+    earlier = [one for one in state.standing if one.name not in failing]
     if earlier:
-        told = [f"{_line(one.rule.gate)} {_since(one)}" for one in earlier]
-        yield f"### Failed earlier, and has not passed since\n\n{_fitting(told)}"
+        told = (f"{_line(one.rule.gate)} {_since(one)}" for one in earlier)
+        yield f"### Failed earlier, and has not passed since\n\n{_fitting(told, len(earlier))}"
     for part, window in state.newest.items():
         yield from _part(state, part, window)
     yield f"Record {state.record.sequence} of the ledger has all numbers: {code(state.record.digest)}"
@@ -82,14 +83,11 @@ def _part(state: AlertState, part: str, window: JudgedWindow | None) -> Iterator
     if part in state.overdue:
         yield f"⚠️ **A later window should have been judged by now.** {code('gates monitor')} says what keeps it."
     since = {one.name: one for one in state.standing}
-    gates = by_badness(tuple(one.gate for one in window.rules))
-    told = []
-    for gate in gates:
-        if gate.verdict is not Verdict.PASS:
-            alarm = since.get((part, gate.label))
-            told.append(f"{_line(gate)} {_since(alarm)}" if alarm else _line(gate))
-    passed = len(gates) - len(told)
-    lines = [_fitting(told)] if told else []
+    gates = [one for one in by_badness(tuple(one.gate for one in window.rules)) if one.verdict is not Verdict.PASS]
+    alarms = ((gate, since.get((part, gate.label))) for gate in gates)
+    told = (f"{_line(gate)} {_since(alarm)}" if alarm else _line(gate) for gate, alarm in alarms)
+    lines = [_fitting(told, len(gates))] if gates else []
+    passed = len(window.rules) - len(gates)
     if passed:
         lines.append(f"- {sign(Verdict.PASS)} {plural(passed, 'rule holds', 'rules hold')}")
     yield "\n".join(lines)
@@ -116,16 +114,17 @@ def _time(written: str) -> str:
     return written[:16].replace("T", " ")
 
 
-def _fitting(lines: Sequence[str]) -> str:
-    """Return as many lines as there is room for, and how many are left out."""
-    kept, room = [], ROOM
+def _fitting(lines: Iterable[str], count: int) -> str:
+    """Return as many of ``count`` lines as there is room for, and how many are left out."""
+    kept: list[str] = []
+    room = ROOM
     for line in lines:
         room -= len(line) + 1
         if room < 0:
+            kept.append(f"- and {counted(count - len(kept), 'other')}; the record has them")
             break
         kept.append(line)
-    left = len(lines) - len(kept)
-    return "\n".join([*kept, *([f"- and {counted(left, 'other')}; the record has them"] if left else [])])
+    return "\n".join(kept)
 
 
 def _steps(state: AlertState, policy: str) -> str:
@@ -145,9 +144,11 @@ def comment(begun: Sequence[StandingAlarm], ceased: Sequence[StandingAlarm], seq
     """Return the comment about the rules that began or ceased to fail, as a record found; empty where none did."""
     parts = []
     if begun:
-        told = [f"{_line(one.rule.gate)} ({PARTS[one.part]}, since {_time(one.since)})" for one in begun]
-        parts.append(f"**{plural(len(begun), 'rule fails', 'rules fail')} now:**\n\n{_fitting(told)}")
+        told = (f"{_line(one.rule.gate)} ({PARTS[one.part]}, since {_time(one.since)})" for one in begun)
+        fail = plural(len(begun), "rule fails", "rules fail")
+        parts.append(f"**{fail} now:**\n\n{_fitting(told, len(begun))}")
     if ceased:
-        told = [f"- {code(one.rule.gate.label)} ({PARTS[one.part]})" for one in ceased]
-        parts.append(f"**{plural(len(ceased), 'rule fails', 'rules fail')} no longer:**\n\n{_fitting(told)}")
+        told = (f"- {code(one.rule.gate.label)} ({PARTS[one.part]})" for one in ceased)
+        fail = plural(len(ceased), "rule fails", "rules fail")
+        parts.append(f"**{fail} no longer:**\n\n{_fitting(told, len(ceased))}")
     return "\n\n".join([*parts, f"Record {sequence}."]) if parts else ""

@@ -158,8 +158,9 @@ class _Board:
         )
         number = int(made["number"])
         if not self._is_by_us(made) or not _is_labelled(made):
-            self._patch(number, {"state": "closed", "state_reason": "not_planned"})
-            raise self._lost(made)
+            lost = self._lost(made)
+            self._patch(number, {"body": f"Closed: {lost.what}", "state": "closed", "state_reason": "not_planned"})
+            raise lost
         self._patch(number, {"body": wanted.text(str(number))})
         opened = {one.number: one for one in self.ours(wanted.model) if one.is_open}
         opened.setdefault(number, _Ours(issue=made, told=wanted.state.record.sequence))
