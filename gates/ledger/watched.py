@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gates.documents.evidence import Evidence
 from gates.documents.live.drift_profile import FILE as PROFILE
 from gates.documents.live.drift_profile import DriftProfile
+from gates.documents.live.live_evidence import WatchedModel
 from gates.documents.live.monitoring_decision import MonitoringDecision
 from gates.documents.record import DECISION, EVIDENCE, RecordKind
 from gates.ledger.alias import moves, renumbered
@@ -19,6 +20,15 @@ from gates.schema.validation import read_json
 def newest(ledger: Ledger, head: str | None, name: str, alias: str) -> list[Entry]:
     """Return every move of an alias, the newest first."""
     return list(moves(ledger, head, name, alias))
+
+
+def model_at(moves: Sequence[Entry], time: str) -> WatchedModel | None:
+    """Return what the alias named at a time, as records write it. ``moves``: the newest first."""
+    for entry in moves:
+        if entry.record.at <= time:
+            after = entry.record.after
+            return WatchedModel(digest=after.digest, version=after.version, record=entry.digest) if after else None
+    return None
 
 
 def digests(ledger: Ledger, head: str | None, name: str) -> frozenset[str]:
