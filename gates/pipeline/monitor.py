@@ -165,16 +165,16 @@ class MonitoringRun:
             known=digests(session.ledger, head, self.name),
             profiles={record: one.profile for record, one in references.items() if one.profile is not None},
         )
-        found = []
+        counts = []
         for part, window in windows:
             with session.steps.step("window", f"{text_of(window.start)}, {part}"):
-                found.append(counted(self.tables, window, part, serving, session.environ))
+                counts.append(counted(self.tables, window, part, serving, session.environ))
         return LiveEvidence(
             schema=SCHEMA,
             model=resolved.policy.model,
             measured=measured(resolved, self.monitor),
             previous=digest(before) if before else None,
-            windows=tuple(found),
+            windows=tuple(counts),
         )
 
     def _judged(

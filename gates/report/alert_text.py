@@ -45,7 +45,7 @@ def _sections(model: str, state: AlertState, policy: str) -> Iterator[str]:
         told = (f"{_line(one.rule.gate)} {_since(one)}" for one in earlier)
         yield f"### Failed earlier, and has not passed since\n\n{_fitting(told, len(earlier))}"
     for part, window in state.newest.items():
-        yield from _part(state, part, window)
+        yield from _newest(state, part, window)
     yield f"Record {state.record.sequence} of the ledger has all numbers: {code(state.record.digest)}"
     yield _steps(state, policy)
     yield (
@@ -74,17 +74,16 @@ def _failing(state: AlertState) -> set[tuple[str, str]]:
     }
 
 
-def _part(state: AlertState, part: str, window: JudgedWindow | None) -> Iterator[str]:
-    name = PARTS[part]
+def _newest(state: AlertState, name: str, window: JudgedWindow | None) -> Iterator[str]:
     if window is None:
-        yield f"### {name.capitalize()}: no window was judged yet"
+        yield f"### {_large(PARTS[name])}: no window was judged yet"
         return
-    yield f"### {text(window_title(window).capitalize())}"
-    if part in state.overdue:
+    yield f"### {_large(text(window_title(window)))}"
+    if name in state.overdue:
         yield f"⚠️ **A later window should have been judged by now.** {code('gates monitor')} says what keeps it."
     since = {one.name: one for one in state.standing}
     gates = [one for one in by_badness(tuple(one.gate for one in window.rules)) if one.verdict is not Verdict.PASS]
-    alarms = ((gate, since.get((part, gate.label))) for gate in gates)
+    alarms = ((gate, since.get((name, gate.label))) for gate in gates)
     told = (f"{_line(gate)} {_since(alarm)}" if alarm else _line(gate) for gate, alarm in alarms)
     lines = [_fitting(told, len(gates))] if gates else []
     passed = len(window.rules) - len(gates)
@@ -108,6 +107,10 @@ def _line(gate: GateVerdict) -> str:
 
 def _since(alarm: StandingAlarm) -> str:
     return f"(since {_time(alarm.since)})"
+
+
+def _large(line: str) -> str:
+    return line[:1].upper() + line[1:]
 
 
 def _time(written: str) -> str:
@@ -144,11 +147,11 @@ def comment(begun: Sequence[StandingAlarm], ceased: Sequence[StandingAlarm], seq
     """Return the comment about the rules that began or ceased to fail, as a record found; empty where none did."""
     parts = []
     if begun:
-        told = (f"{_line(one.rule.gate)} ({PARTS[one.part]}, since {_time(one.since)})" for one in begun)
+        lines = (f"{_line(one.rule.gate)} ({PARTS[one.part]}, since {_time(one.since)})" for one in begun)
         fail = plural(len(begun), "rule fails", "rules fail")
-        parts.append(f"**{fail} now:**\n\n{_fitting(told, len(begun))}")
+        parts.append(f"**{fail} now:**\n\n{_fitting(lines, len(begun))}")
     if ceased:
-        told = (f"- {code(one.rule.gate.label)} ({PARTS[one.part]})" for one in ceased)
+        lines = (f"- {code(one.rule.gate.label)} ({PARTS[one.part]})" for one in ceased)
         fail = plural(len(ceased), "rule fails", "rules fail")
-        parts.append(f"**{fail} no longer:**\n\n{_fitting(told, len(ceased))}")
+        parts.append(f"**{fail} no longer:**\n\n{_fitting(lines, len(ceased))}")
     return "\n\n".join([*parts, f"Record {sequence}."]) if parts else ""

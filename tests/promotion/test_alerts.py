@@ -213,7 +213,7 @@ def _all_rows(live: dict[str, Any]) -> None:
 
 FORGED = [
     (_left_out, None),  # a ledger without windows may begin with any later one
-    (_early, "begins before the first promotion"),
+    (_early, "lies before the first promotion"),
     (_longer, "are not those that are due"),
     (_other_model, "is not about the model that served"),
     (_nobody, "is not about the model that served"),

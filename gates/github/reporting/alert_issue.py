@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -99,19 +99,19 @@ def _settle(board: _Board, wanted: WantedIssue, now: datetime, *, rehearse: bool
     """Look at the issues once, and do what it takes from there."""
     ours = board.ours(wanted.model)
     opened = [one for one in ours if one.is_open]
-    held = opened[0] if opened else max(ours, key=lambda one: one.closed_at, default=None)
-    told = max((one.told for one in ours), default=0)
-    known = KnownIssue(is_open=bool(opened), recent=held.is_recent(now), told=told) if held else None
+    issue = opened[0] if opened else max(ours, key=lambda one: one.closed_at, default=None)
+    last = max((one.told for one in ours), default=0)
+    known = KnownIssue(is_open=bool(opened), recent=issue.is_recent(now), told=last) if issue else None
     action = next_action(wanted.state, known)
-    if told > wanted.state.record.sequence:  # a later run was quicker
+    if last > wanted.state.record.sequence:  # a later run was quicker
         action = AlertAction.NOTHING
     if not rehearse:
         board.keep_first(opened)
         if action is AlertAction.OPEN:
             return AlertOutcome(action=action, number=board.create(wanted))
-        if held is not None and action is not AlertAction.NOTHING:
-            board.rewrite(held, wanted, action, wanted.remark(told))
-    shown = held if action is not AlertAction.OPEN else None
+        if issue is not None and action is not AlertAction.NOTHING:
+            board.rewrite(issue, wanted, action, wanted.remark(last))
+    shown = issue if action is not AlertAction.OPEN else None
     return AlertOutcome(action=action, number=shown.number if shown else None)
 
 
@@ -125,13 +125,9 @@ class _Board:
 
     def ours(self, model: str) -> list[_Ours]:
         """Return our issues about a model, by number."""
-        found = self.client.pages(
-            self._issues,
-            query={"labels": LABEL, "state": "all"},
-            doing=f"list the issues of {self.repository}",
-            needs=_NEEDS,
-        )
-        ours = [one for issue in found if (one := self._ours(issue, model)) is not None]
+        query, doing = {"labels": LABEL, "state": "all"}, f"list the issues of {self.repository}"
+        issues = self.client.pages(self._issues, query=query, doing=doing, needs=_NEEDS)
+        ours = [one for issue in issues if (one := self._ours(issue, model)) is not None]
         return sorted(ours, key=lambda one: one.number)
 
     def _ours(self, issue: dict[str, Any], model: str) -> _Ours | None:
@@ -144,8 +140,8 @@ class _Board:
             return None
         return _Ours(issue=issue, told=int(told))
 
-    def _is_by_us(self, made: dict[str, Any]) -> bool:
-        login = str((made.get("user") or {}).get("login") or "")
+    def _is_by_us(self, written: dict[str, Any]) -> bool:
+        login = str((written.get("user") or {}).get("login") or "")
         return login.casefold() == self.author.casefold()
 
     def create(self, wanted: WantedIssue) -> int:
@@ -153,29 +149,29 @@ class _Board:
         self._have_label()
         doing = f"open an issue in {self.repository}"
         text = wanted.text(secrets.token_hex(_TOKEN // 2))
-        made = self.client.post(
+        issue = self.client.post(
             self._issues, {"title": wanted.title, "body": text, "labels": [LABEL]}, doing=doing, needs=_NEEDS
         )
-        number = int(made["number"])
-        if not self._is_by_us(made) or not _is_labelled(made):
-            lost = self._lost(made)
+        number = int(issue["number"])
+        if not self._is_by_us(issue) or not _is_labelled(issue):
+            lost = self._lost(issue)
             self._patch(number, {"body": f"Closed: {lost.what}", "state": "closed", "state_reason": "not_planned"})
             raise lost
         self._patch(number, {"body": wanted.text(str(number))})
         opened = {one.number: one for one in self.ours(wanted.model) if one.is_open}
-        opened.setdefault(number, _Ours(issue=made, told=wanted.state.record.sequence))
-        return self.keep_first(opened[one] for one in sorted(opened))
+        opened.setdefault(number, _Ours(issue=issue, told=wanted.state.record.sequence))
+        return self.keep_first([opened[one] for one in sorted(opened)])
 
-    def _lost(self, made: dict[str, Any]) -> GatesError:
+    def _lost(self, issue: dict[str, Any]) -> GatesError:
         """Return the error of an issue that would not be found again: each run would open one more."""
-        login = (made.get("user") or {}).get("login")
-        if self._is_by_us(made):
+        login = (issue.get("user") or {}).get("login")
+        if self._is_by_us(issue):
             what, hint = f"this token can't set the label {LABEL}", "Take a token that may write to the repository."
         else:
             what = f"this token writes as {login}, not as {self.author}"
             hint = f"Name the author: `--author '{login}'`, or the input `author` of the action."
-        number = int(made["number"])
-        return GatesError(f"{what}: issue {number} was closed", where="GitHub", hint=hint, exit_code=Exit.OUTSIDE)
+        what = f"{what}: issue {int(issue['number'])} was closed"
+        return GatesError(what, where="GitHub", hint=hint, exit_code=Exit.OUTSIDE)
 
     def _have_label(self) -> None:
         path, doing = f"/repos/{self.repository}/labels", f"make the label {LABEL} in {self.repository}"
@@ -187,29 +183,26 @@ class _Board:
             if self.client.find(f"{path}/{LABEL}", doing=doing, needs=_NEEDS) is None:
                 raise
 
-    def keep_first(self, opened: Iterable[_Ours]) -> int:
+    def keep_first(self, opened: Sequence[_Ours]) -> int:
         """Close all open issues but the first as its duplicates; gives the first one's number, or 0."""
-        first = 0
-        for one in opened:
-            if not first:
-                first = one.number
-                continue
-            told = {"body": f"Duplicate of #{first}", "state": "closed", "state_reason": "duplicate"}
-            self._patch(one.number, told)
+        first = opened[0].number if opened else 0
+        for spare in opened[1:]:
+            closed = {"body": f"Duplicate of #{first}", "state": "closed", "state_reason": "duplicate"}
+            self._patch(spare.number, closed)
         return first
 
-    def rewrite(self, held: _Ours, wanted: WantedIssue, action: AlertAction, remark: str) -> None:
+    def rewrite(self, ours: _Ours, wanted: WantedIssue, action: AlertAction, remark: str) -> None:
         """Bring an issue up to date. The comment comes first: were only that lost, nobody would hear of it."""
         if remark:
-            self._remark(held.number, f"{remark}\n\n<!-- gates-monitor:v1 record={wanted.state.record.sequence} -->")
-        changes: dict[str, Any] = {"title": wanted.title, "body": wanted.text(str(held.number))}
-        changes = {key: value for key, value in changes.items() if held.issue.get(key) != value}
+            self._remark(ours.number, f"{remark}\n\n<!-- gates-monitor:v1 record={wanted.state.record.sequence} -->")
+        changes: dict[str, Any] = {"title": wanted.title, "body": wanted.text(str(ours.number))}
+        changes = {key: value for key, value in changes.items() if ours.issue.get(key) != value}
         if action is AlertAction.CLOSE:
             changes |= {"state": "closed", "state_reason": "completed"}
         elif action is AlertAction.REOPEN:
             changes |= {"state": "open"}
         if changes:
-            self._patch(held.number, changes)
+            self._patch(ours.number, changes)
 
     def _remark(self, number: int, text: str) -> None:
         """Post a comment, unless ours of the same record stands there."""

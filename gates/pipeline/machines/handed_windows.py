@@ -57,12 +57,12 @@ def check(
     ``moves``: of the alias, the newest first. ``known``: the digests of all models that any alias was moved to. Whoever
     counts could leave a window out, or have another model judged.
     """
-    for part in ("rows", "labels"):
-        windows = [window for window in evidence.windows if window.part == part]
-        if windows and part not in parts_of(policy):
-            raise _wrong(f"the policy does not judge {part} of live rows")
+    for name in ("rows", "labels"):
+        windows = [window for window in evidence.windows if window.part == name]
+        if windows and name not in parts_of(policy):
+            raise _wrong(f"the policy does not judge {name} of live rows")
         if windows:
-            _check_times(windows, before.until(part) if before else None, policy, now, moves)
+            _check_times(windows, before.until(name) if before else None, policy, now, moves)
     for window in evidence.windows:
         if window.model != model_at(moves, window.end):
             raise _wrong(f"the window of {window.start} is not about the model that served")
@@ -79,17 +79,17 @@ def _check_times(
 ) -> None:
     first = windows[0]
     if until is None and (not moves or first.start < moves[-1].record.at):
-        raise _wrong(f"the window of {first.start} begins before the first promotion")
+        raise _wrong(f"the window of {first.start} lies before the first promotion")
     try:
         begin = moment(until or first.start)
     except ValueError as error:
         raise _wrong(f"{first.start} is no time") from error
     assert policy.monitor is not None  # noqa: S101 -- the caller has looked
-    found = [(one.number, one.start, one.end) for one in windows]
+    times = [(one.number, one.start, one.end) for one in windows]
     expected = [
         (one.number, text_of(one.start), text_of(one.end)) for one in due(policy.monitor, first.part, begin, now)
     ]
-    if found != expected[: len(found)]:
+    if times != expected[: len(times)]:
         raise _wrong(f"the windows from {first.start} on are not those that are due")
 
 
