@@ -14,7 +14,7 @@ from itertools import islice, pairwise
 from gates.documents.decision import Verdict
 from gates.documents.live.monitoring_decision import JudgedWindow, MonitoringDecision, WatchedRule
 
-LONGEST = 400  # records that are looked back at
+LONGEST = 1000  # records that are looked back at
 RUNNING = 2  # windows of each part that must pass one after the other
 _BAD = (Verdict.FAIL, Verdict.ERROR)
 _COLUMNS = "live:columns"  # in a window only where a column is missing: a window without it has all of them

@@ -20,7 +20,7 @@ from gates.measure.live.window_times import MONDAY, WindowTime, due, moment, tex
 from gates.monitoring.judge_windows import judge_windows
 from gates.pipeline.machines import handed_windows
 from gates.pipeline.session import Session
-from gates.policy.live_policies import measured, rules_of
+from gates.policy.live_policies import measured, parts_of
 from gates.policy.monitor_section import Monitor, seconds
 from gates.schema.canonical import canonical, digest
 
@@ -117,7 +117,8 @@ class MonitoringRun:
         """Judge the windows since a time by themselves, and record nothing."""
         head = self.session.ledger.head()
         windows = [(part, window) for part in parts for window in due(self.monitor, part, since, self.now)]
-        windows = [one for one in windows if one[0] == ROWS or self._labels_are_asked]
+        asked = parts_of(self.trusted.resolved.policy)
+        windows = [one for one in windows if one[0] in asked]
         if not windows:
             return None
         decision = self._judged(head, self._counted(head, windows, None), None)
@@ -129,7 +130,7 @@ class MonitoringRun:
         They begin where the last record ended. Without one they begin with the first that lies wholly after the first
         promotion and has rows, or lies after those that have.
         """
-        parts = [ROWS, *([LABELS] if self._labels_are_asked else [])]
+        parts = parts_of(self.trusted.resolved.policy)
         begins = {part: before.until(part) if before else None for part in parts}
         found: list[tuple[str, WindowTime]] = []
         for part, begin in begins.items():
@@ -137,10 +138,6 @@ class MonitoringRun:
             if first is not None:
                 found += [(part, window) for window in due(self.monitor, part, first, self.now)]
         return found
-
-    @property
-    def _labels_are_asked(self) -> bool:
-        return bool(rules_of(self.trusted.resolved.policy, LABELS))
 
     def _first(self, head: str | None) -> datetime | None:
         entries = newest(self.session.ledger, head, *self.trusted.resolved.champion)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import pytest
 from windows import ERROR, FAIL, INCONCLUSIVE, PASS, Verdicts, day, record, recorded, window
 
+from gates.measure.live.window_times import is_overdue
 from gates.monitoring.alert_state import (
     LONGEST,
     AlertAction,
@@ -16,6 +18,7 @@ from gates.monitoring.alert_state import (
     alert_state,
     next_action,
 )
+from gates.policy.monitor_section import Monitor
 
 OPEN, REOPEN, REWRITE, CLOSE, NOTHING = AlertAction
 OTHER = {"live:rows": PASS}  # checks that hold
@@ -163,3 +166,23 @@ def test_it_looks_back_at_so_many_records_and_no_more() -> None:
 
     alert_state(records(), ("rows",))
     assert len(read) == LONGEST
+
+
+DUE = [  # of windows of a day, with a delay of two hours: label_delay, part, judged until, now, whether overdue
+    (None, "rows", "2026-11-29T00:00:00Z", "2026-11-30T02:59:00Z", False),
+    (None, "rows", "2026-11-29T00:00:00Z", "2026-11-30T03:01:00Z", True),
+    (None, "labels", "2026-11-29T00:00:00Z", "2026-11-30T03:01:00Z", True),
+    ("14d", "labels", "2026-11-15T00:00:00Z", "2026-11-30T00:59:00Z", False),
+    ("14d", "labels", "2026-11-15T00:00:00Z", "2026-11-30T01:01:00Z", True),
+    ("14d", "rows", "2026-11-30T00:00:00Z", "2026-11-30T01:01:00Z", False),
+]
+
+
+@pytest.mark.parametrize(("label_delay", "part", "until", "now", "overdue"), DUE)
+def test_a_window_is_overdue_an_hour_after_it_is_due(
+    label_delay: str | None, part: str, until: str, now: str, overdue: bool
+) -> None:
+    monitor = Monitor(
+        live="x.csv", key="id", time="at", window="1d", delay="2h", label_delay=label_delay, gates=()
+    )  # fmt: skip
+    assert is_overdue(monitor, part, until, datetime.fromisoformat(now)) is overdue

@@ -11,7 +11,6 @@ import click
 
 from gates.cli import options
 from gates.cli.job_commands import outputs
-from gates.errors import GatesError
 
 if TYPE_CHECKING:
     from gates.checkout.trusted_policy import TrustedPolicy
@@ -80,16 +79,12 @@ def _state(session: Session, trusted: TrustedPolicy) -> AlertState | None:
     from gates.ledger.watched import watch_records
     from gates.measure.live.window_times import is_overdue
     from gates.monitoring.alert_state import alert_state
+    from gates.pipeline.monitor import MonitoringRun
     from gates.policy.live_policies import parts_of
 
-    section = trusted.resolved.policy.monitor
-    if section is None:
-        raise GatesError(
-            "has no monitor section",
-            where=str(session.workspace.policy),
-            hint="Write one: docs/policy.md has its keys.",
-        )
-    name, now = trusted.resolved.champion[0], datetime.now(UTC)
+    now = datetime.now(UTC)
+    watch = MonitoringRun(session=session, trusted=trusted, now=now)
+    section, name = watch.monitor, watch.name
     ledger, head, parts = session.ledger, session.ledger.head(), parts_of(trusted.resolved.policy)
     with session.steps.step("ledger", ledger.told):
         newest = next(watch_records(ledger, head, name), None)
