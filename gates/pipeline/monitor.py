@@ -132,12 +132,12 @@ class MonitoringRun:
         """
         parts = parts_of(self.trusted.resolved.policy)
         begins = {part: before.until(part) if before else None for part in parts}
-        found: list[tuple[str, WindowTime]] = []
+        windows: list[tuple[str, WindowTime]] = []
         for part, begin in begins.items():
             first = moment(begin) if begin else self._first(head)
             if first is not None:
-                found += [(part, window) for window in due(self.monitor, part, first, self.now)]
-        return found
+                windows += [(part, window) for window in due(self.monitor, part, first, self.now)]
+        return windows
 
     def _first(self, head: str | None) -> datetime | None:
         entries = newest(self.session.ledger, head, *self.trusted.resolved.champion)
