@@ -76,9 +76,9 @@ def _failing(state: AlertState) -> set[tuple[str, str]]:
 
 def _newest(state: AlertState, name: str, window: JudgedWindow | None) -> Iterator[str]:
     if window is None:
-        yield f"### {_large(PARTS[name])}: no window was judged yet"
+        yield f"### No window was judged yet of {PARTS[name]}"
         return
-    yield f"### {_large(text(window_title(window)))}"
+    yield f"### {text(window_title(window))}"
     if name in state.overdue:
         yield f"⚠️ **A later window should have been judged by now.** {code('gates monitor')} says what keeps it."
     since = {one.name: one for one in state.standing}
@@ -93,12 +93,12 @@ def _newest(state: AlertState, name: str, window: JudgedWindow | None) -> Iterat
 
 
 def window_title(window: JudgedWindow) -> str:
-    """Name a window: its part, its times, the model and its rows."""
+    """Name a window: its times, its part, the model and its rows."""
     model = f"v{window.model.version}, " if window.model else ""
     labelled = ""
     if window.labelled is not None and window.rows:
         labelled = f", {percent(round(window.labelled / window.rows, 3))} labelled"
-    return f"{PARTS[window.part]}, {_time(window.start)} to {_time(window.end)}: {model}{rows(window.rows)}{labelled}"
+    return f"{_time(window.start)} to {_time(window.end)}, {PARTS[window.part]}: {model}{rows(window.rows)}{labelled}"
 
 
 def _line(gate: GateVerdict) -> str:
@@ -107,10 +107,6 @@ def _line(gate: GateVerdict) -> str:
 
 def _since(alarm: StandingAlarm) -> str:
     return f"(since {_time(alarm.since)})"
-
-
-def _large(line: str) -> str:
-    return line[:1].upper() + line[1:]
 
 
 def _time(written: str) -> str:

@@ -326,8 +326,8 @@ def test_it_says_verdict_rules_version_since_record_and_what_to_do() -> None:
     lines = text.splitlines()
     assert lines[0].startswith("💥 **telco-churn v12: 2 alarms, 1 error**, since 2026-11-02 00:00. kappa:min is error")
     order = [
-        "Failed earlier", "recall:min</code>", "All rows, 2026-11-06 00:00 to 2026-11-07 00:00: v12, 1,000 rows",
-        "❌ fail <code>recall:min@", "❔ inconclusive <code>brier:max", "2 rules hold", "Labelled rows",
+        "Failed earlier", "recall:min</code>", "2026-11-06 00:00 to 2026-11-07 00:00, all rows: v12, 1,000 rows",
+        "❌ fail <code>recall:min@", "❔ inconclusive <code>brier:max", "2 rules hold", "labelled rows: v11",
         "95 % labelled", "kappa:min", "Record 7", "gates monitor --since", "gates rollback --reason WHY",
         "two windows running",
     ]  # fmt: skip
@@ -340,7 +340,7 @@ def test_a_part_that_was_never_judged_and_one_that_is_overdue_are_told() -> None
     state = alert_state(recorded(ALARM), ("rows", "labels"), {"rows"})
     assert state is not None
     text = alert_text.body("telco-churn", state, "models/a b/gates.yaml")
-    assert "### Labelled rows: no window was judged yet" in text
+    assert "### No window was judged yet of labelled rows" in text
     assert "A later window should have been judged by now." in text
     assert "gates monitor --policy 'models/a b/gates.yaml' --since 2026-11-01T00:00:00Z" in text
 
