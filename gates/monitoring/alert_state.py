@@ -106,7 +106,7 @@ def next_action(state: AlertState, known: KnownIssue | None) -> AlertAction:
     if known is not None and known.is_open:
         return AlertAction.CLOSE if state.passing else AlertAction.REWRITE
     told = known.told if known else 0
-    if state.passing or not state.standing or state.failed_at is None or state.failed_at <= told:
+    if not state.standing or (state.failed_at or 0) <= told:
         return AlertAction.NOTHING
     return AlertAction.REOPEN if known is not None and known.recent else AlertAction.OPEN
 
