@@ -1,6 +1,6 @@
 """Compare a window with the first ones after the promotion: windows are then what varies, weekdays and campaigns too.
 
-They stay the first ones. A baseline that follows the newest windows learns a drop before anybody is told of it.
+They stay the first ones. A baseline that follows the newest windows learns a drop before anybody hears of it.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def compared(
         told = f"{name_of(subject)} will be compared with the first {counted(wanted, 'window')} after the promotion"
         what = absent(None, Code.BUILDING, f"{told}; this is number {len(state.building)}")
         return subject, state, WatchedRule(gate=replace(subject, outcome=what).verdict, alarm=None)
-    found = change(state.building, phase, subject.live)
-    if found is None:
+    compared_with = change(state.building, phase, subject.live)
+    if compared_with is None:
         what = absent(Verdict.INCONCLUSIVE, Code.NO_REFERENCE, "no first window has this place in the season")
         return replace(subject, outcome=what), state, None
     assert subject.held is not None  # noqa: S101 -- it was measured
-    then, judged = found
-    held = replace(
+    then, judged = compared_with
+    beside = replace(
         subject.held,
         rule=subject.rule,
         judged=judged,
@@ -54,7 +54,7 @@ def compared(
         difference=judged,
         champion_name="the start",
     )
-    return replace(subject, judged=judged, reference=then, held=held), state, None
+    return replace(subject, judged=judged, reference=then, held=beside), state, None
 
 
 def change(first: Sequence[Phased], phase: int, live: Quantity) -> tuple[Quantity, Quantity] | None:

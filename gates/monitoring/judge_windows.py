@@ -80,7 +80,7 @@ def _refuse(
 ) -> None:
     if live.measured != measured(resolved, monitor):
         raise GatesError(
-            "the live rows were counted under another policy", hint="Run gates monitor again; it counts them anew."
+            "the live rows were counted under another policy", hint="Run gates monitor again; it counts them again."
         )
     if live.previous != (digest(previous) if previous else None):
         raise GatesError("the live evidence does not follow the monitoring decision before it")

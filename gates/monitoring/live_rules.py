@@ -100,29 +100,29 @@ def evidence_of(window: LiveWindow, derived: ResolvedPolicy) -> Evidence:
 
 
 def of_metric(
-    rule: LiveMetricRule, live: Evidence, reference: Reference | None, derived: ResolvedPolicy, told: str
+    rule: LiveMetricRule, live: Evidence, reference: Reference | None, derived: ResolvedPolicy, called: str
 ) -> Iterator[Subject]:
     """Yield a metric's rules on the whole window, then on each slice. ``told``: what the reference is called."""
     terms = derived.terms()
     whole = live.along(OVERALL)
     groups = live.along(Dimension(columns=rule.by).binned(terms.dimensions)) if rule.by else whole
     for rule_name, limit in limits_of(rule):
-        yield _subject(rule, rule_name, limit, groups, live, reference, terms, told)
+        yield _subject(rule, rule_name, limit, groups, live, reference, terms, called)
     for rule_name, limit in limits_of(rule.slices or SliceLimits()):
         for dimension in terms.dimensions:
             for part in live.along(dimension) if dimension != AUTO else ():
-                yield _subject(rule, rule_name, limit, [part], live, reference, terms, told)
+                yield _subject(rule, rule_name, limit, [part], live, reference, terms, called)
 
 
 def _subject(
     rule: LiveMetricRule,
     rule_name: str,
     limit: float,
-    part: Sequence[Slice],
+    slices: Sequence[Slice],
     live: Evidence,
     reference: Reference | None,
     terms: GateContext,
-    told: str,
+    called: str,
 ) -> Subject:
     metric, compares = metric_of(rule, terms.task), COMPARISONS[rule_name].compares
     bare = Subject(
@@ -130,24 +130,24 @@ def _subject(
         kind="metric",
         rule=rule_name,
         limit=limit,
-        n=sum(one.rows for one in part),
+        n=sum(one.rows for one in slices),
         metric=metric,
-        part=part,
+        part=slices,
         by=" * ".join(rule.by) or None,
     )
-    prepared = prepare(metric, _LEVEL if compares else rule_name, limit, part, live, terms)
-    held = prepared.judged
-    if held is None:
+    prepared = prepare(metric, _LEVEL if compares else rule_name, limit, slices, live, terms)
+    measured = prepared.judged
+    if measured is None:
         return replace(bare, outcome=prepared.outcome)
     if not compares:
-        return replace(bare, judged=held.judged, live=held.judged, held=held)
+        return replace(bare, judged=measured.judged, live=measured.judged, held=measured)
     if rule.against is not None:
-        return replace(bare, live=held.judged, held=held, first=rule)
-    then = _then(metric, part, reference)
+        return replace(bare, live=measured.judged, held=measured, first=rule)
+    then = _then(metric, slices, reference)
     if then is None:
         what = "nothing is known of it from when the model was promoted, which it could be compared with"
         return replace(bare, outcome=absent(Verdict.INCONCLUSIVE, Code.NO_REFERENCE, what))
-    return against(replace(bare, live=held.judged, held=held), then, told)
+    return against(replace(bare, live=measured.judged, held=measured), then, called)
 
 
 def against(subject: Subject, then: Quantity, told: str) -> Subject:
@@ -159,16 +159,15 @@ def against(subject: Subject, then: Quantity, told: str) -> Subject:
     return replace(subject, judged=change, reference=then, held=held)
 
 
-def _then(metric: Metric, part: Sequence[Slice], reference: Reference | None) -> Quantity | None:
-    """Return the metric's value when the model was promoted, on the same part of the holdout."""
+def _then(metric: Metric, slices: Sequence[Slice], reference: Reference | None) -> Quantity | None:
+    """Return the metric's value when the model was promoted, on the same slices of the holdout."""
     if reference is None or reference.evidence is None:
         return None
     places = {(one.dimension, one.key): one for one in reference.evidence.slices}
-    found = [places.get((one.dimension, one.key)) for one in part]
-    slices = [one for one in found if one is not None]
-    if len(slices) < len(part) or not _counted(metric, slices):
+    same = [places[one.dimension, one.key] for one in slices if (one.dimension, one.key) in places]
+    if len(same) < len(slices) or not _counted(metric, same):
         return None
-    value = metric.level(slices, CANDIDATE)
+    value = metric.level(same, CANDIDATE)
     return value if isinstance(value, Quantity) else None
 
 

@@ -15,7 +15,8 @@ GATE = "live"  # the name of these checks
 def checks(window: LiveWindow, monitor: Monitor) -> Iterator[GateVerdict]:
     """Yield each check; what is missing is never a pass."""
     if window.unreadable is not None:
-        yield _check("columns", Verdict.ERROR, Code.MISSING_COLUMN, window.unreadable)
+        code = Code.MISSING_COLUMN if window.lacking else Code.COULD_NOT_JUDGE
+        yield _check("rows", Verdict.ERROR, code, window.unreadable)
         return
     yield _models(window)
     yield _rows(window)

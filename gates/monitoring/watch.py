@@ -36,7 +36,7 @@ class Watch:
 def watched(subject: Subject, before: WatchState | None, record: str, watch: Watch) -> tuple[WatchedRule, WatchState]:
     """Return the outcome of one subject and what its watch has seen now. ``record``: the promotion's digest."""
     verdict = subject.verdict
-    state, anew = state_of(subject, before, record)
+    state, changed = state_of(subject, before, record)
     quantity = subject.judged
     if quantity is None:
         return WatchedRule(gate=verdict, alarm=_level(state, watch)), state
@@ -60,14 +60,14 @@ def watched(subject: Subject, before: WatchState | None, record: str, watch: Wat
         state = replace(state, logs=(), windows=0)
     elif judged.verdict is not Verdict.PASS:
         judged = _undecided(judged, level, few=few)
-    if anew and judged.verdict is not Verdict.PASS:
-        note = f"watched anew, as {anew} changed"
+    if changed and judged.verdict is not Verdict.PASS:
+        note = f"watched from its beginning, as {changed} changed"
         judged = replace(judged, reason=f"{judged.reason}; {note}", notes=(*judged.notes, note))
     return WatchedRule(gate=judged, alarm=level), state
 
 
 def state_of(subject: Subject, before: WatchState | None, record: str) -> tuple[WatchState, str]:
-    """Return the state to go on from, and what changed where it begins anew."""
+    """Return the state to go on from, and what changed where it begins again."""
     terms = digest([subject.limit, record])
     if before is not None and before.terms == terms:
         return before, ""
@@ -115,16 +115,16 @@ def _of_distance(subject: Subject, quantity: Quantity, terms: GateContext) -> Ga
     sure = f"({percent(terms.stated)} sure, {rows(subject.n)})"
     passed = high <= subject.limit
     if passed:
-        told = f"{subject.gate} is at most {number(high)} {sure}"
+        statement = f"{subject.gate} is at most {number(high)} {sure}"
     elif low > subject.limit or not isfinite(high):
-        told = f"{subject.gate} is at least {number(low)} {sure}"
+        statement = f"{subject.gate} is at least {number(low)} {sure}"
     else:
-        told = f"{subject.gate} lies between {number(low)} and {number(high)} {sure}"
+        statement = f"{subject.gate} lies between {number(low)} and {number(high)} {sure}"
     return replace(
         subject.verdict,
         verdict=Verdict.PASS if passed else Verdict.INCONCLUSIVE,
         code=Code.WITHIN_BAR if passed else Code.ACROSS_BAR,
-        reason=f"{told}; you allow {limit_text(subject.limit)}",
+        reason=f"{statement}; you allow {limit_text(subject.limit)}",
         candidate=Estimate(value=value, low=low, high=high) if isfinite(high) else None,
         method=quantity.method,
     )
@@ -149,7 +149,7 @@ def _share_of_alarm(level: float) -> str:
 def _alarm(subject: Subject, windows: int, every: int) -> str:
     """Write the sentence of an alarm."""
     seen = f"the last {counted(windows, 'window')} together" if windows > 1 else "this window alone"
-    chance = f"by chance such an alarm comes once in {every:,} windows at most"
+    chance = f"by chance such an alarm comes at most once in {counted(every, 'window')}"
     return f"{_beyond(subject)}, by {seen}; {chance}"
 
 

@@ -147,7 +147,8 @@ def _meaning(source: Source, contract: Contract | None, *, of_old: bool) -> Iter
 def _monitor_meaning(
     source: Source, terms: GateContext, contract: Contract | None
 ) -> tuple[list[tuple[GateKind, MetricRule]] | None, list[Problem]]:
-    """Return the metrics that are watched, and what is wrong with the section; None where a gate's form is wrong."""
+    """Return the metrics that are watched, and what is wrong with the section; None where nobody knows what they
+    look at."""
     section = _at(source.value, "monitor")
     asked = _list(section, "gates")
     if any(list(_gate_form(source, ("monitor", "gates", index), one, LIVE_RULES)) for index, one in enumerate(asked)):
@@ -158,7 +159,7 @@ def _monitor_meaning(
     hidden = contract.hidden if contract else frozenset()
     found = mistakes_in(monitor, terms, hidden, labelled=_at(source.value, "data", "label") is not None)
     wrong = [Problem.at(source, ("monitor", *path), what) for path, what in found]
-    return [(KINDS["metric"], rule) for rule in monitor.metrics], wrong
+    return None if wrong else [(KINDS["metric"], rule) for rule in monitor.metrics], wrong
 
 
 def _slices_meaning(source: Source) -> tuple[list[Dimension], list[Problem]]:

@@ -270,6 +270,9 @@ def kinds(history: History) -> dict[str, Record]:
     found[RecordKind.FAILURE] = replace(promotion, kind=RecordKind.FAILURE, after=None, code=Refused.ALIAS_MOVED)
     alone: dict[str, Any] = {"verdict": None, "decision": None, "evidence": None, "intent": None, "target": None}
     found[RecordKind.ADOPTION] = replace(rollback, kind=RecordKind.ADOPTION, waivers=(), **alone)
+    found[RecordKind.MONITOR] = replace(
+        promotion, kind=RecordKind.MONITOR, **nothing, model=None, source=None, waivers=()
+    )
     copied = (
         CopiedVersion(before=rollback.after, after=rollback.after, aliases=("champion",)) if rollback.after else None
     )

@@ -60,6 +60,7 @@ class LiveWindow:
     rows: int = declare("Rows of the model.")
     labelled: int | None = declare("Of these, rows with a label; null where labels are not looked at.")
     unreadable: str | None = declare("Why its rows can't be counted; null if they are.")
+    lacking: bool = declare("Whether that is because a column is not there.")
     findings: tuple[Finding, ...] = declare("What the contract's rules counted.")
     columns: tuple[ColumnCounts, ...] = declare("Rows by bin of the profile's columns.")
     classes: tuple[str, ...] = declare("Label values, as in evidence.")

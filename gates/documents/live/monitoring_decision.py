@@ -44,7 +44,7 @@ class WatchState:
 
     WRITTEN = "whole"
     rule: str = declare("The rule's name, such as recall:min@region=LATAM.")
-    terms: str = declare("Digest of limit, model and reference: where one of them changes, the watch begins anew.")
+    terms: str = declare("Digest of limit, model and reference: where one of them changes, the watch begins again.")
     logs: tuple[float, ...] = declare("Logarithms of its detectors; none before the first window that counted.")
     windows: int = declare("How many of the last windows have made the evidence what it is.")
     building: tuple[tuple[int, float], ...] = declare(

@@ -23,6 +23,10 @@ _HEX = 15
 _PLACES = 10  # decimals of a float of 32 bits that are looked for
 
 
+class MissingColumnError(GatesError):
+    """A table lacks a column that it must have."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTable:
     """A table of the engine: its name there, what the policy calls it, and its columns."""
@@ -45,7 +49,7 @@ class OpenTable:
         """Return the quoted column; raises ``GatesError`` where the table lacks it."""
         if column not in self.columns:
             known = nearest(column, self.columns) or f"; its columns are {', '.join(list(self.columns)[:20])}"
-            raise GatesError(f"{role}: {self.path} has no column {column}{known}")
+            raise MissingColumnError(f"{role}: {self.path} has no column {column}{known}")
         return quoted(column)
 
 

@@ -30,11 +30,11 @@ def profile(engine: Engine, tables: Sequence[OpenTable], asked: Iterable[tuple[s
 
 
 def _holder(tables: Sequence[OpenTable], column: str) -> OpenTable:
-    found = next((table for table in tables if column in table.columns), None)
-    if found is None:
+    holder = next((table for table in tables if column in table.columns), None)
+    if holder is None:
         tables[0].require(column, "monitor, drift")
         raise AssertionError(column)
-    return found
+    return holder
 
 
 def _column(engine: Engine, table: OpenTable, column: str, measure: Measure) -> ColumnBins:
@@ -113,45 +113,45 @@ def count(engine: Engine, table: OpenTable, known: DriftProfile) -> tuple[Column
     is of another kind."""
     asked: list[str] = []
     places: list[tuple[ColumnBins, int]] = []
-    for one in known.columns:
-        conditions = _conditions(table, one)
+    for bins_of in known.columns:
+        conditions = _conditions(table, bins_of)
         asked += [f"count_if({condition})" for condition in conditions]
-        places.append((one, len(conditions)))
-    found = (
+        places.append((bins_of, len(conditions)))
+    numbers = (
         iter(engine.run(f"SELECT {', '.join(['0', *asked])} FROM {quoted(table.name)}")[0][1:]) if asked else iter(())
     )
     counted = []
-    for one, bins in places:
-        upto = [int(next(found)) for _ in range(bins)]
-        counted.append(ColumnCounts(column=one.column, measure=one.measure, counts=_split(one, upto)))
+    for bins_of, bins in places:
+        upto = [int(next(numbers)) for _ in range(bins)]
+        counted.append(ColumnCounts(column=bins_of.column, measure=bins_of.measure, counts=_split(bins_of, upto)))
     return tuple(counted)
 
 
-def _conditions(table: OpenTable, one: ColumnBins) -> list[str]:
+def _conditions(table: OpenTable, bins: ColumnBins) -> list[str]:
     """Write SQL of what is counted: all rows, those missing, then of numbers NaN, each point, and all below each edge
     that are no points; of text each value."""
-    column = table.seen.get(one.column)
-    if column is None or column.is_number == one.text:
+    column = table.seen.get(bins.column)
+    if column is None or column.is_number == bins.text:
         return []
-    if one.text:
+    if bins.text:
         text = f"CAST({column.sql} AS VARCHAR)"
-        return ["TRUE", f"{column.sql} IS NULL", *(f"{text} = {literal(value)}" for value in one.values)]
+        return ["TRUE", f"{column.sql} IS NULL", *(f"{text} = {literal(value)}" for value in bins.values)]
     number = _finite(column)
-    points = [f"{number} = {literal(point)}" for point in one.points]
-    other = f" AND NOT coalesce({number} IN ({', '.join(map(literal, one.points))}), FALSE)" if one.points else ""
-    below = [f"{number} < {literal(edge)}{other}" for edge in one.edges]
-    last = [f"{number} <= {literal(one.edges[-1])}{other}"] if one.edges else []
+    points = [f"{number} = {literal(point)}" for point in bins.points]
+    other = f" AND NOT coalesce({number} IN ({', '.join(map(literal, bins.points))}), FALSE)" if bins.points else ""
+    below = [f"{number} < {literal(edge)}{other}" for edge in bins.edges]
+    last = [f"{number} <= {literal(bins.edges[-1])}{other}"] if bins.edges else []
     return ["TRUE", f"{column.sql} IS NULL", f"isnan({number})", *points, *below, *last]
 
 
-def _split(one: ColumnBins, found: Sequence[int]) -> tuple[int, ...]:
+def _split(bins: ColumnBins, numbers: Sequence[int]) -> tuple[int, ...]:
     """Return the rows of each bin from those that were counted up to each edge."""
-    if not found:
+    if not numbers:
         return ()
-    total, missing, *rest = found
-    if one.text:
+    total, missing, *rest = numbers
+    if bins.text:
         return (missing, *rest, total - missing - sum(rest))
-    nan, points, upto = rest[0], rest[1 : 1 + len(one.points)], rest[1 + len(one.points) :]
+    nan, points, upto = rest[0], rest[1 : 1 + len(bins.points)], rest[1 + len(bins.points) :]
     valued = total - missing - nan - sum(points)
     if not upto:
         return (missing, nan, *points, valued)

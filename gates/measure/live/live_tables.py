@@ -105,22 +105,26 @@ class LiveTables:
             )
         return opened
 
+    def open(self) -> None:
+        """Open both tables now: what is wrong with a whole table is no finding about one window."""
+        _ = self.live, self.labels
+
     @property
     def first(self) -> int:
         """When the first live row was answered, in microseconds since 1970."""
-        self.live  # noqa: B018 -- opens it
+        self.open()
         ((first,),) = self.engine.run(f"SELECT min({AT}) FROM {quoted(TIMED)}")
         return int(first)
 
     def answered(self, window: WindowTime) -> list[tuple[str, int]]:
         """Count the window's rows by the digest of the model that answered."""
-        self.live  # noqa: B018 -- opens it
+        self.open()
         asked = f"SELECT {BY}, count(*) FROM {quoted(TIMED)} WHERE {_inside(window)} GROUP BY 1 ORDER BY 1"
         return [(str(digest), int(rows)) for digest, rows in self.engine.run(asked)]
 
     def take(self, window: WindowTime, model: str) -> OpenTable:
         """Open the rows of one window that a model answered, as a view, with their label where they have one."""
-        self.live  # noqa: B018 -- opens it
+        self.open()
         theirs = f"{BY} = {literal(model)}" if self.monitor.model is not None else "TRUE"
         source = f"SELECT * EXCLUDE ({AT}, {BY}) FROM {quoted(TIMED)} WHERE {_inside(window)} AND {theirs}"
         columns = dict(self.live.columns)

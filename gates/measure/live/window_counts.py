@@ -22,7 +22,7 @@ from gates.errors import Exit, GatesError
 from gates.measure.contract_check import findings
 from gates.measure.holdout.models import ModelOutput
 from gates.measure.holdout.predictions import is_predicted
-from gates.measure.holdout.tables import OpenTable
+from gates.measure.holdout.tables import MissingColumnError, OpenTable
 from gates.measure.live import drift_bins
 from gates.measure.live.live_tables import LiveTables
 from gates.measure.live.window_times import WindowTime, text_of
@@ -47,6 +47,7 @@ class _Counts:
 
     labelled: int = 0
     unreadable: str | None = None
+    lacking: bool = False
     findings: tuple[Finding, ...] = ()
     columns: tuple[ColumnCounts, ...] = ()
     classes: tuple[str, ...] = ()
@@ -56,39 +57,41 @@ class _Counts:
 def counted(
     tables: LiveTables, window: WindowTime, part: str, serving: Serving, environ: Mapping[str, str]
 ) -> LiveWindow:
-    """Count a part of one window. Whatever lacks a column is told in ``unreadable``."""
+    """Count a part of one window. Rows that can't be counted are those of ``unreadable``."""
     model = serving.model_at(window.end)
     answered = tables.answered(window)
     named = tables.monitor.model is not None
     mine = sum(rows for digest, rows in answered if not named or (model is not None and digest == model.digest))
-    told = tuple(
+    by_model = tuple(
         AnsweringModel(digest=digest, rows=rows, known=not named or digest in serving.known)
         for digest, rows in answered
     )
     rows = mine if model is not None else 0
-    found = _Counts()
+    counts = _Counts()
     if rows and model is not None:
         try:
             taken = tables.take(window, model.digest)
-            found = _count(tables, taken, part, serving.profiles.get(model.record), model, environ)
+            counts = _count(tables, taken, part, serving.profiles.get(model.record), model, environ)
         except GatesError as error:
             if error.exit_code is Exit.OUTSIDE:
                 raise
-            found = _Counts(unreadable=error.what)
+            told = f"{error.what} ({error.hint})" if error.hint else error.what
+            counts = _Counts(unreadable=told, lacking=isinstance(error, MissingColumnError))
     return LiveWindow(
         number=window.number,
         start=text_of(window.start),
         end=text_of(window.end),
         part="labels" if part == LABELS else "rows",
         model=model,
-        answered=told,
+        answered=by_model,
         rows=rows,
-        labelled=found.labelled if part == LABELS else None,
-        unreadable=found.unreadable,
-        findings=found.findings,
-        columns=found.columns,
-        classes=found.classes,
-        slices=found.slices,
+        labelled=counts.labelled if part == LABELS else None,
+        unreadable=counts.unreadable,
+        lacking=counts.lacking,
+        findings=counts.findings,
+        columns=counts.columns,
+        classes=counts.classes,
+        slices=counts.slices,
     )
 
 
@@ -100,19 +103,19 @@ def _count(
     model: WatchedModel,
     environ: Mapping[str, str],
 ) -> _Counts:
-    found = _Counts()
+    counts = _Counts()
     if part == ROWS:
         if tables.monitor.checks_data:
-            found.findings = tuple(_findings(tables, taken))
+            counts.findings = tuple(_findings(tables, taken))
         if tables.monitor.drifts and profile is not None:
-            found.columns = drift_bins.count(tables.engine, taken, profile)
+            counts.columns = drift_bins.count(tables.engine, taken, profile)
     else:
-        found.labelled = tables.labelled(taken)
+        counts.labelled = tables.labelled(taken)
     derived = of_part(tables.resolved, part)
-    if derived is not None and (part == ROWS or found.labelled):
+    if derived is not None and (part == ROWS or counts.labelled):
         evidence = _metrics(tables, taken, derived, model, environ, labelled=part == LABELS)
-        found.classes, found.slices = evidence.classes, evidence.slices
-    return found
+        counts.classes, counts.slices = evidence.classes, evidence.slices
+    return counts
 
 
 def _findings(tables: LiveTables, taken: OpenTable) -> Sequence[Finding]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from gates.documents.record import TIME
 from gates.errors import GatesError
 from gates.policy.monitor_section import Monitor, seconds
+from gates.wording import counted
 
 MONDAY = datetime(1970, 1, 5, tzinfo=UTC)  # windows are counted from here, so that weeks begin on Mondays
 MOST = 10_000  # windows of one run
@@ -58,7 +59,7 @@ def due(monitor: Monitor, part: str, first: datetime, now: datetime) -> Iterator
     last = window_at(now - timedelta(seconds=monitor.wait(part)), length).number  # it has not ended yet
     if last - start > MOST:
         raise GatesError(
-            f"{last - start:,} windows are to be judged; at most {MOST:,} are in one run",
+            f"{counted(last - start, 'window')} would be judged in one run, of at most {MOST:,}",
             where="monitor.window",
             hint="Take a longer window, or judge a part of them: --until.",
         )
