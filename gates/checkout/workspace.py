@@ -78,6 +78,11 @@ class Workspace:
         return self.work / "served"
 
     @property
+    def live(self) -> Path:
+        """The counts of live windows, as one machine hands them to another."""
+        return self.work / "live"
+
+    @property
     def scored(self) -> Path:
         """What models gave for the holdout's rows."""
         return self.work / "scored"
@@ -236,7 +241,7 @@ class Workspace:
     def _made(self) -> tuple[tuple[Path, ...], ...]:
         """What each of ``STEPS`` writes."""
         return (
-            (self.data, self.served),
+            (self.data, self.served, self.live),
             (self.candidate, self.others, self.when, self.scored, self._shards),
             (self.evidence, self.rows, self.base_model),
             (self.decision, self.rules),

@@ -28,6 +28,7 @@ MODULES = {  # the module of each command; it is imported when the command is as
     "policy_commands": ("policy",),
     "statement_commands": ("statement", "card"),
     "after_release.monitor_commands": ("monitor",),
+    "after_release.alert_commands": ("alert",),
 }
 
 

@@ -12,12 +12,19 @@ from gates.schema.fields import Plain
 from gates.schema.yaml_text import Path, Source
 
 # This project's own reusable workflows and actions, wherever its copy lives.
-_ACTIONS = "setup|gate|report|picture|train|check-data|fetch|take-artifact|promote|rollback|adopt|badge"
+_ACTIONS = (
+    "setup|gate|report|picture|train|check-data|fetch|take-artifact|promote|rollback|adopt|badge|"
+    "measure-live|monitor|alert"
+)
 _ONE_JOB = r"[\w.-]+/gates"
 OURS = re.compile(rf"(^|/)(\.github/workflows/model-[a-z-]+\.ya?ml|actions/({_ACTIONS})|{_ONE_JOB})@")
 JUDGES = re.compile(rf"(^|/)(\.github/workflows/model-ci(-oidc)?\.ya?ml|actions/gate|{_ONE_JOB})@")
-OUR_COMMANDS = re.compile(r"(^|[\s;&|])gates (run|judge|measure|train|comment|picture|promote|rollback|adopt)\b")
-WRITES = re.compile(r"(^|/)(\.github/workflows/model-|actions/)(promote|rollback|adopt|waive)(-oidc)?(\.ya?ml)?@")
+OUR_COMMANDS = re.compile(
+    r"(^|[\s;&|])gates (run|judge|measure|train|comment|picture|promote|rollback|adopt|monitor|alert)\b"
+)
+WRITES = re.compile(
+    r"(^|/)(\.github/workflows/model-|actions/)(promote|rollback|adopt|waive|monitor)(-oidc)?(\.ya?ml)?@"
+)
 ONE_JOB = re.compile(rf"^{_ONE_JOB}@")
 IDENTIFIED = re.compile(r"(^|/)\.github/workflows/model-[a-z]+-oidc\.ya?ml@")  # wants id-token: write of its caller
 REUSABLE = re.compile(r"(^|/)\.github/workflows/model-[a-z-]+\.ya?ml@")

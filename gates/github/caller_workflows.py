@@ -1,6 +1,4 @@
-"""Write a repository's files for GitHub: caller workflows, lines of CODEOWNERS, and a list of settings. Pure: text in,
-text out.
-"""
+"""Write a repository's files for GitHub, as text: caller workflows, lines of CODEOWNERS, and a list of settings."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from gates.schema.yaml_text import flow
 PIN = re.compile(r"([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100})@([0-9a-f]{40})")
 UNPINNED = ("OWNER/gates", "FULL-COMMIT-SHA")
 _TO_BE_PINNED = "# Put your copy of gates here, and the full commit you trust: a tag can move.\n    "
-PRODUCTION, WAIVING = "production", "gates-waive"
+PRODUCTION, WAIVING, MONITORING = "production", "gates-waive", "gates-monitor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +32,7 @@ class Home:
     project: str = UNPINNED[0]
     commit: str = UNPINNED[1]
     version: str = ""  # of that commit, such as v0.2.0: Dependabot and Renovate move both
+    cron: str = ""  # when live rows are judged; empty where the policy has no section monitor
 
     @property
     def policy(self) -> str:
@@ -60,8 +59,8 @@ def as_before(home: Home, text: str) -> Home:
 
 
 def workflow(home: Home, caller: str) -> str:
-    """Return the text of a workflow, by its key in ``CALLERS``."""
-    called, text = CALLERS[caller]
+    """Return the text of a workflow, by its name among the callers."""
+    called, text = {**CALLERS, **WATCHING}[caller]
     filled = {
         "NAME": flow(home.name(caller)),
         "JUDGING": flow(home.name("gates")),
@@ -72,6 +71,7 @@ def workflow(home: Home, caller: str) -> str:
         "ROLES": flow(json.dumps(home.roles)),
         "PRODUCTION": PRODUCTION,
         "WAIVING": WAIVING,
+        "CRON": flow(home.cron),
         "REQUIREMENTS": _requirements(home),
         "PYTHON": f"\n      python-version: {flow(home.python)}" if home.python else "",
         "WORKING": f"\n      working-directory: {flow(home.folder)}" if home.folder else "",
@@ -227,6 +227,24 @@ jobs:
       environment: <WAIVING> # asks a second person
 """
 
+_MONITOR = """\
+# Judges what the model has answered, records it, and keeps an issue about alarms. Written by `gates init`.
+name: <NAME>
+on: {schedule: [{cron: <CRON>}], workflow_dispatch: } # UTC; what GitHub drops, the next run judges, too
+permissions: {}
+
+jobs:
+  monitor:
+    permissions:
+      contents: write # to write into the ledger's branch
+      issues: write # to keep the issue
+    <USES>
+    with:
+      policy: <POLICY>
+      environment: gates-monitor # of the job that writes into the ledger
+      # fetch: a command that fetches live rows and labels that are not in git
+"""
+
 # name of the caller -> the workflow of this project that it calls, and its text
 CALLERS: Final[Mapping[str, tuple[str, str]]] = {
     "gates": ("model-ci.yml", _JUDGE),
@@ -235,12 +253,24 @@ CALLERS: Final[Mapping[str, tuple[str, str]]] = {
     "gates-rollback": ("model-rollback.yml", _ROLLBACK),
     "gates-waive": ("model-waive.yml", _WAIVE),
 }
+# the same of those that a policy with a section monitor needs, too
+WATCHING: Final[Mapping[str, tuple[str, str]]] = {"gates-monitor": ("model-monitor.yml", _MONITOR)}
+
+
+def callers(home: Home) -> tuple[str, ...]:
+    """Return the names of the workflows that a policy needs."""
+    return (*CALLERS, *(WATCHING if home.cron else ()))
 
 
 def owned(home: Home, contract: str | None) -> tuple[str, ...]:
     """Return what must have owners: policy, contract, workflows, and the file that says so."""
     beside = f"{home.folder}/{contract}" if home.folder and contract else contract
-    return (home.policy, *([beside] if beside else []), *(path(home, one) for one in CALLERS), ".github/CODEOWNERS")
+    return (
+        home.policy,
+        *([beside] if beside else []),
+        *(path(home, one) for one in callers(home)),
+        ".github/CODEOWNERS",
+    )
 
 
 def owners(text: str, paths: tuple[str, ...], who: str) -> str:
@@ -258,6 +288,8 @@ def settings(home: Home) -> Iterator[str]:
         yield f"Environment {role}: {people}; deployment branches: only {home.branch}."
     yield f"Environment {PRODUCTION}: deployment branches: only {home.branch}; it holds the registry's credential."
     yield f"Environment {WAIVING}: {people}; deployment branches: only {home.branch}."
+    if home.cron:
+        yield f"Environment {MONITORING}: deployment branches: only {home.branch}."
     yield (
         f"Rules of {home.branch}: a pull request, a review from code owners, and the check "
         f"`{home.name('gates')} / verdict`."

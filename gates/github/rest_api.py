@@ -230,7 +230,7 @@ def _mend(response: Response, needs: str) -> str:
         401: "The token is missing, wrong or expired; in a workflow pass `token: ${{ github.token }}`.",
         403: grant,
         404: f"Either it does not exist, or the token may not see it. {grant}",
-        410: "It was deleted, or its thread is closed to everyone.",
+        410: "It was deleted, its thread is closed to everyone, or the repository has no issues (Settings → Features).",
     }
     return hints.get(status, "This is not what GitHub documents; please report it.")
 

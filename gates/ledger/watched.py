@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gates.documents.evidence import Evidence
 from gates.documents.live.drift_profile import FILE as PROFILE
 from gates.documents.live.drift_profile import DriftProfile
-from gates.documents.live.live_evidence import LiveEvidence
+from gates.documents.live.live_evidence import LiveEvidence, WatchedModel
 from gates.documents.live.monitoring_decision import JudgedWindow, MonitoringDecision
 from gates.documents.live.watch_history import ColumnSpread, WatchHistory
 from gates.documents.record import DECISION, EVIDENCE, RecordKind
 from gates.ledger.alias import moves, renumbered
 from gates.ledger.ledger import Entry, Ledger
+from gates.monitoring.alert_state import WatchRecord
 from gates.monitoring.reference import Reference
 from gates.schema.validation import read_json
 
@@ -20,6 +21,15 @@ from gates.schema.validation import read_json
 def newest(ledger: Ledger, head: str | None, name: str, alias: str) -> list[Entry]:
     """Return every move of an alias, the newest first."""
     return list(moves(ledger, head, name, alias))
+
+
+def model_at(moves: Sequence[Entry], time: str) -> WatchedModel | None:
+    """Return what the alias named at a time, as records write it. ``moves``: the newest first."""
+    for entry in moves:
+        if entry.record.at <= time:
+            after = entry.record.after
+            return WatchedModel(digest=after.digest, version=after.version, record=entry.digest) if after else None
+    return None
 
 
 def digests(ledger: Ledger, head: str | None, name: str) -> frozenset[str]:
@@ -48,6 +58,14 @@ def previous(ledger: Ledger, head: str | None, name: str) -> MonitoringDecision 
     """Read the newest monitoring decision of a model; None where there is none."""
     entry = last_watch(ledger, head, name)
     return read_json(MonitoringDecision, ledger.document(entry, DECISION), DECISION) if entry else None
+
+
+def watch_records(ledger: Ledger, head: str | None, name: str) -> Iterator[WatchRecord]:
+    """Yield every monitoring decision of a model, the newest first. Each is read when it is asked for."""
+    for entry in renumbered(ledger.entries(head), name):
+        if entry.record.kind is RecordKind.MONITOR and entry.record.name == name:
+            decision = read_json(MonitoringDecision, ledger.document(entry, DECISION), DECISION)
+            yield WatchRecord(sequence=entry.record.sequence, digest=entry.digest, decision=decision)
 
 
 MOST_WINDOWS = 120  # that a report shows, all rows and labels together

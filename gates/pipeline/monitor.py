@@ -8,18 +8,19 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from gates.checkout.trusted_policy import TrustedPolicy
-from gates.documents.live.live_evidence import LABELS, ROWS, SCHEMA, LiveEvidence, WatchedModel
+from gates.documents.live.live_evidence import LABELS, ROWS, SCHEMA, LiveEvidence
 from gates.documents.live.monitoring_decision import MonitoringDecision
 from gates.documents.record import DECISION, EVIDENCE, POLICY, Record
 from gates.errors import GatesError
 from gates.ledger.ledger import Entry, LostRaceError
-from gates.ledger.watched import digests, newest, previous, reference
+from gates.ledger.watched import digests, model_at, newest, previous, reference
 from gates.measure.live.live_tables import LiveTables
 from gates.measure.live.window_counts import Serving, counted
 from gates.measure.live.window_times import MONDAY, WindowTime, due, moment, text_of, window_at
 from gates.monitoring.judge_windows import judge_windows
+from gates.pipeline.machines import handed_windows
 from gates.pipeline.session import Session
-from gates.policy.live_policies import measured, rules_of
+from gates.policy.live_policies import measured, parts_of
 from gates.policy.monitor_section import Monitor, seconds
 from gates.schema.canonical import canonical, digest
 
@@ -77,18 +78,38 @@ class MonitoringRun:
             windows = self.due(head, before)
             if not windows:
                 return None
-            evidence, decision = self._judged(head, windows, before)
+            evidence = self._counted(head, windows, before)
+            decision = self._judged(head, evidence, before)
             if not record:
                 return Watched(decision=decision, entry=None)
-            written = replace(
-                draft,
-                reason=decision.reason,
-                verdict=str(decision.verdict),
-                decision=digest(decision),
-                evidence=digest(evidence),
-                policy=self.trusted.ref,
-            )
-            entry = self._recorded(written, evidence, decision, head, before)
+            entry = self._recorded(draft, evidence, decision, head, before)
+            if entry is not None:
+                return Watched(decision=decision, entry=entry)
+
+    def count(self) -> LiveEvidence | None:
+        """Count every window that is due since the last record, for another machine to judge; None where none is."""
+        head = self.session.ledger.head()
+        before = previous(self.session.ledger, head, self.name)
+        windows = self.due(head, before)
+        return self._counted(head, windows, before) if windows else None
+
+    def judge_handed(self, evidence: LiveEvidence, draft: Record) -> Watched | None:
+        """Judge what another machine has counted, and record it, without live rows; None where its windows were judged
+        in the meantime.
+
+        Raises ``GatesError`` where it is not about the windows that are due, or not about the models that served.
+        """
+        ledger = self.session.ledger
+        while True:
+            head = ledger.head()
+            before = previous(ledger, head, self.name)
+            if handed_windows.are_judged(evidence, before):
+                return None
+            moves = newest(ledger, head, *self.trusted.resolved.champion)
+            known = digests(ledger, head, self.name)
+            handed_windows.check(evidence, before, self.trusted.resolved.policy, self.now, moves, known)
+            decision = self._judged(head, evidence, before)
+            entry = self._recorded(draft, evidence, decision, head, before)
             if entry is not None:
                 return Watched(decision=decision, entry=entry)
 
@@ -96,10 +117,11 @@ class MonitoringRun:
         """Judge the windows since a time by themselves, and record nothing."""
         head = self.session.ledger.head()
         windows = [(part, window) for part in parts for window in due(self.monitor, part, since, self.now)]
-        windows = [one for one in windows if one[0] == ROWS or self._labels_are_asked]
+        asked = parts_of(self.trusted.resolved.policy)
+        windows = [one for one in windows if one[0] in asked]
         if not windows:
             return None
-        _, decision = self._judged(head, windows, None)
+        decision = self._judged(head, self._counted(head, windows, None), None)
         return Watched(decision=decision, entry=None)
 
     def due(self, head: str | None, before: MonitoringDecision | None) -> list[tuple[str, WindowTime]]:
@@ -108,7 +130,7 @@ class MonitoringRun:
         They begin where the last record ended. Without one they begin with the first that lies wholly after the first
         promotion and has rows, or lies after those that have.
         """
-        parts = [ROWS, *([LABELS] if self._labels_are_asked else [])]
+        parts = parts_of(self.trusted.resolved.policy)
         begins = {part: before.until(part) if before else None for part in parts}
         windows: list[tuple[str, WindowTime]] = []
         for part, begin in begins.items():
@@ -116,10 +138,6 @@ class MonitoringRun:
             if first is not None:
                 windows += [(part, window) for window in due(self.monitor, part, first, self.now)]
         return windows
-
-    @property
-    def _labels_are_asked(self) -> bool:
-        return bool(rules_of(self.trusted.resolved.policy, LABELS))
 
     def _first(self, head: str | None) -> datetime | None:
         entries = newest(self.session.ledger, head, *self.trusted.resolved.champion)
@@ -133,14 +151,14 @@ class MonitoringRun:
         rows = MONDAY + timedelta(microseconds=self.tables.first - int(MONDAY.timestamp()) * 10**6)
         return max(promoted, window_at(rows, seconds(self.monitor.window)).start)
 
-    def _judged(
+    def _counted(
         self, head: str | None, windows: Sequence[tuple[str, WindowTime]], before: MonitoringDecision | None
-    ) -> tuple[LiveEvidence, MonitoringDecision]:
+    ) -> LiveEvidence:
         session, resolved = self.session, self.trusted.resolved
         moves = newest(session.ledger, head, *resolved.champion)
         references = {entry.digest: reference(session.ledger, entry) for entry in moves}
         serving = Serving(
-            model_at=lambda time: _model_at(moves, time),
+            model_at=lambda time: model_at(moves, text_of(time)),
             known=digests(session.ledger, head, self.name),
             profiles={record: one.profile for record, one in references.items() if one.profile is not None},
         )
@@ -148,25 +166,40 @@ class MonitoringRun:
         for part, window in windows:
             with session.steps.step("window", f"{text_of(window.start)}, {part}"):
                 counts.append(counted(self.tables, window, part, serving, session.environ))
-        evidence = LiveEvidence(
+        return LiveEvidence(
             schema=SCHEMA,
             model=resolved.policy.model,
             measured=measured(resolved, self.monitor),
             previous=digest(before) if before else None,
             windows=tuple(counts),
         )
-        with session.steps.step("judge", f"{len(windows)} of {self.name}"):
-            return evidence, judge_windows(resolved, evidence, references, before)
+
+    def _judged(
+        self, head: str | None, evidence: LiveEvidence, before: MonitoringDecision | None
+    ) -> MonitoringDecision:
+        session, resolved = self.session, self.trusted.resolved
+        moves = newest(session.ledger, head, *resolved.champion)
+        references = {entry.digest: reference(session.ledger, entry) for entry in moves}
+        with session.steps.step("judge", f"{len(evidence.windows)} of {self.name}"):
+            return judge_windows(resolved, evidence, references, before)
 
     def _recorded(
         self,
-        record: Record,
+        draft: Record,
         evidence: LiveEvidence,
         decision: MonitoringDecision,
         head: str | None,
         before: MonitoringDecision | None,
     ) -> Entry | None:
         """Write the record; None where another run has judged windows of this model in the meantime."""
+        record = replace(
+            draft,
+            reason=decision.reason,
+            verdict=str(decision.verdict),
+            decision=digest(decision),
+            evidence=digest(evidence),
+            policy=self.trusted.ref,
+        )
         documents: dict[str, bytes | str] = {
             DECISION: canonical(decision),
             EVIDENCE: canonical(evidence),
@@ -180,15 +213,3 @@ class MonitoringRun:
                 head = ledger.head()
                 if previous(ledger, head, self.name) != before:
                     return None
-
-
-def _model_at(moves: Sequence[Entry], time: datetime) -> WatchedModel | None:
-    """Return what the alias named at a time. ``moves``: the newest first."""
-    at = text_of(time)
-    for entry in moves:
-        if entry.record.at <= at:
-            after = entry.record.after
-            if after is None:
-                return None
-            return WatchedModel(digest=after.digest, version=after.version, record=entry.digest)
-    return None

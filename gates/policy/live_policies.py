@@ -25,6 +25,11 @@ def rules_of(policy: Policy, part: str) -> tuple[LiveMetricRule, ...]:
     return tuple(rule for rule in watched if needs_labels(rule, policy.task) is wanted)
 
 
+def parts_of(policy: Policy) -> tuple[str, ...]:
+    """Return the parts of a window that are judged: all rows, and those with a label where a metric needs one."""
+    return ("rows", "labels") if rules_of(policy, "labels") else ("rows",)
+
+
 def of_part(resolved: ResolvedPolicy, part: str) -> ResolvedPolicy | None:
     """Return the policy by which a part of a window is counted; None where no metric looks at it.
 

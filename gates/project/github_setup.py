@@ -16,6 +16,7 @@ from gates.doctor.codeowners import OWNER, PLACES, owners_of
 from gates.errors import GatesError
 from gates.github import caller_workflows
 from gates.github.caller_workflows import PIN, UNPINNED, Home
+from gates.policy.monitor_section import Monitor, seconds
 from gates.system import files
 from gates.system.git import Git, full_name, repository, root_above
 
@@ -42,14 +43,22 @@ def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = Fa
     folder = root.relative_to(top).as_posix() if root != top else ""
     roles = tuple(dict.fromkeys(role for stage in resolved.stages for role in stage.approvals))
     requirements = "requirements.txt" if (root / "requirements.txt").is_file() else None
-    home = Home(model=resolved.policy.model, folder=folder, requirements=requirements, branch=_branch(top), roles=roles)
+    home = Home(
+        model=resolved.policy.model,
+        folder=folder,
+        requirements=requirements,
+        branch=_branch(top),
+        roles=roles,
+        cron=cron_of(resolved.policy.monitor) if resolved.policy.monitor else "",
+    )
     before = top / caller_workflows.path(home, "gates")
     home = caller_workflows.as_before(home, _text(before) if before.is_file() else "")
     if found := pin or (origin() if home.commit == UNPINNED[1] else None):
         project, commit = checked_pin(found)
         home = replace(home, project=project, commit=commit, version=version_of(found))
     texts = {
-        top / caller_workflows.path(home, one): caller_workflows.workflow(home, one) for one in caller_workflows.CALLERS
+        top / caller_workflows.path(home, one): caller_workflows.workflow(home, one)
+        for one in caller_workflows.callers(home)
     }
     code_owners = next((top / name for name in PLACES if (top / name).is_file()), top / PLACES[0])
     text = _text(code_owners) if code_owners.is_file() else ""
@@ -73,6 +82,13 @@ def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = Fa
         unowned=() if owners is not None else unowned,
         settings=tuple(caller_workflows.settings(home)),
     )
+
+
+def cron_of(monitor: Monitor) -> str:
+    """Say when live rows are judged: an hour after a day's window is due, and each hour where windows are shorter."""
+    if seconds(monitor.window) < seconds("1d"):
+        return "17 * * * *"
+    return f"17 {(seconds(monitor.delay) // 3600 + 1) % 24} * * *"
 
 
 def _text(path: Path) -> str:

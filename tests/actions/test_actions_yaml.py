@@ -142,6 +142,12 @@ WRITING = {  # every job that may write, and which of our own actions it runs, n
         {"actions": "read", "contents": "write", "deployments": "read", "pull-requests": "read"},
         ["$/actions/find-run", "$/actions/waive"],
     ),
+    ("model-monitor", "record"): ({"contents": "write"}, ["$/actions/monitor"]),
+    ("model-monitor", "alert"): ({"contents": "read", "issues": "write"}, ["$/actions/alert"]),
+}
+DATALESS = {  # they may write, and see no live row: neither by a command that fetches, nor by a file of Git LFS
+    ("model-monitor", "record"),
+    ("model-monitor", "alert"),
 }
 STRANGE = {("model-gate", "train"), ("model-gate", "score"), ("model-gate", "champion")}  # run code of a model
 EVERY_JOB = [
@@ -180,12 +186,22 @@ def test_a_job_that_runs_a_models_code_has_neither_secrets_nor_labels_nor_regist
         assert checkout["with"]["sparse-checkout-cone-mode"] is False
 
 
+@pytest.mark.parametrize(("workflow", "name"), sorted(DATALESS))
+def test_a_job_that_writes_what_live_rows_say_sees_none(workflow: str, name: str) -> None:
+    content = load(WORKFLOWS[workflow])
+    job, measuring = content["jobs"][name], content["jobs"]["measure"]
+    assert re.findall(r"secrets\.|fetch'|inputs\.lfs|\$/actions/(?:fetch|measure-live)", str(job)) == []
+    assert measuring["permissions"] == {"contents": "read"}
+    assert "$/actions/fetch" in str(measuring)
+
+
 IDENTIFIED = {  # the forms with an identity, and their jobs that may ask for it: none runs a model's code
     "model-ci": {"model"},
     "model-gate": {"data", "judge"},
     "model-promote": {"model", "promote"},
     "model-rollback": {"rollback"},
     "model-adopt": {"adopt"},
+    "model-monitor": {"measure"},
 }
 
 
@@ -371,7 +387,7 @@ def test_inputs_come_by_the_environment_into_one_command(name: str) -> None:
     if name != "setup":
         stop, command = last["run"].splitlines()
         assert stop.startswith('echo "::stop-commands::$(python3 -I ')
-        assert re.fullmatch(r'gates [\w-]+( --store)?( --[\w-]+="\$\w+")*', command)
+        assert re.fullmatch(r'gates [\w-]+( --(store|measure-only))?( --[\w-]+="\$\w+")*', command)
 
 
 @every_action

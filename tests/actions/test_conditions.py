@@ -31,7 +31,7 @@ OTHER = {
     "github.ref": ("refs/heads/main", "refs/heads/better", "refs/pull/7/merge", "refs/tags/main"),
     "github.event.repository.default_branch": ("main", ""),
     "github.event.repository.has_pages": ("true", ""),
-    "github.event_name": ("pull_request", "push", "merge_group", "pull_request_target"),
+    "github.event_name": ("pull_request", "push", "merge_group", "pull_request_target", "schedule"),
     "github.event.pull_request.head.repo.full_name": ("acme/churn", "mallory/churn", ""),
     "github.repository": ("acme/churn",),
 }
@@ -69,6 +69,7 @@ OUTPUTS = {
     "form": ("model", "predictions", ""),
     "champion": ("none", "predictions", "model", ""),
     "count": ("0", "2", ""),
+    "live": ("41", ""),
 }
 DONE = ("success", "skipped")
 
@@ -121,6 +122,11 @@ JOBS: dict[tuple[str, str], Means] = {
     ("model-adopt", "approve"): lambda s: on_the_default_branch(s) and s["inputs.approvals"] != "[]",
     ("model-adopt", "adopt"): lambda s: on_the_default_branch(s) and approved(s),
     ("model-waive", "waive"): on_the_default_branch,
+    ("model-monitor", "measure"): lambda s: (
+        on_the_default_branch(s) or (s["github.event_name"] == "schedule" and not s.cancelled)
+    ),
+    ("model-monitor", "record"): lambda s: went(s, "measure") and s["measure.live"] != "",
+    ("model-monitor", "alert"): lambda s: not s.cancelled and s["measure"] != "skipped",
     ("pages", "publish"): lambda s: (
         went(s, "build") and s["github.event.repository.has_pages"] == "true" and on_the_default_branch(s)
     ),

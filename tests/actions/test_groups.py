@@ -103,3 +103,10 @@ def test_a_rollback_waits_for_nothing_and_is_dropped_by_nothing() -> None:
     first, second = groups(group("model-rollback", "rollback"), cases)
     assert len({promote, first, second}) == 3
     assert load(WORKFLOWS["model-rollback"])["jobs"]["rollback"]["concurrency"]["cancel-in-progress"] is False
+
+
+def test_records_of_one_policy_wait_for_each_other_and_for_no_other() -> None:
+    cases = [{"inputs": {"policy": policy}} for policy in POLICIES]
+    found = groups(group("model-monitor", "record"), cases)
+    assert len(set(found)) == len(POLICIES)
+    assert load(WORKFLOWS["model-monitor"])["jobs"]["record"]["concurrency"]["cancel-in-progress"] is False

@@ -32,6 +32,12 @@ mkdir -p handed before && gates check-data | grep '^data ' > digests
 cp -r .gates/data handed/ && cp -r .gates/data before/
 gates train --handed before --digests "$(cat digests)" | grep '^candidate ' >> digests && cp -r .gates/candidate handed/
 """
+WATCHED = """
+git checkout --quiet main && cat >> gates.yaml <<'END'
+monitor: {live: served.parquet, key: id, time: at, window: 1d, gates: [{metric: recall, min: 0.3}]}
+END
+git commit --quiet --all --message watched && git push --quiet origin main
+"""
 KEYS = "openssl genpkey -algorithm ed25519 -out key.pem && openssl pkey -in key.pem -pubout -out pub.pem"
 
 
@@ -75,6 +81,8 @@ ELSE: dict[str, Example] = {
     "gates policy diff v1.0 v2.0 --policy models/churn/gates.yaml": Example(f"{MONOREPO} git tag v1.0 && git tag v2.0"),
     "gates policy diff old.yaml new.yaml --json": Example("cp gates.yaml old.yaml && cp gates.yaml new.yaml"),
     "gates verify --model /srv/model": Example("gates promote"),
+    "GITHUB_TOKEN=... gates alert": Example(WATCHED),  # no window was judged yet
+    "gates alert --dry-run": Example(WATCHED),
     'gates score --model candidate --handed handed --digests "$(cat digests)"': Example(HANDED),
     "gates statement check .gates/statement.dsse.json --key pub.pem": Example(
         f"{KEYS} && gates statement write --key key.pem"

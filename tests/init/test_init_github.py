@@ -17,7 +17,7 @@ from gates.checkout.survey import survey
 from gates.doctor import examine
 from gates.doctor.file_checks import FILES
 from gates.github import caller_workflows
-from gates.github.caller_workflows import CALLERS, Home
+from gates.github.caller_workflows import CALLERS, WATCHING, Home
 from gates.project import github_setup
 
 ROOT = Path(__file__).parents[2]
@@ -71,11 +71,11 @@ def test_it_writes_all_that_a_policy_needs_and_says_what_only_settings_can(repos
 
 
 def test_the_auditor_githubs_schema_and_githubs_own_parser_find_nothing(repository):
-    laid(repository / "models/b r", POLICY.replace("model: churn", "model: b.r"))
+    laid(repository / "models/b r", POLICY.replace("model: churn", "model: b.r") + MONITORED.replace("WINDOW", "1d"))
     github("--owners", "@acme/ml", "--gates", PIN)
     github_setup.connect(repository / "models/b r", pin=PIN, owners="@acme/ml")
     files = sorted(repository.glob(".github/workflows/*"))
-    assert len(files) == 2 * len(CALLERS)
+    assert len(files) == 2 * len(CALLERS) + len(WATCHING)
     commands = (
         [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *files],
         [Path(sys.executable).with_name("zizmor"), "--offline", "--persona", "auditor", "--no-progress", *files],
@@ -88,12 +88,15 @@ def test_the_auditor_githubs_schema_and_githubs_own_parser_find_nothing(reposito
     assert (done.returncode, done.stdout) == (0, b"")
 
 
+EVERY = {**CALLERS, **WATCHING}
+
+
 def callee(name: str) -> dict:
-    value = yaml.safe_load((ROOT / ".github/workflows" / CALLERS[name][0]).read_text())
+    value = yaml.safe_load((ROOT / ".github/workflows" / EVERY[name][0]).read_text())
     return value[True]["workflow_call"] | {"jobs": value["jobs"]}  # YAML 1.1 takes `on` for true
 
 
-THERE = [name for name, (called, _) in CALLERS.items() if (ROOT / ".github/workflows" / called).is_file()]
+THERE = [name for name, (called, _) in EVERY.items() if (ROOT / ".github/workflows" / called).is_file()]
 
 
 @pytest.mark.parametrize("name", THERE)
@@ -134,6 +137,31 @@ def test_approvals_are_the_policys_roles(repository):
     github("--gates", PIN)
     given = workflows(repository)["gates-promote.yml"]["jobs"]["promote"]["with"]
     assert json.loads(given["approvals"]) == ["ml-lead", "data steward"]
+
+
+MONITORED = """\
+monitor:
+  live: served.csv
+  key: id
+  time: at
+  window: WINDOW
+  delay: 3h
+  gates: [{metric: recall, min: 0.5}]
+"""
+
+
+@pytest.mark.parametrize(("window", "cron"), [("1d", "17 4 * * *"), ("7d", "17 4 * * *"), ("6h", "17 * * * *")])
+def test_a_policy_that_watches_a_model_has_a_workflow_that_does(repository, window, cron):
+    (repository / "gates.yaml").write_text(POLICY + MONITORED.replace("WINDOW", window))
+    done = github("--owners", "@acme/ml", "--gates", PIN)
+    assert done.code == 0, done.err
+    made = workflows(repository)
+    assert set(made) == {f"{name}.yml" for name in EVERY}
+    assert made["gates-monitor.yml"][True] == {"schedule": [{"cron": cron}], "workflow_dispatch": None}
+    assert "Environment gates-monitor: deployment branches: only main." in done.out
+    assert "/.github/workflows/gates-monitor.yml @acme/ml" in (repository / ".github/CODEOWNERS").read_text()
+    diagnosis = examine(survey(repository, None, None), FILES)
+    assert [(one.id, one.findings) for one in diagnosis.checks if one.findings] == []
 
 
 def test_what_stands_there_stays(repository):

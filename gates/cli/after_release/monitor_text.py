@@ -9,16 +9,16 @@ from gates.documents.decision import Verdict
 from gates.documents.live.monitoring_decision import JudgedWindow, MonitoringDecision, WatchedRule
 from gates.errors import Exit
 from gates.ledger.ledger import Entry
+from gates.report.alert_text import window_title
 from gates.report.headline import sign, word
 from gates.report.terminal.verdicts import COLOURS, console
-from gates.wording import percent, plural, printable, rows
+from gates.wording import plural, printable
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 MOST = 5  # earlier windows that are shown
 _EXITS = {Verdict.FAIL: Exit.STOP, Verdict.ERROR: Exit.INPUT}
-_PARTS = {"rows": "all rows", "labels": "labelled rows"}
 
 
 def exit_code(decision: MonitoringDecision) -> Exit:
@@ -39,7 +39,7 @@ def _lines(decision: MonitoringDecision, entry: Entry | None) -> Iterator[Text]:
 
     newest = {window.part: window for window in decision.windows}
     for window in newest.values():
-        yield Text(printable(_title(window)), style="bold")
+        yield Text(printable(window_title(window)), style="bold")
         yield from _rules(window)
     earlier = [one for one in decision.windows if one not in newest.values()]
     bad = [one for one in earlier if one.verdict in (Verdict.FAIL, Verdict.ERROR)]
@@ -52,15 +52,6 @@ def _lines(decision: MonitoringDecision, entry: Entry | None) -> Iterator[Text]:
     style = f"bold {COLOURS[decision.verdict]}"
     where = f" (record {entry.record.sequence})" if entry else " (not recorded)"
     yield Text(printable(f"{sign(decision.verdict)} {decision.model}: {decision.reason}{where}"), style=style)
-
-
-def _title(window: JudgedWindow) -> str:
-    model = f"v{window.model.version}, " if window.model else ""
-    labelled = ""
-    if window.labelled is not None and window.rows:
-        labelled = f", {percent(round(window.labelled / window.rows, 3))} labelled"
-    times = f"{window.start[:16].replace('T', ' ')} to {window.end[:16].replace('T', ' ')}"
-    return f"{times}, {_PARTS[window.part]}: {model}{rows(window.rows)}{labelled}"
 
 
 def _rules(window: JudgedWindow) -> Iterator[Text]:

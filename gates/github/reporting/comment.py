@@ -87,7 +87,7 @@ class Marker:
 
 def compose(body: str, marker: Marker) -> str:
     """Write the comment's text: the body, then the marker as its last line."""
-    key, base = _quoted(marker.key), _quoted(marker.base)
+    key, base = quoted(marker.key), quoted(marker.base)
     before = ",".join(f"{past.verdict}:{past.commit}" for past in marker.before)
     told = f" before={before}" if before else ""
     about = f"id={marker.id} key={key} base={base}"
@@ -105,7 +105,8 @@ def compose(body: str, marker: Marker) -> str:
     return text
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return text for a hidden marker: no space, and nothing that ends an HTML comment."""
     return quote(text, safe="").replace("--", "-%2D")  # two dashes may end an HTML comment
 
 

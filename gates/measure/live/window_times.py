@@ -64,3 +64,9 @@ def due(monitor: Monitor, part: str, first: datetime, now: datetime) -> Iterator
             hint="Take a longer window, or judge a part of them: --until.",
         )
     yield from (WindowTime(number, length) for number in range(start, last))
+
+
+def is_overdue(monitor: Monitor, part: str, until: str, now: datetime) -> bool:
+    """Tell whether a window after ``until`` should have been judged by now. A run may take an hour."""
+    waits = timedelta(seconds=seconds(monitor.window) + monitor.wait(part))
+    return moment(until) + waits + timedelta(hours=1) < now

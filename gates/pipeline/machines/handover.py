@@ -7,6 +7,7 @@
 | `candidate`, `seeds` | `gates train` | what the training wrote, and what further trainings of its recipe did |
 | `scores`, `champion-scores` | `gates score` | what their models gave for the holdout's rows |
 | `evidence` | `gates run` | the evidence, with decision and report |
+| `live` | `gates monitor --measure-only` | the counts of live windows |
 
 Whoever made a parcel may have been hostile: it is looked at as plain files, within limits, before it is read.
 """
@@ -55,6 +56,7 @@ PARCELS: Mapping[str, Parcel] = {
     "seeds": Parcel(place="seeds"),
     "scores": Parcel(place="scored", names=r"candidate\d*\.parquet"),
     "evidence": Parcel(place=".", names=r"(evidence|decision|rows|base)\.json|report\.md"),
+    "live": Parcel(place="live", names=r"live\.json"),
     "champion-scores": Parcel(place="scored", names=rf"({'|'.join(SERVING)})\.(parquet|json)"),
 }
 

@@ -1,0 +1,131 @@
+"""model-monitor.yml at work: live rows are counted in one job, judged in another, and a third one keeps the issue."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from documented import documented
+from fake_issues import FakeIssues
+from harness import ENVIRON, World, by_hand
+from telco import POLICY
+
+from gates.documents.record import FILE, TIME
+from gates.ledger.ledger import HERE, opened
+from gates.schema.canonical import canonical, digest_bytes
+from gates.system.git_commit import write_commit
+
+MONITOR = """\
+monitor:
+  live: served/live.csv
+  key: request
+  time: at
+  model: by
+  window: 1d
+  gates:
+    - {metric: roc_auc, min: 0.7}
+"""
+DAYS = 4  # how long ago the model was promoted: three whole windows have closed since
+SWAP = """
+if [ "$job" = record ]; then sed -i 's/"verdict"/"verdict" /; s/"rows":1/"rows":2/' live.json; fi
+"""
+SCHEDULE = {"schedule": "17 6 * * *"}  # all that such an event is known to hold
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    """Where live rows are, that are not in git."""
+    made = tmp_path / "lake/served"
+    made.mkdir(parents=True)
+    return made
+
+
+@pytest.fixture
+def served(world: World, lake: Path, tmp_path: Path) -> World:
+    """A model that was promoted some days ago, and serves worse and worse."""
+    (world.repository / "gates.yaml").write_text(POLICY + MONITOR)
+    world.write(documented("workflows", "Monitor", fetch=f"cp -r {lake} ."), "monitor.yml")
+    world.commit()
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", world.repository, clone], check=True)
+    for command in ("run", "promote"):
+        done = subprocess.run(
+            [world.gates, command], cwd=clone, env=ENVIRON, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    _age(world.repository, timedelta(days=DAYS))
+    _serve(clone, lake, _records(world)[-1]["after"]["digest"])
+    return world
+
+
+def _records(world: World) -> list[dict[str, Any]]:
+    commits = world.git("rev-list", "--reverse", "gates-ledger").split()
+    return [json.loads(world.git("show", f"{commit}:record.json")) for commit in commits]
+
+
+def _age(repository: Path, by: timedelta) -> None:
+    """Write the ledger anew as if all of it had been written earlier."""
+    ledger = opened(repository, {**os.environ, "GATES_LEDGER": "local"})
+    head: str | None = None
+    before: str | None = None
+    known: dict[str | None, str] = {}
+    for entry in [*ledger.entries(ledger.head())][::-1]:
+        at = (datetime.strptime(entry.record.at, TIME) - by).strftime(TIME)
+        data = canonical(replace(entry.record, at=at, previous=before, intent=known.get(entry.record.intent)))
+        head = write_commit(ledger.git, {**entry.documents, FILE: data}, "earlier", head).id
+        before = known[entry.digest] = digest_bytes(data)
+    assert head is not None
+    ledger.git.run("update-ref", HERE, head)
+
+
+def _serve(clone: Path, lake: Path, model: str) -> None:
+    """Live rows of three days; on the last two the model answers the contrary."""
+    scores = {row["id"]: row["score"] for row in csv.DictReader((clone / ".gates/candidate/predictions.csv").open())}
+    asked = list(csv.DictReader((clone / "data/holdout.csv").open()))
+    with (lake / "live.csv").open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["request", "at", "by", "contract", "churn", "score"])
+        for ago in (3, 2, 1):
+            noon = datetime.now(UTC).replace(hour=12, minute=0, second=0) - timedelta(days=ago)
+            for row in asked:
+                score = float(scores[row["id"]])
+                told = [f"{ago}-{row['id']}", noon.strftime(TIME), model, row["contract"], row["churn"]]
+                out.writerow([*told, score if ago == 3 else 1 - score])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("github", [FakeIssues], indirect=True)
+def test_an_alarm_becomes_one_issue(served: World, github: FakeIssues) -> None:
+    served.tamper(SWAP)
+    swapped = served.run("schedule", SCHEDULE, workflow="monitor.yml")
+    assert swapped.jobs == {"measure": "succeeded", "record": "failed", "alert": "succeeded"}, swapped.log
+    assert "is not what the job before handed over" in swapped.log
+    assert (github.issues, _records(served)[-1]["kind"]) == ([], "promotion")
+
+    served.tamper("")
+    alarmed = served.run("schedule", SCHEDULE, workflow="monitor.yml")
+    assert set(alarmed.jobs.values()) == {"succeeded"}, alarmed.log
+    assert len(alarmed.jobs) == 3
+    assert alarmed.verdicts["record"] == "fail"
+    newest = _records(served)[-1]
+    assert (newest["kind"], newest["verdict"]) == ("monitor", "fail")
+    (issue,) = github.issues
+    assert (issue["title"], github.opened()) == ("telco-churn: 1 alarm", [1])
+    assert "roc_auc is below your limit of 0.7" in issue["body"]
+    assert not (served.repository / "served").exists()
+
+    again = served.run("workflow_dispatch", by_hand(), workflow="monitor.yml")
+    assert again.jobs == {"measure": "succeeded", "alert": "succeeded"}, again.log  # no window is due
+    assert "no window is due" in again.log
+    assert (len(github.issues), github.opened()) == (1, [1])
+    assert _records(served)[-1] == newest
+
+    elsewhere = served.run("workflow_dispatch", by_hand() | {"ref": "refs/heads/better"}, workflow="monitor.yml")
+    assert elsewhere.jobs == {}, elsewhere.log
