@@ -65,6 +65,8 @@ class LiveTables:
                 hint="Write moments: 2026-11-30T12:00:00Z, or a timestamp of Parquet.",
             )
         sql, whole = moment_sql(column)
+        if opened.columns[self.monitor.time] in ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"):
+            sql = column.sql  # is a moment already; making one of it takes longer than all that is counted
         micros = sql if whole else f"epoch_us({sql})"
         model = "''"
         if self.monitor.model is not None:
