@@ -129,6 +129,13 @@ def delay(shift: float, watched: int, repeats: int) -> float:
     return float(first_alarms(normal(shift), random("delay", shift), repeats, 1, watched, 5_000).mean())
 
 
+def delay_of_share(n: int, limit: float, sign: int, shift: float, watched: int, repeats: int) -> float:
+    """The same of a share of ``n`` rows, in standard errors at the limit."""
+    p = limit - sign * shift * math.sqrt(limit * (1 - limit) / n)
+    draw = of_table(tabulated(n, limit, sign), n, p)
+    return float(first_alarms(draw, random("delay", n, limit, shift), repeats, 1, watched, 5_000).mean())
+
+
 # --- rules without a stated rate of false alarms ------------------------------------------------------------------
 
 
