@@ -75,13 +75,14 @@ def rows_of(n: int, name: str) -> dict[str, Any]:
 
 
 def write(folder: Path, rows: int, windows: int) -> None:
-    """A reference, and windows of a day each, none of which differs from it but by chance."""
+    """A reference, and windows of a day each, none of which differs from it but by chance. The file has a row group a
+    window, as one has that is added to day by day."""
     pq.write_table(pa.table(rows_of(THEN, "reference")), folder / "reference.parquet")
     n = rows * windows
     live = rows_of(n, f"live {rows}")
     seconds = (np.arange(n) // rows) * DAY + np.arange(n) % rows * (DAY // (rows + 1) or 1) % DAY
     live |= {"id": np.arange(n), "at": np.datetime64(FIRST.replace(tzinfo=None), "us") + seconds * 10**6}
-    pq.write_table(pa.table(live), folder / "live.parquet")
+    pq.write_table(pa.table(live), folder / "live.parquet", row_group_size=rows)
 
 
 def policy(columns: Sequence[str]) -> ResolvedPolicy:
