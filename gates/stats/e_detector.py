@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from math import exp, inf, isfinite, log, log1p
 from statistics import NormalDist
 
+from gates.stats.proportions import exact
 from gates.stats.quantity import Quantity, z
 
 SHIFTS = (0.5, 1.0, 2.0, 4.0)  # that it looks for, in standard errors; each weighs a quarter
@@ -19,6 +20,7 @@ EVENTS = 20  # expected in a window, below which it says nothing that these boun
 _STEPS = 60
 _CLOSE = 1e-9
 _TYPICAL = 0.95
+_DIGITS = 6  # kept of a number of events, so that 20 are not taken for fewer
 
 
 def strength(quantity: Quantity, limit: float, sign: int) -> float:
@@ -50,8 +52,8 @@ def strength(quantity: Quantity, limit: float, sign: int) -> float:
 def expected_events(quantity: Quantity, limit: float, rows: int) -> float:
     """Return how many rows of the rarer kind a share at its limit leads to; of what is no share, all rows.
 
-    A share with Wilson's bound u (at 95 %) of a value v rests on z² u (1 - u) / (u - v)² rows; so does what is as
-    uncertain as that share, such as a ROC-AUC.
+    An exact share has its own bounds with no other number of rows. One that is as uncertain as Wilson's share of a
+    value v with the bound u (at 95 %) rests on z² u (1 - u) / (u - v)² rows, such as a ROC-AUC.
     """
     if quantity.limits != (0.0, 1.0) or not 0 < limit < 1:
         return rows
@@ -60,7 +62,25 @@ def expected_events(quantity: Quantity, limit: float, rows: int) -> float:
     if not (0 < bound < 1) or bound == quantity.value:
         return 0.0
     rested = z(_TYPICAL) ** 2 * bound * (1 - bound) / (bound - quantity.value) ** 2
-    return rested * min(limit, 1 - limit)
+    if quantity.exact:
+        rested = _rows_of(quantity.value, high - low, rows)
+    return round(rested * min(limit, 1 - limit), _DIGITS)
+
+
+def _rows_of(value: float, width: float, rows: int) -> float:
+    """Return of how many rows, at most ``rows``, an exact share's bounds are so far apart."""
+
+    def wider(n: float) -> bool:
+        low, high = exact(value * n, n, _TYPICAL)
+        return high - low > width * (1 - _CLOSE)
+
+    least, most = 0.0, float(rows)
+    for _ in range(0 if wider(most) else _STEPS):  # most shares are of all rows
+        middle = (least + most) / 2
+        least, most = (middle, most) if wider(middle) else (least, middle)
+        if most - least < _CLOSE * most:
+            break
+    return most
 
 
 def grown(logs: Sequence[float], standard: float) -> tuple[float, ...]:

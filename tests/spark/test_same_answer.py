@@ -26,6 +26,7 @@ from gates.errors import GatesError
 from gates.measure.contract_check import findings
 from gates.measure.engines import connect
 from gates.measure.holdout.tables import content_digest, open_table, sequence_digest
+from gates.measure.live import drift_bins
 from gates.schema.yaml_text import Source
 
 SEEN = [kind for kind in KINDS if kind not in ("hugeint", "uuid")]  # a file has no such column, or Spark can't see it
@@ -275,3 +276,15 @@ def test_a_temporary_table_holds_what_it_held(spark, tmp_path):
         assert spark.run("CREATE OR REPLACE TEMP TABLE kept AS SELECT a, a * 2 AS b FROM t") == []
     (tmp_path / "t.parquet").unlink()
     assert spark.run("SELECT sum(a), sum(b) FROM kept") == [(3, 6)]
+
+
+def test_profiles_and_rows_by_bin_are_the_same(duck, spark, tmp_path):
+    words = [None if place % 9 == 0 else f"v{place % 5}" for place in range(200)]
+    numbers = [None if place % 7 == 0 else float("nan") if place % 11 == 0 else place / 3 for place in range(200)]
+    pq.write_table(pa.table({"t": words, "u": words[::-1], "x": numbers}), tmp_path / "live.parquet")
+    asked = [("t", "psi"), ("u", "psi"), ("x", "psi"), ("x", "ks")]
+    profiles = [
+        drift_bins.profile(one, [open_table(one, tmp_path, "live.parquet", "live")], asked) for one in (duck, spark)
+    ]
+    assert profiles[0] == profiles[1]
+    assert [sum(one.counts) for one in profiles[0].columns] == [200] * 4

@@ -39,11 +39,11 @@ class ColumnBins:
         """What each bin is called, in the order of the counts."""
         if self.text:
             return ("(missing)", *self.values, "any other")
-        told = [f"{edge:.4g}" for edge in self.edges]
-        inner = [f"{low} to {high}" for low, high in pairwise(told)]
-        ends = [f"below {told[0]}", *inner, f"above {told[-1]}"] if told else ["any"]
-        if len(told) == 1:
-            ends = [f"below {told[0]}", told[0], f"above {told[0]}"]
+        edges = [f"{edge:.4g}" for edge in self.edges]
+        inner = [f"{low} to {high}" for low, high in pairwise(edges)]
+        ends = [f"below {edges[0]}", *inner, f"above {edges[-1]}"] if edges else ["any"]
+        if len(edges) == 1:
+            ends = [f"below {edges[0]}", edges[0], f"above {edges[0]}"]
         return ("(missing)", "NaN", *(f"{point:.4g}" for point in self.points), *ends)
 
 

@@ -25,6 +25,7 @@ TIMED = "live with times"  # the view of live rows with microseconds since 1970 
 AT, BY = "gates_at", "gates_by"  # its further columns: when, and by which model
 LIVE, SERVED = "live", "monitor.live"  # the rows of one window, and all rows
 PREDICTIONS = "predictions.parquet"
+MOMENTS = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")  # types of columns that are moments, in microseconds
 
 
 @dataclass(kw_only=True)
@@ -65,6 +66,8 @@ class LiveTables:
                 hint="Write moments: 2026-11-30T12:00:00Z, or a timestamp of Parquet.",
             )
         sql, whole = moment_sql(column)
+        if opened.columns[self.monitor.time] in MOMENTS:
+            sql = column.sql  # is a moment already; making one of it takes longer than all that is counted
         micros = sql if whole else f"epoch_us({sql})"
         model = "''"
         if self.monitor.model is not None:
@@ -119,14 +122,14 @@ class LiveTables:
     def answered(self, window: WindowTime) -> list[tuple[str, int]]:
         """Count the window's rows by the digest of the model that answered."""
         self.open()
-        asked = f"SELECT {BY}, count(*) FROM {quoted(TIMED)} WHERE {_inside(window)} GROUP BY 1 ORDER BY 1"
+        asked = f"SELECT {BY}, count(*) FROM {quoted(TIMED)} WHERE {self._inside(window)} GROUP BY 1 ORDER BY 1"
         return [(str(digest), int(rows)) for digest, rows in self.engine.run(asked)]
 
     def take(self, window: WindowTime, model: str) -> OpenTable:
         """Open the rows of one window that a model answered, as a view, with their label where they have one."""
         self.open()
         theirs = f"{BY} = {literal(model)}" if self.monitor.model is not None else "TRUE"
-        source = f"SELECT * EXCLUDE ({AT}, {BY}) FROM {quoted(TIMED)} WHERE {_inside(window)} AND {theirs}"
+        source = f"SELECT * EXCLUDE ({AT}, {BY}) FROM {quoted(TIMED)} WHERE {self._inside(window)} AND {theirs}"
         columns = dict(self.live.columns)
         if self.labels is not None:
             source, columns = self._with_label(source, columns)
@@ -183,9 +186,16 @@ class LiveTables:
         ((rows,),) = self.engine.run(f"SELECT count({name}) FROM {quoted(table.name)}")
         return int(rows)
 
+    def _inside(self, window: WindowTime) -> str:
+        """Write SQL that holds of the rows of a window.
 
-def _inside(window: WindowTime) -> str:
-    """Write SQL that holds of the rows of a window."""
-    shift = int(MONDAY.timestamp())
-    start = (window.number * window.length + shift) * 10**6
-    return f"{AT} >= {start} AND {AT} < {start + window.length * 10**6}"
+        Of what is a moment itself, a Parquet file says where it lies: only the window's part of the file is read.
+        """
+        kind = self.live.columns[self.monitor.time]
+        if kind in MOMENTS:
+            start, end = (
+                f"CAST({literal(f'{one:%Y-%m-%d %H:%M:%S}+00')} AS {kind})" for one in (window.start, window.end)
+            )
+            return f"{quoted(self.monitor.time)} >= {start} AND {quoted(self.monitor.time)} < {end}"
+        start_second = window.number * window.length + int(MONDAY.timestamp())
+        return f"{AT} >= {start_second * 10**6} AND {AT} < {(start_second + window.length) * 10**6}"

@@ -118,8 +118,10 @@ def series(title: str, points: Sequence[tuple[str, Estimate, str]], limit: float
 
     line = "L".join(" ".join(at(index, one.value)) for index, (_, one, style) in enumerate(every) if style != " next")
     drawn = [f'<path class="c" d="M{line}"/>'] if line else []
-    for index, (name, one, style) in enumerate(every):
-        (x, middle), (_, top), (_, bottom) = (at(index, value) for value in (one.value, one.high, one.low))
+    for index, (name, estimate, style) in enumerate(every):
+        (x, middle), (_, top), (_, bottom) = (
+            at(index, value) for value in (estimate.value, estimate.high, estimate.low)
+        )
         drawn.append(f'<path class="i{style}" d="M{x} {top}V{bottom}"/>')
         drawn.append(f'<circle class="p{style}" cx="{x}" cy="{middle}" r="3.5"/>')
         if style == " next" or index % -(-len(every) // MOST_NAMES) == 0:  # others would run into them

@@ -11,6 +11,7 @@ _MANY = 1e4  # of statistic or noncentrality: from here on it is normal to all d
 _FAR = 8  # standard deviations of a Poisson distribution, beyond which nothing is left of it
 _LAST = 1e-15
 _STEPS = 100
+_NEVER, _EPSILON = 1e-300, 2**-53  # chances whose normal quantile is still finite
 
 
 def below(x: float, freedom: float, noncentral: float) -> float:
@@ -66,13 +67,38 @@ def _upper(a: float, x: float) -> tuple[float, float]:
 
 
 def noncentrality(x: float, freedom: float, tail: float) -> float:
-    """Return the noncentrality at which P(X <= x) is ``tail``; 0 where it is no more than that without any."""
-    if below(x, freedom, 0) <= tail:
+    """Return the noncentrality at which P(X <= x) is ``tail``; 0 where it is no more than that without any.
+
+    False position with Illinois steps, on the normal quantile of P, which is nearly a straight line.
+    """
+    chance = below(x, freedom, 0)
+    if chance <= tail:
         return 0.0
-    low, high = 0.0, (sqrt(x) + abs(z(tail)) + 1) ** 2 + freedom
+    wanted = z(tail)
+
+    def over(noncentral: float) -> float:
+        return _quantile(below(x, freedom, noncentral)) - wanted
+
+    low, high = 0.0, (sqrt(x) + abs(wanted) + 1) ** 2 + freedom
+    left, right = _quantile(chance) - wanted, over(high)
+    side, guess = 0, high
     for _ in range(_STEPS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if below(x, freedom, middle) > tail else (low, middle)
-        if high - low <= _LAST * high:
+        if right >= 0 or high - low <= _LAST * high:
             break
-    return (low + high) / 2
+        before, guess = guess, (low * right - high * left) / (right - left)
+        value = over(guess)
+        if abs(guess - before) <= _LAST * guess or value == 0:
+            break
+        if value > 0:
+            low, left = guess, value
+            right /= 1 + (side > 0)
+            side = 1
+        else:
+            high, right = guess, value
+            left /= 1 + (side < 0)
+            side = -1
+    return guess
+
+
+def _quantile(chance: float) -> float:
+    return NormalDist().inv_cdf(min(max(chance, _NEVER), 1 - _EPSILON))
