@@ -38,6 +38,12 @@ monitor: {live: served.parquet, key: id, time: at, window: 1d, gates: [{metric: 
 END
 git commit --quiet --all --message watched && git push --quiet origin main
 """
+SERVED = f"""{WATCHED}
+python -c '
+import datetime, pandas
+rows = pandas.read_parquet("data/holdout.parquet").assign(score=0.5, at=datetime.datetime(2026, 11, 2))
+rows.to_parquet("served.parquet")'
+"""
 KEYS = "openssl genpkey -algorithm ed25519 -out key.pem && openssl pkey -in key.pem -pubout -out pub.pem"
 
 
@@ -81,6 +87,9 @@ ELSE: dict[str, Example] = {
     "gates policy diff v1.0 v2.0 --policy models/churn/gates.yaml": Example(f"{MONOREPO} git tag v1.0 && git tag v2.0"),
     "gates policy diff old.yaml new.yaml --json": Example("cp gates.yaml old.yaml && cp gates.yaml new.yaml"),
     "gates verify --model /srv/model": Example("gates promote"),
+    "gates monitor": Example(SERVED),  # no window is due yet
+    "gates monitor --dry-run --json": Example(SERVED),
+    "gates monitor --since 2026-11-01 --until 2026-11-30": Example(SERVED, code=2),  # nothing was promoted then
     "GITHUB_TOKEN=... gates alert": Example(WATCHED),  # no window was judged yet
     "gates alert --dry-run": Example(WATCHED),
     'gates score --model candidate --handed handed --digests "$(cat digests)"': Example(HANDED),
