@@ -100,7 +100,8 @@ class PolicyTables:
         tables = [self.opened.get("train", self.holdout), self.holdout]
         engine = self.engine
         beside = open_table(engine, predictions.parent, predictions.name, "predictions")
-        return drift_bins.profile(engine, [*tables, beside], asked)
+        cell = self.resolved.contract.shown.min_cell if self.resolved.contract else 1
+        return drift_bins.profile(engine, [*tables, beside], asked, cell)
 
     def _beside(self, name: str) -> OpenTable | None:
         """Return a second table for a rule that looks at one."""

@@ -39,9 +39,7 @@ def of_part(resolved: ResolvedPolicy, part: str) -> ResolvedPolicy | None:
     rules = rules_of(policy, part)
     if policy.monitor is None or not rules:
         return None
-    data = replace(
-        policy.data, holdout=WINDOW, train=None, contract=None, reuse=None, engine="duckdb", key=policy.monitor.key
-    )
+    data = replace(policy.data, holdout=WINDOW, train=None, reuse=None, engine="duckdb", key=policy.monitor.key)
     if part == "rows" and policy.task != "score":
         data = replace(data, label=None, positive=None, classes=(), query=None)
     derived = replace(
@@ -55,7 +53,7 @@ def of_part(resolved: ResolvedPolicy, part: str) -> ResolvedPolicy | None:
         report=None,
         gates=tuple(Gate(kind="metric", rule=rule) for rule in rules),
     )
-    return ResolvedPolicy(policy=derived, contract=None)
+    return ResolvedPolicy(policy=derived, contract=resolved.contract)  # which says what must be shown nowhere
 
 
 def measured(resolved: ResolvedPolicy, monitor: Monitor) -> str:

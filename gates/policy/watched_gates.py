@@ -41,6 +41,7 @@ def _gate(gate: LiveGate, terms: GateContext, hidden: frozenset[str], *, labelle
         for mistake in metric.mistakes(gate.rule, terms):
             yield mistake.path, mistake.what
         yield from _metric(gate.rule, terms, labelled=labelled)
+        yield from _nameless(gate.rule, terms, hidden)
 
 
 def _drift(rule: DriftRule, hidden: frozenset[str]) -> Iterator[tuple[Path, str]]:
@@ -66,6 +67,15 @@ def _metric(rule: LiveMetricRule, terms: GateContext, *, labelled: bool) -> Iter
         yield ("metric",), "needs labels, and the policy has no data.label"
     if rule.against is not None:
         yield from _first_windows(rule, rule.against)
+
+
+def _nameless(rule: LiveMetricRule, terms: GateContext, hidden: frozenset[str]) -> Iterator[tuple[Path, str]]:
+    """Yield slices whose names differ from window to window: those of a sensitive column are numbered."""
+    parts = (part for dimension in terms.dimensions for part in dimension.parts)
+    secret = next((column for column, edges in parts if column in hidden and not edges), None)
+    if secret is not None and rule.slices is not None:
+        what = f"{secret} is x-sensitive, so its slices have other names in each window; use bins, or `by` of a gap"
+        yield ("slices",), what
 
 
 def _first_windows(rule: LiveMetricRule, against: Any) -> Iterator[tuple[Path, str]]:

@@ -79,3 +79,22 @@ def test_the_policy_diff_knows_what_is_watched_less(tmp_path: Any) -> None:
         project.ready(monitor=MONITOR | {"gates": [{"metric": "recall", "max_worsening": worsening}]})
     done = call("policy", "diff", str(tmp_path / "a/gates.yaml"), str(tmp_path / "b/gates.yaml"))
     assert ["weaker", "monitor.recall.max_worsening", "0.1", "0.2"] in [line.split() for line in done.out.splitlines()]
+
+
+SENSITIVE: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "drift": ({"gates": [{"drift": "psi", "columns": ["sex"], "max": 0.1}]}, ("no profile is kept of it",)),
+    "slices": (
+        {"gates": [{"metric": "recall", "min": 0.1, "slices": {"min": 0.1}}]},
+        ("its slices have other names in each window",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SENSITIVE)
+def test_what_is_sensitive_is_not_watched_by_value(tmp_path: Any, name: str) -> None:
+    project = Project(tmp_path)
+    section, words = SENSITIVE[name]
+    (tmp_path / "contract.yaml").write_text('{"record": {"properties": {"sex": {"x-sensitive": true}}}}')
+    gates = [{"metric": "roc_auc", "min": 0.6, "slices": {"min": 0.1}}]
+    project.ready(data={"contract": "contract.yaml"}, slices=["sex"], gates=gates, monitor=MONITOR | section)
+    refused(project.gates("check"), *words)

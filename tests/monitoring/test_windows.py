@@ -297,3 +297,36 @@ def test_first_windows_are_counted_then_compared_with(empty: LiveWorld) -> None:
 def test_a_week_that_is_not_over_is_not_judged(world: LiveWorld) -> None:
     world.days([0])
     assert world.monitor((DAY * 0.99) / DAY).out == "no window is due\n"
+
+
+def contract(**more: Any) -> str:
+    return json.dumps({"record": {"properties": {"sex": {"x-sensitive": True}}}} | more)
+
+
+def test_what_is_sensitive_stays_so_in_live_windows(empty: LiveWorld) -> None:
+    gates = [{"metric": "demographic_parity_difference", "by": "sex", "max": 0.9}, {"data": "live"}]
+    (empty.root / "contract.yaml").write_text(contract())
+    data = {"holdout": "holdout.csv", "label": "churn", "positive": "left", "key": "id", "contract": "contract.yaml"}
+    empty.promoted({"gates": gates}, data=data)
+    empty.days([0])
+    found = rules(empty.judged(1), "labels")["demographic_parity_difference by sex:max"]
+    assert found["verdict"] == "pass"
+    assert set(found["groups"]) == {"sex=group 1 of 2", "sex=group 2 of 2"}
+    evidence = _document(empty, "evidence.json").decode()
+    assert '"group 1 of 2"' in evidence
+    assert '"f"' not in evidence
+
+
+def test_a_profile_shows_no_value_that_too_few_rows_have(empty: LiveWorld) -> None:
+    (empty.root / "contract.yaml").write_text(contract(shown={"min_cell": 600}))
+    data = {"holdout": "holdout.csv", "label": "churn", "positive": "left", "key": "id", "contract": "contract.yaml"}
+    empty.promoted({"gates": [{"drift": "psi", "columns": ["region", "age"], "max": 0.3}]}, data=data)
+    from worlds import git
+
+    columns = json.loads(git(empty.root, "show", "refs/gates/gates-ledger:profile.json"))["columns"]
+    by_name = {one["column"]: one for one in columns}
+    ages, regions = ([row[name] for row in answered(1500, seed=1)] for name in ("age", "region"))
+    assert min(ages) < by_name["age"]["edges"][0]
+    assert by_name["age"]["edges"][-1] < max(ages)
+    assert set(by_name["region"]["values"]) == {one for one in set(regions) if one and regions.count(one) >= 600}
+    assert sum(by_name["age"]["counts"]) == sum(by_name["region"]["counts"]) == 1500

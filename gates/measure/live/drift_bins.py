@@ -22,10 +22,15 @@ MOST = 200  # values of text that are bins of their own
 Measure = Literal["psi", "ks"]
 
 
-def profile(engine: Engine, tables: Sequence[OpenTable], asked: Iterable[tuple[str, Measure]]) -> DriftProfile:
-    """Return the profile of columns, each from the first table that has it. Raises ``GatesError`` where none has it, or
-    where it is of no kind that can be compared."""
-    made = (_column(engine, _holder(tables, column), column, measure) for column, measure in sorted(set(asked)))
+def profile(
+    engine: Engine, tables: Sequence[OpenTable], asked: Iterable[tuple[str, Measure]], cell: int = 1
+) -> DriftProfile:
+    """Return the profile of columns, each from the first table that has it. ``cell``: how many rows must have a value
+    that it names.
+
+    Raises ``GatesError`` where no table has the column, or where it is of no kind that can be compared.
+    """
+    made = (_column(engine, _holder(tables, column), column, measure, cell) for column, measure in sorted(set(asked)))
     return DriftProfile(schema=SCHEMA, columns=tuple(made))
 
 
@@ -37,7 +42,7 @@ def _holder(tables: Sequence[OpenTable], column: str) -> OpenTable:
     return holder
 
 
-def _column(engine: Engine, table: OpenTable, column: str, measure: Measure) -> ColumnBins:
+def _column(engine: Engine, table: OpenTable, column: str, measure: Measure, cell: int) -> ColumnBins:
     seen = _comparable(table, column, measure)
     if not seen.is_number:
         bare = ColumnBins(
@@ -46,12 +51,12 @@ def _column(engine: Engine, table: OpenTable, column: str, measure: Measure) -> 
             text=True,
             edges=(),
             points=(),
-            values=_values(engine, table, seen),
+            values=_values(engine, table, seen, cell),
             counts=(),
         )
     else:
-        points = _points(engine, table, seen) if measure == "psi" else ()
-        edges = _edges(engine, table, seen, measure)
+        points = _points(engine, table, seen, cell) if measure == "psi" else ()
+        edges = _edges(engine, table, seen, measure, cell)
         bare = ColumnBins(column=column, measure=measure, text=False, edges=edges, points=points, values=(), counts=())
     (counts,) = count(engine, table, DriftProfile(schema=SCHEMA, columns=(bare,)))
     return replace(bare, counts=counts.counts)
@@ -68,10 +73,12 @@ def _comparable(table: OpenTable, column: str, measure: Measure) -> Column:
     return seen
 
 
-def _values(engine: Engine, table: OpenTable, column: Column) -> tuple[str, ...]:
+def _values(engine: Engine, table: OpenTable, column: Column, cell: int) -> tuple[str, ...]:
     """Return the most frequent values of which there are rows enough to tell anything, by name."""
     text = f"CAST({column.sql} AS VARCHAR)"
-    counted = f"SELECT {text} AS v, count(*) AS n FROM {quoted(table.name)} GROUP BY 1 HAVING count(*) >= {SEEN}"
+    counted = (
+        f"SELECT {text} AS v, count(*) AS n FROM {quoted(table.name)} GROUP BY 1 HAVING count(*) >= {max(SEEN, cell)}"
+    )
     frequent = f"SELECT v FROM ({counted}) WHERE v IS NOT NULL ORDER BY n DESC, v LIMIT {MOST}"
     return tuple(sorted(str(value) for (value,) in engine.run(frequent)))
 
@@ -80,29 +87,32 @@ def _finite(column: Column) -> str:
     return f"({column.double} + 0.0)"  # no -0.0
 
 
-def _points(engine: Engine, table: OpenTable, column: Column) -> tuple[float, ...]:
+def _points(engine: Engine, table: OpenTable, column: Column, cell: int) -> tuple[float, ...]:
     """Return the numbers that a tenth of the rows hold."""
     number = _finite(column)
     counted = (
         f"SELECT {number} AS v, count(*) AS n, sum(count(*)) OVER () AS total FROM {quoted(table.name)} GROUP BY 1"
     )
-    lone = f"SELECT gates_bits(v) FROM ({counted}) WHERE isfinite(v) AND n * {LONE} >= total ORDER BY v"
+    lone = f"SELECT gates_bits(v) FROM ({counted}) WHERE isfinite(v) AND n * {LONE} >= total AND n >= {cell} ORDER BY v"
     return tuple(double_of(int(bits)) for (bits,) in engine.run(lone))
 
 
-def _edges(engine: Engine, table: OpenTable, column: Column, measure: Measure) -> tuple[float, ...]:
+def _edges(engine: Engine, table: OpenTable, column: Column, measure: Measure, cell: int) -> tuple[float, ...]:
     """Return the smallest number, the quantiles, each the smallest number that so many rows don't exceed, and the
-    largest; for ks each with the next double, as how far two distributions are apart can't be seen inside of a bin."""
+    largest.
+
+    The two ends are values of single rows: they are left out where ``cell`` asks for more. Of ks each edge has the next
+    double behind it, as how far two distributions are apart can't be seen inside of a bin.
+    """
     number, bins = _finite(column), BINS[measure]
+    steps_of = range(1, bins + 1) if cell == 1 else range(1, bins)  # the last one is one row's value
     counted = f"SELECT {number} AS v, count(*) AS n FROM {quoted(table.name)} WHERE isfinite({number}) GROUP BY 1"
     upto = f"SELECT v, sum(n) OVER (ORDER BY v) AS upto, sum(n) OVER () AS total FROM ({counted})"
-    steps = ", ".join(
-        f"gates_bits(min(CASE WHEN upto * {bins} >= {step} * total THEN v END))" for step in range(1, bins + 1)
-    )
+    steps = ", ".join(f"gates_bits(min(CASE WHEN upto * {bins} >= {step} * total THEN v END))" for step in steps_of)
     ((low, *rest),) = engine.run(f"SELECT gates_bits(min(v)), {steps} FROM ({upto})")
     if low is None:
         return ()
-    found = dict.fromkeys(double_of(int(bits)) for bits in (low, *rest))
+    found = dict.fromkeys(double_of(int(bits)) for bits in ((low, *rest) if cell == 1 else rest))
     if measure == "psi":
         return tuple(found)
     return tuple(one for edge in found for one in (edge, nextafter(edge, inf)))  # rows that hold an edge, apart
