@@ -30,11 +30,11 @@ def profile(engine: Engine, tables: Sequence[OpenTable], asked: Iterable[tuple[s
 
 
 def _holder(tables: Sequence[OpenTable], column: str) -> OpenTable:
-    found = next((table for table in tables if column in table.columns), None)
-    if found is None:
+    holder = next((table for table in tables if column in table.columns), None)
+    if holder is None:
         tables[0].require(column, "monitor, drift")
         raise AssertionError(column)
-    return found
+    return holder
 
 
 def _column(engine: Engine, table: OpenTable, column: str, measure: Measure) -> ColumnBins:
@@ -130,15 +130,15 @@ def _is_alike(table: OpenTable, one: ColumnBins) -> bool:
     return column is not None and column.is_number != one.text
 
 
-def _asked(column: Column, one: ColumnBins) -> list[str]:
+def _asked(column: Column, bins: ColumnBins) -> list[str]:
     """Write SQL of what is counted: rows that have a number, NaN, each point, and all below where each bin ends that
     are no points."""
     number = column.double
-    points = [f"{number} = {literal(point)}" for point in one.points]
-    other = f" AND {number} NOT IN ({', '.join(map(literal, one.points))})" if one.points else ""
-    ends = one.edges[:-1] if len(one.edges) > 1 else one.edges
+    points = [f"{number} = {literal(point)}" for point in bins.points]
+    other = f" AND {number} NOT IN ({', '.join(map(literal, bins.points))})" if bins.points else ""
+    ends = bins.edges[:-1] if len(bins.edges) > 1 else bins.edges
     below = [f"{number} < {literal(edge)}{other}" for edge in ends]
-    last = [f"{number} <= {literal(one.edges[-1])}{other}"] if one.edges else []
+    last = [f"{number} <= {literal(bins.edges[-1])}{other}"] if bins.edges else []
     conditions = (f"isnan({number})", *points, *below, *last)
     return [f"count({column.sql})", *(f"count_if({condition})" for condition in conditions)]
 
@@ -167,11 +167,11 @@ def _values_of(engine: Engine, table: OpenTable, columns: Sequence[ColumnBins]) 
         f"(g{place} = 0 AND (v{place} IS NULL{f' OR v{place} IN ({some})' if some else ''}))"
         for place, some in enumerate(named)
     )
-    found: list[dict[str | None, int]] = [{} for _ in columns]
+    values: list[dict[str | None, int]] = [{} for _ in columns]
     for row in engine.run(f"SELECT * FROM ({grouped}) WHERE {wanted}"):
         place = next(place for place in places if row[2 * place + 1] == 0)
-        found[place][row[2 * place]] = int(row[-1])
-    return found
+        values[place][row[2 * place]] = int(row[-1])
+    return values
 
 
 def _of_text(one: ColumnBins, total: int, found: Mapping[str | None, int]) -> tuple[int, ...]:
