@@ -177,11 +177,11 @@ def _values_of(engine: Engine, table: OpenTable, columns: Sequence[ColumnBins]) 
         f"(g{place} = 0 AND (v{place} IS NULL{f' OR v{place} IN ({some})' if some else ''}))"
         for place, some in enumerate(named)
     )
-    counts: list[dict[str | None, int]] = [{} for _ in columns]
+    values: list[dict[str | None, int]] = [{} for _ in columns]
     for row in engine.run(f"SELECT * FROM ({grouped}) WHERE {wanted}"):
         place = next(place for place in places if row[2 * place + 1] == 0)
-        counts[place][row[2 * place]] = int(row[-1])
-    return counts
+        values[place][row[2 * place]] = int(row[-1])
+    return values
 
 
 def _of_text(one: ColumnBins, total: int, found: Mapping[str | None, int]) -> tuple[int, ...]:
