@@ -23,10 +23,10 @@ class Statistic:
     parameters: Parameters = ()
 
     @property
-    def of(self) -> str | None:
-        """The column of the predictions that it is about, where it is about one."""
-        found = dict(self.parameters).get("of")
-        return None if found is None else str(found)
+    def of(self) -> tuple[str, ...]:
+        """The columns of the predictions that it is about."""
+        named = dict(self.parameters)
+        return tuple(str(named[name]) for name in ("of", "per") if name in named)
 
     @property
     def id(self) -> str:

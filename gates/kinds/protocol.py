@@ -64,7 +64,7 @@ class Needs:
     @property
     def columns(self) -> tuple[str, ...]:
         """Further columns of the predictions that are asked for."""
-        return tuple(sorted({one.of for one, _ in self.wanted if one.of is not None}))
+        return tuple(sorted({column for one, _ in self.wanted for column in one.of}))
 
     @property
     def written(self) -> list[list[str]]:

@@ -1,5 +1,4 @@
-"""Metrics of any number given for each row: `of` names a column of the predictions. They work in every task; `task:
-score` uses its column `score` by default. The policy says which way is better.
+"""Metrics of any number given for each row: `of` names a column of the predictions.
 
 They work in every task; `task: score` uses its column `score` by default. The policy says which way is better.
 """
@@ -12,7 +11,7 @@ from fractions import Fraction
 from math import inf
 
 from gates.documents.statistic import Parameters, Statistic, parameters_text
-from gates.metrics import of_computed, of_moments
+from gates.metrics import of_computed, of_moments, ratios
 from gates.metrics.definition import ANY_TASK, Better, Metric, MetricEntry, Task
 from gates.metrics.expressions import ModelColumns, Quantities, Staged, double
 from gates.metrics.of_moments import MEAN, SHARE, Smooth
@@ -33,6 +32,7 @@ def _above(model: ModelColumns, parameters: Parameters) -> Sequence[Staged]:
 
 
 QUANTITIES: Mapping[str, Quantities] = {
+    **ratios.QUANTITIES,
     "mean": Quantities(models=lambda model, parameters: [Staged(expression=_of(model, parameters))], wide=True),
     "share_above": Quantities(models=_above),
 }
@@ -81,6 +81,7 @@ _TABLE: tuple[tuple[str, Mapping[str, object], Callable[[str], Callable[[Paramet
         lambda doc: _mean("share_above", SHARE, doc),
         "Share of rows whose `of` is larger than `above`.",
     ),
+    ("ratio", {"per": ...}, lambda _: ratios.ratio, "Sum of `of` over the sum of `per`: clicks per impression."),
     ("quantile", {"q": ...}, lambda doc: _ordered("quantile", 0, (-inf, inf), doc), _QUANTILE),
 )
 _WHERE: tuple[tuple[tuple[Task, ...], object], ...] = (

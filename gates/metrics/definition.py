@@ -60,12 +60,13 @@ class MetricEntry:
 
 def unmeasured(statistic: Statistic) -> str:
     """Tell why the candidate has no number, and what to do."""
-    return f"the predictions have no column {statistic.of}: write it" if statistic.of else NO_SCORES
+    return f"the predictions have no column {' or '.join(statistic.of)}: write it" if statistic.of else NO_SCORES
 
 
 def unpaired(statistic: Statistic) -> str:
     """Tell why there is nothing to compare with, where only the candidate gives that number."""
-    return f"the champion's predictions have no {statistic.of or 'scores'}; its own value can be judged, by min or max"
+    lacking = " and ".join(statistic.of) or "scores"
+    return f"the champion's predictions have no {lacking}; its own value can be judged, by min or max"
 
 
 def fixed(metric: Metric, *tasks: Task) -> MetricEntry:

@@ -124,7 +124,7 @@ def _bounded(sums: Moments, smooth: Smooth, spread: Spread, who: int) -> Found:
     if sums.buckets or smooth.limits != _SHARE:
         return jackknife.quantity(spread, smooth.limits, method)
     value = spread.value
-    if sums.sums[index] == _square(sums, index):
+    if sums.sums[index] == square(sums, index):
         return share(value * sums.rows, sums.rows)
     if spread.support < 2:  # one row has no spread
         return jackknife.quantity(spread, smooth.limits, method)
@@ -188,12 +188,20 @@ def _variation(sums: Moments, place: int) -> float:
     """Return the variance of rows' quantity as a share of its squared mean; 0 where that is 0, and of units, whose rows
     are no longer there: few buckets that carry an error leave it few degrees of freedom."""
     total = 0 if sums.buckets else sums.sums[place]
-    return max(0.0, sums.rows * _square(sums, place) * SCALE / total**2 - 1) if total else 0.0
+    return max(0.0, sums.rows * square(sums, place) * SCALE / total**2 - 1) if total else 0.0
 
 
-def _square(sums: Moments, place: int) -> int:
+def square(sums: Moments, place: int) -> int:
+    """Return the sum of a quantity's squares, in units of ``SCALE``."""
     size = len(sums.sums)
     return sums.products[place * size - place * (place - 1) // 2]
+
+
+def error_of(sums: Moments, smooth: Smooth, who: int | None) -> float:
+    """Return the standard error of a model's value; without one, of the candidate's less the champion's."""
+    signs = {CANDIDATE: (1, 0), CHAMPION: (0, 1), None: (1, -1)}[who]
+    spread = _spread(sums, smooth, signs, inf)
+    return spread.error if spread else inf
 
 
 def _places(smooth: Smooth, size: int, who: int) -> list[int]:
@@ -234,12 +242,12 @@ def _carrying(sums: Moments, column: int, smooth: Smooth) -> float:
     Where losses have no end, it is a third of them and one more, as the sample lacks some of the large ones that there
     are; of shares, those that have it, or lack it, whichever are fewer.
     """
-    n, total, square = sums.rows * SCALE, sums.sums[column], _square(sums, column)
+    n, total, squares = sums.rows * SCALE, sums.sums[column], square(sums, column)
     if smooth.limits == MEAN_LOSS.limits:
-        return max(1.0, total**2 / (square * SCALE) / 3 + 1) if square else inf
+        return max(1.0, total**2 / (squares * SCALE) / 3 + 1) if squares else inf
     if smooth.limits != _SHARE:
         return inf
-    sides = (total, square), (n - total, n - 2 * total + square)
+    sides = (total, squares), (n - total, n - 2 * total + squares)
     return max(1.0, min((one**2 / (two * SCALE) for one, two in sides if two > _CUT * sums.rows), default=inf))
 
 

@@ -56,10 +56,17 @@ class MetricRule:
     )
     within: float | None = declare("The tolerance of a share within it.", default=None, stricter="free", minimum=0)
     of: str | None = declare(
-        "A column of numbers in the predictions: a latency, a cost, a grade. For mean, share_above and quantile.",
+        "A column of numbers in the predictions: a latency, a cost. For mean, share_above, quantile and ratio.",
         default=None,
         stricter="free",
         minLength=1,
+    )
+    per: str | None = declare(
+        "The column that `of` is divided by, for ratio: impressions, sessions.",
+        default=None,
+        stricter="free",
+        minLength=1,
+        late=True,
     )
     arguments: dict[str, str | float | bool] | None = declare(
         "Further arguments of scikit-learn's or your own function.",
@@ -102,7 +109,7 @@ class MetricRule:
     slices: SliceLimits | None = declare("Limits that every slice must meet.", default=None, minProperties=1)
 
 
-PARAMETERS = ("arguments", "of", "above", "q", "k", "share", "bins", "alpha", "within", "relevant", "costs")
+PARAMETERS = ("arguments", "of", "per", "above", "q", "k", "share", "bins", "alpha", "within", "relevant", "costs")
 DIRECTIONS: Mapping[str, Better] = {"larger": 1, "smaller": -1}
 
 

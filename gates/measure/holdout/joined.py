@@ -60,7 +60,7 @@ class ScoredRows:
         return tuple(
             model
             for model, scored in zip(self.models, self.scored_by, strict=True)
-            if (statistic.of is None or statistic.of in model.of) and (scored or not needs_scores)
+            if model.of.keys() >= set(statistic.of) and (scored or not needs_scores)
         )
 
     @property
