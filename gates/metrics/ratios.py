@@ -47,29 +47,29 @@ def ratio(parameters: Parameters) -> Metric:
     base = of_moments.metric(_RATIO, statistic, name="ratio" + parameters_text(parameters), doc=_DOC, better=0)
 
     def level(slices: Sequence[Slice], who: int) -> Found:
-        found = base.level(slices, who)
+        quantity = base.level(slices, who)
         sums = slices[0].moments_of(statistic)
-        return _of_events(found, sums, who) if isinstance(found, Quantity) and sums else found
+        return _of_events(quantity, sums, who) if isinstance(quantity, Quantity) and sums else quantity
 
     def change(slices: Sequence[Slice]) -> Found:
         assert base.change is not None  # noqa: S101 -- means always have one
-        found = base.change(slices)
+        quantity = base.change(slices)
         ours, theirs = level(slices, CANDIDATE), level(slices, CHAMPION)
-        if not isinstance(found, Quantity) or not isinstance(ours, Quantity) or not isinstance(theirs, Quantity):
-            return found
+        if not isinstance(quantity, Quantity) or not isinstance(ours, Quantity) or not isinstance(theirs, Quantity):
+            return quantity
         sums = slices[0].moments_of(statistic)
         together = _correlation(sums) if sums else 0.0
-        return wider(found, square_and_add(ours, theirs, together))
+        return wider(quantity, square_and_add(ours, theirs, together))
 
     return replace(base, level=level, change=change)
 
 
-def _of_events(found: Quantity, sums: Moments, who: int) -> Quantity:
+def _of_events(quantity: Quantity, sums: Moments, who: int) -> Quantity:
     """Return the ratio with the bounds of its numerator's sum; unchanged where some of that is negative."""
     first = _OWN if who == CHAMPION else 0
     of, per, negative = (_total(sums, first + place) for place in range(3))
     if negative:
-        return found
+        return quantity
     error = of_moments.error_of(sums, _RATIO, who)
     variance = (error * per) ** 2
     squares = _squares(sums, first)
@@ -79,7 +79,7 @@ def _of_events(found: Quantity, sums: Moments, who: int) -> Quantity:
         low, high = of_sum(of, variance, event, confidence)
         return low / per, high / per
 
-    return replace(found, bounds=bounds, method="gamma", limits=(0.0, inf))
+    return replace(quantity, bounds=bounds, method="gamma", limits=(0.0, inf))
 
 
 def _total(sums: Moments, place: int) -> float:
