@@ -14,6 +14,9 @@ from gates.cli import options
 from gates.contract.contract_file import SCHEMA as CONTRACT_SCHEMA
 from gates.documents.decision import Decision
 from gates.documents.evidence import Evidence
+from gates.documents.live.drift_profile import DriftProfile
+from gates.documents.live.live_evidence import LiveEvidence
+from gates.documents.live.monitoring_decision import MonitoringDecision
 from gates.documents.printed.audit import Audit, Reproduced
 from gates.documents.printed.diagnosis import Diagnosis
 from gates.documents.printed.diff import ContractDiff, PolicyDiff
@@ -37,6 +40,9 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "decision": lambda: schema_of(Decision),
     "data": lambda: schema_of(Checked),
     "record": lambda: schema_of(Record),
+    "live": lambda: schema_of(LiveEvidence),
+    "monitoring": lambda: schema_of(MonitoringDecision),
+    "profile": lambda: schema_of(DriftProfile),
     "audit": lambda: schema_of(Audit),
     "reproduced": lambda: schema_of(Reproduced),
     "standing": lambda: schema_of(Standing),
