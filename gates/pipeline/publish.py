@@ -177,8 +177,11 @@ def _watch(session: Session) -> WatchHistory | None:
     """Return what live rows said, by the ledger, where the policy asks for it. A report is whole without it."""
     try:
         resolved = session.resolved
-        if resolved.policy.monitor is None:
-            return None
+    except GatesError:  # a policy that can't be read, which was told
+        return None
+    if resolved.policy.monitor is None:
+        return None
+    try:
         return watch_history(session.ledger, session.ledger_seen, resolved.champion[0])
     except GatesError as error:
         session.steps.say(f"the history of live rows can't be read: {error}")
