@@ -70,6 +70,7 @@ def predictions(held: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame
     score = np.clip(0.45 * held["y"] + 0.6 * random.random(ROWS), 0, 1)
     given = {"cost_usd": random.random(ROWS) / 50, "latency_ms": 900 * random.random(ROWS), "toxicity": score / 2}
     given |= {"polite": random.integers(1, 6, ROWS), "score": score}
+    given |= {"clicks": random.integers(0, 3, ROWS), "impressions": random.integers(1, 20, ROWS)}
     return held[["id", "row_id", "customer", "prompt_id"]].assign(**given)
 
 
