@@ -18,15 +18,15 @@ from gates.kinds.metric.vacuous import mistakes
 from gates.metrics import ANY_TASK, ONE_OF, table
 
 GIVEN = {  # of each parameter that a metric may need
-    "k": 10, "share": 0.1, "of": "latency", "above": 0.5, "q": 0.9, "within": 0.1, "alpha": 0.9, "bins": 10,
-    "relevant": 1, "costs": [[0, 1], [5, -2]],
+    "k": 10, "share": 0.1, "of": "latency", "above": 0.5, "per": "rows", "q": 0.9, "within": 0.1, "alpha": 0.9,
+    "bins": 10, "relevant": 1, "costs": [[0, 1], [5, -2]],
 }  # fmt: skip
 LOSS = -52 * math.log(0.5)  # of a row, as scores are cut off at 2^-52
 RANGES = {  # of what does not lie between 0 and 1
     (-1, 1): ("calibration_gap", "cohen_kappa", "cohen_kappa_score", "matthews_corrcoef"),
     (-2, 5): ("cost",),
     (0, LOSS): ("log_loss",),
-    (-inf, inf): ("bias", "calibration_slope", "mean", "quantile"),
+    (-inf, inf): ("bias", "calibration_slope", "mean", "quantile", "ratio"),
     (-inf, 1): (
         "d2_absolute_error_score", "d2_brier_score", "d2_log_loss_score", "d2_pinball_score", "d2_tweedie_score",
         "explained_variance_score", "r2", "r2_score",

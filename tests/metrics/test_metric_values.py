@@ -224,6 +224,7 @@ def made(entry):
     given = {
         "of": "latency",
         "above": 1.0,
+        "per": "rows",
         "q": 0.5,
         "k": 10,
         "alpha": 0.9,
