@@ -178,7 +178,12 @@ def rules(task):
 def test_every_metric_has_a_reference(task):
     gaps = ("_difference", "_ratio", "_group_min", "_group_max")
     plain = {name for name in table(task) if not name.endswith(gaps)}
-    elsewhere = set(FUNCTIONS) | {"mean", "share_above", "quantile", "ratio"}  # in test_general, test_values, test_ratio
+    elsewhere = set(FUNCTIONS) | {
+        "mean",
+        "share_above",
+        "quantile",
+        "ratio",
+    }  # in test_general, test_values, test_ratio
     assert plain - elsewhere == set(TASKS[task][0]) | set(PAIRED if task == "binary" else ())
 
 

@@ -330,3 +330,47 @@ def test_a_profile_shows_no_value_that_too_few_rows_have(empty: LiveWorld) -> No
     assert by_name["age"]["edges"][-1] < max(ages)
     assert set(by_name["region"]["values"]) == {one for one in set(regions) if one and regions.count(one) >= 600}
     assert sum(by_name["age"]["counts"]) == sum(by_name["region"]["counts"]) == 1500
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_logs_of_text_are_read_as_those_of_parquet(world: LiveWorld, suffix: str) -> None:
+    world.days(range(2), n=200)
+    wanted = [_numbers(one) for one in world.judged(2, "--dry-run", code=None)["windows"]]
+    for folder in ("served", "labels"):
+        for file in (world.root / folder).glob("*.parquet"):
+            rows = pyarrow.parquet.read_table(file).to_pylist()
+            for row in rows:
+                if "at" in row:
+                    row["at"] = row["at"].isoformat().replace("+00:00", "Z")
+            target = file.with_suffix(f".{suffix}")
+            if suffix == "csv":
+                write_table(target, rows)
+            else:
+                target.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    live = {"live": f"served/*.{suffix}", "labels": f"labels/*.{suffix}"}
+    world.policy(monitor=MONITOR | live, gates=[{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.2}])
+    world.commit("text")
+    assert [_numbers(one) for one in world.judged(2, "--dry-run", code=None)["windows"]] == wanted
+
+
+def _numbers(window: dict[str, Any]) -> Any:
+    """What does not depend on the columns' types."""
+    return window["start"], window["rows"], window["labelled"], [one["gate"]["candidate"] for one in window["rules"]]
+
+
+def test_live_rows_may_have_their_labels_themselves(world: LiveWorld) -> None:
+    section = {name: value for name, value in MONITOR.items() if name != "labels"}
+    world.policy(monitor=section, gates=[{"metric": "roc_auc", "min": 0.6, "max_worsening": 0.2}])
+    world.commit("labels in the log")
+    digest = world.champion["digest"]
+    rows = [
+        row | {"id": f"0-{place}", "at": world.day(0) + timedelta(minutes=place), "by": digest}
+        for place, row in enumerate(answered(300, 3))
+    ]
+    write_table(
+        world.root / "served/0.parquet", [row | {"churn": None} if place < 9 else row for place, row in enumerate(rows)]
+    )
+    found = world.judged(1, code=None)
+    labelled = next(one for one in found["windows"] if one["part"] == "labels")
+    assert (labelled["rows"], labelled["labelled"]) == (300, 291)
+    assert rules(found, "labels")["live:labels"]["verdict"] == "pass"
