@@ -56,6 +56,12 @@ class LiveMetricRule(MetricRule):
         stricter="free",
     )
 
+    @property
+    def looks_back(self) -> bool:
+        """Whether it compares with what the model was promoted with, so that the promotion must have counted it."""
+        slices = self.slices.max_worsening if self.slices else None
+        return self.against is None and (self.max_worsening is not None or slices is not None)
+
 
 LiveRule = LiveDataRule | DriftRule | LiveMetricRule
 

@@ -94,7 +94,7 @@ class ResolvedPolicy:
         terms = self.terms()
         asked = [gate.module.needs(gate.rule, terms) for gate in self.gates]
         if self.policy.monitor:  # what a model is promoted with is what its live rows are compared with
-            asked += [metric.needs(rule, terms) for rule in self.policy.monitor.metrics]
+            asked += [metric.needs(rule, terms) for rule in self.policy.monitor.metrics if rule.looks_back]
         return reduce(Needs.__or__, asked, Needs())
 
     @property

@@ -98,3 +98,24 @@ def test_what_is_sensitive_is_not_watched_by_value(tmp_path: Any, name: str) -> 
     gates = [{"metric": "roc_auc", "min": 0.6, "slices": {"min": 0.1}}]
     project.ready(data={"contract": "contract.yaml"}, slices=["sex"], gates=gates, monitor=MONITOR | section)
     refused(project.gates("check"), *words)
+
+
+@pytest.mark.parametrize(
+    ("rule", "needed"),
+    [
+        ({"min": 0.1}, False),
+        ({"max_worsening": 0.1, "against": {"windows": 8}}, False),
+        ({"max_worsening": 0.1}, True),
+    ],
+)
+def test_what_only_live_rows_have_is_not_asked_of_a_candidate(
+    tmp_path: Any, rule: dict[str, Any], needed: bool
+) -> None:
+    gate = {"metric": "ratio", "of": "clicks", "per": "impressions", "better": "larger"} | rule
+    project = Project(tmp_path)
+    project.ready(monitor=MONITOR | {"gates": [gate]})
+    done = project.gates("run")
+    if needed:
+        refused(done, "the predictions lack clicks")
+    else:
+        assert done.code == 0, done.err
