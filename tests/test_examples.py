@@ -89,6 +89,31 @@ def test_a_candidate_is_judged_as_the_readme_says(ran, name, params, figures, fa
     assert told == pytest.approx([measured[gate][part] for gate, part in figures], abs=0.002)
 
 
+def test_the_recommender_serves_badly_from_a_day_on_and_that_is_an_alarm(ran, forked, tmp_path):
+    """As its README tells it."""
+    _, made = ran("recommender", "params.json")
+    folder = shutil.copytree(made, tmp_path / "recommender")
+    path = f"{forked}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"} | {"PATH": path}
+
+    def told(*command):
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
+
+    assert told("gates", "promote")[0] == 0
+    code, days = told(sys.executable, "replay.py", "--start", "2030-01-07", "--days", "24", "--broken-from", "22")
+    assert code == 0
+    rates = [float(line.split()[-1]) for line in days.splitlines()]
+    assert min(rates[:21]) > 0.64
+    assert max(rates[21:]) < 0.62
+    assert told("gates", "monitor", "--until", "2030-01-28")[0] == 0
+    code, out = told("gates", "monitor", "--until", "2030-01-31", "--json")
+    codes = [rule["gate"]["code"] for window in json.loads(out)["windows"] for rule in window["rules"][-1:]]
+    assert code == 1
+    assert codes[1:] == ["alarm", "alarm"], "the first broken day alone is not enough"
+    assert told("gates", "verify", "--all")[0] == 0
+
+
 @pytest.mark.parametrize("name", ["credit-risk", "recommender", "diagnosis"])
 def test_the_tables_have_as_many_rows_as_the_readme_says(example, name):
     readme = (example(name) / "README.md").read_text()
