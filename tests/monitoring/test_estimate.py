@@ -1,0 +1,316 @@
+"""Without labels: what scores alone say about a metric, what they can't, and that nothing rests on it."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from math import exp, sqrt
+from typing import Any
+
+import pytest
+from edge_project import Project, pick, refused, without, write_table
+from live_world import MONITOR, LiveWorld, answered, flipped, rules
+
+from gates.documents.live.live_evidence import LiveEvidence
+from gates.schema.validation import read_json
+from gates.stats import jackknife
+from gates.stats.expected_cells import CalibratedBin, calibrated, expected, unseen
+
+ESTIMATED = {
+    "gates": [
+        {"metric": "accuracy", "min": 0.5},
+        {"metric": "accuracy", "estimate": True, "min": 0.75, "max_worsening": 0.05},
+    ]
+}
+NAME = "estimate of accuracy"
+BLIND = "the scores say so if labels mean what they meant then"
+
+
+@pytest.fixture(scope="module")
+def estimated_once(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    world = LiveWorld(tmp_path_factory.mktemp("estimated") / "world", None)
+    world.promoted(ESTIMATED, n=3000)
+    return world.base
+
+
+@pytest.fixture
+def estimated(tmp_path: Any, estimated_once: Any) -> LiveWorld:
+    import shutil
+
+    from worlds import git
+
+    shutil.copytree(estimated_once, tmp_path / "world", symlinks=True)
+    world = LiveWorld(tmp_path / "world", None)
+    git(world.root, "remote", "set-url", "origin", str(world.origin))
+    return world
+
+
+def doubtful(seed: int, n: int = 1500) -> list[dict[str, Any]]:
+    """Rows of the same kind, of which more are those that the model is unsure about."""
+    draw = random.Random(seed)  # noqa: S311 -- not a secret
+    rows = answered(6 * n, seed)
+    return [row for row in rows if 0.35 <= row["score"] <= 0.65 or draw.random() < 0.25][:n]
+
+
+def accuracy(rows: list[dict[str, Any]]) -> float:
+    return sum((row["score"] >= 0.5) == (row["churn"] == "left") for row in rows) / len(rows)
+
+
+def gates_of(found: Any) -> dict[str, Any]:
+    return {rule: one for rule, one in rules(found, "rows").items() if rule.startswith("estimate")}
+
+
+def test_what_is_as_it_was_is_told_and_not_judged(estimated: LiveWorld) -> None:
+    rows = answered(1500, 7)
+    estimated.serve(0, rows, labelled=0.01)
+    found = estimated.judged(1, code=None)
+    gates = gates_of(found)
+    assert set(gates) == {f"{NAME}:min", f"{NAME}:max_worsening"}
+    for gate in gates.values():
+        assert (gate["verdict"], gate["code"], gate["alarm"]) == (None, "estimated", None)
+        assert gate["reason"].endswith(f" when v1 was promoted: {BLIND}")
+        assert " without labels, 0." in gate["reason"]
+        estimate = gate["candidate"]
+        assert estimate["low"] < accuracy(rows) < estimate["high"]
+    assert estimated.gates("verify", "--all").code == 0
+
+
+def test_more_doubtful_rows_lower_the_estimate_and_say_so(estimated: LiveWorld) -> None:
+    rows = doubtful(7)
+    estimated.serve(0, rows, labelled=0.01)
+    found = estimated.judged(1, code=None)
+    for gate in gates_of(found).values():
+        assert (gate["verdict"], gate["code"]) == ("inconclusive", "estimated_drop")
+        estimate = gate["candidate"]
+        assert estimate["low"] < accuracy(rows) < estimate["high"], "and it is right about how much"
+    floor, worsening = gates_of(found).values()
+    assert floor["reason"].endswith(f"{BLIND}; you ask for at least 0.75")
+    assert worsening["reason"].endswith("; you allow a loss of 5 points")
+    assert not any(f"{NAME}" in state["rule"] for state in found["states"]), "it feeds no watch"
+    assert estimated.gates("verify", "--all").code == 0
+
+
+def test_it_is_blind_to_labels_that_mean_something_else(estimated: LiveWorld) -> None:
+    """A third of the labels is the other one now. Scores are what they were, so no estimate can tell."""
+    then = answered(1500, 7)
+    now = flipped(then, 0.33)
+    assert accuracy(then) - accuracy(now) > 0.15, "the loss is large"
+    estimated.serve(0, then)
+    before = gates_of(estimated.judged(1, "--dry-run", code=None))
+    (estimated.root / "served/000-1500.parquet").unlink()
+    estimated.serve(0, now)
+    found = estimated.judged(1, code=None)
+    assert gates_of(found) == before
+    gate = gates_of(found)[f"{NAME}:min"]
+    assert (gate["verdict"], gate["code"]) == (None, "estimated"), "this is the blindness"
+    assert gate["candidate"]["low"] > accuracy(now)
+    seen = rules(found, "labels")["accuracy:min"]["candidate"]["value"]
+    assert abs(seen - accuracy(now)) < 1e-9, "labels tell"
+
+
+def test_scores_that_were_hardly_there_are_no_ground_for_an_estimate(estimated: LiveWorld) -> None:
+    rows = [row | {"score": 0.97} if place % 20 else row for place, row in enumerate(answered(1500, 7))]
+    estimated.serve(0, rows, labelled=0.01)
+    for gate in gates_of(estimated.judged(1, code=None)).values():
+        assert (gate["verdict"], gate["code"]) == ("inconclusive", "unseen_scores")
+        assert gate["reason"].startswith("accuracy can't be estimated: 95")
+        assert gate["reason"].endswith("lay when v1 was promoted")
+        assert gate["candidate"] is None
+
+
+def test_a_model_without_scores_has_no_reference(empty: LiveWorld) -> None:
+    """It calls, so the promotion kept no histogram of scores."""
+
+    def called(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [row | {"prediction": "left" if row["score"] >= 0.5 else "stayed"} for row in rows]
+
+    rows = answered(800, 1)
+    empty.begin(rows, monitor=MONITOR | ESTIMATED, gates=[{"metric": "accuracy", "min": 0.6}])
+    write_table(empty.root / "holdout.csv", without(rows, "score", "latency"))
+    write_table(empty.root / "made/predictions.csv", pick(called(rows), "id", "prediction"))
+    empty.commit("calls")
+    for command in ("run", "promote"):
+        assert empty.gates(command).code == 0
+    empty.serve(0, [without([row], "score")[0] for row in called(answered(500, 7))])
+    for gate in gates_of(empty.judged(1, code=None)).values():
+        assert (gate["verdict"], gate["code"]) == ("inconclusive", "no_reference")
+    assert empty.gates("verify", "--all").code == 0
+
+
+def test_a_log_without_scores_is_no_estimate(estimated: LiveWorld) -> None:
+    rows = [row | {"prediction": "left" if row["score"] >= 0.5 else "stayed"} for row in answered(500, 7)]
+    estimated.serve(0, without(rows, "score"))
+    for gate in gates_of(estimated.judged(1, code=2)).values():
+        assert (gate["verdict"], gate["code"]) == ("error", "missing_column")
+
+
+def test_a_call_that_the_log_has_counts_and_not_its_threshold(estimated: LiveWorld) -> None:
+    """Everything is called left: of these the estimate expects as many right as are positive."""
+    rows = answered(1500, 7)
+    estimated.serve(0, [row | {"prediction": "left"} for row in rows], labelled=0.01)
+    gate = gates_of(estimated.judged(1, code=None))[f"{NAME}:min"]
+    positive = sum(row["churn"] == "left" for row in rows) / len(rows)
+    assert gate["candidate"]["low"] < positive < gate["candidate"]["high"]
+    assert gate["code"] == "estimated_drop"
+
+
+def test_windows_hold_scores_and_calls_in_the_bins_of_the_promotion(estimated: LiveWorld) -> None:
+    rows = answered(700, 7)
+    estimated.serve(0, rows)
+    estimated.judged(1, code=None)
+    window = next(one for one in recorded(estimated)["windows"] if one["part"] == "rows")
+    assert sum(n for _, _, n in window["scores"]) == 700
+    assert sum(n for _, call, n in window["scores"] if call) == sum(row["score"] >= 0.5 for row in rows)
+    (curve,) = estimated.evidence["curves"]
+    assert {at for at, _, n in window["scores"] if n > 3} <= {at for at, _, _ in curve["bins"]}
+
+
+def recorded(world: LiveWorld) -> Any:
+    """The newest record's evidence."""
+    from worlds import git
+
+    return json.loads(git(world.root, "show", "refs/gates/gates-ledger:evidence.json"))
+
+
+FORGED: dict[str, Any] = {
+    "more scores than rows": lambda scores: [[*scores[0][:2], scores[0][2] + 1], *scores[1:]],
+    "a negative number": lambda scores: [[0, 0, -1], [0, 1, 1], *scores],
+    "another order": lambda scores: scores[::-1],
+    "a bin that is none": lambda scores: [[-1, *scores[0][1:]], *scores[1:]],
+    "a call that is none": lambda scores: [[scores[0][0], 2, scores[0][2]], *scores[1:]],
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_scores_that_nobody_counted_are_refused(estimated: LiveWorld, name: str) -> None:
+    """Another machine may hand over what it likes."""
+    from dataclasses import replace
+
+    from gates.monitoring.estimate import contradiction
+    from gates.schema.canonical import canonical
+
+    estimated.serve(0, answered(300, 7))
+    estimated.judged(1, code=None)
+    live = read_json(LiveEvidence, canonical(recorded(estimated)), "evidence.json")
+    window = next(one for one in live.windows if one.part == "rows")
+    assert contradiction(window) is None
+    forged = tuple(tuple(one) for one in FORGED[name]([list(one) for one in window.scores]))
+    assert contradiction(replace(window, scores=forged)) is not None
+
+
+MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "several classes": ({"task": "multiclass"}, ("estimate", "of two classes")),
+    "a metric of ranks": ({"gate": {"metric": "roc_auc"}}, ("estimate", "metrics of the confusion matrix", "roc_auc")),
+    "a metric of scores": ({"gate": {"metric": "log_loss"}}, ("metrics of the confusion matrix",)),
+    "slices": ({"gate": {"slices": {"min": 0.1}}}, ("slices", "can't go with estimate")),
+    "groups": ({"gate": {"metric": "accuracy_difference", "by": "sex"}}, ("by", "can't go with estimate")),
+    "first windows": (
+        {"gate": {"max_worsening": 0.1, "against": {"windows": 8}}}, ("against", "can't go with estimate")
+    ),
+    "units": ({"data": {"unit": "region"}}, ("estimate", "the policy has data.unit")),
+    "weights": ({"data": {"weight": "age"}}, ("estimate", "the policy has data.weight")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_told(tmp_path: Any, name: str) -> None:
+    project = Project(tmp_path)
+    section, words = MISTAKES[name]
+    gate = {"metric": "accuracy", "estimate": True, "min": 0.5} | section.get("gate", {})
+    asked = {key: value for key, value in section.items() if key != "gate"}
+    project.ready(monitor=MONITOR | {"gates": [gate]}, slices=["region"], **asked)
+    refused(project.gates("check"), *words)
+
+
+# --- the arithmetic ---
+
+BINS = (
+    CalibratedBin(low=0, high=4, negatives=90, positives=10, uncalled=50, called=0),
+    CalibratedBin(low=5, high=9, negatives=40, positives=60, uncalled=10, called=40),
+)
+
+
+def share_right(cells: Any) -> float | None:
+    tn, fp, fn, tp = cells
+    return (tn + tp) / (tn + fp + fn + tp)
+
+
+def test_the_estimate_by_hand() -> None:
+    """45 of 50 and 4 of 10 uncalled, 24 of 40 called: 73 of 100 are expected to be right.
+
+    Of the reference a row in the first bin moves it by 50/100 of its share's change, one in the second by 30/100, less
+    the uncalled: the variance is (0.5)^2 x 0.09/100 + (0.3)^2 x 0.24/100, of the live rows that of values 0.9, 0.4 and
+    0.6 at 50, 10 and 40 rows: (0.5 x 0.81 + 0.1 x 0.16 + 0.4 x 0.36 - 0.73^2) / 100.
+    """
+    assert [round(cell, 9) for cell in BINS[1].cells] == [4, 16, 6, 24]
+    spread = expected(BINS, share_right)
+    assert spread is not None
+    assert spread.value == pytest.approx(0.73)
+    reference = 0.25 * 0.09 / 100 + 0.09 * 0.24 / 100
+    live = (0.405 + 0.016 + 0.144 - 0.5329) / 100
+    assert spread.error == pytest.approx(sqrt(reference + live), rel=0.02), "the jackknife's are of n - 1"
+
+
+def test_neighbours_are_merged_until_there_are_rows_enough() -> None:
+    reference = [(1, 60, 20), (2, 10, 10), (4, 30, 70), (7, 1, 98), (9, 0, 60), (11, 0, 50)]
+    bins = calibrated(reference, [(0, 0, 5), (3, 1, 7), (4, 0, 1), (8, 1, 2), (40, 1, 3)])
+    told = [(one.low, one.high, one.negatives, one.positives, one.uncalled, one.called) for one in bins]
+    assert told == [(1, 2, 70, 30, 5, 0), (4, 4, 30, 70, 1, 7), (7, 11, 1, 208, 0, 5)]
+    assert calibrated([(1, 50, 49)], [(1, 0, 5)]) == ()
+    assert calibrated([], [(1, 0, 5)]) == ()
+
+
+def test_a_few_rows_beyond_are_chance_and_many_are_not() -> None:
+    known = [(1, 9000, 0), (2, 50, 50)]
+    for live, strange in (((98, 2), False), ((990, 150), True), ((9, 1), False), ((900, 90), False)):
+        bins = calibrated(known, [(1, 0, live[0]), (2, 1, live[1])])
+        assert (unseen(bins, 0.95) is not None) is strange, live
+
+
+def simulated(draw: random.Random, mean: float, n: int, other: float = 0.0) -> list[tuple[int, int, bool]]:
+    """(bin of the score, the call, the label) of rows whose score is the chance of a label, of which some are then the
+    other one."""
+    rows = []
+    for _ in range(n):
+        score = 1 / (1 + exp(-draw.gauss(mean, 1.2)))
+        label = (draw.random() < score) != (draw.random() < other)
+        rows.append((int(score * 200), int(score >= 0.5), label))
+    return rows
+
+
+METRICS: dict[str, Any] = {
+    "accuracy": share_right,
+    "recall": lambda cells: cells[3] / (cells[2] + cells[3]),
+    "precision": lambda cells: cells[3] / (cells[1] + cells[3]),
+}
+
+
+def covered(shift: float, other: float, times: int) -> dict[str, float]:
+    """How often 95 % bounds of each metric contain its value among rows that have moved."""
+    draw = random.Random(20261130)  # noqa: S311 -- not a secret
+    many = Counter((label, call) for _, call, label in simulated(draw, -1 + shift, 200_000, other))
+    cells = [many[key] for key in ((False, 0), (False, 1), (True, 0), (True, 1))]
+    hits = dict.fromkeys(METRICS, 0)
+    for _ in range(times):
+        then = Counter((at, label) for at, _, label in simulated(draw, -1, 2000))
+        reference = [(at, then[at, False], then[at, True]) for at in sorted({at for at, _ in then})]
+        live = Counter((at, call) for at, call, _ in simulated(draw, -1 + shift, 1000, other))
+        bins = calibrated(reference, [(*key, live[key]) for key in sorted(live)])
+        for name, metric in METRICS.items():
+            spread = expected(bins, metric)
+            assert spread is not None
+            low, high = jackknife.quantity(spread, (0.0, 1.0), "").bounds(0.975)
+            hits[name] += low <= metric(cells) <= high
+    return {name: count / times for name, count in hits.items()}
+
+
+def test_bounds_hold_where_only_the_rows_have_moved() -> None:
+    for shift in (0.0, 0.6):
+        held = covered(shift, 0, 200)
+        assert min(held.values()) >= 0.9, (shift, held)
+
+
+def test_bounds_don_t_hold_where_labels_have_moved() -> None:
+    """The negative control: a simulation that could not fail would hold here, too."""
+    assert max(covered(0.6, 0.3, 40).values()) <= 0.1
