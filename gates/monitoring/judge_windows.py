@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gates.documents.decision import Code, GateVerdict, Verdict, worst
 from gates.documents.live.live_evidence import LABELS, ROWS, LiveEvidence, LiveWindow
@@ -163,8 +163,10 @@ class _Bench:
         wrong = estimate.contradiction(window)
         if wrong:
             raise GatesError(f"the live evidence contradicts itself: {wrong}")
+        terms = self.resolved.terms()
+        uncharged = replace(terms, confidence=terms.stated)  # live rows are no holdout that is used again
         for rule in self.monitor.estimates:
-            yield from estimate.of_estimate(rule, window, reference, self.resolved.terms())
+            yield from estimate.of_estimate(rule, window, reference, uncharged)
 
     def _subjects(
         self, window: LiveWindow, reference: Reference | None, broken: GateVerdict | None

@@ -199,6 +199,82 @@ def test_scores_that_nobody_counted_are_refused(estimated: LiveWorld, name: str)
     assert contradiction(replace(window, scores=forged)) is not None
 
 
+def counted_metrics(rows: list[dict[str, Any]]) -> dict[str, float]:
+    cells = Counter((row["churn"] == "left", row["score"] >= 0.5) for row in rows)
+    tn, fp, fn, tp = (cells[key] for key in ((False, False), (False, True), (True, False), (True, True)))
+    return {
+        "recall": tp / (tp + fn),
+        "false_positive_rate": fp / (fp + tn),
+        "f1": 2 * tp / (2 * tp + fp + fn),
+        "balanced_accuracy": (tp / (tp + fn) + tn / (tn + fp)) / 2,
+        "matthews_corrcoef": (tp * tn - fp * fn) / sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)),
+        "selection_rate": (tp + fp) / len(rows),
+        "cost": (fp + 5 * fn) / len(rows),
+    }
+
+
+def test_every_metric_of_the_cells_is_estimated_and_in_its_own_direction(empty: LiveWorld) -> None:
+    rows = doubtful(7)
+    truth = counted_metrics(rows)
+    gates: list[dict[str, Any]] = [{"metric": name, "estimate": True, "min": 0.01} for name in truth]
+    gates[-1]["costs"] = [[0, 1], [5, 0]]
+    gates[1] |= {"max": 0.2, "max_worsening": 0.03, "min": None}
+    empty.promoted({"gates": [{k: v for k, v in gate.items() if v is not None} for gate in gates]}, n=3000)
+    empty.serve(0, rows, labelled=0.01)
+    found = gates_of(empty.judged(1, code=None))
+    values = {one["metric"]: one for one in found.values()}
+    assert set(values) == set(truth)
+    for name, value in truth.items():
+        assert values[name]["candidate"]["low"] < value < values[name]["candidate"]["high"], name
+    assert {label: one["code"] for label, one in found.items() if one["code"] != "estimated"} == {
+        "estimate of false_positive_rate:max": "estimated_drop",
+        "estimate of false_positive_rate:max_worsening": "estimated_drop",
+    }
+    assert found["estimate of false_positive_rate:max"]["reason"].endswith("; you allow 0.2")
+
+
+SPELT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # in the holdout, and in the log
+    "numbers": ({"left": 1, "stayed": 0}, {"left": 1.0, "stayed": 0.0}),
+    "truth": ({"left": "true", "stayed": "false"}, {"left": "True", "stayed": "False"}),
+    "numbers of one's own": ({"left": 1, "stayed": 2}, {"left": "1", "stayed": "2"}),
+    "text": ({"left": "left", "stayed": "01"}, {"left": "left", "stayed": "01"}),
+}
+
+
+@pytest.mark.parametrize("name", SPELT)
+def test_calls_are_read_as_the_promotion_read_labels(empty: LiveWorld, name: str) -> None:
+    labels, calls = SPELT[name]
+    rows = [row | {"churn": labels[row["churn"]]} for row in answered(1500, 1)]
+    data = {"positive": labels["left"]}
+    empty.begin(rows, monitor=MONITOR | ESTIMATED, data=data, gates=[{"metric": "accuracy", "min": 0.6}])
+    empty.promote(rows)
+    live = answered(700, 7)
+    called = ["left" if row["score"] >= 0.6 else "stayed" for row in live]
+    logged = [row | {"prediction": calls[call]} for row, call in zip(live, called, strict=True)]
+    empty.serve(0, [row | {"churn": labels[row["churn"]]} for row in logged])
+    empty.judged(1, code=None)
+    window = next(one for one in recorded(empty)["windows"] if one["part"] == "rows")
+    assert sum(n for _, call, n in window["scores"] if call) == called.count("left")
+
+
+ODD: dict[str, tuple[dict[str, Any], str]] = {
+    "a score beyond 1": ({"score": 1.5}, "1 score lies outside 0 to 1"),
+    "no score": ({"score": None}, "1 score is not a number"),
+    "a call of no class": ({"prediction": "gone"}, "neither stayed nor left"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_log_that_can_t_be_read_is_an_error(estimated: LiveWorld, name: str) -> None:
+    change, words = ODD[name]
+    rows = answered(300, 7)
+    calls = {"prediction": "left"} if "prediction" in change else {}
+    estimated.serve(0, [rows[0] | calls | change, *(row | calls for row in rows[1:])])
+    found = rules(estimated.judged(1, code=2), "rows")
+    assert words in found["live:rows"]["reason"]
+    assert not any(label.startswith("estimate") for label in found)
+
+
 MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "several classes": ({"task": "multiclass"}, ("estimate", "of two classes")),
     "a metric of ranks": ({"gate": {"metric": "roc_auc"}}, ("estimate", "metrics of the confusion matrix", "roc_auc")),
