@@ -64,10 +64,10 @@ def measured(resolved: ResolvedPolicy, monitor: Monitor) -> str:
         {
             "parts": {part: one.measured if one else None for part, one in parts.items()},
             "where": {name: getattr(monitor, name) for name in where},
-            "called": plain(resolved.policy.predict) if monitor.estimates else None,
             "drift": [[rule.drift, list(rule.columns)] for rule in monitor.drifts],
             "contract": plain(resolved.contract) if monitor.checks_data else None,
         }
+        | ({"called": plain(resolved.policy.predict)} if monitor.estimates else {})
     )
 
 
