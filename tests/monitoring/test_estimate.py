@@ -107,6 +107,18 @@ def test_it_is_blind_to_labels_that_mean_something_else(estimated: LiveWorld) ->
     assert abs(seen - accuracy(now)) < 1e-9, "labels tell"
 
 
+def test_a_watch_goes_on_as_if_nothing_were_estimated(estimated: LiveWorld) -> None:
+    from gates.stats.e_detector import against
+
+    estimated.serve(0, flipped(answered(500, 7), 0.35))
+    found = estimated.judged(1, code=None)
+    watched = rules(found, "labels")
+    assert {rule for rule in watched if not rule.startswith("live:")} == {"accuracy:min"}
+    (state,) = found["states"]
+    assert state["rule"] == "accuracy:min"
+    assert watched["accuracy:min"]["alarm"] == pytest.approx(against(state["logs"], 365, 1)), "it is the only one"
+
+
 def test_scores_that_were_hardly_there_are_no_ground_for_an_estimate(estimated: LiveWorld) -> None:
     rows = [row | {"score": 0.97} if place % 20 else row for place, row in enumerate(answered(1500, 7))]
     estimated.serve(0, rows, labelled=0.01)
