@@ -69,6 +69,9 @@ class Code(StrEnum):
     MISSING_COLUMN = "missing_column"
     LABELS_MISSING = "labels_missing"
     NO_REFERENCE = "no_reference"  # nothing is known of when the model was promoted that could be compared with
+    ESTIMATED = "estimated"  # without labels, which neither passes nor fails
+    ESTIMATED_DROP = "estimated_drop"  # scores alone say that a limit is missed
+    UNSEEN_SCORES = "unseen_scores"  # so many as were hardly there when the model was promoted
     BUILDING = "building"  # the first windows, which later ones are compared with, are still being counted
 
 

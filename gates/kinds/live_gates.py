@@ -55,6 +55,11 @@ class LiveMetricRule(MetricRule):
         default=None,
         stricter="free",
     )
+    estimate: bool = declare(
+        "Estimate it from scores alone, without labels. It neither passes nor fails, and raises no alarm.",
+        default=False,
+        stricter="free",
+    )
 
     @property
     def looks_back(self) -> bool:
@@ -64,6 +69,11 @@ class LiveMetricRule(MetricRule):
 
 
 LiveRule = LiveDataRule | DriftRule | LiveMetricRule
+
+
+def live_metric_name(rule: LiveMetricRule) -> str:
+    """Name a gate: an estimate apart from the metric itself, for both may be asked for."""
+    return f"estimate of {metric_name(rule)}" if rule.estimate else metric_name(rule)
 
 
 def _of_data(_: Any) -> str:
@@ -84,7 +94,11 @@ class LiveKind:
 
 
 LIVE_KINDS: Final[Mapping[str, LiveKind]] = {
-    "metric": LiveKind(rule=LiveMetricRule, name=metric_name, examples=("metric: roc_auc\nmax_worsening: 0.02\n",)),
+    "metric": LiveKind(
+        rule=LiveMetricRule,
+        name=live_metric_name,
+        examples=("metric: roc_auc\nmax_worsening: 0.02\n", "metric: accuracy\nestimate: true\nmin: 0.8\n"),
+    ),
     "drift": LiveKind(rule=DriftRule, name=_of_drift, examples=("drift: psi\ncolumns: [age, score]\nmax: 0.1\n",)),
     "data": LiveKind(rule=LiveDataRule, name=_of_data, examples=("data: live\n",)),
 }

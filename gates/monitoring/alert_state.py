@@ -13,6 +13,7 @@ from itertools import islice, pairwise
 
 from gates.documents.decision import Verdict
 from gates.documents.live.monitoring_decision import JudgedWindow, MonitoringDecision, WatchedRule
+from gates.monitoring.estimate import KIND
 
 LONGEST = 1000  # records that are looked back at
 RUNNING = 2  # windows of each part that must pass one after the other
@@ -159,7 +160,7 @@ class _Follower:
                 fresh = StandingAlarm(part=window.part, rule=rule, since=window.start)
                 self.standing[name] = replace(self.standing.get(name, fresh), rule=rule)
                 self.failed_at = sequence
-            elif rule.gate.verdict is Verdict.PASS:
+            elif _is_fine(rule):
                 self.standing.pop(name, None)
         if all(rule.gate.label != _COLUMNS for rule in window.rules):
             self.standing.pop((window.part, _COLUMNS), None)
@@ -187,4 +188,9 @@ def _passed(windows: Sequence[JudgedWindow]) -> bool:
     """Tell whether so many windows as must passed, one after the other."""
     if len(windows) < RUNNING or any(earlier.end != later.start for earlier, later in pairwise(windows)):
         return False
-    return all(one.rules and all(rule.gate.verdict is Verdict.PASS for rule in one.rules) for one in windows)
+    return all(one.rules and all(map(_is_fine, one.rules)) for one in windows)
+
+
+def _is_fine(rule: WatchedRule) -> bool:
+    """Tell whether a rule passed. An estimate never does: it holds nothing up unless it can't be made."""
+    return rule.gate.verdict is Verdict.PASS or (rule.gate.kind == KIND and rule.gate.verdict not in _BAD)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gates.documents.decision import Code, GateVerdict, Verdict, worst
 from gates.documents.live.live_evidence import LABELS, ROWS, LiveEvidence, LiveWindow
@@ -18,7 +18,7 @@ from gates.errors import GatesError
 from gates.judge.consistency import contradiction
 from gates.kinds.data import judged_rule
 from gates.kinds.metric.rule import limits_of
-from gates.monitoring import first_windows
+from gates.monitoring import estimate, first_windows
 from gates.monitoring.live_rules import Subject, evidence_of, of_drift, of_metric
 from gates.monitoring.reference import Reference
 from gates.monitoring.structure import checks
@@ -135,6 +135,8 @@ class _Bench:
         record = window.model.record if window.model else ""
         for subject in subjects:
             yield self._outcome(subject, record, window.number, watch)
+        if window.part == ROWS and broken is None:
+            yield from (WatchedRule(gate=one, alarm=None) for one in self._estimates(window, reference))
 
     def _outcome(self, subject: Subject, record: str, number: int, watch: Watch) -> WatchedRule:
         label = subject.verdict.label
@@ -156,6 +158,15 @@ class _Bench:
         terms, found = self.resolved.terms(), {one.rule: one for one in window.findings}
         for rule in live_rules(self.resolved):
             yield judged_rule("live", rule, found.get(rule.id), terms)
+
+    def _estimates(self, window: LiveWindow, reference: Reference | None) -> Iterator[GateVerdict]:
+        wrong = estimate.contradiction(window)
+        if wrong:
+            raise GatesError(f"the live evidence contradicts itself: {wrong}")
+        terms = self.resolved.terms()
+        uncharged = replace(terms, confidence=terms.stated)  # live rows are no holdout that is used again
+        for rule in self.monitor.estimates:
+            yield from estimate.of_estimate(rule, window, reference, uncharged)
 
     def _subjects(
         self, window: LiveWindow, reference: Reference | None, broken: GateVerdict | None
@@ -180,6 +191,6 @@ class _Bench:
         """Share the false alarms among all rules that are watched: those of this window and of the other part."""
         known = self.states.keys() | {one.verdict.label for one in subjects}
         declared = sum(len(rule.columns) for rule in self.monitor.drifts)
-        declared += sum(1 for rule in self.monitor.metrics for _ in limits_of(rule))
+        declared += sum(1 for rule in self.monitor.metrics if not rule.estimate for _ in limits_of(rule))
         terms = (of_part(self.resolved, part) or self.resolved).terms()
         return Watch(every=self.monitor.false_alarm_every, rules=max(1, declared, len(known)), terms=terms)

@@ -161,6 +161,7 @@ class MonitoringRun:
             model_at=lambda time: model_at(moves, text_of(time)),
             known=digests(session.ledger, head, self.name),
             profiles={record: one.profile for record, one in references.items() if one.profile is not None},
+            classes={record: one.evidence.classes for record, one in references.items() if one.evidence is not None},
         )
         counts = []
         for part, window in windows:

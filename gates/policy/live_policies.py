@@ -19,10 +19,10 @@ WINDOW = "window.parquet"  # the rows of one window, in the place of the holdout
 
 
 def rules_of(policy: Policy, part: str) -> tuple[LiveMetricRule, ...]:
-    """Return the metrics that are judged with all rows of a window, or with its labels."""
+    """Return the metrics that are counted of all rows of a window, or of those with labels; an estimate is neither."""
     wanted = part == "labels"
     watched = policy.monitor.metrics if policy.monitor else ()
-    return tuple(rule for rule in watched if needs_labels(rule, policy.task) is wanted)
+    return tuple(rule for rule in watched if not rule.estimate and needs_labels(rule, policy.task) is wanted)
 
 
 def parts_of(policy: Policy) -> tuple[str, ...]:
@@ -67,6 +67,7 @@ def measured(resolved: ResolvedPolicy, monitor: Monitor) -> str:
             "drift": [[rule.drift, list(rule.columns)] for rule in monitor.drifts],
             "contract": plain(resolved.contract) if monitor.checks_data else None,
         }
+        | ({"called": plain(resolved.policy.predict)} if monitor.estimates else {})
     )
 
 

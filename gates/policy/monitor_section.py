@@ -126,6 +126,11 @@ class Monitor:
         return tuple(gate.rule for gate in self.gates if gate.kind == "metric")
 
     @property
+    def estimates(self) -> tuple[LiveMetricRule, ...]:
+        """The metrics that are estimated without labels, and of which nothing is watched."""
+        return tuple(rule for rule in self.metrics if rule.estimate)
+
+    @property
     def checks_data(self) -> bool:
         """Whether live rows are held to the contract."""
         return any(gate.kind == "data" for gate in self.gates)

@@ -157,7 +157,7 @@ def _monitor_meaning(
         return [], []
     monitor = build(Monitor, section)
     hidden = contract.hidden if contract else frozenset()
-    found = mistakes_in(monitor, terms, hidden, labelled=_at(source.value, "data", "label") is not None)
+    found = mistakes_in(monitor, terms, hidden, _at(source.value, "data"))
     wrong = [Problem.at(source, ("monitor", *path), what) for path, what in found]
     return None if wrong else [(KINDS["metric"], rule) for rule in monitor.metrics], wrong
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
+from gates.documents.statistic import CELLS
 from gates.kinds import metric
 from gates.kinds.live_gates import DriftRule, LiveMetricRule
 from gates.kinds.metric.rule import metric_of
 from gates.kinds.protocol import GateContext
 from gates.metrics import row
 from gates.policy.monitor_section import LiveGate, Monitor, seconds
+from gates.schema.fields import Plain
 from gates.schema.yaml_text import Path
 
 _PAIRED = ("min_improvement", "suspicious_gain")  # rules that hold a candidate against the model that serves
 
 
 def mistakes_in(
-    monitor: Monitor, terms: GateContext, hidden: frozenset[str], *, labelled: bool
+    monitor: Monitor, terms: GateContext, hidden: frozenset[str], data: Plain
 ) -> Iterator[tuple[Path, str]]:
-    """Yield what is wrong, each with its place in the section. ``hidden``: columns whose values nothing may show."""
+    """Yield what is wrong, each with its place in the section. ``hidden``: columns whose values nothing may show;
+    ``data``: the policy's section of that name, as it is written."""
+    roles = {name for name, value in data.items() if value is not None} if isinstance(data, dict) else set()
     if monitor.label_delay is not None and seconds(monitor.label_delay) < seconds(monitor.delay):
         yield ("label_delay",), "must be at least as long as delay"
     seen: set[str] = set()
@@ -28,11 +32,13 @@ def mistakes_in(
         if gate.name in seen:
             yield (*path, gate.kind), f"the gate {gate.name} occurs twice; put all its rules into one"
         seen.add(gate.name)
-        for place, what in _gate(gate, terms, hidden, labelled=labelled):
+        for place, what in _gate(gate, terms, hidden, roles):
             yield (*path, *(place or (gate.kind,))), what
 
 
-def _gate(gate: LiveGate, terms: GateContext, hidden: frozenset[str], *, labelled: bool) -> Iterator[tuple[Path, str]]:
+def _gate(
+    gate: LiveGate, terms: GateContext, hidden: frozenset[str], roles: Collection[str]
+) -> Iterator[tuple[Path, str]]:
     if gate.kind == "data" and terms.contract is None:
         yield (), "the policy has no contract; name one under data.contract"
     elif gate.kind == "drift":
@@ -40,7 +46,9 @@ def _gate(gate: LiveGate, terms: GateContext, hidden: frozenset[str], *, labelle
     elif gate.kind == "metric":
         for mistake in metric.mistakes(gate.rule, terms):
             yield mistake.path, mistake.what
-        yield from _metric(gate.rule, terms, labelled=labelled)
+        yield from _metric(gate.rule, terms, labelled="label" in roles)
+        if gate.rule.estimate:
+            yield from _estimate(gate.rule, terms, roles)
         yield from _nameless(gate.rule, terms, hidden)
 
 
@@ -67,6 +75,23 @@ def _metric(rule: LiveMetricRule, terms: GateContext, *, labelled: bool) -> Iter
         yield ("metric",), "needs labels, and the policy has no data.label"
     if rule.against is not None:
         yield from _first_windows(rule, rule.against)
+
+
+def _estimate(rule: LiveMetricRule, terms: GateContext, roles: Collection[str]) -> Iterator[tuple[Path, str]]:
+    """Yield what can't be estimated from scores alone."""
+    entry = row(rule.metric, terms.task)
+    if terms.task != "binary":
+        yield ("estimate",), "is of two classes, and the policy's task is not binary"
+    elif entry is not None and not any(metric.mistakes(rule, terms)):
+        found = metric_of(rule, terms.task)
+        if found.statistic != CELLS or (found.grouped and not rule.by):
+            yield ("estimate",), f"is of metrics of the confusion matrix, such as accuracy; {rule.metric} is none"
+    for name in ("slices", "by", "against"):
+        if getattr(rule, name):
+            yield (name,), "can't go with estimate: scores are known of the whole alone, when the model was promoted"
+    for role in ("unit", "weight"):
+        if role in roles:
+            yield ("estimate",), f"counts rows alike and one by one, and the policy has data.{role}"
 
 
 def _nameless(rule: LiveMetricRule, terms: GateContext, hidden: frozenset[str]) -> Iterator[tuple[Path, str]]:

@@ -134,7 +134,10 @@ class Watching:
         assert monitor is not None  # noqa: S101 -- ``policy`` writes one
         tables = LiveTables(resolved=self.resolved, monitor=monitor, root=self.folder, now=NOW)
         serving = Serving(
-            model_at=lambda _: MODEL, known=frozenset([MODEL.digest]), profiles={MODEL.record: self.profile}
+            model_at=lambda _: MODEL,
+            known=frozenset([MODEL.digest]),
+            profiles={MODEL.record: self.profile},
+            classes={},
         )
         first = window_at(FIRST, DAY).number + place
         for number in range(first, first + windows):

@@ -25,6 +25,7 @@ OTHER = {"live:rows": PASS}  # checks that hold
 GOOD, ALARM, UNSURE, BROKEN, YOUNG = (
     {"recall:min": verdict, **OTHER} for verdict in (PASS, FAIL, INCONCLUSIVE, ERROR, None)
 )
+ESTIMATE = "estimate of recall:min"
 BOTH = ("rows", "labels")
 
 
@@ -63,6 +64,12 @@ TABLE: dict[str, tuple[list[Verdicts | None], tuple[AlertAction, ...]]] = {
     "the slice that failed is absent": ([GOOD | {"recall:min@region=north": FAIL}, *[GOOD] * 5],
                                         (OPEN, REWRITE, REOPEN, OPEN)),
     "the gate that failed was taken away": ([GOOD | {"f1:min": FAIL}, GOOD, GOOD], (NOTHING, CLOSE, NOTHING, NOTHING)),
+    "an estimate holds up nothing": ([ALARM, GOOD | {ESTIMATE: None}, GOOD | {ESTIMATE: INCONCLUSIVE}],
+                                     (NOTHING, CLOSE, NOTHING, NOTHING)),
+    "an estimated drop starts nothing": ([GOOD | {ESTIMATE: INCONCLUSIVE}], (NOTHING, REWRITE, NOTHING, NOTHING)),
+    "an estimate that can't be made": ([GOOD | {ESTIMATE: ERROR}], (OPEN, REWRITE, REOPEN, OPEN)),
+    "an estimate can be made again": ([GOOD | {ESTIMATE: ERROR}, *[GOOD | {ESTIMATE: None}] * 2],
+                                      (NOTHING, CLOSE, NOTHING, NOTHING)),
     "columns are back": ([{"live:columns": ERROR}, GOOD, GOOD], (NOTHING, CLOSE, NOTHING, NOTHING)),
 }  # fmt: skip
 

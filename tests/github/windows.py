@@ -26,8 +26,9 @@ def rule(label: str, verdict: Verdict | None, reason: str = "") -> WatchedRule:
     name, _, where = label.partition("@")
     gate, _, limit = name.partition(":")
     column, _, value = where.partition("=")
+    kind = "estimate" if gate.startswith("estimate of ") else "metric"
     found = GateVerdict(
-        id=gate, kind="metric", metric=gate, rule=limit, bar=0.6, slice={column: value} if where else None, by=None,
+        id=gate, kind=kind, metric=gate, rule=limit, bar=0.6, slice={column: value} if where else None, by=None,
         groups=None, n=1000, verdict=verdict, code=CODES[verdict], reason=reason or f"{label} is {verdict}",
         candidate=None, champion=None, difference=None, detectable=None, method=None,
     )  # fmt: skip

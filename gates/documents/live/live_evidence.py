@@ -65,6 +65,9 @@ class LiveWindow:
     columns: tuple[ColumnCounts, ...] = declare("Rows by bin of the profile's columns.")
     classes: tuple[str, ...] = declare("Label values, as in evidence.")
     slices: tuple[Slice, ...] = declare("The whole window first, then every slice, as in evidence.")
+    scores: tuple[tuple[int, int, int], ...] = declare(
+        "(bin of the score, the call, rows), rising, where a metric is estimated without labels.", default=(), late=True
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

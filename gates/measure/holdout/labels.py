@@ -115,6 +115,11 @@ def _kind(values: Sequence[str], category: str) -> Kind:
     return "number" if numbers and len({_number(value) for value in values}) == len(values) else "text"
 
 
+def known_labels(classes: Sequence[str]) -> Labels:
+    """Return the labels of rows that have none, from the classes that evidence names."""
+    return Labels(classes=tuple(classes), kind=_kind(classes, "string"))
+
+
 def read_labels(engine: Engine, opened: OpenTable, policy: Policy) -> Labels:
     """Return what labels there are. Raises ``GatesError`` for those that are missing, or don't fit the task."""
     data = policy.data

@@ -109,7 +109,8 @@ def _reached(view: OpenTable, threshold: float) -> str:
     return f"({score} >= {literal(threshold)} OR {score} = {literal(float(narrow))})"
 
 
-def _binary(engine: Engine, view: OpenTable, policy: Policy, labels: Labels) -> _Form:
+def binary_form(engine: Engine, view: OpenTable, policy: Policy, labels: Labels) -> _Form:
+    """Return the SQL of scores and calls of two classes. Raises ``GatesError`` for those that are none."""
     _need(view, policy, "score", "prediction")
     scored = "score" in view.columns
     if scored:
@@ -209,7 +210,7 @@ def _score(engine: Engine, view: OpenTable, policy: Policy, _labels: Labels) -> 
 
 
 _FORMS: Mapping[Task, Callable[[Engine, OpenTable, Policy, Labels], _Form]] = {
-    "binary": _binary,
+    "binary": binary_form,
     "multiclass": _multiclass,
     "regression": _regression,
     "ranking": _ranking,

@@ -23,7 +23,7 @@ from gates.measure.contract_check import findings
 from gates.measure.holdout.models import ModelOutput
 from gates.measure.holdout.predictions import is_predicted
 from gates.measure.holdout.tables import MissingColumnError, OpenTable
-from gates.measure.live import drift_bins
+from gates.measure.live import drift_bins, score_calls
 from gates.measure.live.live_tables import LiveTables
 from gates.measure.live.window_times import WindowTime, text_of
 from gates.measure.measurement import Measurement
@@ -33,12 +33,13 @@ from gates.policy.live_policies import live_rules, of_part
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """Who serves: the model that the alias named at a time, the digests that the ledger knows, and the profile of a
-    promotion by the digest of its record."""
+    """Who serves: the model that the alias named at a time, the digests that the ledger knows, and the profile and the
+    classes of a promotion by the digest of its record."""
 
     model_at: Callable[[datetime], WatchedModel | None]
     known: frozenset[str]
     profiles: Mapping[str, DriftProfile]
+    classes: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class _Counts:
     columns: tuple[ColumnCounts, ...] = ()
     classes: tuple[str, ...] = ()
     slices: tuple[Slice, ...] = ()
+    scores: tuple[tuple[int, int, int], ...] = ()
 
 
 def counted(
@@ -71,7 +73,7 @@ def counted(
     if rows and model is not None:
         try:
             taken = tables.take(window, model.digest)
-            counts = _count(tables, taken, part, serving.profiles.get(model.record), model, environ)
+            counts = _count(tables, taken, part, serving, model, environ)
         except GatesError as error:
             if error.exit_code is Exit.OUTSIDE:
                 raise
@@ -92,6 +94,7 @@ def counted(
         columns=counts.columns,
         classes=counts.classes,
         slices=counts.slices,
+        scores=counts.scores,
     )
 
 
@@ -99,7 +102,7 @@ def _count(
     tables: LiveTables,
     taken: OpenTable,
     part: str,
-    profile: DriftProfile | None,
+    serving: Serving,
     model: WatchedModel,
     environ: Mapping[str, str],
 ) -> _Counts:
@@ -107,8 +110,11 @@ def _count(
     if part == ROWS:
         if tables.monitor.checks_data:
             counts.findings = tuple(_findings(tables, taken))
+        profile, classes = serving.profiles.get(model.record), serving.classes.get(model.record)
         if tables.monitor.drifts and profile is not None:
             counts.columns = drift_bins.count(tables.engine, taken, profile)
+        if tables.monitor.estimates and classes and "score" in taken.columns:
+            counts.scores = score_calls.count(tables.engine, taken, tables.resolved, classes)
     else:
         counts.labelled = tables.labelled(taken)
     derived = of_part(tables.resolved, part)
