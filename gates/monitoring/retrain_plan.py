@@ -181,12 +181,11 @@ class _Ask:
             return None
         place = self.starts[-1]
         last = self.history[place]
+        began = f"record {last.record.sequence} started a retraining"
         if self._promoted(place) is None:
-            told = f"record {last.record.sequence} started a retraining, and nothing is known of its candidate yet"
-            return NotRetrained.IN_FLIGHT, told
+            return NotRetrained.IN_FLIGHT, f"{began}, and nothing is known of its candidate yet"
         if self.now - last.at < seconds(self.retrain.cooldown):
-            told = f"record {last.record.sequence} started a retraining less than {self.retrain.cooldown} ago"
-            return NotRetrained.COOLDOWN, told
+            return NotRetrained.COOLDOWN, f"{began} less than {self.retrain.cooldown} ago"
         return None
 
     def budget_spent(self) -> Stop:
@@ -209,17 +208,17 @@ class _Ask:
         wanted = f"{self.retrain.fresh_rows:,} are wanted"
         return NotRetrained.NO_FRESH_ROWS, f"{_rows(fresh, self.part)} newer than the last decision's holdout; {wanted}"
 
-    def _promoted(self, place: int) -> bool | None:
+    def _promoted(self, index: int) -> bool | None:
         """Tell whether the candidate of a retraining was promoted; None while nothing need be known of it yet.
 
         What became of it was recorded by the same run. Outside of GitHub runs have no number: it is then what was
         recorded of the stage before the next retraining was started.
         """
-        start = self.history[place]
+        start = self.history[index]
         run = start.record.run.run_id
-        end = min((one for one in self.starts if one > place), default=len(self.history)) if run is None else None
-        later = [one.record for one in self.history[place + 1 : end] if one.record.kind in _OUTCOMES]
-        kinds = {one.kind for one in later if one.alias == start.record.alias and one.run.run_id == run}
+        next_start = min((later for later in self.starts if later > index), default=None) if run is None else None
+        records = [past.record for past in self.history[index + 1 : next_start] if past.record.kind in _OUTCOMES]
+        kinds = {record.kind for record in records if (record.alias, record.run.run_id) == (start.record.alias, run)}
         if kinds or self.now - start.at >= self.patience:
             return RecordKind.PROMOTION in kinds
         return None
