@@ -250,7 +250,7 @@ def beside(record, files):
     said += [record["model"]["digest"]] if record["model"] else []
     meant = [decision["verdict"], decision["evidence"], decision["policy"]]
     meant += [(decision["candidate"] or {}).get("digest")] if record["model"] else []
-    tables = [[[table[key] for key in ("name", "digest", "rows")] for table in one] for one in
+    tables = [[[table.get(key) for key in ("name", "digest", "rows", "since", "until")] for table in one] for one in
               (record["data"], evidence.get("tables", []))]  # fmt: skip
     found = ["contradiction"] if said != meant or tables[0] != tables[1] else []
     promoted = record["kind"] in ("intent", "promotion") and not record["target"]

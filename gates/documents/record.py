@@ -206,6 +206,12 @@ class RecordedTable:
         "What DVC or Git LFS says of it: dvc:md5:... and lfs:sha256:... were held to the files; dvc:etag, dvc:checksum "
         "and dvc:cloud can't be."
     )
+    since: str | None = declare(
+        "The first second that its rows are of, by snapshot.json.", default=None, late=True, pattern=TIME_PATTERN
+    )
+    until: str | None = declare(
+        "The second after the last one that its rows are of.", default=None, late=True, pattern=TIME_PATTERN
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -150,9 +150,8 @@ def _beside(state: Pass, filed: Filed) -> Iterator[Told]:
         by = f"; it was made by gates {record.tool}" if record.tool != __version__ else ""
         yield Flaw.DECISION_DIFFERS, f"its evidence gives {decision.verdict}, {decision.reason}{by}"
         return
-    if [(one.name, one.digest, one.rows) for one in record.data] != [
-        (t.name, t.digest, t.rows) for t in derived.tables
-    ]:
+    recorded = [(one.name, one.digest, one.rows, one.since, one.until) for one in record.data]
+    if recorded != [(one.name, one.digest, one.rows, one.since, one.until) for one in derived.tables]:
         yield Flaw.CONTRADICTION, "its tables are not those of its evidence"
     yield from _says(record, derived.resolved, decision)
 

@@ -229,9 +229,9 @@ def _state(past: PastRecord) -> RetrainState | None:
 
 
 def _judged_until(record: Record) -> str:
-    """Return when the rows that a decision was made by ended, at the latest: when it was recorded. Else nothing."""
+    """Return when the holdout of a decision ends; where nobody says that, when it was recorded. Else nothing."""
     held = next((table for table in record.data if table.name == "holdout"), None)
-    return record.at if held and record.decision else ""
+    return (held.until or record.at) if held and record.decision else ""
 
 
 def _rows_of(window: JudgedWindow) -> int:

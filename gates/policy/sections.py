@@ -56,7 +56,8 @@ class DataSection:
     query: str | None = declare("Column of the query that rows are ranked for; task: ranking.", default=None)
     contract: str | None = declare("File with the data contract.", default=None, stricter="free")
     reuse: int | None = declare(
-        "How many decisions this holdout is good for. Each is charged for all of them; after that nothing passes.",
+        "How many decisions this holdout is good for. Each is charged for all of them; after that nothing passes. With "
+        "`retrain`, holdouts whose time ranges overlap count as one.",
         default=None,
         stricter="set",
         minimum=1,
