@@ -18,7 +18,7 @@ class SnapshotTable:
     since: str = declare("The first second that its rows may be of, UTC.", pattern=TIME_PATTERN)
     until: str = declare("The second after the last one, UTC.", pattern=TIME_PATTERN)
     files: dict[str, str] = declare(
-        "Each file of the table, by its path from the policy's folder: sha256: and the hex SHA-256 of its bytes."
+        "Each file of the table, by its path from the policy's folder; sha256: and the hex SHA-256 of its bytes."
     )
 
 

@@ -49,7 +49,8 @@ def _same_files(span: SnapshotTable | None, table: OpenTable, root: Path, where:
     """Check that the snapshot is about the files that were read. A table of a warehouse has none here."""
     if span is None:
         raise GatesError(f"says nothing of the table {table.name}", where=where, hint=WRITE_AGAIN)
-    paths = {one.relative_to(root).as_posix(): one for one in found(root, table.path) if one.is_relative_to(root)}
+    files = found(root, table.path)
+    paths = {(file.relative_to(root) if file.is_relative_to(root) else file).as_posix(): file for file in files}
     if foreign := sorted(span.files.keys() ^ paths.keys()):
         raise GatesError(f"{foreign[0]} is not in both snapshot and {table.name} table", where=where, hint=WRITE_AGAIN)
     for name, file in paths.items():
