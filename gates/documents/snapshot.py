@@ -8,7 +8,7 @@ from typing import Literal
 from gates.documents.record import TIME_PATTERN
 from gates.schema.fields import declare
 
-FILE = "snapshot.json"  # beside the policy
+FILE = "snapshot.json"  # in the folder of the holdout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

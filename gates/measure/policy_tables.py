@@ -37,9 +37,15 @@ LABEL_BINS = 10  # of a regression, for its picture
 WRITE_AGAIN = "retrain.snapshot writes it together with the tables: docs/retraining.md."
 
 
-def _snapshot(policy: Policy, root: Path) -> Snapshot | None:
+def _snapshot_path(root: Path, holdout: str) -> Path:
+    """Return where the snapshot is: in the folder of the holdout; beside the policy, if it is in none, as a table of a
+    warehouse."""
+    folder = (root / holdout).parent
+    return (folder if folder.is_dir() else root) / SNAPSHOT
+
+
+def _snapshot(policy: Policy, path: Path) -> Snapshot | None:
     """Read the snapshot; None where the policy never trains again, or there is none and nothing is counted by it."""
-    path = root / SNAPSHOT
     if policy.retrain is None or (policy.data.reuse is None and not path.exists()):
         return None
     return read_json(Snapshot, system_files.read(path, f"data.reuse is counted by it. {WRITE_AGAIN}"), str(path))
@@ -107,10 +113,11 @@ class PolicyTables:
         begins.
         """
         counted = tuple(table_of(self.engine, one) for one in self.opened.values())
-        snapshot = _snapshot(self.resolved.policy, self.root)
+        path = _snapshot_path(self.root, self.resolved.policy.data.holdout)
+        snapshot = _snapshot(self.resolved.policy, path)
         if snapshot is None:
             return counted
-        where = str(self.root / SNAPSHOT)
+        where = str(path)
         spans = {"train": snapshot.train, "holdout": snapshot.holdout}
         for table in self.opened.values():
             _same_files(spans[table.name], table, self.root, where)

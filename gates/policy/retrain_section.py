@@ -34,8 +34,8 @@ class Retrain:
         pattern=f"^[1-9][0-9]{{0,2}}{_BETWEEN}{_SPAN}$",
     )
     snapshot: str = declare(
-        "A shell command, run in the policy's folder before the training. It writes the tables, and snapshot.json with "
-        "their time ranges.",
+        "A shell command that writes the tables, and snapshot.json with their time ranges, in the policy's folder. "
+        "gates does not run it itself yet: run it before `gates run`.",
         stricter="free",
         minLength=1,
     )

@@ -70,6 +70,17 @@ def test_a_policy_that_counts_reuse_needs_it(project: Project) -> None:
     refused(project.gates("run"), "snapshot.json", "can't be read", "data.reuse is counted by it")
 
 
+def test_it_is_in_the_holdouts_folder(tmp_path: Any) -> None:
+    made = Project(tmp_path)
+    rows = made.ready(monitor=MONITORED, retrain=RETRAIN, data={"holdout": "data/holdout.csv", "reuse": 3})
+    (made.root / "data").mkdir()
+    made.holdout(rows, name="data/holdout.csv")
+    refused(made.gates("run"), "data/snapshot.json", "can't be read")
+    written = {"schema": "gates/snapshot/v1", "holdout": span(made, "2026-03-01", "2026-04-01", "data/holdout.csv")}
+    (made.root / "data/snapshot.json").write_text(json.dumps(written))
+    assert made.gates("run").code == 0
+
+
 def test_the_evidence_has_the_ranges(project: Project) -> None:
     snapshot(project, "2026-03-01", "2026-04-01")
     assert project.gates("run").code == 0
