@@ -34,6 +34,7 @@ HOLDS = {  # what a record of a kind must hold
     "adoption": f"{MODEL} after",
     "monitor": f"{JUDGED} alias",
     "migration": "policy versions",
+    "retrain": "alias policy retrain",
 }
 LACKS = {  # and what it must not
     "decision": "intent target after code",
@@ -46,13 +47,14 @@ LACKS = {  # and what it must not
     "adoption": "verdict decision evidence intent target code holder lease waivers",
     "monitor": "model intent target before after code holder lease waivers",
     "migration": "alias verdict decision evidence model intent target before after code holder lease waivers",
+    "retrain": "verdict decision evidence model intent target before after code holder lease waivers",
 }
 AGAIN = "name alias verdict decision evidence policy model data source attached".split()  # of what is gone back to
 KEYS = set(
     "schema kind sequence previous at time_source tool python name alias reason code verdict decision evidence policy "
     "model data source run before after intent target holder lease approvals waivers attached".split()
 )
-LATE = {"versions"}  # a key that is left out where there is nothing
+LATE = {"versions", "retrain"}  # keys that are left out where there is nothing
 SAME = (  # what an outcome repeats of its intent
     "name alias verdict decision evidence policy model data source before target approvals waivers attached".split()
 )
@@ -157,8 +159,18 @@ def form(record):
     must = HOLDS[record["kind"]].split() + (JUDGED.split() if promoting else [])
     judged = not promoting or (record["model"] and record["model"]["predictions"] and record["model"]["holdout"])
     judged = judged and ("versions" in record) == (record["kind"] == "migration")
+    judged = judged and ("retrain" in record) == (record["kind"] == "retrain") and retraining(record.get("retrain"))
     fits = judged and all(record[key] for key in must) and not any(record[key] for key in LACKS[record["kind"]].split())
     return [] if fits else ["incomplete"]
+
+
+def retraining(plan):
+    """A refusal has a code, a start says what it rests on, and the end of a pause rests on nothing."""
+    if plan is None:
+        return True
+    rests = [plan[key] is not None for key in ("record", "fresh_rows", "until")]
+    wanted = {"started": all(rests), "refused": True, "resumed": not any(rests)}
+    return wanted.get(plan["state"], False) and (plan["code"] is not None) == (plan["state"] == "refused")
 
 
 def rests(record, told, seen):
@@ -176,6 +188,11 @@ def rests(record, told, seen):
         seen["given"] += [[record["name"], one] for one in record["waivers"]]
     if kind == "migration":
         found += copies(record, seen)
+    if kind == "retrain":
+        named = record["retrain"]["record"]
+        found += [] if named is None or [record["name"], named] in seen["watched"] else ["retrain"]
+    if kind == "monitor":
+        seen["watched"] += [[record["name"], told]]
     if kind in MOVES:
         seen["moves"][told], seen["stood"][alias] = record, record["after"]
     approvers = [one["user"]["id"] for one in record["approvals"]]
@@ -233,7 +250,7 @@ def beside(record, files):
     said += [record["model"]["digest"]] if record["model"] else []
     meant = [decision["verdict"], decision["evidence"], decision["policy"]]
     meant += [(decision["candidate"] or {}).get("digest")] if record["model"] else []
-    tables = [[[table[key] for key in ("name", "digest", "rows")] for table in one] for one in
+    tables = [[[table.get(key) for key in ("name", "digest", "rows", "since", "until")] for table in one] for one in
               (record["data"], evidence.get("tables", []))]  # fmt: skip
     found = ["contradiction"] if said != meant or tables[0] != tables[1] else []
     promoted = record["kind"] in ("intent", "promotion") and not record["target"]
@@ -243,7 +260,7 @@ def beside(record, files):
 def verify(repository, head=BRANCH, expected=None):
     """[(sequence, flaw)], and the digest of the newest record."""
     found, digests, before = [], [], None
-    seen = {"intents": {}, "moves": {}, "stood": {}, "given": [], "last": None}
+    seen = {"intents": {}, "moves": {}, "stood": {}, "given": [], "watched": [], "last": None}
     for place, (commit, parents, files) in enumerate(entries(repository, head), 1):
         previous = digests[-1] if digests else None
         flaws, told = flaws_of(place, files, parents, before, previous, seen)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
+from gates.documents.record import TIME_PATTERN
 from gates.documents.slices import AUTO, Dimension, Key, is_found
 from gates.documents.spread import Curve, Fit
 from gates.documents.statistic import Statistic
@@ -29,6 +30,15 @@ class Table:
     name: str = declare("train or holdout")
     digest: str = declare("Digest of column names, types and the multiset of rows; row order does not matter.")
     rows: int = declare("Number of rows.")
+    since: str | None = declare(
+        "The first second that its rows are of, as snapshot.json says; left out where nobody says it.",
+        default=None,
+        late=True,
+        pattern=TIME_PATTERN,
+    )
+    until: str | None = declare(
+        "The second after the last one that its rows are of.", default=None, late=True, pattern=TIME_PATTERN
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from gates.documents.live.retraining import Retraining
 from gates.schema.fields import declare
 
 SCHEMA: Literal["gates/record/v1"] = "gates/record/v1"
@@ -39,6 +40,7 @@ class RecordKind(StrEnum):
     ADOPTION = "adoption"  # what an alias names, though gates did not promote it, is the champion from now on
     MONITOR = "monitor"  # windows of live rows were judged; nothing was moved
     MIGRATION = "migration"  # a model's versions were copied into another registry, where they have other numbers
+    RETRAIN = "retrain"  # whether a candidate is to be trained was decided by the records before
 
 
 _JUDGED = ("verdict", "decision", "evidence", "policy")
@@ -57,6 +59,7 @@ HOLDS: Mapping[RecordKind, tuple[str, ...]] = {
     RecordKind.ADOPTION: (*_MODEL, "after"),
     RecordKind.MONITOR: (*_JUDGED, "alias"),
     RecordKind.MIGRATION: ("policy", "versions"),
+    RecordKind.RETRAIN: ("alias", "policy", "retrain"),
 }
 LACKS: Mapping[RecordKind, tuple[str, ...]] = {
     RecordKind.DECISION: ("intent", "target", "after", "code"),
@@ -70,6 +73,8 @@ LACKS: Mapping[RecordKind, tuple[str, ...]] = {
     RecordKind.MONITOR: ("model", "intent", "target", "before", "after", "code", "holder", "lease", "waivers"),
     RecordKind.MIGRATION: ("alias", "verdict", "decision", "evidence", "model", "intent", "target", "before", "after",
                            "code", "holder", "lease", "waivers"),
+    RecordKind.RETRAIN: ("verdict", "decision", "evidence", "model", "intent", "target", "before", "after", "code",
+                         "holder", "lease", "waivers"),
 }  # fmt: skip
 OUTCOMES = (RecordKind.PROMOTION, RecordKind.ROLLBACK, RecordKind.FAILURE)  # what closes an intent
 MOVES = (
@@ -201,6 +206,12 @@ class RecordedTable:
         "What DVC or Git LFS says of it: dvc:md5:... and lfs:sha256:... were held to the files; dvc:etag, dvc:checksum "
         "and dvc:cloud can't be."
     )
+    since: str | None = declare(
+        "The first second that its rows are of, by snapshot.json.", default=None, late=True, pattern=TIME_PATTERN
+    )
+    until: str | None = declare(
+        "The second after the last one that its rows are of.", default=None, late=True, pattern=TIME_PATTERN
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +304,9 @@ class Record:
         default=None,
         late=True,
     )
+    retrain: Retraining | None = declare(
+        "For a retraining: what was decided, and what that rests on.", default=None, late=True
+    )
 
     @property
     def documents(self) -> Mapping[str, str]:
@@ -313,6 +327,8 @@ class Record:
         foreign = [one for one in LACKS[self.kind] if self._at(one)]
         if self.versions is not None and self.kind is not RecordKind.MIGRATION:
             foreign.append("versions")
+        if self.retrain is not None and (self.kind is not RecordKind.RETRAIN or not self.retrain.fits):
+            foreign.append("retrain")
         return tuple(dict.fromkeys((*missing, *foreign)))
 
     @property

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gates.documents.evidence import BUCKETS, CANDIDATE, CHAMPION, Computed, Evidence, Finding, Moments, Ranks, Slice
+from gates.documents.evidence import (
+    BUCKETS,
+    CANDIDATE,
+    CHAMPION,
+    Computed,
+    Evidence,
+    Finding,
+    Moments,
+    Ranks,
+    Slice,
+    Table,
+)
 from gates.documents.slices import OVERALL, is_found
 from gates.policy import ResolvedPolicy
 
@@ -25,6 +36,7 @@ def _contradictions(resolved: ResolvedPolicy, evidence: Evidence) -> Iterator[st
     if "holdout" not in tables or len(tables) != len(evidence.tables):
         yield "it does not name each table once"
         return
+    yield from _of_times(evidence.tables)
     yield from _of_findings(evidence.findings)
     if evidence.candidate is None or evidence.candidate.unscored:
         return
@@ -51,6 +63,15 @@ def _contradictions(resolved: ResolvedPolicy, evidence: Evidence) -> Iterator[st
     every = [*(slices for slices, _ in sides), *fixed]
     if len({tuple((slice_.dimension, slice_.key) for slice_ in slices) for slices in every}) > 1:
         yield "its trainings, or the anchor, have other slices"
+
+
+def _of_times(tables: Sequence[Table]) -> Iterator[str]:
+    ranges = {table.name: (table.since, table.until) for table in tables}
+    if any((since is None) != (until is None) or (since or "") > (until or "") for since, until in ranges.values()):
+        yield "a table's time range has no end, or ends before it begins"
+    begins, ends = ranges["holdout"][0], ranges.get("train", (None, None))[1]
+    if begins is not None and ends is not None and ends > begins:
+        yield "it was trained on rows of the holdout's time"
 
 
 def _of_rivals(evidence: Evidence) -> Iterator[str]:

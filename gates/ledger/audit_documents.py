@@ -25,6 +25,7 @@ from gates.errors import GatesError
 from gates.judge.judge import judge
 from gates.judge.waivers import settle
 from gates.ledger.audit_monitoring import RestsOn, check_windows
+from gates.ledger.retrainings import check_retraining
 from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read
 from gates.schema.canonical import canonical, digest, digest_bytes
@@ -131,6 +132,8 @@ def _beside(state: Pass, filed: Filed) -> Iterator[Told]:
     yield from _stated(state, record, documents)
     if record.policy is not None and record.kind in (RecordKind.ADOPTION, RecordKind.MIGRATION):
         yield from _of_policy(state, record, documents)
+    if record.policy is not None and record.kind is RecordKind.RETRAIN:
+        yield from _of_plan(state, filed)
     if record.decision is None or record.evidence is None or record.policy is None:
         return
     try:
@@ -147,9 +150,8 @@ def _beside(state: Pass, filed: Filed) -> Iterator[Told]:
         by = f"; it was made by gates {record.tool}" if record.tool != __version__ else ""
         yield Flaw.DECISION_DIFFERS, f"its evidence gives {decision.verdict}, {decision.reason}{by}"
         return
-    if [(one.name, one.digest, one.rows) for one in record.data] != [
-        (t.name, t.digest, t.rows) for t in derived.tables
-    ]:
+    recorded = [(one.name, one.digest, one.rows, one.since, one.until) for one in record.data]
+    if recorded != [(one.name, one.digest, one.rows, one.since, one.until) for one in derived.tables]:
         yield Flaw.CONTRADICTION, "its tables are not those of its evidence"
     yield from _says(record, derived.resolved, decision)
 
@@ -200,6 +202,15 @@ def _of_policy(state: Pass, record: Record, documents: Mapping[str, str]) -> Ite
     named = {alias for one in record.versions for alias in one.aliases}
     roles = {role: None for stage in resolved.stages if stage.alias in named for role in stage.approvals}
     yield from _asked(record, resolved, tuple(roles))
+
+
+def _of_plan(state: Pass, filed: Filed) -> Iterator[Told]:
+    """Check a plan to train again by the records before it."""
+    try:
+        resolved = _resolved(state, filed.documents)
+        yield from check_retraining(state.get, filed.record, filed.rests.before, resolved)
+    except GatesError as error:
+        yield Flaw.CONTRADICTION, f"nothing can be derived from the records before it: {error.what}"
 
 
 def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> Derived:

@@ -13,6 +13,7 @@ from gates.documents.live.live_evidence import LiveEvidence
 from gates.documents.live.monitoring_decision import MonitoringDecision
 from gates.documents.printed.audit import Flaw
 from gates.documents.record import DECISION, EVIDENCE, Record
+from gates.ledger.retrainings import Before
 from gates.monitoring.judge_windows import judge_windows
 from gates.monitoring.reference import Reference
 from gates.policy import ResolvedPolicy
@@ -25,11 +26,15 @@ Documents = Mapping[str, str]  # a document's name -> its blob
 
 @dataclass(frozen=True, slots=True)
 class RestsOn:
-    """What a record of live windows rests on: the one before it of the same model, and each move of the alias before
-    it, by digest, with the documents beside them."""
+    """What a record rests on besides its own documents.
+
+    Of live windows: the record before it of the same model, and each move of the alias before it, by digest, with the
+    documents beside them. Of a plan to train again: all records of the model before it.
+    """
 
     previous: Documents | None = None
     moves: Mapping[str, tuple[Record, Documents]] = field(default_factory=dict)
+    before: tuple[Before, ...] = ()
 
 
 def check_windows(

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gates.documents.record import FILE, LEDGER, TIME, Record
+from gates.documents.evidence import Table
+from gates.documents.record import FILE, LEDGER, TIME, Record, RecordedTable
 from gates.errors import Exit, GatesError
 from gates.ledger.record_names import names, not_one
 from gates.schema.canonical import canonical, digest_bytes
@@ -256,8 +257,9 @@ class Ledger:
             raise not_one(named, len(found), self.told)
         return found[0]
 
-    def uses(self, head: str | None, holdout: str, *, own: tuple[str, ...] = ()) -> int:
-        """Count the decisions that rest on a holdout of that digest.
+    def uses(self, head: str | None, name: str, holdout: Table, *, own: tuple[str, ...] = ()) -> int:
+        """Count the decisions that rest on a holdout: on one of the same digest, or of the same model on one whose time
+        range overlaps. A window that moves on by a day has another digest each day, though most of its rows are old.
 
         Those of digest ``own``, or about a model of that digest, are not counted.
         """
@@ -265,11 +267,22 @@ class Ledger:
         decided = {
             one.decision
             for one in records
-            if any(table.name == "holdout" and table.digest == holdout for table in one.data)
+            if any(_is_again(table, holdout, of_model=one.name == name) for table in one.data)
             and one.decision not in own
             and (one.model is None or one.model.digest not in own)
         }
         return len(decided - {None})
+
+
+def _is_again(table: RecordedTable, holdout: Table, *, of_model: bool) -> bool:
+    """Tell whether a recorded table is the holdout, or has rows of the same time."""
+    if table.name != "holdout":
+        return False
+    if table.digest == holdout.digest:
+        return True
+    if not (of_model and table.since and table.until and holdout.since and holdout.until):
+        return False
+    return table.since < holdout.until and holdout.since < table.until
 
 
 def opened(folder: Path, environ: Mapping[str, str]) -> Ledger:

@@ -16,6 +16,7 @@ from gates.ledger.audit_monitoring import RestsOn
 from gates.ledger.committed import check as committed
 from gates.ledger.ledger import Commit, Ledger
 from gates.ledger.record_names import names, not_one
+from gates.ledger.retrainings import Before
 from gates.schema.canonical import canonical, digest_bytes
 from gates.schema.validation import read_json
 from gates.wording import plural
@@ -33,6 +34,7 @@ class Chain:
     watched: dict[str, Mapping[str, str]] = field(default_factory=dict)  # the last live windows of a model: documents
     moved: dict[str, tuple[Record, Mapping[str, str]]] = field(default_factory=dict)  # moves with their documents
     given: set[tuple[str, bytes]] = field(default_factory=set)  # (name, what was accepted)
+    past: dict[str, list[Before]] = field(default_factory=dict)  # all records of a model
     last: str = ""  # when the record before was written
 
 
@@ -80,13 +82,16 @@ def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = Non
 
 
 def _rests_on(chain: Chain, record: Record) -> RestsOn:
-    """Return what a record of live windows rests on; of any other record, nothing."""
+    """Return what a record of live windows, or a plan to train again, rests on; of any other record, nothing."""
+    if record.kind is RecordKind.RETRAIN:
+        return RestsOn(before=tuple(chain.past.get(record.name, ())))
     if record.kind is not RecordKind.MONITOR:
         return RestsOn()
     return RestsOn(chain.watched.get(record.name), dict(chain.moved))
 
 
 def _remember(chain: Chain, record: Record, sha256: str, documents: Mapping[str, str]) -> None:
+    chain.past.setdefault(record.name, []).append((sha256, record, documents))
     if record.kind is RecordKind.MONITOR:
         chain.watched[record.name] = documents
     if record.moved:

@@ -21,7 +21,6 @@ from gates.measure.holdout.scoring import ScoringRequest, scored
 from gates.measure.holdout.tables import (
     columns_told,
     content_lanes,
-    table_of,
 )
 from gates.measure.pairings import Counting, Pairings, counted
 from gates.measure.policy_tables import PolicyTables
@@ -101,7 +100,7 @@ class Measurement(PolicyTables):
             schema=SCHEMA,
             model=self.resolved.policy.model,
             measured=self.resolved.measured,
-            tables=tuple(table_of(self.engine, one) for one in self.opened.values()) if self.first_part else (),
+            tables=self.tables() if self.first_part else (),
             findings=checked,
             used=used,
         )

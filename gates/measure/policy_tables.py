@@ -2,30 +2,85 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
 from gates.contract.sql import literal, quoted
-from gates.documents.evidence import Finding
+from gates.documents.evidence import Finding, Table
 from gates.documents.live.drift_profile import DriftProfile
+from gates.documents.record import TIME
 from gates.documents.slices import Dimension
+from gates.documents.snapshot import FILE as SNAPSHOT
+from gates.documents.snapshot import Snapshot, SnapshotTable
+from gates.errors import GatesError
 from gates.measure import verbatim
 from gates.measure.contract_check import findings
 from gates.measure.engines import Engine, connect, unordered
 from gates.measure.engines.duckdb import is_file
+from gates.measure.engines.written_names import found
 from gates.measure.holdout.apart import refuse_shared
 from gates.measure.holdout.hidden import Hidden
 from gates.measure.holdout.labels import Labels, read_labels
 from gates.measure.holdout.predictions import is_predicted
 from gates.measure.holdout.rows import Parts, make_rows, parts_of, told_apart, weight_places
-from gates.measure.holdout.tables import OpenTable, content_digest, open_table, sequence_digest
+from gates.measure.holdout.tables import OpenTable, content_digest, open_table, sequence_digest, table_of
 from gates.measure.live import drift_bins
 from gates.measure.shards import Shard
 from gates.measure.worst_slices import edges_of, searched
-from gates.policy import ResolvedPolicy
+from gates.policy import Policy, ResolvedPolicy
+from gates.schema.validation import read_json
+from gates.system import files as system_files
 
 LABEL_BINS = 10  # of a regression, for its picture
+WRITE_AGAIN = "retrain.snapshot writes it together with the tables: docs/retraining.md."
+
+
+def _snapshot_path(root: Path, holdout: str) -> Path:
+    """Return where the snapshot is: in the folder of the holdout; beside the policy, if it is in none, as a table of a
+    warehouse."""
+    folder = (root / holdout).parent
+    return (folder if folder.is_dir() else root) / SNAPSHOT
+
+
+def _snapshot(policy: Policy, path: Path) -> Snapshot | None:
+    """Read the snapshot; None where the policy never trains again, or there is none and nothing is counted by it."""
+    if policy.retrain is None or (policy.data.reuse is None and not path.exists()):
+        return None
+    return read_json(Snapshot, system_files.read(path, f"data.reuse is counted by it. {WRITE_AGAIN}"), str(path))
+
+
+def _same_files(span: SnapshotTable | None, table: OpenTable, root: Path, where: str) -> None:
+    """Check that the snapshot is about the files that were read. A table of a warehouse has none here."""
+    if span is None:
+        raise GatesError(f"says nothing of the table {table.name}", where=where, hint=WRITE_AGAIN)
+    files = found(root, table.path)
+    paths = {(file.relative_to(root) if file.is_relative_to(root) else file).as_posix(): file for file in files}
+    if foreign := sorted(span.files.keys() ^ paths.keys()):
+        raise GatesError(f"{foreign[0]} is not in both snapshot and {table.name} table", where=where, hint=WRITE_AGAIN)
+    for name, file in paths.items():
+        if span.files[name] != f"sha256:{system_files.sha256(file)}":
+            raise GatesError(f"{name} was changed after the snapshot", where=where, hint=WRITE_AGAIN)
+
+
+def _in_order(snapshot: Snapshot, where: str) -> None:
+    """Check that each range ends after it begins, and the training before the holdout."""
+    for name, span in (("train", snapshot.train), ("holdout", snapshot.holdout)):
+        if span is not None and _moment(span.since, where) >= _moment(span.until, where):
+            what = f"the time range of {name} runs backwards: from {span.since} to {span.until}"
+            raise GatesError(what, where=where, hint=WRITE_AGAIN)
+    train, holdout = snapshot.train, snapshot.holdout
+    if train is not None and train.until > holdout.since:
+        what = f"train ends at {train.until}, after the holdout begins at {holdout.since}"
+        raise GatesError(what, where=where, hint="End the training table where the holdout begins, or before.")
+
+
+def _moment(text: str, where: str) -> datetime:
+    try:
+        return datetime.strptime(text, TIME)
+    except ValueError as error:
+        raise GatesError(f"{text} is no time of the calendar", where=where) from error
 
 
 class PolicyTables:
@@ -50,6 +105,28 @@ class PolicyTables:
     def holdout(self) -> OpenTable:
         """The holdout's table."""
         return self.opened["holdout"]
+
+    def tables(self) -> tuple[Table, ...]:
+        """Count and digest all tables. Where the policy trains again, each has the time range that the snapshot says.
+
+        Raises ``GatesError`` where the snapshot is not about these tables, or the training ends after the holdout
+        begins.
+        """
+        counted = tuple(table_of(self.engine, one) for one in self.opened.values())
+        path = _snapshot_path(self.root, self.resolved.policy.data.holdout)
+        snapshot = _snapshot(self.resolved.policy, path)
+        if snapshot is None:
+            return counted
+        where = str(path)
+        spans = {"train": snapshot.train, "holdout": snapshot.holdout}
+        for table in self.opened.values():
+            _same_files(spans[table.name], table, self.root, where)
+        _in_order(snapshot, where)
+        return tuple(
+            replace(table, since=span.since, until=span.until)
+            for table in counted
+            if (span := spans[table.name]) is not None
+        )
 
     def files(self, name: str) -> list[Path]:
         """Return the files that a table is made of."""

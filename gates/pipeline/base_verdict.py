@@ -49,8 +49,8 @@ def charged(session: Session, evidence: Evidence, resolved: ResolvedPolicy) -> E
     asked is an error: nobody may take it for one without decisions."""
     if resolved.policy.data.reuse is None:
         return evidence
-    holdout = next(table.digest for table in evidence.tables if table.name == "holdout")
-    return replace(evidence, used=session.ledger.uses(session.ledger.head(), holdout))
+    holdout = next(table for table in evidence.tables if table.name == "holdout")
+    return replace(evidence, used=session.ledger.uses(session.ledger.head(), resolved.champion[0], holdout))
 
 
 def _measures_alike(session: Session, held: BasePolicy) -> bool:

@@ -50,6 +50,19 @@ class LiveGate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSection:
+    """What alarms may start."""
+
+    retrain: tuple[str, ...] = declare(
+        "Names of metrics under `gates` whose alarms may start a retraining. Drift alone starts none.",
+        default=(),
+        stricter="fewer",
+        items={"type": "string", "minLength": 1},
+        uniqueItems=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Monitor:
     """What is watched of a model that serves."""
 
@@ -110,6 +123,7 @@ class Monitor:
         maximum=1_000_000,
     )
     gates: tuple[LiveGate, ...] = declare("What must hold of live rows.", stricter="each", minItems=1)
+    alert: AlertSection | None = declare("What alarms may start.", default=None)
 
     def wait(self, part: str) -> int:
         """Return how many seconds after its end a part of a window is judged."""

@@ -16,6 +16,7 @@ from gates.kinds.protocol import GateContext, GateKind
 from gates.metrics import ANY_TASK
 from gates.policy import Gate, Policy, Promotion, ResolvedPolicy
 from gates.policy.monitor_section import Monitor
+from gates.policy.retrain_section import Retrain, retrain_mistakes
 from gates.policy.watched_gates import mistakes_in
 from gates.schema.fields import Plain, build, schema_of
 from gates.schema.validation import Problem, nearest, problems, raise_all
@@ -142,6 +143,23 @@ def _meaning(source: Source, contract: Contract | None, *, of_old: bool) -> Iter
     if gates and complete and not mistakes and not of_old:  # else nobody knows what they look at
         yield from _unused_slices(source, [(gate.module, gate.rule) for gate in gates] + (watched or []), terms)
     yield from _promotion_meaning(source, seen)
+    yield from _retrain_meaning(source)
+
+
+def _retrain_meaning(source: Source) -> Iterator[Problem]:
+    """Yield what is wrong with retraining, once the sections that it rests on have the right form."""
+    sections = [(key, _at(source.value, key), cls) for key, cls in (("retrain", Retrain), ("monitor", Monitor))]
+    live = _list(_at(source.value, "monitor"), "gates")
+    if any(value is not None and list(problems(source, (key,), value, schema_of(cls))) for key, value, cls in sections):
+        return
+    if any(list(_gate_form(source, ("monitor", "gates", index), one, LIVE_RULES)) for index, one in enumerate(live)):
+        return
+    retrain, monitor = (None if value is None else build(cls, value) for _, value, cls in sections)
+    promotion, champion = _at(source.value, "promotion"), str(_at(source.value, "champion") or "@champion")
+    declared = [one.get("alias") for one in _list(promotion, "stages") if isinstance(one, dict)]
+    stages = declared or [_at(promotion, "alias") or champion.rpartition("@")[2]]
+    for path, what in retrain_mistakes(retrain, monitor, [str(one) for one in stages]):
+        yield Problem.at(source, path, what)
 
 
 def _monitor_meaning(

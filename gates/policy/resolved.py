@@ -58,6 +58,12 @@ class ResolvedPolicy:
         return stages[alias]
 
     @property
+    def retrain_stage(self) -> str:
+        """The alias that a retrained candidate becomes."""
+        retrain = self.policy.retrain
+        return (retrain.stage if retrain else None) or self.stages[0].alias
+
+    @property
     def _alias(self) -> str:
         return (self.policy.champion or "@champion").split("@")[1]
 

@@ -13,6 +13,7 @@ from gates.kinds.protocol import GateKind
 from gates.metrics import Task
 from gates.policy.monitor_section import Monitor
 from gates.policy.promotion_section import Promotion
+from gates.policy.retrain_section import Retrain
 from gates.schema.fields import DATE, Plain, build, declare, plain, schema_of
 
 EngineName = Literal["duckdb", "spark"]  # each is a module of gates/measure/engines
@@ -55,7 +56,8 @@ class DataSection:
     query: str | None = declare("Column of the query that rows are ranked for; task: ranking.", default=None)
     contract: str | None = declare("File with the data contract.", default=None, stricter="free")
     reuse: int | None = declare(
-        "How many decisions this holdout is good for. Each is charged for all of them; after that nothing passes.",
+        "How many decisions this holdout is good for. Each is charged for all of them; after that nothing passes. With "
+        "`retrain`, holdouts whose time ranges overlap count as one.",
         default=None,
         stricter="set",
         minimum=1,
@@ -286,6 +288,7 @@ class Policy:
     gates: tuple[Gate, ...] = declare("What must hold.", stricter="each", minItems=1)
     promotion: Promotion = declare("How a judged model gets to production.", default=Promotion())
     monitor: Monitor | None = declare("What is watched of a model that serves.", default=None)
+    retrain: Retrain | None = declare("When it is trained again, and on which rows.", default=None)
     report: Report | None = declare(
         "Which rows reports show. On a pull request the base commit's policy must ask for them, too; a fork's report "
         "shows none.",

@@ -142,6 +142,8 @@ def data(
             rows=table.rows,
             files=_files(root, str(paths.get(table.name))),
             pointer=pointers.of(root, str(paths.get(table.name)), checkout),
+            since=table.since,
+            until=table.until,
         )
         for table in evidence.tables
     )

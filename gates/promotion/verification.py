@@ -180,8 +180,8 @@ def _used(
     """
     if candidate.resolved.policy.data.reuse is None:
         return evidence.used
-    holdout = next(one.digest for one in evidence.tables if one.name == "holdout")
-    return max(evidence.used, desk.ledger.uses(head, holdout, own=own))
+    holdout = next(table for table in evidence.tables if table.name == "holdout")
+    return max(evidence.used, desk.ledger.uses(head, desk.name, holdout, own=own))
 
 
 def _same(one: Measured | None, other: Measured | None) -> bool:

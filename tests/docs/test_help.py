@@ -44,6 +44,14 @@ import datetime, pandas
 rows = pandas.read_parquet("data/holdout.parquet").assign(score=0.5, at=datetime.datetime(2026, 11, 2))
 rows.to_parquet("served.parquet")'
 """
+RETRAINED = """
+git checkout --quiet main && cat >> gates.yaml <<'END'
+monitor:
+  {live: served.parquet, key: id, time: at, window: 1d, gates: [{metric: recall, min: 0.3}], alert: {retrain: [recall]}}
+retrain: {fresh_rows: 5000, cooldown: 7d, budget: 4 in 90d, snapshot: python snapshot.py}
+END
+git commit --quiet --all --message retrained && git push --quiet origin main
+"""
 KEYS = "openssl genpkey -algorithm ed25519 -out key.pem && openssl pkey -in key.pem -pubout -out pub.pem"
 
 
@@ -92,6 +100,12 @@ ELSE: dict[str, Example] = {
     "gates monitor --since 2026-11-01 --until 2026-11-30": Example(SERVED, code=2),  # nothing was promoted then
     "GITHUB_TOKEN=... gates alert": Example(WATCHED),  # no window was judged yet
     "gates alert --dry-run": Example(WATCHED),
+    "gates retrain --plan": Example(RETRAINED, code=1),  # no alarm stands
+    "gates retrain --plan --dry-run --json": Example(RETRAINED, code=1),
+    'gates retrain --resume --reason "the labels of May were wrong, and are fixed"': Example(
+        RETRAINED,
+        code=2,  # nothing is paused
+    ),
     'gates score --model candidate --handed handed --digests "$(cat digests)"': Example(HANDED),
     "gates statement check .gates/statement.dsse.json --key pub.pem": Example(
         f"{KEYS} && gates statement write --key key.pem"

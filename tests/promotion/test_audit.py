@@ -16,9 +16,10 @@ import pytest
 from extent import part
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledgers import History, audited, chained, load, record, store, with_record
+from ledgers import History, audited, chained, load, record, store, verify_ledger, with_record
 from worlds import World
 
+from gates.documents.live.retraining import NotRetrained, Retraining, RetrainState
 from gates.documents.record import HOLDS, LACKS, CopiedVersion, Record, RecordKind, Refused
 from gates.ledger import audit_documents
 from gates.policy import ResolvedPolicy
@@ -241,6 +242,34 @@ VALUES: dict[str, Any] = {
 }  # fmt: skip
 
 
+PLANNED = Retraining(
+    state=RetrainState.STARTED, code=None, record="sha256:" + "1" * 64, fresh_rows=9, until="2026-01-01T00:00:00Z"
+)
+NOTHING: dict[str, Any] = {"record": None, "fresh_rows": None, "until": None}
+UNFIT: dict[str, Retraining] = {
+    "a start with a code": replace(PLANNED, code=NotRetrained.PAUSED),
+    "a start for no alarm": replace(PLANNED, record=None),
+    "a start without rows": replace(PLANNED, fresh_rows=None),
+    "a start on nothing": replace(PLANNED, until=None),
+    "a refusal without a code": replace(PLANNED, state=RetrainState.REFUSED),
+    "the end of a pause that rests on an alarm": replace(PLANNED, state=RetrainState.RESUMED),
+    "the end of a pause with a code": replace(PLANNED, state=RetrainState.RESUMED, code=NotRetrained.PAUSED, **NOTHING),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_a_plan_holds_what_its_state_asks_for(kinds: dict[str, Record], name: str) -> None:
+    one = kinds[RecordKind.RETRAIN]
+    refusal = replace(PLANNED, state=RetrainState.REFUSED, code=NotRetrained.PAUSED)
+    ended = replace(PLANNED, state=RetrainState.RESUMED, **NOTHING)
+    for fit in (PLANNED, refusal, replace(refusal, **NOTHING), ended):
+        plain = json.loads(canonical(replace(one, retrain=fit)))
+        assert (replace(one, retrain=fit).misfits, verify_ledger.form(plain)) == ((), [])
+    unfit = replace(one, retrain=UNFIT[name])
+    assert (unfit.misfits, verify_ledger.form(json.loads(canonical(unfit)))) == (("retrain",), ["incomplete"])
+    assert replace(kinds[RecordKind.REFUSAL], retrain=PLANNED).misfits == ("retrain",)
+
+
 @pytest.mark.parametrize(("kind", "field", "value"), MISFITS)
 def test_a_record_lacks_nothing_that_its_kind_must_hold_and_holds_nothing_else(
     kinds: dict[str, Record], kind: RecordKind, field: str, value: str | None
@@ -280,6 +309,9 @@ def kinds(history: History) -> dict[str, Record]:
         found[RecordKind.ADOPTION], kind=RecordKind.MIGRATION, alias=None, model=None, before=None, after=None,
         attached={}, versions=(copied,),
     )  # fmt: skip
+    found[RecordKind.RETRAIN] = replace(
+        found[RecordKind.MIGRATION], kind=RecordKind.RETRAIN, alias="challenger", versions=None, retrain=PLANNED
+    )
     assert found.keys() == set(RecordKind)
     return dict(found)
 
@@ -433,7 +465,7 @@ def test_the_verifier_runs_alone(history: History, tmp_path: Path) -> None:
     whole = run()
     assert (whole.returncode, "nothing is wrong" in whole.stdout) == (0, True), whole.stderr
     assert run("--expect-head", "sha256:" + "0" * 64).returncode == 1
-    assert len(script.read_text().splitlines()) < 280
+    assert len(script.read_text().splitlines()) < 300
     assert "gates" not in {
         line.split()[1].split(".")[0] for line in script.read_text().splitlines() if line.startswith(("import", "from"))
     }

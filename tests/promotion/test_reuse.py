@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ledgers import ledger_of
 from test_promotion import STAGES, better, gates, judged, last, served
 from worlds import World, git
 
+from gates.documents.evidence import Table
 from gates.documents.record import RecordedModel, RecordedTable, RecordKind, Run, User
 from gates.promotion.provenance import draft
 from gates.schema.canonical import digest_bytes
@@ -41,16 +43,20 @@ COUNTED: dict[str, tuple[list[Decided], int]] = {
 }
 
 
+def holdout(rows: str, since: str | None = None, until: str | None = None) -> Table:
+    return Table(name="holdout", digest=digest_bytes(rows.encode()), rows=9, since=since, until=until)
+
+
 def written(folder: Path, records: list[Decided]) -> Any:
     """A ledger of such records. All were trained on the rows that are asked for, which is no use of a holdout."""
     git(folder, "init", "-q")
     ledger = ledger_of(folder / ".git")
     for kind, decision, rows, model in records:
-        holdout = RecordedTable(name="holdout", path="h.csv", digest=DIGEST[rows], rows=9, files=None, pointer=None)
+        judged = RecordedTable(name="holdout", path="h.csv", digest=DIGEST[rows], rows=9, files=None, pointer=None)
         record = replace(
             draft("churn", RUN, kind, "champion", "because"),
             decision=decision and DIGEST[decision],
-            data=(replace(holdout, name="train", digest=DIGEST["rows"]), holdout),
+            data=(replace(judged, name="train", digest=DIGEST["rows"]), judged),
             model=RecordedModel(digest=DIGEST[model], format="predictions", pickled=(), parameters=None)
             if model
             else None,
@@ -63,7 +69,7 @@ def written(folder: Path, records: list[Decided]) -> Any:
 def test_the_ledger_counts_the_decisions_of_a_holdout(tmp_path: Path, name: str) -> None:
     records, uses = COUNTED[name]
     ledger = written(tmp_path, records)
-    assert ledger.uses(ledger.head(), DIGEST["rows"]) == uses
+    assert ledger.uses(ledger.head(), "churn", holdout("rows")) == uses
 
 
 @pytest.mark.parametrize(
@@ -76,7 +82,59 @@ def test_what_is_ones_own_is_not_counted(tmp_path: Path, own: tuple[str, ...], u
         (RecordKind.PROMOTION, "third", "rows", "two"),
     ]
     ledger = written(tmp_path, told)
-    assert ledger.uses(ledger.head(), DIGEST["rows"], own=tuple(DIGEST[one] for one in own)) == uses
+    assert ledger.uses(ledger.head(), "churn", holdout("rows"), own=tuple(DIGEST[one] for one in own)) == uses
+
+
+DAYS = 40
+
+
+def day(number: int) -> str:
+    return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number)).strftime("%Y-%m-%dT00:00:00Z")
+
+
+def rolling(number: int, *, ranged: bool = True) -> Table:
+    """The holdout of the 30 days before a day: other rows each day, most of which are those of the day before."""
+    return holdout(f"rows of {number}", *((day(number - 30), day(number)) if ranged else ()))
+
+
+@pytest.fixture(scope="module")
+def daily(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A ledger of candidates that were trained and refused each day, each on a holdout of its own digest."""
+    folder = tmp_path_factory.mktemp("daily")
+    git(folder, "init", "-q")
+    ledger = ledger_of(folder / ".git")
+    for number in range(DAYS):
+        table = rolling(number)
+        judged = RecordedTable(
+            name="holdout", path="h.csv", digest=table.digest, rows=9, files=None, pointer=None, since=table.since,
+            until=table.until,
+        )  # fmt: skip
+        record = replace(
+            draft("churn", RUN, RecordKind.REFUSAL, "champion", "because"),
+            decision=digest_bytes(f"decision {number}".encode()),
+            data=(judged,),
+        )
+        ledger.append(record, dict.fromkeys(record.documents, b"{}"), after=ledger.head())
+    return ledger
+
+
+def test_a_window_that_moves_on_by_a_day_wears_out(daily: Any) -> None:
+    """30 days retrained daily: all but the oldest rows of each holdout have decided before."""
+    head = daily.head()
+    assert daily.uses(head, "churn", rolling(DAYS)) == 29
+    assert daily.uses(head, "churn", rolling(DAYS + 20)) == 9
+    assert daily.uses(head, "churn", rolling(DAYS + 29)) == 0, "the last one ends where this one begins"
+
+
+def test_by_digest_alone_it_would_be_fresh_each_day(daily: Any) -> None:
+    """The negative control: without time ranges nothing is counted."""
+    assert daily.uses(daily.head(), "churn", rolling(DAYS, ranged=False)) == 0
+    assert daily.uses(daily.head(), "churn", rolling(DAYS - 1, ranged=False)) == 1, "by digest: the very same rows"
+
+
+def test_another_models_rows_of_the_same_time_are_others(daily: Any) -> None:
+    assert daily.uses(daily.head(), "prices", rolling(DAYS)) == 0
+    assert daily.uses(daily.head(), "prices", rolling(DAYS - 1)) == 1, "but the very same rows are the same"
 
 
 def reused(world: World, times: int, **policy: Any) -> Any:

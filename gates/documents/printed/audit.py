@@ -33,6 +33,7 @@ class Flaw(StrEnum):
     BEFORE = "before"  # took the place of another version than the ledger knew
     TIME = "time"  # was written before the record that it follows
     POLICY = "policy"  # its policy is not the one at its commit, or that commit is not on the default branch
+    RETRAIN = "retrain"  # a retraining that the records before it refuse, or that rests on no record of live windows
     ANCHOR = "anchor"  # the expected record is not in the ledger
 
 
