@@ -44,8 +44,8 @@ def retrain(
     ends the pause.
 
     \b
-    Exit codes: 0 started, or the pause has ended; 1 refused; 2 a mistake in policy or usage; 3 something outside
-    failed.
+    Exit codes: 0 started, or the pause has ended, 1 refused, 2 a mistake in policy or usage,
+    3 something outside failed.
 
     \b
     Example:
