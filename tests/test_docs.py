@@ -33,7 +33,7 @@ def commands():
 def test_every_command_of_the_docs_is_one(page):
     for line in {line for name, line in commands() if name == page}:
         _, *words = shlex.split(line, comments=True)
-        command, context = cli, click.Context(cli, info_name="gates")
+        command, context = cli, click.Context(cli, info_name="gates", **cli.context_settings)
         while isinstance(command, click.Group) and words and not words[0].startswith("-"):
             assert words[0] in command.commands, line
             command = command.commands[words.pop(0)]
