@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -101,6 +102,7 @@ def main() -> NoReturn:
     if not _is_obeyed(sys.argv[1:]):
         stop_commands(os.environ, sys.stderr)
     _refuse_windows()
+    gc.set_threshold(50_000, 20, 20)  # most of what a command loads stays to its end: looking for garbage takes a tenth
     sandbox.guard()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a training is ended with us
     try:

@@ -163,7 +163,7 @@ def report(title: str, took: list[tuple[str, str, float]], theirs: float, limit:
     for job, step, seconds in took:
         print(f"| {job} | {step} | {seconds:.2f} |")
     own = sum(seconds for _, _, seconds in took) - theirs
-    print(f"\nthe user's training {theirs:.1f} s; the framework's own share {own:.1f} s, of at most {limit:.0f}")
+    print(f"\nthe user's training {theirs:.1f} s; the framework's own share {own:.2f} s, of at most {limit:.0f}")
     return own < limit
 
 
