@@ -162,6 +162,11 @@ class GateVerdict:
         )
 
     @property
+    def badness(self) -> int:
+        """0 (pass, or not judged) to 3 (error)."""
+        return self.verdict.badness if self.verdict else 0
+
+    @property
     def where(self) -> str:
         """The slice for people: ``tenure < 12``; nothing for the whole holdout."""
         told = key_text(self.slice) if self.slice else ""
@@ -222,7 +227,7 @@ def rule_label(gate: str, rule: str, where: dict[str, str | None] | None, agains
 def worst(verdicts: Iterable[GateVerdict]) -> GateVerdict | None:
     """Return the first of those with the worst verdict; None where none was judged."""
     judged = [gate for gate in verdicts if gate.verdict is not None]
-    return max(judged, key=lambda gate: gate.verdict.badness if gate.verdict else -1, default=None)
+    return max(judged, key=lambda gate: gate.badness, default=None)
 
 
 def worse(one: Decision, other: Decision) -> Decision:

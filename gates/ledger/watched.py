@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from gates.documents.evidence import Evidence
 from gates.documents.live.drift_profile import FILE as PROFILE
@@ -11,16 +13,38 @@ from gates.documents.live.live_evidence import LiveEvidence, WatchedModel
 from gates.documents.live.monitoring_decision import JudgedWindow, MonitoringDecision
 from gates.documents.live.watch_history import ColumnSpread, WatchHistory
 from gates.documents.record import DECISION, EVIDENCE, RecordKind
-from gates.ledger.alias import moves, renumbered
+from gates.ledger.alias import moves
 from gates.ledger.ledger import Entry, Ledger
 from gates.monitoring.alert_state import WatchRecord
 from gates.monitoring.reference import Reference
 from gates.schema.validation import read_json
 
 
-def newest(ledger: Ledger, head: str | None, name: str, alias: str) -> list[Entry]:
-    """Return every move of an alias, the newest first."""
-    return list(moves(ledger, head, name, alias))
+@dataclass(frozen=True, kw_only=True)
+class ServedModels:
+    """What an alias named, and all that is known of those models, up to a head. Each part is read when it is asked for,
+    and once."""
+
+    ledger: Ledger
+    head: str | None
+    name: str
+    alias: str
+
+    @cached_property
+    def moves(self) -> list[Entry]:
+        """Every move of the alias, the newest first."""
+        return list(moves(self.ledger, self.head, self.name, self.alias))
+
+    @cached_property
+    def references(self) -> dict[str, Reference]:
+        """What each of them was promoted with, by its record's digest."""
+        return {entry.digest: reference(self.ledger, entry) for entry in self.moves}
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The digests of all models of the name that any alias was ever moved to."""
+        records = (entry.record for entry in self.ledger.entries(self.head))
+        return frozenset(one.after.digest for one in records if one.moved and one.name == self.name and one.after)
 
 
 def model_at(moves: Sequence[Entry], time: str) -> WatchedModel | None:
@@ -32,12 +56,6 @@ def model_at(moves: Sequence[Entry], time: str) -> WatchedModel | None:
     return None
 
 
-def digests(ledger: Ledger, head: str | None, name: str) -> frozenset[str]:
-    """Return the digests of all models of a name that any alias was ever moved to."""
-    records = (entry.record for entry in ledger.entries(head))
-    return frozenset(one.after.digest for one in records if one.moved and one.name == name and one.after)
-
-
 def reference(ledger: Ledger, entry: Entry) -> Reference:
     """Read what a model was promoted with. An adopted one has no evidence."""
     record = entry.record
@@ -46,26 +64,21 @@ def reference(ledger: Ledger, entry: Entry) -> Reference:
     return Reference(record=entry.digest, evidence=evidence, profile=profile)
 
 
-def last_watch(ledger: Ledger, head: str | None, name: str) -> Entry | None:
-    """Find the newest record of live windows of a model."""
-    for entry in renumbered(ledger.entries(head), name):
-        if entry.record.kind is RecordKind.MONITOR and entry.record.name == name:
-            return entry
-    return None
-
-
-def previous(ledger: Ledger, head: str | None, name: str) -> MonitoringDecision | None:
-    """Read the newest monitoring decision of a model; None where there is none."""
-    entry = last_watch(ledger, head, name)
-    return read_json(MonitoringDecision, ledger.document(entry, DECISION), DECISION) if entry else None
-
-
 def watch_records(ledger: Ledger, head: str | None, name: str) -> Iterator[WatchRecord]:
     """Yield every monitoring decision of a model, the newest first. Each is read when it is asked for."""
-    for entry in renumbered(ledger.entries(head), name):
+    for entry, decision in _watches(ledger, head, name):
+        yield WatchRecord(sequence=entry.record.sequence, digest=entry.digest, decision=decision)
+
+
+def last_watch(ledger: Ledger, head: str | None, name: str) -> WatchRecord | None:
+    """Read the newest of them; None where there is none."""
+    return next(watch_records(ledger, head, name), None)
+
+
+def _watches(ledger: Ledger, head: str | None, name: str) -> Iterator[tuple[Entry, MonitoringDecision]]:
+    for entry in ledger.entries(head):
         if entry.record.kind is RecordKind.MONITOR and entry.record.name == name:
-            decision = read_json(MonitoringDecision, ledger.document(entry, DECISION), DECISION)
-            yield WatchRecord(sequence=entry.record.sequence, digest=entry.digest, decision=decision)
+            yield entry, read_json(MonitoringDecision, ledger.document(entry, DECISION), DECISION)
 
 
 MOST_WINDOWS = 120  # that a report shows, all rows and labels together
@@ -75,13 +88,11 @@ def watch_history(ledger: Ledger, head: str | None, name: str) -> WatchHistory |
     """Read the newest windows of a model that were judged; None where none was."""
     records: list[Entry] = []
     windows: list[JudgedWindow] = []
-    for entry in ledger.entries(head):
-        if entry.record.kind is RecordKind.MONITOR and entry.record.name == name:
-            records.append(entry)
-            decision = read_json(MonitoringDecision, ledger.document(entry, DECISION), DECISION)
-            windows[:0] = decision.windows
-            if len(windows) >= MOST_WINDOWS:
-                break
+    for entry, decision in _watches(ledger, head, name):
+        records.append(entry)
+        windows[:0] = decision.windows
+        if len(windows) >= MOST_WINDOWS:
+            break
     if not records:
         return None
     last = records[0].record

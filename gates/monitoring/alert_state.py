@@ -151,7 +151,7 @@ class _Follower:
                 self._follow(window, record.sequence)
         if self.is_well:
             self.standing.clear()
-        return tuple(sorted(self.standing.values(), key=_badness, reverse=True))
+        return tuple(sorted(self.standing.values(), key=lambda one: one.rule.gate.badness, reverse=True))
 
     def _follow(self, window: JudgedWindow, sequence: int) -> None:
         for rule in window.rules:
@@ -171,10 +171,6 @@ class _Follower:
         if not all(map(_passed, self.last.values())):
             return False
         return not any(_is_missed(one, self.last[one.part]) for one in self.standing.values())
-
-
-def _badness(alarm: StandingAlarm) -> int:
-    return alarm.rule.gate.verdict.badness if alarm.rule.gate.verdict else 0
 
 
 def _is_missed(alarm: StandingAlarm, windows: Sequence[JudgedWindow]) -> bool:

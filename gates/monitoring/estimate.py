@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import isfinite
 
-from gates.documents.decision import Code, Estimate, GateVerdict, Verdict
+from gates.documents.decision import Code, GateVerdict, Verdict
 from gates.documents.evidence import CANDIDATE, Slice
 from gates.documents.live.live_evidence import LiveWindow
 from gates.documents.slices import OVERALL
@@ -18,6 +17,7 @@ from gates.documents.spread import Curve
 from gates.kinds.live_gates import LiveMetricRule, live_metric_name
 from gates.kinds.metric.comparison import COMPARISONS
 from gates.kinds.metric.rule import limits_of, metric_of
+from gates.kinds.metric.verdict import estimate_of
 from gates.kinds.protocol import GateContext
 from gates.metrics import Metric
 from gates.metrics.confusion import NAMES
@@ -118,9 +118,9 @@ def _held(
         verdict=Verdict.INCONCLUSIVE if drop else None,
         code=Code.ESTIMATED_DROP if drop else Code.ESTIMATED,
         reason=f"{statement}{asked}",
-        candidate=_estimate(live, terms),
-        champion=_estimate(then, terms),
-        difference=_estimate(change, terms) if how.compares else None,
+        candidate=estimate_of(live, terms),
+        champion=estimate_of(then, terms),
+        difference=estimate_of(change, terms) if how.compares else None,
         method=METHOD,
     )
 
@@ -147,12 +147,6 @@ def _value(metric: Metric, cells: Sequence[float]) -> float | None:
         dimension="", key=(), rows=0, cells=tuple(counts), weights=(), ranks=None, moments=(), computed=()
     )  # fmt: skip
     return metric.level([part], CANDIDATE).value
-
-
-def _estimate(quantity: Quantity, terms: GateContext) -> Estimate | None:
-    low, high = (settled(end) for end in quantity.bounds(terms.confidence))
-    bounded = isfinite(low) and isfinite(high)
-    return Estimate(value=settled(quantity.value), low=low, high=high) if bounded else None
 
 
 def _told(metric: Metric, window: LiveWindow, live: Quantity, then: Quantity, terms: GateContext) -> str:

@@ -13,7 +13,7 @@ from gates.documents.live.monitoring_decision import MonitoringDecision
 from gates.documents.record import DECISION, EVIDENCE, POLICY, Record
 from gates.errors import GatesError
 from gates.ledger.ledger import Entry, LostRaceError
-from gates.ledger.watched import digests, model_at, newest, previous, reference
+from gates.ledger.watched import ServedModels, last_watch, model_at
 from gates.measure.live.live_tables import LiveTables
 from gates.measure.live.window_counts import Serving, counted
 from gates.measure.live.window_times import MONDAY, WindowTime, due, moment, text_of, window_at
@@ -74,12 +74,12 @@ class MonitoringRun:
         """
         while True:
             head = self.session.ledger.head()
-            before = previous(self.session.ledger, head, self.name)
-            windows = self.due(head, before)
+            served, before = self._served(head), self._before(head)
+            windows = self._due(served, before)
             if not windows:
                 return None
-            evidence = self._counted(head, windows, before)
-            decision = self._judged(head, evidence, before)
+            evidence = self._counted(served, windows, before)
+            decision = self._judged(served, evidence, before)
             if not record:
                 return Watched(decision=decision, entry=None)
             entry = self._recorded(draft, evidence, decision, head, before)
@@ -89,9 +89,9 @@ class MonitoringRun:
     def count(self) -> LiveEvidence | None:
         """Count every window that is due since the last record, for another machine to judge; None where none is."""
         head = self.session.ledger.head()
-        before = previous(self.session.ledger, head, self.name)
-        windows = self.due(head, before)
-        return self._counted(head, windows, before) if windows else None
+        served, before = self._served(head), self._before(head)
+        windows = self._due(served, before)
+        return self._counted(served, windows, before) if windows else None
 
     def judge_handed(self, evidence: LiveEvidence, draft: Record) -> Watched | None:
         """Judge what another machine has counted, and record it, without live rows; None where its windows were judged
@@ -99,32 +99,38 @@ class MonitoringRun:
 
         Raises ``GatesError`` where it is not about the windows that are due, or not about the models that served.
         """
-        ledger = self.session.ledger
         while True:
-            head = ledger.head()
-            before = previous(ledger, head, self.name)
+            head = self.session.ledger.head()
+            served, before = self._served(head), self._before(head)
             if handed_windows.are_judged(evidence, before):
                 return None
-            moves = newest(ledger, head, *self.trusted.resolved.champion)
-            known = digests(ledger, head, self.name)
-            handed_windows.check(evidence, before, self.trusted.resolved.policy, self.now, moves, known)
-            decision = self._judged(head, evidence, before)
+            policy = self.trusted.resolved.policy
+            handed_windows.check(evidence, before, policy, self.now, served.moves, served.known)
+            decision = self._judged(served, evidence, before)
             entry = self._recorded(draft, evidence, decision, head, before)
             if entry is not None:
                 return Watched(decision=decision, entry=entry)
 
     def look(self, since: datetime, parts: Sequence[str] = (ROWS, LABELS)) -> Watched | None:
         """Judge the windows since a time by themselves, and record nothing."""
-        head = self.session.ledger.head()
+        served = self._served(self.session.ledger.head())
         windows = [(part, window) for part in parts for window in due(self.monitor, part, since, self.now)]
         asked = parts_of(self.trusted.resolved.policy)
         windows = [one for one in windows if one[0] in asked]
         if not windows:
             return None
-        decision = self._judged(head, self._counted(head, windows, None), None)
+        decision = self._judged(served, self._counted(served, windows, None), None)
         return Watched(decision=decision, entry=None)
 
-    def due(self, head: str | None, before: MonitoringDecision | None) -> list[tuple[str, WindowTime]]:
+    def _served(self, head: str | None) -> ServedModels:
+        name, alias = self.trusted.resolved.champion
+        return ServedModels(ledger=self.session.ledger, head=head, name=name, alias=alias)
+
+    def _before(self, head: str | None) -> MonitoringDecision | None:
+        last = last_watch(self.session.ledger, head, self.name)
+        return last.decision if last else None
+
+    def _due(self, served: ServedModels, before: MonitoringDecision | None) -> list[tuple[str, WindowTime]]:
         """Return the windows to be judged, all rows first, each part in the order of time.
 
         They begin where the last record ended. Without one they begin with the first that lies wholly after the first
@@ -134,32 +140,28 @@ class MonitoringRun:
         begins = {part: before.until(part) if before else None for part in parts}
         windows: list[tuple[str, WindowTime]] = []
         for part, begin in begins.items():
-            first = moment(begin) if begin else self._first(head)
-            if first is not None:
-                windows += [(part, window) for window in due(self.monitor, part, first, self.now)]
+            first = moment(begin) if begin else self._first(served)
+            windows += [(part, window) for window in due(self.monitor, part, first, self.now)]
         return windows
 
-    def _first(self, head: str | None) -> datetime | None:
-        entries = newest(self.session.ledger, head, *self.trusted.resolved.champion)
-        if not entries:
+    def _first(self, served: ServedModels) -> datetime:
+        if not served.moves:
             raise GatesError(
                 "nothing was promoted yet, so nothing serves",
                 where=self.name,
                 hint="Promote a model first: gates run && gates promote.",
             )
-        promoted = moment(entries[-1].record.at)
+        promoted = moment(served.moves[-1].record.at)
         rows = MONDAY + timedelta(microseconds=self.tables.first - int(MONDAY.timestamp()) * 10**6)
         return max(promoted, window_at(rows, seconds(self.monitor.window)).start)
 
     def _counted(
-        self, head: str | None, windows: Sequence[tuple[str, WindowTime]], before: MonitoringDecision | None
+        self, served: ServedModels, windows: Sequence[tuple[str, WindowTime]], before: MonitoringDecision | None
     ) -> LiveEvidence:
-        session, resolved = self.session, self.trusted.resolved
-        moves = newest(session.ledger, head, *resolved.champion)
-        references = {entry.digest: reference(session.ledger, entry) for entry in moves}
+        session, resolved, references = self.session, self.trusted.resolved, served.references
         serving = Serving(
-            model_at=lambda time: model_at(moves, text_of(time)),
-            known=digests(session.ledger, head, self.name),
+            model_at=lambda time: model_at(served.moves, text_of(time)),
+            known=served.known,
             profiles={record: one.profile for record, one in references.items() if one.profile is not None},
             classes={record: one.evidence.classes for record, one in references.items() if one.evidence is not None},
         )
@@ -176,13 +178,10 @@ class MonitoringRun:
         )
 
     def _judged(
-        self, head: str | None, evidence: LiveEvidence, before: MonitoringDecision | None
+        self, served: ServedModels, evidence: LiveEvidence, before: MonitoringDecision | None
     ) -> MonitoringDecision:
-        session, resolved = self.session, self.trusted.resolved
-        moves = newest(session.ledger, head, *resolved.champion)
-        references = {entry.digest: reference(session.ledger, entry) for entry in moves}
-        with session.steps.step("judge", f"{len(evidence.windows)} of {self.name}"):
-            return judge_windows(resolved, evidence, references, before)
+        with self.session.steps.step("judge", f"{len(evidence.windows)} of {self.name}"):
+            return judge_windows(self.trusted.resolved, evidence, served.references, before)
 
     def _recorded(
         self,
@@ -212,5 +211,5 @@ class MonitoringRun:
                 return ledger.append(record, documents, after=head)
             except LostRaceError:
                 head = ledger.head()
-                if previous(ledger, head, self.name) != before:
+                if self._before(head) != before:
                     return None

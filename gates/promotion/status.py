@@ -11,7 +11,7 @@ from gates.documents.evidence import Evidence
 from gates.documents.live.live_evidence import ROWS
 from gates.documents.live.monitoring_decision import MonitoringDecision
 from gates.documents.printed.standing import AGREED, SCHEMA, LastWatch, ServedAlias, Standing
-from gates.documents.record import DECISION, EVIDENCE, MANIFEST, OUTCOMES, RecordKind
+from gates.documents.record import EVIDENCE, MANIFEST, OUTCOMES, RecordKind
 from gates.errors import GatesError
 from gates.judge.judge import judge
 from gates.ledger.alias import Names, compared, hint, last_move, renumbered
@@ -62,12 +62,12 @@ def last_look(
     monitor = resolved.policy.monitor
     if monitor is None or serving is None:
         return None
-    entry = last_watch(ledger, head, resolved.champion[0])
-    decision = read_json(MonitoringDecision, ledger.document(entry, DECISION), DECISION) if entry else None
+    last = last_watch(ledger, head, resolved.champion[0])
+    decision = last.decision if last else None
     until = decision.rows_until if decision else None
     late = len(list(islice(due(monitor, ROWS, moment(until or serving.record.at), now), 2))) > 1
     return LastWatch(
-        record=entry.record.sequence if entry else None,
+        record=last.sequence if last else None,
         verdict=str(decision.verdict) if decision else None,
         told=_watched(decision, late=late),
         until=until,

@@ -47,8 +47,8 @@ def by_badness(gates: tuple[GateVerdict, ...]) -> list[GateVerdict]:
         if gate.slice and gate.verdict not in (Verdict.PASS, None):
             family = (gate.id, gate.rule, gate.against, gate.verdict)
             rounds[index] = seen[family] = seen.get(family, 0) + 1
-    badness = [gate.verdict.badness if gate.verdict else 0 for gate in gates]
-    return [gates[index] for index in sorted(range(len(gates)), key=lambda one: (-badness[one], rounds.get(one, 0)))]
+    order = sorted(range(len(gates)), key=lambda one: (-gates[one].badness, rounds.get(one, 0)))
+    return [gates[index] for index in order]
 
 
 def _missed(gate: GateVerdict) -> float:

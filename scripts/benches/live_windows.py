@@ -31,7 +31,7 @@ from gates.documents.live.live_evidence import SCHEMA, ColumnCounts, LiveEvidenc
 from gates.documents.live.monitoring_decision import MonitoringDecision
 from gates.documents.record import DECISION, EVIDENCE, POLICY
 from gates.ledger.ledger import HERE, Ledger
-from gates.ledger.watched import digests, newest, previous, reference
+from gates.ledger.watched import ServedModels, last_watch
 from gates.measure.engines import connect
 from gates.measure.holdout.tables import open_table
 from gates.measure.live import drift_bins
@@ -324,13 +324,14 @@ def next_window(ledger: Ledger, watching: Watching, windows: int) -> tuple[float
     window = drawn(watching, windows)
     start = time.perf_counter()
     head = ledger.head()
-    before = previous(ledger, head, "bench")
-    moves = newest(ledger, head, "bench", "champion")
-    kept = {entry.digest: reference(ledger, entry) for entry in moves}
-    digests(ledger, head, "bench")
+    last = last_watch(ledger, head, "bench")
+    served = ServedModels(ledger=ledger, head=head, name="bench", alias="champion")
+    kept = served.references
+    _ = served.known
     seconds = time.perf_counter() - start
-    if before is None or len(kept) != 1:
+    if last is None or len(kept) != 1:
         sys.exit("the history is not what it should be")
+    before = last.decision
     evidence = watching.evidence([window], before)
     start = time.perf_counter()
     judge_windows(watching.resolved, evidence, watching.references, before)

@@ -76,7 +76,7 @@ _SENTENCES = {  # by action
 
 def _state(session: Session, trusted: TrustedPolicy) -> AlertState | None:
     """Read from the ledger what stands; None where no window was judged yet."""
-    from gates.ledger.watched import watch_records
+    from gates.ledger.watched import last_watch, watch_records
     from gates.measure.live.window_times import is_overdue
     from gates.monitoring.alert_state import alert_state
     from gates.pipeline.monitor import MonitoringRun
@@ -87,7 +87,7 @@ def _state(session: Session, trusted: TrustedPolicy) -> AlertState | None:
     section, name = watch.monitor, watch.name
     ledger, head, parts = session.ledger, session.ledger.head(), parts_of(trusted.resolved.policy)
     with session.steps.step("ledger", ledger.told):
-        newest = next(watch_records(ledger, head, name), None)
+        newest = last_watch(ledger, head, name)
         ends = {part: newest.decision.until(part) for part in parts} if newest else {}
         overdue = {part for part, end in ends.items() if end and is_overdue(section, part, end, now)}
         return alert_state(watch_records(ledger, head, name), parts, overdue)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gates.documents.decision import Verdict
-from gates.documents.live.monitoring_decision import JudgedWindow, MonitoringDecision, WatchedRule
+from gates.documents.live.monitoring_decision import JudgedWindow, MonitoringDecision
 from gates.errors import Exit
 from gates.ledger.ledger import Entry
 from gates.report.alert_text import window_title
@@ -47,8 +47,8 @@ def _lines(decision: MonitoringDecision, entry: Entry | None) -> Iterator[Text]:
         told = f", {len(bad)} of them with an alarm or an error" if bad else ""
         yield Text(f"{plural(len(earlier), 'earlier window', 'earlier windows')}{told}")
     for window in bad[-MOST:]:
-        worst = max(window.rules, key=lambda one: one.gate.verdict.badness if one.gate.verdict else -1)
-        yield Text(f"{sign(window.verdict)} {window.start[:16]}: {printable(worst.gate.reason)}", style="red")
+        worst = max((rule.gate for rule in window.rules), key=lambda gate: gate.badness)
+        yield Text(f"{sign(window.verdict)} {window.start[:16]}: {printable(worst.reason)}", style="red")
     style = f"bold {COLOURS[decision.verdict]}"
     where = f" (record {entry.record.sequence})" if entry else " (not recorded)"
     yield Text(printable(f"{sign(decision.verdict)} {decision.model}: {decision.reason}{where}"), style=style)
@@ -57,13 +57,11 @@ def _lines(decision: MonitoringDecision, entry: Entry | None) -> Iterator[Text]:
 def _rules(window: JudgedWindow) -> Iterator[Text]:
     from rich.text import Text
 
-    def badness(one: WatchedRule) -> int:
-        return one.gate.verdict.badness if one.gate.verdict else 0
-
-    passed = [one for one in window.rules if one.gate.verdict is Verdict.PASS]
-    for one in sorted((one for one in window.rules if one.gate.verdict is not Verdict.PASS), key=badness, reverse=True):
-        gate = one.gate
+    gates = sorted((rule.gate for rule in window.rules), key=lambda gate: gate.badness, reverse=True)
+    loud = [gate for gate in gates if gate.verdict is not Verdict.PASS]
+    for gate in loud:
         style = COLOURS[gate.verdict] if gate.verdict else "dim"
         yield Text(printable(f"{sign(gate.verdict)} {word(gate.verdict)} {gate.label}: {gate.reason}"), style=style)
+    passed = len(gates) - len(loud)
     if passed:
-        yield Text(f"{sign(Verdict.PASS)} {plural(len(passed), 'rule holds', 'rules hold')}")
+        yield Text(f"{sign(Verdict.PASS)} {plural(passed, 'rule holds', 'rules hold')}")

@@ -51,9 +51,9 @@ def hold(
         code=code,
         reason="; ".join([head, *notes]),
         notes=notes,
-        candidate=_estimate(subject_.candidate, terms) if how.compares else _bounded(judged),
-        champion=_estimate(subject_.champion, terms),
-        difference=_bounded(judged) if how.compares else _estimate(subject_.difference, terms),
+        candidate=estimate_of(subject_.candidate, terms) if how.compares else _bounded(judged),
+        champion=estimate_of(subject_.champion, terms),
+        difference=_bounded(judged) if how.compares else estimate_of(subject_.difference, terms),
         groups=groups_of(subject_.metric, subject_.part, subject_.candidate),
         detectable=revealed,
         method=subject_.judged.method,
@@ -124,7 +124,8 @@ def _settle(subject_: JudgedPart, oriented: Estimate, blame_confidence: float, t
     return rows_to_settle(subject_.n, detectable(half, confidence), distance, always) or Hopeless.AT_BAR
 
 
-def _estimate(quantity: Found | None, terms: GateContext) -> Estimate | None:
+def estimate_of(quantity: Found | None, terms: GateContext) -> Estimate | None:
+    """Return a quantity with its bounds; None where it is not known or has none."""
     if not isinstance(quantity, Quantity):
         return None
     low, high = quantity.bounds(terms.confidence)

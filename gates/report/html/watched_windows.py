@@ -8,13 +8,13 @@ from typing import Any
 from gates.documents.decision import Verdict
 from gates.documents.live.monitoring_decision import JudgedWindow, WatchedRule
 from gates.documents.live.watch_history import ColumnSpread, WatchHistory
+from gates.report.alert_text import PARTS
 from gates.report.headline import sign, word
 from gates.report.html import pictures
 from gates.report.interval import held
 from gates.wording import counted, limit_text, number
 
 MOST_CHARTS = 12
-_PARTS = {"rows": "all rows", "labels": "labelled rows"}
 
 
 def told(history: WatchHistory) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def _newest(window: JudgedWindow) -> dict[str, Any]:
     model = f"v{window.model.version}, " if window.model else ""
     loud = [one for one in window.rules if one.gate.verdict is not Verdict.PASS]
     return {
-        "title": f"{window.start[:16].replace('T', ' ')}, {_PARTS[window.part]}: {model}{counted(window.rows, 'row')}",
+        "title": f"{window.start[:16].replace('T', ' ')}, {PARTS[window.part]}: {model}{counted(window.rows, 'row')}",
         "rules": [
             (sign(one.gate.verdict), word(one.gate.verdict), one.gate.label, one.gate.reason)
             for one in sorted(loud, key=_badness, reverse=True)
@@ -46,7 +46,7 @@ def _newest(window: JudgedWindow) -> dict[str, Any]:
 
 
 def _badness(one: WatchedRule) -> int:
-    return one.gate.verdict.badness if one.gate.verdict else 0
+    return one.gate.badness
 
 
 def _charts(windows: Sequence[JudgedWindow], newest: Any) -> Iterator[dict[str, Any]]:
