@@ -83,6 +83,11 @@ class Workspace:
         return self.work / "live"
 
     @property
+    def snapshot(self) -> Path:
+        """The tables of a retraining, as one machine hands them to another."""
+        return self.work / "snapshot"
+
+    @property
     def scored(self) -> Path:
         """What models gave for the holdout's rows."""
         return self.work / "scored"
@@ -241,7 +246,7 @@ class Workspace:
     def _made(self) -> tuple[tuple[Path, ...], ...]:
         """What each of ``STEPS`` writes."""
         return (
-            (self.data, self.served, self.live),
+            (self.data, self.served, self.live, self.snapshot),
             (self.candidate, self.others, self.when, self.scored, self._shards),
             (self.evidence, self.rows, self.base_model),
             (self.decision, self.rules),

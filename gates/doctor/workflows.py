@@ -14,16 +14,15 @@ from gates.schema.yaml_text import Path, Source
 # This project's own reusable workflows and actions, wherever its copy lives.
 _ACTIONS = (
     "setup|gate|report|picture|train|check-data|fetch|take-artifact|promote|rollback|adopt|badge|"
-    "measure-live|monitor|alert"
+    "measure-live|monitor|alert|retrain|snapshot"
 )
 _ONE_JOB = r"[\w.-]+/gates"
 OURS = re.compile(rf"(^|/)(\.github/workflows/model-[a-z-]+\.ya?ml|actions/({_ACTIONS})|{_ONE_JOB})@")
 JUDGES = re.compile(rf"(^|/)(\.github/workflows/model-ci(-oidc)?\.ya?ml|actions/gate|{_ONE_JOB})@")
-OUR_COMMANDS = re.compile(
-    r"(^|[\s;&|])gates (run|judge|measure|train|comment|picture|promote|rollback|adopt|monitor|alert)\b"
-)
+_COMMANDS = "run|judge|measure|train|comment|picture|promote|rollback|adopt|monitor|alert|retrain|snapshot"
+OUR_COMMANDS = re.compile(rf"(^|[\s;&|])gates ({_COMMANDS})\b")
 WRITES = re.compile(
-    r"(^|/)(\.github/workflows/model-|actions/)(promote|rollback|adopt|waive|monitor)(-oidc)?(\.ya?ml)?@"
+    r"(^|/)(\.github/workflows/model-|actions/)(promote|rollback|adopt|waive|monitor|retrain)(-oidc)?(\.ya?ml)?@"
 )
 ONE_JOB = re.compile(rf"^{_ONE_JOB}@")
 IDENTIFIED = re.compile(r"(^|/)\.github/workflows/model-[a-z]+-oidc\.ya?ml@")  # wants id-token: write of its caller

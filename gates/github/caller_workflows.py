@@ -33,6 +33,8 @@ class Home:
     commit: str = UNPINNED[1]
     version: str = ""  # of that commit, such as v0.2.0: Dependabot and Renovate move both
     cron: str = ""  # when live rows are judged; empty where the policy has no section monitor
+    retrains: bool = False
+    retrain_roles: tuple[str, ...] = ()  # those of the stage that a retrained candidate becomes
 
     @property
     def policy(self) -> str:
@@ -72,10 +74,14 @@ def workflow(home: Home, caller: str) -> str:
         "PRODUCTION": PRODUCTION,
         "WAIVING": WAIVING,
         "CRON": flow(home.cron),
+        "DISPATCH": "repository_dispatch: {types: [new-data]}, " if home.retrains else "",
         "REQUIREMENTS": _requirements(home),
         "PYTHON": f"\n      python-version: {flow(home.python)}" if home.python else "",
         "WORKING": f"\n      working-directory: {flow(home.folder)}" if home.folder else "",
     }
+    if caller in WATCHING and home.retrains:
+        text += _RETRAIN
+        filled |= {"ROLES": flow(json.dumps(home.retrain_roles)), "RETRAIN": _uses(home, "model-retrain.yml")}
     return re.sub(r"<([A-Z]+)>", lambda found: filled[found[1]], text)
 
 
@@ -230,7 +236,7 @@ jobs:
 _MONITOR = """\
 # Judges what the model has answered, records it, and keeps an issue about alarms. Written by `gates init`.
 name: <NAME>
-on: {schedule: [{cron: <CRON>}], workflow_dispatch: } # UTC; what GitHub drops, the next run judges, too
+on: {schedule: [{cron: <CRON>}], <DISPATCH>workflow_dispatch: } # UTC; what GitHub drops, the next run judges, too
 permissions: {}
 
 jobs:
@@ -243,6 +249,32 @@ jobs:
       policy: <POLICY>
       environment: gates-monitor # of the job that writes into the ledger
       # fetch: a command that fetches live rows and labels that are not in git
+"""
+
+_RETRAIN = """\
+
+  retrain: # what a dispatch brings is the digest of a record, and nothing else
+    needs: monitor
+    if: ${{ needs.monitor.outputs.retrain == 'true' || github.event_name == 'repository_dispatch' }}
+    permissions:
+      actions: read # to read the approvals back
+      contents: write # to write into the ledger's branch
+      deployments: read # when they were given
+      pull-requests: write # asked for by the workflow that judges; there is no pull request here
+      statuses: write # for the verdict on the commit
+    <RETRAIN>
+    with:
+      policy: <POLICY>
+      folder: <FOLDER>
+      record: >-
+        ${{ needs.monitor.outputs.retrain == 'true' && needs.monitor.outputs.record
+        || github.event.client_payload.record }}
+      approvals: <ROLES> # environments that ask for approval, one per role of the stage
+      environment: <PRODUCTION> # holds the registry's credential
+      <REQUIREMENTS><PYTHON>
+      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }}
+      # fetch: a command that fetches what the policy's retrain.snapshot is made of
+    secrets: inherit # zizmor: ignore[secrets-inherit] an environment's secret reaches a called workflow in no other way
 """
 
 # name of the caller -> the workflow of this project that it calls, and its text

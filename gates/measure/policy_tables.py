@@ -113,20 +113,32 @@ class PolicyTables:
         begins.
         """
         counted = tuple(table_of(self.engine, one) for one in self.opened.values())
-        path = _snapshot_path(self.root, self.resolved.policy.data.holdout)
-        snapshot = _snapshot(self.resolved.policy, path)
-        if snapshot is None:
-            return counted
-        where = str(path)
-        spans = {"train": snapshot.train, "holdout": snapshot.holdout}
-        for table in self.opened.values():
-            _same_files(spans[table.name], table, self.root, where)
-        _in_order(snapshot, where)
+        spans = self.spans()
         return tuple(
-            replace(table, since=span.since, until=span.until)
+            replace(table, since=span.since, until=span.until) if (span := spans.get(table.name)) else table
             for table in counted
-            if (span := spans[table.name]) is not None
         )
+
+    @property
+    def snapshot(self) -> Path:
+        """Where the snapshot lies, or would lie."""
+        return _snapshot_path(self.root, self.resolved.policy.data.holdout)
+
+    def spans(self) -> dict[str, SnapshotTable]:
+        """Return the time range of each table by its name; of none where there is no snapshot.
+
+        Raises ``GatesError`` where the snapshot is not about these tables, or the training ends after the holdout
+        begins.
+        """
+        snapshot = _snapshot(self.resolved.policy, self.snapshot)
+        if snapshot is None:
+            return {}
+        where = str(self.snapshot)
+        named = {"train": snapshot.train, "holdout": snapshot.holdout}
+        for table in self.opened.values():
+            _same_files(named[table.name], table, self.root, where)
+        _in_order(snapshot, where)
+        return {name: span for name, span in named.items() if span is not None and name in self.opened}
 
     def files(self, name: str) -> list[Path]:
         """Return the files that a table is made of."""

@@ -82,6 +82,14 @@ def is_paused(resolved: ResolvedPolicy, history: Sequence[PastRecord], now: int)
     return _Ask(resolved=resolved, history=history, now=now).paused() is not None
 
 
+def asks(resolved: ResolvedPolicy, decision: MonitoringDecision) -> bool:
+    """Tell whether a decision has an alarm that may start a retraining; whether it does, the plan decides."""
+    monitor = resolved.policy.monitor
+    asked = monitor.alert.retrain if monitor and monitor.alert and resolved.policy.retrain else ()
+    rules = (rule.gate for window in decision.windows for rule in window.rules)
+    return any(gate.verdict is Verdict.FAIL and gate.id in asked for gate in rules)
+
+
 Stop = tuple[NotRetrained, str] | None
 
 

@@ -33,17 +33,24 @@ def train(
     given = {"GATES_OUT": str(out), "GATES_HOLDOUT": str(tables.holdout), "GATES_SEED": str(seed)}
     if tables.train:
         given["GATES_TRAIN"] = str(tables.train)
-    command = ["/bin/sh", "-c", policy.train.run]
     seen = sandbox.without_secrets(environment, policy.train.environment)
-    status = sandbox.run(command, root, {**seen, **given}, log, policy.train.seconds)
     where = f"train: {policy.train.run}"
-    if status is None:
-        raise GatesError(f"stopped after {policy.train.timeout}", where=where, hint="Raise train.timeout.")
-    if status:
-        last = "\n".join(f"  | {line}" for line in sandbox.last_lines(log, SHOWN)) or "  (it printed nothing)"
-        raise GatesError(f"ended with exit code {status}; its last lines:\n{last}", where=where)
+    run_shell(policy.train.run, root, {**seen, **given}, log, (policy.train.seconds, policy.train.timeout), where)
     if out.is_symlink() or not out.is_dir():
         what = "a link" if out.is_symlink() else "a file" if out.exists() else "nothing"
         raise GatesError(f"left {what} in place of the folder $GATES_OUT", where=where, hint=HINT)
     if not any(out.iterdir()):
         raise GatesError("wrote nothing into $GATES_OUT", where=where, hint=HINT)
+
+
+def run_shell(command: str, root: Path, seen: Mapping[str, str], log: Path, limit: tuple[int, str], where: str) -> None:
+    """Run a shell command of the policy beside it. ``limit``: the longest time in seconds, and as the policy says it.
+
+    Raises ``GatesError`` with the last lines of its output where it fails or takes too long.
+    """
+    status = sandbox.run(["/bin/sh", "-c", command], root, seen, log, limit[0])
+    if status is None:
+        raise GatesError(f"stopped after {limit[1]}", where=where, hint="Raise train.timeout.")
+    if status:
+        last = "\n".join(f"  | {line}" for line in sandbox.last_lines(log, SHOWN)) or "  (it printed nothing)"
+        raise GatesError(f"ended with exit code {status}; its last lines:\n{last}", where=where)

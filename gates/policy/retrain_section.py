@@ -34,8 +34,8 @@ class Retrain:
         pattern=f"^[1-9][0-9]{{0,2}}{_BETWEEN}{_SPAN}$",
     )
     snapshot: str = declare(
-        "A shell command that writes the tables, and snapshot.json with their time ranges, in the policy's folder. "
-        "gates does not run it itself yet: run it before `gates run`.",
+        "A shell command that writes the tables, and snapshot.json with their time ranges. `gates snapshot` runs it in "
+        "the policy's folder, within train.timeout and without credentials.",
         stricter="free",
         minLength=1,
     )

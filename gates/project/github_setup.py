@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -17,6 +18,7 @@ from gates.errors import GatesError
 from gates.github import caller_workflows
 from gates.github.caller_workflows import PIN, UNPINNED, Home
 from gates.policy.monitor_section import Monitor, seconds
+from gates.policy.promotion_section import Stage
 from gates.system import files
 from gates.system.git import Git, full_name, repository, root_above
 
@@ -41,15 +43,16 @@ def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = Fa
     resolved = Workspace(policy=root / "gates.yaml").load()
     top = root_above(root)
     folder = root.relative_to(top).as_posix() if root != top else ""
-    roles = tuple(dict.fromkeys(role for stage in resolved.stages for role in stage.approvals))
     requirements = "requirements.txt" if (root / "requirements.txt").is_file() else None
     home = Home(
         model=resolved.policy.model,
         folder=folder,
         requirements=requirements,
         branch=_branch(top),
-        roles=roles,
+        roles=_roles(resolved.stages),
         cron=cron_of(resolved.policy.monitor) if resolved.policy.monitor else "",
+        retrains=resolved.policy.retrain is not None,
+        retrain_roles=_roles(stage for stage in resolved.stages if stage.alias == resolved.retrain_stage),
     )
     before = top / caller_workflows.path(home, "gates")
     home = caller_workflows.as_before(home, _text(before) if before.is_file() else "")
@@ -82,6 +85,10 @@ def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = Fa
         unowned=() if owners is not None else unowned,
         settings=tuple(caller_workflows.settings(home)),
     )
+
+
+def _roles(stages: Iterable[Stage]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(role for stage in stages for role in stage.approvals))
 
 
 def cron_of(monitor: Monitor) -> str:

@@ -27,6 +27,7 @@ OTHER = {
     "inputs.runs-on": ("house", '["self-hosted", "big"]', '{"group": "big"}'),
     "inputs.train-on": ("", "gpu", '["self-hosted", "gpu"]', '{"group": "gpu"}'),
     "inputs.approvals": ("[]", '["gate-ml-lead"]'),
+    "inputs.fetch": ("", "aws s3 sync"),
     "inputs.uncompared": ("", "another holdout"),
     "github.ref": ("refs/heads/main", "refs/heads/better", "refs/pull/7/merge", "refs/tags/main"),
     "github.event.repository.default_branch": ("main", ""),
@@ -70,6 +71,7 @@ OUTPUTS = {
     "champion": ("none", "predictions", "model", ""),
     "count": ("0", "2", ""),
     "live": ("41", ""),
+    "state": ("started", "refused", ""),
 }
 DONE = ("success", "skipped")
 
@@ -83,6 +85,15 @@ def on_the_default_branch(state: State) -> bool:
     return not state.cancelled and (
         (state["github.ref"], state["github.event.repository.default_branch"]) == ("refs/heads/main", "main")
     )
+
+
+def on_a_schedule(state: State) -> bool:
+    """GitHub runs a schedule on the default branch alone."""
+    return not state.cancelled and state["github.event_name"] == "schedule"
+
+
+def is_started(state: State) -> bool:
+    return went(state, "plan") and state["plan.state"] == "started"
 
 
 def of_an_own_branch(state: State) -> bool:
@@ -114,7 +125,7 @@ JOBS: dict[tuple[str, str], Means] = {
     ("model-gate", "judge"): lambda s: went(s, "data", "train") and s["score"] in DONE and s["champion"] in DONE,
     ("model-gate", "report"): lambda s: not s.cancelled and s["data"] != "skipped",
     ("model-picture", "picture"): of_an_own_branch,
-    ("model-promote", "model"): on_the_default_branch,
+    ("model-promote", "model"): lambda s: on_the_default_branch(s) or on_a_schedule(s),
     ("model-promote", "keep"): lambda s: not s.cancelled and s["model.evidence"] != "" and s["model.candidate"] != "",
     ("model-promote", "approve"): lambda s: may_go_on(s) and s["inputs.approvals"] != "[]",
     ("model-promote", "promote"): lambda s: may_go_on(s) and approved(s),
@@ -122,11 +133,15 @@ JOBS: dict[tuple[str, str], Means] = {
     ("model-adopt", "approve"): lambda s: on_the_default_branch(s) and s["inputs.approvals"] != "[]",
     ("model-adopt", "adopt"): lambda s: on_the_default_branch(s) and approved(s),
     ("model-waive", "waive"): on_the_default_branch,
-    ("model-monitor", "measure"): lambda s: (
-        on_the_default_branch(s) or (s["github.event_name"] == "schedule" and not s.cancelled)
-    ),
+    ("model-monitor", "measure"): lambda s: on_the_default_branch(s) or on_a_schedule(s),
     ("model-monitor", "record"): lambda s: went(s, "measure") and s["measure.live"] != "",
     ("model-monitor", "alert"): lambda s: not s.cancelled and s["measure"] != "skipped",
+    ("model-retrain", "plan"): lambda s: on_the_default_branch(s) or on_a_schedule(s),
+    ("model-retrain", "fetch"): lambda s: is_started(s) and s["inputs.fetch"] != "",
+    ("model-retrain", "snapshot"): lambda s: (
+        is_started(s) and (s["fetch"] == "success" or (s["fetch"] == "skipped" and s["inputs.fetch"] == ""))
+    ),
+    ("model-retrain", "candidate"): lambda s: went(s, "snapshot"),
     ("pages", "publish"): lambda s: (
         went(s, "build") and s["github.event.repository.has_pages"] == "true" and on_the_default_branch(s)
     ),

@@ -1,4 +1,8 @@
-"""model-monitor.yml at work: live rows are counted in one job, judged in another, and a third one keeps the issue."""
+"""model-monitor.yml and model-retrain.yml at work.
+
+Live rows are counted in one job, judged in another, and a third one keeps the issue. An alarm has the model trained
+again.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from typing import Any
 import pytest
 from documented import documented
 from fake_issues import FakeIssues
-from harness import ENVIRON, World, by_hand
+from harness import ENVIRON, World, by_hand, on_main
 from telco import POLICY
 
 from gates.documents.record import FILE, TIME
@@ -52,10 +56,13 @@ def served(world: World, lake: Path, tmp_path: Path) -> World:
     """A model that was promoted some days ago, and serves worse and worse."""
     (world.repository / "gates.yaml").write_text(POLICY + MONITOR)
     world.write(documented("workflows", "Monitor", fetch=f"cp -r {lake} ."), "monitor.yml")
+    return _promoted(world, lake, tmp_path / "clone", "run", "promote")
+
+
+def _promoted(world: World, lake: Path, clone: Path, *commands: str) -> World:
     world.commit()
-    clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", world.repository, clone], check=True)
-    for command in ("run", "promote"):
+    for command in commands:
         done = subprocess.run(
             [world.gates, command], cwd=clone, env=ENVIRON, capture_output=True, text=True, check=False
         )
@@ -63,6 +70,76 @@ def served(world: World, lake: Path, tmp_path: Path) -> World:
     _age(world.repository, timedelta(days=DAYS))
     _serve(clone, lake, _records(world)[-1]["after"]["digest"])
     return world
+
+
+RETRAIN = (
+    MONITOR
+    + """\
+  alert: {retrain: [roc_auc]}
+retrain: {fresh_rows: 1000, cooldown: 7d, budget: 4 in 90d, snapshot: python snapshot.py}
+promotion: {stages: [{alias: challenger}, {alias: champion}]}
+"""
+)
+MAKE = """\
+import hashlib, json, os, pathlib
+
+os.mkdir("fresh")
+fetched = os.path.exists("served/live.csv")
+written = {"schema": "gates/snapshot/v1"}
+for name, since, until in (("train", "2026-01-01", "2026-03-01"), ("holdout", "2026-03-01", "2026-04-01")):
+    path = pathlib.Path(f"fresh/{name}.csv")
+    lines = open(f"data/{name}.csv").readlines()
+    path.write_text("".join(lines[:1300] if name == "train" and not fetched else lines))
+    files = {str(path): "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()}
+    written[name] = {"since": f"{since}T00:00:00Z", "until": f"{until}T00:00:00Z", "files": files}
+pathlib.Path("fresh/snapshot.json").write_text(json.dumps(written))
+assert not os.environ.get("DATA_CREDENTIAL")
+"""
+
+
+@pytest.fixture
+def retrained(world: World, lake: Path, tmp_path: Path) -> World:
+    """The same, with a policy by which an alarm may have it trained again."""
+    policy = POLICY.replace("data/train", "fresh/train").replace("data/holdout", "fresh/holdout")
+    (world.repository / "gates.yaml").write_text(policy + RETRAIN)
+    (world.repository / "snapshot.py").write_text(MAKE)
+    fetch = f"cp -r {lake} ."
+    world.write(documented("workflows", "Monitor and retrain", fetch=fetch, tracking_uri=None), "monitor.yml")
+    return _promoted(world, lake, tmp_path / "clone", "snapshot", "run", "promote", "promote")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("github", [FakeIssues], indirect=True)
+def test_an_alarm_has_the_model_trained_again(retrained: World, github: FakeIssues) -> None:
+    champion = _records(retrained)[-1]["after"]["digest"]
+    run = retrained.run("schedule", SCHEDULE, workflow="monitor.yml")
+    assert set(run.jobs.values()) == {"succeeded"}, run.log
+    assert {"measure", "record", "alert", "plan", "fetch", "snapshot", "data", "train", "judge", "promote"} <= set(
+        run.jobs
+    )
+    alarm, plan, _, promotion = _records(retrained)[-4:]
+    assert (alarm["kind"], alarm["verdict"], github.opened()) == ("monitor", "fail", [1])
+    assert (plan["kind"], plan["retrain"]["state"]) == ("retrain", "started")
+    assert plan["retrain"]["record"] is not None
+    assert (promotion["kind"], promotion["alias"]) == ("promotion", "challenger")
+    assert promotion["after"]["digest"] != champion, "it was trained on what the snapshot made of fetched rows"
+    assert not (retrained.repository / "fresh").exists()
+
+    record = "'; touch stolen #"
+    hostile = retrained.run(
+        "repository_dispatch",
+        on_main() | {"client_payload": {"record": record, "other": record}},
+        workflow="monitor.yml",
+    )
+    assert hostile.jobs["plan"] == "failed", hostile.log
+    assert "is neither a number nor a digest" in hostile.log
+    assert not (retrained.repository / "stolen").exists()
+    assert _records(retrained)[-1] == promotion
+
+    arrived = retrained.run("repository_dispatch", on_main() | {"client_payload": {}}, workflow="monitor.yml")
+    assert set(arrived.jobs.values()) == {"succeeded"}, arrived.log
+    assert "snapshot" not in arrived.jobs, "a refusal trains nothing, and fails nothing"
+    assert _records(retrained)[-1]["retrain"]["code"] == "cooldown"
 
 
 def _records(world: World) -> list[dict[str, Any]]:

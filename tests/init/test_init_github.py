@@ -164,6 +164,26 @@ def test_a_policy_that_watches_a_model_has_a_workflow_that_does(repository, wind
     assert [(one.id, one.findings) for one in diagnosis.checks if one.findings] == []
 
 
+RETRAINED = """\
+promotion: {stages: [{alias: challenger, approvals: [data steward]}, {alias: champion, approvals: [ml-lead]}]}
+retrain: {fresh_rows: 100, cooldown: 7d, budget: 4 in 90d, snapshot: python snapshot.py}
+"""
+
+
+def test_a_policy_that_trains_again_is_watched_and_retrained_by_one_workflow(repository):
+    watched = MONITORED.replace("WINDOW", "1d") + "  alert: {retrain: [recall]}\n"
+    (repository / "gates.yaml").write_text(re.sub(r"(?ms)^promotion:.*?(?=^\w|\Z)", "", POLICY) + watched + RETRAINED)
+    done = github("--owners", "@acme/ml", "--gates", PIN)
+    assert done.code == 0, done.err
+    made = workflows(repository)["gates-monitor.yml"]
+    assert made[True]["repository_dispatch"] == {"types": ["new-data"]}
+    retrain = made["jobs"]["retrain"]
+    assert retrain["uses"] == f"{PIN.replace('@', '/.github/workflows/model-retrain.yml@')}"
+    assert json.loads(retrain["with"]["approvals"]) == ["data steward"], "those of the stage alone"
+    diagnosis = examine(survey(repository, None, None), FILES)
+    assert [(one.id, one.findings) for one in diagnosis.checks if one.findings] == []
+
+
 def test_what_stands_there_stays(repository):
     (repository / ".github/workflows").mkdir(parents=True)
     (repository / ".github/workflows/gates.yml").write_text(f"uses: acme/gates/x@{'b2' * 20}\n")

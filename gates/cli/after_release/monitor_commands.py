@@ -15,6 +15,7 @@ from gates.cli.job_commands import given, hand_over, outputs, receive
 from gates.errors import Exit
 
 if TYPE_CHECKING:
+    from gates.checkout.trusted_policy import TrustedPolicy
     from gates.pipeline.monitor import MonitoringRun, Watched
     from gates.pipeline.session import Session
 
@@ -79,10 +80,10 @@ def monitor(
     record = draft(name, options.run_of(session), RecordKind.MONITOR, alias, "")
     if receive(session, handed, digests, "live"):
         judged = watch.judge_handed(handed_windows.handed(session.workspace), record)
-        _publish(session, judged)
+        _publish(session, trusted, judged)
         _tell(judged, as_json=as_json, recorded=True)
     judged = watch.judge(record, record=not rehearse)
-    _publish(session, judged)
+    _publish(session, trusted, judged)
     _tell(judged, as_json=as_json)
 
 
@@ -98,10 +99,15 @@ def _hand_on(session: Session, watch: MonitoringRun) -> None:
     outputs(session, **hand_over(live=session.workspace.live))
 
 
-def _publish(session: Session, judged: Watched | None) -> None:
-    if judged is not None:
-        record = judged.entry.digest if judged.entry else ""
-        outputs(session, verdict=str(judged.decision.verdict), record=record)
+def _publish(session: Session, trusted: TrustedPolicy, judged: Watched | None) -> None:
+    """Tell later jobs the verdict, the record, and whether an alarm of it may start a retraining."""
+    if judged is None:
+        return
+    from gates.monitoring.retrain_plan import asks
+
+    record = judged.entry.digest if judged.entry else ""
+    asked = "true" if record and asks(trusted.resolved, judged.decision) else ""
+    outputs(session, verdict=str(judged.decision.verdict), record=record, retrain=asked)
 
 
 def _tell(judged: Watched | None, *, as_json: bool, recorded: bool = False) -> NoReturn:

@@ -61,12 +61,14 @@ def retrain(
         raise click.UsageError("--resume looks at no record and rehearses nothing: leave out --record and --dry-run")
     if resuming and not (reason or "").strip():
         raise click.UsageError("--resume needs --reason: what was wrong, and why it is fixed")
+    from gates.pipeline.machines.snapshot_command import retrain_of
+
     session, trusted = options.trusted_session(policy)
-    if trusted.resolved.policy.retrain is None:
-        raise GatesError("has no retrain section", where=str(policy), hint="docs/retraining.md has one.")
+    retrain_of(session)
     if resuming:
         _resume(session, trusted, (reason or "").strip(), as_json=as_json)
     planned, entry = _planned(session, trusted, named, rehearse=rehearse)
+    _summarise(session, trusted, planned, entry)
     outputs(
         session, state=planned.retraining.state, code=planned.retraining.code or "",
         stage=trusted.resolved.retrain_stage, record=entry.digest if entry else "",
@@ -141,6 +143,16 @@ def _write(session: Session, trusted: TrustedPolicy, retraining: Retraining, rea
     record = draft(name, options.run_of(session), RecordKind.RETRAIN, alias, reason)
     record = replace(record, policy=trusted.ref, retrain=retraining)
     return session.ledger.append(record, {POLICY: resolved.document}, after=head)
+
+
+def _summarise(session: Session, trusted: TrustedPolicy, planned: RetrainPlan, entry: Entry | None) -> None:
+    """Say on the run's page what was decided, and why."""
+    from gates.github.outputs import write_summary
+    from gates.report.escape import line
+
+    state, recorded = planned.retraining.state, f" (record {entry.record.sequence})" if entry else ""
+    told = f"**Retraining of {line(trusted.resolved.champion[0])} {state}:** {line(planned.reason)}{recorded}"
+    write_summary(session.environ, told)
 
 
 def _tell(trusted: TrustedPolicy, retraining: Retraining, reason: str, entry: Entry | None, *, as_json: bool) -> None:
