@@ -52,6 +52,22 @@ retrain: {fresh_rows: 5000, cooldown: 7d, budget: 4 in 90d, snapshot: python sna
 END
 git commit --quiet --all --message retrained && git push --quiet origin main
 """
+SNAPSHOT = (
+    RETRAINED
+    + """
+cat > snapshot.py <<'END'
+import hashlib, json, pathlib, yaml
+data = yaml.safe_load(open("gates.yaml"))["data"]
+written = {"schema": "gates/snapshot/v1"}
+for name, month in (("train", 3), ("holdout", 4)):
+    if name in data:
+        files = {data[name]: "sha256:" + hashlib.sha256(pathlib.Path(data[name]).read_bytes()).hexdigest()}
+        span = {"since": f"2026-0{month}-01T00:00:00Z", "until": f"2026-0{month + 1}-01T00:00:00Z"}
+        written[name] = span | {"files": files}
+(pathlib.Path(data["holdout"]).parent / "snapshot.json").write_text(json.dumps(written))
+END
+"""
+)
 KEYS = "openssl genpkey -algorithm ed25519 -out key.pem && openssl pkey -in key.pem -pubout -out pub.pem"
 
 
@@ -106,6 +122,8 @@ ELSE: dict[str, Example] = {
         RETRAINED,
         code=2,  # nothing is paused
     ),
+    "gates snapshot": Example(SNAPSHOT),
+    "gates snapshot --json": Example(SNAPSHOT),
     'gates score --model candidate --handed handed --digests "$(cat digests)"': Example(HANDED),
     "gates statement check .gates/statement.dsse.json --key pub.pem": Example(
         f"{KEYS} && gates statement write --key key.pem"
