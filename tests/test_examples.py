@@ -9,6 +9,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import mlflow.pyfunc
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -112,6 +114,16 @@ def test_the_recommender_serves_badly_from_a_day_on_and_that_is_an_alarm(ran, fo
     assert code == 1
     assert codes[1:] == ["alarm", "alarm"], "the first broken day alone is not enough"
     assert told("gates", "verify", "--all")[0] == 0
+
+
+@pytest.mark.parametrize("params", ["params.json", "candidates/popular.json"])
+def test_the_recommender_scores_what_its_training_has_not_seen(ran, params):
+    model = mlflow.pyfunc.load_model(str(ran("recommender", params)[1] / ".gates/candidate/model"))
+    known = model.predict(pd.DataFrame({"user": [1, 1], "film": [31, 1029]}))["score"]
+    new = model.predict(pd.DataFrame({"user": [1, 10**9, 10**9], "film": [10**9, 31, 10**9]}))["score"]
+    assert all(known != 0)
+    assert np.isfinite(new).all()
+    assert list(new[[0, 2]]) == [0, 0], "a film that nobody has rated"
 
 
 @pytest.mark.parametrize("name", ["credit-risk", "recommender", "diagnosis"])

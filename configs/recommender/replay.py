@@ -14,6 +14,7 @@ import sys
 from datetime import date, timedelta
 from pathlib import Path
 
+import mlflow.pyfunc
 import numpy as np
 import pandas as pd
 
@@ -53,9 +54,9 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=28)
     parser.add_argument("--broken-from", type=int, help="from which day on, counted from 1, scores are of other films")
     asked = parser.parse_args()
-    scored = pd.read_parquet(HERE / "data/holdout.parquet").merge(
-        pd.read_parquet(HERE / ".gates/candidate/predictions.parquet"), on="id"
-    )
+    held_out = pd.read_parquet(HERE / "data/holdout.parquet")
+    model = mlflow.pyfunc.load_model(str(HERE / ".gates/candidate/model"))
+    scored = held_out.assign(score=model.predict(held_out[["user", "film"]])["score"])
     digest = served_by()
     (HERE / "served").mkdir(exist_ok=True)
     for number in range(1, asked.days + 1):

@@ -200,6 +200,16 @@ def test_the_champions_model_is_loaded_again_only_on_other_rows(registered: Proj
     )
 
 
+@pytest.mark.usefixtures("own_children")
+def test_a_model_of_code_is_promoted_as_it_was_judged(project: Project, pyfunc: Any) -> None:
+    """Python compiles the code that it loads, and would leave the result beside it, in the candidate's folder."""
+    given(project, pyfunc("return x"))
+    assert project.gates("run").complaint == ""
+    assert sorted(project.work.glob("candidate/**/*.py*")) == list(project.work.glob("candidate/model/m*.py"))
+    assert project.gates("promote").code == 0
+    assert project.gates("verify", "--model", str(project.work / "candidate")).code == 0
+
+
 def test_an_overwritten_model_is_told_and_not_loaded(registered: Project, models: Any) -> None:
     rows = given(registered, models(TEXT, ("x",), 1.0))
     registered.gates("run")

@@ -117,7 +117,9 @@ def _predict(model: Path, features: Path, asked: ScoringRequest) -> tuple[Any, A
 
         described = mlflow.models.Model.load(str(model))
         native = "sklearn" in described.flavors
-        loaded = (mlflow.sklearn if native else mlflow.pyfunc).load_model(str(model))
+        load = (mlflow.sklearn if native else mlflow.pyfunc).load_model
+        sys.dont_write_bytecode = True  # else a model of code leaves a file in its folder that nobody has judged
+        loaded = load(str(model))
     schema, outputs = described.get_input_schema(), described.get_output_schema()
     table = inputs.read(features, schema)
     names = outputs.input_names() if outputs is not None and outputs.has_input_names() else None
