@@ -138,10 +138,11 @@ def _verify_model(policy: Path, model: Path, stage: str | None, *, as_json: bool
             options.write_json({"promoted": False, "reason": error.what})
         error.exit_code = Exit.STOP if error.exit_code is Exit.INPUT else error.exit_code
         raise
-    version = entry.record.after.version if entry.record.after else None
+    after = entry.record.after
+    version, digest = (after.version, after.digest) if after else (None, None)
     promotion = f"{name} version {version}, promoted to {stage or alias} by record {entry.record.sequence}"
     if as_json:
-        options.write_json({"promoted": True, "version": version, "record": entry.digest})
+        options.write_json({"promoted": True, "version": version, "digest": digest, "record": entry.digest})
     else:
         click.echo(promotion)
     sys.exit(Exit.SHIP)

@@ -54,8 +54,8 @@ from sklearn.linear_model import LogisticRegression
 model = LogisticRegression().fit([[0], [1]], [0, 1])
 """
 GIVEN = {"predictions": MODEL}  # what a page's Python takes for given
-# by test_scripts.py, test_policies.py, tests/init, test_help.py
-ELSEWHERE = {"README", "custom-metrics", "template", "monitoring", "retraining"}
+# by test_scripts.py, test_policies.py, tests/init, test_help.py, tests/serving
+ELSEWHERE = {"README", "custom-metrics", "template", "monitoring", "retraining", "serving"}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,112 @@
+"""deploy/: valid for Kubernetes and KEDA, never to zero, and about metrics that a Prometheus has of the server."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import requests
+import yaml
+from cloudcoil.models.keda.v1alpha1 import ScaledObject
+from pydantic import ValidationError
+from shop import CONFIG, Server, Starting, free_port
+
+DEPLOY = CONFIG / "deploy"
+FILMS = [1, 32, 110]
+VERSION = "1.37"
+
+
+def load(name: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((DEPLOY / name).read_text()))
+
+
+def queries() -> list[str]:
+    return [str(one["metadata"]["query"]) for one in load("keda.yaml")[0]["spec"]["triggers"]]
+
+
+@pytest.mark.parametrize("name", ["deployment.yaml", "hpa.yaml"])
+def test_kubernetes_takes_it(name: str) -> None:
+    for document in load(name):
+        kubernetes_validate.validate(document, VERSION, strict=True)
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(load(name)[0] | {"spec": {"replica": 2}}, VERSION, strict=True)
+
+
+def test_keda_takes_it() -> None:
+    (document,) = load("keda.yaml")
+    taken = ScaledObject.model_validate(document)
+    assert taken.spec is not None
+    with pytest.raises(ValidationError):
+        ScaledObject.model_validate(document | {"spec": {"triggers": "none"}})
+
+
+def test_nothing_scales_to_zero_or_takes_a_missing_metric_for_a_quiet_hour() -> None:
+    (hpa,), (keda,) = load("hpa.yaml"), load("keda.yaml")
+    assert min(hpa["spec"]["minReplicas"], keda["spec"]["minReplicaCount"]) >= 2
+    assert "idleReplicaCount" not in keda["spec"]
+    assert keda["spec"]["fallback"]["replicas"] >= keda["spec"]["minReplicaCount"]
+    for trigger in keda["spec"]["triggers"]:
+        assert (trigger["metricType"], trigger["metadata"]["ignoreNullValues"]) == ("AverageValue", "false")
+    assert [one for one in queries() if "/" in one] == [], "a quotient may be NaN"
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": load("deployment.yaml")[0]["metadata"]["name"]}
+    assert hpa["spec"]["scaleTargetRef"] == keda["spec"]["scaleTargetRef"] == target
+    assert "replicas" not in load("deployment.yaml")[0]["spec"]
+
+
+def test_the_adapter_tells_what_the_autoscaler_asks_for() -> None:
+    rules = load("adapter.yaml")[0]["rules"]["custom"]
+    names = {one.get("name", {}).get("as") or one["seriesQuery"].partition("{")[0] for one in rules}
+    assert names == {one["pods"]["metric"]["name"] for one in load("hpa.yaml")[0]["spec"]["metrics"]}
+
+
+@pytest.fixture
+def watched(start: Starting, tmp_path: Path) -> Iterator[tuple[Server, str]]:
+    """A server, and a Prometheus that scrapes it each second."""
+    server, port = start(), free_port()
+    target = {"static_configs": [{"targets": [server.url.removeprefix("http://")]}], "job_name": "recommender"}
+    (tmp_path / "prometheus.yml").write_text(
+        yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [target]})
+    )
+    command = ["prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data"]
+    process = subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"])
+    yield server, f"http://127.0.0.1:{port}"
+    process.kill()
+    process.wait()
+
+
+def answer(url: str, query: str) -> list[float]:
+    try:
+        found = requests.get(f"{url}/api/v1/query", params={"query": query}, timeout=60)
+    except requests.ConnectionError:  # it has not begun
+        return []
+    if found.status_code == 503:
+        return []
+    assert found.status_code == 200, found.text
+    return [float(one["value"][1]) for one in found.json()["data"]["result"]]
+
+
+def waited(url: str, query: str, *, empty: bool) -> list[float]:
+    """What is answered once it is empty, or no longer is."""
+    while bool(values := answer(url, query)) is empty:
+        time.sleep(0.2)
+    return values
+
+
+def test_its_queries_find_series_while_the_server_lives_and_none_after_that(watched: tuple[Server, str]) -> None:
+    server, url = watched
+    for user in range(50):
+        assert server.post("show", user=user, films=FILMS).status_code == 200
+    depth, rate = queries()
+    assert waited(url, depth, empty=False) == [0]
+    (first,) = waited(url, rate, empty=False)
+    assert first >= 0
+    metrics = set(re.findall(r"(model_\w+)\{", (DEPLOY / "adapter.yaml").read_text()))
+    assert all(waited(url, name, empty=False) for name in metrics)
+    server.process.kill()
+    assert waited(url, depth, empty=True) == [], "KEDA takes that for an error, and has its fallback"
