@@ -19,7 +19,7 @@ from gates.system import sandbox
 
 MODULES = {  # the module of each command; it is imported when the command is asked for
     "job_commands": ("run", "plan", "check-data", "train", "score"),
-    "steps": ("check", "measure", "merge", "judge", "report", "schema"),
+    "steps": ("check", "measure", "merge", "judge", "report", "power", "schema"),
     "promotion_commands": ("promote", "rollback", "adopt", "waive"),
     "ledger_commands": ("status", "history", "verify", "reproduce", "site"),
     "github_commands": ("comment", "unchanged", "annotate", "doctor"),

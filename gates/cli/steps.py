@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
+from math import isfinite
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -15,11 +17,12 @@ from gates.contract.contract_file import SCHEMA as CONTRACT_SCHEMA
 from gates.documents.decision import Decision
 from gates.documents.evidence import Evidence
 from gates.documents.live.drift_profile import DriftProfile
-from gates.documents.live.live_evidence import LiveEvidence
+from gates.documents.live.live_evidence import LABELS, LiveEvidence
 from gates.documents.live.monitoring_decision import MonitoringDecision
 from gates.documents.printed.audit import Audit, Reproduced
 from gates.documents.printed.diagnosis import Diagnosis
 from gates.documents.printed.diff import ContractDiff, PolicyDiff
+from gates.documents.printed.power_table import PowerTable
 from gates.documents.printed.standing import Standing
 from gates.documents.printed.table_check import Checked
 from gates.documents.record import Record
@@ -31,6 +34,9 @@ from gates.report.formats import FORMATS
 from gates.schema.fields import schema_of
 from gates.schema.yaml_text import dump
 from gates.wording import plural
+
+if TYPE_CHECKING:
+    from gates.pipeline.session import Session
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMAS: dict[str, Callable[[], Any]] = {
@@ -45,6 +51,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "profile": lambda: schema_of(DriftProfile),
     "audit": lambda: schema_of(Audit),
     "reproduced": lambda: schema_of(Reproduced),
+    "power": lambda: schema_of(PowerTable),
     "standing": lambda: schema_of(Standing),
     "contract-diff": lambda: schema_of(ContractDiff),
     "policy-diff": lambda: schema_of(PolicyDiff),
@@ -170,6 +177,67 @@ def report(policy: Path, base: str | None, form: str) -> None:
         click.echo(FORMATS[form].render(decision, facts), nl=False)
     else:
         click.echo(str(write_report(session, decision, facts, form)))
+
+
+def _finite(_: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
+    """Refuse what is a number to Python alone: nan, and inf."""
+    if value is not None and not isfinite(value):
+        raise click.BadParameter("is not a finite number", param=parameter)
+    return value
+
+
+@click.command()
+@options.policy
+@options.as_json
+@click.option(
+    "--effect",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
+    help="The distance from each limit that is to be revealed. Default: of a comparison its limit, so that a model as "
+    "good as the other one passes; else where the value lies now.",
+)
+@click.option(
+    "--per-day",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
+    help="How many rows a day has. Default: as the ledger's newest live windows had.",
+)
+@click.option("--slices", is_flag=True, help="Slices, too.")
+def power(policy: Path, effect: float | None, per_day: float | None, slices: bool, as_json: bool) -> None:
+    """Say how many rows each rule needs to reveal an effect, before anything is asked of them.
+
+    It follows from the bounds in .gates/decision.json: errors shrink with the root of the rows. An effect counts as
+    revealed if 8 of 10 holdouts of that size show it.
+
+    \b
+    Example:
+      gates power
+      gates power --effect 0.01 --per-day 1500
+      gates power --slices --json
+    """
+    from gates.judge.power_plan import power_plan
+    from gates.report.terminal.needed_rows import render
+
+    session = options.session(policy)
+    planned = power_plan(session.workspace.load_decision(), effect, per_day or _rows_a_day(session), slices=slices)
+    options.tell(planned, partial(render, planned), as_json=as_json)
+
+
+def _rows_a_day(session: Session) -> float | None:
+    """Return how many rows a day had in the newest record of live windows, labelled ones where there are such; None
+    where nothing is watched yet."""
+    from gates.ledger.watched import last_watch
+    from gates.policy.live_policies import parts_of
+    from gates.policy.monitor_section import seconds
+
+    resolved = session.resolved
+    watch = last_watch(session.ledger, session.ledger_seen, resolved.champion[0]) if resolved.policy.monitor else None
+    if watch is None or resolved.policy.monitor is None:
+        return None
+    part = parts_of(resolved.policy)[-1]
+    counts = [one.labelled if part == LABELS else one.rows for one in watch.decision.windows if one.part == part]
+    rows = [count for count in counts if count]
+    return sum(rows) / len(rows) * seconds("1d") / seconds(resolved.policy.monitor.window) if rows else None
 
 
 @click.command()
