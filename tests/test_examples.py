@@ -26,7 +26,7 @@ CASES = [  # example, parameters, what the figures in the README's row are, the 
     ("credit-risk", "params.json", [*LOANS, (GAP, "high")], []),
     ("credit-risk", "candidates/person.json", [*LOANS, (GAP, "low")], [AUC, *GAPS]),
     ("recommender", "params.json", FILMS, []),
-    ("recommender", "candidates/popular.json", FILMS, [FIRST_FILM, NDCG]),
+    ("recommender", "candidates/popular.json", FILMS, [FIRST_FILM, MRR]),
     ("diagnosis", "params.json", [(AUC, "value"), (AUC, "low"), ("recall", "value")], []),
     ("diagnosis", "candidates/enzymes.json", [(AUC, "value"), (AUC, "high"), ("recall", "value")], [AUC]),
 ]
@@ -91,29 +91,113 @@ def test_a_candidate_is_judged_as_the_readme_says(ran, name, params, figures, fa
     assert told == pytest.approx([measured[gate][part] for gate, part in figures], abs=0.002)
 
 
-def test_the_recommender_serves_badly_from_a_day_on_and_that_is_an_alarm(ran, forked, tmp_path):
-    """As its README tells it."""
-    _, made = ran("recommender", "params.json")
-    folder = shutil.copytree(made, tmp_path / "recommender")
+@pytest.fixture(scope="module")
+def served(ran, forked):
+    """The recommender's folder once it has served for four weeks, how each step ended, and how to take another."""
+    _, folder = ran("recommender", "params.json")
+    folder = shutil.copytree(folder, folder.with_name("served"))
     path = f"{forked}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"} | {"PATH": path}
 
     def told(*command):
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout
+        return done.returncode, done.stdout, done.stderr
 
-    assert told("gates", "promote")[0] == 0
-    code, days = told(sys.executable, "replay.py", "--start", "2030-01-07", "--days", "24", "--broken-from", "22")
-    assert code == 0
-    rates = [float(line.split()[-1]) for line in days.splitlines()]
-    assert min(rates[:21]) > 0.64
-    assert max(rates[21:]) < 0.62
-    assert told("gates", "monitor", "--until", "2030-01-28")[0] == 0
-    code, out = told("gates", "monitor", "--until", "2030-01-31", "--json")
-    codes = [rule["gate"]["code"] for window in json.loads(out)["windows"] for rule in window["rules"][-1:]]
-    assert code == 1
-    assert codes[1:] == ["alarm", "alarm"], "the first broken day alone is not enough"
+    assert [told("gates", "promote", "--stage", stage)[0] for stage in ("challenger", "champion")] == [0, 0]
+    shutil.copytree(folder / ".gates/candidate/model", folder / "models/champion")
+    replay = (sys.executable, "replay.py", "--start", "2050-01-03", "--days")
+    steps = {"before": told(*replay, "1", "21"), "calm": told("gates", "monitor", "--until", "2050-01-24", "--json")}
+    steps |= {"early": told("gates", "retrain", "--plan", "--json"), "after": told(*replay, "22", "28")}
+    steps |= {"alarm": told("gates", "monitor", "--until", "2050-01-31", "--json")}
+    steps |= {
+        "plan": told("gates", "retrain", "--plan", "--json"),
+        "again": told("gates", "retrain", "--plan", "--json"),
+    }
+    return folder, steps, told
+
+
+def test_new_films_make_the_recommender_worse_and_that_is_an_alarm(served):
+    """As its README tells it."""
+    _, steps, told = served
+    ends = {"before": 0, "calm": 0, "early": 1, "after": 0, "alarm": 1, "plan": 0, "again": 1}
+    assert {name: step[0] for name, step in steps.items()} == ends, steps
+    before, after = (
+        {int(day): float(rate) for day, rate in re.findall(r"^day (\d+), \S+: champion (\S+) of", told, re.MULTILINE)}
+        for told in (steps["before"][1], steps["after"][1])
+    )
+    assert (list(before), list(after)) == ([*range(1, 22)], [*range(22, 29)])
+    assert min(before.values()) > max(after.values()) + 0.03
+
+    windows = json.loads(steps["alarm"][1])["windows"]
+    assert next(window["start"][:10] for window in windows if window["verdict"] == "fail") == "2050-01-25"
+    codes = [json.loads(steps[name][1])["retraining"] for name in ("early", "plan", "again")]
+    assert [(one["state"], one["code"]) for one in codes] == [
+        ("refused", "no_alarm"),
+        ("started", None),
+        ("refused", "in_flight"),
+    ]
     assert told("gates", "verify", "--all")[0] == 0
+
+
+def test_the_recommenders_log_has_each_rating_once_and_its_order_is_the_models(served):
+    folder, _, _ = served
+    rows = pd.concat(pd.read_parquet(path) for path in sorted((folder / "served").iterdir()))
+    assert not rows.duplicated("request_id").any()
+    assert not rows.duplicated(["user", "film"]).any()
+    visits = rows.assign(visit=rows["request_id"].str.rpartition("-")[0]).sort_values(["visit", "position"])
+    assert set(visits.groupby("visit").size()) == {4}
+    assert (visits.groupby("visit")["score"].diff().dropna() <= 0).all()
+    assert set(rows.loc[rows["position"] == 1, "impressions"]) == {1}
+    assert rows.loc[rows["position"] > 1, ["impressions", "clicks"]].to_numpy().max() == 0
+    assert rows.loc[rows["clicks"] == 1, "rating"].min() == 4
+    films = set(pd.read_parquet(folder / "data/first.parquet")["film"])
+    new = ~rows["film"].isin(films)
+    assert new[rows["served_at"] < "2050-01-24"].mean() < 0.1, "of few older films the first rating comes late"
+    assert new[rows["served_at"] >= "2050-01-24"].mean() > 0.8
+
+
+def test_the_recommenders_replay_serves_nothing_but_what_was_promoted(served):
+    folder, _, told = served
+    shutil.copytree(folder / "models/champion", folder / "models/challenger")
+    replay = (sys.executable, "replay.py", "--start", "2050-01-03", "--days", "29", "29", "--stages", "challenger")
+    try:
+        with (folder / "models/challenger/ranker.py").open("a") as file:
+            file.write("# changed\n")
+        code, _, err = told(*replay)
+        assert (code, "is not what was promoted to challenger" in err) == (1, True), err
+    finally:
+        shutil.rmtree(folder / "models/challenger")
+    assert not (folder / "served/2050-01-31.parquet").exists()
+
+
+def test_the_recommenders_snapshot_is_what_was_served_and_what_was_before(served, tmp_path):
+    folder, _, told = served
+    copied = shutil.copytree(folder / "data", tmp_path / "data")
+    assert told(sys.executable, "snapshot.py")[0] == 0
+    first, train, holdout = (pd.read_parquet(folder / f"data/{name}.parquet") for name in ("first", "train", "holdout"))
+    said = json.loads((folder / "data/snapshot.json").read_text())
+    assert (said["train"]["until"], said["holdout"]["since"]) == ("2050-01-28T00:00:00Z",) * 2
+    assert said["holdout"]["until"] == "2050-01-31T00:00:00Z"
+    for name, rows in (("train", train), ("holdout", holdout)):
+        times = pd.to_datetime(rows["timestamp"], unit="s", utc=True)
+        assert pd.Timestamp(said[name]["since"]) <= times.min()
+        assert times.max() < pd.Timestamp(said[name]["until"])
+    rows = pd.concat(pd.read_parquet(path) for path in sorted((folder / "served").iterdir()))
+    assert sorted([*train["id"], *holdout["id"]]) == sorted([*first["id"], *rows["id"]])
+    assert told("gates", "check-data")[0] == 0, "gates takes the snapshot for one of these tables"
+
+    shutil.copy(copied / "holdout.parquet", folder / "data/holdout.parquet")
+    code, _, err = told("gates", "check-data")
+    assert (code, "changed after the snapshot" in err) == (2, True), err
+    shutil.rmtree(folder / "data")
+    shutil.copytree(copied, folder / "data")
+
+
+def test_a_snapshot_of_nothing_that_was_served_is_refused(example, tmp_path):
+    folder = shutil.copytree(example("recommender"), tmp_path / "recommender")
+    done = subprocess.run([sys.executable, "snapshot.py"], cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, "nothing was served yet" in done.stderr) == (1, True)
+    assert not (folder / "data/snapshot.json").exists()
 
 
 @pytest.mark.parametrize("params", ["params.json", "candidates/popular.json"])

@@ -27,7 +27,7 @@ SCRIPTS = [
 OUTSIDE = os.pathsep.join(folder for folder in os.environ["PATH"].split(os.pathsep) if folder != f"{sys.prefix}/bin")
 """The PATH without this environment."""
 PIN = re.compile(r"^([a-z0-9][a-z0-9-]*)==(\S+)(?: ; [^\\]+)? \\$")
-DIGEST = re.compile(r"sha256:[0-9a-f]+")
+DIGEST = re.compile(r"sha256:[0-9a-f]+|\b[0-9a-f]{7}(?:[0-9a-f]{5})?\b|\b20\d\d-\d\d-\d\d\b")  # and commits, and days
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 
 
@@ -128,26 +128,98 @@ def test_the_policy_that_the_example_shows_is_its_own():
     assert f"```yaml\n{(example / 'gates.yaml').read_text()}```" in (example / "README.md").read_text()
 
 
-@pytest.mark.slow
-def test_the_demo_shows_a_pass_and_a_fail_and_a_second_install_finds_nothing_to_do(tmp_path):
-    """In a copy of this checkout, as on a new machine: nothing of this environment is on the PATH."""
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["--help"], 0, "scripts/demo --loop"),
+        (["-h"], 0, "scripts/demo --loop"),
+        (["--lop"], 2, "unknown arguments: --lop"),
+        (["--loop", "twice"], 2, "unknown arguments: --loop twice"),
+    ],
+)
+def test_the_demo_tells_what_it_takes(arguments, code, told):
+    done = subprocess.run([ROOT / "scripts/demo", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert told in (done.stderr if code else done.stdout)
+    assert (done.stdout if code else done.stderr) == ""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    """A copy of this checkout, as on a new machine, and an environment: nothing of this one is on the PATH."""
+    copy = tmp_path_factory.mktemp("machine")
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
     for file in filter(None, files):
         if (ROOT / file).is_file():
-            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / file, tmp_path / file)
-    given = CALLER | {"PATH": OUTSIDE, "MLFLOW_TRACKING_URI": "sqlite:////nowhere/at-all.db", **ODD}
+            (copy / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, copy / file)
+    return copy, CALLER | {"PATH": OUTSIDE, "MLFLOW_TRACKING_URI": "sqlite:////nowhere/at-all.db", **ODD}
 
-    done = subprocess.run([tmp_path / "scripts/demo"], cwd="/", env=given, capture_output=True, text=True, check=False)
+
+def demo(machine, *arguments):
+    copy, given = machine
+    command = [copy / "scripts/demo", *arguments]
+    return subprocess.run(command, cwd="/", env=given, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_the_demo_shows_a_pass_and_a_fail_and_a_second_install_finds_nothing_to_do(machine):
+    done = demo(machine)
 
     assert done.returncode == 0, done.stderr
     assert "one passed, one was stopped" in done.stdout
     assert "\x1b" not in done.stdout
-    told = (tmp_path / "demo/.gates/report.md").read_text().splitlines()
+    copy, given = machine
+    told = (copy / "demo/.gates/report.md").read_text().splitlines()
     shown = re.findall(r"^> ?(.*)$", (ROOT / "configs/telco-churn/README.md").read_text(), re.MULTILINE)
     assert [DIGEST.sub("", line) for line in shown] == [DIGEST.sub("", line) for line in told]
 
-    again = [tmp_path / "scripts/install", tmp_path / ".venv", tmp_path / "locks/demo.txt"]
+    again = [copy / "scripts/install", copy / ".venv", copy / "locks/demo.txt"]
     done = subprocess.run(again, env=given, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.slow
+def test_the_demos_loop_comes_as_the_readme_tells_it(machine):
+    done = demo(machine, "--loop")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "a drop, an alarm, a retraining, a challenger" in done.stdout
+    readme = (ROOT / "configs/recommender/README.md").read_text()
+    rates = re.findall(r"^click-through rate of all these days: (.*) visits$", done.stdout, re.MULTILINE)
+    assert [rate.partition(" of ")[0] for rate in rates] == ["champion 0.614", "champion 0.484", "champion 0.495"]
+    assert "5,629 visits, 61.4 %" in readme
+    assert "falls to 48.4 %" in readme
+    assert "challenger 0.587" in rates[-1]
+    assert re.search(r"champion 49\.5 %,\s+challenger 58\.7 %", readme)
+    rows = re.findall(r"^ +\| (?:champion|the retrained model) \| (.*) \|$", readme, re.MULTILINE)
+    judged = re.findall(r":min +(0\.\d{3}) → (0\.\d{3}) ", done.stdout)
+    assert list(zip(*(row.split(" | ") for row in rows), strict=True)) == judged
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        (
+            "configs/recommender/prepare.py",
+            "LAUNCH_YEAR = 2001",
+            "LAUNCH_YEAR = 9999",
+            "gates monitor fail/1, got inconclusive/0",
+        ),
+        ("configs/recommender/snapshot.py", "[first, rows[", "[first, rows[:0][", "of gates run pass/0, got "),
+    ],
+    ids=["nothing new", "nothing learned"],
+)
+def test_the_demos_loop_fails_where_a_step_comes_otherwise(machine, file, old, new, told):
+    copy, _ = machine
+    text = (copy / file).read_text()
+    assert old in text
+    (copy / file).write_text(text.replace(old, new))
+    try:
+        done = demo(machine, "--loop")
+    finally:
+        (copy / file).write_text(text)
+    assert done.returncode == 1, done.stdout
+    assert told in done.stderr.splitlines()[-1]

@@ -1,10 +1,11 @@
-"""Replays real ratings as days of serving: what a recommender showed, and whether that was liked.
+"""Replays real ratings as days of serving: which of four films a visitor saw first, and whether it was liked.
 
-    python replay.py --start 2026-12-01 --days 28 --broken-from 22
+    python replay.py --start 2050-01-03 --days 1 21
+    python replay.py --start 2050-01-03 --days 29 31 --stages champion challenger
 
-Each visit is of a user, who is shown the film that the model scores highest among eight of those that this user rated
-later; it is a click if that rating is 4 stars or more. From the day that --broken-from names, scores belong to other
-films: somebody has joined two tables by the wrong column.
+The model of a stage is the folder models/STAGE. A visit is of a user and four films that this user rated later. The one
+with the largest score is at the top: that is an impression, and a click if the rating is 4 stars or more. All four
+ratings come back as outcomes. Several stages share the visits evenly.
 """
 
 import argparse
@@ -19,52 +20,76 @@ import numpy as np
 import pandas as pd
 
 HERE = Path(__file__).parent
-VISITS = 1500
-POOL = 8
 LIKED = 4
 
 
-def served_by() -> str:
-    """Return the digest of the model that serves, as gates knows it."""
+def digests() -> dict[str, str]:
+    """Return the digest of each stage's model, as gates knows it."""
     command = [sys.executable, "-m", "gates", "status", "--json"]
-    told = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)  # noqa: S603 -- gates
-    (champion,) = (one for one in json.loads(told.stdout)["aliases"] if one["alias"] == "champion")
-    return champion["digest"]
+    # It ends with 1 where live rows raised an alarm; what serves is told all the same.
+    told = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 -- gates
+    return {alias["alias"]: alias["digest"] for alias in json.loads(told.stdout)["aliases"]}
 
 
-def one_day(scored: pd.DataFrame, day: date, number: int, *, broken: bool) -> pd.DataFrame:
-    """Return the day's visits: what was shown, its score, and whether it was liked."""
-    random = np.random.default_rng(number)
-    users = random.choice(scored["user"].unique(), VISITS)
-    visits = pd.DataFrame({"request_id": [f"{day}-{place}" for place in range(VISITS)], "user": users})
-    pools = visits.merge(scored, on="user").sample(frac=1, random_state=number)
-    pools = pools[pools.groupby("request_id").cumcount() < POOL]
-    if broken:
-        pools["score"] = random.permutation(pools["score"].to_numpy())
-    shown = pools.sort_values(["score", "film"]).groupby("request_id").tail(1)
-    seconds = pd.to_timedelta(random.integers(0, 86400, len(shown)), unit="s")
-    shown = shown.assign(impressions=1, clicks=(shown["rating"] >= LIKED).astype(int))
-    return shown.assign(served_at=pd.Timestamp(day, tz="UTC") + seconds).drop(columns=["rating", "id", "timestamp"])
+def served_by(stage: str) -> mlflow.pyfunc.PyFuncModel:
+    """Load the model of a stage, if it is what was promoted."""
+    folder = str(HERE / "models" / stage)
+    command = [sys.executable, "-m", "gates", "verify", "--model", folder, "--stage", stage]
+    if subprocess.run(command, cwd=HERE, stdout=subprocess.DEVNULL, check=False).returncode:  # noqa: S603 -- gates
+        raise SystemExit(f"replay.py: {folder} is not what was promoted to {stage}")
+    return mlflow.pyfunc.load_model(folder)
+
+
+def ranked(visits: pd.DataFrame, stage: str, digest: str, model: mlflow.pyfunc.PyFuncModel) -> pd.DataFrame:
+    """Return the films of these visits as the model orders them, and what became of them."""
+    rows = visits.assign(stage=stage, model_digest=digest, score=model.predict(visits[["user", "film"]])["score"])
+    rows = rows.sort_values(["visit", "score", "film"], ascending=[True, False, True])
+    rows = rows.assign(position=rows.groupby("visit").cumcount() + 1)
+    top = rows["position"] == 1
+    clicks = top & (rows["rating"] >= LIKED)
+    return rows.assign(
+        request_id=rows["visit"] + "-" + rows["position"].astype(str),
+        impressions=top.astype(int),
+        clicks=clicks.astype(int),
+    )
+
+
+def rates(sums: pd.DataFrame) -> str:
+    """Write each model's clicks per impression."""
+    told = [f"{stage} {one.clicks / one.impressions:.3f} of {one.impressions:,}" for stage, one in sums.iterrows()]
+    return f"{', '.join(told)} visits"
 
 
 def main() -> None:
-    """Write a file a day into served/."""
+    """Write a file a day into served/, and say the click-through rate of each model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--start", type=date.fromisoformat, required=True, help="the first day")
-    parser.add_argument("--days", type=int, default=28)
-    parser.add_argument("--broken-from", type=int, help="from which day on, counted from 1, scores are of other films")
+    parser.add_argument("--start", type=date.fromisoformat, required=True, help="the date of day 1")
+    parser.add_argument("--days", type=int, nargs=2, required=True, metavar=("FIRST", "LAST"))
+    parser.add_argument("--stages", nargs="+", default=["champion"], help="whose models serve: models/STAGE")
     asked = parser.parse_args()
-    held_out = pd.read_parquet(HERE / "data/holdout.parquet")
-    model = mlflow.pyfunc.load_model(str(HERE / ".gates/candidate/model"))
-    scored = held_out.assign(score=model.predict(held_out[["user", "film"]])["score"])
-    digest = served_by()
+    sys.dont_write_bytecode = True  # else loading a model leaves a file in its folder, which nobody has promoted
+    known, models = digests(), {stage: served_by(stage) for stage in asked.stages}
+
+    later = pd.read_parquet(HERE / "data/later.parquet").drop(columns="timestamp")
     (HERE / "served").mkdir(exist_ok=True)
-    for number in range(1, asked.days + 1):
-        day = asked.start + timedelta(days=number - 1)
-        broken = asked.broken_from is not None and number >= asked.broken_from
-        rows = one_day(scored, day, number, broken=broken).assign(model_digest=digest)
-        rows.to_parquet(HERE / f"served/{day}.parquet", index=False)
-        print(f"{day}: {len(rows):,} visits, click-through rate {rows['clicks'].mean():.3f}")
+    total = None
+    for number in range(asked.days[0], asked.days[1] + 1):
+        day, visits = asked.start + timedelta(days=number - 1), later[later["day"] == number]
+        random = np.random.default_rng(number)
+        names = visits["visit"].unique()
+        turns = pd.Series(random.permutation(len(names)) % len(models), index=names)
+        seconds = pd.Series(pd.to_timedelta(random.integers(0, 86400, len(names)), unit="s"), index=names)
+        shown = pd.concat(
+            ranked(visits[visits["visit"].map(turns) == turn], stage, known[stage], model)
+            for turn, (stage, model) in enumerate(models.items())
+        )
+        shown = shown.assign(served_at=pd.Timestamp(day, tz="UTC") + shown["visit"].map(seconds))
+        shown = shown.drop(columns=["visit", "day"])
+        shown.to_parquet(HERE / f"served/{day}.parquet", index=False)
+        sums = shown.groupby("stage", sort=False)[["clicks", "impressions"]].sum()
+        print(f"day {number}, {day}: {rates(sums)}")
+        total = sums if total is None else total + sums
+    print(f"click-through rate of all these days: {rates(total)}")
 
 
 if __name__ == "__main__":
