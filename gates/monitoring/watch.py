@@ -21,7 +21,6 @@ from gates.stats.quantity import Quantity
 from gates.wording import asked_size, counted, limit_text, number, percent, rows
 
 _NOTHING = 0.01  # of an alarm: evidence begins here
-_SURELY = 0.999999  # a window alone is never blamed, so its sentence is of what it shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +92,7 @@ def _judged(subject: Subject, quantity: Quantity, terms: GateContext) -> GateVer
     """Return the verdict of this window alone."""
     if subject.held is None:
         return _of_distance(subject, quantity, terms)
-    outcome = hold(subject.held, _SURELY, terms)
+    outcome = hold(subject.held, terms.confidence, terms)
     head = outcome.reason.removesuffix("".join(f"; {note}" for note in outcome.notes))
     return replace(
         subject.verdict,

@@ -61,7 +61,7 @@ plan started//0
 plan refused/in_flight/1
 
 say "7. New tables: the last three days are the new holdout, all that was before is trained on."
-python snapshot.py
+gates snapshot
 commit "Tables until day 28"
 
 say "8. The candidate is measured against the champion on the new holdout, and passes."

@@ -69,6 +69,17 @@ def test_a_single_bad_window_is_no_alarm(world: LiveWorld) -> None:
     assert gate["reason"].endswith("of an alarm so far")
 
 
+def test_both_bounds_of_a_window_have_the_confidence_that_its_sentence_names(world: LiveWorld) -> None:
+    for day in range(3):
+        world.serve(day, flipped(answered(500, seed=100 + day), 0.15))
+    found = world.judged(3, code=None)
+    judged = [rule["gate"] for one in found["windows"] if one["part"] == "labels" for rule in one["rules"]]
+    ends = [gate["difference"] for gate in judged if gate["rule"] == "max_worsening" and gate["difference"]]
+    assert len(ends) == 3
+    for one in ends:
+        assert one["high"] - one["value"] == pytest.approx(one["value"] - one["low"], rel=0.3)
+
+
 def test_labels_are_judged_when_they_are_due(world: LiveWorld) -> None:
     world.policy(monitor=MONITOR | {"delay": "6h", "label_delay": "3d"}, gates=[{"metric": "roc_auc", "min": 0.6}])
     world.commit("delays")
