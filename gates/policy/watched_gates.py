@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from gates.documents.statistic import CELLS
-from gates.kinds import metric
+from gates.kinds import metric, promql
 from gates.kinds.live_gates import DriftRule, LiveMetricRule
 from gates.kinds.metric.rule import metric_of
+from gates.kinds.promql.promql_expression import selectors_of
+from gates.kinds.promql.promql_rule import PromqlRule
 from gates.kinds.protocol import GateContext
 from gates.metrics import row
 from gates.policy.monitor_section import LiveGate, Monitor, seconds
@@ -34,6 +36,9 @@ def mistakes_in(
         seen.add(gate.name)
         for place, what in _gate(gate, terms, hidden, roles):
             yield (*path, *(place or (gate.kind,))), what
+        if gate.kind == promql.KEY:
+            for place, what in _promql(gate.rule, terms, seconds(monitor.window)):
+                yield (*path, *(place or (gate.kind,))), what
 
 
 def _gate(
@@ -50,6 +55,19 @@ def _gate(
         if gate.rule.estimate:
             yield from _estimate(gate.rule, terms, roles)
         yield from _nameless(gate.rule, terms, hidden)
+
+
+def _promql(rule: PromqlRule, terms: GateContext, window: int) -> Iterator[tuple[Path, str]]:
+    """Yield what is wrong with a question about the end of a window. What windows share is no further evidence."""
+    wrong = [(mistake.path, mistake.what) for mistake in promql.mistakes(rule, terms)]
+    yield from wrong
+    if wrong:
+        return
+    if rule.span[0] > window:
+        yield ("over",), "is longer than a window, so that windows would share steps"
+    for place, text in rule.promql.texts if rule.counts else ():
+        if any(one.reach > window or one.offset for one in selectors_of(text)):
+            yield place, "counts events before its window began, so that windows would share them"
 
 
 def _drift(rule: DriftRule, hidden: frozenset[str]) -> Iterator[tuple[Path, str]]:
