@@ -5,6 +5,7 @@ The parser is loaded where a policy has such an expression, and nowhere else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from promql_parser import VectorSelector
 
+MOST_PARTS = 200  # brackets and operators; of thousands, one in the other, the parser overflows its stack and dies
 _NAME = "__name__"
+_PARTS = re.compile(r"[(\[+*/%^<>=!-]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
 _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"})
 
 
@@ -38,34 +41,30 @@ class SeriesSelector:
 @lru_cache(maxsize=1024)
 def selectors_of(expression: str) -> tuple[SeriesSelector, ...]:
     """Return each selector of an expression, once, in its order. Raises ``ValueError`` where it is no PromQL."""
+    return tuple(dict.fromkeys(_selectors(_parsed(expression), 0, 0)))
+
+
+def _parsed(expression: str) -> Any:
     from promql_parser import parse
 
-    return tuple(dict.fromkeys(_selectors(parse(expression), 0, 0)))
+    if len(_PARTS.findall(expression)) > MOST_PARTS:
+        raise ValueError(f"it has more than {MOST_PARTS} brackets and operators; record a part of it by a rule")
+    return parse(expression)
 
 
 def complaints(expression: str) -> Iterator[str]:
     """Yield why an expression can't be asked, or why its answer would mean nothing."""
-    from promql_parser import (
-        AtModifierType,
-        MatrixSelector,
-        ParenExpr,
-        StringLiteral,
-        SubqueryExpr,
-        VectorSelector,
-        parse,
-        walk,
-    )
+    from promql_parser import MatrixSelector, ParenExpr, StringLiteral, SubqueryExpr, VectorSelector, walk
 
     try:
-        parsed: Any = parse(expression)
+        parsed = _parsed(expression)
     except ValueError as error:
-        yield f"is no PromQL: {' '.join(str(error).split())}"
+        yield f"is no PromQL that can be asked: {' '.join(str(error).split())}"
         return
     nodes: list[Any] = []
     walk(parsed, lambda node: nodes.append(node))  # noqa: PLW0108 -- what append gives would end the walk
-    pinned = [node for node in nodes if getattr(node, "at", None) is not None]
-    if any(node.at.type in (AtModifierType.At, AtModifierType.Start, AtModifierType.End) for node in pinned):
-        yield "has an @: the moment that is asked about is chosen by gates, so that no policy can pin a good one"
+    if any(getattr(node, "at", None) is not None for node in nodes):
+        yield "has an @: gates chooses the moment that is asked about, so that no policy can pin a good one"
     selectors = [node for node in nodes if isinstance(node, VectorSelector)]
     if not selectors:
         yield "names no series, so its answer would always be the same"
@@ -90,6 +89,8 @@ def _selectors(node: Any, offset: int, reach: int) -> Iterator[SeriesSelector]:
     """Yield the selectors below a node. Ranges and offsets of subqueries around a selector add up."""
     from promql_parser import MatrixSelector, SubqueryExpr, VectorSelector
 
+    if node is None:
+        return
     if isinstance(node, VectorSelector):
         own = offset + _seconds(node.offset)
         yield SeriesSelector(text=_text(node), matchers=_matchers(node), offset=own, reach=own + reach)
