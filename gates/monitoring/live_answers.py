@@ -23,7 +23,7 @@ def of_share(rule: PromqlRule, window: LiveWindow) -> Subject:
     counts = events(rule, window.answers)
     bare = Subject(gate=rule.name, kind=KEY, rule="max", limit=rule.max, n=0, noun=("event", "events"))
     if not isinstance(counts, EventCounts):
-        return replace(bare, outcome=absent(counts.verdict, counts.code, counts.reason))
+        return replace(bare, outcome=absent(counts.verdict, counts.code, f"{rule.title}: {counts.reason}"))
     expected = counts.total * min(rule.max, 1 - rule.max)
     return replace(bare, n=round(counts.total), judged=counts.share, live=counts.share, events=expected)
 

@@ -127,7 +127,7 @@ def test_a_moment_between_samples_tells_how_old_the_newest_is(prometheus):
 
 def test_the_sentences(prometheus):
     told = {
-        judged(prometheus, gate)[0].reason.partition(" (95 %")[0]
+        judged(prometheus, gate)[0].reason.partition(" (95 %")[0].rpartition(": ")[2]
         for gate in (share("churn"), share("bad"), of('latency{model="mixed"}', **STEPS), of('latency{model="slow"}'))
     }
     assert told == {

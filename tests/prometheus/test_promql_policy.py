@@ -93,7 +93,7 @@ MONITOR = {"live": "served/*.parquet", "key": "id", "time": "at", "window": "1d"
         ({"promql": "up", "min": 1, "over": "2d", "step": "1h"}, "is longer than a window"),
         ({"promql": {"bad": "increase(a[2d])", "total": "increase(b[2d])"}, "max": 0.1}, "before its window began"),
         ({"promql": {"bad": "increase(a[1d])", "total": "increase(b[1d] offset 1d)"}, "max": 0.1}, "before its window"),
-        ({"promql": {"bad": "sum_over_time(increase(a[12h])[1d:1h])", "total": "increase(b[1d])"}, "max": 0.1}, "before"),
+        ({"promql": {"bad": "sum_over_time(increase(a[9h])[1d:1h])", "total": "sum(b)"}, "max": 0.1}, "before its"),
         ({"promql": "sum(", "min": 1}, "is no PromQL"),
     ],
     ids=lambda value: str(value)[:60],

@@ -89,9 +89,7 @@ def test_trouble_that_passes_does_no_harm(httpserver: HTTPServer) -> None:
 
 def test_a_hanging_server_and_a_closed_port_are_outside(httpserver: HTTPServer) -> None:
     done = threading.Event()
-    httpserver.expect_request("/api/v1/query").respond_with_handler(
-        lambda _: Response() if done.wait(60) else Response()
-    )
+    httpserver.expect_request("/api/v1/query").respond_with_handler(lambda _: Response(status=200 + done.wait(60)))
     begun = time.monotonic()
     with pytest.raises(GatesError, match="no answer in time") as error:
         ask(httpserver.url_for(""), SECRET, timeout=0.2)
@@ -162,8 +160,9 @@ def test_a_token_with_a_colon_is_a_user_and_a_password(httpserver: HTTPServer, m
 
 @pytest.mark.parametrize(
     "body",
-    ["<html>log in</html>", "[]", "{}", '{"data": {"resultType": "vector", "result": [{"metric": {}, "histogram": []}]}}',
-     '{"data": {"resultType": "string", "result": [1, "a"]}}', '{"data": {"resultType": "vector", "result": [{"value": [1, "x"]}]}}'],
+    ["<html>log in</html>", "[]", "{}", '{"data": {"resultType": "vector", "result": [{"histogram": []}]}}',
+     '{"data": {"resultType": "string", "result": [1, "a"]}}',
+     '{"data": {"resultType": "vector", "result": [{"value": [1, "x"]}]}}'],
 )  # fmt: skip
 def test_what_is_no_answer_is_no_verdict(httpserver: HTTPServer, body: str) -> None:
     httpserver.expect_request("/api/v1/query").respond_with_data(body)
@@ -174,7 +173,8 @@ def test_what_is_no_answer_is_no_verdict(httpserver: HTTPServer, body: str) -> N
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        (None, "PROMETHEUS_URL is not set"), ("", "PROMETHEUS_URL is not set"), ("prometheus:9090", "is not an address"),
+        (None, "PROMETHEUS_URL is not set"),
+        ("", "PROMETHEUS_URL is not set"), ("prometheus:9090", "is not an address"),
         ("file:///etc/passwd", "is not an address"), ("http://[", "is not an address"),
         ("https://x.test/?a=b", "is not an address"), (f"https://me:{SECRET}@x.test", "has a user in it"),
     ],

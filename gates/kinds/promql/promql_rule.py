@@ -10,6 +10,7 @@ from gates.kinds.protocol import PromqlQuestion
 from gates.schema.fields import Plain, declare
 
 KEY = "promql"
+_SHOWN = 80  # characters of a name in a sentence
 _SPAN = "^[1-9][0-9]{0,4}[smhd]$"
 _SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _TEXT: Plain = {"type": "string", "minLength": 1, "maxLength": 5000}
@@ -102,6 +103,11 @@ class PromqlRule:
         """The gate's name: ``promql(up) over 1h by 5m``, each run of white space as one space."""
         asked = " / ".join(" ".join(text.split()) for _, text in self.promql.texts)
         return f"{KEY}({asked})" + (f" over {self.over} by {self.step}" if self.over else "")
+
+    @property
+    def title(self) -> str:
+        """The name for a sentence: cut short, as expressions are long."""
+        return self.name if len(self.name) <= _SHOWN else f"{self.name[: _SHOWN - 1]}…"
 
 
 def _seconds(span: str | None) -> int:

@@ -100,7 +100,7 @@ def _verdict(rule: PromqlRule, limit_name: str, limit: float, answer: RuleAnswer
         n=answer.n,
         verdict=answer.verdict,
         code=answer.code,
-        reason=answer.reason,
+        reason=f"{rule.title}: {answer.reason}",
         candidate=answer.estimate,
     )
     return replace(bare, method=answer.method)
@@ -172,7 +172,7 @@ def _gaps(answer: PrometheusAnswer) -> Iterator[RuleAnswer]:
         have &= {at for at, age in one.ages if age <= STALE}
     missing = answer.moments - len(have)
     if missing:
-        what = f"{missing} of {counted(answer.moments, 'step')} have no value, or an old one"
+        what = f"without a value, or with an old one: {missing} of {counted(answer.moments, 'step')}"
         yield RuleAnswer(verdict=Verdict.INCONCLUSIVE, code=Code.GAPS, reason=what)
 
 
@@ -194,7 +194,7 @@ def _of_steps(answer: PrometheusAnswer, limit_name: str, limit: float) -> RuleAn
     else:
         bad = sum(sign * value < sign * settled(limit) for value in values)
         steps = counted(answer.moments, "step")
-        which = f"no one of {steps}" if not bad else f"all {steps}" if bad == len(values) else f"{bad} of {steps}"
+        which = f"none of {steps}" if not bad else f"all {steps}" if bad == len(values) else f"{bad} of {steps}"
         reason = f"between {apart(number, low, limit)} and {apart(number, high, limit)}, {which} {beyond}; {asked}"
     estimate = Estimate(value=newest, low=low, high=high)
     return RuleAnswer(verdict=verdict, code=code, reason=reason, n=answer.moments, estimate=estimate, method="steps")
