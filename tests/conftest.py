@@ -17,6 +17,7 @@ from pathlib import Path
 
 import extent
 import prefork
+import prometheus_server
 import pytest
 import stamina
 import yaml
@@ -246,8 +247,9 @@ def make_evidence(
     """A block is rows that share their columns: ``cells`` [label, candidate's call, champion's call, rows], or
     ``scores`` [label, candidate's score, champion's score, rows], called from 0.5 on. A block with a ``bucket`` holds
     rows whose units fall into it, each with the block's ``weight``. ``anchored``: blocks with the anchor in the
-    champion's place; ``runs``: the blocks of each further training. ``answers``: of a Prometheus; a ``query`` with the values of
-    its ``samples``, and the ``ages`` of each selector's newest sample in seconds, both moment by moment (null: none)."""
+    champion's place; ``runs``: the blocks of each further training.
+    ``answers``: of a Prometheus; a ``query`` with the values of its ``samples``, and the ``ages`` of each selector's
+    newest sample in seconds, both moment by moment (null: none)."""
     needs = resolved.needs
 
     def slices(given: list[dict]) -> tuple[Slice, ...]:
@@ -408,6 +410,13 @@ def _placement(row: dict, others: list[dict], score: str, sign: int) -> int:
         return 0
     gaps = [(sign * (row[score] - other[score]), other["n"]) for other in others]
     return sum((2 * (gap > 0) + (gap == 0)) * n for gap, n in gaps)
+
+
+@pytest.fixture(scope="session")
+def prometheus(tmp_path_factory: pytest.TempPathFactory):
+    """The address of a real Prometheus; what it knows ended on a day of the past, ``prometheus_server.NOON``."""
+    with prometheus_server.served(tmp_path_factory.mktemp("prometheus")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ def _of_answer(answer: PrometheusAnswer) -> Iterator[str]:
     if not _in_order([at for at, _ in answer.samples], answer):
         yield f"{answer.query}: its values are not of the moments that were asked about"
     if not all(_is_number(value) for _, value in answer.samples):
-        yield f"{answer.query}: it gave what is no number"
+        yield f"{answer.query}: one of its values is not a number"
     if [one.selector for one in answer.selectors] != [one.text for one in selectors_of(answer.query)]:
         yield f"{answer.query}: it is not about the series of the query"
     for one in answer.selectors:

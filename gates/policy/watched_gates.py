@@ -34,18 +34,17 @@ def mistakes_in(
         if gate.name in seen:
             yield (*path, gate.kind), f"the gate {gate.name} occurs twice; put all its rules into one"
         seen.add(gate.name)
-        for place, what in _gate(gate, terms, hidden, roles):
+        for place, what in _gate(gate, terms, hidden, roles, seconds(monitor.window)):
             yield (*path, *(place or (gate.kind,))), what
-        if gate.kind == promql.KEY:
-            for place, what in _promql(gate.rule, terms, seconds(monitor.window)):
-                yield (*path, *(place or (gate.kind,))), what
 
 
 def _gate(
-    gate: LiveGate, terms: GateContext, hidden: frozenset[str], roles: Collection[str]
+    gate: LiveGate, terms: GateContext, hidden: frozenset[str], roles: Collection[str], window: int
 ) -> Iterator[tuple[Path, str]]:
     if gate.kind == "data" and terms.contract is None:
         yield (), "the policy has no contract; name one under data.contract"
+    elif gate.kind == promql.KEY:
+        yield from _promql(gate.rule, terms, window)
     elif gate.kind == "drift":
         yield from _drift(gate.rule, hidden)
     elif gate.kind == "metric":
@@ -59,9 +58,9 @@ def _gate(
 
 def _promql(rule: PromqlRule, terms: GateContext, window: int) -> Iterator[tuple[Path, str]]:
     """Yield what is wrong with a question about the end of a window. What windows share is no further evidence."""
-    wrong = [(mistake.path, mistake.what) for mistake in promql.mistakes(rule, terms)]
-    yield from wrong
-    if wrong:
+    mistakes = [(mistake.path, mistake.what) for mistake in promql.mistakes(rule, terms)]
+    yield from mistakes
+    if mistakes:
         return
     if rule.span[0] > window:
         yield ("over",), "is longer than a window, so that windows would share steps"

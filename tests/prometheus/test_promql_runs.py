@@ -139,7 +139,7 @@ def test_a_fork_is_no_pass_and_its_other_gates_are_judged(asking: LiveWorld) -> 
         (lambda one: one.update(query="other"), "does not ask"),
         (lambda one: one.update(series=2), "values of no series or of several"),
         (lambda one: one.update(selectors=[]), "not about the series of the query"),
-        (lambda one: one["samples"][0].__setitem__(1, "much"), "no number"),
+        (lambda one: one["samples"][0].__setitem__(1, "much"), "not a number"),
         (lambda one: one["selectors"][0]["ages"][0].__setitem__(1, -1), "so old"),
         (lambda one: one.update(at="2020-01-01T00:00:00Z"), "different moments"),
     ],

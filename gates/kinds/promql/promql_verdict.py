@@ -123,19 +123,16 @@ def _troubles(rule: PromqlRule, mine: Answers) -> Iterator[RuleAnswer]:
         yield _error(Code.NOT_MEASURED, "nobody asked")
     if any(one.warnings for one in known):
         yield _error(Code.PARTIAL, "Prometheus warned about its answer, so part of it may be missing")
-    for one in known:
-        if one.series > 1:
-            yield _error(
-                Code.MANY_SERIES, f"{one.series:,} series came back; aggregate them into one, such as by sum()"
-            )
-    for one in known[-1:] if rule.counts else known:  # no series of bad events beside a live total are none
-        if not one.series:
-            yield _error(Code.NO_SERIES, "no series came back: what is missing is not well")
+    most = max((answer.series for answer in known), default=0)
+    if most > 1:
+        yield _error(Code.MANY_SERIES, f"several series ({most:,}) came back; aggregate them into one, as sum() does")
+    if not all(answer.series for answer in known[-1:]):  # no series of bad events beside a live total are none
+        yield _error(Code.NO_SERIES, "no series came back: what is missing is not well")
     for selector in _stale(rule, known):
         yield _error(Code.STALE, f"{selector} has no sample of the last 5 minutes: its target may be dead")
-    if any(not isfinite(float(value)) for one in known for _, value in one.samples):
-        strange = next(value for one in known for _, value in one.samples if not isfinite(float(value)))
-        yield _error(Code.NOT_FINITE, f"it gave {strange}, which is no number to compare")
+    strange = next((value for one in known for _, value in one.samples if not isfinite(float(value))), None)
+    if strange is not None:
+        yield _error(Code.NOT_FINITE, f"it gave {strange}, which can't be compared")
     if not rule.counts and known:
         yield from _gaps(known[0])
 
@@ -151,12 +148,13 @@ def _stale(rule: PromqlRule, known: Sequence[PrometheusAnswer]) -> Iterator[str]
     ``bad`` that selects from the very series of ``total`` is as fresh as these.
     """
     totals = selectors_of(rule.promql.total) if rule.counts else ()
-    for one in known:
-        if rule.counts and one is known[0] and not one.series:
+    for answer in known:
+        is_bad = rule.counts and answer.query == rule.promql.bad
+        if is_bad and not answer.series:
             continue
-        for selector, given in zip(selectors_of(one.query), one.selectors, strict=False):
-            covered = rule.counts and one is known[0] and any(total.covers(selector) for total in totals)
-            if not covered and not _fresh(given.ages, one.moments - 1):
+        for selector, given in zip(selectors_of(answer.query), answer.selectors, strict=True):
+            covered = is_bad and any(total.covers(selector) for total in totals)
+            if not covered and not _fresh(given.ages, answer.moments - 1):
                 yield selector.text
 
 

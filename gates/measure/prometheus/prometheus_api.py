@@ -169,7 +169,7 @@ def _read(response: Response, query: str) -> QueryResult:
         told = _message(response)
         if not told:
             raise GatesError(f"nothing there answers as a Prometheus does (HTTP {status})", where=URL, hint=_HINT)
-        raise GatesError(f"can't answer {query}: {told}", where="Prometheus", hint="Mend the policy's promql.")
+        raise GatesError(f"can't answer {query}: {told}", where="Prometheus", hint="Fix the policy's promql.")
     try:
         body = response.json()
         data = body["data"]
@@ -180,16 +180,16 @@ def _read(response: Response, query: str) -> QueryResult:
         raise GatesError(what, where="Prometheus", hint=_HINT) from error
 
 
-def _series(kind: str, result: Any) -> Iterator[tuple[tuple[float, str], ...]]:
+def _series(form: str, result: Any) -> Iterator[tuple[tuple[float, str], ...]]:
     """Yield the samples of each series. Their labels stay here."""
-    if kind == "scalar":
+    if form == "scalar":
         yield (_sample(result),)
-    elif kind == "vector":
+    elif form == "vector":
         yield from ((_sample(one["value"]),) for one in result)
-    elif kind == "matrix":
+    elif form == "matrix":
         yield from (tuple(map(_sample, one["values"])) for one in result)
     else:
-        raise ValueError(kind)
+        raise ValueError(form)
 
 
 def _sample(pair: Any) -> tuple[float, str]:

@@ -52,6 +52,16 @@ SERIES: dict[str, dict[str, Samples]] = {
         'model="holes"': minutes(lambda _: 0.2, but=range(20, 36)),
         'model="broken"': minutes(lambda _: float("nan")),
     },
+    "http_requests_total": {
+        'model="churn",code="200"': counter(60),
+        'model="churn",code="500"': counter(0.05),
+    },
+    "model_request_duration_seconds_bucket": {
+        'model="churn",le="0.1"': counter(50),
+        'model="churn",le="0.25"': counter(60),
+        'model="churn",le="+Inf"': counter(60),
+    },
+    "model_queue_depth": {'model="churn"': minutes(lambda minute: minute % 7)},
     "clicks_total": {'model="churn"': counter(1)},
     "impressions_total": {'model="churn"': counter(0)},
 }
@@ -62,7 +72,8 @@ def open_metrics(end: datetime) -> str:
     last = int(end.timestamp())
     lines = []
     for name, some in SERIES.items():
-        lines.append(f"# TYPE {name.removesuffix('_total')} {'counter' if name.endswith('_total') else 'gauge'}")
+        form = "counter" if name.endswith("_total") else "histogram" if name.endswith("_bucket") else "gauge"
+        lines.append(f"# TYPE {name.removesuffix('_total').removesuffix('_bucket')} {form}")
         for labels, samples in some.items():
             lines += [f"{name}{{{labels}}} {value:g} {last - 60 * ago}" for ago, value in samples]
     return "\n".join([*lines, "# EOF", ""])
