@@ -24,7 +24,7 @@ from fake_github import FakeGitHub
 SHOWN = Path(__file__).parents[2] / "docs/alertmanager"
 NEEDED = ("prometheus-alertmanager", "webhook", "jq", "curl")
 TEMPLATES = "/usr/share/prometheus/alertmanager"  # without which Debian's does not start; a webhook uses none of them
-BESIDE = f"mount -t tmpfs none /usr/share && mkdir -p {TEMPLATES} && touch {TEMPLATES}/default.tmpl {TEMPLATES}/email.tmpl"
+BESIDE = f"mount -t tmpfs none /usr/share && mkdir -p {TEMPLATES} && cd {TEMPLATES} && touch default.tmpl email.tmpl"
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, NEEDED)), reason=f"not all of {', '.join(NEEDED)} found: scripts/prometheus .prometheus"
 )
@@ -47,7 +47,7 @@ def unpacked() -> list[str]:
     templates. Skips the test where nobody may mount."""
     if Path(TEMPLATES, "default.tmpl").exists():
         return []
-    apart = ["unshare", "--map-root-user", "--mount", "sh", "-c", f'{BESIDE} && exec "$@"', "sh"]
+    apart = ["unshare", "--map-root-user", "--mount", "sh", "-c", f'({BESIDE}) && exec "$@"', "sh"]
     if not shutil.which("unshare") or subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
         pytest.skip("Debian's Alertmanager needs its templates: install the package, or allow user namespaces")
     return apart
