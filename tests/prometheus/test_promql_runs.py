@@ -131,6 +131,37 @@ def test_a_fork_is_no_pass_and_its_other_gates_are_judged(asking: LiveWorld) -> 
     assert [one["verdict"] for one in asking.decision["gates"] if one["kind"] == "metric"] == ["pass"]
 
 
+def test_shards_ask_once_when_they_are_merged(asking: LiveWorld, now: str) -> None:
+    assert asking.gates("run", PROMETHEUS_URL=now).code == 0
+    whole = asking.evidence
+    for shard in ("1/2", "2/2"):
+        done = asking.gates("measure", "--shard", shard)
+        assert done.code == 0, done.out + done.err
+    assert asking.gates("merge").code == 2, "no address"
+    done = asking.gates("merge", PROMETHEUS_URL=now)
+    assert done.code == 0, done.out + done.err
+    assert [one["query"] for one in asking.evidence["answers"]] == [one["query"] for one in whole["answers"]]
+    assert asking.evidence | {"answers": []} == whole | {"answers": []}
+
+
+def test_a_model_is_trained_again_without_asking(asking: LiveWorld, now: str) -> None:
+    assert asking.gates("run", PROMETHEUS_URL=now).code == 0
+    assert asking.gates("promote", PROMETHEUS_URL=now).code == 0
+    number = next(one["sequence"] for one in asking.records() if one["kind"] == "promotion")
+    done = asking.gates("reproduce", str(number), "--json")
+    assert json.loads(done.out)["evidence"] is True, done.out + done.err
+
+
+def test_a_gate_that_the_pull_request_takes_away_still_asks(asking: LiveWorld, now: str) -> None:
+    """The base commit's policy judges, too, and nobody may take its question away to be let through."""
+    asking.policy(gates=[METRIC])
+    base = git(asking.root, "rev-parse", "HEAD")
+    done = asking.gates("run", "--base", base)
+    assert done.code == 2, done.out + done.err
+    assert "PROMETHEUS_URL is not set" in asking.decision["reason"]
+    assert asking.gates("run", "--base", base, PROMETHEUS_URL=now).code == 0
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
