@@ -145,10 +145,13 @@ def test_shards_ask_once_when_they_are_merged(asking: LiveWorld, now: str) -> No
 
 
 def test_a_model_is_trained_again_without_asking(asking: LiveWorld, now: str) -> None:
+    git(asking.root, "add", "-f", "made")
+    asking.commit("what the training copies")
     assert asking.gates("run", PROMETHEUS_URL=now).code == 0
     assert asking.gates("promote", PROMETHEUS_URL=now).code == 0
     number = next(one["sequence"] for one in asking.records() if one["kind"] == "promotion")
     done = asking.gates("reproduce", str(number), "--json")
+    assert done.out, done.err
     assert json.loads(done.out)["evidence"] is True, done.out + done.err
 
 
