@@ -131,6 +131,18 @@ def test_a_fork_is_no_pass_and_its_other_gates_are_judged(asking: LiveWorld) -> 
     assert [one["verdict"] for one in asking.decision["gates"] if one["kind"] == "metric"] == ["pass"]
 
 
+def test_a_training_sees_neither_address_nor_token(asking: LiveWorld, now: str) -> None:
+    seen = asking.base / "seen"
+    asking.policy(gates=[METRIC, LATENCY], train={"run": f'env > {seen}; cp -r made/. "$GATES_OUT"'})
+    assert asking.gates("run", PROMETHEUS_URL=now, PROMETHEUS_TOKEN=TOKEN).code == 0
+    assert "GATES_OUT=" in seen.read_text()
+    assert "PROMETHEUS" not in seen.read_text()
+    assert TOKEN not in seen.read_text()
+    asking.policy(gates=[METRIC, LATENCY], train={"run": "env", "environment": ["PROMETHEUS_TOKEN"]})
+    done = asking.gates("run", PROMETHEUS_URL=now, PROMETHEUS_TOKEN=TOKEN)
+    assert (done.code, "a training gets none" in done.err) == (2, True), done.err
+
+
 def test_shards_ask_once_when_they_are_merged(asking: LiveWorld, now: str) -> None:
     assert asking.gates("run", PROMETHEUS_URL=now).code == 0
     whole = asking.evidence
