@@ -17,6 +17,7 @@ from pathlib import Path
 
 import extent
 import prefork
+import prometheus_server
 import pytest
 import stamina
 import yaml
@@ -37,9 +38,11 @@ from gates.documents.evidence import (
     TrainingFacts,
     TrainingRun,
 )
+from gates.documents.live.prometheus_answer import PrometheusAnswer, SelectorAges
 from gates.documents.slices import Dimension
 from gates.documents.statistic import RANKS
 from gates.errors import GatesError
+from gates.kinds.promql.promql_expression import selectors_of
 from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read
 
@@ -238,11 +241,15 @@ def make_evidence(
     anchored: list[dict] = (),
     anchor_unscored: str | None = None,
     runs: list[list[dict]] = (),
+    answers: list[dict] = (),
+    unasked: str | None = None,
 ) -> Evidence:
     """A block is rows that share their columns: ``cells`` [label, candidate's call, champion's call, rows], or
     ``scores`` [label, candidate's score, champion's score, rows], called from 0.5 on. A block with a ``bucket`` holds
     rows whose units fall into it, each with the block's ``weight``. ``anchored``: blocks with the anchor in the
-    champion's place; ``runs``: the blocks of each further training."""
+    champion's place; ``runs``: the blocks of each further training.
+    ``answers``: of a Prometheus; a ``query`` with the values of its ``samples``, and the ``ages`` of each selector's
+    newest sample in seconds, both moment by moment (null: none)."""
     needs = resolved.needs
 
     def slices(given: list[dict]) -> tuple[Slice, ...]:
@@ -297,6 +304,36 @@ def make_evidence(
         slices=parts,
         anchored=slices(anchored),
         runs=tuple(TrainingRun(digest=f"sha256:{place:064}", slices=slices(run)) for place, run in enumerate(runs)),
+        answers=tuple(make_answer(**one) for one in answers),
+        unasked=unasked,
+    )
+
+
+def make_answer(
+    query: str,
+    samples: list,
+    ages: list = (),
+    over: int = 0,
+    step: int = 0,
+    series: int | None = None,
+    warnings: int = 0,
+) -> PrometheusAnswer:
+    moments = over // step if step else 1
+    selectors = selectors_of(query)
+    return PrometheusAnswer(
+        query=query,
+        over=over,
+        step=step,
+        at="2026-03-02T12:00:00Z",
+        series=series if series is not None else int(bool(samples)),
+        samples=tuple((at, str(value)) for at, value in enumerate(samples) if value is not None),
+        warnings=warnings,
+        selectors=tuple(
+            SelectorAges(
+                selector=one.text, ages=tuple((at, age * 1000) for at, age in enumerate(given) if age is not None)
+            )
+            for one, given in zip(selectors, ages or [[0] * moments] * len(selectors), strict=True)
+        ),
     )
 
 
@@ -373,6 +410,13 @@ def _placement(row: dict, others: list[dict], score: str, sign: int) -> int:
         return 0
     gaps = [(sign * (row[score] - other[score]), other["n"]) for other in others]
     return sum((2 * (gap > 0) + (gap == 0)) * n for gap, n in gaps)
+
+
+@pytest.fixture(scope="session")
+def prometheus(tmp_path_factory: pytest.TempPathFactory):
+    """The address of a real Prometheus; what it knows ended on a day of the past, ``prometheus_server.NOON``."""
+    with prometheus_server.served(tmp_path_factory.mktemp("prometheus")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -62,6 +62,13 @@ class Code(StrEnum):
     NOTHING_JUDGED = "nothing_judged"
     COULD_NOT_JUDGE = "could_not_judge"
     UNCHANGED = "unchanged"
+    # of a Prometheus
+    NO_SERIES = "no_series"  # nothing came back
+    MANY_SERIES = "many_series"  # more than one series came back, and nobody said which one counts
+    NO_TRAFFIC = "no_traffic"  # of no event can a share be bad
+    STALE = "stale"  # a series that is asked about has no recent sample
+    GAPS = "gaps"  # a step has no value
+    PARTIAL = "partial"  # it warned that its answer may be incomplete
     # of live rows
     ALARM = "alarm"  # windows together speak so strongly against a rule as they seldom do by chance
     NO_ROWS = "no_rows"

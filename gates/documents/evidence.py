@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
+from gates.documents.live.prometheus_answer import PrometheusAnswer
 from gates.documents.record import TIME_PATTERN
 from gates.documents.slices import AUTO, Dimension, Key, is_found
 from gates.documents.spread import Curve, Fit
@@ -271,6 +272,12 @@ class Evidence:
     )
     fits: tuple[Fit, ...] = declare(
         "Predictions of each model of a regression beside the labels.", default=(), late=True
+    )
+    answers: tuple[PrometheusAnswer, ...] = declare(
+        "What a Prometheus answered, if the policy asks one.", default=(), late=True
+    )
+    unasked: str | None = declare(
+        "Why no Prometheus was asked though the policy asks one; null if it was.", default=None, late=True
     )
 
     def along(self, dimension: Dimension) -> Sequence[Slice]:

@@ -17,6 +17,7 @@ from gates.documents.evidence import (
     Table,
 )
 from gates.documents.slices import OVERALL, is_found
+from gates.judge.answers import wrong_answers
 from gates.policy import ResolvedPolicy
 
 _ROUNDED = 50  # a double's last bits, which two roundings of a square may differ in
@@ -38,6 +39,7 @@ def _contradictions(resolved: ResolvedPolicy, evidence: Evidence) -> Iterator[st
         return
     yield from _of_times(evidence.tables)
     yield from _of_findings(evidence.findings)
+    yield from wrong_answers(resolved.needs.questions, evidence.answers)
     if evidence.candidate is None or evidence.candidate.unscored:
         return
     task = resolved.policy.task

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from gates.kinds import data, metric, preset, require
+from gates.kinds import data, metric, preset, promql, require
 from gates.kinds.protocol import GateKind
 
-KINDS: Final[Mapping[str, GateKind]] = {kind.KEY: kind for kind in (metric, preset, data, require)}
+KINDS: Final[Mapping[str, GateKind]] = {kind.KEY: kind for kind in (metric, preset, data, require, promql)}

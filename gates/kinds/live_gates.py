@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from gates.kinds.metric.rule import MetricRule
 from gates.kinds.metric.rule import name as metric_name
+from gates.kinds.promql.promql_rule import PromqlRule
 from gates.schema.fields import declare
 
 DriftMeasure = Literal["psi", "ks"]
@@ -68,7 +69,7 @@ class LiveMetricRule(MetricRule):
         return self.against is None and (self.max_worsening is not None or slices is not None)
 
 
-LiveRule = LiveDataRule | DriftRule | LiveMetricRule
+LiveRule = LiveDataRule | DriftRule | LiveMetricRule | PromqlRule
 
 
 def live_metric_name(rule: LiveMetricRule) -> str:
@@ -78,6 +79,10 @@ def live_metric_name(rule: LiveMetricRule) -> str:
 
 def _of_data(_: Any) -> str:
     return "data.live"
+
+
+def _of_promql(rule: PromqlRule) -> str:
+    return rule.name
 
 
 def _of_drift(rule: DriftRule) -> str:
@@ -100,5 +105,10 @@ LIVE_KINDS: Final[Mapping[str, LiveKind]] = {
         examples=("metric: roc_auc\nmax_worsening: 0.02\n", "metric: accuracy\nestimate: true\nmin: 0.8\n"),
     ),
     "drift": LiveKind(rule=DriftRule, name=_of_drift, examples=("drift: psi\ncolumns: [age, score]\nmax: 0.1\n",)),
+    "promql": LiveKind(
+        rule=PromqlRule,
+        name=_of_promql,
+        examples=('promql: max_over_time(model_queue_depth{model="churn"}[5m])\nmax: 100\nover: 1h\nstep: 5m\n',),
+    ),
     "data": LiveKind(rule=LiveDataRule, name=_of_data, examples=("data: live\n",)),
 }

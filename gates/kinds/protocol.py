@@ -32,14 +32,24 @@ class GateContext:
     sources: Mapping[str, str] = field(default_factory=dict)  # a table's name -> where the policy says it lies
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class PromqlQuestion:
+    """What a Prometheus is to be asked: an expression at one moment, or every ``step`` of the last ``over`` seconds."""
+
+    query: str
+    over: int = 0
+    step: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What must be counted for a gate: statistics, each along a dimension."""
+    """What must be counted for a gate: statistics, each along a dimension; and what a Prometheus is to be asked."""
 
     wanted: frozenset[tuple[Statistic, Dimension]] = field(default_factory=frozenset)
+    questions: frozenset[PromqlQuestion] = field(default_factory=frozenset)
 
     def __or__(self, other: Needs) -> Needs:
-        return Needs(wanted=self.wanted | other.wanted)
+        return Needs(wanted=self.wanted | other.wanted, questions=self.questions | other.questions)
 
     @classmethod
     def of(cls, dimensions: Sequence[Dimension], statistic: Statistic) -> Needs:
@@ -70,6 +80,11 @@ class Needs:
     def written(self) -> list[list[str]]:
         """[form, id, dimension] of each request, sorted: what decides the measuring."""
         return sorted([one.form, one.id, dimension.id] for one, dimension in self.wanted)
+
+    @property
+    def asked(self) -> list[list[str | int]]:
+        """[query, over, step] of each question, sorted: these decide the measuring, too."""
+        return [[one.query, one.over, one.step] for one in sorted(self.questions)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

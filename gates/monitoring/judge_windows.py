@@ -15,10 +15,12 @@ from gates.documents.live.monitoring_decision import (
     WatchState,
 )
 from gates.errors import GatesError
+from gates.judge.answers import wrong_answers
 from gates.judge.consistency import contradiction
 from gates.kinds.data import judged_rule
 from gates.kinds.metric.rule import limits_of
 from gates.monitoring import estimate, first_windows
+from gates.monitoring.live_answers import of_share, of_value
 from gates.monitoring.live_rules import Subject, evidence_of, of_drift, of_metric
 from gates.monitoring.reference import Reference
 from gates.monitoring.structure import checks
@@ -131,10 +133,18 @@ class _Bench:
             yield from (WatchedRule(gate=one, alarm=None) for one in self._data(window))
         reference = self.references.get(window.model.record) if window.model else None
         subjects = list(self._subjects(window, reference, broken))
+        if window.part == ROWS:
+            wrong = next(wrong_answers(self.monitor.questions, window.answers), None)
+            if wrong:
+                raise GatesError(f"the live evidence contradicts itself: {wrong}")
+            subjects += [of_share(rule, window) for rule in self.monitor.promqls if rule.counts]
         watch = self._watch(window.part, subjects)
         record = window.model.record if window.model else ""
         for subject in subjects:
             yield self._outcome(subject, record, window.number, watch)
+        if window.part == ROWS:
+            for rule in self.monitor.promqls:
+                yield from () if rule.counts else of_value(rule, window, self.resolved.policy.confidence)
         if window.part == ROWS and broken is None:
             yield from (WatchedRule(gate=one, alarm=None) for one in self._estimates(window, reference))
 
@@ -191,6 +201,7 @@ class _Bench:
         """Share the false alarms among all rules that are watched: those of this window and of the other part."""
         known = self.states.keys() | {one.verdict.label for one in subjects}
         declared = sum(len(rule.columns) for rule in self.monitor.drifts)
+        declared += sum(rule.counts for rule in self.monitor.promqls)
         declared += sum(1 for rule in self.monitor.metrics if not rule.estimate for _ in limits_of(rule))
         terms = (of_part(self.resolved, part) or self.resolved).terms()
         return Watch(every=self.monitor.false_alarm_every, rules=max(1, declared, len(known)), terms=terms)

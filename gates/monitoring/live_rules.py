@@ -22,6 +22,7 @@ from gates.policy import ResolvedPolicy
 from gates.stats.drift import MEASURES, Counts, Distance, pooled
 from gates.stats.proportions import square_and_add
 from gates.stats.quantity import Bounds, Quantity
+from gates.wording import ROW, Noun
 
 _LEVEL = "min"  # a rule that compares with nothing: what stands in the way of its level stands in any rule's way
 NAN = 2  # bins of a number's profile that no order has: missing, NaN
@@ -48,6 +49,7 @@ class Subject:
     reference: Quantity | None = None
     outcome: RuleOutcome | None = None
     first: LiveMetricRule | None = None  # the rule, where its reference is the first windows
+    noun: Noun = ROW  # of what ``n`` is a number
 
     @property
     def key(self) -> dict[str, str | None] | None:

@@ -18,7 +18,7 @@ from gates.monitoring.live_rules import Subject
 from gates.schema.canonical import digest, settled
 from gates.stats.e_detector import EVENTS, against, expected_events, grown, strength
 from gates.stats.quantity import Quantity
-from gates.wording import asked_size, counted, limit_text, number, percent, rows
+from gates.wording import asked_size, counted, limit_text, number, percent, plural
 
 _NOTHING = 0.01  # of an alarm: evidence begins here
 
@@ -111,7 +111,7 @@ def _judged(subject: Subject, quantity: Quantity, terms: GateContext) -> GateVer
 def _of_distance(subject: Subject, quantity: Quantity, terms: GateContext) -> GateVerdict:
     low, high = (settled(end) for end in quantity.bounds(terms.confidence))
     value = settled(quantity.value)
-    sure = f"({percent(terms.stated)} sure, {rows(subject.n)})"
+    sure = f"({percent(terms.stated)} sure, {plural(subject.n, *subject.noun)})"
     passed = high <= subject.limit
     if passed:
         statement = f"{subject.gate} is at most {number(high)} {sure}"

@@ -16,6 +16,7 @@ from gates.judge.judge import judge
 from gates.pipeline.baselines import anchor_of, champion_of
 from gates.pipeline.session import Session
 from gates.policy import ResolvedPolicy
+from gates.wording import counted
 
 if TYPE_CHECKING:
     from gates.measure.holdout.models import ModelOutput, RegisteredModel, Rivals
@@ -51,6 +52,17 @@ def charged(session: Session, evidence: Evidence, resolved: ResolvedPolicy) -> E
         return evidence
     holdout = next(table for table in evidence.tables if table.name == "holdout")
     return replace(evidence, used=session.ledger.uses(session.ledger.head(), resolved.champion[0], holdout))
+
+
+def asked(session: Session, evidence: Evidence, resolved: ResolvedPolicy) -> Evidence:
+    """Add what a Prometheus answers now, where the policy asks one."""
+    from gates.measure.prometheus.asking import with_answers
+
+    questions = resolved.needs.questions
+    if not questions:
+        return evidence
+    with session.steps.step("ask", f"a Prometheus {counted(len(questions), 'question')}"):
+        return with_answers(evidence, questions, session.environ, session.steps.say, session.unheard)
 
 
 def _measures_alike(session: Session, held: BasePolicy) -> bool:
@@ -100,6 +112,7 @@ def _measure_for(
             )
             before = _rivals_before(session, base, rivals, work) if rivals else ALONE
             evidence = measurement.evidence(measurement.check(), outputs[: base.policy.train.seeds], before)
+            evidence = asked(session, evidence, base) if outputs else evidence
             evidence = replace(charged(session, evidence, base), unbased=before.unbased)
         workspace.save(folder / workspace.evidence.name, evidence)
     except GatesError as error:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from gates.checkout.trusted_policy import TrustedPolicy
-from gates.documents.live.live_evidence import LABELS, ROWS, SCHEMA, LiveEvidence
+from gates.documents.live.live_evidence import LABELS, ROWS, SCHEMA, LiveEvidence, LiveWindow
 from gates.documents.live.monitoring_decision import MonitoringDecision
 from gates.documents.record import DECISION, EVIDENCE, POLICY, Record
 from gates.errors import GatesError
@@ -17,12 +17,15 @@ from gates.ledger.watched import ServedModels, last_watch, model_at
 from gates.measure.live.live_tables import LiveTables
 from gates.measure.live.window_counts import Serving, counted
 from gates.measure.live.window_times import MONDAY, WindowTime, due, moment, text_of, window_at
+from gates.measure.prometheus.asking import answered
+from gates.measure.prometheus.prometheus_api import PrometheusApi
 from gates.monitoring.judge_windows import judge_windows
 from gates.pipeline.machines import handed_windows
 from gates.pipeline.session import Session
 from gates.policy.live_policies import measured, parts_of
 from gates.policy.monitor_section import Monitor, seconds
 from gates.schema.canonical import canonical, digest
+from gates.wording import plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +177,19 @@ class MonitoringRun:
             model=resolved.policy.model,
             measured=measured(resolved, self.monitor),
             previous=digest(before) if before else None,
-            windows=tuple(counts),
+            windows=self._asked(windows, counts),
         )
+
+    def _asked(self, windows: Sequence[tuple[str, WindowTime]], counts: Sequence[LiveWindow]) -> tuple[LiveWindow, ...]:
+        """Add what a Prometheus says about the end of each window, where the policy asks one."""
+        questions, ends = self.monitor.questions, [window.end for part, window in windows if part == ROWS]
+        if not questions or not ends:
+            return tuple(counts)
+        session = self.session
+        with session.steps.step("ask", f"a Prometheus {plural(len(questions), 'question', 'questions')} a window"):
+            api = PrometheusApi.of(session.environ)
+            given = iter(answered(api, questions, ends, session.steps.say))
+        return tuple(replace(one, answers=next(given)) if one.part == ROWS else one for one in counts)
 
     def _judged(
         self, served: ServedModels, evidence: LiveEvidence, before: MonitoringDecision | None

@@ -14,7 +14,7 @@ from gates.errors import GatesError
 from gates.judge.judge import judge
 from gates.ledger.alias import DisagreementError
 from gates.pipeline import baselines, keep, shown_rows
-from gates.pipeline.base_verdict import charged, decide, measure_for_base
+from gates.pipeline.base_verdict import asked, charged, decide, measure_for_base
 from gates.pipeline.session import Session
 from gates.wording import plural
 
@@ -34,6 +34,7 @@ class Pipeline:
         session.workspace.forget("train")
         with session.steps.step("policy", str(session.workspace.policy)):
             _ = session.resolved, session.base
+            session.expect_prometheus()  # before anybody waits
         findings = self.check()
         evidence = self.broken(findings)
         if evidence is None:
@@ -101,8 +102,9 @@ class Pipeline:
                     raise
         work.save_training((began, time.time_ns() // 10**6), commit, clean=clean)
 
-    def measure(self, findings: tuple[Finding, ...], rivals: Rivals) -> Evidence:
-        """Measure the candidate and all that it is compared with on the same rows, and keep the evidence."""
+    def measure(self, findings: tuple[Finding, ...], rivals: Rivals, *, again: bool = False) -> Evidence:
+        """Measure the candidate and all that it is compared with on the same rows, and keep the evidence. ``again``: as
+        it was once measured, so that what a Prometheus says now is not asked."""
         from gates.measure.holdout.models import ModelOutput
 
         session, work = self.session, self.session.workspace
@@ -115,6 +117,7 @@ class Pipeline:
             evidence = charged(session, evidence, session.resolved)
             uncompared = None if rivals.champion else session.unreachable
             evidence = replace(evidence, uncompared=uncompared, unbased=rivals.unbased)
+        evidence = evidence if again else asked(session, evidence, session.resolved)
         work.save(work.evidence, evidence)
         shown_rows.keep(session, evidence)
         keep.describe(session, evidence)

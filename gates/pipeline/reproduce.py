@@ -59,7 +59,7 @@ def reproduce(session: Session, entry: Entry, into: Path) -> Reproduced:
     pipeline = Pipeline(again)
     findings = pipeline.check()
     pipeline.train()
-    after = pipeline.measure(findings, Rivals(champion=_champion(session, before, into)))
+    after = pipeline.measure(findings, Rivals(champion=_champion(session, before, into)), again=True)
     ours = again.measurement.predictions(again.workspace.candidate, "candidate")
     kept = _kept(session, again, entry, into)
     parts += list(_predictions(kept, ours)) + list(_counts(before, after))

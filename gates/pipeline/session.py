@@ -187,6 +187,19 @@ class Session:
         wants = any(refuses(uri, self.environ) for uri in uris)
         return "the run of a fork's pull request has no credential of the registry" if wants else None
 
+    @property
+    def unheard(self) -> str | None:
+        """Why no Prometheus need let this run in: a fork's has no credential. None in any other run."""
+        fork = event.of_fork(self.environ)
+        return "the run of a fork's pull request has no address or no credential of it" if fork else None
+
+    def expect_prometheus(self) -> None:
+        """Raise ``GatesError`` where the policy asks a Prometheus, and nobody says where one is."""
+        if self.resolved.needs.questions and self.unheard is None:
+            from gates.measure.prometheus.prometheus_api import address
+
+            address(self.environ)
+
     @cached_property
     def happened(self) -> event.Event | None:
         """What started this GitHub Actions run, where it is one whose event can be read."""

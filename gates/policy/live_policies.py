@@ -8,6 +8,7 @@ from gates.contract.rules.contract_rule import ContractRule
 from gates.contract.rules.table_rules import COLUMNS
 from gates.documents.slices import AUTO
 from gates.kinds.live_gates import LiveMetricRule
+from gates.kinds.protocol import Needs
 from gates.policy.monitor_section import Monitor
 from gates.policy.resolved import ResolvedPolicy
 from gates.policy.sections import Gate, Policy
@@ -69,6 +70,7 @@ def measured(resolved: ResolvedPolicy, monitor: Monitor) -> str:
             "contract": plain(resolved.contract) if monitor.checks_data else None,
         }
         | ({"called": plain(resolved.policy.predict)} if monitor.estimates else {})
+        | ({"asked": Needs(questions=monitor.questions).asked} if monitor.questions else {})
     )
 
 

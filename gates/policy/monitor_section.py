@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 from gates.documents.printed.diff import Named
 from gates.documents.printed.diff import asks as fields_ask
 from gates.kinds.live_gates import LIVE_KINDS, DriftRule, LiveMetricRule
+from gates.kinds.promql.promql_rule import PromqlRule
+from gates.kinds.protocol import PromqlQuestion
 from gates.schema.fields import Plain, build, declare, plain, schema_of
 
 _SECONDS: Mapping[str, int] = {"m": 60, "h": 3600, "d": 86400}
@@ -133,6 +135,16 @@ class Monitor:
     def drifts(self) -> tuple[DriftRule, ...]:
         """The gates of the kind `drift`."""
         return tuple(gate.rule for gate in self.gates if gate.kind == "drift")
+
+    @property
+    def promqls(self) -> tuple[PromqlRule, ...]:
+        """The gates of the kind `promql`."""
+        return tuple(gate.rule for gate in self.gates if gate.kind == "promql")
+
+    @property
+    def questions(self) -> frozenset[PromqlQuestion]:
+        """What a Prometheus is asked about the end of each window."""
+        return frozenset(question for rule in self.promqls for question in rule.questions)
 
     @property
     def metrics(self) -> tuple[LiveMetricRule, ...]:

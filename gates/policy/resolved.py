@@ -146,4 +146,5 @@ class ResolvedPolicy:
                 "seeds": policy.train.seeds,
                 "wanted": needs.written,
             }
+            | ({"asked": needs.asked} if needs.questions else {})
         )

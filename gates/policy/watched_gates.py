@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from gates.documents.statistic import CELLS
-from gates.kinds import metric
+from gates.kinds import metric, promql
 from gates.kinds.live_gates import DriftRule, LiveMetricRule
 from gates.kinds.metric.rule import metric_of
+from gates.kinds.promql.promql_expression import selectors_of
+from gates.kinds.promql.promql_rule import PromqlRule
 from gates.kinds.protocol import GateContext
 from gates.metrics import row
 from gates.policy.monitor_section import LiveGate, Monitor, seconds
@@ -32,15 +34,17 @@ def mistakes_in(
         if gate.name in seen:
             yield (*path, gate.kind), f"the gate {gate.name} occurs twice; put all its rules into one"
         seen.add(gate.name)
-        for place, what in _gate(gate, terms, hidden, roles):
+        for place, what in _gate(gate, terms, hidden, roles, seconds(monitor.window)):
             yield (*path, *(place or (gate.kind,))), what
 
 
 def _gate(
-    gate: LiveGate, terms: GateContext, hidden: frozenset[str], roles: Collection[str]
+    gate: LiveGate, terms: GateContext, hidden: frozenset[str], roles: Collection[str], window: int
 ) -> Iterator[tuple[Path, str]]:
     if gate.kind == "data" and terms.contract is None:
         yield (), "the policy has no contract; name one under data.contract"
+    elif gate.kind == promql.KEY:
+        yield from _promql(gate.rule, terms, window)
     elif gate.kind == "drift":
         yield from _drift(gate.rule, hidden)
     elif gate.kind == "metric":
@@ -50,6 +54,19 @@ def _gate(
         if gate.rule.estimate:
             yield from _estimate(gate.rule, terms, roles)
         yield from _nameless(gate.rule, terms, hidden)
+
+
+def _promql(rule: PromqlRule, terms: GateContext, window: int) -> Iterator[tuple[Path, str]]:
+    """Yield what is wrong with a question about the end of a window. What windows share is no further evidence."""
+    mistakes = [(mistake.path, mistake.what) for mistake in promql.mistakes(rule, terms)]
+    yield from mistakes
+    if mistakes:
+        return
+    if rule.span[0] > window:
+        yield ("over",), "is longer than a window, so that windows would share steps"
+    for place, text in rule.promql.texts if rule.counts else ():
+        if any(one.reach > window or one.offset for one in selectors_of(text)):
+            yield place, "counts events before its window began, so that windows would share them"
 
 
 def _drift(rule: DriftRule, hidden: frozenset[str]) -> Iterator[tuple[Path, str]]:

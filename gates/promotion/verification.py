@@ -37,6 +37,7 @@ from gates.ledger.acceptances import holding
 from gates.ledger.alias import DisagreementError, agreed, last_move
 from gates.ledger.ledger import Entry
 from gates.measure.holdout.models import RegisteredModel
+from gates.measure.prometheus.asking import with_answers
 from gates.policy import Stage
 from gates.promotion import provenance
 from gates.promotion.candidate import OTHER_ROWS, Candidate, changed, evidence_of, measure_again, predictions
@@ -143,6 +144,7 @@ def _judged(desk: PromotionContext, candidate: Candidate, head: str | None, mode
     served = _served(candidate)
     fresh, predictions = measure_again(candidate, seen, served)
     fresh = replace(fresh, used=_used(desk, candidate, head, seen, own=(model, digest(decision))))
+    fresh = with_answers(fresh, resolved.needs.questions, candidate.measurement.environ, desk.say)
     _as_promoted(desk, candidate, head, fresh)
     why = _moved_on(candidate, seen, fresh)
     if why is None:  # without a comparison it is another decision than people have seen
@@ -150,7 +152,8 @@ def _judged(desk: PromotionContext, candidate: Candidate, head: str | None, mode
         return _Judged(decision=decision, evidence=seen, predictions=predictions, anew=anew)
     again = judge(resolved, fresh)
     if again.verdict is Verdict.ERROR:
-        raise changed(Refused.CHAMPION_CHANGED, f"{why}; {again.reason}")
+        same = _same(seen.champion, fresh.champion)
+        raise changed(Refused.VERDICT if same else Refused.CHAMPION_CHANGED, f"{why}; {again.reason}")
     desk.say(f"{why}: judged again, {again.verdict}")
     return _Judged(decision=again, evidence=fresh, predictions=predictions, anew=True)
 
@@ -167,6 +170,8 @@ def _moved_on(candidate: Candidate, seen: Evidence, fresh: Evidence) -> str | No
         raise changed(Refused.EVIDENCE_CHANGED, OTHER_ROWS)
     if fresh.used != seen.used:
         return f"this holdout has decided {plural(fresh.used, 'time', 'times')}"
+    if fresh.answers != seen.answers:
+        return "a Prometheus was asked again, at the moment of the promotion"
     return "some data have become too old" if fresh.findings != seen.findings else None
 
 
@@ -191,15 +196,15 @@ def _same(one: Measured | None, other: Measured | None) -> bool:
 def _counted(candidate: Candidate, evidence: Evidence) -> Evidence:
     """Return what must be the same when it is measured again.
 
-    That is all but what depends on the clock, how often the holdout has decided, and the sentence that says why a
-    champion has no predictions.
+    That is all but what depends on the clock, what a Prometheus answers, how often the holdout has decided, and the
+    sentence that says why a champion has no predictions.
     """
     contract, champion = candidate.resolved.contract, evidence.champion
     clocked = {rule.id for rule in contract.rules if rule.clock} if contract else set()
     if champion and champion.unscored:
         champion = replace(champion, unscored="somehow")
     findings = tuple(one for one in evidence.findings if one.rule not in clocked)
-    return replace(evidence, findings=findings, champion=champion, used=0)
+    return replace(evidence, findings=findings, champion=champion, used=0, answers=())
 
 
 HINT_VERDICT = "Only a pass is promoted, or what was waived (gates waive)."

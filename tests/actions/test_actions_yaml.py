@@ -415,6 +415,7 @@ def test_every_input_is_an_option_of_the_command(name: str) -> None:
 CREDENTIALS = {  # by environment alone
     "GITHUB_TOKEN": "token",
     "DATA_CREDENTIAL": "data-credential",
+    "PROMETHEUS_TOKEN": "prometheus-token",
     "GATES_FETCH_CREDENTIALS": "fetch-credentials",
     "GATES_REGISTRY_CREDENTIALS": "registry-credentials",
     **{f"MLFLOW_TRACKING_{name.upper()}": f"tracking-{name}" for name in ("token", "username", "password")},

@@ -4,6 +4,7 @@ the record of a policy is the same to the byte; and every contract is counted in
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ import pandas as pd
 import pytest
 import yaml
 from pages import PAGES, ROOT, blocks
+from prometheus_server import NOON
 
 from gates.documents.decision import Verdict
 from gates.judge.judge import judge
 from gates.ledger.audit_documents import resolved_of
 from gates.measure.holdout.models import ModelOutput, RegisteredModel, Rivals
 from gates.measure.measurement import Measurement
+from gates.measure.prometheus.asking import answered
+from gates.measure.prometheus.prometheus_api import PrometheusApi
 from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read
 from gates.schema.canonical import canonical
@@ -113,7 +117,7 @@ def whole(part: dict[str, Any]) -> ResolvedPolicy:
 
 
 @pytest.mark.parametrize("part", shown())
-def test_a_policy_of_a_page_judges(home: Path, part: dict[str, Any]) -> None:
+def test_a_policy_of_a_page_judges(home: Path, part: dict[str, Any], request: pytest.FixtureRequest) -> None:
     resolved = whole(part)
     if resolved.policy.data.engine == "spark":
         pytest.skip("tests/spark holds what Spark finds to be what DuckDB finds")
@@ -124,6 +128,10 @@ def test_a_policy_of_a_page_judges(home: Path, part: dict[str, Any]) -> None:
     bench = Measurement(resolved, home, home / ".gates")
     candidate = ModelOutput(digest="sha256:" + "a" * 64, folder=home / "candidate")
     evidence = bench.evidence(bench.check(), [candidate], Rivals(champion=champion))
+    questions = resolved.needs.questions
+    if questions:
+        api = PrometheusApi(request.getfixturevalue("prometheus"), "")
+        evidence = replace(evidence, answers=answered(api, questions, [NOON], print)[0])
     decision = judge(resolved, evidence)
     unsure = [(gate.label, gate.reason) for gate in decision.gates if gate.verdict in (None, Verdict.ERROR)]
     assert unsure == []

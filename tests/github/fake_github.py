@@ -76,6 +76,7 @@ class FakeGitHub:
         self.artifacts: dict[int, list[dict[str, Any]]] = {}  # run -> what it handed over
         self.comments: list[dict[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
+        self.dispatches: list[dict[str, Any]] = []  # what has started workflows
         self.settings = Settings()
         self.asked: list[Asked] = []
         self.dealt_with: queue.SimpleQueue[bool] = queue.SimpleQueue()  # of each request: whether no answer comes
@@ -285,6 +286,12 @@ class FakeGitHub:
         assert isinstance(answer.value, dict)
         told = [{name: one.get(name, value) for name, value in fields.items()} for one in answer.value["statuses"]]
         return Answer(200, whole | answer.value | {"statuses": told}, answer.headers)
+
+    def _repos_create_dispatch_event(self, _: dict[str, Any], __: dict[str, str], body: Any, ___: str) -> Answer:
+        if "event_type" not in body:
+            return refusal(422, 'Invalid request.\n\n"event_type" wasn\'t supplied.')
+        self.dispatches.append(body)
+        return Answer(204)
 
     def _comment(self, number: int, pr: int, body: str, login: str) -> dict[str, Any]:
         comment: dict[str, Any] = self._description.example("issue-comment")

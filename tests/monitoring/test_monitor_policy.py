@@ -11,7 +11,10 @@ from live_world import MONITOR
 MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "no gates": ({"gates": []}, ("gates: [] has less than 1 item",)),
     "no kind": ({"gates": [{"metrik": "recall", "min": 0.5}]}, ("did you mean metric?",)),
-    "a candidate's kind": ({"gates": [{"require": "holdout.rows > 3"}]}, ("no kind of gate (metric, drift, data)",)),
+    "a candidate's kind": (
+        {"gates": [{"require": "holdout.rows > 3"}]},
+        ("no kind of gate (metric, drift, promql, data)",),
+    ),
     "an unknown metric": ({"gates": [{"metric": "rocauc", "min": 0.5}]}, ("unknown metric", "roc_auc")),
     "no rule": ({"gates": [{"metric": "recall"}]}, ("recall has no rule",)),
     "a paired rule": ({"gates": [{"metric": "recall", "min_improvement": 0}]}, ("ask for max_worsening",)),

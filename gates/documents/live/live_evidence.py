@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gates.documents.evidence import Finding, Slice
+from gates.documents.live.prometheus_answer import PrometheusAnswer
 from gates.documents.record import TIME_PATTERN
 from gates.schema.fields import declare
 
@@ -67,6 +68,9 @@ class LiveWindow:
     slices: tuple[Slice, ...] = declare("The whole window first, then every slice, as in evidence.")
     scores: tuple[tuple[int, int, int], ...] = declare(
         "(bin of the score, the call, rows), rising, where a metric is estimated without labels.", default=(), late=True
+    )
+    answers: tuple[PrometheusAnswer, ...] = declare(
+        "What a Prometheus answered about the end of the window, if the policy asks one.", default=(), late=True
     )
 
 

@@ -13,7 +13,7 @@ from gates.measure.shards import AGAIN, Measured, Shard
 from gates.measure.shards import merge as put_together
 from gates.measure.statistics.function_calls import GuestMetric
 from gates.pipeline import baselines
-from gates.pipeline.base_verdict import charged
+from gates.pipeline.base_verdict import asked, charged
 from gates.pipeline.session import Session
 from gates.schema.canonical import canonical
 from gates.schema.validation import read_json
@@ -46,5 +46,6 @@ def merge(session: Session) -> Evidence:
     with session.steps.step("merge", f"{counted(len(paths), 'part')} of the holdout"):
         parts = {path.parent: read_json(Measured, files.read(path, AGAIN), str(path)) for path in paths}
         evidence = charged(session, put_together(session.resolved, parts, guest), session.resolved)
+    evidence = asked(session, evidence, session.resolved)
     work.save(work.evidence, evidence)
     return evidence

@@ -1,0 +1,1 @@
+"""Asking a Prometheus, in the measuring step: nothing else of gates does."""
