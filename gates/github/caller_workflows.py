@@ -33,6 +33,7 @@ class Home:
     commit: str = UNPINNED[1]
     version: str = ""  # of that commit, such as v0.2.0: Dependabot and Renovate move both
     cron: str = ""  # when live rows are judged; empty where the policy has no section monitor
+    asks_prometheus: bool = False
     retrains: bool = False
     retrain_roles: tuple[str, ...] = ()  # those of the stage that a retrained candidate becomes
 
@@ -74,6 +75,8 @@ def workflow(home: Home, caller: str) -> str:
         "PRODUCTION": PRODUCTION,
         "WAIVING": WAIVING,
         "CRON": flow(home.cron),
+        "PROMETHEUS": _ASKED if home.asks_prometheus else "",
+        "TOKEN": _ASKED_WITH if home.asks_prometheus else "",
         "DISPATCH": "repository_dispatch: {types: [new-data]}, " if home.retrains else "",
         "REQUIREMENTS": _requirements(home),
         "PYTHON": f"\n      python-version: {flow(home.python)}" if home.python else "",
@@ -108,6 +111,9 @@ def _requirements(home: Home) -> str:
     )
 
 
+_ASKED = "\n      prometheus-url: ${{ vars.PROMETHEUS_URL }}"
+_ASKED_WITH = "\n    secrets:\n      prometheus-token: ${{ secrets.PROMETHEUS_TOKEN }}"
+
 _JUDGE = """\
 # Judges the model on every pull request and keeps one comment there. Written by `gates init`.
 name: <NAME>
@@ -127,7 +133,7 @@ jobs:
     with:
       policy: gates.yaml<WORKING>
       <REQUIREMENTS><PYTHON>
-      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }} # an MLflow registry; none: a branch of this repository
+      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }} # an MLflow; else a branch of this repository<PROMETHEUS><TOKEN>
 """
 
 _PROMOTE = """\
@@ -153,7 +159,7 @@ jobs:
       approvals: <ROLES> # environments that ask for approval, one per role of the policy
       environment: <PRODUCTION> # holds the registry's credential
       <REQUIREMENTS><PYTHON>
-      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }}
+      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }}<PROMETHEUS>
     secrets: inherit # zizmor: ignore[secrets-inherit] an environment's secret reaches a called workflow in no other way
 """
 
@@ -247,8 +253,8 @@ jobs:
     <USES>
     with:
       policy: <POLICY>
-      environment: gates-monitor # of the job that writes into the ledger
-      # fetch: a command that fetches live rows and labels that are not in git
+      environment: gates-monitor # of the job that writes into the ledger<PROMETHEUS>
+      # fetch: a command that fetches live rows and labels that are not in git<TOKEN>
 """
 
 _RETRAIN = """\
@@ -272,7 +278,7 @@ _RETRAIN = """\
       approvals: <ROLES> # environments that ask for approval, one per role of the stage
       environment: <PRODUCTION> # holds the registry's credential
       <REQUIREMENTS><PYTHON>
-      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }}
+      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }}<PROMETHEUS>
       # fetch: a command that fetches what the policy's retrain.snapshot is made of
     secrets: inherit # zizmor: ignore[secrets-inherit] an environment's secret reaches a called workflow in no other way
 """
@@ -328,5 +334,7 @@ def settings(home: Home) -> Iterator[str]:
     )
     yield f"Rules of {LEDGER}: no force pushes, no deletion."
     yield "Variable MLFLOW_TRACKING_URI: the MLflow registry. Without it, a branch of this repository is the registry."
+    if home.asks_prometheus:
+        yield "Variable PROMETHEUS_URL and secret PROMETHEUS_TOKEN: the Prometheus that the policy asks."
     if home.roles:
         yield "A private repository below Enterprise has no required reviewers: approve by a promotion pull request."

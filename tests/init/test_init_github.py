@@ -184,6 +184,26 @@ def test_a_policy_that_trains_again_is_watched_and_retrained_by_one_workflow(rep
     assert [(one.id, one.findings) for one in diagnosis.checks if one.findings] == []
 
 
+ASKING = "  - promql: up\n    min: 1\n"
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_policy_that_asks_a_prometheus_is_given_its_address(repository, asks):
+    policy = re.sub(r"(?m)^gates:\n", f"gates:\n{ASKING if asks else ''}", POLICY)
+    (repository / "gates.yaml").write_text(policy + MONITORED.replace("WINDOW", "1d"))
+    done = github("--owners", "@acme/ml", "--gates", PIN)
+    assert done.code == 0, done.err
+    made = workflows(repository)
+    called = [made[f"{name}.yml"]["jobs"][job] for name, job in (("gates", "gates"), ("gates-promote", "promote"))]
+    called.append(made["gates-monitor.yml"]["jobs"]["monitor"])
+    urls = {job["with"].get("prometheus-url") for job in called}
+    assert urls == ({"${{ vars.PROMETHEUS_URL }}"} if asks else {None})
+    tokens = [job.get("secrets") for job in called]
+    own = {"prometheus-token": "${{ secrets.PROMETHEUS_TOKEN }}"} if asks else None
+    assert tokens == [own, "inherit", own]
+    assert ("PROMETHEUS_TOKEN" in done.out) is asks
+
+
 def test_what_stands_there_stays(repository):
     (repository / ".github/workflows").mkdir(parents=True)
     (repository / ".github/workflows/gates.yml").write_text(f"uses: acme/gates/x@{'b2' * 20}\n")
