@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 import requests
 import yaml
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
+from edge_project import Project
 from pydantic import ValidationError
 from shop import CONFIG, Server, Starting, free_port
 
@@ -96,6 +98,44 @@ def waited(url: str, query: str, *, empty: bool) -> list[float]:
     while bool(values := answer(url, query)) is empty:
         time.sleep(0.2)
     return values
+
+
+FAILING = 'sum(increase(model_requests_total{model="recommender", code=~"5.."}[1m]))'
+ALL = 'sum(increase(model_requests_total{model="recommender"}[1m]))'
+SLOWEST = 'histogram_quantile(0.99, sum by (le) (rate(model_request_duration_seconds_bucket{model="recommender"}[1m])))'
+DEPTH = 'max(model_queue_depth{model="recommender"})'
+ASKED = [
+    {"promql": {"bad": FAILING, "total": ALL}, "max": 0.05},
+    {"promql": SLOWEST, "max": 60},
+    {"promql": DEPTH, "max": 64},
+]
+
+
+def test_gates_asks_it_under_load_and_after_its_death(watched: tuple[Server, str], tmp_path: Path) -> None:
+    server, url = watched
+    project = Project(tmp_path / "project", PROMETHEUS_URL=url)
+    project.ready(gates=[{"metric": "roc_auc", "min": 0.6}, *ASKED])
+    assert waited(url, DEPTH, empty=False) == [0]
+    with ThreadPoolExecutor(4) as many:
+        codes = {
+            answer.status_code for answer in many.map(lambda n: server.post("show", user=n, films=FILMS), range(400))
+        }
+    assert codes == {200}
+    while sum(answer(url, ALL.replace("[1m]", "[1m] offset 2s"))) < 200:  # gates asks about the last whole second
+        time.sleep(0.2)
+    done = project.gates("run")
+    assert done.code == 0, done.out + done.err
+    told = {one["kind"]: one for one in project.decision["gates"]}
+    assert (told["promql"]["verdict"], len(project.decision["gates"])) == ("pass", 4)
+
+    server.process.kill()
+    assert waited(url, DEPTH, empty=True) == []
+    assert sum(answer(url, ALL)) > 0, "a rate outlives its target"
+    done = project.gates("run")
+    assert done.code == 2, done.out + done.err
+    codes_of = {one["id"]: one["code"] for one in project.decision["gates"] if one["kind"] == "promql"}
+    assert set(codes_of.values()) <= {"stale", "no_series"}
+    assert len(codes_of) == 3
 
 
 def test_its_queries_find_series_while_the_server_lives_and_none_after_that(watched: tuple[Server, str]) -> None:
