@@ -31,6 +31,7 @@ MODULES = {  # the module of each command; it is imported when the command is as
     "after_release.monitor_commands": ("monitor",),
     "after_release.alert_commands": ("alert",),
     "after_release.retrain_commands": ("retrain",),
+    "after_release.observe_commands": ("observe",),
 }
 
 

@@ -1,0 +1,80 @@
+"""Make bars of verdicts: one a rule, one of all that the contract asks, and one an alias. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from gates.documents.decision import GateVerdict, Verdict
+from gates.documents.live.monitoring_decision import JudgedWindow
+from gates.observability.observed_model import ObservedBar
+from gates.report.interval import held
+
+NOT_JUDGED = "not_judged"
+_SERVED = "served"  # what precedes an alias in the name of its bar
+_CONTRACT = "contract"
+_RANKS = (NOT_JUDGED, *map(str, Verdict))  # where two windows have the same check, the last of these counts
+
+
+def window_bars(windows: Iterable[JudgedWindow], digest: str) -> Iterator[ObservedBar]:
+    """Yield the bars of the newest windows. A window about another model than that of ``digest`` says nothing of it."""
+    for window in windows:
+        about = window.model is not None and window.model.digest == digest
+        for rule in window.rules:
+            if rule.gate.kind != "data":
+                yield _bar(rule.gate, rule.alarm) if about else _silent(rule.gate)
+        yield from _contract([one.gate for one in window.rules], about=about)
+
+
+def decision_bars(gates: Sequence[GateVerdict]) -> Iterator[ObservedBar]:
+    """Yield the bars of a promotion's decision."""
+    yield from (_bar(gate, None) for gate in gates if gate.kind != "data")
+    yield from _contract(gates, about=True)
+
+
+def alias_bar(alias: str, verdict: str) -> ObservedBar:
+    """Return the bar that says whether an alias names what was promoted."""
+    return ObservedBar(name=f"{_SERVED}:{alias}", verdict=verdict)
+
+
+def merged(bars: Iterable[ObservedBar]) -> tuple[ObservedBar, ...]:
+    """Return each bar once: of those that share a name the worst."""
+    worst: dict[str, ObservedBar] = {}
+    for bar in bars:
+        known = worst.setdefault(bar.name, bar)
+        if _RANKS.index(bar.verdict) > _RANKS.index(known.verdict):
+            worst[bar.name] = bar
+    return tuple(worst.values())
+
+
+def doubted(bars: Iterable[ObservedBar]) -> tuple[ObservedBar, ...]:
+    """Return bars without their numbers, as errors: nobody knows which model they would be about."""
+    return tuple(ObservedBar(name=one.name, verdict=str(Verdict.ERROR), sliced=one.sliced) for one in bars)
+
+
+def _bar(gate: GateVerdict, alarm: float | None) -> ObservedBar:
+    compared = held(gate)
+    estimate, limit = compared or (None, gate.bar if gate.metric is None else None)
+    return ObservedBar(
+        name=gate.label,
+        verdict=str(gate.verdict) if gate.verdict else NOT_JUDGED,
+        sliced=bool(gate.slice),
+        value=estimate.value if estimate else None,
+        low=estimate.low if estimate else None,
+        high=estimate.high if estimate else None,
+        limit=limit,
+        evidence=alarm,
+    )
+
+
+def _silent(gate: GateVerdict) -> ObservedBar:
+    return ObservedBar(name=gate.label, verdict=NOT_JUDGED, sliced=bool(gate.slice))
+
+
+def _contract(gates: Sequence[GateVerdict], *, about: bool) -> Iterator[ObservedBar]:
+    """Yield one bar for each gate that holds rows to the contract, with the worst verdict of its rules."""
+    rules = [gate for gate in gates if gate.kind == "data"]
+    for name in dict.fromkeys(gate.id for gate in rules):
+        judged = [gate for gate in rules if gate.id == name and gate.verdict is not None]
+        worst = max(judged, key=lambda gate: gate.badness, default=None)
+        verdict = str(worst.verdict) if worst and about else NOT_JUDGED
+        yield ObservedBar(name=f"{name}:{_CONTRACT}", verdict=verdict)
