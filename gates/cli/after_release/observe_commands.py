@@ -1,12 +1,15 @@
-"""Commands for a model that serves: observe."""
+"""Commands for a model that serves: observe, and the monitoring that gates init writes."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
 
 from gates.cli import options
+from gates.errors import Exit
 
 
 @click.command()
@@ -53,3 +56,21 @@ def observe(policy: Path, textfile: Path | None, pushgateway: str | None, slices
             exposition.push(pushgateway, model.name, gauged)
     else:
         click.echo(exposition.text(gauged).decode(), nl=False)
+
+
+def init_monitoring(root: Path, *, checking: bool, force: bool) -> None:
+    """Write the rules and the dashboard, or say where they differ."""
+    from gates.observability.monitoring_files import AGAIN, differences, write_monitoring
+
+    if checking:
+        differing = list(differences(root))
+        for what in differing:
+            click.echo(what)
+        if differing:
+            click.echo(f"{AGAIN} writes them again")
+        sys.exit(Exit.STOP if differing else Exit.SHIP)
+    done = write_monitoring(root, force=force)
+    for path in done.written:
+        click.echo(f"wrote {os.path.relpath(path, root)}")
+    for path in done.kept:
+        click.echo(f"kept {os.path.relpath(path, root)}, which differs; --force overwrites it")
