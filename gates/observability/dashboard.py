@@ -101,10 +101,10 @@ def _windows(resolved: ResolvedPolicy) -> Iterator[PanelSpec]:
         description="Labels come later, so theirs is an earlier window.",
     )
     yield PanelSpec(
-        title="Age of the newest window",
+        title="Age of window",
         shape="stat",
         queries=[(f"time() - {selector(gauges.WINDOW_END.name, model)}", "")],
-        description="Since its end. Red where a window is overdue.",
+        description="Since the end of the newest one. Red where one is overdue.",
         unit="s",
         wide=4,
         instant=True,
@@ -114,8 +114,8 @@ def _windows(resolved: ResolvedPolicy) -> Iterator[PanelSpec]:
         title="What serves",
         shape="stat",
         queries=[
-            (selector(gauges.SERVING.name, model), "{{alias}}: version {{version}}, by the ledger"),
-            (selector(SERVED, model), "version {{version}}, as served"),
+            (selector(gauges.SERVING.name, model), "{{alias}}: v{{version}}"),
+            (selector(SERVED, model), "v{{version}}, as served"),
         ],
         description="Versions by the ledger, and those that servers say they have.",
         wide=4 if resolved.policy.retrain else 8,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from collector import FAILED, INTERNAL, UNSET, Received, attributes, collector
-from edge_project import COPY, Project, table
+from edge_project import COPY, Project, call, table
 from opentelemetry.semconv._incubating.attributes import cicd_attributes as cicd
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 
@@ -121,6 +121,12 @@ def test_usage_and_unknown_commands_are_errors_without_their_text(project: Proje
         done = project.gates("s3cret", OTEL_EXPORTER_OTLP_ENDPOINT=received.address)
     assert done.code == 2
     assert (received.root.name, told(received)[ERROR_TYPE]) == ("gates", "NoSuchCommand")
+
+
+def test_help_is_no_task() -> None:
+    with collector() as received:
+        done = call("--help", env={"OTEL_EXPORTER_OTLP_ENDPOINT": received.address})
+    assert (done.code, received.headers) == (0, [])
 
 
 @pytest.mark.parametrize(

@@ -196,6 +196,13 @@ def test_every_query_of_the_dashboard_returns_rows_from_a_prometheus(tmp_path: P
     assert kept == {"gates_record_timestamp_seconds"}, "what the dashboard does not show"
 
 
+def test_the_picture_is_what_the_queries_return() -> None:
+    sys.path.insert(0, str(ROOT / "scripts"))
+    import dashboard_picture
+
+    assert dashboard_picture.PICTURE.read_text() == dashboard_picture.picture(), "scripts/dashboard_picture.py"
+
+
 TYPED = """import type {{ Dashboard }} from '@grafana/schema';
 // an enumeration's members are written as their values
 type Written<T> = T extends string ? `${{T}}` : T extends object ? {{ [K in keyof T]: Written<T[K]> }} : T;

@@ -70,8 +70,9 @@ def is_asked(environ: Mapping[str, str]) -> bool:
 
 @contextmanager
 def traced(name: str, environ: Mapping[str, str], send: Callable[[TaskTrace], None]) -> Iterator[None]:
-    """Remember what a command does while the block runs, and ``send`` it at the end, however that comes."""
-    if not is_asked(environ):
+    """Remember what a command does while the block runs, and ``send`` it at the end, however that comes. ``name`` is
+    empty where there is no command."""
+    if not name or not is_asked(environ):
         yield
         return
     parent = parent_of(environ)
@@ -121,8 +122,10 @@ def carried() -> dict[str, str]:
 
 
 def command_name(arguments: Sequence[str], known: Mapping[str, object]) -> str:
-    """Return what a command's span is called: never an argument that somebody made up."""
-    return f"gates {arguments[0]}" if arguments and arguments[0] in known else "gates"
+    """Return what a command's span is called: never an argument that somebody made up. Nothing without a command."""
+    if not arguments or arguments[0].startswith("-"):
+        return ""
+    return f"gates {arguments[0]}" if arguments[0] in known else "gates"
 
 
 def _fresh(size: int) -> int:
