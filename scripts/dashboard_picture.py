@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Draw docs/pictures/dashboard.svg: what each query of a generated dashboard returns from a real Prometheus.
+"""Draw the pictures of docs/observability.md: what each query of a generated dashboard returns from a real Prometheus.
 
 Needs prometheus and promtool (scripts/prometheus). The history is made up: four weeks in which a model loses recall. It
-is written as `gates observe` and a server write it, laid into a Prometheus, and asked for by the dashboard's own queries.
+is written as `gates observe` and a server write it, laid into a Prometheus, and asked for by the dashboard's queries.
 """
 
 from __future__ import annotations
@@ -31,9 +31,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/monitoring"))
 from exposed import prometheus, query, rows, stored  # noqa: E402
 
-PICTURE = ROOT / "docs/pictures/dashboard.svg"
+PICTURES = {name: ROOT / f"docs/pictures/dashboard-{name}.svg" for name in ("model", "server")}
+FIRST = "Requests a second"  # the first panel of a server
 END, DAY, APART = 1_796_000_400, 86_400, 1800  # seconds: the newest sample, a window, between samples
 DAYS = 28
+SPANS = {
+    "model": (27 * DAY, DAY, "27 days"),
+    "server": (2 * DAY, 2 * 3600, "2 days"),
+}  # seconds, between points, in words
 DROP = 17  # the day on which recall falls
 WIDE, HIGH, GAP = 40, 21, 8  # of a cell of Grafana's grid, and between panels
 LEGEND = 175
@@ -104,16 +109,25 @@ def sum_to(place: int) -> int:
 class Box:
     """Where a panel lies."""
 
-    x: float
-    y: float
-    wide: float
-    high: float
+    x: int
+    y: int
+    wide: int
+    high: int
+    kind: str
+
+    Line = tuple[str, list[tuple[float, float]]]
+
+    def across(self, at: float) -> float:
+        """Where a time lies."""
+        span = SPANS[self.kind][0]
+        return self.x + 70 + (at - END + span) / span * (self.wide - LEGEND - 84)
 
 
-def drawn(panel: dict[str, Any], address: str) -> Iterator[str]:
-    """One panel with what its queries return."""
+def drawn(panel: dict[str, Any], address: str, kind: str, above: int) -> Iterator[str]:
+    """One panel with what its queries return. ``above``: rows of the grid that another picture has."""
     grid = panel["gridPos"]
-    box = Box(x=grid["x"] * WIDE, y=grid["y"] * HIGH, wide=grid["w"] * WIDE - GAP, high=grid["h"] * HIGH - GAP)
+    place = {"x": grid["x"] * WIDE, "y": (grid["y"] - above) * HIGH}
+    box = Box(**place, wide=grid["w"] * WIDE - GAP, high=grid["h"] * HIGH - GAP, kind=kind)
     yield f'<rect class="p" x="{box.x}" y="{box.y}" width="{box.wide}" height="{box.high}" rx="4"/>'
     yield text(box.x + 12, box.y + 22, panel["title"], "t")
     queries = [(target["expr"].replace("$__rate_interval", "2h"), target) for target in panel["targets"]]
@@ -122,7 +136,8 @@ def drawn(panel: dict[str, Any], address: str) -> Iterator[str]:
                  for one in query(address, expression, END)]  # fmt: skip
         yield from (numbers if panel["type"] == "stat" else bars)(box, found, panel["fieldConfig"]["defaults"]["unit"])
         return
-    ranges = {"start": END - DAYS * DAY + DAY, "end": END, "step": 6 * 3600}
+    span, step, _ = SPANS[kind]
+    ranges = {"start": END - span, "end": END, "step": step}
     lines = [(legend(one, target), [(float(at), float(value)) for at, value in one["values"]])
              for expression, target in queries
              for one in rows(address, "query_range", {"query": expression, **ranges})]  # fmt: skip
@@ -139,12 +154,6 @@ def legend(row: dict[str, Any], target: dict[str, Any]) -> str:
     return "" if name == "__auto" else name
 
 
-def across(box: Box, at: float) -> float:
-    """Where a time lies."""
-    left, right = box.x + 70, box.x + box.wide - LEGEND - 14
-    return left + (at - (END - (DAYS - 1) * DAY)) / ((DAYS - 1) * DAY) * (right - left)
-
-
 Line = tuple[str, list[tuple[float, float]]]
 
 
@@ -156,11 +165,12 @@ def curves(box: Box, lines: Sequence[Line]) -> Iterator[str]:
     for mark in (low, high):
         place = bottom - (mark - low) / ((high - low) or 1) * (bottom - top)
         yield text(box.x + 62, place + 4, number(mark), "s e")
-    yield f'<path class="a" d="M{across(box, END - (DAYS - 1) * DAY):.0f} {top}V{bottom}H{across(box, END):.0f}"/>'
-    yield text(across(box, END), bottom + 17, f"{DAYS - 1} days", "s e")
+    span, _, words = SPANS[box.kind]
+    yield f'<path class="a" d="M{box.across(END - span):.0f} {top}V{bottom}H{box.across(END):.0f}"/>'
+    yield text(box.across(END), bottom + 17, words, "s e")
     for place, (name, points) in enumerate(lines):
         path = "L".join(
-            f"{across(box, at):.1f} {bottom - (value - low) / ((high - low) or 1) * (bottom - top):.1f}"
+            f"{box.across(at):.0f} {bottom - (value - low) / ((high - low) or 1) * (bottom - top):.0f}"
             for at, value in points
         )
         yield f'<path class="{LINES[place % 4]}" d="M{path}"/>'
@@ -179,9 +189,9 @@ def states(box: Box, lines: Sequence[Line]) -> Iterator[str]:
         for at, value in points:
             if not pieces or pieces[-1][0] != value:
                 pieces.append([value, at, at])
-            pieces[-1][2] = at + 6 * 3600
+            pieces[-1][2] = at + DAY
         for value, begin, end in pieces:
-            word, left, right = words[int(value)], across(box, begin), across(box, min(end, END))
+            word, left, right = words[int(value)], box.across(begin), box.across(min(end, END))
             yield (f'<rect x="{left:.1f}" y="{top}" width="{right - left:.1f}" height="30" fill="{SHADES[word]}"/>'
                    f'<text x="{left + 6:.1f}" y="{top + 20}" style="fill:#fff">{escape(word)}</text>')  # fmt: skip
 
@@ -210,25 +220,35 @@ def bars(box: Box, found: Sequence[tuple[str, float]], _: str) -> Iterator[str]:
         yield text(box.x + box.wide - LEGEND - 4, top + high - 2, f"{value:,.0f}", "s")
 
 
-def picture() -> str:
-    """The whole dashboard as SVG."""
+def pictures() -> dict[str, str]:
+    """The whole dashboard as two SVGs."""
     resolved: ResolvedPolicy = read(json.dumps(POLICY).encode(), "gates.yaml", lambda _: b"")
     board = json.loads(dashboard_document(resolved))
+    edge = next(one["gridPos"]["y"] for one in board["panels"] if one["title"] == FIRST)
+    parts = {
+        "model": (0, [one for one in board["panels"] if one["gridPos"]["y"] < edge]),
+        "server": (edge, [one for one in board["panels"] if one["gridPos"]["y"] >= edge]),
+    }
     with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        stored(folder, history())
-        with prometheus(folder) as address:
-            pieces = [piece for panel in board["panels"] for piece in drawn(panel, address)]
-    high = max(one["gridPos"]["y"] + one["gridPos"]["h"] for one in board["panels"]) * HIGH
+        stored(Path(made), history())
+        with prometheus(Path(made)) as address:
+            return {kind: whole(kind, panels, address, above) for kind, (above, panels) in parts.items()}
+
+
+def whole(kind: str, panels: Sequence[dict[str, Any]], address: str, above: int) -> str:
+    """Some panels as one SVG."""
+    pieces = [piece for panel in panels for piece in drawn(panel, address, kind, above)]
+    high = max(one["gridPos"]["y"] + one["gridPos"]["h"] - above for one in panels) * HIGH
     style = STYLE + ".p{fill:#fff;stroke:#d1d9e0}@media(prefers-color-scheme:dark){.p{fill:#0d1117;stroke:#3d444d}}\n"
-    titles = ", ".join(one["title"] for one in board["panels"])
+    titles = ", ".join(one["title"] for one in panels)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {24 * WIDE} {high}" width="{24 * WIDE}" role="img" '
-        f'aria-labelledby="t d">\n<title id="t">The panels of a generated dashboard</title>\n'
+        f'aria-labelledby="t d">\n<title id="t">The dashboard, what it shows of a {kind}</title>\n'
         f'<desc id="d">{escape(titles)}.</desc>\n<style>{style}</style>\n' + "\n".join(pieces) + "\n</svg>\n"
     )
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(picture())
-    print(PICTURE.relative_to(ROOT))
+    for name, svg in pictures().items():
+        PICTURES[name].write_text(svg)
+        print(PICTURES[name].relative_to(ROOT))

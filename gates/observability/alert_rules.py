@@ -35,11 +35,11 @@ class AlertRule:
     @property
     def document(self) -> dict[str, Plain]:
         """The rule as Prometheus reads it."""
-        held = {"for": self.hold} if self.hold else {}
+        patience = {"for": self.hold} if self.hold else {}
         return {
             "alert": self.name,
             "expr": self.expression,
-            **held,
+            **patience,
             "labels": {"severity": self.severity},
             "annotations": {"summary": self.summary, "description": self.description},
         }
@@ -102,7 +102,7 @@ def alert_rules(resolved: ResolvedPolicy) -> Sequence[AlertRule]:
         ),
         AlertRule(
             name="GatesUnknownModelServed",
-            expression=f"{selector(SERVED, model)} unless on (model, digest) {serving}",
+            expression=" unless on (model, digest) ".join((selector(SERVED, model), serving)),
             severity=CRITICAL,
             summary="{{ $labels.model }}: version {{ $labels.version }} serves, and no alias names it",
             description="The ledger does not say that its bytes serve. Roll out again what gates status shows.",

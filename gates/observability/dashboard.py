@@ -14,6 +14,7 @@ from gates.observability.promql_text import selector
 from gates.policy import ResolvedPolicy
 from gates.schema.canonical import digest_bytes
 
+_RULE = "bar"  # the label
 SOURCE = "datasource"  # the dashboard's variable
 RATE = "$__rate_interval"  # Grafana puts in what its own scraping allows
 STATES = {"not_judged": "not judged", "pass": "pass", "inconclusive": "inconclusive", "fail": "FAIL", "error": "ERROR"}
@@ -69,9 +70,9 @@ def _standing(resolved: ResolvedPolicy) -> Iterator[PanelSpec]:
         for number, verdict in enumerate(STATES)
     )
     yield PanelSpec(
-        title="Verdict of each bar",
+        title="Verdict of each rule",
         shape="statetimeline",
-        queries=[(f"max by (bar) ({states.strip()})", "{{bar}}")],
+        queries=[(f"max by ({_RULE}) ({states.strip()})", "{{bar}}")],
         description="What gates monitor said of the newest window. A gap is no pass.",
         wide=_COLUMNS,
     )
@@ -83,7 +84,7 @@ def _standing(resolved: ResolvedPolicy) -> Iterator[PanelSpec]:
         description="What each limit was compared with, window by window.",
     )
     yield PanelSpec(
-        title="Evidence against each bar",
+        title="Evidence against each rule",
         shape="timeseries",
         queries=[(selector(gauges.EVIDENCE.name, model), "{{bar}}")],
         description="1 is an alarm. More than a half in two windows is a warning.",
@@ -153,7 +154,7 @@ def _serving(model: dict[str, str]) -> Iterator[PanelSpec]:
             (f"histogram_quantile({share}, sum by (le) (rate({duration}[{RATE}])))", name)
             for share, name in ((0.5, "median"), (0.95, "95 of 100"), (0.99, "99 of 100"))
         ],
-        description="So many requests took at most so long.",
+        description="Half of the requests, 95 or 99 of 100 took no longer than this.",
         unit="s",
     )
     yield PanelSpec(
@@ -166,7 +167,7 @@ def _serving(model: dict[str, str]) -> Iterator[PanelSpec]:
         title="Predicted scores of the last hour",
         shape="bargauge",
         queries=[(f"sum by (le) (increase({score}[1h]))", "{{le}}")],
-        description="How many answers had a score of at most so much.",
+        description="How many answers had a score up to each edge.",
         instant=True,
     )
 

@@ -1,4 +1,4 @@
-"""The gauges that gates tells Prometheus: their names, what they mean, and their labels. Published, so none changes."""
+"""The gauges that gates writes for Prometheus: their names, meanings and labels. Published, so none changes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class GaugeRow:
 _BAR = ("model", "bar")
 VERDICT: Final = GaugeRow(
     "gates_verdict",
-    "1 for the verdict that a bar has, 0 for every other: pass, inconclusive, fail, error, not_judged.",
+    "1 for the verdict that a rule has, 0 for every other: pass, inconclusive, fail, error, not_judged.",
     (*_BAR, "verdict"),
 )
-VALUE: Final = GaugeRow("gates_bar_value", "What a bar's limit was compared with.", _BAR)
+VALUE: Final = GaugeRow("gates_bar_value", "What a rule's limit was compared with.", _BAR)
 LOW: Final = GaugeRow("gates_bar_low", "The lower bound of that value.", _BAR)
 HIGH: Final = GaugeRow("gates_bar_high", "The upper bound of that value.", _BAR)
 LIMIT: Final = GaugeRow("gates_bar_limit", "The limit, on the scale of the value.", _BAR)
 EVIDENCE: Final = GaugeRow(
-    "gates_bar_evidence_ratio", "Evidence against a bar over what makes an alarm: 1 is an alarm.", _BAR
+    "gates_bar_evidence_ratio", "Evidence against a rule over what makes an alarm: 1 is an alarm.", _BAR
 )
 WINDOW_ROWS: Final = GaugeRow("gates_window_rows", "Rows of the newest window that was judged.")
 WINDOW_LABELLED: Final = GaugeRow(

@@ -52,9 +52,10 @@ def differences(root: Path) -> Iterator[str]:
         if not path.exists():
             yield f"{name} is missing"
             continue
-        found = files.read(path, "Move it.")
-        if found != wanted:
-            yield from (f"{name}: {what}" for what in _compared(_parts(path.name, found), _parts(path.name, wanted)))
+        standing = files.read(path, "Move it.")
+        if standing != wanted:
+            parts = (_parts(path.name, data) for data in (standing, wanted))
+            yield from (f"{name}: {what}" for what in _compared(*parts))
 
 
 def _texts(root: Path) -> Mapping[Path, bytes]:
@@ -77,14 +78,14 @@ _WRITERS: Mapping[str, Callable[[ResolvedPolicy], str]] = {
 }
 
 
-def _compared(found: Mapping[str, Any] | None, wanted: Mapping[str, Any] | None) -> Iterator[str]:
+def _compared(standing: Mapping[str, Any] | None, wanted: Mapping[str, Any] | None) -> Iterator[str]:
     """Yield in words which parts of a file differ."""
-    if found is None or wanted is None:
+    if standing is None or wanted is None:
         yield "is not what gates writes"
         return
-    names = [name for name in dict.fromkeys([*wanted, *found]) if found.get(name) != wanted.get(name)]
+    names = [name for name in dict.fromkeys([*wanted, *standing]) if standing.get(name) != wanted.get(name)]
     for name in names:
-        how = "is missing" if name not in found else "is not asked for" if name not in wanted else "differs"
+        how = "is missing" if name not in standing else "is not asked for" if name not in wanted else "differs"
         yield f"{printable(name)} {how}"
     if not names:
         yield "differs in its comments or its order"

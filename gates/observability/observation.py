@@ -1,4 +1,4 @@
-"""Read from ledger and registry what is told about a model. What they don't agree on is told as an error."""
+"""Read from ledger and registry what Prometheus learns of a model. What they don't agree on is an error."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ class _Walk:
 
 
 def observed(ledger: Ledger, registry: Names, resolved: ResolvedPolicy, now: datetime | None = None) -> ObservedModel:
-    """Return what is told about the policy's model. ``now``: the clock's time if not given.
+    """Return what Prometheus learns of the policy's model. ``now``: the clock's time if not given.
 
-    Raises ``GatesError`` where ledger or registry can't be asked: nothing is then told.
+    Raises ``GatesError`` where ledger or registry can't be asked: nothing is then written.
     """
     name = resolved.champion[0]
     walk = _Walk(ledger=ledger, resolved=resolved, now=(now or datetime.now(UTC)).timestamp())
@@ -104,7 +104,7 @@ def observed(ledger: Ledger, registry: Names, resolved: ResolvedPolicy, now: dat
     bars = merged(_bars(walk))
     rows, labelled = walk.windows.get(ROWS), walk.windows.get(LABELS)
     retrain = resolved.policy.retrain
-    found = ObservedModel(
+    model = ObservedModel(
         name=name,
         serving=tuple(_serving(walk, states)),
         bars=(*aliases, *bars),
@@ -115,7 +115,7 @@ def observed(ledger: Ledger, registry: Names, resolved: ResolvedPolicy, now: dat
         budget=max(0, retrain.most - walk.started) if retrain else None,
         doubts=doubts,
     )
-    return replace(found, bars=(*doubted(aliases), *doubted(bars)), serving=()) if doubts else found
+    return replace(model, bars=(*doubted(aliases), *doubted(bars)), serving=()) if doubts else model
 
 
 States = Mapping[str, tuple[AliasState, str, str | None]]
@@ -134,7 +134,7 @@ def _doubts(walk: _Walk, states: States) -> Iterator[str]:
 
 
 def _verdict(alias: str, state: AliasState, walk: _Walk) -> str:
-    """Return what the bar of an alias says: a stage that nothing was promoted to yet, but for the last, is no fault."""
+    """Return what the rule of an alias says: a stage with nothing in it yet, but for the last, is no fault."""
     if state is AliasState.AS_PROMOTED:
         return str(Verdict.PASS)
     early = state is AliasState.NOTHING and alias != walk.resolved.champion[1]
@@ -142,7 +142,7 @@ def _verdict(alias: str, state: AliasState, walk: _Walk) -> str:
 
 
 def _bars(walk: _Walk) -> Iterator[ObservedBar]:
-    """Yield the bars of live rows where the policy asks for some, else those of the promotion."""
+    """Yield the rules of live rows where the policy asks for some, else those of the promotion."""
     move = walk.moves.get(walk.resolved.champion[1])
     after = move.record.after if move else None
     if walk.resolved.policy.monitor is not None:

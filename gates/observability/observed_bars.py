@@ -1,4 +1,4 @@
-"""Make bars of verdicts: one a rule, one of all that the contract asks, and one an alias. Pure."""
+"""Make of verdicts what gauges show: one entry a rule, one of all that the contract asks, and one an alias. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from gates.observability.observed_model import ObservedBar
 from gates.report.interval import held
 
 NOT_JUDGED = "not_judged"
-_SERVED = "served"  # what precedes an alias in the name of its bar
+_SERVED = "served"  # what precedes an alias in the name of its rule
 _CONTRACT = "contract"
 _RANKS = (NOT_JUDGED, *map(str, Verdict))  # where two windows have the same check, the last of these counts
 
 
 def window_bars(windows: Iterable[JudgedWindow], digest: str) -> Iterator[ObservedBar]:
-    """Yield the bars of the newest windows. A window about another model than that of ``digest`` says nothing of it."""
+    """Yield the rules of the newest windows. One about another model than that of ``digest`` says nothing of it."""
     for window in windows:
         about = window.model is not None and window.model.digest == digest
         for rule in window.rules:
@@ -26,18 +26,18 @@ def window_bars(windows: Iterable[JudgedWindow], digest: str) -> Iterator[Observ
 
 
 def decision_bars(gates: Sequence[GateVerdict]) -> Iterator[ObservedBar]:
-    """Yield the bars of a promotion's decision."""
+    """Yield the rules of a promotion's decision."""
     yield from (_bar(gate, None) for gate in gates if gate.kind != "data")
     yield from _contract(gates, about=True)
 
 
 def alias_bar(alias: str, verdict: str) -> ObservedBar:
-    """Return the bar that says whether an alias names what was promoted."""
+    """Return the rule that says whether an alias names what was promoted."""
     return ObservedBar(name=f"{_SERVED}:{alias}", verdict=verdict)
 
 
 def merged(bars: Iterable[ObservedBar]) -> tuple[ObservedBar, ...]:
-    """Return each bar once: of those that share a name the worst."""
+    """Return each rule once: of those that share a name the worst."""
     worst: dict[str, ObservedBar] = {}
     for bar in bars:
         known = worst.setdefault(bar.name, bar)
@@ -47,7 +47,7 @@ def merged(bars: Iterable[ObservedBar]) -> tuple[ObservedBar, ...]:
 
 
 def doubted(bars: Iterable[ObservedBar]) -> tuple[ObservedBar, ...]:
-    """Return bars without their numbers, as errors: nobody knows which model they would be about."""
+    """Return rules without their numbers, as errors: nobody knows which model they would be about."""
     return tuple(ObservedBar(name=one.name, verdict=str(Verdict.ERROR), sliced=one.sliced) for one in bars)
 
 
@@ -71,7 +71,7 @@ def _silent(gate: GateVerdict) -> ObservedBar:
 
 
 def _contract(gates: Sequence[GateVerdict], *, about: bool) -> Iterator[ObservedBar]:
-    """Yield one bar for each gate that holds rows to the contract, with the worst verdict of its rules."""
+    """Yield one entry for each gate that holds rows to the contract, with the worst verdict of its rules."""
     rules = [gate for gate in gates if gate.kind == "data"]
     for name in dict.fromkeys(gate.id for gate in rules):
         judged = [gate for gate in rules if gate.id == name and gate.verdict is not None]

@@ -1,4 +1,4 @@
-"""What is told about one model: its bars, its newest window, what serves it, and what stands in the way of all that."""
+"""What Prometheus learns of one model: its rules, its newest window, what serves, and what is doubtful about it."""
 
 from __future__ import annotations
 

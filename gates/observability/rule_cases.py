@@ -103,7 +103,7 @@ class _Cases:
             labels = {"bar": _BAR, "verdict": verdict}
             yield RuleCase(alert=alert, name=verdict, series={bad[verdict]: "1"}, after=0, labels=labels)
         fine = {bad["pass"]: "1", bad["inconclusive"]: "1", bad["not_judged"]: "1", bad["fail"]: "0", bad["error"]: "0"}
-        yield RuleCase(alert=alert, name="no bar fails", series=fine, after=0)
+        yield RuleCase(alert=alert, name="no rule fails", series=fine, after=0)
         gone = {bad["fail"]: f"1 {GONE}"}
         yield RuleCase(alert=alert, name="what is gone is another rule's", series=gone, after=1)
         yield RuleCase(alert=alert, name="no sample", series={bad["fail"]: "_ _"}, after=1)

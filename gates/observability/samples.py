@@ -11,8 +11,8 @@ from gates.observability.gauges import GaugeRow
 from gates.observability.observed_model import ObservedBar, ObservedModel
 from gates.wording import counted
 
-MOST_BARS = 50  # of one model: each is nine series
-_NUMBERS = (  # gauge -> the field of a bar
+MOST_BARS = 50  # rules of one model: each is nine series
+_NUMBERS = (  # gauge -> the field of a rule
     (gauges.VALUE, "value"),
     (gauges.LOW, "low"),
     (gauges.HIGH, "high"),
@@ -33,12 +33,12 @@ class GaugeSample:
 def samples(model: ObservedModel, *, slices: bool = False) -> list[GaugeSample]:
     """Return all samples of one model. ``slices``: those of slices, too.
 
-    Raises ``GatesError`` where there would be more bars than a Prometheus should be given.
+    Raises ``GatesError`` where there would be more rules than a Prometheus should be given.
     """
     bars = [bar for bar in model.bars if slices or not bar.sliced]
     if len(bars) > MOST_BARS:
         raise GatesError(
-            f"has {counted(len(bars), 'bar')}, of at most {MOST_BARS}: each would be nine series",
+            f"has {counted(len(bars), 'rule')}, of at most {MOST_BARS}: each would be nine series",
             where=model.name,
             hint="Leave out --slices." if slices else "Watch fewer columns, or ask for fewer limits, in the policy.",
         )

@@ -196,11 +196,12 @@ def test_every_query_of_the_dashboard_returns_rows_from_a_prometheus(tmp_path: P
     assert kept == {"gates_record_timestamp_seconds"}, "what the dashboard does not show"
 
 
-def test_the_picture_is_what_the_queries_return() -> None:
+def test_the_pictures_are_what_the_queries_return() -> None:
     sys.path.insert(0, str(ROOT / "scripts"))
     import dashboard_picture
 
-    assert dashboard_picture.PICTURE.read_text() == dashboard_picture.picture(), "scripts/dashboard_picture.py"
+    drawn = {dashboard_picture.PICTURES[name]: svg for name, svg in dashboard_picture.pictures().items()}
+    assert {path: path.read_text() for path in drawn} == drawn, "scripts/dashboard_picture.py draws them again"
 
 
 TYPED = """import type {{ Dashboard }} from '@grafana/schema';

@@ -129,7 +129,7 @@ def test_a_champion_that_the_registry_does_not_confirm_leaves_no_bar_healthy(wor
     assert set(verdicts(found).values()) == {"error"}
     assert set(verdicts(found)) == set(BARS)
     assert not [name for name, _ in found if name in ("gates_serving_info", "gates_bar_value")]
-    assert "every bar is told as an error" in done.err
+    assert "every rule is written as an error" in done.err
 
 
 def test_an_open_intent_leaves_no_bar_healthy(world: LiveWorld) -> None:
@@ -258,7 +258,7 @@ def test_too_many_bars_are_a_mistake_with_a_way_out() -> None:
     model = ObservedModel(name="churn", bars=bars)
     assert len(samples(model)) == 5
     assert len(samples(ObservedModel(name="churn", bars=bars[:50]), slices=True)) == 250
-    with pytest.raises(GatesError, match="has 51 bars, of at most 50") as error:
+    with pytest.raises(GatesError, match="has 51 rules, of at most 50") as error:
         samples(model, slices=True)
     assert (error.value.exit_code, error.value.hint) == (2, "Leave out --slices.")
 

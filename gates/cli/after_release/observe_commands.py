@@ -20,16 +20,16 @@ from gates.errors import Exit
     help="Write a file for node_exporter's textfile collector, which reads *.prom.",
 )
 @click.option("--pushgateway", metavar="URL", help="Replace all that a Pushgateway has about the model.")
-@click.option("--slices", is_flag=True, help="Tell the bars of slices, too.")
+@click.option("--slices", is_flag=True, help="Write the rules of slices, too.")
 def observe(policy: Path, textfile: Path | None, pushgateway: str | None, slices: bool) -> None:
-    """Tell Prometheus what the ledger says about a model: its bars, its newest window, and what serves it.
+    """Write for Prometheus what the ledger says about a model: its rules, its newest window, and what serves.
 
     Without --textfile or --pushgateway the metrics are printed. Run it after every gates monitor, and from a clock
-    beside that. Where ledger and registry don't agree on what serves, every bar is told as an error. Where one of them
-    can't be asked, nothing is told. Needs the extra observe: pip install "gates-ml[observe]".
+    beside that. Where ledger and registry don't agree on what serves, every rule is an error. Where one of them can't
+    be asked, nothing is written. Needs the extra observe: pip install "gates-ml[observe]".
 
     \b
-    Exit codes: 0 told, whatever the verdicts, 2 a mistake in policy or usage, 3 something outside failed.
+    Exit codes: 0 written, whatever the verdicts, 2 a mistake in policy or usage, 3 something outside failed.
 
     \b
     Example:
@@ -47,7 +47,7 @@ def observe(policy: Path, textfile: Path | None, pushgateway: str | None, slices
     with session.steps.step("ledger", session.ledger.told):
         model = observed(session.ledger, session.registry_reader, trusted.resolved)
     for doubt in model.doubts:
-        click.echo(f"gates: {doubt}; every bar is told as an error", err=True)
+        click.echo(f"gates: {doubt}; so every rule is written as an error", err=True)
     gauged = samples(model, slices=slices)
     if textfile:
         exposition.write_textfile(textfile, gauged)

@@ -96,13 +96,13 @@ def attributes(span: TaskSpan, environ: Mapping[str, str]) -> dict[str, str]:
     run = [environ.get(name, "") for name in _RUN]
     on_github = environ.get("GITHUB_ACTIONS") == "true" and all(run)
     place = "/".join((*run[2:], environ.get("GITHUB_JOB", ""), "")) if on_github else ""
-    told = {
+    named = {
         "cicd.pipeline.task.name": span.name,
         "cicd.pipeline.task.run.id": f"{place}{span.id:016x}",
         "cicd.pipeline.task.run.result": span.result,
     }
     if on_github:
-        told["cicd.pipeline.task.run.url.full"] = "{}/{}/actions/runs/{}/attempts/{}".format(*run)
+        named["cicd.pipeline.task.run.url.full"] = "{}/{}/actions/runs/{}/attempts/{}".format(*run)
     if span.result != SUCCESS:
-        told["error.type"] = span.error or ERROR
-    return told | ({"gates.verdict": span.verdict} if span.verdict else {})
+        named["error.type"] = span.error or ERROR
+    return named | ({"gates.verdict": span.verdict} if span.verdict else {})
