@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from gates.documents.decision import GateVerdict, Verdict
+from gates.documents.decision import GateVerdict, Verdict, rule_label
 from gates.documents.live.monitoring_decision import JudgedWindow
 from gates.observability.observed_model import ObservedBar
 from gates.report.interval import held
@@ -12,6 +13,7 @@ from gates.report.interval import held
 NOT_JUDGED = "not_judged"
 _SERVED = "served"  # what precedes an alias in the name of its rule
 _CONTRACT = "contract"
+_SLICES = "slices"
 _RANKS = (NOT_JUDGED, *map(str, Verdict))  # where two windows have the same check, the last of these counts
 
 
@@ -46,9 +48,25 @@ def merged(bars: Iterable[ObservedBar]) -> tuple[ObservedBar, ...]:
     return tuple(worst.values())
 
 
+def folded(bars: Sequence[ObservedBar]) -> tuple[ObservedBar, ...]:
+    """Return rules with all slices of each put together: the worst verdict, the most evidence.
+
+    So a slice that fails is never out of sight.
+    """
+    together = [
+        one if not one.family else ObservedBar(name=f"{one.family}@{_SLICES}", verdict=one.verdict) for one in bars
+    ]
+    evidence: dict[str, float] = {}
+    for bar in bars:
+        if bar.family and bar.evidence is not None:
+            name = f"{bar.family}@{_SLICES}"
+            evidence[name] = max(bar.evidence, evidence.get(name, 0.0))
+    return tuple(replace(one, evidence=evidence.get(one.name, one.evidence)) for one in merged(together))
+
+
 def doubted(bars: Iterable[ObservedBar]) -> tuple[ObservedBar, ...]:
     """Return rules without their numbers, as errors: nobody knows which model they would be about."""
-    return tuple(ObservedBar(name=one.name, verdict=str(Verdict.ERROR), sliced=one.sliced) for one in bars)
+    return tuple(ObservedBar(name=one.name, verdict=str(Verdict.ERROR), family=one.family) for one in bars)
 
 
 def _bar(gate: GateVerdict, alarm: float | None) -> ObservedBar:
@@ -57,7 +75,7 @@ def _bar(gate: GateVerdict, alarm: float | None) -> ObservedBar:
     return ObservedBar(
         name=gate.label,
         verdict=str(gate.verdict) if gate.verdict else NOT_JUDGED,
-        sliced=bool(gate.slice),
+        family=_family(gate),
         value=estimate.value if estimate else None,
         low=estimate.low if estimate else None,
         high=estimate.high if estimate else None,
@@ -66,8 +84,12 @@ def _bar(gate: GateVerdict, alarm: float | None) -> ObservedBar:
     )
 
 
+def _family(gate: GateVerdict) -> str:
+    return rule_label(gate.id, gate.rule, None, gate.against) if gate.slice else ""
+
+
 def _silent(gate: GateVerdict) -> ObservedBar:
-    return ObservedBar(name=gate.label, verdict=NOT_JUDGED, sliced=bool(gate.slice))
+    return ObservedBar(name=gate.label, verdict=NOT_JUDGED, family=_family(gate))
 
 
 def _contract(gates: Sequence[GateVerdict], *, about: bool) -> Iterator[ObservedBar]:

@@ -17,11 +17,14 @@ class ServingVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedBar:
-    """One rule as its newest window has it. Numbers are None where none was compared with the limit."""
+    """One rule as its newest window has it. Numbers are None where none was compared with the limit.
+
+    ``family``: of a rule on a slice, what it and its siblings on other slices have in common.
+    """
 
     name: str
     verdict: str
-    sliced: bool = False
+    family: str = ""
     value: float | None = None
     low: float | None = None
     high: float | None = None

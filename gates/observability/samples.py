@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gates.errors import GatesError
 from gates.observability import gauges
 from gates.observability.gauges import GaugeRow
+from gates.observability.observed_bars import folded
 from gates.observability.observed_model import ObservedBar, ObservedModel
 from gates.wording import counted
 
@@ -31,11 +32,11 @@ class GaugeSample:
 
 
 def samples(model: ObservedModel, *, slices: bool = False) -> list[GaugeSample]:
-    """Return all samples of one model. ``slices``: those of slices, too.
+    """Return all samples of one model. ``slices``: each slice by itself, and not all of a rule together.
 
     Raises ``GatesError`` where there would be more rules than a Prometheus should be given.
     """
-    bars = [bar for bar in model.bars if slices or not bar.sliced]
+    bars = model.bars if slices else folded(model.bars)
     if len(bars) > MOST_BARS:
         raise GatesError(
             f"has {counted(len(bars), 'rule')}, of at most {MOST_BARS}: each would be nine series",

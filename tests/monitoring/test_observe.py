@@ -92,7 +92,8 @@ def test_slices_are_told_where_they_are_asked_for(empty: LiveWorld) -> None:
     empty.promoted({"gates": gates}, slices=["region"])
     empty.days(range(1))
     empty.monitor(1)
-    assert not [bar for bar in verdicts(told(empty)) if "@" in bar]
+    together = verdicts(told(empty))
+    assert [bar for bar in together if "@" in bar] == ["recall:min@slices"]
     assert len([bar for bar in verdicts(told(empty, "--slices")) if "@region=" in bar]) > 1
 
 
@@ -254,13 +255,29 @@ def test_a_pushgateway_that_never_answers_is_given_up() -> None:
 
 
 def test_too_many_bars_are_a_mistake_with_a_way_out() -> None:
-    bars = tuple(ObservedBar(name=f"recall:min@city={city}", verdict="pass", sliced=city > 0) for city in range(51))
+    bars = tuple(
+        ObservedBar(name=f"recall:min@city={city}", verdict="pass", family="recall:min" if city else "")
+        for city in range(51)
+    )
     model = ObservedModel(name="churn", bars=bars)
-    assert len(samples(model)) == 5
+    assert len(samples(model)) == 10, "all slices together are one"
     assert len(samples(ObservedModel(name="churn", bars=bars[:50]), slices=True)) == 250
     with pytest.raises(GatesError, match="has 51 rules, of at most 50") as error:
         samples(model, slices=True)
     assert (error.value.exit_code, error.value.hint) == (2, "Leave out --slices.")
+
+
+def test_a_slice_that_fails_is_never_out_of_sight() -> None:
+    verdict = {"north": "pass", "south": "fail", "east": "not_judged"}
+    bars = tuple(
+        ObservedBar(name=f"recall:min@region={name}", verdict=one, family="recall:min", evidence=0.1 * len(one))
+        for name, one in verdict.items()
+    )
+    model = ObservedModel(name="churn", bars=(ObservedBar(name="recall:min", verdict="pass", value=0.9), *bars))
+    found = series(exposition.text(samples(model)).decode())
+    assert verdicts(found) == {"recall:min": "pass", "recall:min@slices": "fail"}
+    assert value(found, "gates_bar_evidence_ratio", bar="recall:min@slices") == 1.0
+    assert value(found, "gates_bar_value", bar="recall:min") == 0.9
 
 
 HOSTILE = ['a"b', "a\\b", "a\nb", "{bar}", '",evil="1', "\x1b[31m", "$x", "a\rb", "ü", '\\"', "a\x00b", "#"]

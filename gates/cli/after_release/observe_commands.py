@@ -20,7 +20,7 @@ from gates.errors import Exit
     help="Write a file for node_exporter's textfile collector, which reads *.prom.",
 )
 @click.option("--pushgateway", metavar="URL", help="Replace all that a Pushgateway has about the model.")
-@click.option("--slices", is_flag=True, help="Write the rules of slices, too.")
+@click.option("--slices", is_flag=True, help="Write each slice by itself, not only the worst.")
 def observe(policy: Path, textfile: Path | None, pushgateway: str | None, slices: bool) -> None:
     """Write for Prometheus what the ledger says about a model: its rules, its newest window, and what serves.
 
