@@ -29,7 +29,8 @@ def observe(policy: Path, textfile: Path | None, pushgateway: str | None, slices
     be asked, nothing is written. Needs the extra observe: pip install "gates-ml[observe]".
 
     \b
-    Exit codes: 0 written, whatever the verdicts, 2 a mistake in policy or usage, 3 something outside failed.
+    Exit codes: 0 written, whatever the verdicts, 2 a mistake in policy or usage,
+    3 something outside failed.
 
     \b
     Example:
