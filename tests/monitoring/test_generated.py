@@ -196,6 +196,7 @@ def test_every_query_of_the_dashboard_returns_rows_from_a_prometheus(tmp_path: P
     assert kept == {"gates_record_timestamp_seconds"}, "what the dashboard does not show"
 
 
+@pytest.mark.slow
 def test_the_pictures_are_what_the_queries_return() -> None:
     sys.path.insert(0, str(ROOT / "scripts"))
     import dashboard_picture
