@@ -12,7 +12,8 @@ from gates.judge.judge import judge
 from gates.schema.canonical import canonical
 
 HEAVY = ["numpy", "pandas", "duckdb", "mlflow", "requests", "urllib3", "scipy", "sklearn", "fairlearn", "pyarrow",
-         "copier", "stamina", "tenacity", "filelock", "pathspec"]  # fmt: skip
+         "copier", "stamina", "tenacity", "filelock", "pathspec",
+         "opentelemetry", "prometheus_client", "grafana_foundation_sdk"]  # fmt: skip
 POLICY = {
     "slices": ["region", {"age": [40]}],
     "gates": [

@@ -16,6 +16,7 @@ from gates import __version__
 from gates.errors import Exit, GatesError
 from gates.github.outputs import stop_commands
 from gates.system import sandbox
+from gates.system.telemetry import spans
 
 MODULES = {  # the module of each command; it is imported when the command is asked for
     "job_commands": ("run", "plan", "check-data", "train", "score"),
@@ -32,6 +33,7 @@ MODULES = {  # the module of each command; it is imported when the command is as
     "after_release.alert_commands": ("alert",),
     "after_release.retrain_commands": ("retrain",),
     "after_release.snapshot_commands": ("snapshot",),
+    "after_release.observe_commands": ("observe",),
 }
 
 
@@ -99,6 +101,18 @@ def _is_obeyed(arguments: list[str]) -> bool:
 
 
 def main() -> NoReturn:
+    """Run the command line, and send its trace where the environment asks for one."""
+    with spans.traced(spans.command_name(sys.argv[1:], Commands()), os.environ, _send):
+        _end_in_exit_code()
+
+
+def _send(trace: spans.TaskTrace) -> None:
+    from gates.system.telemetry.otlp import sender
+
+    sender(os.environ, sys.stderr, __version__)(trace)
+
+
+def _end_in_exit_code() -> NoReturn:
     """Run the command line; every error ends in its exit code, none in a traceback."""
     if not _is_obeyed(sys.argv[1:]):
         stop_commands(os.environ, sys.stderr)

@@ -45,6 +45,12 @@ TASKS = ("binary", "multiclass", "regression", "ranking", "score")
 @click.option("--key", help="The column by which predictions find their rows; no value may repeat.")
 @click.option("--model", help="The model's name. The default is the folder's.")
 @click.option("--github", is_flag=True, help="Write all workflows and the lines of CODEOWNERS for gates.yaml.")
+@click.option(
+    "--monitoring", is_flag=True, help="Write alert rules and a dashboard of the model's gates.yaml into monitoring/."
+)
+@click.option(
+    "--check", "checking", is_flag=True, help="With --monitoring: tell where these no longer match the policy."
+)
 @click.option("--template", is_flag=True, help="Create a whole starter repository, with its own data.")
 @click.option(
     "--owners", help="With --github or --template: who owns the policy and the workflows, such as @acme/ml-leads."
@@ -62,6 +68,8 @@ def init(
     key: str | None,
     model: str | None,
     github: bool,
+    monitoring: bool,
+    checking: bool,
     template: bool,
     owners: str | None,
     pin: str | None,
@@ -73,18 +81,28 @@ def init(
 
     DATA is CSV, Parquet, JSON lines, or a glob of them. The files fit it; review and edit them.
     With --github and no DATA: write what the gates.yaml here needs on GitHub. Existing files stay.
+    With --monitoring and no DATA: write rules for Prometheus, their tests, and a dashboard for Grafana. Existing files
+    stay. With --check, too, nothing is written, and it ends with 1 where they no longer match the policy.
     With --template and no DATA: create a starter repository, which copier update keeps up to date.
 
     \b
     Example:
       gates init data/train.parquet --holdout data/holdout.parquet --label churn
       gates init --github --owners @acme/ml-leads
+      gates init --monitoring
       gates init --template --gates acme/gates@COMMIT
     """
     from gates.project import first_policy as starting
     from gates.project.guesses import Said
 
     root = Path.cwd()
+    if monitoring or checking:
+        if not monitoring or data is not None or github or template:
+            raise click.UsageError("--monitoring goes alone or with --check, and --check with nothing else")
+        from gates.cli.after_release.observe_commands import init_monitoring
+
+        init_monitoring(root, checking=checking, force=force)
+        return
     if template:
         if data is not None or github:
             raise GatesError("goes with neither DATA nor --github", where="--template", hint="It includes both.")

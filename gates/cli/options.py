@@ -23,6 +23,7 @@ from gates.report.terminal.verdicts import render
 from gates.schema.canonical import canonical
 from gates.system.activity import ActivityLog
 from gates.system.progress import Steps
+from gates.system.telemetry import spans
 
 if TYPE_CHECKING:
     from gates.checkout.trusted_policy import TrustedPolicy
@@ -126,6 +127,7 @@ def run_of(session: Session) -> Run:
 
 def code(decision: Decision, facts: Facts) -> Exit:
     """Return the exit code of what waivers, the policy's mode and its ``on_inconclusive`` make of the decision."""
+    spans.judged(str(facts.verdict(decision)), str(decision.code))
     return exit_code(
         decision,
         verdict=facts.verdict(decision),

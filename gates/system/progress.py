@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from gates.system import files
 from gates.system.activity import ActivityLog
+from gates.system.telemetry import spans
 from gates.wording import plural, printable
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Steps:
         """Give one step; its line is printed when it ends, whether it went well or not."""
         start = time.monotonic()
         line = f"{name:<9} {detail}".rstrip()
-        with self._spinner(line, self._known().get(name)):
+        with spans.span(name), self._spinner(line, self._known().get(name)):
             try:
                 yield
             except BaseException:

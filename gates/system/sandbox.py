@@ -21,6 +21,7 @@ from pathlib import Path
 
 from gates.errors import Exit, GatesError
 from gates.system.activity import ran
+from gates.system.telemetry import spans
 
 # What programs need to run at all, to find their libraries and to be told of the run. None holds a credential.
 _ALLOWED = """
@@ -41,11 +42,12 @@ MLFLOW_TRACKING_URI MLFLOW_REGISTRY_URI MLFLOW_EXPERIMENT_NAME MLFLOW_EXPERIMENT
 GITHUB_ACTIONS GITHUB_WORKSPACE GITHUB_REPOSITORY GITHUB_REF GITHUB_REF_NAME GITHUB_HEAD_REF GITHUB_BASE_REF
 GITHUB_SHA GITHUB_EVENT_NAME GITHUB_WORKFLOW GITHUB_JOB GITHUB_ACTOR GITHUB_RUN_ID GITHUB_RUN_NUMBER
 GITHUB_RUN_ATTEMPT GITHUB_SERVER_URL GITHUB_API_URL RUNNER_OS RUNNER_ARCH RUNNER_NAME RUNNER_TEMP RUNNER_TOOL_CACHE
+TRACEPARENT
 """
 ALLOWED = frozenset(_ALLOWED.split())
 SECRETS = re.compile(
     "TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|CONNECTION_STRING|(ACCESS|API|PRIVATE|ACCOUNT|STORAGE)_?KEY|_PAT$"
-    "|AUTH_SOCK|AUTH_CONFIG",
+    "|AUTH_SOCK|AUTH_CONFIG|^OTEL_EXPORTER_",
     re.IGNORECASE,
 )
 RUNNER_FILES = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY")
@@ -98,7 +100,7 @@ def run(
         process = subprocess.Popen(  # noqa: S603 -- running what the policy and its model say is the point
             list(command),
             cwd=folder,
-            env=dict(environment),
+            env={**environment, **spans.carried()},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

@@ -72,7 +72,12 @@ def grown(first: list[Files], records: int) -> Iterator[Files]:
 def _judged(resolved: ResolvedPolicy, evidence: dict[str, Any], place: int, stood: dict[str, str] | None) -> Files:
     """Evidence that differs from any other, and its decision, beside a champion that is not compared with."""
     if stood:
-        evidence["champion"] = {**stood, "unscored": "it was judged on other rows", "facts": None}
+        evidence["champion"] = {
+            "version": stood["version"],
+            "digest": stood["digest"],
+            "unscored": "it was judged on other rows",
+            "facts": None,
+        }
         evidence["uncompared"] = "this measures the ledger alone"
     evidence["tables"][0]["digest"] = f"sha256:{place:064x}"
     made = canonical(evidence)
@@ -129,7 +134,7 @@ def main() -> None:
         subprocess.run(["git", "fast-import", "--quiet"], cwd=folder, input=stream, check=True)  # noqa: S607
         print(f"{records:,} records, Python {platform.python_version()}, {os.cpu_count()} cores, best of 3\n")
         print("| command | seconds | of a processor | it says |\n|:--|--:|--:|:--|")
-        commands = (["history", "--last", "20"], ["status"], ["verify", str(records)], ["verify", "--all"])
+        commands = (["history", "--last", "20"], ["status"], ["observe"], ["verify", str(records)], ["verify", "--all"])
         for command in commands:
             wall, cpu, told = seconds([str(GATES), *command], folder, environment)
             print(f"| `gates {' '.join(command)}` | {wall:.2f} | {cpu:.2f} | {told[:80]} |", flush=True)

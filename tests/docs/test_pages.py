@@ -32,7 +32,18 @@ SLOW = {  # done by the demo, by tests/init, and by tests/edge, or of a kind wit
 FAR = "observe until 2999-12-31"  # so that an example doesn't end
 START = {  # pages about a project that there is, and what is done there first; others begin in an empty folder
     **dict.fromkeys(
-        ("approvals", "badge", "doctor", "ledger", "mlflow", "predictions", "promotion", "python", "read-a-report"),
+        (
+            "approvals",
+            "badge",
+            "doctor",
+            "ledger",
+            "mlflow",
+            "observability",
+            "predictions",
+            "promotion",
+            "python",
+            "read-a-report",
+        ),
         "true",
     ),
     **dict.fromkeys(("require", "scale", "statement", "write-a-policy"), "true"),
@@ -55,7 +66,7 @@ model = LogisticRegression().fit([[0], [1]], [0, 1])
 """
 GIVEN = {"predictions": MODEL}  # what a page's Python takes for given
 # by test_scripts.py, test_policies.py, tests/init, test_help.py, tests/serving
-ELSEWHERE = {"README", "custom-metrics", "template", "monitoring", "retraining", "serving"}
+ELSEWHERE = {"README", "custom-metrics", "template", "monitoring", "observability", "retraining", "serving"}
 
 
 @pytest.fixture(scope="module")

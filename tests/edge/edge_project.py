@@ -25,7 +25,7 @@ from gates import cli
 
 Rows = list[dict[str, Any]]
 COPY = 'cp -r made/. "$GATES_OUT"'  # the training of most tests: what was made beforehand
-OURS = ("GITHUB_", "GATES_", "MLFLOW_", "NO_COLOR", "CI")
+OURS = ("GITHUB_", "GATES_", "MLFLOW_", "OTEL_", "TRACEPARENT", "NO_COLOR", "CI")
 
 
 def clean_environment(**more: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ import click
 from gates.cli import options
 from gates.cli.job_commands import given, hand_over, outputs, receive
 from gates.errors import Exit
+from gates.system.telemetry import spans
 
 if TYPE_CHECKING:
     from gates.checkout.trusted_policy import TrustedPolicy
@@ -121,5 +122,6 @@ def _tell(judged: Watched | None, *, as_json: bool, recorded: bool = False) -> N
         else:
             click.echo(NOTHING_DUE)
         sys.exit(Exit.SHIP)
+    spans.judged(str(judged.decision.verdict), str(judged.decision.code))
     options.tell(judged.decision, partial(monitor_text.render, judged.decision, judged.entry), as_json=as_json)
     sys.exit(Exit.SHIP if recorded else monitor_text.exit_code(judged.decision))

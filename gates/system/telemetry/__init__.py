@@ -1,0 +1,1 @@
+"""What a command did, and when, as a trace for OpenTelemetry."""
