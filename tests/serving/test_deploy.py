@@ -129,7 +129,7 @@ def test_gates_asks_it_under_load_and_after_its_death(watched: tuple[Server, str
     assert (told["promql"]["verdict"], len(project.decision["gates"])) == ("pass", 4)
 
     server.process.kill()
-    assert waited(url, DEPTH, empty=True) == []
+    waited(url, 'model_queue_depth{model="recommender"} offset 2s', empty=True)
     assert sum(answer(url, ALL)) > 0, "a rate outlives its target"
     done = project.gates("run")
     assert done.code == 2, done.out + done.err
