@@ -134,6 +134,7 @@ def drawn(panel: dict[str, Any], address: str, kind: str, above: int) -> Iterato
     if panel["type"] in ("stat", "bargauge"):
         found = [(legend(one, target), float(one["value"][1])) for expression, target in queries
                  for one in query(address, expression, END)]  # fmt: skip
+        found = alone(found) if panel["targets"][0].get("format") == "heatmap" else found
         yield from (numbers if panel["type"] == "stat" else bars)(box, found, panel["fieldConfig"]["defaults"]["unit"])
         return
     span, step, _ = SPANS[kind]
@@ -208,16 +209,24 @@ def numbers(box: Box, found: Sequence[tuple[str, float]], unit: str) -> Iterator
         )
 
 
+def alone(found: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Each bucket less those below it, as Grafana shows the format heatmap."""
+    order = sorted(found, key=lambda one: float(one[0].replace("+Inf", "inf")))
+    below = [0.0, *(value for _, value in order)]
+    return [(name, value - less) for (name, value), less in zip(order, below, strict=False)]
+
+
 def bars(box: Box, found: Sequence[tuple[str, float]], _: str) -> Iterator[str]:
     """A bar for each edge."""
     most, high = max(value for _, value in found), (box.high - 50) / len(found)
-    order = sorted(found, key=lambda one: float(one[0].replace("+Inf", "inf")))
-    for place, (name, value) in enumerate(order):
+    for place, (name, value) in enumerate(found):
         top = box.y + 38 + place * high
-        yield text(box.x + 62, top + high - 2, name, "s e")
+        if place % 2 == 0:  # there is room for every other one
+            yield text(box.x + 62, top + high - 1, name, "s e")
         wide = (box.wide - LEGEND - 90) * value / most
         yield f'<rect x="{box.x + 70}" y="{top + 1:.1f}" width="{wide:.1f}" height="{high - 3:.1f}" fill="#0969da"/>'
-        yield text(box.x + box.wide - LEGEND - 4, top + high - 2, f"{value:,.0f}", "s")
+        if place % 2 == 0:
+            yield text(box.x + box.wide - LEGEND - 4, top + high - 1, f"{value:,.0f}", "s")
 
 
 def pictures() -> dict[str, str]:

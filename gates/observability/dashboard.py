@@ -28,7 +28,8 @@ _HIGH = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelSpec:
-    """One panel. ``queries``: each with its legend. ``steps``: values from which another colour holds."""
+    """One panel. ``queries``: each with its legend. ``steps``: values from which another colour holds. ``buckets``: what
+    comes back are those of a histogram, each with all below it."""
 
     title: str
     shape: str
@@ -37,6 +38,7 @@ class PanelSpec:
     unit: str = "short"
     wide: int = 12
     instant: bool = False
+    buckets: bool = False
     steps: Sequence[tuple[float, str]] = ()
 
 
@@ -167,8 +169,9 @@ def _serving(model: dict[str, str]) -> Iterator[PanelSpec]:
         title="Predicted scores of the last hour",
         shape="bargauge",
         queries=[(f"sum by (le) (increase({score}[1h]))", "{{le}}")],
-        description="How many answers had a score up to each edge.",
+        description="How many answers had a score up to each edge, and above the one before.",
         instant=True,
+        buckets=True,
     )
 
 
@@ -176,6 +179,7 @@ def _panel(spec: PanelSpec, number: int) -> Any:
     from grafana_foundation_sdk.builders import bargauge, prometheus, stat, statetimeline, timeseries
     from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
     from grafana_foundation_sdk.models import dashboard as models
+    from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
     shapes = {one.__name__.rpartition(".")[2]: one for one in (bargauge, stat, statetimeline, timeseries)}
     source = models.DataSourceRef(type_val="prometheus", uid=f"${{{SOURCE}}}")
@@ -184,6 +188,7 @@ def _panel(spec: PanelSpec, number: int) -> Any:
     panel = panel.unit(spec.unit).span(spec.wide).height(_HIGH)
     for ref, (expression, legend) in zip(_REFS, spec.queries, strict=False):
         target = prometheus.Dataquery().expr(expression).ref_id(ref).legend_format(legend or "__auto")
+        target = target.format(PromQueryFormat.HEATMAP) if spec.buckets else target  # each bucket less those below it
         panel = panel.with_target(target.instant() if spec.instant else target.range())
     if spec.shape == "statetimeline":
         panel = panel.mappings([_mapping()])
