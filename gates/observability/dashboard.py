@@ -28,8 +28,8 @@ _HIGH = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelSpec:
-    """One panel. ``queries``: each with its legend. ``steps``: values from which another colour holds. ``buckets``: what
-    comes back are those of a histogram, each with all below it."""
+    """One panel. ``queries``: each with its legend. ``steps``: values from which another colour holds. ``buckets``:
+    those of a histogram come back, each with all below it."""
 
     title: str
     shape: str
