@@ -23,7 +23,8 @@ def snapshot(policy: Path, handing: bool, as_json: bool) -> None:
     is fetched before. The training must end before the holdout begins.
 
     \b
-    Exit codes: 0 the tables are there, 2 a mistake in policy, command or tables, 3 something outside failed.
+    Exit codes: 0 the tables are there, 2 a mistake in policy, command or tables,
+    3 something outside failed.
 
     \b
     Example:
