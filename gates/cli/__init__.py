@@ -32,6 +32,7 @@ MODULES = {  # the module of each command; it is imported when the command is as
     "after_release.alert_commands": ("alert",),
     "after_release.retrain_commands": ("retrain",),
     "after_release.snapshot_commands": ("snapshot",),
+    "after_release.experiment_commands": ("experiment",),
 }
 
 

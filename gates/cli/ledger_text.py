@@ -56,7 +56,8 @@ def _model(record: Record) -> str:
 
 
 def _why(record: Record) -> str:
-    word = record.code or (record.retrain and (record.retrain.code or record.retrain.state))
+    word: str | None = record.code or (record.retrain and (record.retrain.code or record.retrain.state))
+    word = word or (record.experiment and record.experiment.state)
     told = f"{word}: {record.reason}" if word else record.reason
     accepted = ", ".join(map(label_of, record.waivers))
     return f"{told} (accepted: {accepted})" if accepted else told

@@ -1,8 +1,8 @@
 """Bounds that hold at every look at an experiment, and at its planned end. One-sided, in standard errors.
 
 A normal mixture in closed form: Howard, Ramdas, McAuliffe and Sekhon, Annals of Statistics 49:1055 (2021). That it
-holds of means in general, as the units become many: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, Annals of Statistics
-(2024).
+holds of means in general, as the units become many: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, Annals of
+Statistics (2024).
 """
 
 from __future__ import annotations
