@@ -84,7 +84,7 @@ def _unmeasured(gate: ExperimentGate, arms: tuple[ExperimentArm, ...]) -> str | 
     """Say which arm has no value at all, though the other one has: that is no value of nothing."""
     valued = [sum(one.valued for week in arm.weeks for one in week.sums if one.gate == gate.name) for arm in arms]
     for arm, units in zip(arms, valued, strict=True):
-        if not units and (sum(valued) or arm.closed >= FEWEST):
+        if not units and (any(valued) or arm.closed >= FEWEST):
             return f"no closed unit of the {arm.arm} has a value of {gate.name}"
     return None
 

@@ -16,7 +16,7 @@ from gates.policy import ResolvedPolicy
 from gates.policy.experiment_section import Experiment, plan_of
 from gates.schema.canonical import digest
 from gates.stats.experiments.confidence_sequence import early, planned
-from gates.wording import counted, plural
+from gates.wording import plural
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +195,7 @@ def _outcome(
         told = "the challenger holds every gate beside the champion"
         return _Outcome(verdict=Verdict.PASS, code=Code.WITHIN_BAR, reason=told, final=True)
     if time.passed >= experiment.max_days:
-        told = f"undecided after {counted(experiment.max_days, 'day')}, so the champion stays: {bad.reason}"
+        told = f"undecided after {plural(experiment.max_days, 'day', 'days')}, so the champion stays: {bad.reason}"
         return _Outcome(verdict=Verdict.INCONCLUSIVE, code=Code.ENDED, reason=told, final=True)
     return _Outcome(verdict=Verdict.INCONCLUSIVE, code=bad.code, reason=bad.reason, final=False)
 

@@ -46,6 +46,8 @@ def experiment(context: click.Context, policy: Path, rehearse: bool, until: date
       gates experiment --until 2026-12-31
     """
     if context.invoked_subcommand is not None:
+        if rehearse or until or as_json:
+            raise click.UsageError(f"write options behind {context.invoked_subcommand}")
         return
     from gates.cli.after_release import experiment_text
 
@@ -64,7 +66,8 @@ def experiment(context: click.Context, policy: Path, rehearse: bool, until: date
 @options.policy
 @options.as_json
 @click.option("--dry-run", "rehearse", is_flag=True, help="Say what would be compared, and record nothing.")
-def start(policy: Path, rehearse: bool, as_json: bool) -> NoReturn:
+@click.pass_context
+def start(context: click.Context, policy: Path, rehearse: bool, as_json: bool) -> NoReturn:
     """Start an experiment between the champion and the model of the stage before.
 
     The record of it gives the salt, by which whoever serves assigns units: a unit is the champion's where the first
@@ -75,7 +78,7 @@ def start(policy: Path, rehearse: bool, as_json: bool) -> NoReturn:
       gates experiment start
       gates experiment start --dry-run --json
     """
-    run, draft = _run(policy, None, "two models share the users")
+    run, draft = _run(_named(context, policy), None, "two models share the users")
     step, entry = run.start(draft, record=not rehearse)
     _tell(run, step, entry, as_json=as_json)
 
@@ -84,7 +87,8 @@ def start(policy: Path, rehearse: bool, as_json: bool) -> NoReturn:
 @options.policy
 @options.as_json
 @click.option("--reason", required=True, help="Why it ends.")
-def stop(policy: Path, reason: str, as_json: bool) -> NoReturn:
+@click.pass_context
+def stop(context: click.Context, policy: Path, reason: str, as_json: bool) -> NoReturn:
     """Stop the experiment that runs, whatever it shows so far. The champion stays.
 
     \b
@@ -93,9 +97,16 @@ def stop(policy: Path, reason: str, as_json: bool) -> NoReturn:
     """
     if not reason.strip():
         raise click.UsageError("--reason must say why it ends")
-    run, draft = _run(policy, None, reason.strip())
+    run, draft = _run(_named(context, policy), None, reason.strip())
     step, entry = run.stop(draft)
     _tell(run, step, entry, as_json=as_json)
+
+
+def _named(context: click.Context, policy: Path) -> Path:
+    """Return the policy that was named, before the command or behind it."""
+    given = context.get_parameter_source("policy") is not click.core.ParameterSource.DEFAULT
+    above = context.parent.params.get("policy") if context.parent else None
+    return policy if given or above is None else above
 
 
 def _run(policy: Path, until: datetime | None, reason: str) -> tuple[ExperimentRun, Record]:

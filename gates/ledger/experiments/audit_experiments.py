@@ -25,7 +25,7 @@ from gates.policy import ResolvedPolicy
 from gates.policy.experiment_section import DAY
 from gates.schema.canonical import digest, digest_bytes
 from gates.schema.validation import read_json
-from gates.wording import counted
+from gates.wording import plural
 
 Read = Callable[[bytes], ResolvedPolicy]  # of the document beside a record
 
@@ -129,7 +129,7 @@ def _why_not(
         return f"{started} had another plan than the policy of the default branch"
     most = section_of(resolved).max_days
     if now - seconds_of(experiment.looks[-1][0].at) >= most * DAY:
-        return f"{started} ended {counted(most, 'day')} ago or more"
+        return f"{started} ended {plural(most, 'day', 'days')} ago or more"
     return _broken(get, read, before, experiment, started)
 
 
