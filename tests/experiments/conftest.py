@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-for folder in ("experiments", "monitoring", "promotion", "edge"):
-    sys.path.insert(0, str(Path(__file__).parents[1] / folder))
+sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("edge", "promotion", "monitoring", "experiments")]
 
 from experiment_world import ExperimentWorld
 

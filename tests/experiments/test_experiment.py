@@ -1,4 +1,4 @@
-"""`gates experiment`: two models share the users; a look is counted, judged and recorded, and a pass lets one promote."""
+"""`gates experiment`: two models share the users; looks are counted, judged and recorded; a pass lets one promote."""
 
 from __future__ import annotations
 
