@@ -193,7 +193,10 @@ def shares(repeats: int, goals: Goals) -> None:
         while log_evidence((first, n - first), (0.5, 0.5)) < BROKEN:
             first, n = first + int(draw.binomial(250, 0.52)), n + 250
         late.append(n)
-    rows = [["½ : ½ as planned, 100 looks", percent(broken / repeats)], ["52 : 48, units until told", f"{median(late):,.0f}"]]
+    rows = [
+        ["½ : ½ as planned, 100 looks", percent(broken / repeats)],
+        ["52 : 48, units until told", f"{median(late):,.0f}"],
+    ]
     table("Units that fall into the wrong arm", ["", "gates"], rows)
     goals.hold("at most 0.1 % false", met=broken / repeats <= 0.001 + 2 * (0.001 / repeats) ** 0.5)
     goals.hold("52 : 48 is found within 15,000 units, median", met=median(late) <= 15_000)
@@ -229,7 +232,9 @@ def rows_of(units: int, goals: Goals) -> None:
         arm = f"CASE WHEN sha256('{salt_of(start)}:' || i) < '8' THEN '{a}' ELSE '{b}' END AS arm"
         begin = "TIMESTAMP '2026-01-01 00:00:01'"
         exposures, outcomes = root / "exposures.parquet", root / "outcomes.parquet"
-        db.execute(f"COPY (SELECT i AS user_id, {begin} + {seconds} AS time, {arm} FROM range({units}) t(i)) TO '{exposures}'")
+        db.execute(
+            f"COPY (SELECT i AS user_id, {begin} + {seconds} AS time, {arm} FROM range({units}) t(i)) TO '{exposures}'"
+        )
         db.execute(
             f"COPY (SELECT i % {units} AS user_id, {begin} + INTERVAL ((i % {units}) % 1200000) SECOND "
             f"+ INTERVAL ((i // {units}) * 150 + 1) HOUR AS time, CAST(hash(i) % 20 = 0 AS INTEGER) AS clicks, "

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("edge", "promotion", "monitoring", "experiments")]
+for folder in ("edge", "promotion", "monitoring", "experiments"):
+    sys.path.insert(0, str(Path(__file__).parents[1] / folder))
 
-from experiment_world import ExperimentWorld
+from experiment_world import ExperimentWorld  # noqa: E402 -- found by the line before
 
 
 @pytest.fixture(scope="session")
