@@ -121,12 +121,12 @@ def _duplicates(evidence: ExperimentEvidence) -> GateVerdict:
 def _ratio(evidence: ExperimentEvidence, experiment: Experiment) -> GateVerdict:
     counts = [arm.exposed for arm in evidence.arms]
     shares = experiment.shares
-    found = " : ".join(f"{count:,}" for count in counts)
+    fell = " : ".join(f"{count:,}" for count in counts)
     if is_broken(counts, shares):
         asked = " : ".join(percent(round(share, 4)) for share in shares)
-        what = f"units fell into the arms {found}, of {asked} planned, which is no chance: one arm loses units"
+        what = f"units fell into the arms {fell}, of {asked} planned, which is no chance: one arm loses units"
         return _check("shares", Verdict.ERROR, Code.SAMPLE_RATIO, what, sum(counts))
-    return _held("shares", f"units fell into the arms {found}, as planned", sum(counts))
+    return _held("shares", f"units fell into the arms {fell}, as planned", sum(counts))
 
 
 def _left_out(units: int, why: str) -> str:

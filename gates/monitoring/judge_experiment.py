@@ -14,9 +14,11 @@ from gates.monitoring.experiment_checks import log_checks
 from gates.monitoring.experiment_rules import LookTerms, arm_sums, judged_gate
 from gates.policy import ResolvedPolicy
 from gates.policy.experiment_section import Experiment, plan_of
-from gates.schema.canonical import digest
+from gates.schema.canonical import digest, settled
 from gates.stats.experiments.confidence_sequence import early, planned
 from gates.wording import plural
+
+DIGITS = 40  # binary ones of a sum that are sure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ def contradiction_in(experiment: Experiment, evidence: ExperimentEvidence, step:
     models = [(arm.arm, arm.model) for arm in evidence.arms]
     if models != [("champion", step.champion), ("challenger", step.challenger)]:
         return "its arms are not those of the start"
-    names, unit = [gate.name for gate in experiment.gates], 1 << UnitSums.UNIT
+    names = [gate.name for gate in experiment.gates]
     for arm in evidence.arms:
         weeks = [week.week for week in arm.weeks]
         if weeks != sorted(set(weeks)) or arm.closed > arm.exposed:
@@ -132,15 +134,21 @@ def contradiction_in(experiment: Experiment, evidence: ExperimentEvidence, step:
         for week in arm.weeks:
             if [one.gate for one in week.sums] != names:
                 return "its sums are not those of the gates"
-            for one in week.sums:
-                # by Cauchy and Schwarz; rounding of a sum's last digits aside
-                spread = one.x * one.x - week.closed * one.xx * unit
-                if one.xx < 0 or one.yy < 0 or spread > abs(one.x * one.x) >> 40 or not 0 <= one.valued <= week.closed:
-                    return f"the sums of {one.gate}"
+            impossible = next((sums.gate for sums in week.sums if not _can_be(sums, week.closed)), None)
+            if impossible is not None:
+                return f"the sums of {impossible}"
     counts = (evidence.both, evidence.other, evidence.backwards, evidence.forwards, evidence.duplicates)
     if min(counts) < 0 or evidence.duplicates > evidence.outcomes or evidence.earlier > evidence.exposed:
         return "its counts"
     return None
+
+
+def _can_be(sums: UnitSums, closed: int) -> bool:
+    """Tell whether so many units can have these sums: by Cauchy and Schwarz, last digits aside."""
+    if not (0 <= sums.valued <= closed and sums.xx >= 0 and sums.yy >= 0):
+        return False
+    pairs = ((sums.x, sums.xx), (sums.y, sums.yy))
+    return all(total**2 - (closed * squares << UnitSums.UNIT) <= total**2 >> DIGITS for total, squares in pairs)
 
 
 def _gates(
@@ -189,14 +197,14 @@ def _outcome(
         return _Outcome(verdict=Verdict.FAIL, code=failed.code, reason=failed.reason, final=True)
     if early_on:
         days = f"{plural(time.days, 'day', 'days')} of at least {experiment.min_days}"
-        told = f"the outcomes cover {days}: it is too early to decide"
-        return _Outcome(verdict=Verdict.INCONCLUSIVE, code=Code.TOO_EARLY, reason=told, final=False)
+        reason = f"the outcomes cover {days}: it is too early to decide"
+        return _Outcome(verdict=Verdict.INCONCLUSIVE, code=Code.TOO_EARLY, reason=reason, final=False)
     if bad.verdict is Verdict.PASS:
-        told = "the challenger holds every gate beside the champion"
-        return _Outcome(verdict=Verdict.PASS, code=Code.WITHIN_BAR, reason=told, final=True)
+        reason = "the challenger holds every gate beside the champion"
+        return _Outcome(verdict=Verdict.PASS, code=Code.WITHIN_BAR, reason=reason, final=True)
     if time.passed >= experiment.max_days:
-        told = f"undecided after {plural(experiment.max_days, 'day', 'days')}, so the champion stays: {bad.reason}"
-        return _Outcome(verdict=Verdict.INCONCLUSIVE, code=Code.ENDED, reason=told, final=True)
+        reason = f"undecided after {plural(experiment.max_days, 'day', 'days')}, so the champion stays: {bad.reason}"
+        return _Outcome(verdict=Verdict.INCONCLUSIVE, code=Code.ENDED, reason=reason, final=True)
     return _Outcome(verdict=Verdict.INCONCLUSIVE, code=bad.code, reason=bad.reason, final=False)
 
 
@@ -209,6 +217,6 @@ def _weeks(experiment: Experiment, evidence: ExperimentEvidence) -> Iterator[Wee
                 week=week,
                 gate=gate.name,
                 units=champion.n + challenger.n,
-                champion=champion.ratio,
-                challenger=challenger.ratio,
+                champion=None if champion.ratio is None else settled(champion.ratio),
+                challenger=None if challenger.ratio is None else settled(challenger.ratio),
             )

@@ -232,11 +232,13 @@ def test_unequal_shares_and_units_that_are_numbers(tmp_path: Path) -> None:
     world.challenged({"split": {"champion": 0.8, "challenger": 0.2}, "gates": [per_user, slow, kept]})
     assert world.gates("experiment", "start").code == 0
 
+    salt, arms = world.salt, world.arms()
+
     def change(exposures: Rows, outcomes: Rows) -> None:
         for row in (*exposures, *outcomes):
             row["user_id"] = int(row["user_id"].removeprefix("u"))
         for row in exposures:
-            row["arm"] = world.arms()[0] if first_arm(world.salt, row["user_id"], 0.8) else world.arms()[1]
+            row["arm"] = arms[0] if first_arm(salt, row["user_id"], 0.8) else arms[1]
         del outcomes[:50]  # units without an outcome are units
 
     world.log(n=4000, lift=0.0, reach=12, change=change, nobody=999999)

@@ -276,7 +276,7 @@ BEGUN = ExperimentStep(
     state=ExperimentState.STARTED, plan="sha256:" + "2" * 64, champion=COMPARED,
     challenger=replace(COMPARED, digest="sha256:" + "3" * 64), start=None,
 )  # fmt: skip
-JUDGED: dict[str, Any] = {name: "sha256:" + "1" * 64 for name in ("decision", "evidence")} | {"verdict": "pass"}
+JUDGED: dict[str, Any] = dict.fromkeys(("decision", "evidence"), "sha256:" + "1" * 64) | {"verdict": "pass"}
 LATER = replace(BEGUN, start="sha256:" + "4" * 64)
 UNFIT_STEPS: dict[str, tuple[ExperimentStep, dict[str, Any]]] = {
     "a start that names another": (replace(LATER, state=ExperimentState.STARTED), {}),

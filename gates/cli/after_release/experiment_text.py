@@ -49,9 +49,9 @@ def _lines(decision: ExperimentDecision, entry: Entry | None) -> Iterator[Text]:
         yield Text(f"{sign(Verdict.PASS)} {plural(quiet, 'check of the log holds', 'checks of the log hold')}")
     for week in decision.weeks:
         sides = [number(value) if value is not None else "–" for value in (week.champion, week.challenger)]
-        told = f"   week {week.week + 1}: {week.gate} {sides[0]} and {sides[1]} ({plural(week.units, 'unit', 'units')})"
-        yield Text(printable(told), style="dim")
+        line = f"   week {week.week + 1}: {week.gate} {sides[0]} and {sides[1]} ({plural(week.units, 'unit', 'units')})"
+        yield Text(printable(line), style="dim")
     where = f" (record {entry.record.sequence})" if entry else " (not recorded)"
     ended = ", the experiment has ended" if decision.final else ""
-    told = f"{sign(decision.verdict)} {decision.model}: {decision.reason}{ended}{where}"
-    yield Text(printable(told), style=f"bold {COLOURS[decision.verdict]}")
+    last = f"{sign(decision.verdict)} {decision.model}: {decision.reason}{ended}{where}"
+    yield Text(printable(last), style=f"bold {COLOURS[decision.verdict]}")

@@ -125,11 +125,11 @@ def _weeks(tables: ExperimentTables) -> dict[int, list[ExposureWeek]]:
     sums = _sums(tables, gates)
     weeks: dict[int, list[ExposureWeek]] = {arm: [] for _, arm in _ARMS}
     for (arm, week), units in closed.items():
-        told = tuple(
+        by_gate = tuple(
             _unit_sums(gate, sums.get((arm, week)), place, units, per_unit=tables.is_per_unit(gate, gate.per))
             for place, gate in enumerate(tables.experiment.gates)
         )
-        weeks[arm].append(ExposureWeek(week=week, closed=units, sums=told))
+        weeks[arm].append(ExposureWeek(week=week, closed=units, sums=by_gate))
     return weeks
 
 

@@ -28,12 +28,13 @@ from gates.monitoring.judge_experiment import plan_digest
 from gates.pipeline.session import Session
 from gates.policy.experiment_section import Experiment
 from gates.schema.canonical import canonical, digest
+from gates.wording import counted
 
 SALTS = 10  # earlier experiments whose salts are tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class ExperimentLook:
     """What a look came to. ``entry`` is None where it was not recorded."""
 
     decision: ExperimentDecision
@@ -89,7 +90,7 @@ class ExperimentRun:
             except LostRaceError:
                 continue
 
-    def look(self, draft: Record, *, record: bool = True) -> Looked:
+    def look(self, draft: Record, *, record: bool = True) -> ExperimentLook:
         """Count and judge the one that runs. Without ``record`` nothing is written, and the planned end is not spent.
 
         Where somebody else has looked in the meantime, it is counted again: each look knows the one before.
@@ -98,13 +99,13 @@ class ExperimentRun:
             head = self.session.ledger.head()
             running = self._require(head)
             evidence = self._counted(running, head)
-            with self.session.steps.step("judge", f"{evidence.closed:,} closed units of {evidence.model}"):
+            with self.session.steps.step("judge", f"{counted(evidence.closed, 'closed unit')} of {evidence.model}"):
                 decision = judged_look(self.trusted.resolved, evidence, running, rehearsed=not record)
             if not record:
-                return Looked(decision=decision, entry=None)
+                return ExperimentLook(decision=decision, entry=None)
             entry = self._recorded(draft, running, evidence, decision, head)
             if entry is not None:
-                return Looked(decision=decision, entry=entry)
+                return ExperimentLook(decision=decision, entry=entry)
 
     def _known(self, head: str | None) -> list[KnownExperiment]:
         ledger = self.session.ledger
