@@ -100,7 +100,7 @@ def _too_few(gate: ExperimentGate, sums: tuple[ArmSums, ...], terms: LookTerms) 
     y = sum(_effective(one.y, one.yy) for one in sums)
     seen = min(y, x if gate.metric != "mean" else y)
     if seen * min(terms.shares) < EVENTS:
-        few = f"{gate.name} rests on as few as {plural(round(seen), *UNIT)}"
+        few = f"as few as {plural(round(seen), *UNIT)} have anything for {gate.name}"
         return f"{few}, which tells too little about how far off it may be"
     return None
 

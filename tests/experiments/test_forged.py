@@ -60,7 +60,9 @@ FORGED: dict[str, tuple[Change, str]] = {
         last_look(lambda files: says(files, "decision", verdict="pass", final=True)), "decision_differs"
     ),
     "sums that are made better": (last_look(moved_arms), "decision_differs"),
-    "a planned end that was not": (last_look(lambda files: says(files, "decision", planned=False, spent=False)), "decision_differs"),
+    "a planned end that is used again": (
+        last_look(lambda files: says(files, "decision", planned=False, spent=False)), "decision_differs"
+    ),
     "looks of what was never started": (without("started"), "experiment"),
     "a look of another plan": (last_look(other_step(plan="sha256:" + "5" * 64)), "experiment"),
     "a look of another start": (last_look(other_step(start="sha256:" + "5" * 64)), "experiment"),
