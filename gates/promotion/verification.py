@@ -79,12 +79,12 @@ def verified(
     accepted = _accepted(desk, candidate, head, decision)
     # 5. It is the decision that people have seen.
     _same_decision(candidate.workspace, decision, anew=judged.anew)
-    # 6. The model stands in the stage before, and those who must have approved this very model have done so. They are
+    # 6. An experiment lets it take the champion's place, where the stage asks for one.
+    _experimented(desk, candidate.resolved, head, stage, digest(manifest))
+    # 7. The model stands in the stage before, and those who must have approved this very model have done so. They are
     #    asked last: what they approved must not change any more.
     after = _from(desk, head, stage, digest(manifest))
     approvals = approved(candidate.approve, stage, digest(manifest))
-    # 7. An experiment lets it take the champion's place, where the stage asks for one.
-    _experimented(desk, candidate.resolved, head, stage, digest(manifest))
     # 8. Ledger and registry agree about where the alias stands.
     stood = _agreed(desk, head, stage.alias)
     logged = partial(desk.registry.parameters, during=candidate.workspace.during())

@@ -101,6 +101,46 @@ def test_no_window_is_over_before_the_outcomes_reach_its_end(begun: ExperimentWo
     assert 1900 < found["closed"] < 2100, "the day after the last outcome is not known"
 
 
+def test_the_evidence_is_what_plain_python_counts(begun: ExperimentWorld) -> None:
+    from collections import defaultdict
+    from fractions import Fraction
+
+    from ledgers import load
+
+    kept: list[Any] = []
+    begun.log(
+        n=1500, reach=12, seed=3, change=lambda exposures, outcomes: kept.extend((list(exposures), list(outcomes)))
+    )
+    begun.look(10.5)
+    evidence = json.loads(load(begun.origin)[-1]["evidence.json"])
+    exposures, outcomes = kept
+    champion, _ = begun.arms()
+    started = begun.began
+    wanted: dict[tuple[str, int, str], list[Fraction]] = defaultdict(lambda: [Fraction(0)] * 5)
+    closed: dict[tuple[str, int], int] = defaultdict(int)
+    for seen, came in zip(exposures, outcomes, strict=True):
+        arm = "champion" if seen["arm"] == champion else "challenger"
+        week = (seen["time"] - started).days // 7
+        closed[arm, week] += 1
+        for name, x, y in (
+            ("ratio[of=clicks, per=impressions]", came["clicks"], came["impressions"]),
+            ("mean[of=latency_ms]", came["latency_ms"], 1),
+        ):
+            products = [x, y, float(x) * x, float(x) * y, y * y]
+            sums = wanted[arm, week, name]
+            wanted[arm, week, name] = [one + Fraction(more) for one, more in zip(sums, products, strict=True)]
+    for arm in evidence["arms"]:
+        for week in arm["weeks"]:
+            assert week["closed"] == closed[arm["arm"], week["week"]]
+            for sums in week["sums"]:
+                counted = [Fraction(int(sums[key]), 2**140) for key in ("x", "y", "xx", "xy", "yy")]
+                exact = wanted[arm["arm"], week["week"], sums["gate"]]
+                assert all(abs(one - other) <= abs(other) / 10**12 for one, other in zip(counted, exact, strict=True))
+                if sums["gate"].startswith("ratio"):
+                    assert counted == exact, "whole numbers are counted exactly"
+    assert sum(closed.values()) == 1500
+
+
 def test_a_stop_ends_it(begun: ExperimentWorld) -> None:
     begun.log(lift=0.06, reach=12)
     done = begun.gates("experiment", "stop", "--reason", "the films are no longer for sale")

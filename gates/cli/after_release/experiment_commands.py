@@ -36,8 +36,8 @@ def experiment(context: click.Context, policy: Path, rehearse: bool, until: date
     the bounds hold at every look, and once at the planned end. Times are UTC.
 
     \b
-    Exit codes: 0 passed, or undecided yet, 1 a gate fails, 2 a mistake in policy or usage, or the log can't be
-    judged, 3 something outside failed.
+    Exit codes: 0 passed, or undecided yet, 1 a gate fails, 2 a mistake in policy or usage,
+    or the log can't be judged, 3 something outside failed.
 
     \b
     Example:

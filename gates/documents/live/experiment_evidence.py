@@ -92,7 +92,7 @@ class ExperimentEvidence:
     unreadable: str | None = declare("Why nothing could be counted; null if it was.")
     lacking: bool = declare("Whether that is because a column is not there.")
     arms: tuple[ExperimentArm, ...] = declare("The champion's, then the challenger's; none if nothing was counted.")
-    invented: tuple[InventedArm, ...] = declare("Arms that the log names besides, by digest.")
+    invented: tuple[InventedArm, ...] = declare("The largest arms that the log names besides, by units.")
     both: int = declare("Units that were exposed to both models; they are left out.")
     other: int = declare("Of the rest, units in another arm than their hash says; they are left out.")
     salts: tuple[EarlierSalt, ...] = declare("Where these are many: the same by the salts of earlier experiments.")

@@ -23,6 +23,7 @@ HASHED = 13  # hexadecimal digits of a hash that decide the arm: as many as a do
 SCALE, MOST = 60, 42  # sums of doubles are of 2**-60, of values below 2**42
 EXPOSURES, OUTCOMES = "experiment exposures", "experiment outcomes"
 UNITS, VALUES = "gates_units", "gates_values"  # a row a unit; the sums of each closed unit that has an outcome
+NAMED = 20  # arms that the experiment does not have, of a log that may name anything
 NONE = 2  # the arm of a model that the experiment does not have
 
 
@@ -147,14 +148,14 @@ class ExperimentTables:
         self.engine.run(f"CREATE OR REPLACE TEMP TABLE {UNITS} AS {made}")
 
     def invented(self, trial: Trial) -> list[tuple[str, int]]:
-        """Count the units of every arm that the log has and the experiment does not, by digest."""
+        """Count the units of arms that the log has and the experiment does not: the largest of them."""
         opened, start = self.exposures, micros(moment(trial.started))
         at = micros_of(opened, self.experiment.time, "experiment.time")
         by = digest_sql(opened, self.experiment.arm, "experiment.arm")
         known = f"{by} NOT IN ({literal(trial.champion)}, {literal(trial.challenger)})"
         inside = f"{at} >= {start} AND {at} < {micros(self.until)}"
         counted = f"SELECT {by}, count(DISTINCT {quoted(self.experiment.unit)}) FROM {quoted(EXPOSURES)}"
-        rows = self.engine.run(f"{counted} WHERE {inside} AND {known} GROUP BY 1 ORDER BY 1")
+        rows = self.engine.run(f"{counted} WHERE {inside} AND {known} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {NAMED}")
         return [(str(named), int(units)) for named, units in rows]
 
     def other_by(self, salt: str) -> int:
