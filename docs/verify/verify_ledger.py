@@ -35,6 +35,7 @@ HOLDS = {  # what a record of a kind must hold
     "monitor": f"{JUDGED} alias",
     "migration": "policy versions",
     "retrain": "alias policy retrain",
+    "experiment": "alias policy experiment",
 }
 LACKS = {  # and what it must not
     "decision": "intent target after code",
@@ -48,13 +49,14 @@ LACKS = {  # and what it must not
     "monitor": "model intent target before after code holder lease waivers",
     "migration": "alias verdict decision evidence model intent target before after code holder lease waivers",
     "retrain": "verdict decision evidence model intent target before after code holder lease waivers",
+    "experiment": "model intent target before after code holder lease waivers",
 }
 AGAIN = "name alias verdict decision evidence policy model data source attached".split()  # of what is gone back to
 KEYS = set(
     "schema kind sequence previous at time_source tool python name alias reason code verdict decision evidence policy "
     "model data source run before after intent target holder lease approvals waivers attached".split()
 )
-LATE = {"versions", "retrain"}  # keys that are left out where there is nothing
+LATE = {"versions", "retrain", "experiment"}  # keys that are left out where there is nothing
 SAME = (  # what an outcome repeats of its intent
     "name alias verdict decision evidence policy model data source before target approvals waivers attached".split()
 )
@@ -160,6 +162,7 @@ def form(record):
     judged = not promoting or (record["model"] and record["model"]["predictions"] and record["model"]["holdout"])
     judged = judged and ("versions" in record) == (record["kind"] == "migration")
     judged = judged and ("retrain" in record) == (record["kind"] == "retrain") and retraining(record.get("retrain"))
+    judged = judged and ("experiment" in record) == (record["kind"] == "experiment") and step_fits(record)
     fits = judged and all(record[key] for key in must) and not any(record[key] for key in LACKS[record["kind"]].split())
     return [] if fits else ["incomplete"]
 
@@ -171,6 +174,16 @@ def retraining(plan):
     rests = [plan[key] is not None for key in ("record", "fresh_rows", "until")]
     wanted = {"started": all(rests), "refused": True, "resumed": not any(rests)}
     return wanted.get(plan["state"], False) and (plan["code"] is not None) == (plan["state"] == "refused")
+
+
+def step_fits(record):
+    """A look at an experiment was judged, a start and a stop were not; all but the start name it."""
+    step = record.get("experiment")
+    if step is None:
+        return True
+    judged = [record[key] is not None for key in ("verdict", "decision", "evidence")]
+    known = step["state"] in ("started", "look", "stopped") and (step["state"] == "started") == (step["start"] is None)
+    return known and (all(judged) if step["state"] == "look" else not any(judged))
 
 
 def rests(record, told, seen):
@@ -191,6 +204,10 @@ def rests(record, told, seen):
     if kind == "retrain":
         named = record["retrain"]["record"]
         found += [] if named is None or [record["name"], named] in seen["watched"] else ["retrain"]
+    if kind == "experiment":
+        start = record["experiment"]["start"]
+        found += [] if start is None or [record["name"], start] in seen["started"] else ["experiment"]
+        seen["started"] += [[record["name"], told]] if start is None else []
     if kind == "monitor":
         seen["watched"] += [[record["name"], told]]
     if kind in MOVES:
@@ -260,7 +277,7 @@ def beside(record, files):
 def verify(repository, head=BRANCH, expected=None):
     """[(sequence, flaw)], and the digest of the newest record."""
     found, digests, before = [], [], None
-    seen = {"intents": {}, "moves": {}, "stood": {}, "given": [], "watched": [], "last": None}
+    seen = {"intents": {}, "moves": {}, "stood": {}, "given": [], "watched": [], "started": [], "last": None}
     for place, (commit, parents, files) in enumerate(entries(repository, head), 1):
         previous = digests[-1] if digests else None
         flaws, told = flaws_of(place, files, parents, before, previous, seen)

@@ -34,6 +34,7 @@ MODULES = {  # the module of each command; it is imported when the command is as
     "after_release.retrain_commands": ("retrain",),
     "after_release.snapshot_commands": ("snapshot",),
     "after_release.observe_commands": ("observe",),
+    "after_release.experiment_commands": ("experiment",),
 }
 
 

@@ -56,7 +56,8 @@ def _model(record: Record) -> str:
 
 
 def _why(record: Record) -> str:
-    word = record.code or (record.retrain and (record.retrain.code or record.retrain.state))
+    plan, step = record.retrain, record.experiment
+    word = record.code or (plan and (plan.code or plan.state)) or (step and step.state)
     told = f"{word}: {record.reason}" if word else record.reason
     accepted = ", ".join(map(label_of, record.waivers))
     return f"{told} (accepted: {accepted})" if accepted else told

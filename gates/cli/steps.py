@@ -17,6 +17,8 @@ from gates.contract.contract_file import SCHEMA as CONTRACT_SCHEMA
 from gates.documents.decision import Decision
 from gates.documents.evidence import Evidence
 from gates.documents.live.drift_profile import DriftProfile
+from gates.documents.live.experiment_decision import ExperimentDecision
+from gates.documents.live.experiment_evidence import ExperimentEvidence
 from gates.documents.live.live_evidence import LABELS, LiveEvidence
 from gates.documents.live.monitoring_decision import MonitoringDecision
 from gates.documents.printed.audit import Audit, Reproduced
@@ -49,6 +51,8 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "live": lambda: schema_of(LiveEvidence),
     "monitoring": lambda: schema_of(MonitoringDecision),
     "profile": lambda: schema_of(DriftProfile),
+    "experiment": lambda: schema_of(ExperimentEvidence),
+    "experiment-decision": lambda: schema_of(ExperimentDecision),
     "audit": lambda: schema_of(Audit),
     "reproduced": lambda: schema_of(Reproduced),
     "power": lambda: schema_of(PowerTable),

@@ -80,6 +80,17 @@ class Code(StrEnum):
     ESTIMATED_DROP = "estimated_drop"  # scores alone say that a limit is missed
     UNSEEN_SCORES = "unseen_scores"  # so many as were hardly there when the model was promoted
     BUILDING = "building"  # the first windows, which later ones are compared with, are still being counted
+    # of experiments
+    TOO_EARLY = "too_early"  # before the days that an experiment must take
+    ENDED = "ended"  # undecided after the days that it may take: the champion stays
+    SAMPLE_RATIO = "sample_ratio"  # units don't fall into the arms by their shares
+    ASSIGNMENT = "assignment"  # units are in another arm than their hash says
+    SALT_REUSED = "salt_reused"  # units are in the arms of an earlier experiment
+    CROSSOVER = "crossover"  # units were exposed to both models
+    UNKNOWN_ARM = "unknown_arm"  # the log names an arm that the experiment does not have
+    TIME_BACKWARDS = "time_backwards"  # outcomes lie before what they are outcomes of
+    DUPLICATES = "duplicates"  # outcomes repeat each other
+    ROWS_LOST = "rows_lost"  # the log has fewer units than at the look before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from gates.documents.live.experiment_step import ExperimentState, ExperimentStep
 from gates.documents.live.retraining import Retraining
 from gates.schema.fields import declare
 
@@ -41,6 +42,7 @@ class RecordKind(StrEnum):
     MONITOR = "monitor"  # windows of live rows were judged; nothing was moved
     MIGRATION = "migration"  # a model's versions were copied into another registry, where they have other numbers
     RETRAIN = "retrain"  # whether a candidate is to be trained was decided by the records before
+    EXPERIMENT = "experiment"  # two models share the users: it was started, looked at or stopped; nothing was moved
 
 
 _JUDGED = ("verdict", "decision", "evidence", "policy")
@@ -60,6 +62,7 @@ HOLDS: Mapping[RecordKind, tuple[str, ...]] = {
     RecordKind.MONITOR: (*_JUDGED, "alias"),
     RecordKind.MIGRATION: ("policy", "versions"),
     RecordKind.RETRAIN: ("alias", "policy", "retrain"),
+    RecordKind.EXPERIMENT: ("alias", "policy", "experiment"),
 }
 LACKS: Mapping[RecordKind, tuple[str, ...]] = {
     RecordKind.DECISION: ("intent", "target", "after", "code"),
@@ -75,6 +78,7 @@ LACKS: Mapping[RecordKind, tuple[str, ...]] = {
                            "code", "holder", "lease", "waivers"),
     RecordKind.RETRAIN: ("verdict", "decision", "evidence", "model", "intent", "target", "before", "after", "code",
                          "holder", "lease", "waivers"),
+    RecordKind.EXPERIMENT: ("model", "intent", "target", "before", "after", "code", "holder", "lease", "waivers"),
 }  # fmt: skip
 OUTCOMES = (RecordKind.PROMOTION, RecordKind.ROLLBACK, RecordKind.FAILURE)  # what closes an intent
 MOVES = (
@@ -103,6 +107,7 @@ class Refused(StrEnum):
     NOTHING_TO_ROLL_BACK = "nothing_to_roll_back"
     INTERRUPTED = "interrupted"
     SIGNATURE = "signature"
+    EXPERIMENT = "experiment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +312,9 @@ class Record:
     retrain: Retraining | None = declare(
         "For a retraining: what was decided, and what that rests on.", default=None, late=True
     )
+    experiment: ExperimentStep | None = declare(
+        "For an experiment: what was done, of which one.", default=None, late=True
+    )
 
     @property
     def documents(self) -> Mapping[str, str]:
@@ -329,11 +337,21 @@ class Record:
             foreign.append("versions")
         if self.retrain is not None and (self.kind is not RecordKind.RETRAIN or not self.retrain.fits):
             foreign.append("retrain")
+        if self.experiment is not None and (self.kind is not RecordKind.EXPERIMENT or not self._is_step):
+            foreign.append("experiment")
         return tuple(dict.fromkeys((*missing, *foreign)))
 
     @property
     def _is_promotion_to_be(self) -> bool:
         return self.kind is RecordKind.INTENT and self.target is None
+
+    @property
+    def _is_step(self) -> bool:
+        """Whether what was done of an experiment fits: a look was judged, a start and a stop were not."""
+        step, judged = self.experiment, [self._at(name) is not None for name in ("verdict", "decision", "evidence")]
+        if step is None or not step.fits:
+            return False
+        return all(judged) if step.state is ExperimentState.LOOK else not any(judged)
 
     def _at(self, path: str) -> object:
         """Return a field, or one of the model's: ``model.predictions``."""

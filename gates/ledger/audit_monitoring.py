@@ -29,7 +29,8 @@ class RestsOn:
     """What a record rests on besides its own documents.
 
     Of live windows: the record before it of the same model, and each move of the alias before it, by digest, with the
-    documents beside them. Of a plan to train again: all records of the model before it.
+    documents beside them. Of a plan to train again: all records of the model before it; of an experiment and of a
+    promotion, those of experiments and moves.
     """
 
     previous: Documents | None = None

@@ -14,6 +14,7 @@ from gates.ledger.alias import key
 from gates.ledger.audit_documents import Filed, Told, check
 from gates.ledger.audit_monitoring import RestsOn
 from gates.ledger.committed import check as committed
+from gates.ledger.experiments.experiment_records import resting
 from gates.ledger.ledger import Commit, Ledger
 from gates.ledger.record_names import names, not_one
 from gates.ledger.retrainings import Before
@@ -82,9 +83,11 @@ def audit(ledger: Ledger, *, only: str | None = None, expected: str | None = Non
 
 
 def _rests_on(chain: Chain, record: Record) -> RestsOn:
-    """Return what a record of live windows, or a plan to train again, rests on; of any other record, nothing."""
+    """Return what live windows, a plan to train again, an experiment or a promotion rests on; of others, nothing."""
     if record.kind is RecordKind.RETRAIN:
         return RestsOn(before=tuple(chain.past.get(record.name, ())))
+    if record.kind in (RecordKind.EXPERIMENT, RecordKind.INTENT, RecordKind.PROMOTION):
+        return RestsOn(before=tuple(resting(chain.past.get(record.name, ()))))
     if record.kind is not RecordKind.MONITOR:
         return RestsOn()
     return RestsOn(chain.watched.get(record.name), dict(chain.moved))

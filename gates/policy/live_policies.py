@@ -52,6 +52,7 @@ def of_part(resolved: ResolvedPolicy, part: str) -> ResolvedPolicy | None:
         slices=tuple(one for one in policy.slices if one != AUTO),
         monitor=None,
         retrain=None,
+        experiment=None,
         report=None,
         gates=tuple(Gate(kind="metric", rule=rule) for rule in rules),
     )

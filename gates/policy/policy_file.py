@@ -15,7 +15,9 @@ from gates.kinds.metric.rule import MetricRule
 from gates.kinds.protocol import GateContext, GateKind
 from gates.metrics import ANY_TASK
 from gates.policy import Gate, Policy, Promotion, ResolvedPolicy
+from gates.policy.experiment_section import Experiment, experiment_mistakes, stage_mistakes
 from gates.policy.monitor_section import Monitor
+from gates.policy.promotion_section import Stage
 from gates.policy.retrain_section import Retrain, retrain_mistakes
 from gates.policy.watched_gates import mistakes_in
 from gates.schema.fields import Plain, build, schema_of
@@ -144,6 +146,7 @@ def _meaning(source: Source, contract: Contract | None, *, of_old: bool) -> Iter
         yield from _unused_slices(source, [(gate.module, gate.rule) for gate in gates] + (watched or []), terms)
     yield from _promotion_meaning(source, seen)
     yield from _retrain_meaning(source)
+    yield from _experiment_meaning(source)
 
 
 def _retrain_meaning(source: Source) -> Iterator[Problem]:
@@ -159,6 +162,20 @@ def _retrain_meaning(source: Source) -> Iterator[Problem]:
     declared = [one.get("alias") for one in _list(promotion, "stages") if isinstance(one, dict)]
     stages = declared or [_at(promotion, "alias") or champion.rpartition("@")[2]]
     for path, what in retrain_mistakes(retrain, monitor, [str(one) for one in stages]):
+        yield Problem.at(source, path, what)
+
+
+def _experiment_meaning(source: Source) -> Iterator[Problem]:
+    """Yield what is wrong with an experiment, and with stages that ask for one, where their form is right."""
+    section, declared = _at(source.value, "experiment"), _list(_at(source.value, "promotion"), "stages")
+    if section is not None and list(problems(source, ("experiment",), section, schema_of(Experiment))):
+        return
+    if any(list(problems(source, (), stage, schema_of(Stage))) for stage in declared):
+        return
+    experiment = None if section is None else build(Experiment, section)
+    for path, what in experiment_mistakes(experiment) if experiment else ():
+        yield Problem.at(source, ("experiment", *path), what)
+    for path, what in stage_mistakes(tuple(build(Stage, stage) for stage in declared), experiment):
         yield Problem.at(source, path, what)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from gates.schema.fields import Plain, declare
 
@@ -23,6 +24,11 @@ class Stage:
     )
     approvals: tuple[str, ...] = declare(
         "Roles that must approve, each the name of a GitHub environment.", default=(), stricter="each", **_APPROVALS
+    )
+    experiment: Literal["required"] | None = declare(
+        "`required`: a model moves here only with an experiment that it has passed against the champion.",
+        default=None,
+        stricter="set",
     )
 
     @property

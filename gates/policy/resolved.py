@@ -64,6 +64,11 @@ class ResolvedPolicy:
         return (retrain.stage if retrain else None) or self.stages[0].alias
 
     @property
+    def challenger_stage(self) -> str | None:
+        """The alias of the model that an experiment compares with the champion; None where there is no such stage."""
+        return self.stages[-1].after
+
+    @property
     def _alias(self) -> str:
         return (self.policy.champion or "@champion").split("@")[1]
 

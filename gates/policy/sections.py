@@ -11,6 +11,7 @@ from gates.documents.slices import Dimension
 from gates.kinds import KINDS
 from gates.kinds.protocol import GateKind
 from gates.metrics import Task
+from gates.policy.experiment_section import Experiment
 from gates.policy.monitor_section import Monitor
 from gates.policy.promotion_section import Promotion
 from gates.policy.retrain_section import Retrain
@@ -289,6 +290,7 @@ class Policy:
     promotion: Promotion = declare("How a judged model gets to production.", default=Promotion())
     monitor: Monitor | None = declare("What is watched of a model that serves.", default=None)
     retrain: Retrain | None = declare("When it is trained again, and on which rows.", default=None)
+    experiment: Experiment | None = declare("How a challenger is compared with the champion on users.", default=None)
     report: Report | None = declare(
         "Which rows reports show. On a pull request the base commit's policy must ask for them, too; a fork's report "
         "shows none.",

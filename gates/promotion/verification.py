@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 
 from gates.attestation.dsse import sign
@@ -35,10 +36,13 @@ from gates.judge.consistency import champion_as_candidate
 from gates.judge.judge import judge
 from gates.ledger.acceptances import holding
 from gates.ledger.alias import DisagreementError, agreed, last_move
+from gates.ledger.audit_documents import resolved_of
+from gates.ledger.experiments.audit_experiments import why_not
+from gates.ledger.experiments.experiment_records import before_of, reader
 from gates.ledger.ledger import Entry
 from gates.measure.holdout.models import RegisteredModel
 from gates.measure.prometheus.asking import with_answers
-from gates.policy import Stage
+from gates.policy import ResolvedPolicy, Stage
 from gates.promotion import provenance
 from gates.promotion.candidate import OTHER_ROWS, Candidate, changed, evidence_of, measure_again, predictions
 from gates.promotion.transaction import PromotionContext, RefusedError, approved, on_default_branch
@@ -76,11 +80,13 @@ def verified(
     accepted = _accepted(desk, candidate, head, decision)
     # 5. It is the decision that people have seen.
     _same_decision(candidate.workspace, decision, anew=judged.anew)
-    # 6. The model stands in the stage before, and those who must have approved this very model have done so. They are
+    # 6. An experiment lets it take the champion's place, where the stage asks for one.
+    _experimented(desk, candidate.resolved, head, stage, digest(manifest))
+    # 7. The model stands in the stage before, and those who must have approved this very model have done so. They are
     #    asked last: what they approved must not change any more.
     after = _from(desk, head, stage, digest(manifest))
     approvals = approved(candidate.approve, stage, digest(manifest))
-    # 7. Ledger and registry agree about where the alias stands.
+    # 8. Ledger and registry agree about where the alias stands.
     stood = _agreed(desk, head, stage.alias)
     logged = partial(desk.registry.parameters, during=candidate.workspace.during())
     model = provenance.model(candidate.workspace.candidate, logged)
@@ -254,6 +260,16 @@ def _agreed(desk: PromotionContext, head: str | None, alias: str) -> Entry | Non
         return agreed(desk.ledger, head, desk.registry, desk.name, alias)
     except DisagreementError as error:
         raise _disagree(error) from error
+
+
+def _experimented(desk: PromotionContext, resolved: ResolvedPolicy, head: str | None, stage: Stage, model: str) -> None:
+    """Raise ``RefusedError`` where no experiment that ended not long ago lets the model take the champion's place."""
+    if stage.experiment is None:
+        return
+    before, now = before_of(desk.ledger.entries(head), desk.name), int(datetime.now(UTC).timestamp())
+    why = why_not(reader(desk.ledger), resolved_of, before, resolved, model, now)
+    if why is not None:
+        raise RefusedError(Refused.EXPERIMENT, why, hint="gates experiment start, then looks until one passes.")
 
 
 def _disagree(error: DisagreementError) -> RefusedError:

@@ -68,6 +68,25 @@ for name, month in (("train", 3), ("holdout", 4)):
 END
 """
 )
+EXPERIMENTED = """
+git checkout --quiet main
+sed -i 's/^promotion:/promotion:\\n  stages: [{alias: challenger}, {alias: champion}]/' gates.yaml
+cat >> gates.yaml <<'END'
+experiment:
+  split: {champion: 0.5, challenger: 0.5}
+  unit: user_id
+  exposures: exposures/*.parquet
+  outcomes: outcomes/*.parquet
+  window: 7d
+  units: 40000
+  min_days: 14
+  max_days: 42
+  gates: [{metric: ratio, of: clicks, per: impressions, better: larger, min_improvement: 0}]
+END
+echo "contract internet_service payment_method" > columns.txt
+git commit --quiet --all --message experiment && git push --quiet origin main
+"""
+CHALLENGED = f"{EXPERIMENTED} gates run && gates promote --stage challenger"
 KEYS = "openssl genpkey -algorithm ed25519 -out key.pem && openssl pkey -in key.pem -pubout -out pub.pem"
 
 
@@ -124,6 +143,14 @@ ELSE: dict[str, Example] = {
     'gates retrain --resume --reason "the labels of May were wrong, and are fixed"': Example(
         RETRAINED,
         code=2,  # nothing is paused
+    ),
+    "gates experiment": Example(EXPERIMENTED, code=2),  # none was started
+    "gates experiment --dry-run --json": Example(EXPERIMENTED, code=2),
+    "gates experiment --until 2026-12-31": Example(EXPERIMENTED, code=2),
+    "gates experiment start": Example(CHALLENGED),
+    "gates experiment start --dry-run --json": Example(CHALLENGED),
+    'gates experiment stop --reason "the challenger\'s films are no longer for sale"': Example(
+        f"{CHALLENGED} && gates experiment start"
     ),
     "gates snapshot": Example(SNAPSHOT),
     "gates snapshot --json": Example(SNAPSHOT),

@@ -66,7 +66,16 @@ model = LogisticRegression().fit([[0], [1]], [0, 1])
 """
 GIVEN = {"predictions": MODEL}  # what a page's Python takes for given
 # by test_scripts.py, test_policies.py, tests/init, test_help.py, tests/serving
-ELSEWHERE = {"README", "custom-metrics", "template", "monitoring", "observability", "retraining", "serving"}
+ELSEWHERE = {
+    "README",
+    "custom-metrics",
+    "template",
+    "monitoring",
+    "observability",
+    "retraining",
+    "serving",
+    "experiments",
+}
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from ledgers import History, audited, chained, load, record, store, verify_ledger, with_record
 from worlds import World
 
+from gates.documents.live.experiment_step import ComparedModel, ExperimentState, ExperimentStep
 from gates.documents.live.retraining import NotRetrained, Retraining, RetrainState
 from gates.documents.record import HOLDS, LACKS, CopiedVersion, Record, RecordKind, Refused
 from gates.ledger import audit_documents
@@ -270,6 +271,36 @@ def test_a_plan_holds_what_its_state_asks_for(kinds: dict[str, Record], name: st
     assert replace(kinds[RecordKind.REFUSAL], retrain=PLANNED).misfits == ("retrain",)
 
 
+COMPARED = ComparedModel(digest="sha256:" + "1" * 64, version="1")
+BEGUN = ExperimentStep(
+    state=ExperimentState.STARTED, plan="sha256:" + "2" * 64, champion=COMPARED,
+    challenger=replace(COMPARED, digest="sha256:" + "3" * 64), start=None,
+)  # fmt: skip
+JUDGED: dict[str, Any] = dict.fromkeys(("decision", "evidence"), "sha256:" + "1" * 64) | {"verdict": "pass"}
+LATER = replace(BEGUN, start="sha256:" + "4" * 64)
+UNFIT_STEPS: dict[str, tuple[ExperimentStep, dict[str, Any]]] = {
+    "a start that names another": (replace(LATER, state=ExperimentState.STARTED), {}),
+    "a start that was judged": (BEGUN, JUDGED),
+    "a look that was not judged": (replace(LATER, state=ExperimentState.LOOK), {}),
+    "a look of nothing": (replace(BEGUN, state=ExperimentState.LOOK), JUDGED),
+    "a stop that was judged": (replace(LATER, state=ExperimentState.STOPPED), JUDGED),
+    "a stop of nothing": (replace(BEGUN, state=ExperimentState.STOPPED), {}),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT_STEPS)
+def test_a_step_of_an_experiment_holds_what_its_state_asks_for(kinds: dict[str, Record], name: str) -> None:
+    one = kinds[RecordKind.EXPERIMENT]
+    look, stop = (replace(LATER, state=state) for state in (ExperimentState.LOOK, ExperimentState.STOPPED))
+    for step, more in ((BEGUN, {}), (look, JUDGED), (stop, {})):
+        fit = replace(one, experiment=step, **more)
+        assert (fit.misfits, verify_ledger.form(json.loads(canonical(fit)))) == ((), [])
+    step, more = UNFIT_STEPS[name]
+    unfit = replace(one, experiment=step, **more)
+    assert (unfit.misfits, verify_ledger.form(json.loads(canonical(unfit)))) == (("experiment",), ["incomplete"])
+    assert replace(kinds[RecordKind.REFUSAL], experiment=BEGUN).misfits == ("experiment",)
+
+
 @pytest.mark.parametrize(("kind", "field", "value"), MISFITS)
 def test_a_record_lacks_nothing_that_its_kind_must_hold_and_holds_nothing_else(
     kinds: dict[str, Record], kind: RecordKind, field: str, value: str | None
@@ -311,6 +342,9 @@ def kinds(history: History) -> dict[str, Record]:
     )  # fmt: skip
     found[RecordKind.RETRAIN] = replace(
         found[RecordKind.MIGRATION], kind=RecordKind.RETRAIN, alias="challenger", versions=None, retrain=PLANNED
+    )
+    found[RecordKind.EXPERIMENT] = replace(
+        found[RecordKind.RETRAIN], kind=RecordKind.EXPERIMENT, alias="champion", retrain=None, experiment=BEGUN
     )
     assert found.keys() == set(RecordKind)
     return dict(found)

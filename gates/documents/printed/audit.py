@@ -34,6 +34,7 @@ class Flaw(StrEnum):
     TIME = "time"  # was written before the record that it follows
     POLICY = "policy"  # its policy is not the one at its commit, or that commit is not on the default branch
     RETRAIN = "retrain"  # a retraining that the records before it refuse, or that rests on no record of live windows
+    EXPERIMENT = "experiment"  # a step of an experiment that the records before it refuse, or a promotion without one
     ANCHOR = "anchor"  # the expected record is not in the ledger
 
 

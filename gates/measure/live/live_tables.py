@@ -28,6 +28,38 @@ PREDICTIONS = "predictions.parquet"
 MOMENTS = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE")  # types of columns that are moments, in microseconds
 
 
+def micros_of(opened: OpenTable, name: str, role: str) -> str:
+    """Write SQL of a column's moments, in microseconds since 1970; null where one can't be read.
+
+    Raises ``GatesError`` where the column is missing, or holds no moments.
+    """
+    opened.require(name, role)
+    column = opened.seen.get(name)
+    if column is None or column.line != "timestamp":
+        raise GatesError(
+            f"{opened.path}: the column {name} holds {opened.told(name)}, not moments",
+            where=role,
+            hint="Write moments: 2026-11-30T12:00:00Z, or a timestamp of Parquet.",
+        )
+    sql, whole = moment_sql(column)
+    if opened.columns[name] in MOMENTS:
+        sql = column.sql  # is a moment already; making one of it takes longer than all that is counted
+    return sql if whole else f"epoch_us({sql})"
+
+
+def digest_sql(opened: OpenTable, name: str, role: str) -> str:
+    """Write SQL of a column with the digests of models, which may lack ``sha256:``; empty where there is none."""
+    opened.require(name, role)
+    named = opened.seen[name].text
+    return f"coalesce(CASE WHEN {named} LIKE 'sha256:%' THEN {named} ELSE 'sha256:' || {named} END, '')"
+
+
+def timeless(opened: OpenTable, name: str, role: str, unread: int) -> GatesError:
+    """Return the error of rows without a readable time."""
+    what = f"{opened.path}: {plural(unread, 'row has', 'rows have')} no readable {quoted(name)}"
+    return GatesError(what, where=role, hint="A row without a time belongs to no window: fix the log.")
+
+
 @dataclass(kw_only=True)
 class LiveTables:
     """The live rows and labels of a policy, open in an engine of their own.
@@ -56,33 +88,15 @@ class LiveTables:
     def live(self) -> OpenTable:
         """The live rows, each with its time and its model."""
         opened = self._open(SERVED, self.monitor.live)
-        time = opened.require(self.monitor.time, "monitor.time")
         opened.require(self.monitor.key, "monitor.key")
-        column = opened.seen.get(self.monitor.time)
-        if column is None or column.line != "timestamp":
-            raise GatesError(
-                f"{opened.path}: the column {self.monitor.time} holds {opened.told(self.monitor.time)}, not moments",
-                where="monitor.time",
-                hint="Write moments: 2026-11-30T12:00:00Z, or a timestamp of Parquet.",
-            )
-        sql, whole = moment_sql(column)
-        if opened.columns[self.monitor.time] in MOMENTS:
-            sql = column.sql  # is a moment already; making one of it takes longer than all that is counted
-        micros = sql if whole else f"epoch_us({sql})"
-        model = "''"
+        micros, model = micros_of(opened, self.monitor.time, "monitor.time"), "''"
         if self.monitor.model is not None:
-            opened.require(self.monitor.model, "monitor.model")
-            named = opened.seen[self.monitor.model].text
-            model = f"coalesce(CASE WHEN {named} LIKE 'sha256:%' THEN {named} ELSE 'sha256:' || {named} END, '')"
+            model = digest_sql(opened, self.monitor.model, "monitor.model")
         more = f"{micros} AS {AT}, {model} AS {BY}"
         self.engine.run(f"CREATE VIEW {quoted(TIMED)} AS SELECT *, {more} FROM {quoted(SERVED)}")
         ((unread,),) = self.engine.run(f"SELECT count(*) FROM {quoted(TIMED)} WHERE {AT} IS NULL")
         if unread:
-            raise GatesError(
-                f"{opened.path}: {plural(unread, 'row has', 'rows have')} no readable {time}",
-                where="monitor.time",
-                hint="A row without a time belongs to no window: fix the log.",
-            )
+            raise timeless(opened, self.monitor.time, "monitor.time", unread)
         return opened
 
     def _open(self, name: str, path: str) -> OpenTable:

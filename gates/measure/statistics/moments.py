@@ -21,7 +21,7 @@ from gates.metrics.expressions import Staged, double
 from gates.wording import counted
 
 _LIMB = 40
-_NARROW, _WIDE = (-20, -60), (60, 20, -20, -60, -100, -140)  # exponents of the limbs; the highest holds 62 bits
+NARROW, WIDE = (-20, -60), (60, 20, -20, -60, -100, -140)  # exponents of the limbs; the highest holds 62 bits
 _TOP = 62
 
 
@@ -42,12 +42,12 @@ def moments(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, b
     else:
         size = len(staged)
         values |= {f"p{i}_{j}": f"v{i} * v{j}" for i in range(size) for j in range(i, size)}
-    limbs = _WIDE if quantities.wide else _NARROW
+    limbs = WIDE if quantities.wide else NARROW
     by = [*names, "bucket"] if buckets else names
     columns = [*by, "weight", *(f"{sql} AS x{at}" for at, sql in enumerate(values.values()))]
     source = f"SELECT {', '.join(columns)} FROM {source}"
     by_slice: dict[Key, list[tuple[int, ...]]] = {}
-    for row in joined.engine.run(_summed(source, by, len(values), limbs)):
+    for row in joined.engine.run(summed(source, by, len(values), limbs)):
         key, rest = tuple(row[: len(names)]), row[len(names) :]
         bucket, counts = (rest[:1], rest[1:]) if buckets else ((), rest)
         rows, weights, bad, *parts = (int(value or 0) for value in counts)
@@ -55,7 +55,7 @@ def moments(joined: ScoredRows, dimension: Dimension, statistic: Statistic, *, b
             what = f"in {counted(bad, 'row')} its value is missing, not a number, or too large to be summed"
             raise GatesError(f"{statistic.id}: {what}", hint="Look at the label and the predictions of these rows.")
         if rows:  # of no query that counts there are sums, too: nulls
-            by_slice.setdefault(key, []).append((*bucket, rows, weights, *_whole(parts, limbs)))
+            by_slice.setdefault(key, []).append((*bucket, rows, weights, *whole_numbers(parts, limbs)))
     ends = _ends(joined, names, quantities.rows(joined.models[0]))
     sums = {key: _moments(statistic, rows, len(staged), buckets=buckets) for key, rows in by_slice.items()}
     return {key: replace(of_slice, ends=ends.get(key, ())) for key, of_slice in sums.items()}
@@ -103,7 +103,7 @@ def _quantities(staged: Sequence[Staged], names: Sequence[str], counts: str | No
     return f"(SELECT {', '.join([*kept, *values])} FROM {source}{grouped})"
 
 
-def _summed(source: str, by: Sequence[str], values: int, limbs: Sequence[int]) -> str:
+def summed(source: str, by: Sequence[str], values: int, limbs: Sequence[int]) -> str:
     """Return the query: rows, weight, rows that can't be summed, and of each value the sum of each limb."""
     most = double(2.0 ** (limbs[0] + _TOP))
     bad = " OR ".join(f"NOT coalesce(abs(x{at}) < {most}, FALSE)" for at in range(values))
@@ -124,7 +124,7 @@ def _summed(source: str, by: Sequence[str], values: int, limbs: Sequence[int]) -
     return f"SELECT {', '.join([*by, 'count(*)', 'sum(weight)', 'sum(bad)', *sums])} FROM ({source}){grouped}"
 
 
-def _whole(parts: Sequence[int], limbs: Sequence[int]) -> Iterator[int]:
+def whole_numbers(parts: Sequence[int], limbs: Sequence[int]) -> Iterator[int]:
     """Yield sums of limbs -> one whole number of 2**-``Moments.UNIT`` a value."""
     for at in range(0, len(parts), len(limbs)):
         held = zip(parts[at : at + len(limbs)], limbs, strict=True)

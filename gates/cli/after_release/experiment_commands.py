@@ -1,0 +1,144 @@
+"""Commands for two models that share the users: experiment."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from gates.cli import options
+from gates.cli.job_commands import outputs
+from gates.errors import Exit
+
+if TYPE_CHECKING:
+    from gates.documents.live.experiment_step import ExperimentStep
+    from gates.documents.record import Record
+    from gates.ledger.ledger import Entry
+    from gates.pipeline.experiments.experiment_run import ExperimentRun
+
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]
+
+
+@click.group(invoke_without_command=True)
+@options.policy
+@options.as_json
+@click.option("--dry-run", "rehearse", is_flag=True, help="Judge by the bounds of every look, and record nothing.")
+@click.option("--until", type=click.DateTime(TIMES), help="Look at what was known at this time. Default: now.")
+@click.pass_context
+def experiment(context: click.Context, policy: Path, rehearse: bool, until: datetime | None, as_json: bool) -> None:
+    """Compare a challenger with the champion on users, by the policy's experiment section. Alone: a look.
+
+    A look counts the units whose window is over, judges them, and is recorded. You may look as often as you like:
+    the bounds hold at every look, and once at the planned end. Times are UTC.
+
+    \b
+    Exit codes: 0 passed, or undecided yet, 1 a gate fails, 2 a mistake in policy or usage,
+    or the log can't be judged, 3 something outside failed.
+
+    \b
+    Example:
+      gates experiment
+      gates experiment --dry-run --json
+      gates experiment --until 2026-12-31
+    """
+    if context.invoked_subcommand is not None:
+        if rehearse or until or as_json:
+            raise click.UsageError(f"write options behind {context.invoked_subcommand}")
+        return
+    from gates.cli.after_release import experiment_text
+
+    run, draft = _run(policy, until, "")
+    looked = run.look(draft, record=not rehearse)
+    decision, entry = looked.decision, looked.entry
+    outputs(
+        run.session, verdict=str(decision.verdict), code=str(decision.code),
+        final="true" if decision.final else "", record=entry.digest if entry else "",
+    )  # fmt: skip
+    options.tell(decision, partial(experiment_text.render, decision, entry), as_json=as_json)
+    sys.exit(experiment_text.exit_code(decision))
+
+
+@experiment.command()
+@options.policy
+@options.as_json
+@click.option("--dry-run", "rehearse", is_flag=True, help="Say what would be compared, and record nothing.")
+@click.pass_context
+def start(context: click.Context, policy: Path, rehearse: bool, as_json: bool) -> NoReturn:
+    """Start an experiment between the champion and the model of the stage before.
+
+    The record of it gives the salt, by which whoever serves assigns units: a unit is the champion's where the first
+    13 hexadecimal digits of the SHA-256 of SALT:UNIT, over 16^13, are below the champion's share.
+
+    \b
+    Example:
+      gates experiment start
+      gates experiment start --dry-run --json
+    """
+    run, draft = _run(_named(context, policy), None, "two models share the users")
+    step, entry = run.start(draft, record=not rehearse)
+    _tell(run, step, entry, as_json=as_json)
+
+
+@experiment.command()
+@options.policy
+@options.as_json
+@click.option("--reason", required=True, help="Why it ends.")
+@click.pass_context
+def stop(context: click.Context, policy: Path, reason: str, as_json: bool) -> NoReturn:
+    """Stop the experiment that runs, whatever it shows so far. The champion stays.
+
+    \b
+    Example:
+      gates experiment stop --reason "the challenger's films are no longer for sale"
+    """
+    if not reason.strip():
+        raise click.UsageError("--reason must say why it ends")
+    run, draft = _run(_named(context, policy), None, reason.strip())
+    step, entry = run.stop(draft)
+    _tell(run, step, entry, as_json=as_json)
+
+
+def _named(context: click.Context, policy: Path) -> Path:
+    """Return the policy that was named, before the command or behind it."""
+    given = context.get_parameter_source("policy") is not click.core.ParameterSource.DEFAULT
+    above = context.parent.params.get("policy") if context.parent else None
+    return policy if given or above is None else above
+
+
+def _run(policy: Path, until: datetime | None, reason: str) -> tuple[ExperimentRun, Record]:
+    """Return the experiments of a policy's model, and a record that says nothing more than who runs this, and why."""
+    from gates.documents.record import RecordKind
+    from gates.pipeline.experiments.experiment_run import ExperimentRun
+    from gates.promotion.provenance import draft
+
+    session, trusted = options.trusted_session(policy)
+    now = (until or datetime.now(UTC)).replace(tzinfo=UTC)
+    run = ExperimentRun(session=session, trusted=trusted, now=now)
+    _ = run.experiment
+    name, alias = trusted.resolved.champion
+    return run, draft(name, options.run_of(session), RecordKind.EXPERIMENT, alias, reason)
+
+
+def _tell(run: ExperimentRun, step: ExperimentStep, entry: Entry | None, *, as_json: bool) -> NoReturn:
+    """Print what was done; of a start, what whoever serves needs."""
+    from gates.documents.live.experiment_step import ExperimentState, salt_of
+
+    started = step.state is ExperimentState.STARTED
+    salt = salt_of(entry.digest) if entry and started else None
+    share = run.experiment.split.champion
+    outputs(run.session, state=str(step.state), salt=salt or "", record=entry.digest if entry else "")
+    if as_json:
+        options.write_json(
+            {"experiment": step, "salt": salt, "share": share, "record": entry.digest if entry else None}
+        )
+        sys.exit(Exit.SHIP)
+    where = f"record {entry.record.sequence}" if entry else "not recorded"
+    models = f"v{step.champion.version} and v{step.challenger.version} of {run.trusted.resolved.champion[0]}"
+    click.echo(f"{step.state}: {models} ({where})")
+    if salt:
+        click.echo(f"salt {salt}, the champion's share {share:g}")
+    sys.exit(Exit.SHIP)

@@ -1,0 +1,57 @@
+"""Print a look at an experiment on a terminal: what was counted, each rule, the weeks, and the verdict last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from gates.documents.decision import Verdict
+from gates.documents.live.experiment_decision import ExperimentDecision
+from gates.errors import Exit
+from gates.ledger.ledger import Entry
+from gates.report.headline import sign, word
+from gates.report.terminal.verdicts import COLOURS, console
+from gates.wording import number, plural, printable
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_EXITS = {Verdict.FAIL: Exit.STOP, Verdict.ERROR: Exit.INPUT}
+
+
+def exit_code(decision: ExperimentDecision) -> Exit:
+    """Return 1 where a gate fails, 2 where the log can't be judged, else 0: what is undecided goes on."""
+    return _EXITS.get(decision.verdict, Exit.SHIP)
+
+
+def render(decision: ExperimentDecision, entry: Entry | None, *, width: int, colour: bool) -> str:
+    """Write a look, for people."""
+    out, terminal = console(width, colour=colour)
+    for line in _lines(decision, entry):
+        terminal.print(line)
+    return out.getvalue()
+
+
+def _lines(decision: ExperimentDecision, entry: Entry | None) -> Iterator[Text]:
+    from rich.text import Text
+
+    models = f"v{decision.challenger.version} beside champion v{decision.champion.version}"
+    units = f"{decision.closed:,} of {plural(decision.exposed, 'unit', 'units')} closed"
+    end = ", the planned end" if decision.planned else ""
+    day = plural(decision.days, "day", "days")
+    yield Text(printable(f"{models}: look {decision.look}{end}, {day}, {units}"), style="bold")
+    loud = [gate for gate in decision.gates if gate.verdict is not Verdict.PASS or gate.kind == "metric"]
+    for gate in sorted(loud, key=lambda gate: gate.badness, reverse=True):
+        style = COLOURS[gate.verdict] if gate.verdict else "dim"
+        yield Text(printable(f"{sign(gate.verdict)} {word(gate.verdict)} {gate.label}: {gate.reason}"), style=style)
+    quiet = len(decision.gates) - len(loud)
+    if quiet:
+        yield Text(f"{sign(Verdict.PASS)} {plural(quiet, 'check of the log holds', 'checks of the log hold')}")
+    for week in decision.weeks:
+        sides = [number(value) if value is not None else "–" for value in (week.champion, week.challenger)]
+        line = f"   week {week.week + 1}: {week.gate} {sides[0]} and {sides[1]} ({plural(week.units, 'unit', 'units')})"
+        yield Text(printable(line), style="dim")
+    where = f" (record {entry.record.sequence})" if entry else " (not recorded)"
+    ended = ", the experiment has ended" if decision.final else ""
+    last = f"{sign(decision.verdict)} {decision.model}: {decision.reason}{ended}{where}"
+    yield Text(printable(last), style=f"bold {COLOURS[decision.verdict]}")

@@ -1,0 +1,1 @@
+"""Experiments on users: start one, look at it, stop it."""

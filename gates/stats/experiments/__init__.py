@@ -1,0 +1,1 @@
+"""Statistics of experiments: two arms of units, looked at again and again."""
