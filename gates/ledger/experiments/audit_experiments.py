@@ -20,7 +20,7 @@ from gates.ledger.experiments.experiment_records import (
     texts,
 )
 from gates.ledger.retrainings import Before, seconds_of
-from gates.monitoring.judge_experiment import plan_digest, section_of
+from gates.monitoring.experiments.judge_experiment import plan_digest, section_of
 from gates.policy import ResolvedPolicy
 from gates.policy.experiment_section import DAY
 from gates.schema.canonical import digest, digest_bytes

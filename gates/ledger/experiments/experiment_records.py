@@ -12,7 +12,7 @@ from gates.documents.record import DECISION, Record, RecordKind
 from gates.errors import GatesError
 from gates.ledger.ledger import Entry, Ledger
 from gates.ledger.retrainings import Before, seconds_of
-from gates.monitoring.judge_experiment import LookTime, judge_experiment
+from gates.monitoring.experiments.judge_experiment import LookTime, judge_experiment
 from gates.policy import ResolvedPolicy
 from gates.policy.experiment_section import DAY
 from gates.schema.validation import read_json

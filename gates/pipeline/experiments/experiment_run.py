@@ -24,7 +24,7 @@ from gates.ledger.ledger import Entry, LostRaceError
 from gates.measure.live.experiment_sums import Look, counted_look
 from gates.measure.live.experiment_tables import ExperimentTables
 from gates.measure.live.window_times import text_of
-from gates.monitoring.judge_experiment import plan_digest
+from gates.monitoring.experiments.judge_experiment import plan_digest
 from gates.pipeline.session import Session
 from gates.policy.experiment_section import Experiment
 from gates.schema.canonical import canonical, digest

@@ -10,7 +10,7 @@ from gates.documents.decision import Code, Estimate, GateVerdict, Verdict
 from gates.documents.live.experiment_evidence import ExperimentArm, UnitSums
 from gates.kinds.metric.comparison import outcome
 from gates.kinds.metric.sentences import SentenceFacts, sentence
-from gates.monitoring.experiment_checks import UNIT
+from gates.monitoring.experiments.experiment_checks import UNIT
 from gates.policy.experiment_section import ExperimentGate
 from gates.schema.canonical import settled
 from gates.stats.experiments.arm_ratio import ArmSums, difference

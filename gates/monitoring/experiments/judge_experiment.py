@@ -10,8 +10,8 @@ from gates.documents.live.experiment_decision import SCHEMA, ExperimentDecision,
 from gates.documents.live.experiment_evidence import ExperimentEvidence, UnitSums
 from gates.documents.live.experiment_step import ExperimentStep, salt_of
 from gates.errors import GatesError
-from gates.monitoring.experiment_checks import log_checks
-from gates.monitoring.experiment_rules import LookTerms, arm_sums, judged_gate
+from gates.monitoring.experiments.experiment_checks import log_checks
+from gates.monitoring.experiments.experiment_rules import LookTerms, arm_sums, judged_gate
 from gates.policy import ResolvedPolicy
 from gates.policy.experiment_section import Experiment, plan_of
 from gates.schema.canonical import digest, settled
