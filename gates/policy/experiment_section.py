@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gates.documents.statistic import Parameter, parameters_text
+from gates.kinds.promql import rule_mistakes
+from gates.kinds.promql.promql_rule import PromqlRule
+from gates.kinds.protocol import PromqlQuestion
 from gates.policy.monitor_section import seconds
 from gates.policy.promotion_section import Stage
 from gates.schema.fields import Plain, declare, plain
@@ -150,6 +153,11 @@ class Experiment:
     gates: tuple[ExperimentGate, ...] = declare(
         "What must hold of the challenger beside the champion.", stricter="each", minItems=1
     )
+    guardrails: tuple[PromqlRule, ...] = declare(
+        "What a Prometheus must say at each look, such as the challenger's error rate. A fail ends the experiment.",
+        default=(),
+        stricter="each",
+    )
 
     @property
     def span(self) -> int:
@@ -167,6 +175,11 @@ class Experiment:
         where none does. All others are guardrails, which may fail at any look."""
         asked = frozenset(gate.name for gate in self.gates if gate.min_improvement is not None)
         return asked or frozenset(gate.name for gate in self.gates[:1])
+
+    @property
+    def questions(self) -> frozenset[PromqlQuestion]:
+        """What a Prometheus is to be asked at each look."""
+        return frozenset(question for rule in self.guardrails for question in rule.questions)
 
     def gate(self, name: str) -> ExperimentGate | None:
         """Return a gate by its name; None where there is none."""
@@ -205,6 +218,12 @@ def experiment_mistakes(experiment: Experiment) -> Iterator[tuple[Path, str]]:
         seen.add(gate.name)
         for place, what in _gate_mistakes(gate):
             yield ("gates", index, place), what
+    asked: set[str] = set()
+    for index, rule in enumerate(experiment.guardrails):
+        if rule.name in asked:
+            yield ("guardrails", index), "occurs twice; write one of them"
+        asked.add(rule.name)
+        yield from ((("guardrails", index, *mistake.path), mistake.what) for mistake in rule_mistakes(rule))
 
 
 def _gate_mistakes(gate: ExperimentGate) -> Iterator[tuple[str, str]]:

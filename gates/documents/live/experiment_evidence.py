@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from gates.documents.live.experiment_step import ComparedModel
+from gates.documents.live.prometheus_answer import PrometheusAnswer
 from gates.documents.record import TIME_PATTERN
 from gates.schema.fields import declare
 
@@ -101,6 +102,10 @@ class ExperimentEvidence:
     outcomes: int = declare("Rows of outcomes within a unit's window.")
     duplicates: int = declare("Of these, rows that repeat another one in every column.")
     earlier: int = declare("Units that were exposed up to the look before, of all that were not left out.")
+
+    answers: tuple[PrometheusAnswer, ...] = declare(
+        "What a Prometheus answered about the time of the look, if the policy asks one.", default=(), late=True
+    )
 
     @property
     def exposed(self) -> int:

@@ -17,7 +17,7 @@ from gates.kinds.promql.promql_rule import KEY, PromqlRule
 from gates.kinds.promql.promql_verdict import RuleAnswer, held, verdicts
 from gates.kinds.protocol import GateContext, GateMistake, Needs
 
-__all__ = ["EXAMPLES", "KEY", "RULE", "asks", "judge", "mistakes", "name", "needs"]
+__all__ = ["EXAMPLES", "KEY", "RULE", "asks", "judge", "mistakes", "name", "needs", "rule_mistakes"]
 
 EXAMPLES = (
     """promql:
@@ -48,6 +48,11 @@ def asks(rule: PromqlRule) -> Iterator[Named]:
 
 def mistakes(rule: PromqlRule, terms: GateContext) -> Iterator[GateMistake]:  # noqa: ARG001 -- the shape all share
     """Yield an expression that is no PromQL or says nothing, and limits that don't fit."""
+    yield from rule_mistakes(rule)
+
+
+def rule_mistakes(rule: PromqlRule) -> Iterator[GateMistake]:
+    """Yield the same where no gate of a policy stands around the rule."""
     for path, text in rule.promql.texts:
         for what in complaints(text):
             yield GateMistake(path=path, what=what)

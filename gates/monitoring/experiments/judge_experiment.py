@@ -10,6 +10,8 @@ from gates.documents.live.experiment_decision import SCHEMA, ExperimentDecision,
 from gates.documents.live.experiment_evidence import ExperimentEvidence, UnitSums
 from gates.documents.live.experiment_step import ExperimentStep, salt_of
 from gates.errors import GatesError
+from gates.judge.answers import wrong_answers
+from gates.kinds.promql.promql_verdict import held
 from gates.monitoring.experiments.experiment_checks import log_checks
 from gates.monitoring.experiments.experiment_rules import LookTerms, arm_sums, judged_gate
 from gates.policy import ResolvedPolicy
@@ -137,6 +139,11 @@ def contradiction_in(experiment: Experiment, evidence: ExperimentEvidence, step:
             impossible = next((sums.gate for sums in week.sums if not _can_be(sums, week.closed)), None)
             if impossible is not None:
                 return f"the sums of {impossible}"
+    wrong = next(wrong_answers(experiment.questions, evidence.answers), None)
+    if wrong is None and any(one.at != evidence.until for one in evidence.answers):
+        wrong = "its answers are about another time"
+    if wrong is not None:
+        return wrong
     counts = (evidence.both, evidence.other, evidence.backwards, evidence.forwards, evidence.duplicates)
     if min(counts) < 0 or evidence.duplicates > evidence.outcomes or evidence.earlier > evidence.exposed:
         return "its counts"
@@ -170,6 +177,8 @@ def _gates(
     )
     for gate in experiment.gates:
         yield judged_gate(gate, evidence.arms, terms)
+    for rule in experiment.guardrails:
+        yield from held(rule, evidence.answers, confidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,11 +24,13 @@ from gates.ledger.ledger import Entry, LostRaceError
 from gates.measure.live.experiment_sums import Look, counted_look
 from gates.measure.live.experiment_tables import ExperimentTables
 from gates.measure.live.window_times import text_of
+from gates.measure.prometheus.asking import answered
+from gates.measure.prometheus.prometheus_api import PrometheusApi
 from gates.monitoring.experiments.judge_experiment import plan_digest
 from gates.pipeline.session import Session
 from gates.policy.experiment_section import Experiment
 from gates.schema.canonical import canonical, digest
-from gates.wording import counted
+from gates.wording import counted, plural
 
 SALTS = 10  # earlier experiments whose salts are tried
 
@@ -180,7 +182,17 @@ class ExperimentRun:
             raise GatesError(f"the experiment began later, at {bare.started}", where="--until")
         tables = ExperimentTables(experiment=self.experiment, root=self.session.workspace.root, until=self.now)
         with self.session.steps.step("units", f"until {bare.until}"):
-            return counted_look(tables, look)
+            evidence = counted_look(tables, look)
+        return self._asked(evidence)
+
+    def _asked(self, evidence: ExperimentEvidence) -> ExperimentEvidence:
+        """Add what a Prometheus says about the time of the look, where the policy asks one."""
+        questions, session = self.experiment.questions, self.session
+        if not questions:
+            return evidence
+        with session.steps.step("ask", f"a Prometheus {plural(len(questions), 'question', 'questions')}"):
+            (answers,) = answered(PrometheusApi.of(session.environ), questions, [self.now], session.steps.say)
+        return replace(evidence, answers=answers)
 
     def _plan(self, running: KnownExperiment) -> str:
         """Return today's plan. Raises ``GatesError`` where it is not what the experiment was started with."""
