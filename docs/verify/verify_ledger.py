@@ -234,19 +234,16 @@ def order(record, told, seen):
         intent = seen["intents"].pop(record["intent"], None)
         if intent is None or any(record[key] != intent[key] for key in SAME):
             return ["intent"]
-    return (
-        ["contradiction"] if record["kind"] in MOVES and record["after"]["digest"] != record["model"]["digest"] else []
-    )
+    moved = record["kind"] in MOVES
+    return ["contradiction"] if moved and record["after"]["digest"] != record["model"]["digest"] else []
 
 
 def beside(record, files):
     """The documents are those that the record names, and it says what they say."""
     documents = named(record)
     plain = {name: data for name, (mode, data) in files.items() if name != "record.json" and mode == "100644"}
-    if (
-        files.keys() - {"record.json"} != plain.keys()
-        or {name: sha256(data) for name, data in plain.items()} != documents
-    ):
+    changed = {name: sha256(data) for name, data in plain.items()} != documents
+    if changed or files.keys() - {"record.json"} != plain.keys():
         return ["documents"]
     if "decision.json" not in plain or "evidence.json" not in plain or record["policy"] is None:
         return []
