@@ -56,7 +56,7 @@ KEYS = set(
     "schema kind sequence previous at time_source tool python name alias reason code verdict decision evidence policy "
     "model data source run before after intent target holder lease approvals waivers attached".split()
 )
-LATE = {"versions", "retrain", "experiment"}  # keys that are left out where there is nothing
+LATE = {"versions": "migration", "retrain": "retrain", "experiment": "experiment"}  # keys of one kind alone
 SAME = (  # what an outcome repeats of its intent
     "name alias verdict decision evidence policy model data source before target approvals waivers attached".split()
 )
@@ -131,18 +131,13 @@ def flaws_of(place, files, parents, before, previous, seen):
     found = [] if parents == ([before] if before else []) else ["parents"]
     try:
         record = json.loads(data)
-        if record["schema"] != "gates/record/v1" or set(record) - LATE != KEYS or mode != "100644":
+        if record["schema"] != "gates/record/v1" or set(record) - set(LATE) != KEYS or mode != "100644":
             return [*found, "unreadable"], told
         found += ["not_canonical"] if canonical(record) != data else []
         found += ["sequence"] if record["sequence"] != place else []
         found += ["previous"] if record["previous"] != previous else []
-        found += (
-            late(record, seen)
-            + form(record)
-            + rests(record, told, seen)
-            + order(record, told, seen)
-            + beside(record, files)
-        )
+        found += late(record, seen) + form(record) + rests(record, told, seen) + order(record, told, seen)
+        found += beside(record, files)
     except (ValueError, KeyError, TypeError, AttributeError):
         found.append("unreadable")
     return found, told
@@ -160,30 +155,22 @@ def form(record):
     promoting = record["kind"] == "promotion" or (record["kind"] == "intent" and not record["target"])
     must = HOLDS[record["kind"]].split() + (JUDGED.split() if promoting else [])
     judged = not promoting or (record["model"] and record["model"]["predictions"] and record["model"]["holdout"])
-    judged = judged and ("versions" in record) == (record["kind"] == "migration")
-    judged = judged and ("retrain" in record) == (record["kind"] == "retrain") and retraining(record.get("retrain"))
-    judged = judged and ("experiment" in record) == (record["kind"] == "experiment") and step_fits(record)
+    judged = judged and all((key in record) == (record["kind"] == kind) for key, kind in LATE.items())
+    decided = [record[key] is not None for key in JUDGED.split()[:3]]
+    judged = judged and fitting(record.get("retrain"), record.get("experiment"), decided)
     fits = judged and all(record[key] for key in must) and not any(record[key] for key in LACKS[record["kind"]].split())
     return [] if fits else ["incomplete"]
 
 
-def retraining(plan):
-    """A refusal has a code, a start says what it rests on, and the end of a pause rests on nothing."""
-    if plan is None:
-        return True
-    rests = [plan[key] is not None for key in ("record", "fresh_rows", "until")]
-    wanted = {"started": all(rests), "refused": True, "resumed": not any(rests)}
-    return wanted.get(plan["state"], False) and (plan["code"] is not None) == (plan["state"] == "refused")
-
-
-def step_fits(record):
-    """A look at an experiment was judged, a start and a stop were not; all but the start name it."""
-    step = record.get("experiment")
-    if step is None:
-        return True
-    judged = [record[key] is not None for key in ("verdict", "decision", "evidence")]
-    known = step["state"] in ("started", "look", "stopped") and (step["state"] == "started") == (step["start"] is None)
-    return known and (all(judged) if step["state"] == "look" else not any(judged))
+def fitting(plan, step, judged):
+    """A refusal to train has a code, a start says what it rests on, the end of a pause rests on nothing. A look at an
+    experiment was judged, a start and a stop were not; all but the start name it."""
+    if plan is not None:
+        held = [plan[key] is not None for key in ("record", "fresh_rows", "until")]
+        wanted = {"started": all(held), "refused": True, "resumed": not any(held)}
+        return wanted.get(plan["state"], False) and (plan["code"] is not None) == (plan["state"] == "refused")
+    states = {"started": (True, [False] * 3), "look": (False, [True] * 3), "stopped": (False, [False] * 3)}
+    return step is None or states.get(step["state"]) == (step["start"] is None, judged)
 
 
 def rests(record, told, seen):
@@ -255,10 +242,8 @@ def beside(record, files):
     """The documents are those that the record names, and it says what they say."""
     documents = named(record)
     plain = {name: data for name, (mode, data) in files.items() if name != "record.json" and mode == "100644"}
-    if (
-        files.keys() - {"record.json"} != plain.keys()
-        or {name: sha256(data) for name, data in plain.items()} != documents
-    ):
+    changed = {name: sha256(data) for name, data in plain.items()} != documents
+    if changed or files.keys() - {"record.json"} != plain.keys():
         return ["documents"]
     if "decision.json" not in plain or "evidence.json" not in plain or record["policy"] is None:
         return []
