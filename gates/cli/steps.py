@@ -28,6 +28,7 @@ from gates.documents.printed.power_table import PowerTable
 from gates.documents.printed.standing import Standing
 from gates.documents.printed.table_check import Checked
 from gates.documents.record import Record
+from gates.errors import GatesError
 from gates.pipeline.pipeline import Pipeline
 from gates.pipeline.publish import facts_of, write_bars, write_report
 from gates.policy import ResolvedPolicy
@@ -207,7 +208,8 @@ def _finite(_: click.Context, parameter: click.Parameter, value: float | None) -
     help="How many rows a day has. Default: as the ledger's newest live windows had.",
 )
 @click.option("--slices", is_flag=True, help="Slices, too.")
-def power(policy: Path, effect: float | None, per_day: float | None, slices: bool, as_json: bool) -> None:
+@click.option("--experiment", "trying", is_flag=True, help="Of the newest look at an experiment: units, not rows.")
+def power(policy: Path, effect: float | None, per_day: float | None, slices: bool, trying: bool, as_json: bool) -> None:
     """Say how many rows each rule needs to reveal an effect, before anything is asked of them.
 
     It follows from the bounds in .gates/decision.json: errors shrink with the root of the rows. An effect counts as
@@ -218,13 +220,43 @@ def power(policy: Path, effect: float | None, per_day: float | None, slices: boo
       gates power
       gates power --effect 0.01 --per-day 1500
       gates power --slices --json
+      gates power --experiment
     """
     from gates.judge.power_plan import power_plan
     from gates.report.terminal.needed_rows import render
 
     session = options.session(policy)
-    planned = power_plan(session.workspace.load_decision(), effect, per_day or _rows_a_day(session), slices=slices)
+    if trying:
+        look = _newest_look(session)
+        a_day = per_day or (look.closed / look.days if look.days else None)
+        planned = power_plan(look, effect, a_day, narrower=_at_the_end(session, look))
+    else:
+        planned = power_plan(session.workspace.load_decision(), effect, per_day or _rows_a_day(session), slices=slices)
     options.tell(planned, partial(render, planned), as_json=as_json)
+
+
+def _newest_look(session: Session) -> ExperimentDecision:
+    """Return the decision of the newest look at an experiment. Raises ``GatesError`` where there is none."""
+    from gates.ledger.experiments.experiment_records import before_of, known_experiments, reader
+
+    ledger, name = session.ledger, session.resolved.champion[0]
+    known = known_experiments(reader(ledger), before_of(ledger.entries(session.ledger_seen), name))
+    looks = [one.last for one in known if one.last is not None]
+    if not looks:
+        hint = "Look at one first: gates experiment."
+        raise GatesError("the ledger has no look at an experiment", where=name, hint=hint)
+    return looks[-1]
+
+
+def _at_the_end(session: Session, look: ExperimentDecision) -> float:
+    """Return how wide bounds are at an experiment's planned end, as a share of those of a look before it."""
+    from gates.monitoring.experiments.judge_experiment import section_of
+    from gates.stats.experiments.confidence_sequence import early
+    from gates.stats.experiments.confidence_sequence import planned as at_end
+
+    if look.planned:
+        return 1.0
+    return at_end(look.confidence) / early(max(1, look.closed), section_of(session.resolved).units, look.confidence)
 
 
 def _rows_a_day(session: Session) -> float | None:

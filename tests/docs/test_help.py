@@ -152,6 +152,7 @@ ELSE: dict[str, Example] = {
     'gates experiment stop --reason "the challenger\'s films are no longer for sale"': Example(
         f"{CHALLENGED} && gates experiment start"
     ),
+    "gates power --experiment": Example(code=2),  # nobody has looked at one yet
     "gates snapshot": Example(SNAPSHOT),
     "gates snapshot --json": Example(SNAPSHOT),
     'gates score --model candidate --handed handed --digests "$(cat digests)"': Example(HANDED),

@@ -11,8 +11,10 @@ import pytest
 from edge_project import refused
 from experiment_world import ExperimentWorld, gate
 from prometheus_server import served
+from scipy.stats import norm
 
 DAYS = 10.5
+EARLY, AT_END = 3.45, 1.75  # standard errors of a bound: of such a look (3.36 to 3.7), and of the planned end
 
 
 @pytest.fixture
@@ -49,6 +51,25 @@ def test_a_guardrail_is_asked_at_the_time_of_the_look(world: ExperimentWorld, tm
     assert rule["verdict"] == verdict
     assert gate(found, "ratio[of=clicks, per=impressions]:min_improvement")["verdict"] == "pass", "the control"
     assert world.gates("verify", "--all").code == 0, "which asks nobody"
+
+
+def test_power_says_how_many_units_the_planned_end_needs(world: ExperimentWorld) -> None:
+    world.challenged()
+    assert world.gates("experiment", "start").code == 0
+    refused(world.gates("power", "--experiment"), "no look at an experiment")
+    world.log(n=3000, lift=0.05, reach=12)
+    early = world.look(5)
+    done = world.gates("power", "--experiment", "--effect", "0.02", "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    rule = told["rules"][0]
+    assert (told["of"], rule["rows"]) == ("unit", early["closed"])
+    assert told["rows_a_day"] == pytest.approx(early["closed"] / early["days"])
+    first = gate(early, "ratio[of=clicks, per=impressions]:min_improvement")
+    half = first["difference"]["value"] - first["difference"]["low"]
+    error = half / EARLY
+    assert rule["detectable"] == pytest.approx(error * AT_END * (1 + norm.ppf(0.8) / norm.ppf(0.95)), rel=0.15)
+    assert "units needed" in world.gates("power", "--experiment").out
 
 
 def test_without_an_address_there_is_no_look(world: ExperimentWorld) -> None:

@@ -1,4 +1,4 @@
-"""How many rows each rule needs: the document that ``gates power --json`` prints."""
+"""How many rows, or units of an experiment, each rule needs: the document that ``gates power --json`` prints."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class PowerTable:
     WRITTEN = "whole"
     schema: Literal["gates/power/v1"] = declare("Format of this document.")
     model: str = declare("The policy's model name.")
+    of: Literal["row", "unit"] = declare("What is counted: rows of a holdout, or closed units of an experiment.")
     decision: str = declare("Digest of the decision whose bounds this rests on.")
     confidence: float | None = declare("The confidence of each bound.")
     power: float = declare("How often the distance is revealed.")

@@ -6,7 +6,7 @@ from gates.documents.printed.power_table import PowerTable, RulePower
 from gates.report.terminal.verdicts import console
 from gates.wording import number, percent, plural, printable
 
-_COLUMNS = ("rule", "to reveal", "rows now", "they reveal", "rows needed")
+_COLUMNS = ("rule", "to reveal", "{}s now", "they reveal", "{}s needed")
 
 
 def render(table: PowerTable, *, width: int = 120, colour: bool = False) -> str:
@@ -19,14 +19,15 @@ def render(table: PowerTable, *, width: int = 120, colour: bool = False) -> str:
     columns = (*_COLUMNS, "days") if table.rows_a_day else _COLUMNS
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for name in columns:
-        shown.add_column(name, overflow="fold", justify="left" if name == "rule" else "right")
+        shown.add_column(name.format(table.of), overflow="fold", justify="left" if name == "rule" else "right")
     for rule in table.rules:
         style = "green" if rule.needed is not None and rule.needed <= rule.rows else "yellow"
         shown.add_row(*(Text(printable(cell), style=style) for cell in _cells(rule)[: len(columns)]))
     if table.rules:
         terminal.print(shown)
     sure = percent(table.confidence) if table.confidence else "no"
-    said = f"Revealed is what {percent(table.power)} of such holdouts show, by bounds that are {sure} sure."
+    such = "experiments" if table.of == "unit" else "holdouts"
+    said = f"Revealed is what {percent(table.power)} of such {such} show, by bounds that are {sure} sure."
     terminal.print(Text(said))
     if table.unbounded:
         lacking = plural(len(table.unbounded), "rule has", "rules have")
