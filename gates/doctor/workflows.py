@@ -19,7 +19,7 @@ _ACTIONS = (
 _ONE_JOB = r"[\w.-]+/gates"
 OURS = re.compile(rf"(^|/)(\.github/workflows/model-[a-z-]+\.ya?ml|actions/({_ACTIONS})|{_ONE_JOB})@")
 JUDGES = re.compile(rf"(^|/)(\.github/workflows/model-ci(-oidc)?\.ya?ml|actions/gate|{_ONE_JOB})@")
-_COMMANDS = "run|judge|measure|train|comment|picture|promote|rollback|adopt|monitor|alert|retrain|snapshot"
+_COMMANDS = "run|judge|measure|train|comment|picture|promote|rollback|adopt|monitor|alert|retrain|snapshot|experiment"
 OUR_COMMANDS = re.compile(rf"(^|[\s;&|])gates ({_COMMANDS})\b")
 WRITES = re.compile(
     r"(^|/)(\.github/workflows/model-|actions/)(promote|rollback|adopt|waive|monitor|retrain)(-oidc)?(\.ya?ml)?@"

@@ -42,9 +42,12 @@ SERVING: Final = GaugeRow(
     ("model", "alias", "version", "digest"),
 )
 BUDGET: Final = GaugeRow("gates_retrain_budget", "How many retrainings may still be started now.")
+UNITS: Final = GaugeRow(
+    "gates_experiment_units", "Closed units of each arm at the newest look at an experiment.", ("model", "arm")
+)
 
 GAUGES: Final = (
     *(VERDICT, VALUE, LOW, HIGH, LIMIT, EVIDENCE),
-    *(WINDOW_ROWS, WINDOW_LABELLED, WINDOW_END, RECORD_TIME, SERVING, BUDGET),
+    *(WINDOW_ROWS, WINDOW_LABELLED, WINDOW_END, RECORD_TIME, SERVING, BUDGET, UNITS),
 )
 VERDICTS: Final = ("pass", "inconclusive", "fail", "error", "not_judged")

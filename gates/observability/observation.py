@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from gates.documents.decision import Decision, Verdict
+from gates.documents.live.experiment_evidence import ExperimentEvidence
+from gates.documents.live.experiment_step import ExperimentState
 from gates.documents.live.live_evidence import LABELS, ROWS
 from gates.documents.live.monitoring_decision import JudgedWindow, MonitoringDecision
 from gates.documents.live.retraining import RetrainState
 from gates.documents.printed.standing import AliasState
-from gates.documents.record import DECISION, OUTCOMES, Record, RecordKind
+from gates.documents.record import DECISION, EVIDENCE, OUTCOMES, Record, RecordKind
 from gates.ledger.alias import Names, compared, renumbered
 from gates.ledger.ledger import Entry, Ledger
 from gates.ledger.retrainings import seconds_of
@@ -37,6 +39,7 @@ class _Walk:
     intent: Record | None = None
     ended: bool = False
     past_budget: bool = False
+    units: Mapping[str, int] | None = None
     aliases: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
 
@@ -67,15 +70,28 @@ class _Walk:
             self.moves.setdefault(record.alias or "", entry)
             if record.alias == self.resolved.champion[1]:
                 self.times.setdefault(str(record.kind), at)
-        if record.kind in (RecordKind.MONITOR, RecordKind.RETRAIN):
+        if record.kind in (RecordKind.MONITOR, RecordKind.RETRAIN, RecordKind.EXPERIMENT):
             self.times.setdefault(str(record.kind), at)
         if record.kind is RecordKind.MONITOR and self.unseen:
             self._watch(entry)
+        ended = self.resolved.champion[1] in self.moves  # by the promotion that came after it
+        if record.kind is RecordKind.EXPERIMENT and self.units is None and not ended:
+            self.units = self._units(entry)
         retrain = self.resolved.policy.retrain
         if retrain is not None:
             self.past_budget = self.now - at >= retrain.span
             began = record.retrain is not None and record.retrain.state is RetrainState.STARTED
             self.started += began and not self.past_budget
+
+    def _units(self, entry: Entry) -> Mapping[str, int]:
+        """Return the closed units of each arm; none of an experiment that was stopped, or can't be counted."""
+        step = entry.record.experiment
+        if step is None or step.state is ExperimentState.STOPPED:
+            return {}
+        if step.state is ExperimentState.STARTED:
+            return {"champion": 0, "challenger": 0}
+        evidence = read_json(ExperimentEvidence, self.ledger.document(entry, EVIDENCE), EVIDENCE)
+        return {arm.arm: arm.closed for arm in evidence.arms}
 
     def _watch(self, entry: Entry) -> None:
         decision = read_json(MonitoringDecision, self.ledger.document(entry, DECISION), DECISION)
@@ -113,6 +129,7 @@ def observed(ledger: Ledger, registry: Names, resolved: ResolvedPolicy, now: dat
         until=_until(walk.newest),
         records=walk.times,
         budget=max(0, retrain.most - walk.started) if retrain else None,
+        units=walk.units or {},
         doubts=doubts,
     )
     return replace(model, bars=(*doubted(aliases), *doubted(bars)), serving=()) if doubts else model

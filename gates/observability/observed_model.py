@@ -34,7 +34,8 @@ class ObservedBar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedModel:
-    """One model. Times are in seconds since 1970. ``doubts``: why nobody knows what serves, in sentences."""
+    """One model. Times are in seconds since 1970. ``units``: closed ones of each arm of an experiment. ``doubts``: why
+    nobody knows what serves, in sentences."""
 
     name: str
     serving: tuple[ServingVersion, ...] = ()
@@ -44,4 +45,5 @@ class ObservedModel:
     until: float | None = None
     records: Mapping[str, float] = field(default_factory=dict)
     budget: int | None = None
+    units: Mapping[str, int] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()

@@ -68,6 +68,8 @@ def _of_model(model: ObservedModel) -> Iterator[GaugeSample]:
             yield GaugeSample(gauge=gauge, labels=(model.name,), value=value)
     for kind, at in sorted(model.records.items()):
         yield GaugeSample(gauge=gauges.RECORD_TIME, labels=(model.name, kind), value=at)
+    for arm, units in model.units.items():
+        yield GaugeSample(gauge=gauges.UNITS, labels=(model.name, arm), value=float(units))
     for one in model.serving:
         labels = (model.name, one.alias, one.version, one.digest)
         yield GaugeSample(gauge=gauges.SERVING, labels=labels, value=1.0)
