@@ -500,3 +500,13 @@ def test_githubs_own_parser_takes_the_readmes_examples(tmp_path: Path) -> None:
             files.append(file)
     assert len(files) > len(ACTIONS)
     assert parse(*files) == []
+
+
+@pytest.mark.parametrize("name", ["model-promote", "model-retrain"])
+def test_a_secret_with_a_dash_has_a_name_that_inherit_can_hand_on(name: str) -> None:
+    """GitHub names no secret with a dash, and `secrets: inherit` maps no names."""
+    text = WORKFLOWS[name].read_text()
+    assert "secrets: inherit" in PAGE.read_text().split(f"\n## {name}.yml")[1].split("\n## ")[0]
+    used = re.findall(r"\$\{\{ secrets\.([a-z-]+) ?([^}]*)\}\}", text)
+    assert len(used) > 1
+    assert [one for one, rest in used if not re.fullmatch(r"\|\| secrets\.[A-Z_]+ ", rest)] == []
