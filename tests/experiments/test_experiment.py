@@ -70,8 +70,16 @@ def test_a_goal_that_is_missed_early_is_not_decided_early(begun: ExperimentWorld
     assert begun.look(10.5, code=1)["verdict"] == "fail"
 
 
+def alike(exposures: list[dict[str, Any]], outcomes: list[dict[str, Any]]) -> None:
+    """Both arms have the same clicks, whatever the salt: unit by unit in turn, so no look ever decides."""
+    turns: dict[str, int] = {}
+    for seen, row in zip(exposures, outcomes, strict=True):
+        turns[seen["arm"]] = turns.get(seen["arm"], -1) + 1
+        row["clicks"] = turns[seen["arm"]] % 5
+
+
 def test_the_planned_end_is_used_once(begun: ExperimentWorld) -> None:
-    begun.log(lift=0.002, reach=30)
+    begun.log(change=alike, reach=30)
     rehearsed = begun.look(10, "--dry-run")
     assert (rehearsed["planned"], gate(rehearsed, CTR)["method"]) == (False, "confidence_sequence")
     first, second = begun.look(10.5), begun.look(12)
