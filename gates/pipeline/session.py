@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,12 @@ from gates.github import event
 from gates.policy import ResolvedPolicy
 from gates.system.git import Git, repository
 from gates.system.progress import Steps
+from gates.wording import counted
 
 if TYPE_CHECKING:
     from gates.checkout.trusted_policy import TrustedPolicy
+    from gates.documents.live.prometheus_answer import PrometheusAnswer
+    from gates.kinds.protocol import PromqlQuestion
     from gates.ledger.alias import Names
     from gates.ledger.ledger import Ledger
     from gates.measure.measurement import Measurement
@@ -199,6 +203,17 @@ class Session:
             from gates.measure.prometheus.prometheus_api import address
 
             address(self.environ)
+
+    def ask(
+        self, questions: Collection[PromqlQuestion], moments: Sequence[datetime], each: str = ""
+    ) -> list[tuple[PrometheusAnswer, ...]]:
+        """Ask a Prometheus about each moment, and return the answers to all questions, sorted. ``each``: of what there
+        are several, for who waits. Raises ``GatesError`` where nobody says where one is, or none answers."""
+        from gates.measure.prometheus.asking import answered
+        from gates.measure.prometheus.prometheus_api import PrometheusApi
+
+        with self.steps.step("ask", f"a Prometheus {counted(len(questions), 'question')}{each}"):
+            return answered(PrometheusApi.of(self.environ), questions, moments, self.steps.say)
 
     @cached_property
     def happened(self) -> event.Event | None:

@@ -79,7 +79,7 @@ def _state(session: Session, trusted: TrustedPolicy) -> AlertState | None:
     from gates.ledger.watched import last_watch, watch_records
     from gates.measure.live.window_times import is_overdue
     from gates.monitoring.alert_state import alert_state
-    from gates.pipeline.monitor import MonitoringRun
+    from gates.pipeline.live.monitor import MonitoringRun
     from gates.policy.live_policies import parts_of
 
     now = datetime.now(UTC)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gates.documents.live.experiment_step import ExperimentStep
     from gates.documents.record import Record
     from gates.ledger.ledger import Entry
-    from gates.pipeline.experiments.experiment_run import ExperimentRun
+    from gates.pipeline.live.experiment_run import ExperimentRun
 
 TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]
 
@@ -112,7 +112,7 @@ def _named(context: click.Context, policy: Path) -> Path:
 def _run(policy: Path, until: datetime | None, reason: str) -> tuple[ExperimentRun, Record]:
     """Return the experiments of a policy's model, and a record that says nothing more than who runs this, and why."""
     from gates.documents.record import RecordKind
-    from gates.pipeline.experiments.experiment_run import ExperimentRun
+    from gates.pipeline.live.experiment_run import ExperimentRun
     from gates.promotion.provenance import draft
 
     session, trusted = options.trusted_session(policy)

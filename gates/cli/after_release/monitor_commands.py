@@ -17,7 +17,7 @@ from gates.system.telemetry import spans
 
 if TYPE_CHECKING:
     from gates.checkout.trusted_policy import TrustedPolicy
-    from gates.pipeline.monitor import MonitoringRun, Watched
+    from gates.pipeline.live.monitor import MonitoringRun, Watched
     from gates.pipeline.session import Session
 
 NOTHING_DUE = "no window is due"
@@ -61,8 +61,8 @@ def monitor(
       gates monitor --dry-run --json
     """
     from gates.documents.record import RecordKind
+    from gates.pipeline.live.monitor import MonitoringRun
     from gates.pipeline.machines import handed_windows
-    from gates.pipeline.monitor import MonitoringRun
     from gates.promotion.provenance import draft
 
     if counting and (since or rehearse or digests):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -10,7 +11,7 @@ from gates.checkout.trusted_policy import TrustedPolicy
 from gates.documents.live.experiment_decision import ExperimentDecision
 from gates.documents.live.experiment_evidence import SCHEMA, ExperimentEvidence
 from gates.documents.live.experiment_step import ComparedModel, ExperimentState, ExperimentStep, salt_of
-from gates.documents.record import DECISION, EVIDENCE, POLICY, Record
+from gates.documents.record import POLICY, Record
 from gates.errors import GatesError
 from gates.ledger.experiments.experiment_records import (
     KnownExperiment,
@@ -24,13 +25,12 @@ from gates.ledger.ledger import Entry, LostRaceError
 from gates.measure.live.experiment_sums import Look, counted_look
 from gates.measure.live.experiment_tables import ExperimentTables
 from gates.measure.live.window_times import text_of
-from gates.measure.prometheus.asking import answered
-from gates.measure.prometheus.prometheus_api import PrometheusApi
 from gates.monitoring.experiments.judge_experiment import plan_digest
+from gates.pipeline.live.live_records import write_judged
 from gates.pipeline.session import Session
 from gates.policy.experiment_section import Experiment
-from gates.schema.canonical import canonical, digest
-from gates.wording import counted, plural
+from gates.schema.canonical import digest
+from gates.wording import counted
 
 SALTS = 10  # earlier experiments whose salts are tried
 
@@ -86,7 +86,7 @@ class ExperimentRun:
         """End the one that runs. Raises ``GatesError`` where none does."""
         while True:
             head = self.session.ledger.head()
-            step = self._step(self._require(head), ExperimentState.STOPPED)
+            step = self._step(self._require(self._known(head)), ExperimentState.STOPPED)
             try:
                 return step, self._write(draft, step, head)
             except LostRaceError:
@@ -99,8 +99,9 @@ class ExperimentRun:
         """
         while True:
             head = self.session.ledger.head()
-            running = self._require(head)
-            evidence = self._counted(running, head)
+            known = self._known(head)
+            running = self._require(known)
+            evidence = self._counted(running, known)
             with self.session.steps.step("judge", f"{counted(evidence.closed, 'closed unit')} of {evidence.model}"):
                 decision = judged_look(self.trusted.resolved, evidence, running, rehearsed=not record)
             if not record:
@@ -117,8 +118,7 @@ class ExperimentRun:
     def _running(self, head: str | None) -> KnownExperiment | None:
         return next((one for one in self._known(head) if one.runs), None)
 
-    def _require(self, head: str | None) -> KnownExperiment:
-        known = self._known(head)
+    def _require(self, known: Sequence[KnownExperiment]) -> KnownExperiment:
         running = next((one for one in known if one.runs), None)
         if running is None:
             last = known[-1] if known else None
@@ -162,7 +162,7 @@ class ExperimentRun:
         record = replace(draft, policy=self.trusted.ref, experiment=step)
         return self.session.ledger.append(record, {POLICY: self.trusted.resolved.document}, after=head)
 
-    def _counted(self, running: KnownExperiment, head: str | None) -> ExperimentEvidence:
+    def _counted(self, running: KnownExperiment, known: Sequence[KnownExperiment]) -> ExperimentEvidence:
         last = running.last
         bare = ExperimentEvidence(
             schema=SCHEMA, model=self.trusted.resolved.policy.model, plan=self._plan(running), start=running.start,
@@ -170,7 +170,7 @@ class ExperimentRun:
             previous=digest(last) if last else None, unreadable=None, lacking=False, arms=(), invented=(), both=0,
             other=0, salts=(), backwards=0, forwards=0, outcomes=0, duplicates=0, earlier=0,
         )  # fmt: skip
-        earlier = [one.start for one in self._known(head) if one.start != running.start][-SALTS:]
+        earlier = [one.start for one in known if one.start != running.start][-SALTS:]
         look = Look(
             bare=bare,
             champion=running.step.champion,
@@ -187,11 +187,10 @@ class ExperimentRun:
 
     def _asked(self, evidence: ExperimentEvidence) -> ExperimentEvidence:
         """Add what a Prometheus says about the time of the look, where the policy asks one."""
-        questions, session = self.experiment.questions, self.session
+        questions = self.experiment.questions
         if not questions:
             return evidence
-        with session.steps.step("ask", f"a Prometheus {plural(len(questions), 'question', 'questions')}"):
-            (answers,) = answered(PrometheusApi.of(session.environ), questions, [self.now], session.steps.say)
+        (answers,) = self.session.ask(questions, [self.now])
         return replace(evidence, answers=answers)
 
     def _plan(self, running: KnownExperiment) -> str:
@@ -215,26 +214,12 @@ class ExperimentRun:
         head: str | None,
     ) -> Entry | None:
         """Write the look; None where somebody else has written a step of this experiment in the meantime."""
-        record = replace(
-            draft,
-            reason=decision.reason,
-            verdict=str(decision.verdict),
-            decision=digest(decision),
-            evidence=digest(evidence),
-            policy=self.trusted.ref,
-            experiment=self._step(running, ExperimentState.LOOK),
+
+        def still_follows(now: str | None) -> bool:
+            known = self._running(now)
+            return known is not None and (known.start, len(known.looks)) == (running.start, len(running.looks))
+
+        step = replace(draft, experiment=self._step(running, ExperimentState.LOOK))
+        return write_judged(
+            self.session.ledger, step, self.trusted, evidence, decision, head=head, still_follows=still_follows
         )
-        documents: dict[str, bytes | str] = {
-            DECISION: canonical(decision),
-            EVIDENCE: canonical(evidence),
-            POLICY: self.trusted.resolved.document,
-        }
-        ledger = self.session.ledger
-        while True:
-            try:
-                return ledger.append(record, documents, after=head)
-            except LostRaceError:
-                head = ledger.head()
-                now = self._running(head)
-                if now is None or (now.start, len(now.looks)) != (running.start, len(running.looks)):
-                    return None

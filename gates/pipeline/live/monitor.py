@@ -10,22 +10,20 @@ from functools import cached_property
 from gates.checkout.trusted_policy import TrustedPolicy
 from gates.documents.live.live_evidence import LABELS, ROWS, SCHEMA, LiveEvidence, LiveWindow
 from gates.documents.live.monitoring_decision import MonitoringDecision
-from gates.documents.record import DECISION, EVIDENCE, POLICY, Record
+from gates.documents.record import Record
 from gates.errors import GatesError
-from gates.ledger.ledger import Entry, LostRaceError
+from gates.ledger.ledger import Entry
 from gates.ledger.watched import ServedModels, last_watch, model_at
 from gates.measure.live.live_tables import LiveTables
 from gates.measure.live.window_counts import Serving, counted
 from gates.measure.live.window_times import MONDAY, WindowTime, due, moment, text_of, window_at
-from gates.measure.prometheus.asking import answered
-from gates.measure.prometheus.prometheus_api import PrometheusApi
 from gates.monitoring.judge_windows import judge_windows
+from gates.pipeline.live.live_records import write_judged
 from gates.pipeline.machines import handed_windows
 from gates.pipeline.session import Session
 from gates.policy.live_policies import measured, parts_of
 from gates.policy.monitor_section import Monitor, seconds
-from gates.schema.canonical import canonical, digest
-from gates.wording import plural
+from gates.schema.canonical import digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,10 +183,7 @@ class MonitoringRun:
         questions, ends = self.monitor.questions, [window.end for part, window in windows if part == ROWS]
         if not questions or not ends:
             return tuple(counts)
-        session = self.session
-        with session.steps.step("ask", f"a Prometheus {plural(len(questions), 'question', 'questions')} a window"):
-            api = PrometheusApi.of(session.environ)
-            given = iter(answered(api, questions, ends, session.steps.say))
+        given = iter(self.session.ask(questions, ends, each=" a window"))
         return tuple(replace(one, answers=next(given)) if one.part == ROWS else one for one in counts)
 
     def _judged(
@@ -206,24 +201,7 @@ class MonitoringRun:
         before: MonitoringDecision | None,
     ) -> Entry | None:
         """Write the record; None where another run has judged windows of this model in the meantime."""
-        record = replace(
-            draft,
-            reason=decision.reason,
-            verdict=str(decision.verdict),
-            decision=digest(decision),
-            evidence=digest(evidence),
-            policy=self.trusted.ref,
-        )
-        documents: dict[str, bytes | str] = {
-            DECISION: canonical(decision),
-            EVIDENCE: canonical(evidence),
-            POLICY: self.trusted.resolved.document,
-        }
-        ledger = self.session.ledger
-        while True:
-            try:
-                return ledger.append(record, documents, after=head)
-            except LostRaceError:
-                head = ledger.head()
-                if self._before(head) != before:
-                    return None
+        return write_judged(
+            self.session.ledger, draft, self.trusted, evidence, decision,
+            head=head, still_follows=lambda now: self._before(now) == before,
+        )  # fmt: skip

@@ -1,1 +1,0 @@
-"""Experiments on users: start one, look at it, stop it."""
