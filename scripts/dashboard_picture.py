@@ -28,8 +28,8 @@ from gates.policy.policy_file import read
 from gates.wording import number
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests/monitoring"))
-from exposed import prometheus, query, rows, stored  # noqa: E402
+sys.path.insert(0, str(ROOT / "tests"))
+from prometheus_server import prometheus, query, rows, stored  # noqa: E402
 
 PICTURES = {name: ROOT / f"docs/pictures/dashboard-{name}.svg" for name in ("model", "server")}
 FIRST = "Requests a second"  # the first panel of a server

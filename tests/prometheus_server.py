@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import shutil
 import socket
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +23,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday; all series end here or 
 LONG = 120  # minutes of series
 Samples = Iterable[tuple[int, float]]  # (minutes before the end, value)
 PATIENCE = 60  # seconds for a server to be ready
+TRIES = 3
 
 
 def minutes(value: Callable[[int], float], *, until: int = 0, but: range = range(0)) -> Samples:
@@ -85,16 +90,75 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
+def asked(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=PATIENCE) as answer:  # noqa: S310 -- of this machine
+        return str(answer.read().decode())
+
+
 def ready(url: str, process: subprocess.Popen[bytes]) -> None:
     """Wait until a server answers. Raises where it ended instead."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and process.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 -- of this machine
-                return
-        except (urllib.error.URLError, OSError):
+            asked(url)
+            return
+        except (OSError, http.client.HTTPException):
             time.sleep(0.05)
     raise RuntimeError(f"{url} does not answer; the server ended with {process.poll()}")
+
+
+@contextmanager
+def serving(command: Sequence[str], folder: Path) -> Iterator[str]:
+    """A program with `--web.listen-address` while the block runs, once it is ready: its address."""
+    for _ in range(TRIES):  # somebody else may take the port first
+        url = f"http://127.0.0.1:{free_port()}"
+        whole = [*command, f"--web.listen-address={url.removeprefix('http://')}"]
+        with subprocess.Popen(whole, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:
+                ready(f"{url}/-/ready", process)
+            except RuntimeError:
+                process.kill()
+                continue
+            try:
+                yield url
+                return
+            finally:
+                process.terminate()
+    raise RuntimeError(f"{command[0]} did not start")
+
+
+def stored(folder: Path, text: str) -> None:
+    """Lay metrics with times (OpenMetrics) down as blocks of a Prometheus."""
+    (folder / "metrics.txt").write_text(text)
+    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "metrics.txt", "data"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@contextmanager
+def prometheus(folder: Path, scraped: str = "scrape_configs: []\n") -> Iterator[str]:
+    """One over the blocks that lie in the folder: its address. ``scraped``: its configuration; by default it scrapes
+    nothing."""
+    (folder / "prometheus.yml").write_text(scraped)
+    command = ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", "--log.level=error"]
+    with serving([*command, "--storage.tsdb.retention.time=100y"], folder) as url:
+        yield url
+
+
+def rows(address: str, way: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the API answers to a query. An error is one."""
+    words = urllib.parse.urlencode(parameters)
+    try:
+        told = json.loads(asked(f"{address}/api/v1/{way}?{words}"))
+    except urllib.error.HTTPError as error:
+        raise AssertionError(error.read().decode()) from error
+    found: list[dict[str, Any]] = told["data"]["result"]
+    return found
+
+
+def query(address: str, expression: str, at: float | None = None) -> list[dict[str, Any]]:
+    """The rows that a query returns: at a time, or now."""
+    return rows(address, "query", {"query": expression} | ({} if at is None else {"time": at}))
 
 
 @contextmanager
@@ -103,23 +167,6 @@ def served(folder: Path, end: datetime = NOON) -> Iterator[str]:
     if not (shutil.which("prometheus") and shutil.which("promtool")):
         pytest.skip("no prometheus found: scripts/prometheus .prometheus gets one; put that folder on the PATH")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "series.txt").write_text(open_metrics(end))
-    (folder / "prometheus.yml").write_text("scrape_configs: []\n")
-    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "series.txt", "data"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    for _ in range(3):  # somebody else may take the port first
-        url = f"http://127.0.0.1:{free_port()}"
-        command = [
-            "prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", "--log.level=error",
-            "--storage.tsdb.retention.time=100y", f"--web.listen-address={url.removeprefix('http://')}",
-        ]  # fmt: skip
-        with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            try:
-                ready(f"{url}/-/ready", process)
-                yield url
-                return
-            except RuntimeError:
-                continue
-            finally:
-                process.terminate()
-    raise RuntimeError("no Prometheus started")
+    stored(folder, open_metrics(end))
+    with prometheus(folder) as url:
+        yield url

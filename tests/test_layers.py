@@ -46,7 +46,8 @@ OBSERVED = (
     "dashboard",
 )
 PARTS = {  # pure ones of others
-    *("gates.project.guesses", "gates.project.policy_text", "gates.github.caller_workflows"),
+    *("gates.project.guesses", "gates.project.policy_text"),
+    *("gates.github.caller_texts", "gates.github.caller_workflows"),
     *(f"gates.observability.{name}" for name in OBSERVED),
 }
 FILES = {"gates.attestation": "gates.attestation.statement"}  # the other module reads a key

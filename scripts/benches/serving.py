@@ -22,7 +22,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILMS = [1, 32, 110, 260, 318, 356, 480, 527]
 ROUNDS, ASKED, CLIENTS, SECONDS = 5, 400, (1, 4, 16), 5
-STAGES = "promotion: {stages: [{alias: challenger}, {alias: champion}]}"
 BARE = """\
 import sys
 sys.dont_write_bytecode = True
@@ -50,11 +49,6 @@ uvicorn.run(app, port=int(sys.argv[2]), log_level="warning")
 def prepare(folder: Path) -> None:
     """The example with a champion and a challenger, which is the same model once more."""
     shutil.copytree(ROOT / "configs/recommender", folder, ignore=shutil.ignore_patterns("data", ".gates", "served"))
-    policy = (folder / "gates.yaml").read_text()
-    if "promotion:" not in policy:
-        (folder / "gates.yaml").write_text(
-            f"{policy}\npromotion: {{stages: [{{alias: challenger}}, {{alias: champion}}]}}\n"
-        )
     steps = "python prepare.py && gates run && gates promote --stage challenger && gates promote --stage champion"
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     environment.pop("MLFLOW_TRACKING_URI", None)

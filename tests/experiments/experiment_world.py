@@ -33,6 +33,14 @@ def first_arm(salt: str, unit: object, share: float = 0.5) -> bool:
     return int(hashlib.sha256(f"{salt}:{unit}".encode()).hexdigest()[:13], 16) / SHARE < share
 
 
+def alike(exposures: list[dict[str, Any]], outcomes: list[dict[str, Any]]) -> None:
+    """Both arms have the same clicks, whatever the salt: unit by unit in turn, so no look ever decides."""
+    turns: dict[str, int] = {}
+    for seen, row in zip(exposures, outcomes, strict=True):
+        turns[seen["arm"]] = turns.get(seen["arm"], -1) + 1
+        row["clicks"] = turns[seen["arm"]] % 5
+
+
 class ExperimentWorld(LiveWorld):
     """Days are counted from the start of the experiment."""
 

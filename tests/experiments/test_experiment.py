@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from edge_project import refused
-from experiment_world import EXPERIMENT, ExperimentWorld, first_arm, gate
+from experiment_world import EXPERIMENT, ExperimentWorld, alike, first_arm, gate
 
 CTR, MS = "ratio[of=clicks, per=impressions]:min_improvement", "mean[of=latency_ms]:max_worsening"
 
@@ -68,14 +68,6 @@ def test_a_goal_that_is_missed_early_is_not_decided_early(begun: ExperimentWorld
     found = begun.look(5)
     assert (found["verdict"], found["code"]) == ("inconclusive", "too_early")
     assert begun.look(10.5, code=1)["verdict"] == "fail"
-
-
-def alike(exposures: list[dict[str, Any]], outcomes: list[dict[str, Any]]) -> None:
-    """Both arms have the same clicks, whatever the salt: unit by unit in turn, so no look ever decides."""
-    turns: dict[str, int] = {}
-    for seen, row in zip(exposures, outcomes, strict=True):
-        turns[seen["arm"]] = turns.get(seen["arm"], -1) + 1
-        row["clicks"] = turns[seen["arm"]] % 5
 
 
 def test_the_planned_end_is_used_once(begun: ExperimentWorld) -> None:

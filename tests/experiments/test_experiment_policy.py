@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "edge"))
-
 from edge_project import Project, refused
+from experiment_world import CLICKS, LATENCY, STAGES
+from experiment_world import EXPERIMENT as BEGUN
 
-CLICKS: dict[str, Any] = {
-    "metric": "ratio", "of": "clicks", "per": "impressions", "better": "larger", "min_improvement": 0
-}  # fmt: skip
-LATENCY: dict[str, Any] = {"metric": "mean", "of": "latency_ms", "better": "smaller", "max_worsening": 20}
-EXPERIMENT: dict[str, Any] = {
-    "split": {"champion": 0.5, "challenger": 0.5}, "unit": "user_id", "exposures": "exposures/*.parquet",
-    "outcomes": "outcomes/*.parquet", "window": "7d", "units": 40000, "min_days": 14, "max_days": 42,
-    "gates": [CLICKS, LATENCY],
-}  # fmt: skip
-STAGES: dict[str, Any] = {"stages": [{"alias": "challenger"}, {"alias": "champion", "experiment": "required"}]}
+EXPERIMENT: dict[str, Any] = BEGUN | {"window": "7d", "units": 40000, "min_days": 14, "max_days": 42}
 
 MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "shares that are too few": ({"split": {"champion": 0.5, "challenger": 0.4}}, ("split: the shares add up to 0.9",)),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from experiment_world import ExperimentWorld
+from experiment_world import ExperimentWorld, alike
 from ledgers import Files, History, audited, chained, load, store, with_record
 
 from gates.schema.canonical import canonical, digest_bytes
@@ -84,9 +84,9 @@ def looked(begun_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Experi
     shutil.copytree(begun_once, base, symlinks=True)
     world = ExperimentWorld(base, None)
     git(world.root, "remote", "set-url", "origin", str(world.origin))
-    world.log(reach=12)
+    world.log(change=alike, reach=12)
     world.look(6)
-    world.look(10.5, code=None)  # the salt follows from the clock: by chance, one arm is better
+    world.look(10.5)
     return world
 
 

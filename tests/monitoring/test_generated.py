@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import yaml
 from edge_project import Done, call
-from exposed import prometheus, query, series, stored
+from exposed import series
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_server import prometheus, query, stored
 
 from gates.errors import GatesError
 from gates.observability import exposition

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from exposed import Series, asked, linted, pushgateway, series, value, verdicts
+from exposed import Series, linted, pushgateway, series, value, verdicts
 from ledgers import ledger_of
 from live_world import MONITOR, LiveWorld, answered, flipped
+from prometheus_server import asked
 from worlds import git
 
 from gates.documents.record import RecordKind

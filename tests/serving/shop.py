@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 import requests
+from prometheus_server import free_port
 
 CONFIG = Path(__file__).parents[2] / "configs/recommender"
 KEPT = shutil.ignore_patterns("data", ".gates", "__pycache__", "served")
@@ -65,12 +65,6 @@ def run(folder: Path, *command: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """The champion is the model of the README; the challenger one that the example's gates would stop, so here they
@@ -79,8 +73,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     shutil.copytree(CONFIG, root, ignore=KEPT)
     policy = (root / "gates.yaml").read_text()
     policy = re.sub(r"\b(min|max_worsening): [\d.]+", lambda found: f"{found[1]}: {LIMITS[found[1]]}", policy)
-    if "promotion:" not in policy:
-        policy += "promotion: {stages: [{alias: challenger}, {alias: champion}]}\n"
     (root / "gates.yaml").write_text(policy)
     run(root, sys.executable, "prepare.py")
     run(root, "git", "init", "--quiet", "--initial-branch=main")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +11,12 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-import requests
 import yaml
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
 from edge_project import Project
+from prometheus_server import prometheus, query
 from pydantic import ValidationError
-from shop import CONFIG, Server, Starting, free_port
+from shop import CONFIG, Server, Starting
 
 DEPLOY = CONFIG / "deploy"
 FILMS = [1, 32, 110]
@@ -70,27 +69,15 @@ def test_the_adapter_tells_what_the_autoscaler_asks_for() -> None:
 @pytest.fixture
 def watched(start: Starting, tmp_path: Path) -> Iterator[tuple[Server, str]]:
     """A server, and a Prometheus that scrapes it each second."""
-    server, port = start(), free_port()
+    server = start()
     target = {"static_configs": [{"targets": [server.url.removeprefix("http://")]}], "job_name": "recommender"}
-    (tmp_path / "prometheus.yml").write_text(
-        yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [target]})
-    )
-    command = ["prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data"]
-    process = subprocess.Popen([*command, f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"])
-    yield server, f"http://127.0.0.1:{port}"
-    process.kill()
-    process.wait()
+    scraped = yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [target]})
+    with prometheus(tmp_path, scraped) as url:
+        yield server, url
 
 
-def answer(url: str, query: str) -> list[float]:
-    try:
-        found = requests.get(f"{url}/api/v1/query", params={"query": query}, timeout=60)
-    except requests.ConnectionError:  # it has not begun
-        return []
-    if found.status_code == 503:
-        return []
-    assert found.status_code == 200, found.text
-    return [float(one["value"][1]) for one in found.json()["data"]["result"]]
+def answer(url: str, expression: str) -> list[float]:
+    return [float(one["value"][1]) for one in query(url, expression)]
 
 
 def waited(url: str, query: str, *, empty: bool) -> list[float]:
