@@ -1,8 +1,7 @@
-"""Commands about data alone: write a first contract, check a table, compare two contracts, bring data here."""
+"""Commands about data alone: write a first contract, check a table, bring data here."""
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -16,10 +15,9 @@ import click
 
 from gates.checkout.workspace import load_contract
 from gates.cli import options
-from gates.errors import Exit, GatesError
+from gates.errors import GatesError
 from gates.github.caller_workflows import UNPINNED
 from gates.policy.sections import EngineName
-from gates.schema.fields import plain
 
 if TYPE_CHECKING:
     from gates.metrics import Task
@@ -249,43 +247,6 @@ def _found(file: str) -> Path:
         where=file,
         hint="Name one with --contract; gates init writes a first.",
     )
-
-
-@click.group()
-def contract() -> None:
-    """Commands about contracts, without data.
-
-    \b
-    Example:
-      gates contract diff main/contract.yaml contract.yaml
-    """
-
-
-@contract.command()
-@click.argument("before", type=click.Path(path_type=Path))
-@click.argument("after", type=click.Path(path_type=Path))
-@options.as_json
-def diff(before: Path, after: Path, as_json: bool) -> NoReturn:
-    """Compare the contracts BEFORE and AFTER rule by rule: what became stricter, looser, new or gone.
-
-    \b
-    Exit codes: 0 AFTER is not looser, 1 some rule is looser, gone, incompatible or can't be determined,
-    2 a mistake in a contract.
-
-    \b
-    Example:
-      gates contract diff main/contract.yaml contract.yaml
-    """
-    from gates.contract.contract_diff import compare
-    from gates.report.terminal.differences import render
-
-    compared = compare(load_contract(before), load_contract(after))
-    if as_json:
-        click.echo(json.dumps(plain(compared), ensure_ascii=False, allow_nan=False))
-    else:
-        coloured = options.colour(sys.stdout)
-        click.echo(render(compared.changes, "looser", width=options.width(), colour=coloured), nl=False, color=coloured)
-    sys.exit(Exit.STOP if compared.looser else Exit.SHIP)
 
 
 @click.command()

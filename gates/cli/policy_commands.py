@@ -1,7 +1,8 @@
-"""Commands about policies, without data."""
+"""Commands about policies and contracts, without data."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from functools import partial
@@ -10,10 +11,11 @@ from typing import NoReturn
 
 import click
 
-from gates.checkout.workspace import Workspace
+from gates.checkout.workspace import Workspace, load_contract
 from gates.cli import options
 from gates.errors import Exit
 from gates.policy import ResolvedPolicy
+from gates.schema.fields import plain
 
 
 @click.group()
@@ -63,3 +65,40 @@ def _bound(named: str, policy: Path) -> ResolvedPolicy:
     if Path(named).is_file() or Path(named) == policy:
         return Workspace(policy=Path(named)).load()
     return policy_at(Workspace(policy=policy), named, os.environ)
+
+
+@click.group()
+def contract() -> None:
+    """Commands about contracts, without data.
+
+    \b
+    Example:
+      gates contract diff main/contract.yaml contract.yaml
+    """
+
+
+@contract.command("diff")
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
+@options.as_json
+def contract_diff(before: Path, after: Path, as_json: bool) -> NoReturn:
+    """Compare the contracts BEFORE and AFTER rule by rule: what became stricter, looser, new or gone.
+
+    \b
+    Exit codes: 0 AFTER is not looser, 1 some rule is looser, gone, incompatible or can't be determined,
+    2 a mistake in a contract.
+
+    \b
+    Example:
+      gates contract diff main/contract.yaml contract.yaml
+    """
+    from gates.contract.contract_diff import compare
+    from gates.report.terminal.differences import render
+
+    compared = compare(load_contract(before), load_contract(after))
+    if as_json:
+        click.echo(json.dumps(plain(compared), ensure_ascii=False, allow_nan=False))
+    else:
+        coloured = options.colour(sys.stdout)
+        click.echo(render(compared.changes, "looser", width=options.width(), colour=coloured), nl=False, color=coloured)
+    sys.exit(Exit.STOP if compared.looser else Exit.SHIP)

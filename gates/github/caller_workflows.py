@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from gates.documents.record import LEDGER
+from gates.github import caller_texts
 from gates.schema.yaml_text import flow
 
 PIN = re.compile(r"([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100})@([0-9a-f]{40})")
@@ -68,6 +69,7 @@ def workflow(home: Home, caller: str) -> str:
         "NAME": flow(home.name(caller)),
         "JUDGING": flow(home.name("gates")),
         "BRANCH": flow(home.branch),
+        "RIGHTS": caller_texts.RIGHTS,
         "USES": _uses(home, called),
         "POLICY": flow(home.policy),
         "FOLDER": flow(home.folder or "."),
@@ -75,15 +77,15 @@ def workflow(home: Home, caller: str) -> str:
         "PRODUCTION": PRODUCTION,
         "WAIVING": WAIVING,
         "CRON": flow(home.cron),
-        "PROMETHEUS": _ASKED if home.asks_prometheus else "",
-        "TOKEN": _ASKED_WITH if home.asks_prometheus else "",
+        "PROMETHEUS": caller_texts.ASKED if home.asks_prometheus else "",
+        "TOKEN": caller_texts.ASKED_WITH if home.asks_prometheus else "",
         "DISPATCH": "repository_dispatch: {types: [new-data]}, " if home.retrains else "",
         "REQUIREMENTS": _requirements(home),
         "PYTHON": f"\n      python-version: {flow(home.python)}" if home.python else "",
         "WORKING": f"\n      working-directory: {flow(home.folder)}" if home.folder else "",
     }
     if caller in WATCHING and home.retrains:
-        text += _RETRAIN
+        text += caller_texts.RETRAIN
         filled |= {"ROLES": flow(json.dumps(home.retrain_roles)), "RETRAIN": _uses(home, "model-retrain.yml")}
     return re.sub(r"<([A-Z]+)>", lambda found: filled[found[1]], text)
 
@@ -111,188 +113,16 @@ def _requirements(home: Home) -> str:
     )
 
 
-_ASKED = "\n      prometheus-url: ${{ vars.PROMETHEUS_URL }}"
-_ASKED_WITH = "\n    secrets:\n      prometheus-token: ${{ secrets.PROMETHEUS_TOKEN }}"
-
-_JUDGE = """\
-# Judges the model on every pull request and keeps one comment there. Written by `gates init`.
-name: <NAME>
-on: {pull_request: , merge_group: }
-permissions: {}
-
-jobs:
-  gates:
-    name: <NAME>
-    permissions:
-      actions: read # who approved what was accepted
-      contents: read # to check the repository out
-      deployments: read # when something was approved
-      pull-requests: write # to comment
-      statuses: write # for the verdict on the commit
-    <USES>
-    with:
-      policy: gates.yaml<WORKING>
-      <REQUIREMENTS><PYTHON>
-      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }} # an MLflow; else a branch of this repository<PROMETHEUS><TOKEN>
-"""
-
-_PROMOTE = """\
-# Judges again what has landed, waits for the approvals, and promotes. Written by `gates init`.
-name: <NAME>
-on:
-  push: {branches: [<BRANCH>]}
-  workflow_dispatch:
-permissions: {}
-
-jobs:
-  promote:
-    permissions:
-      actions: read # to read the approvals back
-      contents: write # to write into the ledger's branch
-      deployments: read # when they were given
-      pull-requests: write # asked for by the workflow that judges; there is no pull request here
-      statuses: write # for the verdict on the commit
-    <USES>
-    with:
-      policy: <POLICY>
-      folder: <FOLDER>
-      approvals: <ROLES> # environments that ask for approval, one per role of the policy
-      environment: <PRODUCTION> # holds the registry's credential
-      <REQUIREMENTS><PYTHON>
-      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }}<PROMETHEUS>
-    secrets: inherit # zizmor: ignore[secrets-inherit] an environment's secret reaches a called workflow in no other way
-"""
-
-_REPORT = """\
-# Speaks for pull requests of forks and of Dependabot, whose own runs may not write. Written by `gates init`.
-name: <NAME>
-on: # zizmor: ignore[dangerous-triggers] what is called checks out and runs nothing of the fork, and judges again
-  workflow_run: {workflows: [<JUDGING>], types: [completed]}
-permissions: {}
-
-jobs:
-  report:
-    if: ${{ github.event.workflow_run.event == 'pull_request' }}
-    permissions:
-      actions: read # to fetch what the run before has measured
-      contents: read # to check the base branch out
-      deployments: read # when something was approved
-      pull-requests: write # to comment
-      statuses: write # for the verdict on the commit
-    <USES>
-    with:
-      policy: gates.yaml<WORKING>
-"""
-
-_ROLLBACK = """\
-# Lets the registry's alias name an earlier model again. Written by `gates init`.
-name: <NAME>
-on:
-  workflow_dispatch:
-    inputs:
-      reason: {description: Why. It is recorded, required: true, type: string}
-      to: {description: "The promotion to go back to, by number or digest; empty: the one before", type: string}
-permissions: {}
-
-jobs:
-  rollback:
-    permissions:
-      contents: write # to write into the ledger's branch
-    <USES>
-    with:
-      policy: <POLICY>
-      reason: ${{ inputs.reason }}
-      to: ${{ inputs.to }}
-      environment: <PRODUCTION> # holds the registry's credential
-      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }}
-    secrets: inherit # zizmor: ignore[secrets-inherit] an environment's secret reaches a called workflow in no other way
-"""
-
-_WAIVE = """\
-# Somebody accepts, by name and for a time, what a pull request's model fails at. Written by `gates init`.
-name: <NAME>
-on:
-  workflow_dispatch:
-    inputs:
-      pull-request: {description: The pull request's number, required: true, type: string}
-      commit: {description: "Its newest commit, all 40 digits", required: true, type: string}
-      gate: {description: "The rule, as the comment names it: recall:max_worsening", required: true, type: string}
-      reason: {description: Why. It is recorded, required: true, type: string}
-      until: {description: "The last day on which it holds: YYYY-MM-DD", required: true, type: string}
-permissions: {}
-
-jobs:
-  waive:
-    permissions:
-      actions: read # to fetch what the commit was judged by, and who approved
-      contents: write # to write into the ledger's branch
-      deployments: read # when that was
-      pull-requests: read # to see that the commit is the newest one
-    <USES>
-    with:
-      policy: <POLICY>
-      pull-request: ${{ inputs.pull-request }}
-      commit: ${{ inputs.commit }}
-      gate: ${{ inputs.gate }}
-      reason: ${{ inputs.reason }}
-      until: ${{ inputs.until }}
-      environment: <WAIVING> # asks a second person
-"""
-
-_MONITOR = """\
-# Judges what the model has answered, records it, and keeps an issue about alarms. Written by `gates init`.
-name: <NAME>
-on: {schedule: [{cron: <CRON>}], <DISPATCH>workflow_dispatch: } # UTC; what GitHub drops, the next run judges, too
-permissions: {}
-
-jobs:
-  monitor:
-    permissions:
-      contents: write # to write into the ledger's branch
-      issues: write # to keep the issue
-    <USES>
-    with:
-      policy: <POLICY>
-      environment: gates-monitor # of the job that writes into the ledger<PROMETHEUS>
-      # fetch: a command that fetches live rows and labels that are not in git<TOKEN>
-"""
-
-_RETRAIN = """\
-
-  retrain: # what a dispatch brings is the digest of a record, and nothing else
-    needs: monitor
-    if: ${{ needs.monitor.outputs.retrain == 'true' || github.event_name == 'repository_dispatch' }}
-    permissions:
-      actions: read # to read the approvals back
-      contents: write # to write into the ledger's branch
-      deployments: read # when they were given
-      pull-requests: write # asked for by the workflow that judges; there is no pull request here
-      statuses: write # for the verdict on the commit
-    <RETRAIN>
-    with:
-      policy: <POLICY>
-      folder: <FOLDER>
-      record: >-
-        ${{ needs.monitor.outputs.retrain == 'true' && needs.monitor.outputs.record
-        || github.event.client_payload.record }}
-      approvals: <ROLES> # environments that ask for approval, one per role of the stage
-      environment: <PRODUCTION> # holds the registry's credential
-      <REQUIREMENTS><PYTHON>
-      tracking-uri: ${{ vars.MLFLOW_TRACKING_URI }}<PROMETHEUS>
-      # fetch: a command that fetches what the policy's retrain.snapshot is made of
-    secrets: inherit # zizmor: ignore[secrets-inherit] an environment's secret reaches a called workflow in no other way
-"""
-
 # name of the caller -> the workflow of this project that it calls, and its text
 CALLERS: Final[Mapping[str, tuple[str, str]]] = {
-    "gates": ("model-ci.yml", _JUDGE),
-    "gates-promote": ("model-promote.yml", _PROMOTE),
-    "gates-report": ("model-report.yml", _REPORT),
-    "gates-rollback": ("model-rollback.yml", _ROLLBACK),
-    "gates-waive": ("model-waive.yml", _WAIVE),
+    "gates": ("model-ci.yml", caller_texts.JUDGE),
+    "gates-promote": ("model-promote.yml", caller_texts.PROMOTE),
+    "gates-report": ("model-report.yml", caller_texts.REPORT),
+    "gates-rollback": ("model-rollback.yml", caller_texts.ROLLBACK),
+    "gates-waive": ("model-waive.yml", caller_texts.WAIVE),
 }
 # the same of those that a policy with a section monitor needs, too
-WATCHING: Final[Mapping[str, tuple[str, str]]] = {"gates-monitor": ("model-monitor.yml", _MONITOR)}
+WATCHING: Final[Mapping[str, tuple[str, str]]] = {"gates-monitor": ("model-monitor.yml", caller_texts.MONITOR)}
 
 
 def callers(home: Home) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from gates.documents.decision import Decision, GateVerdict
 from gates.documents.live.experiment_decision import ExperimentDecision
 from gates.documents.printed.power_table import SCHEMA, PowerTable, RulePower
 from gates.schema.canonical import digest
-from gates.stats.power import POWER, rows_to_settle
+from gates.stats.power import POWER, rows_to_settle, times_the_rows
 
 _COMPARED = ("max_worsening", "min_improvement")  # limits on the difference from another model
 
@@ -64,8 +64,7 @@ def _rule(gate: GateVerdict, distance: float, rows_a_day: float | None, narrower
 
 def _needed(rows: int, detectable: float, distance: float, always: float) -> int | None:
     """Return rows that reveal a distance: fewer than now, where these show more than is asked."""
-    more = rows_to_settle(rows, detectable, distance, always)
-    if more is None or distance <= detectable:
-        return more
-    shrinking, room = detectable**2 - always**2, distance**2 - always**2
-    return max(1, ceil(rows * shrinking / room))
+    times = times_the_rows(detectable, distance, always)
+    if times is None or distance <= detectable:
+        return rows_to_settle(rows, detectable, distance, always)
+    return max(1, ceil(rows * times))

@@ -25,8 +25,8 @@ from gates.errors import GatesError
 from gates.judge.judge import judge
 from gates.judge.waivers import settle
 from gates.ledger.audit_monitoring import RestsOn, check_windows
-from gates.ledger.experiments.audit_experiments import check_experiment, why_not
-from gates.ledger.retrainings import check_retraining, seconds_of
+from gates.ledger.experiments.audit_experiments import check_experiment, check_promotion
+from gates.ledger.retrainings import check_retraining
 from gates.policy import ResolvedPolicy
 from gates.policy.policy_file import read
 from gates.schema.canonical import canonical, digest, digest_bytes
@@ -133,10 +133,9 @@ def _beside(state: Pass, filed: Filed) -> Iterator[Told]:
     yield from _stated(state, record, documents)
     if record.policy is not None and record.kind in (RecordKind.ADOPTION, RecordKind.MIGRATION):
         yield from _of_policy(state, record, documents)
-    if record.policy is not None and record.kind is RecordKind.RETRAIN:
+    if record.policy is not None and record.kind in (RecordKind.RETRAIN, RecordKind.EXPERIMENT):
         yield from _of_plan(state, filed)
-    if record.policy is not None and record.kind is RecordKind.EXPERIMENT:
-        yield from _of_experiment(state, filed)
+    if record.kind is RecordKind.EXPERIMENT:
         return
     if record.decision is None or record.evidence is None or record.policy is None:
         return
@@ -158,7 +157,7 @@ def _beside(state: Pass, filed: Filed) -> Iterator[Told]:
     if recorded != [(one.name, one.digest, one.rows, one.since, one.until) for one in derived.tables]:
         yield Flaw.CONTRADICTION, "its tables are not those of its evidence"
     yield from _says(record, derived.resolved, decision)
-    yield from _experimented(state, filed, derived.resolved)
+    yield from check_promotion(state.get, resolved_of, record, filed.rests.before, derived.resolved)
 
 
 def _stated(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
@@ -210,38 +209,19 @@ def _of_policy(state: Pass, record: Record, documents: Mapping[str, str]) -> Ite
 
 
 def _of_plan(state: Pass, filed: Filed) -> Iterator[Told]:
-    """Check a plan to train again by the records before it."""
-    try:
-        resolved = _resolved(state, filed.documents)
-        yield from check_retraining(state.get, filed.record, filed.rests.before, resolved)
-    except GatesError as error:
-        yield Flaw.CONTRADICTION, f"nothing can be derived from the records before it: {error.what}"
-
-
-def _of_experiment(state: Pass, filed: Filed) -> Iterator[Told]:
-    """Check a step of an experiment by the records before it."""
+    """Check a plan to train again, or a step of an experiment, by the records before it."""
     record, documents = filed.record, filed.documents
     try:
         resolved = _resolved(state, documents)
-        yield from check_experiment(state.get, record, documents, filed.rests.before, resolved)
+        if record.kind is RecordKind.RETRAIN:
+            yield from check_retraining(state.get, record, filed.rests.before, resolved)
+        else:
+            yield from check_experiment(state.get, record, documents, filed.rests.before, resolved)
     except GatesError as error:
         yield Flaw.CONTRADICTION, f"nothing can be derived from the records before it: {error.what}"
         return
-    if record.policy and record.evidence:
+    if record.kind is RecordKind.EXPERIMENT and record.policy and record.evidence:
         state.watched.add((record.policy.digest, record.evidence))
-
-
-def _experimented(state: Pass, filed: Filed, resolved: ResolvedPolicy) -> Iterator[Told]:
-    """Check that a promotion rests on an experiment, where its stage asks for one."""
-    record = filed.record
-    stage = next((one for one in resolved.stages if one.alias == record.alias), None)
-    moving = record.kind in (RecordKind.INTENT, RecordKind.PROMOTION) and not record.target
-    if not moving or stage is None or stage.experiment is None or record.model is None:
-        return
-    now = seconds_of(record.at)
-    why = why_not(state.get, resolved_of, filed.rests.before, resolved, record.model.digest, now)
-    if why is not None:
-        yield Flaw.EXPERIMENT, why
 
 
 def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> Derived:

@@ -85,7 +85,7 @@ def is_paused(resolved: ResolvedPolicy, history: Sequence[PastRecord], now: int)
 def asks(resolved: ResolvedPolicy, decision: MonitoringDecision) -> bool:
     """Tell whether a decision has an alarm that may start a retraining; whether it does, the plan decides."""
     monitor = resolved.policy.monitor
-    asked = monitor.alert.retrain if monitor and monitor.alert and resolved.policy.retrain else ()
+    asked = monitor.retraining if monitor and resolved.policy.retrain else ()
     rules = (rule.gate for window in decision.windows for rule in window.rules)
     return any(gate.verdict is Verdict.FAIL and gate.id in asked for gate in rules)
 
@@ -112,7 +112,7 @@ class _Ask:
     def asked(self) -> tuple[str, ...]:
         """The gates whose alarms may start a retraining."""
         monitor = self.resolved.policy.monitor
-        return monitor.alert.retrain if monitor and monitor.alert else ()
+        return monitor.retraining if monitor else ()
 
     @property
     def part(self) -> str:

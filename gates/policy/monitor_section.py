@@ -132,6 +132,11 @@ class Monitor:
         return seconds(self.delay if part == "rows" or self.label_delay is None else self.label_delay)
 
     @property
+    def retraining(self) -> tuple[str, ...]:
+        """The gates whose alarms may start a retraining."""
+        return self.alert.retrain if self.alert else ()
+
+    @property
     def drifts(self) -> tuple[DriftRule, ...]:
         """The gates of the kind `drift`."""
         return tuple(gate.rule for gate in self.gates if gate.kind == "drift")

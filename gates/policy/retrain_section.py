@@ -59,7 +59,7 @@ def retrain_mistakes(
     retrain: Retrain | None, monitor: Monitor | None, stages: Sequence[str]
 ) -> Iterator[tuple[Path, str]]:
     """Yield what is wrong with retraining, each with its place in the policy. ``stages``: their aliases."""
-    asked = monitor.alert.retrain if monitor and monitor.alert else ()
+    asked = monitor.retraining if monitor else ()
     if retrain is None and asked:
         yield ("monitor", "alert", "retrain"), "nothing says how to train again; add the section retrain"
     if retrain is not None and not asked:

@@ -19,15 +19,24 @@ def detectable(half_width: float, confidence: float) -> float:
     return half_width * (1 + z(POWER) / z(confidence))
 
 
-def rows_to_settle(rows: int, detectable_now: float, distance: float, always: float = 0.0) -> int | None:
-    """Return rows at which ``distance`` becomes detectable, standard errors shrinking with the root of the rows.
+def times_the_rows(detectable_now: float, distance: float, always: float = 0.0) -> float | None:
+    """Return how many times as many rows make ``distance`` detectable, standard errors shrinking with their root.
 
-    ``always``: what of it no number of rows makes smaller. Two significant digits; None where it would take more than
-    ``HOPELESS`` times the rows.
+    Below 1 fewer would do. ``always``: what of ``detectable_now`` no number of rows makes smaller. None where it would
+    take more than ``HOPELESS`` times the rows.
     """
     shrinking, room = sqrt(max(0.0, detectable_now**2 - always**2)), sqrt(max(0.0, max(0.0, distance) ** 2 - always**2))
     times = (shrinking / room) ** 2 if room else inf
-    if times > HOPELESS:
+    return None if times > HOPELESS else times
+
+
+def rows_to_settle(rows: int, detectable_now: float, distance: float, always: float = 0.0) -> int | None:
+    """Return rows at which ``distance`` becomes detectable: never fewer than there are, and two significant digits.
+
+    None where it would take too many; see ``times_the_rows``.
+    """
+    times = times_the_rows(detectable_now, distance, always)
+    if times is None:
         return None
     exact = max(rows, ceil(rows * times))
     step: int = 10 ** max(0, len(str(exact)) - 2)

@@ -14,13 +14,14 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import NormalDist, median
 
 import numpy as np
 import numpy.typing as npt
+from goals import Goals, table
 
 from gates.stats.experiments.arm_ratio import ArmSums, difference
 from gates.stats.experiments.confidence_sequence import early, planned
@@ -31,27 +32,6 @@ UNITS, LOOKS, CONFIDENCE = 40_000, 28, 0.95
 FIXED = NormalDist().inv_cdf(CONFIDENCE)
 EFFECT = 2.486  # standard errors of the planned end: 80 % power of the fixed test
 RATE, SEEN = 0.05, 10  # clicks per impression, impressions of a unit
-
-
-@dataclass(kw_only=True)
-class Goals:
-    """What was to be reached."""
-
-    missed: list[str] = field(default_factory=list)
-
-    def hold(self, what: str, *, met: bool) -> None:
-        """Remember a goal; print it as a sentence."""
-        if not met:
-            self.missed.append(what)
-        print(f"Goal {'met' if met else '**missed**'}: {what}.", flush=True)
-
-
-def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print Markdown."""
-    print(f"\n**{title}**\n\n| {' | '.join(head)} |\n|:--|{'--:|' * (len(head) - 1)}")
-    for row in rows:
-        print(f"| {' | '.join(map(str, row))} |")
-    print(flush=True)
 
 
 def percent(share: float) -> str:

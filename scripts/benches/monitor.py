@@ -18,41 +18,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import watches
+from goals import Goals, table
 from watches import EVERY
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PEERS = ROOT / ".venv-monitor-peers"
 QUIET = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}  # both phone home otherwise
-
-
-@dataclass(kw_only=True)
-class Goals:
-    """What was to be reached."""
-
-    missed: list[str] = field(default_factory=list)
-
-    def hold(self, what: str, *, met: bool) -> str:
-        """Remember a goal; give it as a sentence."""
-        if not met:
-            self.missed.append(what)
-        return f"Goal {'met' if met else '**missed**'}: {what}."
-
-
-def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print Markdown."""
-    print(f"\n**{title}**\n")
-    print(f"| {' | '.join(head)} |\n|:--|{'--:|' * (len(head) - 1)}")
-    for row in rows:
-        print(f"| {' | '.join(map(str, row))} |")
-    print(flush=True)
 
 
 def percent(share: float) -> str:
@@ -87,8 +65,8 @@ def run_lengths(repeats: int, goals: Goals) -> None:
         head,
         rows,
     )
-    print(goals.hold(f"at least {EVERY} windows to a false alarm in every cell", met=least >= EVERY))
-    print(goals.hold(f"a standard error below {percent(ERROR)}", met=error < ERROR))
+    goals.hold(f"at least {EVERY} windows to a false alarm in every cell", met=least >= EVERY)
+    goals.hold(f"a standard error below {percent(ERROR)}", met=error < ERROR)
 
 
 def _scene(n: int, limit: float) -> str:
@@ -107,7 +85,7 @@ def delays(repeats: int, goals: Goals) -> None:
     head = ["each window", *(f"{shift} standard errors" for shift in DELAYS)]
     table("Mean windows to the alarm of one of 10 rules that went beyond its limit", head, rows)
     met = all(found[shift] <= most for shift, most in DELAYS.items())
-    print(goals.hold("at most 18, 6 and 3 windows at 1, 2 and 3 standard errors", met=met))
+    goals.hold("at most 18, 6 and 3 windows at 1, 2 and 3 standard errors", met=met)
 
 
 REFERENCED = {(2_000, 0.01): (0.08, 7), (10_000, 0.01): (0.004, 5)}  # (holdout, margin): at most
@@ -130,7 +108,7 @@ def references(repeats: int, goals: Goals) -> None:
     ]
     table("Against what a model was promoted with, windows of 1,000 rows", head, rows)
     what = "with a margin of a point, at most 8 % and 7 windows for 2,000 rows, 0.4 % and 5 windows for 10,000"
-    print(goals.hold(what, met=met))
+    goals.hold(what, met=met)
 
 
 def firsts(repeats: int, goals: Goals) -> None:
@@ -147,8 +125,8 @@ def firsts(repeats: int, goals: Goals) -> None:
     ]
     table("Against windows", head, rows)
     met = false <= 0.39 and float(np.median(found)) <= 3
-    print(goals.hold("an alarm within a year in at most 39 %, and 3 σ found within 3 windows", met=met))
-    print(goals.hold("the last 8 windows miss most drops", met=missed > 0.5))
+    goals.hold("an alarm within a year in at most 39 %, and 3 σ found within 3 windows", met=met)
+    goals.hold("the last 8 windows miss most drops", met=missed > 0.5)
 
 
 def drifts(repeats: int, goals: Goals) -> None:
@@ -165,8 +143,8 @@ def drifts(repeats: int, goals: Goals) -> None:
         rows,
     )
     met = all(0.03 <= one.five <= 0.08 and 0.005 <= one.one <= 0.02 for one in found)
-    print(goals.hold("p < 0.05 in 3 to 8 %, p < 0.01 in 0.5 to 2 %", met=met))
-    print(goals.hold("the PSI itself blames more than 8 % in every scene", met=all(one.point > 0.08 for one in found)))
+    goals.hold("p < 0.05 in 3 to 8 %, p < 0.01 in 0.5 to 2 %", met=met)
+    goals.hold("the PSI itself blames more than 8 % in every scene", met=all(one.point > 0.08 for one in found))
 
 
 def controls(repeats: int, goals: Goals) -> None:
@@ -187,7 +165,7 @@ def controls(repeats: int, goals: Goals) -> None:
     head = ["rule", "windows to a false alarm", *(f"at {shift} standard errors" for shift in DELAYS)]
     table("The same with 10 rules, by rules that look at windows alone", head, rows)
     far = all(found[name].mean() < EVERY / 2 for name in list(found)[:3])
-    print(goals.hold("the first three come to a false alarm in less than half the time", met=far))
+    goals.hold("the first three come to a false alarm in less than half the time", met=far)
 
 
 def watch(repeats: int, goals: Goals) -> None:
@@ -254,10 +232,10 @@ def peers(windows: int, goals: Goals) -> None:
     table(title, [*head, f"a window of {FULL:,}"], [[name, *cells] for name, cells in rows.items()])
     if why:
         print(f"The peers could not be installed here: {why}\n")
-    print(goals.hold(f"ours raises at most one alarm in {2 * windows} windows", met=ours <= 1))
+    goals.hold(f"ours raises at most one alarm in {2 * windows} windows", met=ours <= 1)
     times = taken["evidently"] / taken["gates"] if not why else 0.0
     what = f"a window of {FULL:,} rows at {SPEED} times Evidently's speed; it is {times:.0f} times"
-    print(goals.hold(what, met=times >= SPEED))
+    goals.hold(what, met=times >= SPEED)
 
 
 # --- costs --------------------------------------------------------------------------------------------------------
@@ -282,8 +260,8 @@ def large(rows: int, runs: int, goals: Goals) -> None:
         ["gates", f"{seconds:.2f}", f"{seconds / bare:.1f}×", f"{memory:.0f} MB"],
     ]
     table(f"A window of {rows:,} rows, drift of {len(live_windows.WIDE)} columns, from Parquet to decision", head, took)
-    print(goals.hold(f"at most {OVER_SCAN} times the scan", met=seconds <= OVER_SCAN * bare))
-    print(goals.hold(f"below {MEMORY} MB", met=memory < MEMORY))
+    goals.hold(f"at most {OVER_SCAN} times the scan", met=seconds <= OVER_SCAN * bare)
+    goals.hold(f"below {MEMORY} MB", met=memory < MEMORY)
 
 
 def ledger(runs: int, goals: Goals) -> None:
@@ -300,7 +278,7 @@ def ledger(runs: int, goals: Goals) -> None:
         ["both", f"{reading + judging:.3f} s"],
     ]
     table(f"One more window of ten columns, {HISTORY:,} in the ledger", ["", "median"], rows)
-    print(goals.hold(f"below {JUDGED} s", met=reading + judging < JUDGED))
+    goals.hold(f"below {JUDGED} s", met=reading + judging < JUDGED)
 
 
 def main() -> None:

@@ -85,6 +85,19 @@ def _look(
         yield Flaw.CONTRADICTION, "its verdict is not that of its decision"
 
 
+def check_promotion(
+    get: Get, read: Read, record: Record, before: Sequence[Before], resolved: ResolvedPolicy
+) -> Iterator[tuple[Flaw, str]]:
+    """Yield what is wrong with a promotion whose stage asks for an experiment: none lets its model take the place."""
+    stage = next((one for one in resolved.stages if one.alias == record.alias), None)
+    moving = record.kind in (RecordKind.INTENT, RecordKind.PROMOTION) and not record.target
+    if not moving or stage is None or stage.experiment is None or record.model is None:
+        return
+    why = why_not(get, read, before, resolved, record.model.digest, seconds_of(record.at))
+    if why is not None:
+        yield Flaw.EXPERIMENT, why
+
+
 def why_not(
     get: Get, read: Read, before: Sequence[Before], resolved: ResolvedPolicy, model: str, now: int
 ) -> str | None:
