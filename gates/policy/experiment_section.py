@@ -23,8 +23,9 @@ METRICS: Mapping[str, tuple[str, ...]] = {  # what an experiment judges -> the f
     "ratio": ("per",),
     "mean": (),
     "share_above": ("above",),
+    "quantile": ("q",),
 }
-_KEYS = ("of", "per", "above")
+_KEYS = ("of", "per", "above", "q")
 LIMITS = ("min_improvement", "max_worsening")
 Direction = Literal["larger", "smaller"]
 
@@ -42,8 +43,8 @@ class ExperimentGate:
     """A sum over the outcomes of each unit, compared between the two arms."""
 
     metric: str = declare(
-        "ratio (sum of `of` per sum of `per`), mean (of `of`, over outcomes), or share_above (of outcomes whose `of` "
-        "is above `above`).",
+        "ratio (sum of `of` per sum of `per`), mean (of `of`, over outcomes), share_above (of outcomes whose `of` is "
+        "above `above`), or quantile (the value of `of` that a share `q` of outcomes does not exceed).",
         stricter="free",
         minLength=1,
     )
@@ -56,6 +57,9 @@ class ExperimentGate:
         minLength=1,
     )
     above: float | None = declare("The value, for share_above.", default=None, stricter="free")
+    q: float | None = declare(
+        "Which quantile.", default=None, late=True, stricter="free", exclusiveMinimum=0, exclusiveMaximum=1
+    )
     better: Direction = declare("Which way is better.")
     min_improvement: float | None = declare(
         "A goal: the challenger must be better than the champion by at least this.",
@@ -228,9 +232,9 @@ def experiment_mistakes(experiment: Experiment) -> Iterator[tuple[Path, str]]:
 
 def _gate_mistakes(gate: ExperimentGate) -> Iterator[tuple[str, str]]:
     if gate.metric not in METRICS:
-        yield "metric", _not_judged(gate.metric)
+        yield "metric", f"an experiment judges {', '.join(METRICS)} of outcomes, not {gate.metric}"
         return
-    for key in ("per", "above"):
+    for key in _KEYS[1:]:
         needed, given = key in METRICS[gate.metric], getattr(gate, key) is not None
         if needed and not given:
             yield "metric", f"{gate.metric} needs {key}"
@@ -244,12 +248,6 @@ def _gate_mistakes(gate: ExperimentGate) -> Iterator[tuple[str, str]]:
         yield "min_improvement", "nothing is smaller than the champion's value by all of it"
     if gate.relative and gate.better == "larger" and gate.max_worsening is not None and gate.max_worsening >= 1:
         yield "max_worsening", "a loss of the champion's whole value is nothing to allow"
-
-
-def _not_judged(metric: str) -> str:
-    if metric == "quantile":
-        return "not_yet: quantiles of an experiment are not judged yet; take share_above of the same column"
-    return f"an experiment judges {', '.join(METRICS)} of outcomes, not {metric}"
 
 
 def stage_mistakes(stages: tuple[Stage, ...], experiment: Experiment | None) -> Iterator[tuple[Path, str]]:

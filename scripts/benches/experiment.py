@@ -1,7 +1,7 @@
 """How often an experiment is wrong when it is looked at again and again, what that costs in power, and how long a look
 takes: by simulation on sums, with the very functions that judge, beside a fixed test that is looked at as often.
 
-    scripts/bench experiment [--only looks,shares,units] [--repeats 20000] [--units 2000000]
+    scripts/bench experiment [--only looks,quantiles,units] [--repeats 20000] [--units 2000000]
 
 Whatever is drawn is seeded. It ends with code 1 where a goal is missed.
 """
@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from goals import Goals, table
 
+from gates.stats.experiments.arm_quantile import Bounded, bounded_difference, share_span
 from gates.stats.experiments.arm_ratio import ArmSums, difference
 from gates.stats.experiments.confidence_sequence import early, planned
 from gates.stats.experiments.sample_ratio import BROKEN, is_broken, log_evidence
@@ -160,6 +161,57 @@ def scenes(repeats: int, goals: Goals) -> None:
     goals.hold(f"at most 5 % in every scene, and two errors ({percent(0.05 + error)})", met=worst <= 0.05 + error)
 
 
+def loads(draw: np.random.Generator, units: int) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Units and how long their pages took: they differ in their networks, and few load most pages."""
+    pages = np.minimum(np.ceil(draw.pareto(1.5, units) + 1e-9).astype(np.int64) + 1, 50)
+    unit = np.repeat(np.arange(units), pages)
+    return unit, np.exp(draw.normal(4, 0.5, units))[unit] * draw.lognormal(0, 0.3, len(unit))
+
+
+def arm_of(unit: npt.NDArray[np.int64], took_: Floats, q: float, errors: float, *, rows: bool) -> Bounded | None:
+    """An arm's quantile and its bounds. ``rows``: as if no two rows were of one unit."""
+    if rows:
+        unit = np.arange(len(took_))
+    order, each = np.sort(took_), np.bincount(unit).astype(float)
+    value = float(order[int(np.ceil(q * len(order))) - 1])
+    both = []
+    for under in (np.bincount(unit, took_ <= value), np.bincount(unit, took_ < value)):
+        x, y, xx, xy, yy = under.sum(), each.sum(), (under**2).sum(), (under * each).sum(), (each**2).sum()
+        both.append(ArmSums(n=len(each), x=float(x), y=float(y), xx=float(xx), xy=float(xy), yy=float(yy)))
+    span = share_span(both, q, errors)
+    if span is None:
+        return None
+    low, high = (float(order[int(np.ceil(share * len(order))) - 1]) for share in span)
+    return Bounded(value=value, low=low, high=high)
+
+
+def quantiles(repeats: int, goals: Goals) -> None:
+    """No difference between the slowest of two arms, whose rows come in units."""
+    rows, worst, units, looked = [], 0.0, 8_000, 14
+    for q in (0.5, 0.9, 0.95):
+        draw, passed = random("quantiles", q), {"gates": 0, "peeked": 0, "of rows": 0}
+        for _ in range(repeats):
+            arms = [loads(draw, units // 2) for _ in range(2)]
+            found = dict.fromkeys(passed, False)
+            for look_ in range(1, looked + 1):
+                n = units // 2 * look_ // looked
+                parts = [(unit[unit < n], took_[unit < n]) for unit, took_ in arms]
+                end = look_ == looked
+                ours = planned(CONFIDENCE) if end else early(2 * n, units, CONFIDENCE)
+                for rule, errors in (("gates", ours), ("peeked", FIXED), ("of rows", ours)):
+                    both = [arm_of(unit, took_, q, errors, rows=rule == "of rows") for unit, took_ in parts]
+                    if both[0] is not None and both[1] is not None:
+                        found[rule] |= bounded_difference(both[0], both[1]).high < 0
+            for rule, wrong in found.items():
+                passed[rule] += wrong
+        worst = max(worst, passed["gates"] / repeats)
+        rows.append([f"{q}", *(percent(passed[rule] / repeats) for rule in ("of rows", "peeked", "gates"))])
+    head = ["quantile", "as if rows were units", "fixed z, at every look", "gates"]
+    table(f"False passes of {looked} looks at a quantile, {units:,} units, {repeats:,} experiments each", head, rows)
+    error = 2 * (0.05 * 0.95 / repeats) ** 0.5
+    goals.hold(f"at most 5 % of each quantile, and two errors ({percent(0.05 + error)})", met=worst <= 0.05 + error)
+
+
 def shares(repeats: int, goals: Goals) -> None:
     """Units that don't fall by their shares."""
     draw, broken = random("shares"), 0
@@ -235,7 +287,7 @@ def rows_of(units: int, goals: Goals) -> None:
             invented=(), both=0, other=0, salts=(), backwards=0, forwards=0, outcomes=0, duplicates=0, earlier=0,
         )  # fmt: skip
         models = [ComparedModel(digest=digest, version=number) for digest, number in ((a, "1"), (b, "2"))]
-        look = Look(bare=bare, champion=models[0], challenger=models[1], before=None, salts=())
+        look = Look(bare=bare, champion=models[0], challenger=models[1], before=None, salts=(), confidence=CONFIDENCE)
         counts = []
 
         def count() -> None:
@@ -267,7 +319,7 @@ def rows_of(units: int, goals: Goals) -> None:
 def main() -> None:
     """Measure, and say which goals were missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="looks,scenes,shares,units")
+    parser.add_argument("--only", default="looks,scenes,quantiles,shares,units")
     parser.add_argument("--repeats", type=int, default=20_000)
     parser.add_argument("--units", type=int, default=2_000_000)
     asked = parser.parse_args()
@@ -276,6 +328,8 @@ def main() -> None:
         looks(asked.repeats, goals)
     if "scenes" in only:
         scenes(max(100, asked.repeats // 40), goals)
+    if "quantiles" in only:
+        quantiles(max(100, asked.repeats // 40), goals)
     if "shares" in only:
         shares(max(100, asked.repeats // 20), goals)
     if "units" in only:

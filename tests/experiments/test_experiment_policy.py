@@ -24,7 +24,11 @@ MISTAKES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "too few units": ({"units": 100}, ("units: 100",)),
     "no gates": ({"gates": []}, ("gates:",)),
     "another metric": ({"gates": [CLICKS | {"metric": "recall"}]}, ("an experiment judges ratio, mean, share_above",)),
-    "a quantile": ({"gates": [CLICKS | {"metric": "quantile"}]}, ("not_yet: quantiles of an experiment",)),
+    "a quantile of no share": (
+        {"gates": [LATENCY | {"metric": "quantile"}]}, ("quantile needs q",)
+    ),
+    "a quantile of all": ({"gates": [LATENCY | {"metric": "quantile", "q": 1}]}, ("q: 1",)),
+    "a share of a mean": ({"gates": [LATENCY | {"q": 0.5}]}, ("q: mean has none",)),
     "a ratio of nothing": (
         {"gates": [{key: value for key, value in CLICKS.items() if key != "per"}]}, ("ratio needs per",)
     ),

@@ -27,6 +27,7 @@ class UnitSums:
     xx: int = declare("Sum of its squares.", big=True)
     xy: int = declare("Sum of the products.", big=True)
     yy: int = declare("Sum of the squares of y.", big=True)
+    value: float | None = declare("For a quantile: that of this week's units.", default=None, late=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,26 @@ class ExposureWeek:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ValueSpan:
+    """Between which values a quantile lies."""
+
+    WRITTEN = "whole"
+    low: float = declare("Lower bound.")
+    high: float = declare("Upper bound.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmQuantile:
+    """A quantile of the outcomes of an arm's closed units. x of its sums are a unit's outcomes at or below it."""
+
+    WRITTEN = "whole"
+    gate: str = declare("The gate's name.")
+    value: float | None = declare("The quantile; null of no outcomes.")
+    early: ValueSpan | None = declare("Its bounds before the planned end; null where there are too few units.")
+    planned: ValueSpan | None = declare("Its bounds at the planned end.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentArm:
     """The units of one model. Units that are left out are in neither arm."""
 
@@ -48,6 +69,9 @@ class ExperimentArm:
     model: ComparedModel = declare("The model.")
     exposed: int = declare("Units that were exposed to it, closed or not.")
     weeks: tuple[ExposureWeek, ...] = declare("By week of exposure.")
+    quantiles: tuple[ArmQuantile, ...] = declare(
+        "Of each gate that is about a quantile, in the policy's order.", default=(), late=True
+    )
 
     @property
     def closed(self) -> int:

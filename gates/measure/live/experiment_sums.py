@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from gates.documents.live.experiment_evidence import (
+    ArmQuantile,
     EarlierSalt,
     ExperimentArm,
     ExperimentEvidence,
@@ -18,21 +19,21 @@ from gates.documents.live.experiment_evidence import (
 from gates.documents.live.experiment_step import ComparedModel, salt_of
 from gates.errors import Exit, GatesError
 from gates.measure.holdout.tables import MissingColumnError
+from gates.measure.live.experiment_quantiles import Bounds, GateQuantile, arm_quantile, find_quantile
 from gates.measure.live.experiment_tables import (
     MICROS,
-    MOST,
     NONE,
-    SCALE,
     UNITS,
     VALUES,
     ExperimentTables,
     Trial,
     micros,
 )
+from gates.measure.live.experiment_terms import UNSUMMED, Summed, Terms, strictly_below, terms_of
 from gates.measure.live.window_times import moment, text_of
 from gates.measure.statistics.moments import WIDE, summed, whole_numbers
-from gates.metrics.expressions import double
 from gates.policy.experiment_section import ExperimentGate
+from gates.stats.experiments.arm_ratio import ArmSums
 from gates.wording import counted
 
 MANY = 0.001  # share of units in another arm than their hash says, from which earlier salts are tried
@@ -43,13 +44,14 @@ _TERMS = 5  # sums of a gate: x, y, xx, xy, yy
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """What is known of a look before anything is counted. ``before``: the time of the look before; ``salts``: the
-    start records of earlier experiments."""
+    start records of earlier experiments; ``confidence``: of bounds over all looks together."""
 
     bare: ExperimentEvidence
     champion: ComparedModel
     challenger: ComparedModel
     before: str | None
     salts: Sequence[str]
+    confidence: float
 
 
 def counted_look(tables: ExperimentTables, look: Look) -> ExperimentEvidence:
@@ -77,7 +79,7 @@ def _counted(tables: ExperimentTables, look: Look) -> ExperimentEvidence:
         f"count_if(arm = {NONE} OR crossed) FROM {UNITS}"
     )
     both, other, earlier, strangers = (int(units or 0) for units in (both, other, earlier, strangers))
-    weeks = _weeks(tables)
+    values = _values(tables)
     reach = tables.reach
     ((backwards, forwards, rows),) = tables.engine.run(
         f"SELECT count_if(just_before), count_if(just_after), coalesce(sum(outcomes), 0) FROM {VALUES}"
@@ -86,7 +88,13 @@ def _counted(tables: ExperimentTables, look: Look) -> ExperimentEvidence:
         bare,
         reach=None if reach is None else text_of(datetime.fromtimestamp(reach // MICROS, UTC)),
         arms=tuple(
-            ExperimentArm(arm=name, model=model, exposed=int(exposed[arm] or 0), weeks=tuple(weeks[arm]))
+            ExperimentArm(
+                arm=name,
+                model=model,
+                exposed=int(exposed[arm] or 0),
+                weeks=tuple(_weeks(tables, values, arm)),
+                quantiles=tuple(_quantiles(tables, values, arm, look.confidence)),
+            )
             for (name, arm), model in zip(_ARMS, (look.champion, look.challenger), strict=True)
         ),
         invented=tuple(
@@ -110,73 +118,64 @@ def _by_earlier(tables: ExperimentTables, look: Look, other: int, units: int) ->
         yield EarlierSalt(record=start, other=tables.other_by(salt_of(start)))
 
 
-def _weeks(tables: ExperimentTables) -> dict[int, list[ExposureWeek]]:
-    """Return the weeks of each arm with the sums of every gate."""
-    columns: dict[str, str] = {}  # SQL of what is summed of a row -> its name
-    gates = [_terms(tables, gate, columns) for gate in tables.experiment.gates]
-    tables.find_values(list(columns.items()))
-    _refuse_unsummed(tables, columns)
-    closed: dict[tuple[int, int], int] = {
-        (int(arm), int(week)): int(units)
-        for arm, week, units in tables.engine.run(
-            f"SELECT arm, week, count(*) FROM {UNITS} WHERE {tables.closed} GROUP BY 1, 2 ORDER BY 1, 2"
-        )
-    }
-    sums = _sums(tables, gates)
-    weeks: dict[int, list[ExposureWeek]] = {arm: [] for _, arm in _ARMS}
-    for (arm, week), units in closed.items():
-        by_gate = tuple(
-            _unit_sums(gate, sums.get((arm, week)), place, units, per_unit=tables.is_per_unit(gate, gate.per))
-            for place, gate in enumerate(tables.experiment.gates)
-        )
-        weeks[arm].append(ExposureWeek(week=week, closed=units, sums=by_gate))
-    return weeks
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Terms:
-    """SQL of a unit's numerator, denominator (None: 1, the unit itself) and whether it has values, of ``VALUES``."""
+class _Values:
+    """What closed units come to. ``closed``: units by arm and week; ``sums``: by arm and week, of each gate, then of
+    each quantile once more; ``quantiles``: by their gates."""
 
-    x: str
-    y: str | None
-    valued: str
+    closed: Mapping[tuple[int, int], int]
+    sums: Mapping[tuple[int, int], Sequence[int]]
+    quantiles: Mapping[str, GateQuantile]
 
 
-def _terms(tables: ExperimentTables, gate: ExperimentGate, columns: dict[str, str]) -> _Terms:
-    def summed_as(sql: str) -> str:
-        return columns.setdefault(sql, f"s{len(columns)}")
+def _values(tables: ExperimentTables) -> _Values:
+    gates = tables.experiment.gates
+    quantiles = {
+        gate.name: find_quantile(tables, gate, place) for place, gate in enumerate(gates) if gate.metric == "quantile"
+    }
+    summed = Summed(tables=tables)
+    terms = [terms_of(summed, gate, quantiles.get(gate.name)) for gate in gates]
+    terms += [strictly_below(summed, gate, quantiles[gate.name]) for gate in gates if gate.name in quantiles]
+    tables.find_values(list(summed.columns.items()))
+    _refuse_unsummed(tables, summed.columns)
+    counted_units = tables.engine.run(
+        f"SELECT arm, week, count(*) FROM {UNITS} WHERE {tables.closed} GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    closed = {(int(arm), int(week)): int(units) for arm, week, units in counted_units}
+    return _Values(closed=closed, sums=_sums(tables, terms), quantiles=quantiles)
 
-    def value(name: str) -> tuple[str, str]:
-        """Name the sum of a column, and the count of its values."""
-        column = tables.number(tables.outcomes, name)
-        count = summed_as(f"CASE WHEN {column.sql} IS NOT NULL THEN 1 END")
-        if column.category == "boolean":
-            return f"coalesce({summed_as(f'CAST({column.sql} AS INTEGER)')}, 0)", count
-        if column.category == "integer":
-            return f"CAST(coalesce({summed_as(column.whole)}, 0) AS DOUBLE)", count
-        summed_as(f"CASE WHEN NOT abs({column.double}) < {double(2.0**MOST)} THEN 1 END")
-        fit = f"CASE WHEN abs({column.double}) < {double(2.0**MOST)} THEN {column.double} END"
-        whole = summed_as(f"CAST(round({fit} * {double(2.0**SCALE)}) AS HUGEINT)")
-        return f"CAST(coalesce({whole}, 0) AS DOUBLE) * {double(2.0**-SCALE)}", count
 
-    x, valued = value(gate.of)
-    rows = f"coalesce({valued}, 0)"
-    if gate.metric == "ratio":
-        if tables.is_per_unit(gate, gate.per):
-            return _Terms(x=x, y=None, valued=f"{rows} > 0")
-        y, also = value(str(gate.per))
-        return _Terms(x=x, y=y, valued=f"{rows} > 0 AND coalesce({also}, 0) > 0")
-    if gate.metric == "share_above":
-        column = tables.number(tables.outcomes, gate.of)
-        above = summed_as(f"CASE WHEN {column.double} > {double(float(gate.above or 0))} THEN 1 END")
-        return _Terms(x=f"coalesce({above}, 0)", y=rows, valued=f"{rows} > 0")
-    return _Terms(x=x, y=rows, valued=f"{rows} > 0")
+def _weeks(tables: ExperimentTables, values: _Values, arm: int) -> Iterator[ExposureWeek]:
+    """Yield the weeks of an arm with the sums of every gate."""
+    for (of, week), units in values.closed.items():
+        if of != arm:
+            continue
+        listed = []
+        for place, gate in enumerate(tables.experiment.gates):
+            per_unit = tables.is_per_unit(gate, gate.per)
+            sums = _unit_sums(gate, values.sums.get((arm, week)), place, units, per_unit=per_unit)
+            quantile = values.quantiles.get(gate.name)
+            listed.append(replace(sums, value=quantile.by_week.get((arm, week))) if quantile else sums)
+        yield ExposureWeek(week=week, closed=units, sums=tuple(listed))
+
+
+def _quantiles(tables: ExperimentTables, values: _Values, arm: int, confidence: float) -> Iterator[ArmQuantile]:
+    """Yield the quantiles of an arm."""
+    gates = tables.experiment.gates
+    bounds = Bounds.of(tables.experiment, sum(values.closed.values()), confidence)
+    units = sum(closed for (of, _), closed in values.closed.items() if of == arm)
+    again = len(gates)
+    for place, gate in enumerate(gates):
+        if gate.name in values.quantiles:
+            both = _arm_sums(values.sums, arm, place, units), _arm_sums(values.sums, arm, again, units)
+            yield arm_quantile(tables, gate, values.quantiles[gate.name], arm, both, bounds)
+            again += 1
 
 
 def _refuse_unsummed(tables: ExperimentTables, columns: Mapping[str, str]) -> None:
     """Raise ``GatesError`` where a number is NaN, infinite or too large to be summed."""
     for sql, name in columns.items():
-        if not sql.startswith("CASE WHEN NOT abs("):
+        if not sql.startswith(UNSUMMED):
             continue
         ((bad,),) = tables.engine.run(f"SELECT coalesce(sum({name}), 0) FROM {VALUES}")
         if bad:
@@ -184,7 +183,7 @@ def _refuse_unsummed(tables: ExperimentTables, columns: Mapping[str, str]) -> No
             raise GatesError(what, hint="Look for NaN, infinite and very large numbers.")
 
 
-def _sums(tables: ExperimentTables, gates: Sequence[_Terms]) -> dict[tuple[int, int], list[int]]:
+def _sums(tables: ExperimentTables, gates: Sequence[Terms]) -> dict[tuple[int, int], list[int]]:
     """Return by arm and week, of each gate: units with values, then x, y, xx, xy, yy in units of 2**-140."""
     pairs = [f"{terms.x} AS x{at}_, {terms.y or '0.0'} AS y{at}_" for at, terms in enumerate(gates)]
     inner = f"SELECT arm, week, {', '.join(pairs)} FROM {VALUES}"
@@ -219,3 +218,12 @@ def _unit_sums(gate: ExperimentGate, sums: Sequence[int] | None, place: int, uni
         y = yy = units << UnitSums.UNIT
         xy = x
     return UnitSums(gate=gate.name, valued=valued, x=x, y=y, xx=xx, xy=xy, yy=yy)
+
+
+def _arm_sums(sums: Mapping[tuple[int, int], Sequence[int]], arm: int, place: int, units: int) -> ArmSums:
+    """Add up the sums of one place over the weeks of an arm."""
+    size = _TERMS + 1
+    listed = [one[size * place + 1 : size * (place + 1)] for (of, _), one in sums.items() if of == arm]
+    totals = [sum(column) / 2**UnitSums.UNIT for column in zip(*listed, strict=True)] or [0.0] * _TERMS
+    x, y, xx, xy, yy = totals
+    return ArmSums(n=units, x=x, y=y, xx=xx, xy=xy, yy=yy)

@@ -170,15 +170,7 @@ class ExperimentTables:
 
         Sums of whole numbers, and of doubles as such, so no order of rows changes them.
         """
-        opened = self.outcomes
-        at = micros_of(opened, self.experiment.time, "experiment.time")
-        named = ", ".join(f"{sql} AS {name}" for sql, name in columns)
-        rows = f"SELECT {self._joinable(opened)} AS key, {at} AS seen_at, {named} FROM {quoted(OUTCOMES)}"
-        rows += f" WHERE {at} < {micros(self.until)}"
-        closed = f"SELECT unit, {self._key_of_unit()} AS key, first, arm, week FROM {UNITS} WHERE {self.closed}"
-        span = self.experiment.span * MICROS
-        near = f"o.seen_at >= u.first - {DAY * MICROS} AND o.seen_at < u.first + {span}"
-        joined = f"SELECT u.*, o.* EXCLUDE (key) FROM ({rows}) o JOIN ({closed}) u ON o.key = u.key WHERE {near}"
+        joined = self._of_closed_units(", ".join(f"{sql} AS {name}" for sql, name in columns), DAY)
         sums = ", ".join(f"sum(CASE WHEN seen_at >= first THEN {name} END) AS {name}" for _, name in columns)
         before = "bool_or(seen_at < first) AS just_before"
         after = f"bool_or(seen_at >= first AND seen_at < first + {DAY * MICROS}) AS just_after"
@@ -186,16 +178,33 @@ class ExperimentTables:
         made = f"SELECT unit, arm, week, {counts}, {before}, {after}, {sums} FROM ({joined}) GROUP BY unit, arm, week"
         self.engine.run(f"CREATE OR REPLACE TEMP TABLE {VALUES} AS {made}")
 
-    def duplicates(self) -> int:
-        """Count the rows of outcomes within a closed unit's window that repeat another one in every column."""
+    def find_spread(self, column: Column, name: str) -> None:
+        """Make a table of how often each value of a column occurs among the outcomes of closed units, by arm and week.
+
+        Zero has one sign.
+        """
+        joined = self._of_closed_units(f"{column.double} + 0.0 AS value", 0)
+        made = f"SELECT arm, week, value, count(*) AS rows FROM ({joined}) WHERE value IS NOT NULL GROUP BY 1, 2, 3"
+        self.engine.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {made}")
+
+    def _of_closed_units(self, selected: str, sooner: int) -> str:
+        """Write SQL of the outcomes in each closed unit's window, and in the seconds before it, which are ``sooner``.
+
+        ``selected``: SQL of what is taken of a row of outcomes.
+        """
         opened = self.outcomes
         at = micros_of(opened, self.experiment.time, "experiment.time")
-        whole = ", ".join(quoted(name) for name in opened.columns)
-        rows = f"SELECT {self._joinable(opened)} AS key, {at} AS seen_at, hash({whole}) AS content"
-        rows += f" FROM {quoted(OUTCOMES)} WHERE {at} < {micros(self.until)}"
-        closed = f"SELECT {self._key_of_unit()} AS key, first FROM {UNITS} WHERE {self.closed}"
-        near = f"o.seen_at >= u.first AND o.seen_at < u.first + {self.experiment.span * MICROS}"
-        inside = f"SELECT content FROM ({rows}) o JOIN ({closed}) u ON o.key = u.key WHERE {near}"
+        rows = f"SELECT {self._joinable(opened)} AS key, {at} AS seen_at, {selected} FROM {quoted(OUTCOMES)}"
+        rows += f" WHERE {at} < {micros(self.until)}"
+        closed = f"SELECT unit, {self._key_of_unit()} AS key, first, arm, week FROM {UNITS} WHERE {self.closed}"
+        span = self.experiment.span * MICROS
+        near = f"o.seen_at >= u.first - {sooner * MICROS} AND o.seen_at < u.first + {span}"
+        return f"SELECT u.*, o.* EXCLUDE (key) FROM ({rows}) o JOIN ({closed}) u ON o.key = u.key WHERE {near}"
+
+    def duplicates(self) -> int:
+        """Count the rows of outcomes within a closed unit's window that repeat another one in every column."""
+        whole = ", ".join(quoted(name) for name in self.outcomes.columns)
+        inside = self._of_closed_units(f"hash({whole}) AS content", 0)
         ((repeated,),) = self.engine.run(f"SELECT count(*) - count(DISTINCT content) FROM ({inside})")
         return int(repeated)
 

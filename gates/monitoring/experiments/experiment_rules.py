@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite, sqrt
 
 from gates.documents.decision import Code, Estimate, GateVerdict, Verdict
-from gates.documents.live.experiment_evidence import ExperimentArm, UnitSums
+from gates.documents.live.experiment_evidence import ArmQuantile, ExperimentArm, UnitSums
 from gates.kinds.metric.comparison import outcome
 from gates.kinds.metric.sentences import SentenceFacts, sentence
 from gates.monitoring.experiments.experiment_checks import UNIT
 from gates.policy.experiment_section import ExperimentGate
 from gates.schema.canonical import settled
+from gates.stats.experiments.arm_quantile import Bounded, around, bounded_difference
 from gates.stats.experiments.arm_ratio import ArmSums, difference
 from gates.stats.power import detectable, rows_to_settle
 from gates.wording import Hopeless, number, percent, plural
@@ -48,23 +49,83 @@ def arm_sums(arm: ExperimentArm, gate: str, weeks: Sequence[int] | None = None) 
     return ArmSums(n=sum(week.closed for week in wanted), **totals)
 
 
+def week_value(arm: ExperimentArm, gate: ExperimentGate, week: int) -> float | None:
+    """Return a gate's value of the units of one week; None where there is none."""
+    if gate.metric != "quantile":
+        return arm_sums(arm, gate.name, (week,)).ratio
+    found = (one.value for each in arm.weeks if each.week == week for one in each.sums if one.gate == gate.name)
+    return next(found, None)
+
+
+def is_possible(arm: ExperimentArm, quantile: ArmQuantile, q: float) -> bool:
+    """Tell whether an arm's quantile can be one: it lies within its bounds, those of the planned end within the wider
+    ones of every look, and at least a share ``q`` of the outcomes at or below it."""
+    if quantile.value is None:
+        return quantile.early is None and quantile.planned is None
+    sums = arm_sums(arm, quantile.gate)
+    ends: list[float] = [quantile.value]
+    for span in (quantile.planned, quantile.early):
+        ends = [span.low, *ends, span.high] if span else ends
+    in_order = ends == sorted(ends) and all(map(isfinite, ends))
+    return (
+        in_order and (quantile.early is None or quantile.planned is not None) and sums.x >= q * sums.y * (1 - 1e-12) > 0
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared:
+    """Both arms' values with their bounds, and by how much the challenger's exceeds what the champion's asks for."""
+
+    champion: Bounded
+    challenger: Bounded
+    difference: Bounded
+
+
 def judged_gate(gate: ExperimentGate, arms: tuple[ExperimentArm, ...], terms: LookTerms) -> GateVerdict:
     """Return the verdict of a gate at a look: by its bounds alone, whatever the day."""
     sums = tuple(arm_sums(arm, gate.name) for arm in arms)
-    champion, challenger = sums
-    closed = champion.n + challenger.n
+    closed = sum(one.n for one in sums)
     unmeasured = _unmeasured(gate, arms)
     if unmeasured is not None:
         return _unjudged(gate, Verdict.ERROR, Code.NOT_MEASURED, unmeasured, closed)
     few = _too_few(gate, sums, terms)
-    compared = difference(champion, challenger, _margin(gate))
-    if few is not None or compared is None or not compared[1] > 0:
-        why = few or f"all units are alike in {gate.name}, which tells nothing about how far off that may be"
+    compared = _COMPARED.get(gate.metric, _ratios)(gate, arms, terms)
+    if few is not None or compared is None:
+        why = few or f"the units tell nothing about how far off {gate.name} may be"
         return _unjudged(gate, Verdict.INCONCLUSIVE, Code.TOO_FEW_ROWS, why, closed)
-    if gate.relative and (champion.ratio or 0.0) <= 0:
+    if gate.relative and compared.champion.value <= 0:
         why = f"{gate.name} of {terms.champion} is not above 0, so no share of it can be told"
         return _unjudged(gate, Verdict.ERROR, Code.UNDEFINED, why, closed)
-    return _compared(gate, sums, compared, terms)
+    return _held(gate, closed, compared, terms)
+
+
+def _ratios(gate: ExperimentGate, arms: tuple[ExperimentArm, ...], terms: LookTerms) -> _Compared | None:
+    """Compare two ratios of sums; None where all units are alike, or an arm has no ratio."""
+    sums = [arm_sums(arm, gate.name) for arm in arms]
+    compared = difference(sums[0], sums[1], _margin(gate))
+    if compared is None or not compared[1] > 0:
+        return None
+    levels = [around(one.ratio or 0.0, sqrt(one.variance or 0.0) * terms.errors) for one in sums]
+    return _Compared(
+        champion=levels[0], challenger=levels[1], difference=around(compared[0], compared[1] * terms.errors)
+    )
+
+
+def _quantiles(gate: ExperimentGate, arms: tuple[ExperimentArm, ...], terms: LookTerms) -> _Compared | None:
+    """Compare two quantiles; None where an arm has too few outcomes for bounds."""
+    levels = []
+    for arm in arms:
+        quantile = next(one for one in arm.quantiles if one.gate == gate.name)
+        span = quantile.planned if terms.planned else quantile.early
+        if quantile.value is None or span is None:
+            return None
+        levels.append(Bounded(value=quantile.value, low=span.low, high=span.high))
+    champion, challenger = levels
+    less = champion.times(1 - _margin(gate))
+    return _Compared(champion=champion, challenger=challenger, difference=bounded_difference(less, challenger))
+
+
+_COMPARED = {"quantile": _quantiles}
 
 
 def _unjudged(gate: ExperimentGate, verdict: Verdict, code: Code, reason: str, n: int) -> GateVerdict:
@@ -96,13 +157,20 @@ def _too_few(gate: ExperimentGate, sums: tuple[ArmSums, ...], terms: LookTerms) 
     """
     if min(one.n for one in sums) < FEWEST:
         return f"fewer than {FEWEST} units of an arm are closed"
-    x = sum(_effective(one.x, one.xx) for one in sums)
-    y = sum(_effective(one.y, one.yy) for one in sums)
-    seen = min(y, x if gate.metric != "mean" else y)
+    seen = min(sum(_effective(total, squares) for total, squares in pairs) for pairs in _counted(gate, sums))
     if seen * min(terms.shares) < EVENTS:
         few = f"as few as {plural(round(seen), *UNIT)} have anything for {gate.name}"
         return f"{few}, which tells too little about how far off it may be"
     return None
+
+
+def _counted(gate: ExperimentGate, sums: tuple[ArmSums, ...]) -> Iterator[list[tuple[float, float]]]:
+    """Yield sums over units, with those of squares, that must be worth some units in both arms together."""
+    yield [(one.y, one.yy) for one in sums]
+    if gate.metric != "mean":
+        yield [(one.x, one.xx) for one in sums]
+    if gate.metric == "quantile":  # those above it
+        yield [(one.y - one.x, one.yy - 2 * one.xy + one.xx) for one in sums]
 
 
 def _effective(total: float, squares: float) -> float:
@@ -110,40 +178,35 @@ def _effective(total: float, squares: float) -> float:
     return total**2 / squares if squares > 0 else 0.0
 
 
-def _compared(
-    gate: ExperimentGate, sums: tuple[ArmSums, ...], compared: tuple[float, float], terms: LookTerms
-) -> GateVerdict:
+def _held(gate: ExperimentGate, n: int, compared: _Compared, terms: LookTerms) -> GateVerdict:
     """Hold the difference to its limit; a relative limit is in the difference already."""
-    raw, error = compared
     limit = 0.0 if gate.relative else gate.limit if gate.rule == "min_improvement" else -gate.limit
-    value, half = settled(gate.sign * raw), error * terms.errors
-    low, high = settled(value - half), settled(value + half)
-    verdict = outcome(value, low, high, limit)
+    judged = _estimate(compared.difference)
+    oriented = judged if gate.sign > 0 else Estimate(value=-judged.value, low=-judged.high, high=-judged.low)
+    verdict = outcome(oriented.value, oriented.low, oriented.high, limit)
     code = {
         Verdict.PASS: Code.WITHIN_BAR,
         Verdict.INCONCLUSIVE: Code.ACROSS_BAR,
         Verdict.FAIL: Code.BELOW_BAR,
         Verdict.ERROR: Code.NOT_FINITE,
     }[verdict]
-    oriented = Estimate(value=value, low=low, high=high)
-    judged = oriented if gate.sign > 0 else Estimate(value=-value, low=-high, high=-low)
-    n = sum(one.n for one in sums)
-    reason, notes = _told(gate, oriented, code, n, terms, abs(value - limit))
-    levels = [_level(one, terms) for one in sums]
+    reason, notes = _told(gate, oriented, code, n, terms, abs(oriented.value - limit))
     return GateVerdict(
         id=gate.name, kind="metric", metric=gate.metric, rule=gate.rule, bar=gate.limit, slice=None, by=None,
-        groups=None, n=n, verdict=verdict, code=code, reason="; ".join([reason, *notes]), candidate=levels[1],
-        champion=levels[0], difference=judged, detectable=settled(detectable(half, terms.confidence)),
-        method=terms.method, better=gate.sign, notes=notes,
+        groups=None, n=n, verdict=verdict, code=code, reason="; ".join([reason, *notes]),
+        candidate=_level(compared.challenger), champion=_level(compared.champion), difference=judged,
+        detectable=settled(detectable(oriented.value - oriented.low, terms.confidence)), method=terms.method,
+        better=gate.sign, notes=notes,
     )  # fmt: skip
 
 
-def _level(sums: ArmSums, terms: LookTerms) -> Estimate | None:
-    if sums.ratio is None or sums.variance is None:
-        return None
-    half = sqrt(sums.variance) * terms.errors
-    ends = [settled(end) for end in (sums.ratio, sums.ratio - half, sums.ratio + half)]
-    return Estimate(value=ends[0], low=ends[1], high=ends[2]) if all(map(isfinite, ends)) else None
+def _estimate(bounded: Bounded) -> Estimate:
+    return Estimate(value=settled(bounded.value), low=settled(bounded.low), high=settled(bounded.high))
+
+
+def _level(bounded: Bounded) -> Estimate | None:
+    shown = _estimate(bounded)
+    return shown if all(map(isfinite, (shown.value, shown.low, shown.high))) else None
 
 
 def _told(

@@ -13,7 +13,7 @@ from gates.errors import GatesError
 from gates.judge.answers import wrong_answers
 from gates.kinds.promql.promql_verdict import held
 from gates.monitoring.experiments.experiment_checks import log_checks
-from gates.monitoring.experiments.experiment_rules import LookTerms, arm_sums, judged_gate
+from gates.monitoring.experiments.experiment_rules import LookTerms, is_possible, judged_gate, week_value
 from gates.policy import ResolvedPolicy
 from gates.policy.experiment_section import Experiment, plan_of
 from gates.schema.canonical import digest, settled
@@ -129,7 +129,13 @@ def contradiction_in(experiment: Experiment, evidence: ExperimentEvidence, step:
     if models != [("champion", step.champion), ("challenger", step.challenger)]:
         return "its arms are not those of the start"
     names = [gate.name for gate in experiment.gates]
+    quantiles = {gate.name: gate.q or 0.0 for gate in experiment.gates if gate.metric == "quantile"}
     for arm in evidence.arms:
+        if [one.gate for one in arm.quantiles] != list(quantiles):
+            return "its quantiles are not those of the gates"
+        wrong_one = next((one.gate for one in arm.quantiles if not is_possible(arm, one, quantiles[one.gate])), None)
+        if wrong_one is not None:
+            return f"the quantile {wrong_one} of the {arm.arm}"
         weeks = [week.week for week in arm.weeks]
         if weeks != sorted(set(weeks)) or arm.closed > arm.exposed:
             return f"weeks or units of the {arm.arm}"
@@ -221,11 +227,11 @@ def _weeks(experiment: Experiment, evidence: ExperimentEvidence) -> Iterator[Wee
     weeks = sorted({week.week for arm in evidence.arms for week in arm.weeks})
     for week in weeks:
         for gate in experiment.gates:
-            champion, challenger = (arm_sums(arm, gate.name, (week,)) for arm in evidence.arms)
+            values = [week_value(arm, gate, week) for arm in evidence.arms]
             yield WeekEffect(
                 week=week,
                 gate=gate.name,
-                units=champion.n + challenger.n,
-                champion=None if champion.ratio is None else settled(champion.ratio),
-                challenger=None if challenger.ratio is None else settled(challenger.ratio),
+                units=sum(one.closed for arm in evidence.arms for one in arm.weeks if one.week == week),
+                champion=None if values[0] is None else settled(values[0]),
+                challenger=None if values[1] is None else settled(values[1]),
             )

@@ -177,6 +177,7 @@ class ExperimentRun:
             challenger=running.step.challenger,
             before=last.until if last else None,
             salts=earlier,
+            confidence=self.trusted.resolved.policy.confidence,
         )
         if bare.until <= bare.started:
             raise GatesError(f"the experiment began later, at {bare.started}", where="--until")
