@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from gates.documents.live.prometheus_answer import PrometheusAnswer
-from gates.documents.record import TIME_PATTERN
 from gates.documents.slices import AUTO, Dimension, Key, is_found
 from gates.documents.spread import Curve, Fit
 from gates.documents.statistic import Statistic
-from gates.schema.fields import declare
+from gates.schema.fields import TIME_PATTERN, declare
 
 SCHEMA: Literal["gates/evidence/v1"] = "gates/evidence/v1"
 CANDIDATE, CHAMPION = 0, 1  # which of the two models a number is about

@@ -13,7 +13,7 @@ from typing import Literal
 
 from gates.documents.live.experiment_step import ExperimentState, ExperimentStep
 from gates.documents.live.retraining import Retraining
-from gates.schema.fields import declare
+from gates.schema.fields import TIME_PATTERN, declare
 
 SCHEMA: Literal["gates/record/v1"] = "gates/record/v1"
 FILE = "record.json"
@@ -25,7 +25,6 @@ CARD = "card.md"  # attached to a promotion: the model's card
 STATEMENT = "statement.dsse.json"  # attached to one that was signed: the decision as a statement
 
 _DIGEST = "^sha256:[0-9a-f]{64}$"
-TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 
 
 class RecordKind(StrEnum):

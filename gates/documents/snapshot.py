@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gates.documents.record import TIME_PATTERN
-from gates.schema.fields import declare
+from gates.schema.fields import TIME_PATTERN, declare
 
 FILE = "snapshot.json"  # in the folder of the holdout
 

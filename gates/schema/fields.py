@@ -20,6 +20,7 @@ Stricter = (
 )  # a word that ``gates.documents.printed.diff`` knows, or options from the laxest to the strictest
 T = TypeVar("T")
 DATE = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"  # a day: days so written compare as text
+TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"  # a moment in UTC, to the second
 
 
 def declare(

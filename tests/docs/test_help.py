@@ -148,6 +148,7 @@ ELSE: dict[str, Example] = {
     "gates experiment --dry-run --json": Example(EXPERIMENTED, code=2),
     "gates experiment --until 2026-12-31": Example(EXPERIMENTED, code=2),
     "gates experiment start": Example(CHALLENGED),
+    "gates experiment start --from 2030-01-07": Example(CHALLENGED),
     "gates experiment start --dry-run --json": Example(CHALLENGED),
     'gates experiment stop --reason "the challenger\'s films are no longer for sale"': Example(
         f"{CHALLENGED} && gates experiment start"

@@ -67,7 +67,8 @@ class ExperimentWorld(LiveWorld):
 
     @cached_property
     def began(self) -> datetime:
-        return datetime.strptime(self.started["at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        at = self.started["experiment"].get("begins") or self.started["at"]
+        return datetime.strptime(at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
     def time(self, day: float) -> str:
         return (self.began + day * DAY).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,7 +93,7 @@ def test_each_look_is_later_than_the_one_before(begun: ExperimentWorld) -> None:
     begun.log(reach=12)
     begun.look(6)
     refused(begun.gates("experiment", "--until", begun.time(6)), "the look is not later than the one before")
-    refused(begun.gates("experiment", "--until", begun.time(-1)), "the experiment began later")
+    refused(begun.gates("experiment", "--until", begun.time(-1)), "the experiment begins later")
 
 
 def test_no_window_is_over_before_the_outcomes_reach_its_end(begun: ExperimentWorld) -> None:
@@ -139,6 +141,35 @@ def test_the_evidence_is_what_plain_python_counts(begun: ExperimentWorld) -> Non
                 if sums["gate"].startswith("ratio"):
                     assert counted == exact, "whole numbers are counted exactly"
     assert sum(closed.values()) == 1500
+
+
+def test_units_may_count_from_a_later_time_on(tmp_path: Path) -> None:
+    """Those before it are not looked at, and days are counted from it."""
+    world = ExperimentWorld(tmp_path / "world", None)
+    world.challenged()
+    past = world.gates("experiment", "start", "--from", "2020-01-06")
+    assert past.code == 2
+    assert "--from: 2020-01-06T00:00:00Z must be in the future" in past.err
+    assert not world.steps()
+    told = world.gates("experiment", "start", "--from", "2060-01-05")
+    assert told.code == 0, told.err
+    assert "units count from 2060-01-05T00:00:00Z on" in told.out
+    assert world.time(0) == "2060-01-05T00:00:00Z"
+    early = world.gates("experiment")
+    assert early.code == 2
+    assert "the experiment begins later, at 2060-01-05T00:00:00Z" in early.err
+
+    def change(exposures: list[Any], outcomes: list[Any]) -> None:
+        """A tenth came a day before: some into the other arm, when nothing was assigned yet."""
+        for row in (*exposures[:300], *outcomes[:300]):
+            row["time"] -= timedelta(days=1)
+        exposures[0]["arm"] = next(arm for arm in world.arms() if arm != exposures[0]["arm"])
+
+    world.log(lift=0.1, reach=12, change=change)
+    found = world.look(10.5)
+    assert (found["verdict"], found["days"], found["exposed"]) == ("pass", 10, 2700)
+    assert world.gates("promote", "--stage", "champion").code == 0
+    assert world.gates("verify").code == 0
 
 
 def test_a_stop_ends_it(begun: ExperimentWorld) -> None:

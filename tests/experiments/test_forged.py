@@ -55,6 +55,13 @@ def other_step(**more: Any) -> Callable[[Files], Files]:
     return lambda files: with_record(files, lambda record: record["experiment"].update(more))
 
 
+def begun_before(history: History) -> History:
+    """Units that were there before the salt was known."""
+    place = next(place for place, files in enumerate(history) if step(files).get("state") == "started")
+    changed = other_step(begins="2020-01-01T00:00:00Z")(history[place])
+    return [*history[:place], changed, *history[place + 1 :]]
+
+
 FORGED: dict[str, tuple[Change, str]] = {
     "a verdict that is made a pass": (
         last_look(lambda files: says(files, "decision", verdict="pass", final=True)), "decision_differs"
@@ -63,6 +70,8 @@ FORGED: dict[str, tuple[Change, str]] = {
     "a planned end that is used again": (
         last_look(lambda files: says(files, "decision", planned=False, spent=False)), "decision_differs"
     ),
+    "units from before the start": (begun_before, "experiment"),
+    "a look that says when units count": (last_look(other_step(begins="2099-01-01T00:00:00Z")), "incomplete"),
     "looks of what was never started": (without("started"), "experiment"),
     "a look of another plan": (last_look(other_step(plan="sha256:" + "5" * 64)), "experiment"),
     "a look of another start": (last_look(other_step(start="sha256:" + "5" * 64)), "experiment"),

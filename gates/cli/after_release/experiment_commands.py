@@ -66,8 +66,11 @@ def experiment(context: click.Context, policy: Path, rehearse: bool, until: date
 @options.policy
 @options.as_json
 @click.option("--dry-run", "rehearse", is_flag=True, help="Say what would be compared, and record nothing.")
+@click.option(
+    "--from", "begins", type=click.DateTime(TIMES), help="Count units from this time on. Default: from now on."
+)
 @click.pass_context
-def start(context: click.Context, policy: Path, rehearse: bool, as_json: bool) -> NoReturn:
+def start(context: click.Context, policy: Path, rehearse: bool, begins: datetime | None, as_json: bool) -> NoReturn:
     """Start an experiment between the champion and the model of the stage before.
 
     The record of it gives the salt, by which whoever serves assigns units: a unit is the champion's where the first
@@ -76,10 +79,11 @@ def start(context: click.Context, policy: Path, rehearse: bool, as_json: bool) -
     \b
     Example:
       gates experiment start
+      gates experiment start --from 2030-01-07
       gates experiment start --dry-run --json
     """
     run, draft = _run(_named(context, policy), None, "two models share the users")
-    step, entry = run.start(draft, record=not rehearse)
+    step, entry = run.start(draft, begins.replace(tzinfo=UTC) if begins else None, record=not rehearse)
     _tell(run, step, entry, as_json=as_json)
 
 
@@ -141,4 +145,6 @@ def _tell(run: ExperimentRun, step: ExperimentStep, entry: Entry | None, *, as_j
     click.echo(f"{step.state}: {models} ({where})")
     if salt:
         click.echo(f"salt {salt}, the champion's share {share:g}")
+    if step.begins:
+        click.echo(f"units count from {step.begins} on")
     sys.exit(Exit.SHIP)

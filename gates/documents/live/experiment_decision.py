@@ -7,8 +7,7 @@ from typing import Literal
 
 from gates.documents.decision import Code, GateVerdict, Verdict
 from gates.documents.live.experiment_step import ComparedModel
-from gates.documents.record import TIME_PATTERN
-from gates.schema.fields import declare
+from gates.schema.fields import TIME_PATTERN, declare
 
 SCHEMA: Literal["gates/experiment-decision/v1"] = "gates/experiment-decision/v1"
 

@@ -7,8 +7,7 @@ from typing import ClassVar, Literal
 
 from gates.documents.live.experiment_step import ComparedModel
 from gates.documents.live.prometheus_answer import PrometheusAnswer
-from gates.documents.record import TIME_PATTERN
-from gates.schema.fields import declare
+from gates.schema.fields import TIME_PATTERN, declare
 
 SCHEMA: Literal["gates/experiment/v1"] = "gates/experiment/v1"
 

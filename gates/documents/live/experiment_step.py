@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gates.schema.fields import declare
+from gates.schema.fields import TIME_PATTERN, declare
 
 _DIGEST = "^sha256:[0-9a-f]{64}$"
 SALT = 12  # hexadecimal digits of the start record's digest
@@ -38,11 +38,18 @@ class ExperimentStep:
     champion: ComparedModel = declare("The model that served when it was started.")
     challenger: ComparedModel = declare("The model that is compared with it.")
     start: str | None = declare("Digest of the record that started it; null for that one itself.", pattern=_DIGEST)
+    begins: str | None = declare(
+        "For a start: from when units count, UTC, later than the record; null: from the record on.",
+        default=None,
+        late=True,
+        pattern=TIME_PATTERN,
+    )
 
     @property
     def fits(self) -> bool:
         """Whether it has what its state asks for."""
-        return (self.state is ExperimentState.STARTED) is (self.start is None)
+        is_start = self.state is ExperimentState.STARTED
+        return is_start is (self.start is None) and (is_start or self.begins is None)
 
 
 def salt_of(start: str) -> str:

@@ -7,8 +7,7 @@ from typing import Literal
 
 from gates.documents.evidence import Finding, Slice
 from gates.documents.live.prometheus_answer import PrometheusAnswer
-from gates.documents.record import TIME_PATTERN
-from gates.schema.fields import declare
+from gates.schema.fields import TIME_PATTERN, declare
 
 SCHEMA: Literal["gates/live/v1"] = "gates/live/v1"
 ROWS, LABELS = "rows", "labels"  # the two times at which a window is judged

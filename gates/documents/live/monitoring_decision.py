@@ -8,8 +8,7 @@ from typing import Literal
 
 from gates.documents.decision import Code, GateVerdict, Verdict
 from gates.documents.live.live_evidence import ROWS, WatchedModel
-from gates.documents.record import TIME_PATTERN
-from gates.schema.fields import declare
+from gates.schema.fields import TIME_PATTERN, declare
 
 SCHEMA: Literal["gates/monitoring/v1"] = "gates/monitoring/v1"
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gates.documents.record import TIME_PATTERN
-from gates.schema.fields import declare
+from gates.schema.fields import TIME_PATTERN, declare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

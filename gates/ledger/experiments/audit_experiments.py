@@ -44,6 +44,8 @@ def check_experiment(
         return
     running = next((one for one in known_experiments(get, before) if one.runs), None)
     if step.state is ExperimentState.STARTED:
+        if step.begins is not None and step.begins < record.at:
+            yield Flaw.EXPERIMENT, "units count from before it was started"
         yield from _start((step.champion, step.challenger), before, resolved, running)
         return
     if running is None or running.start != step.start:

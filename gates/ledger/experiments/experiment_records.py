@@ -31,6 +31,11 @@ class KnownExperiment:
     stopped: Record | None = None
 
     @property
+    def began(self) -> str:
+        """From when units count."""
+        return self.step.begins or self.record.at
+
+    @property
     def last(self) -> ExperimentDecision | None:
         """The decision of the newest look; None before the first one."""
         return self.looks[-1][1] if self.looks else None
@@ -89,7 +94,7 @@ def judged_look(
     resolved: ResolvedPolicy, evidence: ExperimentEvidence, experiment: KnownExperiment, *, rehearsed: bool = False
 ) -> ExperimentDecision:
     """Judge a look at an experiment. Raises ``GatesError`` where the evidence is of another one."""
-    if (evidence.start, evidence.started) != (experiment.start, experiment.record.at):
+    if (evidence.start, evidence.started) != (experiment.start, experiment.began):
         raise GatesError("the experiment evidence is not of the experiment that runs")
     started, until = seconds_of(evidence.started), seconds_of(evidence.until)
     reach = started if evidence.reach is None else seconds_of(evidence.reach)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from gates.checkout.trusted_policy import TrustedPolicy
@@ -33,6 +33,7 @@ from gates.schema.canonical import digest
 from gates.wording import counted
 
 SALTS = 10  # earlier experiments whose salts are tried
+SOON = timedelta(minutes=1)  # a start that is to begin later is recorded before that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +61,17 @@ class ExperimentRun:
             raise GatesError("has no experiment section", where=str(self.session.workspace.policy), hint=hint)
         return section
 
-    def start(self, draft: Record, *, record: bool = True) -> tuple[ExperimentStep, Entry | None]:
-        """Start one between the champion and the model of the stage before.
+    def start(
+        self, draft: Record, begins: datetime | None = None, *, record: bool = True
+    ) -> tuple[ExperimentStep, Entry | None]:
+        """Start one between the champion and the model of the stage before. ``begins``: from when units count.
 
-        Raises ``GatesError`` where one runs already, or where the two aliases don't name two models.
+        Raises ``GatesError`` where one runs already, where the two aliases don't name two models, or where ``begins``
+        is past: the salt was not known then.
         """
+        if begins is not None and begins < self.now + SOON:
+            hint = "Leave --from out to count from now on."
+            raise GatesError(f"{text_of(begins)} must be in the future", where="--from", hint=hint)
         while True:
             head = self.session.ledger.head()
             running = self._running(head)
@@ -74,7 +81,7 @@ class ExperimentRun:
                     where=self.trusted.resolved.champion[0],
                     hint="Look at it until it has ended, or stop it: gates experiment stop --reason TEXT.",
                 )
-            step = self._planned(head)
+            step = replace(self._planned(head), begins=text_of(begins) if begins else None)
             if not record:
                 return step, None
             try:
@@ -156,7 +163,7 @@ class ExperimentRun:
 
     @staticmethod
     def _step(running: KnownExperiment, state: ExperimentState) -> ExperimentStep:
-        return replace(running.step, state=state, start=running.start)
+        return replace(running.step, state=state, start=running.start, begins=None)
 
     def _write(self, draft: Record, step: ExperimentStep, head: str | None) -> Entry:
         record = replace(draft, policy=self.trusted.ref, experiment=step)
@@ -166,7 +173,7 @@ class ExperimentRun:
         last = running.last
         bare = ExperimentEvidence(
             schema=SCHEMA, model=self.trusted.resolved.policy.model, plan=self._plan(running), start=running.start,
-            salt=salt_of(running.start), started=running.record.at, until=text_of(self.now), reach=None,
+            salt=salt_of(running.start), started=running.began, until=text_of(self.now), reach=None,
             previous=digest(last) if last else None, unreadable=None, lacking=False, arms=(), invented=(), both=0,
             other=0, salts=(), backwards=0, forwards=0, outcomes=0, duplicates=0, earlier=0,
         )  # fmt: skip
@@ -180,7 +187,7 @@ class ExperimentRun:
             confidence=self.trusted.resolved.policy.confidence,
         )
         if bare.until <= bare.started:
-            raise GatesError(f"the experiment began later, at {bare.started}", where="--until")
+            raise GatesError(f"the experiment begins later, at {bare.started}", where="--until")
         tables = ExperimentTables(experiment=self.experiment, root=self.session.workspace.root, until=self.now)
         with self.session.steps.step("units", f"until {bare.until}"):
             evidence = counted_look(tables, look)
