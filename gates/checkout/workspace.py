@@ -83,6 +83,11 @@ class Workspace:
         return self.work / "live"
 
     @property
+    def units(self) -> Path:
+        """The counts of an experiment's units, as one machine hands them to another."""
+        return self.work / "units"
+
+    @property
     def snapshot(self) -> Path:
         """The tables of a retraining, as one machine hands them to another."""
         return self.work / "snapshot"
@@ -246,7 +251,7 @@ class Workspace:
     def _made(self) -> tuple[tuple[Path, ...], ...]:
         """What each of ``STEPS`` writes."""
         return (
-            (self.data, self.served, self.live, self.snapshot),
+            (self.data, self.served, self.live, self.units, self.snapshot),
             (self.candidate, self.others, self.when, self.scored, self._shards),
             (self.evidence, self.rows, self.base_model),
             (self.decision, self.rules),
