@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -242,10 +241,7 @@ class Workspace:
         self.prepare()
         measured = (self.base,) if STEPS.index(step) <= STEPS.index("measure") else ()
         for path in (*measured, *(path for made in self._made[STEPS.index(step) :] for path in made)):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            files.remove(path)
 
     @property
     def _made(self) -> tuple[tuple[Path, ...], ...]:

@@ -132,7 +132,9 @@ def test_units_of_another_experiment_are_refused(
     known = other.records()
     refused(looked(other, 10.5, *handed, **page), "the experiment evidence is not of the experiment that runs")
     told = Path(page["GITHUB_STEP_SUMMARY"]).read_text()
-    assert told.startswith("**No look at churn:** the experiment evidence is not of the experiment that runs")
+    assert told.startswith(
+        "**No look at the experiment of churn:** the experiment evidence is not of the experiment that runs"
+    )
     assert other.records() == known
 
 
@@ -227,6 +229,18 @@ HOSTILE: dict[str, tuple[Callable[[Path], Any], str]] = {
 }  # fmt: skip
 
 
+def test_what_lies_in_the_way_is_replaced(begun: ExperimentWorld, tmp_path: Path) -> None:
+    """A commit may hold such files; a link is never followed."""
+    begun.log(reach=12)
+    (tmp_path / "kept").mkdir()
+    for lay in (lambda path: path.write_text("x"), lambda path: path.symlink_to(tmp_path / "kept")):
+        begun.work.mkdir(exist_ok=True)
+        shutil.rmtree(begun.work / "units", ignore_errors=True)
+        lay(begun.work / "units")
+        measured(begun, 5, tmp_path / "handed")
+    assert not any((tmp_path / "kept").iterdir())
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_parcel_is_refused(parcel: tuple[ExperimentWorld, list[str]], tmp_path: Path, name: str) -> None:
     change, told = HOSTILE[name]
@@ -279,6 +293,8 @@ def test_options_that_exclude_each_other(begun: ExperimentWorld, arguments: tupl
 def test_a_start_says_why(begun: ExperimentWorld, page: dict[str, str]) -> None:
     assert begun.steps()[-1]["reason"] == "two models share the users"
     assert begun.gates("experiment", "stop", "--reason", "x").code == 0
+    refused(begun.gates("experiment", "stop", "--reason", "x", **page), "no experiment runs")
+    assert Path(page["GITHUB_STEP_SUMMARY"]).read_text().startswith("**No stop of the experiment of churn:** ")
     done = begun.gates("experiment", "start", "--reason", " new films <script> ", **page)
     assert done.code == 0, done.err
     assert begun.steps()[-1]["reason"] == "new films <script>"

@@ -75,7 +75,7 @@ def experiment(
     from gates.pipeline.machines.handed_counts import handed as counts
 
     run, draft = _run(policy, until, "")
-    with _told(run):
+    with _told(run, "No look at the experiment"):
         if counting:
             _hand_on(run)
             sys.exit(Exit.SHIP)
@@ -87,14 +87,14 @@ def experiment(
 
 
 @contextmanager
-def _told(run: ExperimentRun) -> Iterator[None]:
-    """Say on the run's page why there was no look."""
+def _told(run: ExperimentRun, what: str) -> Iterator[None]:
+    """Say on the run's page what did not happen, and why."""
     try:
         yield
     except GatesError as error:
         from gates.report.escape import line
 
-        _summarise(run, f"**No look at {line(run.trusted.resolved.champion[0])}:** {line(str(error))}")
+        _summarise(run, f"**{what} of {line(run.trusted.resolved.champion[0])}:** {line(str(error))}")
         raise
 
 
@@ -153,7 +153,8 @@ def start(context: click.Context, policy: Path, rehearse: bool, reason: str, as_
       gates experiment start --dry-run --json
     """
     run, draft = _run(_named(context, policy), None, reason.strip() or "two models share the users")
-    step, entry = run.start(draft, record=not rehearse)
+    with _told(run, "No start of an experiment"):
+        step, entry = run.start(draft, record=not rehearse)
     _tell(run, step, entry, as_json=as_json)
 
 
@@ -172,7 +173,8 @@ def stop(context: click.Context, policy: Path, reason: str, as_json: bool) -> No
     if not reason.strip():
         raise click.UsageError("--reason must say why it ends")
     run, draft = _run(_named(context, policy), None, reason.strip())
-    step, entry = run.stop(draft)
+    with _told(run, "No stop of the experiment"):
+        step, entry = run.stop(draft)
     _tell(run, step, entry, as_json=as_json)
 
 

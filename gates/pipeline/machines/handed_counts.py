@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +18,7 @@ Counts = TypeVar("Counts", LiveEvidence, ExperimentEvidence)
 def hand(work: Workspace, folder: Path, evidence: LiveEvidence | ExperimentEvidence) -> None:
     """Write a parcel; what lay there before goes."""
     work.prepare()
-    shutil.rmtree(folder, ignore_errors=True)
+    files.remove(folder)
     folder.mkdir()
     files.write(_file(folder), canonical(evidence) + b"\n")
 
