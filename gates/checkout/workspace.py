@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +80,11 @@ class Workspace:
     def live(self) -> Path:
         """The counts of live windows, as one machine hands them to another."""
         return self.work / "live"
+
+    @property
+    def units(self) -> Path:
+        """The counts of an experiment's units, as one machine hands them to another."""
+        return self.work / "units"
 
     @property
     def snapshot(self) -> Path:
@@ -237,16 +241,13 @@ class Workspace:
         self.prepare()
         measured = (self.base,) if STEPS.index(step) <= STEPS.index("measure") else ()
         for path in (*measured, *(path for made in self._made[STEPS.index(step) :] for path in made)):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            files.remove(path)
 
     @property
     def _made(self) -> tuple[tuple[Path, ...], ...]:
         """What each of ``STEPS`` writes."""
         return (
-            (self.data, self.served, self.live, self.snapshot),
+            (self.data, self.served, self.live, self.units, self.snapshot),
             (self.candidate, self.others, self.when, self.scored, self._shards),
             (self.evidence, self.rows, self.base_model),
             (self.decision, self.rules),

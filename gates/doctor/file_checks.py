@@ -26,6 +26,7 @@ RUNNER = "2.336.0"  # the first that knows `$/`
 TAKEN = {  # secrets of the reusable workflows
     "data-credential", "fetch-credentials", "tracking-token", "tracking-username", "tracking-password",
     "registry-credentials", "REGISTRY_TOKEN", "REGISTRY_USERNAME", "REGISTRY_PASSWORD", "REGISTRY_CREDENTIALS",
+    "prometheus-token", "PROMETHEUS_TOKEN",
 }  # fmt: skip
 _PLACEHOLDER = re.compile(r"^OWNER/|@(FULL-COMMIT-)?SHA$")
 _PINNED = re.compile(r"^(\.{1,2}/|\$/)|@[0-9a-f]{40}$|^docker://.+@sha256:[0-9a-f]{64}$")

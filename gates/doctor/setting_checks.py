@@ -28,7 +28,7 @@ def _named(seen: Seen) -> dict[str, str]:
     environments = dict.fromkeys(seen.roles, "a policy asks for its approval")
     for source in seen.workflows:
         for job in jobs(source):
-            for name in (job.environment, job.handed_environment):
+            for name in (job.environment, *job.handed_environments):
                 if name and "${{" not in name:
                     environments.setdefault(name, f"{source.name} names it")
     return environments

@@ -14,7 +14,7 @@ from gates.schema.yaml_text import Path, Source
 # This project's own reusable workflows and actions, wherever its copy lives.
 _ACTIONS = (
     "setup|gate|report|picture|train|check-data|fetch|take-artifact|promote|rollback|adopt|badge|"
-    "measure-live|monitor|alert|retrain|snapshot"
+    "measure-live|monitor|alert|retrain|snapshot|measure-units|look|(start|stop)-experiment"
 )
 _ONE_JOB = r"[\w.-]+/gates"
 OURS = re.compile(rf"(^|/)(\.github/workflows/model-[a-z-]+\.ya?ml|actions/({_ACTIONS})|{_ONE_JOB})@")
@@ -22,7 +22,8 @@ JUDGES = re.compile(rf"(^|/)(\.github/workflows/model-ci(-oidc)?\.ya?ml|actions/
 _COMMANDS = "run|judge|measure|train|comment|picture|promote|rollback|adopt|monitor|alert|retrain|snapshot|experiment"
 OUR_COMMANDS = re.compile(rf"(^|[\s;&|])gates ({_COMMANDS})\b")
 WRITES = re.compile(
-    r"(^|/)(\.github/workflows/model-|actions/)(promote|rollback|adopt|waive|monitor|retrain)(-oidc)?(\.ya?ml)?@"
+    r"(^|/)(\.github/workflows/model-|actions/(start-|stop-)?)"
+    r"(promote|rollback|adopt|waive|monitor|retrain|look|experiment)(-oidc)?(\.ya?ml)?@"
 )
 ONE_JOB = re.compile(rf"^{_ONE_JOB}@")
 IDENTIFIED = re.compile(r"(^|/)\.github/workflows/model-[a-z]+-oidc\.ya?ml@")  # wants id-token: write of its caller
@@ -33,6 +34,7 @@ OWN = "$/"  # how an action or workflow of the same repository is called
 HOSTED = re.compile(
     r"(ubuntu|windows|macos)-[\w.-]+|\$\{\{.*\}\}", re.DOTALL
 )  # a runner of GitHub's, or who knows whose
+ENVIRONMENTS = ("environment", "look-environment", "plan-environment")  # inputs of this project's workflows
 _SECRET = re.compile(r"\bsecrets\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_]*)|\[\s*'([^']+)'\s*\])")
 
 
@@ -67,10 +69,10 @@ class Job:
         return _text(found.get("name") if isinstance(found, dict) else found)
 
     @property
-    def handed_environment(self) -> str:
-        """The environment that it hands to one of this project's workflows; empty for none."""
-        given = self.value.get("with")
-        return _text(given.get("environment")) if isinstance(given, dict) and OURS.search(self.uses) else ""
+    def handed_environments(self) -> list[str]:
+        """The environments that it hands to one of this project's workflows."""
+        given = _given(self.value) if OURS.search(self.uses) else {}
+        return [_text(given.get(key)) for key in ENVIRONMENTS]
 
     @property
     def gates(self) -> bool:

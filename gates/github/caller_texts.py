@@ -151,6 +151,31 @@ jobs:
       # fetch: a command that fetches live rows and labels that are not in git<TOKEN>
 """
 
+EXPERIMENT = """\
+# Looks at the experiment that runs, every day; by hand one is started or stopped. Written by `gates init`.
+name: <NAME>
+on:
+  schedule: [{cron: 47 6 * * *}] # UTC
+  workflow_dispatch:
+    inputs:
+      action: {description: What to do, required: true, type: choice, options: [look, start, stop]}
+      reason: {description: "Why, for a start or a stop. It is recorded", type: string}
+permissions: {}
+
+jobs:
+  experiment:
+    permissions:
+      contents: write # to write into the ledger's branch
+    <USES>
+    with:
+      action: ${{ inputs.action || 'look' }}
+      reason: ${{ inputs.reason }}
+      policy: <POLICY>
+      environment: gates-experiment # of the job that starts or stops one
+      look-environment: gates-monitor # of the job that writes looks into the ledger<PROMETHEUS>
+      # fetch: a command that fetches exposures and outcomes that are not in git<TOKEN>
+"""
+
 RETRAIN = """\
 
   retrain: # what a dispatch brings is the digest of a record, and nothing else

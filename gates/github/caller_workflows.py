@@ -15,7 +15,7 @@ from gates.schema.yaml_text import flow
 PIN = re.compile(r"([A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100})@([0-9a-f]{40})")
 UNPINNED = ("OWNER/gates", "FULL-COMMIT-SHA")
 _TO_BE_PINNED = "# Put your copy of gates here, and the full commit you trust: a tag can move.\n    "
-PRODUCTION, WAIVING, MONITORING = "production", "gates-waive", "gates-monitor"
+PRODUCTION, WAIVING, MONITORING, EXPERIMENTING = "production", "gates-waive", "gates-monitor", "gates-experiment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class Home:
     version: str = ""  # of that commit, such as v0.2.0: Dependabot and Renovate move both
     cron: str = ""  # when live rows are judged; empty where the policy has no section monitor
     asks_prometheus: bool = False
+    experiments: bool = False
     retrains: bool = False
     retrain_roles: tuple[str, ...] = ()  # those of the stage that a retrained candidate becomes
 
@@ -84,7 +85,7 @@ def workflow(home: Home, caller: str) -> str:
         "PYTHON": f"\n      python-version: {flow(home.python)}" if home.python else "",
         "WORKING": f"\n      working-directory: {flow(home.folder)}" if home.folder else "",
     }
-    if caller in WATCHING and home.retrains:
+    if caller == "gates-monitor" and home.retrains:
         text += caller_texts.RETRAIN
         filled |= {"ROLES": flow(json.dumps(home.retrain_roles)), "RETRAIN": _uses(home, "model-retrain.yml")}
     return re.sub(r"<([A-Z]+)>", lambda found: filled[found[1]], text)
@@ -121,13 +122,17 @@ CALLERS: Final[Mapping[str, tuple[str, str]]] = {
     "gates-rollback": ("model-rollback.yml", caller_texts.ROLLBACK),
     "gates-waive": ("model-waive.yml", caller_texts.WAIVE),
 }
-# the same of those that a policy with a section monitor needs, too
-WATCHING: Final[Mapping[str, tuple[str, str]]] = {"gates-monitor": ("model-monitor.yml", caller_texts.MONITOR)}
+# the same of those that a policy with a section monitor or experiment needs, too
+WATCHING: Final[Mapping[str, tuple[str, str]]] = {
+    "gates-monitor": ("model-monitor.yml", caller_texts.MONITOR),
+    "gates-experiment": ("model-experiment.yml", caller_texts.EXPERIMENT),
+}
 
 
 def callers(home: Home) -> tuple[str, ...]:
     """Return the names of the workflows that a policy needs."""
-    return (*CALLERS, *(WATCHING if home.cron else ()))
+    needed = {"gates-monitor": bool(home.cron), "gates-experiment": home.experiments}
+    return (*CALLERS, *(caller for caller in WATCHING if needed[caller]))
 
 
 def owned(home: Home, contract: str | None) -> tuple[str, ...]:
@@ -156,8 +161,9 @@ def settings(home: Home) -> Iterator[str]:
         yield f"Environment {role}: {people}; deployment branches: only {home.branch}."
     yield f"Environment {PRODUCTION}: deployment branches: only {home.branch}; it holds the registry's credential."
     yield f"Environment {WAIVING}: {people}; deployment branches: only {home.branch}."
-    if home.cron:
-        yield f"Environment {MONITORING}: deployment branches: only {home.branch}."
+    for name, needed in ((MONITORING, home.cron or home.experiments), (EXPERIMENTING, home.experiments)):
+        if needed:
+            yield f"Environment {name}: deployment branches: only {home.branch}."
     yield (
         f"Rules of {home.branch}: a pull request, a review from code owners, and the check "
         f"`{home.name('gates')} / verdict`."

@@ -45,6 +45,7 @@ def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = Fa
     folder = root.relative_to(top).as_posix() if root != top else ""
     kinds = [gate.kind for gate in resolved.gates]
     kinds += [gate.kind for gate in resolved.policy.monitor.gates] if resolved.policy.monitor else []
+    experiment = resolved.policy.experiment
     requirements = "requirements.txt" if (root / "requirements.txt").is_file() else None
     home = Home(
         model=resolved.policy.model,
@@ -53,7 +54,8 @@ def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = Fa
         branch=_branch(top),
         roles=_roles(resolved.stages),
         cron=cron_of(resolved.policy.monitor) if resolved.policy.monitor else "",
-        asks_prometheus="promql" in kinds,
+        asks_prometheus="promql" in kinds or bool(experiment and experiment.questions),
+        experiments=experiment is not None,
         retrains=resolved.policy.retrain is not None,
         retrain_roles=_roles(stage for stage in resolved.stages if stage.alias == resolved.retrain_stage),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -67,6 +68,14 @@ def read(path: Path, hint: str) -> bytes:
     if len(data) > LARGEST:
         raise GatesError(f"is larger than {LARGEST // 2**20} MiB", where=str(path))
     return data
+
+
+def remove(path: Path) -> None:
+    """Take away a file, a folder with all that is in it, or a link itself; what is not there is fine."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def is_plain(path: Path) -> bool:

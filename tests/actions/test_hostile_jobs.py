@@ -164,6 +164,7 @@ HARMLESS = {  # what an action must be given
     "report-fork": {"pull-request": "7", "evidence": "nowhere"},
     "find-run": {"pull-request": "7", "commit": "a" * 40},
     "rollback": {"reason": "why"},
+    "stop-experiment": {"reason": "why"},
     "adopt": {"reason": "why"},
     "waive": {"evidence": "nowhere", "gate": "roc_auc:min", "reason": "why", "until": "2999-01-01"},
 }

@@ -7,24 +7,18 @@ again.
 from __future__ import annotations
 
 import csv
-import json
-import os
 import subprocess
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
+from aged_ledger import age, records
 from documented import documented
 from fake_issues import FakeIssues
 from harness import ENVIRON, World, by_hand, on_main
 from telco import POLICY
 
-from gates.documents.record import FILE, TIME
-from gates.ledger.ledger import HERE, opened
-from gates.schema.canonical import canonical, digest_bytes
-from gates.system.git_commit import write_commit
+from gates.documents.record import TIME
 
 MONITOR = """\
 monitor:
@@ -67,8 +61,8 @@ def _promoted(world: World, lake: Path, clone: Path, *commands: str) -> World:
             [world.gates, command], cwd=clone, env=ENVIRON, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-    _age(world.repository, timedelta(days=DAYS))
-    _serve(clone, lake, _records(world)[-1]["after"]["digest"])
+    age(world.repository, timedelta(days=DAYS))
+    _serve(clone, lake, records(world)[-1]["after"]["digest"])
     return world
 
 
@@ -111,13 +105,13 @@ def retrained(world: World, lake: Path, tmp_path: Path) -> World:
 @pytest.mark.slow
 @pytest.mark.parametrize("github", [FakeIssues], indirect=True)
 def test_an_alarm_has_the_model_trained_again(retrained: World, github: FakeIssues) -> None:
-    champion = _records(retrained)[-1]["after"]["digest"]
+    champion = records(retrained)[-1]["after"]["digest"]
     run = retrained.run("schedule", SCHEDULE, workflow="monitor.yml")
     assert set(run.jobs.values()) == {"succeeded"}, run.log
     assert {"measure", "record", "alert", "plan", "fetch", "snapshot", "data", "train", "judge", "promote"} <= set(
         run.jobs
     )
-    alarm, plan, _, promotion = _records(retrained)[-4:]
+    alarm, plan, _, promotion = records(retrained)[-4:]
     assert (alarm["kind"], alarm["verdict"], github.opened()) == ("monitor", "fail", [1])
     assert (plan["kind"], plan["retrain"]["state"]) == ("retrain", "started")
     assert plan["retrain"]["record"] is not None
@@ -134,32 +128,12 @@ def test_an_alarm_has_the_model_trained_again(retrained: World, github: FakeIssu
     assert hostile.jobs["plan"] == "failed", hostile.log
     assert "is neither a number nor a digest" in hostile.log
     assert not (retrained.repository / "stolen").exists()
-    assert _records(retrained)[-1] == promotion
+    assert records(retrained)[-1] == promotion
 
     arrived = retrained.run("repository_dispatch", on_main() | {"client_payload": {}}, workflow="monitor.yml")
     assert set(arrived.jobs.values()) == {"succeeded"}, arrived.log
     assert "snapshot" not in arrived.jobs, "a refusal trains nothing, and fails nothing"
-    assert _records(retrained)[-1]["retrain"]["code"] == "cooldown"
-
-
-def _records(world: World) -> list[dict[str, Any]]:
-    commits = world.git("rev-list", "--reverse", "gates-ledger").split()
-    return [json.loads(world.git("show", f"{commit}:record.json")) for commit in commits]
-
-
-def _age(repository: Path, by: timedelta) -> None:
-    """Write the ledger anew as if all of it had been written earlier."""
-    ledger = opened(repository, {**os.environ, "GATES_LEDGER": "local"})
-    head: str | None = None
-    before: str | None = None
-    known: dict[str | None, str] = {}
-    for entry in [*ledger.entries(ledger.head())][::-1]:
-        at = (datetime.strptime(entry.record.at, TIME) - by).strftime(TIME)
-        data = canonical(replace(entry.record, at=at, previous=before, intent=known.get(entry.record.intent)))
-        head = write_commit(ledger.git, {**entry.documents, FILE: data}, "earlier", head).id
-        before = known[entry.digest] = digest_bytes(data)
-    assert head is not None
-    ledger.git.run("update-ref", HERE, head)
+    assert records(retrained)[-1]["retrain"]["code"] == "cooldown"
 
 
 def _serve(clone: Path, lake: Path, model: str) -> None:
@@ -184,14 +158,14 @@ def test_an_alarm_becomes_one_issue(served: World, github: FakeIssues) -> None:
     swapped = served.run("schedule", SCHEDULE, workflow="monitor.yml")
     assert swapped.jobs == {"measure": "succeeded", "record": "failed", "alert": "succeeded"}, swapped.log
     assert "is not what the job before handed over" in swapped.log
-    assert (github.issues, _records(served)[-1]["kind"]) == ([], "promotion")
+    assert (github.issues, records(served)[-1]["kind"]) == ([], "promotion")
 
     served.tamper("")
     alarmed = served.run("schedule", SCHEDULE, workflow="monitor.yml")
     assert set(alarmed.jobs.values()) == {"succeeded"}, alarmed.log
     assert len(alarmed.jobs) == 3
     assert alarmed.verdicts["record"] == "fail"
-    newest = _records(served)[-1]
+    newest = records(served)[-1]
     assert (newest["kind"], newest["verdict"]) == ("monitor", "fail")
     (issue,) = github.issues
     assert (issue["title"], github.opened()) == ("telco-churn: 1 alarm", [1])
@@ -202,7 +176,7 @@ def test_an_alarm_becomes_one_issue(served: World, github: FakeIssues) -> None:
     assert again.jobs == {"measure": "succeeded", "alert": "succeeded"}, again.log  # no window is due
     assert "no window is due" in again.log
     assert (len(github.issues), github.opened()) == (1, [1])
-    assert _records(served)[-1] == newest
+    assert records(served)[-1] == newest
 
     elsewhere = served.run("workflow_dispatch", by_hand() | {"ref": "refs/heads/better"}, workflow="monitor.yml")
     assert elsewhere.jobs == {}, elsewhere.log

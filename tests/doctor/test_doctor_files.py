@@ -7,10 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gates.checkout.survey import repository_of, server_of, survey
 from gates.doctor import examine
-from gates.doctor.file_checks import FILES
+from gates.doctor.file_checks import FILES, TAKEN
 from gates.doctor.seen import RegistryBranch
 from gates.doctor.setting_checks import SETTINGS
 from gates.documents.printed.diagnosis import CheckState
@@ -213,6 +214,19 @@ CASES = {
             "    permissions: {contents: write}\n", "")},
         [("contents", "missing", f"{PROMOTES}:5", "is read")],
     ),
+    "an experiment whose caller may not write": (
+        {PROMOTES: PROMOTE, ".github/workflows/try.yml": WORKFLOW.replace("model-ci", "model-experiment")},
+        [("contents", "missing", ".github/workflows/try.yml:5", "is read")],
+    ),
+    "a look that may not write": (
+        {PROMOTES: PROMOTE.replace("contents: write", "contents: read").replace("actions/promote", "actions/look")},
+        [("contents", "missing", f"{PROMOTES}:5", "is read")],
+    ),
+    "units that are only counted": (
+        {PROMOTES: PROMOTE.replace("contents: write", "contents: read").replace(
+            "actions/promote", "actions/measure-units")},
+        [],
+    ),
     "an identity that is not granted": (
         {GATES: WORKFLOW.replace("model-ci", "model-ci-oidc")},
         [("identity", "missing", f"{GATES}:5", "can't start: it calls a workflow that asks for id-token: write")],
@@ -351,3 +365,9 @@ def test_every_check_says_what_should_be_and_how_to_fix_it():
     every = (*FILES, *SETTINGS)
     assert len({one.id for one in every}) == len(every)
     assert all(one.asks.endswith(".") and one.hint.endswith(".") for one in every)
+
+
+def test_it_knows_each_secret_of_the_workflows():
+    files = Path(__file__).parents[2].glob(".github/workflows/model-*.yml")
+    calls = [yaml.safe_load(file.read_text())[True]["workflow_call"] for file in files]  # to YAML, `on` is the truth
+    assert {name for call in calls for name in call.get("secrets", {})} == TAKEN

@@ -12,7 +12,7 @@ import pytest
 from edge_project import call
 from fake_github import FakeGitHub, Trouble
 from fake_settings import Deployable, Settings
-from test_doctor_files import GOOD, POLICY, laid
+from test_doctor_files import GOOD, POLICY, SHA, laid
 
 from gates.checkout.survey import survey
 from gates.cli.steps import SCHEMAS
@@ -168,6 +168,35 @@ def test_each_thing_that_is_wrong_is_found_and_nothing_else(github, tmp_path, ch
     assert [one[:3] for one in found] == [one[:3] for one in expected]
     for (*_, what), (*_, told) in zip(found, expected, strict=True):
         assert told in what
+
+
+EXPERIMENT = f"""\
+on: workflow_dispatch
+permissions: {{}}
+jobs:
+  experiment:
+    permissions: {{contents: write}}
+    uses: acme/gates/.github/workflows/model-experiment.yml@{SHA} # v1
+    with: {{environment: gates-experiment, look-environment: gates-monitor}}
+"""
+
+
+def test_each_environment_that_is_handed_to_a_workflow_must_be_there(github, tmp_path):
+    name = ".github__workflows__experiment.yml"
+    found = findings(github, tmp_path, **{name: EXPERIMENT})
+    path = name.replace("__", "/")
+    assert [one[:3] for one in found] == [
+        ("environments", "missing", "gates-experiment"), ("environments", "missing", "gates-monitor"),
+    ]  # fmt: skip
+    assert all(f"{path} names it" in told for *_, told in found)
+    github.settings.environments |= {
+        "gates-experiment": Deployable(branches=["main"]),
+        "gates-monitor": Deployable(branches=None),
+    }
+    (tmp_path / "again").mkdir()
+    assert [one[:3] for one in findings(github, tmp_path / "again", **{name: EXPERIMENT})] == [
+        ("branches", "unsafe", "gates-monitor")
+    ]
 
 
 def test_classic_protection_counts_as_well(github, tmp_path):

@@ -158,6 +158,10 @@ def test_units_may_count_from_a_later_time_on(tmp_path: Path) -> None:
     early = world.gates("experiment")
     assert early.code == 2
     assert "the experiment begins later, at 2060-01-05T00:00:00Z" in early.err
+    counted = world.gates("experiment", "--measure-only")
+    assert (counted.code, counted.out) == (0, "no experiment runs of which units count by now\n"), (
+        "a schedule stays green"
+    )
 
     def change(exposures: list[Any], outcomes: list[Any]) -> None:
         """A tenth came a day before: some into the other arm, when nothing was assigned yet."""

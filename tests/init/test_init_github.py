@@ -71,7 +71,8 @@ def test_it_writes_all_that_a_policy_needs_and_says_what_only_settings_can(repos
 
 
 def test_the_auditor_githubs_schema_and_githubs_own_parser_find_nothing(repository):
-    laid(repository / "models/b r", POLICY.replace("model: churn", "model: b.r") + MONITORED.replace("WINDOW", "1d"))
+    watched = re.sub(r"(?ms)^promotion:.*", "", POLICY) + MONITORED.replace("WINDOW", "1d") + EXPERIMENTED
+    laid(repository / "models/b r", watched.replace("model: churn", "model: b.r"))
     github("--owners", "@acme/ml", "--gates", PIN)
     github_setup.connect(repository / "models/b r", pin=PIN, owners="@acme/ml")
     files = sorted(repository.glob(".github/workflows/*"))
@@ -156,7 +157,7 @@ def test_a_policy_that_watches_a_model_has_a_workflow_that_does(repository, wind
     done = github("--owners", "@acme/ml", "--gates", PIN)
     assert done.code == 0, done.err
     made = workflows(repository)
-    assert set(made) == {f"{name}.yml" for name in EVERY}
+    assert set(made) == {f"{name}.yml" for name in (*CALLERS, "gates-monitor")}
     assert made["gates-monitor.yml"][True] == {"schedule": [{"cron": cron}], "workflow_dispatch": None}
     assert "Environment gates-monitor: deployment branches: only main." in done.out
     assert "/.github/workflows/gates-monitor.yml @acme/ml" in (repository / ".github/CODEOWNERS").read_text()
@@ -180,6 +181,42 @@ def test_a_policy_that_trains_again_is_watched_and_retrained_by_one_workflow(rep
     retrain = made["jobs"]["retrain"]
     assert retrain["uses"] == f"{PIN.replace('@', '/.github/workflows/model-retrain.yml@')}"
     assert json.loads(retrain["with"]["approvals"]) == ["data steward"], "those of the stage alone"
+    diagnosis = examine(survey(repository, None, None), FILES)
+    assert [(one.id, one.findings) for one in diagnosis.checks if one.findings] == []
+
+
+EXPERIMENTED = """\
+promotion: {stages: [{alias: challenger}, {alias: champion, approvals: [ml-lead], experiment: required}]}
+experiment:
+  split: {champion: 0.5, challenger: 0.5}
+  unit: user
+  exposures: exposures.csv
+  outcomes: outcomes.csv
+  window: 1d
+  units: 1000
+  min_days: 7
+  max_days: 21
+  gates: [{metric: ratio, of: clicks, per: impressions, better: larger, min_improvement: 0}]
+"""
+GUARDED = '  guardrails: [{promql: {bad: "sum(increase(e[1d]))", total: "sum(increase(t[1d]))"}, max: 0.01}]\n'
+
+
+@pytest.mark.parametrize("guardrails", ["", GUARDED])
+def test_a_policy_with_an_experiment_has_a_workflow_that_looks_and_one_starts_by_hand(repository, guardrails):
+    (repository / "gates.yaml").write_text(re.sub(r"(?ms)^promotion:.*", "", POLICY) + EXPERIMENTED + guardrails)
+    done = github("--owners", "@acme/ml", "--gates", PIN)
+    assert done.code == 0, done.err
+    made = workflows(repository)
+    assert set(made) == {f"{name}.yml" for name in (*CALLERS, "gates-experiment")}
+    on, job = made["gates-experiment.yml"][True], made["gates-experiment.yml"]["jobs"]["experiment"]
+    assert on["schedule"] == [{"cron": "47 6 * * *"}]
+    assert on["workflow_dispatch"]["inputs"]["action"]["options"] == ["look", "start", "stop"]
+    assert job["uses"] == f"{PIN.replace('@', '/.github/workflows/model-experiment.yml@')}"
+    assert job["with"]["action"] == "${{ inputs.action || 'look' }}", "a schedule says none"
+    assert ("prometheus-url" in job["with"], "secrets" in job) == (bool(guardrails), bool(guardrails))
+    for name in ("gates-experiment", "gates-monitor"):
+        assert f"Environment {name}: deployment branches: only main." in done.out
+    assert "/.github/workflows/gates-experiment.yml @acme/ml" in (repository / ".github/CODEOWNERS").read_text()
     diagnosis = examine(survey(repository, None, None), FILES)
     assert [(one.id, one.findings) for one in diagnosis.checks if one.findings] == []
 

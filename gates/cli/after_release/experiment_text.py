@@ -9,6 +9,7 @@ from gates.documents.decision import Verdict
 from gates.documents.live.experiment_decision import ExperimentDecision
 from gates.errors import Exit
 from gates.ledger.ledger import Entry
+from gates.report.escape import line
 from gates.report.headline import sign, word
 from gates.report.terminal.verdicts import COLOURS, console
 from gates.wording import number, plural, printable
@@ -27,9 +28,15 @@ def exit_code(decision: ExperimentDecision) -> Exit:
 def render(decision: ExperimentDecision, entry: Entry | None, *, width: int, colour: bool) -> str:
     """Write a look, for people."""
     out, terminal = console(width, colour=colour)
-    for line in _lines(decision, entry):
-        terminal.print(line)
+    for told in _lines(decision, entry):
+        terminal.print(told)
     return out.getvalue()
+
+
+def markdown(decision: ExperimentDecision, entry: Entry | None) -> str:
+    """Write the same for the run's page, the verdict first."""
+    *rest, last = (line(one.plain) for one in _lines(decision, entry))
+    return f"**{last}**\n\n" + "\n".join(f"- {one}" for one in rest)
 
 
 def _lines(decision: ExperimentDecision, entry: Entry | None) -> Iterator[Text]:
@@ -49,8 +56,8 @@ def _lines(decision: ExperimentDecision, entry: Entry | None) -> Iterator[Text]:
         yield Text(f"{sign(Verdict.PASS)} {plural(quiet, 'check of the log holds', 'checks of the log hold')}")
     for week in decision.weeks:
         sides = [number(value) if value is not None else "–" for value in (week.champion, week.challenger)]
-        line = f"   week {week.week + 1}: {week.gate} {sides[0]} and {sides[1]} ({plural(week.units, 'unit', 'units')})"
-        yield Text(printable(line), style="dim")
+        told = f"   week {week.week + 1}: {week.gate} {sides[0]} and {sides[1]} ({plural(week.units, 'unit', 'units')})"
+        yield Text(printable(told), style="dim")
     where = f" (record {entry.record.sequence})" if entry else " (not recorded)"
     ended = ", the experiment has ended" if decision.final else ""
     last = f"{sign(decision.verdict)} {decision.model}: {decision.reason}{ended}{where}"

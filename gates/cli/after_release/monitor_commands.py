@@ -60,9 +60,10 @@ def monitor(
       gates monitor --since 2026-11-01 --until 2026-11-30
       gates monitor --dry-run --json
     """
+    from gates.documents.live.live_evidence import LiveEvidence
     from gates.documents.record import RecordKind
     from gates.pipeline.live.monitor import MonitoringRun
-    from gates.pipeline.machines import handed_windows
+    from gates.pipeline.machines.handed_counts import handed as counts
     from gates.promotion.provenance import draft
 
     if counting and (since or rehearse or digests):
@@ -80,7 +81,7 @@ def monitor(
     name, alias = trusted.resolved.champion
     record = draft(name, options.run_of(session), RecordKind.MONITOR, alias, "")
     if receive(session, handed, digests, "live"):
-        judged = watch.judge_handed(handed_windows.handed(session.workspace), record)
+        judged = watch.judge_handed(counts(session.workspace.live, LiveEvidence), record)
         _publish(session, trusted, judged)
         _tell(judged, as_json=as_json, recorded=True)
     judged = watch.judge(record, record=not rehearse)
@@ -90,13 +91,13 @@ def monitor(
 
 def _hand_on(session: Session, watch: MonitoringRun) -> None:
     """Count what is due, and tell the next job where that lies."""
-    from gates.pipeline.machines import handed_windows
+    from gates.pipeline.machines.handed_counts import hand
 
     evidence = watch.count()
     if evidence is None:
         click.echo(NOTHING_DUE)
         return
-    handed_windows.hand(session.workspace, evidence)
+    hand(session.workspace, session.workspace.live, evidence)
     outputs(session, **hand_over(live=session.workspace.live))
 
 

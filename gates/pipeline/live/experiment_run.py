@@ -27,6 +27,7 @@ from gates.measure.live.experiment_tables import ExperimentTables
 from gates.measure.live.window_times import text_of
 from gates.monitoring.experiments.judge_experiment import plan_digest
 from gates.pipeline.live.live_records import write_judged
+from gates.pipeline.machines import handed_units
 from gates.pipeline.session import Session
 from gates.policy.experiment_section import Experiment
 from gates.schema.canonical import digest
@@ -74,7 +75,7 @@ class ExperimentRun:
             raise GatesError(f"{text_of(begins)} must be in the future", where="--from", hint=hint)
         while True:
             head = self.session.ledger.head()
-            running = self._running(head)
+            running = _running(self._known(head))
             if running is not None:
                 raise GatesError(
                     f"an experiment runs already, since record {running.record.sequence}",
@@ -109,24 +110,51 @@ class ExperimentRun:
             known = self._known(head)
             running = self._require(known)
             evidence = self._counted(running, known)
-            with self.session.steps.step("judge", f"{counted(evidence.closed, 'closed unit')} of {evidence.model}"):
-                decision = judged_look(self.trusted.resolved, evidence, running, rehearsed=not record)
+            decision = self._judged(running, evidence, rehearsed=not record)
             if not record:
                 return ExperimentLook(decision=decision, entry=None)
             entry = self._recorded(draft, running, evidence, decision, head)
             if entry is not None:
                 return ExperimentLook(decision=decision, entry=entry)
 
+    def count(self) -> ExperimentEvidence | None:
+        """Count the one that runs, for another machine to judge; None where none runs, or no units count yet."""
+        known = self._known(self.session.ledger.head())
+        running = _running(known)
+        return self._counted(running, known) if running and running.began < text_of(self.now) else None
+
+    def judge_handed(self, evidence: ExperimentEvidence, draft: Record) -> ExperimentLook | None:
+        """Judge what another machine has counted, and record it, without the log; None where somebody else has looked
+        in the meantime, or ended it.
+
+        Whether this look is the planned end is decided here, by the ledger. Raises ``GatesError`` where the evidence is
+        not of the next look at the experiment that runs.
+        """
+        while True:
+            head = self.session.ledger.head()
+            known = self._known(head)
+            if handed_units.came_late(evidence, known):
+                return None
+            running = self._require(known)
+            handed_units.check(evidence, self.now, self.trusted.resolved.policy.model)
+            decision = self._judged(running, evidence)
+            entry = self._recorded(draft, running, evidence, decision, head)
+            if entry is not None:
+                return ExperimentLook(decision=decision, entry=entry)
+
+    def _judged(
+        self, running: KnownExperiment, evidence: ExperimentEvidence, *, rehearsed: bool = False
+    ) -> ExperimentDecision:
+        with self.session.steps.step("judge", f"{counted(evidence.closed, 'closed unit')} of {evidence.model}"):
+            return judged_look(self.trusted.resolved, evidence, running, rehearsed=rehearsed)
+
     def _known(self, head: str | None) -> list[KnownExperiment]:
         ledger = self.session.ledger
         with self.session.steps.step("ledger", ledger.told):
             return known_experiments(reader(ledger), before_of(ledger.entries(head), self.trusted.resolved.champion[0]))
 
-    def _running(self, head: str | None) -> KnownExperiment | None:
-        return next((one for one in self._known(head) if one.runs), None)
-
     def _require(self, known: Sequence[KnownExperiment]) -> KnownExperiment:
-        running = next((one for one in known if one.runs), None)
+        running = _running(known)
         if running is None:
             last = known[-1] if known else None
             how = f"; that of record {last.record.sequence} has ended" if last else ""
@@ -224,10 +252,14 @@ class ExperimentRun:
         """Write the look; None where somebody else has written a step of this experiment in the meantime."""
 
         def still_follows(now: str | None) -> bool:
-            known = self._running(now)
+            known = _running(self._known(now))
             return known is not None and (known.start, len(known.looks)) == (running.start, len(running.looks))
 
         step = replace(draft, experiment=self._step(running, ExperimentState.LOOK))
         return write_judged(
             self.session.ledger, step, self.trusted, evidence, decision, head=head, still_follows=still_follows
         )
+
+
+def _running(known: Sequence[KnownExperiment]) -> KnownExperiment | None:
+    return next((one for one in known if one.runs), None)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from gates.checkout.workspace import Workspace
 from gates.documents.live.live_evidence import LiveEvidence, LiveWindow
 from gates.documents.live.monitoring_decision import MonitoringDecision
 from gates.errors import GatesError
@@ -15,26 +13,10 @@ from gates.ledger.watched import model_at
 from gates.measure.live.window_times import due, moment, text_of
 from gates.policy.live_policies import parts_of
 from gates.policy.sections import Policy
-from gates.schema.canonical import canonical, digest
-from gates.schema.validation import read_json
-from gates.system import files
+from gates.schema.canonical import digest
 
 FILE = "live.json"
 _AGAIN = "Run gates monitor --measure-only again."
-
-
-def hand(work: Workspace, evidence: LiveEvidence) -> None:
-    """Write the parcel ``live``."""
-    work.prepare()
-    shutil.rmtree(work.live, ignore_errors=True)
-    work.live.mkdir()
-    files.write(work.live / FILE, canonical(evidence) + b"\n")
-
-
-def handed(work: Workspace) -> LiveEvidence:
-    """Read what was handed over. Raises ``GatesError`` where that is none, or not well-formed."""
-    path = work.live / FILE
-    return read_json(LiveEvidence, files.read(path, _AGAIN), str(path))
 
 
 def are_judged(evidence: LiveEvidence, before: MonitoringDecision | None) -> bool:

@@ -8,6 +8,7 @@
 | `scores`, `champion-scores` | `gates score` | what their models gave for the holdout's rows |
 | `evidence` | `gates run` | the evidence, with decision and report |
 | `live` | `gates monitor --measure-only` | the counts of live windows |
+| `units` | `gates experiment --measure-only` | the counts of an experiment's units |
 
 Whoever made a parcel may have been hostile: it is looked at as plain files, within limits, before it is read.
 """
@@ -57,6 +58,7 @@ PARCELS: Mapping[str, Parcel] = {
     "scores": Parcel(place="scored", names=r"candidate\d*\.parquet"),
     "evidence": Parcel(place=".", names=r"(evidence|decision|rows|base)\.json|report\.md"),
     "live": Parcel(place="live", names=r"live\.json"),
+    "units": Parcel(place="units", names=r"units\.json"),
     "champion-scores": Parcel(place="scored", names=rf"({'|'.join(SERVING)})\.(parquet|json)"),
 }
 
