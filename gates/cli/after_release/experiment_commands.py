@@ -50,15 +50,16 @@ def experiment(context: click.Context, policy: Path, rehearse: bool, until: date
             raise click.UsageError(f"write options behind {context.invoked_subcommand}")
         return
     from gates.cli.after_release import experiment_text
+    from gates.ledger.experiments.experiment_histories import plan_of_section
 
     run, draft = _run(policy, until, "")
     looked = run.look(draft, record=not rehearse)
-    decision, entry = looked.decision, looked.entry
+    decision, entry, plan = looked.decision, looked.entry, plan_of_section(run.experiment)
     outputs(
         run.session, verdict=str(decision.verdict), code=str(decision.code),
         final="true" if decision.final else "", record=entry.digest if entry else "",
     )  # fmt: skip
-    options.tell(decision, partial(experiment_text.render, decision, entry), as_json=as_json)
+    options.tell(decision, partial(experiment_text.render, decision, entry, plan), as_json=as_json)
     sys.exit(experiment_text.exit_code(decision))
 
 

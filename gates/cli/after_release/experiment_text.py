@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gates.documents.decision import Verdict
 from gates.documents.live.experiment_decision import ExperimentDecision
+from gates.documents.live.experiment_history import ExperimentPlan
 from gates.errors import Exit
 from gates.ledger.ledger import Entry
 from gates.report.headline import sign, word
@@ -24,15 +25,15 @@ def exit_code(decision: ExperimentDecision) -> Exit:
     return _EXITS.get(decision.verdict, Exit.SHIP)
 
 
-def render(decision: ExperimentDecision, entry: Entry | None, *, width: int, colour: bool) -> str:
+def render(decision: ExperimentDecision, entry: Entry | None, plan: ExperimentPlan, *, width: int, colour: bool) -> str:
     """Write a look, for people."""
     out, terminal = console(width, colour=colour)
-    for line in _lines(decision, entry):
+    for line in _lines(decision, entry, plan):
         terminal.print(line)
     return out.getvalue()
 
 
-def _lines(decision: ExperimentDecision, entry: Entry | None) -> Iterator[Text]:
+def _lines(decision: ExperimentDecision, entry: Entry | None, plan: ExperimentPlan) -> Iterator[Text]:
     from rich.text import Text
 
     models = f"v{decision.challenger.version} beside champion v{decision.champion.version}"
@@ -40,6 +41,7 @@ def _lines(decision: ExperimentDecision, entry: Entry | None) -> Iterator[Text]:
     end = ", the planned end" if decision.planned else ""
     day = plural(decision.days, "day", "days")
     yield Text(printable(f"{models}: look {decision.look}{end}, {day}, {units}"), style="bold")
+    yield Text(_planned(decision, plan), style="dim")
     loud = [gate for gate in decision.gates if gate.verdict is not Verdict.PASS or gate.kind == "metric"]
     for gate in sorted(loud, key=lambda gate: gate.badness, reverse=True):
         style = COLOURS[gate.verdict] if gate.verdict else "dim"
@@ -55,3 +57,15 @@ def _lines(decision: ExperimentDecision, entry: Entry | None) -> Iterator[Text]:
     ended = ", the experiment has ended" if decision.final else ""
     last = f"{sign(decision.verdict)} {decision.model}: {decision.reason}{ended}{where}"
     yield Text(printable(last), style=f"bold {COLOURS[decision.verdict]}")
+
+
+def _planned(decision: ExperimentDecision, plan: ExperimentPlan) -> str:
+    """Say how far the look is from the planned end."""
+    told = f"   planned: {plan.units:,} closed units, and {plan.min_days} to {plan.max_days} days"
+    day = plan.end_day(decision)
+    if decision.spent:
+        return told if decision.planned else f"{told}; the planned end has been"
+    if day is None:
+        return told
+    likely = f"about day {day}" if day <= plan.max_days else f"not before day {plan.max_days}, when the experiment ends"
+    return f"{told}; the planned end is {likely}"
