@@ -61,11 +61,11 @@ def _lines(decision: ExperimentDecision, entry: Entry | None, plan: ExperimentPl
 
 def _planned(decision: ExperimentDecision, plan: ExperimentPlan) -> str:
     """Say how far the look is from the planned end."""
-    told = f"   planned: {plan.units:,} closed units, and {plan.min_days} to {plan.max_days} days"
+    plan_line = f"   planned: {plan.units:,} closed units, and {plan.min_days} to {plan.max_days} days"
     day = plan.end_day(decision)
     if decision.spent:
-        return told if decision.planned else f"{told}; the planned end has been"
+        return plan_line if decision.planned else f"{plan_line}; the planned end has been"
     if day is None:
-        return told
+        return plan_line
     likely = f"about day {day}" if day <= plan.max_days else f"not before day {plan.max_days}, when the experiment ends"
-    return f"{told}; the planned end is {likely}"
+    return f"{plan_line}; the planned end is {likely}"

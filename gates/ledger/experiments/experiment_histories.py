@@ -33,11 +33,11 @@ def experiment_histories(ledger: Ledger, head: str | None, name: str, read: Read
     """Read the experiments of a model, the oldest first; the newest one with its plan, its units and its weeks."""
     get, before = reader(ledger), before_of(ledger.entries(head), name)
     known = known_experiments(get, before)
-    told = [_bare(one) for one in known]
+    histories = [_bare(one) for one in known]
     if known:
         beside = {record.sequence: documents for _, record, documents in before}
-        told[-1] = _filled(told[-1], known[-1], beside, get, read)
-    return tuple(told)
+        histories[-1] = _filled(histories[-1], known[-1], beside, get, read)
+    return tuple(histories)
 
 
 def plan_of_section(experiment: Experiment) -> ExperimentPlan:

@@ -65,21 +65,21 @@ def _told(
     last, began = known.last, known.record
     state, permits, late = ExperimentStanding.RUNNING, None, False
     if known.stopped is not None:
-        state, told = ExperimentStanding.STOPPED, f"stopped on {known.stopped.at[:10]}: {known.stopped.reason}"
+        state, sentence = ExperimentStanding.STOPPED, f"stopped on {known.stopped.at[:10]}: {known.stopped.reason}"
     elif last is not None and last.final:
-        state, told = (
+        state, sentence = (
             ExperimentStanding.ENDED,
             f"ended on {last.until[:10]}: {last.verdict} ({last.code}), {last.reason}",
         )
         if last.verdict is Verdict.PASS:
             permits, why = _permits(get, before, resolved, known, now)
-            told += f"; {why}"
+            sentence += f"; {why}"
     else:
-        late, told = _running(experiment, began.at, last, now)
+        late, sentence = _running(experiment, began.at, last, now)
     models = f"v{known.step.challenger.version} beside v{known.step.champion.version}"
     return LastExperiment(
         state=state,
-        told=f"experiment of {models} {told}",
+        told=f"experiment of {models} {sentence}",
         record=began.sequence,
         since=began.at,
         challenger=known.step.challenger.version,
@@ -100,16 +100,16 @@ def _running(experiment: Experiment, started: str, last: ExperimentDecision | No
     over = day >= experiment.max_days
     quiet = max(0, now - (seconds_of(last.until) if last else began)) // DAY
     day_of = f"day {day} of {experiment.min_days} to {experiment.max_days}"
-    told = f"runs since {started[:10]}, {day_of}"
+    sentence = f"runs since {started[:10]}, {day_of}"
     if last is None:
-        told += ", not looked at yet"
+        sentence += ", not looked at yet"
     else:
         units = f"{last.closed:,} of {experiment.units:,} units closed"
-        told += f", {units}; last look {_ago(quiet)}: {last.verdict} ({last.code}), {last.reason}"
+        sentence += f", {units}; last look {_ago(quiet)}: {last.verdict} ({last.code}), {last.reason}"
     if over:
-        return True, f"{told}; its days are over, and no look has ended it"
+        return True, f"{sentence}; its days are over, and no look has ended it"
     late = quiet >= LATE
-    return late, f"{told}; no look for {plural(quiet, 'day', 'days')}" if late else told
+    return late, f"{sentence}; no look for {plural(quiet, 'day', 'days')}" if late else sentence
 
 
 def _ago(days: int) -> str:

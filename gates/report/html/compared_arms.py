@@ -67,15 +67,15 @@ def _when(history: ExperimentHistory, last: ExperimentDecision | None) -> str:
 
 
 def _arms(history: ExperimentHistory) -> Iterator[dict[str, Any]]:
-    for one in history.arms:
-        planned = max(1.0, one.planned)
+    for arm in history.arms:
+        planned = max(1.0, arm.planned)
         yield {
-            "arm": one.arm,
-            "version": one.model.version,
-            "exposed": f"{one.exposed:,}",
-            "closed": f"{one.closed:,}",
-            "planned": f"{round(one.planned):,}",
-            "share": min(100.0, 100 * one.closed / planned),
+            "arm": arm.arm,
+            "version": arm.model.version,
+            "exposed": f"{arm.exposed:,}",
+            "closed": f"{arm.closed:,}",
+            "planned": f"{round(arm.planned):,}",
+            "share": min(100.0, 100 * arm.closed / planned),
         }
 
 
@@ -95,24 +95,24 @@ def _charts(history: ExperimentHistory) -> Iterator[dict[str, Any]]:
     names = {gate.label: gate for look in history.looks for gate in look.gates if _judged(gate, limits)}
     for label in list(names)[:MOST_CHARTS]:
         every = [
-            (day, look, gate, found)
+            (day, look, gate, judged)
             for day, look in zip(history.days, history.looks, strict=True)
             for gate in look.gates
-            if gate.label == label and (found := _judged(gate, limits)) is not None
+            if gate.label == label and (judged := _judged(gate, limits)) is not None
         ]
         limit = every[-1][3][1]
         marks = [
-            LookMark(day=day, judged=found[0], verdict=word(gate.verdict), planned=look.planned)
-            for day, look, gate, found in every
+            LookMark(day=day, judged=judged[0], verdict=word(gate.verdict), planned=look.planned)
+            for day, look, gate, judged in every
         ]
         asked = limits.get((names[label].id, names[label].rule))
         yield {
             "name": f"{label}{_asked(asked, names[label])}",
             "picture": over_days.looks(f"{label} in {counted(len(marks), 'look')}", marks, limit, _ends(history)),
             "rows": [
-                (f"{look.look}: {look.until[:10]}", f"{look.closed:,}", word(gate.verdict), signed(found[0].value),
-                 _bounds(found[0]), "planned end" if look.planned else "every look")
-                for _, look, gate, found in reversed(every)
+                (f"{look.look}: {look.until[:10]}", f"{look.closed:,}", word(gate.verdict), signed(judged[0].value),
+                 _bounds(judged[0]), "planned end" if look.planned else "every look")
+                for _, look, gate, judged in reversed(every)
             ],
         }  # fmt: skip
 

@@ -84,21 +84,23 @@ class _Scale:
         return f"{TOP + (self.high - inside) / ((self.high - self.low) or 1.0) * (HIGH - TOP - BOTTOM - 6):.1f}"
 
 
-def _look(scale: _Scale, one: LookMark) -> Iterator[str]:
-    x, y, kind = scale.x(one.day), scale.y(one.judged.value), f"{one.verdict}{' planned' * one.planned}"
-    low, high = scale.y(one.judged.low), scale.y(one.judged.high)
-    yield f'<path class="i {kind}" d="M{x} {high}V{low}"/>'
-    caps = [end for end, value in ((low, one.judged.low), (high, one.judged.high)) if scale.low <= value <= scale.high]
-    across = 6 if one.planned else 3
+def _look(scale: _Scale, look: LookMark) -> Iterator[str]:
+    x, y, style = scale.x(look.day), scale.y(look.judged.value), f"{look.verdict}{' planned' * look.planned}"
+    low, high = scale.y(look.judged.low), scale.y(look.judged.high)
+    yield f'<path class="i {style}" d="M{x} {high}V{low}"/>'
+    caps = [
+        end for end, value in ((low, look.judged.low), (high, look.judged.high)) if scale.low <= value <= scale.high
+    ]
+    across = 6 if look.planned else 3
     yield (
-        f'<path class="i {kind}" d="{"".join(f"M{float(x) - across:.1f} {end}h{2 * across}" for end in caps)}"/>'
+        f'<path class="i {style}" d="{"".join(f"M{float(x) - across:.1f} {end}h{2 * across}" for end in caps)}"/>'
         if caps
         else ""
     )
-    if one.verdict == "fail":
-        yield f'<path class="p {kind}" d="M{x} {float(y) - 5:.1f}l5 5l-5 5l-5 -5z"/>'
+    if look.verdict == "fail":
+        yield f'<path class="p {style}" d="M{x} {float(y) - 5:.1f}l5 5l-5 5l-5 -5z"/>'
     else:
-        yield f'<circle class="p {kind}" cx="{x}" cy="{y}" r="3.5"/>'
+        yield f'<circle class="p {style}" cx="{x}" cy="{y}" r="3.5"/>'
 
 
 def _ends(scale: _Scale, ends: EndMarks) -> Iterator[str]:
