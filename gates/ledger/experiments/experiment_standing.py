@@ -20,6 +20,7 @@ from gates.ledger.experiments.experiment_records import (
 )
 from gates.ledger.ledger import Ledger
 from gates.ledger.retrainings import Before, seconds_of
+from gates.monitoring.experiments.judge_experiment import plan_digest
 from gates.policy import ResolvedPolicy
 from gates.policy.experiment_section import DAY, Experiment
 from gates.wording import plural
@@ -76,6 +77,8 @@ def _told(
             sentence += f"; {why}"
     else:
         late, sentence = _running(experiment, began.at, last, now)
+        if known.step.plan != plan_digest(resolved, known.step.champion.digest, known.step.challenger.digest):
+            sentence += "; the policy has another plan than at the start, so it can't be looked at"
     models = f"v{known.step.challenger.version} beside v{known.step.champion.version}"
     return LastExperiment(
         state=state,
