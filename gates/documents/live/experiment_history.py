@@ -101,13 +101,19 @@ class ExperimentHistory:
         return self.stopped is None and not (self.last is not None and self.last.final)
 
     @property
-    def told(self) -> str:
-        """How it stands, in one sentence."""
+    def brief(self) -> str:
+        """Its state, without reasons."""
         since, last = f"since {self.started[:10]}", self.last
         if self.stopped is not None:
-            return f"stopped on {self.stopped[0][:10]}: {self.stopped[1]}"
+            return f"stopped on {self.stopped[0][:10]}"
         if last is None:
             return f"running {since}, not looked at yet"
         if last.final:
-            return f"ended on {last.until[:10]} with {last.verdict} ({last.code}): {last.reason}"
-        return f"running {since}, last look {last.until[:10]}: {last.verdict} ({last.code}), {last.reason}"
+            return f"ended on {last.until[:10]} with {last.verdict} ({last.code})"
+        return f"running {since}, last look {last.until[:10]}: {last.verdict} ({last.code})"
+
+    @property
+    def told(self) -> str:
+        """How it stands, in one sentence."""
+        why = self.stopped[1] if self.stopped is not None else self.last.reason if self.last else None
+        return self.brief if why is None else f"{self.brief}: {why}" if not self.runs else f"{self.brief}, {why}"

@@ -81,7 +81,7 @@ def _watch(watch: WatchHistory | None) -> dict[str, str]:
 
 def _trial(experiments: Sequence[ExperimentHistory]) -> str:
     """Return how the newest experiment stands; empty where there was none."""
-    return experiments[-1].told if experiments else ""
+    return experiments[-1].brief if experiments else ""
 
 
 def _alarming(watch: WatchHistory | None) -> bool:
