@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gates.documents.printed.audit import Audit, Reproduced
-from gates.documents.printed.standing import AGREED, Standing
+from gates.documents.printed.standing import AGREED, ExperimentStanding, LastExperiment, Standing
 from gates.documents.record import Record, RecordKind
 from gates.judge.waivers import label_of
 from gates.ledger.ledger import Entry
+from gates.report.headline import SIGNS
 from gates.report.terminal.verdicts import console
 from gates.wording import plural, printable
 
@@ -88,10 +89,21 @@ def standing(status: Standing, *, width: int, colour: bool) -> str:
         sound = status.watch.sound
         line = f"{'✅' if sound else '❌'} {status.watch.told}"
         terminal.print(Text(printable(line), style="green" if sound else "red"))
+    if status.experiment is not None:
+        line = f"{_mark(status.experiment)} {status.experiment.told}"
+        terminal.print(Text(printable(line), style="" if status.experiment.sound else "red"))
     for alias in status.aliases:
         if alias.mend:
             terminal.print(Text(printable(f"   {alias.alias}: {alias.mend}")))
     return out.getvalue()
+
+
+def _mark(experiment: LastExperiment) -> str:
+    """Return the sign of an experiment: an undecided one is never fine."""
+    if not experiment.sound:
+        return "❌"
+    verdict = experiment.verdict if experiment.state in (ExperimentStanding.RUNNING, ExperimentStanding.ENDED) else None
+    return next((shown for known, shown in SIGNS.items() if known is not None and str(known) == verdict), SIGNS[None])
 
 
 def audit(outcome: Audit, *, width: int, colour: bool) -> str:

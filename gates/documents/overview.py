@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gates.documents.champion import Champion
+from gates.documents.live.experiment_history import ExperimentHistory
 from gates.documents.live.watch_history import WatchHistory
 from gates.documents.record import Record, Waiver
 
@@ -25,13 +26,14 @@ class AliasHistory:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOverview:
     """One model of a repository. ``records``: the newest, the newest first; ``waivers``: all that were given;
-    ``watch``: what live rows said."""
+    ``watch``: what live rows said; ``experiments``: the oldest first."""
 
     name: str
     aliases: tuple[AliasHistory, ...]
     records: tuple[Record, ...]
     waivers: tuple[Waiver, ...]
     watch: WatchHistory | None = None
+    experiments: tuple[ExperimentHistory, ...] = ()
 
     def holding(self, today: str) -> tuple[Waiver, ...]:
         """Return the waivers that have not ended, the one that ends first in front."""

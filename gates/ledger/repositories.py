@@ -8,7 +8,9 @@ from pathlib import Path
 from gates.documents.overview import AliasHistory, ModelOverview, RepositoryOverview
 from gates.documents.record import RecordKind
 from gates.errors import GatesError
+from gates.ledger.audit_documents import resolved_of
 from gates.ledger.champions import champions
+from gates.ledger.experiments.experiment_histories import experiment_histories
 from gates.ledger.ledger import Entry, Ledger, opened
 from gates.ledger.verify import audit
 from gates.ledger.watched import watch_history
@@ -64,4 +66,5 @@ def _model(ledger: Ledger, head: str, name: str, entries: Sequence[Entry]) -> Mo
         records=tuple(own[:MOST_RECORDS]),
         waivers=tuple(waiver for record in given for waiver in record.waivers),
         watch=watch_history(ledger, head, name),
+        experiments=experiment_histories(ledger, head, name, resolved_of),
     )

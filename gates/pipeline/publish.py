@@ -10,11 +10,14 @@ from gates import __version__
 from gates.documents.champion import Champion
 from gates.documents.decision import Code, Decision, Verdict
 from gates.documents.evidence import Evidence
+from gates.documents.live.experiment_history import ExperimentHistory
 from gates.documents.live.watch_history import WatchHistory
 from gates.errors import Exit, GatesError
 from gates.github import caller_workflows, outputs
 from gates.github.reporting.commit_status import Status
+from gates.ledger.audit_documents import resolved_of
 from gates.ledger.champions import champions
+from gates.ledger.experiments.experiment_histories import experiment_histories
 from gates.ledger.watched import watch_history
 from gates.pipeline import shown_rows
 from gates.pipeline.acceptance import settled, waivable
@@ -70,7 +73,8 @@ def write_report(session: Session, decision: Decision, facts: Facts, form: str =
     path = session.workspace.work / chosen.file
     if form == "html":
         evidence = _evidence_of(session, decision)
-        facts = replace(facts, evidence=evidence, champions=_champions(session), watch=_watch(session))
+        facts = replace(facts, evidence=evidence, champions=_champions(session))
+        facts = replace(facts, watch=_watch(session), experiments=_experiments(session))
     files.write(path, chosen.render(decision, facts).encode("utf-8", "replace"))
     return path
 
@@ -186,6 +190,21 @@ def _watch(session: Session) -> WatchHistory | None:
     except GatesError as error:
         session.steps.say(f"the history of live rows can't be read: {error}")
         return None
+
+
+def _experiments(session: Session) -> tuple[ExperimentHistory, ...]:
+    """Return the model's experiments, by the ledger, where the policy asks for them. A report is whole without them."""
+    try:
+        resolved = session.resolved
+    except GatesError:  # a policy that can't be read, which was told
+        return ()
+    if resolved.policy.experiment is None:
+        return ()
+    try:
+        return experiment_histories(session.ledger, session.ledger_seen, resolved.champion[0], resolved_of)
+    except GatesError as error:
+        session.steps.say(f"the history of experiments can't be read: {error}")
+        return ()
 
 
 def status_of(decision: Decision, facts: Facts, code: Exit, context: str) -> Status:

@@ -15,6 +15,7 @@ from gates.documents.record import EVIDENCE, MANIFEST, OUTCOMES, RecordKind
 from gates.errors import GatesError
 from gates.judge.judge import judge
 from gates.ledger.alias import Names, compared, hint, last_move, renumbered
+from gates.ledger.experiments.experiment_standing import last_experiment
 from gates.ledger.ledger import Entry, Ledger
 from gates.ledger.watched import last_watch
 from gates.measure.live.window_times import due, moment
@@ -52,6 +53,7 @@ def standing(ledger: Ledger, registry: Names, resolved: ResolvedPolicy, now: dat
         open=began.sequence if began else None,
         waits=began.lease if began and within_lease(began, now) else None,
         watch=last_look(ledger, head, resolved, moves.get(resolved.champion[1]), now),
+        experiment=last_experiment(ledger, head, resolved, now),
     )
 
 

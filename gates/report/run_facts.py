@@ -10,6 +10,7 @@ from gates.documents.champion import Champion
 from gates.documents.changed_rows import ChangedRows
 from gates.documents.decision import Decision, Past, Verdict
 from gates.documents.evidence import Evidence
+from gates.documents.live.experiment_history import ExperimentHistory
 from gates.documents.live.watch_history import WatchHistory
 from gates.judge.waivers import Settled
 from gates.schema.validation import Problem
@@ -62,6 +63,7 @@ class Facts:
     evidence: Evidence | None = None  # what the decision was made from
     rows: ChangedRows | None = None  # which got worse and better
     watch: WatchHistory | None = None  # what live rows said
+    experiments: tuple[ExperimentHistory, ...] = ()  # of the model, the oldest first
     champions: tuple[Champion, ...] = ()  # what the champion's alias has named, the oldest first
 
     def located(self) -> Iterator[tuple[str, Problem]]:

@@ -114,18 +114,19 @@ def _hand_on(run: ExperimentRun) -> None:
 def _show(run: ExperimentRun, looked: ExperimentLook | None, *, as_json: bool) -> NoReturn:
     """Tell later jobs and people what a look came to, and end."""
     from gates.cli.after_release import experiment_text
+    from gates.ledger.experiments.experiment_histories import plan_of_section
 
     if looked is None:
         click.echo("null" if as_json else LATE)
         _summarise(run, f"_{LATE}_")
         sys.exit(Exit.SHIP)
-    decision, entry = looked.decision, looked.entry
+    decision, entry, plan = looked.decision, looked.entry, plan_of_section(run.experiment)
     outputs(
         run.session, verdict=str(decision.verdict), code=str(decision.code),
         final="true" if decision.final else "", record=entry.digest if entry else "",
     )  # fmt: skip
-    _summarise(run, experiment_text.markdown(decision, entry))
-    options.tell(decision, partial(experiment_text.render, decision, entry), as_json=as_json)
+    _summarise(run, experiment_text.markdown(decision, entry, plan))
+    options.tell(decision, partial(experiment_text.render, decision, entry, plan), as_json=as_json)
     sys.exit(experiment_text.exit_code(decision))
 
 

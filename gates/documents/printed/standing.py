@@ -61,6 +61,43 @@ class LastWatch:
         return not self.overdue and self.verdict not in ("fail", "error")
 
 
+class ExperimentStanding(StrEnum):
+    """How the newest experiment stands."""
+
+    NONE = "none"  # a promotion asks for one, and none was started
+    RUNNING = "running"
+    ENDED = "ended"
+    STOPPED = "stopped"
+    UNREAD = "unread"  # the ledger's records of it can't be read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastExperiment:
+    """The newest experiment of a model."""
+
+    WRITTEN = "whole"
+    state: ExperimentStanding = declare("Whether it runs.")
+    told: str = declare("How it stands, in one sentence.")
+    record: int | None = declare("The record that started it; null if there is none.")
+    since: str | None = declare("When it was started, UTC.")
+    challenger: str | None = declare("The version that is compared with the champion.")
+    look: str | None = declare("The time of the newest look, UTC; null if there was none.")
+    verdict: str | None = declare("The verdict of the newest look.")
+    code: str | None = declare("Its reason as a stable word.")
+    closed: int | None = declare("Units whose window was over at that look.")
+    units: int | None = declare("How many are planned.")
+    permits: bool | None = declare(
+        "Of one that has ended with a pass: whether the challenger may be promoted on it now."
+    )
+    overdue: bool = declare("Whether it runs and nobody has looked for a week, or its last day is over.")
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong: a look that is missing or can't be judged is; a challenger that loses is not."""
+        wrong = self.state is ExperimentStanding.UNREAD or self.overdue
+        return not wrong and not (self.state is ExperimentStanding.RUNNING and self.verdict == "error")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """A model's aliases, and the ledger's state."""
@@ -79,9 +116,12 @@ class Standing:
         default=None,
         late=True,
     )
+    experiment: LastExperiment | None = declare(
+        "The newest experiment; null if the policy has none.", default=None, late=True
+    )
 
     @property
     def sound(self) -> bool:
-        """Whether everything is as it was promoted, and live rows say nothing else."""
+        """Whether everything is as it was promoted, live rows say nothing else, and experiments are looked at."""
         agreed = self.open is None and all(one.state in AGREED for one in self.aliases)
-        return agreed and (self.watch is None or self.watch.sound)
+        return agreed and all(one is None or one.sound for one in (self.watch, self.experiment))

@@ -22,7 +22,7 @@ from gates.report.headline import (
     why,
     word,
 )
-from gates.report.html import classes, past, pictures, plots, residuals, watched_windows
+from gates.report.html import classes, compared_arms, past, pictures, plots, residuals, watched_windows
 from gates.report.html.score_curves import Scores
 from gates.report.interval import SIGNS, asked, figures, held
 from gates.report.rule_list import RuleList, remark
@@ -72,6 +72,7 @@ def render(decision: Decision, facts: Facts) -> str:
         **_measured(facts.evidence),
         **past.told(decision, facts.champions),
         "watch": watched_windows.told(facts.watch) if facts.watch else None,
+        "trial": compared_arms.told(facts.experiments[-1], facts.experiments[:-1]) if facts.experiments else None,
     }
     return _template().render(page)
 

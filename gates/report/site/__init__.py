@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from gates.documents.live.experiment_history import ExperimentHistory
 from gates.documents.live.watch_history import WatchHistory
 from gates.documents.overview import AliasHistory, ModelOverview, RepositoryOverview
 from gates.documents.record import Record, Waiver
 from gates.judge.waivers import label_of
 from gates.report.headline import SIGNS
-from gates.report.html import past, pictures, watched_windows
+from gates.report.html import compared_arms, past, pictures, watched_windows
 from gates.wording import counted, plural
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def _row(repository: RepositoryOverview, model: ModelOverview, file: str, today:
         "ends": accepted[0].until if accepted else "",
         "newest": f"{newest.kind}, {newest.at[:10]}",
         "watch": _watch(model.watch),
+        "trial": _trial(model.experiments),
         "broken": bool(repository.flaws),
         "badness": 4 * bool(repository.flaws) + 2 * _alarming(model.watch) + (not model.aliases),
     }
@@ -75,6 +77,11 @@ def _watch(watch: WatchHistory | None) -> dict[str, str]:
     shown = next((sign for known, sign in SIGNS.items() if str(known) == watch.verdict), SIGNS[None])
     ends = [window.end for window in watch.windows if window.part == "rows"]
     return {"sign": shown, "verdict": watch.verdict, "until": max(ends, default="")[:10]}
+
+
+def _trial(experiments: Sequence[ExperimentHistory]) -> str:
+    """Return how the newest experiment stands; empty where there was none."""
+    return experiments[-1].brief if experiments else ""
 
 
 def _alarming(watch: WatchHistory | None) -> bool:
@@ -101,6 +108,7 @@ def _about(repository: RepositoryOverview, model: ModelOverview, today: str, soo
         "repository": repository,
         "aliases": [{**_named(alias), "anchor": _slug(alias.name), **_history(alias)} for alias in model.aliases],
         "watch": watched_windows.told(model.watch) if model.watch else None,
+        "trial": compared_arms.told(model.experiments[-1], model.experiments[:-1]) if model.experiments else None,
         "waivers": [_waiver(one, soon) for one in accepted],
         "ended": len(model.waivers) - len(accepted),
         "records": [_record(one) for one in model.records],
