@@ -38,6 +38,7 @@ from pydantic import BaseModel, Field  # noqa: E402
 NAME = "recommender"
 BUCKETS = tuple(round(-2 + 0.2 * step, 1) for step in range(21))
 """Twenty bins of scores, which are differences between ratings."""
+CODES = (200, 422, 500, 503)  # whose counters begin at 0: Prometheus sees no increase up to a counter's first value
 DIGITS = 13  # hexadecimal ones of a hash: as many as a double holds exactly
 
 LABELS = ("model", "version")
@@ -157,6 +158,8 @@ def create(champion: Served, challenger: Served | None, salt: str, share: float,
     shown, clicks, exposures = (Log(logs / name) for name in ("shown", "clicks", "exposures"))
     for served in filter(None, (champion, challenger)):
         INFO.labels(NAME, served.version, served.digest).set(1)
+        for code in CODES:
+            REQUESTS.labels(NAME, served.version, str(code))
     app.add_middleware(Measured, default=champion, most=most)
 
     def chosen(user: int) -> Served:

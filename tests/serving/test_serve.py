@@ -127,6 +127,13 @@ def test_what_is_no_request_is_neither_answered_nor_logged(start: Starting) -> N
     assert server.metrics()['model_requests_total{code="422",model="recommender",version="1"}'] == len(BAD) + 1
 
 
+def test_every_answer_is_counted_from_0_so_the_first_one_is_an_increase(start: Starting) -> None:
+    told = start().metrics()
+    counts = {name: value for name, value in told.items() if name.startswith("model_requests_total{")}
+    labels = 'model="recommender",version="1"'
+    assert counts == {f'model_requests_total{{code="{code}",{labels}}}': 0 for code in (200, 422, 500, 503)}
+
+
 def test_more_than_it_has_room_for_is_refused_at_once(start: Starting) -> None:
     server = start("--most", "2")
     with ThreadPoolExecutor(16) as many:
