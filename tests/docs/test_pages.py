@@ -75,6 +75,7 @@ ELSEWHERE = {
     "retraining",
     "serving",
     "experiments",
+    "helm",
 }
 
 
