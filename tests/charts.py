@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from helm_python.chart import Chart
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "deploy/chart"
 IMAGE = f"registry.example/churn@sha256:{'0' * 64}"
 
