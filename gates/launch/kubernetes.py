@@ -1,0 +1,199 @@
+"""Launch on Kubernetes: start, look, log and stop by kubectl, for every kind that has a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gates.errors import Exit, GatesError
+from gates.launch import filled
+from gates.launch.document import row_of, with_identity
+from gates.launch.kubectl import AnswerError, Kubectl, LogStream
+from gates.launch.parcel import CODE_FILES, LARGEST
+from gates.launch.rows import BY_NAME, DATA, OUT, Row
+from gates.launch.standing import state
+from gates.launch.store import Store, parcel_name
+from gates.launch.task import KEY, LABEL, RECIPE, Phase, Run, State, Task, about
+from gates.schema.fields import Plain
+
+ENGINE = "kubernetes"
+MOST_LOG = 64 * 2**20  # bytes
+TRIES = 3  # to take the place of a job that failed
+MARGIN = 3600  # seconds that a signed address outlives the job's limits: for images, and clocks that differ
+_STOP = ("--wait=false", "--ignore-not-found", "--cascade=background")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubernetes:
+    """A cluster, by kubectl's context, and the store that its pods reach."""
+
+    kubectl: Kubectl
+    store: Store
+
+    # -- start --
+
+    def ready(self, task: Task) -> None:
+        """Refuse what can't end well, before anything is sent."""
+        row, life = row_of(task.document), task.wait + task.seconds + MARGIN
+        if self._by_uri(task):
+            return
+        if not self.store.signs:
+            return
+        if life > self.store.session():
+            raise GatesError(
+                f"its address would have to work for {life // 3600} hours, and the login that signs it ends before that",
+                where=f"{row.named}, train.wait + train.timeout",
+                hint="Lengthen the role's session (AWS_CREDENTIAL_EXPIRATION tells its end), or name a serviceAccountName.",
+            )
+
+    def start(self, task: Task) -> Run:
+        """Start the job of a task, or find it; those of the same branch that another commit wants no more are stopped.
+
+        Raises ``GatesError`` where a job that is not ours has its name.
+        """
+        row = row_of(task.document)
+        self._supersede(row, task)
+        for _ in range(TRIES):
+            try:
+                made = self.kubectl.json("create", "--validate=strict", "-f", "-", given=self._manifest(task))
+                run = _run(row, made, adopted=False)
+            except AnswerError as error:
+                if error.reason != "AlreadyExists":
+                    raise
+                known = self._known(row, task)
+                if known is None:
+                    continue  # it has just gone
+                made, run = known, _run(row, known, adopted=True)
+                if state(row, made, ()).phase is Phase.FAILED:  # a new try is wanted, not the old news
+                    self.stop(run)
+                    continue
+            self._hand_secret(task, made)
+            return run
+        raise GatesError("its place is not free: a job of before does not go", where=task.name, exit_code=Exit.OUTSIDE)
+
+    def _known(self, row: Row, task: Task) -> Plain:
+        """Return the job that has the task's name, if it is the task's; None where there is none any more."""
+        try:
+            made = self.kubectl.json("get", row.resource, task.name)
+        except AnswerError as error:
+            if error.reason == "NotFound":
+                return None
+            raise
+        if _labels(made).get(KEY) != task.key[:LABEL]:
+            raise GatesError(
+                f"a {row.kind} of this name is there, and it is not of this training: its key differs",
+                where=task.name,
+                hint="Look at it with kubectl, and delete it if nobody needs it.",
+                exit_code=Exit.OUTSIDE,
+            )
+        return made
+
+    def _supersede(self, row: Row, task: Task) -> None:
+        """Stop the jobs of the same model and branch that train something else: nobody waits for them any more."""
+        terms = [f"{name}={value}" for name, value in about(task.model, task.ref).items()]
+        for item in self.listed(row, ",".join([*terms, f"{RECIPE}!={task.recipe[:LABEL]}"])):
+            if not state(row, item, ()).phase.final:
+                self.stop(_run(row, item, adopted=True))
+
+    def _by_uri(self, task: Task) -> bool:
+        return row_of(task.document).given is not None or with_identity(task.document.value) or not self.store.signs
+
+    def _manifest(self, task: Task) -> Plain:
+        uris = {DATA: self.store.at(parcel_name(task.inputs.get("data", ""))), OUT: self.store.at(task.out)}
+        return filled.manifest(task, uris, self._told(task) if self._by_uri(task) else None)
+
+    def _told(self, task: Task) -> str:
+        """Return what the program inside is told: where everything lies, or addresses that need no credential."""
+        limits, life = (CODE_FILES, LARGEST), task.wait + task.seconds + MARGIN
+        if self._by_uri(task):
+            return filled.told(task, lambda sha: self.store.at(parcel_name(sha)), self.store.at(task.out), {}, limits)
+        return filled.told(
+            task,
+            lambda sha: self.store.signed("GET", parcel_name(sha), life),
+            self.store.signed("PUT", task.out, life),
+            self.store.headers,
+            limits,
+        )
+
+    def _hand_secret(self, task: Task, made: Plain) -> None:
+        """Put the signed addresses beside the job; its pods wait for them."""
+        if self._by_uri(task):
+            return
+        try:
+            self.kubectl.ask("create", "-f", "-", given=filled.secret(task, made, self._told(task)))
+        except AnswerError as error:
+            if error.reason != "AlreadyExists":
+                raise
+
+    # -- look, log, stop --
+
+    def look(self, run: Run) -> State:
+        """Ask how a job stands."""
+        row = BY_NAME[run.kind]
+        try:
+            job = self.kubectl.json("get", row.resource, run.name)
+        except AnswerError as error:
+            if error.reason == "NotFound":
+                return State(phase=Phase.GONE, why="was deleted")
+            raise
+        if job["metadata"].get("uid") != run.uid:
+            return State(phase=Phase.GONE, why="another job has taken its place")
+        return state(row, job, self._pods(row.pods, run))
+
+    def _pods(self, selector: str, run: Run) -> Sequence[Plain]:
+        if not selector:
+            return ()
+        selector = selector.format(key=run.key[:LABEL], name=run.name)
+        items: list[Plain] = self.kubectl.json("get", "pods", "-l", selector).get("items") or []
+        return items
+
+    def log(self, run: Run, pod: str, since: str | None) -> LogStream:
+        """Follow the log of a pod, each line after its time, from a time on."""
+        later = [f"--since-time={since}"] if since else []
+        return self.kubectl.stream("logs", "--follow", "--timestamps", *later, *self._printing(run, pod))
+
+    def whole_log(self, run: Run, pod: str) -> str | None:
+        """Return all that a pod's log still holds; None where it is gone."""
+        try:
+            return self.kubectl.ask("logs", f"--limit-bytes={MOST_LOG}", *self._printing(run, pod))
+        except GatesError:
+            return None
+
+    def _printing(self, run: Run, pod: str) -> tuple[str, ...]:
+        """Return the pod and the container that print what the training prints."""
+        row = BY_NAME[run.kind]
+        others = [item["metadata"]["name"] for item in self._pods(row.logs, run)]
+        return (f"pod/{(others or [pod])[-1]}", *(("-c", row.container) if row.container else ()))
+
+    def stop(self, run: Run) -> None:
+        """Stop a job; its pods go with it."""
+        self.kubectl.ask(*self._stopping(run.kind, run.key))
+
+    def abandon(self, task: Task) -> None:
+        """Send one order to stop a task's job, and wait for no answer: a signal has come."""
+        self.kubectl.send(*self._stopping(row_of(task.document).named, task.key))
+
+    def _stopping(self, named: str, key: str) -> tuple[str, ...]:
+        return ("delete", BY_NAME[named].resource, "-l", f"{KEY}={key[:LABEL]}", *_STOP)
+
+    def listed(self, row: Row, selector: str) -> Sequence[Plain]:
+        """Return the objects of one kind by their labels."""
+        items: list[Plain] = self.kubectl.json("get", row.resource, "-l", selector).get("items") or []
+        return items
+
+
+def _labels(made: Plain) -> Mapping[str, str]:
+    return made["metadata"].get("labels") or {}
+
+
+def _run(row: Row, made: Plain, *, adopted: bool) -> Run:
+    metadata = made["metadata"]
+    return Run(
+        kind=row.named,
+        name=metadata["name"],
+        key=_labels(made).get(KEY, ""),
+        uid=metadata.get("uid", ""),
+        where=metadata.get("namespace", ""),
+        created=metadata.get("creationTimestamp"),
+        adopted=adopted,
+    )

@@ -1,0 +1,160 @@
+"""Read from a job's object and its pods how it stands. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from gates.launch.document import at
+from gates.launch.rows import CONDITIONS, Row
+from gates.launch.task import Phase, Said, State
+from gates.schema.fields import Plain
+
+# reasons of a container that waits for what will not come by itself
+NEVER = (
+    "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError",
+    "RegistryUnavailable", "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
+)  # fmt: skip
+LONGEST = 300  # characters of what a cluster says
+_ACTIVE = ("Pending", "Running", "Unknown")
+
+
+def state(row: Row, job: Plain, pods: Sequence[Plain]) -> State:
+    """Return how a job stands, by its own words; its pods say why, and what ran."""
+    phase, why = _phase(row, job)
+    pods = sorted(pods, key=lambda pod: (_leads(row, pod), str(_text(pod, "metadata.creationTimestamp"))))
+    pod = pods[-1] if pods else None
+    began = _began(pod)
+    if phase is Phase.RUNNING and not row.queued and began is None:
+        phase = Phase.QUEUED
+    waits = phase is Phase.QUEUED
+    return State(
+        phase=phase,
+        why=(why or (_waiting(job, pods) if waits else _ended(pod)))[:LONGEST],
+        stuck=next(filter(None, map(_stuck, pods)), None) if not phase.final else None,
+        image=next((text for _, text in at(pod, "status.containerStatuses.0.imageID") if text), None),
+        interrupted=frozenset(
+            str(_text(one, "metadata.uid")) for one in pods if _condition(one, "DisruptionTarget") is not None
+        ),
+        queued=_seconds(_text(job, "metadata.creationTimestamp"), began),
+        pod=_text(pod, "metadata.name") if began else None,
+        said=_said(pod),
+    )
+
+
+def _phase(row: Row, job: Plain) -> tuple[Phase, str]:
+    """Return the phase by the job's own words, and why."""
+    if terminal := _condition(job, "ACK.Terminal"):
+        return Phase.FAILED, str(terminal.get("message") or terminal.get("reason") or "")
+    if row.state == CONDITIONS:
+        for word, phase in row.words.items():
+            if (held := _condition(job, word)) is not None:
+                return phase, str(held.get("message") or held.get("reason") or "") if phase is Phase.FAILED else ""
+        return Phase.RUNNING, ""
+    word = str(_text(job, row.state) or "")
+    phase = row.words.get(word, Phase.QUEUED if word in row.queued else Phase.RUNNING)
+    why = str(_text(job, row.why) or word) if phase is Phase.FAILED else ""
+    return phase, why
+
+
+def _condition(thing: Plain, name: str) -> Plain:
+    """Return a condition that is true; None where there is none."""
+    for _, conditions in at(thing, CONDITIONS):
+        for held in conditions or ():
+            if held.get("type") == name and held.get("status") == "True":
+                return held
+    return None
+
+
+def _text(thing: Plain, dotted: str) -> str | None:
+    return next((str(held) for _, held in at(thing, dotted) if held not in (None, "")), None)
+
+
+def _leads(row: Row, pod: Plain) -> bool:
+    if row.leader is None:
+        return True
+    label, value = row.leader
+    return bool(((pod.get("metadata") or {}).get("labels") or {}).get(label) == value)
+
+
+def _container_states(pod: Plain) -> Iterator[Plain]:
+    for kind in ("initContainerStatuses", "containerStatuses"):
+        for _, statuses in at(pod, f"status.{kind}"):
+            yield from statuses or ()
+
+
+def _began(pod: Plain) -> str | None:
+    """Return when the pod's first container began; None where it did not."""
+    for moment in ("running.startedAt", "terminated.startedAt"):
+        if text := _text(pod, f"status.containerStatuses.0.state.{moment}"):
+            return text
+    return None
+
+
+def _stuck(pod: Plain) -> str | None:
+    """Return why a pod will never start, where that is so."""
+    if _text(pod, "status.phase") not in _ACTIVE:
+        return None
+    for held in _container_states(pod):
+        waiting = (held.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") in NEVER:
+            said = " ".join(str(waiting.get("message") or "").split())
+            return f"{waiting['reason']}: {held.get('image')}" + (f" ({said[:LONGEST]})" if said else "")
+    return None
+
+
+def _waiting(job: Plain, pods: Sequence[Plain]) -> str:
+    """Return why a job has not begun, in the words of its queue or the scheduler."""
+    if held := _condition(job, "Suspended"):
+        return str(held.get("message") or held.get("reason") or "suspended")
+    for pod in pods:
+        for _, conditions in at(pod, CONDITIONS):
+            for held in conditions or ():
+                if held.get("type") == "PodScheduled" and held.get("status") == "False":
+                    return str(held.get("message") or held.get("reason") or "")
+    return ""
+
+
+def _ended(pod: Plain) -> str:
+    """Return how the pod's first container ended, where it did and not well."""
+    for _, held in at(pod, "status.containerStatuses.0.state.terminated"):
+        if held.get("exitCode"):
+            return f"{held.get('reason') or 'Error'}, exit code {held['exitCode']}"
+    return ""
+
+
+def _said(pod: Plain) -> Said | None:
+    """Return the last words of the program inside; None where there are none. They are a claim of the pod's."""
+    for _, text in at(pod, "status.containerStatuses.0.state.terminated.message"):
+        try:
+            told = json.loads(str(text))
+            return Said(
+                digest=_kept(told, "digest", str),
+                seconds=_kept(told, "seconds", int),
+                code=_kept(told, "exit", int),
+                memory=_kept(told, "memory", int),
+                error=_kept(told, "error", str),
+            )
+        except (ValueError, AttributeError, RecursionError):
+            return None
+    return None
+
+
+def _kept(told: Plain, key: str, form: type) -> Plain:
+    held = told.get(key)
+    return held if isinstance(held, form) and not isinstance(held, bool) else None
+
+
+def _seconds(first: str | None, last: str | None) -> int | None:
+    """Return the seconds between two moments; None where one is unknown."""
+    try:
+        return max(0, round((_moment(last) - _moment(first)).total_seconds()))
+    except (ValueError, TypeError):
+        return None
+
+
+def _moment(text: str | None) -> datetime:
+    if text is None:
+        raise ValueError(text)
+    return datetime.fromisoformat(text)
