@@ -1,1 +1,1 @@
-"""Training as a job on somebody's cluster: a document in the platform's words is started, followed, stopped, fetched."""
+"""Train as a job on somebody's cluster: start, follow and stop what a document describes, and fetch what it left."""

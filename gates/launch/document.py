@@ -144,40 +144,46 @@ def _about_names(source: Source) -> Iterator[tuple[Path, str]]:
 def _about_pods(source: Source, row: Row) -> Iterator[tuple[Path, str]]:
     for dotted in row.alone:
         yield from ((path, "must be 1, or absent") for path, value in at(source.value, dotted) if value != 1)
-    if row.filled.get("spec.template.spec.restartPolicy") and not list(
-        at(source.value, "spec.template.spec.containers.0")
-    ):
-        yield ("spec",), "has no container at template.spec.containers"
+    for template in row.templates[:1]:
+        if not any(isinstance(one, dict) for _, one in at(source.value, f"{template}.spec.containers.*")):
+            yield (), f"has no container at {template}.spec.containers"
     for path, value in walked(source.value):
         if path[-1:] == ("restartPolicy",) and "initContainers" not in path:
             policy = value.get("type") if isinstance(value, dict) else value
             if policy != "Never":
                 yield path, "must be Never: a training that failed is not run again in silence"
-        names = ()
+    for path, name in _variables(source.value):
+        if OURS.match(name):
+            yield path, "GATES_… is what gates itself tells the job; take it out"
+    for path, value in _commands(source.value, row):
+        if value:
+            yield path, "the command is train.run; take it out"
+
+
+def _variables(document: Plain) -> Iterator[tuple[Path, str]]:
+    """Yield the names of environment variables, each with its place."""
+    for path, value in walked(document):
         if path[-1:] == ("env",) and isinstance(value, list):
-            names = tuple(
-                ((*path, place), item.get("name")) for place, item in enumerate(value) if isinstance(item, dict)
-            )
+            for place, item in enumerate(value):
+                if isinstance(item, dict):
+                    yield (*path, place), str(item.get("name"))
         elif path[-1:] in (("environment",), ("envVars",)) and isinstance(value, dict):
-            names = tuple(((*path, name), name) for name in value)
-        yield from (
-            (place, "GATES_… is what gates itself tells the job; take it out")
-            for place, name in names
-            if OURS.match(str(name))
-        )
-    for template in row.templates:
-        for path, value in at(source.value, f"{template}.spec.containers"):
-            for place, container in enumerate(value if isinstance(value, list) else ()):
-                if isinstance(container, dict) and trains(container, row, place) and not row.entrypoint:
-                    for key in ("command", "args"):
-                        if container.get(key):
-                            yield (*path, place, key), "the command is train.run; take it out"
-    for dotted in filter(
-        None, (row.trainer and f"{row.trainer}.command", row.trainer and f"{row.trainer}.args", row.entrypoint)
-    ):
-        yield from (
-            (path, "the command is train.run; take it out") for path, value in at(source.value, dotted) if value
-        )
+            yield from (((*path, name), str(name)) for name in value)
+
+
+def _commands(document: Plain, row: Row) -> Iterator[tuple[Path, Plain]]:
+    """Yield the commands that stand where gates sets its own."""
+    if row.entrypoint:
+        yield from at(document, row.entrypoint)
+        return
+    for key in ("command", "args"):
+        if row.trainer:
+            yield from at(document, f"{row.trainer}.{key}")
+        for template in row.templates:
+            for path, container in at(document, f"{template}.spec.containers.*"):
+                place = path[-1]
+                if isinstance(container, dict) and trains(container, row, int(place)) and key in container:
+                    yield (*path, key), container[key]
 
 
 def _about_images(source: Source, row: Row, image: str | None) -> Iterator[tuple[Path, str]]:

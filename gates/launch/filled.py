@@ -11,12 +11,12 @@ from typing import Final
 
 from gates.launch import inside
 from gates.launch.document import at, replaced_images, row_of, trains
-from gates.launch.rows import DATA, NAME, OUT, SEED, SECONDS, Row
+from gates.launch.rows import DATA, NAME, OUT, SECONDS, SEED, Row
 from gates.launch.task import Task
 from gates.schema.fields import Plain
 
 VARIABLE: Final = "GATES_JOB"
-SECRET_KEY: Final = "job"
+ENTRY: Final = "job"  # of the secret
 SAID = "/dev/termination-log"
 MODEL, REF = "gates/model", "gates/ref"  # annotations: in full what labels may have to shorten
 PROGRAM = ("python3", "-I", "-c")
@@ -51,7 +51,7 @@ def manifest(task: Task, uris: Mapping[str, str], told: str | None) -> Plain:
 def _variable(task: Task, told: str | None) -> Plain:
     if told is not None:
         return {"name": VARIABLE, "value": told}
-    return {"name": VARIABLE, "valueFrom": {"secretKeyRef": {"name": task.name, "key": SECRET_KEY}}}
+    return {"name": VARIABLE, "valueFrom": {"secretKeyRef": {"name": task.name, "key": ENTRY}}}
 
 
 def secret(task: Task, owner: Plain, told: str) -> Plain:
@@ -65,7 +65,7 @@ def secret(task: Task, owner: Plain, told: str) -> Plain:
         "metadata": metadata,
         "immutable": True,
         "type": "Opaque",
-        "stringData": {SECRET_KEY: told},
+        "stringData": {ENTRY: told},
     }
 
 

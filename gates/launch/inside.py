@@ -4,6 +4,8 @@ It is handed over as the text of ``python3 -I -c``, so an image needs no gates. 
 as JSON; what became of it goes into the container's termination message.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -18,6 +20,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Tuple
 
 BLOCK = 1 << 20
 TRIES = 4
@@ -42,7 +45,7 @@ class TroubleError(Exception):
 # -- parcels: a tar that depends on names and contents alone --
 
 
-def pack(files, target):
+def pack(files: Iterable[Tuple[str, Any]], target: Any) -> str:
     """Write ``(name, path)`` pairs into the file ``target`` as a tar without times and owners; give its SHA-256."""
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
         for name, path in sorted(files):
@@ -55,9 +58,10 @@ def pack(files, target):
     return sha256(target)
 
 
-def unpack(source, folder, most_files, most_bytes):
+def unpack(source: Any, folder: Any, most_files: int, most_bytes: int) -> None:
     """Lay the plain files of a tar into a folder. Raises ``TroubleError`` for all that is not one, and for too much."""
-    seen, total = set(), 0
+    seen: set[str] = set()
+    total = 0
     try:
         if not _is_whole(source):
             raise TroubleError("is cut off")
@@ -66,44 +70,46 @@ def unpack(source, folder, most_files, most_bytes):
                 name = _checked(member, folder)
                 total += member.size
                 if name in seen:
-                    raise TroubleError("holds %r twice" % name)
+                    raise TroubleError(f"holds {name!r} twice")
                 seen.add(name)
                 if len(seen) > most_files or total > most_bytes:
-                    raise TroubleError("holds more than %d files and %d bytes, the limit" % (most_files, most_bytes))
+                    raise TroubleError(f"holds more than {most_files} files and {most_bytes} bytes, the limit")
                 _lay(archive, member, os.path.join(folder, name))
     except (tarfile.TarError, EOFError, ValueError, UnicodeError) as error:
-        raise TroubleError("is no tar: %s" % error) from error
+        raise TroubleError(f"is no tar: {error}") from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise TroubleError("holds a file and a folder of one name") from error
 
 
-def _is_whole(source):
+def _is_whole(source: Any) -> bool:
     with open(source, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - len(END)))
         return size % 512 == 0 and file.read() == END
 
 
-def _checked(member, folder):
+def _checked(member: tarfile.TarInfo, folder: Any) -> str:
     """Give the name of a member that is a plain file with a plain name."""
     name = member.name
     if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.sparse is not None:
-        raise TroubleError("holds %r, which is no plain file" % name)
+        raise TroubleError(f"holds {name!r}, which is no plain file")
     if not name.isprintable() or "\\" in name or any(step in ("", ".", "..") for step in name.split("/")):
-        raise TroubleError("holds %r, which is not a valid file name" % name)
+        raise TroubleError(f"holds {name!r}, which is not a valid file name")
     if hasattr(tarfile, "data_filter"):  # Python's own rules come on top; an old one has none
         tarfile.data_filter(member, folder)
     return name
 
 
-def _lay(archive, member, path):
+def _lay(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    source = archive.extractfile(member)
+    assert source is not None  # of a plain file there is one
     with os.fdopen(os.open(path, flags, 0o755 if member.mode & 0o100 else 0o644), "wb") as file:
-        shutil.copyfileobj(archive.extractfile(member), file, BLOCK)
+        shutil.copyfileobj(source, file, BLOCK)
 
 
-def sha256(path):
+def sha256(path: Any) -> str:
     """Give the SHA-256 of a file."""
     hasher = hashlib.sha256()
     with open(path, "rb") as file:
@@ -112,14 +118,14 @@ def sha256(path):
     return hasher.hexdigest()
 
 
-def plain_files(folder):
+def plain_files(folder: Any) -> Iterator[Tuple[str, str]]:
     """Yield name and path of each file below a folder. Raises ``TroubleError`` for links and special files."""
     for path, folders, files in os.walk(folder):
         for name in folders + files:
             whole = os.path.join(path, name)
             mode = os.lstat(whole).st_mode
             if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                raise TroubleError("$GATES_OUT holds %r, a link or a special file" % os.path.relpath(whole, folder))
+                raise TroubleError(f"$GATES_OUT holds {os.path.relpath(whole, folder)!r}, a link or a special file")
             if stat.S_ISREG(mode):
                 yield os.path.relpath(whole, folder), whole
 
@@ -127,48 +133,49 @@ def plain_files(folder):
 # -- the store: by URL, by path, or by obstore where the image has it --
 
 
-def fetch(url, target, most):
+def fetch(url: str, target: str, most: int) -> None:
     """Write what lies at a URL into a file, in several tries."""
     tried(_fetch, url, target, most)
 
 
-def put(url, headers, path):
+def put(url: str, headers: Mapping[str, str], path: str) -> None:
     """Write a file to a URL, in several tries."""
     tried(_put, url, headers, path)
 
 
-def tried(call, *arguments):
+def tried(call: Callable[..., None], *arguments: Any) -> None:
     """Call, and call again where the network failed; a refusal is final."""
     for attempt in range(TRIES):
         try:
-            return call(*arguments)
+            call(*arguments)
+            return
         except urllib.error.HTTPError as error:
             if error.code < 500 and error.code not in (408, 429):
                 why = "; the address has expired, or was never valid" if error.code in (400, 401, 403) else ""
-                raise TroubleError("the store answers %d%s" % (error.code, why)) from None
-            last = "the store answers %d" % error.code
+                raise TroubleError(f"the store answers {error.code}{why}") from None
+            last = f"the store answers {error.code}"
         except OSError as error:
-            last = "the store can't be reached: %s" % getattr(error, "reason", error)
+            last = f"the store can't be reached: {getattr(error, 'reason', error)}"
         if attempt + 1 < TRIES:
             time.sleep(PAUSE * 2**attempt)
     raise TroubleError(last)
 
 
-def _fetch(url, target, most):
+def _fetch(url: str, target: str, most: int) -> None:
     with open(target, "wb") as file:
         for block in _blocks(url):
             if file.tell() + len(block) > most:
-                raise TroubleError("is larger than %d bytes, the limit" % most)
+                raise TroubleError(f"is larger than {most} bytes, the limit")
             file.write(block)
 
 
-def _blocks(url):
+def _blocks(url: str) -> Iterator[bytes]:
     if url.startswith(("http://", "https://")):
         with urllib.request.urlopen(url, timeout=HANGS) as answer:
             for block in iter(lambda: answer.read(BLOCK), b""):
                 yield block
             if answer.length:
-                raise OSError("%d bytes are missing" % answer.length)
+                raise OSError(f"{answer.length} bytes are missing")
     elif url.startswith("file://"):
         with open(url[len("file://") :], "rb") as file:
             for block in iter(lambda: file.read(BLOCK), b""):
@@ -179,7 +186,7 @@ def _blocks(url):
             yield bytes(block)
 
 
-def _put(url, headers, path):
+def _put(url: str, headers: Mapping[str, str], path: str) -> None:
     size = os.path.getsize(path)
     if url.startswith(("http://", "https://")):
         told = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
@@ -200,12 +207,13 @@ def _put(url, headers, path):
             obstore.put(store, name, file)
 
 
-def _opened(url):
+def _opened(url: str) -> Tuple[Any, Any, str]:
     try:
         import obstore
         from obstore.store import from_url
     except ImportError:
-        raise TroubleError("the image has no obstore, which a store at %s needs" % url.split(":")[0]) from None
+        scheme = url.partition(":")[0]
+        raise TroubleError(f"the image has no obstore, which a store at {scheme} needs") from None
     folder, _, name = url.rpartition("/")
     return obstore, from_url(folder), name
 
@@ -213,10 +221,10 @@ def _opened(url):
 # -- the job --
 
 
-def main():
+def main() -> int:
     """Do the job that the environment describes; end as its command did."""
     began = time.time()
-    said = {"digest": None, "seconds": None, "exit": None, "memory": None}
+    said: Dict[str, Any] = {"digest": None, "seconds": None, "exit": None, "memory": None}
     job = json.loads(os.environ.pop("GATES_JOB"))
     work = tempfile.mkdtemp(prefix="gates-")
     try:
@@ -224,9 +232,9 @@ def main():
     except TroubleError as error:
         said["error"] = str(error)[:LONGEST_ERROR]
     except OSError as error:
-        said["error"] = str("%s: %s" % (error.filename or "the system", error.strerror or error))[:LONGEST_ERROR]
+        said["error"] = f"{error.filename or 'the system'}: {error.strerror or error}"[:LONGEST_ERROR]
     except Exception as error:  # what obstore raises is of no class that is known here
-        said["error"] = ("%s: %s" % (type(error).__name__, error))[:LONGEST_ERROR]
+        said["error"] = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
     finally:
         shutil.rmtree(work, ignore_errors=True)
     if "error" in said:
@@ -237,7 +245,7 @@ def main():
     return said["exit"] or (BROKEN if "error" in said else 0)
 
 
-def _say(path, said):
+def _say(path: str, said: Mapping[str, Any]) -> None:
     try:
         with open(path, "w") as file:
             file.write(json.dumps(said))
@@ -245,11 +253,11 @@ def _say(path, said):
         pass
 
 
-def _job(job, work, said):
+def _job(job: Mapping[str, Any], work: str, said: Dict[str, Any]) -> int:
     first = next((os.environ[name] for name in INDEX if os.environ.get(name)), "0") in ("", "0")
     parcel, out = os.path.join(work, "parcel"), os.path.join(work, "out")
     for given in job["inputs"]:
-        named = "the parcel %s " % given["name"]
+        named = f"the parcel {given['name']} "
         try:
             fetch(given["url"], parcel, job["bytes"])
             if sha256(parcel) != given["sha256"]:
@@ -275,20 +283,20 @@ def _job(job, work, said):
     return 0
 
 
-def _prove(job, empty):
+def _prove(job: Mapping[str, Any], empty: str) -> None:
     """Write an empty output where the real one will be: whoever can't do that shall know it before the work."""
     open(empty, "wb").close()
     try:
         put(job["out"], job["headers"], empty)
     except TroubleError as error:
-        raise TroubleError("the output could not be written: %s" % error) from None
+        raise TroubleError(f"the output could not be written: {error}") from None
 
 
-def _run(command, folder, environment, seconds):
+def _run(command: str, folder: str, environment: Mapping[str, str], seconds: int) -> int:
     """Run the command with all that it starts in a group of its own, which ends with this program or with its time."""
     child = subprocess.Popen(["/bin/sh", "-c", command], cwd=folder, env=environment, start_new_session=True)
 
-    def end(number, _):
+    def end(number: int, _: object) -> None:
         try:
             os.killpg(child.pid, signal.SIGTERM)
         except OSError:  # it has just ended
@@ -301,7 +309,7 @@ def _run(command, folder, environment, seconds):
         code = child.wait(seconds)
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
-        raise TroubleError("stopped after %d seconds, the time limit" % seconds) from None
+        raise TroubleError(f"stopped after {seconds} seconds, the time limit") from None
     return 128 - code if code < 0 else code
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gates.errors import Exit, GatesError
 from gates.launch import filled
 from gates.launch.document import row_of, with_identity
+from gates.launch.jobs import found, stopping
 from gates.launch.kubectl import AnswerError, Kubectl, LogStream
 from gates.launch.parcel import CODE_FILES, LARGEST
 from gates.launch.rows import BY_NAME, DATA, OUT, Row
@@ -20,7 +21,6 @@ ENGINE = "kubernetes"
 MOST_LOG = 64 * 2**20  # bytes
 TRIES = 3  # to take the place of a job that failed
 MARGIN = 3600  # seconds that a signed address outlives the job's limits: for images, and clocks that differ
-_STOP = ("--wait=false", "--ignore-not-found", "--cascade=background")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +41,10 @@ class Kubernetes:
             return
         if life > self.store.session():
             raise GatesError(
-                f"its address would have to work for {life // 3600} hours, and the login that signs it ends before that",
+                f"its addresses would have to work for {life // 3600} hours; the login that signs them ends before",
                 where=f"{row.named}, train.wait + train.timeout",
-                hint="Lengthen the role's session (AWS_CREDENTIAL_EXPIRATION tells its end), or name a serviceAccountName.",
+                hint="Lengthen the role's session, and tell its end as AWS_CREDENTIAL_EXPIRATION; or name a "
+                "serviceAccountName in the document.",
             )
 
     def start(self, task: Task) -> Run:
@@ -90,8 +91,7 @@ class Kubernetes:
 
     def _supersede(self, row: Row, task: Task) -> None:
         """Stop the jobs of the same model and branch that train something else: nobody waits for them any more."""
-        terms = [f"{name}={value}" for name, value in about(task.model, task.ref).items()]
-        for item in self.listed(row, ",".join([*terms, f"{RECIPE}!={task.recipe[:LABEL]}"])):
+        for item in found(self.kubectl, row, about(task.model, task.ref), {RECIPE: task.recipe[:LABEL]}):
             if not state(row, item, ()).phase.final:
                 self.stop(_run(row, item, adopted=True))
 
@@ -167,19 +167,11 @@ class Kubernetes:
 
     def stop(self, run: Run) -> None:
         """Stop a job; its pods go with it."""
-        self.kubectl.ask(*self._stopping(run.kind, run.key))
+        self.kubectl.ask(*stopping(BY_NAME[run.kind], run.key))
 
     def abandon(self, task: Task) -> None:
         """Send one order to stop a task's job, and wait for no answer: a signal has come."""
-        self.kubectl.send(*self._stopping(row_of(task.document).named, task.key))
-
-    def _stopping(self, named: str, key: str) -> tuple[str, ...]:
-        return ("delete", BY_NAME[named].resource, "-l", f"{KEY}={key[:LABEL]}", *_STOP)
-
-    def listed(self, row: Row, selector: str) -> Sequence[Plain]:
-        """Return the objects of one kind by their labels."""
-        items: list[Plain] = self.kubectl.json("get", row.resource, "-l", selector).get("items") or []
-        return items
+        self.kubectl.send(*stopping(row_of(task.document), task.key))
 
 
 def _labels(made: Plain) -> Mapping[str, str]:

@@ -19,8 +19,8 @@ from gates.pipeline.session import Session
 from gates.wording import plural
 
 if TYPE_CHECKING:
-    from gates.pipeline.training import Tables
     from gates.measure.holdout.models import Rivals
+    from gates.pipeline.training import Tables
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Pipeline:
         session, work = self.session, self.session.workspace
         work.forget("train")
         given, policy = Tables(holdout=holdout, train=tables), session.resolved.policy
-        seeds, began = policy.train.seeds, time.time_ns() // 10**6
+        began = time.time_ns() // 10**6
         git, _ = session.checkout or (None, None)
         commit, clean = (git.resolve("HEAD"), git.clean()) if git else (None, False)
         if policy.train.job and not session.here:

@@ -26,6 +26,7 @@ from gates.pipeline.machines.handover import split
 from gates.pipeline.session import Session
 from gates.policy import Policy
 from gates.schema.canonical import canonical, digest
+from gates.schema.yaml_text import Source
 from gates.system import files, sandbox
 from gates.system.git import Git
 
@@ -106,7 +107,7 @@ class JobTraining:
                 raise GatesError(f"left {LAUNCHED}, which gates itself writes", where=f"train: {follower.task.run}")
             files.write(folder / LAUNCHED, canonical(_facts(follower, ended, log)) + b"\n")
 
-    def _document(self) -> document.Source:
+    def _document(self) -> Source:
         """Return the job document that counts: in a pull request the base commit's."""
         session, policy = self.session, self.session.resolved.policy.train
         if session.base_commit:
@@ -126,7 +127,7 @@ class JobTraining:
             with packed(code(self.session), work) as checkout:
                 yield {"code": checkout, "data": data}
 
-    def _task(self, source: document.Source, inputs: Mapping[str, str], handed: Handed, seed: int) -> Task:
+    def _task(self, source: Source, inputs: Mapping[str, str], handed: Handed, seed: int) -> Task:
         session, policy = self.session, self.session.resolved.policy
         checkout = session.checkout
         return Task(
@@ -147,11 +148,6 @@ class JobTraining:
             nonce=session.fresh,
             owner=owner(session.environ),
         )
-
-
-def launches(session: Session) -> bool:
-    """Tell whether the candidate is trained as a job."""
-    return session.resolved.policy.train.job is not None and not session.here
 
 
 def _of_base(session: Session, commit: str) -> tuple[str, bytes]:
