@@ -1,7 +1,7 @@
 """Run the training inside its pod: fetch, check, unpack, run, pack, put. One file of the standard library, Python 3.8.
 
-It is handed over as the text of ``python3 -I -c``, so an image needs no gates. What it is to do stands in ``GATES_JOB``,
-as JSON; what became of it goes into the container's termination message.
+It is handed over as the text of ``python3 -I -c``, so an image needs no gates. What it is to do stands in
+``GATES_JOB``, as JSON; what became of it goes into the container's termination message.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import subprocess
 import threading
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -79,10 +80,8 @@ class Process:
     ended: threading.Event = field(default_factory=threading.Event)
 
     def kill(self) -> None:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.running.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 class Cluster:
@@ -155,7 +154,7 @@ class Cluster:
         metadata["namespace"] = NAMESPACE
         thing |= {"apiVersion": api, "kind": KINDS[api, plural]}
         if plural == "secrets":
-            thing["data"] = {name: text for name, text in (thing.pop("stringData", None) or {}).items()}
+            thing["data"] = thing.pop("stringData", None) or {}
         with self.changed:
             self.objects[api, plural, metadata["name"]] = thing
             self.changed.notify_all()
@@ -415,7 +414,7 @@ class Handler(BaseHTTPRequestHandler):
         while True:
             with self.cluster.changed:
                 if follow:
-                    self.cluster.changed.wait_for(lambda: place < len(process.lines) or process.ended.is_set(), LONGEST)
+                    self.cluster.changed.wait_for(lambda place=place: place < len(process.lines) or process.ended.is_set(), LONGEST)
                 fresh = process.lines[place:]
                 last = process.ended.is_set() or not follow
             yield from fresh
