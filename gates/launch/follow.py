@@ -26,13 +26,15 @@ EMPTY_OUTPUT = "left nothing at gates_out"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How long is waited, in seconds. ``first`` and ``slowest``: between two looks. ``stuck``: for an image that can't
-    be pulled. ``silent``: for a cluster that does not answer. ``late``: for a job past its own limit to be ended."""
+    be pulled. ``silent``: for a cluster that does not answer. ``late``: for a job past its own limit to be ended.
+    ``answer``: for one answer of the cluster."""
 
     first: float = 2
     slowest: float = 15
     stuck: float = 300
     silent: float = 300
     late: float = 120
+    answer: int = 20
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 

@@ -30,7 +30,7 @@ def listed(kubectl: Kubectl, row: Row, model: str, ref: str | None = None) -> It
     for thing in sorted(things, key=lambda one: str(one["metadata"].get("creationTimestamp")), reverse=True):
         metadata = thing["metadata"]
         labels, notes = metadata.get("labels") or {}, metadata.get("annotations") or {}
-        stands = state(row, thing, ())
+        stands = state(row, thing)
         yield ListedJob(
             name=metadata["name"],
             kind=row.named,

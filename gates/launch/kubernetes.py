@@ -65,7 +65,7 @@ class Kubernetes:
                 if known is None:
                     continue  # it has just gone
                 made, run = known, _run(row, known, adopted=True)
-                if state(row, made, ()).phase is Phase.FAILED:  # a new try is wanted, not the old news
+                if state(row, made).phase is Phase.FAILED:  # a new try is wanted, not the old news
                     self.stop(run)
                     continue
             self._hand_secret(task, made)
@@ -92,7 +92,7 @@ class Kubernetes:
     def _supersede(self, row: Row, task: Task) -> None:
         """Stop the jobs of the same model and branch that train something else: nobody waits for them any more."""
         for item in found(self.kubectl, row, about(task.model, task.ref), {RECIPE: task.recipe[:LABEL]}):
-            if not state(row, item, ()).phase.final:
+            if not state(row, item).phase.final:
                 self.stop(_run(row, item, adopted=True))
 
     def _by_uri(self, task: Task) -> bool:

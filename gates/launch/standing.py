@@ -20,18 +20,23 @@ LONGEST = 300  # characters of what a cluster says
 _ACTIVE = ("Pending", "Running", "Unknown")
 
 
-def state(row: Row, job: Plain, pods: Sequence[Plain]) -> State:
-    """Return how a job stands, by its own words; its pods say why, and what ran."""
+def state(row: Row, job: Plain, seen: Sequence[Plain] | None = None) -> State:
+    """Return how a job stands, by its own words; its pods, where they were asked for, say why, and what ran."""
     phase, why = _phase(row, job)
-    pods = sorted(pods, key=lambda pod: (_leads(row, pod), str(_text(pod, "metadata.creationTimestamp"))))
+    pods = sorted(seen or (), key=lambda pod: (_leads(row, pod), str(_text(pod, "metadata.creationTimestamp"))))
     pod = pods[-1] if pods else None
     began = _began(pod)
-    if phase is Phase.RUNNING and not row.queued and began is None:
+    if (
+        phase is Phase.RUNNING
+        and not row.queued
+        and began is None
+        and (seen is not None or _condition(job, "Suspended"))
+    ):
         phase = Phase.QUEUED
     waits = phase is Phase.QUEUED
     return State(
         phase=phase,
-        why=(why or (_waiting(job, pods) if waits else _ended(pod)))[:LONGEST],
+        why=(_waiting(job, pods) if waits else "; ".join(filter(None, (_ended(pod), why))))[:LONGEST],
         stuck=next(filter(None, map(_stuck, pods)), None) if not phase.final else None,
         image=next((text for _, text in at(pod, "status.containerStatuses.0.imageID") if text), None),
         interrupted=frozenset(

@@ -80,8 +80,17 @@ class Process:
     ended: threading.Event = field(default_factory=threading.Event)
 
     def kill(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.running.pid, signal.SIGKILL)
+        """End it with all that it has started, as the end of a container does."""
+        for pid in [self.running.pid, *_started_by(self.running.pid)]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _started_by(pid: int) -> list[int]:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [*children, *(other for child in children for other in _started_by(child))]
+    return []
 
 
 class Cluster:
@@ -414,7 +423,9 @@ class Handler(BaseHTTPRequestHandler):
         while True:
             with self.cluster.changed:
                 if follow:
-                    self.cluster.changed.wait_for(lambda place=place: place < len(process.lines) or process.ended.is_set(), LONGEST)
+                    self.cluster.changed.wait_for(
+                        lambda place=place: place < len(process.lines) or process.ended.is_set(), LONGEST
+                    )
                 fresh = process.lines[place:]
                 last = process.ended.is_set() or not follow
             yield from fresh

@@ -68,6 +68,7 @@ class Project:
         """Train as jobs, without reading a table; gives the folders of what was left."""
         session = session or self.session()
         handed = Handed(holdout=self.root / "unlabelled.csv", train=self.root / "train.csv")
+        session.workspace.forget("train")
         folders = session.workspace.trainings(seeds)
         JobTraining(session=session, patience=patience).run(handed, folders, session.workspace.work / "train.log")
         return list(folders)

@@ -99,7 +99,6 @@ def test_fresh_starts_another_job(project):
 
 
 def test_a_failed_job_is_tried_again(project):
-    project.policy["train"]["run"] = "test -e ../../../again && python3 train.py || exit 7"
     flag = project.cluster.folder / "again"
     project.policy["train"]["run"] = f"test -e {flag} || exit 7; python3 train.py"
     with pytest.raises(GatesError, match="exit code 7"):

@@ -1,7 +1,7 @@
 """What goes wrong between the start of a job and its end, and what becomes of it."""
 
 import json
-import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,12 +10,12 @@ import threading
 import pytest
 from cluster import Fault
 from edge_project import clean_environment
-from launch_project import QUICK, Patience, cluster, project
+from launch_project import Patience
 
 from gates.errors import Exit, GatesError
 
 IMPATIENT = Patience(first=0.02, slowest=0.05, stuck=0.2, silent=0.5, late=0)
-MANY = 'i=0; while [ $i -lt 40 ]; do echo line $i; i=$((i+1)); done; sleep 0.3; python3 train.py'
+MANY = "i=0; while [ $i -lt 40 ]; do echo line $i; i=$((i+1)); done; sleep 0.3; python3 train.py"
 
 
 def test_a_log_stream_that_is_cut_loses_no_line(project):
@@ -42,14 +42,10 @@ def test_a_server_that_fails_for_a_moment(project, code, asked):
     assert len(project.jobs) == 1
 
 
-def test_a_socket_that_hangs(project, monkeypatch):
-    from gates.launch import kubectl
-
-    monkeypatch.setattr(kubectl, "SECONDS", 1)
-    monkeypatch.setattr(kubectl.Kubectl.__init__, "__kwdefaults__", {"seconds": 1})
+def test_a_socket_that_hangs(project):
     released = threading.Event()
     project.cluster.faults.append(Fault("GET .*/jobs/", times=1, hang=released))
-    (folder,) = project.train()
+    (folder,) = project.train(patience=Patience(first=0.02, slowest=0.1, answer=1))
     released.set()
     assert (folder / "predictions.csv").exists()
 
@@ -100,7 +96,7 @@ def test_evicted_twice_is_counted_and_no_failure(project):
 @pytest.mark.parametrize(
     ("run", "said"),
     [
-        ("echo what is wrong >&2; exit 7", r"exit code 7; its last lines:\n  \| what is wrong"),
+        ("echo what is wrong >&2; exit 7", r"exit code 7; .*its last lines:\n  \| what is wrong"),
         ("true", "the command wrote nothing into"),
         ("ln -s /etc/passwd $GATES_OUT/predictions.csv", "a link or a special file"),
         ("mkfifo $GATES_OUT/pipe", "a link or a special file"),
@@ -159,7 +155,11 @@ def test_logs_that_are_forbidden_stop_nothing(project):
 
 
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
-STEPS = {"while it is started": "POST .*/jobs", "while it runs": "GET .*/log", "while it is looked at": "GET .*/pods[?]"}
+STEPS = {
+    "while it is started": "POST .*/jobs",
+    "while it runs": "GET .*/log",
+    "while it is looked at": "GET .*/pods[?]",
+}
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -171,11 +171,9 @@ def test_a_signal_stops_the_job(project, number, step):
     project.cluster.wait(lambda: not project.cluster.of("jobs"))
 
 
-def started(project, asked):
+def started(project, asked, run="sleep 60"):
     """Run `gates train` as a process, until it has asked the cluster for something."""
-    import re
-
-    project.policy["train"]["run"] = "sleep 60"
+    project.policy["train"]["run"] = run
     project.write()
     process = subprocess.Popen(
         [sys.executable, "-m", "gates", "train", "--policy", str(project.root / "gates.yaml")],
@@ -184,25 +182,18 @@ def started(project, asked):
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    project.cluster.wait(lambda: any(re.search(asked, line) for line in project.cluster.asked) or process.poll())
-    assert process.poll() is None
+    project.cluster.wait(lambda: any(re.search(asked, line) for line in project.cluster.asked))
     return process
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_after_a_kill_the_next_launch_follows_the_same_job(project, step):
     flag = project.cluster.folder / "go"
-    run = f"while [ ! -e {flag} ]; do sleep 0.05; done; python3 train.py"
-    process = started(project, STEPS[step])
+    process = started(project, STEPS[step], f"while [ ! -e {flag} ]; do sleep 0.05; done; python3 train.py")
     process.kill()
     process.wait(60)
-    project.cluster.wait(lambda: project.cluster.of("jobs"))
-    del run, flag
-    project.cluster.wait(lambda: project.cluster.processes)
-    for held in list(project.cluster.processes.values()):
-        held.kill()  # what slept is over, so that the next one may begin
+    flag.touch()
+    done = project.gates("train")
+    assert done.code == 0, done.err
     assert len(project.jobs) == 1
-    os.environ.get("HOME")
-
-
-__all__ = ["QUICK", "cluster", "project"]
+    assert (project.root / ".gates" / "candidate" / "predictions.csv").exists()

@@ -72,7 +72,7 @@ class JobTraining:
         session = self.session
         with session.steps.step("launch", session.resolved.policy.train.job or ""):
             store = opened(session.environ)
-            launcher = Kubernetes(kubectl=Kubectl(environ=session.environ), store=store)
+            launcher = Kubernetes(kubectl=Kubectl(environ=session.environ, seconds=self.patience.answer), store=store)
             source = self._document()
             with self._parcels(handed, document.row_of(source).given is None) as parcels:
                 inputs = {name: sha256 for name, (_, sha256) in parcels.items()}
