@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
+from gates.launch.filled import SAID
 from gates.launch.rows import ROWS
 
 NAMESPACE = "models"
@@ -225,7 +226,10 @@ class Cluster:
         environment = self._environment(job, container)
         if not self._fits(job):
             return
-        said = Path(container["terminationMessagePath"])
+        said = Path(container.get("terminationMessagePath") or self.folder / f"{name}.said")
+        environment = {
+            key: text.replace(SAID, str(said)) for key, text in environment.items()
+        }  # which is mounted there
         said.unlink(missing_ok=True)
         folder = self.folder / name
         folder.mkdir()

@@ -109,7 +109,7 @@ def project(tmp_path, cluster):
     table(root / "holdout.csv", "id", "tenure", "left")
     table(root / "train.csv", "id", "tenure", "left", first=1000)
     table(root / "unlabelled.csv", "id", "tenure")
-    container = {"name": "train", "image": IMAGE, "terminationMessagePath": str(tmp_path / "said")}
+    container = {"name": "train", "image": IMAGE}
     project = Project(
         root=root,
         cluster=cluster,

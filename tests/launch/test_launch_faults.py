@@ -81,7 +81,7 @@ def test_a_job_that_stays_queued_is_stopped(project):
 
 def test_a_job_that_does_not_end_is_stopped(project):
     project.policy["train"] |= {"timeout": "1s", "run": "sleep 60"}
-    with pytest.raises(GatesError, match="did not end within 1 seconds|stopped after 1 seconds"):
+    with pytest.raises(GatesError, match=r"did not end within 1 seconds|stopped after 1 seconds"):
         project.train(patience=IMPATIENT)
 
 
@@ -125,7 +125,7 @@ def test_a_store_that_can_t_be_written_is_known_before_the_work(project, tmp_pat
     store = tmp_path / "store"
     (store / "parcels").mkdir(parents=True)
     (store / "runs").write_text("in the way")
-    with pytest.raises(GatesError, match="could not be written|can't head"):
+    with pytest.raises(GatesError, match=r"could not be written|can't head"):
         project.train()
     assert not started.exists()
 
