@@ -72,7 +72,7 @@ base = click.option(
     help="A commit whose policy judges as well; the worse verdict counts. In a run of a pull request: the base commit.",
 )
 here = click.option("--here", is_flag=True, help="Train on this machine, whatever train.job says.")
-fresh = click.option("--fresh", is_flag=True, help="Start a job anew, even if one of the same inputs is there.")
+fresh = click.option("--fresh", is_flag=True, help="Start another job, even if one of the same inputs is there.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
 
 

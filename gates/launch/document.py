@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from gates.errors import GatesError
-from gates.launch.rows import BY_NAME, DATA, OUT, SEED, Row
+from gates.launch.job_kinds import BY_NAME, DATA, OUT, SEED, JobKind
 from gates.launch.task import KEY
 from gates.schema.fields import Plain
 from gates.schema.validation import Problem, nearest, raise_all
@@ -29,18 +29,18 @@ def read(data: bytes, name: str, image: str | None = None) -> Source:
     Raises ``GatesError`` with every mistake, each with its line.
     """
     source = parse(data, name)
-    row = row_of(source)
+    row = kind_of(source)
     raise_all(_mistakes(source, row, image))
     return source
 
 
-def row_of(source: Source) -> Row:
+def kind_of(source: Source) -> JobKind:
     """Return the row of a document's kind. Raises ``GatesError`` where there is none."""
-    told = source.value if isinstance(source.value, dict) else {}
+    top = source.value if isinstance(source.value, dict) else {}
     for key, what in _NOT_YET.items():
-        if key in told and "kind" not in told:
+        if key in top and "kind" not in top:
             raise GatesError(f"is {what}, which gates can't launch yet", where=source.name, hint=_hint())
-    named = f"{told.get('apiVersion')} {told.get('kind')}"
+    named = f"{top.get('apiVersion')} {top.get('kind')}"
     if named not in BY_NAME:
         what = f"{named!r} is no kind that gates launches{nearest(named, BY_NAME)}"
         raise GatesError(what, where=source.name, hint=_hint())
@@ -74,7 +74,7 @@ def _steps(held: Plain, step: str) -> Iterator[tuple[str | int, Plain]]:
         yield from (pair for pair in held.items() if step in ("*", pair[0]))
 
 
-def trains(container: Plain, row: Row, place: int) -> bool:
+def trains(container: Plain, row: JobKind, place: int) -> bool:
     """Tell whether a container of a pod template is the one that runs the training."""
     return container.get("name") == row.container if row.container else place == 0
 
@@ -84,7 +84,7 @@ def with_identity(document: Plain) -> bool:
     return any(path and path[-1] in ACCOUNTS and bool(value) for path, value in walked(document))
 
 
-def replaced_images(source: Source, row: Row) -> Iterator[Path]:
+def replaced_images(source: Source, row: JobKind) -> Iterator[Path]:
     """Yield the places of the images that ``train.image`` takes the place of: those that run the training."""
     if row.trainer:
         yield (*row.trainer.split("."), "image")
@@ -98,7 +98,7 @@ def replaced_images(source: Source, row: Row) -> Iterator[Path]:
         yield from [path for path, value in _images(source.value) if isinstance(value, str)][:1]
 
 
-def image_of(source: Source, row: Row, image: str | None) -> str | None:
+def image_of(source: Source, row: JobKind, image: str | None) -> str | None:
     """Return the image that the training asks for; None where the document names none."""
     named = dict(_images(source.value))
     return image or next((str(named[path]) for path in replaced_images(source, row) if path in named), None)
@@ -110,7 +110,7 @@ def _images(document: Plain) -> Iterator[tuple[Path, Plain]]:
             yield path, value
 
 
-def _mistakes(source: Source, row: Row, image: str | None) -> Iterator[Problem]:
+def _mistakes(source: Source, row: JobKind, image: str | None) -> Iterator[Problem]:
     """Yield what must not be sent."""
     for path, text in (*_about_names(source), *_about_pods(source, row), *_about_images(source, row, image)):
         yield Problem.at(source, path, text)
@@ -141,7 +141,7 @@ def _about_names(source: Source) -> Iterator[tuple[Path, str]]:
             yield path, "gates names the job; take it out"
 
 
-def _about_pods(source: Source, row: Row) -> Iterator[tuple[Path, str]]:
+def _about_pods(source: Source, row: JobKind) -> Iterator[tuple[Path, str]]:
     for dotted in row.alone:
         yield from ((path, "must be 1, or absent") for path, value in at(source.value, dotted) if value != 1)
     for template in row.templates[:1]:
@@ -171,7 +171,7 @@ def _variables(document: Plain) -> Iterator[tuple[Path, str]]:
             yield from (((*path, name), str(name)) for name in value)
 
 
-def _commands(document: Plain, row: Row) -> Iterator[tuple[Path, Plain]]:
+def _commands(document: Plain, row: JobKind) -> Iterator[tuple[Path, Plain]]:
     """Yield the commands that stand where gates sets its own."""
     if row.entrypoint:
         yield from at(document, row.entrypoint)
@@ -186,7 +186,7 @@ def _commands(document: Plain, row: Row) -> Iterator[tuple[Path, Plain]]:
                     yield (*path, key), container[key]
 
 
-def _about_images(source: Source, row: Row, image: str | None) -> Iterator[tuple[Path, str]]:
+def _about_images(source: Source, row: JobKind, image: str | None) -> Iterator[tuple[Path, str]]:
     replaced = set(replaced_images(source, row)) if image else set()
     if image and not _DIGEST.fullmatch(image):
         yield (), f"train.image {image!r} has no digest: write IMAGE@sha256:…"
@@ -198,7 +198,7 @@ def _about_images(source: Source, row: Row, image: str | None) -> Iterator[tuple
     yield from ((path[:-1], "names no image, and the policy has no train.image") for path in missing)
 
 
-def _about_parameters(source: Source, row: Row) -> Iterator[tuple[Path, str]]:
+def _about_parameters(source: Source, row: JobKind) -> Iterator[tuple[Path, str]]:
     if row.given is None:
         return
     known = set(parameters(source.value, row.given))

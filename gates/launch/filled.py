@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from gates.launch import inside
-from gates.launch.document import at, replaced_images, row_of, trains
-from gates.launch.rows import DATA, NAME, OUT, SECONDS, SEED, Row
+from gates.launch.document import at, kind_of, replaced_images, trains
+from gates.launch.job_kinds import DATA, NAME, OUT, SECONDS, SEED, JobKind
 from gates.launch.task import Task
 from gates.schema.fields import Plain
 
@@ -22,10 +22,10 @@ MODEL, REF = "gates/model", "gates/ref"  # annotations: in full what labels may 
 PROGRAM = ("python3", "-I", "-c")
 
 
-def manifest(task: Task, uris: Mapping[str, str], told: str | None) -> Plain:
-    """Return the document of a task as it is sent. ``uris``: what a user's own pipeline is given. ``told``: what the
+def manifest(task: Task, uris: Mapping[str, str], instructions: str | None) -> Plain:
+    """Return the document of a task as it is sent. ``uris``: what a user's own pipeline is given. ``instructions``: what the
     program inside is told, where that is no secret."""
-    row, document = row_of(task.document), copy.deepcopy(task.document.value)
+    row, document = kind_of(task.document), copy.deepcopy(task.document.value)
     if task.image:
         for path in replaced_images(task.document, row):
             _set(document, path, task.image)
@@ -40,7 +40,7 @@ def manifest(task: Task, uris: Mapping[str, str], told: str | None) -> Plain:
     if row.given:
         _give(document, row.given, {DATA: uris[DATA], OUT: uris[OUT], SEED: str(task.seed)})
         return document
-    _run(document, row, _variable(task, told))
+    _run(document, row, _variable(task, instructions))
     for template in row.templates:
         for _, held in at(document, template):
             held["metadata"] = held.get("metadata") or {}
@@ -48,13 +48,13 @@ def manifest(task: Task, uris: Mapping[str, str], told: str | None) -> Plain:
     return document
 
 
-def _variable(task: Task, told: str | None) -> Plain:
-    if told is not None:
-        return {"name": VARIABLE, "value": told}
+def _variable(task: Task, instructions: str | None) -> Plain:
+    if instructions is not None:
+        return {"name": VARIABLE, "value": instructions}
     return {"name": VARIABLE, "valueFrom": {"secretKeyRef": {"name": task.name, "key": ENTRY}}}
 
 
-def secret(task: Task, owner: Plain, told: str) -> Plain:
+def secret(task: Task, owner: Plain, instructions: str) -> Plain:
     """Return the secret with the signed addresses; it goes with the job, its owner."""
     reference = {"apiVersion": owner["apiVersion"], "kind": owner["kind"]}
     reference |= {"name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"]}
@@ -65,25 +65,25 @@ def secret(task: Task, owner: Plain, told: str) -> Plain:
         "metadata": metadata,
         "immutable": True,
         "type": "Opaque",
-        "stringData": {ENTRY: told},
+        "stringData": {ENTRY: instructions},
     }
 
 
 def said_at(task: Task) -> str:
     """Return where the program inside writes its last words: the container's own path."""
-    for container in _trainers(task.document.value, row_of(task.document)):
+    for container in _trainers(task.document.value, kind_of(task.document)):
         return str(container.get("terminationMessagePath") or SAID)
     return SAID
 
 
-def _trainers(document: Plain, row: Row) -> Iterator[Plain]:
+def _trainers(document: Plain, row: JobKind) -> Iterator[Plain]:
     """Yield the containers that run the training."""
     for template in row.templates:
         for _, containers in at(document, f"{template}.spec.containers"):
             yield from (one for place, one in enumerate(containers) if trains(one, row, place))
 
 
-def _run(document: Plain, row: Row, variable: Plain) -> None:
+def _run(document: Plain, row: JobKind, variable: Plain) -> None:
     """Set the command, and the variable that tells it what to do."""
     command = [*PROGRAM, Path(inside.__file__).read_text(encoding="utf-8")]
     if row.entrypoint:
@@ -132,7 +132,7 @@ def _give(document: Plain, dotted: str, values: Mapping[str, str]) -> None:
                 held[place] = values[item]
 
 
-def told(
+def instructions(
     task: Task, address: Callable[[str], str], out: str, headers: Mapping[str, str], limits: tuple[int, int]
 ) -> str:
     """Return what the program inside is told. ``address`` gives that of a parcel by its digest; ``limits``: the most

@@ -15,7 +15,8 @@ from gates.launch.inside import sha256
 from gates.launch.kubectl import UnreachableError
 from gates.launch.kubernetes import Kubernetes
 from gates.launch.parcel import opened
-from gates.launch.task import Lines, Phase, Run, State, Task
+from gates.launch.task import LaunchedJob, Lines, Phase, State, Task
+from gates.wording import counted
 
 T = TypeVar("T")
 GROWTH = 1.5
@@ -55,14 +56,14 @@ class Follower:
     task: Task
     patience: Patience
     say: Callable[[str], None]
-    run: Run | None = None
+    run: LaunchedJob | None = None
     _began: float = 0.0
     _ran_since: float | None = None
     _stuck_since: float | None = None
     _interrupted: frozenset[str] = field(default_factory=frozenset)
     _abandoned: bool = False
 
-    def start(self) -> Run:
+    def start(self) -> LaunchedJob:
         """Start the job, or find it. A cluster that is away is asked again for a while."""
         self._began = self.patience.now()
         self.run = self._patiently(lambda: self.launcher.start(self.task))
@@ -120,10 +121,10 @@ class Follower:
         if self._stuck_since is not None and now - self._stuck_since >= self.patience.stuck:
             what, hint = f"{name} can't start: {state.stuck}", "Correct train.image or the job document."
         elif self._ran_since is not None and now - self._ran_since >= self.task.seconds + self.patience.late:
-            what, hint = f"{name} did not end within {self.task.seconds} seconds", "Raise train.timeout."
+            what, hint = f"{name} did not end within {counted(self.task.seconds, 'second')}", "Raise train.timeout."
         elif self._ran_since is None and now - self._began >= self.task.wait:
             why = f": {state.why}" if state.why else ""
-            what, hint = f"{name} was still queued after {self.task.wait} seconds{why}", "Raise train.wait."
+            what, hint = f"{name} was still queued after {counted(self.task.wait, 'second')}{why}", "Raise train.wait."
             code = Exit.OUTSIDE
         if what:
             self.stop()
@@ -159,7 +160,7 @@ class Follower:
 class _LogKeeper:
     """Follows the log of the newest pod, on a thread of its own. A stream that ends is opened again where it ended."""
 
-    def __init__(self, launcher: Kubernetes, run: Run, log: Path, pause: float) -> None:
+    def __init__(self, launcher: Kubernetes, run: LaunchedJob, log: Path, pause: float) -> None:
         self.pod: str | None = None
         self._launcher, self._run, self._log, self._pause = launcher, run, log, pause
         self._ended = threading.Event()

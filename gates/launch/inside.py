@@ -73,10 +73,12 @@ def unpack(source: Any, folder: Any, most_files: int, most_bytes: int) -> None:
                     raise TroubleError(f"holds {name!r} twice")
                 seen.add(name)
                 if len(seen) > most_files or total > most_bytes:
-                    raise TroubleError(f"holds more than {most_files} files and {most_bytes} bytes, the limit")
+                    raise TroubleError(
+                        f"holds more files than {most_files}, or more bytes than {most_bytes}: the limits"
+                    )
                 _lay(archive, member, os.path.join(folder, name))
     except (tarfile.TarError, EOFError, ValueError, UnicodeError) as error:
-        raise TroubleError(f"is no tar: {error}") from error
+        raise TroubleError(f"is not a tar: {error}") from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise TroubleError("holds a file and a folder of one name") from error
 
@@ -92,7 +94,7 @@ def _checked(member: tarfile.TarInfo, folder: Any) -> str:
     """Give the name of a member that is a plain file with a plain name."""
     name = member.name
     if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.sparse is not None:
-        raise TroubleError(f"holds {name!r}, which is no plain file")
+        raise TroubleError(f"holds {name!r}, which is not a plain file")
     if not name.isprintable() or "\\" in name or any(step in ("", ".", "..") for step in name.split("/")):
         raise TroubleError(f"holds {name!r}, which is not a valid file name")
     if hasattr(tarfile, "data_filter"):  # Python's own rules come on top; an old one has none
@@ -165,7 +167,7 @@ def _fetch(url: str, target: str, most: int) -> None:
     with open(target, "wb") as file:
         for block in _blocks(url):
             if file.tell() + len(block) > most:
-                raise TroubleError(f"is larger than {most} bytes, the limit")
+                raise TroubleError(f"is larger than the limit, in bytes: {most}")
             file.write(block)
 
 
@@ -175,7 +177,7 @@ def _blocks(url: str) -> Iterator[bytes]:
             for block in iter(lambda: answer.read(BLOCK), b""):
                 yield block
             if answer.length:
-                raise OSError(f"{answer.length} bytes are missing")
+                raise OSError("the answer ends too early")
     elif url.startswith("file://"):
         with open(url[len("file://") :], "rb") as file:
             for block in iter(lambda: file.read(BLOCK), b""):
@@ -309,7 +311,7 @@ def _run(command: str, folder: str, environment: Mapping[str, str], seconds: int
         code = child.wait(seconds)
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
-        raise TroubleError(f"stopped after {seconds} seconds, the time limit") from None
+        raise TroubleError(f"stopped after {seconds} s, the time limit") from None
     return 128 - code if code < 0 else code
 
 

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping
 from gates.documents.printed.job_list import ListedJob
 from gates.launch.filled import MODEL as MODEL_NOTE
 from gates.launch.filled import REF as REF_NOTE
+from gates.launch.job_kinds import JobKind
+from gates.launch.job_state import state
 from gates.launch.kubectl import Kubectl
-from gates.launch.rows import Row
-from gates.launch.standing import state
 from gates.launch.task import COMMIT, KEY, LABEL, about
 from gates.schema.fields import Plain
 
 STOPPING = ("--wait=false", "--ignore-not-found", "--cascade=background")
 
 
-def found(kubectl: Kubectl, row: Row, selector: Mapping[str, str], but: Mapping[str, str]) -> list[Plain]:
+def found(kubectl: Kubectl, row: JobKind, selector: Mapping[str, str], but: Mapping[str, str]) -> list[Plain]:
     """Return the objects of a kind that bear these labels, and not those of ``but``."""
     terms = [f"{name}={value}" for name, value in selector.items()]
     terms += [f"{name}!={value}" for name, value in but.items()]
@@ -24,7 +24,7 @@ def found(kubectl: Kubectl, row: Row, selector: Mapping[str, str], but: Mapping[
     return items
 
 
-def listed(kubectl: Kubectl, row: Row, model: str, ref: str | None = None) -> Iterator[ListedJob]:
+def listed(kubectl: Kubectl, row: JobKind, model: str, ref: str | None = None) -> Iterator[ListedJob]:
     """Yield the jobs of a model, or of one of its branches, the newest first."""
     things = found(kubectl, row, about(model, ref), {})
     for thing in sorted(things, key=lambda one: str(one["metadata"].get("creationTimestamp")), reverse=True):
@@ -45,6 +45,6 @@ def listed(kubectl: Kubectl, row: Row, model: str, ref: str | None = None) -> It
         )
 
 
-def stopping(row: Row, key: str) -> tuple[str, ...]:
+def stopping(row: JobKind, key: str) -> tuple[str, ...]:
     """Return the order to stop the job of a key: by its label, so that no job of somebody else's goes."""
     return ("delete", row.resource, "-l", f"{KEY}={key[:LABEL]}", *STOPPING)

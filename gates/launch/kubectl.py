@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gates.errors import Exit, GatesError
 from gates.schema.fields import Plain
 from gates.system.activity import ran
-from gates.wording import printable
+from gates.wording import counted, printable
 
 PROGRAM = "kubectl"
 SECONDS = 20  # for a request
@@ -92,7 +92,7 @@ class Kubectl:
                     check=False,
                 )
         except subprocess.TimeoutExpired as error:
-            raise UnreachableError(f"did not end within {self.seconds + MARGIN} seconds") from error
+            raise UnreachableError(f"did not end within {counted(self.seconds + MARGIN, 'second')}") from error
         except OSError as error:
             raise missing(error) from error
         if done.returncode:
@@ -105,7 +105,7 @@ class Kubectl:
         try:
             return json.loads(text)
         except ValueError as error:
-            raise UnreachableError("printed what is no JSON") from error
+            raise UnreachableError("printed something that is not JSON") from error
 
     def stream(self, *arguments: str) -> LogStream:
         """Start a call whose lines are read as they come."""

@@ -1,4 +1,4 @@
-"""Launch on Kubernetes: start, look, log and stop by kubectl, for every kind that has a row."""
+"""Launch on Kubernetes: start, look, log and stop by kubectl, for every kind that has a kind."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 from gates.errors import Exit, GatesError
 from gates.launch import filled
-from gates.launch.document import row_of, with_identity
+from gates.launch.document import kind_of, with_identity
+from gates.launch.job_kinds import BY_NAME, DATA, OUT, JobKind
+from gates.launch.job_state import state
 from gates.launch.jobs import found, stopping
 from gates.launch.kubectl import AnswerError, Kubectl, LogStream
 from gates.launch.parcel import CODE_FILES, LARGEST
-from gates.launch.rows import BY_NAME, DATA, OUT, Row
-from gates.launch.standing import state
-from gates.launch.store import Store, parcel_name
-from gates.launch.task import KEY, LABEL, RECIPE, Phase, Run, State, Task, about
+from gates.launch.store import HOUR, Store, parcel_name
+from gates.launch.task import KEY, LABEL, RECIPE, LaunchedJob, Phase, State, Task, about
 from gates.schema.fields import Plain
+from gates.wording import counted
 
 ENGINE = "kubernetes"
 MOST_LOG = 64 * 2**20  # bytes
@@ -34,25 +35,25 @@ class Kubernetes:
 
     def ready(self, task: Task) -> None:
         """Refuse what can't end well, before anything is sent."""
-        row, life = row_of(task.document), task.wait + task.seconds + MARGIN
+        row, life = kind_of(task.document), task.wait + task.seconds + MARGIN
         if self._by_uri(task):
             return
         if not self.store.signs:
             return
         if life > self.store.session():
             raise GatesError(
-                f"its addresses would have to work for {life // 3600} hours; the login that signs them ends before",
+                f"its addresses must work for {counted(life // HOUR, 'hour')}; the login that signs them ends before",
                 where=f"{row.named}, train.wait + train.timeout",
                 hint="Lengthen the role's session, and tell its end as AWS_CREDENTIAL_EXPIRATION; or name a "
                 "serviceAccountName in the document.",
             )
 
-    def start(self, task: Task) -> Run:
+    def start(self, task: Task) -> LaunchedJob:
         """Start the job of a task, or find it; those of the same branch that another commit wants no more are stopped.
 
         Raises ``GatesError`` where a job that is not ours has its name.
         """
-        row = row_of(task.document)
+        row = kind_of(task.document)
         self._supersede(row, task)
         for _ in range(TRIES):
             try:
@@ -72,7 +73,7 @@ class Kubernetes:
             return run
         raise GatesError("its place is not free: a job of before does not go", where=task.name, exit_code=Exit.OUTSIDE)
 
-    def _known(self, row: Row, task: Task) -> Plain:
+    def _known(self, row: JobKind, task: Task) -> Plain:
         """Return the job that has the task's name, if it is the task's; None where there is none any more."""
         try:
             made = self.kubectl.json("get", row.resource, task.name)
@@ -89,25 +90,27 @@ class Kubernetes:
             )
         return made
 
-    def _supersede(self, row: Row, task: Task) -> None:
+    def _supersede(self, row: JobKind, task: Task) -> None:
         """Stop the jobs of the same model and branch that train something else: nobody waits for them any more."""
         for item in found(self.kubectl, row, about(task.model, task.ref), {RECIPE: task.recipe[:LABEL]}):
             if not state(row, item).phase.final:
                 self.stop(_run(row, item, adopted=True))
 
     def _by_uri(self, task: Task) -> bool:
-        return row_of(task.document).given is not None or with_identity(task.document.value) or not self.store.signs
+        return kind_of(task.document).given is not None or with_identity(task.document.value) or not self.store.signs
 
     def _manifest(self, task: Task) -> Plain:
         uris = {DATA: self.store.at(parcel_name(task.inputs.get("data", ""))), OUT: self.store.at(task.out)}
-        return filled.manifest(task, uris, self._told(task) if self._by_uri(task) else None)
+        return filled.manifest(task, uris, self._instructions(task) if self._by_uri(task) else None)
 
-    def _told(self, task: Task) -> str:
+    def _instructions(self, task: Task) -> str:
         """Return what the program inside is told: where everything lies, or addresses that need no credential."""
         limits, life = (CODE_FILES, LARGEST), task.wait + task.seconds + MARGIN
         if self._by_uri(task):
-            return filled.told(task, lambda sha: self.store.at(parcel_name(sha)), self.store.at(task.out), {}, limits)
-        return filled.told(
+            return filled.instructions(
+                task, lambda sha: self.store.at(parcel_name(sha)), self.store.at(task.out), {}, limits
+            )
+        return filled.instructions(
             task,
             lambda sha: self.store.signed("GET", parcel_name(sha), life),
             self.store.signed("PUT", task.out, life),
@@ -120,14 +123,14 @@ class Kubernetes:
         if self._by_uri(task):
             return
         try:
-            self.kubectl.ask("create", "-f", "-", given=filled.secret(task, made, self._told(task)))
+            self.kubectl.ask("create", "-f", "-", given=filled.secret(task, made, self._instructions(task)))
         except AnswerError as error:
             if error.reason != "AlreadyExists":
                 raise
 
     # -- look, log, stop --
 
-    def look(self, run: Run) -> State:
+    def look(self, run: LaunchedJob) -> State:
         """Ask how a job stands."""
         row = BY_NAME[run.kind]
         try:
@@ -140,47 +143,47 @@ class Kubernetes:
             return State(phase=Phase.GONE, why="another job has taken its place")
         return state(row, job, self._pods(row.pods, run))
 
-    def _pods(self, selector: str, run: Run) -> Sequence[Plain]:
+    def _pods(self, selector: str, run: LaunchedJob) -> Sequence[Plain]:
         if not selector:
             return ()
         selector = selector.format(key=run.key[:LABEL], name=run.name)
         items: list[Plain] = self.kubectl.json("get", "pods", "-l", selector).get("items") or []
         return items
 
-    def log(self, run: Run, pod: str, since: str | None) -> LogStream:
+    def log(self, run: LaunchedJob, pod: str, since: str | None) -> LogStream:
         """Follow the log of a pod, each line after its time, from a time on."""
         later = [f"--since-time={since}"] if since else []
         return self.kubectl.stream("logs", "--follow", "--timestamps", *later, *self._printing(run, pod))
 
-    def whole_log(self, run: Run, pod: str) -> str | None:
+    def whole_log(self, run: LaunchedJob, pod: str) -> str | None:
         """Return all that a pod's log still holds; None where it is gone."""
         try:
             return self.kubectl.ask("logs", f"--limit-bytes={MOST_LOG}", *self._printing(run, pod))
         except GatesError:
             return None
 
-    def _printing(self, run: Run, pod: str) -> tuple[str, ...]:
+    def _printing(self, run: LaunchedJob, pod: str) -> tuple[str, ...]:
         """Return the pod and the container that print what the training prints."""
         row = BY_NAME[run.kind]
         others = [item["metadata"]["name"] for item in self._pods(row.logs, run)]
         return (f"pod/{(others or [pod])[-1]}", *(("-c", row.container) if row.container else ()))
 
-    def stop(self, run: Run) -> None:
+    def stop(self, run: LaunchedJob) -> None:
         """Stop a job; its pods go with it."""
         self.kubectl.ask(*stopping(BY_NAME[run.kind], run.key))
 
     def abandon(self, task: Task) -> None:
         """Send one order to stop a task's job, and wait for no answer: a signal has come."""
-        self.kubectl.send(*stopping(row_of(task.document), task.key))
+        self.kubectl.send(*stopping(kind_of(task.document), task.key))
 
 
 def _labels(made: Plain) -> Mapping[str, str]:
     return made["metadata"].get("labels") or {}
 
 
-def _run(row: Row, made: Plain, *, adopted: bool) -> Run:
+def _run(row: JobKind, made: Plain, *, adopted: bool) -> LaunchedJob:
     metadata = made["metadata"]
-    return Run(
+    return LaunchedJob(
         kind=row.named,
         name=metadata["name"],
         key=_labels(made).get(KEY, ""),

@@ -117,7 +117,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class LaunchedJob:
     """A job that was started. ``where``: its namespace. ``adopted``: it was there already."""
 
     kind: str
@@ -130,7 +130,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class LastWords:
     """What the program inside left as its last words: the parcel's digest, seconds, exit code, bytes of memory."""
 
     digest: str | None = None
@@ -152,7 +152,7 @@ class State:
     interrupted: frozenset[str] = field(default_factory=frozenset)
     queued: int | None = None
     pod: str | None = None
-    said: Said | None = None
+    said: LastWords | None = None
 
 
 class Lines(Protocol):
@@ -168,14 +168,14 @@ class Lines(Protocol):
 class Launcher(Protocol):
     """An engine that runs jobs. ``start`` and ``stop`` may be called again: the second call changes nothing."""
 
-    def start(self, task: Task) -> Run:
+    def start(self, task: Task) -> LaunchedJob:
         """Start the task's job, or find the one that was started."""
 
-    def look(self, run: Run) -> State:
+    def look(self, run: LaunchedJob) -> State:
         """Ask how it stands."""
 
-    def log(self, run: Run, pod: str, since: str | None) -> Lines:
+    def log(self, run: LaunchedJob, pod: str, since: str | None) -> Lines:
         """Follow the log of a pod, each line after its time, from a time on."""
 
-    def stop(self, run: Run) -> None:
+    def stop(self, run: LaunchedJob) -> None:
         """Stop it."""

@@ -25,11 +25,11 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 
 from gates.launch.filled import SAID
-from gates.launch.rows import ROWS
+from gates.launch.job_kinds import KINDS
 
 NAMESPACE = "models"
-KINDS = {("v1", "pods"): "Pod", ("v1", "secrets"): "Secret", ("v1", "namespaces"): "Namespace"}
-KINDS |= {(row.api, row.plural): row.kind for row in ROWS}
+SERVED = {("v1", "pods"): "Pod", ("v1", "secrets"): "Secret", ("v1", "namespaces"): "Namespace"}
+SERVED |= {(kind.api, kind.plural): kind.kind for kind in KINDS}
 LONGEST = 60  # seconds that anything here is waited for
 
 
@@ -162,7 +162,7 @@ class Cluster:
         metadata = thing["metadata"]
         metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": now(), "resourceVersion": "1"}
         metadata["namespace"] = NAMESPACE
-        thing |= {"apiVersion": api, "kind": KINDS[api, plural]}
+        thing |= {"apiVersion": api, "kind": SERVED[api, plural]}
         if plural == "secrets":
             thing["data"] = thing.pop("stringData", None) or {}
         with self.changed:
@@ -343,7 +343,7 @@ class Handler(BaseHTTPRequestHandler):
         if rest[:1] == ["namespaces"] and len(rest) > 2:
             rest = rest[2:]
         padded = [*rest, "", "", ""]
-        return (api, padded[0], padded[1], padded[2]) if (api, padded[0]) in KINDS else None
+        return (api, padded[0], padded[1], padded[2]) if (api, padded[0]) in SERVED else None
 
     def do_GET(self) -> None:
         if self._met():
@@ -376,7 +376,7 @@ class Handler(BaseHTTPRequestHandler):
                 for (version, kind, _), thing in self.cluster.objects.items()
                 if (version, kind) == (api, plural) and _selected(thing, selector)
             ]
-            self.answer({"kind": f"{KINDS[api, plural]}List", "apiVersion": api, "metadata": {}, "items": items})
+            self.answer({"kind": f"{SERVED[api, plural]}List", "apiVersion": api, "metadata": {}, "items": items})
 
     def do_POST(self) -> None:
         body = self._body()
@@ -449,7 +449,7 @@ def _selected(thing: dict, selector: str) -> bool:
 
 def _discovery(path: str) -> dict | None:
     """Return what the server says of itself, by which kubectl knows the kinds."""
-    groups = sorted({api for api, _ in KINDS if "/" in api})
+    groups = sorted({api for api, _ in SERVED if "/" in api})
     if path == "/version":
         return {"major": "1", "minor": "34", "gitVersion": "v1.34.0"}
     if path == "/api":
@@ -461,12 +461,12 @@ def _discovery(path: str) -> dict | None:
             told.append({"name": api.split("/")[0], "versions": [version], "preferredVersion": version})
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": told}
     if path == "/openapi/v3":
-        places = [f"apis/{api}" if "/" in api else f"api/{api}" for api, _ in KINDS]
+        places = [f"apis/{api}" if "/" in api else f"api/{api}" for api, _ in SERVED]
         return {"paths": {place: {"serverRelativeURL": f"/openapi/v3/{place}"} for place in places}}
     if path.startswith("/openapi/v3/"):
         return _openapi(path.removeprefix("/openapi/v3/"))
     api = path.removeprefix("/apis/") if path.startswith("/apis/") else path.removeprefix("/api/")
-    kinds = [(plural, kind) for (version, plural), kind in KINDS.items() if version == api]
+    kinds = [(plural, kind) for (version, plural), kind in SERVED.items() if version == api]
     if not kinds:
         return None
     verbs = ["create", "delete", "get", "list"]
@@ -479,7 +479,7 @@ def _discovery(path: str) -> dict | None:
 def _openapi(place: str) -> dict:
     """Return as much of a description as says that the server itself finds unknown fields."""
     api, paths = place.partition("/")[2], {}
-    for (version, plural), kind in KINDS.items():
+    for (version, plural), kind in SERVED.items():
         if version == api:
             group, _, short = api.rpartition("/")
             operation = {"parameters": [{"name": "fieldValidation", "in": "query", "schema": {"type": "string"}}]}

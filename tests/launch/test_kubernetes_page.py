@@ -17,10 +17,10 @@ def test_the_page_does_what_it_says(cluster, tmp_path):
     environment = {**clean_environment(), "KUBECONFIG": str(cluster.config), "PYTHON": sys.executable}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     said, run = "", 0
-    for action, argument, _, text in blocks(PAGE):
+    for action, argument, language, text in blocks(PAGE):
         if action == "file":
             (home / argument).write_text(text)
-        elif action == "run":
+        elif language == "sh":
             script = text.replace("s3://acme-models/gates", f"file://{tmp_path / 'store'}")
             script = f"set -e; gates() {{ '{sys.executable}' -m gates \"$@\"; }}\n{script}"
             ended = subprocess.run(

@@ -49,7 +49,7 @@ def test_the_owner_that_the_environment_names(project):
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "gates-run", "uid": "1f0c"}
     assert project.jobs[0]["metadata"]["ownerReferences"] == [owner]
     project.environ["GATES_OWNER"] = "gates-run"
-    with pytest.raises(GatesError, match="GATES_OWNER: is no reference"):
+    with pytest.raises(GatesError, match="GATES_OWNER: is not a reference"):
         project.train()
 
 

@@ -73,7 +73,7 @@ def test_an_image_that_never_comes_is_named_and_its_job_deleted(project, reason)
 def test_a_job_that_stays_queued_is_stopped(project):
     project.policy["train"]["wait"] = "1s"
     project.cluster.pods.queued = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
-    with pytest.raises(GatesError, match=r"still queued after 1 seconds: 0/3 nodes .* nvidia.com/gpu") as caught:
+    with pytest.raises(GatesError, match=r"still queued after 1 second: 0/3 nodes .* nvidia.com/gpu") as caught:
         project.train()
     assert caught.value.exit_code is Exit.OUTSIDE
     assert not project.jobs
@@ -81,7 +81,7 @@ def test_a_job_that_stays_queued_is_stopped(project):
 
 def test_a_job_that_does_not_end_is_stopped(project):
     project.policy["train"] |= {"timeout": "1s", "run": "sleep 60"}
-    with pytest.raises(GatesError, match=r"did not end within 1 seconds|stopped after 1 seconds"):
+    with pytest.raises(GatesError, match=r"did not end within 1 second|stopped after 1 s"):
         project.train(patience=IMPATIENT)
 
 

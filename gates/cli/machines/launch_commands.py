@@ -13,8 +13,8 @@ from gates.wording import counted
 
 if TYPE_CHECKING:
     from gates.documents.printed.job_list import ListedJob
+    from gates.launch.job_kinds import JobKind
     from gates.launch.kubectl import Kubectl
-    from gates.launch.rows import Row
     from gates.pipeline.session import Session
 
 _COMMIT = 7  # digits of a commit that are shown
@@ -79,9 +79,9 @@ def stop(policy: Path, stale: bool) -> None:
         click.echo(f"looked at {counted(len(going), 'job')}")
 
 
-def _cluster(session: Session) -> tuple[Kubectl, Row]:
+def _cluster(session: Session) -> tuple[Kubectl, JobKind]:
     """Return kubectl, and the row of the policy's job document."""
-    from gates.launch.document import row_of
+    from gates.launch.document import kind_of
     from gates.launch.kubectl import Kubectl
     from gates.schema.yaml_text import parse
     from gates.system import files
@@ -92,4 +92,4 @@ def _cluster(session: Session) -> tuple[Kubectl, Row]:
             "is not set: this model is not trained as a job", where=f"{session.workspace.policy.name}: train.job"
         )
     source = parse(files.read(session.workspace.root / named, "Check train.job."), named)
-    return Kubectl(environ=session.environ), row_of(source)
+    return Kubectl(environ=session.environ), kind_of(source)

@@ -1,4 +1,4 @@
-"""Train as a job: hand over code and data, launch one job a seed, follow each, and lay down what it left."""
+"""Train as a job: hand over code and data, launch one job a seed, follow each, and take what it left."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from gates.documents.evidence import LaunchedTraining
 from gates.errors import Exit, GatesError
 from gates.launch import document
 from gates.launch.follow import Ended, Follower, Patience
+from gates.launch.job_kinds import BY_NAME
 from gates.launch.kubectl import Kubectl, UnreachableError
 from gates.launch.kubernetes import ENGINE, Kubernetes
 from gates.launch.parcel import packed
-from gates.launch.rows import BY_NAME
 from gates.launch.store import opened
 from gates.launch.task import Task
 from gates.measure.training_facts import LAUNCHED
@@ -74,7 +74,7 @@ class JobTraining:
             store = opened(session.environ)
             launcher = Kubernetes(kubectl=Kubectl(environ=session.environ, seconds=self.patience.answer), store=store)
             source = self._document()
-            with self._parcels(handed, document.row_of(source).given is None) as parcels:
+            with self._parcels(handed, document.kind_of(source).given is None) as parcels:
                 inputs = {name: sha256 for name, (_, sha256) in parcels.items()}
                 tasks = [self._task(source, inputs, handed, seed) for seed in range(len(folders))]
                 for task in tasks:
@@ -166,7 +166,7 @@ def _of_base(session: Session, commit: str) -> tuple[str, bytes]:
     listed = git.run("ls-tree", "--full-tree", commit, "--", f":(literal){name}" if ":" in name else name, fails=False)
     done = git.ask("cat-file", "blob", f"{commit}:{name}")
     if done.returncode or not listed.startswith("100"):
-        raise GatesError(f"is no file of the base commit {commit[:7]}", where=name, hint=_MERGE)
+        raise GatesError(f"is not a file of the base commit {commit[:7]}", where=name, hint=_MERGE)
     return f"{name} at {commit[:7]}", done.stdout
 
 
@@ -184,7 +184,7 @@ def code(session: Session) -> Iterator[tuple[str, Path]]:
         if not real.is_relative_to(top) or real.is_relative_to(top / ".git"):
             raise GatesError("leads out of the repository; a job can't have it", where=ascii(name))
         if not real.is_file():
-            raise GatesError("is no plain file, nor a link to one; a job can't have it", where=ascii(name))
+            raise GatesError("is not a plain file, nor a link to one; a job can't have it", where=ascii(name))
         yield name, real
 
 
@@ -236,7 +236,7 @@ def owner(environ: Mapping[str, str]) -> Mapping[str, str] | None:
         return None
     parts = text.rsplit("/", _OWNER_PARTS - 1)
     if len(parts) != _OWNER_PARTS or not all(parts):
-        raise GatesError("is no reference to an object", where=OWNER, hint=_OWNER_HINT)
+        raise GatesError("is not a reference to an object", where=OWNER, hint=_OWNER_HINT)
     return dict(zip(("apiVersion", "kind", "name", "uid"), parts, strict=True))
 
 

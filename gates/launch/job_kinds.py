@@ -1,4 +1,4 @@
-"""Know the kinds of job documents: where each says how it stands, and in which words. A kind is a row."""
+"""Know the kinds of job documents: where each says how it stands, and in which words. A kind is a kind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _IGNORED: Plain = {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class JobKind:
     """A kind of job document. Paths have dots; ``*`` is any key or item.
 
     ``state``: where it says how it stands: a list of conditions, or one word. ``words``: what they mean; any other word
@@ -68,8 +68,8 @@ def _of_pods(template: str) -> dict[str, Plain]:
     return {f"{template}.spec.{name}": value for name, value in _POD.items()}
 
 
-ROWS = (
-    Row(
+KINDS = (
+    JobKind(
         api="batch/v1",
         kind="Job",
         plural="jobs",
@@ -86,7 +86,7 @@ ROWS = (
             **_of_pods("spec.template"),
         },
     ),
-    Row(
+    JobKind(
         api="kubeflow.org/v1",
         kind="PyTorchJob",
         plural="pytorchjobs",
@@ -104,7 +104,7 @@ ROWS = (
             "spec.pytorchReplicaSpecs.*.template.spec.automountServiceAccountToken": False,
         },
     ),
-    Row(
+    JobKind(
         api="trainer.kubeflow.org/v1alpha1",
         kind="TrainJob",
         plural="trainjobs",
@@ -114,7 +114,7 @@ ROWS = (
         pods="jobset.sigs.k8s.io/jobset-name={name}",
         leader=("batch.kubernetes.io/job-completion-index", "0"),
     ),
-    Row(
+    JobKind(
         api="ray.io/v1",
         kind="RayJob",
         plural="rayjobs",
@@ -132,7 +132,7 @@ ROWS = (
             "spec.shutdownAfterJobFinishes": True,
         },
     ),
-    Row(
+    JobKind(
         api="argoproj.io/v1alpha1",
         kind="Workflow",
         plural="workflows",
@@ -144,7 +144,7 @@ ROWS = (
         filled={"spec.activeDeadlineSeconds": SECONDS, "spec.ttlStrategy": {"secondsAfterCompletion": DAY}},
         braces=True,
     ),
-    Row(
+    JobKind(
         api="sparkoperator.k8s.io/v1beta2",
         kind="SparkApplication",
         plural="sparkapplications",
@@ -157,7 +157,7 @@ ROWS = (
         leader=("spark-role", "driver"),
         filled={"spec.restartPolicy": {"type": "Never"}, "spec.timeToLiveSeconds": DAY},
     ),
-    Row(
+    JobKind(
         api="sagemaker.services.k8s.aws/v1alpha1",
         kind="TrainingJob",
         plural="trainingjobs",
@@ -169,7 +169,7 @@ ROWS = (
         pods="",
         filled={"spec.trainingJobName": NAME, "spec.stoppingCondition.maxRuntimeInSeconds": SECONDS},
     ),
-    Row(
+    JobKind(
         api="sagemaker.services.k8s.aws/v1alpha1",
         kind="PipelineExecution",
         plural="pipelineexecutions",
@@ -181,4 +181,4 @@ ROWS = (
         pods="",
     ),
 )
-BY_NAME = {row.named: row for row in ROWS}
+BY_NAME = {row.named: row for row in KINDS}

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from gates.launch.document import at
-from gates.launch.rows import CONDITIONS, Row
-from gates.launch.task import Phase, Said, State
+from gates.launch.job_kinds import CONDITIONS, JobKind
+from gates.launch.task import LastWords, Phase, State
 from gates.schema.fields import Plain
 
 # reasons of a container that waits for what will not come by itself
@@ -20,7 +20,7 @@ LONGEST = 300  # characters of what a cluster says
 _ACTIVE = ("Pending", "Running", "Unknown")
 
 
-def state(row: Row, job: Plain, seen: Sequence[Plain] | None = None) -> State:
+def state(row: JobKind, job: Plain, seen: Sequence[Plain] | None = None) -> State:
     """Return how a job stands, by its own words; its pods, where they were asked for, say why, and what ran."""
     phase, why = _phase(row, job)
     pods = sorted(seen or (), key=lambda pod: (_leads(row, pod), str(_text(pod, "metadata.creationTimestamp"))))
@@ -33,10 +33,9 @@ def state(row: Row, job: Plain, seen: Sequence[Plain] | None = None) -> State:
         and (seen is not None or _condition(job, "Suspended"))
     ):
         phase = Phase.QUEUED
-    waits = phase is Phase.QUEUED
     return State(
         phase=phase,
-        why=(_waiting(job, pods) if waits else "; ".join(filter(None, (_ended(pod), why))))[:LONGEST],
+        why=_why(phase, why, _waiting(job, pods), _ended(pod))[:LONGEST],
         stuck=next(filter(None, map(_stuck, pods)), None) if not phase.final else None,
         image=next((text for _, text in at(pod, "status.containerStatuses.0.imageID") if text), None),
         interrupted=frozenset(
@@ -48,14 +47,21 @@ def state(row: Row, job: Plain, seen: Sequence[Plain] | None = None) -> State:
     )
 
 
-def _phase(row: Row, job: Plain) -> tuple[Phase, str]:
+def _why(phase: Phase, said: str, waiting: str, ended: str) -> str:
+    """Return what is told of a phase: why it waits, or how it failed."""
+    if phase is Phase.QUEUED:
+        return waiting
+    return "; ".join(filter(None, (ended, said))) if phase is Phase.FAILED else ""
+
+
+def _phase(row: JobKind, job: Plain) -> tuple[Phase, str]:
     """Return the phase by the job's own words, and why."""
     if terminal := _condition(job, "ACK.Terminal"):
         return Phase.FAILED, str(terminal.get("message") or terminal.get("reason") or "")
     if row.state == CONDITIONS:
         for word, phase in row.words.items():
-            if (held := _condition(job, word)) is not None:
-                return phase, str(held.get("message") or held.get("reason") or "") if phase is Phase.FAILED else ""
+            if (item := _condition(job, word)) is not None:
+                return phase, str(item.get("message") or item.get("reason") or "") if phase is Phase.FAILED else ""
         return Phase.RUNNING, ""
     word = str(_text(job, row.state) or "")
     phase = row.words.get(word, Phase.QUEUED if word in row.queued else Phase.RUNNING)
@@ -66,17 +72,17 @@ def _phase(row: Row, job: Plain) -> tuple[Phase, str]:
 def _condition(thing: Plain, name: str) -> Plain:
     """Return a condition that is true; None where there is none."""
     for _, conditions in at(thing, CONDITIONS):
-        for held in conditions or ():
-            if held.get("type") == name and held.get("status") == "True":
-                return held
+        for item in conditions or ():
+            if item.get("type") == name and item.get("status") == "True":
+                return item
     return None
 
 
 def _text(thing: Plain, dotted: str) -> str | None:
-    return next((str(held) for _, held in at(thing, dotted) if held not in (None, "")), None)
+    return next((str(item) for _, item in at(thing, dotted) if item not in (None, "")), None)
 
 
-def _leads(row: Row, pod: Plain) -> bool:
+def _leads(row: JobKind, pod: Plain) -> bool:
     if row.leader is None:
         return True
     label, value = row.leader
@@ -84,8 +90,8 @@ def _leads(row: Row, pod: Plain) -> bool:
 
 
 def _container_states(pod: Plain) -> Iterator[Plain]:
-    for kind in ("initContainerStatuses", "containerStatuses"):
-        for _, statuses in at(pod, f"status.{kind}"):
+    for statuses_of in ("initContainerStatuses", "containerStatuses"):
+        for _, statuses in at(pod, f"status.{statuses_of}"):
             yield from statuses or ()
 
 
@@ -101,40 +107,40 @@ def _stuck(pod: Plain) -> str | None:
     """Return why a pod will never start, where that is so."""
     if _text(pod, "status.phase") not in _ACTIVE:
         return None
-    for held in _container_states(pod):
-        waiting = (held.get("state") or {}).get("waiting") or {}
+    for item in _container_states(pod):
+        waiting = (item.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") in NEVER:
             said = " ".join(str(waiting.get("message") or "").split())
-            return f"{waiting['reason']}: {held.get('image')}" + (f" ({said[:LONGEST]})" if said else "")
+            return f"{waiting['reason']}: {item.get('image')}" + (f" ({said[:LONGEST]})" if said else "")
     return None
 
 
 def _waiting(job: Plain, pods: Sequence[Plain]) -> str:
     """Return why a job has not begun, in the words of its queue or the scheduler."""
-    if held := _condition(job, "Suspended"):
-        return str(held.get("message") or held.get("reason") or "suspended")
+    if item := _condition(job, "Suspended"):
+        return str(item.get("message") or item.get("reason") or "suspended")
     for pod in pods:
         for _, conditions in at(pod, CONDITIONS):
-            for held in conditions or ():
-                if held.get("type") == "PodScheduled" and held.get("status") == "False":
-                    return str(held.get("message") or held.get("reason") or "")
+            for item in conditions or ():
+                if item.get("type") == "PodScheduled" and item.get("status") == "False":
+                    return str(item.get("message") or item.get("reason") or "")
     return ""
 
 
 def _ended(pod: Plain) -> str:
     """Return how the pod's first container ended, where it did and not well."""
-    for _, held in at(pod, "status.containerStatuses.0.state.terminated"):
-        if held.get("exitCode"):
-            return f"{held.get('reason') or 'Error'}, exit code {held['exitCode']}"
+    for _, item in at(pod, "status.containerStatuses.0.state.terminated"):
+        if item.get("exitCode"):
+            return f"{item.get('reason') or 'Error'}, exit code {item['exitCode']}"
     return ""
 
 
-def _said(pod: Plain) -> Said | None:
+def _said(pod: Plain) -> LastWords | None:
     """Return the last words of the program inside; None where there are none. They are a claim of the pod's."""
     for _, text in at(pod, "status.containerStatuses.0.state.terminated.message"):
         try:
             told = json.loads(str(text))
-            return Said(
+            return LastWords(
                 digest=_kept(told, "digest", str),
                 seconds=_kept(told, "seconds", int),
                 code=_kept(told, "exit", int),
@@ -147,8 +153,8 @@ def _said(pod: Plain) -> Said | None:
 
 
 def _kept(told: Plain, key: str, form: type) -> Plain:
-    held = told.get(key)
-    return held if isinstance(held, form) and not isinstance(held, bool) else None
+    item = told.get(key)
+    return item if isinstance(item, form) and not isinstance(item, bool) else None
 
 
 def _seconds(first: str | None, last: str | None) -> int | None:
