@@ -23,8 +23,8 @@ PROGRAM = ("python3", "-I", "-c")
 
 
 def manifest(task: Task, uris: Mapping[str, str], instructions: str | None) -> Plain:
-    """Return the document of a task as it is sent. ``uris``: what a user's own pipeline is given. ``instructions``: what the
-    program inside is told, where that is no secret."""
+    """Return the document of a task as it is sent. ``uris``: what a user's own pipeline is given. ``instructions``: what
+    the program inside is told, where that is no secret."""
     row, document = kind_of(task.document), copy.deepcopy(task.document.value)
     if task.image:
         for path in replaced_images(task.document, row):
@@ -121,15 +121,15 @@ def _fill(document: Plain, path: list[str], value: Plain) -> None:
 
 def _give(document: Plain, dotted: str, values: Mapping[str, str]) -> None:
     """Give a user's own pipeline its parameters: a mapping, a list of names and values, or words of a command."""
-    for _, held in at(document, dotted):
-        if isinstance(held, dict):
-            held.update(values)
+    for _, parameters in at(document, dotted):
+        if isinstance(parameters, dict):
+            parameters.update(values)
             continue
-        for place, item in enumerate(held):
+        for number, item in enumerate(parameters):
             if isinstance(item, dict) and item.get("name") in values:
                 item["value"] = values[item["name"]]
             elif isinstance(item, str) and item in values:
-                held[place] = values[item]
+                parameters[number] = values[item]
 
 
 def instructions(

@@ -48,7 +48,7 @@ def state(row: JobKind, job: Plain, seen: Sequence[Plain] | None = None) -> Stat
 
 
 def _why(phase: Phase, said: str, waiting: str, ended: str) -> str:
-    """Return what is told of a phase: why it waits, or how it failed."""
+    """Return what is said of a phase: why it waits, or how it failed."""
     if phase is Phase.QUEUED:
         return waiting
     return "; ".join(filter(None, (ended, said))) if phase is Phase.FAILED else ""
@@ -139,21 +139,21 @@ def _said(pod: Plain) -> LastWords | None:
     """Return the last words of the program inside; None where there are none. They are a claim of the pod's."""
     for _, text in at(pod, "status.containerStatuses.0.state.terminated.message"):
         try:
-            told = json.loads(str(text))
+            words = json.loads(str(text))
             return LastWords(
-                digest=_kept(told, "digest", str),
-                seconds=_kept(told, "seconds", int),
-                code=_kept(told, "exit", int),
-                memory=_kept(told, "memory", int),
-                error=_kept(told, "error", str),
+                digest=_kept(words, "digest", str),
+                seconds=_kept(words, "seconds", int),
+                code=_kept(words, "exit", int),
+                memory=_kept(words, "memory", int),
+                error=_kept(words, "error", str),
             )
         except (ValueError, AttributeError, RecursionError):
             return None
     return None
 
 
-def _kept(told: Plain, key: str, form: type) -> Plain:
-    item = told.get(key)
+def _kept(words: Plain, key: str, form: type) -> Plain:
+    item = words.get(key)
     return item if isinstance(item, form) and not isinstance(item, bool) else None
 
 

@@ -57,38 +57,38 @@ class Kubernetes:
         self._supersede(row, task)
         for _ in range(TRIES):
             try:
-                made = self.kubectl.json("create", "--validate=strict", "-f", "-", given=self._manifest(task))
-                run = _run(row, made, adopted=False)
+                job = self.kubectl.json("create", "--validate=strict", "-f", "-", given=self._manifest(task))
+                run = _run(row, job, adopted=False)
             except AnswerError as error:
                 if error.reason != "AlreadyExists":
                     raise
                 known = self._known(row, task)
                 if known is None:
                     continue  # it has just gone
-                made, run = known, _run(row, known, adopted=True)
-                if state(row, made).phase is Phase.FAILED:  # a new try is wanted, not the old news
+                job, run = known, _run(row, known, adopted=True)
+                if state(row, job).phase is Phase.FAILED:  # a new try is wanted, not the old news
                     self.stop(run)
                     continue
-            self._hand_secret(task, made)
+            self._hand_secret(task, job)
             return run
         raise GatesError("its place is not free: a job of before does not go", where=task.name, exit_code=Exit.OUTSIDE)
 
     def _known(self, row: JobKind, task: Task) -> Plain:
         """Return the job that has the task's name, if it is the task's; None where there is none any more."""
         try:
-            made = self.kubectl.json("get", row.resource, task.name)
+            job = self.kubectl.json("get", row.resource, task.name)
         except AnswerError as error:
             if error.reason == "NotFound":
                 return None
             raise
-        if _labels(made).get(KEY) != task.key[:LABEL]:
+        if _labels(job).get(KEY) != task.key[:LABEL]:
             raise GatesError(
                 f"a {row.kind} of this name is there, and it is not of this training: its key differs",
                 where=task.name,
                 hint="Look at it with kubectl, and delete it if nobody needs it.",
                 exit_code=Exit.OUTSIDE,
             )
-        return made
+        return job
 
     def _supersede(self, row: JobKind, task: Task) -> None:
         """Stop the jobs of the same model and branch that train something else: nobody waits for them any more."""
@@ -118,12 +118,12 @@ class Kubernetes:
             limits,
         )
 
-    def _hand_secret(self, task: Task, made: Plain) -> None:
+    def _hand_secret(self, task: Task, job: Plain) -> None:
         """Put the signed addresses beside the job; its pods wait for them."""
         if self._by_uri(task):
             return
         try:
-            self.kubectl.ask("create", "-f", "-", given=filled.secret(task, made, self._instructions(task)))
+            self.kubectl.ask("create", "-f", "-", given=filled.secret(task, job, self._instructions(task)))
         except AnswerError as error:
             if error.reason != "AlreadyExists":
                 raise
@@ -177,16 +177,16 @@ class Kubernetes:
         self.kubectl.send(*stopping(kind_of(task.document), task.key))
 
 
-def _labels(made: Plain) -> Mapping[str, str]:
-    return made["metadata"].get("labels") or {}
+def _labels(job: Plain) -> Mapping[str, str]:
+    return job["metadata"].get("labels") or {}
 
 
-def _run(row: JobKind, made: Plain, *, adopted: bool) -> LaunchedJob:
-    metadata = made["metadata"]
+def _run(row: JobKind, job: Plain, *, adopted: bool) -> LaunchedJob:
+    metadata = job["metadata"]
     return LaunchedJob(
         kind=row.named,
         name=metadata["name"],
-        key=_labels(made).get(KEY, ""),
+        key=_labels(job).get(KEY, ""),
         uid=metadata.get("uid", ""),
         where=metadata.get("namespace", ""),
         created=metadata.get("creationTimestamp"),

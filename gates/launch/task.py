@@ -51,7 +51,7 @@ class Task:
         return self._digest(self.seed)
 
     def _digest(self, seed: int | None) -> str:
-        told = {
+        content = {
             "step": self.step,
             "model": self.model,
             "ref": self.ref,
@@ -66,7 +66,7 @@ class Task:
             "limits": [self.seconds, self.wait],
             "nonce": self.nonce,
         }
-        return digest(told).removeprefix("sha256:")
+        return digest(content).removeprefix("sha256:")
 
     @property
     def name(self) -> str:
@@ -96,7 +96,7 @@ def about(model: str, ref: str | None = None) -> dict[str, str]:
 
 
 def slot(text: str) -> str:
-    """Return a text as a name that a label and a path may have; what does not fit is told apart by its digest."""
+    """Return a text as a name that a label and a path may have; what does not fit is content apart by its digest."""
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-_.")
     return plain if plain == text and len(text) <= LABEL else f"{plain[:40]}-{digest(text)[7:19]}".lstrip("-_.")
 
