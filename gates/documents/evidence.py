@@ -320,6 +320,11 @@ class Evidence:
         return replace(self, champion=self.base, uncompared=None, slices=self.based, runs=())
 
     @property
+    def trainings(self) -> tuple[LaunchedTraining, ...]:
+        """The jobs that trained the candidate, one a seed; none where commands did."""
+        return tuple(one.training for one in (self.candidate, *self.runs) if one and one.training)
+
+    @property
     def without_base(self) -> Evidence:
         """The same without the base commit's model, which a promotion doesn't look at."""
         return replace(self, base=None, unbased=None, based=())

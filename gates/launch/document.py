@@ -12,7 +12,7 @@ from gates.schema.fields import Plain
 from gates.schema.validation import Problem, nearest, raise_all
 from gates.schema.yaml_text import Path, Source, parse
 
-IMAGES = ("image", "trainingImage", "reference")
+IMAGES = ("image", "trainingImage")
 OURS = re.compile("GATES_", re.IGNORECASE)
 ACCOUNTS = ("serviceAccountName", "serviceAccount", "roleARN")
 _DIGEST = re.compile(r"\S+@sha256:[0-9a-f]{64}")
@@ -95,7 +95,7 @@ def replaced_images(source: Source, row: JobKind) -> Iterator[Path]:
                 if isinstance(container, dict) and trains(container, row, place):
                     yield (*path, place, "image")
     if not row.templates:
-        yield from [path for path, value in _images(source.value) if isinstance(value, str)][:1]
+        yield from [path for path, value in _images(source.value)][:1]
 
 
 def image_of(source: Source, row: JobKind, image: str | None) -> str | None:
@@ -106,7 +106,8 @@ def image_of(source: Source, row: JobKind, image: str | None) -> str | None:
 
 def _images(document: Plain) -> Iterator[tuple[Path, Plain]]:
     for path, value in walked(document):
-        if path and path[-1] in IMAGES and (path[-1] != "reference" or path[-2:-1] == ("image",)):
+        named = path[-1:] == ("reference",) and path[-2:-1] == ("image",)  # a volume that is an image
+        if isinstance(value, str) and (named or (path and path[-1] in IMAGES)):
             yield path, value
 
 
@@ -192,7 +193,7 @@ def _about_images(source: Source, row: JobKind, image: str | None) -> Iterator[t
         yield (), f"train.image {image!r} has no digest: write IMAGE@sha256:…"
     named = list(_images(source.value))
     for path, value in named:
-        if path not in replaced and isinstance(value, str) and not _DIGEST.fullmatch(value):
+        if path not in replaced and not _DIGEST.fullmatch(value):
             yield path, f"{value!r} has no digest: write IMAGE@sha256:…, or gates can't say what ran"
     missing = [path for path in replaced_images(source, row) if path not in dict(named)] if not image else []
     yield from ((path[:-1], "names no image, and the policy has no train.image") for path in missing)

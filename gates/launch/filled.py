@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shlex
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -20,10 +19,12 @@ ENTRY: Final = "job"  # of the secret
 SAID = "/dev/termination-log"
 MODEL, REF = "gates/model", "gates/ref"  # annotations: in full what labels may have to shorten
 PROGRAM = ("python3", "-I", "-c")
+# two shells read it before Python does, and one of them knows double quotes alone
+ENTRYPOINT = f"""python3 -I -c "import os; exec(os.environ['{inside.PROGRAM}'])\""""
 
 
 def manifest(task: Task, uris: Mapping[str, str], instructions: str | None) -> Plain:
-    """Return the document of a task as it is sent. ``uris``: what a user's own pipeline is given. ``instructions``: what
+    """Return a task's document as it is sent. ``uris``: what a user's own pipeline is given. ``instructions``: what
     the program inside is told, where that is no secret."""
     row, document = kind_of(task.document), copy.deepcopy(task.document.value)
     if task.image:
@@ -85,15 +86,17 @@ def _trainers(document: Plain, row: JobKind) -> Iterator[Plain]:
 
 def _run(document: Plain, row: JobKind, variable: Plain) -> None:
     """Set the command, and the variable that tells it what to do."""
-    command = [*PROGRAM, Path(inside.__file__).read_text(encoding="utf-8")]
+    program = Path(inside.__file__).read_text(encoding="utf-8")
+    command, variables = [*PROGRAM, program], [variable]
     if row.entrypoint:
-        _set(document, row.entrypoint.split("."), shlex.join(command))
+        _set(document, row.entrypoint.split("."), ENTRYPOINT)
+        variables.append({"name": inside.PROGRAM, "value": program})
     targets = list(_trainers(document, row))
     if row.trainer:
         _fill(document, row.trainer.split("."), {})
         targets = [held for _, held in at(document, row.trainer)]
     for target in targets:
-        target["env"] = [*(target.get("env") or ()), variable]
+        target["env"] = [*(target.get("env") or ()), *variables]
         if not row.entrypoint:
             target["command"] = command
 

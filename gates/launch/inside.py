@@ -27,6 +27,7 @@ TRIES = 4
 PAUSE = 2.0  # seconds before the second try; each later pause is twice as long
 HANGS = 120  # seconds without a byte
 LONGEST_ERROR = 1000  # characters in a termination message, which holds 4096 bytes
+PROGRAM = "GATES_INSIDE"  # the variable with this file, where it can't be an argument
 END = bytes(1024)  # how every whole tar ends
 BROKEN = 97  # exit code where not the command failed but what is around it
 # variables by which this program, not the training, may have logged in to the store
@@ -228,6 +229,7 @@ def main() -> int:
     began = time.time()
     said: Dict[str, Any] = {"digest": None, "seconds": None, "exit": None, "memory": None}
     job = json.loads(os.environ.pop("GATES_JOB"))
+    os.environ.pop(PROGRAM, None)
     work = tempfile.mkdtemp(prefix="gates-")
     try:
         said["exit"] = _job(job, work, said)
