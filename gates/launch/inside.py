@@ -62,10 +62,8 @@ def pack(files: Iterable[Tuple[str, Any]], target: Any) -> str:
 def unpack(source: Any, folder: Any, most_files: int, most_bytes: int) -> None:
     """Lay the plain files of a tar into a folder. Raises ``TroubleError`` for all that is not one, and for too much."""
     seen: set[str] = set()
-    total = 0
+    total = end = 0
     try:
-        if not _is_whole(source):
-            raise TroubleError("is cut off")
         with tarfile.open(source, "r:") as archive:
             for member in archive:
                 name = _checked(member, folder)
@@ -78,17 +76,20 @@ def unpack(source: Any, folder: Any, most_files: int, most_bytes: int) -> None:
                         f"holds more files than {most_files}, or more bytes than {most_bytes}: the limits"
                     )
                 _lay(archive, member, os.path.join(folder, name))
+                end = member.offset_data + -(-member.size // 512) * 512
+        if not _is_whole(source, end):
+            raise TroubleError("is cut off")
     except (tarfile.TarError, EOFError, ValueError, UnicodeError) as error:
         raise TroubleError(f"is not a tar: {error}") from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise TroubleError("holds a file and a folder of one name") from error
 
 
-def _is_whole(source: Any) -> bool:
+def _is_whole(source: Any, end: int) -> bool:
+    """Tell whether after the last member, which ends there, stands what ends a tar."""
     with open(source, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - len(END)))
-        return size % 512 == 0 and file.read() == END
+        file.seek(end)
+        return file.read(len(END)) == END
 
 
 def _checked(member: tarfile.TarInfo, folder: Any) -> str:

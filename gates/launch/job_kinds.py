@@ -21,11 +21,12 @@ class JobKind:
     """A kind of job document. Paths have dots; ``*`` is any key or item.
 
     ``state``: where it says how it stands: a list of conditions, or one word. ``words``: what they mean; any other word
-    means that it goes on. ``queued``: words of one that has not begun. ``why``: where it says why, beside a condition's
-    message. ``templates``: pod templates whose first container, or that called ``container``, runs the training; or
-    ``given``: where the parameters of a user's own pipeline are. ``filled``: what is set where it is absent.
-    ``alone``: numbers that may only be 1. ``pods``: the label that its pods bear. ``leader``: a label of the pod that
-    hands over, where there are several.
+    means that it goes on. ``queued``: words of one that has not begun. ``failed``: words at other paths that mean so.
+    ``why``: where it says why, beside a condition's message. ``templates``: pod templates whose first container, or
+    that called ``container``, runs the training; or ``trainer``: what is like one; or ``given``: where the parameters
+    of a user's own pipeline are. ``entrypoint``: where the command is, if not in the container. ``filled``: what is set
+    where it is absent. ``alone``: numbers that may only be 1. ``pods``: the label that its pods bear. ``logs``: that of
+    the pod which prints, if it is another one. ``leader``: a label of the pod that hands over, where there are several.
     """
 
     api: str
@@ -34,6 +35,7 @@ class JobKind:
     state: str
     words: Mapping[str, Phase]
     queued: tuple[str, ...] = ()
+    failed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     why: str = "status.message"
     templates: tuple[str, ...] = ()
     container: str | None = None
@@ -121,6 +123,7 @@ KINDS = (
         state="status.jobDeploymentStatus",
         words={"Complete": _DONE, "Failed": _FAILED},
         queued=("", "Initializing", "Suspended", "Suspending", "Waiting"),
+        failed={"status.jobStatus": ("FAILED", "STOPPED")},  # complete is what has run to whatever end
         templates=("spec.rayClusterSpec.headGroupSpec.template", "spec.rayClusterSpec.workerGroupSpecs.*.template"),
         entrypoint="spec.entrypoint",
         logs="job-name={name}",  # of the pod that submits it, which prints what it prints

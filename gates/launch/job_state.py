@@ -65,6 +65,8 @@ def _phase(row: JobKind, job: Plain) -> tuple[Phase, str]:
         return Phase.RUNNING, ""
     word = str(_text(job, row.state) or "")
     phase = row.words.get(word, Phase.QUEUED if word in row.queued else Phase.RUNNING)
+    if phase.final and any(_text(job, path) in words for path, words in row.failed.items()):
+        phase = Phase.FAILED
     why = str(_text(job, row.why) or word) if phase is Phase.FAILED else ""
     return phase, why
 

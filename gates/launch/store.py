@@ -23,6 +23,7 @@ SCHEMES = ("s3", "gs", "az", "file")
 EMPTY = 0  # bytes of an output that is not there yet: inside.py proves that it can write one
 WEEK, HOUR = 7 * 86400, 3600  # the longest life of a signed address; a session's that says nothing of its own
 T = TypeVar("T")
+CONNECTS, RETRIES, LONGEST_CALL = timedelta(seconds=10), timedelta(minutes=1), timedelta(hours=2)
 _BLOCK = 8 * 2**20
 _URI = re.compile(r"(?P<scheme>[a-z0-9]+)://(?P<rest>[^?#\s]*)")
 
@@ -168,7 +169,8 @@ def _options(scheme: str, environ: Mapping[str, str]) -> dict[str, Any]:
     if scheme == "file":
         return {"mkdir": True}
     endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or ""
-    options: dict[str, Any] = {"client_options": {"allow_http": endpoint.startswith("http://")}}
+    client = {"allow_http": endpoint.startswith("http://"), "connect_timeout": CONNECTS, "timeout": LONGEST_CALL}
+    options: dict[str, Any] = {"client_options": client, "retry_config": {"max_retries": 4, "retry_timeout": RETRIES}}
     if scheme == "s3" and endpoint:
         options["endpoint"] = endpoint
     return options

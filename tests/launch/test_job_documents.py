@@ -1,6 +1,9 @@
 """What is refused of a job document, and what is filled in: offline, before anything is sent."""
 
 import copy
+import os
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,7 @@ import yaml
 from launch_project import IMAGE
 
 from gates.errors import GatesError
-from gates.launch import document, filled, job_kinds
+from gates.launch import document, filled, inside, job_kinds
 from gates.launch.task import Task
 from gates.schema.canonical import digest
 
@@ -144,7 +147,7 @@ CASES = sorted(HERE.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
-def test_a_kind_of_document_is_filled_in(case, golden, monkeypatch):
+def test_a_kind_of_document_is_filled_in(case, golden):
     """A user's document as it is sent; the long program inside stands as its name."""
     sent = manifest(yaml.safe_load(case.read_text()))
     text = yaml.safe_dump(_shortened(sent), sort_keys=True, width=110)
@@ -157,6 +160,17 @@ def _shortened(value):
     if isinstance(value, list):
         return [_shortened(item) for item in value]
     return f"<{len(value) // 1000}… characters: inside.py>" if isinstance(value, str) and len(value) > 1000 else value
+
+
+def test_an_entrypoint_survives_the_shells_on_its_way():
+    """Ray's operator writes it into a script, and Ray quotes its words again, by Windows' rules."""
+    words = shlex.split(filled.ENTRYPOINT)
+    assert shlex.split(subprocess.list2cmdline(words)) == words
+    environment = {**os.environ, inside.PROGRAM: "print(6 * 7)"}
+    ended = subprocess.run(
+        ["sh", "-c", subprocess.list2cmdline(words)], env=environment, capture_output=True, check=True
+    )
+    assert ended.stdout == b"42\n"
 
 
 def test_every_kind_has_a_case():
