@@ -16,7 +16,7 @@ from gates.kinds.metric.verdict import hold
 from gates.kinds.protocol import GateContext
 from gates.monitoring.live_rules import Subject
 from gates.schema.canonical import digest, settled
-from gates.stats.e_detector import EVENTS, against, expected_events, grown, strength
+from gates.stats.e_detector import EVENTS, against, expected_events, grown, is_exact, said
 from gates.stats.quantity import Quantity
 from gates.wording import asked_size, counted, limit_text, number, percent, plural
 
@@ -44,10 +44,9 @@ def watched(subject: Subject, before: WatchState | None, record: str, watch: Wat
         what = f"{name_of(subject)} is not a finite number"
         wrong = replace(verdict, verdict=Verdict.ERROR, code=Code.NOT_FINITE, reason=what)
         return WatchedRule(gate=wrong, alarm=_level(state, watch)), state
-    few = _events(subject) < EVENTS
+    few = not is_exact(quantity, subject.at) and _events(subject) < EVENTS
     if not few:
-        standard = strength(quantity, subject.at, subject.sign)
-        logs = tuple(settled(one) for one in grown(state.logs, standard))
+        logs = tuple(settled(log) for log in grown(state.logs, said(quantity, subject.at, subject.sign)))
         state = replace(state, logs=logs, windows=state.windows + 1)
     level = _level(state, watch)
     if level is not None and level < _NOTHING:

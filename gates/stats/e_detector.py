@@ -8,15 +8,14 @@ for, whatever the windows have in common.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, inf, isfinite, log, log1p
+from math import asin, copysign, exp, inf, isfinite, log, log1p, pi, sin, sqrt
 from statistics import NormalDist
 
-from gates.stats.proportions import exact
 from gates.stats.quantity import Quantity, z
 
 SHIFTS = (0.5, 1.0, 2.0, 4.0)  # that it looks for, in standard errors; each weighs a quarter
 MOST = 5.0  # what one window can say at most, in standard errors
-EVENTS = 20  # expected in a window, below which it says nothing that these bounds can tell
+EVENTS = 20  # expected in a window, below which bounds that are not exact say nothing
 _STEPS = 60
 _CLOSE = 1e-9
 _TYPICAL = 0.95
@@ -52,47 +51,64 @@ def strength(quantity: Quantity, limit: float, sign: int) -> float:
 def expected_events(quantity: Quantity, limit: float, rows: int) -> float:
     """Return how many rows of the rarer kind a share at its limit leads to; of what is no share, all rows.
 
-    An exact share has its own bounds with no other number of rows. One that is as uncertain as Wilson's share of a
-    value v with the bound u (at 95 %) rests on z² u (1 - u) / (u - v)² rows, such as a ROC-AUC.
+    One that is as uncertain as Wilson's share of a value v with the bound u (at 95 %) rests on z² u (1 - u) / (u - v)²
+    rows, such as a ROC-AUC.
     """
     if quantity.limits != (0.0, 1.0) or not 0 < limit < 1:
         return rows
-    low, high = quantity.bounds(_TYPICAL)
-    bound = high if high - quantity.value > quantity.value - low else low
-    if not (0 < bound < 1) or bound == quantity.value:
-        return 0.0
-    rested = z(_TYPICAL) ** 2 * bound * (1 - bound) / (bound - quantity.value) ** 2
-    if quantity.exact:
-        rested = _rows_of(quantity.value, high - low, rows)
+    rested = quantity.rows
+    if rested is None:
+        low, high = quantity.bounds(_TYPICAL)
+        bound = high if high - quantity.value > quantity.value - low else low
+        if not (0 < bound < 1) or bound == quantity.value:
+            return 0.0
+        rested = z(_TYPICAL) ** 2 * bound * (1 - bound) / (bound - quantity.value) ** 2
     return round(rested * min(limit, 1 - limit), _DIGITS)
 
 
-def _rows_of(value: float, width: float, rows: int) -> float:
-    """Return of how many rows, at most ``rows``, an exact share's bounds are so far apart."""
-
-    def wider(n: float) -> bool:
-        low, high = exact(value * n, n, _TYPICAL)
-        return high - low > width * (1 - _CLOSE)
-
-    least, most = 0.0, float(rows)
-    for _ in range(0 if wider(most) else _STEPS):  # most shares are of all rows
-        middle = (least + most) / 2
-        least, most = (middle, most) if wider(middle) else (least, middle)
-        if most - least < _CLOSE * most:
-            break
-    return most
+def is_exact(quantity: Quantity, limit: float) -> bool:
+    """Tell whether what a window says against a limit is known exactly, however few events it has."""
+    return quantity.rows is not None and 0 < limit < 1
 
 
-def grown(logs: Sequence[float], standard: float) -> tuple[float, ...]:
-    """Return the logarithms of the detector after one more window that lies ``standard`` errors beyond the limit; of
-    ``()``, after the first.
+def said(quantity: Quantity, limit: float, sign: int) -> tuple[float, ...]:
+    """Return for each shift what a window says against a limit: the logarithm of a number whose mean is at most 1 where
+    the limit is kept.
 
-    A Shiryaev-Roberts e-detector for each shift of a normal mean. Source: Shin, Ramdas and Rinaldo, arXiv 2203.03532.
+    Of an exact share it is the likelihood ratio of a share that is so many standard errors beyond the limit, on the
+    scale of the arcsine, and one at the limit. Of all else it is that of a normal value, by its ``strength``.
+    """
+    if quantity.rows is not None and is_exact(quantity, limit):
+        return tuple(_of_share(quantity.value, quantity.rows, limit, -sign * shift) for shift in SHIFTS)
+    return of_normal(strength(quantity, limit, sign))
+
+
+def of_normal(standard: float) -> tuple[float, ...]:
+    """Return for each shift what a value says that lies ``standard`` errors beyond its limit."""
+    return tuple(shift * standard - shift * shift / 2 for shift in SHIFTS)
+
+
+def _of_share(value: float, rows: float, limit: float, errors: float) -> float:
+    """Return the logarithm of a share's likelihood ``errors`` standard errors above ``limit``, over that at it.
+
+    At most half of the way to an end of the scale is gone: there one row of the other kind would be impossible.
+    """
+    angle = asin(sqrt(limit))
+    end = pi / 2 if errors > 0 else 0.0
+    way = min(abs(errors) / (2 * sqrt(rows)), abs(end - angle) / 2)
+    other = sin(angle + copysign(way, errors)) ** 2
+    events = value * rows
+    return events * log(other / limit) + (rows - events) * log((1 - other) / (1 - limit))
+
+
+def grown(logs: Sequence[float], window: Sequence[float]) -> tuple[float, ...]:
+    """Return the logarithms of the detector after one more window, which says ``window`` for each shift; ``()`` are
+    those before the first.
+
+    A Shiryaev-Roberts e-detector for each shift. Source: Shin, Ramdas and Rinaldo, arXiv 2203.03532.
     """
     before = logs or (-inf,) * len(SHIFTS)
-    return tuple(
-        _log1p_exp(held) + shift * standard - shift * shift / 2 for held, shift in zip(before, SHIFTS, strict=True)
-    )
+    return tuple(_log1p_exp(log_) + one for log_, one in zip(before, window, strict=True))
 
 
 def against(logs: Sequence[float], every: int, watched: int) -> float:

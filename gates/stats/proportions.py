@@ -44,6 +44,7 @@ def share(successes: float, n: float, freedom: float = inf, method: str = "clopp
         method=method,
         limits=(0.0, 1.0),
         exact=freedom == inf,
+        rows=n if freedom == inf else None,
     )
 
 

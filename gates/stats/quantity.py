@@ -27,7 +27,8 @@ class Quantity:
 
     ``bounds(confidence)`` gives a lower and an upper bound, each of which alone holds with that confidence; an infinite
     one where the rows bound nothing. ``limits``: what it can be at all. ``exact``: the bounds hold as promised however
-    far out they are asked. ``parts`` holds the values that it was made of, such as each group's.
+    far out they are asked. ``rows``: of how many rows it is an exact share. ``parts`` holds the values that it was made
+    of, such as each group's.
     """
 
     value: float
@@ -35,6 +36,7 @@ class Quantity:
     method: str
     limits: Bounds = ANYWHERE
     exact: bool = False
+    rows: float | None = None
     parts: tuple[float | None, ...] = ()
     training: Training | None = None  # where several seeds were trained
 
@@ -70,4 +72,4 @@ def wider(quantity: Quantity, other: Found | None) -> Quantity:
         (low, high), (least, most) = quantity.bounds(confidence), other.bounds(confidence)
         return max(quantity.limits[0], min(low, least)), min(quantity.limits[1], max(high, most))
 
-    return replace(quantity, bounds=bounds)
+    return replace(quantity, bounds=bounds, rows=None)

@@ -41,7 +41,7 @@ def pooled(trainings: Sequence[Found]) -> Found:
     parts = _mean_parts([run.parts for run in runs])
     share = noise / (noise + holdout) if noise + holdout else 0.0
     training = Training(share=share, half=half)
-    return replace(runs[0], value=mean, bounds=bounds, exact=False, parts=parts, training=training)
+    return replace(runs[0], value=mean, bounds=bounds, exact=False, rows=None, parts=parts, training=training)
 
 
 def _mean_parts(parts: Sequence[tuple[float | None, ...]]) -> tuple[float | None, ...]:

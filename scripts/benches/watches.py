@@ -20,15 +20,16 @@ import numpy.typing as npt
 from gates.monitoring.first_windows import change
 from gates.stats.distributions.chisquare import below
 from gates.stats.drift import SMOOTH
-from gates.stats.e_detector import MOST, SHIFTS, strength
+from gates.stats.e_detector import MOST, SHIFTS, said, strength
 from gates.stats.proportions import share, square_and_add
 from gates.stats.quantity import Quantity
 
 Floats = npt.NDArray[np.float64]
-Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]  # how far windows lie beyond a limit, of that shape
+Draw = Callable[
+    [np.random.Generator, tuple[int, ...]], Floats
+]  # of that shape: how far windows lie beyond a limit, or what they say
 Random = np.random.Generator
 EVERY = 365  # windows to a false alarm: what is asked for
-FAR = 7  # standard deviations of a count that are tabulated
 P = 1.6448536269514722  # the standard normal quantile of 0.95
 
 
@@ -50,10 +51,15 @@ def random(*names: object) -> Random:
 # --- detectors as arrays ------------------------------------------------------------------------------------------
 
 
-def grown(logs: Floats, standard: Floats) -> Floats:
-    """As ``e_detector.grown``, of arrays: the last axis of ``logs`` is that of ``SHIFTS``."""
+def grown(logs: Floats, window: Floats) -> Floats:
+    """As ``e_detector.grown``, of arrays: the last axis is that of ``SHIFTS``."""
+    return np.logaddexp(0, logs) + window
+
+
+def of_normal(standard: Floats) -> Floats:
+    """As ``e_detector.of_normal``, of arrays."""
     shifts = np.array(SHIFTS)
-    return np.logaddexp(0, logs) + shifts * standard[..., None] - shifts**2 / 2
+    return shifts * standard[..., None] - shifts**2 / 2
 
 
 def fresh(shape: tuple[int, ...]) -> Floats:
@@ -87,19 +93,20 @@ def normal(shift: float = 0.0) -> Draw:
     return lambda chance, shape: np.clip(chance.normal(shift, 1, shape), -MOST, MOST)
 
 
+def saying(draw: Draw) -> Draw:
+    """What windows say whose distances from the limit are drawn."""
+    return lambda chance, shape: of_normal(draw(chance, shape))
+
+
 def of_table(table: Floats, n: int, p: float) -> Draw:
-    """Windows of ``n`` rows, by what each count says."""
+    """What windows of ``n`` rows say, by their count."""
     return lambda chance, shape: table[chance.binomial(n, p, shape)]
 
 
 @functools.cache
 def tabulated(n: int, limit: float, sign: int) -> Floats:
-    """How far each count of ``n`` rows lies beyond a limit of their share, by Clopper and Pearson's bounds. Beyond
-    ``FAR`` standard deviations it is the nearest that was computed."""
-    centre, reach = n * limit, FAR * math.sqrt(n * limit * (1 - limit)) + 1
-    low, high = max(0, math.floor(centre - reach)), min(n, math.ceil(centre + reach))
-    found = [strength(share(count, n), limit, sign) for count in range(low, high + 1)]
-    return np.array(found)[np.clip(np.arange(n + 1), low, high) - low]
+    """What each count of ``n`` rows says against a limit of their share."""
+    return np.array([said(share(count, n), limit, sign) for count in range(n + 1)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,7 @@ def run_length(draw: Draw, rules: int, repeats: int, *names: object, most: int =
 
 def delay(shift: float, watched: int, repeats: int) -> float:
     """Mean windows to the alarm of one of ``watched`` rules that is ``shift`` standard errors beyond its limit."""
-    return float(first_alarms(normal(shift), random("delay", shift), repeats, 1, watched, 5_000).mean())
+    return float(first_alarms(saying(normal(shift)), random("delay", shift), repeats, 1, watched, 5_000).mean())
 
 
 def delay_of_share(n: int, limit: float, sign: int, shift: float, watched: int, repeats: int) -> float:
@@ -200,7 +207,7 @@ def referenced(holdout: int, margin: float, drop: float, years: int) -> Referenc
             return strength(square_and_add(share(count, ROWS), then, 0.0), -margin, 1)
 
         def drawn(p: float, look: Callable[[int], float] = beyond) -> Draw:
-            return lambda chance, shape: np.vectorize(look, otypes=[float])(chance.binomial(ROWS, p, shape))
+            return saying(lambda chance, shape: np.vectorize(look, otypes=[float])(chance.binomial(ROWS, p, shape)))
 
         runs = max(1, years // strata)
         false.append(first_alarms(drawn(TRUTH), chance, runs, 1, 1, EVERY + 1) <= EVERY)
@@ -254,7 +261,7 @@ def against_first(drop: float, repeats: int, most: int) -> Floats:
     for window in range(most):
         values = chance.normal(size=len(alive)) - drop
         scaled = (values - means[alive, window % SEASON]) / (spread[alive] * math.sqrt(1 + 1 / each))
-        logs = grown(logs, np.interp(scaled, GRID, table))
+        logs = grown(logs, of_normal(np.interp(scaled, GRID, table)))
         over = alarms(logs, 1)
         found[alive[over]] = window + 1
         alive, logs = alive[~over], logs[~over]
@@ -268,7 +275,7 @@ def against_newest(drop: float, repeats: int, most: int) -> Floats:
     for window in range(most):
         values = chance.normal(size=repeats) - drop
         error = last.std(axis=1, ddof=1) * math.sqrt(1 + 1 / ROLLING)
-        logs = grown(logs, np.interp((values - last.mean(axis=1)) / error, GRID, table))
+        logs = grown(logs, of_normal(np.interp((values - last.mean(axis=1)) / error, GRID, table)))
         found = np.where(alarms(logs, 1), np.minimum(found, window + 1), found)
         last = np.column_stack([last[:, 1:], values])
     return found

@@ -16,6 +16,8 @@ from gates.documents.evidence import CANDIDATE, CHAMPION, Slice
 from gates.metrics import ANY_TASK, find, table
 from gates.metrics.definition import NO_SCORES
 from gates.metrics.delong import estimated
+from gates.stats.proportions import exact
+from gates.stats.quantity import Quantity
 
 NAN = float("nan")
 
@@ -59,6 +61,7 @@ PLAIN = {
     "matthews_corrcoef": matthews,
     "roc_auc": auc,
 }
+SHARES = {*PLAIN} - {"balanced_accuracy", "f1", "matthews_corrcoef", "roc_auc"}
 GROUPED = {
     "demographic_parity_difference": fm.demographic_parity_difference,
     "demographic_parity_ratio": fm.demographic_parity_ratio,
@@ -129,6 +132,22 @@ def test_equals_fairlearn(slice_of, name, rows):
             find(name, "binary").level(parts, who),
             fairlearn_s(name, y, [row[index] for row, _ in rows], groups),
         )
+
+
+@pytest.mark.parametrize("name", [name for name in table("binary") if name.startswith(tuple(PLAIN))])
+def test_only_an_exact_share_says_of_how_many_rows_it_is(slice_of, name):
+    """The share of the worst group is none: it was chosen, so it lies lower than a share of its rows alone."""
+    rows = [(i % 3 == 0, i % 4 == 0, i % 5 == 0, i / 60, (i * 7 % 60) / 60) for i in range(60)]
+    parts = [slice_of(rows[start::2], (("g", group),)) for start, group in enumerate("ab")]
+    metric = find(name, "binary")
+    whole = [metric.level([slice_of(rows)], CANDIDATE)] if name in PLAIN else []
+    for found in (*whole, metric.level(parts, CANDIDATE), metric.change(parts)):
+        if isinstance(found, Quantity) and found.rows is not None:
+            for confidence in (0.9, 0.999):
+                assert found.bounds(confidence) == pytest.approx(
+                    exact(found.value * found.rows, found.rows, confidence)
+                )
+    assert [one.rows is not None for one in whole] == [name in SHARES] * len(whole)
 
 
 def delong(y, s, t):

@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 
 from gates.stats.distributions.chisquare import below
 from gates.stats.drift import MEASURES
-from gates.stats.e_detector import EVENTS, MOST, SHIFTS, against, expected_events, grown, strength
+from gates.stats.e_detector import (
+    EVENTS,
+    MOST,
+    SHIFTS,
+    against,
+    expected_events,
+    grown,
+    is_exact,
+    of_normal,
+    said,
+    strength,
+)
 from gates.stats.proportions import share, wilson
 from gates.stats.quantity import Quantity, z
 
@@ -40,7 +51,7 @@ def log_mixture(logs):
 def test_the_detector_of_known_windows():
     logs, seen = (), []
     for standard in (1, 2, 3, 3):
-        logs = grown(logs, standard)
+        logs = grown(logs, of_normal(standard))
         seen.append(log_mixture(logs))
     assert seen == pytest.approx([0.030051, 2.126933, 5.666165, 9.532310], abs=1e-6)
 
@@ -91,6 +102,45 @@ SHARES = st.integers(20, 2_000).flatmap(lambda n: st.tuples(st.integers(0, n), s
 LIMITS = st.floats(0.02, 0.98)
 
 
+@settings(deadline=None)
+@given(st.integers(1, 300), LIMITS, st.sampled_from([-1, 1]))
+def test_what_a_share_says_is_1_on_average_at_its_limit_and_less_where_it_is_kept(n, limit, sign):
+    """However few rows: summed up over all counts, by the standard library's numbers."""
+    windows = [said(share(count, n), limit, sign) for count in range(n + 1)]
+    kept = limit + sign * 0.3 * (1 - limit if sign > 0 else limit)
+    for p, most in ((limit, 1.0), (kept, 1.0)):
+        chances = [math.comb(n, count) * p**count * (1 - p) ** (n - count) for count in range(n + 1)]
+        for place in range(len(SHIFTS)):
+            mean = math.fsum(
+                chance * math.exp(window[place]) for chance, window in zip(chances, windows, strict=True) if chance
+            )
+            assert mean <= most + 1e-9
+            if p == limit:
+                assert mean == pytest.approx(1, rel=1e-9)
+
+
+@settings(deadline=None)
+@given(SHARES, LIMITS, st.sampled_from([-1, 1]))
+def test_the_worse_a_share_the_more_it_says(counted, limit, sign):
+    successes, n = counted
+    better = min(n, successes + 1) if sign > 0 else max(0, successes - 1)
+    worse, best = said(share(successes, n), limit, sign), said(share(better, n), limit, sign)
+    assert all(a >= b - CLOSE for a, b in zip(worse, best, strict=True))
+
+
+def test_what_many_rows_say_is_what_a_normal_value_says():
+    n, limit, shift = 4_000_000, 0.4, 2.0
+    count = round(n * limit - shift * math.sqrt(n * limit * (1 - limit)))
+    assert said(share(count, n), limit, 1) == pytest.approx(of_normal(shift), abs=0.01)
+
+
+@pytest.mark.parametrize("limit", [0.0, 1.0])
+def test_a_limit_at_the_end_of_the_scale_has_no_likelihood_ratio(limit):
+    quantity = share(3, 200)
+    assert not is_exact(quantity, limit)
+    assert said(quantity, limit, -1) == of_normal(strength(quantity, limit, -1))
+
+
 @given(VALUES, VALUES, st.floats(0.01, 10), st.sampled_from([-1, 1]))
 def test_the_strength_of_a_normal_value_is_its_distance_in_errors(value, limit, error, sign):
     expected = min(MOST, max(-MOST, sign * (limit - value) / error))
@@ -133,7 +183,7 @@ def test_a_value_without_bounds_says_nothing(sign):
 def test_evidence_grows_with_every_window_that_is_worse(standards, more):
     mild, worse = (), ()
     for standard in standards:
-        mild, worse = grown(mild, standard), grown(worse, standard + more)
+        mild, worse = grown(mild, of_normal(standard)), grown(worse, of_normal(standard + more))
         assert all(a <= b for a, b in zip(mild, worse, strict=True))
         assert len(mild) == len(SHIFTS)
     assert against(mild, EVERY, 3) <= against(worse, EVERY, 3)
@@ -151,7 +201,7 @@ def test_what_is_expected_of_a_detector_grows_by_one_a_window(windows):
             factor = float((weights * np.exp(shift * grid - shift * shift / 2)).sum())
             mean = (1 + mean) * factor
         assert mean == pytest.approx(windows, rel=1e-6)
-        assert grown(grown((), 0.0), 0.5)[step] == pytest.approx(
+        assert grown(grown((), of_normal(0.0)), of_normal(0.5))[step] == pytest.approx(
             math.log1p(math.exp(-shift * shift / 2)) + shift * 0.5 - shift * shift / 2
         )
 
@@ -178,15 +228,15 @@ def test_arrays_of_detectors_are_the_detectors(watches):
     standards = np.random.default_rng(3).normal(size=(30, 5))
     logs, alone = watches.fresh((5,)), [()] * 5
     for row in standards:
-        logs = watches.grown(logs, row)
-        alone = [grown(one, standard) for one, standard in zip(alone, row, strict=True)]
+        logs = watches.grown(logs, watches.of_normal(row))
+        alone = [grown(one, of_normal(standard)) for one, standard in zip(alone, row, strict=True)]
     assert logs == pytest.approx(np.array(alone), abs=1e-12)
     for every in (2, 50, 10**6):
         assert list(watches.alarms(logs, 3, every)) == [against(one, every, 3) >= 1 for one in alone]
 
 
 def test_a_false_alarm_is_as_rare_as_is_said_and_windows_alone_are_not(watches):
-    found = watches.run_length(watches.normal(), 10, 200, "small")
+    found = watches.run_length(watches.saying(watches.normal()), 10, 200, "small")
     assert found.mean - 3 * found.mean * found.error > EVERY
     shares = watches.run_length(watches.of_table(watches.tabulated(400, 0.9, 1), 400, 0.9), 10, 100, "small")
     assert shares.mean - 3 * shares.mean * shares.error > EVERY

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gates.contract.sql import literal, quoted
 from gates.contract.text.text_formats import CHECK, CHECKS
@@ -20,6 +20,10 @@ from gates.measure.engines.written_names import Paths, found, refuse_twins
 from gates.system.activity import ran
 from gates.system.files import lfs
 from gates.wording import counted
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Source = Callable[[str, Sequence[Path], Asked, Paths], ReadColumns]
 Fault = Callable[[Path], tuple[str, str] | None]
@@ -45,7 +49,7 @@ READERS: Mapping[str, FileFormat] = {
 }
 LFS_HINT = "Run git lfs pull; in the workflows, give lfs: true."
 _ROOM = "Free some space, or point TMPDIR to a disk that has some: a CSV file takes half of its size."
-MEMORY = (256, 1024, None)  # MB a thread, each tried before the next; None: most of the machine's
+MEMORY = (256, 1024, None)
 QUERY = "query of DuckDB"  # what one asks may hold values of the data, so none is told
 AT_ONCE = 100_000  # rows of a stream
 MOST_SAID = 400  # characters of the engine's message
@@ -56,7 +60,8 @@ _NO_REASONS = ("Original Line:", "Possible ", "LINE ", "Try ", "*", "^")
 class DuckDB:
     """A fresh in-memory engine that reads local files only."""
 
-    def __init__(self, now: datetime, threads: int | None = None) -> None:
+    def __init__(self, now: datetime, threads: int | None = None, limits: Sequence[int | None] = MEMORY) -> None:
+        """Begin one. ``limits``: MB a thread, each tried before the next; None: most of the machine's."""
         import duckdb
 
         options = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
@@ -64,7 +69,7 @@ class DuckDB:
         self._paths = Paths(folder)
         options |= {"temp_directory": folder} | ({"threads": str(threads)} if threads else {})
         self.connection = duckdb.connect(config=options)
-        self._limits = list(MEMORY)
+        self._limits = list(limits)
         self._roomier()
         self.connection.execute("SET enable_progress_bar = false")  # it would be written into standard output
         self.connection.execute("SET preserve_insertion_order = true")
@@ -103,6 +108,17 @@ class DuckDB:
                     yield batch.column(0).to_pylist()
         except (duckdb.Error, OSError) as error:
             raise _failed(error) from error
+
+    def hashes(self, sql: str) -> NDArray[np.uint64]:
+        """Return the one column of a query whose values are hashes. Raises ``GatesError`` as ``run`` does."""
+        import duckdb
+
+        try:
+            with ran("engine", QUERY):
+                (column,) = self.connection.execute(sql).fetchnumpy().values()
+        except duckdb.Error as error:
+            raise _failed(error) from error
+        return column  # type: ignore[no-any-return]
 
     def write(self, sql: str, target: Path) -> None:
         """See ``Engine``."""

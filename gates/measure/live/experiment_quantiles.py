@@ -35,8 +35,8 @@ def find_quantile(tables: ExperimentTables, gate: ExperimentGate, number: int) -
 
     ``number``: the gate's place in the policy. Raises ``GatesError`` where a value is not finite.
     """
-    column, values, ranks = tables.number(tables.outcomes, gate.of), f"{_VALUES}{number}", f"{_RANKS}{number}"
-    tables.find_spread(column, values)
+    values, ranks = f"{_VALUES}{number}", f"{_RANKS}{number}"
+    tables.find_spread(gate.of, values)
     ((bad,),) = tables.engine.run(f"SELECT coalesce(sum(rows), 0) FROM {values} WHERE NOT isfinite(value)")
     if bad:
         what = f"{tables.outcomes.path}: {counted(int(bad), 'value')} of {gate.of} can't be put in order"

@@ -29,7 +29,7 @@ from gates.measure.live.experiment_tables import (
     Trial,
     micros,
 )
-from gates.measure.live.experiment_terms import UNSUMMED, Summed, Terms, strictly_below, terms_of
+from gates.measure.live.experiment_terms import Summed, Terms, strictly_below, terms_of
 from gates.measure.live.window_times import moment, text_of
 from gates.measure.statistics.moments import WIDE, summed, whole_numbers
 from gates.policy.experiment_section import ExperimentGate
@@ -137,7 +137,7 @@ def _values(tables: ExperimentTables) -> _Values:
     terms = [terms_of(summed, gate, quantiles.get(gate.name)) for gate in gates]
     terms += [strictly_below(summed, gate, quantiles[gate.name]) for gate in gates if gate.name in quantiles]
     tables.find_values(list(summed.columns.items()))
-    _refuse_unsummed(tables, summed.columns)
+    _refuse_unsummed(tables, summed.odd)
     counted_units = tables.engine.run(
         f"SELECT arm, week, count(*) FROM {UNITS} WHERE {tables.closed} GROUP BY 1, 2 ORDER BY 1, 2"
     )
@@ -172,11 +172,9 @@ def _quantiles(tables: ExperimentTables, values: _Values, arm: int, confidence: 
             again += 1
 
 
-def _refuse_unsummed(tables: ExperimentTables, columns: Mapping[str, str]) -> None:
+def _refuse_unsummed(tables: ExperimentTables, odd: Sequence[str]) -> None:
     """Raise ``GatesError`` where a number is NaN, infinite or too large to be summed."""
-    for sql, name in columns.items():
-        if not sql.startswith(UNSUMMED):
-            continue
+    for name in odd:
         ((bad,),) = tables.engine.run(f"SELECT coalesce(sum({name}), 0) FROM {VALUES}")
         if bad:
             what = f"{tables.outcomes.path}: {counted(int(bad), 'value')} of a gate's column can't be summed"

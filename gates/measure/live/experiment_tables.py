@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
 from gates.contract.sql import Column, literal, quoted
 from gates.errors import GatesError
-from gates.measure.engines import Engine, connect
-from gates.measure.engines.duckdb import is_file
+from gates.measure.engines.duckdb import DuckDB, is_file
 from gates.measure.holdout.tables import OpenTable, open_table
 from gates.measure.live.live_tables import digest_sql, micros_of, timeless
 from gates.measure.live.window_times import MONDAY, moment
+from gates.metrics.expressions import double
 from gates.policy.experiment_section import DAY, WEEK, Experiment, ExperimentGate
 from gates.wording import plural
 
@@ -23,7 +23,10 @@ HASHED = 13  # hexadecimal digits of a hash that decide the arm: as many as a do
 SCALE, MOST = 60, 42  # sums of doubles are of 2**-60, of values below 2**42
 EXPOSURES, OUTCOMES = "experiment exposures", "experiment outcomes"
 UNITS, VALUES = "gates_units", "gates_values"  # a row a unit; the sums of each closed unit that has an outcome
+ROWS = "outcomes"  # how many there are of a unit
 NAMED = 20  # arms that the experiment does not have, of a log that may name anything
+MEMORY = (640, 1024, None)  # MB a thread, each tried before the next; None: most of the machine's
+SORTED = 20_000_000  # hashes at a time, of 8 bytes
 NONE = 2  # the arm of a model that the experiment does not have
 
 
@@ -47,6 +50,16 @@ class Trial:
     challenger: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummedColumn:
+    """A column of outcomes whose values are summed up. ``gaps``: it lacks values; ``odd``: it has some that can't be
+    summed."""
+
+    column: Column
+    gaps: bool
+    odd: bool
+
+
 @dataclass(kw_only=True)
 class ExperimentTables:
     """Exposures and outcomes, open in an engine of their own, up to a time.
@@ -60,9 +73,9 @@ class ExperimentTables:
     threads: int | None = None
 
     @cached_property
-    def engine(self) -> Engine:
+    def engine(self) -> DuckDB:
         """The engine with both tables open."""
-        return connect(self.until, self.threads, "duckdb")
+        return DuckDB(self.until, self.threads, MEMORY)
 
     @cached_property
     def exposures(self) -> OpenTable:
@@ -117,17 +130,39 @@ class ExperimentTables:
             raise GatesError(what, where="experiment.gates")
         return column
 
+    @cached_property
+    def summed(self) -> Mapping[str, SummedColumn]:
+        """The columns of outcomes that gates look at, by name."""
+        opened = self.outcomes
+        names = list(dict.fromkeys(name for gate in self.experiment.gates for name in self.columns_of(gate)))
+        if not names:
+            return {}
+        columns = [self.number(opened, name) for name in names]
+        asked = ", ".join(f"count(*) - count({column.sql}), count_if({unsummable(column)})" for column in columns)
+        ((*counts,),) = self.engine.run(f"SELECT {asked} FROM {quoted(OUTCOMES)}")
+        return {
+            name: SummedColumn(
+                column=replace(column, name=f"o{at}"), gaps=bool(counts[2 * at]), odd=bool(counts[2 * at + 1])
+            )
+            for at, (name, column) in enumerate(zip(names, columns, strict=True))
+        }
+
     def unit_text(self, opened: OpenTable) -> str:
         """Write SQL of a unit as text: what is hashed."""
         return opened.seen[self.experiment.unit].text
 
     @cached_property
+    def _until_look(self) -> tuple[int, int | None]:
+        """How many outcomes there are up to the look, and the time of the last one in microseconds since 1970."""
+        asked = f"SELECT count(*), max({self._seen_at}) FROM {quoted(OUTCOMES)}"
+        ((rows, last),) = self.engine.run(f"{asked} WHERE {self._seen_at} < {micros(self.until)}")
+        return rows, last
+
+    @property
     def reach(self) -> int | None:
         """Until when the outcomes reach, in microseconds since 1970, of those up to the look; None: there are none."""
-        at = micros_of(self.outcomes, self.experiment.time, "experiment.time")
-        asked = f"SELECT max({at}) FROM {quoted(OUTCOMES)} WHERE {at} < {micros(self.until)}"
-        ((reach,),) = self.engine.run(asked)
-        return None if reach is None else min(int(reach) + 1, micros(self.until))
+        _, last = self._until_look
+        return None if last is None else min(last + 1, micros(self.until))
 
     def find_units(self, trial: Trial) -> None:
         """Make a table of the units that were exposed since the start: first exposure, arm, whether in both arms, and
@@ -170,43 +205,72 @@ class ExperimentTables:
 
         Sums of whole numbers, and of doubles as such, so no order of rows changes them.
         """
-        joined = self._of_closed_units(", ".join(f"{sql} AS {name}" for sql, name in columns), DAY)
-        sums = ", ".join(f"sum(CASE WHEN seen_at >= first THEN {name} END) AS {name}" for _, name in columns)
+        sums = "".join(f", sum(CASE WHEN seen_at >= first THEN {sql} END) AS {name}" for sql, name in columns)
         before = "bool_or(seen_at < first) AS just_before"
         after = f"bool_or(seen_at >= first AND seen_at < first + {DAY * MICROS}) AS just_after"
-        counts = "count_if(seen_at >= first) AS outcomes"
-        made = f"SELECT unit, arm, week, {counts}, {before}, {after}, {sums} FROM ({joined}) GROUP BY unit, arm, week"
+        counts = f"count_if(seen_at >= first) AS {ROWS}"
+        joined = self._of_closed_units(self._summed_sql, DAY)
+        made = f"SELECT unit, arm, week, {counts}, {before}, {after}{sums} FROM ({joined}) GROUP BY unit, arm, week"
         self.engine.run(f"CREATE OR REPLACE TEMP TABLE {VALUES} AS {made}")
 
-    def find_spread(self, column: Column, name: str) -> None:
+    def find_spread(self, name: str, table: str) -> None:
         """Make a table of how often each value of a column occurs among the outcomes of closed units, by arm and week.
 
         Zero has one sign.
         """
-        joined = self._of_closed_units(f"{column.double} + 0.0 AS value", 0)
-        made = f"SELECT arm, week, value, count(*) AS rows FROM ({joined}) WHERE value IS NOT NULL GROUP BY 1, 2, 3"
-        self.engine.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {made}")
+        column = self.summed[name].column
+        rows = f"SELECT arm, week, {column.double} + 0.0 AS value FROM ({self._of_closed_units(self._summed_sql, 0)})"
+        made = f"SELECT arm, week, value, count(*) AS rows FROM ({rows}) WHERE value IS NOT NULL GROUP BY 1, 2, 3"
+        self.engine.run(f"CREATE OR REPLACE TEMP TABLE {table} AS {made}")
+
+    @property
+    def _summed_sql(self) -> str:
+        """SQL of the columns that gates look at, under names that no other column has."""
+        return "".join(f", {quoted(name)} AS {quoted(one.column.name)}" for name, one in self.summed.items())
 
     def _of_closed_units(self, selected: str, sooner: int) -> str:
         """Write SQL of the outcomes in each closed unit's window, and in the seconds before it, which are ``sooner``.
 
-        ``selected``: SQL of what is taken of a row of outcomes.
+        ``selected``: SQL of what is taken of a row of outcomes, after a comma.
         """
-        opened = self.outcomes
-        at = micros_of(opened, self.experiment.time, "experiment.time")
-        rows = f"SELECT {self._joinable(opened)} AS key, {at} AS seen_at, {selected} FROM {quoted(OUTCOMES)}"
-        rows += f" WHERE {at} < {micros(self.until)}"
+        rows = f"SELECT {self._joinable(self.outcomes)} AS key, {self._seen_at} AS seen_at{selected} "
+        rows += f"FROM {quoted(OUTCOMES)} WHERE {self._seen_at} < {micros(self.until)}"
         closed = f"SELECT unit, {self._key_of_unit()} AS key, first, arm, week FROM {UNITS} WHERE {self.closed}"
         span = self.experiment.span * MICROS
         near = f"o.seen_at >= u.first - {sooner * MICROS} AND o.seen_at < u.first + {span}"
         return f"SELECT u.*, o.* EXCLUDE (key) FROM ({rows}) o JOIN ({closed}) u ON o.key = u.key WHERE {near}"
 
     def duplicates(self) -> int:
-        """Count the rows of outcomes within a closed unit's window that repeat another one in every column."""
+        """Count the rows of outcomes within a closed unit's window that repeat another one in every column.
+
+        Rows of one unit at one time are looked for first: most logs have none, and this reads two columns alone.
+        """
+        if not self._simultaneous():
+            return 0
         whole = ", ".join(quoted(name) for name in self.outcomes.columns)
-        inside = self._of_closed_units(f"hash({whole}) AS content", 0)
+        inside = self._of_closed_units(f", hash({whole}) AS content", 0)
         ((repeated,),) = self.engine.run(f"SELECT count(*) - count(DISTINCT content) FROM ({inside})")
         return int(repeated)
+
+    def _simultaneous(self) -> bool:
+        """Tell whether two outcomes may be of one unit at one time. Hashes are sorted, as many as memory holds at once:
+        that is three times as fast as to count distinct ones."""
+        import numpy as np
+
+        alike = f"hash({self._joinable(self.outcomes)}, {self._seen_at})"
+        rows = f"SELECT {alike} AS alike FROM {quoted(OUTCOMES)} WHERE {self._seen_at} < {micros(self.until)}"
+        rounds = 1 + self._until_look[0] // SORTED
+        for this in range(rounds):
+            turn = f" WHERE alike % {rounds} = {this}" if rounds > 1 else ""
+            hashes = np.sort(self.engine.hashes(f"SELECT alike FROM ({rows}){turn}"))
+            if (hashes[1:] == hashes[:-1]).any():
+                return True
+        return False
+
+    @cached_property
+    def _seen_at(self) -> str:
+        """SQL of the time of an outcome, in microseconds since 1970."""
+        return micros_of(self.outcomes, self.experiment.time, "experiment.time")
 
     @property
     def closed(self) -> str:
@@ -225,6 +289,13 @@ class ExperimentTables:
 
     def _key_of_unit(self) -> str:
         return "unit" if self._alike() else "CAST(unit AS VARCHAR)"
+
+
+def unsummable(column: Column) -> str:
+    """Write SQL that holds of a double that is no finite number, or too large to be summed."""
+    if column.category != "number":
+        return "FALSE"
+    return f"NOT abs({column.double}) < {double(2.0**MOST)}"
 
 
 def micros(time: datetime) -> int:

@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gates.measure.live.experiment_quantiles import GateQuantile
-from gates.measure.live.experiment_tables import MOST, SCALE, ExperimentTables
+from gates.measure.live.experiment_tables import MOST, ROWS, SCALE, ExperimentTables, unsummable
 from gates.metrics.expressions import double
 from gates.policy.experiment_section import ExperimentGate
-
-UNSUMMED = "CASE WHEN NOT abs("  # how SQL begins that counts values that can't be summed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,34 +22,41 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summed:
-    """Columns of outcomes as sums over the rows of a unit. ``columns``: SQL of what is summed of a row -> its name."""
+    """Columns of outcomes as sums over the rows of a unit. ``columns``: SQL of what is summed of a row -> its name;
+    ``odd``: names of sums that count values which can't be summed."""
 
     tables: ExperimentTables
     columns: dict[str, str] = field(default_factory=dict)
+    odd: list[str] = field(default_factory=list)
 
     def named(self, sql: str) -> str:
         """Return the name of a sum; the same SQL is summed once."""
         return self.columns.setdefault(sql, f"s{len(self.columns)}")
 
     def count(self, name: str) -> str:
-        """Return the number of a column's values."""
-        column = self.tables.number(self.tables.outcomes, name)
-        return f"coalesce({self.named(f'CASE WHEN {column.sql} IS NOT NULL THEN 1 END')}, 0)"
+        """Return the number of a column's values: that of rows where none lacks one."""
+        summed = self.tables.summed[name]
+        if not summed.gaps:
+            return ROWS
+        return f"coalesce({self.named(f'CASE WHEN {summed.column.sql} IS NOT NULL THEN 1 END')}, 0)"
 
     def count_if(self, name: str, compared: str) -> str:
         """Return the number of a column's values that a comparison holds of, such as ``> 5``."""
-        column = self.tables.number(self.tables.outcomes, name)
+        column = self.tables.summed[name].column
         return f"coalesce({self.named(f'CASE WHEN {column.double} {compared} THEN 1 END')}, 0)"
 
     def value(self, name: str) -> str:
         """Return the sum of a column, whose doubles are added as whole numbers."""
-        column = self.tables.number(self.tables.outcomes, name)
+        summed = self.tables.summed[name]
+        column = summed.column
         if column.category == "boolean":
             return f"coalesce({self.named(f'CAST({column.sql} AS INTEGER)')}, 0)"
         if column.category == "integer":
             return f"CAST(coalesce({self.named(column.whole)}, 0) AS DOUBLE)"
-        self.named(f"{UNSUMMED}{column.double}) < {double(2.0**MOST)} THEN 1 END")
-        fit = f"CASE WHEN abs({column.double}) < {double(2.0**MOST)} THEN {column.double} END"
+        fit = column.double
+        if summed.odd:
+            self.odd.append(self.named(f"CASE WHEN {unsummable(column)} THEN 1 END"))
+            fit = f"CASE WHEN abs({fit}) < {double(2.0**MOST)} THEN {fit} END"
         whole = self.named(f"CAST(round({fit} * {double(2.0**SCALE)}) AS HUGEINT)")
         return f"CAST(coalesce({whole}, 0) AS DOUBLE) * {double(2.0**-SCALE)}"
 
