@@ -29,6 +29,7 @@ MODULES = {  # the module of each command; it is imported when the command is as
     "data_commands": ("init", "data", "fetch", "take-artifact"),
     "policy_commands": ("policy", "contract"),
     "statement_commands": ("statement", "card"),
+    "machines.launch_commands": ("jobs", "stop"),
     "after_release.monitor_commands": ("monitor",),
     "after_release.alert_commands": ("alert",),
     "after_release.retrain_commands": ("retrain",),

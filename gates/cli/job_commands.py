@@ -195,9 +195,14 @@ def check_data(policy: Path) -> NoReturn:
 
 @click.command()
 @options.policy
+@options.here
+@options.fresh
 @given
-def train(policy: Path, handed: Path | None, digests: str | None) -> None:
+def train(policy: Path, here: bool, fresh: bool, handed: Path | None, digests: str | None) -> None:
     """Run the training command; it writes into .gates/candidate, and further seeds into .gates/seeds.
+
+    Where the policy has train.job, the command runs as a job on a cluster: this one starts it, or finds the one that
+    was started, follows it, and fetches what it left.
 
     With --handed it gets the tables of `gates check-data` from another machine. The policy's own tables are not
     opened, so the holdout's labels need not be here.
@@ -206,9 +211,9 @@ def train(policy: Path, handed: Path | None, digests: str | None) -> None:
     Example:
       gates train
     """
-    session = options.session(policy)
+    session = options.training_session(policy, here=here, fresh=fresh)
     with told(session):
-        if digests:
+        if digests and not _as_job(session):
             identity.refuse(session.environ, "the training")
         if receive(session, handed, digests, "data"):
             from gates.pipeline.machines.handover import handed_tables
@@ -223,6 +228,11 @@ def train(policy: Path, handed: Path | None, digests: str | None) -> None:
         further = {"seeds": session.workspace.others} if len(trained) > 1 else {}
         made = hand_over(candidate=session.workspace.candidate, **further)
     outputs(session, form=form, **made)
+
+
+def _as_job(session: Session) -> bool:
+    """Tell whether the training runs elsewhere, so that none of the repository's code runs here."""
+    return session.resolved.policy.train.job is not None and not session.here
 
 
 @click.command()
@@ -253,9 +263,13 @@ def score(policy: Path, model: str, handed: Path | None, digests: str | None) ->
 @click.command()
 @options.policy
 @options.base
+@options.here
+@options.fresh
 @options.as_json
 @given
-def run(policy: Path, base: str | None, as_json: bool, handed: Path | None, digests: str | None) -> NoReturn:
+def run(
+    policy: Path, base: str | None, here: bool, fresh: bool, as_json: bool, handed: Path | None, digests: str | None
+) -> NoReturn:
     """Check the data, train, measure, judge and report, in one go.
 
     With --handed the candidate was trained on another machine: it is measured and judged without loading a model
@@ -265,7 +279,7 @@ def run(policy: Path, base: str | None, as_json: bool, handed: Path | None, dige
     Example:
       gates run --policy models/churn/gates.yaml
     """
-    session = options.session(policy, base)
+    session = options.training_session(policy, base, here=here, fresh=fresh)
     try:
         if receive(session, handed, digests, "candidate", "seeds", "served", "scores", "champion-scores"):
             decision = _judge_handed(session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sys
 from collections.abc import Callable
@@ -70,6 +71,8 @@ base = click.option(
     metavar="REVISION",
     help="A commit whose policy judges as well; the worse verdict counts. In a run of a pull request: the base commit.",
 )
+here = click.option("--here", is_flag=True, help="Train on this machine, whatever train.job says.")
+fresh = click.option("--fresh", is_flag=True, help="Start another job, even if one of the same inputs is there.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
 
 
@@ -103,6 +106,13 @@ def session(policy: Path, base: str | None = None, about: Event | None = None) -
         against=base,
         about=about,
     )
+
+
+def training_session(policy: Path, base: str | None = None, *, here: bool, fresh: bool) -> Session:
+    """Open a session of a command that trains: on this machine, or by a job that is no earlier one."""
+    opened = session(policy, base)
+    opened.here, opened.fresh = here, secrets.token_hex(8) if fresh else ""
+    return opened
 
 
 def trusted_session(policy: Path) -> tuple[Session, TrustedPolicy]:

@@ -24,6 +24,7 @@ from gates.documents.live.monitoring_decision import MonitoringDecision
 from gates.documents.printed.audit import Audit, Reproduced
 from gates.documents.printed.diagnosis import Diagnosis
 from gates.documents.printed.diff import ContractDiff, PolicyDiff
+from gates.documents.printed.job_list import JobList
 from gates.documents.printed.power_table import PowerTable
 from gates.documents.printed.standing import Standing
 from gates.documents.printed.table_check import Checked
@@ -36,6 +37,7 @@ from gates.policy.policy_file import schema as policy_schema
 from gates.report.formats import FORMATS
 from gates.schema.fields import schema_of
 from gates.schema.yaml_text import dump
+from gates.system import files
 from gates.wording import plural
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ SCHEMAS: dict[str, Callable[[], Any]] = {
     "audit": lambda: schema_of(Audit),
     "reproduced": lambda: schema_of(Reproduced),
     "power": lambda: schema_of(PowerTable),
+    "jobs": lambda: schema_of(JobList),
     "standing": lambda: schema_of(Standing),
     "contract-diff": lambda: schema_of(ContractDiff),
     "policy-diff": lambda: schema_of(PolicyDiff),
@@ -80,7 +83,9 @@ def check(policy: Path, explain: bool, as_json: bool) -> None:
     Example:
       gates check --explain
     """
-    resolved = options.session(policy).resolved
+    session = options.session(policy)
+    resolved = session.resolved
+    _check_job(session)
     if as_json:
         click.echo(json.dumps(resolved.explained, ensure_ascii=False))
     elif explain:
@@ -88,6 +93,15 @@ def check(policy: Path, explain: bool, as_json: bool) -> None:
     else:
         _warn_of_groups(resolved)
         click.echo(f"{policy}: {plural(len(resolved.policy.gates), 'gate', 'gates')}, no mistakes")
+
+
+def _check_job(session: Session) -> None:
+    """Hold the job document to what is asked of one, where the policy names one."""
+    train = session.resolved.policy.train
+    if train.job is not None:
+        from gates.launch import document
+
+        document.read(files.read(session.workspace.root / train.job, "Check train.job."), train.job, train.image)
 
 
 def _warn_of_groups(resolved: ResolvedPolicy) -> None:

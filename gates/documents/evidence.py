@@ -19,6 +19,7 @@ from gates.schema.fields import TIME_PATTERN, declare
 SCHEMA: Literal["gates/evidence/v1"] = "gates/evidence/v1"
 CANDIDATE, CHAMPION = 0, 1  # which of the two models a number is about
 BUCKETS = 200  # parts into which units, or weighted rows, fall by their hash
+_SHA256 = "^sha256:[0-9a-f]{64}$"
 EXACT_ROWS = 200_000  # above, scores are distinguished by their bins
 
 
@@ -51,6 +52,26 @@ class TrainingFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchedTraining:
+    """A training that ran as a job, as its launcher says. Claims, like all facts of a training."""
+
+    WRITTEN = "whole"
+    engine: str = declare("What launched it: kubernetes.")
+    kind: str = declare("The kind of its document: batch/v1 Job.")
+    name: str = declare("The job's name.")
+    where: str = declare("Its namespace.")
+    document: str = declare("Digest of its document.", pattern=_SHA256)
+    image: str | None = declare("The image asked for; null where the document names none.")
+    ran: str | None = declare("The image that the node says it ran; null where it says none.")
+    queued: int | None = declare("Seconds from the job's making to its container's start; null where unknown.")
+    seconds: int | None = declare("Seconds of work inside; null where the pod left no last words.")
+    memory: int | None = declare("Bytes of memory at most, inside; null likewise.")
+    interruptions: int = declare("How often the cluster took a pod of it away.")
+    adopted: bool = declare("Whether it was there already when it was to be started.")
+    log: str = declare("Digest of its log.", pattern=_SHA256)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredModel:
     """A model that was measured."""
 
@@ -59,6 +80,7 @@ class MeasuredModel:
     version: str | None = declare("Version in the registry; null for a candidate.")
     unscored: str | None = declare("Why it could not be scored on these rows; null if it was.")
     facts: TrainingFacts | None = declare("What the training says of it; null if it said nothing.", default=None)
+    training: LaunchedTraining | None = declare("The job that trained it, if it was one.", default=None, late=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +240,7 @@ class TrainingRun:
     WRITTEN = "whole"
     digest: str = declare("Digest of its sorted file manifest.")
     slices: tuple[Slice, ...] = declare("Its slices, as the candidate's.")
+    training: LaunchedTraining | None = declare("The job that trained it, if it was one.", default=None, late=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +318,11 @@ class Evidence:
     def against_base(self) -> Evidence:
         """The same with the base commit's model in the champion's place."""
         return replace(self, champion=self.base, uncompared=None, slices=self.based, runs=())
+
+    @property
+    def trainings(self) -> tuple[LaunchedTraining, ...]:
+        """The jobs that trained the candidate, one a seed; none where commands did."""
+        return tuple(one.training for one in (self.candidate, *self.runs) if one and one.training)
 
     @property
     def without_base(self) -> Evidence:

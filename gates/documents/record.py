@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from gates.documents.evidence import LaunchedTraining
 from gates.documents.live.experiment_step import ExperimentState, ExperimentStep
 from gates.documents.live.retraining import Retraining
 from gates.schema.fields import TIME_PATTERN, declare
@@ -226,6 +227,9 @@ class TrainingCode:
     commit: str | None = declare("The commit checked out; null outside a repository.")
     clean: bool | None = declare("Whether no tracked file differed from it.")
     locks: dict[str, str] = declare("Lock files next to the policy and in the repository: path to SHA-256.")
+    training: tuple[LaunchedTraining, ...] = declare(
+        "The jobs that trained it, one a seed, where they were jobs.", default=(), late=True
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 The language is [CEL](https://cel.dev). Facts are `train` and `holdout` (`source`, `rows`, `digest`), `data`
 (`contract.passed`, `sensitive`: the columns marked so), `model` (`name`, `digest`), and what the training wrote into
-`$GATES_OUT/facts.json`: `parameters` and `tags`. A fact that is missing is an error, not false.
+`$GATES_OUT/facts.json`: `parameters` and `tags`. Of a training that ran as a [job](kubernetes.md) `train` has `image`,
+`ran`, `kind`, `seconds` and the record's other facts, too. A fact that is missing is an error, not false.
 """
 
 from __future__ import annotations
@@ -103,12 +104,21 @@ def facts(evidence: Evidence, terms: GateContext) -> dict[str, Plain]:
     }
     candidate = evidence.candidate
     return {
-        "train": tables.get("train", {}),
+        "train": tables.get("train", {}) | _jobs(evidence),
         "holdout": tables.get("holdout", {}),
         "data": _data(evidence, terms),
         "model": {"name": evidence.model, "digest": candidate.digest if candidate else ""},
         **(plain(candidate.facts) if candidate and candidate.facts else {"parameters": {}, "tags": {}}),
     }
+
+
+def _jobs(evidence: Evidence) -> dict[str, Plain]:
+    """Return what is known of the jobs that trained: `jobs`, one a seed, and each fact in which all agree."""
+    models = (evidence.candidate, *evidence.runs)
+    jobs = [plain(one.training) for one in models if one and one.training]
+    if not jobs or len(jobs) < len(models):
+        return {}
+    return {"jobs": jobs} | {key: value for key, value in jobs[0].items() if all(job[key] == value for job in jobs)}
 
 
 def _data(evidence: Evidence, terms: GateContext) -> dict[str, Plain]:

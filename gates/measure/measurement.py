@@ -151,6 +151,8 @@ class Measurement(PolicyTables):
         """Return the evidence with the models that it is about, and their predictions beside the rows."""
         first, *others = candidates
         files = [self.predictions(one.folder, f"candidate{place or ''}") for place, one in enumerate(candidates)]
+        as_job = self.resolved.policy.train.job is not None
+        jobs = [training_facts.launched(one.folder, as_job=as_job) for one in candidates]
         every = {name: getattr(rivals, name) for name in RIVALS}
         serving = {name: self._serving(model, name) for name, model in every.items()}
         self._know([*files, *(file for file, _ in serving.values() if file)])
@@ -169,12 +171,19 @@ class Measurement(PolicyTables):
             evidence,
             classes=self._known.classes,
             candidate=MeasuredModel(
-                digest=first.digest, version=None, unscored=None, facts=training_facts.read(first.folder)
+                digest=first.digest,
+                version=None,
+                unscored=None,
+                facts=training_facts.read(first.folder),
+                training=jobs[0],
             ),
             champion=beside["champion"][1],
             anchor=beside["anchor"][1],
             base=beside["base"][1],
-            runs=tuple(TrainingRun(digest=one.digest, slices=()) for one in others),
+            runs=tuple(
+                TrainingRun(digest=one.digest, slices=(), training=job)
+                for one, job in zip(others, jobs[1:], strict=True)
+            ),
         ), Pairings(
             candidate=lambda: self._joined(ours, theirs),
             anchor=side("anchor"),

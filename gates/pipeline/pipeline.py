@@ -20,6 +20,7 @@ from gates.wording import plural
 
 if TYPE_CHECKING:
     from gates.measure.holdout.models import Rivals
+    from gates.pipeline.training import Tables
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,38 @@ class Pipeline:
 
     def train_on(self, holdout: Path, tables: Path | str | None) -> None:
         """Make a candidate; what a failed training left is none. ``holdout`` is without its label."""
-        from gates.pipeline.training import Tables, train
+        from gates.pipeline.training import Tables
 
         session, work = self.session, self.session.workspace
         work.forget("train")
         given, policy = Tables(holdout=holdout, train=tables), session.resolved.policy
-        seeds, began = policy.train.seeds, time.time_ns() // 10**6
+        began = time.time_ns() // 10**6
         git, _ = session.checkout or (None, None)
         commit, clean = (git.resolve("HEAD"), git.clean()) if git else (None, False)
+        if policy.train.job and not session.here:
+            self._train_as_jobs(given)
+        else:
+            self._train_here(given)
+        work.save_training((began, time.time_ns() // 10**6), commit, clean=clean)
+
+    def _train_as_jobs(self, given: Tables) -> None:
+        from gates.pipeline.machines.job_training import Handed, JobTraining
+
+        work, seeds = self.session.workspace, self.session.resolved.policy.train.seeds
+        if isinstance(given.train, str):
+            raise GatesError("a job gets files, and this is a table of the engine", where="data.train")
+        try:
+            handed = Handed(holdout=given.holdout, train=given.train)
+            JobTraining(session=self.session).run(handed, work.trainings(seeds), work.work / "train.log")
+        except BaseException:
+            work.forget("train")
+            raise
+
+    def _train_here(self, given: Tables) -> None:
+        from gates.pipeline.training import train
+
+        session, work, policy = self.session, self.session.workspace, self.session.resolved.policy
+        seeds = policy.train.seeds
         for seed, folder in enumerate(work.trainings(seeds)):
             which = f" (seed {seed}, {seed + 1} of {seeds})" if seeds > 1 else ""
             with session.steps.step("train", policy.train.run + which):
@@ -100,7 +125,6 @@ class Pipeline:
                 except BaseException:
                     work.forget("train")
                     raise
-        work.save_training((began, time.time_ns() // 10**6), commit, clean=clean)
 
     def measure(self, findings: tuple[Finding, ...], rivals: Rivals, *, again: bool = False) -> Evidence:
         """Measure the candidate and all that it is compared with on the same rows, and keep the evidence. ``again``: as

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -97,7 +98,7 @@ def _session(session: Session, entry: Entry, into: Path) -> Session:
     workspace = Workspace(policy=into / ref.path)
     workspace.root.mkdir(parents=True, exist_ok=True)
     trusted = TrustedPolicy(resolved=resolved_of(session.ledger.document(entry, POLICY)), ref=ref, elsewhere=None)
-    return replace(session, workspace=workspace, trusted=trusted)
+    return replace(session, workspace=workspace, trusted=trusted, fresh=secrets.token_hex(8))
 
 
 def _data(root: Path, fresh: Path, paths: list[str]) -> None:

@@ -39,7 +39,8 @@ class Session:
     default branch, where that one counts. ``about``: what the run is about, where its own event doesn't say it.
     ``scores_of`` gives the scores that a model gave on another machine. ``against``: a revision whose policy judges,
     too; in a pull request it is the base commit. ``approver``: who approved that the policy asks for less than that
-    one; then this policy judges alone.
+    one; then this policy judges alone. ``here``: train on this machine, whatever ``train.job`` says. ``fresh``: what
+    makes a job another one than that of the same inputs.
     """
 
     workspace: Workspace
@@ -51,6 +52,8 @@ class Session:
     scores_of: Callable[[str], Path] | None = None
     against: str | None = None
     approver: str | None = None
+    here: bool = False
+    fresh: str = ""
 
     @cached_property
     def resolved(self) -> ResolvedPolicy:

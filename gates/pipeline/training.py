@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gates.errors import GatesError
+from gates.measure.training_facts import LAUNCHED
 from gates.policy import Policy
 from gates.system import sandbox
 
@@ -41,6 +42,8 @@ def train(
         raise GatesError(f"left {what} in place of the folder $GATES_OUT", where=where, hint=HINT)
     if not any(out.iterdir()):
         raise GatesError("wrote nothing into $GATES_OUT", where=where, hint=HINT)
+    if (out / LAUNCHED).exists() or (out / LAUNCHED).is_symlink():
+        raise GatesError(f"wrote {LAUNCHED}, which gates itself writes of a job", where=where, hint="Write facts.json.")
 
 
 def run_shell(command: str, root: Path, seen: Mapping[str, str], log: Path, limit: tuple[int, str], where: str) -> None:

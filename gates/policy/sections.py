@@ -106,10 +106,41 @@ class Train:
         maximum=100,
     )
 
+    job: str | None = declare(
+        "A job document: the command runs on a cluster, as this says, and not on this machine.",
+        default=None,
+        late=True,
+        stricter="free",
+        minLength=1,
+    )
+    image: str | None = declare(
+        "The image, by digest, that takes the place of the one in the job document.",
+        default=None,
+        late=True,
+        stricter="free",
+        pattern="^\\S+@sha256:[0-9a-f]{64}$",
+    )
+    wait: str = declare(
+        "A job that was queued for this long is stopped: 90s, 30m, 2h.",
+        default="2h",
+        late=True,
+        stricter="free",
+        pattern="^[0-9]+[smh]$",
+    )
+
     @property
     def seconds(self) -> int:
         """The time-out in seconds."""
-        return int(self.timeout[:-1]) * {"s": 1, "m": 60, "h": 3600}[self.timeout[-1]]
+        return _seconds(self.timeout)
+
+    @property
+    def waits(self) -> int:
+        """How long a job may be queued, in seconds."""
+        return _seconds(self.wait)
+
+
+def _seconds(text: str) -> int:
+    return int(text[:-1]) * {"s": 1, "m": 60, "h": 3600}[text[-1]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from gates.errors import Exit, GatesError
 from gates.ledger.acceptances import Proven
 from gates.measure.holdout.models import ModelOutput, RegisteredModel, Rivals
 from gates.measure.measurement import Measurement
+from gates.measure.training_facts import LAUNCHED
 from gates.measure.training_facts import NAME as FACTS
 from gates.policy import ResolvedPolicy
 from gates.promotion.transaction import Approve, RefusedError
@@ -118,9 +119,10 @@ def _copied(workspace: Workspace, index: int, beside: Path, known: str) -> Model
     folder = beside / str(index)
     folder.mkdir()
     shutil.copyfile(file, folder / f"predictions{file.suffix}")
-    said = workspace.trainings(index + 1)[index] / FACTS
-    if said.is_file():
-        shutil.copyfile(said, folder / FACTS)
+    for name in (FACTS, LAUNCHED):
+        said = workspace.trainings(index + 1)[index] / name
+        if said.is_file():
+            shutil.copyfile(said, folder / name)
     return ModelOutput(digest=known, folder=folder)
 
 

@@ -92,6 +92,7 @@ def verified(
     model = provenance.model(candidate.workspace.candidate, logged)
     record = replace(
         bare(desk, candidate, stage, RecordKind.INTENT, decision.reason),
+        source=replace(candidate.code, training=evidence.trainings),
         verdict=str(decision.verdict),
         decision=digest(decision),
         evidence=digest(evidence),

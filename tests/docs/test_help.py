@@ -130,6 +130,8 @@ ELSE: dict[str, Example] = {
     "gates policy diff v1.0 v2.0 --policy models/churn/gates.yaml": Example(f"{MONOREPO} git tag v1.0 && git tag v2.0"),
     "gates policy diff old.yaml new.yaml --json": Example("cp gates.yaml old.yaml && cp gates.yaml new.yaml"),
     "gates verify --model /srv/model": Example("gates promote"),
+    "gates jobs": Example(code=2),  # it is trained on this machine
+    "gates stop --stale": Example(code=2),
     "gates monitor": Example(SERVED),  # no window is due yet
     "gates monitor --dry-run --json": Example(SERVED),
     "gates monitor --since 2026-11-01 --until 2026-11-30": Example(SERVED, code=2),  # nothing was promoted then

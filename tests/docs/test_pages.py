@@ -65,7 +65,7 @@ from sklearn.linear_model import LogisticRegression
 model = LogisticRegression().fit([[0], [1]], [0, 1])
 """
 GIVEN = {"predictions": MODEL}  # what a page's Python takes for given
-# by test_scripts.py, test_policies.py, tests/init, test_help.py, tests/serving
+# by test_scripts.py, test_policies.py, tests/init, test_help.py, tests/serving, tests/launch
 ELSEWHERE = {
     "README",
     "custom-metrics",
@@ -75,6 +75,7 @@ ELSEWHERE = {
     "retraining",
     "serving",
     "experiments",
+    "kubernetes",
     "helm",
 }
 
