@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from control_plane import ControlPlane, control_plane, programs
 from namespaces import Namespace
 from node import Node
+
+sys.path[:0] = [str(Path(__file__).parent.parent / folder) for folder in ("edge", "launch")]  # for their projects
 
 NUMBERS = itertools.count(1)
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}

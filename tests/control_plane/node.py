@@ -195,8 +195,20 @@ def field_of(pod: Pod, dotted: str) -> object:
 
 
 def kill(running: Running) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(running.process.pid, signal.SIGKILL)
+    """Kill a process with all that it has started, as the end of a container does."""
+    for number in (*below(running.process.pid), running.process.pid):
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+
+
+def below(number: int) -> list[int]:
+    """The processes that a process has started, and those that these have."""
+    found = []
+    for task in Path(f"/proc/{number}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, task.read_text().split()):
+                found += [child, *below(child)]
+    return found
 
 
 class Logs(BaseHTTPRequestHandler):

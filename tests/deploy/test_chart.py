@@ -55,7 +55,7 @@ def test_no_account_reads_a_secret() -> None:
     verbs = {resource: set(rule["verbs"]) for rule in rules for resource in rule["resources"]}
     assert verbs["secrets"] == {"create"}
     assert verbs["jobs"] == verbs["pytorchjobs"] == {"create", "get", "list", "watch", "delete"}
-    assert verbs["pods"] == verbs["pods/log"] == {"get", "list"}
+    assert verbs["pods"] == verbs["pods/log"] == verbs["events"] == {"get", "list"}
 
 
 def test_nobody_comes_in_and_nothing_but_names_goes_out() -> None:
