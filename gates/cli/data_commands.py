@@ -43,6 +43,7 @@ TASKS = ("binary", "multiclass", "regression", "ranking", "score")
 @click.option("--key", help="The column by which predictions find their rows; no value may repeat.")
 @click.option("--model", help="The model's name. The default is the folder's.")
 @click.option("--github", is_flag=True, help="Write all workflows and the lines of CODEOWNERS for gates.yaml.")
+@click.option("--jenkins", is_flag=True, help="Write a Jenkinsfile for gates.yaml.")
 @click.option(
     "--monitoring", is_flag=True, help="Write alert rules and a dashboard of the model's gates.yaml into monitoring/."
 )
@@ -66,6 +67,7 @@ def init(
     key: str | None,
     model: str | None,
     github: bool,
+    jenkins: bool,
     monitoring: bool,
     checking: bool,
     template: bool,
@@ -79,6 +81,7 @@ def init(
 
     DATA is CSV, Parquet, JSON lines, or a glob of them. The files fit it; review and edit them.
     With --github and no DATA: write what the gates.yaml here needs on GitHub. Existing files stay.
+    With --jenkins and no DATA: write what it needs on Jenkins, a Jenkinsfile.
     With --monitoring and no DATA: write rules for Prometheus, their tests, and a dashboard for Grafana. Existing files
     stay. With --check, too, nothing is written, and it ends with 1 where they no longer match the policy.
     With --template and no DATA: create a starter repository, which copier update keeps up to date.
@@ -87,6 +90,7 @@ def init(
     Example:
       gates init data/train.parquet --holdout data/holdout.parquet --label churn
       gates init --github --owners @acme/ml-leads
+      gates init --jenkins
       gates init --monitoring
       gates init --template --gates acme/gates@COMMIT
     """
@@ -95,17 +99,22 @@ def init(
 
     root = Path.cwd()
     if monitoring or checking:
-        if not monitoring or data is not None or github or template:
+        if not monitoring or data is not None or github or jenkins or template:
             raise click.UsageError("--monitoring goes alone or with --check, and --check with nothing else")
         from gates.cli.after_release.observe_commands import init_monitoring
 
         init_monitoring(root, checking=checking, force=force)
         return
     if template:
-        if data is not None or github:
+        if data is not None or github or jenkins:
             raise GatesError("goes with neither DATA nor --github", where="--template", hint="It includes both.")
         ask = not defaults and sys.stdin.isatty()
         _lay(root, model=model, pin=pin, owners=owners, python=python, ask=ask, force=force)
+        return
+    if jenkins:
+        if data is not None or github:
+            raise click.UsageError("--jenkins goes alone or with --force")
+        _tell_jenkins(root, force=force)
         return
     if data is None and not github:
         raise GatesError("DATA is missing", where="init", hint="Name a table, or see gates init --help.")
@@ -123,6 +132,17 @@ def init(
         _tell(connect(root, pin=pin, owners=owners, force=force), root)
     if start:
         click.echo(_next(start))
+
+
+def _tell_jenkins(root: Path, *, force: bool) -> None:
+    """Write the Jenkinsfile, and say what is left to do by hand."""
+    from gates.project.jenkins_setup import connect, settings
+
+    path, written = connect(root, force=force)
+    click.echo(f"{'wrote' if written else 'kept'} {os.path.relpath(path, root)}")
+    click.echo("\nOn Jenkins:")
+    for number, step in enumerate(settings(), 1):
+        click.echo(f"  {number}. {step}")
 
 
 def _lay(root: Path, **how: Any) -> None:

@@ -106,7 +106,7 @@ def promote(
     session, trusted = options.trusted_session(policy)
     receive(session, handed, digests, "candidate", "seeds", "scores", "champion-scores", "evidence")
     evidence = session.workspace.load_evidence()  # before anything slow: is there something to promote?
-    if session.environ.get("GITHUB_ACTIONS") == "true":  # nothing of the repository runs in a job with credentials
+    if digests or session.environ.get("GITHUB_ACTIONS") == "true":  # beside credentials nothing of the repository runs
         session.measurement.judged = evidence
     checkout = repository(session.workspace.root, session.environ)
     git, top = checkout or (None, None)

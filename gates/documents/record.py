@@ -237,10 +237,10 @@ class Run:
     """Who and what wrote the record."""
 
     WRITTEN = "whole"
-    provider: Literal["github", "local"] = declare("GitHub Actions, or another machine.")
+    provider: Literal["github", "jenkins", "local"] = declare("GitHub Actions, Jenkins, or another machine.")
     repository: str | None = declare("owner/name on GitHub.")
     repository_id: int | None = declare("GitHub's numeric id.")
-    run_id: int | None = declare("The workflow run.")
+    run_id: int | None = declare("The workflow run; on Jenkins the build's number.")
     run_attempt: int | None = declare("Its attempt, from 1.")
     event: str | None = declare("What started it.")
     actor: User = declare("Who started it.")

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
 from gates.errors import Exit, GatesError
 
+FOLDER = "GATES_OUTPUTS"
 SUMMARY_LIMIT = 2**20  # bytes; GitHub drops a longer summary without failing the step
 
 _OUTPUT = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -20,14 +23,36 @@ _TOO_LONG = "\n\nThe report is too long for this page. The run's artifact has al
 
 
 def write_outputs(environ: Mapping[str, str], values: Mapping[str, str]) -> None:
-    """Set outputs of this step; nothing happens outside GitHub Actions.
+    """Set outputs of this step: on GitHub Actions, and as a file each in the folder ``GATES_OUTPUTS``, if it is set.
 
-    Each value stands between two lines that nobody can guess, so that no line of it becomes an output.
+    On GitHub each value stands between two lines that nobody can guess, so that no line of it becomes an output. The
+    folder holds the outputs of this command alone: a training may have laid something there.
     """
     for name in values:
         if not _OUTPUT.fullmatch(name):
             raise ValueError(f"not the name of an output: {name!r}")
     _append(environ, "GITHUB_OUTPUT", "".join(_output(*item) for item in values.items()))
+    if folder := environ.get(FOLDER):
+        _write_files(Path(folder), values)
+
+
+def _write_files(folder: Path, values: Mapping[str, str]) -> None:
+    try:
+        for name, value in values.items():
+            (_emptied(folder) / name).write_text(value, encoding="utf-8")
+    except OSError as error:
+        raise GatesError(f"can't be written: {error.strerror}", where=FOLDER, exit_code=Exit.OUTSIDE) from error
+
+
+@cache
+def _emptied(folder: Path) -> Path:
+    """Return the folder, which holds nothing when this command first writes into it."""
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def _output(name: str, value: str) -> str:

@@ -51,7 +51,7 @@ def connect(root: Path, *, pin: str | None, owners: str | None, force: bool = Fa
         model=resolved.policy.model,
         folder=folder,
         requirements=requirements,
-        branch=_branch(top),
+        branch=default_branch(top),
         roles=_roles(resolved.stages),
         cron=cron_of(resolved.policy.monitor) if resolved.policy.monitor else "",
         asks_prometheus="promql" in kinds or bool(experiment and experiment.questions),
@@ -177,7 +177,7 @@ def _checkout(folder: Path) -> tuple[str, str]:
     return url, commit if there else ""
 
 
-def _branch(top: Path) -> str:
+def default_branch(top: Path) -> str:
     """Return the default branch, where the remote has said which it is; else main."""
     try:
         found = repository(top, os.environ)

@@ -22,7 +22,7 @@ from gates.policy import ResolvedPolicy
 from gates.schema.canonical import digest
 from gates.schema.yaml_text import parse
 from gates.system import files
-from gates.system.git import Git, repository
+from gates.system.git import Git, full_name, repository
 
 LOCKS = ("requirements.txt", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.lock", "conda-lock.yml")
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # how a pickle of protocol 2 to 5 begins
@@ -48,6 +48,8 @@ def run(environ: Mapping[str, str], git: Git | None) -> Run:
             ),
             triggering_actor=User(id=None, login=again, type=None) if again else None,
         )
+    if environ.get("JENKINS_URL") and environ.get("BUILD_NUMBER"):
+        return _on_jenkins(environ)
     name = environ.get("GIT_AUTHOR_EMAIL") or (git.run("config", "user.email", fails=False) if git else "")
     return Run(
         provider="local",
@@ -61,11 +63,26 @@ def run(environ: Mapping[str, str], git: Git | None) -> Run:
     )
 
 
+def _on_jenkins(environ: Mapping[str, str]) -> Run:
+    """Return the build, by the variables that Jenkins sets. Who started it is known where a plugin says so."""
+    who = environ.get("BUILD_USER_ID") or environ.get("CHANGE_AUTHOR") or "jenkins"
+    return Run(
+        provider="jenkins",
+        repository=full_name(environ.get("GIT_URL", "")),
+        repository_id=None,
+        run_id=_number(environ.get("BUILD_NUMBER")),
+        run_attempt=None,
+        event="change" if environ.get("CHANGE_ID") else "branch",
+        actor=User(id=None, login=who, type=None),
+        triggering_actor=None,
+    )
+
+
 def draft(name: str, run: Run, kind: RecordKind, alias: str | None, reason: str) -> Record:
     """Draft a record about a registered model that says nothing more yet; the ledger fills in place, chain and time."""
     return Record(
         schema=SCHEMA, kind=kind, sequence=1, previous=None, at="", name=name, alias=alias, reason=reason,
-        time_source="the runner's clock" if run.provider == "github" else "this machine's clock",
+        time_source="the runner's clock" if run.provider in ("github", "jenkins") else "this machine's clock",
         tool=__version__, python=platform.python_version(), run=run, code=None, verdict=None, decision=None,
         evidence=None, policy=None, model=None, data=(), source=None, before=None, after=None, intent=None,
         target=None, holder=None, lease=None, approvals=(), waivers=(), attached={},

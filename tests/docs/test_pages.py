@@ -36,6 +36,7 @@ START = {  # pages about a project that there is, and what is done there first; 
             "approvals",
             "badge",
             "doctor",
+            "jenkins",
             "ledger",
             "mlflow",
             "observability",
