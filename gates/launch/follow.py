@@ -89,9 +89,8 @@ class Follower:
         return self._judged(state, log)
 
     def stop(self) -> None:
-        """Stop the job, where one was started."""
-        if self.run:
-            self.launcher.stop(self.run)
+        """Stop the job, even where it is not known whether it was started."""
+        self.launcher.stop(self.run or self.launcher.expected(self.task))
 
     def abandon(self) -> None:
         """Send one order to stop it, and wait for no answer."""

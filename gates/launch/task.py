@@ -118,7 +118,8 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchedJob:
-    """A job that was started. ``where``: its namespace. ``adopted``: it was there already."""
+    """A job that was started. ``where``: its namespace; empty where only what it left is there.
+    ``adopted``: it was there already."""
 
     kind: str
     name: str

@@ -52,7 +52,7 @@ def test_a_socket_that_hangs(project):
 
 def test_a_cluster_that_stays_away_is_given_up_and_the_job_goes_on(project):
     project.policy["train"]["run"] = "sleep 60"
-    project.cluster.faults.append(Fault("GET .*/jobs/", 503))
+    project.cluster.faults.append(Fault("GET .*/pods[?]", 503))
     with pytest.raises(GatesError, match="kubectl: ") as caught:
         project.train(patience=IMPATIENT)
     assert caught.value.exit_code is Exit.OUTSIDE

@@ -20,7 +20,7 @@ from gates.launch.kubectl import Kubectl, UnreachableError
 from gates.launch.kubernetes import ENGINE, Kubernetes
 from gates.launch.parcel import packed
 from gates.launch.store import opened
-from gates.launch.task import Task
+from gates.launch.task import LaunchedJob, Task
 from gates.measure.training_facts import LAUNCHED
 from gates.pipeline.machines.handover import split
 from gates.pipeline.session import Session
@@ -87,7 +87,7 @@ class JobTraining:
             with _stopped(followers):
                 for follower in followers:
                     run = follower.start()
-                    session.steps.say(f"{run.name} {'was there already' if run.adopted else 'started'} in {run.where}")
+                    session.steps.say(f"{run.name} {_started(run)}")
         with _stopped(followers):
             for follower, folder in zip(followers, folders, strict=True):
                 self._finish(follower, folder, log)
@@ -240,6 +240,12 @@ def owner(environ: Mapping[str, str]) -> Mapping[str, str] | None:
     return dict(zip(("apiVersion", "kind", "name", "uid"), parts, strict=True))
 
 
+def _started(run: LaunchedJob) -> str:
+    if not run.where:
+        return "was done before; what it left is taken"
+    return f"{'was there already' if run.adopted else 'started'} in {run.where}"
+
+
 @contextmanager
 def _stopped(followers: Sequence[Follower]) -> Iterator[None]:
     """Stop every job where one of them, or somebody, ends the block early. One that nobody reaches goes on."""
@@ -267,7 +273,7 @@ def _facts(follower: Follower, ended: Ended, log: Path) -> LaunchedTraining:
         engine=ENGINE,
         kind=run.kind,
         name=run.name,
-        where=run.where,
+        where=run.where or None,
         document=task.document_digest,
         image=document.image_of(task.document, BY_NAME[run.kind], task.image),
         ran=state.image,
