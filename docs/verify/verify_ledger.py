@@ -254,7 +254,9 @@ def beside(record, files):
     meant += [(decision["candidate"] or {}).get("digest")] if record["model"] else []
     tables = [[[table.get(key) for key in ("name", "digest", "rows", "since", "until")] for table in one] for one in
               (record["data"], evidence.get("tables", []))]  # fmt: skip
-    found = ["contradiction"] if said != meant or tables[0] != tables[1] else []
+    trained = [one["training"] for one in [evidence["candidate"], *evidence["runs"]] if one and one.get("training")]
+    jobs = record["source"] is None or record["source"].get("training", []) == trained
+    found = ["contradiction"] if said != meant or tables[0] != tables[1] or not jobs else []
     promoted = record["kind"] in ("intent", "promotion") and not record["target"]
     return found + (["not_accepted"] if promoted and decision["verdict"] != "pass" and not record["waivers"] else [])
 

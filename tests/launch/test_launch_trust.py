@@ -1,8 +1,10 @@
 """Who may say what a job is: the base commit's document, addresses without a credential, a record of what ran."""
 
 import json
+import os
 import subprocess
 import uuid
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -11,7 +13,12 @@ from cluster import Fault
 from launch_project import IMAGE
 from moto.server import ThreadedMotoServer
 
+from gates.documents.printed.audit import Flaw
+from gates.documents.record import Record
 from gates.errors import Exit, GatesError
+from gates.ledger.audit_documents import Filed, check
+from gates.schema.validation import read_json
+from gates.system.git import Git
 
 OTHER = "evil.example/churn@sha256:" + "6" * 64
 
@@ -164,6 +171,20 @@ def test_what_ran_is_recorded_and_may_be_required(project):
     text = json.dumps(records)
     assert job["metadata"]["name"] in text
     assert IMAGE in text
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_record_of_another_job_than_its_evidence_s_contradicts_it(project):
+    assert project.gates("run").code == project.gates("promote").code == 0
+    listed = (line.split() for line in git(project, "ls-tree", "gates-ledger").splitlines())
+    blobs = {name: blob for _, kind, blob, name in listed if kind == "blob"}
+    record = read_json(Record, git(project, "cat-file", "blob", blobs.pop("record.json")).encode(), "record.json")
+    repository = Git(folder=project.root / ".git", environ=project.environ | {"PATH": os.environ["PATH"]})
+    (job,) = record.source.training
+    for training, flaws in (((job,), 0), ((), 1), ((replace(job, image=OTHER),), 1)):
+        said = replace(record, source=replace(record.source, training=training))
+        (seen,) = check(repository, [Filed(said, blobs)]).flaws
+        assert [flaw for flaw, _ in seen] == [Flaw.CONTRADICTION] * flaws
 
 
 def test_a_requirement_that_is_not_met(project):

@@ -175,7 +175,11 @@ def code(session: Session) -> Iterator[tuple[str, Path]]:
     and what it does not ignore. A link to a file inside is that file."""
     work, checkout = session.workspace, session.checkout
     top = (checkout[1] if checkout else work.root).resolve()
-    hidden = {one.resolve() for one in pointers.named(work.root, session.resolved.policy.data.holdout)}
+    holdouts = [(work.root, session.resolved.policy.data.holdout)]
+    holdouts += [
+        (base.root, base.resolved.policy.data.holdout) for base in (session.base.policies if session.base else ())
+    ]
+    hidden = {path.resolve() for root, holdout in holdouts for path in pointers.named(root, holdout)}
     for name in sorted(_listed(checkout[0], top) if checkout else _below(top, top)):
         path = top / name
         real = path.resolve()
