@@ -248,15 +248,16 @@ def beside(record, files):
     if "decision.json" not in plain or "evidence.json" not in plain or record["policy"] is None:
         return []
     decision, evidence = json.loads(plain["decision.json"]), json.loads(plain["evidence.json"])
-    said = [record["verdict"], record["evidence"], record["policy"]["digest"]]
-    said += [record["model"]["digest"]] if record["model"] else []
+    said = [record["verdict"], record["evidence"], record["policy"]["digest"], (record["model"] or {}).get("digest")]
     meant = [decision["verdict"], decision["evidence"], decision["policy"]]
-    meant += [(decision["candidate"] or {}).get("digest")] if record["model"] else []
+    meant += [(decision["candidate"] or {}).get("digest") if record["model"] else None]
     tables = [[[table.get(key) for key in ("name", "digest", "rows", "since", "until")] for table in one] for one in
               (record["data"], evidence.get("tables", []))]  # fmt: skip
-    trained = [one["training"] for one in [evidence["candidate"], *evidence["runs"]] if one and one.get("training")]
-    jobs = record["source"] is None or record["source"].get("training", []) == trained
-    found = ["contradiction"] if said != meant or tables[0] != tables[1] or not jobs else []
+    jobs = [
+        one["training"] for one in [evidence.get("candidate"), *evidence.get("runs", [])] if one and "training" in one
+    ]
+    said, meant = [*said, (record["source"] or {"training": jobs}).get("training", [])], [*meant, jobs]
+    found = ["contradiction"] if said != meant or tables[0] != tables[1] else []
     promoted = record["kind"] in ("intent", "promotion") and not record["target"]
     return found + (["not_accepted"] if promoted and decision["verdict"] != "pass" and not record["waivers"] else [])
 
