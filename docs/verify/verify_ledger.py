@@ -249,17 +249,19 @@ def beside(record, files):
         return []
     decision, evidence = json.loads(plain["decision.json"]), json.loads(plain["evidence.json"])
     said = [record["verdict"], record["evidence"], record["policy"]["digest"], (record["model"] or {}).get("digest")]
-    meant = [decision["verdict"], decision["evidence"], decision["policy"]]
-    meant += [(decision["candidate"] or {}).get("digest") if record["model"] else None]
+    judged = (decision["candidate"] or {}).get("digest") if record["model"] else None
     tables = [[[table.get(key) for key in ("name", "digest", "rows", "since", "until")] for table in one] for one in
               (record["data"], evidence.get("tables", []))]  # fmt: skip
-    jobs = [
-        one["training"] for one in [evidence.get("candidate"), *evidence.get("runs", [])] if one and "training" in one
-    ]
-    said, meant = [*said, (record["source"] or {"training": jobs}).get("training", [])], [*meant, jobs]
-    found = ["contradiction"] if said != meant or tables[0] != tables[1] else []
-    promoted = record["kind"] in ("intent", "promotion") and not record["target"]
-    return found + (["not_accepted"] if promoted and decision["verdict"] != "pass" and not record["waivers"] else [])
+    models = [evidence.get("candidate"), *evidence.get("runs", [])]
+    jobs = [one["training"] for one in models if one and "training" in one]
+    said += [tables[0], (record["source"] or {"training": jobs}).get("training", [])]
+    promoted = record["kind"] in ("intent", "promotion") and not record["target"] and not record["waivers"]
+    found = (
+        ["contradiction"]
+        if said != [decision["verdict"], decision["evidence"], decision["policy"], judged, tables[1], jobs]
+        else []
+    )
+    return found + (["not_accepted"] if promoted and decision["verdict"] != "pass" else [])
 
 
 def verify(repository, head=BRANCH, expected=None):
