@@ -248,20 +248,15 @@ def beside(record, files):
     if "decision.json" not in plain or "evidence.json" not in plain or record["policy"] is None:
         return []
     decision, evidence = json.loads(plain["decision.json"]), json.loads(plain["evidence.json"])
-    said = [record["verdict"], record["evidence"], record["policy"]["digest"], (record["model"] or {}).get("digest")]
-    judged = (decision["candidate"] or {}).get("digest") if record["model"] else None
+    said = [record["verdict"], record["evidence"], record["policy"]["digest"]]
+    said += [record["model"]["digest"]] if record["model"] else []
+    meant = [decision["verdict"], decision["evidence"], decision["policy"]]
+    meant += [(decision["candidate"] or {}).get("digest")] if record["model"] else []
     tables = [[[table.get(key) for key in ("name", "digest", "rows", "since", "until")] for table in one] for one in
               (record["data"], evidence.get("tables", []))]  # fmt: skip
-    models = [evidence.get("candidate"), *evidence.get("runs", [])]
-    jobs = [one["training"] for one in models if one and "training" in one]
-    said += [tables[0], (record["source"] or {"training": jobs}).get("training", [])]
-    promoted = record["kind"] in ("intent", "promotion") and not record["target"] and not record["waivers"]
-    found = (
-        ["contradiction"]
-        if said != [decision["verdict"], decision["evidence"], decision["policy"], judged, tables[1], jobs]
-        else []
-    )
-    return found + (["not_accepted"] if promoted and decision["verdict"] != "pass" else [])
+    found = ["contradiction"] if said != meant or tables[0] != tables[1] else []
+    promoted = record["kind"] in ("intent", "promotion") and not record["target"]
+    return found + (["not_accepted"] if promoted and decision["verdict"] != "pass" and not record["waivers"] else [])
 
 
 def verify(repository, head=BRANCH, expected=None):
