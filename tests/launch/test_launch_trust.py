@@ -50,6 +50,14 @@ def test_on_a_pull_request_the_document_is_the_base_commit_s(project, repository
     assert project.log.endswith("its own\n")
 
 
+def test_the_report_says_that_a_changed_document_is_not_run(project, repository):
+    said = "job.yaml is not the base commit's document, and counts once it is merged"
+    for document, times in ((project.document, 0), (project.document | {"metadata": {"labels": {"a": "b"}}}, 1)):
+        project.document = document
+        assert project.gates("run", "--base", repository).code == 0
+        assert (project.root / ".gates" / "report.md").read_text().count(said) == times
+
+
 def test_on_a_pull_request_the_image_is_its_own(project, repository):
     project.policy["train"]["image"] = OTHER
     project.train(project.session(against=repository))

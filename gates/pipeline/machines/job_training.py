@@ -170,6 +170,16 @@ def _of_base(session: Session, commit: str) -> tuple[str, bytes]:
     return f"{name} at {commit[:7]}", done.stdout
 
 
+def unmerged(session: Session) -> tuple[str, ...]:
+    """Say that a job document here is not the base commit's, where that is so: a sentence for the comment."""
+    job = str(session.resolved.policy.train.job)
+    try:
+        same = _of_base(session, session.base_commit or "")[1] == files.read(session.workspace.root / job, "")
+    except GatesError:
+        same = False
+    return () if same else (f"train.job: {job} is not the base commit's document, and counts once it is merged",)
+
+
 def code(session: Session) -> Iterator[tuple[str, Path]]:
     """Yield the checkout's files with their names, without the holdout and what gates itself wrote: what git tracks,
     and what it does not ignore. A link to a file inside is that file."""
