@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gates.errors import Exit, GatesError
 from gates.launch import filled
@@ -21,6 +21,7 @@ from gates.wording import counted
 ENGINE = "kubernetes"
 MOST_LOG = 64 * 2**20  # bytes
 TRIES = 3  # to take the place of a job that failed
+QUOTA = "exceeded quota"  # what the cluster says of a pod that must wait for others
 MARGIN = 3600  # seconds that a signed address outlives the job's limits: for images, and clocks that differ
 
 
@@ -149,7 +150,21 @@ class Kubernetes:
             raise
         if job["metadata"].get("uid") != run.uid:
             return State(phase=Phase.GONE, why="another job has taken its place")
-        return state(row, job, self._pods(row.pods, run))
+        pods = self._pods(row.pods, run)
+        now = state(row, job, pods)
+        return now if pods or now.phase is not Phase.QUEUED else self._unmade(run, now)
+
+    def _unmade(self, run: LaunchedJob, queued: State) -> State:
+        """Say why a queued job has no pod: its namespace refuses them, or has no room for more."""
+        try:
+            asked = f"--field-selector=type=Warning,involvedObject.uid={run.uid}"
+            events = self.kubectl.json("get", "events", asked).get("items") or []
+        except AnswerError:  # whoever may not read events is told no reason
+            return queued
+        refused = [event["message"] for event in events if event.get("reason") == "FailedCreate"]
+        if not refused:
+            return queued
+        return replace(queued, why=refused[-1], stuck=None if QUOTA in refused[-1] else refused[-1])
 
     def _pods(self, selector: str, run: LaunchedJob) -> Sequence[Plain]:
         if not selector:

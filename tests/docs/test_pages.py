@@ -76,6 +76,7 @@ ELSEWHERE = {
     "serving",
     "experiments",
     "kubernetes",
+    "helm",
 }
 
 
