@@ -23,7 +23,7 @@ _ACTIVE = ("Pending", "Running", "Unknown")
 def state(row: JobKind, job: Plain, seen: Sequence[Plain] | None = None) -> State:
     """Return how a job stands, by its own words; its pods, where they were asked for, say why, and what ran."""
     phase, why = _phase(row, job)
-    pods = sorted(seen or (), key=lambda pod: (_leads(row, pod), str(_text(pod, "metadata.creationTimestamp"))))
+    pods = sorted(seen or (), key=lambda pod: _order(row, pod))
     pod = pods[-1] if pods else None
     began = _began(pod)
     if (
@@ -82,6 +82,12 @@ def _condition(thing: Plain, name: str) -> Plain:
 
 def _text(thing: Plain, dotted: str) -> str | None:
     return next((str(item) for _, item in at(thing, dotted) if item not in (None, "")), None)
+
+
+def _order(row: JobKind, pod: Plain) -> tuple[bool, bool, str]:
+    """Put the pod that counts last: it leads, was not taken away, and is the newest."""
+    taken = _condition(pod, "DisruptionTarget") is not None
+    return _leads(row, pod), not taken, str(_text(pod, "metadata.creationTimestamp"))
 
 
 def _leads(row: JobKind, pod: Plain) -> bool:

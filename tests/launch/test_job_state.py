@@ -95,12 +95,12 @@ def pod(name, began=None, ended=None, **status):
 
 
 def test_what_its_pods_say():
-    evicted = pod("2026-12-01T10:00:01Z", conditions=[{"type": "DisruptionTarget", "status": "True"}])
+    evicted = pod("2026-12-01T10:01:00Z", conditions=[{"type": "DisruptionTarget", "status": "True"}])
     said = '{"digest": "ab", "seconds": 7, "exit": 0, "memory": 1024}'
     last = pod("2026-12-01T10:01:00Z", "2026-12-01T10:01:30Z", {"exitCode": 0, "message": said})
     stands = state(BY_NAME["batch/v1 Job"], JOB, [last, evicted])
     assert stands.queued == 90
-    assert stands.interrupted == {"2026-12-01T10:00:01Z"}
+    assert stands.interrupted == {"2026-12-01T10:01:00Z"}
     assert stands.image == "i@sha256:1"
     assert stands.said == LastWords(digest="ab", seconds=7, code=0, memory=1024)
 

@@ -211,6 +211,28 @@ def test_jobs_are_listed_and_stopped(project):
     assert project.gates("stop").out == "no jobs run\n"
 
 
+def test_what_another_machine_prepared_is_trained_as_a_job(project):
+    """As a workflow's job does it, which sees no labels: the policy's own tables are not there."""
+    checked = project.gates("check-data")
+    assert checked.code == 0, checked.err
+    (project.root / ".gates" / "data").rename(project.root / "handed-data")
+    handed = project.root / "handed"
+    handed.mkdir()
+    (project.root / "handed-data").rename(handed / "data")
+    for name in ("holdout.csv", "train.csv"):
+        (project.root / name).unlink()
+    digests = next(line for line in checked.out.splitlines() if line.startswith("data "))
+    done = project.gates("train", "--handed", str(handed), "--digests", digests)
+    assert done.code == 0, done.err
+    assert (project.root / ".gates" / "candidate" / "predictions.csv").exists()
+    assert "candidate sha256:" in done.out
+    project.environ |= dict.fromkeys(("ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"), "here")
+    again = ("train", "--handed", str(handed), "--digests", digests)
+    assert project.gates(*again).code == 0, "no code of the repository runs beside the job's identity"
+    here = project.gates(*again, "--here")
+    assert (here.code, "has id-token: write" in here.err) == (2, True)
+
+
 def test_here_ignores_the_document(project):
     done = project.gates("run", "--here", PATH=f"{project.root}:/usr/bin:/bin")
     assert done.code == 0, done.err
