@@ -107,12 +107,12 @@ class Kubectl:
         except ValueError as error:
             raise UnreachableError("printed something that is not JSON") from error
 
-    def stream(self, *arguments: str) -> LogStream:
-        """Start a call whose lines are read as they come."""
+    def stream(self, *arguments: str, for_ever: bool = True) -> LogStream:
+        """Start a call whose lines are read as they come, to its end or ``for_ever``."""
         try:
             return LogStream(
                 subprocess.Popen(  # noqa: S603 -- as above
-                    self._command(arguments, limit="0"),
+                    self._command(arguments, limit="0" if for_ever else None),
                     env=dict(self.environ),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,

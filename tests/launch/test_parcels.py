@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -299,3 +300,29 @@ def test_a_parcel_that_is_another_one_than_was_promised(tmp_path):
     assert "gates: the parcel code is not the one that was handed over" in ended.stderr
     assert json.loads((tmp_path / "said").read_text())["error"].startswith("the parcel code")
     assert not (tmp_path / "out.tar").exists()
+
+
+def test_a_pod_that_must_go_lets_its_command_keep_what_it_has(tmp_path):
+    """What was cut short is no output, however well it ends."""
+    import json
+    import signal
+
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "a").touch()
+    kept, began = tmp_path / "kept", tmp_path / "began"
+    run = f"trap 'echo all > {kept}; touch $GATES_OUT/half; exit 0' TERM; touch {began}; while :; do sleep 0.05; done"
+    with parcel.packed(parcel.below(code), tmp_path) as (tar, digest):
+        given = [{"name": "code", "url": f"file://{tar}", "sha256": digest}]
+        job = {"inputs": given, "out": f"file://{tmp_path / 'out.tar'}", "headers": {}, "run": run, "folder": "."}
+        job |= {"env": {}, "paths": {}, "seconds": 60, "files": 10, "bytes": 10**6, "said": str(tmp_path / "said")}
+        source = Path(inside.__file__).read_text()
+        environment = {"GATES_JOB": json.dumps(job), "PATH": os.environ["PATH"]}
+        process = subprocess.Popen([sys.executable, "-I", "-c", source], env=environment)
+        until = time.monotonic() + 60
+        while not began.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+    assert kept.read_text() == "all\n"
+    assert (tmp_path / "out.tar").stat().st_size == 0, "only the proof that one could be written"

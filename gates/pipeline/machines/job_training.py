@@ -82,7 +82,8 @@ class JobTraining:
                 for tar, sha256 in parcels.values():
                     store.keep(tar, sha256)
             followers = [
-                Follower(launcher=launcher, task=task, patience=self.patience, say=session.steps.say) for task in tasks
+                Follower(launcher=launcher, store=store, task=task, patience=self.patience, say=session.steps.say)
+                for task in tasks
             ]
             with _stopped(followers):
                 for follower in followers:
