@@ -14,6 +14,7 @@ from edge_project import clean_environment
 from launch_project import Patience
 
 from gates.errors import Exit, GatesError
+from gates.launch.kubectl import AnswerError, UnreachableError, refusal
 
 IMPATIENT = Patience(first=0.02, slowest=0.05, stuck=0.2, silent=0.5, late=0)
 MANY = "i=0; while [ $i -lt 40 ]; do echo line $i; i=$((i+1)); done; sleep 0.3; python3 train.py"
@@ -202,3 +203,35 @@ def test_after_a_kill_the_next_launch_follows_the_same_job(project, step):
     assert done.code == 0, done.err
     assert len(project.jobs) == 1
     assert (project.root / ".gates" / "candidate" / "predictions.csv").exists()
+
+
+SAID = {
+    'Error from server (AlreadyExists): jobs "x" already exists': ("AlreadyExists", Exit.OUTSIDE),
+    'Error from server (Forbidden): jobs.batch is forbidden: User "u" cannot list resource': (
+        "Forbidden",
+        Exit.OUTSIDE,
+    ),
+    "error: You must be logged in to the server (Unauthorized)": ("Unauthorized", Exit.OUTSIDE),
+    'Error from server (BadRequest): strict decoding error: unknown field "spec.parralelism"': ("Invalid", Exit.INPUT),
+    'The Job "x" is invalid: spec.template: Required value': ("Invalid", Exit.INPUT),
+    'error: the server doesn\'t have a resource type "rayjobs"': ("NoKind", Exit.OUTSIDE),
+    'error: no matches for kind "RayJob" in version "ray.io/v1"': ("NoKind", Exit.OUTSIDE),
+    "Unable to connect to the server: net/http: TLS handshake timeout": (None, Exit.OUTSIDE),
+    "The connection to the server localhost:8080 was refused": (None, Exit.OUTSIDE),
+    "Error from server: etcdserver: leader changed": (None, Exit.OUTSIDE),
+    "": (None, Exit.OUTSIDE),
+}
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_what_kubectl_s_words_mean(said):
+    """An answer is final; whatever else it is, it may be gone at the next call."""
+    error, (reason, code) = refusal(said), SAID[said]
+    assert isinstance(error, AnswerError if reason else UnreachableError)
+    assert getattr(error, "reason", None) == reason
+    assert error.exit_code is code
+
+
+def test_without_kubectl_it_is_said(project):
+    done = project.gates("jobs", PATH="/nowhere")
+    assert (done.code, "kubectl: can't be started" in done.err) == (3, True)
