@@ -117,3 +117,20 @@ def test_last_words_that_are_none(said):
 def test_an_object_that_says_little(odd):
     for row in BY_NAME.values():
         assert state(row, {"metadata": {}, **odd}, [{"metadata": {}, **odd}]).phase in (Phase.RUNNING, Phase.QUEUED)
+
+
+@pytest.mark.parametrize("by", ["the first of the pod", "an annotation"])
+def test_a_container_beside_the_training_is_not_taken_for_it(by):
+    """A node lists containers by their names."""
+    last = pod("2026-12-01T10:01:00Z", "2026-12-01T10:01:30Z", {"exitCode": 7, "reason": "Error"})
+    (ours,) = last["status"]["containerStatuses"]
+    other = {"name": "agent", "imageID": "other", "state": {"running": {"startedAt": "2026-12-01T10:01:00Z"}}}
+    last["status"]["containerStatuses"] = [other, ours | {"name": "train"}]
+    if by == "an annotation":
+        last["metadata"]["annotations"] = {"kubectl.kubernetes.io/default-container": "train"}
+        last["spec"] = {"containers": [{"name": "agent"}, {"name": "train"}]}
+    else:
+        last["spec"] = {"containers": [{"name": "train"}, {"name": "agent"}]}
+    failed = JOB | {"status": conditions(("Failed", TRUE))}
+    stands = state(BY_NAME["batch/v1 Job"], failed, [last])
+    assert (stands.image, stands.why, stands.queued) == ("i@sha256:1", "Error, exit code 7", 90)

@@ -238,3 +238,14 @@ def test_here_ignores_the_document(project):
     assert done.code == 0, done.err
     assert not project.jobs
     assert not (project.root / ".gates" / "candidate" / "launched.json").exists()
+
+
+def test_check_tells_each_mistake_of_the_document(project):
+    assert project.gates("check").code == 0
+    project.document["metadata"] = {"name": "mine"}
+    project.document["spec"]["parallelism"] = 2
+    done = project.gates("check")
+    assert done.code == 2
+    assert "name: gates names the job" in done.err
+    assert "parallelism: must be 1" in done.err
+    assert not project.cluster.asked
