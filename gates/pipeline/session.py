@@ -157,10 +157,17 @@ class Session:
 
     @property
     def registry_reader(self) -> Names:
-        """The registry for reading alone: an SQLite file is read without MLflow, which takes seconds to import."""
+        """The registry for reading alone: a server and an SQLite file are read without MLflow, which takes seconds to
+        import."""
         address = self.mlflow_address
         if address is None:
             return self.registry
+        from gates.registry.address import is_server
+
+        if is_server(address.registry):
+            from gates.registry.server import ServerRegistry
+
+            return ServerRegistry(address, lambda: self._mlflow(address))
         from gates.registry.sqlite import SQLiteRegistry
 
         return SQLiteRegistry(address, lambda: self._mlflow(address))

@@ -27,6 +27,8 @@ from pages import ROOT, blocks
 
 from gates.promotion.summary import MOST_LINES
 from gates.registry.address import MLflowAddress
+from gates.registry.mlflow import MLflowRegistry
+from gates.registry.server import ServerRegistry
 from gates.registry.sqlite import SQLiteRegistry
 
 pytestmark = pytest.mark.usefixtures("forked_children")
@@ -218,6 +220,23 @@ def served(tmp_path_factory: pytest.TempPathFactory, empty_registry: Path) -> It
     shutil.copyfile(empty_registry, folder / "mlflow.db")
     with serving(folder / "mlflow.db", folder / "files") as found:
         yield found
+
+
+def test_a_server_is_read_without_mlflow(world: World, served: tuple[str, Server], tmp_path: Path) -> None:
+    address, server = served
+    with_model(world, model="glanced")
+    assert world.run("run", MLFLOW_TRACKING_URI=address).code == 0
+    assert world.run("promote", MLFLOW_TRACKING_URI=address).code == 0
+    glance = ServerRegistry(MLflowAddress(address, address), lambda: pytest.fail("MLflow was asked"))
+    whole = MLflowRegistry(address, tmp_path)
+    for name, alias in (("glanced", "champion"), ("glanced", "shadow"), ("another", "champion")):
+        assert glance.at(name, alias) == whole.at(name, alias)
+    assert glance.stored("glanced", "1") == whole.stored("glanced", "1") == world.records()[-1]["after"]["digest"]
+    assert glance.stored("glanced", "7") is whole.stored("glanced", "7") is None
+    experiment = opened(address).get_experiment_by_name("glanced").experiment_id
+    (file,) = (server.files / experiment).rglob("notes.txt")
+    file.write_text("changed")
+    assert glance.stored("glanced", "1") == whole.stored("glanced", "1") != world.records()[-1]["after"]["digest"]
 
 
 def test_a_server_keeps_model_and_run_and_says_nothing_in_our_output(world: World, served: tuple[str, Server]) -> None:

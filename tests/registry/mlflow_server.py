@@ -12,10 +12,12 @@ import pytest
 
 
 class Server:
-    """``refused``: what paths of requests hold that the server does not know, and the status that it answers."""
+    """``refused``: what paths of requests hold that the server does not know, and the status that it answers.
+    ``files``: where it keeps artifacts."""
 
-    def __init__(self, application: Any) -> None:
+    def __init__(self, application: Any, files: Path) -> None:
         self.refused: dict[str, int] = {}
+        self.files = files
         self._application = application
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Any:
@@ -54,7 +56,7 @@ def serving(database: Path, files: Path) -> Iterator[tuple[str, Server]]:
         patch.setattr(registry, "_registry_uri", registry._registry_uri)
         for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
             patch.delenv(name, raising=False)
-        server = Server(app)
+        server = Server(app, files)
         made = make_server("127.0.0.1", 0, server, threaded=True, request_handler=Quiet)
         threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
         try:
