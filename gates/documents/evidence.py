@@ -59,7 +59,7 @@ class LaunchedTraining:
     engine: str = declare("What launched it: kubernetes.")
     kind: str = declare("The kind of its document: batch/v1 Job.")
     name: str = declare("The job's name.")
-    where: str = declare("Its namespace.")
+    where: str | None = declare("Its namespace; null where it was gone, and what it had left was taken.")
     document: str = declare("Digest of its document.", pattern=_SHA256)
     image: str | None = declare("The image asked for; null where the document names none.")
     ran: str | None = declare("The image that the node says it ran; null where it says none.")

@@ -12,7 +12,7 @@ from gates.schema.fields import Plain
 from gates.schema.validation import Problem, nearest, raise_all
 from gates.schema.yaml_text import Path, Source, parse
 
-IMAGES = ("image", "trainingImage")
+IMAGES = ("image", "Image")  # how the names of fields end that name one: trainingImage, spark….container.image
 OURS = re.compile("GATES_", re.IGNORECASE)
 ACCOUNTS = ("serviceAccountName", "serviceAccount", "roleARN")
 _DIGEST = re.compile(r"\S+@sha256:[0-9a-f]{64}")
@@ -107,7 +107,7 @@ def image_of(source: Source, row: JobKind, image: str | None) -> str | None:
 def _images(document: Plain) -> Iterator[tuple[Path, Plain]]:
     for path, value in walked(document):
         named = path[-1:] == ("reference",) and path[-2:-1] == ("image",)  # a volume that is an image
-        if isinstance(value, str) and (named or (path and path[-1] in IMAGES)):
+        if isinstance(value, str) and (named or (path and str(path[-1]).endswith(IMAGES))):
             yield path, value
 
 

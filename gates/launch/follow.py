@@ -13,9 +13,9 @@ from typing import TypeVar
 from gates.errors import Exit, GatesError
 from gates.launch.inside import sha256
 from gates.launch.kubectl import UnreachableError
-from gates.launch.kubernetes import Kubernetes
 from gates.launch.parcel import opened
-from gates.launch.task import LaunchedJob, Lines, Phase, State, Task
+from gates.launch.store import Store
+from gates.launch.task import LaunchedJob, Launcher, Lines, Phase, State, Task
 from gates.wording import counted
 
 T = TypeVar("T")
@@ -52,7 +52,8 @@ class Ended:
 class Follower:
     """One job of a launcher, from start to end. ``say`` tells people what changes."""
 
-    launcher: Kubernetes
+    launcher: Launcher
+    store: Store
     task: Task
     patience: Patience
     say: Callable[[str], None]
@@ -89,19 +90,18 @@ class Follower:
         return self._judged(state, log)
 
     def stop(self) -> None:
-        """Stop the job, where one was started."""
-        if self.run:
-            self.launcher.stop(self.run)
+        """Stop the job, even where it is not known whether it was started."""
+        self.launcher.stop(self.run or self.task.expected)
 
     def abandon(self) -> None:
         """Send one order to stop it, and wait for no answer."""
         if not self._abandoned:
             self._abandoned = True
-            self.launcher.abandon(self.task)
+            self.launcher.stop(self.task.expected, wait=False)
 
     def _judged(self, state: State, log: Path) -> Ended:
         where, name = f"train: {self.task.run}", self.run.name if self.run else self.task.name
-        if state.phase is Phase.GONE and self.launcher.store.has(self.task.out):
+        if state.phase is Phase.GONE and self.store.has(self.task.out):
             state = replace(state, phase=Phase.DONE)  # it ended, and was tidied away
         if state.phase is Phase.GONE:
             raise GatesError(f"{name} {state.why} before it ended", where=where, exit_code=Exit.OUTSIDE)
@@ -147,7 +147,7 @@ class Follower:
 
     def fetch(self, ended: Ended, folder: Path) -> None:
         """Lay what the job left into a fresh folder. Raises ``GatesError`` where it is not what the job says it is."""
-        where, store = f"train: {self.task.run}", self.launcher.store
+        where, store = f"train: {self.task.run}", self.store
         if not store.has(self.task.out):
             raise GatesError(EMPTY_OUTPUT, where=where, exit_code=Exit.INPUT)
         with store.fetched(self.task.out, folder.parent) as tar:
@@ -160,7 +160,7 @@ class Follower:
 class _LogKeeper:
     """Follows the log of the newest pod, on a thread of its own. A stream that ends is opened again where it ended."""
 
-    def __init__(self, launcher: Kubernetes, run: LaunchedJob, log: Path, pause: float) -> None:
+    def __init__(self, launcher: Launcher, run: LaunchedJob, log: Path, pause: float) -> None:
         self.pod: str | None = None
         self._launcher, self._run, self._log, self._pause = launcher, run, log, pause
         self._ended = threading.Event()
@@ -179,9 +179,11 @@ class _LogKeeper:
         if self._lines:
             self._lines.close()
         self._thread.join()
-        whole = self._launcher.whole_log(self._run, self.pod) if well and self.pod else None
-        if whole is not None and len(whole.encode()) >= (self._log.stat().st_size if self._log.exists() else 0):
-            self._log.write_text(whole, encoding="utf-8")
+        with suppress(GatesError):
+            whole = self._launcher.log(self._run, self.pod, None, follow=False) if well and self.pod else ()
+            text = b"".join(whole)
+            if text and len(text) >= (self._log.stat().st_size if self._log.exists() else 0):
+                self._log.write_bytes(text)
 
     def _follow(self) -> None:
         of, since, seen = None, "", set[bytes]()

@@ -301,21 +301,31 @@ def _run(command: str, folder: str, environment: Mapping[str, str], seconds: int
     """Run the command with all that it starts in a group of its own, which ends with this program or with its time."""
     child = subprocess.Popen(["/bin/sh", "-c", command], cwd=folder, env=environment, start_new_session=True)
 
-    def end(number: int, _: object) -> None:
-        try:
-            os.killpg(child.pid, signal.SIGTERM)
-        except OSError:  # it has just ended
-            pass
-        sys.exit(128 + number)
+    stopped: list[int] = []
+
+    def forward(number: int, _: object) -> None:
+        """Tell the command, which may still want to keep what it has; the cluster says how long that may take."""
+        stopped.append(number)
+        _kill(child.pid, signal.SIGTERM)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
+        signal.signal(number, forward)
     try:
         code = child.wait(seconds)
     except subprocess.TimeoutExpired:
-        os.killpg(child.pid, signal.SIGKILL)
+        _kill(child.pid, signal.SIGKILL)
         raise TroubleError(f"stopped after {seconds} s, the time limit") from None
+    _kill(child.pid, signal.SIGKILL)  # what it left running
+    if stopped:
+        return 128 + stopped[0]
     return 128 - code if code < 0 else code
+
+
+def _kill(group: int, number: int) -> None:
+    try:
+        os.killpg(group, number)
+    except OSError:  # it has just ended
+        pass
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ NAME = "$NAME"  # stands for the job's name
 DAY = 86400
 CONDITIONS = "status.conditions"
 DATA, OUT, SEED = "gates_data", "gates_out", "gates_seed"  # what a pipeline of the user's own is given
-_IGNORED: Plain = {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]}
+_IGNORED: Plain = {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ NEVER = (
     "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError",
     "RegistryUnavailable", "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
 )  # fmt: skip
+DEFAULT = "kubectl.kubernetes.io/default-container"  # an annotation, which names it where an operator made the pod
 LONGEST = 300  # characters of what a cluster says
 _ACTIVE = ("Pending", "Running", "Unknown")
 
@@ -23,9 +24,10 @@ _ACTIVE = ("Pending", "Running", "Unknown")
 def state(row: JobKind, job: Plain, seen: Sequence[Plain] | None = None) -> State:
     """Return how a job stands, by its own words; its pods, where they were asked for, say why, and what ran."""
     phase, why = _phase(row, job)
-    pods = sorted(seen or (), key=lambda pod: (_leads(row, pod), str(_text(pod, "metadata.creationTimestamp"))))
+    pods = sorted(seen or (), key=lambda pod: _order(row, pod))
     pod = pods[-1] if pods else None
-    began = _began(pod)
+    container = _training(row, pod)
+    began = _began(container)
     if (
         phase is Phase.RUNNING
         and not row.queued
@@ -35,15 +37,15 @@ def state(row: JobKind, job: Plain, seen: Sequence[Plain] | None = None) -> Stat
         phase = Phase.QUEUED
     return State(
         phase=phase,
-        why=_why(phase, why, _waiting(job, pods), _ended(pod))[:LONGEST],
+        why=_why(phase, why, _waiting(job, pods), _ended(container))[:LONGEST],
         stuck=next(filter(None, map(_stuck, pods)), None) if not phase.final else None,
-        image=next((text for _, text in at(pod, "status.containerStatuses.0.imageID") if text), None),
+        image=_text(container, "imageID"),
         interrupted=frozenset(
             str(_text(one, "metadata.uid")) for one in pods if _condition(one, "DisruptionTarget") is not None
         ),
         queued=_seconds(_text(job, "metadata.creationTimestamp"), began),
         pod=_text(pod, "metadata.name") if began else None,
-        said=_said(pod),
+        said=_said(container),
     )
 
 
@@ -84,6 +86,12 @@ def _text(thing: Plain, dotted: str) -> str | None:
     return next((str(item) for _, item in at(thing, dotted) if item not in (None, "")), None)
 
 
+def _order(row: JobKind, pod: Plain) -> tuple[bool, bool, str]:
+    """Put the pod that counts last: it leads, was not taken away, and is the newest."""
+    taken = _condition(pod, "DisruptionTarget") is not None
+    return _leads(row, pod), not taken, str(_text(pod, "metadata.creationTimestamp"))
+
+
 def _leads(row: JobKind, pod: Plain) -> bool:
     if row.leader is None:
         return True
@@ -97,10 +105,18 @@ def _container_states(pod: Plain) -> Iterator[Plain]:
             yield from statuses or ()
 
 
-def _began(pod: Plain) -> str | None:
-    """Return when the pod's first container began; None where it did not."""
+def _training(row: JobKind, pod: Plain) -> Plain:
+    """Return the status of the container that trains; a node lists them by name, not as the pod does."""
+    statuses = next((listed for _, listed in at(pod, "status.containerStatuses")), None) or ()
+    named = next((listed for path, listed in at(pod, "metadata.annotations.*") if path[-1] == DEFAULT), None)
+    name = row.container or named or _text(pod, "spec.containers.0.name")
+    return next((one for one in statuses if one.get("name") == name), statuses[0] if statuses else {})
+
+
+def _began(container: Plain) -> str | None:
+    """Return when a container began; None where it did not."""
     for moment in ("running.startedAt", "terminated.startedAt"):
-        if text := _text(pod, f"status.containerStatuses.0.state.{moment}"):
+        if text := _text(container, f"state.{moment}"):
             return text
     return None
 
@@ -129,17 +145,17 @@ def _waiting(job: Plain, pods: Sequence[Plain]) -> str:
     return ""
 
 
-def _ended(pod: Plain) -> str:
-    """Return how the pod's first container ended, where it did and not well."""
-    for _, item in at(pod, "status.containerStatuses.0.state.terminated"):
+def _ended(container: Plain) -> str:
+    """Return how a container ended, where it did and not well."""
+    for _, item in at(container, "state.terminated"):
         if item.get("exitCode"):
             return f"{item.get('reason') or 'Error'}, exit code {item['exitCode']}"
     return ""
 
 
-def _said(pod: Plain) -> LastWords | None:
+def _said(container: Plain) -> LastWords | None:
     """Return the last words of the program inside; None where there are none. They are a claim of the pod's."""
-    for _, text in at(pod, "status.containerStatuses.0.state.terminated.message"):
+    for _, text in at(container, "state.terminated.message"):
         try:
             words = json.loads(str(text))
             return LastWords(

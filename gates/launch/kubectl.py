@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,10 +26,12 @@ REASONS = {
     "Invalid": "Invalid",
     "BadRequest": "Invalid",
 }
+INVALID = re.compile(r'strict decoding error|ValidationError|error validating|^The \S+ "[^"]*" is invalid')
 _HINTS = {
     "Forbidden": "docs/kubernetes.md lists what gates asks for: jobs, secrets, pods and their logs.",
     "Unauthorized": "Log in to the cluster: kubectl's own KUBECONFIG counts.",
     "Invalid": "Correct the job document.",
+    "NoKind": "Install its operator on the cluster, or write a document of another kind.",
 }
 
 
@@ -107,12 +110,12 @@ class Kubectl:
         except ValueError as error:
             raise UnreachableError("printed something that is not JSON") from error
 
-    def stream(self, *arguments: str) -> LogStream:
-        """Start a call whose lines are read as they come."""
+    def stream(self, *arguments: str, for_ever: bool = True) -> LogStream:
+        """Start a call whose lines are read as they come, to its end or ``for_ever``."""
         try:
             return LogStream(
                 subprocess.Popen(  # noqa: S603 -- as above
-                    self._command(arguments, limit="0"),
+                    self._command(arguments, limit="0" if for_ever else None),
                     env=dict(self.environ),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
@@ -148,7 +151,7 @@ def refusal(text: str) -> AnswerError | UnreachableError:
             return AnswerError(reason, said)
     if "the server doesn't have a resource type" in said or "no matches for kind" in said:
         return AnswerError("NoKind", said)
-    if "strict decoding error" in said or "ValidationError" in said or "error validating" in said:
+    if INVALID.search(said):
         return AnswerError("Invalid", said)
     return UnreachableError(said)
 

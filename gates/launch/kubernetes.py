@@ -56,6 +56,8 @@ class Kubernetes:
         """
         row = kind_of(task.document)
         self._supersede(row, task)
+        if self._known(row, task) is None and self.store.has(task.out):
+            return task.expected
         for _ in range(TRIES):
             try:
                 job = self.kubectl.json("create", "--validate=strict", "-f", "-", given=self._manifest(task))
@@ -165,17 +167,11 @@ class Kubernetes:
         items: list[Plain] = self.kubectl.json("get", "pods", "-l", selector).get("items") or []
         return items
 
-    def log(self, run: LaunchedJob, pod: str, since: str | None) -> LogStream:
-        """Follow the log of a pod, each line after its time, from a time on."""
-        later = [f"--since-time={since}"] if since else []
-        return self.kubectl.stream("logs", "--follow", "--timestamps", *later, *self._printing(run, pod))
-
-    def whole_log(self, run: LaunchedJob, pod: str) -> str | None:
-        """Return all that a pod's log still holds; None where it is gone."""
-        try:
-            return self.kubectl.ask("logs", f"--limit-bytes={MOST_LOG}", *self._printing(run, pod))
-        except GatesError:
-            return None
+    def log(self, run: LaunchedJob, pod: str, since: str | None, *, follow: bool = True) -> LogStream:
+        """Follow the log of a pod, each line after its time, from a time on; or give all that it holds by now."""
+        later = (f"--since-time={since}",) if since else ()
+        how = ("--follow", "--timestamps", *later) if follow else (f"--limit-bytes={MOST_LOG}",)
+        return self.kubectl.stream("logs", *how, *self._printing(run, pod), for_ever=follow)
 
     def _printing(self, run: LaunchedJob, pod: str) -> tuple[str, ...]:
         """Return the pod and the container that print what the training prints."""
@@ -183,13 +179,9 @@ class Kubernetes:
         others = [item["metadata"]["name"] for item in self._pods(row.logs, run)]
         return (f"pod/{(others or [pod])[-1]}", *(("-c", row.container) if row.container else ()))
 
-    def stop(self, run: LaunchedJob) -> None:
-        """Stop a job; its pods go with it."""
-        self.kubectl.ask(*stopping(BY_NAME[run.kind], run.key))
-
-    def abandon(self, task: Task) -> None:
-        """Send one order to stop a task's job, and wait for no answer: a signal has come."""
-        self.kubectl.send(*stopping(kind_of(task.document), task.key))
+    def stop(self, run: LaunchedJob, *, wait: bool = True) -> None:
+        """Order a job to stop; its pods go with it. It is known by its label, never by its name alone."""
+        (self.kubectl.ask if wait else self.kubectl.send)(*stopping(BY_NAME[run.kind], run.key))
 
 
 def _labels(job: Plain) -> Mapping[str, str]:

@@ -23,6 +23,8 @@ SCHEMES = ("s3", "gs", "az", "file")
 EMPTY = 0  # bytes of an output that is not there yet: inside.py proves that it can write one
 WEEK, HOUR = 7 * 86400, 3600  # the longest life of a signed address; a session's that says nothing of its own
 T = TypeVar("T")
+WHOLE = 64 * 2**20  # bytes that are put at once, from memory
+PIECES: Mapping[str, Any] = {"use_multipart": True, "chunk_size": 16 * 2**20, "max_concurrency": 4}
 CONNECTS, RETRIES, LONGEST_CALL = timedelta(seconds=10), timedelta(minutes=1), timedelta(hours=2)
 _BLOCK = 8 * 2**20
 _URI = re.compile(r"(?P<scheme>[a-z0-9]+)://(?P<rest>[^?#\s]*)")
@@ -30,7 +32,7 @@ _URI = re.compile(r"(?P<scheme>[a-z0-9]+)://(?P<rest>[^?#\s]*)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """A store by its URI. Nothing in it is ever overwritten by who puts a parcel there."""
+    """A store by its URI. A parcel's name is its digest, and what is there is not put there again."""
 
     uri: str
     client: Any
@@ -61,9 +63,10 @@ class Store:
 
         name = parcel_name(sha256)
         if self.size(name) is None:
+            how = {"mode": "create"} if parcel.stat().st_size <= WHOLE else PIECES  # pieces can't be create-only
             try:
                 with parcel.open("rb") as file:
-                    self._asked("put", name, lambda obstore: obstore.put(self.client, name, file, mode="create"))
+                    self._asked("put", name, lambda obstore: obstore.put(self.client, name, file, **how))
             except AlreadyExistsError:  # somebody else was faster
                 pass
 

@@ -75,6 +75,12 @@ class Task:
         return f"gates-{model}-{self.key[:12]}"
 
     @property
+    def expected(self) -> LaunchedJob:
+        """Its job as one that nobody has seen: it ended before, or it is not known whether it began."""
+        kind = f"{self.document.value['apiVersion']} {self.document.value['kind']}"
+        return LaunchedJob(kind=kind, name=self.name, key=self.key, uid="", where="", adopted=True)
+
+    @property
     def out(self) -> str:
         """Where in the store it leaves what it made."""
         return f"runs/{slot(self.ref)}/{self.key}/out.tar"
@@ -118,7 +124,8 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchedJob:
-    """A job that was started. ``where``: its namespace. ``adopted``: it was there already."""
+    """A job that was started. ``where``: its namespace; empty where only what it left is there.
+    ``adopted``: it was there already."""
 
     kind: str
     name: str
@@ -174,8 +181,8 @@ class Launcher(Protocol):
     def look(self, run: LaunchedJob) -> State:
         """Ask how it stands."""
 
-    def log(self, run: LaunchedJob, pod: str, since: str | None) -> Lines:
-        """Follow the log of a pod, each line after its time, from a time on."""
+    def log(self, run: LaunchedJob, pod: str, since: str | None, *, follow: bool = True) -> Lines:
+        """Follow the log of a pod, each line after its time, from a time on; or give all that it holds by now."""
 
-    def stop(self, run: LaunchedJob) -> None:
-        """Stop it."""
+    def stop(self, run: LaunchedJob, *, wait: bool = True) -> None:
+        """Order it to stop; without ``wait`` nobody looks at the answer."""

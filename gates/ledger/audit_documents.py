@@ -18,7 +18,7 @@ from gates.attestation.dsse import signed_by
 from gates.attestation.statement import Tier, adoption, payload_of
 from gates.attestation.statement import read as read_statement
 from gates.documents.decision import Decision, Verdict
-from gates.documents.evidence import Evidence, Table
+from gates.documents.evidence import Evidence, LaunchedTraining, Table
 from gates.documents.printed.audit import Flaw
 from gates.documents.record import EVIDENCE, POLICY, STATEMENT, Record, RecordKind
 from gates.errors import GatesError
@@ -51,12 +51,13 @@ class Filed:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What a record's documents give: policy, decision and its digest, and the tables measured."""
+    """What a record's documents give: policy, decision and its digest, the tables measured, and jobs."""
 
     resolved: ResolvedPolicy
     decision: Decision
     digest: str
     tables: tuple[Table, ...]
+    jobs: tuple[LaunchedTraining, ...]
 
 
 @dataclass(slots=True)
@@ -153,11 +154,18 @@ def _beside(state: Pass, filed: Filed) -> Iterator[Told]:
         by = f"; it was made by gates {record.tool}" if record.tool != __version__ else ""
         yield Flaw.DECISION_DIFFERS, f"its evidence gives {decision.verdict}, {decision.reason}{by}"
         return
+    yield from _rests(record, derived)
+    yield from _says(record, derived.resolved, decision)
+    yield from check_promotion(state.get, resolved_of, record, filed.rests.before, derived.resolved)
+
+
+def _rests(record: Record, derived: Derived) -> Iterator[Told]:
+    """Compare what a record says that it rests on with what its evidence says."""
     recorded = [(one.name, one.digest, one.rows, one.since, one.until) for one in record.data]
     if recorded != [(one.name, one.digest, one.rows, one.since, one.until) for one in derived.tables]:
         yield Flaw.CONTRADICTION, "its tables are not those of its evidence"
-    yield from _says(record, derived.resolved, decision)
-    yield from check_promotion(state.get, resolved_of, record, filed.rests.before, derived.resolved)
+    if record.source and record.source.training != derived.jobs:
+        yield Flaw.CONTRADICTION, "its trainings are not those of its evidence"
 
 
 def _stated(state: Pass, record: Record, documents: Mapping[str, str]) -> Iterator[Told]:
@@ -231,7 +239,8 @@ def _derived(state: Pass, record: Record, documents: Mapping[str, str]) -> Deriv
     if (policy, evidence) not in state.decisions:
         counted = read_json(Evidence, state.get(documents[EVIDENCE]) or b"", EVIDENCE)
         decision = judge(resolved, counted)
-        state.decisions[policy, evidence] = Derived(resolved, decision, digest(decision), counted.tables)
+        jobs = counted.trainings
+        state.decisions[policy, evidence] = Derived(resolved, decision, digest(decision), counted.tables, jobs)
     return state.decisions[policy, evidence]
 
 

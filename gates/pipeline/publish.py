@@ -115,7 +115,7 @@ def facts_of(session: Session, decision: Decision, folder: Path | None = None) -
         open_waivers=resolved.policy.promotion.open_waivers,
         approver=session.approver,
         weaker=tuple(change.told for change in changes if change.kind.weakens),
-        changes=tuple(change.told for change in changes if not change.kind.weakens),
+        changes=(*(change.told for change in changes if not change.kind.weakens), *_of_jobs(session)),
         observing=mode.until if mode and observing else None,
         observed=mode.until if mode and not resolved.observing(session.today) else None,
         places=places(session.workspace.source(), resolved, decision),
@@ -226,3 +226,12 @@ def status_of(decision: Decision, facts: Facts, code: Exit, context: str) -> Sta
 def _cut(text: str, longest: int) -> str:
     flat = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return flat if len(flat) <= longest else flat[: longest - 1] + "…"
+
+
+def _of_jobs(session: Session) -> tuple[str, ...]:
+    """Return what is to be said of a job document that a pull request changes."""
+    if session.resolved.policy.train.job is None or not session.base_commit:
+        return ()
+    from gates.pipeline.machines.job_training import unmerged
+
+    return unmerged(session)

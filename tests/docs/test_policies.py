@@ -39,7 +39,7 @@ def shown() -> Iterator[Any]:
         for index, (done, _, language, text) in enumerate(blocks(page)):
             value = yaml.safe_load(text) if language == "yaml" and done not in ("file", "add") else None
             value = {"gates": value} if isinstance(value, list) else value
-            if value and not {"jobs", "record", "table"} & set(value):
+            if value and not {"jobs", "kind", "record", "table"} & set(value):
                 marks = [pytest.mark.slow] if "fbeta_score" in text else []  # drawn anew thousands of times
                 yield pytest.param(value, id=f"{page.stem}-{index}", marks=marks)
 

@@ -28,7 +28,12 @@ from gates.launch.filled import SAID
 from gates.launch.job_kinds import KINDS
 
 NAMESPACE = "models"
-SERVED = {("v1", "pods"): "Pod", ("v1", "secrets"): "Secret", ("v1", "namespaces"): "Namespace"}
+SERVED = {
+    ("v1", "pods"): "Pod",
+    ("v1", "events"): "Event",
+    ("v1", "secrets"): "Secret",
+    ("v1", "namespaces"): "Namespace",
+}
 SERVED |= {(kind.api, kind.plural): kind.kind for kind in KINDS}
 LONGEST = 60  # seconds that anything here is waited for
 

@@ -61,6 +61,7 @@ REFUSED = {
     "a command": (f"{TRAINER}.command", ["sh"], "the command is train.run"),
     "arguments": (f"{TRAINER}.args", ["-c"], "the command is train.run"),
     "a template left over": (f"{TRAINER}.workingDir", "{{ .Values.folder }}", "is left over"),
+    "an image by another name": ("spec.sparkConf", {"spark.kubernetes.container.image": "spark:3"}, "has no digest"),
     "no containers": (f"{POD}.containers", [], "has no container"),
     "another kind": ("kind", "CronJob", "no kind that gates launches"),
     "another version": ("apiVersion", "batch/v2", "no kind that gates launches"),
@@ -162,6 +163,34 @@ def _shortened(value):
     return f"<{len(value) // 1000}… characters: inside.py>" if isinstance(value, str) and len(value) > 1000 else value
 
 
+PLACED = yaml.safe_load((HERE / "fields.excerpt").read_text())
+
+
+def plain(path):
+    """A path without what stands for any key or item, and without what Kubernetes itself defines."""
+    own = path.replace(".template.spec", ".template|").partition("|")[0]
+    return ".".join(step for step in own.split(".") if step not in ("*", "Master", "Worker"))
+
+
+@pytest.mark.parametrize("named", PLACED)
+def test_every_path_of_a_kind_is_one_of_its_project_s_definition(named):
+    row = job_kinds.BY_NAME[named]
+    known = {plain(field) for field in PLACED[named]["fields"]}
+    used = {*row.templates, *row.filled, *row.failed, *row.alone, row.state, row.trainer, row.entrypoint, row.given}
+    used |= {row.why} if row.state != job_kinds.CONDITIONS else set()  # a condition has its own message
+    assert {plain(path) for path in used if path} <= known
+
+
+def test_a_job_is_what_a_server_takes():
+    import kubernetes_validate
+
+    sent = manifest(yaml.safe_load((HERE / "job.yaml").read_text()))
+    kubernetes_validate.validate(sent, "1.34", strict=True)
+    sent["spec"]["podReplacementPolicies"] = "Failed"
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(sent, "1.34", strict=True)
+
+
 def test_an_entrypoint_survives_the_shells_on_its_way():
     """Ray's operator writes it into a script, and Ray quotes its words again, by Windows' rules."""
     words = shlex.split(filled.ENTRYPOINT)
@@ -175,7 +204,7 @@ def test_an_entrypoint_survives_the_shells_on_its_way():
 
 def test_every_kind_has_a_case():
     named = {f"{held['apiVersion']} {held['kind']}" for held in (yaml.safe_load(case.read_text()) for case in CASES)}
-    assert named == set(job_kinds.BY_NAME)
+    assert named == set(job_kinds.BY_NAME) == {*PLACED, "batch/v1 Job"}
 
 
 DIFFERENT = {

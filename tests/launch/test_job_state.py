@@ -95,12 +95,12 @@ def pod(name, began=None, ended=None, **status):
 
 
 def test_what_its_pods_say():
-    evicted = pod("2026-12-01T10:00:01Z", conditions=[{"type": "DisruptionTarget", "status": "True"}])
+    evicted = pod("2026-12-01T10:01:00Z", conditions=[{"type": "DisruptionTarget", "status": "True"}])
     said = '{"digest": "ab", "seconds": 7, "exit": 0, "memory": 1024}'
     last = pod("2026-12-01T10:01:00Z", "2026-12-01T10:01:30Z", {"exitCode": 0, "message": said})
     stands = state(BY_NAME["batch/v1 Job"], JOB, [last, evicted])
     assert stands.queued == 90
-    assert stands.interrupted == {"2026-12-01T10:00:01Z"}
+    assert stands.interrupted == {"2026-12-01T10:01:00Z"}
     assert stands.image == "i@sha256:1"
     assert stands.said == LastWords(digest="ab", seconds=7, code=0, memory=1024)
 
@@ -117,3 +117,20 @@ def test_last_words_that_are_none(said):
 def test_an_object_that_says_little(odd):
     for row in BY_NAME.values():
         assert state(row, {"metadata": {}, **odd}, [{"metadata": {}, **odd}]).phase in (Phase.RUNNING, Phase.QUEUED)
+
+
+@pytest.mark.parametrize("by", ["the first of the pod", "an annotation"])
+def test_a_container_beside_the_training_is_not_taken_for_it(by):
+    """A node lists containers by their names."""
+    last = pod("2026-12-01T10:01:00Z", "2026-12-01T10:01:30Z", {"exitCode": 7, "reason": "Error"})
+    (ours,) = last["status"]["containerStatuses"]
+    other = {"name": "agent", "imageID": "other", "state": {"running": {"startedAt": "2026-12-01T10:01:00Z"}}}
+    last["status"]["containerStatuses"] = [other, ours | {"name": "train"}]
+    if by == "an annotation":
+        last["metadata"]["annotations"] = {"kubectl.kubernetes.io/default-container": "train"}
+        last["spec"] = {"containers": [{"name": "agent"}, {"name": "train"}]}
+    else:
+        last["spec"] = {"containers": [{"name": "train"}, {"name": "agent"}]}
+    failed = JOB | {"status": conditions(("Failed", TRUE))}
+    stands = state(BY_NAME["batch/v1 Job"], failed, [last])
+    assert (stands.image, stands.why, stands.queued) == ("i@sha256:1", "Error, exit code 7", 90)

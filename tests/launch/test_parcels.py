@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -279,23 +280,49 @@ def test_a_store_that_fails_is_asked_again_but_no_refusal(code, bad, asked, said
         server.server_close()
 
 
-def test_an_old_python_runs_it(tmp_path):
-    """Python 3.8 where there is one; else this one. The parcel that it takes is another one than was promised."""
+def test_a_parcel_that_is_another_one_than_was_promised(tmp_path):
+    """The program runs as a pod runs it: as text, apart from everything."""
     import json
-    import shutil
 
-    python = shutil.which("python3.8") or sys.executable
     (tmp_path / "code.tar").write_bytes(b"not what was promised")
     given = [{"name": "code", "url": f"file://{tmp_path / 'code.tar'}", "sha256": "0" * 64}]
     job = {"inputs": given, "out": f"file://{tmp_path / 'out.tar'}", "headers": {}, "run": "true", "folder": "."}
     job |= {"env": {}, "paths": {}, "seconds": 60, "files": 10, "bytes": 10**6, "said": str(tmp_path / "said")}
     source = Path(inside.__file__).read_text()
     ended = subprocess.run(
-        [python, "-I", "-c", source], env={"GATES_JOB": json.dumps(job)}, capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-c", source],
+        env={"GATES_JOB": json.dumps(job)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    if "pyenv" in ended.stderr:
-        pytest.skip("there is no Python 3.8 here")
     assert ended.returncode == inside.BROKEN
     assert "gates: the parcel code is not the one that was handed over" in ended.stderr
     assert json.loads((tmp_path / "said").read_text())["error"].startswith("the parcel code")
     assert not (tmp_path / "out.tar").exists()
+
+
+def test_a_pod_that_must_go_lets_its_command_keep_what_it_has(tmp_path):
+    """What was cut short is no output, however well it ends."""
+    import json
+    import signal
+
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "a").touch()
+    kept, began = tmp_path / "kept", tmp_path / "began"
+    run = f"trap 'echo all > {kept}; touch $GATES_OUT/half; exit 0' TERM; touch {began}; while :; do sleep 0.05; done"
+    with parcel.packed(parcel.below(code), tmp_path) as (tar, digest):
+        given = [{"name": "code", "url": f"file://{tar}", "sha256": digest}]
+        job = {"inputs": given, "out": f"file://{tmp_path / 'out.tar'}", "headers": {}, "run": run, "folder": "."}
+        job |= {"env": {}, "paths": {}, "seconds": 60, "files": 10, "bytes": 10**6, "said": str(tmp_path / "said")}
+        source = Path(inside.__file__).read_text()
+        environment = {"GATES_JOB": json.dumps(job), "PATH": os.environ["PATH"]}
+        process = subprocess.Popen([sys.executable, "-I", "-c", source], env=environment)
+        until = time.monotonic() + 60
+        while not began.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+    assert kept.read_text() == "all\n"
+    assert (tmp_path / "out.tar").stat().st_size == 0, "only the proof that one could be written"

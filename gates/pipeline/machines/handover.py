@@ -24,6 +24,7 @@ from pathlib import Path
 
 from gates.checkout.workspace import Workspace
 from gates.errors import Exit, GatesError
+from gates.launch.parcel import LARGEST, MOST_FILES
 from gates.measure.holdout.models import RegisteredModel, Rivals
 from gates.measure.holdout.scoring import ScoringRequest, scored
 from gates.measure.measurement import Measurement
@@ -31,8 +32,6 @@ from gates.schema.fields import Plain
 from gates.schema.json_text import json_object
 from gates.system import files
 
-MOST_FILES = 10_000
-LARGEST = 16 * 2**30  # bytes of a parcel: more than a hosted runner's disk has to spare
 SCORING = "scoring.json"
 FEATURES = "features"  # with the suffix of their format
 SERVED = "served.json"

@@ -20,7 +20,7 @@ from gates.launch.kubectl import Kubectl, UnreachableError
 from gates.launch.kubernetes import ENGINE, Kubernetes
 from gates.launch.parcel import packed
 from gates.launch.store import opened
-from gates.launch.task import Task
+from gates.launch.task import LaunchedJob, Task
 from gates.measure.training_facts import LAUNCHED
 from gates.pipeline.machines.handover import split
 from gates.pipeline.session import Session
@@ -82,12 +82,13 @@ class JobTraining:
                 for tar, sha256 in parcels.values():
                     store.keep(tar, sha256)
             followers = [
-                Follower(launcher=launcher, task=task, patience=self.patience, say=session.steps.say) for task in tasks
+                Follower(launcher=launcher, store=store, task=task, patience=self.patience, say=session.steps.say)
+                for task in tasks
             ]
             with _stopped(followers):
                 for follower in followers:
                     run = follower.start()
-                    session.steps.say(f"{run.name} {'was there already' if run.adopted else 'started'} in {run.where}")
+                    session.steps.say(f"{run.name} {_started(run)}")
         with _stopped(followers):
             for follower, folder in zip(followers, folders, strict=True):
                 self._finish(follower, folder, log)
@@ -170,12 +171,26 @@ def _of_base(session: Session, commit: str) -> tuple[str, bytes]:
     return f"{name} at {commit[:7]}", done.stdout
 
 
+def unmerged(session: Session) -> tuple[str, ...]:
+    """Say that a job document here is not the base commit's, where that is so: a sentence for the comment."""
+    job = str(session.resolved.policy.train.job)
+    try:
+        same = _of_base(session, session.base_commit or "")[1] == files.read(session.workspace.root / job, "")
+    except GatesError:
+        same = False
+    return () if same else (f"train.job: {job} is not the base commit's document, and counts once it is merged",)
+
+
 def code(session: Session) -> Iterator[tuple[str, Path]]:
     """Yield the checkout's files with their names, without the holdout and what gates itself wrote: what git tracks,
     and what it does not ignore. A link to a file inside is that file."""
     work, checkout = session.workspace, session.checkout
     top = (checkout[1] if checkout else work.root).resolve()
-    hidden = {one.resolve() for one in pointers.named(work.root, session.resolved.policy.data.holdout)}
+    holdouts = [(work.root, session.resolved.policy.data.holdout)]
+    holdouts += [
+        (base.root, base.resolved.policy.data.holdout) for base in (session.base.policies if session.base else ())
+    ]
+    hidden = {path.resolve() for root, holdout in holdouts for path in pointers.named(root, holdout)}
     for name in sorted(_listed(checkout[0], top) if checkout else _below(top, top)):
         path = top / name
         real = path.resolve()
@@ -240,6 +255,12 @@ def owner(environ: Mapping[str, str]) -> Mapping[str, str] | None:
     return dict(zip(("apiVersion", "kind", "name", "uid"), parts, strict=True))
 
 
+def _started(run: LaunchedJob) -> str:
+    if not run.where:
+        return "was done before; what it left is taken"
+    return f"{'was there already' if run.adopted else 'started'} in {run.where}"
+
+
 @contextmanager
 def _stopped(followers: Sequence[Follower]) -> Iterator[None]:
     """Stop every job where one of them, or somebody, ends the block early. One that nobody reaches goes on."""
@@ -267,7 +288,7 @@ def _facts(follower: Follower, ended: Ended, log: Path) -> LaunchedTraining:
         engine=ENGINE,
         kind=run.kind,
         name=run.name,
-        where=run.where,
+        where=run.where or None,
         document=task.document_digest,
         image=document.image_of(task.document, BY_NAME[run.kind], task.image),
         ran=state.image,
