@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
@@ -270,21 +272,46 @@ def _found(file: str) -> Path:
 
 
 @click.command()
-@click.option("--command", required=True, help="The command, as bash reads it.")
-def fetch(command: str) -> None:
-    """Run a command that fetches data, with credentials that nothing else gets to see.
+@options.policy
+@options.base
+@click.option("--command", help="Run this command instead, as bash reads it.")
+@click.option("--fresh", is_flag=True, help="Copy again what is there already.")
+@options.as_json
+def fetch(policy: Path, base: str | None, command: str | None, fresh: bool, as_json: bool) -> None:
+    """Copy the tables from where the policy's data.from says that they are kept, once, with a receipt each.
 
-    DATA_CREDENTIAL is handed on as it is. GATES_FETCH_CREDENTIALS has lines NAME=VALUE, each of which becomes a
-    variable; a role among them is exchanged for the job's own identity.
+    From object stores (s3, gs, az) and by a query; what lies there already as it was copied stays. The receipt goes
+    into the record. In a run of a pull request data.from and the queries must be those of the base commit.
+
+    With --command a command of your own fetches, with credentials that nothing else gets to see: DATA_CREDENTIAL as it
+    is, and GATES_FETCH_CREDENTIALS, lines NAME=VALUE, each of which becomes a variable. A role among them is exchanged
+    for the job's own identity.
 
     \b
     Example:
+      gates fetch --policy models/churn/gates.yaml
       GATES_FETCH_CREDENTIALS="AWS_REGION=eu-central-1" gates fetch --command 'echo "$AWS_REGION"'
     """
-    from gates.system.fetching import fetch as fetched
+    if command is not None:
+        from gates.system.fetching import fetch as fetched
 
+        with _reason():
+            fetched(command, os.environ)
+        return
+    from gates.pipeline.fetched_tables import fetch as copy
+
+    session = options.session(policy, base)
     with _reason():
-        fetched(command, os.environ)
+        done = list(copy(session, fresh=fresh))
+    if as_json:
+        tables = [
+            {"table": table, "copied": now, "pointer": receipt.pointer, **asdict(receipt)}
+            for table, receipt, now in done
+        ]
+        click.echo(json.dumps({"schema": "gates/fetched/v1", "tables": tables}, ensure_ascii=True, sort_keys=True))
+        return
+    for table, receipt, now in done:
+        click.echo(f"{table} {'copied' if now else 'is there already'}: {', '.join(receipt.files)}")
 
 
 @click.command("take-artifact")

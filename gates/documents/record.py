@@ -209,7 +209,8 @@ class RecordedTable:
     files: str | None = declare("Digest of the sorted manifest of its files' bytes.")
     pointer: str | None = declare(
         "What DVC or Git LFS says of it: dvc:md5:... and lfs:sha256:... were held to the files; dvc:etag, dvc:checksum "
-        "and dvc:cloud can't be."
+        "and dvc:cloud can't be. What gates fetch copied, fetched:..., with an object's version or ETag, or a query's "
+        "digest, rows and time; fetched:no-receipt where this machine did not copy it."
     )
     since: str | None = declare(
         "The first second that its rows are of, by snapshot.json.", default=None, late=True, pattern=TIME_PATTERN

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from gates.errors import Exit, GatesError
 from gates.launch.parcel import LARGEST
+from gates.origins.object_client import first_words, options
 from gates.system import files
 from gates.system.activity import ran
 
@@ -25,7 +26,6 @@ WEEK, HOUR = 7 * 86400, 3600  # the longest life of a signed address; a session'
 T = TypeVar("T")
 WHOLE = 64 * 2**20  # bytes that are put at once, from memory
 PIECES: Mapping[str, Any] = {"use_multipart": True, "chunk_size": 16 * 2**20, "max_concurrency": 4}
-CONNECTS, RETRIES, LONGEST_CALL = timedelta(seconds=10), timedelta(minutes=1), timedelta(hours=2)
 _BLOCK = 8 * 2**20
 _URI = re.compile(r"(?P<scheme>[a-z0-9]+)://(?P<rest>[^?#\s]*)")
 
@@ -131,17 +131,11 @@ class Store:
             raise
         except (BaseError, OSError) as error:
             raise GatesError(
-                f"can't {what} {name}: {_first_words(error)}",
+                f"can't {what} {name}: {first_words(error)}",
                 where=VARIABLE,
                 hint="Check the store's address, region and login; docs/kubernetes.md names their variables.",
                 exit_code=Exit.OUTSIDE,
             ) from error
-
-
-def _first_words(error: BaseException) -> str:
-    """Return what a store said, short, and without the address that it was asked at: that may be a signed one."""
-    line = re.sub(r"\S+://\S+", "…", " ".join(str(error).split("Debug source:")[0].split()))
-    return line[:300]
 
 
 def parcel_name(sha256: str) -> str:
@@ -163,17 +157,6 @@ def opened(environ: Mapping[str, str]) -> Store:
     except ImportError as error:
         raise GatesError("obstore is not installed", where=VARIABLE, hint=EXTRA) from error
     try:
-        return Store(uri=uri, client=from_url(uri, **_options(match["scheme"], environ)), environ=environ)
+        return Store(uri=uri, client=from_url(uri, **options(match["scheme"], environ)), environ=environ)
     except (BaseError, ValueError, OSError) as error:
-        raise GatesError(f"can't be opened: {_first_words(error)}", where=VARIABLE) from error
-
-
-def _options(scheme: str, environ: Mapping[str, str]) -> dict[str, Any]:
-    if scheme == "file":
-        return {"mkdir": True}
-    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or ""
-    client = {"allow_http": endpoint.startswith("http://"), "connect_timeout": CONNECTS, "timeout": LONGEST_CALL}
-    options: dict[str, Any] = {"client_options": client, "retry_config": {"max_retries": 4, "retry_timeout": RETRIES}}
-    if scheme == "s3" and endpoint:
-        options["endpoint"] = endpoint
-    return options
+        raise GatesError(f"can't be opened: {first_words(error)}", where=VARIABLE) from error

@@ -13,6 +13,7 @@ from gates.kinds.protocol import GateKind
 from gates.metrics import Task
 from gates.policy.experiment_section import Experiment
 from gates.policy.monitor_section import Monitor
+from gates.policy.origins.data_origins import Origins
 from gates.policy.promotion_section import Promotion
 from gates.policy.retrain_section import Retrain
 from gates.schema.fields import DATE, Plain, build, declare, plain, schema_of
@@ -56,6 +57,11 @@ class DataSection:
     weight: str | None = declare("Column with each row's weight, 0 and up.", default=None)
     query: str | None = declare("Column of the query that rows are ranked for; task: ranking.", default=None)
     contract: str | None = declare("File with the data contract.", default=None, stricter="free")
+    from_: Origins | None = declare(
+        "Where `gates fetch` copies the tables from. What a pull request changes of it counts once it is merged.",
+        default=None,
+        stricter="free",
+    )
     reuse: int | None = declare(
         "How many decisions this holdout is good for. Each is charged for all of them; after that nothing passes. With "
         "`retrain`, holdouts whose time ranges overlap count as one.",

@@ -18,6 +18,7 @@ from gates.checkout import pointers
 from gates.documents.evidence import Evidence
 from gates.documents.record import SCHEMA, Record, RecordedModel, RecordedTable, RecordKind, Run, TrainingCode, User
 from gates.errors import GatesError
+from gates.origins import copied_tables
 from gates.policy import ResolvedPolicy
 from gates.schema.canonical import digest
 from gates.schema.yaml_text import parse
@@ -158,12 +159,22 @@ def data(
             digest=table.digest,
             rows=table.rows,
             files=_files(root, str(paths.get(table.name))),
-            pointer=pointers.of(root, str(paths.get(table.name)), checkout),
+            pointer=_pointer(resolved, table.name, root, checkout),
             since=table.since,
             until=table.until,
         )
         for table in evidence.tables
     )
+
+
+def _pointer(resolved: ResolvedPolicy, table: str, root: Path, checkout: tuple[Git, Path] | None) -> str | None:
+    """Return what DVC, Git LFS and `gates fetch` say of a table."""
+    path = str(getattr(resolved.policy.data, table, None))
+    sayings = (
+        pointers.of(root, path, checkout),
+        copied_tables.pointer(resolved.policy.data, root / ".gates", root, table),
+    )
+    return " ".join(filter(None, sayings)) or None
 
 
 def _files(root: Path, pattern: str) -> str | None:

@@ -19,14 +19,14 @@ def log_in(environ: MutableMapping[str, str]) -> None:
     Raises ``GatesError`` where a line is none, or names a variable that is not on the list. No message holds a value.
     """
     found = credential_names.read(environ.pop(GIVEN, ""), GIVEN)
-    environ.update(identity.completed(found, environ, _in_memory))
+    environ.update(identity.completed(found, environ, in_memory))
     user, colon, password = environ.get(TOKEN, "").partition(":")
     if colon:  # no token of a server has one: these are the two variables of its basic authentication
         del environ[TOKEN]
         environ.update(MLFLOW_TRACKING_USERNAME=user, MLFLOW_TRACKING_PASSWORD=password)
 
 
-def _in_memory(text: str) -> str:
+def in_memory(text: str) -> str:
     """Return the name of a file that holds a text and lies on no disk; it is gone with this process."""
     if not hasattr(os, "memfd_create"):
         raise GatesError("a credential that is a file must be named by its path on this system", where=GIVEN)

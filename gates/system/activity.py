@@ -13,7 +13,7 @@ from typing import Literal
 
 from gates.wording import printable
 
-Kind = Literal["command", "engine", "file", "git", "GitHub", "registry", "store", "Prometheus"]
+Kind = Literal["command", "engine", "file", "git", "GitHub", "registry", "store", "Prometheus", "warehouse"]
 LOG = logging.getLogger(__name__)
 LONGEST = 100  # characters of what is told
 

@@ -137,6 +137,7 @@ ELSE: dict[str, Example] = {
     "gates monitor --since 2026-11-01 --until 2026-11-30": Example(SERVED, code=2),  # nothing was promoted then
     "GITHUB_TOKEN=... gates alert": Example(WATCHED),  # no window was judged yet
     "gates alert --dry-run": Example(WATCHED),
+    "gates fetch --policy models/churn/gates.yaml": Example(MONOREPO, code=2),  # it names no origin
     "gates init --jenkins": Example(),
     "gates init --monitoring": Example(WATCHED),
     "gates observe --textfile /var/lib/node_exporter/textfile/churn.prom": Example(WATCHED, code=2),  # no such folder

@@ -1,0 +1,1 @@
+"""Where a policy says that data comes from."""
