@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from helm_python.chart import Chart
+from helm_client import render
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "deploy/chart"
@@ -15,7 +15,6 @@ IMAGE = f"registry.example/churn@sha256:{'0' * 64}"
 
 def rendered(values: dict[str, Any] | None = None, name: str = "churn") -> dict[tuple[str, str], dict[str, Any]]:
     """The documents of a release, by kind and name."""
-    with Chart.load(CHART) as chart:
-        texts = chart.render(values=values or {}, name=name).values()
+    texts = render(CHART, values or {}, name).values()
     documents = [document for text in texts for document in yaml.safe_load_all(text) if document]
     return {(document["kind"], document["metadata"]["name"]): document for document in documents}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from control_plane import ADMIN, ControlPlane
-from helm_python import Config
+from helm_client import Helm
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Namespace:
     def wait(self, group: str, plural: str, name: str, test: Any, why: str = "it never came") -> Any:
         return self.plane.wait(self.path(group, plural, name), test, why)
 
-    def helm(self) -> Config:
-        return Config(kubeconfig_path=self.plane.kubeconfig("helm", namespace=self.name), namespace=self.name)
+    def helm(self) -> Helm:
+        return Helm(self.plane.kubeconfig("helm", namespace=self.name), self.name)
 
 
 def job(command: list[str], **spec: Any) -> dict[str, Any]:

@@ -78,8 +78,8 @@ def shop(namespace: Namespace) -> Namespace:
     template["metadata"] = {"labels": {"app": "shop"}}
     spec = {"replicas": 2, "selector": {"matchLabels": {"app": "shop"}}, "template": template}
     namespace.create("apps/v1", "deployments", {"metadata": {"name": "shop"}, "spec": spec})
-    with namespace.helm() as helm:
-        helm.install(CHART, "shop", {"boundary": {"enabled": False}, "autoscaling": SCALED})
+    helm = namespace.helm()
+    helm.install(CHART, "shop", {"boundary": {"enabled": False}, "autoscaling": SCALED})
     return namespace
 
 

@@ -15,8 +15,8 @@ LAUNCHER = "gates-launcher"
 @pytest.fixture
 def bounded(namespace: Namespace) -> Namespace:
     """A namespace with the chart's boundary, whose quota is small."""
-    with namespace.helm() as helm:
-        helm.install(CHART, "churn", {"boundary": {"quota": {"jobs": 2, "pods": 2}}})
+    helm = namespace.helm()
+    helm.install(CHART, "churn", {"boundary": {"quota": {"jobs": 2, "pods": 2}}})
     return namespace
 
 
@@ -106,52 +106,52 @@ def running(namespace: Namespace) -> Any:
 
 
 def test_an_upgrade_stops_the_run_before_with_all_that_it_launched(namespace: Namespace) -> None:
-    with namespace.helm() as helm:
-        helm.install(CHART, "churn", pipeline())
-        first = running(namespace)
-        name, uid = first["metadata"]["name"], first["metadata"]["uid"]
-        log = namespace.plane.wait(
-            namespace.path("v1", "pods"), lambda found: found["items"][0]["status"]["phase"] == "Running"
-        )
-        done = kubectl(namespace.plane, "-n", namespace.name, "logs", log["items"][0]["metadata"]["name"])
-        owner = f"batch/v1/Job/{name}/{uid}"
-        assert done.stdout == f"owner {owner}, store s3://parcels/churn\n", done.stderr
-        launched = job(["sleep", "600"])
-        reference = dict(zip(("apiVersion", "kind", "name", "uid"), owner.rsplit("/", 3), strict=True))
-        launched["metadata"] = {"name": "launched", "ownerReferences": [reference]}
-        namespace.create("batch/v1", "jobs", launched)
+    helm = namespace.helm()
+    helm.install(CHART, "churn", pipeline())
+    first = running(namespace)
+    name, uid = first["metadata"]["name"], first["metadata"]["uid"]
+    log = namespace.plane.wait(
+        namespace.path("v1", "pods"), lambda found: found["items"][0]["status"]["phase"] == "Running"
+    )
+    done = kubectl(namespace.plane, "-n", namespace.name, "logs", log["items"][0]["metadata"]["name"])
+    owner = f"batch/v1/Job/{name}/{uid}"
+    assert done.stdout == f"owner {owner}, store s3://parcels/churn\n", done.stderr
+    launched = job(["sleep", "600"])
+    reference = dict(zip(("apiVersion", "kind", "name", "uid"), owner.rsplit("/", 3), strict=True))
+    launched["metadata"] = {"name": "launched", "ownerReferences": [reference]}
+    namespace.create("batch/v1", "jobs", launched)
 
-        helm.upgrade(CHART, "churn", pipeline(601))
-        namespace.wait("batch/v1", "jobs", "launched", lambda thing: thing is None, "what it launched goes on")
-        second = running(namespace)["metadata"]["name"]
-        assert second != name
-        assert namespace.names("v1", "configmaps") == sorted({second, "kube-root-ca.crt"})
+    helm.upgrade(CHART, "churn", pipeline(601))
+    namespace.wait("batch/v1", "jobs", "launched", lambda thing: thing is None, "what it launched goes on")
+    second = running(namespace)["metadata"]["name"]
+    assert second != name
+    assert namespace.names("v1", "configmaps") == sorted({second, "kube-root-ca.crt"})
 
-        helm.upgrade(CHART, "churn", pipeline(601))
-        assert running(namespace)["metadata"]["name"] == second, "the same values are the same run"
+    helm.upgrade(CHART, "churn", pipeline(601))
+    assert running(namespace)["metadata"]["name"] == second, "the same values are the same run"
 
-        helm.rollback("churn", version=1)
-        assert running(namespace)["metadata"]["name"] == name
-        helm.uninstall("churn")
+    helm.rollback("churn", version=1)
+    assert running(namespace)["metadata"]["name"] == name
+    helm.uninstall("churn")
     namespace.plane.wait(namespace.path("batch/v1", "jobs"), lambda found: not found["items"], "a run goes on")
     namespace.plane.wait(namespace.path("v1", "pods"), lambda found: not found["items"], "a pod goes on")
 
 
 def test_a_run_that_ends_says_how(namespace: Namespace) -> None:
-    with namespace.helm() as helm:
-        helm.install(CHART, "churn", pipeline(0))
-        (only,) = namespace.plane.wait(
-            namespace.path("batch/v1", "jobs"), lambda found: found["items"] and ended(found["items"][0])
-        )["items"]
+    helm = namespace.helm()
+    helm.install(CHART, "churn", pipeline(0))
+    (only,) = namespace.plane.wait(
+        namespace.path("batch/v1", "jobs"), lambda found: found["items"] and ended(found["items"][0])
+    )["items"]
     assert condition(only) == ("Complete", "CompletionsReached")
     assert only["spec"]["template"]["spec"]["serviceAccountName"] == LAUNCHER
 
 
 def test_a_step_by_itself_is_the_document_as_it_is(namespace: Namespace) -> None:
     """For whoever orders steps: installed, it runs; uninstalled, it is gone."""
-    with namespace.helm() as helm:
-        helm.install(CHART, "train", pipeline() | {"step": "train"})
-        assert namespace.names("batch/v1", "jobs") == ["it"]
-        assert condition(namespace.wait("batch/v1", "jobs", "it", ended))[0] == "Complete"
-        helm.uninstall("train")
+    helm = namespace.helm()
+    helm.install(CHART, "train", pipeline() | {"step": "train"})
+    assert namespace.names("batch/v1", "jobs") == ["it"]
+    assert condition(namespace.wait("batch/v1", "jobs", "it", ended))[0] == "Complete"
+    helm.uninstall("train")
     namespace.wait("batch/v1", "jobs", "it", lambda thing: thing is None)

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from charts import ROOT
 from control_plane import ControlPlane, kubectl
-from helm_python import Config
+from helm_client import Helm
 from node import Node
 from pages import blocks
 
@@ -47,14 +47,14 @@ def options(words: list[str], folder: Path) -> tuple[list[str], str, dict[str, A
 def helm(plane: ControlPlane, words: list[str], folder: Path) -> None:
     (action, name, *rest), namespace, values = options(words, folder)
     config = plane.kubeconfig("helm", namespace=namespace)
-    with Config(kubeconfig_path=config, namespace=namespace) as client:
-        if action in ("install", "upgrade"):
-            getattr(client, action)(ROOT / rest[0], name, values)
-        elif action == "rollback":
-            client.rollback(name, version=int(rest[0]))
-        else:
-            assert (action, rest) == ("uninstall", [])
-            client.uninstall(name)
+    client = Helm(config, namespace)
+    if action in ("install", "upgrade"):
+        getattr(client, action)(ROOT / rest[0], name, values)
+    elif action == "rollback":
+        client.rollback(name, version=int(rest[0]))
+    else:
+        assert (action, rest) == ("uninstall", [])
+        client.uninstall(name)
 
 
 def commands() -> Iterator[tuple[str, str, str]]:

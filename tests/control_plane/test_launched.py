@@ -27,8 +27,8 @@ class Launching:
     def __init__(self, namespace: Namespace, folder: Path) -> None:
         self.namespace, self.root = namespace, folder / "project"
         self.root.mkdir()
-        with namespace.helm() as helm:
-            helm.install(CHART, "boundary")
+        helm = namespace.helm()
+        helm.install(CHART, "boundary")
         token = namespace.plane.token_of(namespace.name, LAUNCHER)
         config = namespace.plane.kubeconfig("launching", token, namespace.name)
         self.environ = {
@@ -145,8 +145,8 @@ def test_what_the_namespace_refuses_is_told(launching: Launching) -> None:
 
 def test_a_full_namespace_is_a_queue(launching: Launching) -> None:
     """Its quota has no pod left: the job waits, and it is told for what."""
-    with launching.namespace.helm() as helm:
-        helm.upgrade(CHART, "boundary", {"boundary": {"quota": {"pods": 1}}})
+    helm = launching.namespace.helm()
+    helm.upgrade(CHART, "boundary", {"boundary": {"quota": {"pods": 1}}})
     taken = job(["sleep", "600"]) | {"metadata": {"name": "other"}}
     launching.namespace.create("batch/v1", "jobs", taken)
     launching.wait_for_pods()

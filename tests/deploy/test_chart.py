@@ -8,8 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from charts import CHART, IMAGE, ROOT, rendered
-from helm_python import HelmValuesError
-from helm_python.chart import Chart, lint
+from helm_client import HelmError, lint
 
 VERSION = "1.37"
 STEP = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "train"}, "spec": {"template": {}}}
@@ -120,12 +119,12 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_values_are_refused_with_their_place(name: str) -> None:
     values, place = WRONG[name]
-    with pytest.raises(HelmValuesError, match=place), Chart.load(CHART) as chart:
-        chart.render(values=values, name="churn")
+    with pytest.raises(HelmError, match=f"(?s)HelmValuesError.*{place}"):
+        rendered(values)
 
 
 def test_a_step_that_there_is_not() -> None:
-    with pytest.raises(Exception, match=r"pipeline\.steps has no tune"):
+    with pytest.raises(HelmError, match=r"pipeline\.steps has no tune"):
         rendered(ALL | {"step": "tune"})
 
 
