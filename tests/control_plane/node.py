@@ -195,7 +195,12 @@ def field_of(pod: Pod, dotted: str) -> object:
 
 
 def kill(running: Running) -> None:
-    """Kill a process with all that it has started, as the end of a container does."""
+    """Kill a process with all that it has started, as the end of a container does.
+
+    One that has ended is left alone: its number may be somebody else's by now.
+    """
+    if running.process.poll() is not None:
+        return
     for number in (*below(running.process.pid), running.process.pid):
         with suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)
