@@ -86,7 +86,12 @@ class Process:
     ended: threading.Event = field(default_factory=threading.Event)
 
     def kill(self) -> None:
-        """End it with all that it has started, as the end of a container does."""
+        """End it with all that it has started, as the end of a container does.
+
+        One that has ended is left alone: its number may be somebody else's by now.
+        """
+        if self.running.poll() is not None:
+            return
         for pid in [self.running.pid, *_started_by(self.running.pid)]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
