@@ -60,6 +60,7 @@ class DataSection:
     from_: Origins | None = declare(
         "Where `gates fetch` copies the tables from. What a pull request changes of it counts once it is merged.",
         default=None,
+        late=True,
         stricter="free",
     )
     reuse: int | None = declare(
